@@ -1,0 +1,47 @@
+# The commands of the README. Each makes the environment it needs.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+HOME_FOLDER := $(CURDIR)/data
+
+.PHONY: setup index demo view test check lint types sample screenshots bench clean
+
+setup: $(VENV)/.installed .env
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+# `dagster dev` reads .env by itself; the history of its runs belongs into the home.
+.env: pipelines/dagster.yaml
+	mkdir -p data/store/dagster
+	cp pipelines/dagster.yaml data/store/dagster/dagster.yaml
+	echo "DAGSTER_HOME=$(HOME_FOLDER)/store/dagster" > $@
+
+index: setup
+	$(BIN)/clipper index --home data
+
+demo: index
+	$(BIN)/clipper view --home data --port 0
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+check: lint types test
+
+screenshots: index
+	$(BIN)/python docs/screenshots.py
+
+bench: index
+	$(BIN)/python benchmarks/sample.py
+
+clean:
+	rm -rf $(VENV) .env data/store

@@ -1,0 +1,148 @@
+"""What a person may set: arguments > `CLIPPER_*` environment > `<home>/clipper.toml` > the defaults below.
+
+What does not belong here: anything that reads images, the store or a model.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from clipper.errors import SettingsError
+
+DEFAULT_MODEL = "openai/clip-vit-base-patch32"
+# The commit of that repository that holds safetensors; `main` has only a pickle, which is never loaded.
+DEFAULT_REVISION = "c237dc49a33fc61debc9276459120b7eac67e7ef"
+CONFIG_NAME = "clipper.toml"
+HIDDEN_HOME = ".clipper"
+
+
+class Settings(BaseSettings):
+    """The settings of one home."""
+
+    model_config = SettingsConfigDict(env_prefix="CLIPPER_", extra="forbid", frozen=True)
+
+    home: Path = Field(description="Folder of the atlas: clipper.toml and store/")
+    images: str = Field("images", description="Images folder, or an fsspec URL")
+    title: str = Field("", description="Name shown in the viewer; the images folder's when empty")
+    model: str = Field(DEFAULT_MODEL, description="CLIP of the hub, or a local folder")
+    model_revision: str = Field("", description="Commit, tag or branch of a hub model")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    batch_size: int = Field(64, ge=1, le=4096, description="Images per forward pass")
+    max_pixels: int = Field(178_000_000, ge=1, description="A larger image is skipped")
+    max_bytes: int = Field(1 << 29, ge=1, description="A larger file is skipped")
+    umap_neighbors: int = Field(15, ge=2, le=200, description="UMAP's n_neighbors")
+    umap_min_dist: float = Field(0.1, ge=0.0, le=0.99, description="UMAP's min_dist")
+    umap_seed: int = Field(42, ge=0, lt=2**32, description="Same seed, same map")
+    umap_fit_limit: int = Field(
+        200_000, ge=100, description="Images fitted; the others are placed among them"
+    )
+    cross_modal_weight: float = Field(
+        2.5, gt=0, description="CLIPScore's w: a text-image similarity counts this many times"
+    )
+    schedule: str = Field("0 2 * * *", description="Cron line of the scheduled reindex")
+
+    @classmethod
+    def load(cls, home: str | Path | None = None, **overrides: Any) -> Self:
+        """The settings of `home`, or of the home found from here (see `find_home`).
+
+        Raises:
+            SettingsError: no home, an unreadable clipper.toml, an unknown or malformed setting.
+        """
+        folder = Path(home).expanduser().resolve() if home else find_home()
+        config = folder / CONFIG_NAME
+        located = type(cls.__name__, (cls,), {"model_config": SettingsConfigDict(toml_file=config)})
+        given = {key: value for key, value in overrides.items() if value is not None}
+        if "images" not in given and (images := os.environ.get("CLIPPER_IMAGES")):
+            given["images"] = absolute_location(images)
+        try:
+            return located(home=folder, **given)
+        except ValidationError as error:
+            raise SettingsError(_describe(error, config)) from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{config} is not valid TOML: {error}") from error
+        except OSError as error:
+            raise SettingsError(f"{config} cannot be read: {error.strerror}") from error
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        **_: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then the home's file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def images_location(self) -> str:
+        """The images folder as an absolute path, or the URL as it was given."""
+        return absolute_location(self.images, base=self.home)
+
+    @property
+    def display_title(self) -> str:
+        """The title, or the images folder's name; of a folder called `images`, its parent's."""
+        parts = [part for part in self.images_location.rstrip("/").split("/") if part]
+        named = [part for part in parts if part != "images"]
+        return self.title or (named[-1] if named else "Clipper")
+
+    @property
+    def revision(self) -> str | None:
+        """The revision asked for; the default model has a pinned one."""
+        pinned = DEFAULT_REVISION if self.model == DEFAULT_MODEL else None
+        return self.model_revision or pinned
+
+
+def is_url(location: str) -> bool:
+    """Whether a location is an fsspec URL and not a path of this machine."""
+    return "://" in location
+
+
+def absolute_location(location: str, *, base: Path | None = None) -> str:
+    """A URL as it is; a path made absolute, from `base` or from the working folder."""
+    if is_url(location):
+        return location
+    return str(((base or Path.cwd()) / Path(location).expanduser()).resolve())
+
+
+def find_home() -> Path:
+    """The home to use when none is named.
+
+    `CLIPPER_HOME`, else the nearest of `./`, `./.clipper` and `./data` that holds a clipper.toml, else
+    the nearest `.clipper` of a folder above.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    if named := os.environ.get("CLIPPER_HOME"):
+        return Path(named).expanduser().resolve()
+    here = Path.cwd()
+    candidates = [here, here / HIDDEN_HOME, here / "data"]
+    candidates += [parent / HIDDEN_HOME for parent in here.parents]
+    for candidate in candidates:
+        if (candidate / CONFIG_NAME).is_file():
+            return candidate
+    raise SettingsError(
+        f"no atlas found from {here}: name one with --home HOME or CLIPPER_HOME, "
+        "or make one with `clipper index FOLDER-OF-IMAGES`"
+    )
+
+
+def _describe(error: ValidationError, config: Path) -> str:
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(sorted(Settings.model_fields))
+        return f"{config}: unknown setting '{name}'; known are {known}"
+    where = f"CLIPPER_{name.upper()}" if f"CLIPPER_{name.upper()}" in os.environ else str(config)
+    return f"{where}: {name} = {first['input']!r}: {first['msg']}"
