@@ -107,7 +107,7 @@ class Home:
             BusyError: another run holds it for longer than `timeout` seconds.
             StoreError: the folder cannot be written.
         """
-        from filelock import FileLock, Timeout  # noqa: PLC0415 - readers never need it
+        from filelock import FileLock, Timeout
 
         try:
             self.store.mkdir(parents=True, exist_ok=True)

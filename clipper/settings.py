@@ -65,13 +65,14 @@ class Settings(BaseSettings):
         if "images" not in given and (images := os.environ.get("CLIPPER_IMAGES")):
             given["images"] = absolute_location(images)
         try:
-            return located(home=folder, **given)
+            settings: Self = located(home=folder, **given)
         except ValidationError as error:
             raise SettingsError(_describe(error, config)) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"{config} is not valid TOML: {error}") from error
         except OSError as error:
             raise SettingsError(f"{config} cannot be read: {error.strerror}") from error
+        return settings
 
     @classmethod
     def settings_customise_sources(
@@ -79,7 +80,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        **_: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then the environment, then the home's file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)

@@ -1,0 +1,46 @@
+"""Clipper: see and search an image dataset.
+
+>>> import clipper
+>>> atlas = clipper.open("data")
+>>> atlas.search("red heart", k=10)
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clipper.errors import ClipperError
+from clipper.search import Query
+from clipper.settings import Settings
+
+if TYPE_CHECKING:
+    from clipper.atlas import Atlas
+
+__all__ = ["Atlas", "ClipperError", "Query", "Settings", "open", "published_version"]
+__version__ = "0.1.0"
+
+
+def open(home: str | Path | None = None) -> "Atlas":  # noqa: A001 - `clipper.open`, as `gzip.open`
+    """Open what is published in a home; without one, in the home found from here.
+
+    Raises:
+        SettingsError: there is no such home, or its clipper.toml is malformed.
+        NoIndexError: nothing is published in it yet.
+    """
+    from clipper.atlas import Atlas
+
+    return Atlas(Settings.load(home))
+
+
+def published_version(home: str | Path | None = None) -> str | None:
+    """The name of the published version, None before the first: cheap enough to poll."""
+    from clipper.home import Home
+
+    return Home(Settings.load(home).home).published_version()
+
+
+def __getattr__(name: str) -> object:
+    if name == "Atlas":
+        from clipper.atlas import Atlas
+
+        return Atlas
+    raise AttributeError(f"module 'clipper' has no attribute {name!r}")

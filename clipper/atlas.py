@@ -1,0 +1,336 @@
+"""One published version of a home, for reading: points, vectors, images, search.
+
+Heavy parts are loaded when first asked for and then shared; an Atlas may be used from several threads.
+What does not belong here: writing anything.
+"""
+
+import threading
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clipper import embeddings, facts, placement
+from clipper.errors import ModelError
+from clipper.home import Home
+from clipper.images import BadImageError, ImageFolder, decode
+from clipper.manifest import Manifest
+from clipper.metadata import Column, present
+from clipper.search import LEAST_CANDIDATES, OVERSAMPLING, Hits, Query, combine, rank_exactly
+from clipper.settings import Settings
+from clipper.tables import read_made_of, read_parquet
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import numpy as np
+    import pandas as pd
+
+    from clipper.collection import Collection
+    from clipper.model import Clip
+
+# Kept of a first view's points on each side of each axis: a stray point must not shrink the rest.
+VIEW_QUANTILE = 0.001
+VIEW_MARGIN = 0.04
+
+
+class Atlas:
+    """What `clipper.open` gives. Row i of everything belongs to `ids[i]`; rows are sorted by id."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open what is published in the settings' home.
+
+        Raises:
+            NoIndexError: nothing is.
+            StoreError: a file is damaged.
+        """
+        self.settings = settings
+        self.home = Home(settings.home)
+        self.snapshot = self.home.snapshot()
+        self.version = self.snapshot.version
+        self.title = settings.display_title
+        self._loading = threading.RLock()
+        self._projection = read_parquet(self._part("projection"))
+        self.ids: list[str] = self._projection["id"].to_pylist()
+        self._rows = {image_id: row for row, image_id in enumerate(self.ids)}
+        self._folder = ImageFolder(self.snapshot.images, max_bytes=settings.max_bytes)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __repr__(self) -> str:
+        return f"<Atlas {self.title!r}: {len(self):,} images, {self.settings.home}>"
+
+    @property
+    def n(self) -> int:
+        """How many images are on the map."""
+        return len(self)
+
+    @property
+    def indexed_at(self) -> "datetime":
+        """When this version was published, UTC."""
+        return self.snapshot.published_at
+
+    @cached_property
+    def xy(self) -> "np.ndarray":
+        """Map positions: (n, 2) float32."""
+        import numpy as np
+
+        columns = [self._projection[axis].to_numpy() for axis in ("x", "y")]
+        return np.stack(columns, axis=1).astype(np.float32)
+
+    @cached_property
+    def view(self) -> tuple[float, float, float, float]:
+        """The first view: x0, x1, y0, y1. All but a few stray points, with a margin."""
+        import numpy as np
+
+        if not len(self):
+            return (-1.0, 1.0, -1.0, 1.0)
+        low, high = np.quantile(self.xy, [VIEW_QUANTILE, 1 - VIEW_QUANTILE], axis=0)
+        margin = max(float((high - low).max()) * VIEW_MARGIN, 0.5)
+        (x0, y0), (x1, y1) = (low - margin).tolist(), (high + margin).tolist()
+        return (x0, x1, y0, y1)
+
+    @cached_property
+    def columns(self) -> dict[str, Column]:
+        """The metadata columns by name: those of metadata.json first."""
+        listed = read_made_of(self._part("metadata"))["columns"]
+        return {entry["name"]: Column(**entry) for entry in listed}
+
+    @cached_property
+    def points(self) -> "pd.DataFrame":
+        """The map as a table: id, name, path, x, y, then the metadata columns; the index is the row."""
+        import pandas as pd
+
+        told = self._metadata.select(list(self.columns)).to_pandas()
+        frame = pd.DataFrame({"id": self.ids, "x": self.xy[:, 0], "y": self.xy[:, 1]})
+        frame.insert(1, "path", [self.path(row) for row in range(len(self))])
+        if "name" not in told:
+            frame.insert(1, "name", [name_of(image_id) for image_id in self.ids])
+        points: pd.DataFrame = pd.concat([frame, told], axis=1)
+        return points
+
+    @cached_property
+    def vectors(self) -> "np.ndarray":
+        """The images' vectors: (n, d) float32, rows L2-normalised."""
+        with self._loading:
+            return embeddings.read(
+                embeddings.store(
+                    self.home.embeddings(self.snapshot.embeddings),
+                    dimensions=int(self.snapshot.model["dimensions"]),
+                    fingerprint=self.snapshot.model["fingerprint"],
+                ),
+                self._hashes,
+            )
+
+    @cached_property
+    def failures(self) -> "pd.DataFrame":
+        """Files that are not on the map: id and reason."""
+        import pandas as pd
+
+        manifest = self._manifest
+        reasons = dict(manifest.unreadable)
+        known = {entry.id: entry.content_hash for entry in manifest.entries}
+        bad = facts.failures(facts.store(self.home), known.values())
+        reasons |= {image_id: bad[key] for image_id, key in known.items() if key in bad}
+        rows = sorted((i, why) for i, why in reasons.items() if i not in self._rows)
+        return pd.DataFrame(rows, columns=["id", "reason"])
+
+    def row(self, image_id: str) -> int:
+        """The row of an id.
+
+        Raises:
+            KeyError: it is not on the map.
+        """
+        return self._rows[image_id]
+
+    def name(self, row: int) -> str:
+        """What to call an image: its metadata's `name`, else its file name without ending."""
+        told = self._metadata["name"][row].as_py() if "name" in self.columns else None
+        return told if isinstance(told, str) and told else name_of(self.ids[row])
+
+    def path(self, row: int) -> str:
+        """Where the original lies: an absolute path or a URL."""
+        return self._folder.path(self.ids[row])
+
+    def metadata(self, row: int) -> dict[str, Any]:
+        """What is told about an image; what is missing is left out."""
+        values = self._metadata.slice(row, 1).to_pylist()[0]
+        values.pop("id")
+        return present(values)
+
+    def thumbnail(self, row: int) -> bytes:
+        """A WebP of at most 128 pixels on the longer side."""
+        table, positions = self._thumbnails
+        return bytes(table[facts.THUMBNAIL][positions[row]].as_py())
+
+    def image(self, row: int) -> bytes:
+        """The original file's bytes.
+
+        Raises:
+            BadImageError: it is gone or unreadable by now.
+        """
+        return self._folder.read(self.ids[row])
+
+    def image_format(self, row: int) -> str:
+        """The original's format, as Pillow calls it: "JPEG", "PNG", ..."""
+        return str(self._file_facts[self._hashes[row]]["format"])
+
+    def embed_text(self, text: str) -> "np.ndarray":
+        """A text's vector: (d,) float32, L2-normalised. The first call loads the model."""
+        vector: np.ndarray = self._clip.embed_texts([text])[0]
+        return vector
+
+    def embed_image(self, data: bytes) -> "np.ndarray":
+        """The vector of an image file's bytes: (d,) float32, L2-normalised.
+
+        Raises:
+            BadImageError: it cannot be decoded, or is over the limits.
+        """
+        if len(data) > self.settings.max_bytes:
+            raise BadImageError(f"has {len(data):,} bytes, more than the limit (max_bytes)")
+        limit = self.settings.max_pixels
+        decoded = decode(data, max_pixels=limit, smallest=self._clip.source.image_size)
+        vector: np.ndarray = self._clip.embed_images([decoded.pixels])[0]
+        return vector
+
+    def similarities(self, vector: "np.ndarray") -> "np.ndarray":
+        """Cosine similarities of a (d,) float32 vector with all images: (n,) float32."""
+        import numpy as np
+
+        return np.asarray(self.vectors @ vector)
+
+    def place(self, vector: "np.ndarray", *, text: bool = True) -> tuple[float, float]:
+        """Where a query's (d,) float32 vector falls on the map."""
+        return self._place(self.similarities(vector), text=text)
+
+    def rank(self, query: Query, *, k: int = 20) -> Hits:
+        """The k images most similar to `query`, and its place on the map.
+
+        Raises:
+            ClipperError: its filter is not understood.
+            BadImageError: its image cannot be decoded.
+        """
+        import numpy as np
+
+        parts = [self.embed_text(query.text)] if query.text.strip() else []
+        parts += [self.embed_image(query.image)] if query.image is not None else []
+        vector = combine(parts)
+        wanted = max(OVERSAMPLING * k, LEAST_CANDIDATES)
+        with self._loading:
+            nearest = self._collection.nearest(vector, k=wanted, where=query.where)
+        candidates = np.array([self._rows[i] for i in nearest], np.int64)
+        rows, similarity = rank_exactly(vector, self.vectors, candidates, k=k)
+        x, y = self.place(vector, text=query.image is None)
+        return Hits(query, rows, similarity, vector, x, y)
+
+    def search(
+        self, text: str | Query, *, k: int = 20, where: Mapping[str, Any] | None = None
+    ) -> "pd.DataFrame":
+        """The k images most similar to a text: id, path, similarity, x, y and the metadata columns."""
+        query = text if isinstance(text, Query) else Query(text=text, where=where)
+        hits = self.rank(query, k=k)
+        found = self.points.iloc[hits.rows].reset_index(drop=True)
+        found["similarity"] = hits.similarity
+        first = ["id", "path", "similarity", "x", "y"]
+        return found[first + [name for name in found.columns if name not in first]]
+
+    def warm(self) -> None:
+        """Load what a first search would wait for."""
+        self.rank(Query(text="warm"), k=1)
+
+    def info(self) -> dict[str, Any]:
+        """What is known about this atlas, as JSON can hold it."""
+        return {
+            "title": self.title,
+            "images": len(self),
+            "failed": len(self.failures),
+            "model": self.snapshot.model["name"],
+            "dimensions": self.snapshot.model["dimensions"],
+            "home": str(self.settings.home),
+            "folder": self.snapshot.images,
+            "indexed_at": self.indexed_at.isoformat(),
+            "version": self.version,
+            "parts": dict(self.snapshot.parts),
+            "columns": {column.name: column.type for column in self.columns.values()},
+            "quality": read_made_of(self._part("projection")).get("quality", {}),
+            "search": read_made_of(self.home.part("collection", self._versions["collection"]))["search"],
+        }
+
+    def close(self) -> None:
+        """Let go of Chroma's files."""
+        if "_collection" in self.__dict__:
+            self._collection.close()
+
+    @property
+    def _versions(self) -> Mapping[str, str]:
+        return self.snapshot.parts
+
+    def _part(self, name: str) -> Path:
+        return self.home.part(name, self._versions[name])
+
+    @cached_property
+    def _manifest(self) -> Manifest:
+        return Manifest.read(self._part("manifest"))
+
+    @cached_property
+    def _hashes(self) -> Sequence[bytes]:
+        hashes: list[bytes] = self._projection["content_hash"].to_pylist()
+        return hashes
+
+    @cached_property
+    def _metadata(self) -> Any:
+        return read_parquet(self._part("metadata"))
+
+    @cached_property
+    def _thumbnails(self) -> Any:
+        return facts.thumbnail_store(self.home).positions(self._hashes)
+
+    @cached_property
+    def _file_facts(self) -> dict[bytes, dict[str, Any]]:
+        return facts.read(facts.store(self.home), self._hashes)
+
+    @cached_property
+    def _fitted(self) -> "tuple[np.ndarray, np.ndarray]":
+        """Rows of fitted images, one of each content, and their positions."""
+        import numpy as np
+
+        fitted = np.array(self._projection["placed_by"].to_pylist()) == "fit"
+        _, first = np.unique(np.array(self._hashes, object), return_index=True)
+        rows = np.sort(first[fitted[first]])
+        return rows, self.xy[rows]
+
+    @cached_property
+    def _collection(self) -> "Collection":
+        from clipper.collection import Collection
+
+        return Collection(self.home.part("collection", self._versions["collection"], ""))
+
+    @cached_property
+    def _clip(self) -> "Clip":
+        from clipper import model
+
+        with self._loading:
+            told = self.snapshot.model
+            asked = {"model": told["name"], "model_revision": told["revision"] or ""}
+            source = model.find(self.settings.model_copy(update=asked))
+            if source.fingerprint != told["fingerprint"]:
+                raise ModelError(
+                    f"{source.folder} is not the model this atlas was made with; "
+                    f"run `clipper index --home {self.settings.home}`"
+                )
+            return model.Clip(source, device=self.settings.device, dtype=self.settings.dtype)
+
+    def _place(self, similarities: "np.ndarray", *, text: bool) -> tuple[float, float]:
+        rows, positions = self._fitted
+        if not len(rows):
+            return (0.0, 0.0)
+        weight = self.settings.cross_modal_weight if text else 1.0
+        x, y = placement.place(similarities[None, rows], positions, weight=weight)[0].tolist()
+        return (x, y)
+
+
+def name_of(image_id: str) -> str:
+    """An image's file name without its ending."""
+    name = image_id.rpartition("/")[2]
+    return name.rpartition(".")[0] or name

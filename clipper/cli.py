@@ -1,0 +1,287 @@
+"""The `clipper` command. Results go to standard output, progress and errors to standard error.
+
+What does not belong here: anything `import clipper` cannot do as well.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clipper.errors import ClipperError, SettingsError
+from clipper.settings import CONFIG_NAME, HIDDEN_HOME, Settings, absolute_location, is_url
+
+if TYPE_CHECKING:
+    from clipper.indexing import Progress, Step
+
+app = typer.Typer(
+    help="See and search an image dataset.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+Home = Annotated[
+    str | None,
+    typer.Option("--home", help="The atlas's folder; found from here when left out.", metavar="HOME"),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document and nothing else.")]
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """See and search an image dataset."""
+    context.obj = {"debug": debug}
+
+
+@app.command()
+def index(
+    images: Annotated[
+        str | None, typer.Argument(help="Folder or URL of images; clipper.toml's when left out.")
+    ] = None,
+    home: Home = None,
+    model: Annotated[str | None, typer.Option(help="A CLIP of the hub, or a folder.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images per forward pass.")] = None,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for another run to end.")] = 0.0,
+) -> None:
+    """Bring the atlas up to date: one incremental pass over the images."""
+    from clipper import indexing
+
+    folder = _home_for(images, home)
+    settings = Settings.load(folder, model=model, batch_size=batch_size)
+    _write_config(settings, images)
+    with _progress() as progress:
+        steps = indexing.index(settings, progress=progress, wait=wait)
+    _summarise({step.name: step for step in steps}, settings)
+
+
+@app.command()
+def search(
+    text: Annotated[str, typer.Argument(help="What to look for, in words.")] = "",
+    k: Annotated[int, typer.Option("-k", min=1, max=100_000, help="How many.")] = 20,
+    image: Annotated[Path | None, typer.Option(help="Look for what is like this image.")] = None,
+    as_json: Json = False,
+    home: Home = None,
+) -> None:
+    """Rank images by a text, by an image, or by both together."""
+    import clipper
+
+    atlas = clipper.open(home)
+    query = clipper.Query(text=text, image=_read(image))
+    hits = atlas.rank(query, k=k)
+    rows, similarity = hits.rows.tolist(), hits.similarity.tolist()
+    found = [
+        {
+            "id": atlas.ids[row],
+            "path": atlas.path(row),
+            "similarity": round(value, 6),
+            "x": float(atlas.xy[row, 0]),
+            "y": float(atlas.xy[row, 1]),
+            "metadata": atlas.metadata(row),
+        }
+        for row, value in zip(rows, similarity, strict=True)
+    ]
+    if as_json:
+        _print_json({"query": text or str(image), "x": hits.x, "y": hits.y, "hits": found})
+        return
+    for hit in found:
+        typer.echo(f"{hit['similarity']:.3f}  {_one_line(str(hit['path']))}")
+
+
+@app.command()
+def view(
+    home: Home = None,
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 5006,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open a browser.")] = False,
+) -> None:
+    """Serve the map on this machine and print its address; Ctrl-C ends it."""
+    settings = Settings.load(home)
+    spec = find_spec("viewer")
+    if spec is None or spec.origin is None:
+        raise SettingsError("the viewer is not installed; install Clipper with `pip install -e .`")
+    port = port or _free_port()
+    command = [sys.executable, "-m", "panel", "serve", str(Path(spec.origin).parent)]
+    command += ["--address", "127.0.0.1", "--port", str(port), "--log-level", "warning"]
+    command += ["--show"] if open_browser else []
+    typer.echo(f"Clipper shows {settings.home} at http://127.0.0.1:{port}/viewer (Ctrl-C ends it)")
+    sys.stdout.flush()
+    environment = os.environ | {"CLIPPER_HOME": str(settings.home)}
+    try:
+        code = subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - our own words
+    except KeyboardInterrupt:
+        code = 0
+    raise typer.Exit(code)
+
+
+@app.command()
+def info(as_json: Json = False, home: Home = None) -> None:
+    """What is indexed: images, failures, model, versions, when."""
+    import clipper
+
+    atlas = clipper.open(home)
+    told = atlas.info()
+    if as_json:
+        _print_json(told)
+        return
+    quality = " ".join(f"{name} {value}" for name, value in told["quality"].items())
+    for name, value in {
+        "images": f"{told['images']:,} in {told['folder']}",
+        "failed": f"{told['failed']:,}",
+        "model": f"{told['model']} ({told['dimensions']} dimensions)",
+        "indexed": told["indexed_at"],
+        "version": told["version"],
+        "columns": ", ".join(f"{name} ({kind})" for name, kind in told["columns"].items()),
+        "map": quality,
+        "search": f"recall@10 {told['search']['recall_at_10']} at ef {told['search']['ef']}",
+        "home": told["home"],
+    }.items():
+        typer.echo(f"{name:<8} {_one_line(value)}")
+    for failure in atlas.failures.head(10).itertuples():
+        typer.echo(f"  skipped {_one_line(str(failure.id))}: {_one_line(str(failure.reason))}")
+    if len(atlas.failures) > 10:  # noqa: PLR2004 - as many as shown above
+        typer.echo(f"  and {len(atlas.failures) - 10} more (`--json` and `atlas.failures` have all)")
+
+
+def main() -> None:
+    """The command's entry: one line for an error a person can mend, a traceback for none of those."""
+    arguments = sys.argv[1:]
+    debug = "--debug" in arguments
+    try:
+        app(args=[word for word in arguments if word != "--debug"])
+    except Exception as error:
+        if debug:
+            raise
+        text = str(error) if isinstance(error, ClipperError) else _unexpected(error)
+        typer.echo(f"clipper: {_one_line(text)}", err=True)
+        sys.exit(1)
+
+
+def _unexpected(error: Exception) -> str:
+    from clipper.images import BadImageError
+
+    if isinstance(error, BadImageError):
+        return f"the image {error}"
+    return f"{type(error).__name__}: {error} (run again with --debug for the traceback)"
+
+
+def _home_for(images: str | None, home: str | None) -> Path | None:
+    """The home that `clipper index` means; for a bare folder of images, `.clipper` within it."""
+    if home or images is None:
+        return Path(home) if home else None
+    if is_url(images):
+        raise SettingsError(f"where is the atlas of {images} to be kept? Name it with --home HOME")
+    folder = Path(absolute_location(images))
+    if not folder.is_dir():
+        raise SettingsError(f"the images folder {folder} does not exist")
+    return folder / HIDDEN_HOME
+
+
+def _write_config(settings: Settings, images: str | None) -> None:
+    """Note a new home's images folder and model, so that schedule and viewer find the same ones."""
+    config = settings.home / CONFIG_NAME
+    if images is None:
+        return
+    location = absolute_location(images)
+    if config.exists():
+        if settings.images_location != location:
+            raise SettingsError(
+                f"{config} belongs to the images in {settings.images_location}; "
+                f"name another home with --home, or change `images` there"
+            )
+        return
+    inside = settings.home == Path(location) / HIDDEN_HOME
+    lines = [f"images = {json.dumps('..' if inside else location)}"]
+    if settings.model != Settings.model_fields["model"].default:
+        lines.append(f"model = {json.dumps(_model_location(settings))}")
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        config.write_text("\n".join(lines) + "\n")
+    except OSError as error:
+        raise SettingsError(
+            f"{settings.home} cannot be written ({error.strerror}); name another home with --home HOME"
+        ) from error
+
+
+def _model_location(settings: Settings) -> str:
+    folder = Path(settings.model).expanduser()
+    return str(folder.resolve()) if folder.is_dir() else settings.model
+
+
+def _read(image: Path | None) -> bytes | None:
+    if image is None:
+        return None
+    try:
+        return image.expanduser().read_bytes()
+    except OSError as error:
+        raise ClipperError(f"{image} cannot be read: {error.strerror}") from error
+
+
+@contextmanager
+def _progress() -> "Iterator[Progress]":
+    """A progress bar on standard error, where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (*Progress.get_default_columns()[:3], TextColumn("{task.completed:,}/{task.total:,}"))
+    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bars:
+        tasks: dict[str, Any] = {}
+
+        def told(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield told
+
+
+def _summarise(steps: "dict[str, Step]", settings: Settings) -> None:
+    done = steps["atlas"].counts
+    kinds = ("added", "changed", "moved", "removed")
+    changed = ", ".join(f"{done[kind]:,} {kind}" for kind in kinds if done[kind]) or "nothing changed"
+    seconds = sum(step.seconds for name, step in steps.items() if name not in ("thumbnails", "image_facts"))
+    embedded = steps["clip_embeddings"].counts["new"]
+    typer.echo(
+        f"{done['images']:,} images on the map, {done['failed']:,} skipped; {changed}; "
+        f"{embedded:,} embedded; {seconds:.1f} s"
+    )
+    _list(steps["image_manifest"].failures | steps["image_facts"].failures, "skipped {}: {}")
+    for note in steps["image_metadata"].notes:
+        typer.echo(f"  note: {_one_line(note)}")
+    typer.echo(f"See it: clipper view --home {settings.home}")
+
+
+def _list(failures: dict[str, str], line: str, *, most: int = 10) -> None:
+    for image_id, reason in list(failures.items())[:most]:
+        typer.echo("  " + line.format(_one_line(image_id), _one_line(reason)))
+    if len(failures) > most:
+        typer.echo(f"  and {len(failures) - most} more")
+
+
+def _print_json(document: Any) -> None:
+    typer.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
+
+
+def _one_line(text: str) -> str:
+    """Text from files, made safe for a terminal: no line breaks, no escape sequences."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""Vectors on disk, keyed by content hash: a renamed file costs nothing, a copy is embedded once.
+
+What does not belong here: the model that makes them, and Chroma.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clipper.shards import KEY, ShardStore
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+VECTOR = "vector"
+
+
+def store(folder: Path, *, dimensions: int, fingerprint: str) -> ShardStore:
+    """The vectors of one model."""
+    return ShardStore(folder, _schema(dimensions), made_by=fingerprint)
+
+
+def rows(keys: Sequence[bytes], vectors: "np.ndarray") -> list[dict[str, object]]:
+    """Rows to append: `vectors` is (n, d) float32, aligned with `keys`."""
+    return [{KEY: key, VECTOR: vector} for key, vector in zip(keys, vectors, strict=True)]
+
+
+def read(vectors: ShardStore, keys: Sequence[bytes]) -> "np.ndarray":
+    """The vectors of `keys`: (n, d) float32, rows L2-normalised.
+
+    Raises:
+        StoreError: one is missing.
+    """
+    import numpy as np
+
+    table, positions = vectors.positions(keys)
+    dimensions = vectors.schema.field(VECTOR).type.list_size
+    out = np.empty((len(positions), dimensions), np.float32)
+    where = np.asarray(positions, np.int64)
+    start = 0
+    for chunk in table[VECTOR].chunks:
+        inside = np.flatnonzero((where >= start) & (where < start + len(chunk)))
+        flat = chunk.flatten().to_numpy(zero_copy_only=True).reshape(len(chunk), dimensions)
+        out[inside] = flat[where[inside] - start]
+        start += len(chunk)
+    return out
+
+
+def _schema(dimensions: int) -> "pa.Schema":
+    import pyarrow as pa
+
+    return pa.schema([(KEY, pa.binary(16)), (VECTOR, pa.list_(pa.float32(), dimensions))])

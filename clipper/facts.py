@@ -1,0 +1,59 @@
+"""What one decoding of a file gave: facts or the reason of a failure, and the thumbnail. Kept by content.
+
+What does not belong here: decoding itself (`images.py`).
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from clipper.home import Home
+from clipper.images import DECODER_VERSION
+from clipper.shards import KEY, ShardStore
+
+THUMBNAIL = "thumbnail"
+FACTS = "facts"
+REASON = "reason"
+LIMITS = "limits"
+
+
+def store(home: Home) -> ShardStore:
+    """Facts as JSON text; of a failure the reason, and the limits it was measured by."""
+    import pyarrow as pa
+
+    schema = [(KEY, pa.binary(16)), (FACTS, pa.string()), (REASON, pa.string()), (LIMITS, pa.string())]
+    return ShardStore(home.store / "facts", pa.schema(schema), made_by=DECODER_VERSION)
+
+
+def thumbnail_store(home: Home) -> ShardStore:
+    """Thumbnails as WebP."""
+    import pyarrow as pa
+
+    schema = pa.schema([(KEY, pa.binary(16)), (THUMBNAIL, pa.binary())])
+    return ShardStore(home.store / "thumbnails", schema, made_by=DECODER_VERSION)
+
+
+def row(key: bytes, *, facts: str | None, reason: str | None, limits: str) -> dict[str, object]:
+    """A row to append."""
+    return {KEY: key, FACTS: facts, REASON: reason, LIMITS: limits}
+
+
+def known(facts: ShardStore, *, limits: str) -> set[bytes]:
+    """Contents that need not be decoded again: good ones, and failures under the same limits."""
+    table = facts.table().select([KEY, REASON, LIMITS]).to_pylist()
+    return {r[KEY] for r in table if r[REASON] is None or r[LIMITS] == limits}
+
+
+def failures(facts: ShardStore, keys: Iterable[bytes]) -> dict[bytes, str]:
+    """Content hash -> reason, of those of `keys` that could not be decoded."""
+    wanted = set(keys)
+    table = facts.table().select([KEY, REASON]).to_pylist()
+    good = {r[KEY] for r in table if r[REASON] is None}
+    return {r[KEY]: r[REASON] for r in table if r[KEY] in wanted and r[KEY] not in good}
+
+
+def read(facts: ShardStore, keys: Sequence[bytes]) -> dict[bytes, dict[str, Any]]:
+    """Content hash -> facts, of those of `keys` that were decoded."""
+    wanted = set(keys)
+    table = facts.table().select([KEY, FACTS]).to_pylist()
+    return {r[KEY]: json.loads(r[FACTS]) for r in table if r[KEY] in wanted and r[FACTS] is not None}

@@ -1,0 +1,173 @@
+"""What is in the images folder now, and what differs from last time.
+
+What does not belong here: opening images, and anything derived from them.
+"""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clipper.errors import ImagesError
+from clipper.home import atomic_path, digest
+from clipper.images import BadImageError, FoundImage, ImageFolder, content_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pyarrow as pa
+
+# A file changed this shortly before the scan may change again within the clock's grain: hash it again.
+RACY_NS = 2_000_000_000
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file: its id, the hash of its bytes, size and modification time."""
+
+    id: str
+    content_hash: bytes
+    bytes: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Ids that differ between two manifests. `moved` maps a new id to the one it had."""
+
+    added: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    moved: dict[str, str] = field(default_factory=dict)
+    unchanged: int = 0
+
+    def counts(self) -> dict[str, int]:
+        """How many of each kind."""
+        return {
+            "added": len(self.added),
+            "changed": len(self.changed),
+            "moved": len(self.moved),
+            "removed": len(self.removed),
+            "unchanged": self.unchanged,
+        }
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The files of the folder, sorted by id, and those that could not be read (id -> reason)."""
+
+    entries: list[Entry]
+    unreadable: dict[str, str]
+
+    @property
+    def version(self) -> str:
+        """Follows from ids and contents alone: touching a file changes nothing."""
+        contents = [(entry.id, entry.content_hash.hex()) for entry in self.entries]
+        return digest(contents, self.unreadable)
+
+    def hashes(self) -> list[bytes]:
+        """The distinct content hashes, in the order they first appear."""
+        return list(dict.fromkeys(entry.content_hash for entry in self.entries))
+
+    def write(self, path: Path) -> None:
+        """Write as Parquet."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        rows = [vars(entry) | {"reason": None} for entry in self.entries]
+        lost = [
+            {"id": image_id, "content_hash": None, "bytes": 0, "mtime_ns": 0, "reason": reason}
+            for image_id, reason in self.unreadable.items()
+        ]
+        with atomic_path(path) as temporary:
+            pq.write_table(pa.Table.from_pylist(rows + lost, schema=_schema()), temporary)
+
+    @classmethod
+    def read(cls, path: Path) -> "Manifest":
+        """Read what `write` wrote."""
+        from clipper.tables import read_parquet
+
+        rows = read_parquet(path).to_pylist()
+        reasons = {row["id"]: row["reason"] for row in rows if row["content_hash"] is None}
+        kept = [row for row in rows if row["content_hash"] is not None]
+        fields = ("id", "content_hash", "bytes", "mtime_ns")
+        return cls([Entry(*(row[name] for name in fields)) for row in kept], reasons)
+
+
+def scan(
+    folder: ImageFolder,
+    *,
+    before: Manifest | None = None,
+    progress: "Callable[[int, int], None] | None" = None,
+) -> Manifest:
+    """List the folder; hash what is new or has another size or time than before.
+
+    Raises:
+        ImagesError: the folder is missing, unreadable or holds no image.
+    """
+    started = time.time_ns()
+    known = {entry.id: entry for entry in before.entries} if before else {}
+    found = folder.find()
+    if not found:
+        raise ImagesError(
+            f"no image files in {folder.location}; check `images` in clipper.toml (nothing was changed)"
+        )
+    entries: list[Entry] = []
+    unreadable: dict[str, str] = {}
+    for position, image in enumerate(found):
+        try:
+            entries.append(_entry(folder, image, known.get(image.id), started))
+        except BadImageError as error:
+            unreadable[_printable(image.id)] = str(error)
+        if progress:
+            progress(position + 1, len(found))
+    return Manifest(entries, unreadable)
+
+
+def compare(before: Manifest | None, after: Manifest) -> Changes:
+    """What differs. A removed and an added file of the same content are one that moved."""
+    old = {entry.id: entry.content_hash for entry in before.entries} if before else {}
+    new = {entry.id: entry.content_hash for entry in after.entries}
+    removed = {image_id: old[image_id] for image_id in old if image_id not in new}
+    by_hash: dict[bytes, list[str]] = {}
+    for image_id, key in removed.items():
+        by_hash.setdefault(key, []).append(image_id)
+    added: list[str] = []
+    moved: dict[str, str] = {}
+    for image_id in (image_id for image_id in new if image_id not in old):
+        sources = by_hash.get(new[image_id])
+        if sources:
+            moved[image_id] = sources.pop(0)
+        else:
+            added.append(image_id)
+    changed = [key for key in new if key in old and new[key] != old[key]]
+    gone = [image_id for image_id in removed if image_id not in set(moved.values())]
+    same = len(new) - len(added) - len(moved) - len(changed)
+    return Changes(added, changed, gone, moved, same)
+
+
+def _entry(folder: ImageFolder, image: FoundImage, known: Entry | None, started: int) -> Entry:
+    if _printable(image.id) != image.id:
+        raise BadImageError("has a name that is not valid UTF-8; rename it")
+    same = known and (known.bytes, known.mtime_ns) == (image.bytes, image.mtime_ns)
+    if known and same and image.mtime_ns and image.mtime_ns < started - RACY_NS:
+        return known
+    return Entry(image.id, content_hash(folder.read(image.id)), image.bytes, image.mtime_ns)
+
+
+def _printable(name: str) -> str:
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _schema() -> "pa.Schema":
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            ("id", pa.string()),
+            ("content_hash", pa.binary(16)),
+            ("bytes", pa.int64()),
+            ("mtime_ns", pa.int64()),
+            ("reason", pa.string()),
+        ]
+    )

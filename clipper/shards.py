@@ -1,0 +1,97 @@
+"""Rows keyed by content hash, kept in append-only Arrow files: what is derived from an image's bytes.
+
+Used for embeddings, thumbnails and facts. A shard is written beside its place and renamed into it, so
+what is there is whole. What does not belong here: what the rows mean.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clipper.errors import StoreError
+from clipper.home import atomic_path
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+KEY = "content_hash"
+
+
+class ShardStore:
+    """One folder of Arrow files of one schema, whose first column is `content_hash` (16 bytes)."""
+
+    def __init__(self, folder: Path, schema: "pa.Schema", *, made_by: str) -> None:
+        """Open a folder, which need not exist yet.
+
+        Args:
+            folder: where the shards lie.
+            schema: of every shard.
+            made_by: version of the code and settings that made the rows; shards of another are
+                passed over, so that their rows are made again.
+        """
+        self.folder = folder
+        self.schema = schema.with_metadata({"made_by": made_by})
+        self.made_by = made_by.encode()
+        self._opened: dict[str, pa.Table | None] = {}
+
+    def keys(self) -> set[bytes]:
+        """The content hashes that have a row."""
+        return {key for table in self._tables() for key in table[KEY].to_pylist()}
+
+    def append(self, rows: Sequence[dict[str, object]]) -> None:
+        """Write one new shard; its name follows from its keys, so a repetition replaces itself."""
+        if not rows:
+            return
+        import pyarrow as pa
+
+        from clipper.home import digest
+
+        table = pa.Table.from_pylist(list(rows), schema=self.schema)
+        name = digest([bytes(str(row[KEY]), "ascii", "replace").hex() for row in rows])
+        with (
+            atomic_path(self.folder / f"{name}.arrow") as temporary,
+            pa.OSFile(str(temporary), "wb") as sink,
+            pa.ipc.new_file(sink, self.schema) as writer,
+        ):
+            writer.write_table(table)
+        self._opened.pop(f"{name}.arrow", None)
+
+    def table(self) -> "pa.Table":
+        """All rows, memory-mapped; of a key that stands twice, both."""
+        import pyarrow as pa
+
+        return pa.concat_tables([self.schema.empty_table(), *self._tables()])
+
+    def positions(self, keys: Iterable[bytes]) -> "tuple[pa.Table, list[int]]":
+        """All rows, and for each of `keys` the index of its row.
+
+        Raises:
+            StoreError: a key has no row.
+        """
+        table = self.table()
+        where = {key: index for index, key in enumerate(table[KEY].to_pylist())}
+        try:
+            return table, [where[key] for key in keys]
+        except KeyError:
+            raise StoreError(
+                f"{self.folder} lacks rows of indexed images; run `clipper index` to make them again"
+            ) from None
+
+    def _tables(self) -> "list[pa.Table]":
+        names = sorted(path.name for path in self.folder.glob("[!.]*.arrow"))
+        for name in names:
+            if name not in self._opened:
+                self._opened[name] = self._open(self.folder / name)
+        return [table for name in names if (table := self._opened[name]) is not None]
+
+    def _open(self, path: Path) -> "pa.Table | None":
+        import pyarrow as pa
+
+        try:
+            table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        except (pa.ArrowException, OSError) as error:
+            raise StoreError(f"{path} is damaged ({error}); delete it and run `clipper index`") from error
+        made_by = (table.schema.metadata or {}).get(b"made_by")
+        if made_by != self.made_by or not table.schema.equals(self.schema):
+            return None
+        return table

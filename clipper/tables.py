@@ -1,0 +1,42 @@
+"""Parquet files of the store, and the JSON that stands beside each and tells how it was made."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clipper.errors import StoreError
+from clipper.home import atomic_path, read_json, write_json
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def read_parquet(path: Path) -> "pa.Table":
+    """Read a table of the store.
+
+    Raises:
+        StoreError: missing or damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(path)
+    except FileNotFoundError:
+        raise StoreError(f"{path} is missing; run `clipper index` to rebuild it") from None
+    except (pa.ArrowException, OSError) as error:
+        raise StoreError(f"{path} is damaged ({error}); delete it and run `clipper index`") from error
+
+
+def write_part(path: Path, table: "pa.Table", made_of: Mapping[str, Any]) -> None:
+    """Write a part's table and, beside it, what it was made of; the table last: it is what is looked for."""
+    import pyarrow.parquet as pq
+
+    write_json(path.with_suffix(".json"), dict(made_of))
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary)
+
+
+def read_made_of(path: Path) -> dict[str, Any]:
+    """What a part was made of."""
+    return read_json(path.with_suffix(".json"))
