@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from clipper import embeddings, facts, placement
 from clipper.errors import ModelError
+from clipper.folder import ImageFolder
 from clipper.home import Home
-from clipper.images import BadImageError, ImageFolder, decode
+from clipper.images import BadImageError, decode
 from clipper.manifest import Manifest
 from clipper.metadata import Column, present
 from clipper.search import LEAST_CANDIDATES, OVERSAMPLING, Hits, Query, combine, rank_exactly

@@ -8,7 +8,6 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +19,9 @@ from clipper.errors import ClipperError, SettingsError
 from clipper.settings import CONFIG_NAME, HIDDEN_HOME, Settings, absolute_location, is_url
 
 if TYPE_CHECKING:
-    from clipper.indexing import Progress, Step
+    from collections.abc import Iterator
+
+    from clipper.workspace import Progress, Step
 
 app = typer.Typer(
     help="See and search an image dataset.",

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from clipper.folder import ImageFolder
 from clipper.images import (
     THUMBNAIL_PIXELS,
     BadImageError,
-    ImageFolder,
     content_hash,
     decode,
     encode_facts,

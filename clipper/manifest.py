@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clipper.errors import ImagesError
+from clipper.folder import FoundImage, ImageFolder
 from clipper.home import atomic_path, digest
-from clipper.images import BadImageError, FoundImage, ImageFolder, content_hash
+from clipper.images import BadImageError, content_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,6 +4,7 @@ What does not belong here: which images are embedded, and where the vectors are 
 """
 
 import json
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 # Bumped when the same pixels or the same text would give other vectors.
 PREPROCESS_VERSION = "1"
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _FILES = ["*.json", "*.txt", "model*.safetensors"]
 _IDENTITY = ("config.json", "preprocessor_config.json", "tokenizer.json", "vocab.json", "merges.txt")
 
@@ -206,7 +208,11 @@ def _local_folder(settings: Settings) -> Path | None:
     for folder in (settings.home / named, Path.cwd() / named):
         if folder.is_dir():
             return folder.resolve()
-    if named.is_absolute() or settings.model.startswith((".", "~")) or len(named.parts) != 2:
+    if (
+        named.is_absolute()
+        or settings.model.startswith((".", "~"))
+        or not _HUB_NAME.fullmatch(settings.model)
+    ):
         raise ModelError(
             f"the model folder {named} does not exist; set `model` in "
             f"{settings.home / 'clipper.toml'} to a folder or to a CLIP of the hub"

@@ -7,6 +7,8 @@ import warnings
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from clipper.islands import gather_islands
+from clipper.neighbours import BLOCK, neighbours
 from clipper.placement import place
 from clipper.settings import Settings
 
@@ -14,14 +16,10 @@ if TYPE_CHECKING:
     import numpy as np
 
 PROJECTION_VERSION = "1"
-# Up to here a matrix product finds the neighbours exactly, faster than an index is compiled.
-EXACT_KNN_LIMIT = 30_000
 # UMAP needs a graph; fewer points are laid out by their principal components.
 SMALLEST_FIT = 8
 # A map on which more than this share was placed, not fitted, is fitted again.
 REFIT_SHARE = 0.25
-QUALITY_SAMPLE = 2_000
-_BLOCK = 2_048
 
 
 @dataclass(frozen=True)
@@ -75,13 +73,47 @@ def fit(vectors: "np.ndarray", parameters: Parameters) -> Layout:
     return Layout(positions, fitted)
 
 
+def update(
+    vectors: "np.ndarray",
+    positions: "np.ndarray",
+    old: "np.ndarray",
+    fitted: "np.ndarray",
+    parameters: Parameters,
+) -> "tuple[Layout, int]":
+    """Keep what has a position and place what is new; past `REFIT_SHARE` fit anew, turned onto the old map.
+
+    Args:
+        vectors: (n, d) float32 of distinct images.
+        positions: (n, 2) float32, right where `old`.
+        old: (n,) bool, which have a position.
+        fitted: (n,) bool, whose position was fitted.
+        parameters: of the fit.
+
+    Returns:
+        the layout, and how many positions were kept to the bit.
+    """
+    import numpy as np
+
+    n = len(vectors)
+    if (~fitted).sum() > max(n - parameters.fit_limit, REFIT_SHARE * n):
+        fresh = fit(vectors, parameters)
+        if old.sum() > 2:  # noqa: PLR2004 - fewer points fix no rotation
+            scale, rotation, shift = align(fresh.positions[old], positions[old])
+            turned = (scale * fresh.positions @ rotation + shift).astype(np.float32)
+            fresh = Layout(turned, fresh.fitted)
+        return fresh, 0
+    grown = positions.copy()
+    grown[~old] = place_images(vectors[~old], vectors[fitted], positions[fitted])
+    return Layout(grown, fitted), int(old.sum())
+
+
 def place_images(vectors: "np.ndarray", fitted: "np.ndarray", positions: "np.ndarray") -> "np.ndarray":
     """Place new images, (m, d), among fitted ones, (n, d) at (n, 2): (m, 2) float32."""
     import numpy as np
 
     placed = [
-        place(vectors[start : start + _BLOCK] @ fitted.T, positions)
-        for start in range(0, vectors.shape[0], _BLOCK)
+        place(vectors[start : start + BLOCK] @ fitted.T, positions)
+        for start in range(0, vectors.shape[0], BLOCK)
     ]
     return np.concatenate(placed) if placed else np.empty((0, 2), np.float32)
 
@@ -99,123 +131,6 @@ def align(positions: "np.ndarray", onto: "np.ndarray") -> "tuple[float, np.ndarr
     rotation = left @ right
     scale = float(singular.sum() / max(float((source.astype(np.float64) ** 2).sum()), 1e-12))
     return scale, rotation, onto.mean(0) - scale * positions.mean(0) @ rotation
-
-
-def quality(vectors: "np.ndarray", positions: "np.ndarray", *, seed: int = 0) -> dict[str, float]:
-    """How far the map can be trusted, over a sample: shares between 0 and 1.
-
-    `trustworthiness` (Venna and Kaski 2001, scikit-learn's): neighbours on the map are neighbours in
-    the vectors. `neighbour_preservation`: share of an image's 15 nearest that are its nearest on the map.
-    """
-    import numpy as np
-    from sklearn.manifold import trustworthiness
-
-    n, k = vectors.shape[0], 15
-    if n <= 2 * k:
-        return {}
-    chosen = np.arange(n)
-    if n > QUALITY_SAMPLE:
-        chosen = np.sort(np.random.default_rng(seed).choice(n, QUALITY_SAMPLE, replace=False))
-    sample, places = vectors[chosen], positions[chosen].astype(np.float64)
-    near = neighbours(sample, k + 1)[0][:, 1:]
-    apart = ((places[:, None] - places[None]) ** 2).sum(-1)
-    np.fill_diagonal(apart, np.inf)
-    on_map = np.argpartition(apart, k - 1, axis=1)[:, :k]
-    kept = [len(np.intersect1d(a, b)) for a, b in zip(near, on_map, strict=True)]
-    trusted = trustworthiness(sample, places, n_neighbors=k, metric="cosine")
-    return {
-        "trustworthiness": round(float(trusted), 4),
-        "neighbour_preservation": round(float(np.mean(kept)) / k, 4),
-        "measured_on": len(chosen),
-    }
-
-
-def neighbours(vectors: "np.ndarray", k: int) -> "tuple[np.ndarray, np.ndarray]":
-    """Each vector's k nearest by cosine distance, itself first at 0: (n, k) int32, (n, k) float32."""
-    import numpy as np
-
-    n = vectors.shape[0]
-    if n > EXACT_KNN_LIMIT:
-        return _approximate_neighbours(vectors, k)
-    indices = np.empty((n, k), np.int32)
-    distances = np.empty((n, k), np.float32)
-    for start in range(0, n, _BLOCK):
-        rows = np.arange(start, min(start + _BLOCK, n))
-        apart = 1.0 - vectors[rows] @ vectors.T
-        apart[np.arange(len(rows)), rows] = -1.0  # itself first, also among copies
-        near = np.argpartition(apart, k - 1, axis=1)[:, :k]
-        order = np.argsort(np.take_along_axis(apart, near, axis=1), axis=1, kind="stable")
-        indices[rows] = np.take_along_axis(near, order, axis=1)
-        distances[rows] = np.take_along_axis(apart, indices[rows].astype(np.int64), axis=1)
-    return indices, distances.clip(0.0)
-
-
-def gather_islands(positions: "np.ndarray", *, gap: float = 1.0) -> "np.ndarray":
-    """Move far islands straight in until `gap` (in UMAP's unit, its `spread`) of the mainland.
-
-    How far apart UMAP leaves groups that share no neighbours means nothing, and a few of them can
-    shrink everything else to a blot. Each island is shifted as a whole, so nothing within it changes.
-    """
-    import numpy as np
-    from scipy.spatial import cKDTree
-
-    island = _islands(positions, reach=1.5 * gap)
-    sizes = np.bincount(island)
-    if len(sizes) == 1:
-        return positions
-    out = positions.astype(np.float64)
-    ashore = np.zeros(len(out), bool)
-    ashore[island == sizes.argmax()] = True
-    centre = out[ashore].mean(0)
-    apart = [np.linalg.norm(out[island == i].mean(0) - centre) for i in range(len(sizes))]
-    for i in np.argsort(apart, kind="stable"):
-        here = island == i
-        if ashore[here].all():
-            continue
-        shore = cKDTree(_thinned(out[ashore], gap / 4))
-        out[here] += _shift(_thinned(out[here], gap / 4), shore, centre, gap)
-        ashore |= here
-    return out.astype(np.float32)
-
-
-def _shift(points: "np.ndarray", shore: Any, centre: "np.ndarray", gap: float) -> "np.ndarray":
-    """How far an island's points go towards `centre` before they come within `gap` of the shore."""
-    import numpy as np
-
-    way = centre - points.mean(0)
-    length = float(np.linalg.norm(way))
-    if length == 0.0:
-        return np.zeros(2)
-    travelled = 0.0
-    while travelled < length:
-        step = float(shore.query(points + way * (travelled / length))[0].min()) - gap
-        if step <= gap / 50:
-            break
-        travelled += step
-    return way * (min(travelled, length) / length)
-
-
-def _islands(positions: "np.ndarray", *, reach: float) -> "np.ndarray":
-    """The island of each point, (n,) int: points nearer than about `reach` are on the same one."""
-    import numpy as np
-    from scipy import ndimage
-
-    low = positions.min(0)
-    cell = max(reach / 4, float(np.ptp(positions, axis=0).max()) / 2_000)
-    cells = ((positions - low) / cell).astype(np.int64) + 4
-    grid = np.zeros(tuple(cells.max(0) + 5), bool)
-    grid[cells[:, 0], cells[:, 1]] = True
-    touched = ndimage.binary_dilation(grid, ndimage.generate_binary_structure(2, 2), iterations=2)
-    labels, _ = ndimage.label(touched, ndimage.generate_binary_structure(2, 2))
-    return np.asarray(labels[cells[:, 0], cells[:, 1]] - 1)
-
-
-def _thinned(points: "np.ndarray", cell: float) -> "np.ndarray":
-    """One point for each occupied cell: an island's outline does not need a million of them."""
-    import numpy as np
-
-    _, first = np.unique((points / cell).round().astype(np.int64), axis=0, return_index=True)
-    return np.asarray(points[first])
 
 
 def _layout(vectors: "np.ndarray", parameters: Parameters) -> "np.ndarray":
@@ -263,7 +178,7 @@ def _spread_sample(vectors: "np.ndarray", size: int, seed: int) -> "np.ndarray":
     random = np.random.default_rng(seed)
     n = vectors.shape[0]
     pivots = vectors[random.choice(n, min(1_024, n), replace=False)].T
-    region = np.concatenate([(vectors[at : at + _BLOCK] @ pivots).argmax(1) for at in range(0, n, _BLOCK)])
+    region = np.concatenate([(vectors[at : at + BLOCK] @ pivots).argmax(1) for at in range(0, n, BLOCK)])
     order = random.permutation(n)
     by_region = order[np.argsort(region[order], kind="stable")]
     starts = np.searchsorted(region[by_region], region[by_region], side="left")
@@ -271,14 +186,3 @@ def _spread_sample(vectors: "np.ndarray", size: int, seed: int) -> "np.ndarray":
     even = by_region[np.argsort(rank, kind="stable")][: size // 2]
     rest = order[~np.isin(order, even)][: size - len(even)]
     return np.concatenate([even, rest])
-
-
-def _approximate_neighbours(vectors: "np.ndarray", k: int) -> "tuple[np.ndarray, np.ndarray]":
-    import numpy as np
-    from pynndescent import NNDescent
-
-    index = NNDescent(vectors, metric="cosine", n_neighbors=max(30, k), random_state=0, n_jobs=-1)
-    indices, distances = (array[:, :k].copy() for array in index.neighbor_graph)
-    indices[:, 0] = np.arange(len(indices))  # what UMAP expects of a precomputed graph
-    distances[:, 0] = 0.0
-    return indices.astype(np.int32), distances.astype(np.float32)

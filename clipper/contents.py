@@ -1,0 +1,229 @@
+"""The one pass over image files: vectors, thumbnails and facts of the contents that lack them.
+
+What does not belong here: decoding (`decoding.py`), the model (`model.py`), and what is made of the results.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clipper import embeddings, facts, model
+from clipper.decoding import Seen, decode_all
+from clipper.errors import StoreError
+from clipper.home import Home, atomic_path, digest
+from clipper.images import DECODER_VERSION, THUMBNAIL_PIXELS
+from clipper.manifest import Manifest
+from clipper.settings import Settings
+from clipper.workspace import Step, Workspace
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from clipper.shards import ShardStore
+
+CONTENT_PARTS = ("clip_embeddings", "thumbnails", "image_facts")
+# Rows after which what was embedded is put on disk: so much a killed run can lose.
+SHARD_ROWS = 2_048
+# Texts that are not about any dataset: search's recall is measured with them.
+PROBES = (
+    "a cat", "a dog on a sofa", "a red car", "people at a table", "a mountain lake", "a night sky",
+    "a handwritten note", "food on a plate", "a tall building", "a child's drawing", "a flag",
+    "a blurry photo", "a close-up of a flower", "a map", "a smiling face", "an empty room", "music",
+    "winter", "something green", "two of them", "a bird in flight", "a clock", "old paper", "a boat",
+    "a crowd", "a screenshot", "a hand", "a road", "glass", "an arrow", "a fruit", "a machine",
+)  # fmt: skip
+
+
+def embed_images(work: Workspace, *, wanted: Sequence[str] = CONTENT_PARTS) -> dict[str, Step]:
+    """Step 2, `clip_embeddings`, `thumbnails`, `image_facts`: one decoding gives all three.
+
+    Only contents that lack one of the `wanted` parts are decoded; no model is loaded when none lacks its
+    vector. What was done is put on disk every few thousand images.
+    """
+    started = time.monotonic()
+    manifest_version, manifest = work.manifest()
+    source = model.find(work.settings) if "clip_embeddings" in wanted else None
+    sink = _Sink(work, manifest, source, wanted)
+    clip = None
+    if source and (sink.lacks_vectors or not sink.probes_exist):
+        clip = model.Clip(source, device=work.settings.device, dtype=work.settings.dtype)
+        sink.write_probes(clip)
+    sink.fill(clip)
+    if source:
+        work.home.stage(embeddings=source.key, model=_told_about(source, work.settings))
+    if "image_facts" in wanted:
+        work.home.stage(passed_over=sorted(sink.passed_over))
+    steps = sink.steps(manifest_version)
+    for step in steps.values():
+        step.seconds = round(time.monotonic() - started, 3)
+    return steps
+
+
+class _Sink:
+    """Takes what decoding gives to the three stores, in shards."""
+
+    def __init__(
+        self,
+        work: Workspace,
+        manifest: Manifest,
+        source: model.ModelSource | None,
+        wanted: Sequence[str],
+    ) -> None:
+        self.work, self.manifest, self.source, self.wanted = work, manifest, source, tuple(wanted)
+        self.vectors: ShardStore | None = None
+        hashes = set(manifest.hashes())
+        known = facts.known(work.facts, limits=work.limits)
+        self.failed = facts.failures(work.facts, known & hashes)
+        usable = hashes - set(self.failed)
+        self.missing: dict[str, set[bytes]] = {}
+        if source:
+            self.vectors = embeddings.store(
+                work.home.embeddings(source.key),
+                dimensions=source.dimensions,
+                fingerprint=source.fingerprint,
+            )
+            self.missing["clip_embeddings"] = usable - self.vectors.keys()
+        if "thumbnails" in wanted:
+            self.missing["thumbnails"] = usable - work.thumbnails.keys()
+        self.missing["image_facts"] = hashes - known
+        self.todo = set().union(*self.missing.values())
+        self.passed_over: set[str] = set()
+        self.new_failures = 0
+        self.batch: list[Seen] = []
+        self.rows: dict[str, list[dict[str, object]]] = {name: [] for name in self.missing}
+        self.done: dict[str, int] = dict.fromkeys(self.missing, 0)
+
+    @property
+    def lacks_vectors(self) -> bool:
+        """Whether a model is needed."""
+        return bool(self.missing.get("clip_embeddings"))
+
+    @property
+    def probes_exist(self) -> bool:
+        """Whether this model's probe vectors are on disk."""
+        return self.source is not None and probes_path(self.work.home, self.source.key).exists()
+
+    def write_probes(self, clip: model.Clip) -> None:
+        """Embed the probe texts once a model."""
+        if not self.probes_exist:
+            _write_array(probes_path(self.work.home, clip.source.key), clip.embed_texts(PROBES))
+
+    def fill(self, clip: model.Clip | None) -> None:
+        """Decode what is missing and write it."""
+        first = {entry.content_hash: entry for entry in reversed(self.manifest.entries)}
+        entries = [first[key] for key in self.manifest.hashes() if key in self.todo]
+        seen = decode_all(
+            entries,
+            self.work.folder,
+            self.work.settings,
+            crop=clip.transform.crop if clip and self.lacks_vectors else None,
+            model_side=self.source.image_size if self.source else THUMBNAIL_PIXELS,
+        )
+        told = self.work.told("embed" if clip else "decode")
+        for position, one in enumerate(seen):
+            self._take(one, clip)
+            told(position + 1, len(entries))
+        self._embed(clip)
+        self._flush()
+
+    def steps(self, manifest_version: str) -> dict[str, Step]:
+        """What was done, a step for each part that was asked for."""
+        distinct = len(self.manifest.hashes())
+        reasons = {
+            entry.id: self.failed[entry.content_hash]
+            for entry in self.manifest.entries
+            if entry.content_hash in self.failed
+        }
+        made_by = {"clip_embeddings": self.source.fingerprint if self.source else ""}
+        steps = {}
+        for name in self.wanted:
+            version = digest(name, made_by.get(name, DECODER_VERSION), manifest_version)
+            done = self.done[name]
+            counts = {"new": done, "reused": distinct - done - len(self.failed)}
+            steps[name] = Step(name, version, counts | {"failed": len(reasons)}, failures=reasons)
+        return steps
+
+    def _take(self, seen: Seen, clip: model.Clip | None) -> None:
+        key = seen.entry.content_hash
+        if seen.vanished:
+            self.passed_over |= {e.id for e in self.manifest.entries if e.content_hash == key}
+            self.failed[key] = seen.reason or ""
+            return
+        if key in self.missing["image_facts"]:
+            row = facts.row(key, facts=seen.facts, reason=seen.reason, limits=self.work.limits)
+            self._add("image_facts", row)
+        if seen.reason:
+            self.failed[key] = seen.reason
+            return
+        if key in self.missing.get("thumbnails", ()):
+            self._add("thumbnails", {"content_hash": key, facts.THUMBNAIL: seen.thumbnail})
+        if key in self.missing.get("clip_embeddings", ()):
+            self.batch.append(seen)
+            if len(self.batch) == self.work.settings.batch_size:
+                self._embed(clip)
+        if max(map(len, self.rows.values())) >= SHARD_ROWS:
+            self._flush()
+
+    def _add(self, name: str, row: dict[str, object]) -> None:
+        self.rows[name].append(row)
+        self.done[name] += 1
+
+    def _embed(self, clip: model.Clip | None) -> None:
+        import numpy as np
+
+        if not self.batch or clip is None:
+            return
+        vectors = clip.embed_pixels(np.stack([seen.crop for seen in self.batch if seen.crop is not None]))
+        keys = [seen.entry.content_hash for seen in self.batch]
+        for row in embeddings.rows(keys, vectors):
+            self._add("clip_embeddings", row)
+        self.batch = []
+
+    def _flush(self) -> None:
+        """Facts last: who has facts has everything that was asked for with them."""
+        stores = {
+            "clip_embeddings": self.vectors,
+            "thumbnails": self.work.thumbnails,
+            "image_facts": self.work.facts,
+        }
+        for name, store in stores.items():
+            if store is not None and self.rows.get(name):
+                store.append(self.rows[name])
+                self.rows[name] = []
+
+
+def _told_about(source: model.ModelSource, settings: Settings) -> dict[str, Any]:
+    return {
+        "name": source.name,
+        "revision": settings.revision,
+        "fingerprint": source.fingerprint,
+        "dimensions": source.dimensions,
+    }
+
+
+def probes_path(home: Home, key: str) -> Path:
+    """Where a model's probe vectors lie."""
+    return home.embeddings(key) / f"probes-{digest(PROBES)}.npy"
+
+
+def _write_array(path: Path, array: "np.ndarray") -> None:
+    import numpy as np
+
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def read_probes(home: Home, key: str) -> "np.ndarray":
+    """The vectors of `PROBES`: (p, d) float32.
+
+    Raises:
+        StoreError: missing or damaged.
+    """
+    import numpy as np
+
+    path = probes_path(home, key)
+    try:
+        return np.asarray(np.load(path, allow_pickle=False))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path} is missing or damaged; delete it and run `clipper index`") from error

@@ -1,0 +1,98 @@
+"""A home that is being written: its settings and stores, what earlier steps staged, and a step's report.
+
+What does not belong here: the steps (`indexing.py`, `contents.py`).
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from clipper import embeddings, facts
+from clipper.errors import ImagesError, StoreError
+from clipper.folder import ImageFolder
+from clipper.home import Home
+from clipper.manifest import Entry, Manifest
+from clipper.settings import Settings
+from clipper.shards import ShardStore
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass
+class Step:
+    """What one step did: its part's version, counts, and what a person should know."""
+
+    name: str
+    version: str = ""
+    counts: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    failures: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+class Workspace:
+    """A home that is being written: its settings, its stores, and where progress is told."""
+
+    def __init__(self, settings: Settings, progress: Progress | None = None) -> None:
+        self.settings = settings
+        self.home = Home(settings.home)
+        self.progress = progress or (lambda *_: None)
+        self.folder = ImageFolder(settings.images_location, max_bytes=settings.max_bytes)
+        self.facts = facts.store(self.home)
+        self.thumbnails = facts.thumbnail_store(self.home)
+
+    @property
+    def limits(self) -> str:
+        """By which a failure was measured; under others the file is tried again."""
+        return f"{self.settings.max_pixels}/{self.settings.max_bytes}"
+
+    def manifest(self) -> tuple[str, Manifest]:
+        """The staged manifest and its version."""
+        version = self.home.require("manifest", "image_manifest")
+        return version, Manifest.read(self.home.part("manifest", version))
+
+    def members(self) -> list[Entry]:
+        """The files that are images: those of the manifest that were decoded.
+
+        Raises:
+            StoreError: some were never tried.
+            ImagesError: not one of them is an image.
+        """
+        _, manifest = self.manifest()
+        tried = facts.known(self.facts, limits=self.limits)
+        bad = facts.failures(self.facts, manifest.hashes())
+        passed_over = set(self.home.staged_entries().get("passed_over", []))
+        unknown = [e.id for e in manifest.entries if e.content_hash not in tried]
+        if set(unknown) - passed_over:
+            raise StoreError(f"{len(unknown)} images have no facts; materialize image_facts first")
+        usable = tried - set(bad)
+        members = [e for e in manifest.entries if e.content_hash in usable and e.id not in passed_over]
+        if not members:
+            raise ImagesError(f"none of the {len(manifest.entries)} files is a usable image")
+        return members
+
+    def embeddings(self) -> tuple[str, Mapping[str, Any], ShardStore]:
+        """The staged model's key, what is told about it, and its vectors."""
+        key = self.home.require("embeddings", "clip_embeddings")
+        told = self.home.staged_entries()["model"]
+        vectors = embeddings.store(
+            self.home.embeddings(key),
+            dimensions=told["dimensions"],
+            fingerprint=told["fingerprint"],
+        )
+        return key, told, vectors
+
+    def told(self, stage: str) -> Callable[[int, int], None]:
+        """What a stage reports its progress to: done, total."""
+        return lambda done, total: self.progress(stage, done, total)
+
+
+@contextmanager
+def timed(name: str) -> Iterator[Step]:
+    """A step whose seconds are those of the block."""
+    step = Step(name)
+    started = time.monotonic()
+    yield step
+    step.seconds = round(time.monotonic() - started, 3)
