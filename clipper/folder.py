@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from clipper.errors import ImagesError
+from clipper.home import digest
 from clipper.images import BadImageError
+from clipper.metadata import METADATA_NAME
 from clipper.settings import is_url
 
 SUFFIXES = frozenset(
@@ -73,6 +75,15 @@ class ImageFolder:
         found = self._find_remote() if self.remote else _walk(Path(self.location))
         return sorted(found, key=lambda image: image.id)
 
+    def fingerprint(self) -> str:
+        """Changes with any name, size or time in the folder, metadata.json's too; nothing is read.
+
+        Raises:
+            ImagesError: the folder is missing or cannot be read.
+        """
+        seen = [(image.id, image.bytes, image.mtime_ns) for image in self.find()]
+        return digest(self.location, seen, self._stamp(METADATA_NAME))
+
     def path(self, image_id: str) -> str:
         """Where an image lies: an absolute path, or a URL."""
         return f"{self.location.rstrip('/')}/{image_id}"
@@ -99,6 +110,21 @@ class ImageFolder:
             return None
         except OSError as error:
             raise ImagesError(f"{self.path(name)} cannot be read: {error.strerror}") from error
+
+    def _stamp(self, name: str) -> list[int]:
+        """Size and time of one file; nothing of one that is not there."""
+        if self.remote:
+            files, root = _filesystem(self.location)
+            path = f"{root}/{name}"
+            if not files.exists(path):
+                return []
+            entry = files.info(path)
+            return [int(entry.get("size") or 0), _changed(entry)]
+        try:
+            status = Path(self.path(name)).stat()
+        except OSError:
+            return []
+        return [status.st_size, status.st_mtime_ns]
 
     def _read_local(self, image_id: str) -> bytes:
         # O_NONBLOCK: a FIFO that got an image's name must not stop the run.
@@ -129,8 +155,7 @@ class ImageFolder:
         for path, entry in entries.items():
             image_id = path[len(root) :].lstrip("/")
             if _wanted(image_id):
-                changed = entry.get("mtime") or entry.get("LastModified") or entry.get("created")
-                yield FoundImage(image_id, int(entry.get("size") or 0), _nanoseconds(changed))
+                yield FoundImage(image_id, int(entry.get("size") or 0), _changed(entry))
 
 
 def _walk(root: Path) -> Iterator[FoundImage]:
@@ -180,7 +205,9 @@ def _filesystem(location: str) -> tuple[Any, str]:
     return files, str(root).rstrip("/")
 
 
-def _nanoseconds(changed: Any) -> int:
+def _changed(entry: dict[str, Any]) -> int:
+    """When a remote file changed, in nanoseconds; 0 where its system does not tell."""
+    changed = entry.get("mtime") or entry.get("LastModified") or entry.get("created")
     if isinstance(changed, datetime):
         return int(changed.timestamp() * 1e9)
     return int(float(changed or 0) * 1e9)

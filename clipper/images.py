@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # Bumped when the same bytes would give other facts, other thumbnails or other pixels.
 DECODER_VERSION = "1"
 THUMBNAIL_PIXELS = 128
-# Decoders of Pillow itself (JPEG opens MPO too). EPS and PDF are left out on purpose: they start an interpreter.
+# Decoders of Pillow itself (JPEG opens MPO too). EPS and PDF are left out: they start an interpreter.
 FORMATS = (
     "JPEG", "PNG", "WEBP", "GIF", "TIFF", "AVIF", "BMP", "DIB", "PPM", "JPEG2000", "ICO", "TGA",
 )  # fmt: skip

@@ -244,10 +244,11 @@ def _unreachable(settings: Settings, error: Exception) -> str:
     revision = f" at revision {settings.revision}" if settings.revision else ""
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return (
-        f"the model {settings.model}{revision} is not in the local cache and could not be fetched from "
-        f"the hub ({type(error).__name__}: {reason[:160]}). Three ways out: connect to the internet once "
-        f"and run again; or set `model` in {settings.home / 'clipper.toml'} (or CLIPPER_MODEL) to a local "
-        "folder with a CLIP; or try the sample model, models/clip-emoji in Clipper's data folder"
+        f"the model {settings.model}{revision} is no folder below {settings.home}, is not in the hub's local "
+        f"cache and could not be fetched ({type(error).__name__}: {reason[:160]}). Three ways out: connect to "
+        f"the internet once and run again; or set `model` in {settings.home / 'clipper.toml'} (or "
+        "CLIPPER_MODEL) to a local folder with a CLIP; or use the sample model, models/clip-emoji in "
+        "Clipper's data folder"
     )
 
 

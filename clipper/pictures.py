@@ -1,0 +1,63 @@
+"""Small pictures of a home's parts, for reports: a sheet of thumbnails, a preview of the map.
+
+What does not belong here: the viewer's map, which is drawn with far more care.
+"""
+
+import io
+from typing import TYPE_CHECKING
+
+from clipper import facts
+from clipper.tables import read_parquet
+from clipper.workspace import Workspace
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+SHEET_COLUMNS, SHEET_ROWS, CELL = 12, 4, 64
+PREVIEW = 360
+_INK, _PAPER = (79, 70, 229), (250, 250, 252)
+
+
+def thumbnail_sheet(work: Workspace) -> bytes:
+    """Up to 48 thumbnails, evenly from the whole dataset, as a PNG."""
+    from PIL import Image
+
+    _, manifest = work.manifest()
+    there = work.thumbnails.keys()
+    keys = [key for key in manifest.hashes() if key in there]
+    most = SHEET_COLUMNS * SHEET_ROWS
+    chosen = keys[:: max(1, -(-len(keys) // most))][:most]
+    table, positions = work.thumbnails.positions(chosen)
+    rows = max(1, -(-len(chosen) // SHEET_COLUMNS))
+    sheet = Image.new("RGB", (SHEET_COLUMNS * CELL, rows * CELL), _PAPER)
+    for place, position in enumerate(positions):
+        with Image.open(io.BytesIO(table[facts.THUMBNAIL][position].as_py())) as image:
+            image.thumbnail((CELL - 4, CELL - 4))
+            top, left = divmod(place, SHEET_COLUMNS)
+            sheet.paste(image, (left * CELL + 2, top * CELL + 2))
+    return _png(sheet)
+
+
+def map_preview(work: Workspace) -> bytes:
+    """All points as density, as a PNG of 360 by 360 pixels."""
+    import numpy as np
+    from PIL import Image
+
+    version = work.home.require("projection", "umap_projection")
+    table = read_parquet(work.home.part("projection", version))
+    x, y = (table[axis].to_numpy().astype(np.float64) for axis in ("x", "y"))
+    half = max(float(np.ptp(x)), float(np.ptp(y)), 1e-6) * 0.52
+    middles = [float(axis.min() + axis.max()) / 2 for axis in (y, x)]
+    ranges = [[middle - half, middle + half] for middle in middles]
+    counts, _, _ = np.histogram2d(y, x, bins=PREVIEW // 3, range=ranges)
+    shade = (np.log1p(counts) / max(float(np.log1p(counts.max())), 1e-9))[::-1, :, None]
+    strength = np.where(shade > 0, 0.35 + 0.65 * shade, 0.0)
+    pixels = np.array(_PAPER) * (1 - strength) + np.array(_INK) * strength
+    small = Image.fromarray(pixels.astype(np.uint8))
+    return _png(small.resize((PREVIEW, PREVIEW), Image.Resampling.NEAREST))
+
+
+def _png(image: "Image.Image") -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()

@@ -1,0 +1,117 @@
+"""The assets, from an images folder to a published atlas. Each is thin: it calls one step of `clipper`.
+
+What does not belong here: what is checked afterwards (`checks.py`) and when things run (`automation.py`).
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from clipper import indexing, pictures
+from clipper.collection import COLLECTION_VERSION
+from clipper.contents import CONTENT_PARTS, embed_images
+from clipper.images import DECODER_VERSION
+from clipper.metadata import METADATA_VERSION
+from clipper.model import PREPROCESS_VERSION
+from clipper.projection import PROJECTION_VERSION
+from pipelines.config import EmbedConfig, ProjectionConfig, overrides
+from pipelines.presentation import materialized, picture
+from pipelines.resources import HomeResource
+
+GROUP = "atlas"
+
+
+@dg.asset(group_name=GROUP, kinds={"python"})
+def image_manifest(home: HomeResource) -> dg.MaterializeResult:
+    """What is in the images folder: path, content hash, size and time of each file."""
+    return materialized(indexing.scan_images(home.workspace()))
+
+
+@dg.multi_asset(
+    specs=[
+        dg.AssetSpec(
+            "clip_embeddings",
+            deps=[image_manifest],
+            skippable=True,
+            group_name=GROUP,
+            kinds={"torch"},
+            code_version=PREPROCESS_VERSION,
+            description="A CLIP vector of each image, kept by content.",
+        ),
+        dg.AssetSpec(
+            "thumbnails",
+            deps=[image_manifest],
+            skippable=True,
+            group_name=GROUP,
+            kinds={"pillow"},
+            code_version=DECODER_VERSION,
+            description="A small WebP of each image, kept by content.",
+        ),
+        dg.AssetSpec(
+            "image_facts",
+            deps=[image_manifest],
+            skippable=True,
+            group_name=GROUP,
+            kinds={"pillow"},
+            code_version=DECODER_VERSION,
+            description="Size, format and EXIF of each image, or why it could not be used.",
+        ),
+    ],
+    can_subset=True,
+)
+def image_contents(
+    context: dg.AssetExecutionContext, home: HomeResource, config: EmbedConfig
+) -> Iterator[dg.MaterializeResult]:
+    """One decoding of each new image gives its vector, its thumbnail and its facts."""
+    wanted = [name for name in CONTENT_PARTS if dg.AssetKey(name) in context.selected_asset_keys]
+    work = home.workspace(**overrides(config))
+    for name, step in embed_images(work, wanted=wanted).items():
+        more = {"preview": picture(pictures.thumbnail_sheet(work))} if name == "thumbnails" else {}
+        yield materialized(step, **more)
+
+
+@dg.asset(
+    deps=["image_manifest", "image_facts"],
+    group_name=GROUP,
+    kinds={"parquet"},
+    code_version=METADATA_VERSION,
+)
+def image_metadata(home: HomeResource) -> dg.MaterializeResult:
+    """Metadata.json, folder names and file facts as typed columns."""
+    return materialized(indexing.join_metadata(home.workspace()))
+
+
+@dg.asset(
+    deps=["clip_embeddings", "image_facts"],
+    group_name=GROUP,
+    kinds={"umap"},
+    code_version=PROJECTION_VERSION,
+)
+def umap_projection(home: HomeResource, config: ProjectionConfig) -> dg.MaterializeResult:
+    """Each image's place on the map."""
+    work = home.workspace(**overrides(config))
+    step = indexing.project_images(work)
+    return materialized(step, preview=picture(pictures.map_preview(work)))
+
+
+@dg.asset(
+    deps=["clip_embeddings", "image_metadata", "umap_projection"],
+    group_name=GROUP,
+    kinds={"chroma"},
+    code_version=COLLECTION_VERSION,
+)
+def chroma_collection(home: HomeResource) -> dg.MaterializeResult:
+    """A Chroma row for each image: vector, metadata and place; searchable by any Chroma client."""
+    return materialized(indexing.collect(home.workspace()))
+
+
+@dg.asset(
+    deps=["image_manifest", "thumbnails", "image_metadata", "umap_projection", "chroma_collection"],
+    group_name=GROUP,
+)
+def atlas(home: HomeResource) -> dg.MaterializeResult:
+    """Publishes: one version of each part, named in one file; viewers follow it."""
+    return materialized(indexing.publish(home.workspace()))
+
+
+ASSETS = [image_manifest, image_contents, image_metadata, umap_projection, chroma_collection, atlas]

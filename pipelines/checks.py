@@ -1,0 +1,36 @@
+"""What must hold of the parts, checked after they are made. Each check calls one audit of `clipper`.
+
+What does not belong here: how a thing is audited (`clipper.audit`).
+"""
+
+import dagster as dg
+
+from clipper import audit
+from pipelines.resources import HomeResource
+
+
+@dg.asset_check(asset="chroma_collection", blocking=True)
+def counts_agree(home: HomeResource) -> dg.AssetCheckResult:
+    """Metadata, map and Chroma have a row for each usable image, and for no other."""
+    return _result(audit.counts(home.workspace()))
+
+
+@dg.asset_check(asset="clip_embeddings", blocking=True)
+def vectors_have_norm_one(home: HomeResource) -> dg.AssetCheckResult:
+    """A cosine similarity is a plain product only of unit vectors."""
+    return _result(audit.norms(home.workspace()))
+
+
+@dg.asset_check(asset="umap_projection", blocking=True)
+def every_point_is_finite(home: HomeResource) -> dg.AssetCheckResult:
+    """A point without a place cannot be drawn, nor stored in Chroma."""
+    return _result(audit.finite(home.workspace()))
+
+
+def _result(finding: audit.Finding) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=finding.passed, description=finding.description, metadata=dict(finding.figures)
+    )
+
+
+CHECKS = [counts_agree, vectors_have_norm_one, every_point_is_finite]

@@ -1,0 +1,47 @@
+"""What the launchpad offers: the settings a person may want to change for one run.
+
+The defaults shown are those of the home when Dagster loads this code. A value left at its default is
+no override: the run then follows the home's clipper.toml as it is by then.
+"""
+
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from clipper.errors import SettingsError
+from clipper.settings import Settings
+
+
+def _defaults() -> dict[str, Any]:
+    try:
+        return Settings.load().model_dump()
+    except SettingsError:  # no home yet: a run says so; the page still opens
+        return {name: field.default for name, field in Settings.model_fields.items()}
+
+
+_DEFAULT = _defaults()
+
+
+class EmbedConfig(dg.Config):
+    """How images are embedded."""
+
+    model: str = Field(default=_DEFAULT["model"], description="A CLIP of the hub, or a local folder")
+    batch_size: int = Field(default=_DEFAULT["batch_size"], ge=1, description="Images per forward pass")
+
+
+class ProjectionConfig(dg.Config):
+    """How the map is laid out; other values than before lay it out anew."""
+
+    umap_neighbors: int = Field(
+        default=_DEFAULT["umap_neighbors"], ge=2, le=200, description="UMAP's n_neighbors"
+    )
+    umap_min_dist: float = Field(
+        default=_DEFAULT["umap_min_dist"], ge=0, le=0.99, description="UMAP's min_dist"
+    )
+    umap_seed: int = Field(default=_DEFAULT["umap_seed"], ge=0, description="Same seed, same map")
+
+
+def overrides(config: dg.Config) -> dict[str, Any]:
+    """The settings that a run's config changes."""
+    return {name: value for name, value in config.model_dump().items() if value != _DEFAULT[name]}

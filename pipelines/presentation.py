@@ -1,0 +1,41 @@
+"""What Dagster's page shows of a step: counts, speed, a table of failures, pictures.
+
+What does not belong here: drawing (`clipper.pictures`).
+"""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from clipper.workspace import Step
+
+MOST_FAILURES = 200
+
+
+def materialized(step: Step, **more: Any) -> dg.MaterializeResult:
+    """A step as the result of the asset it made."""
+    metadata: dict[str, Any] = {**step.counts, "seconds": step.seconds, **more}
+    if (new := step.counts.get("new")) and step.seconds:
+        metadata["images_per_second"] = round(new / step.seconds, 1)
+    if step.failures:
+        metadata["failures"] = _failures(step.failures)
+    if step.notes:
+        metadata["notes"] = dg.MetadataValue.text("\n".join(step.notes))
+    return dg.MaterializeResult(
+        asset_key=step.name, metadata=metadata, data_version=dg.DataVersion(step.version)
+    )
+
+
+def picture(png: bytes) -> dg.MarkdownMetadataValue:
+    """A PNG, shown in the page itself."""
+    return dg.MetadataValue.md(f"![preview](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+def _failures(failures: Mapping[str, str]) -> dg.TableMetadataValue:
+    rows = [{"file": name, "reason": reason} for name, reason in sorted(failures.items())]
+    return dg.MetadataValue.table(
+        [dg.TableRecord(row) for row in rows[:MOST_FAILURES]],
+        schema=dg.TableSchema([dg.TableColumn("file", "string"), dg.TableColumn("reason", "string")]),
+    )

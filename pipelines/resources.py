@@ -1,0 +1,33 @@
+"""The home as a resource: opened and locked when a run starts, let go when it ends, however it ends.
+
+What does not belong here: settings themselves (`clipper.settings`) and what is done in the home.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+from pydantic import Field, PrivateAttr
+
+from clipper.settings import Settings
+from clipper.workspace import Workspace
+
+
+class HomeResource(dg.ConfigurableResource):
+    """One atlas's home. Each run reads its settings anew, so that an edited clipper.toml counts at once."""
+
+    home: str = Field(default="", description="The atlas's folder; found as the command does when empty")
+    wait: float = Field(default=3_600.0, ge=0, description="Seconds to wait for another run to end")
+    _settings: Settings = PrivateAttr()
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["HomeResource"]:  # noqa: ARG002 - Dagster's
+        """Hold the home's lock for as long as the run lasts."""
+        self._settings = Settings.load(self.home or None)
+        with self.workspace().home.writing(timeout=self.wait):
+            yield self
+
+    def workspace(self, **overrides: object) -> Workspace:
+        """The home to write to, its settings with this run's own words on top."""
+        settings = Settings.load(self._settings.home, **overrides) if overrides else self._settings
+        return Workspace(settings)

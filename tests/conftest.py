@@ -1,0 +1,59 @@
+"""Fixtures every test may use: the sample, indexed once a session, and small homes of generated images."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from clipper import indexing
+from clipper.settings import CONFIG_NAME, Settings
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+MODEL = DATA / "models" / "clip-emoji"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "IMAGES", "MODEL", "TITLE"):
+        monkeypatch.delenv(f"CLIPPER_{name}", raising=False)
+
+
+@pytest.fixture(scope="session")
+def sample_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the whole sample, indexed. Not to be written to: `sample_copy` is."""
+    home = tmp_path_factory.mktemp("sample") / "data"
+    home.mkdir()
+    (home / CONFIG_NAME).write_text((DATA / CONFIG_NAME).read_text())
+    (home / "models").symlink_to(DATA / "models")
+    shutil.copytree(DATA / "images", home / "images")
+    indexing.index(Settings.load(home))
+    return home
+
+
+@pytest.fixture
+def sample_copy(sample_home: Path, tmp_path: Path) -> Path:
+    """A copy of the indexed sample that a test may change."""
+    return Path(shutil.copytree(sample_home, tmp_path / "copy", symlinks=True))
+
+
+@pytest.fixture
+def small_home(tmp_path: Path) -> Path:
+    """A home of 24 of the sample's images, not indexed yet."""
+    return make_home(tmp_path / "small", 24)
+
+
+@pytest.fixture
+def run_index() -> Callable[[Path], dict[str, indexing.Step]]:
+    """Index a home; its steps by name."""
+    return lambda home: {step.name: step for step in indexing.index(Settings.load(home))}
+
+
+def make_home(home: Path, count: int) -> Path:
+    """A home with every so-many-th image of the sample and the sample's model."""
+    (home / "images").mkdir(parents=True)
+    files = sorted((DATA / "images").glob("*.jpg"))
+    for file in files[:: len(files) // count][:count]:
+        shutil.copy2(file, home / "images")
+    (home / CONFIG_NAME).write_text(f'images = "images"\nmodel = "{MODEL}"\n')
+    return home
