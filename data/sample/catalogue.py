@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-import xml.etree.ElementTree as ElementTree
+import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +56,7 @@ def read_keywords(common: Path = CLDR_COMMON) -> dict[str, tuple[str, ...]]:
     """Read CLDR's English keywords, by characters without variation selectors."""
     keywords: dict[str, tuple[str, ...]] = {}
     for folder in ("annotations", "annotationsDerived"):
-        root = ElementTree.parse(common / folder / "en.xml").getroot()
+        root = ET.parse(common / folder / "en.xml").getroot()
         for element in root.iter("annotation"):
             if element.get("type") is None and element.text:
                 words = tuple(word.strip() for word in element.text.split("|"))
