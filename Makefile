@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 HOME_FOLDER := $(CURDIR)/data
 
-.PHONY: setup index demo view test check lint types sample screenshots bench clean
+.PHONY: setup index demo view test test-slow check lint types sample screenshots bench clean
 
 setup: $(VENV)/.installed .env
 
@@ -18,6 +18,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	mkdir -p data/store/dagster
 	cp pipelines/dagster.yaml data/store/dagster/dagster.yaml
 	echo "DAGSTER_HOME=$(HOME_FOLDER)/store/dagster" > $@
+	echo "DAGSTER_DISABLE_TELEMETRY=yes" >> $@
 
 index: setup
 	$(BIN)/clipper index --home data
@@ -26,7 +27,11 @@ demo: index
 	$(BIN)/clipper view --home data --port 0
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slow"
+
+# The tests that take minutes; exit status 5 is pytest's word for "none selected".
+test-slow: setup
+	$(BIN)/python -m pytest -m slow || [ $$? -eq 5 ]
 
 lint: setup
 	$(BIN)/ruff check .
@@ -36,6 +41,11 @@ types: setup
 	$(BIN)/mypy
 
 check: lint types test
+
+# Needs Debian's fonts-noto-color-emoji, unicode-cldr-core and unicode-data, and hours of two cores.
+sample: setup
+	$(BIN)/python data/sample/make_images.py
+	$(BIN)/python data/sample/train_model.py
 
 screenshots: index
 	$(BIN)/python docs/screenshots.py

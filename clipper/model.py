@@ -4,6 +4,7 @@ What does not belong here: which images are embedded, and where the vectors are 
 """
 
 import json
+import os
 import re
 import threading
 from collections.abc import Sequence
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
     from PIL import Image
+
+# Read by huggingface_hub when it is first imported, further down.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 # Bumped when the same pixels or the same text would give other vectors.
 PREPROCESS_VERSION = "1"

@@ -1,0 +1,19 @@
+from pathlib import Path
+
+from clipper.settings import Settings
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+
+
+def test_the_table_lists_every_setting_with_its_default():
+    for name, field in Settings.model_fields.items():
+        if name != "home":
+            default = f"`{field.default}`" if field.default != "" else ""
+            assert f"| `{name}` | {default} |" in README
+
+
+def test_every_command_shown_exists():
+    makefile = (Path(__file__).parents[1] / "Makefile").read_text()
+    for line in README.splitlines():
+        if line.startswith("make "):
+            assert f"\n{line.split()[1]}:" in makefile
