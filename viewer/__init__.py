@@ -1,0 +1,1 @@
+"""The Panel app: reads a published atlas and shows it. It never writes to the store."""

@@ -1,0 +1,56 @@
+"""The page shown when there is no atlas to show: what is missing and exactly what to type. Never an error page."""
+
+from concurrent.futures import Future
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+import param
+
+import clipper
+from clipper.errors import ClipperError, NoIndexError
+from viewer.background import in_background
+from viewer.component import Component, script
+from viewer.status import LOOKERS
+from viewer.theme import page_css, page_sx, theme_config
+
+POLL = 3000  # milliseconds
+
+
+class Absent(Component):
+    """A title, a sentence, the commands to type; reloads the page once there is something to show."""
+
+    heading = param.String()
+    reason = param.String()
+    commands = param.List()
+    ready = param.Boolean(default=False)
+
+    _esm = script("absent.js")
+    _css = ("components.css", "absent.css")
+
+    def look(self) -> None:
+        """Has an index been published meanwhile?"""
+        in_background(clipper.published_version, self._found, pool=LOOKERS)
+
+    def _found(self, done: "Future[str | None]") -> None:
+        if done.exception() is None:
+            self.ready = done.result() is not None
+
+
+def words(error: ClipperError) -> dict[str, Any]:
+    """What to say about an error that keeps the atlas from being shown."""
+    if isinstance(error, NoIndexError):
+        heading, commands = "No index yet", ["clipper index", "clipper index path/to/your/images"]
+    else:
+        heading, commands = "Nothing to show yet", ["clipper index path/to/your/images", "clipper view --home path/to/your/images/.clipper"]
+    return {"heading": heading, "reason": str(error), "commands": commands}
+
+
+def absent_page(error: ClipperError) -> pmui.Page:
+    """The whole page for an error."""
+    content = Absent(sizing_mode="stretch_both", **words(error))
+    pn.state.add_periodic_callback(content.look, period=POLL)
+    return pmui.Page(
+        title="Clipper", main=[content], theme_config=theme_config(), sx=page_sx(),
+        stylesheets=[page_css()], busy_indicator=None, dark_theme=True,
+    )  # fmt: skip

@@ -1,0 +1,23 @@
+"""What happens once a server, not once a visitor: the image route is added, data and model are warmed in the background.
+
+Panel runs this file twice a process, so everything here may happen twice.
+"""
+
+import logging
+import threading
+from typing import Any
+
+from panel.io.server import per_app_patterns
+
+from viewer.media import ROUTE, ImageHandler
+from viewer.warm import warm
+
+logging.getLogger("viewer").setLevel(logging.INFO)
+
+if not any(pattern[0] == ROUTE for pattern in per_app_patterns):
+    per_app_patterns.append((ROUTE, ImageHandler))
+
+
+def on_server_loaded(_context: Any) -> None:
+    """Start warming; visitors who come before it is done wait no longer than without it."""
+    threading.Thread(target=warm, name="warm", daemon=True).start()

@@ -1,0 +1,188 @@
+"""From a metadata column to colours: a code for every image, a palette for every theme, an entry for every legend line.
+
+Pure data: pandas and numpy in, arrays out. Drawing is `raster.py`'s, showing the legend `legend.py`'s.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from viewer.theme import rgb, tokens
+
+MAX_CATEGORIES = 20  # more than these are "other"
+FEW, MANY = 2, 40  # a column worth colouring by at the start has this many values
+OTHER, MISSING = 254, 255  # codes beside the categories' own
+NO_VALUE = 255  # the code of a missing number; 0..254 is the ramp
+
+# The first ten stay at least 0.08 apart in OKLab with protanopia, deuteranopia and tritanopia
+# (matrices of Machado et al. 2009, doi:10.1109/TVCG.2009.113); found by a search, kept by a test.
+CATEGORY_DARK = (
+    "#5b74ff", "#f39a2b", "#3cb9ac", "#fb5a6e", "#a274bd", "#f3d3b0", "#74f2ff", "#d79bff", "#bdf24a", "#b8702a",
+    "#8fb0ff", "#4f9d5d", "#ff9db0", "#2f83b8", "#e3c94a", "#c45ca5", "#8fd9a8", "#8d7f6a", "#ffbf87", "#7a63d6",
+)  # fmt: skip
+CATEGORY_LIGHT = (
+    "#5b2cda", "#b28603", "#208b88", "#f92c85", "#5a3a60", "#e1ae95", "#2cd1fe", "#9c88fd", "#9ed305", "#98470d",
+    "#2563c9", "#3f7d2c", "#d65f6e", "#0f5f86", "#d9b400", "#b0389b", "#56b98a", "#74685a", "#e88a3c", "#8a4fd0",
+)  # fmt: skip
+# Viridis (van der Walt and Smith, CC0) without the end that would vanish on the ground.
+RAMP_DARK = ("#4a5fb0", "#2f7f9c", "#1f9e89", "#44bf70", "#9bd93c", "#fde725")
+RAMP_LIGHT = ("#b7dd29", "#5cc863", "#21a685", "#26828e", "#3a548c", "#46085c")
+PLAIN_DARK = ("#4d55c9", "#7c80f5", "#c9cbff")  # density alone
+PLAIN_LIGHT = ("#a9a7f5", "#6d65ee", "#3226b8")
+
+Kind = Literal["none", "category", "number"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a legend: a value, how many images have it, and its code."""
+
+    label: str
+    count: int
+    code: int
+
+
+@dataclass(frozen=True)
+class Colouring:
+    """What the points are coloured by. `codes` (n,) uint8 index the palette; `values` (n,) float32 are 0..1 or NaN."""
+
+    name: str
+    kind: Kind
+    codes: np.ndarray
+    entries: tuple[Entry, ...] = ()
+    values: np.ndarray | None = None
+    low: float = 0.0
+    high: float = 1.0
+    missing: int = 0
+    palettes: dict[bool, np.ndarray] = field(default_factory=dict, repr=False)
+
+    def palette(self, *, dark: bool) -> np.ndarray:
+        """Colours (256, 3) uint8 by code."""
+        if dark not in self.palettes:
+            self.palettes[dark] = _palette(self.kind, dark=dark)
+        return self.palettes[dark]
+
+    def hex(self, code: int, *, dark: bool) -> str:
+        """The colour of a code as `#rrggbb`."""
+        r, g, b = self.palette(dark=dark)[code]
+        return f"#{r:02x}{g:02x}{b:02x}"
+
+
+def ramp(stops: tuple[str, ...], n: int) -> np.ndarray:
+    """`n` colours (n, 3) uint8 evenly between `stops`."""
+    known = np.array([rgb(stop) for stop in stops], float)
+    at = np.linspace(0, len(known) - 1, n)
+    channels = [np.interp(at, np.arange(len(known)), known[:, c]) for c in range(3)]
+    return np.stack(channels, 1).round().astype(np.uint8)
+
+
+def stops(kind: Kind, *, dark: bool) -> tuple[str, ...]:
+    """The colours a ramp runs through."""
+    if kind == "number":
+        return RAMP_DARK if dark else RAMP_LIGHT
+    return PLAIN_DARK if dark else PLAIN_LIGHT
+
+
+def _palette(kind: Kind, *, dark: bool) -> np.ndarray:
+    colours = np.empty((256, 3), np.uint8)
+    colours[:] = rgb(tokens(dark=dark).neutral)
+    if kind == "number":
+        colours[:NO_VALUE] = ramp(stops(kind, dark=dark), NO_VALUE)
+    elif kind == "category":
+        named = CATEGORY_DARK if dark else CATEGORY_LIGHT
+        colours[: len(named)] = [rgb(text) for text in named]
+    else:
+        colours[:] = rgb(stops(kind, dark=dark)[1])
+    return colours
+
+
+def plain(n: int) -> Colouring:
+    """All points alike: only their density shows."""
+    return Colouring("", "none", np.zeros(n, np.uint8))
+
+
+def colouring(name: str, column: pd.Series, *, kind: Kind) -> Colouring:
+    """Colours for one metadata column, as a category or as a number."""
+    if kind == "number":
+        return _numbers(name, column)
+    return _categories(name, column)
+
+
+def _categories(name: str, column: pd.Series) -> Colouring:
+    text = column.map(_label, na_action="ignore")
+    counts = text.value_counts()
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
+    kept = ranked[:MAX_CATEGORIES]
+    code_of = {value: code for code, (value, _) in enumerate(kept)}
+    codes = text.map(code_of).fillna(OTHER).to_numpy().astype(np.uint8)
+    absent = text.isna().to_numpy()
+    codes[absent] = MISSING
+    entries = [Entry(str(value), int(count), code) for code, (value, count) in enumerate(kept)]
+    rest = ranked[MAX_CATEGORIES:]
+    if rest:
+        entries.append(Entry(f"{len(rest)} others", sum(int(c) for _, c in rest), OTHER))
+    if absent.any():
+        entries.append(Entry("No value", int(absent.sum()), MISSING))
+    return Colouring(name, "category", codes, tuple(entries), missing=int(absent.sum()))
+
+
+def _label(value: object) -> str:
+    if isinstance(value, (bool, np.bool_)):
+        return "Yes" if value else "No"
+    return str(value)
+
+
+def _numbers(name: str, column: pd.Series) -> Colouring:
+    raw = pd.to_numeric(column, errors="coerce").astype("float64").to_numpy()
+    known = raw[np.isfinite(raw)]
+    low, high = _robust_range(known)
+    with np.errstate(invalid="ignore"):
+        scaled = np.clip((raw - low) / max(high - low, 1e-12), 0, 1)
+    scaled[~np.isfinite(raw)] = np.nan
+    codes = np.where(np.isnan(scaled), NO_VALUE, np.nan_to_num(scaled) * (NO_VALUE - 1))
+    return Colouring(
+        name,
+        "number",
+        codes.round().astype(np.uint8),
+        values=scaled.astype(np.float32),
+        low=low,
+        high=high,
+        missing=len(raw) - len(known),
+    )
+
+
+def _robust_range(known: np.ndarray) -> tuple[float, float]:
+    """The range without its outermost hundredths, so that one outlier does not take all the colours."""
+    if not len(known):
+        return 0.0, 1.0
+    low, high = np.percentile(known, [1, 99])
+    if high <= low:
+        low, high = known.min(), known.max()
+    return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)
+
+
+def kind_of(column: pd.Series, declared: str) -> Kind | None:
+    """How a column can be shown, or None where colours would say nothing (lists, names, constants)."""
+    if declared.startswith("list") or not len(column):
+        return None
+    values = column.dropna()
+    different = values.nunique()
+    if different < FEW:
+        return None
+    if declared in {"int", "float"}:
+        return "number"
+    if declared == "bool":
+        return "category"
+    mostly_unique = different > max(MANY, len(values) // 2)
+    return None if mostly_unique else "category"
+
+
+def first_choice(kinds: dict[str, Kind], columns: dict[str, pd.Series]) -> str:
+    """The column to colour by at the start: the first category of a readable number of values; "" for none."""
+    categories = [name for name, kind in kinds.items() if kind == "category"]
+    for name in categories:
+        if FEW <= columns[name].nunique() <= MANY:
+            return name
+    return ""

@@ -1,0 +1,50 @@
+"""The sheet of one image: in full, with all its metadata and the images most like it."""
+
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+
+import param
+
+from viewer.background import in_background
+from viewer.component import Component, script
+from viewer.data import Dataset
+from viewer.search import SEARCHERS
+from viewer.state import ViewState
+
+SIMILAR = 12
+
+
+class Detail(Component):
+    """Covers the results while an image is open."""
+
+    item = param.Dict(default={})
+    similar = param.List()
+
+    _esm = script("detail.js")
+    _css = ("components.css", "detail.css")
+
+    def follow(self, state: ViewState) -> None:
+        """Show the selected image, now and whenever it changes."""
+        self._state = state
+        state.param.watch(self._update, "selected")
+        self._update()
+
+    def _update(self, *_events: Any) -> None:
+        row = self._state.selected
+        if row is None:
+            self.param.update(item={}, similar=[], visible=False)
+            return
+        self.param.update(item=self._state.dataset.detail(row), similar=[], visible=True)
+        dataset = self._state.dataset
+        in_background(
+            partial(dataset.similar, row, k=SIMILAR),
+            partial(self._show_similar, row, dataset),
+            pool=SEARCHERS,
+        )
+
+    def _show_similar(self, row: int, dataset: Dataset, done: "Future[list[tuple[int, float]]]") -> None:
+        """Neighbours come a moment later: the first time, the vectors have to be read."""
+        if row != self._state.selected or dataset is not self._state.dataset or done.exception():
+            return
+        self.similar = [{**dataset.card(other), "similarity": score} for other, score in done.result()]

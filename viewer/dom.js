@@ -1,0 +1,41 @@
+// Shared by all components below: builds elements. Text is always set as text, never as markup.
+const h = (tag, attributes = {}, ...children) => {
+  const el = document.createElement(tag)
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) { el.addEventListener(name.slice(2), value) }
+    else if (value === true) { el.setAttribute(name, "") }
+    else if (value !== false && value != null) { el.setAttribute(name, value) }
+  }
+  for (const child of children.flat(Infinity)) {
+    if (child != null && child !== false) { el.append(typeof child === "object" ? child : document.createTextNode(String(child))) }
+  }
+  return el
+}
+const icon = (path) => {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg")
+  svg.setAttribute("viewBox", "0 0 24 24")
+  svg.setAttribute("aria-hidden", "true")
+  const shape = document.createElementNS("http://www.w3.org/2000/svg", "path")
+  shape.setAttribute("d", path)
+  svg.append(shape)
+  return svg
+}
+const ICONS = {
+  close: "M6 6l12 12M18 6L6 18",
+  target: "M12 3v3M12 18v3M3 12h3M18 12h3M12 8a4 4 0 100 8 4 4 0 000-8z",
+  clock: "M12 7v5l3 2M12 3a9 9 0 100 18 9 9 0 000-18z",
+  refresh: "M20 11a8 8 0 10-2 6M20 5v6h-6",
+}
+const base = () => window.location.pathname.replace(/\/+$/, "")
+const image_url = (size, id, version) => {
+  const path = id.split("/").map(encodeURIComponent).join("/")
+  return `${base()}/img/${size}/${path}?v=${encodeURIComponent(version)}`
+}
+const number = (value) => Number(value).toLocaleString("en-US")
+const draw = (model, names, build) => {
+  const root = h("div", {class: "root"})
+  const update = () => root.replaceChildren(...build().filter((el) => el != null && el !== false))
+  names.forEach((name) => model.on(name, update))
+  update()
+  return root
+}

@@ -1,0 +1,195 @@
+"""Compiled loops of the raster: discs, thumbnails, shading. They draw onto a (h, w, 4) uint8 canvas, top row first.
+
+Signatures are explicit and the machine code is cached, so that no visitor waits for the compiler.
+Only `raster.py` uses this file, and loads it when the first picture is drawn.
+"""
+
+import math
+
+import numpy as np
+from numba import njit  # noqa: TID253 - this file is itself loaded inside functions only
+
+CANVAS = "uint8[:, :, ::1]"
+OPTIONS = {"cache": True, "nogil": True, "fastmath": True}
+
+
+@njit(
+    f"void({CANVAS}, float32[::1], float32[::1], uint8[::1], uint8[:, ::1], float64, uint8[::1], float64, float64)",
+    **OPTIONS,
+)
+def discs(canvas, px, py, codes, palette, radius, edge, edge_width, alpha):  # noqa: ANN001, ANN201
+    """Anti-aliased discs with a rim of `edge` colour, one a point, later points above earlier ones."""
+    height, width = canvas.shape[0], canvas.shape[1]
+    for i in range(len(px)):
+        cx, cy = px[i], py[i]
+        left, right = max(0, int(cx - radius - 1)), min(width - 1, int(cx + radius + 2))
+        top, bottom = max(0, int(cy - radius - 1)), min(height - 1, int(cy + radius + 2))
+        colour = palette[codes[i]]
+        for v in range(top, bottom + 1):
+            dy = v + 0.5 - cy
+            for u in range(left, right + 1):
+                dx = u + 0.5 - cx
+                distance = math.sqrt(dx * dx + dy * dy)
+                cover = min(1.0, radius + 0.5 - distance)
+                if cover <= 0.0:
+                    continue
+                rim = 0.0
+                if edge_width > 0.0:
+                    rim = min(1.0, max(0.0, distance - (radius - edge_width) + 0.5))
+                opacity = cover * (alpha + (1.0 - alpha) * rim)
+                for c in range(3):
+                    ink = colour[c] * (1.0 - rim) + edge[c] * rim
+                    canvas[v, u, c] = np.uint8(canvas[v, u, c] * (1.0 - opacity) + ink * opacity + 0.5)
+
+
+@njit("float64(float64, float64, float64, float64, float64)", **OPTIONS)
+def rounded(dx, dy, half_w, half_h, corner):  # noqa: ANN001, ANN201
+    """Signed distance to a rounded rectangle (Quilez's `sdRoundedBox`): negative inside."""
+    qx = abs(dx) - half_w + corner
+    qy = abs(dy) - half_h + corner
+    outside = math.sqrt(max(qx, 0.0) ** 2 + max(qy, 0.0) ** 2)
+    return outside + min(max(qx, qy), 0.0) - corner
+
+
+@njit(f"void({CANVAS}, float64, float64, float64, float64, float64, float64, float64)", **OPTIONS)
+def shadow(canvas, cx, cy, w, h, corner, blur, strength):  # noqa: ANN001, ANN201
+    """A soft dark rounded rectangle, `blur` pixels wide at its border."""
+    height, width = canvas.shape[0], canvas.shape[1]
+    left, right = max(0, int(cx - w / 2 - blur)), min(width - 1, int(cx + w / 2 + blur))
+    top, bottom = max(0, int(cy - h / 2 - blur)), min(height - 1, int(cy + h / 2 + blur))
+    for v in range(top, bottom + 1):
+        for u in range(left, right + 1):
+            distance = rounded(u + 0.5 - cx, v + 0.5 - cy, w / 2, h / 2, corner)
+            fall = min(1.0, max(0.0, (blur - distance) / (2.0 * blur)))
+            keep = 1.0 - strength * fall * fall
+            for c in range(3):
+                canvas[v, u, c] = np.uint8(canvas[v, u, c] * keep)
+
+
+@njit(
+    f"void({CANVAS}, {CANVAS}, float64, float64, float64, float64, float64, uint8[::1], float64, float64)",
+    **OPTIONS,
+)
+def picture(canvas, image, cx, cy, w, h, corner, ring, ring_width, opacity):  # noqa: ANN001, ANN201
+    """`image` (ih, iw, 4) scaled into a rounded rectangle round (cx, cy), with a ring just inside its border."""
+    height, width = canvas.shape[0], canvas.shape[1]
+    ih, iw = image.shape[0], image.shape[1]
+    left, right = max(0, int(cx - w / 2 - 1)), min(width - 1, int(cx + w / 2 + 1))
+    top, bottom = max(0, int(cy - h / 2 - 1)), min(height - 1, int(cy + h / 2 + 1))
+    for v in range(top, bottom + 1):
+        sy = min(max((v + 0.5 - (cy - h / 2)) / h * ih - 0.5, 0.0), ih - 1.0)
+        y0 = int(sy)
+        y1 = min(y0 + 1, ih - 1)
+        fy = sy - y0
+        for u in range(left, right + 1):
+            distance = rounded(u + 0.5 - cx, v + 0.5 - cy, w / 2, h / 2, corner)
+            cover = min(1.0, max(0.0, 0.5 - distance)) * opacity
+            if cover <= 0.0:
+                continue
+            sx = min(max((u + 0.5 - (cx - w / 2)) / w * iw - 0.5, 0.0), iw - 1.0)
+            x0 = int(sx)
+            x1 = min(x0 + 1, iw - 1)
+            fx = sx - x0
+            rim = min(1.0, max(0.0, distance + ring_width + 0.5))
+            for c in range(3):
+                above = image[y0, x0, c] * (1.0 - fx) + image[y0, x1, c] * fx
+                below = image[y1, x0, c] * (1.0 - fx) + image[y1, x1, c] * fx
+                ink = (above * (1.0 - fy) + below * fy) * (1.0 - rim) + ring[c] * rim
+                canvas[v, u, c] = np.uint8(canvas[v, u, c] * (1.0 - cover) + ink * cover + 0.5)
+
+
+@njit("float32[:, :, ::1](uint32[:, :, ::1], uint8[:, ::1])", **OPTIONS)
+def blended(counts, palette):  # noqa: ANN001, ANN201
+    """Counts (h, w, k) and colours (k, 3) to (h, w, 4) float32: summed red, green, blue, and the count."""
+    height, width, kinds = counts.shape
+    out = np.zeros((height, width, 4), np.float32)
+    for v in range(height):
+        for u in range(width):
+            for k in range(kinds):
+                n = counts[v, u, k]
+                if n:
+                    for c in range(3):
+                        out[v, u, c] += np.float32(n * palette[k, c])
+                    out[v, u, 3] += np.float32(n)
+    return out
+
+
+@njit("float32[:, :, ::1](float32[:, :, ::1], float32[::1])", **OPTIONS)
+def spread(layer, taps):  # noqa: ANN001, ANN201
+    """A separable blur of (h, w, 4) with symmetric `taps` (centre first): single pixels become round dots."""
+    height, width = layer.shape[0], layer.shape[1]
+    reach = len(taps) - 1
+    first = np.zeros_like(layer)
+    for v in range(height):
+        for u in range(width):
+            if layer[v, u, 3] > 0.0:
+                for t in range(-reach, reach + 1):
+                    if 0 <= u + t < width:
+                        for c in range(4):
+                            first[v, u + t, c] += layer[v, u, c] * taps[abs(t)]
+    out = np.zeros_like(layer)
+    for v in range(height):
+        for u in range(width):
+            if first[v, u, 3] > 0.0:
+                for t in range(-reach, reach + 1):
+                    if 0 <= v + t < height:
+                        for c in range(4):
+                            out[v + t, u, c] += first[v, u, c] * taps[abs(t)]
+    return out
+
+
+@njit(f"void({CANVAS}, float32[:, :, ::1], float64, float64, float64)", **OPTIONS)
+def shade(canvas, layer, full, floor, strength):  # noqa: ANN001, ANN201
+    """Lay (h, w, 4) colour sums over the canvas: opacity grows with the logarithm of the count, `full` is opaque."""
+    height, width = canvas.shape[0], canvas.shape[1]
+    scale = 1.0 / math.log1p(max(full, 1e-6))
+    for v in range(height):
+        for u in range(width):
+            weight = layer[v, u, 3]
+            if weight <= 0.004:
+                continue
+            dense = min(1.0, math.log1p(weight) * scale)
+            opacity = (floor + (1.0 - floor) * dense) * min(1.0, weight * 4.0) * strength
+            for c in range(3):
+                ink = layer[v, u, c] / weight
+                canvas[v, u, c] = np.uint8(canvas[v, u, c] * (1.0 - opacity) + ink * opacity + 0.5)
+
+
+@njit(f"void({CANVAS}, float32[:, :, ::1], float64, float64, float64, float64)", **OPTIONS)
+def glow(canvas, layer, cell, margin, full, strength):  # noqa: ANN001, ANN201
+    """Lay coarse (h, w, 4) colour sums, `cell` pixels a value, smoothly over the canvas as a soft light."""
+    height, width = canvas.shape[0], canvas.shape[1]
+    rows, columns = layer.shape[0], layer.shape[1]
+    for v in range(height):
+        sy = min(max((v + 0.5 + margin) / cell - 0.5, 0.0), rows - 1.001)
+        y0 = int(sy)
+        fy = sy - y0
+        for u in range(width):
+            sx = min(max((u + 0.5 + margin) / cell - 0.5, 0.0), columns - 1.001)
+            x0 = int(sx)
+            fx = sx - x0
+            a, b = (1.0 - fx) * (1.0 - fy), fx * (1.0 - fy)
+            c, d = (1.0 - fx) * fy, fx * fy
+            weight = (
+                layer[y0, x0, 3] * a + layer[y0, x0 + 1, 3] * b
+                + layer[y0 + 1, x0, 3] * c + layer[y0 + 1, x0 + 1, 3] * d
+            )  # fmt: skip
+            if weight <= 0.002:
+                continue
+            opacity = strength * math.sqrt(min(1.0, weight / full))
+            for k in range(3):
+                ink = (
+                    layer[y0, x0, k] * a + layer[y0, x0 + 1, k] * b
+                    + layer[y0 + 1, x0, k] * c + layer[y0 + 1, x0 + 1, k] * d
+                ) / weight  # fmt: skip
+                canvas[v, u, k] = np.uint8(canvas[v, u, k] * (1.0 - opacity) + ink * opacity + 0.5)
+
+
+@njit(f"void({CANVAS}, uint8[::1], float64)", **OPTIONS)
+def veil(canvas, colour, amount):  # noqa: ANN001, ANN201
+    """Move the whole canvas towards one colour: what lies behind thumbnails or results steps back."""
+    height, width = canvas.shape[0], canvas.shape[1]
+    for v in range(height):
+        for u in range(width):
+            for c in range(3):
+                canvas[v, u, c] = np.uint8(canvas[v, u, c] * (1.0 - amount) + colour[c] * amount + 0.5)

@@ -1,0 +1,244 @@
+"""The map: a figure whose picture one render loop keeps up with what the visitor looks at.
+
+The browser tells every change of the ranges at once; the loop draws the latest and writes the image source directly.
+HoloViews builds the figure; choosing and drawing what is in it is `painter.py`'s, marks above it `overlays.py`'s.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import holoviews as hv
+import numpy as np
+import panel as pn
+from bokeh.models import ColumnDataSource, CustomJS, PanTool, Range1d, TapTool, WheelZoomTool
+from bokeh.plotting import figure
+
+from viewer.loop import RenderLoop
+from viewer.overlays import Queries, Rings
+from viewer.painter import Picture, Wish, dot_radius, paint
+from viewer.state import ViewState
+from viewer.theme import tokens
+from viewer.viewport import PADDING, Viewport
+
+HERE = Path(__file__).parent
+DEEPEST, WIDEST = 4000.0, 3.0  # how far one can zoom in and out, from the first view
+REACH = 14  # pixels within which a point is meant by the pointer
+SPACE = 0.15  # air round the results when zooming to them, as a part of their extent
+
+hv.extension("bokeh")
+
+
+def _script(name: str, **args: Any) -> CustomJS:
+    return CustomJS(args=args, code=(HERE / name).read_text(encoding="utf-8"))
+
+
+def _figure() -> figure:
+    """An empty figure without axes, toolbar or border, built by HoloViews round one RGB element."""
+    empty = hv.RGB(np.zeros((2, 2, 4), np.uint8), bounds=(0, 0, 1, 1), vdims=list("RGBA"))
+    fig = hv.render(
+        empty.opts(hv.opts.RGB(responsive=True, xaxis=None, yaxis=None, toolbar=None, default_tools=[])),
+        backend="bokeh",
+    )
+    fig.update(
+        sizing_mode="stretch_both", outline_line_color=None, toolbar_location=None,
+        x_range=Range1d(0, 1), y_range=Range1d(0, 1), background_fill_alpha=0, border_fill_alpha=0,
+        css_classes=["clipper-map"], margin=0,
+        min_border_left=0, min_border_right=0, min_border_top=0, min_border_bottom=0,
+    )  # fmt: skip
+    fig.grid.visible = False
+    fig.title.visible = False
+    return fig
+
+
+class MapView:
+    """One session's map."""
+
+    def __init__(self, state: ViewState, *, opened: Callable[[int | None], None]) -> None:
+        self.state = state
+        self.picture: Picture | None = None
+        self._opened = opened
+        self._pending = False
+        self._document: Any = None
+        self.fig = _figure()
+        self._image = self.fig.renderers[0].data_source
+        self.rings, self.queries = Rings(self.fig), Queries(self.fig)
+        self.moved: list[Callable[[], None]] = []
+        self._loop: RenderLoop[Wish, Picture] = RenderLoop(
+            draw=paint, show=self._show, schedule=self._on_event_loop
+        )
+        self._wire()
+        self.pane = pn.pane.Bokeh(self.fig, sizing_mode="stretch_both", margin=0)
+        state.param.watch(self._restyle, ["colour", "dark", "answer", "history", "dataset"])
+        state.param.watch(self._ring, ["selected", "hovered", "pointed"])
+
+    # -- wiring
+
+    def _wire(self) -> None:
+        fig = self.fig
+        view = self.state.dataset.view
+        self._home = ColumnDataSource({name: [v] for name, v in zip(("x0", "x1", "y0", "y1"), view, strict=True)})
+        self._target = ColumnDataSource({"x0": [0], "x1": [1], "y0": [0], "y1": [1], "factor": [0.0], "stamp": [0]})
+        self._pointer = ColumnDataSource({"x": [0.0], "y": [0.0], "inside": [0]})
+        pan, wheel = PanTool(), WheelZoomTool(maintain_focus=True)
+        fig.tools = [pan, wheel, TapTool(renderers=[])]
+        fig.toolbar.update(active_drag=pan, active_scroll=wheel, autohide=True, logo=None)
+        # `target` is an argument of it only so that the page holds the source that `fly.js` listens to.
+        args = {"fig": fig, "home": self._home, "target": self._target}
+        fit = _script("fit.js", **args, padding=PADDING, deepest=DEEPEST, widest=WIDEST)
+        for name in ("inner_width", "inner_height"):
+            fig.js_on_change(name, fit)
+            fig.on_change(name, self._viewport_changed)
+        for ends in (fig.x_range, fig.y_range):
+            ends.on_change("start", self._viewport_changed)
+            ends.on_change("end", self._viewport_changed)
+        self._target.js_on_change("data", _script("fly.js", fig=fig, target=self._target, padding=PADDING))
+        pointer = _script("pointer.js", fig=fig, pointer=self._pointer)
+        fig.js_on_event("mousemove", pointer)
+        fig.js_on_event("mouseleave", pointer)
+        self._pointer.on_change("data", self._pointed)
+        fig.on_event("tap", self._tapped)
+
+    def _on_event_loop(self, call: Callable[[], None]) -> None:
+        if self._document is not None:
+            self._document.add_next_tick_callback(call)
+
+    # -- the viewport
+
+    @property
+    def viewport(self) -> Viewport | None:
+        """What is in view, None before the browser has laid out the page."""
+        fig = self.fig
+        sizes = [fig._property_values.get(name) for name in ("inner_width", "inner_height")]  # noqa: SLF001 - reading it raises before the first layout
+        if not all(isinstance(size, (int, float)) and size > 0 for size in sizes):
+            return None
+        ends = (fig.x_range.start, fig.x_range.end, fig.y_range.start, fig.y_range.end)
+        seen = Viewport(*map(float, ends), width=round(sizes[0]), height=round(sizes[1]))
+        return seen if seen.valid else None
+
+    def _viewport_changed(self, _attr: str, _old: object, _new: object) -> None:
+        """Ranges come one end at a time: all ends of one message are taken together."""
+        self._document = self.fig.document
+        if not self._pending and self._document is not None:
+            self._pending = True
+            self._document.add_next_tick_callback(self._settle)
+
+    def _settle(self) -> None:
+        self._pending = False
+        viewport = self.viewport
+        if viewport is None or not viewport.square:
+            return  # the other axis is on its way
+        for call in self.moved:
+            call()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Draw what is in view, as the state says."""
+        viewport, state = self.viewport, self.state
+        if viewport is None:
+            return
+        hits = None if state.answer is None else state.answer.rows
+        self._loop.ask(Wish(state.dataset, viewport, state.colour, state.dark, hits))
+
+    def _show(self, picture: Picture) -> None:
+        self.picture = picture
+        seen = picture.viewport
+        pixels = np.ascontiguousarray(picture.rgba[::-1]).view(np.uint32)[..., 0]
+        self._image.data = {
+            "image": [pixels], "x": [seen.x0], "y": [seen.y0],
+            "dw": [seen.x1 - seen.x0], "dh": [seen.y1 - seen.y0],
+        }  # fmt: skip
+        self._ring()
+
+    def fly(self, view: tuple[float, float, float, float] | None = None, *, factor: float = 0.0) -> None:
+        """Glide to a part of the map, or zoom about the middle by a factor of the unit."""
+        x0, x1, y0, y1 = view or (0.0, 1.0, 0.0, 1.0)
+        stamp = self._target.data["stamp"][0] + 1
+        self._target.data = {
+            "x0": [x0], "x1": [x1], "y0": [y0], "y1": [y1], "factor": [factor], "stamp": [stamp],
+        }  # fmt: skip
+
+    def fly_home(self) -> None:
+        """Back to the first view."""
+        self.fly(self.state.dataset.view)
+
+    def fly_to_results(self) -> None:
+        """The query and its better half of the results, with some air."""
+        answer = self.state.answer
+        if answer is None or not len(answer.rows):
+            return
+        best = answer.rows[: max(3, len(answer.rows) // 4)]
+        xy = np.vstack([self.state.dataset.atlas.xy[best], [[answer.x, answer.y]]])
+        centre = np.median(xy, axis=0)
+        near = xy[np.argsort(np.abs(xy - centre).max(1))[: max(3, int(len(xy) * 0.8))]]
+        low, high = near.min(0), near.max(0)
+        x0, x1, y0, y1 = self.state.dataset.view
+        air = np.maximum((high - low) * SPACE, 0.03 * max(x1 - x0, y1 - y0))
+        low, high = low - air, high + air
+        self.fly((float(low[0]), float(high[0]), float(low[1]), float(high[1])))
+
+    # -- the pointer
+
+    def row_at(self, x: float, y: float) -> int | None:
+        """The image meant by a map position: the thumbnail under it, else the nearest point within reach."""
+        viewport = self.viewport
+        if viewport is None:
+            return None
+        if self.picture is not None and self.picture.viewport == viewport:
+            px, py = viewport.pixels(np.array([x]), np.array([y]))
+            tile = self.picture.tile_at(float(px[0]), float(py[0]))
+            if tile is not None:
+                return tile[0]
+        return self.state.dataset.index.nearest(x, y, radius=REACH * viewport.unit)
+
+    def _pointed(self, _attr: str, _old: object, new: dict[str, list[float]]) -> None:
+        inside, x, y = new["inside"][0], new["x"][0], new["y"][0]
+        known = inside and isinstance(x, (int, float)) and isinstance(y, (int, float))
+        self.state.hovered = self.row_at(float(x), float(y)) if known else None
+
+    def _tapped(self, event: Any) -> None:
+        if event.x is not None and event.y is not None:
+            self._opened(self.row_at(float(event.x), float(event.y)))
+
+    def where(self, row: int) -> tuple[float, float, float] | None:
+        """Centre and half height in pixels of an image on the map, None when it is out of view."""
+        viewport = self.viewport
+        if viewport is None:
+            return None
+        if self.picture is not None and (tile := self.picture.tile_of(row)):
+            return tile[1], tile[2], tile[4] / 2
+        xy = self.state.dataset.atlas.xy[row]
+        px, py = viewport.pixels(xy[:1], xy[1:])
+        inside = 0 <= px[0] <= viewport.width and 0 <= py[0] <= viewport.height
+        return (float(px[0]), float(py[0]), dot_radius(self.state.dataset, viewport)) if inside else None
+
+    # -- looks
+
+    def _restyle(self, *events: Any) -> None:
+        names = {event.name for event in events}
+        if "dataset" in names:
+            view = self.state.dataset.view
+            self._home.data = {n: [v] for n, v in zip(("x0", "x1", "y0", "y1"), view, strict=True)}
+        if names & {"history", "answer", "dark", "dataset"}:
+            self.queries.show(self.state.history, self.state.answer, dark=self.state.dark)
+        self.refresh()
+
+    def _ring(self, *_events: Any) -> None:
+        look, state = tokens(dark=self.state.dark), self.state
+        touched = {state.hovered, state.pointed} - {state.selected, None}
+        colours = dict.fromkeys(touched, look.ink)
+        if state.selected is not None:
+            colours[state.selected] = look.accent
+        marks = [self._mark(row, colour=colour) for row, colour in colours.items()]
+        self.rings.show([mark for mark in marks if mark])
+
+    def _mark(self, row: int, *, colour: str) -> dict[str, Any] | None:
+        viewport, dataset = self.viewport, self.state.dataset
+        if viewport is None:
+            return None
+        if self.picture is not None and (tile := self.picture.tile_of(row)):
+            seen = self.picture.viewport
+            x, y = seen.position(tile[1] - tile[3] / 2, tile[2] + tile[4] / 2)
+            return {"x": x, "y": y, "w": tile[3] * seen.unit, "h": tile[4] * seen.unit, "colour": colour}
+        x, y = map(float, dataset.atlas.xy[row])
+        return {"x": x, "y": y, "size": 2 * dot_radius(dataset, viewport) + 10, "colour": colour}

@@ -1,0 +1,80 @@
+"""What lies above the map's picture and stays sharp while it moves: rings round images, the queries' stars and labels.
+
+Bokeh glyphs only. Text is drawn on the canvas, so no label can become markup.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from bokeh.core.properties import value
+from bokeh.models import ColumnDataSource
+from bokeh.plotting import figure
+
+from viewer.state import Answer
+from viewer.theme import FONT, tokens
+
+LABEL = 28  # characters of a query shown on the map
+FAINTEST = 0.35
+
+
+class Rings:
+    """A ring round the image under the pointer and one round the image that is open."""
+
+    def __init__(self, fig: figure) -> None:
+        self._dots = ColumnDataSource({"x": [], "y": [], "size": [], "colour": []})
+        self._frames = ColumnDataSource({"x": [], "y": [], "w": [], "h": [], "colour": []})
+        fig.scatter(
+            "x", "y", size="size", source=self._dots, marker="circle",
+            fill_alpha=0, line_color="colour", line_width=2.5,
+        )  # fmt: skip
+        fig.block(
+            "x", "y", width="w", height="h", source=self._frames, border_radius=10,
+            fill_alpha=0, line_color="colour", line_width=3,
+        )  # fmt: skip
+
+    def show(self, marks: Sequence[dict[str, Any]]) -> None:
+        """Each mark has x, y, a colour, and a `size` in pixels or `w` and `h` in map units (then x, y is the corner)."""
+        dots = [mark for mark in marks if "size" in mark]
+        frames = [mark for mark in marks if "w" in mark]
+        for source, rows in ((self._dots, dots), (self._frames, frames)):
+            data = {name: [row[name] for row in rows] for name in source.data}
+            if data != dict(source.data):
+                source.data = data
+
+
+class Queries:
+    """The query and those before it: a star where each falls on the map, and its words beside it."""
+
+    def __init__(self, fig: figure) -> None:
+        names = ("x", "y", "text", "star", "ground", "ink", "edge", "alpha", "size")
+        self.source = ColumnDataSource({name: [] for name in names})
+        fig.scatter(
+            "x", "y", size="size", source=self.source, marker="star",
+            fill_color="star", line_color="edge", line_width=1.5, alpha="alpha",
+        )  # fmt: skip
+        fig.text(
+            "x", "y", text="text", source=self.source, x_offset=15, y_offset=0,
+            text_font=value(FONT), text_font_size="12.5px",
+            text_font_style="bold", text_baseline="middle", text_color="ink", alpha="alpha",
+            background_fill_color="ground", background_fill_alpha="alpha", border_radius=8,
+            padding=[4, 8], border_line_color="edge", border_line_alpha=0.0,
+        )  # fmt: skip
+
+    def show(self, history: Sequence[Answer], current: Answer | None, *, dark: bool) -> None:
+        """Draw the history, oldest first so that the newest lies on top; those before the current one fade."""
+        look = tokens(dark=dark)
+        rows = []
+        for age, answer in reversed(list(enumerate(history))):
+            now = answer is current
+            text = answer.text if len(answer.text) <= LABEL else answer.text[: LABEL - 1] + "…"
+            rows.append({
+                "x": answer.x, "y": answer.y, "text": text,
+                "star": look.accent if now else look.muted,
+                "ground": look.accent if now else look.raised,
+                "ink": look.accent_text if now else look.text,
+                "edge": look.ink if now else look.canvas,
+                "alpha": 1.0 if now else max(FAINTEST, 0.8 - 0.09 * age),
+                "size": 22 if now else 15,
+            })  # fmt: skip
+        rows.sort(key=lambda row: row["alpha"])
+        self.source.data = {name: [row[name] for row in rows] for name in self.source.data}

@@ -1,0 +1,138 @@
+"""From what a visitor looks at to the map's picture: picks points and thumbnails of a dataset, lets `raster.py` draw.
+
+Runs in a thread. Knows datasets, not Panel.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from viewer.colours import Colouring
+from viewer.data import Dataset
+from viewer.loop import DECODERS
+from viewer.raster import DISC_LIMIT, GLOW_MARGIN, Layer, Scene, Tile, render
+from viewer.tiles import Choice, cell_size, choose, place
+from viewer.viewport import Viewport
+
+CROWDED_DOT = 0.33  # a dot's radius, as a part of the room that a point has at the first view
+OCCUPIED = 0.4  # the part of a map that has points on it, roughly
+SMALLEST_DOT, LARGEST_DOT = 1.0, 8.0
+GROWTH = 0.4  # dots grow with this power of the zoom
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A picture somebody wants: what, where, how. `hits` are rows, best first; None without a query."""
+
+    dataset: Dataset
+    viewport: Viewport
+    colour: str
+    dark: bool
+    hits: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn picture, top row first, and where its thumbnails are (row, centre and size in pixels)."""
+
+    rgba: np.ndarray
+    viewport: Viewport
+    tiles: tuple[tuple[int, float, float, float, float], ...] = ()
+
+    def tile_at(self, px: float, py: float) -> tuple[int, float, float, float, float] | None:
+        """The thumbnail under a pixel, the topmost one."""
+        for tile in reversed(self.tiles):
+            _, cx, cy, width, height = tile
+            if abs(px - cx) <= width / 2 and abs(py - cy) <= height / 2:
+                return tile
+        return None
+
+    def tile_of(self, row: int) -> tuple[int, float, float, float, float] | None:
+        """The thumbnail of a row, if it has one here."""
+        return next((tile for tile in self.tiles if tile[0] == row), None)
+
+
+def dot_radius(dataset: Dataset, viewport: Viewport) -> float:
+    """A dot's radius in pixels: from how crowded the whole map is, growing gently with the zoom."""
+    first = Viewport.fitted(dataset.view, width=viewport.width, height=viewport.height)
+    room = np.sqrt(OCCUPIED * viewport.width * viewport.height / max(dataset.n, 1))
+    zoom = max(first.unit / viewport.unit, 0.25)
+    return float(np.clip(CROWDED_DOT * room * zoom**GROWTH, SMALLEST_DOT, LARGEST_DOT))
+
+
+def paint(wish: Wish) -> Picture:
+    """Draw one picture."""
+    dataset, viewport = wish.dataset, wish.viewport
+    colours = dataset.colouring(wish.colour)
+    dot = dot_radius(dataset, viewport)
+    inside = dataset.index.within(viewport.grown(max(GLOW_MARGIN, 2 * dot, cell_size(viewport) / viewport.unit)))
+    palette = colours.palette(dark=wish.dark)
+    if len(inside) <= DISC_LIMIT:  # a fixed random order: no category hides another by chance of its place
+        inside = inside[np.argsort(-dataset.priority[inside], kind="stable")]
+    tiles, legible = _tiles(wish, inside, colours)
+    scene = Scene(
+        points=_layer(dataset, colours, inside, palette),
+        hits=_hits(wish, colours, palette),
+        tiles=tiles,
+        dot=dot,
+        dark=wish.dark,
+        recede=legible,
+    )
+    places = tuple((t.row, t.cx, t.cy, t.width, t.height) for t in tiles)
+    return Picture(render(scene, viewport), viewport, places)
+
+
+def _layer(
+    dataset: Dataset, colours: Colouring, inside: np.ndarray, palette: np.ndarray
+) -> Layer:
+    values = None if colours.values is None else colours.values[inside]
+    index = dataset.index
+    return Layer(index.x[inside], index.y[inside], colours.codes[inside], palette, values)
+
+
+def _hits(wish: Wish, colours: Colouring, palette: np.ndarray) -> Layer | None:
+    if wish.hits is None:
+        return None
+    at = wish.dataset.index.rank[wish.hits[::-1]]  # the best is drawn last, on top
+    return _layer(wish.dataset, colours, at, palette)
+
+
+def _tiles(
+    wish: Wish, inside: np.ndarray, colours: Colouring
+) -> tuple[list[Tile], float]:
+    dataset, viewport = wish.dataset, wish.viewport
+    index = dataset.index
+    priority, hit = dataset.priority[inside], np.zeros(len(inside), bool)
+    if wish.hits is not None:
+        place_of = np.full(dataset.n, -1, np.int64)
+        place_of[index.rank[wish.hits]] = np.arange(len(wish.hits))
+        ranks = place_of[inside]
+        hit = ranks >= 0
+        priority = np.where(hit, -1.0 + ranks / (len(wish.hits) + 1), priority)
+    chosen = choose(index.x[inside], index.y[inside], priority, hit, viewport)
+    rows = index.order[inside[[choice.at for choice in chosen.choices]]] if chosen.choices else []
+    longest = cell_size(viewport) / viewport.unit
+    pictures = dataset.thumbnails.get([int(r) for r in rows], pixels=longest, pool=DECODERS)
+    tiles = [
+        _tile(wish, choice, int(row), pictures[int(row)], colours, inside, emphasised=bool(hit[choice.at]))
+        for choice, row in zip(chosen.choices, rows, strict=True)
+        if int(row) in pictures
+    ]
+    return tiles, chosen.legible
+
+
+def _tile(
+    wish: Wish,
+    choice: Choice,
+    row: int,
+    image: np.ndarray,
+    colours: Colouring,
+    inside: np.ndarray,
+    *,
+    emphasised: bool,
+) -> Tile:
+    index, at = wish.dataset.index, inside[choice.at]
+    px, py = wish.viewport.pixels(index.x[at : at + 1], index.y[at : at + 1])
+    cx, cy, width, height = place(choice, float(px[0]), float(py[0]), image.shape[1] / image.shape[0])
+    r, g, b = (int(c) for c in colours.palette(dark=wish.dark)[colours.codes[at]])
+    return Tile(row, image, cx, cy, width, height, (r, g, b), emphasised)

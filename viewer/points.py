@@ -1,0 +1,79 @@
+"""Points sorted once by a grid over the map, so that drawing and hovering cost what is in view, not what there is.
+
+Pure arrays in and out: nothing here knows of metadata, colours or Panel.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+POINTS_PER_CELL = 24
+MAX_GRID = 1024
+
+
+@dataclass(frozen=True)
+class PointIndex:
+    """Map positions in grid order. `order[i]` is the row of the i-th sorted point."""
+
+    x: np.ndarray  # (n,) float32, sorted by cell
+    y: np.ndarray
+    order: np.ndarray  # (n,) int64: sorted position -> row
+    rank: np.ndarray  # (n,) int64: row -> sorted position
+    starts: np.ndarray  # (size * size + 1,) first point of each cell, row by row
+    size: int
+    low: tuple[float, float]
+    step: tuple[float, float]
+
+    @classmethod
+    def build(cls, xy: np.ndarray) -> "PointIndex":
+        """Sort `xy` (n, 2) float32, finite, by cell."""
+        n = len(xy)
+        size = int(np.clip(np.sqrt(n / POINTS_PER_CELL), 1, MAX_GRID))
+        low, high = (xy.min(0), xy.max(0)) if n else (np.zeros(2), np.ones(2))
+        step = np.maximum((high - low) / size, 1e-9)
+        cell = np.clip(((xy - low) / step).astype(np.int64), 0, size - 1)
+        key = cell[:, 1] * size + cell[:, 0]
+        order = np.argsort(key, kind="stable")
+        starts = np.searchsorted(key[order], np.arange(size * size + 1))
+        rank = np.empty(n, np.int64)
+        rank[order] = np.arange(n)
+        ordered = np.ascontiguousarray(xy[order].T, np.float32)
+        corner = (float(low[0]), float(low[1])), (float(step[0]), float(step[1]))
+        return cls(ordered[0], ordered[1], order, rank, starts, size, *corner)
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def within(self, box: tuple[float, float, float, float]) -> np.ndarray:
+        """Sorted positions (m,) of the points inside `box` (x0, x1, y0, y1)."""
+        x0, x1, y0, y1 = box
+        found = self._candidates(box)
+        if isinstance(found, slice):
+            found = np.arange(len(self))
+        x, y = self.x[found], self.y[found]
+        return found[(x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)]
+
+    def nearest(self, x: float, y: float, *, radius: float) -> int | None:
+        """The row nearest to a map position, if one is within `radius` map units."""
+        near = self.within((x - radius, x + radius, y - radius, y + radius))
+        if not len(near):
+            return None
+        squared = (self.x[near] - x) ** 2 + (self.y[near] - y) ** 2
+        best = int(np.argmin(squared))
+        return int(self.order[near[best]]) if squared[best] <= radius * radius else None
+
+    def _candidates(self, box: tuple[float, float, float, float]) -> np.ndarray | slice:
+        column0, column1 = self._cells(box[0], box[1], axis=0)
+        row0, row1 = self._cells(box[2], box[3], axis=1)
+        if column0 == row0 == 0 and column1 == row1 == self.size - 1:
+            return slice(None)
+        runs = [
+            np.arange(self.starts[r * self.size + column0], self.starts[r * self.size + column1 + 1])
+            for r in range(row0, row1 + 1)
+        ]
+        return np.concatenate(runs) if runs else np.empty(0, np.int64)
+
+    def _cells(self, a: float, b: float, *, axis: int) -> tuple[int, int]:
+        scaled = (np.array([a, b]) - self.low[axis]) / self.step[axis]
+        first, last = np.clip(np.floor(scaled), 0, self.size - 1)
+        return int(first), int(last)

@@ -1,0 +1,215 @@
+"""The map's picture as a pure function: points in view, colours, size and ranges in, RGBA out.
+
+Few points are drawn as anti-aliased discs, many as shaded density (aggregated by datashader), thumbnails above both.
+Nothing here knows of Panel, of sessions or of files.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from viewer.theme import rgb, tokens
+from viewer.viewport import Viewport
+
+DISC_LIMIT = 60_000  # more points in view than this are drawn as density
+
+
+GLOW_CELL = 9  # pixels that share one value of the soft light behind the dots
+GLOW_MARGIN = 60  # pixels round the view whose points still light it
+GLOW_REACH = 1.5  # standard deviation of each of two blurs, in cells
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A thumbnail on the map: its picture (h, w, 4) uint8, centre and size in pixels, its point's colour."""
+
+    row: int
+    image: np.ndarray
+    cx: float
+    cy: float
+    width: float
+    height: float
+    ring: tuple[int, int, int]
+    emphasised: bool = False
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Points in view: map positions (n,) float32, codes (n,) uint8 into `palette` (256, 3) uint8."""
+
+    x: np.ndarray
+    y: np.ndarray
+    codes: np.ndarray
+    palette: np.ndarray
+    values: np.ndarray | None = None  # (n,) float32 of 0..1 or NaN where colour is a number
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that one picture shows. `hits` are the results of a query: they stand out, the others step back."""
+
+    points: Layer
+    hits: Layer | None = None
+    tiles: Sequence[Tile] = field(default_factory=tuple)
+    dot: float = 4.0  # radius in pixels
+    dark: bool = True
+    recede: float = 1.0  # how far the points step back behind the thumbnails, 0..1
+
+
+def render(scene: Scene, viewport: Viewport) -> np.ndarray:
+    """The picture (height, width, 4) uint8, top row first, opaque.
+
+    Raises:
+        ValueError: the viewport has no area.
+    """
+    if not viewport.valid:
+        raise ValueError(f"cannot draw the viewport {viewport}")
+    from viewer import kernels  # noqa: PLC0415 - numba loads with the first picture
+
+    look = tokens(dark=scene.dark)
+    ground = _colour(look.canvas)
+    canvas = np.empty((viewport.height, viewport.width, 4), np.uint8)
+    canvas[..., :3], canvas[..., 3] = ground, 255
+    if len(scene.points):
+        _glow(canvas, scene.points, viewport, dark=scene.dark)
+    draw = _discs if len(scene.points) <= DISC_LIMIT else _density
+    draw(canvas, scene.points, viewport, scene.dot, ground)
+    if scene.hits is not None:
+        kernels.veil(canvas, ground, 0.62 if scene.dark else 0.68)
+    if scene.tiles:
+        kernels.veil(canvas, ground, 0.5 * scene.recede)
+    if scene.hits is not None:
+        _rings(canvas, scene.hits, viewport, scene.dot, _colour(look.ink))
+    _tiles(canvas, scene.tiles, _colour(look.ink), dark=scene.dark)
+    return canvas
+
+
+def _colour(text: str) -> np.ndarray:
+    return np.array(rgb(text), np.uint8)
+
+
+def _glow(canvas: np.ndarray, points: Layer, viewport: Viewport, *, dark: bool) -> None:
+    """The density behind the dots, as a soft light in their colours: groups are seen before points are."""
+    from viewer import kernels  # noqa: PLC0415
+
+    x0, x1, y0, y1 = viewport.grown(GLOW_MARGIN)
+    width = round((viewport.width + 2 * GLOW_MARGIN) / GLOW_CELL)
+    height = round((viewport.height + 2 * GLOW_MARGIN) / GLOW_CELL)
+    coarse = _aggregate(points, Viewport(x0, x1, y0, y1, width, height))
+    for _ in range(2):
+        coarse = kernels.spread(coarse, _taps(GLOW_REACH))
+    weights = coarse[..., 3]
+    full = max(float(np.percentile(weights[weights > 0], 97)), 0.05) if weights.any() else 1.0  # noqa: PLR2004
+    strength = 0.34 if dark else 0.24
+    kernels.glow(canvas, coarse, GLOW_CELL, GLOW_MARGIN, full, strength)
+
+
+def _discs(
+    canvas: np.ndarray, points: Layer, viewport: Viewport, dot: float, ground: np.ndarray
+) -> None:
+    from viewer import kernels  # noqa: PLC0415
+
+    px, py = viewport.pixels(points.x, points.y)
+    edge = min(1.0, dot * 0.22) if dot > 2 else 0.0  # noqa: PLR2004 - smaller dots have no room for a rim
+    kernels.discs(canvas, px, py, points.codes, points.palette, dot, ground, edge, 0.92)
+
+
+def _rings(
+    canvas: np.ndarray, hits: Layer, viewport: Viewport, dot: float, ink: np.ndarray
+) -> None:
+    from viewer import kernels  # noqa: PLC0415
+
+    px, py = viewport.pixels(hits.x, hits.y)
+    radius = max(dot * 1.25, 4.5)
+    kernels.discs(canvas, px, py, hits.codes, hits.palette, radius + 1.5, ink, 1.5, 1.0)
+
+
+def _tiles(canvas: np.ndarray, tiles: Sequence[Tile], ink: np.ndarray, *, dark: bool) -> None:
+    from viewer import kernels  # noqa: PLC0415
+
+    strength = 0.75 if dark else 0.28
+    rivals = any(tile.emphasised for tile in tiles)
+    for tile in tiles:
+        corner = 0.14 * min(tile.width, tile.height)
+        kernels.shadow(
+            canvas, tile.cx, tile.cy + 2, tile.width, tile.height, corner, 7.0, strength
+        )
+    for tile in tiles:
+        ring = ink if tile.emphasised else np.array(tile.ring, np.uint8)
+        corner = 0.14 * min(tile.width, tile.height)
+        size = tile.cx, tile.cy, tile.width, tile.height, corner
+        strong = tile.emphasised
+        opacity = 1.0 if strong or not rivals else 0.42
+        kernels.picture(canvas, tile.image, *size, ring, 2.5 if strong else 1.5, opacity)
+
+
+def _density(
+    canvas: np.ndarray, points: Layer, viewport: Viewport, dot: float, _ground: np.ndarray
+) -> None:
+    from viewer import kernels  # noqa: PLC0415
+
+    layer = _aggregate(points, viewport)
+    sigma = float(np.clip(dot * 0.55, 0.35, 1.2))
+    layer = kernels.spread(layer, _taps(sigma))
+    weights = layer[..., 3]
+    occupied = weights[weights > 0.05]  # noqa: PLR2004 - the tails of the blur do not count
+    full = float(np.percentile(occupied, 99)) if len(occupied) else 1.0
+    kernels.shade(canvas, layer, full, 0.42, 1.0)
+
+
+def _taps(sigma: float) -> np.ndarray:
+    reach = max(1, int(np.ceil(2 * sigma)))
+    taps = np.exp(-0.5 * (np.arange(reach + 1) / sigma) ** 2)
+    return (taps / (taps[0] + 2 * taps[1:].sum())).astype(np.float32)
+
+
+def _aggregate(points: Layer, viewport: Viewport) -> np.ndarray:
+    """Summed colours and counts (h, w, 4) float32, top row first."""
+    import datashader as ds  # noqa: PLC0415 - seconds to import
+    import pandas as pd  # noqa: PLC0415
+
+    frame = pd.DataFrame({"x": points.x, "y": points.y, "code": points.codes})
+    cv = ds.Canvas(
+        plot_width=viewport.width,
+        plot_height=viewport.height,
+        x_range=(viewport.x0, viewport.x1),
+        y_range=(viewport.y0, viewport.y1),
+    )
+    if points.values is not None:
+        return _mean_colours(cv, frame.assign(value=points.values), points.palette)
+    return _mixed_colours(cv, frame, points.palette)
+
+
+def _mixed_colours(cv: object, frame: object, palette: np.ndarray) -> np.ndarray:
+    """Each pixel's colour is the mean of its points' colours: datashader counts the points of each code."""
+    import datashader as ds  # noqa: PLC0415
+
+    from viewer import kernels  # noqa: PLC0415
+
+    present = np.unique(frame["code"])  # type: ignore[index]
+    narrow = np.searchsorted(present, frame["code"]).astype(np.uint8)  # type: ignore[index]
+    shown = frame.assign(code=narrow)  # type: ignore[attr-defined]
+    by_code = ds.by(ds.category_modulo("code", len(present)), ds.count())
+    counts = cv.points(shown, "x", "y", by_code).to_numpy()  # type: ignore[attr-defined]
+    counts = np.ascontiguousarray(counts[::-1], np.uint32)
+    return kernels.blended(counts, np.ascontiguousarray(palette[present]))
+
+
+def _mean_colours(cv: object, frame: object, palette: np.ndarray) -> np.ndarray:
+    """Each pixel's colour is that of its points' mean value; points without a value count as neutral."""
+    import datashader as ds  # noqa: PLC0415
+
+    wanted = ds.summary(n=ds.count(), known=ds.count("value"), total=ds.sum("value"))
+    agg = cv.points(frame, "x", "y", wanted)  # type: ignore[attr-defined]
+    n, known = (np.nan_to_num(agg[name].to_numpy()[::-1]) for name in ("n", "known"))
+    total = np.nan_to_num(agg["total"].to_numpy()[::-1])
+    mean = np.divide(total, known, out=np.zeros_like(total, float), where=known > 0)
+    ink = palette[np.where(known > 0, (mean * 254).round(), 255).astype(np.uint8)]
+    layer = np.empty((*n.shape, 4), np.float32)
+    layer[..., :3] = ink * n[..., None]
+    layer[..., 3] = n
+    return layer

@@ -1,0 +1,136 @@
+"""How the page looks: colours of both themes, fonts, the settings of Material UI. Nothing here draws or listens."""
+
+from dataclasses import dataclass
+from typing import Any
+
+Rgb = tuple[int, int, int]
+
+
+def rgb(text: str) -> Rgb:
+    """`#rrggbb` as three numbers."""
+    return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The colours of one theme."""
+
+    canvas: str  # the map's ground
+    paper: str  # header, panel, cards
+    raised: str  # controls on paper
+    border: str
+    text: str
+    muted: str
+    accent: str
+    accent_text: str  # on the accent
+    ink: str  # strongest mark on the map: rings of results
+    neutral: str  # points that have no value, or one of the rare ones
+
+
+DARK = Tokens(
+    canvas="#0d0f14",
+    paper="#14171e",
+    raised="#1c2029",
+    border="#272c37",
+    text="#e9ecf2",
+    muted="#98a1b3",
+    accent="#8b8dff",
+    accent_text="#0d0f14",
+    ink="#ffffff",
+    neutral="#5d6574",
+)
+LIGHT = Tokens(
+    canvas="#fafbfc",
+    paper="#ffffff",
+    raised="#f3f4f7",
+    border="#e3e6ec",
+    text="#171a22",
+    muted="#5c6474",
+    accent="#4f46e5",
+    accent_text="#ffffff",
+    ink="#11131a",
+    neutral="#b4bac6",
+)
+FONT = (
+    '"Inter Variable", system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", '
+    "Arial, sans-serif"
+)
+
+
+def tokens(*, dark: bool) -> Tokens:
+    """The colours of the theme in use."""
+    return DARK if dark else LIGHT
+
+
+def _palette(theme: Tokens) -> dict[str, Any]:
+    return {
+        "primary": {"main": theme.accent, "contrastText": theme.accent_text},
+        "background": {"default": theme.canvas, "paper": theme.paper},
+        "text": {"primary": theme.text, "secondary": theme.muted},
+        "divider": theme.border,
+    }
+
+
+def theme_config() -> dict[str, Any]:
+    """Material UI's theme for both modes: one accent, one font, sentence case, one corner radius."""
+    shared = {
+        "typography": {
+            "fontFamily": FONT,
+            "fontSize": 13,
+            "button": {"textTransform": "none", "fontWeight": 500},
+        },
+        "shape": {"borderRadius": 8},
+    }
+    return {
+        "light": {"palette": _palette(LIGHT), **shared},
+        "dark": {"palette": _palette(DARK), **shared},
+    }
+
+
+def _variables(theme: Tokens) -> str:
+    names = ("canvas", "paper", "raised", "border", "text", "muted", "accent", "accent_text", "ink")
+    return "".join(f"--c-{name.replace('_', '-')}:{getattr(theme, name)};" for name in names)
+
+
+def page_css() -> str:
+    """The page's own style sheet: every component below inherits these variables, also through shadow roots."""
+    return (
+        f".mui-dark {{{_variables(DARK)} --c-shadow: 0 8px 28px rgb(0 0 0 / 55%); color-scheme: dark;}}"
+        f".mui-light {{{_variables(LIGHT)} --c-shadow: 0 8px 28px rgb(22 26 40 / 14%); color-scheme: light;}}"
+    )
+
+
+def page_sx() -> dict[str, Any]:
+    """What the page's frame looks like: a quiet header in the colour of paper, its title readable in both themes."""
+    return {
+        "& .MuiAppBar-root": {
+            "backgroundColor": "background.paper",
+            "backgroundImage": "none",
+            "color": "text.primary",
+            "boxShadow": "none",
+            "borderBottom": "1px solid",
+            "borderColor": "divider",
+        },
+        "& .MuiToolbar-root": {"minHeight": "56px !important", "gap": "12px", "px": "16px !important"},
+        "& .title": {
+            "color": "text.primary",
+            "fontSize": "16px",
+            "fontWeight": 650,
+            "letterSpacing": "-0.01em",
+            "whiteSpace": "nowrap",
+        },
+        "& .logo": {"height": "26px !important", "width": "26px"},
+        "& main": {"backgroundColor": "background.default"},
+    }
+
+
+FONT_FACES = """
+@font-face {font-family: "Inter Variable"; font-weight: 100 900; font-display: swap;
+  src: url("STATIC/inter-latin-ext-wght-normal.woff2") format("woff2");
+  unicode-range: U+0100-02BA, U+1D00-1DBF, U+1E00-1E9F, U+1EF2-1EFF, U+20A0-20AB, U+2C60-2C7F, U+A720-A7FF;}
+@font-face {font-family: "Inter Variable"; font-weight: 100 900; font-display: swap;
+  src: url("STATIC/inter-latin-wght-normal.woff2") format("woff2");
+  unicode-range: U+0000-00FF, U+0131, U+0152-0153, U+02BB-02BC, U+02C6, U+02DA, U+02DC, U+2000-206F,
+  U+20AC, U+2122, U+2191, U+2193, U+2212, U+2215, U+FEFF, U+FFFD;}
+body {margin: 0; overflow: hidden;}
+"""

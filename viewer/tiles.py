@@ -1,0 +1,153 @@
+"""Which images appear as thumbnails on the map, where, and their decoded pictures.
+
+The map is cut into cells that are aligned with the map, not with the window, and every point has a fixed random
+priority: the same images stay when a person pans, and those that are shown stay when the cells split on zooming in.
+"""
+
+import io
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+from PIL import Image
+
+from viewer.viewport import Viewport
+
+SMALLEST_CELL = 58  # pixels; cells double in map units, so one is 58 to 116 pixels wide
+FILL = 0.82  # a thumbnail's longest side, as a part of its cell
+CROWD = 14  # a cell with more points than this shows density, not an image
+LEGIBLE = 0.3  # thumbnails appear once this share of the points in view is in uncrowded cells
+CACHED = 1500  # decoded thumbnails kept, about 80 kB each
+NARROW = 0.45  # an image narrower than this part of its length is cropped to it
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A point that gets a thumbnail: its place among the candidates, its cell's centre and width in pixels."""
+
+    at: int
+    cx: float
+    cy: float
+    cell: float
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The thumbnails of one picture, and how legible the view is (0: none belong here, 1: all do)."""
+
+    choices: tuple[Choice, ...]
+    legible: float
+
+
+def cell_size(viewport: Viewport) -> float:
+    """The width of a cell in map units: a power of two, at least `SMALLEST_CELL` pixels."""
+    return float(2.0 ** np.ceil(np.log2(SMALLEST_CELL * viewport.unit)))
+
+
+def choose(
+    x: np.ndarray, y: np.ndarray, priority: np.ndarray, hit: np.ndarray, viewport: Viewport
+) -> Chosen:
+    """One point for each uncrowded cell: a result of the query before others, then the lowest priority.
+
+    Args:
+        x: map positions (n,) of the points in view.
+        y: likewise.
+        priority: (n,) fixed random numbers of 0..1; results of a query carry negative ones, best lowest.
+        hit: (n,) bool, whether a point is a result of the query.
+        viewport: what is in view.
+    """
+    cell = cell_size(viewport)
+    cells_in_view = (viewport.width * viewport.height) * (viewport.unit / cell) ** 2
+    if not len(x) or len(x) > 8 * CROWD * max(cells_in_view, 1) + 4 * int(hit.sum()):
+        return Chosen((), 0.0)
+    column = np.floor(np.asarray(x, np.float64) / cell).astype(np.int64)
+    line = np.floor(np.asarray(y, np.float64) / cell).astype(np.int64)
+    order = np.lexsort((priority, column, line))
+    new = np.ones(len(order), bool)
+    new[1:] = (np.diff(column[order]) != 0) | (np.diff(line[order]) != 0)
+    first = order[new]
+    counts = np.diff(np.append(np.flatnonzero(new), len(order)))
+    calm = counts <= CROWD
+    share = float(counts[calm].sum() / len(x))
+    legible = float(np.clip((share - LEGIBLE) / 0.3, 0, 1))
+    shown = hit[first] | calm if share >= LEGIBLE else hit[first]
+    centre_x, centre_y = viewport.pixels(
+        (column[first] + 0.5) * cell, (line[first] + 0.5) * cell
+    )
+    width = cell / viewport.unit
+    choices = [
+        Choice(int(first[i]), float(centre_x[i]), float(centre_y[i]), width)
+        for i in np.flatnonzero(shown)
+    ]
+    return Chosen(tuple(choices), legible)
+
+
+def place(
+    choice: Choice, px: float, py: float, aspect: float
+) -> tuple[float, float, float, float]:
+    """Centre and size in pixels of a thumbnail near its point (px, py), wholly inside its cell."""
+    longest = choice.cell * FILL
+    aspect = float(np.clip(aspect, NARROW, 1 / NARROW))
+    width, height = (longest, longest / aspect) if aspect >= 1 else (longest * aspect, longest)
+    gap = 2.0
+    reach_x = max(0.0, (choice.cell - width) / 2 - gap)
+    reach_y = max(0.0, (choice.cell - height) / 2 - gap)
+    cx = float(np.clip(px, choice.cx - reach_x, choice.cx + reach_x))
+    cy = float(np.clip(py, choice.cy - reach_y, choice.cy + reach_y))
+    return cx, cy, width, height
+
+
+class Thumbnails:
+    """Decoded thumbnails, the most recently used of them, shared by all sessions."""
+
+    def __init__(self, read: Callable[[int], bytes], *, capacity: int = CACHED) -> None:
+        self._read = read
+        self._capacity = capacity
+        self._kept: OrderedDict[int, tuple[np.ndarray, np.ndarray]] = OrderedDict()
+        self._lock = Lock()
+
+    def get(
+        self, rows: Sequence[int], *, pixels: float, pool: Executor | None = None
+    ) -> dict[int, np.ndarray]:
+        """Pictures (h, w, 4) uint8 by row, about `pixels` long; what cannot be read is left out."""
+        missing = [row for row in rows if row not in self._kept]
+        decode = pool.map if pool else map
+        for row, pair in zip(missing, decode(self._decode, missing), strict=True):
+            if pair is not None:
+                self._keep(row, pair)
+        found = {}
+        with self._lock:
+            for row in rows:
+                if row in self._kept:
+                    self._kept.move_to_end(row)
+                    whole, half = self._kept[row]
+                    found[row] = half if max(half.shape) >= pixels * 0.9 else whole
+        return found
+
+    def _keep(self, row: int, pair: tuple[np.ndarray, np.ndarray]) -> None:
+        with self._lock:
+            self._kept[row] = pair
+            while len(self._kept) > self._capacity:
+                self._kept.popitem(last=False)
+
+    def _decode(self, row: int) -> tuple[np.ndarray, np.ndarray] | None:
+        try:
+            with Image.open(io.BytesIO(self._read(row))) as opened:
+                image = _cropped(opened.convert("RGBA"))
+        except Exception:  # noqa: BLE001 - Pillow raises nearly everything; a point without a picture stays a point
+            return None
+        ground = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(ground, image)
+        half = image.reduce(2) if min(image.size) >= 4 else image  # noqa: PLR2004 - nothing to halve
+        return np.array(image), np.array(half)
+
+
+def _cropped(image: Image.Image) -> Image.Image:
+    """The middle of an image that is too long to be read as a thumbnail."""
+    width, height = image.size
+    kept_w, kept_h = min(width, round(height / NARROW)), min(height, round(width / NARROW))
+    left, top = (width - kept_w) // 2, (height - kept_h) // 2
+    return image.crop((left, top, left + max(kept_w, 1), top + max(kept_h, 1)))

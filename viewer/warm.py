@@ -1,0 +1,28 @@
+"""Pays once what the first visitor would otherwise wait for: the data, the compiled loops, the model."""
+
+import logging
+import time
+
+from clipper.errors import ClipperError
+from viewer.data import load
+from viewer.painter import Wish, paint
+from viewer.search import SEARCHERS
+from viewer.viewport import Viewport
+
+log = logging.getLogger(__name__)
+
+
+def warm() -> None:
+    """Load the dataset, draw a picture of it, load the model. Nothing that fails here is fatal."""
+    started = time.perf_counter()
+    try:
+        dataset = load()
+        viewport = Viewport.fitted(dataset.view, width=640, height=480)
+        paint(Wish(dataset, viewport, dataset.first_colour, dark=True))
+        log.info("map ready after %.1f s", time.perf_counter() - started)
+        SEARCHERS.submit(dataset.atlas.warm).result()
+        log.info("model ready after %.1f s", time.perf_counter() - started)
+    except ClipperError as error:
+        log.info("nothing to warm yet: %s", error)
+    except Exception:
+        log.exception("warming failed; the first visitor will wait a little longer")
