@@ -32,10 +32,13 @@ const image_url = (size, id, version) => {
   return `${base()}/img/${size}/${path}?v=${encodeURIComponent(version)}`
 }
 const number = (value) => Number(value).toLocaleString("en-US")
+// Rebuilds a component when any of `names` changed: once for all changes of one message from the server.
 const draw = (model, names, build) => {
   const root = h("div", {class: "root"})
-  const update = () => root.replaceChildren(...build().filter((el) => el != null && el !== false))
-  names.forEach((name) => model.on(name, update))
+  let waiting = false
+  const update = () => { waiting = false; root.replaceChildren(...build().filter((el) => el != null && el !== false)) }
+  const soon = () => { if (!waiting) { waiting = true; queueMicrotask(update) } }
+  names.forEach((name) => model.on(name, soon))
   update()
   return root
 }

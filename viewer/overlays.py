@@ -53,7 +53,7 @@ class Queries:
             fill_color="star", line_color="edge", line_width=1.5, alpha="alpha",
         )  # fmt: skip
         fig.text(
-            "x", "y", text="text", source=self.source, x_offset=15, y_offset=0,
+            "x", "y", text="text", source=self.source, x_offset=17, y_offset=0,
             text_font=value(FONT), text_font_size="12.5px",
             text_font_style="bold", text_baseline="middle", text_color="ink", alpha="alpha",
             background_fill_color="ground", background_fill_alpha="alpha", border_radius=8,
@@ -74,7 +74,7 @@ class Queries:
                 "ink": look.accent_text if now else look.text,
                 "edge": look.ink if now else look.canvas,
                 "alpha": 1.0 if now else max(FAINTEST, 0.8 - 0.09 * age),
-                "size": 22 if now else 15,
+                "size": 27 if now else 16,
             })  # fmt: skip
         rows.sort(key=lambda row: row["alpha"])
         self.source.data = {name: [row[name] for row in rows] for name in self.source.data}

@@ -96,10 +96,11 @@ def _glow(canvas: np.ndarray, points: Layer, viewport: Viewport, *, dark: bool) 
     """The density behind the dots, as a soft light in their colours: groups are seen before points are."""
     from viewer import kernels  # noqa: PLC0415
 
-    x0, x1, y0, y1 = viewport.grown(GLOW_MARGIN)
-    width = round((viewport.width + 2 * GLOW_MARGIN) / GLOW_CELL)
-    height = round((viewport.height + 2 * GLOW_MARGIN) / GLOW_CELL)
-    coarse = _aggregate(points, Viewport(x0, x1, y0, y1, width, height))
+    columns = -(-(viewport.width + 2 * GLOW_MARGIN) // GLOW_CELL)
+    rows = -(-(viewport.height + 2 * GLOW_MARGIN) // GLOW_CELL)
+    x0, _, _, y1 = viewport.grown(GLOW_MARGIN)
+    step = viewport.unit * GLOW_CELL
+    coarse = _aggregate(points, Viewport(x0, x0 + columns * step, y1 - rows * step, y1, columns, rows))
     for _ in range(2):
         coarse = kernels.spread(coarse, _taps(GLOW_REACH))
     weights = coarse[..., 3]
@@ -133,18 +134,17 @@ def _tiles(canvas: np.ndarray, tiles: Sequence[Tile], ink: np.ndarray, *, dark: 
 
     strength = 0.75 if dark else 0.28
     rivals = any(tile.emphasised for tile in tiles)
-    for tile in tiles:
+    drawn = [(tile, 0.42 if rivals and not tile.emphasised else 1.0) for tile in tiles]
+    for tile, opacity in drawn:
         corner = 0.14 * min(tile.width, tile.height)
-        kernels.shadow(
-            canvas, tile.cx, tile.cy + 2, tile.width, tile.height, corner, 7.0, strength
-        )
-    for tile in tiles:
+        size = tile.width, tile.height, corner
+        kernels.shadow(canvas, tile.cx, tile.cy + 2, *size, 7.0, strength * opacity**2)
+    for tile, opacity in drawn:
         ring = ink if tile.emphasised else np.array(tile.ring, np.uint8)
         corner = 0.14 * min(tile.width, tile.height)
         size = tile.cx, tile.cy, tile.width, tile.height, corner
-        strong = tile.emphasised
-        opacity = 1.0 if strong or not rivals else 0.42
-        kernels.picture(canvas, tile.image, *size, ring, 2.5 if strong else 1.5, opacity)
+        width = 2.5 if tile.emphasised else 1.5
+        kernels.picture(canvas, tile.image, *size, ring, width, opacity)
 
 
 def _density(

@@ -1,0 +1,17 @@
+"""What the viewer's tests share: a small fake atlas for pure things, the real server for the others."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from fakes import FakeAtlas
+
+from viewer.data import Dataset
+
+
+@pytest.fixture
+def dataset() -> Dataset:
+    return Dataset(FakeAtlas())
