@@ -18,7 +18,7 @@ from clipper.images import BadImageError, decode
 from clipper.manifest import Manifest
 from clipper.metadata import Column, present
 from clipper.search import LEAST_CANDIDATES, OVERSAMPLING, Hits, Query, combine, rank_exactly
-from clipper.settings import Settings
+from clipper.settings import Settings, absolute_location
 from clipper.tables import read_made_of, read_parquet
 
 if TYPE_CHECKING:
@@ -54,7 +54,9 @@ class Atlas:
         self._projection = read_parquet(self._part("projection"))
         self.ids: list[str] = self._projection["id"].to_pylist()
         self._rows = {image_id: row for row, image_id in enumerate(self.ids)}
-        self._folder = ImageFolder(self.snapshot.images, max_bytes=settings.max_bytes)
+        # Relative to the home, as the setting is: a home that was moved with its images still opens.
+        self._location = absolute_location(self.snapshot.images, base=settings.home)
+        self._folder = ImageFolder(self._location, max_bytes=settings.max_bytes)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -249,7 +251,7 @@ class Atlas:
             "model": self.snapshot.model["name"],
             "dimensions": self.snapshot.model["dimensions"],
             "home": str(self.settings.home),
-            "folder": self.snapshot.images,
+            "folder": self._location,
             "indexed_at": self.indexed_at.isoformat(),
             "version": self.version,
             "parts": dict(self.snapshot.parts),

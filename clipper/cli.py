@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import warnings
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -58,9 +59,10 @@ def index(
     """Bring the atlas up to date: one incremental pass over the images."""
     from clipper import indexing
 
-    folder = _home_for(images, home)
+    folder = Path(home).expanduser() if home else None
+    if images is not None:
+        folder = _adopt(images, folder, model)
     settings = Settings.load(folder, model=model, batch_size=batch_size)
-    _write_config(settings, images)
     with _progress() as progress:
         steps = indexing.index(settings, progress=progress, wait=wait)
     _summarise({step.name: step for step in steps}, settings)
@@ -157,6 +159,8 @@ def main() -> None:
     """The command's entry: one line for an error a person can mend, a traceback for none of those."""
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
+    # Pillow warns of odd EXIF on many lines, and of no file by name.
+    warnings.filterwarnings("ignore", module="PIL")
     try:
         app(args=[word for word in arguments if word != "--debug"])
     except Exception as error:
@@ -175,47 +179,39 @@ def _unexpected(error: Exception) -> str:
     return f"{type(error).__name__}: {error} (run again with --debug for the traceback)"
 
 
-def _home_for(images: str | None, home: str | None) -> Path | None:
-    """The home that `clipper index` means; for a bare folder of images, `.clipper` within it."""
-    if home or images is None:
-        return Path(home) if home else None
-    if is_url(images):
-        raise SettingsError(f"where is the atlas of {images} to be kept? Name it with --home HOME")
-    folder = Path(absolute_location(images))
-    if not folder.is_dir():
-        raise SettingsError(f"the images folder {folder} does not exist")
-    return folder / HIDDEN_HOME
+def _adopt(images: str, home: Path | None, model: str | None) -> Path:
+    """The home for a folder of images: the one named, else `.clipper` within the folder.
 
-
-def _write_config(settings: Settings, images: str | None) -> None:
-    """Note a new home's images folder and model, so that schedule and viewer find the same ones."""
-    config = settings.home / CONFIG_NAME
-    if images is None:
-        return
+    A new home's clipper.toml notes the folder and the model, so that schedule and viewer find them.
+    """
     location = absolute_location(images)
+    if not is_url(images) and not Path(location).is_dir():
+        raise SettingsError(f"the images folder {location} does not exist")
+    if home is None and is_url(images):
+        raise SettingsError(f"where is the atlas of {images} to be kept? Name it with --home HOME")
+    home = home or Path(location) / HIDDEN_HOME
+    config = home / CONFIG_NAME
     if config.exists():
-        if settings.images_location != location:
+        noted = Settings.load(home).images_location
+        if noted != location:
             raise SettingsError(
-                f"{config} belongs to the images in {settings.images_location}; "
-                f"name another home with --home, or change `images` there"
+                f"{config} belongs to the images in {noted}; name another home with --home, "
+                "or change `images` there"
             )
-        return
-    inside = settings.home == Path(location) / HIDDEN_HOME
-    lines = [f"images = {json.dumps('..' if inside else location)}"]
-    if settings.model != Settings.model_fields["model"].default:
-        lines.append(f"model = {json.dumps(_model_location(settings))}")
+        return home
+    lines = {"images": ".." if home.resolve().parent == Path(location) else location}
+    if model:
+        local = Path(model).expanduser()
+        lines["model"] = str(local.resolve()) if local.is_dir() else model
+    text = "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in lines.items())
     try:
-        settings.home.mkdir(parents=True, exist_ok=True)
-        config.write_text("\n".join(lines) + "\n")
+        home.mkdir(parents=True, exist_ok=True)
+        config.write_text(text)
     except OSError as error:
         raise SettingsError(
-            f"{settings.home} cannot be written ({error.strerror}); name another home with --home HOME"
+            f"{home} cannot be written ({error.strerror}); name another home with --home HOME"
         ) from error
-
-
-def _model_location(settings: Settings) -> str:
-    folder = Path(settings.model).expanduser()
-    return str(folder.resolve()) if folder.is_dir() else settings.model
+    return home
 
 
 def _read(image: Path | None) -> bytes | None:
@@ -259,7 +255,7 @@ def _summarise(steps: "dict[str, Step]", settings: Settings) -> None:
     _list(steps["image_manifest"].failures | steps["image_facts"].failures, "skipped {}: {}")
     for note in steps["image_metadata"].notes:
         typer.echo(f"  note: {_one_line(note)}")
-    typer.echo(f"See it: clipper view --home {settings.home}")
+    typer.echo(f"See it: clipper view --home {_one_line(str(settings.home))}")
 
 
 def _list(failures: dict[str, str], line: str, *, most: int = 10) -> None:
@@ -270,7 +266,9 @@ def _list(failures: dict[str, str], line: str, *, most: int = 10) -> None:
 
 
 def _print_json(document: Any) -> None:
-    typer.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
+    """JSON escapes the control characters below 32 only; a terminal obeys others too."""
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+    typer.echo("".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text))
 
 
 def _one_line(text: str) -> str:
