@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import tomllib
 import warnings
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -59,10 +60,10 @@ def index(
     """Bring the atlas up to date: one incremental pass over the images."""
     from clipper import indexing
 
-    folder = Path(home).expanduser() if home else None
+    folder, noted = Path(home).expanduser() if home else None, None
     if images is not None:
-        folder = _adopt(images, folder, model)
-    settings = Settings.load(folder, model=model, batch_size=batch_size)
+        folder, noted = _adopt(images, folder, model)
+    settings = Settings.load(folder, images=noted, model=model, batch_size=batch_size)
     with _progress() as progress:
         steps = indexing.index(settings, progress=progress, wait=wait)
     _summarise({step.name: step for step in steps}, settings)
@@ -179,8 +180,8 @@ def _unexpected(error: Exception) -> str:
     return f"{type(error).__name__}: {error} (run again with --debug for the traceback)"
 
 
-def _adopt(images: str, home: Path | None, model: str | None) -> Path:
-    """The home for a folder of images: the one named, else `.clipper` within the folder.
+def _adopt(images: str, home: Path | None, model: str | None) -> tuple[Path, str]:
+    """The home for a folder of images, the one named or `.clipper` within it, and what it calls the folder.
 
     A new home's clipper.toml notes the folder and the model, so that schedule and viewer find them.
     """
@@ -192,13 +193,13 @@ def _adopt(images: str, home: Path | None, model: str | None) -> Path:
     home = home or Path(location) / HIDDEN_HOME
     config = home / CONFIG_NAME
     if config.exists():
-        noted = Settings.load(home).images_location
-        if noted != location:
+        noted = _noted_images(config)
+        if absolute_location(noted, base=home) != location:
             raise SettingsError(
-                f"{config} belongs to the images in {noted}; name another home with --home, "
-                "or change `images` there"
+                f"{config} belongs to the images in {absolute_location(noted, base=home)}; "
+                "name another home with --home, or change `images` there"
             )
-        return home
+        return home, noted
     lines = {"images": ".." if home.resolve().parent == Path(location) else location}
     if model:
         local = Path(model).expanduser()
@@ -206,12 +207,19 @@ def _adopt(images: str, home: Path | None, model: str | None) -> Path:
     text = "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in lines.items())
     try:
         home.mkdir(parents=True, exist_ok=True)
-        config.write_text(text)
+        config.write_text(text, "utf-8")
     except OSError as error:
         raise SettingsError(
             f"{home} cannot be written ({error.strerror}); name another home with --home HOME"
         ) from error
-    return home
+    return home, lines["images"]
+
+
+def _noted_images(config: Path) -> str:
+    """What a clipper.toml itself says, whatever the environment says."""
+    settings = Settings.load(config.parent)  # an error in the file is told by its name
+    noted = tomllib.loads(config.read_text("utf-8")).get("images")
+    return str(noted or type(settings).model_fields["images"].default)
 
 
 def _read(image: Path | None) -> bytes | None:

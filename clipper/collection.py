@@ -125,10 +125,10 @@ def build(
     base: Path | None = None,
     difference: Difference | None = None,
 ) -> Built:
-    """Make a sealed collection in `folder`, which must not exist.
+    """Make a sealed collection in `folder`; from nothing where the base's index proves to be damaged.
 
     Args:
-        folder: where.
+        folder: where; what a killed run left there is replaced.
         rows: all it is to hold.
         probes: (p, d) float32 text vectors with which recall is measured.
         base: an earlier collection to start from.
@@ -137,21 +137,30 @@ def build(
     Raises:
         StoreError: what was written is not what was asked for.
     """
-    growing = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(growing, ignore_errors=True)
+    from chromadb.errors import ChromaError
+
     if base is None or difference is None or difference.dead > DEAD_SHARE * len(rows.ids):
         base, difference = None, Difference(list(range(len(rows.ids))), [], 0)
+    # Chroma remembers paths for as long as the process lives: two builds of it need two.
+    start = "new" if base is None else "copy"
+    growing = folder.with_name(f".{folder.name}.{os.getpid()}.{start}.tmp")
+    shutil.rmtree(growing, ignore_errors=True)
     if base is not None:
         shutil.copytree(base, growing)
     else:
         growing.mkdir(parents=True)
     try:
         ef, recall = _fill(growing, rows, difference, probes)
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        if base is not None and recall < WANTED_RECALL:
+            return build(folder, rows, probes=probes)
+        shutil.rmtree(folder, ignore_errors=True)
         growing.rename(folder)
-    except BaseException:
+    except (ChromaError, StoreError):
+        if base is None:
+            raise
+        return build(folder, rows, probes=probes)
+    finally:
         shutil.rmtree(growing, ignore_errors=True)
-        raise
     return Built(len(difference.upsert), len(difference.delete), difference.dead, ef, recall)
 
 
@@ -201,7 +210,7 @@ def _tune(folder: Path, rows: Rows, probes: "np.ndarray") -> tuple[int, float]:
         client = _client(folder)
         try:
             collection = _existing(client, folder)
-            if ef != EF_STEPS[0]:  # acts only after reopening
+            if collection.configuration["hnsw"]["ef_search"] != ef:  # acts only after reopening
                 collection.modify(configuration={"hnsw": {"ef_search": ef}})
                 client.close()
                 client = _client(folder)
@@ -226,9 +235,11 @@ def _client(folder: Path) -> Any:
     import chromadb
     from chromadb.config import Settings
 
-    return chromadb.PersistentClient(
-        str(folder), settings=Settings(anonymized_telemetry=False, allow_reset=False)
-    )
+    settings = Settings(anonymized_telemetry=False, allow_reset=False)
+    try:
+        return chromadb.PersistentClient(str(folder), settings=settings)
+    except Exception as error:  # of a damaged file Chroma raises ValueError, AttributeError or its own
+        raise StoreError(f"{folder} is damaged; delete it and run `clipper index`") from error
 
 
 def _existing(client: Any, folder: Path) -> Any:

@@ -121,11 +121,13 @@ class _Sink:
             model_side=self.source.image_size if self.source else THUMBNAIL_PIXELS,
         )
         told = self.work.told("embed" if clip else "decode")
-        for position, one in enumerate(seen):
-            self._take(one, clip)
-            told(position + 1, len(entries))
-        self._embed(clip)
-        self._flush()
+        try:
+            for position, one in enumerate(seen):
+                self._take(one, clip)
+                told(position + 1, len(entries))
+            self._embed(clip)
+        finally:  # also of a run that is interrupted
+            self._flush()
 
     def steps(self, manifest_version: str) -> dict[str, Step]:
         """What was done, a step for each part that was asked for."""

@@ -95,7 +95,7 @@ class ImageFolder:
             BadImageError: it is gone, not a regular file, unreadable or larger than the limit.
         """
         try:
-            data = self._read_remote(image_id) if self.remote else self._read_local(image_id)
+            data = self._read(image_id)
         except OSError as error:
             raise BadImageError(f"cannot be read: {error.strerror or error}") from error
         if not data:
@@ -105,11 +105,16 @@ class ImageFolder:
     def read_beside(self, name: str) -> bytes | None:
         """A file that lies among the images, such as metadata.json; None when there is none."""
         try:
-            return self._read_remote(name) if self.remote else Path(self.path(name)).read_bytes()
+            return self._read(name)
         except FileNotFoundError:
             return None
+        except BadImageError as error:
+            raise ImagesError(f"{self.path(name)} {error}") from error
         except OSError as error:
-            raise ImagesError(f"{self.path(name)} cannot be read: {error.strerror}") from error
+            raise ImagesError(f"{self.path(name)} cannot be read: {error.strerror or error}") from error
+
+    def _read(self, name: str) -> bytes:
+        return self._read_remote(name) if self.remote else self._read_local(name)
 
     def _stamp(self, name: str) -> list[int]:
         """Size and time of one file; nothing of one that is not there."""

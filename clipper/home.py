@@ -18,8 +18,6 @@ from clipper.errors import BusyError, NoIndexError, StoreError
 
 FORMAT = 1
 PARTS = ("manifest", "metadata", "projection", "collection")
-# The version before the published one stays for the readers that have it open.
-KEPT_VERSIONS = 2
 
 
 def digest(*parts: object) -> str:
@@ -78,8 +76,8 @@ class Snapshot:
 
     @property
     def version(self) -> str:
-        """The name of this combination of parts; it changes with any of them."""
-        return digest(dict(self.parts), self.embeddings)
+        """The name of this combination of parts and images folder; it changes with any of them."""
+        return digest(dict(self.parts), self.embeddings, self.images)
 
 
 class Home:
@@ -198,13 +196,20 @@ class Home:
         write_json(self.current, entry)
         return True
 
-    def prune(self) -> None:
-        """Delete all but the newest versions of each part; the published one always stays."""
-        published = self.snapshot().parts
+    def prune(self, before: Snapshot | None) -> None:
+        """Delete all versions but the published one and `before`, which readers may have open.
+
+        What killed runs left half-written goes too. Only for who holds the lock.
+        """
+        kept = [self.snapshot(), *([before] if before else [])]
         for name in PARTS:
-            for version in _by_age(self.store / name)[KEPT_VERSIONS:]:
-                if version != published[name]:
-                    _remove_version(self.store / name, version)
+            versions = {snapshot.parts[name] for snapshot in kept}
+            for entry in (self.store / name).iterdir():
+                if entry.name.split(".", 1)[0] not in versions:
+                    _remove(entry)
+        for folder in (self.store / "facts", self.store / "thumbnails", *self.store.glob("embeddings/*")):
+            for entry in folder.glob(".*.tmp"):
+                _remove(entry)
 
 
 def now() -> datetime:
@@ -212,17 +217,8 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def _by_age(folder: Path) -> list[str]:
-    ages: dict[str, float] = {}
-    for entry in folder.glob("[!.]*"):
-        version = entry.name.split(".", 1)[0]
-        ages[version] = max(ages.get(version, 0.0), entry.stat().st_mtime)
-    return sorted(ages, key=ages.__getitem__, reverse=True)
-
-
-def _remove_version(folder: Path, version: str) -> None:
-    for entry in folder.glob(f"{version}*"):
-        if entry.is_dir():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
+def _remove(entry: Path) -> None:
+    if entry.is_dir():
+        shutil.rmtree(entry)
+    else:
+        entry.unlink()

@@ -15,7 +15,7 @@ from clipper.home import Home, Snapshot, digest, now
 from clipper.images import DECODER_VERSION
 from clipper.manifest import Changes, Entry, Manifest, compare, scan
 from clipper.settings import Settings
-from clipper.tables import read_made_of, read_parquet, write_part
+from clipper.tables import is_written, read_made_of, read_parquet, write_part
 from clipper.workspace import Progress, Step, Workspace, timed
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def scan_images(work: Workspace) -> Step:
         target = work.home.part("manifest", manifest.version)
         if before is None or before.entries != manifest.entries or not target.exists():
             manifest.write(target)
-        work.home.stage(manifest=manifest.version, images=work.folder.location)
+        work.home.stage(manifest=manifest.version, images=work.settings.images)
         step.counts = {"images": len(manifest.entries), **compare(before, manifest).counts()}
         step.failures = manifest.unreadable
     return step
@@ -52,7 +52,7 @@ def join_metadata(work: Workspace) -> Step:
         told = digest(data.hex() if data else None)
         step.version = digest(metadata.METADATA_VERSION, DECODER_VERSION, identity, told)
         path = work.home.part("metadata", step.version)
-        if not path.exists():
+        if not is_written(path):
             _write_metadata(work, members, data, path)
         made_of = read_made_of(path)
         work.home.stage(metadata=step.version, metadata_manifest=manifest_version)
@@ -74,7 +74,7 @@ def project_images(work: Workspace) -> Step:
         inputs = digest(frame, [(e.id, e.content_hash.hex()) for e in members])
         before = work.home.staged_entries().get("projection")
         path = work.home.part("projection", before) if before else None
-        made_of = read_made_of(path) if path and path.exists() else {}
+        made_of = read_made_of(path) if path and is_written(path) else {}
         if before and made_of.get("inputs") == inputs:
             step.version = before
         else:
@@ -97,7 +97,7 @@ def collect(work: Workspace) -> Step:
 
         step.version = digest(COLLECTION_VERSION, made_of, told["fingerprint"])
         path = work.home.part("collection", step.version)
-        if path.exists() and work.home.part("collection", step.version, "").is_dir():
+        if is_written(path) and work.home.part("collection", step.version, "").is_dir():
             step.counts = {"rows": read_made_of(path)["rows"], "written": 0, "deleted": 0}
         else:
             step.counts = _write_collection(work, step.version, made_of)
@@ -127,7 +127,7 @@ def publish(work: Workspace) -> Step:
         )
         published = work.home.publish(snapshot)
         if published:
-            work.home.prune()
+            work.home.prune(before)
         step.version = snapshot.version
         step.counts = {**snapshot.counts, "published": published}
     return step
@@ -142,10 +142,13 @@ def index(settings: Settings, *, progress: Progress | None = None, wait: float =
     """
     work = Workspace(settings, progress)
     with work.home.writing(timeout=wait):
-        first = scan_images(work)
-        second = embed_images(work)
-        rest = [step(work) for step in (join_metadata, project_images, collect, publish)]
-    return [first, *second.values(), *rest]
+        steps = [scan_images(work), *embed_images(work).values(), join_metadata(work)]
+        for stage, step in (("map", project_images), ("collection", collect), ("publish", publish)):
+            progress_of = work.told(stage)
+            progress_of(0, 1)
+            steps.append(step(work))
+            progress_of(1, 1)
+    return steps
 
 
 def _write_metadata(work: Workspace, members: Sequence[Entry], data: bytes | None, path: Any) -> None:
@@ -267,7 +270,7 @@ def _base_collection(home: Home) -> tuple[Any, dict[str, str], int]:
         return None, {}, 0
     version = home.snapshot().parts["collection"]
     path, folder = home.part("collection", version), home.part("collection", version, "")
-    if not (path.exists() and folder.is_dir()):
+    if not (is_written(path) and folder.is_dir()):
         return None, {}, 0
     table = read_parquet(path).to_pydict()
     return folder, dict(zip(table["id"], table["digest"], strict=True)), read_made_of(path)["dead"]

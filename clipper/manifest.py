@@ -142,7 +142,8 @@ def compare(before: Manifest | None, after: Manifest) -> Changes:
         else:
             added.append(image_id)
     changed = [key for key in new if key in old and new[key] != old[key]]
-    gone = [image_id for image_id in removed if image_id not in set(moved.values())]
+    left = set(moved.values())
+    gone = [image_id for image_id in removed if image_id not in left]
     same = len(new) - len(added) - len(moved) - len(changed)
     return Changes(added, changed, gone, moved, same)
 

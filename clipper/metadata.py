@@ -112,7 +112,7 @@ def join(
         for name, kind in own_types.items()
         if name not in told_types
     ]
-    rows = [ours | theirs for ours, theirs in zip(own_rows, told_rows, strict=True)]
+    rows = [_fitting(ours, told_types) | theirs for ours, theirs in zip(own_rows, told_rows, strict=True)]
     problems += renamed + [f"{source}: {misfit}" for misfit in misfits]
     return Metadata(columns, rows, problems)
 
@@ -167,6 +167,12 @@ def _names(keys: set[str], source: str) -> tuple[dict[str, str], list[str]]:
     return names, problems
 
 
+def _fitting(ours: Mapping[str, Any], told: Mapping[str, str]) -> dict[str, Any]:
+    """A file's own facts, in the type metadata.json gave a column of the same name; else left out."""
+    fitted = {key: _fit(value, told[key]) if key in told else value for key, value in ours.items()}
+    return {key: value for key, value in fitted.items() if value is not None}
+
+
 def _own(image_id: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     folder = image_id.rpartition("/")[0]
     return {"folder": folder or None, **facts}
@@ -206,9 +212,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return _clean(value)
     if isinstance(value, list):
-        kept = [_plain(item) for item in value if item is not None]
-        nested = any(isinstance(item, list | dict) for item in value)
-        return _clean(json.dumps(value, ensure_ascii=False)) if nested else kept
+        if any(isinstance(item, list | dict) for item in value):
+            return _clean(json.dumps(value, ensure_ascii=False))
+        return [_plain(item) for item in value if item is not None]
     if isinstance(value, dict):
         return _clean(json.dumps(value, ensure_ascii=False, sort_keys=True))
     return value

@@ -44,8 +44,9 @@ class ModelSource:
 
     @property
     def key(self) -> str:
-        """The folder name of this model's vectors."""
-        slug = "".join(c if c.isalnum() or c in "-_" else "-" for c in self.name).strip("-")
+        """The folder name of this model's vectors: the same wherever the model's own folder lies."""
+        name = self.name.rstrip("/").rpartition("/")[2]
+        slug = "".join(c if c.isalnum() or c in "-_" else "-" for c in name).strip("-")
         return f"{slug[-60:]}-{self.fingerprint[:12]}"
 
 
@@ -70,7 +71,7 @@ def find(settings: Settings) -> ModelSource:
         )
     vision = config.get("vision_config") or {}
     return ModelSource(
-        name=settings.model,
+        name=_lasting_name(settings, folder),
         folder=folder,
         fingerprint=_fingerprint(folder, weights),
         dimensions=int(config.get("projection_dim", 512)),
@@ -87,12 +88,14 @@ class Clip:
         Raises:
             ModelError: they do not load, or the device is not there.
         """
+        from safetensors import SafetensorError
+
         self.source = source
         self.device, self.dtype = _device_and_dtype(device, dtype)
         self._lock = threading.Lock()
         try:
             self._model = _load(source).to(self.device)
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise ModelError(f"{source.folder} cannot be loaded: {error}") from error
         self._vision_ready = False
 
@@ -133,7 +136,11 @@ class Clip:
 
         with self._lock, torch.inference_mode():
             tokens = self._tokenizer(
-                list(texts), padding=True, truncation=True, max_length=self._context, return_tensors="pt"
+                [_clean(text) for text in texts],
+                padding=True,
+                truncation=True,
+                max_length=self._context,
+                return_tensors="pt",
             ).to(self.device)
             output = self._model.get_text_features(
                 input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]
@@ -206,6 +213,13 @@ class Transform:
         return (pixels.permute(0, 3, 1, 2).float() / 255.0 - mean) / std
 
 
+def _lasting_name(settings: Settings, folder: Path) -> str:
+    """The name by which readers in another working folder find the model again."""
+    named = Path(settings.model).expanduser()
+    from_here = not named.is_absolute() and not (settings.home / named).is_dir() and named.is_dir()
+    return str(folder) if from_here else settings.model
+
+
 def _local_folder(settings: Settings) -> Path | None:
     """The folder `model` names: below the home, else from here; None when it reads as a hub name."""
     named = Path(settings.model).expanduser()
@@ -226,22 +240,30 @@ def _local_folder(settings: Settings) -> Path | None:
 
 def _hub_folder(settings: Settings) -> Path:
     """The hub's files of a model, from the local cache if they are there: then nothing is asked."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     fetch = partial(snapshot_download, settings.model, revision=settings.revision, allow_patterns=_FILES)
     try:
         cached = Path(fetch(local_files_only=True))
-        if (cached / "config.json").exists() and any(cached.glob("model*.safetensors")):
+        if _is_whole(cached):
             return cached
     except (LocalEntryNotFoundError, FileNotFoundError):
         pass
     except HFValidationError as error:
         raise ModelError(f"'{settings.model}' is neither a folder nor a name of the hub: {error}") from error
     try:
+        # Without a network this fails at once; the download itself would try again for half a minute.
+        HfApi().model_info(settings.model, revision=settings.revision, timeout=10)
         return Path(fetch())
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, RuntimeError) as error:
+    except Exception as error:  # of the hub, of its HTTP library, or of the disk
         raise ModelError(_unreachable(settings, error)) from error
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether a download was not broken off."""
+    tokenizer = any((folder / name).exists() for name in ("tokenizer.json", "vocab.json"))
+    return tokenizer and (folder / "config.json").exists() and any(folder.glob("model*.safetensors"))
 
 
 def _unreachable(settings: Settings, error: Exception) -> str:
@@ -249,9 +271,9 @@ def _unreachable(settings: Settings, error: Exception) -> str:
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return (
         f"the model {settings.model}{revision} is no folder below {settings.home}, is not in the hub's local "
-        f"cache and could not be fetched ({type(error).__name__}: {reason[:160]}). Three ways out: connect to "
-        f"the internet once and run again; or set `model` in {settings.home / 'clipper.toml'} (or "
-        "CLIPPER_MODEL) to a local folder with a CLIP; or use the sample model, models/clip-emoji in "
+        f"cache and could not be fetched ({type(error).__name__}: {reason[:160]}). Three ways out: "
+        f"connect to the internet once and run again; or set `model` in {settings.home / 'clipper.toml'} "
+        "(or CLIPPER_MODEL) to a local folder with a CLIP; or use the sample model, models/clip-emoji in "
         "Clipper's data folder"
     )
 
@@ -285,13 +307,16 @@ def _load(source: ModelSource) -> Any:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    model = CLIPModel.from_pretrained(
+    model, told = CLIPModel.from_pretrained(
         source.folder,
         use_safetensors=True,
         trust_remote_code=False,
         local_files_only=True,
         dtype=torch.float32,
+        output_loading_info=True,
     )
+    if missing := sorted(told["missing_keys"]):  # transformers would only warn, and make them up
+        raise ValueError(f"its weights lack {missing[0]} and {len(missing) - 1} more")
     return model.eval()
 
 
@@ -328,6 +353,11 @@ def _side(size: Any, default: int) -> int:
     if isinstance(size, dict):
         return int(size.get("shortest_edge") or size.get("height") or default)
     return int(size or default)
+
+
+def _clean(text: str) -> str:
+    """Text without halves of surrogate pairs, which tokenizers refuse."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _normalised(output: Any) -> "np.ndarray":

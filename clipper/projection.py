@@ -98,8 +98,8 @@ def update(
     if (~fitted).sum() > max(n - parameters.fit_limit, REFIT_SHARE * n):
         fresh = fit(vectors, parameters)
         if old.sum() > 2:  # noqa: PLR2004 - fewer points fix no rotation
-            scale, rotation, shift = align(fresh.positions[old], positions[old])
-            turned = (scale * fresh.positions @ rotation + shift).astype(np.float32)
+            rotation, shift = align(fresh.positions[old], positions[old])
+            turned = (fresh.positions @ rotation + shift).astype(np.float32)
             fresh = Layout(turned, fresh.fitted)
         return fresh, 0
     grown = positions.copy()
@@ -118,19 +118,19 @@ def place_images(vectors: "np.ndarray", fitted: "np.ndarray", positions: "np.nda
     return np.concatenate(placed) if placed else np.empty((0, 2), np.float32)
 
 
-def align(positions: "np.ndarray", onto: "np.ndarray") -> "tuple[float, np.ndarray, np.ndarray]":
-    """Scale c, rotation or reflection R (2, 2) and shift t (2,): `c * p @ R + t` is nearest to `onto`.
+def align(positions: "np.ndarray", onto: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
+    """Rotation or reflection R (2, 2) and shift t (2,) for which `p @ R + t` is nearest to `onto`.
 
-    Umeyama, IEEE PAMI 13(4) 1991, with reflections allowed: a person knows a mirrored map less well.
-    Both arguments are (n, 2).
+    Umeyama, IEEE PAMI 13(4) 1991, with reflections allowed: a person knows a mirrored map less well. The
+    scale is left alone: distances of a layout are in UMAP's own unit, and where the two layouts have
+    little in common the best scale is near 0. Both arguments are (n, 2).
     """
     import numpy as np
 
     source, target = positions - positions.mean(0), onto - onto.mean(0)
-    left, singular, right = np.linalg.svd(source.T.astype(np.float64) @ target)
+    left, _, right = np.linalg.svd(source.T.astype(np.float64) @ target)
     rotation = left @ right
-    scale = float(singular.sum() / max(float((source.astype(np.float64) ** 2).sum()), 1e-12))
-    return scale, rotation, onto.mean(0) - scale * positions.mean(0) @ rotation
+    return rotation, onto.mean(0) - positions.mean(0) @ rotation
 
 
 def _layout(vectors: "np.ndarray", parameters: Parameters) -> "np.ndarray":

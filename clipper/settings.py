@@ -28,7 +28,9 @@ HIDDEN_HOME = ".clipper"
 class Settings(BaseSettings):
     """The settings of one home."""
 
-    model_config = SettingsConfigDict(env_prefix="CLIPPER_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="CLIPPER_", env_ignore_empty=True, extra="forbid", frozen=True
+    )
 
     home: Path = Field(description="Folder of the atlas: clipper.toml and store/")
     images: str = Field("images", description="Images folder, or an fsspec URL")

@@ -47,7 +47,7 @@ class ShardStore:
         from clipper.home import digest
 
         table = pa.Table.from_pylist(list(rows), schema=self.schema)
-        name = digest([bytes(str(row[KEY]), "ascii", "replace").hex() for row in rows])
+        name = digest([str(row[KEY]) for row in rows])
         with (
             atomic_path(self.folder / f"{name}.arrow") as temporary,
             pa.OSFile(str(temporary), "wb") as sink,

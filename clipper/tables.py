@@ -37,6 +37,11 @@ def write_part(path: Path, table: "pa.Table", made_of: Mapping[str, Any]) -> Non
         pq.write_table(table, temporary)
 
 
+def is_written(path: Path) -> bool:
+    """Whether a part is there with what tells how it was made; one without the other is made again."""
+    return path.exists() and path.with_suffix(".json").exists()
+
+
 def read_made_of(path: Path) -> dict[str, Any]:
     """What a part was made of."""
     return read_json(path.with_suffix(".json"))

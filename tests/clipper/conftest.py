@@ -1,0 +1,91 @@
+"""Fixtures of the core's tests: folders of made images, and commands run as a person runs them."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pytest
+
+from clipper.atlas import Atlas
+from clipper.settings import Settings
+
+MODEL = Path(__file__).resolve().parents[2] / "data" / "models" / "clip-emoji"
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def model_folder() -> Path:
+    """The sample's model."""
+    return MODEL
+
+
+@pytest.fixture(scope="session")
+def sample_atlas(sample_home: Path) -> Iterator[Atlas]:
+    """The indexed sample, open for reading."""
+    atlas = Atlas(Settings.load(sample_home))
+    yield atlas
+    atlas.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty folder for images."""
+    made = tmp_path / "pictures"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def memory_folder() -> Iterator[str]:
+    """An empty fsspec folder in memory."""
+    files = fsspec.filesystem("memory")
+    files.makedirs("/pictures", exist_ok=True)
+    yield "memory://pictures"
+    files.rm("/pictures", recursive=True)
+
+
+@pytest.fixture
+def clipper_command() -> Run:
+    """Run `clipper ...` in a process of its own; keywords become environment variables."""
+
+    def run(*words: str, cwd: Path | None = None, **environment: str) -> "subprocess.CompletedProcess[str]":
+        return _python("-m", "clipper.cli", *words, cwd=cwd, **environment)
+
+    return run
+
+
+@pytest.fixture
+def python() -> Run:
+    """Run a piece of Python in a process of its own."""
+    return lambda code, *words, **more: _python("-c", code, *words, **more)
+
+
+def _python(*words: str, cwd: Path | None = None, **environment: str) -> "subprocess.CompletedProcess[str]":
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("CLIPPER_")}
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=cwd,
+        env=clean | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture
+def unit_vectors() -> Callable[..., np.ndarray]:
+    """(n, d) float32 rows of length 1, in so many groups."""
+
+    def make(n: int, *, d: int = 32, groups: int = 8, spread: float = 0.3, seed: int = 0) -> np.ndarray:
+        random = np.random.default_rng(seed)
+        centres = random.normal(size=(groups, d))
+        vectors = centres[random.integers(0, groups, n)] + spread * random.normal(size=(n, d))
+        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+    return make

@@ -1,0 +1,129 @@
+import os
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from clipper.errors import ImagesError
+from clipper.folder import ImageFolder
+from clipper.images import BadImageError
+
+
+def ids(folder: Path | str) -> list[str]:
+    return [image.id for image in ImageFolder(str(folder)).find()]
+
+
+def touch(path: Path, data: bytes = b"x") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+def test_images_are_found_below_the_folder_sorted_by_path(folder: Path):
+    for name in ("b.jpg", "a/z.PNG", "a/deep/er/c.webp", "ä ö.tiff", "noise.txt", "metadata.json", "jpg"):
+        touch(folder / name)
+    assert ids(folder) == ["a/deep/er/c.webp", "a/z.PNG", "b.jpg", "ä ö.tiff"]
+
+
+def test_what_is_hidden_is_left_alone(folder: Path):
+    for name in (".a.jpg", ".git/b.jpg", "a/.clipper/store/c.jpg", "@eaDir/d.jpg", "._e.jpg", "f.jpg"):
+        touch(folder / name)
+    assert ids(folder) == ["f.jpg"]
+
+
+def test_a_folder_below_a_hidden_one_may_itself_be_the_images_folder(tmp_path: Path):
+    touch(tmp_path / ".hidden" / "pictures" / "a.jpg")
+    assert ids(tmp_path / ".hidden" / "pictures") == ["a.jpg"]
+
+
+def test_a_folder_with_the_name_of_an_image_is_a_folder(folder: Path):
+    touch(folder / "album.jpg" / "a.jpg")
+    assert ids(folder) == ["album.jpg/a.jpg"]
+
+
+def test_links_to_files_are_followed_and_circles_of_folders_are_not(folder: Path, tmp_path: Path):
+    (folder / "link.jpg").symlink_to(touch(tmp_path / "elsewhere.jpg", b"123"))
+    (folder / "circle").symlink_to(folder)
+    (folder / "circle.jpg").symlink_to(folder)
+    assert ids(folder) == ["circle.jpg", "link.jpg"]
+    found = ImageFolder(str(folder))
+    assert found.read("link.jpg") == b"123"
+    with pytest.raises(BadImageError):
+        found.read("circle.jpg")
+
+
+def test_size_and_time_are_told_without_opening(folder: Path):
+    file = touch(folder / "a.jpg", b"12345")
+    found = ImageFolder(str(folder)).find()[0]
+    assert (found.bytes, found.mtime_ns) == (5, file.stat().st_mtime_ns)
+
+
+def test_a_missing_folder_is_told(tmp_path: Path):
+    with pytest.raises(ImagesError, match="does not exist"):
+        ImageFolder(str(tmp_path / "none")).find()
+
+
+def test_a_broken_link_is_listed_and_told_when_read(folder: Path):
+    (folder / "gone.jpg").symlink_to(folder / "nothing.jpg")
+    assert ids(folder) == ["gone.jpg"]
+    with pytest.raises(BadImageError, match="cannot be read"):
+        ImageFolder(str(folder)).read("gone.jpg")
+
+
+@pytest.mark.timeout(10)
+def test_a_pipe_with_the_name_of_an_image_does_not_stop_the_run(folder: Path):
+    os.mkfifo(folder / "pipe.jpg")
+    assert ids(folder) == ["pipe.jpg"]
+    with pytest.raises(BadImageError, match="not a regular file"):
+        ImageFolder(str(folder)).read("pipe.jpg")
+
+
+@pytest.mark.timeout(10)
+def test_a_pipe_with_the_name_of_the_metadata_does_not_stop_the_run(folder: Path):
+    os.mkfifo(folder / "metadata.json")
+    with pytest.raises(ImagesError, match="not a regular file"):
+        ImageFolder(str(folder)).read_beside("metadata.json")
+
+
+def test_empty_and_oversized_files_are_told(folder: Path):
+    touch(folder / "empty.jpg", b"")
+    touch(folder / "large.jpg", bytes(11))
+    small = ImageFolder(str(folder), max_bytes=10)
+    with pytest.raises(BadImageError, match="0 bytes"):
+        small.read("empty.jpg")
+    with pytest.raises(BadImageError, match=r"11 bytes.*max_bytes"):
+        small.read("large.jpg")
+    assert len(ImageFolder(str(folder), max_bytes=11).read("large.jpg")) == 11
+
+
+def test_a_file_beside_the_images_is_read_or_absent(folder: Path):
+    assert ImageFolder(str(folder)).read_beside("metadata.json") is None
+    touch(folder / "metadata.json", b"{}")
+    assert ImageFolder(str(folder)).read_beside("metadata.json") == b"{}"
+    (folder / "other.json").mkdir()
+    with pytest.raises(ImagesError, match="other.json"):
+        ImageFolder(str(folder)).read_beside("other.json")
+
+
+def test_a_url_is_a_folder_like_another(memory_folder: str):
+    files = fsspec.filesystem("memory")
+    for name in ("a.jpg", "sub/b.png", ".hidden/c.jpg", "notes.txt"):
+        files.pipe(f"/pictures/{name}", b"123")
+    found = ImageFolder(memory_folder)
+    assert [(image.id, image.bytes) for image in found.find()] == [("a.jpg", 3), ("sub/b.png", 3)]
+    assert found.find()[0].mtime_ns > 0
+    assert found.read("sub/b.png") == b"123"
+    assert found.path("sub/b.png") == "memory://pictures/sub/b.png"
+    assert found.read_beside("metadata.json") is None
+    files.pipe("/pictures/metadata.json", b"{}")
+    assert found.read_beside("metadata.json") == b"{}"
+
+
+def test_what_a_url_cannot_give_is_told(memory_folder: str):
+    fsspec.filesystem("memory").pipe("/pictures/a.jpg", b"123")
+    with pytest.raises(BadImageError):
+        ImageFolder(memory_folder).read("gone.jpg")
+    with pytest.raises(BadImageError, match="max_bytes"):
+        ImageFolder(memory_folder, max_bytes=2).read("a.jpg")
+    with pytest.raises(ImagesError, match="nosuch://"):
+        ImageFolder("nosuch://bucket").find()

@@ -1,0 +1,287 @@
+import io
+import struct
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from clipper.images import BadImageError, Decoded, content_hash, decode, thumbnail
+
+ORIENTATION = 0x0112
+Draw = Callable[[], Image.Image]
+
+
+def picture(width: int = 60, height: int = 40) -> Image.Image:
+    """Red left above, green right above, blue left below, white right below."""
+    pixels = np.zeros((height, width, 3), np.uint8)
+    pixels[: height // 2, : width // 2] = (220, 20, 20)
+    pixels[: height // 2, width // 2 :] = (20, 200, 20)
+    pixels[height // 2 :, : width // 2] = (20, 20, 220)
+    pixels[height // 2 :, width // 2 :] = (250, 250, 250)
+    return Image.fromarray(pixels)
+
+
+def saved(image: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def read(data: bytes, *, max_pixels: int = 1_000_000, smallest: int = 32) -> Decoded:
+    return decode(data, max_pixels=max_pixels, smallest=smallest)
+
+
+def corners(image: Image.Image) -> list[tuple[int, ...]]:
+    """The colours in the middle of the four quarters, row by row."""
+    width, height = image.size
+    return [
+        tuple(image.getpixel((int(width * x), int(height * y)))) for y in (0.25, 0.75) for x in (0.25, 0.75)
+    ]
+
+
+def near(one: object, other: object, *, by: int = 12) -> bool:
+    return bool(np.abs(np.asarray(one, int) - np.asarray(other, int)).max() <= by)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("PNG", {}),
+        ("JPEG", {"quality": 95, "subsampling": 0}),
+        ("WEBP", {"lossless": True}),
+        ("GIF", {}),
+        ("TIFF", {}),
+        ("TIFF", {"compression": "tiff_lzw"}),
+        ("AVIF", {"quality": 95}),
+        ("BMP", {}),
+        ("PPM", {}),
+        ("JPEG2000", {}),
+        ("TGA", {}),
+    ],
+)
+def test_every_format_gives_its_pixels_size_and_name(kind: str, options: dict[str, object]):
+    decoded = read(saved(picture(), kind, **options))
+    assert decoded.pixels.mode == "RGB"
+    assert near(corners(decoded.pixels), corners(picture()), by=20)
+    assert (decoded.facts["width"], decoded.facts["height"]) == (60, 40)
+    assert decoded.facts["format"] == kind
+
+
+def test_of_an_animation_the_first_frame_counts():
+    frames = [picture(), Image.new("RGB", (60, 40), "black"), Image.new("RGB", (60, 40), "black")]
+    for kind in ("GIF", "WEBP", "PNG", "TIFF"):
+        data = saved(frames[0], kind, save_all=True, append_images=frames[1:])
+        assert near(corners(read(data).pixels), corners(picture()), by=20), kind
+
+
+def test_a_cmyk_jpeg_has_the_colours_it_was_made_with():
+    data = saved(picture().convert("CMYK"), "JPEG", quality=95)
+    assert near(corners(read(data).pixels), corners(picture()), by=25)
+
+
+def transparent_palette() -> Image.Image:
+    image = Image.new("P", (60, 40), 0)
+    image.putpalette([0, 0, 0, 220, 20, 20])
+    image.paste(1, (0, 0, 30, 40))
+    image.info["transparency"] = 0
+    return image
+
+
+def transparent_rgb() -> Image.Image:
+    image = Image.new("RGB", (60, 40), (0, 0, 0))
+    image.paste((220, 20, 20), (0, 0, 30, 40))
+    image.info["transparency"] = (0, 0, 0)
+    return image
+
+
+def transparent_rgba() -> Image.Image:
+    image = Image.new("RGBA", (60, 40), (0, 0, 0, 0))
+    image.paste((220, 20, 20, 255), (0, 0, 30, 40))
+    return image
+
+
+@pytest.mark.parametrize(
+    ("kind", "draw"),
+    [
+        ("PNG", transparent_palette),
+        ("GIF", transparent_palette),
+        ("PNG", transparent_rgb),
+        ("PNG", transparent_rgba),
+        ("WEBP", transparent_rgba),
+        ("TIFF", transparent_rgba),
+        ("AVIF", transparent_rgba),
+    ],
+)
+def test_what_is_transparent_is_white(kind: str, draw: Draw):
+    options = {"lossless": True} if kind == "WEBP" else {}
+    if (transparency := draw().info.get("transparency")) is not None:
+        options["transparency"] = transparency
+    pixels = read(saved(draw(), kind, **options)).pixels
+    assert near(pixels.getpixel((10, 20)), (220, 20, 20))
+    assert near(pixels.getpixel((50, 20)), (255, 255, 255))
+
+
+def test_a_grey_image_with_alpha_lies_on_white():
+    image = Image.new("LA", (60, 40), (0, 0))
+    image.paste((100, 255), (0, 0, 30, 40))
+    pixels = read(saved(image, "PNG")).pixels
+    assert pixels.getpixel((10, 20)) == (100, 100, 100)
+    assert pixels.getpixel((50, 20)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_sixteen_bit_greys_keep_their_brightness(kind: str):
+    ramp = np.repeat(np.linspace(0, 65535, 64)[None], 64, axis=0).astype(np.uint16)
+    pixels = np.asarray(read(saved(Image.fromarray(ramp), kind)).pixels)
+    assert near(pixels[0, :, 0], np.linspace(0, 255, 64), by=1)
+
+
+def test_a_dark_sixteen_bit_image_stays_dark():
+    dark = Image.fromarray(np.full((16, 16), 2_570, np.uint16))
+    assert read(saved(dark, "PNG")).pixels.getpixel((3, 3)) == (10, 10, 10)
+
+
+def test_floats_are_stretched_over_their_range_and_nan_is_its_low_end():
+    ramp = np.linspace(-2, 5, 64, dtype=np.float32)[None].repeat(8, axis=0)
+    ramp[0, 5] = np.nan
+    ramp[1, 5] = np.inf
+    pixels = np.asarray(read(saved(Image.fromarray(ramp), "TIFF")).pixels)
+    assert near(pixels[4, :, 0], np.linspace(0, 255, 64), by=1)
+    assert tuple(pixels[0, 5]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "I;16"])
+def test_every_plain_mode_becomes_rgb(mode: str):
+    made = Image.new("I;16", (8, 8), 300) if mode == "I;16" else picture().convert(mode)
+    assert read(saved(made, "PNG")).pixels.mode == "RGB"
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_image_stands_upright_whatever_its_exif_orientation(kind: str, orientation: int):
+    back = {
+        1: None,
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }[orientation]
+    stored = picture() if back is None else picture().transpose(back)
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    options = {"WEBP": {"lossless": True}, "JPEG": {"quality": 95}}.get(kind, {})
+    decoded = read(saved(stored, kind, exif=exif.tobytes() if kind != "TIFF" else exif, **options))
+    assert near(corners(decoded.pixels), corners(picture()), by=25)
+    assert decoded.pixels.size == (60, 40)
+    assert (decoded.facts["width"], decoded.facts["height"]) == (60, 40)
+
+
+def test_a_large_jpeg_is_decoded_smaller_but_its_own_size_is_told():
+    data = saved(picture(1600, 1200), "JPEG")
+    decoded = read(data, max_pixels=10_000_000, smallest=64)
+    assert (decoded.facts["width"], decoded.facts["height"]) == (1600, 1200)
+    assert 128 <= min(decoded.pixels.size) < 400
+
+
+def test_a_turned_large_jpeg_tells_its_upright_size():
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    data = saved(picture(1600, 1200), "JPEG", exif=exif)
+    assert read(data, max_pixels=10_000_000).facts["height"] == 1600
+
+
+def test_the_shot_is_told_from_exif_and_its_place_is_not():
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0110] = "Canon", "Canon EOS 5D\x00"
+    exposure = exif.get_ifd(0x8769)
+    exposure[0x9003], exposure[0x8827], exposure[0x920A] = "2024:05:06 07:08:09", 400, 50.0
+    exposure[0xA434] = "EF50mm\x1b[31m f/1.8"
+    exif.get_ifd(0x8825)[2] = (52.0, 31.0, 0.0)
+    facts = read(saved(picture(), "JPEG", exif=exif)).facts
+    assert facts["taken_at"] == "2024-05-06T07:08:09"
+    assert facts["camera"] == "Canon EOS 5D"
+    assert (facts["iso"], facts["focal_length"]) == (400, 50)
+    assert facts["lens"] == "EF50mm [31m f/1.8"
+    assert not any("52" in str(value) for key, value in facts.items() if key not in ("width", "height"))
+
+
+@pytest.mark.parametrize(
+    "taken", ["0000:00:00 00:00:00", "    :  :     :  :  ", "yesterday", "2024:13:45 99:99:99"]
+)
+def test_an_impossible_date_is_left_out(taken: str):
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = taken
+    assert "taken_at" not in read(saved(picture(), "JPEG", exif=exif)).facts
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"Exif\x00\x00",
+        b"Exif\x00\x00II",
+        b"Exif\x00\x00not a tiff header at all",
+        b"Exif\x00\x00II*\x00\xff\xff\xff\xff" + bytes(20),
+        b"Exif\x00\x00II*\x00\x08\x00\x00\x00\xff\xff" + b"\x12\x01\x05\x00\xff\xff\xff\xff" * 40,
+        b"Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x05\x00\x00\x00\x01\xff\xff\xff\xf0",
+    ],
+)
+def test_broken_exif_costs_only_itself(garbage: bytes):
+    whole = saved(picture(), "JPEG", quality=95)
+    segment = b"\xff\xe1" + struct.pack(">H", len(garbage) + 2) + garbage
+    decoded = read(whole[:2] + segment + whole[2:])
+    assert near(corners(decoded.pixels), corners(picture()), by=25)
+
+
+def test_too_many_pixels_are_refused_before_they_are_decoded():
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    chunk = b"IHDR" + header
+    bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    bomb += struct.pack(">I", 4) + b"IDAT" + zlib.compress(b"")[:4] + bytes(4)
+    with pytest.raises(BadImageError, match=r"60,000 x 60,000 pixels.*max_pixels"):
+        read(bomb)
+
+
+def test_exactly_the_limit_of_pixels_is_allowed():
+    assert read(saved(picture(), "PNG"), max_pixels=60 * 40).facts["width"] == 60
+    with pytest.raises(BadImageError, match="max_pixels"):
+        read(saved(picture(), "PNG"), max_pixels=60 * 40 - 1)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP"])
+def test_a_truncated_file_is_refused_with_a_reason(kind: str):
+    data = saved(picture(), kind)
+    with pytest.raises(BadImageError) as raised:
+        read(data[: len(data) // 2])
+    assert str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"x", b"this is only text\n" * 50, b"%PDF-1.4", b"%!PS-Adobe-3.0 EPSF-3.0\n", bytes(1000)]
+)
+def test_what_is_no_image_is_refused_with_a_reason(data: bytes):
+    with pytest.raises(BadImageError, match="not an image"):
+        read(data)
+
+
+def test_heif_is_told_by_its_name():
+    with pytest.raises(BadImageError, match="HEIF"):
+        read(b"\x00\x00\x00\x18ftypheic" + bytes(100))
+
+
+def test_a_thumbnail_is_a_small_webp_of_the_same_shape():
+    small = Image.open(io.BytesIO(thumbnail(picture(600, 400))))
+    assert (small.format, small.size) == ("WEBP", (128, 85))
+    tiny = Image.open(io.BytesIO(thumbnail(picture(8, 6))))
+    assert tiny.size == (8, 6)
+    assert Image.open(io.BytesIO(thumbnail(Image.new("RGB", (4000, 2))))).size == (128, 1)
+
+
+def test_equal_bytes_have_equal_hashes():
+    assert content_hash(b"a") == content_hash(b"a") != content_hash(b"b")
+    assert len(content_hash(b"")) == 16

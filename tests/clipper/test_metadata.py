@@ -1,0 +1,226 @@
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clipper.errors import ImagesError
+from clipper.metadata import Metadata, join, parse, present
+
+IDS = ["cat.jpg", "sub/dog.jpg", "sub/owl.v2.png"]
+
+
+def joined(entries: dict[str, dict[str, Any]], ids: list[str] = IDS, **facts: Any) -> Metadata:
+    return join(ids, [facts] * len(ids), entries)
+
+
+def column(values: list[Any], *, name: str = "v") -> tuple[str | None, list[Any], list[str]]:
+    """The type a column of these values gets, its values, and what was told."""
+    ids = [f"{i}.jpg" for i in range(len(values))]
+    made = joined({str(i): {name: value} for i, value in enumerate(values)}, ids)
+    kinds = {c.name: c.type for c in made.columns}
+    assert made.table(ids).num_rows == len(values)
+    return kinds.get(name), [row.get(name) for row in made.rows], made.problems
+
+
+def test_an_entry_is_matched_by_name_by_path_without_ending_and_by_path():
+    made = joined({"cat": {"v": 1}, "sub/dog": {"v": 2}, "sub/owl.v2.png": {"v": 3}})
+    assert [row["v"] for row in made.rows] == [1, 2, 3]
+    assert [row["v"] for row in joined({"dog": {"v": 2}, "owl.v2": {"v": 3}}).rows[1:]] == [2, 3]
+    assert made.problems == []
+
+
+def test_a_key_that_fits_nothing_is_told():
+    made = joined({"horse": {"v": 1}, "CAT": {"v": 1}})
+    assert [row.get("v") for row in made.rows] == [None] * 3
+    assert "'horse'" in made.problems[0]
+    assert "'CAT'" in made.problems[0]
+
+
+def test_a_key_that_fits_several_is_told_and_not_guessed():
+    ids = ["a/x.jpg", "b/x.jpg", "b/y.jpg", "b/y.png"]
+    made = joined({"x": {"v": 1}, "b/y": {"v": 1}, "a/x": {"v": 2}}, ids)
+    assert [row.get("v") for row in made.rows] == [2, None, None, None]
+    assert "several images" in made.problems[0]
+    assert "'x'" in made.problems[0]
+    assert "'b/y'" in made.problems[0]
+
+
+def test_two_keys_of_one_image_are_joined():
+    assert joined({"cat": {"a": 1}, "cat.jpg": {"b": 2}}).rows[0] | {} == {"a": 1, "b": 2}
+
+
+def test_many_unknown_keys_are_told_in_one_line():
+    made = joined({f"no-{i}": {} for i in range(500)})
+    assert len(made.problems) == 1
+    assert len(made.problems[0]) < 400
+    assert "497 more" in made.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "kept"),
+    [
+        (["a", "b"], "str", ["a", "b"]),
+        ([1, 2], "int", [1, 2]),
+        ([1, 2.5], "float", [1.0, 2.5]),
+        ([True, False], "bool", [True, False]),
+        ([["a"], ["b", "c"]], "list[str]", [["a"], ["b", "c"]]),
+        ([["a"], "b"], "list[str]", [["a"], ["b"]]),
+        ([[1, 2.5], [3]], "list[float]", [[1.0, 2.5], [3.0]]),
+        ([["a", 1]], "list[str]", [["a", "1"]]),
+        ([None, "a"], "str", [None, "a"]),
+        ([math.nan, 1.5], "float", [None, 1.5]),
+        ([math.inf, 1.5], "float", [None, 1.5]),
+        ([[], ["a"]], "list[str]", [None, ["a"]]),
+        ([["a", None]], "list[str]", [["a"]]),
+    ],
+)
+def test_a_columns_type_follows_from_its_values(values: list[Any], kind: str, kept: list[Any]):
+    assert column(values) == (kind, kept, [])
+
+
+def test_a_column_of_nothing_is_no_column():
+    assert column([None, [], math.nan, [None]]) == (None, [None] * 4, [])
+
+
+def test_what_does_not_fit_its_column_is_told_and_left_out():
+    kind, kept, problems = column([1, 2, "three", 4])
+    assert (kind, kept) == ("int", [1, 2, None, 4])
+    assert len(problems) == 1
+    assert "'v' is int, 1 value(s) are not ('three'); left out" in problems[0]
+
+
+def test_true_is_not_one():
+    kind, kept, problems = column([1, 2, True])
+    assert (kind, kept) == ("int", [1, 2, None])
+    assert problems
+
+
+def test_what_is_nested_is_kept_as_json_text():
+    kind, kept, _ = column([{"b": [1, {"c": None}], "a": "é"}, {"a": 1}])
+    assert kind == "str"
+    assert json.loads(kept[0]) == {"a": "é", "b": [1, {"c": None}]}
+    kind, kept, _ = column([[[1, 2], [3]]])
+    assert (kind, json.loads(kept[0])) == ("str", [[1, 2], [3]])
+
+
+def test_a_number_too_large_for_its_column_is_told_and_left_out():
+    kind, kept, problems = column([1, 2**63, -(2**63) - 1, 2**63 - 1, 10**400])
+    assert (kind, kept) == ("int", [1, None, None, 2**63 - 1, None])
+    assert "3 value(s)" in problems[0]
+    assert column([0.5, 10**400])[1] == [0.5, None]
+
+
+def test_half_a_surrogate_pair_is_replaced():
+    entries, _ = parse(
+        b'{"cat": {"k\\ud83d": "v\\ud83d", "l": ["\\udc00"], "n": {"\\udc00": 1}}}', source="m"
+    )
+    made = joined(entries)
+    json.dumps(made.rows, ensure_ascii=False).encode()
+    assert made.table(IDS).num_rows == 3
+    assert made.rows[0]["k?"] == "v?"
+
+
+def test_names_that_are_clippers_own_or_chromas_get_a_prefix_and_that_is_told():
+    made = joined({"cat": {"id": "x", "x": 1, "path": "p", "#a": 1, "chroma:document": "d", "fine": 1}})
+    assert set(made.rows[0]) == {
+        "metadata_id", "metadata_x", "metadata_path", "metadata_#a", "metadata_chroma:document", "fine",
+    }  # fmt: skip
+    assert len(made.problems) == 5
+
+
+def test_two_keys_that_become_one_are_told():
+    made = joined({"cat": {"id": 1, "metadata_id": 2}})
+    assert list(made.rows[0]) == ["metadata_id"]
+    assert any("both become" in problem for problem in made.problems)
+
+
+def test_an_empty_key_is_told_and_left_out():
+    made = joined({"cat": {"": 1, "  ": 2, "v": 3}})
+    assert made.rows[0] == {"v": 3}
+    assert len(made.problems) == 2
+
+
+def test_what_the_file_says_gives_way_to_what_the_person_says():
+    made = joined({"cat": {"width": "wide"}}, width=160, height=120)
+    kinds = {c.name: (c.type, c.origin) for c in made.columns}
+    assert kinds["width"] == ("str", "metadata")
+    assert kinds["height"] == ("int", "file")
+    assert [row.get("width") for row in made.rows] == ["wide", None, None]
+    assert made.table(IDS)["width"].to_pylist() == ["wide", None, None]
+
+
+def test_folders_and_facts_are_columns_too():
+    made = joined({}, width=160, camera=None)
+    assert [row.get("folder") for row in made.rows] == [None, "sub", "sub"]
+    assert {c.name: c.origin for c in made.columns} == {"folder": "folder", "width": "file"}
+
+
+def test_a_table_has_every_column_in_its_type():
+    made = joined({"cat": {"s": "a", "i": 1, "f": 1.5, "b": True, "ls": ["a"], "li": [1], "lb": [True]}})
+    table = made.table(IDS)
+    assert table.schema.names[0] == "id"
+    row = table.to_pylist()[0]
+    assert present(row) == {
+        "id": "cat.jpg", "s": "a", "i": 1, "f": 1.5, "b": True, "ls": ["a"], "li": [1], "lb": [True],
+    }  # fmt: skip
+
+
+def test_a_key_that_stands_twice_is_told_and_the_last_one_counts():
+    entries, problems = parse(b'{"cat": {"v": 1}, "cat": {"v": 2, "v": 3}}', source="m.json")
+    assert entries == {"cat": {"v": 3}}
+    assert len(problems) == 2
+    assert all("stands twice" in problem and "m.json" in problem for problem in problems)
+
+
+def test_an_entry_that_is_no_object_is_told():
+    entries, problems = parse(b'{"cat": {"v": 1}, "dog": 3, "owl": null}', source="m.json")
+    assert list(entries) == ["cat"]
+    assert "'dog'" in problems[0]
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"[]", b"null", b'"x"', b"\xff\xfe{}", b"[" * 100_000, b'{"a": {"b": 1,}}']
+)
+def test_what_is_no_metadata_is_an_error_that_names_the_file(data: bytes):
+    with pytest.raises(ImagesError, match="the/metadata.json") as raised:
+        parse(data, source="the/metadata.json")
+    assert "\n" not in str(raised.value)
+
+
+def test_a_byte_order_mark_is_no_error():
+    assert parse(b'\xef\xbb\xbf{"a": {}}', source="m")[0] == {"a": {}}
+
+
+@pytest.mark.parametrize("depth", [100, 500, 900, 980, 990])
+def test_deep_nesting_is_kept_or_refused_but_does_not_crash(depth: int):
+    data = b'{"cat": {"v": ' + b"[" * depth + b"]" * depth + b', "w": 1}}'
+    try:
+        entries, _ = parse(data, source="m")
+    except ImagesError:
+        return
+    assert joined(entries).rows[0]["w"] == 1
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+told = st.dictionaries(
+    st.text(max_size=6) | st.sampled_from(["width", "folder", "id", "#x"]), values, max_size=5
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(told, min_size=1, max_size=5))
+def test_any_json_gives_a_table(entries: list[dict[str, Any]]):
+    ids = [f"f/{i}.jpg" for i in range(len(entries))]
+    data = json.dumps({str(i): entry for i, entry in enumerate(entries)}).encode()
+    parsed, _ = parse(data, source="m")
+    made = join(ids, [{"width": 1, "format": "JPEG"}] * len(ids), parsed)
+    back = made.table(ids).to_pylist()
+    for row, kept in zip(made.rows, back, strict=True):
+        assert present(row) == {k: v for k, v in present(kept).items() if k != "id"}

@@ -1,0 +1,112 @@
+"""Imports run one way, and nothing heavy is loaded before it is needed."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CORE = sorted((ROOT / "clipper").glob("*.py"))
+HEAVY = {"torch", "transformers", "chromadb", "umap", "numba", "pynndescent", "sklearn", "pandas", "pyarrow"}
+APART = ("model", "collection", "projection", "embeddings")
+
+
+def imports(path: Path) -> Iterator[tuple[ast.stmt, str]]:
+    """Each import statement and what it names, those within functions too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((node, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path} imports relatively"
+            yield node, node.module
+            yield from ((node, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def packages(folder: str) -> dict[Path, set[str]]:
+    return {
+        path: {name.split(".")[0] for _, name in imports(path)} for path in (ROOT / folder).rglob("*.py")
+    }
+
+
+@pytest.mark.parametrize(
+    ("folder", "forbidden"),
+    [
+        ("clipper", {"pipelines", "viewer", "dagster", "panel", "holoviews", "datashader", "bokeh"}),
+        ("pipelines", {"viewer", "panel", "holoviews", "datashader", "bokeh"}),
+        ("viewer", {"pipelines", "dagster"}),
+    ],
+)
+def test_imports_run_one_way(folder: str, forbidden: set[str]):
+    found = packages(folder)
+    assert found
+    wrong = {str(path): names & forbidden for path, names in found.items() if names & forbidden}
+    assert not wrong
+
+
+def test_only_the_collection_knows_chroma():
+    for folder in ("clipper", "pipelines", "viewer"):
+        using = {path.name for path, names in packages(folder).items() if "chromadb" in names}
+        assert using == ({"collection.py"} if folder == "clipper" else set())
+
+
+@pytest.mark.parametrize("name", APART)
+def test_model_collection_projection_and_embeddings_do_not_know_each_other(name: str):
+    used = {module for _, module in imports(ROOT / "clipper" / f"{name}.py")}
+    assert not used & {f"clipper.{other}" for other in APART if other != name}
+
+
+def test_settings_know_nothing_but_errors():
+    used = {module for _, module in imports(ROOT / "clipper" / "settings.py")}
+    assert {module for module in used if module.startswith("clipper")} <= {
+        "clipper.errors",
+        "clipper.errors.SettingsError",
+    }
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: path.stem)
+def test_heavy_libraries_load_inside_functions(path: Path):
+    tree = ast.parse(path.read_text())
+    for statement in tree.body:
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            names = [alias.name for alias in statement.names]
+            modules = [statement.module or ""] if isinstance(statement, ast.ImportFrom) else names
+            assert not {module.split(".")[0] for module in modules} & HEAVY
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: path.stem)
+def test_a_module_opens_by_saying_what_it_is(path: Path):
+    assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+def loaded_by(code: str) -> set[str]:
+    """The heavy libraries that are loaded after a piece of code ran in a process of its own."""
+    code += f"\nimport sys; print('LOADED', *[name for name in {sorted(HEAVY)} if name in sys.modules])"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, timeout=60
+    )
+    return set(result.stdout.rpartition("LOADED")[2].split())
+
+
+def test_importing_clipper_loads_nothing_heavy():
+    assert loaded_by("import clipper") == set()
+
+
+def test_importing_every_module_of_the_core_loads_nothing_heavy():
+    names = [path.stem for path in CORE if path.stem != "__init__"]
+    assert loaded_by("\n".join(f"import clipper.{name}" for name in names)) == set()
+
+
+def test_the_commands_help_loads_nothing_heavy():
+    code = """
+import sys
+from clipper import cli
+sys.argv = ["clipper", "--help"]
+try:
+    cli.main()
+except SystemExit as ended:
+    assert not ended.code
+"""
+    assert loaded_by(code) == set()
