@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     help="See and search an image dataset.",
-    no_args_is_help=True,
+    rich_markup_mode=None,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -135,7 +135,7 @@ def info(as_json: Json = False, home: Home = None) -> None:
     atlas = clipper.open(home)
     told = atlas.info()
     if as_json:
-        _print_json(told)
+        _print_json(told | {"failures": atlas.failures.to_dict("records")})
         return
     quality = " ".join(f"{name} {value}" for name, value in told["quality"].items())
     for name, value in {
@@ -158,18 +158,24 @@ def info(as_json: Json = False, home: Home = None) -> None:
 
 def main() -> None:
     """The command's entry: one line for an error a person can mend, a traceback for none of those."""
-    arguments = sys.argv[1:]
+    arguments = sys.argv[1:] or ["--help"]
     debug = "--debug" in arguments
     # Pillow warns of odd EXIF on many lines, and of no file by name.
     warnings.filterwarnings("ignore", module="PIL")
     try:
-        app(args=[word for word in arguments if word != "--debug"])
+        code = app(args=[word for word in arguments if word != "--debug"], standalone_mode=False)
+    except typer.Abort:
+        sys.exit(130)
     except Exception as error:
         if debug:
             raise
+        if message := getattr(error, "format_message", None):  # the words of the command line itself
+            typer.echo(f"clipper: {_one_line(message())} (see `clipper --help`)", err=True)
+            sys.exit(2)
         text = str(error) if isinstance(error, ClipperError) else _unexpected(error)
         typer.echo(f"clipper: {_one_line(text)}", err=True)
         sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _unexpected(error: Exception) -> str:

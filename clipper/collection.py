@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipper.errors import ClipperError, StoreError
+from clipper.imports import collector_paused
 
 if TYPE_CHECKING:
     import numpy as np
@@ -232,8 +233,9 @@ def _tune(folder: Path, rows: Rows, probes: "np.ndarray") -> tuple[int, float]:
 
 
 def _client(folder: Path) -> Any:
-    import chromadb
-    from chromadb.config import Settings
+    with collector_paused():
+        import chromadb
+        from chromadb.config import Settings
 
     settings = Settings(anonymized_telemetry=False, allow_reset=False)
     try:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipper.errors import ModelError
+from clipper.imports import collector_paused
 from clipper.settings import Settings
 
 if TYPE_CHECKING:
@@ -88,7 +89,9 @@ class Clip:
         Raises:
             ModelError: they do not load, or the device is not there.
         """
-        from safetensors import SafetensorError
+        with collector_paused():
+            from safetensors import SafetensorError
+            from transformers import AutoTokenizer, CLIPModel  # noqa: F401 - seconds, here at once
 
         self.source = source
         self.device, self.dtype = _device_and_dtype(device, dtype)

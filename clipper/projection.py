@@ -35,7 +35,7 @@ class Parameters:
     def of(cls, settings: Settings) -> "Parameters":
         """The parameters that `settings` ask for."""
         return cls(
-            settings.umap_neighbors,
+            settings.umap_n_neighbors,
             settings.umap_min_dist,
             settings.umap_seed,
             settings.umap_fit_limit,

@@ -89,7 +89,7 @@ def image_metadata(home: HomeResource) -> dg.MaterializeResult:
 )
 def umap_projection(home: HomeResource, config: ProjectionConfig) -> dg.MaterializeResult:
     """Each image's place on the map."""
-    work = home.workspace(**overrides(config))
+    work = home.workspace(**overrides(config, prefix="umap_"))
     step = indexing.project_images(work)
     return materialized(step, preview=picture(pictures.map_preview(work)))
 

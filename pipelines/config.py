@@ -31,17 +31,14 @@ class EmbedConfig(dg.Config):
 
 
 class ProjectionConfig(dg.Config):
-    """How the map is laid out; other values than before lay it out anew."""
+    """How UMAP lays the map out; other values than before lay it out anew."""
 
-    umap_neighbors: int = Field(
-        default=_DEFAULT["umap_neighbors"], ge=2, le=200, description="UMAP's n_neighbors"
-    )
-    umap_min_dist: float = Field(
-        default=_DEFAULT["umap_min_dist"], ge=0, le=0.99, description="UMAP's min_dist"
-    )
-    umap_seed: int = Field(default=_DEFAULT["umap_seed"], ge=0, description="Same seed, same map")
+    n_neighbors: int = Field(default=_DEFAULT["umap_n_neighbors"], ge=2, le=200, description="UMAP's")
+    min_dist: float = Field(default=_DEFAULT["umap_min_dist"], ge=0, le=0.99, description="UMAP's")
+    seed: int = Field(default=_DEFAULT["umap_seed"], ge=0, description="Same seed, same map")
 
 
-def overrides(config: dg.Config) -> dict[str, Any]:
-    """The settings that a run's config changes."""
-    return {name: value for name, value in config.model_dump().items() if value != _DEFAULT[name]}
+def overrides(config: dg.Config, *, prefix: str = "") -> dict[str, Any]:
+    """The settings that a run's config changes; theirs are the config's names after `prefix`."""
+    given = {prefix + name: value for name, value in config.model_dump().items()}
+    return {name: value for name, value in given.items() if value != _DEFAULT[name]}

@@ -64,7 +64,7 @@ def test_an_unknown_key_is_told_with_file_and_key_and_what_is_known(tmp_path: Pa
         "batch_size = 0",
         'batch_size = "many"',
         "umap_min_dist = 2.0",
-        "umap_neighbors = 1",
+        "umap_n_neighbors = 1",
         'dtype = "int4"',
         "images = 3",
         "umap_seed = -1",

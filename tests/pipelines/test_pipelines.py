@@ -94,7 +94,7 @@ def test_a_broken_file_is_listed_and_does_not_end_the_run(small_home: Path):
 def test_run_config_lays_the_map_out_anew(small_home: Path):
     run(small_home)
     before = clipper.open(small_home).xy
-    made = results(run(small_home, run_config={"ops": {"umap_projection": {"config": {"umap_seed": 7}}}}))
+    made = results(run(small_home, run_config={"ops": {"umap_projection": {"config": {"seed": 7}}}}))
     assert figure(made, "clip_embeddings", "new") == 0
     assert not (clipper.open(small_home).xy == before).all()
 
@@ -113,15 +113,16 @@ def test_an_asset_whose_inputs_are_missing_names_the_one_to_materialize(small_ho
 
 def test_two_runs_never_write_at_once(small_home: Path):
     work = HomeResource(home=str(small_home))
-    with dg.build_init_resource_context() as context, work.yield_for_execution(context):
-        with pytest.raises(dg.DagsterResourceFunctionError) as failure:
-            run(small_home)
+    with (
+        dg.build_init_resource_context() as context,
+        work.yield_for_execution(context),
+        pytest.raises(dg.DagsterResourceFunctionError) as failure,
+    ):
+        run(small_home)
     assert "another run is indexing" in str(failure.value.__cause__)
 
 
-def test_the_sensor_asks_once_for_each_state_of_the_folder(
-    small_home: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_the_sensor_asks_once_for_each_state_of_the_folder(small_home: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("CLIPPER_HOME", str(small_home))
     with dg.DagsterInstance.ephemeral() as instance:
 
