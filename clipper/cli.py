@@ -6,7 +6,6 @@ What does not belong here: anything `import clipper` cannot do as well.
 import json
 import os
 import socket
-import subprocess
 import sys
 import tomllib
 import warnings
@@ -113,18 +112,14 @@ def view(
     spec = find_spec("viewer")
     if spec is None or spec.origin is None:
         raise SettingsError("the viewer is not installed; install Clipper with `pip install -e .`")
-    port = port or _free_port()
+    port = _bindable(port)
     command = [sys.executable, "-m", "panel", "serve", str(Path(spec.origin).parent)]
     command += ["--address", "127.0.0.1", "--port", str(port), "--log-level", "warning"]
     command += ["--show"] if open_browser else []
     typer.echo(f"Clipper shows {settings.home} at http://127.0.0.1:{port}/viewer (Ctrl-C ends it)")
     sys.stdout.flush()
-    environment = os.environ | {"CLIPPER_HOME": str(settings.home)}
-    try:
-        code = subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - our own words
-    except KeyboardInterrupt:
-        code = 0
-    raise typer.Exit(code)
+    # The server takes this process's place: who ends the command ends the server, whatever the signal.
+    os.execve(sys.executable, command, os.environ | {"CLIPPER_HOME": str(settings.home)})  # noqa: S606
 
 
 @app.command()
@@ -290,9 +285,16 @@ def _one_line(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-def _free_port() -> int:
+def _bindable(port: int) -> int:
+    """The port, or a free one for 0."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError) as error:
+            raise SettingsError(
+                f"port {port} cannot be used ({error}); `--port 0` takes a free one"
+            ) from error
         return int(probe.getsockname()[1])
 
 
