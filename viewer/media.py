@@ -16,6 +16,7 @@ from panel.io.server import LoginUrlMixin
 from tornado.web import HTTPError, authenticated
 
 from clipper.errors import ClipperError
+from clipper.images import decode
 from viewer.data import load
 
 ROUTE = r"/img/(thumb|full)/(.+)"
@@ -56,17 +57,17 @@ def full(image_id: str) -> tuple[bytes, str]:
     try:
         content_type = AS_THEY_ARE.get(atlas.image_format(row))
         data = atlas.image(row)
-        return (data, content_type) if content_type else (converted(data, atlas), "image/png")
+        if content_type:
+            return data, content_type
+        return converted(data, max_pixels=atlas.settings.max_pixels), "image/png"
     except Exception:  # noqa: BLE001 - the file may be gone or damaged since it was indexed
         log.info("the original of row %d cannot be sent, its thumbnail is", row, exc_info=True)
         return atlas.thumbnail(row), "image/webp"
 
 
-def converted(data: bytes, atlas: object) -> bytes:
+def converted(data: bytes, *, max_pixels: int) -> bytes:
     """Any format that Clipper indexes, as PNG, opened with the same limits as when it was indexed."""
-    from clipper.images import open_image  # noqa: PLC0415 - needed for rare formats only
-
-    image = open_image(data, max_pixels=atlas.settings.max_pixels)  # type: ignore[attr-defined]
+    image = decode(data, max_pixels=max_pixels, smallest=LONGEST_CONVERTED).pixels
     image.thumbnail((LONGEST_CONVERTED, LONGEST_CONVERTED))
     out = io.BytesIO()
     image.save(out, "PNG")

@@ -80,6 +80,7 @@ def theme_config() -> dict[str, Any]:
             "button": {"textTransform": "none", "fontWeight": 500},
         },
         "shape": {"borderRadius": 8},
+        "components": {"MuiPaper": {"styleOverrides": {"root": {"backgroundImage": "none"}}}},
     }
     return {
         "light": {"palette": _palette(LIGHT), **shared},

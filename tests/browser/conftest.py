@@ -1,0 +1,81 @@
+"""A real Chromium before the real server. Without Chromium these tests are skipped, and say why."""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import urlparse
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "viewer"))
+
+from server import serving
+
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+collect_ignore: list[str] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker("browser")
+            if CHROMIUM is None:
+                item.add_marker(pytest.mark.skip(reason="no chromium on this machine"))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def viewer_url(sample_home: Path) -> Iterator[str]:
+    with serving(sample_home) as address:
+        yield f"{address}/viewer"
+
+
+@pytest.fixture
+def visit(browser: object) -> Iterator[Callable[..., SimpleNamespace]]:
+    """Opens an address; gives the page and all it complained of or asked other hosts for."""
+    contexts = []
+
+    def open_page(url: str, *, width: int = 1280, height: int = 800, ready: bool = True) -> SimpleNamespace:
+        context = browser.new_context(viewport={"width": width, "height": height})
+        contexts.append(context)
+        page = context.new_page()
+        seen = SimpleNamespace(page=page, errors=[], elsewhere=[], dialogs=[])
+        page.on("console", lambda said: seen.errors.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: seen.errors.append(str(error)))
+        page.on("request", lambda asked: None if local(asked.url) else seen.elsewhere.append(asked.url))
+        page.on("dialog", lambda dialog: (seen.dialogs.append(dialog.message), dialog.dismiss()))
+        page.goto(url)
+        if ready:
+            page.wait_for_selector(".results .card", timeout=60_000)
+            page.wait_for_function(PICTURE, timeout=60_000)
+        return seen
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+# The map has a picture: the image source is no longer the 2 x 2 it starts with.
+PICTURE = """() => [...(window.Bokeh?.documents[0]?._all_models.values() ?? [])]
+    .some((m) => m.type === "ColumnDataSource" && m.data.image?.[0]?.length > 4)"""
+
+
+def local(url: str) -> bool:
+    parts = urlparse(url)
+    return parts.scheme in {"data", "blob", "about"} or parts.hostname == "127.0.0.1"

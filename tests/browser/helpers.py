@@ -1,0 +1,89 @@
+"""What a person does with the page, in words the tests can use."""
+
+from typing import Any
+
+# Finds the figure's models from outside; everything the tests ask about the map goes through this.
+MODELS = "const all = [...Bokeh.documents[0]._all_models.values()]; const fig = all.find((m) => m.type === 'Figure');"
+
+
+def ask(page: Any, text: str) -> None:
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    page.keyboard.press("Control+A")
+    page.keyboard.type(text)
+    page.keyboard.press("Enter")
+
+
+def results(page: Any) -> list[str]:
+    return page.locator(".results .card").evaluate_all("els => els.map((el) => el.getAttribute('aria-label'))")
+
+
+def markers(page: Any) -> dict[str, list[Any]]:
+    return page.evaluate(
+        f"() => {{ {MODELS} const s = all.find((m) => m.type === 'ColumnDataSource' && m.data.star);"
+        " return {text: [...s.data.text], x: [...s.data.x], y: [...s.data.y], alpha: [...s.data.alpha]}; }"
+    )
+
+
+def marked(page: Any, texts: set[str]) -> dict[str, list[Any]]:
+    """The markers once they are those of `texts`."""
+    for _ in range(100):
+        found = markers(page)
+        if set(found["text"]) == texts:
+            return found
+        page.wait_for_timeout(50)
+    raise AssertionError(f"the markers are {found['text']}, not {texts}")
+
+
+def ranges(page: Any) -> dict[str, float]:
+    return page.evaluate(
+        f"() => {{ {MODELS} return {{x0: fig.x_range.start, x1: fig.x_range.end, y0: fig.y_range.start,"
+        " y1: fig.y_range.end, w: fig.inner_width, h: fig.inner_height}; }"
+    )
+
+
+def picture(page: Any) -> Any:
+    """Something that changes whenever another picture is shown."""
+    return page.evaluate(
+        f"() => {{ {MODELS} const s = all.find((m) => m.type === 'ColumnDataSource' && m.data.image);"
+        " const p = s.data.image[0]; let h = 7; for (let i = 0; i < p.length; i += 97) { h = (h * 31 + p[i]) | 0 }"
+        " return [s.data.x[0], s.data.dw[0], p.length, h].join(' '); }"
+    )
+
+
+def settled(page: Any, *, quiet: float = 700) -> Any:
+    """The picture once it has not changed for `quiet` milliseconds."""
+    before = None
+    for _ in range(40):
+        now = picture(page)
+        if now == before:
+            return now
+        before = now
+        page.wait_for_timeout(quiet)
+    raise AssertionError("the map never came to rest")
+
+
+def changed(page: Any, before: Any) -> Any:
+    """The next picture that differs from `before`, once the map has come to rest."""
+    for _ in range(300):
+        if picture(page) != before:
+            return settled(page)
+        page.wait_for_timeout(100)
+    raise AssertionError("the picture did not change")
+
+
+def screen(page: Any, x: float, y: float) -> tuple[float, float]:
+    """The place of a map position on the screen."""
+    seen, box = ranges(page), page.locator(".clipper-map").bounding_box()
+    return (
+        box["x"] + (x - seen["x0"]) / (seen["x1"] - seen["x0"]) * seen["w"],
+        box["y"] + (seen["y1"] - y) / (seen["y1"] - seen["y0"]) * seen["h"],
+    )
+
+
+def zoom_at(page: Any, x: float, y: float, *, steps: int) -> None:
+    page.mouse.move(*screen(page, x, y))
+    for _ in range(steps):
+        page.mouse.wheel(0, -240)
+        page.wait_for_timeout(120)
+    settled(page)

@@ -1,0 +1,92 @@
+"""File names, metadata and a missing index: nothing of it runs, nothing of it breaks the page."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+from helpers import ask, settled
+from server import serving
+
+from clipper import indexing
+from clipper.settings import Settings
+
+DATA = Path(__file__).resolve().parents[2] / "data"
+EVIL = '"><img src=x onerror=alert(1)>'
+EVILS = [EVIL, "<script>alert(2)</script>", "javascript:alert(3)", "{{7*7}}<svg onload=alert(4)>", "$$\\href{javascript:alert(5)}{x}$$"]
+
+
+def hostile_home(home: Path) -> Path:
+    """Images whose names, folders, metadata keys and values are all payloads."""
+    images = home / "images"
+    images.mkdir(parents=True)
+    model = DATA / "models" / "clip-emoji"
+    (home / "clipper.toml").write_text(f'title = \'{EVIL}\'\nimages = "images"\nmodel = "{model}"\n')
+    told = {}
+    for number, file in enumerate(sorted((DATA / "images").glob("cat*.jpg"))[:12]):
+        evil = EVILS[number % len(EVILS)]
+        name = f"{number} {evil.replace('/', '_')}"
+        shutil.copy2(file, images / f"{name}.jpg")
+        told[name] = {evil: evil, EVIL: EVILS[number % 2], "kind": EVILS[number % 3], "name": evil, "list": [evil, EVIL], "n": number}
+    (images / "metadata.json").write_text(json.dumps(told))
+    indexing.index(Settings.load(home))
+    return home
+
+
+def test_no_payload_runs_in_any_view(visit: Callable[..., SimpleNamespace], tmp_path: Path) -> None:
+    with serving(hostile_home(tmp_path / "hostile")) as address:
+        seen = visit(f"{address}/viewer")
+        page = seen.page
+        settled(page)
+        for name in ("kind", EVIL):
+            page.locator(".clipper-colour").get_by_role("combobox").click()
+            page.get_by_role("menuitem").get_by_text(name, exact=True).click()
+            page.wait_for_timeout(300)
+        ask(page, EVIL)
+        page.wait_for_selector(".results .score", timeout=60_000)
+        for card in range(6):
+            page.locator(".results .card").nth(card).hover()
+            page.locator(".results .card").nth(card).click()
+            page.wait_for_selector(".detail .sheet")
+            page.keyboard.press("Escape")
+            page.wait_for_selector(".detail .sheet", state="detached")
+        box = page.locator(".clipper-map").bounding_box()
+        for step in range(30):
+            page.mouse.move(box["x"] + 250 + step * 15, box["y"] + 150 + step * 12)
+            page.wait_for_timeout(40)
+        page.wait_for_timeout(500)
+        assert EVIL in page.locator(".results").inner_text()
+        assert seen.dialogs == []
+        assert seen.elsewhere == []
+        assert seen.errors == []
+
+
+def test_without_an_index_the_page_says_what_to_type_and_opens_later(
+    visit: Callable[..., SimpleNamespace], small_home: Path
+) -> None:
+    with serving(small_home) as address:
+        seen = visit(f"{address}/viewer", ready=False)
+        page = seen.page
+        page.wait_for_selector("text=No index yet", timeout=60_000)
+        assert "clipper index" in page.locator("pre").inner_text()
+        indexing.index(Settings.load(small_home))
+        page.wait_for_selector(".results .card", timeout=60_000)
+        assert seen.elsewhere == []
+        assert seen.errors == []
+
+
+def test_a_new_version_is_offered_and_taken_with_one_click(
+    visit: Callable[..., SimpleNamespace], small_home: Path
+) -> None:
+    indexing.index(Settings.load(small_home))
+    with serving(small_home) as address:
+        seen = visit(f"{address}/viewer")
+        page = seen.page
+        assert "24 images" in page.locator(".status .line").inner_text()
+        shutil.copy2(DATA / "images" / "red-heart.jpg", small_home / "images" / "one-more.jpg")
+        indexing.index(Settings.load(small_home))
+        page.get_by_text("Show the new version").click(timeout=60_000)
+        page.wait_for_selector(".status .line:has-text('25 images')", timeout=60_000)
+        settled(page)
+        assert seen.errors == []

@@ -1,0 +1,66 @@
+"""Starts `panel serve viewer` as a person does, for tests and for the script that takes the screenshots."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import deque
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def serving(
+    home: Path | None, *, options: tuple[str, ...] = (), environment: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """The address of a server that shows `home`, alive while the context lasts."""
+    port = free_port()
+    env = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
+    if home is not None:
+        env["CLIPPER_HOME"] = str(home)
+    command = [sys.executable, "-m", "panel", "serve", "viewer", "--port", str(port), "--address", "127.0.0.1"]
+    process = subprocess.Popen(
+        [*command, *options], cwd=ROOT, env=env, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    lines: deque[str] = deque(maxlen=400)
+    threading.Thread(target=lambda: lines.extend(process.stdout or ()), daemon=True).start()
+    try:
+        address = f"http://127.0.0.1:{port}"
+        _await(address, process, lines)
+        yield address
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _await(address: str, process: "subprocess.Popen[str]", lines: "deque[str]") -> None:
+    for _ in range(600):
+        if process.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(f"{address}/liveness", timeout=5):
+                return
+        except urllib.error.HTTPError:
+            return  # it answers, if only to refuse
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError("the viewer's server did not start:\n" + "".join(lines))

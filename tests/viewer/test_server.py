@@ -1,0 +1,121 @@
+"""The image route and the page's document, with the real sample and the real server."""
+
+import io
+import json
+import logging
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from bokeh.command.util import build_single_handler_application
+from PIL import Image
+from server import ROOT, serving
+
+TRAVERSALS = [
+    "../../clipper.toml", "..%2f..%2fclipper.toml", "%2e%2e/%2e%2e/clipper.toml", "....//clipper.toml", "/etc/passwd",
+    "%2fetc%2fpasswd", "..\\..\\clipper.toml", "cat.jpg/../../clipper.toml", "metadata.json", "./cat.jpg", "cat.jpg%00",
+    "CAT.JPG", "cat", "cat.jpg/", "%252e%252e%252fclipper.toml", "file:///etc/passwd", "nothing.jpg", "%ff%fe", "~",
+]  # fmt: skip
+
+
+def fetch(url: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as answer:
+            return answer.status, dict(answer.headers), answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, dict(error.headers), error.read()
+
+
+@pytest.fixture(scope="module")
+def address(sample_home: Path) -> Iterator[str]:
+    with serving(sample_home) as url:
+        yield url
+
+
+def test_thumbnail_and_original(address: str, sample_home: Path) -> None:
+    status, headers, body = fetch(f"{address}/viewer/img/thumb/cat-face.jpg?v=1")
+    assert (status, headers["Content-Type"]) == (200, "image/webp")
+    assert max(Image.open(io.BytesIO(body)).size) <= 128
+    status, headers, body = fetch(f"{address}/viewer/img/full/cat-face.jpg?v=1")
+    assert (status, headers["Content-Type"]) == (200, "image/jpeg")
+    assert body == (sample_home / "images" / "cat-face.jpg").read_bytes()
+
+
+def test_headers_keep_images_private_cached_and_inert(address: str) -> None:
+    url = f"{address}/viewer/img/full/cat-face.jpg"
+    _, headers, _ = fetch(f"{url}?v=1")
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert "private" in headers["Cache-Control"]
+    assert "immutable" in headers["Cache-Control"]
+    assert "sandbox" in headers["Content-Security-Policy"]
+    status, _, body = fetch(f"{url}?v=1", **{"If-None-Match": headers["Etag"]})
+    assert (status, body) == (304, b"")
+    assert "no-cache" in fetch(url)[1]["Cache-Control"]
+
+
+@pytest.mark.parametrize("size", ["thumb", "full"])
+@pytest.mark.parametrize("path", TRAVERSALS)
+def test_what_is_no_id_is_not_found(address: str, size: str, path: str) -> None:
+    status, _, body = fetch(f"{address}/viewer/img/{size}/{path}")
+    assert 400 <= status < 500
+    assert b"root:" not in body
+    assert b"images =" not in body
+
+
+def test_other_sizes_do_not_exist(address: str) -> None:
+    assert fetch(f"{address}/viewer/img/raw/cat-face.jpg")[0] == 404
+
+
+def test_sign_in_guards_the_images(sample_home: Path) -> None:
+    options = ("--basic-auth", "secret", "--cookie-secret", "for-this-test-only")
+    with serving(sample_home, options=options) as url:
+        status, headers, body = fetch(f"{url}/viewer/img/thumb/cat-face.jpg")
+        assert not headers["Content-Type"].startswith("image/")
+        assert b"WEBP" not in body
+        assert status in {302, 401, 403}
+
+
+def test_the_document_is_made_without_failure(
+    sample_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIPPER_HOME", str(sample_home))
+    monkeypatch.chdir(ROOT)
+    application = build_single_handler_application("viewer")
+    document = application.create_document()
+    assert not [handler.error_detail for handler in application.handlers if handler.failed]
+    assert document.roots
+
+
+def test_without_an_index_the_document_says_what_to_type(
+    small_home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("CLIPPER_HOME", str(small_home))
+    monkeypatch.chdir(ROOT)
+    with caplog.at_level(logging.ERROR):
+        application = build_single_handler_application("viewer")
+        document = application.create_document()
+    assert not [handler.error_detail for handler in application.handlers if handler.failed]
+    assert "clipper index" in json.dumps(document.to_json(), default=str)
+    assert not caplog.records
+
+
+def test_formats_browsers_cannot_show_are_converted(
+    small_home: Path, run_index: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = Image.new("RGB", (40, 30), (200, 30, 60))
+    picture.save(small_home / "images" / "scan.tiff")
+    run_index(small_home)
+    monkeypatch.setenv("CLIPPER_HOME", str(small_home))
+    from viewer.media import full, thumbnail
+
+    data, content_type = full("scan.tiff")
+    assert content_type == "image/png"
+    assert Image.open(io.BytesIO(data)).size == (40, 30)
+    (small_home / "images" / "scan.tiff").unlink()
+    assert full("scan.tiff") == thumbnail("scan.tiff")
+    with pytest.raises(KeyError):
+        full("../clipper.toml")

@@ -1,0 +1,148 @@
+"""One visitor's state, searches and messages, with a fake atlas and no browser."""
+
+import numpy as np
+import pytest
+from fakes import FakeAtlas
+
+from clipper.errors import ModelError
+from viewer import background
+from viewer.data import Dataset
+from viewer.detail import Detail
+from viewer.gallery import Gallery, results, sample, suggestions
+from viewer.search import Searcher, answer
+from viewer.state import HISTORY, LONGEST_QUERY, Answer, ViewState, cleaned
+
+
+@pytest.fixture
+def state(dataset: Dataset) -> ViewState:
+    return ViewState(dataset=dataset, colour="group")
+
+
+def named(text: str) -> Answer:
+    return Answer(text, np.arange(3), np.array([0.3, 0.2, 0.1]), 0.0, 0.0, 0.01)
+
+
+def test_history_is_newest_first_without_repeats_and_limited(state: ViewState) -> None:
+    for i in range(HISTORY + 3):
+        state.remember(named(f"query {i}"))
+    state.remember(named("query 5"))
+    texts = [old.text for old in state.history]
+    assert texts[0] == "query 5" == state.answer.text
+    assert len(texts) == HISTORY == len(set(texts))
+    state.forget()
+    assert state.answer is None
+    assert not state.history
+
+
+def test_a_search_ranks_and_is_remembered(state: ViewState) -> None:
+    Searcher(state).ask("  red \n heart ")
+    assert state.answer.text == "red heart"
+    assert (np.diff(state.answer.similarity) <= 0).all()
+    assert not state.searching
+
+
+def test_an_empty_query_leaves_the_results(state: ViewState) -> None:
+    searcher = Searcher(state)
+    searcher.ask("cat")
+    searcher.ask("   ")
+    assert state.answer is None
+    assert state.message == ""
+    assert [old.text for old in state.history] == ["cat"]
+
+
+def test_an_over_long_query_says_so(state: ViewState) -> None:
+    Searcher(state).ask("x" * (LONGEST_QUERY + 1))
+    assert state.answer is None
+    assert str(LONGEST_QUERY) in state.message
+
+
+def test_a_missing_model_is_told_in_its_own_words(state: ViewState, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_args: object, **_more: object) -> None:
+        raise ModelError("no model in models/clip; run `clipper index`")
+
+    monkeypatch.setattr(state.dataset.atlas, "rank", missing)
+    Searcher(state).ask("cat")
+    assert state.message == "no model in models/clip; run `clipper index`"
+    assert not state.searching
+
+
+def test_an_unforeseen_failure_shows_no_internals(state: ViewState, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_args: object, **_more: object) -> None:
+        raise ZeroDivisionError("secret/path")
+
+    monkeypatch.setattr(state.dataset.atlas, "rank", broken)
+    Searcher(state).ask("cat")
+    assert "secret" not in state.message
+    assert "failed" in state.message
+
+
+def test_an_overtaken_answer_is_dropped(state: ViewState, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = []
+    monkeypatch.setattr("viewer.search.in_background", lambda work, then, pool: waiting.append((work, then, pool)))
+    searcher = Searcher(state)
+    searcher.ask("first")
+    searcher.ask("second")
+    monkeypatch.setattr("viewer.search.in_background", background.in_background)
+    for work, then, pool in reversed(waiting):
+        then(pool.submit(work))
+    assert state.answer.text == "second"
+
+
+def test_another_version_keeps_the_colour_and_drops_rows(state: ViewState) -> None:
+    state.remember(named("cat"))
+    state.param.update(selected=4, hovered=2)
+    state.adopt(Dataset(FakeAtlas(50)))
+    assert state.colour == "group"
+    assert (state.selected, state.hovered, state.answer) == (None, None, None)
+
+
+def test_gallery_shows_a_sample_then_results(state: ViewState) -> None:
+    gallery = Gallery()
+    gallery.follow(state)
+    assert gallery.items == sample(state.dataset)
+    assert len({item["id"] for item in gallery.items}) == len(gallery.items)
+    Searcher(state).ask("cat")
+    assert gallery.items == results(state)
+    assert gallery.query == "cat"
+    assert all(set(item) == {"id", "row", "label", "similarity"} for item in gallery.items)
+
+
+def test_suggestions_are_short_and_different(dataset: Dataset) -> None:
+    offered = suggestions(dataset)
+    assert len(offered) == len(set(offered)) <= 8
+
+
+def test_detail_has_all_metadata_and_neighbours(state: ViewState) -> None:
+    detail = Detail()
+    detail.follow(state)
+    assert not detail.visible
+    state.selected = 3
+    assert dict(detail.item["values"])["tags"] == ["a", "b"]
+    assert len(detail.similar) == 12
+    assert 3 not in [other["row"] for other in detail.similar]
+    state.selected = None
+    assert detail.item == {}
+
+
+def test_messages_of_unknown_kind_or_form_are_ignored() -> None:
+    seen = []
+    gallery = Gallery(actions={"open": seen.append})
+    for message in ({"kind": "drop"}, "text", None, 3, {"kind": ["open"]}, {}):
+        gallery._handle_msg(message)
+    assert not seen
+    gallery._handle_msg({"kind": "open", "row": 1})
+    assert seen == [{"kind": "open", "row": 1}]
+
+
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_tiny_datasets_work(n: int) -> None:
+    dataset = Dataset(FakeAtlas(n))
+    assert len(sample(dataset)) == n
+    assert dataset.colouring(dataset.first_colour).codes.shape == (n,)
+    if n:
+        assert len(answer(dataset, "cat").rows) == n
+        assert len(dataset.similar(0, k=12)) == n - 1
+
+
+def test_a_query_becomes_one_line() -> None:
+    assert cleaned("  a\n\tred   heart ") == "a red heart"
