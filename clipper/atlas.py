@@ -219,6 +219,7 @@ class Atlas:
         parts = [self.embed_text(query.text)] if query.text.strip() else []
         parts += [self.embed_image(query.image)] if query.image is not None else []
         vector = combine(parts)
+        k = max(k, 0)
         wanted = max(OVERSAMPLING * k, LEAST_CANDIDATES)
         with self._loading:
             nearest = self._collection.nearest(vector, k=wanted, where=query.where)

@@ -26,9 +26,7 @@ def imports(path: Path) -> Iterator[tuple[ast.stmt, str]]:
 
 
 def packages(folder: str) -> dict[Path, set[str]]:
-    return {
-        path: {name.split(".")[0] for _, name in imports(path)} for path in (ROOT / folder).rglob("*.py")
-    }
+    return {path: {name.split(".")[0] for _, name in imports(path)} for path in (ROOT / folder).rglob("*.py")}
 
 
 @pytest.mark.parametrize(

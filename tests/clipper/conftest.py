@@ -15,7 +15,7 @@ from clipper.settings import Settings
 
 MODEL = Path(__file__).resolve().parents[2] / "data" / "models" / "clip-emoji"
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +53,7 @@ def memory_folder() -> Iterator[str]:
 def clipper_command() -> Run:
     """Run `clipper ...` in a process of its own; keywords become environment variables."""
 
-    def run(*words: str, cwd: Path | None = None, **environment: str) -> "subprocess.CompletedProcess[str]":
+    def run(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
         return _python("-m", "clipper.cli", *words, cwd=cwd, **environment)
 
     return run
@@ -65,7 +65,7 @@ def python() -> Run:
     return lambda code, *words, **more: _python("-c", code, *words, **more)
 
 
-def _python(*words: str, cwd: Path | None = None, **environment: str) -> "subprocess.CompletedProcess[str]":
+def _python(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("CLIPPER_")}
     return subprocess.run(
         [sys.executable, *words],

@@ -183,7 +183,8 @@ def test_recall_is_measured_against_brute_force(tmp_path: Path, unit_vectors: Ve
     assert built.recall >= 0.95
     collection = Collection(tmp_path / "a")
     hits = [
-        len({str(i) for i in np.argsort(-(vectors @ p))[:10]} & set(collection.nearest(p, k=10))) for p in probes
+        len({str(i) for i in np.argsort(-(vectors @ p))[:10]} & set(collection.nearest(p, k=10)))
+        for p in probes
     ]
     assert abs(np.mean(hits) / 10 - built.recall) < 0.02
     collection.close()

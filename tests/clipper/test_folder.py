@@ -101,7 +101,7 @@ def test_a_file_beside_the_images_is_read_or_absent(folder: Path):
     touch(folder / "metadata.json", b"{}")
     assert ImageFolder(str(folder)).read_beside("metadata.json") == b"{}"
     (folder / "other.json").mkdir()
-    with pytest.raises(ImagesError, match="other.json"):
+    with pytest.raises(ImagesError, match=r"other\.json"):
         ImageFolder(str(folder)).read_beside("other.json")
 
 
@@ -125,5 +125,5 @@ def test_what_a_url_cannot_give_is_told(memory_folder: str):
         ImageFolder(memory_folder).read("gone.jpg")
     with pytest.raises(BadImageError, match="max_bytes"):
         ImageFolder(memory_folder, max_bytes=2).read("a.jpg")
-    with pytest.raises(ImagesError, match="nosuch://"):
+    with pytest.raises(ImagesError, match=r"nosuch://"):
         ImageFolder("nosuch://bucket").find()

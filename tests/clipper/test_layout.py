@@ -150,7 +150,11 @@ def islands() -> np.ndarray:
     random = np.random.default_rng(0)
     mainland = random.normal(size=(2_000, 2)) * 2
     return np.vstack(
-        [mainland, random.normal(size=(60, 2)) * 0.3 + (80, 5), random.normal(size=(40, 2)) * 0.3 + (-30, -60)]
+        [
+            mainland,
+            random.normal(size=(60, 2)) * 0.3 + (80, 5),
+            random.normal(size=(40, 2)) * 0.3 + (-30, -60),
+        ]
     ).astype(np.float32)
 
 
@@ -225,7 +229,7 @@ def test_a_map_none_of_whose_images_are_left_is_fitted_again(unit_vectors: Vecto
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_a_turned_and_shifted_map_is_turned_back(mirrored: bool):
     onto = np.random.default_rng(0).normal(size=(50, 2))
-    seen = turned(onto, 130, mirrored=mirrored) + (7, -3)
+    seen = turned(onto, 130, mirrored=mirrored) + np.array([7, -3])
     rotation, shift = align(seen, onto)
     assert np.allclose(seen @ rotation + shift, onto, atol=1e-6)
     assert np.allclose(rotation @ rotation.T, np.eye(2), atol=1e-9)

@@ -185,7 +185,7 @@ def test_an_entry_that_is_no_object_is_told():
     "data", [b"", b"{", b"[]", b"null", b'"x"', b"\xff\xfe{}", b"[" * 100_000, b'{"a": {"b": 1,}}']
 )
 def test_what_is_no_metadata_is_an_error_that_names_the_file(data: bytes):
-    with pytest.raises(ImagesError, match="the/metadata.json") as raised:
+    with pytest.raises(ImagesError, match=r"the/metadata\.json") as raised:
         parse(data, source="the/metadata.json")
     assert "\n" not in str(raised.value)
 

@@ -14,7 +14,7 @@ from clipper.errors import ModelError
 from clipper.images import decode
 from clipper.settings import DEFAULT_MODEL, DEFAULT_REVISION, Settings
 
-Run = Callable[..., "CompletedProcess[str]"]
+Run = Callable[..., CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,8 @@ def test_a_long_text_is_cut_and_half_characters_are_replaced(clip: model.Clip):
 
 
 @pytest.mark.parametrize(
-    "size", [(48, 48), (160, 160), (300, 200), (200, 300), (1000, 90), (31, 17), (224, 225), (1, 1), (640, 480)]
+    "size",
+    [(48, 48), (160, 160), (300, 200), (200, 300), (1000, 90), (31, 17), (224, 225), (1, 1), (640, 480)],
 )
 def test_own_pixels_are_those_of_transformers(
     clip: model.Clip, model_folder: Path, size: tuple[int, int], pictures: list[Image.Image]
@@ -235,6 +236,6 @@ def test_without_network_and_copy_one_line_says_the_three_ways_out(
         assert word in result.stderr
 
 
-def test_a_name_the_hub_cannot_have_is_told(tmp_path: Path):
+def test_a_name_the_hub_cannot_have_is_told():
     with pytest.raises(ModelError):
         source("a--b../c..d")

@@ -1,0 +1,218 @@
+import io
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import clipper
+from clipper.atlas import Atlas, name_of
+from clipper.errors import ClipperError, ModelError, NoIndexError
+from clipper.images import BadImageError
+from clipper.search import Query, combine, rank_exactly
+from clipper.settings import Settings
+
+
+def test_cat_face_finds_cats(sample_atlas: Atlas):
+    found = sample_atlas.search("cat face", k=10)
+    assert sum("cat" in image_id for image_id in found["id"]) >= 5
+    assert "cat" in found["id"][0]
+
+
+@pytest.mark.parametrize(("text", "wanted"), [("red heart", "red-heart.jpg"), ("pizza", "pizza.jpg")])
+def test_a_name_finds_its_image_among_the_first(sample_atlas: Atlas, text: str, wanted: str):
+    assert wanted in sample_atlas.search(text, k=5)["id"].tolist()
+
+
+def test_results_are_ranked_and_carry_what_is_known(sample_atlas: Atlas):
+    found = sample_atlas.search("flag", k=25)
+    assert list(found.columns[:5]) == ["id", "path", "similarity", "x", "y"]
+    assert len(found) == 25
+    assert found["similarity"].is_monotonic_decreasing
+    assert {"name", "group", "keywords"} <= set(found.columns)
+    assert all(Path(path).is_file() for path in found["path"])
+
+
+def test_what_is_found_is_what_brute_force_finds(sample_atlas: Atlas):
+    for text in ("a smiling face", "something to eat", "transport", "two people", "zzz"):
+        vector = sample_atlas.embed_text(text)
+        exact = np.sort(sample_atlas.similarities(vector))[::-1][:20]
+        found = sample_atlas.rank(Query(text=text), k=20).similarity
+        assert np.allclose(found, exact, atol=1e-5)
+
+
+def test_every_row_is_one_image_in_every_view_of_it(sample_atlas: Atlas):
+    atlas = sample_atlas
+    told = json.loads((Path(atlas.path(0)).parent / "metadata.json").read_text())
+    points = atlas.points
+    assert len(atlas) == atlas.n == len(told) == len(points) == len(atlas.xy) == len(atlas.vectors)
+    assert atlas.ids == sorted(atlas.ids) == points["id"].tolist()
+    for row in range(0, len(atlas), 191):
+        image_id = atlas.ids[row]
+        stem = image_id.removesuffix(".jpg")
+        assert atlas.row(image_id) == row
+        assert atlas.metadata(row)["name"] == told[stem]["name"] == atlas.name(row) == points["name"][row]
+        assert atlas.metadata(row)["keywords"] == told[stem]["keywords"]
+        assert (points["x"][row], points["y"][row]) == tuple(atlas.xy[row])
+        assert float(atlas.embed_image(atlas.image(row)) @ atlas.vectors[row]) > 0.99
+        assert atlas.image_format(row) == "JPEG"
+    with pytest.raises(KeyError):
+        atlas.row("../../etc/passwd")
+
+
+def test_an_image_finds_itself_first(sample_atlas: Atlas):
+    for row in range(3, len(sample_atlas), 311):
+        hits = sample_atlas.rank(Query(image=sample_atlas.image(row)), k=3)
+        assert sample_atlas.ids[hits.rows[0]] == sample_atlas.ids[row]
+        assert hits.similarity[0] > 0.99
+        apart = np.linalg.norm(sample_atlas.xy[row] - (hits.x, hits.y))
+        assert apart < 0.1 * np.ptp(sample_atlas.xy, axis=0).max()
+
+
+def test_a_text_and_an_image_are_searched_together(sample_atlas: Atlas):
+    image = sample_atlas.image(sample_atlas.row("cat-face.jpg"))
+    hits = sample_atlas.rank(Query(text="red heart", image=image), k=200)
+    found = [sample_atlas.ids[row] for row in hits.rows]
+    assert "cat-face.jpg" in found
+    assert np.linalg.norm(hits.vector) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_filter_limits_what_is_found(sample_atlas: Atlas):
+    group = sample_atlas.metadata(sample_atlas.row("cat-face.jpg"))["group"]
+    found = sample_atlas.search("flag of a country", k=30, where={"group": group})
+    assert len(found) == 30
+    assert set(found["group"]) == {group}
+    tagged = sample_atlas.search("anything", k=1_000, where={"keywords": {"$contains": "cat"}})
+    assert 1 <= len(tagged) < 100
+    assert all("cat" in keywords for keywords in tagged["keywords"])
+    assert len(sample_atlas.search("cat", where={"group": "no such group"})) == 0
+    one = sample_atlas.metadata(sample_atlas.row("pizza.jpg"))["name"]
+    assert sample_atlas.search("a flag", where={"name": one})["id"].tolist() == ["pizza.jpg"]
+
+
+def test_a_filter_that_is_not_understood_is_told(sample_atlas: Atlas):
+    with pytest.raises(ClipperError, match="filter"):
+        sample_atlas.search("cat", where={"group": {"$near": "x"}})
+
+
+def test_more_than_there_are_gives_all_of_them(sample_atlas: Atlas):
+    found = sample_atlas.search("cat", k=100_000)
+    assert found["id"].nunique() == len(found) == len(sample_atlas)
+    assert len(sample_atlas.search("cat", k=0)) == 0
+    assert len(sample_atlas.search("cat", k=-3)) == 0
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\n\t"])
+def test_an_empty_query_is_told(sample_atlas: Atlas, text: str):
+    with pytest.raises(ClipperError, match="query is empty"):
+        sample_atlas.search(text)
+
+
+def test_odd_queries_are_answered(sample_atlas: Atlas):
+    for text in ("🐱", "日本", "<script>", "\x00", "a\nb", "\udcff", "cat " * 400):
+        assert len(sample_atlas.search(text, k=3)) == 3
+    with pytest.raises(ClipperError, match="2,000"):
+        sample_atlas.search("c" * 2_001)
+
+
+def test_an_image_that_cannot_be_searched_for_is_told(sample_atlas: Atlas):
+    with pytest.raises(BadImageError, match="not an image"):
+        sample_atlas.rank(Query(image=b"words"))
+    with pytest.raises(BadImageError):
+        sample_atlas.rank(Query(image=b""))
+    buffer = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(buffer, "PNG")
+    with pytest.raises(BadImageError, match="max_pixels"):
+        sample_atlas.embed_image(buffer.getvalue())
+
+
+def test_thumbnails_are_small_pictures_of_their_images(sample_atlas: Atlas):
+    for row in (0, 500, len(sample_atlas) - 1):
+        small = Image.open(io.BytesIO(sample_atlas.thumbnail(row))).convert("RGB")
+        whole = Image.open(io.BytesIO(sample_atlas.image(row))).convert("RGB")
+        assert max(small.size) <= 128
+        apart = np.asarray(small.resize((16, 16)), int) - np.asarray(whole.resize((16, 16)), int)
+        assert np.abs(apart).mean() < 12
+
+
+def test_the_map_is_finite_and_its_first_view_holds_nearly_all(sample_atlas: Atlas):
+    x0, x1, y0, y1 = sample_atlas.view
+    x, y = sample_atlas.xy.T
+    assert np.isfinite(sample_atlas.xy).all()
+    assert ((x > x0) & (x < x1) & (y > y0) & (y < y1)).mean() > 0.99
+
+
+def test_a_query_falls_among_its_best_images(sample_atlas: Atlas):
+    apart = []
+    for row in range(0, len(sample_atlas), 37):
+        hits = sample_atlas.rank(Query(text=sample_atlas.name(row)), k=10)
+        distance = np.linalg.norm(sample_atlas.xy[hits.rows] - (hits.x, hits.y), axis=1)
+        apart.append(np.median(distance))
+    assert np.median(apart) < 0.04 * np.ptp(sample_atlas.xy[:, 0])
+
+
+def test_info_tells_what_is_there(sample_atlas: Atlas):
+    told = sample_atlas.info()
+    assert {"images", "failed", "model", "dimensions", "home", "indexed_at", "version", "parts"} <= set(told)
+    assert told["images"] == len(sample_atlas)
+    assert told["failed"] == 0
+    assert told["columns"]["keywords"] == "list[str]"
+    assert told["quality"]["trustworthiness"] > 0.8
+    assert told["search"]["recall_at_10"] >= 0.99
+    json.dumps(told, allow_nan=False)
+
+
+def test_many_may_ask_at_once(sample_home: Path):
+    atlas = clipper.open(sample_home)
+    words = ["cat", "flag", "pizza", "heart", "train", "moon"] * 4
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda text: atlas.search(text, k=5)["id"].tolist(), words))
+    assert found[:6] == found[6:12] == found[12:18] == found[18:]
+    atlas.close()
+
+
+def test_an_atlas_is_opened_by_its_home(sample_home: Path):
+    atlas = clipper.open(str(sample_home))
+    assert atlas.version == clipper.published_version(sample_home)
+    assert "images" in repr(atlas)
+    assert isinstance(atlas, clipper.Atlas)
+
+
+def test_a_home_without_an_index_is_told(tmp_path: Path):
+    with pytest.raises(NoIndexError, match="clipper index --home"):
+        clipper.open(tmp_path)
+    assert clipper.published_version(tmp_path) is None
+
+
+def test_a_model_that_changed_since_is_told_and_not_used(
+    sample_home: Path, tmp_path: Path, model_folder: Path
+):
+    home = tmp_path / "home"
+    shutil.copytree(sample_home, home, symlinks=True, ignore=lambda *_: ["images"])
+    (home / "images").symlink_to(sample_home / "images")
+    (home / "models").unlink()
+    changed = shutil.copytree(model_folder, home / "models" / model_folder.name)
+    path = changed / "preprocessor_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"image_mean": [0.1, 0.2, 0.3]}))
+    with pytest.raises(ModelError, match="not the model this atlas was made with"):
+        Atlas(Settings.load(home)).search("cat")
+
+
+def test_the_exact_ranking_keeps_the_order_of_equals():
+    vectors = np.array([[1, 0], [0, 1], [1, 0], [0.6, 0.8]], np.float32)
+    rows, similarity = rank_exactly(np.array([1, 0], np.float32), vectors, np.array([3, 2, 0]), k=9)
+    assert rows.tolist() == [0, 2, 3]
+    assert similarity == pytest.approx([1, 1, 0.6])
+
+
+def test_the_sum_of_directions_has_length_one_also_where_they_cancel():
+    one = np.array([1, 0], np.float32)
+    assert combine([one, np.array([0, 1], np.float32)]) == pytest.approx([0.5**0.5] * 2)
+    assert np.isfinite(combine([one, -one])).all()
+
+
+def test_a_name_is_the_file_name_without_its_ending():
+    assert [name_of(i) for i in ("a/b.c.jpg", "x.png", "a/noending")] == ["b.c", "x", "noending"]

@@ -1,0 +1,244 @@
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from clipper import cli
+from clipper.settings import Settings
+
+Run = Callable[..., CompletedProcess[str]]
+InProcess = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> InProcess:
+    """Run `clipper ...` in this process, through its entry point: exit code, output, errors."""
+
+    def run(*words: object, cwd: Path | None = None) -> tuple[int, str, str]:
+        if cwd:
+            monkeypatch.chdir(cwd)
+        monkeypatch.setattr("sys.argv", ["clipper", *map(str, words)])
+        capsys.readouterr()
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+@pytest.fixture
+def photos(tmp_path: Path, model_folder: Path) -> Path:
+    """A folder of nine images of the sample, two of them in a sub-folder."""
+    folder = tmp_path / "my photos 🐈"
+    (folder / "trip" / "day one").mkdir(parents=True)
+    files = sorted((model_folder.parents[1] / "images").glob("*.jpg"))[::200][:9]
+    for i, file in enumerate(files):
+        shutil.copy(file, folder / ("trip/day one" if i < 2 else ".") / file.name)
+    return folder
+
+
+def test_a_bare_folder_gets_a_home_within_it_that_is_never_indexed(
+    command: InProcess, photos: Path, model_folder: Path
+):
+    code, out, err = command("index", photos, "--model", model_folder)
+    assert (code, err) == (0, "")
+    home = photos / ".clipper"
+    assert f"clipper view --home {home}" in out
+    assert "9 images on the map, 0 skipped; 9 added; 9 embedded" in out
+    Image.new("RGB", (9, 9), "red").save(home / "picture.png")
+    code, out, _ = command("index", photos)
+    assert (code, "nothing changed; 0 embedded" in out) == (0, True)
+    assert Settings.load(home).images_location == str(photos)
+    _, out, _ = command("info", "--json", "--home", home)
+    assert json.loads(out)["images"] == 9
+    code, out, _ = command("search", "cat", "-k", "3", cwd=photos / "trip" / "day one")
+    assert (code, len(out.splitlines())) == (0, 3)
+    assert str(photos) in out
+
+
+def test_the_folder_that_is_named_beats_the_one_of_the_environment(
+    command: InProcess, photos: Path, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "other").mkdir()
+    monkeypatch.setenv("CLIPPER_IMAGES", str(tmp_path / "other"))
+    for _ in range(2):
+        code, out, err = command("index", photos, "--model", model_folder)
+        assert (code, err) == (0, "")
+        assert "9 images" in out
+
+
+def test_a_home_is_not_given_another_folder_by_accident(
+    command: InProcess, photos: Path, tmp_path: Path, model_folder: Path
+):
+    home = tmp_path / "home"
+    assert command("index", photos, "--home", home, "--model", model_folder)[0] == 0
+    (tmp_path / "other").mkdir()
+    code, _, err = command("index", tmp_path / "other", "--home", home)
+    assert code == 1
+    assert f"belongs to the images in {photos}" in err
+
+
+def test_search_prints_one_json_document_and_nothing_else(command: InProcess, sample_home: Path):
+    code, out, err = command("search", "red heart", "-k", "5", "--json", "--home", sample_home)
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert found["query"] == "red heart"
+    assert len(found["hits"]) == 5
+    assert all(
+        {"id", "path", "similarity", "x", "y", "metadata"} <= set(hit) and Path(hit["path"]).is_file()
+        for hit in found["hits"]
+    )
+    assert "red-heart.jpg" in [hit["id"] for hit in found["hits"]]
+    ranks = [hit["similarity"] for hit in found["hits"]]
+    assert ranks == sorted(ranks, reverse=True)
+
+
+def test_search_by_image_finds_the_image(command: InProcess, sample_home: Path):
+    path = sample_home / "images" / "pizza.jpg"
+    _, out, _ = command("search", "--image", path, "-k", "1", "--json", "--home", sample_home)
+    hit = json.loads(out)["hits"][0]
+    assert hit["id"] == "pizza.jpg"
+    assert hit["similarity"] > 0.99
+
+
+def test_info_prints_one_json_document_and_nothing_else(command: InProcess, sample_home: Path):
+    code, out, err = command("info", "--json", "--home", sample_home)
+    assert (code, err) == (0, "")
+    told = json.loads(out)
+    assert {"images", "failed", "model", "dimensions", "home", "indexed_at"} <= set(told)
+    assert told["home"] == str(sample_home)
+    _, out, _ = command("info", "--home", sample_home)
+    assert f"{told['images']:,}" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["search", "cat", "--home", "/no/such/home"], "has no index yet"),
+        (["info", "--home", "/no/such/home"], "has no index yet"),
+        (["index", "/no/such/folder"], "the images folder /no/such/folder does not exist"),
+        (["index", "s3://bucket/images"], "Name it with --home"),
+        (["search", ""], "no atlas found from"),
+    ],
+)
+def test_an_error_is_one_line_with_the_remedy_and_exit_code_one(
+    command: InProcess, tmp_path: Path, words: list[str], told: str
+):
+    code, out, err = command(*words, cwd=tmp_path)
+    assert (code, out) == (1, "")
+    assert err.startswith("clipper: ")
+    assert told in err
+    assert len(err.splitlines()) == 1
+
+
+def test_errors_of_the_query_are_one_line_too(command: InProcess, sample_home: Path, tmp_path: Path):
+    (tmp_path / "words.jpg").write_text("words")
+    for words, told in (
+        (["search", " "], "the query is empty"),
+        (["search", "--image", tmp_path / "none.jpg"], "none.jpg cannot be read"),
+        (["search", "--image", tmp_path / "words.jpg"], "not an image"),
+    ):
+        code, out, err = command(*words, "--home", sample_home)
+        assert (code, out, len(err.splitlines())) == (1, "", 1)
+        assert told in err
+
+
+def test_an_empty_folder_is_an_error_and_the_index_of_nothing_is_not_made(
+    command: InProcess, folder: Path, model_folder: Path
+):
+    code, _, err = command("index", folder, "--model", model_folder)
+    assert code == 1
+    assert "no image files" in err
+    assert command("info", "--home", folder / ".clipper")[0] == 1
+
+
+def test_debug_shows_the_traceback(command: InProcess, tmp_path: Path):
+    with pytest.raises(Exception, match="has no index yet"):
+        command("search", "cat", "--debug", "--home", tmp_path)
+
+
+def test_a_word_that_is_no_command_is_a_usage_error():
+    result = CliRunner().invoke(cli.app, ["nonsense"])
+    assert result.exit_code == 2
+    assert CliRunner().invoke(cli.app, ["search", "x", "-k", "0"]).exit_code == 2
+
+
+def test_control_characters_of_file_names_do_not_reach_the_terminal(
+    command: InProcess, photos: Path, model_folder: Path
+):
+    first = next(photos.glob("*.jpg"))
+    first.rename(photos / "a\x1b[31mred\x9b\u202e\n.jpg")
+    (photos / "bad\x1b]0;title\x07.jpg").write_text("no image")
+    hidden = set("\x1b\x9b\u202e\x07")
+    for words in (
+        ["index", photos, "--model", model_folder],
+        ["search", "cat", "-k", "9", "--home", photos / ".clipper"],
+        ["search", "cat", "-k", "9", "--json", "--home", photos / ".clipper"],
+        ["info", "--home", photos / ".clipper"],
+    ):
+        code, out, err = command(*words)
+        assert (code, err) == (0, "")
+        assert not hidden & set(out)
+        if "--json" in words:
+            assert "a\x1b[31mred\x9b\u202e\n.jpg" in [hit["id"] for hit in json.loads(out)["hits"]]
+
+
+def test_broken_files_are_named_in_the_summary(command: InProcess, photos: Path, model_folder: Path):
+    (photos / "words.jpg").write_text("words")
+    (photos / "empty.jpg").write_bytes(b"")
+    (photos / "metadata.json").write_text('{"nobody": {"a": 1}}')
+    code, out, _ = command("index", photos, "--model", model_folder)
+    assert code == 0
+    assert "2 skipped" in out
+    assert "skipped words.jpg: is not an image" in out
+    assert "skipped empty.jpg: is empty" in out
+    assert "no image is called 'nobody'" in out
+
+
+def test_a_damaged_collection_is_told_and_made_again_by_its_own_remedy(
+    clipper_command: Run, command: InProcess, photos: Path, model_folder: Path
+):
+    home = photos / ".clipper"
+    command("index", photos, "--model", model_folder)
+    (database,) = home.glob("store/collection/*/chroma.sqlite3")
+    database.write_bytes(b"damaged" * 1_000)
+    result = clipper_command("search", "cat", "--home", str(home))
+    assert result.returncode == 1
+    assert f"{database.parent} is damaged; delete it" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    shutil.rmtree(database.parent)
+    assert clipper_command("index", "--home", str(home)).returncode == 0
+    assert len(command("search", "cat", "-k", "9", "--home", home)[1].splitlines()) == 9
+
+
+def test_the_command_in_a_process_of_its_own(clipper_command: Run, sample_home: Path, tmp_path: Path):
+    result = clipper_command("search", "cat", "-k", "2", "--json", "--home", str(sample_home))
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    assert len(json.loads(result.stdout)["hits"]) == 2
+    result = clipper_command("--debug", "info", "--home", str(tmp_path))
+    assert result.returncode == 1
+    assert "Traceback" in result.stderr
+    assert "NoIndexError" in result.stderr
+
+
+def test_a_reader_that_goes_away_early_is_no_error(sample_home: Path, python: Run):
+    code = """
+import subprocess, sys
+words = ["search", "cat", "-k", "2000", "--json", "--home", sys.argv[1]]
+command = [sys.executable, "-m", "clipper.cli", *words]
+with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as started:
+    started.stdout.read(1)
+    started.stdout.close()
+    print(started.stderr.read().decode(), end="")
+"""
+    assert python(code, str(sample_home)).stdout == ""
