@@ -6,7 +6,6 @@ from subprocess import CompletedProcess
 
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
 from clipper import cli
 from clipper.settings import Settings
@@ -166,10 +165,19 @@ def test_debug_shows_the_traceback(command: InProcess, tmp_path: Path):
         command("search", "cat", "--debug", "--home", tmp_path)
 
 
-def test_a_word_that_is_no_command_is_a_usage_error():
-    result = CliRunner().invoke(cli.app, ["nonsense"])
-    assert result.exit_code == 2
-    assert CliRunner().invoke(cli.app, ["search", "x", "-k", "0"]).exit_code == 2
+@pytest.mark.parametrize(
+    "words", [["nonsense"], ["search", "x", "-k", "0"], ["index", "--batch-size", "few"]]
+)
+def test_a_slip_of_the_keyboard_is_one_line_and_exit_code_two(command: InProcess, words: list[str]):
+    code, out, err = command(*words)
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert err.startswith("clipper: ")
+
+
+def test_no_words_at_all_are_answered_with_help(command: InProcess):
+    code, out, _ = command()
+    assert code == 0
+    assert all(word in out for word in ("index", "search", "view", "info"))
 
 
 def test_control_characters_of_file_names_do_not_reach_the_terminal(

@@ -83,8 +83,8 @@ def test_a_value_out_of_range_is_told_with_file_and_key(tmp_path: Path, line: st
 def test_a_bad_value_from_the_environment_is_told_by_the_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setenv("CLIPPER_UMAP_NEIGHBORS", "few")
-    with pytest.raises(SettingsError, match="CLIPPER_UMAP_NEIGHBORS"):
+    monkeypatch.setenv("CLIPPER_UMAP_N_NEIGHBORS", "few")
+    with pytest.raises(SettingsError, match="CLIPPER_UMAP_N_NEIGHBORS"):
         Settings.load(tmp_path)
 
 
