@@ -1,7 +1,6 @@
-"""The page shown when there is no atlas to show: what is missing and exactly what to type. Never an error page."""
+"""The page shown when there is no atlas: what is missing and exactly what to type."""
 
-from concurrent.futures import Future
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import panel as pn
 import panel_material_ui as pmui
@@ -15,6 +14,9 @@ from viewer.status import LOOKERS
 from viewer.theme import page_css, page_sx, theme_config
 
 POLL = 3000  # milliseconds
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 
 class Absent(Component):
@@ -42,7 +44,10 @@ def words(error: ClipperError) -> dict[str, Any]:
     if isinstance(error, NoIndexError):
         heading, commands = "No index yet", ["clipper index", "clipper index path/to/your/images"]
     else:
-        heading, commands = "Nothing to show yet", ["clipper index path/to/your/images", "clipper view --home path/to/your/images/.clipper"]
+        heading, commands = (
+            "Nothing to show yet",
+            ["clipper index path/to/your/images", "clipper view --home path/to/your/images/.clipper"],
+        )
     return {"heading": heading, "reason": str(error), "commands": commands}
 
 

@@ -120,7 +120,8 @@ class Viewer:
         show, point = self._message("selected"), self._message("pointed")
         gallery = Gallery(css_classes=["results"], margin=0, actions={
             "open": show, "point": point, "zoom": lambda _: self.map.fly_to_results(),
-            "ask": lambda message: self.searcher.ask(str(message.get("text", ""))), "clear": lambda _: self.state.forget(),
+            "ask": lambda message: self.searcher.ask(str(message.get("text", ""))),
+            "clear": lambda _: self.state.forget(),
         })  # fmt: skip
         detail = Detail(css_classes=["detail"], margin=0, actions={
             "open": show, "point": point, "close": lambda _: self.open(None), "locate": self._locate,

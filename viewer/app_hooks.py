@@ -1,4 +1,4 @@
-"""What happens once a server, not once a visitor: the image route is added, data and model are warmed in the background.
+"""What happens once a server: the image route is added, data and model are warmed in the background.
 
 Panel runs this file twice a process, so everything here may happen twice.
 """

@@ -1,4 +1,4 @@
-"""Slow work of a session: done in a pool, its outcome handed back on the event loop under the session's lock."""
+"""Slow work of a session: done in a pool, its outcome handed back under the session's lock."""
 
 from collections.abc import Callable
 from concurrent.futures import Executor, Future

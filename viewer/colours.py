@@ -1,4 +1,4 @@
-"""From a metadata column to colours: a code for every image, a palette for every theme, an entry for every legend line.
+"""From a metadata column to colours: a code for every image, a palette for every theme, a legend.
 
 Pure data: pandas and numpy in, arrays out. Drawing is `raster.py`'s, showing the legend `legend.py`'s.
 """
@@ -19,12 +19,14 @@ NO_VALUE = 255  # the code of a missing number; 0..254 is the ramp
 # The first ten stay at least 0.08 apart in OKLab with protanopia, deuteranopia and tritanopia
 # (matrices of Machado et al. 2009, doi:10.1109/TVCG.2009.113); found by a search, kept by a test.
 CATEGORY_DARK = (
-    "#5b74ff", "#f39a2b", "#3cb9ac", "#fb5a6e", "#a274bd", "#f3d3b0", "#74f2ff", "#d79bff", "#bdf24a", "#b8702a",
-    "#8fb0ff", "#4f9d5d", "#ff9db0", "#2f83b8", "#e3c94a", "#c45ca5", "#8fd9a8", "#8d7f6a", "#ffbf87", "#7a63d6",
+    "#5b74ff", "#f39a2b", "#3cb9ac", "#fb5a6e", "#a274bd", "#f3d3b0", "#74f2ff", "#d79bff", "#bdf24a",
+    "#b8702a", "#8fb0ff", "#4f9d5d", "#ff9db0", "#2f83b8", "#e3c94a", "#c45ca5", "#8fd9a8",
+    "#8d7f6a", "#ffbf87", "#7a63d6",
 )  # fmt: skip
 CATEGORY_LIGHT = (
-    "#5b2cda", "#b28603", "#208b88", "#f92c85", "#5a3a60", "#e1ae95", "#2cd1fe", "#9c88fd", "#9ed305", "#98470d",
-    "#2563c9", "#3f7d2c", "#d65f6e", "#0f5f86", "#d9b400", "#b0389b", "#56b98a", "#74685a", "#e88a3c", "#8a4fd0",
+    "#5b2cda", "#b28603", "#208b88", "#f92c85", "#5a3a60", "#e1ae95", "#2cd1fe", "#9c88fd", "#9ed305",
+    "#98470d", "#2563c9", "#3f7d2c", "#d65f6e", "#0f5f86", "#d9b400", "#b0389b", "#56b98a",
+    "#74685a", "#e88a3c", "#8a4fd0",
 )  # fmt: skip
 # Viridis (van der Walt and Smith, CC0) without the end that would vanish on the ground.
 RAMP_DARK = ("#4a5fb0", "#2f7f9c", "#1f9e89", "#44bf70", "#9bd93c", "#fde725")
@@ -46,7 +48,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Colouring:
-    """What the points are coloured by. `codes` (n,) uint8 index the palette; `values` (n,) float32 are 0..1 or NaN."""
+    """What the points are coloured by.
+
+    `codes` (n,) uint8 index the palette; `values` (n,) float32 are 0..1 or NaN.
+    """
 
     name: str
     kind: Kind
@@ -164,7 +169,7 @@ def _robust_range(known: np.ndarray) -> tuple[float, float]:
 
 
 def kind_of(column: pd.Series, declared: str) -> Kind | None:
-    """How a column can be shown, or None where colours would say nothing (lists, names, constants)."""
+    """How a column can be shown; None where colours say nothing (lists, names, constants)."""
     if declared.startswith("list") or not len(column):
         return None
     values = column.dropna()
@@ -180,7 +185,7 @@ def kind_of(column: pd.Series, declared: str) -> Kind | None:
 
 
 def first_choice(kinds: dict[str, Kind], columns: dict[str, pd.Series]) -> str:
-    """The column to colour by at the start: the first category of a readable number of values; "" for none."""
+    """The column to colour by at the start: the first category of few values; "" for none."""
     categories = [name for name, kind in kinds.items() if kind == "category"]
     for name in categories:
         if FEW <= columns[name].nunique() <= MANY:

@@ -1,4 +1,4 @@
-"""The base of the small components written for this page: one JavaScript file without imports, one style sheet.
+"""The base of this page's own components: one JavaScript file without imports, one style sheet.
 
 They show text as text only, and speak to the server in messages {"kind": ..., ...}.
 """

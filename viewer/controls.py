@@ -18,10 +18,16 @@ MAGNIFIER = (
     "%3Cpath d='M16 16l4.5 4.5'/%3E%3C/svg%3E\")"
 )
 FIELD = {
-    "& .MuiOutlinedInput-root": {"height": "38px", "borderRadius": "10px", "backgroundColor": "var(--c-raised)"},
+    "& .MuiOutlinedInput-root": {
+        "height": "38px",
+        "borderRadius": "10px",
+        "backgroundColor": "var(--c-raised)",
+    },
     "& .MuiOutlinedInput-notchedOutline": {"borderColor": "var(--c-border)"},
     "& .MuiOutlinedInput-root:hover .MuiOutlinedInput-notchedOutline": {"borderColor": "var(--c-muted)"},
-    "& .MuiOutlinedInput-root.Mui-focused .MuiOutlinedInput-notchedOutline": {"borderColor": "var(--c-accent)"},
+    "& .MuiOutlinedInput-root.Mui-focused .MuiOutlinedInput-notchedOutline": {
+        "borderColor": "var(--c-accent)"
+    },
 }
 
 

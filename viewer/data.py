@@ -5,13 +5,11 @@ Nothing of a single visitor, and nothing of Panel.
 """
 
 import threading
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 import clipper
 from viewer.colours import Colouring, Kind, colouring, first_choice, kind_of, plain
@@ -51,9 +49,7 @@ class Dataset:
     def __init__(self, atlas: Any) -> None:
         self.atlas = atlas
         self.index = PointIndex.build(np.asarray(atlas.xy, np.float32))
-        self.priority = np.random.default_rng(SEED).random(len(atlas.ids), np.float32)[
-            self.index.order
-        ]
+        self.priority = np.random.default_rng(SEED).random(len(atlas.ids), np.float32)[self.index.order]
         self.thumbnails = Thumbnails(atlas.thumbnail)
         self.remembered: dict[str, Any] = {}  # what views derive once from this dataset
         self._colourings: dict[str, Colouring] = {}
@@ -105,7 +101,7 @@ class Dataset:
     def _coloured(self, name: str) -> Colouring:
         if name not in self.kinds:
             return plain(self.n)
-        column: pd.Series = self.atlas.points[name].iloc[self.index.order]
+        column = self.atlas.points[name].iloc[self.index.order]
         return colouring(name, column, kind=self.kinds[name])
 
     def label(self, row: int) -> str:
@@ -127,7 +123,7 @@ class Dataset:
 
     def detail(self, row: int) -> dict[str, Any]:
         """All that is known of one image, as text."""
-        values: Mapping[str, object] = self.atlas.metadata(row)
+        values = self.atlas.metadata(row)
         return {
             "id": self.atlas.ids[row],
             "row": row,

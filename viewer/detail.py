@@ -1,8 +1,7 @@
 """The sheet of one image: in full, with all its metadata and the images most like it."""
 
-from concurrent.futures import Future
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import param
 
@@ -13,6 +12,9 @@ from viewer.search import SEARCHERS
 from viewer.state import ViewState
 
 SIMILAR = 12
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 
 class Detail(Component):

@@ -1,4 +1,4 @@
-"""The panel beside the map: ranked results, or before the first search what could be asked and some of the images."""
+"""The panel beside the map: ranked results; before the first search, what could be asked."""
 
 from typing import Any
 
@@ -58,21 +58,21 @@ class Gallery(Component):
 def results(state: ViewState) -> list[dict[str, Any]]:
     """The current answer as cards, best first."""
     answer = state.answer
-    return [
-        {"id": state.dataset.atlas.ids[row], "row": int(row), "label": state.dataset.label(int(row)), "similarity": float(score)}
-        for row, score in zip(answer.rows, answer.similarity, strict=True)
-    ]  # fmt: skip
+    ranked = zip(answer.rows.tolist(), answer.similarity.tolist(), strict=True)
+    return [{**_card(state.dataset, row), "similarity": score} for row, score in ranked]
 
 
 def sample(dataset: Dataset) -> list[dict[str, Any]]:
     """A few images from all over the map, the same for every visitor."""
-    n = min(SAMPLE, dataset.n)
-    places = np.linspace(0, dataset.n - 1, n).astype(int) if n else []
-    rows = np.random.default_rng(SEED).permutation(dataset.index.order[places]) if n else []
-    return [
-        {"id": dataset.atlas.ids[row], "row": int(row), "label": dataset.label(int(row))}
-        for row in rows
-    ]
+    if not dataset.n:
+        return []
+    places = np.linspace(0, dataset.n - 1, min(SAMPLE, dataset.n)).astype(int)
+    rows = np.random.default_rng(SEED).permutation(dataset.index.order[places])
+    return [_card(dataset, row) for row in rows.tolist()]
+
+
+def _card(dataset: Dataset, row: int) -> dict[str, Any]:
+    return {"id": dataset.atlas.ids[row], "row": row, "label": dataset.label(row)}
 
 
 def suggestions(dataset: Dataset) -> list[str]:
@@ -81,8 +81,8 @@ def suggestions(dataset: Dataset) -> list[str]:
         shared = _shared_words(dataset)
         names = [item["label"] for item in sample(dataset)]
         spoken = [name.replace("-", " ").replace("_", " ") for name in names if _speakable(name)]
-        half = SUGGESTIONS // 2
-        mixed = [*shared[:half], *spoken[:half], *shared[half:], *spoken[half:]]
+        most = 3 * SUGGESTIONS // 4
+        mixed = [*shared[:most], *spoken[: SUGGESTIONS - most], *shared[most:], *spoken]
         dataset.remembered["suggestions"] = list(dict.fromkeys(mixed))[:SUGGESTIONS]
     return dataset.remembered["suggestions"]
 
@@ -102,4 +102,8 @@ def _shared_words(dataset: Dataset) -> list[str]:
         values = points[name].dropna().astype(str) if name else pd.Series([], dtype=object)
     counts = values.value_counts()
     fitting = counts[(counts >= 3) & (counts <= max(3, 0.06 * dataset.n))]  # noqa: PLR2004 - neither rare nor everywhere
-    return [str(word) for word in fitting.index[: 6 * SUGGESTIONS : 6] if _speakable(str(word))]
+    words = [str(word) for word in fitting.index if _speakable(str(word))]
+    seen = {str(name).lower() for name in points["name"]} if "name" in points else set()
+    named = [word for word in words if word.lower() in seen]  # shared, and what a single image shows
+    wanted = named or words
+    return wanted[:: max(1, len(wanted) // SUGGESTIONS)]

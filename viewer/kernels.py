@@ -1,23 +1,28 @@
-"""Compiled loops of the raster: discs, thumbnails, shading. They draw onto a (h, w, 4) uint8 canvas, top row first.
+"""Compiled loops of the raster: they draw onto a (h, w, 4) uint8 canvas, top row first.
 
 Signatures are explicit and the machine code is cached, so that no visitor waits for the compiler.
 Only `raster.py` uses this file, and loads it when the first picture is drawn.
 """
+
+# mypy: disable-error-code="no-untyped-def"
+# ruff: noqa: ANN001, ANN201, PLR0917, C901 - compiled: types stand in the signature, arguments have places
 
 import math
 
 import numpy as np
 from numba import njit  # noqa: TID253 - this file is itself loaded inside functions only
 
+FAINTEST = 0.004  # of one point: less is not seen
 CANVAS = "uint8[:, :, ::1]"
 OPTIONS = {"cache": True, "nogil": True, "fastmath": True}
 
 
 @njit(
-    f"void({CANVAS}, float32[::1], float32[::1], uint8[::1], uint8[:, ::1], float64, uint8[::1], float64, float64)",
+    f"void({CANVAS}, float32[::1], float32[::1], uint8[::1], uint8[:, ::1], float64, uint8[::1],"
+    "float64, float64)",
     **OPTIONS,
 )
-def discs(canvas, px, py, codes, palette, radius, edge, edge_width, alpha):  # noqa: ANN001, ANN201
+def discs(canvas, px, py, codes, palette, radius, edge, edge_width, alpha):
     """Anti-aliased discs with a rim of `edge` colour, one a point, later points above earlier ones."""
     height, width = canvas.shape[0], canvas.shape[1]
     for i in range(len(px)):
@@ -43,7 +48,7 @@ def discs(canvas, px, py, codes, palette, radius, edge, edge_width, alpha):  # n
 
 
 @njit("float64(float64, float64, float64, float64, float64)", **OPTIONS)
-def rounded(dx, dy, half_w, half_h, corner):  # noqa: ANN001, ANN201
+def rounded(dx, dy, half_w, half_h, corner):
     """Signed distance to a rounded rectangle (Quilez's `sdRoundedBox`): negative inside."""
     qx = abs(dx) - half_w + corner
     qy = abs(dy) - half_h + corner
@@ -52,7 +57,7 @@ def rounded(dx, dy, half_w, half_h, corner):  # noqa: ANN001, ANN201
 
 
 @njit(f"void({CANVAS}, float64, float64, float64, float64, float64, float64, float64)", **OPTIONS)
-def shadow(canvas, cx, cy, w, h, corner, blur, strength):  # noqa: ANN001, ANN201
+def shadow(canvas, cx, cy, w, h, corner, blur, strength):
     """A soft dark rounded rectangle, `blur` pixels wide at its border."""
     height, width = canvas.shape[0], canvas.shape[1]
     left, right = max(0, int(cx - w / 2 - blur)), min(width - 1, int(cx + w / 2 + blur))
@@ -70,8 +75,8 @@ def shadow(canvas, cx, cy, w, h, corner, blur, strength):  # noqa: ANN001, ANN20
     f"void({CANVAS}, {CANVAS}, float64, float64, float64, float64, float64, uint8[::1], float64, float64)",
     **OPTIONS,
 )
-def picture(canvas, image, cx, cy, w, h, corner, ring, ring_width, opacity):  # noqa: ANN001, ANN201
-    """`image` (ih, iw, 4) scaled into a rounded rectangle round (cx, cy), with a ring just inside its border."""
+def picture(canvas, image, cx, cy, w, h, corner, ring, ring_width, opacity):
+    """`image` (ih, iw, 4) in a rounded rectangle round (cx, cy), a ring just inside its border."""
     height, width = canvas.shape[0], canvas.shape[1]
     ih, iw = image.shape[0], image.shape[1]
     left, right = max(0, int(cx - w / 2 - 1)), min(width - 1, int(cx + w / 2 + 1))
@@ -99,7 +104,7 @@ def picture(canvas, image, cx, cy, w, h, corner, ring, ring_width, opacity):  # 
 
 
 @njit("float32[:, :, ::1](uint32[:, :, ::1], uint8[:, ::1])", **OPTIONS)
-def blended(counts, palette):  # noqa: ANN001, ANN201
+def blended(counts, palette):
     """Counts (h, w, k) and colours (k, 3) to (h, w, 4) float32: summed red, green, blue, and the count."""
     height, width, kinds = counts.shape
     out = np.zeros((height, width, 4), np.float32)
@@ -115,7 +120,7 @@ def blended(counts, palette):  # noqa: ANN001, ANN201
 
 
 @njit("float32[:, :, ::1](float32[:, :, ::1], float32[::1])", **OPTIONS)
-def spread(layer, taps):  # noqa: ANN001, ANN201
+def spread(layer, taps):
     """A separable blur of (h, w, 4) with symmetric `taps` (centre first): single pixels become round dots."""
     height, width = layer.shape[0], layer.shape[1]
     reach = len(taps) - 1
@@ -139,14 +144,14 @@ def spread(layer, taps):  # noqa: ANN001, ANN201
 
 
 @njit(f"void({CANVAS}, float32[:, :, ::1], float64, float64, float64)", **OPTIONS)
-def shade(canvas, layer, full, floor, strength):  # noqa: ANN001, ANN201
-    """Lay (h, w, 4) colour sums over the canvas: opacity grows with the logarithm of the count, `full` is opaque."""
+def shade(canvas, layer, full, floor, strength):
+    """Lay (h, w, 4) colour sums over the canvas: opaque at `full`, logarithmic below."""
     height, width = canvas.shape[0], canvas.shape[1]
     scale = 1.0 / math.log1p(max(full, 1e-6))
     for v in range(height):
         for u in range(width):
             weight = layer[v, u, 3]
-            if weight <= 0.004:
+            if weight <= FAINTEST:
                 continue
             dense = min(1.0, math.log1p(weight) * scale)
             opacity = (floor + (1.0 - floor) * dense) * min(1.0, weight * 4.0) * strength
@@ -156,7 +161,7 @@ def shade(canvas, layer, full, floor, strength):  # noqa: ANN001, ANN201
 
 
 @njit(f"void({CANVAS}, float32[:, :, ::1], float64, float64, float64, float64)", **OPTIONS)
-def glow(canvas, layer, cell, margin, full, strength):  # noqa: ANN001, ANN201
+def glow(canvas, layer, cell, margin, full, strength):
     """Lay coarse (h, w, 4) colour sums, `cell` pixels a value, smoothly over the canvas as a soft light."""
     height, width = canvas.shape[0], canvas.shape[1]
     rows, columns = layer.shape[0], layer.shape[1]
@@ -174,7 +179,7 @@ def glow(canvas, layer, cell, margin, full, strength):  # noqa: ANN001, ANN201
                 layer[y0, x0, 3] * a + layer[y0, x0 + 1, 3] * b
                 + layer[y0 + 1, x0, 3] * c + layer[y0 + 1, x0 + 1, 3] * d
             )  # fmt: skip
-            if weight <= 0.002:
+            if weight <= FAINTEST / 2:
                 continue
             opacity = strength * math.sqrt(min(1.0, weight / full))
             for k in range(3):
@@ -186,7 +191,7 @@ def glow(canvas, layer, cell, margin, full, strength):  # noqa: ANN001, ANN201
 
 
 @njit(f"void({CANVAS}, uint8[::1], float64)", **OPTIONS)
-def veil(canvas, colour, amount):  # noqa: ANN001, ANN201
+def veil(canvas, colour, amount):
     """Move the whole canvas towards one colour: what lies behind thumbnails or results steps back."""
     height, width = canvas.shape[0], canvas.shape[1]
     for v in range(height):

@@ -1,4 +1,4 @@
-"""The render loop of one session: many viewports come in, the latest is drawn off the event loop, its picture goes out.
+"""The render loop of one session: many viewports come in, the latest is drawn, its picture goes out.
 
 It knows neither figures nor images: what to draw and where to show it are given to it.
 """
@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 Request = TypeVar("Request")
 Picture = TypeVar("Picture")
 
-# Two threads are enough for ten visitors who zoom at once: the kernels release the lock (pitfalls: drawing the map).
+# Two threads are enough for ten visitors who zoom at once: the kernels release the lock.
 RENDERERS = ThreadPoolExecutor(2, thread_name_prefix="render")
 DECODERS = ThreadPoolExecutor(2, thread_name_prefix="decode")
 

@@ -1,7 +1,8 @@
 """The map: a figure whose picture one render loop keeps up with what the visitor looks at.
 
-The browser tells every change of the ranges at once; the loop draws the latest and writes the image source directly.
-HoloViews builds the figure; choosing and drawing what is in it is `painter.py`'s, marks above it `overlays.py`'s.
+The browser tells every change of the ranges at once; the loop draws the latest and writes the image
+source directly. HoloViews builds the figure; choosing and drawing what is in it is `painter.py`'s, marks
+above it `overlays.py`'s.
 """
 
 from collections.abc import Callable
@@ -77,8 +78,12 @@ class MapView:
     def _wire(self) -> None:
         fig = self.fig
         view = self.state.dataset.view
-        self._home = ColumnDataSource({name: [v] for name, v in zip(("x0", "x1", "y0", "y1"), view, strict=True)})
-        self._target = ColumnDataSource({"x0": [0], "x1": [1], "y0": [0], "y1": [1], "factor": [0.0], "stamp": [0]})
+        self._home = ColumnDataSource(
+            {name: [v] for name, v in zip(("x0", "x1", "y0", "y1"), view, strict=True)}
+        )
+        self._target = ColumnDataSource(
+            {"x0": [0], "x1": [1], "y0": [0], "y1": [1], "factor": [0.0], "stamp": [0]}
+        )
         self._pointer = ColumnDataSource({"x": [0.0], "y": [0.0], "inside": [0]})
         pan, wheel = PanTool(), WheelZoomTool(maintain_focus=True)
         fig.tools = [pan, wheel, TapTool(renderers=[])]
@@ -113,7 +118,8 @@ class MapView:
         if not all(isinstance(size, (int, float)) and size > 0 for size in sizes):
             return None
         ends = (fig.x_range.start, fig.x_range.end, fig.y_range.start, fig.y_range.end)
-        seen = Viewport(*map(float, ends), width=round(sizes[0]), height=round(sizes[1]))
+        x0, x1, y0, y1 = map(float, ends)
+        seen = Viewport(x0, x1, y0, y1, width=round(sizes[0]), height=round(sizes[1]))
         return seen if seen.valid else None
 
     def _viewport_changed(self, _attr: str, _old: object, _new: object) -> None:

@@ -1,7 +1,7 @@
 """The route that serves images by id: /img/thumb/<id> and /img/full/<id> below the app's own path.
 
-An id is looked up in the atlas and is never a path. Only raster types that browsers decode are sent, under their own
-content type; other formats are converted, and whatever cannot be converted is answered with its thumbnail.
+An id is looked up in the atlas and is never a path. Only raster types that browsers decode are sent, under
+their own content type; other formats are converted, and what cannot be is answered with its thumbnail.
 """
 
 import asyncio
@@ -60,7 +60,7 @@ def full(image_id: str) -> tuple[bytes, str]:
         if content_type:
             return data, content_type
         return converted(data, max_pixels=atlas.settings.max_pixels), "image/png"
-    except Exception:  # noqa: BLE001 - the file may be gone or damaged since it was indexed
+    except Exception:
         log.info("the original of row %d cannot be sent, its thumbnail is", row, exc_info=True)
         return atlas.thumbnail(row), "image/webp"
 
@@ -93,7 +93,11 @@ class ImageHandler(LoginUrlMixin, AuthRequestHandler):
         self.write(data)
 
     def _headers_for(self, content_type: str) -> None:
-        fresh = f"private, max-age={A_YEAR}, immutable" if self.get_query_argument("v", "") else "private, no-cache"
+        fresh = (
+            f"private, max-age={A_YEAR}, immutable"
+            if self.get_query_argument("v", "")
+            else "private, no-cache"
+        )
         self.set_header("Content-Type", content_type)
         self.set_header("Cache-Control", fresh)
         self.set_header("X-Content-Type-Options", "nosniff")

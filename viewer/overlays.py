@@ -1,4 +1,4 @@
-"""What lies above the map's picture and stays sharp while it moves: rings round images, the queries' stars and labels.
+"""What lies above the map's picture: rings round images, the queries' stars and labels.
 
 Bokeh glyphs only. Text is drawn on the canvas, so no label can become markup.
 """
@@ -33,7 +33,7 @@ class Rings:
         )  # fmt: skip
 
     def show(self, marks: Sequence[dict[str, Any]]) -> None:
-        """Each mark has x, y, a colour, and a `size` in pixels or `w` and `h` in map units (then x, y is the corner)."""
+        """Each mark has x, y, colour, and `size` in pixels or `w`, `h` in map units from a corner."""
         dots = [mark for mark in marks if "size" in mark]
         frames = [mark for mark in marks if "w" in mark]
         for source, rows in ((self._dots, dots), (self._frames, frames)):
@@ -61,9 +61,9 @@ class Queries:
         )  # fmt: skip
 
     def show(self, history: Sequence[Answer], current: Answer | None, *, dark: bool) -> None:
-        """Draw the history, oldest first so that the newest lies on top; those before the current one fade."""
+        """Draw the history, the oldest first; those before the current one fade."""
         look = tokens(dark=dark)
-        rows = []
+        rows: list[dict[str, Any]] = []
         for age, answer in reversed(list(enumerate(history))):
             now = answer is current
             text = answer.text if len(answer.text) <= LABEL else answer.text[: LABEL - 1] + "…"

@@ -1,4 +1,4 @@
-"""From what a visitor looks at to the map's picture: picks points and thumbnails of a dataset, lets `raster.py` draw.
+"""From what a visitor looks at to the map's picture: picks points and thumbnails, lets `raster.py` draw.
 
 Runs in a thread. Knows datasets, not Panel.
 """
@@ -11,7 +11,7 @@ from viewer.colours import Colouring
 from viewer.data import Dataset
 from viewer.loop import DECODERS
 from viewer.raster import DISC_LIMIT, GLOW_MARGIN, Layer, Scene, Tile, render
-from viewer.tiles import Choice, cell_size, choose, place
+from viewer.tiles import cell_size, choose, place
 from viewer.viewport import Viewport
 
 CROWDED_DOT = 0.33  # a dot's radius, as a part of the room that a point has at the first view
@@ -65,7 +65,9 @@ def paint(wish: Wish) -> Picture:
     dataset, viewport = wish.dataset, wish.viewport
     colours = dataset.colouring(wish.colour)
     dot = dot_radius(dataset, viewport)
-    inside = dataset.index.within(viewport.grown(max(GLOW_MARGIN, 2 * dot, cell_size(viewport) / viewport.unit)))
+    inside = dataset.index.within(
+        viewport.grown(max(GLOW_MARGIN, 2 * dot, cell_size(viewport) / viewport.unit))
+    )
     palette = colours.palette(dark=wish.dark)
     if len(inside) <= DISC_LIMIT:  # a fixed random order: no category hides another by chance of its place
         inside = inside[np.argsort(-dataset.priority[inside], kind="stable")]
@@ -82,9 +84,7 @@ def paint(wish: Wish) -> Picture:
     return Picture(render(scene, viewport), viewport, places)
 
 
-def _layer(
-    dataset: Dataset, colours: Colouring, inside: np.ndarray, palette: np.ndarray
-) -> Layer:
+def _layer(dataset: Dataset, colours: Colouring, inside: np.ndarray, palette: np.ndarray) -> Layer:
     values = None if colours.values is None else colours.values[inside]
     index = dataset.index
     return Layer(index.x[inside], index.y[inside], colours.codes[inside], palette, values)
@@ -97,9 +97,7 @@ def _hits(wish: Wish, colours: Colouring, palette: np.ndarray) -> Layer | None:
     return _layer(wish.dataset, colours, at, palette)
 
 
-def _tiles(
-    wish: Wish, inside: np.ndarray, colours: Colouring
-) -> tuple[list[Tile], float]:
+def _tiles(wish: Wish, inside: np.ndarray, colours: Colouring) -> tuple[list[Tile], float]:
     dataset, viewport = wish.dataset, wish.viewport
     index = dataset.index
     priority, hit = dataset.priority[inside], np.zeros(len(inside), bool)
@@ -113,26 +111,14 @@ def _tiles(
     rows = index.order[inside[[choice.at for choice in chosen.choices]]] if chosen.choices else []
     longest = cell_size(viewport) / viewport.unit
     pictures = dataset.thumbnails.get([int(r) for r in rows], pixels=longest, pool=DECODERS)
-    tiles = [
-        _tile(wish, choice, int(row), pictures[int(row)], colours, inside, emphasised=bool(hit[choice.at]))
-        for choice, row in zip(chosen.choices, rows, strict=True)
-        if int(row) in pictures
-    ]
+    palette = colours.palette(dark=wish.dark)
+    tiles = []
+    for choice, row in zip(chosen.choices, rows, strict=True):
+        image, at = pictures.get(int(row)), inside[choice.at]
+        if image is None:
+            continue
+        px, py = viewport.pixels(index.x[at : at + 1], index.y[at : at + 1])
+        where = place(choice, float(px[0]), float(py[0]), image.shape[1] / image.shape[0])
+        r, g, b = (int(c) for c in palette[colours.codes[at]])
+        tiles.append(Tile(int(row), image, *where, (r, g, b), bool(hit[choice.at])))
     return tiles, chosen.legible
-
-
-def _tile(
-    wish: Wish,
-    choice: Choice,
-    row: int,
-    image: np.ndarray,
-    colours: Colouring,
-    inside: np.ndarray,
-    *,
-    emphasised: bool,
-) -> Tile:
-    index, at = wish.dataset.index, inside[choice.at]
-    px, py = wish.viewport.pixels(index.x[at : at + 1], index.y[at : at + 1])
-    cx, cy, width, height = place(choice, float(px[0]), float(py[0]), image.shape[1] / image.shape[0])
-    r, g, b = (int(c) for c in colours.palette(dark=wish.dark)[colours.codes[at]])
-    return Tile(row, image, cx, cy, width, height, (r, g, b), emphasised)

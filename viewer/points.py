@@ -1,4 +1,4 @@
-"""Points sorted once by a grid over the map, so that drawing and hovering cost what is in view, not what there is.
+"""Points sorted once by a grid over the map: drawing and hovering cost what is in view.
 
 Pure arrays in and out: nothing here knows of metadata, colours or Panel.
 """

@@ -1,7 +1,7 @@
 """The map's picture as a pure function: points in view, colours, size and ranges in, RGBA out.
 
-Few points are drawn as anti-aliased discs, many as shaded density (aggregated by datashader), thumbnails above both.
-Nothing here knows of Panel, of sessions or of files.
+Few points are drawn as anti-aliased discs, many as shaded density (aggregated by datashader), thumbnails
+above both. Nothing here knows of Panel, of sessions or of files.
 """
 
 from collections.abc import Sequence
@@ -68,7 +68,7 @@ def render(scene: Scene, viewport: Viewport) -> np.ndarray:
     """
     if not viewport.valid:
         raise ValueError(f"cannot draw the viewport {viewport}")
-    from viewer import kernels  # noqa: PLC0415 - numba loads with the first picture
+    from viewer import kernels
 
     look = tokens(dark=scene.dark)
     ground = _colour(look.canvas)
@@ -94,7 +94,7 @@ def _colour(text: str) -> np.ndarray:
 
 def _glow(canvas: np.ndarray, points: Layer, viewport: Viewport, *, dark: bool) -> None:
     """The density behind the dots, as a soft light in their colours: groups are seen before points are."""
-    from viewer import kernels  # noqa: PLC0415
+    from viewer import kernels
 
     columns = -(-(viewport.width + 2 * GLOW_MARGIN) // GLOW_CELL)
     rows = -(-(viewport.height + 2 * GLOW_MARGIN) // GLOW_CELL)
@@ -104,25 +104,21 @@ def _glow(canvas: np.ndarray, points: Layer, viewport: Viewport, *, dark: bool) 
     for _ in range(2):
         coarse = kernels.spread(coarse, _taps(GLOW_REACH))
     weights = coarse[..., 3]
-    full = max(float(np.percentile(weights[weights > 0], 97)), 0.05) if weights.any() else 1.0  # noqa: PLR2004
+    full = max(float(np.percentile(weights[weights > 0], 97)), 0.05) if weights.any() else 1.0
     strength = 0.34 if dark else 0.24
     kernels.glow(canvas, coarse, GLOW_CELL, GLOW_MARGIN, full, strength)
 
 
-def _discs(
-    canvas: np.ndarray, points: Layer, viewport: Viewport, dot: float, ground: np.ndarray
-) -> None:
-    from viewer import kernels  # noqa: PLC0415
+def _discs(canvas: np.ndarray, points: Layer, viewport: Viewport, dot: float, ground: np.ndarray) -> None:
+    from viewer import kernels
 
     px, py = viewport.pixels(points.x, points.y)
     edge = min(1.0, dot * 0.22) if dot > 2 else 0.0  # noqa: PLR2004 - smaller dots have no room for a rim
     kernels.discs(canvas, px, py, points.codes, points.palette, dot, ground, edge, 0.92)
 
 
-def _rings(
-    canvas: np.ndarray, hits: Layer, viewport: Viewport, dot: float, ink: np.ndarray
-) -> None:
-    from viewer import kernels  # noqa: PLC0415
+def _rings(canvas: np.ndarray, hits: Layer, viewport: Viewport, dot: float, ink: np.ndarray) -> None:
+    from viewer import kernels
 
     px, py = viewport.pixels(hits.x, hits.y)
     radius = max(dot * 1.25, 4.5)
@@ -130,7 +126,7 @@ def _rings(
 
 
 def _tiles(canvas: np.ndarray, tiles: Sequence[Tile], ink: np.ndarray, *, dark: bool) -> None:
-    from viewer import kernels  # noqa: PLC0415
+    from viewer import kernels
 
     strength = 0.75 if dark else 0.28
     rivals = any(tile.emphasised for tile in tiles)
@@ -142,15 +138,13 @@ def _tiles(canvas: np.ndarray, tiles: Sequence[Tile], ink: np.ndarray, *, dark: 
     for tile, opacity in drawn:
         ring = ink if tile.emphasised else np.array(tile.ring, np.uint8)
         corner = 0.14 * min(tile.width, tile.height)
-        size = tile.cx, tile.cy, tile.width, tile.height, corner
+        place = tile.cx, tile.cy, tile.width, tile.height, corner
         width = 2.5 if tile.emphasised else 1.5
-        kernels.picture(canvas, tile.image, *size, ring, width, opacity)
+        kernels.picture(canvas, tile.image, *place, ring, width, opacity)
 
 
-def _density(
-    canvas: np.ndarray, points: Layer, viewport: Viewport, dot: float, _ground: np.ndarray
-) -> None:
-    from viewer import kernels  # noqa: PLC0415
+def _density(canvas: np.ndarray, points: Layer, viewport: Viewport, dot: float, _ground: np.ndarray) -> None:
+    from viewer import kernels
 
     layer = _aggregate(points, viewport)
     sigma = float(np.clip(dot * 0.55, 0.35, 1.2))
@@ -169,8 +163,8 @@ def _taps(sigma: float) -> np.ndarray:
 
 def _aggregate(points: Layer, viewport: Viewport) -> np.ndarray:
     """Summed colours and counts (h, w, 4) float32, top row first."""
-    import datashader as ds  # noqa: PLC0415 - seconds to import
-    import pandas as pd  # noqa: PLC0415
+    import datashader as ds
+    import pandas as pd
 
     frame = pd.DataFrame({"x": points.x, "y": points.y, "code": points.codes})
     cv = ds.Canvas(
@@ -186,9 +180,9 @@ def _aggregate(points: Layer, viewport: Viewport) -> np.ndarray:
 
 def _mixed_colours(cv: object, frame: object, palette: np.ndarray) -> np.ndarray:
     """Each pixel's colour is the mean of its points' colours: datashader counts the points of each code."""
-    import datashader as ds  # noqa: PLC0415
+    import datashader as ds
 
-    from viewer import kernels  # noqa: PLC0415
+    from viewer import kernels
 
     present = np.unique(frame["code"])  # type: ignore[index]
     narrow = np.searchsorted(present, frame["code"]).astype(np.uint8)  # type: ignore[index]
@@ -201,7 +195,7 @@ def _mixed_colours(cv: object, frame: object, palette: np.ndarray) -> np.ndarray
 
 def _mean_colours(cv: object, frame: object, palette: np.ndarray) -> np.ndarray:
     """Each pixel's colour is that of its points' mean value; points without a value count as neutral."""
-    import datashader as ds  # noqa: PLC0415
+    import datashader as ds
 
     wanted = ds.summary(n=ds.count(), known=ds.count("value"), total=ds.sum("value"))
     agg = cv.points(frame, "x", "y", wanted)  # type: ignore[attr-defined]

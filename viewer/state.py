@@ -13,7 +13,7 @@ LONGEST_QUERY = 300  # characters; CLIP reads 77 tokens at most
 
 @dataclass(frozen=True)
 class Answer:
-    """A query and its results: rows (k,) best first, cosine similarities (k,), where the query falls on the map."""
+    """A query and its results: rows (k,) best first, cosine similarities (k,), its place on the map."""
 
     text: str
     rows: np.ndarray
@@ -40,9 +40,7 @@ class ViewState(param.Parameterized):
     def remember(self, answer: Answer) -> None:
         """Show an answer and put it in front of the history; the same text is kept once."""
         earlier = [old for old in self.history if old.text != answer.text]
-        self.param.update(
-            answer=answer, history=[answer, *earlier][:HISTORY], searching=False, message=""
-        )
+        self.param.update(answer=answer, history=[answer, *earlier][:HISTORY], searching=False, message="")
 
     def forget(self) -> None:
         """No query, no history."""

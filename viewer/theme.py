@@ -1,4 +1,4 @@
-"""How the page looks: colours of both themes, fonts, the settings of Material UI. Nothing here draws or listens."""
+"""How the page looks: colours of both themes, fonts, the settings of Material UI."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -51,10 +51,7 @@ LIGHT = Tokens(
     ink="#11131a",
     neutral="#b4bac6",
 )
-FONT = (
-    '"Inter Variable", system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", '
-    "Arial, sans-serif"
-)
+FONT = '"Inter Variable", system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 
 
 def tokens(*, dark: bool) -> Tokens:
@@ -94,7 +91,7 @@ def _variables(theme: Tokens) -> str:
 
 
 def page_css() -> str:
-    """The page's own style sheet: every component below inherits these variables, also through shadow roots."""
+    """The page's own style sheet: every component inherits these, also through shadow roots."""
     return (
         f".mui-dark {{{_variables(DARK)} --c-shadow: 0 8px 28px rgb(0 0 0 / 55%); color-scheme: dark;}}"
         f".mui-light {{{_variables(LIGHT)} --c-shadow: 0 8px 28px rgb(22 26 40 / 14%); color-scheme: light;}}"
@@ -102,7 +99,7 @@ def page_css() -> str:
 
 
 def page_sx() -> dict[str, Any]:
-    """What the page's frame looks like: a quiet header in the colour of paper, its title readable in both themes."""
+    """What the page's frame looks like: a quiet header, its title readable in both themes."""
     return {
         "& .MuiAppBar-root": {
             "backgroundColor": "background.paper",

@@ -1,7 +1,8 @@
 """Which images appear as thumbnails on the map, where, and their decoded pictures.
 
-The map is cut into cells that are aligned with the map, not with the window, and every point has a fixed random
-priority: the same images stay when a person pans, and those that are shown stay when the cells split on zooming in.
+The map is cut into cells that are aligned with the map, not with the window, and every point has a fixed
+random priority: the same images stay on panning, and those that are shown stay when the cells split on
+zooming in.
 """
 
 import io
@@ -18,6 +19,7 @@ from viewer.viewport import Viewport
 
 SMALLEST_CELL = 58  # pixels; cells double in map units, so one is 58 to 116 pixels wide
 FILL = 0.82  # a thumbnail's longest side, as a part of its cell
+FILL_OF_FEW = 0.6  # the same while only results have thumbnails: smaller, and nearer to their points
 CROWD = 14  # a cell with more points than this shows density, not an image
 LEGIBLE = 0.3  # thumbnails appear once this share of the points in view is in uncrowded cells
 CACHED = 1500  # decoded thumbnails kept, about 80 kB each
@@ -26,12 +28,16 @@ NARROW = 0.45  # an image narrower than this part of its length is cropped to it
 
 @dataclass(frozen=True)
 class Choice:
-    """A point that gets a thumbnail: its place among the candidates, its cell's centre and width in pixels."""
+    """A point that gets a thumbnail: its place among the candidates, its cell's centre and width in pixels.
+
+    `longest` is the thumbnail's longer side.
+    """
 
     at: int
     cx: float
     cy: float
     cell: float
+    longest: float
 
 
 @dataclass(frozen=True)
@@ -47,9 +53,7 @@ def cell_size(viewport: Viewport) -> float:
     return float(2.0 ** np.ceil(np.log2(SMALLEST_CELL * viewport.unit)))
 
 
-def choose(
-    x: np.ndarray, y: np.ndarray, priority: np.ndarray, hit: np.ndarray, viewport: Viewport
-) -> Chosen:
+def choose(x: np.ndarray, y: np.ndarray, priority: np.ndarray, hit: np.ndarray, viewport: Viewport) -> Chosen:
     """One point for each uncrowded cell: a result of the query before others, then the lowest priority.
 
     Args:
@@ -74,22 +78,19 @@ def choose(
     share = float(counts[calm].sum() / len(x))
     legible = float(np.clip((share - LEGIBLE) / 0.3, 0, 1))
     shown = hit[first] | calm if share >= LEGIBLE else hit[first]
-    centre_x, centre_y = viewport.pixels(
-        (column[first] + 0.5) * cell, (line[first] + 0.5) * cell
-    )
+    centre_x, centre_y = viewport.pixels((column[first] + 0.5) * cell, (line[first] + 0.5) * cell)
     width = cell / viewport.unit
+    longest = width * (FILL if share >= LEGIBLE else FILL_OF_FEW)
     choices = [
-        Choice(int(first[i]), float(centre_x[i]), float(centre_y[i]), width)
+        Choice(int(first[i]), float(centre_x[i]), float(centre_y[i]), width, longest)
         for i in np.flatnonzero(shown)
     ]
     return Chosen(tuple(choices), legible)
 
 
-def place(
-    choice: Choice, px: float, py: float, aspect: float
-) -> tuple[float, float, float, float]:
+def place(choice: Choice, px: float, py: float, aspect: float) -> tuple[float, float, float, float]:
     """Centre and size in pixels of a thumbnail near its point (px, py), wholly inside its cell."""
-    longest = choice.cell * FILL
+    longest = choice.longest
     aspect = float(np.clip(aspect, NARROW, 1 / NARROW))
     width, height = (longest, longest / aspect) if aspect >= 1 else (longest * aspect, longest)
     gap = 2.0

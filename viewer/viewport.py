@@ -41,9 +41,7 @@ class Viewport:
         return abs(self.unit - down) * max(self.width, self.height) <= self.unit / 3
 
     @classmethod
-    def fitted(
-        cls, view: tuple[float, float, float, float], *, width: int, height: int
-    ) -> Self:
+    def fitted(cls, view: tuple[float, float, float, float], *, width: int, height: int) -> Self:
         """The smallest viewport of this shape that holds `view` (x0, x1, y0, y1), same unit on both axes."""
         x0, x1, y0, y1 = view
         unit = max((x1 - x0) / width, (y1 - y0) / height, 1e-9) * PADDING

@@ -3,7 +3,10 @@
 from typing import Any
 
 # Finds the figure's models from outside; everything the tests ask about the map goes through this.
-MODELS = "const all = [...Bokeh.documents[0]._all_models.values()]; const fig = all.find((m) => m.type === 'Figure');"
+MODELS = (
+    "const all = [...Bokeh.documents[0]._all_models.values()];"
+    " const fig = all.find((m) => m.type === 'Figure');"
+)
 
 
 def ask(page: Any, text: str) -> None:
@@ -15,7 +18,9 @@ def ask(page: Any, text: str) -> None:
 
 
 def results(page: Any) -> list[str]:
-    return page.locator(".results .card").evaluate_all("els => els.map((el) => el.getAttribute('aria-label'))")
+    return page.locator(".results .card").evaluate_all(
+        "els => els.map((el) => el.getAttribute('aria-label'))"
+    )
 
 
 def markers(page: Any) -> dict[str, list[Any]]:
@@ -46,7 +51,8 @@ def picture(page: Any) -> Any:
     """Something that changes whenever another picture is shown."""
     return page.evaluate(
         f"() => {{ {MODELS} const s = all.find((m) => m.type === 'ColumnDataSource' && m.data.image);"
-        " const p = s.data.image[0]; let h = 7; for (let i = 0; i < p.length; i += 97) { h = (h * 31 + p[i]) | 0 }"
+        " const p = s.data.image[0]; let h = 7;"
+        " for (let i = 0; i < p.length; i += 97) { h = (h * 31 + p[i]) | 0 }"
         " return [s.data.x[0], s.data.dw[0], p.length, h].join(' '); }"
     )
 

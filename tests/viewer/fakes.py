@@ -81,4 +81,6 @@ class FakeAtlas:
         scores = self.similarities(self.vectors[0])
         rows = np.argsort(-scores, kind="stable")[:k]
         x, y = map(float, self.xy[rows].mean(0))
-        return SimpleNamespace(query=query, rows=rows, similarity=scores[rows], vector=self.vectors[0], x=x, y=y)
+        return SimpleNamespace(
+            query=query, rows=rows, similarity=scores[rows], vector=self.vectors[0], x=x, y=y
+        )

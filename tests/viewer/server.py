@@ -32,7 +32,17 @@ def serving(
     env = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
     if home is not None:
         env["CLIPPER_HOME"] = str(home)
-    command = [sys.executable, "-m", "panel", "serve", "viewer", "--port", str(port), "--address", "127.0.0.1"]
+    command = [
+        sys.executable,
+        "-m",
+        "panel",
+        "serve",
+        "viewer",
+        "--port",
+        str(port),
+        "--address",
+        "127.0.0.1",
+    ]
     process = subprocess.Popen(
         [*command, *options], cwd=ROOT, env=env, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -57,7 +67,7 @@ def _await(address: str, process: "subprocess.Popen[str]", lines: "deque[str]") 
         if process.poll() is not None:
             break
         try:
-            with urllib.request.urlopen(f"{address}/liveness", timeout=5):
+            with urllib.request.urlopen(f"{address}/liveness", timeout=5):  # noqa: S310 - our own server
                 return
         except urllib.error.HTTPError:
             return  # it answers, if only to refuse

@@ -78,7 +78,9 @@ def test_an_unforeseen_failure_shows_no_internals(state: ViewState, monkeypatch:
 
 def test_an_overtaken_answer_is_dropped(state: ViewState, monkeypatch: pytest.MonkeyPatch) -> None:
     waiting = []
-    monkeypatch.setattr("viewer.search.in_background", lambda work, then, pool: waiting.append((work, then, pool)))
+    monkeypatch.setattr(
+        "viewer.search.in_background", lambda work, then, pool: waiting.append((work, then, pool))
+    )
     searcher = Searcher(state)
     searcher.ask("first")
     searcher.ask("second")

@@ -1,0 +1,124 @@
+"""Takes the README's pictures from the running viewer: `make screenshots`. Needs Chromium."""
+
+import io
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "tests" / "viewer"), str(ROOT / "tests" / "browser")]
+
+from helpers import ask, changed, picture, screen, settled, zoom_at  # noqa: E402 - found through the line above
+from server import serving  # noqa: E402
+
+import clipper  # noqa: E402
+
+DOCS = ROOT / "docs"
+HOME = ROOT / "data"
+LARGEST = 600_000  # bytes of one picture
+SIZE = {"width": 1280, "height": 800}
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-background-networking"]
+ASIDE = (1150, 28)  # where the pointer touches nothing
+AMONG = "strawberry.jpg"  # zoomed to: food, animals and plants are round about it
+OPENED = "cat-with-wry-smile.jpg"
+
+
+def place(image_id: str) -> tuple[float, float]:
+    """Where an image of the sample is on the map."""
+    atlas = clipper.open(HOME)
+    x, y = atlas.xy[atlas.row(image_id)]
+    return float(x), float(y)
+
+
+def map_dark(page: Any) -> None:
+    """The first view, an image under the pointer."""
+    x, y = screen(page, *place(AMONG))
+    page.mouse.move(x + 2, y)
+    page.mouse.move(x, y)
+    page.wait_for_selector(".hover.shown")
+    page.wait_for_timeout(500)
+
+
+def map_light(page: Any) -> None:
+    """The same in light."""
+    before = picture(page)
+    page.get_by_label("Toggle theme").click()
+    page.mouse.move(*ASIDE)
+    changed(page, before)
+    page.wait_for_timeout(700)
+
+
+def search(page: Any) -> None:
+    """Two queries on the map, the results of the second."""
+    for text in ("red heart", "cat"):
+        ask(page, text)
+        page.wait_for_selector(f".results h2:has-text('{text}')", timeout=60_000)
+        settled(page)
+    page.keyboard.press("Escape")
+    page.mouse.move(*ASIDE)
+    page.wait_for_timeout(700)
+
+
+def thumbnails(page: Any) -> None:
+    """Zoomed in until the images themselves are on the map."""
+    zoom_at(page, *place(AMONG), steps=4)
+    page.mouse.move(*ASIDE)
+    page.wait_for_timeout(600)
+
+
+def detail(page: Any) -> None:
+    """A result opened, the map at its place."""
+    search(page)
+    page.get_by_text("Zoom to results").click()
+    page.wait_for_timeout(600)
+    settled(page)
+    page.locator(f".results .card[data-id='{OPENED}']").click()
+    page.wait_for_selector(".detail .grid .card")
+    page.mouse.move(*ASIDE)
+    page.wait_for_timeout(900)
+
+
+PICTURES: dict[str, Callable[[Any], None]] = {
+    "map-dark": map_dark,
+    "map-light": map_light,
+    "search": search,
+    "thumbnails": thumbnails,
+    "detail": detail,
+}
+
+
+def save(png: bytes, target: Path) -> None:
+    """Write a picture, with fewer colours if it would be too large."""
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    image.save(target, optimize=True)
+    colours = 256
+    while target.stat().st_size > LARGEST:
+        image.quantize(colours, dither=Image.Dither.FLOYDSTEINBERG).save(target, optimize=True)
+        colours //= 2
+    print(f"{target.relative_to(ROOT)}: {target.stat().st_size / 1000:.0f} kB")
+
+
+def main() -> None:
+    """Take them all, or those named as arguments."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    with serving(HOME) as address, sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        for name in sys.argv[1:] or PICTURES:
+            page = browser.new_page(viewport=SIZE)
+            page.goto(f"{address}/viewer")
+            page.wait_for_selector(".results .card", timeout=60_000)
+            page.wait_for_timeout(1500)
+            settled(page)
+            PICTURES[name](page)
+            save(page.screenshot(), DOCS / f"{name}.png")
+            page.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
