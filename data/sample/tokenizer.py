@@ -49,7 +49,7 @@ def learn_merges(corpus: Iterable[str], *, vocabulary_size: int) -> Tokenizer:
 
 
 def save_tokenizer(learned: Tokenizer, folder: Path, *, max_length: int) -> CLIPTokenizer:
-    """Write the tokenizer's files to `folder` and load them again as transformers does.
+    """Write the tokenizer's files to `folder`, as transformers reads them, and return it.
 
     The end token has the highest id, so that CLIP's text model finds it both ways: as the first
     token with `eos_token_id`, and as the largest id.
@@ -70,4 +70,4 @@ def save_tokenizer(learned: Tokenizer, folder: Path, *, max_length: int) -> CLIP
         model_max_length=max_length,
     )
     tokenizer.save_pretrained(folder)
-    return CLIPTokenizer.from_pretrained(folder)
+    return tokenizer

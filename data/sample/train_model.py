@@ -23,7 +23,7 @@ from transformers import (
     CLIPVisionConfig,
 )
 
-from data.sample.catalogue import read_catalogue
+from data.sample.catalogue import Emoji, read_catalogue
 from data.sample.evaluate import (
     embed_images,
     embed_texts,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MODEL = IMAGES.parent / "models" / "clip-emoji"
-PICTURE_SIZE, PATCH_SIZE = 56, 8
+PICTURE_SIZE, PATCH_SIZE, PROJECTION = 56, 8, 256
 VOCABULARY_SIZE, TEXT_LENGTH = 4000, 32
 
 
@@ -55,6 +55,7 @@ def make_model(tokenizer: CLIPTokenizer) -> CLIPModel:
         image_size=PICTURE_SIZE,
         patch_size=PATCH_SIZE,
         hidden_act="gelu",
+        projection_dim=PROJECTION,
     )
     text = CLIPTextConfig(
         vocab_size=len(tokenizer),
@@ -64,6 +65,7 @@ def make_model(tokenizer: CLIPTokenizer) -> CLIPModel:
         num_attention_heads=4,
         max_position_embeddings=TEXT_LENGTH,
         hidden_act="gelu",
+        projection_dim=PROJECTION,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
@@ -73,6 +75,19 @@ def make_model(tokenizer: CLIPTokenizer) -> CLIPModel:
     # On a CPU and with so few patches the plain attention is the fastest one.
     model.set_attn_implementation("eager")
     return model
+
+
+def make_tokenizer(catalogue: Sequence[Emoji], folder: Path) -> CLIPTokenizer:
+    """Take the tokenizer that `folder` or the repository has; learn one where there is none.
+
+    Learning orders equally frequent merges differently each time, so a kept one is what lets a
+    training be repeated.
+    """
+    for place in (folder, MODEL):
+        if (place / "tokenizer.json").exists():
+            return CLIPTokenizer.from_pretrained(place)
+    learned = learn_merges(TextSampler(catalogue).corpus(), vocabulary_size=VOCABULARY_SIZE)
+    return save_tokenizer(learned, folder, max_length=TEXT_LENGTH)
 
 
 def save_model(
@@ -169,8 +184,7 @@ def main() -> None:
         seed=arguments.seed,
     )
     catalogue = read_catalogue()
-    learned = learn_merges(TextSampler(catalogue).corpus(), vocabulary_size=VOCABULARY_SIZE)
-    tokenizer = save_tokenizer(learned, arguments.folder, max_length=TEXT_LENGTH)
+    tokenizer = make_tokenizer(catalogue, arguments.folder)
     processor = image_processor(size=PICTURE_SIZE)
     images = load_images([IMAGES / f"{emoji.slug}.jpg" for emoji in catalogue], processor=processor)
     batches = Batches(catalogue, glyphs=load_glyphs(catalogue), images=images, tokenizer=tokenizer, plan=plan)
