@@ -1,8 +1,6 @@
 """The image route and the page's document, with the real sample and the real server."""
 
 import io
-import json
-import logging
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -85,22 +83,35 @@ def test_the_document_is_made_without_failure(sample_home: Path, monkeypatch: py
     monkeypatch.setenv("CLIPPER_HOME", str(sample_home))
     monkeypatch.chdir(ROOT)
     application = build_single_handler_application("viewer")
-    document = application.create_document()
+    application.create_document()
     assert not [handler.error_detail for handler in application.handlers if handler.failed]
-    assert document.roots
+    from viewer.app import page
+
+    assert page().title == "Emoji"
 
 
-def test_without_an_index_the_document_says_what_to_type(
-    small_home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_without_an_index_the_page_says_what_to_type(
+    small_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CLIPPER_HOME", str(small_home))
     monkeypatch.chdir(ROOT)
-    with caplog.at_level(logging.ERROR):
-        application = build_single_handler_application("viewer")
-        document = application.create_document()
+    application = build_single_handler_application("viewer")
+    application.create_document()
     assert not [handler.error_detail for handler in application.handlers if handler.failed]
-    assert "clipper index" in json.dumps(document.to_json(), default=str)
-    assert not caplog.records
+    from viewer.app import page
+
+    content = page().main[0]
+    assert content.heading == "No index yet"
+    assert "clipper index" in content.commands[0]
+
+
+def test_without_a_home_the_page_says_what_to_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from viewer.app import page
+
+    monkeypatch.chdir(tmp_path)
+    content = page().main[0]
+    assert content.heading == "Nothing to show yet"
+    assert content.reason
 
 
 def test_formats_browsers_cannot_show_are_converted(
