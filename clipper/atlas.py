@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from clipper.collection import Collection
     from clipper.model import Clip
 
+# A query's place asks for its similarity with every image. Up to here the best of those are the answer,
+# exactly and at no cost; where a filter is given, or beyond, Chroma names the candidates.
+SCAN_LIMIT = 500_000
 # Kept of a first view's points on each side of each axis: a stray point must not shrink the rest.
 VIEW_QUANTILE = 0.001
 VIEW_MARGIN = 0.04
@@ -220,12 +223,13 @@ class Atlas:
         parts += [self.embed_image(query.image)] if query.image is not None else []
         vector = combine(parts)
         k = max(k, 0)
-        wanted = max(OVERSAMPLING * k, LEAST_CANDIDATES)
-        with self._loading:
-            nearest = self._collection.nearest(vector, k=wanted, where=query.where)
-        candidates = np.array([self._rows[i] for i in nearest], np.int64)
+        similarities = self.similarities(vector)
+        if query.where is None and len(self) <= SCAN_LIMIT:
+            candidates = np.argpartition(-similarities, min(k, len(self) - 1))[:k]
+        else:
+            candidates = self._chroma_candidates(query, vector, k=k)
         rows, similarity = rank_exactly(vector, self.vectors, candidates, k=k)
-        x, y = self.place(vector, text=query.image is None)
+        x, y = self._place(similarities, text=query.image is None)
         return Hits(query, rows, similarity, vector, x, y)
 
     def search(
@@ -324,6 +328,14 @@ class Atlas:
                     f"run `clipper index --home {self.settings.home}`"
                 )
             return model.Clip(source, device=self.settings.device, dtype=self.settings.dtype)
+
+    def _chroma_candidates(self, query: Query, vector: "np.ndarray", *, k: int) -> "np.ndarray":
+        import numpy as np
+
+        wanted = max(OVERSAMPLING * k, LEAST_CANDIDATES)
+        with self._loading:
+            nearest = self._collection.nearest(vector, k=wanted, where=query.where)
+        return np.array([self._rows[image_id] for image_id in nearest], np.int64)
 
     def _place(self, similarities: "np.ndarray", *, text: bool) -> tuple[float, float]:
         rows, positions = self._fitted

@@ -73,6 +73,9 @@ def search(
     text: Annotated[str, typer.Argument(help="What to look for, in words.")] = "",
     k: Annotated[int, typer.Option("-k", min=1, max=100_000, help="How many.")] = 20,
     image: Annotated[Path | None, typer.Option(help="Look for what is like this image.")] = None,
+    where: Annotated[
+        str | None, typer.Option(help="Chroma's metadata filter as JSON.", metavar="JSON")
+    ] = None,
     as_json: Json = False,
     home: Home = None,
 ) -> None:
@@ -80,7 +83,7 @@ def search(
     import clipper
 
     atlas = clipper.open(home)
-    query = clipper.Query(text=text, image=_read(image))
+    query = clipper.Query(text=text, image=_read(image), where=_filter(where))
     hits = atlas.rank(query, k=k)
     rows, similarity = hits.rows.tolist(), hits.similarity.tolist()
     found = [
@@ -283,6 +286,18 @@ def _print_json(document: Any) -> None:
 def _one_line(text: str) -> str:
     """Text from files, made safe for a terminal: no line breaks, no escape sequences."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _filter(where: str | None) -> dict[str, Any] | None:
+    if where is None:
+        return None
+    try:
+        document = json.loads(where)
+    except ValueError as error:
+        raise ClipperError(f"--where is not JSON ({error}); write it like '{{\"year\": 2010}}'") from error
+    if not isinstance(document, dict):
+        raise ClipperError("--where is no JSON object; write it like '{\"year\": 2010}'")
+    return document
 
 
 def _bindable(port: int) -> int:

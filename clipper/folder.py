@@ -176,6 +176,7 @@ def _walk(root: Path) -> Iterator[FoundImage]:
         except OSError as error:
             if below == "":
                 raise ImagesError(f"{root} cannot be read: {error.strerror}") from error
+            yield FoundImage(below, 0, 0)  # told when it is read: it cannot be
             continue
         for entry in entries:
             image_id = f"{below}/{entry.name}" if below else entry.name

@@ -107,8 +107,13 @@ class Home:
         """
         from filelock import FileLock, Timeout
 
+        if not self.folder.is_dir():
+            raise StoreError(
+                f"the home {self.folder} does not exist; make it with "
+                f"`clipper index FOLDER-OF-IMAGES --home {self.folder}`"
+            )
         try:
-            self.store.mkdir(parents=True, exist_ok=True)
+            self.store.mkdir(exist_ok=True)
             lock = FileLock(self.store / "lock")
             lock.acquire(timeout=timeout)
         except Timeout:

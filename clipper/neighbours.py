@@ -8,6 +8,8 @@ if TYPE_CHECKING:
 # Up to here a matrix product finds the neighbours exactly, faster than an index is compiled.
 EXACT_KNN_LIMIT = 30_000
 BLOCK = 2_048
+# Cells of one block of similarities: 200 MB of float32, thrice that while the nearest are picked.
+BLOCK_CELLS = 50_000_000
 
 
 def neighbours(vectors: "np.ndarray", k: int) -> "tuple[np.ndarray, np.ndarray]":

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from clipper.islands import gather_islands
-from clipper.neighbours import BLOCK, neighbours
+from clipper.neighbours import BLOCK, BLOCK_CELLS, neighbours
 from clipper.placement import place
 from clipper.settings import Settings
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 PROJECTION_VERSION = "1"
 # UMAP needs a graph; fewer points are laid out by their principal components.
 SMALLEST_FIT = 8
+# Regions of which a sample holds something, and the images among which their centres are sought.
+PIVOTS, PIVOT_POOL = 1_024, 20_000
 # A map on which more than this share was placed, not fitted, is fitted again.
 REFIT_SHARE = 0.25
 
@@ -111,9 +113,10 @@ def place_images(vectors: "np.ndarray", fitted: "np.ndarray", positions: "np.nda
     """Place new images, (m, d), among fitted ones, (n, d) at (n, 2): (m, 2) float32."""
     import numpy as np
 
+    block = max(1, min(BLOCK, BLOCK_CELLS // max(len(fitted), 1)))
     placed = [
-        place(vectors[start : start + BLOCK] @ fitted.T, positions)
-        for start in range(0, vectors.shape[0], BLOCK)
+        place(vectors[start : start + block] @ fitted.T, positions)
+        for start in range(0, vectors.shape[0], block)
     ]
     return np.concatenate(placed) if placed else np.empty((0, 2), np.float32)
 
@@ -172,12 +175,13 @@ def _principal_components(vectors: "np.ndarray") -> "np.ndarray":
 
 
 def _spread_sample(vectors: "np.ndarray", size: int, seed: int) -> "np.ndarray":
-    """A sample of `size` rows in which small groups are too: half of it evenly over 1,024 regions."""
+    """A sample of `size` rows in which small groups are too: half of it evenly over up to 1,024 regions."""
     import numpy as np
 
     random = np.random.default_rng(seed)
     n = vectors.shape[0]
-    pivots = vectors[random.choice(n, min(1_024, n), replace=False)].T
+    few = vectors[random.choice(n, min(PIVOT_POOL, n), replace=False)]
+    pivots = few[_far_apart(few, min(PIVOTS, len(few)))].T
     region = np.concatenate([(vectors[at : at + BLOCK] @ pivots).argmax(1) for at in range(0, n, BLOCK)])
     order = random.permutation(n)
     by_region = order[np.argsort(region[order], kind="stable")]
@@ -186,3 +190,15 @@ def _spread_sample(vectors: "np.ndarray", size: int, seed: int) -> "np.ndarray":
     even = by_region[np.argsort(rank, kind="stable")][: size // 2]
     rest = order[~np.isin(order, even)][: size - len(even)]
     return np.concatenate([even, rest])
+
+
+def _far_apart(vectors: "np.ndarray", count: int) -> "np.ndarray":
+    """Rows, each the farthest from those before it (Gonzalez 1985): every group far from others has one."""
+    import numpy as np
+
+    chosen = np.zeros(count, np.int64)
+    nearest = vectors @ vectors[0]
+    for i in range(1, count):
+        chosen[i] = nearest.argmin()
+        nearest = np.maximum(nearest, vectors @ vectors[chosen[i]])
+    return chosen

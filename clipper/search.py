@@ -1,4 +1,4 @@
-"""A query -> ranked hits: Chroma's candidates, ranked again exactly.
+"""A query -> ranked hits: candidates, ranked again exactly.
 
 What does not belong here: how results are shown, and the files they come from (`atlas.py`).
 """

@@ -219,13 +219,26 @@ def test_a_damaged_collection_is_told_and_made_again_by_its_own_remedy(
     command("index", photos, "--model", model_folder)
     (database,) = home.glob("store/collection/*/chroma.sqlite3")
     database.write_bytes(b"damaged" * 1_000)
-    result = clipper_command("search", "cat", "--home", str(home))
+    filtered = ("search", "cat", "--where", '{"format": "JPEG"}', "--home", str(home))
+    result = clipper_command(*filtered)
     assert result.returncode == 1
     assert f"{database.parent} is damaged; delete it" in result.stderr
     assert len(result.stderr.splitlines()) == 1
     shutil.rmtree(database.parent)
     assert clipper_command("index", "--home", str(home)).returncode == 0
-    assert len(command("search", "cat", "-k", "9", "--home", home)[1].splitlines()) == 9
+    assert len(clipper_command(*filtered, "-k", "9").stdout.splitlines()) == 9
+
+
+def test_a_filter_narrows_the_search_and_a_malformed_one_is_told(clipper_command: Run, sample_home: Path):
+    def found(where: str) -> CompletedProcess[str]:
+        return clipper_command("search", "cat", "--where", where, "--json", "--home", str(sample_home))
+
+    hits = json.loads(found('{"group": "Flags"}').stdout)["hits"]
+    assert {hit["metadata"]["group"] for hit in hits} == {"Flags"}
+    for malformed in ("{", "[]", '{"$bad": 1}'):
+        result = found(malformed)
+        assert result.returncode == 1
+        assert len(result.stderr.splitlines()) == 1
 
 
 def test_the_command_in_a_process_of_its_own(clipper_command: Run, sample_home: Path, tmp_path: Path):
