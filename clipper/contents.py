@@ -89,7 +89,6 @@ class _Sink:
         self.missing["image_facts"] = hashes - known
         self.todo = set().union(*self.missing.values())
         self.passed_over: set[str] = set()
-        self.new_failures = 0
         self.batch: list[Seen] = []
         self.rows: dict[str, list[dict[str, object]]] = {name: [] for name in self.missing}
         self.done: dict[str, int] = dict.fromkeys(self.missing, 0)
