@@ -33,8 +33,8 @@ const image_url = (size, id, version) => {
 }
 const number = (value) => Number(value).toLocaleString("en-US")
 // Rebuilds a component when any of `names` changed: once for all changes of one message from the server.
-const draw = (model, names, build) => {
-  const root = h("div", {class: "root"})
+const draw = (model, names, build, name = "root") => {
+  const root = h("div", {class: name})
   let waiting = false
   const update = () => { waiting = false; root.replaceChildren(...build().filter((el) => el != null && el !== false)) }
   const soon = () => { if (!waiting) { waiting = true; queueMicrotask(update) } }

@@ -34,9 +34,11 @@ export function render({model}) {
     ? h("div", {class: "searching", role: "status"}, h("div", {class: "bar"}), h("span", {class: "muted late"}, "The first search loads the model, a moment…"))
     : model.message && h("div", {class: "error", role: "alert"}, model.message)
   const sample = () => !model.query && h("h3", {}, `A few of the ${number(model.total)} images`)
-  const root = draw(model, ["items", "history", "query", "suggestions", "searching", "message", "total", "milliseconds"], () => [
-    state(), heading(), suggestions(), history(), h("div", {class: "block"}, sample(), grid()),
-  ])
+  const news = draw(model, ["searching", "message"], () => [state()], "news")
+  const contents = draw(model, ["items", "history", "query", "suggestions", "total", "milliseconds"], () => [
+    heading(), suggestions(), history(), h("div", {class: "block"}, sample(), grid()),
+  ], "contents")
+  const root = h("div", {class: "root"}, news, contents)
   const mark = () => root.querySelectorAll(".card").forEach((el) => el.classList.toggle("on", el.dataset.row === String(model.selected)))
   model.on("selected", mark)
   return root

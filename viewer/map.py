@@ -6,6 +6,7 @@ above it `overlays.py`'s.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,18 +61,18 @@ class MapView:
         self.picture: Picture | None = None
         self._opened = opened
         self._pending = False
-        self._document: Any = None
         self.fig = _figure()
         self._image = self.fig.renderers[0].data_source
         self.rings, self.queries = Rings(self.fig), Queries(self.fig)
         self.moved: list[Callable[[], None]] = []
-        self._loop: RenderLoop[Wish, Picture] = RenderLoop(
-            draw=paint, show=self._show, schedule=self._on_event_loop
-        )
+        self._loop: RenderLoop[Wish, Picture] = RenderLoop(draw=paint, show=self._show, schedule=self._locked)
         self._wire()
         self.pane = pn.pane.Bokeh(self.fig, sizing_mode="stretch_both", margin=0)
-        state.param.watch(self._restyle, ["colour", "dark", "answer", "history", "dataset"])
-        state.param.watch(self._ring, ["selected", "hovered", "pointed"])
+        state.param.watch(
+            lambda *events: self._locked(partial(self._restyle, {event.name for event in events})),
+            ["colour", "dark", "answer", "history", "dataset"],
+        )
+        state.param.watch(lambda *_events: self._locked(self._ring), ["selected", "hovered", "pointed"])
 
     # -- wiring
 
@@ -104,9 +105,16 @@ class MapView:
         self._pointer.on_change("data", self._pointed)
         fig.on_event("tap", self._tapped)
 
-    def _on_event_loop(self, call: Callable[[], None]) -> None:
-        if self._document is not None:
-            self._document.add_next_tick_callback(call)
+    def _locked(self, call: Callable[[], None]) -> None:
+        """Change the figure under the session's lock.
+
+        Panel handles a visitor's messages without it, where writing to a Bokeh model fails now and then.
+        """
+        document = self.fig.document
+        if document is None or document.session_context is None:
+            call()
+        else:
+            document.add_next_tick_callback(call)
 
     # -- the viewport
 
@@ -124,10 +132,9 @@ class MapView:
 
     def _viewport_changed(self, _attr: str, _old: object, _new: object) -> None:
         """Ranges come one end at a time: all ends of one message are taken together."""
-        self._document = self.fig.document
-        if not self._pending and self._document is not None:
+        if not self._pending:
             self._pending = True
-            self._document.add_next_tick_callback(self._settle)
+            self._locked(self._settle)
 
     def _settle(self) -> None:
         self._pending = False
@@ -160,9 +167,8 @@ class MapView:
         """Glide to a part of the map, or zoom about the middle by a factor of the unit."""
         x0, x1, y0, y1 = view or (0.0, 1.0, 0.0, 1.0)
         stamp = self._target.data["stamp"][0] + 1
-        self._target.data = {
-            "x0": [x0], "x1": [x1], "y0": [y0], "y1": [y1], "factor": [factor], "stamp": [stamp],
-        }  # fmt: skip
+        data = {"x0": x0, "x1": x1, "y0": y0, "y1": y1, "factor": factor, "stamp": stamp}
+        self._locked(lambda: self._target.update(data={name: [v] for name, v in data.items()}))
 
     def fly_home(self) -> None:
         """Back to the first view."""
@@ -220,8 +226,7 @@ class MapView:
 
     # -- looks
 
-    def _restyle(self, *events: Any) -> None:
-        names = {event.name for event in events}
+    def _restyle(self, names: set[str]) -> None:
         if "dataset" in names:
             view = self.state.dataset.view
             self._home.data = {n: [v] for n, v in zip(("x0", "x1", "y0", "y1"), view, strict=True)}
@@ -229,7 +234,7 @@ class MapView:
             self.queries.show(self.state.history, self.state.answer, dark=self.state.dark)
         self.refresh()
 
-    def _ring(self, *_events: Any) -> None:
+    def _ring(self) -> None:
         look, state = tokens(dark=self.state.dark), self.state
         touched = {state.hovered, state.pointed} - {state.selected, None}
         colours = dict.fromkeys(touched, look.ink)
