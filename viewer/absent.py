@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-import panel as pn
 import panel_material_ui as pmui
 import param
 
@@ -12,8 +11,6 @@ from viewer.background import in_background
 from viewer.component import Component, script
 from viewer.status import LOOKERS
 from viewer.theme import page_css, page_sx, theme_config
-
-POLL = 3000  # milliseconds
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -30,7 +27,10 @@ class Absent(Component):
     _esm = script("absent.js")
     _css = ("components.css", "absent.css")
 
-    def look(self) -> None:
+    def __init__(self, **params: Any) -> None:
+        super().__init__(actions={"look": self._look}, **params)
+
+    def _look(self, _message: object) -> None:
         """Has an index been published meanwhile?"""
         in_background(clipper.published_version, self._found, pool=LOOKERS)
 
@@ -54,7 +54,6 @@ def words(error: ClipperError) -> dict[str, Any]:
 def absent_page(error: ClipperError) -> pmui.Page:
     """The whole page for an error."""
     content = Absent(sizing_mode="stretch_both", **words(error))
-    pn.state.add_periodic_callback(content.look, period=POLL)
     return pmui.Page(
         title="Clipper", main=[content], theme_config=theme_config(), sx=page_sx(),
         stylesheets=[page_css()], busy_indicator=None, dark_theme=True,

@@ -127,7 +127,6 @@ class Viewer:
             "open": show, "point": point, "close": lambda _: self.open(None), "locate": self._locate,
         })  # fmt: skip
         status = Status(state=self.state, css_classes=["status"], margin=0)
-        status.watch_for_news()
         gallery.follow(self.state)
         detail.follow(self.state)
         return pn.Column(

@@ -38,10 +38,10 @@ def _script(name: str, **args: Any) -> CustomJS:
 def _figure() -> figure:
     """An empty figure without axes, toolbar or border, built by HoloViews round one RGB element."""
     empty = hv.RGB(np.zeros((2, 2, 4), np.uint8), bounds=(0, 0, 1, 1), vdims=list("RGBA"))
-    fig = hv.render(
-        empty.opts(hv.opts.RGB(responsive=True, xaxis=None, yaxis=None, toolbar=None, default_tools=[])),
-        backend="bokeh",
-    )
+    options = hv.opts.RGB(responsive=True, xaxis=None, yaxis=None, toolbar=None, default_tools=[])
+    plot = hv.renderer("bokeh").get_plot(empty.opts(options))
+    plot.document = None  # else it hangs on the session's end, on which `panel serve --warm` stumbles
+    fig = plot.state
     fig.update(
         sizing_mode="stretch_both", outline_line_color=None, toolbar_location=None,
         x_range=Range1d(0, 1), y_range=Range1d(0, 1), background_fill_alpha=0, border_fill_alpha=0,

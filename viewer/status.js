@@ -19,7 +19,8 @@ export function render({model}) {
     h("div", {class: "line muted"}, icon(ICONS.clock),
       h("span", {}, `${number(model.total)} images · indexed ${ago(model.indexed_at)}${model.failed ? ` · ${number(model.failed)} unreadable` : ""}`)),
   ])
-  const timer = setInterval(() => { if (root.isConnected) { model.tick = (model.tick + 1) % 2 } }, 30000)
-  model.on("remove", () => clearInterval(timer))
+  const look = setInterval(() => { if (!document.hidden) { model.send_msg({kind: "look"}) } }, 4000)
+  const age = setInterval(() => { model.tick = (model.tick + 1) % 2 }, 30000)
+  model.on("remove", () => { clearInterval(look); clearInterval(age) })
   return root
 }

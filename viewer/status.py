@@ -4,7 +4,6 @@ import logging
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-import panel as pn
 import param
 
 import clipper
@@ -14,15 +13,16 @@ from viewer.component import Component, script
 from viewer.data import Dataset, load
 from viewer.state import ViewState
 
-POLL = 4000  # milliseconds between looks at the published version
-
 LOOKERS = ThreadPoolExecutor(2, thread_name_prefix="version")
 
 log = logging.getLogger(__name__)
 
 
 class Status(Component):
-    """Counts, age, and a notice once another version has been published."""
+    """Counts, age, and a notice once another version has been published.
+
+    The browser asks to look every few seconds, as long as the page is seen.
+    """
 
     total = param.Integer()
     failed = param.Integer()
@@ -34,7 +34,7 @@ class Status(Component):
     _css = ("components.css", "status.css")
 
     def __init__(self, *, state: ViewState, **params: Any) -> None:
-        super().__init__(actions={"show": self._adopt}, **params)
+        super().__init__(actions={"show": self._adopt, "look": self._look}, **params)
         self._state = state
         state.param.watch(self._update, "dataset")
         self._update()
@@ -48,11 +48,7 @@ class Status(Component):
             newer=False,
         )
 
-    def watch_for_news(self) -> None:
-        """Look for another published version every few seconds, as long as the session lives."""
-        pn.state.add_periodic_callback(self._look, period=POLL)
-
-    def _look(self) -> None:
+    def _look(self, _message: object) -> None:
         in_background(self._published, self._compare, pool=LOOKERS)
 
     def _published(self) -> str | None:

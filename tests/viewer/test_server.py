@@ -31,7 +31,7 @@ def fetch(url: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
 
 @pytest.fixture(scope="module")
 def address(sample_home: Path) -> Iterator[str]:
-    with serving(sample_home) as url:
+    with serving(sample_home, options=("--warm",)) as url:
         yield url
 
 
