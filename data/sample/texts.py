@@ -63,7 +63,9 @@ class TextSampler:
         emoji = self._catalogue[index]
         choice = random.random()
         if choice < 0.56 or not emoji.keywords:
-            text, applies = self._reword(emoji.name, random), self._meaning[emoji.name]
+            # "man" is a keyword of a hundred pictures and the name of one: as a name it means that.
+            text = self._reword(emoji.name, random)
+            applies = np.arange(len(self._catalogue)) == index
         elif choice < 0.82:
             text = str(random.choice(emoji.keywords))
             applies = self._meaning[text]

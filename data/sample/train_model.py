@@ -77,6 +77,12 @@ def make_model(tokenizer: CLIPTokenizer) -> CLIPModel:
     return model
 
 
+def load_start(folder: Path) -> CLIPModel:
+    """Load a model to go on with, in full precision."""
+    model = CLIPModel.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
+    return model.train()
+
+
 def make_tokenizer(catalogue: Sequence[Emoji], folder: Path) -> CLIPTokenizer:
     """Take the tokenizer that `folder` or the repository has; learn one where there is none.
 
@@ -160,6 +166,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=Path, help="go on from this model, not from nothing")
+    parser.add_argument("--finished-share", type=float, default=0.25, help="of the sample's JPEGs")
+    parser.add_argument("--run-share", type=float, default=0.4, help="of look-alikes in a batch")
+    parser.add_argument("--hidden-share", type=float, default=0.5, help="of each picture's patches")
     parser.add_argument("--drawings", type=Path, action="append", default=[])
     parser.add_argument("--every", type=float, default=5.0, help="minutes between measurements")
     return parser.parse_args()
@@ -176,9 +186,9 @@ def main() -> None:
         batch_size=arguments.batch_size,
         learning_rate=arguments.learning_rate,
         weight_decay=0.05,
-        finished_share=0.25,
-        run_share=0.4,
-        hidden_share=0.5,
+        finished_share=arguments.finished_share,
+        run_share=arguments.run_share,
+        hidden_share=arguments.hidden_share,
         hidden_until=0.8,
         average_decay=0.997,
         seed=arguments.seed,
@@ -196,7 +206,8 @@ def main() -> None:
         drawings=arguments.drawings,
         every=arguments.every,
     )
-    model = train(make_model(tokenizer), batches, plan, report=reporter)
+    model = load_start(arguments.start) if arguments.start else make_model(tokenizer)
+    model = train(model, batches, plan, report=reporter)
     reporter.measure(model)
     save_model(model, tokenizer, processor, arguments.folder)
 
