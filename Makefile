@@ -42,10 +42,12 @@ types: setup
 
 check: lint types test
 
-# Needs Debian's fonts-noto-color-emoji, unicode-cldr-core and unicode-data, and hours of two cores.
+# Makes data/images and data/models anew. Needs Debian's fonts-noto-color-emoji, unicode-cldr-core and
+# unicode-data, and hours of two cores.
 sample: setup
-	$(BIN)/python data/sample/make_images.py
-	$(BIN)/python data/sample/train_model.py
+	$(BIN)/python -m data.sample.make_images
+	$(BIN)/python -m data.sample.train_model
+	$(BIN)/python -m data.sample.evaluate
 
 screenshots: index
 	$(BIN)/python docs/screenshots.py

@@ -190,6 +190,7 @@ def main() -> None:
         run_share=arguments.run_share,
         hidden_share=arguments.hidden_share,
         hidden_until=0.8,
+        begins_easy=arguments.start is None,
         average_decay=0.997,
         seed=arguments.seed,
     )

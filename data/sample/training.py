@@ -47,6 +47,7 @@ class Plan:
     run_share: float
     hidden_share: float
     hidden_until: float
+    begins_easy: bool
     average_decay: float
     seed: int
 
@@ -96,10 +97,10 @@ class Batches:
     def draw(self, done: float) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """Give pixels `(n, 3, size, size)`, tokens `(n, length)`, and `right` `(n, n) bool`.
 
-        Batches begin easy, with more finished pictures and no look-alikes, and are at their hardest
+        Batches of a new model begin easy, with more finished pictures and no look-alikes, and are at their hardest
         once `done` reaches 0.3.
         """
-        easy = max(0.0, 1.0 - done / 0.3)
+        easy = max(0.0, 1.0 - done / 0.3) if self._plan.begins_easy else 0.0
         chosen = self._choose(round((1 - easy) * self._plan.run_share * self._plan.batch_size))
         finished = self._plan.finished_share
         untouched = round(len(chosen) * (finished + (0.6 - finished) * easy))
