@@ -97,8 +97,8 @@ class Batches:
     def draw(self, done: float) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """Give pixels `(n, 3, size, size)`, tokens `(n, length)`, and `right` `(n, n) bool`.
 
-        Batches of a new model begin easy, with more finished pictures and no look-alikes, and are at their hardest
-        once `done` reaches 0.3.
+        Batches of a new model begin easy, with more finished pictures and no look-alikes, and are at
+        their hardest once `done` reaches 0.3.
         """
         easy = max(0.0, 1.0 - done / 0.3) if self._plan.begins_easy else 0.0
         chosen = self._choose(round((1 - easy) * self._plan.run_share * self._plan.batch_size))
