@@ -1,13 +1,15 @@
 """Takes the README's pictures from the running viewer: `make screenshots`. Needs Chromium."""
 
 import io
+import os
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+import numpy as np
+from PIL import Image, ImageOps
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,12 +21,12 @@ from server import serving  # noqa: E402
 import clipper  # noqa: E402
 
 DOCS = ROOT / "docs"
-HOME = ROOT / "data"
+HOME = Path(os.environ.get("CLIPPER_HOME") or ROOT / "data")
 LARGEST = 600_000  # bytes of one picture
 SIZE = {"width": 1280, "height": 800}
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-background-networking"]
 ASIDE = (1150, 28)  # where the pointer touches nothing
-AMONG = "strawberry.jpg"  # zoomed to: food, animals and plants are round about it
+AMONG = "strawberry.jpg"  # under the pointer
 OPENED = "cat-with-wry-smile.jpg"
 
 
@@ -32,6 +34,14 @@ def place(image_id: str) -> tuple[float, float]:
     """Where an image of the sample is on the map."""
     atlas = clipper.open(HOME)
     x, y = atlas.xy[atlas.row(image_id)]
+    return float(x), float(y)
+
+
+def middle() -> tuple[float, float]:
+    """The image in the middle of the sample, where there are many round about it."""
+    atlas = clipper.open(HOME)
+    centre = np.median(atlas.xy, axis=0)
+    x, y = atlas.xy[np.abs(atlas.xy - centre).sum(1).argmin()]
     return float(x), float(y)
 
 
@@ -66,7 +76,7 @@ def search(page: Any) -> None:
 
 def thumbnails(page: Any) -> None:
     """Zoomed in until the images themselves are on the map."""
-    zoom_at(page, *place(AMONG), steps=4)
+    zoom_at(page, *middle(), steps=4)
     page.mouse.move(*ASIDE)
     page.wait_for_timeout(600)
 
@@ -74,11 +84,11 @@ def thumbnails(page: Any) -> None:
 def detail(page: Any) -> None:
     """A result opened, the map at its place."""
     search(page)
-    page.get_by_text("Zoom to results").click()
-    page.wait_for_timeout(600)
-    settled(page)
     page.locator(f".results .card[data-id='{OPENED}']").click()
     page.wait_for_selector(".detail .grid .card")
+    page.get_by_label("Show on the map").click()
+    page.wait_for_timeout(600)
+    settled(page)
     page.mouse.move(*ASIDE)
     page.wait_for_timeout(900)
 
@@ -93,13 +103,12 @@ PICTURES: dict[str, Callable[[Any], None]] = {
 
 
 def save(png: bytes, target: Path) -> None:
-    """Write a picture, with fewer colours if it would be too large."""
+    """Write a picture; one that would be too large loses the lowest bits of its colours."""
     image = Image.open(io.BytesIO(png)).convert("RGB")
-    image.save(target, optimize=True)
-    colours = 256
-    while target.stat().st_size > LARGEST:
-        image.quantize(colours, dither=Image.Dither.FLOYDSTEINBERG).save(target, optimize=True)
-        colours //= 2
+    for bits in (8, 7, 6, 5):
+        ImageOps.posterize(image, bits).save(target, optimize=True)
+        if target.stat().st_size <= LARGEST:
+            break
     print(f"{target.relative_to(ROOT)}: {target.stat().st_size / 1000:.0f} kB")
 
 

@@ -72,11 +72,15 @@ def shadow(canvas, cx, cy, w, h, corner, blur, strength):
 
 
 @njit(
-    f"void({CANVAS}, {CANVAS}, float64, float64, float64, float64, float64, uint8[::1], float64, float64)",
+    f"void({CANVAS}, {CANVAS}, float64, float64, float64, float64, float64, uint8[::1], float64,"
+    "uint8[::1], float64)",
     **OPTIONS,
 )
-def picture(canvas, image, cx, cy, w, h, corner, ring, ring_width, opacity):
-    """`image` (ih, iw, 4) in a rounded rectangle round (cx, cy), a ring just inside its border."""
+def picture(canvas, image, cx, cy, w, h, corner, ring, ring_width, ground, fade):
+    """`image` (ih, iw, 4) in a rounded rectangle round (cx, cy), a ring just inside its border.
+
+    A `fade` below 1 moves it towards the ground, as if it were further away.
+    """
     height, width = canvas.shape[0], canvas.shape[1]
     ih, iw = image.shape[0], image.shape[1]
     left, right = max(0, int(cx - w / 2 - 1)), min(width - 1, int(cx + w / 2 + 1))
@@ -88,7 +92,7 @@ def picture(canvas, image, cx, cy, w, h, corner, ring, ring_width, opacity):
         fy = sy - y0
         for u in range(left, right + 1):
             distance = rounded(u + 0.5 - cx, v + 0.5 - cy, w / 2, h / 2, corner)
-            cover = min(1.0, max(0.0, 0.5 - distance)) * opacity
+            cover = min(1.0, max(0.0, 0.5 - distance))
             if cover <= 0.0:
                 continue
             sx = min(max((u + 0.5 - (cx - w / 2)) / w * iw - 0.5, 0.0), iw - 1.0)
@@ -100,6 +104,7 @@ def picture(canvas, image, cx, cy, w, h, corner, ring, ring_width, opacity):
                 above = image[y0, x0, c] * (1.0 - fx) + image[y0, x1, c] * fx
                 below = image[y1, x0, c] * (1.0 - fx) + image[y1, x1, c] * fx
                 ink = (above * (1.0 - fy) + below * fy) * (1.0 - rim) + ring[c] * rim
+                ink = ink * fade + ground[c] * (1.0 - fade)
                 canvas[v, u, c] = np.uint8(canvas[v, u, c] * (1.0 - cover) + ink * cover + 0.5)
 
 

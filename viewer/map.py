@@ -25,6 +25,7 @@ from viewer.viewport import PADDING, Viewport
 
 HERE = Path(__file__).parent
 DEEPEST, WIDEST = 4000.0, 3.0  # how far one can zoom in and out, from the first view
+LIT = 24  # results that stand out on the map; the panel lists more
 REACH = 14  # pixels within which a point is meant by the pointer
 SPACE = 0.15  # air round the results when zooming to them, as a part of their extent
 
@@ -70,7 +71,7 @@ class MapView:
         self.pane = pn.pane.Bokeh(self.fig, sizing_mode="stretch_both", margin=0)
         state.param.watch(
             lambda *events: self._locked(partial(self._restyle, {event.name for event in events})),
-            ["colour", "dark", "answer", "history", "dataset"],
+            ["colour", "dark", "answer", "history", "dataset", "selected"],
         )
         state.param.watch(lambda *_events: self._locked(self._ring), ["selected", "hovered", "pointed"])
 
@@ -150,8 +151,8 @@ class MapView:
         viewport, state = self.viewport, self.state
         if viewport is None:
             return
-        hits = None if state.answer is None else state.answer.rows
-        self._loop.ask(Wish(state.dataset, viewport, state.colour, state.dark, hits))
+        hits = None if state.answer is None else state.answer.rows[:LIT]
+        self._loop.ask(Wish(state.dataset, viewport, state.colour, state.dark, hits, state.selected))
 
     def _show(self, picture: Picture) -> None:
         self.picture = picture

@@ -53,7 +53,7 @@ class Queries:
             fill_color="star", line_color="edge", line_width=1.5, alpha="alpha",
         )  # fmt: skip
         fig.text(
-            "x", "y", text="text", source=self.source, x_offset=17, y_offset=0,
+            "x", "y", text="text", source=self.source, y_offset=-25, text_align="center",
             text_font=value(FONT), text_font_size="12.5px",
             text_font_style="bold", text_baseline="middle", text_color="ink", alpha="alpha",
             background_fill_color="ground", background_fill_alpha="alpha", border_radius=8,

@@ -22,13 +22,17 @@ GROWTH = 0.4  # dots grow with this power of the zoom
 
 @dataclass(frozen=True)
 class Wish:
-    """A picture somebody wants: what, where, how. `hits` are rows, best first; None without a query."""
+    """A picture somebody wants: what, where, how.
+
+    `hits` are rows, best first, None without a query; `selected` is the row that is open.
+    """
 
     dataset: Dataset
     viewport: Viewport
     colour: str
     dark: bool
     hits: np.ndarray | None = None
+    selected: int | None = None
 
 
 @dataclass(frozen=True)
@@ -97,17 +101,25 @@ def _hits(wish: Wish, colours: Colouring, palette: np.ndarray) -> Layer | None:
     return _layer(wish.dataset, colours, at, palette)
 
 
+def _wanted(wish: Wish, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For the points in view: who gets a cell's thumbnail (lowest first), and who is a result."""
+    dataset = wish.dataset
+    if wish.hits is None:
+        return dataset.priority[inside], np.zeros(len(inside), bool)
+    place_of = np.full(dataset.n, -1, np.int64)
+    place_of[dataset.index.rank[wish.hits]] = np.arange(len(wish.hits))
+    ranks = place_of[inside]
+    first = -1.0 + ranks / (len(wish.hits) + 1)
+    return np.where(ranks >= 0, first, dataset.priority[inside]), ranks >= 0
+
+
 def _tiles(wish: Wish, inside: np.ndarray, colours: Colouring) -> tuple[list[Tile], float]:
     dataset, viewport = wish.dataset, wish.viewport
     index = dataset.index
-    priority, hit = dataset.priority[inside], np.zeros(len(inside), bool)
-    if wish.hits is not None:
-        place_of = np.full(dataset.n, -1, np.int64)
-        place_of[index.rank[wish.hits]] = np.arange(len(wish.hits))
-        ranks = place_of[inside]
-        hit = ranks >= 0
-        priority = np.where(hit, -1.0 + ranks / (len(wish.hits) + 1), priority)
-    chosen = choose(index.x[inside], index.y[inside], priority, hit, viewport)
+    priority, hit = _wanted(wish, inside)
+    opened = inside == (-1 if wish.selected is None else index.rank[wish.selected])
+    priority = np.where(opened, -2.0, priority)
+    chosen = choose(index.x[inside], index.y[inside], priority, hit | opened, viewport)
     rows = index.order[inside[[choice.at for choice in chosen.choices]]] if chosen.choices else []
     longest = cell_size(viewport) / viewport.unit
     pictures = dataset.thumbnails.get([int(r) for r in rows], pixels=longest, pool=DECODERS)
@@ -120,5 +132,6 @@ def _tiles(wish: Wish, inside: np.ndarray, colours: Colouring) -> tuple[list[Til
         px, py = viewport.pixels(index.x[at : at + 1], index.y[at : at + 1])
         where = place(choice, float(px[0]), float(py[0]), image.shape[1] / image.shape[0])
         r, g, b = (int(c) for c in palette[colours.codes[at]])
-        tiles.append(Tile(int(row), image, *where, (r, g, b), bool(hit[choice.at])))
+        strong = hit[choice.at] or (opened[choice.at] and wish.hits is not None)
+        tiles.append(Tile(int(row), image, *where, (r, g, b), bool(strong)))
     return tiles, chosen.legible

@@ -84,7 +84,7 @@ def render(scene: Scene, viewport: Viewport) -> np.ndarray:
         kernels.veil(canvas, ground, 0.5 * scene.recede)
     if scene.hits is not None:
         _rings(canvas, scene.hits, viewport, scene.dot, _colour(look.ink))
-    _tiles(canvas, scene.tiles, _colour(look.ink), dark=scene.dark)
+    _tiles(canvas, scene.tiles, _colour(look.ink), ground, dark=scene.dark)
     return canvas
 
 
@@ -125,22 +125,24 @@ def _rings(canvas: np.ndarray, hits: Layer, viewport: Viewport, dot: float, ink:
     kernels.discs(canvas, px, py, hits.codes, hits.palette, radius + 1.5, ink, 1.5, 1.0)
 
 
-def _tiles(canvas: np.ndarray, tiles: Sequence[Tile], ink: np.ndarray, *, dark: bool) -> None:
+def _tiles(
+    canvas: np.ndarray, tiles: Sequence[Tile], ink: np.ndarray, ground: np.ndarray, *, dark: bool
+) -> None:
     from viewer import kernels
 
     strength = 0.75 if dark else 0.28
     rivals = any(tile.emphasised for tile in tiles)
-    drawn = [(tile, 0.42 if rivals and not tile.emphasised else 1.0) for tile in tiles]
-    for tile, opacity in drawn:
+    drawn = [(tile, 0.35 if rivals and not tile.emphasised else 1.0) for tile in tiles]
+    for tile, fade in drawn:
         corner = 0.14 * min(tile.width, tile.height)
         size = tile.width, tile.height, corner
-        kernels.shadow(canvas, tile.cx, tile.cy + 2, *size, 7.0, strength * opacity**2)
-    for tile, opacity in drawn:
+        kernels.shadow(canvas, tile.cx, tile.cy + 2, *size, 7.0, strength * fade)
+    for tile, fade in drawn:
         ring = ink if tile.emphasised else np.array(tile.ring, np.uint8)
         corner = 0.14 * min(tile.width, tile.height)
         place = tile.cx, tile.cy, tile.width, tile.height, corner
         width = 2.5 if tile.emphasised else 1.5
-        kernels.picture(canvas, tile.image, *place, ring, width, opacity)
+        kernels.picture(canvas, tile.image, *place, ring, width, ground, fade)
 
 
 def _density(canvas: np.ndarray, points: Layer, viewport: Viewport, dot: float, _ground: np.ndarray) -> None:

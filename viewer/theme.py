@@ -110,6 +110,8 @@ def page_sx() -> dict[str, Any]:
             "borderColor": "divider",
         },
         "& .MuiToolbar-root": {"minHeight": "56px !important", "gap": "12px", "px": "16px !important"},
+        "& .MuiLinearProgress-root": {"display": "none"},  # the page says itself what it waits for
+        "& main .MuiToolbar-root": {"minHeight": "57px !important", "margin": "0 !important"},
         "& .title": {
             "color": "text.primary",
             "fontSize": "16px",
