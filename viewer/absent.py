@@ -1,5 +1,6 @@
 """The page shown when there is no atlas: what is missing and exactly what to type."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import panel_material_ui as pmui
@@ -40,15 +41,10 @@ class Absent(Component):
 
 
 def words(error: ClipperError) -> dict[str, Any]:
-    """What to say about an error that keeps the atlas from being shown."""
-    if isinstance(error, NoIndexError):
-        heading, commands = "No index yet", ["clipper index", "clipper index path/to/your/images"]
-    else:
-        heading, commands = (
-            "Nothing to show yet",
-            ["clipper index path/to/your/images", "clipper view --home path/to/your/images/.clipper"],
-        )
-    return {"heading": heading, "reason": str(error), "commands": commands}
+    """What to say about an error that keeps the atlas from being shown: its own remedy, if it names one."""
+    heading = "No index yet" if isinstance(error, NoIndexError) else "Nothing to show yet"
+    commands = re.findall("`(clipper [^`]+)`", str(error)) or ["clipper index path/to/your/images"]
+    return {"heading": heading, "reason": str(error).replace("`", ""), "commands": commands}
 
 
 def absent_page(error: ClipperError) -> pmui.Page:
