@@ -1,7 +1,8 @@
 """Fixtures every test may use: the sample, indexed once a session, and small homes of generated images."""
 
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,16 @@ DATA = Path(__file__).resolve().parents[1] / "data"
 MODEL = DATA / "models" / "clip-emoji"
 
 
-@pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HOME", "IMAGES", "MODEL", "TITLE"):
-        monkeypatch.delenv(f"CLIPPER_{name}", raising=False)
+@pytest.fixture(autouse=True, scope="session")
+def _no_settings_from_outside() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("CLIPPER_")]:
+            patch.delenv(name)
+        yield
 
 
 @pytest.fixture(scope="session")
-def sample_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sample_home(tmp_path_factory: pytest.TempPathFactory, _no_settings_from_outside: None) -> Path:
     """A home with the whole sample, indexed. Not to be written to: `sample_copy` is."""
     home = tmp_path_factory.mktemp("sample") / "data"
     home.mkdir()

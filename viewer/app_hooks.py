@@ -1,4 +1,4 @@
-"""What happens once a server: the image route is added, data and model are warmed in the background.
+"""What happens once a server: it keeps to this machine, serves images, and warms data and model.
 
 Panel runs this file twice a process, so everything here may happen twice.
 """
@@ -9,9 +9,11 @@ from typing import Any
 
 from panel.io.server import per_app_patterns
 
+from viewer.binding import keep_to_this_machine
 from viewer.media import ROUTE, ImageHandler
 from viewer.warm import warm
 
+keep_to_this_machine()
 logging.getLogger("viewer").setLevel(logging.INFO)
 
 if not any(pattern[0] == ROUTE for pattern in per_app_patterns):

@@ -1,5 +1,6 @@
 """A real Chromium before the real server. Without Chromium these tests are skipped, and say why."""
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from types import SimpleNamespace
 from urllib.parse import urlparse
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "viewer"))
 
@@ -27,14 +29,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker("browser")
+            if CHROMIUM is None and os.environ.get("CLIPPER_REQUIRE_BROWSER"):
+                raise pytest.UsageError("CLIPPER_REQUIRE_BROWSER is set, and there is no chromium here")
             if CHROMIUM is None:
                 item.add_marker(pytest.mark.skip(reason="no chromium on this machine"))
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[object]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver:
+    with sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield chromium
         chromium.close()

@@ -1,0 +1,27 @@
+import pytest
+
+from viewer.binding import guarded, is_loopback
+
+
+def test_without_an_address_the_server_listens_on_this_machine_only():
+    bind = guarded(lambda address, port: (address, port))
+    assert bind(None, 5006) == ("127.0.0.1", 5006)
+    assert bind("localhost", 0) == ("localhost", 0)
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "192.168.0.7", "example.org"])  # noqa: S104
+def test_other_machines_are_refused_without_sign_in(address: str):
+    with pytest.raises(SystemExit, match="without sign-in"):
+        guarded(lambda *_: None)(address, 5006)
+
+
+def test_with_sign_in_any_address_is_fine(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("viewer.binding.signs_in", lambda: True)
+    assert guarded(lambda address, _: address)("0.0.0.0", 5006) == "0.0.0.0"  # noqa: S104
+
+
+@pytest.mark.parametrize(
+    ("address", "here"), [("127.0.0.1", True), ("::1", True), ("[::1]", True), ("10.0.0.1", False)]
+)
+def test_loopback(address: str, here: bool):
+    assert is_loopback(address) is here
