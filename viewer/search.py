@@ -4,6 +4,7 @@ import logging
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +36,7 @@ class Searcher:
     def __init__(self, state: ViewState) -> None:
         self._state = state
         self._latest = 0
+        state.param.watch(self._called_off, "searching")
 
     def ask(self, text: str) -> None:
         """Search for a text; an empty one goes back to the view without a query."""
@@ -49,6 +51,11 @@ class Searcher:
         state.param.update(searching=True, message="")
         then = partial(self._finish, self._latest, state.dataset)
         in_background(partial(answer, state.dataset, text), then, pool=SEARCHERS)
+
+    def _called_off(self, event: Any) -> None:
+        """Whatever ends the search, the answer that is still on its way is not wanted any more."""
+        if not event.new:
+            self._latest += 1
 
     def _finish(self, number: int, dataset: Dataset, done: "Future[Answer]") -> None:
         if number != self._latest or dataset is not self._state.dataset:

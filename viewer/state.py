@@ -43,8 +43,8 @@ class ViewState(param.Parameterized):
         self.param.update(answer=answer, history=[answer, *earlier][:HISTORY], searching=False, message="")
 
     def forget(self) -> None:
-        """No query, no history."""
-        self.param.update(answer=None, history=[], message="")
+        """No query, no history; a search that runs is called off."""
+        self.param.update(answer=None, history=[], searching=False, message="")
 
     def adopt(self, dataset: Dataset) -> None:
         """Show another version; what referred to rows of the old one goes."""

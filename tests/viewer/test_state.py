@@ -1,5 +1,8 @@
 """One visitor's state, searches and messages, with a fake atlas and no browser."""
 
+from collections.abc import Callable
+from concurrent.futures import Future
+
 import numpy as np
 import pytest
 from fakes import FakeAtlas
@@ -88,6 +91,25 @@ def test_an_overtaken_answer_is_dropped(state: ViewState, monkeypatch: pytest.Mo
     for work, then, pool in reversed(waiting):
         then(pool.submit(work))
     assert state.answer.text == "second"
+
+
+@pytest.mark.parametrize("act", [ViewState.forget, lambda state: state.adopt(Dataset(FakeAtlas(50)))])
+def test_a_search_that_is_called_off_neither_hangs_nor_answers(
+    state: ViewState, monkeypatch: pytest.MonkeyPatch, act: Callable[[ViewState], None]
+) -> None:
+    waiting = []
+    monkeypatch.setattr("viewer.search.in_background", lambda work, then, pool: waiting.append((work, then)))
+    searcher = Searcher(state)
+    searcher.ask("cat")
+    assert state.searching
+    act(state)
+    assert not state.searching
+    for work, then in waiting:
+        done = Future()
+        done.set_result(work())
+        then(done)
+    assert state.answer is None
+    assert not state.history
 
 
 def test_another_version_keeps_the_colour_and_drops_rows(state: ViewState) -> None:
