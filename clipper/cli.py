@@ -100,6 +100,8 @@ def search(
     if as_json:
         _print_json({"query": text or str(image), "x": hits.x, "y": hits.y, "hits": found})
         return
+    if not found:
+        typer.echo("no image satisfies the filter", err=True)
     for hit in found:
         typer.echo(f"{hit['similarity']:.3f}  {_one_line(str(hit['path']))}")
 
@@ -187,43 +189,53 @@ def _unexpected(error: Exception) -> str:
 def _adopt(images: str, home: Path | None, model: str | None) -> tuple[Path, str]:
     """The home for a folder of images, the one named or `.clipper` within it, and what it calls the folder.
 
-    A new home's clipper.toml notes the folder and the model, so that schedule and viewer find them.
+    Its clipper.toml notes the folder and the first model named, so that later runs, schedule and viewer
+    find the same ones.
     """
     location = absolute_location(images)
     if not is_url(images) and not Path(location).is_dir():
-        raise SettingsError(f"the images folder {location} does not exist")
+        wrong = "is not a folder" if Path(location).exists() else "does not exist"
+        raise SettingsError(f"the images folder {location} {wrong}")
     if home is None and is_url(images):
         raise SettingsError(f"where is the atlas of {images} to be kept? Name it with --home HOME")
     home = home or Path(location) / HIDDEN_HOME
     config = home / CONFIG_NAME
-    if config.exists():
-        noted = _noted_images(config)
-        if absolute_location(noted, base=home) != location:
+    noted = _noted(config)
+    if noted is None:
+        name = ".." if home.resolve().parent == Path(location) else location
+        _note(config, "images", name)
+    else:
+        name = str(noted.get("images", Settings.model_fields["images"].default))
+        if absolute_location(name, base=home) != location:
             raise SettingsError(
-                f"{config} belongs to the images in {absolute_location(noted, base=home)}; "
+                f"{config} belongs to the images in {absolute_location(name, base=home)}; "
                 "name another home with --home, or change `images` there"
             )
-        return home, noted
-    lines = {"images": ".." if home.resolve().parent == Path(location) else location}
-    if model:
+    if model and "model" not in (noted or {}):
         local = Path(model).expanduser()
-        lines["model"] = str(local.resolve()) if local.is_dir() else model
-    text = "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in lines.items())
+        _note(config, "model", str(local.resolve()) if local.is_dir() else model)
+    return home, name
+
+
+def _note(config: Path, key: str, value: str) -> None:
+    """Add a setting to a clipper.toml, which need not exist yet."""
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        config.write_text(text, "utf-8")
+        config.parent.mkdir(parents=True, exist_ok=True)
+        before = config.read_text("utf-8") if config.exists() else ""
+        gap = "\n" if before and not before.endswith("\n") else ""
+        config.write_text(f"{before}{gap}{key} = {json.dumps(value, ensure_ascii=False)}\n", "utf-8")
     except OSError as error:
         raise SettingsError(
-            f"{home} cannot be written ({error.strerror}); name another home with --home HOME"
+            f"{config.parent} cannot be written ({error.strerror}); name another home with --home HOME"
         ) from error
-    return home, lines["images"]
 
 
-def _noted_images(config: Path) -> str:
-    """What a clipper.toml itself says, whatever the environment says."""
-    settings = Settings.load(config.parent)  # an error in the file is told by its name
-    noted = tomllib.loads(config.read_text("utf-8")).get("images")
-    return str(noted or type(settings).model_fields["images"].default)
+def _noted(config: Path) -> dict[str, Any] | None:
+    """What a clipper.toml itself says, whatever the environment says; None when there is none."""
+    if not config.exists():
+        return None
+    Settings.load(config.parent)  # an error in the file is told by its name
+    return tomllib.loads(config.read_text("utf-8"))
 
 
 def _read(image: Path | None) -> bytes | None:

@@ -229,6 +229,15 @@ def test_a_damaged_collection_is_told_and_made_again_by_its_own_remedy(
     assert len(clipper_command(*filtered, "-k", "9").stdout.splitlines()) == 9
 
 
+def test_the_first_model_named_is_the_one_of_later_runs(command: InProcess, photos: Path, model_folder: Path):
+    config = photos / ".clipper" / "clipper.toml"
+    config.parent.mkdir()
+    config.write_text('images = ".."')  # as left by a first run that could not fetch the default model
+    assert command("index", photos, "--model", model_folder)[0] == 0
+    assert command("index", photos)[0] == 0
+    assert config.read_text().splitlines() == ['images = ".."', f'model = "{model_folder}"']
+
+
 def test_a_filter_narrows_the_search_and_a_malformed_one_is_told(clipper_command: Run, sample_home: Path):
     def found(where: str) -> CompletedProcess[str]:
         return clipper_command("search", "cat", "--where", where, "--json", "--home", str(sample_home))
