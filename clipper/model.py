@@ -276,8 +276,8 @@ def _unreachable(settings: Settings, error: Exception) -> str:
         f"the model {settings.model}{revision} is no folder below {settings.home}, is not in the hub's local "
         f"cache and could not be fetched ({type(error).__name__}: {reason[:160]}). Three ways out: "
         f"connect to the internet once and run again; or set `model` in {settings.home / 'clipper.toml'} "
-        "(or --model, or CLIPPER_MODEL) to a local folder with a CLIP; or use the sample model, models/clip-emoji in "
-        "Clipper's data folder"
+        "(or --model, or CLIPPER_MODEL) to a local folder with a CLIP; or use the sample model, "
+        "models/clip-emoji in Clipper's data folder"
     )
 
 

@@ -98,9 +98,10 @@ def test_a_search_that_is_called_off_neither_hangs_nor_answers(
     state: ViewState, monkeypatch: pytest.MonkeyPatch, act: Callable[[ViewState], None]
 ) -> None:
     waiting = []
-    monkeypatch.setattr("viewer.search.in_background", lambda work, then, pool: waiting.append((work, then)))
-    searcher = Searcher(state)
-    searcher.ask("cat")
+    monkeypatch.setattr(
+        "viewer.search.in_background", lambda work, then, **_pool: waiting.append((work, then))
+    )
+    Searcher(state).ask("cat")
     assert state.searching
     act(state)
     assert not state.searching
