@@ -12,8 +12,7 @@ from functools import partial
 from http import HTTPStatus
 
 from bokeh.server.views.auth_request_handler import AuthRequestHandler
-from panel.io.server import LoginUrlMixin
-from tornado.web import HTTPError, authenticated
+from tornado.web import HTTPError
 
 from clipper.errors import ClipperError
 from clipper.images import decode
@@ -74,15 +73,16 @@ def converted(data: bytes, *, max_pixels: int) -> bytes:
     return out.getvalue()
 
 
-class ImageHandler(LoginUrlMixin, AuthRequestHandler):
-    """Answers one image; asks for sign-in wherever the page does."""
+class ImageHandler(AuthRequestHandler):
+    """Answers one image, to those only whom the page is shown to."""
 
     def initialize(self, **_context: object) -> None:
         """Panel hands every route of an app its context; an image needs none of it."""
 
-    @authenticated
     async def get(self, size: str, image_id: str) -> None:
         """Send the image, or 404 for an id that is not in the atlas."""
+        if not self.current_user:  # an image cannot show a sign-in page; the page itself leads there
+            raise HTTPError(HTTPStatus.FORBIDDEN)
         read = thumbnail if size == "thumb" else full
         loop = asyncio.get_running_loop()
         try:
