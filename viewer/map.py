@@ -59,7 +59,7 @@ class MapView:
 
     def __init__(self, state: ViewState, *, opened: Callable[[int | None], None]) -> None:
         self.state = state
-        self.picture: Picture | None = None
+        self._shown: Picture | None = None
         self._opened = opened
         self._pending = False
         self.fig = _figure()
@@ -154,8 +154,16 @@ class MapView:
         hits = None if state.answer is None else state.answer.rows[:LIT]
         self._loop.ask(Wish(state.dataset, viewport, state.colour, state.dark, hits, state.selected))
 
+    @property
+    def picture(self) -> Picture | None:
+        """The picture in view, None while it is still that of another dataset: its rows mean others."""
+        shown = self._shown
+        return shown if shown is not None and shown.dataset is self.state.dataset else None
+
     def _show(self, picture: Picture) -> None:
-        self.picture = picture
+        if picture.dataset is not self.state.dataset:
+            return  # overtaken: that of the dataset now in view has been asked for
+        self._shown = picture
         seen = picture.viewport
         pixels = np.ascontiguousarray(picture.rgba[::-1]).view(np.uint32)[..., 0]
         self._image.data = {

@@ -39,6 +39,7 @@ class Wish:
 class Picture:
     """A drawn picture, top row first, and where its thumbnails are (row, centre and size in pixels)."""
 
+    dataset: Dataset
     rgba: np.ndarray
     viewport: Viewport
     tiles: tuple[tuple[int, float, float, float, float], ...] = ()
@@ -85,7 +86,7 @@ def paint(wish: Wish) -> Picture:
         recede=legible,
     )
     places = tuple((t.row, t.cx, t.cy, t.width, t.height) for t in tiles)
-    return Picture(render(scene, viewport), viewport, places)
+    return Picture(dataset, render(scene, viewport), viewport, places)
 
 
 def _layer(dataset: Dataset, colours: Colouring, inside: np.ndarray, palette: np.ndarray) -> Layer:

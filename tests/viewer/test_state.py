@@ -12,8 +12,11 @@ from viewer import background
 from viewer.data import Dataset
 from viewer.detail import Detail
 from viewer.gallery import Gallery, results, sample, suggestions
+from viewer.map import MapView
+from viewer.painter import Wish, paint
 from viewer.search import Searcher, answer
 from viewer.state import HISTORY, LONGEST_QUERY, Answer, ViewState, cleaned
+from viewer.viewport import Viewport
 
 
 @pytest.fixture
@@ -119,6 +122,18 @@ def test_another_version_keeps_the_colour_and_drops_rows(state: ViewState) -> No
     state.adopt(Dataset(FakeAtlas(50)))
     assert state.colour == "group"
     assert (state.selected, state.hovered, state.answer) == (None, None, None)
+
+
+def test_the_map_forgets_the_picture_of_the_version_before(state: ViewState) -> None:
+    view = MapView(state, opened=lambda _row: None)
+    viewport = Viewport.fitted(state.dataset.view, width=500, height=400)
+    old = paint(Wish(state.dataset, viewport, "group", dark=True, hits=np.array([400])))
+    view._show(old)
+    assert view.picture is old
+    state.adopt(Dataset(FakeAtlas(50)))
+    assert view.picture is None
+    view._show(old)
+    assert view.picture is None
 
 
 def test_gallery_shows_a_sample_then_results(state: ViewState) -> None:
