@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import panel_material_ui as pmui
 import param
 
-import clipper
 from clipper.errors import ClipperError, NoIndexError
 from viewer.background import in_background
 from viewer.component import Component, script
+from viewer.data import Dataset, load
 from viewer.status import LOOKERS
 from viewer.theme import page_css, page_sx, theme_config
 
@@ -28,16 +28,20 @@ class Absent(Component):
     _esm = script("absent.js")
     _css = ("components.css", "absent.css")
 
-    def __init__(self, **params: Any) -> None:
+    def __init__(self, *, failed: str = "", **params: Any) -> None:
         super().__init__(actions={"look": self._look}, **params)
+        self._failed = failed
 
     def _look(self, _message: object) -> None:
-        """Has an index been published meanwhile?"""
-        in_background(clipper.published_version, self._found, pool=LOOKERS)
+        """Is there something to show meanwhile? What is published may be damaged: only opening it tells."""
+        in_background(load, self._found, pool=LOOKERS)
 
-    def _found(self, done: "Future[str | None]") -> None:
-        if done.exception() is None:
-            self.ready = done.result() is not None
+    def _found(self, done: "Future[Dataset]") -> None:
+        error = done.exception()
+        if error is None:
+            self.ready = done.result().version != self._failed
+        elif isinstance(error, ClipperError):
+            self.param.update(**words(error))
 
 
 def words(error: ClipperError) -> dict[str, Any]:
@@ -47,9 +51,9 @@ def words(error: ClipperError) -> dict[str, Any]:
     return {"heading": heading, "reason": str(error).replace("`", ""), "commands": commands}
 
 
-def absent_page(error: ClipperError) -> pmui.Page:
-    """The whole page for an error."""
-    content = Absent(sizing_mode="stretch_both", **words(error))
+def absent_page(error: ClipperError, *, failed: str = "") -> pmui.Page:
+    """The whole page for an error; `failed` is the version that opens and yet cannot be shown."""
+    content = Absent(failed=failed, sizing_mode="stretch_both", **words(error))
     return pmui.Page(
         title="Clipper", main=[content], theme_config=theme_config(), sx=page_sx(),
         stylesheets=[page_css()], busy_indicator=None, dark_theme=True,

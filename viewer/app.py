@@ -35,10 +35,13 @@ pn.extension(notifications=False)
 def page() -> pmui.Page:
     """The viewer's page; without an atlas, one that says what to do."""
     pn.config.raw_css = [FONT_FACES.replace("STATIC", STATIC)]
+    failed = ""
     try:
-        return Viewer(ViewState(dataset=load())).page
+        dataset = load()
+        failed = dataset.version
+        return Viewer(ViewState(dataset=dataset)).page
     except ClipperError as error:
-        return absent_page(error)
+        return absent_page(error, failed=failed)
 
 
 class Viewer:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from fakes import FakeAtlas
 
-from clipper.errors import ModelError
+from clipper.errors import ModelError, StoreError
 from viewer import background
+from viewer.absent import Absent
 from viewer.data import Dataset
 from viewer.detail import Detail
 from viewer.gallery import Gallery, results, sample, suggestions
@@ -182,6 +183,28 @@ def test_tiny_datasets_work(n: int) -> None:
     if n:
         assert len(answer(dataset, "cat").rows) == n
         assert len(dataset.similar(0, k=12)) == n - 1
+
+
+def test_the_page_without_an_atlas_reloads_only_for_one_that_opens(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[Dataset | StoreError] = [StoreError("it is damaged; run `clipper index`"), dataset]
+
+    def load() -> Dataset:
+        if isinstance(found[0], StoreError):
+            raise found[0]
+        return found[0]
+
+    monkeypatch.setattr("viewer.absent.load", load)
+    page, shown = Absent(), Absent(failed=dataset.version)
+    page._look({})
+    assert not page.ready
+    assert page.reason == "it is damaged; run clipper index"
+    del found[0]
+    page._look({})
+    shown._look({})
+    assert page.ready
+    assert not shown.ready
 
 
 def test_a_query_becomes_one_line() -> None:
