@@ -9,6 +9,8 @@ from typing import Self
 import numpy as np
 
 PADDING = 1.08  # the first view leaves this much air around the points
+SHORTEST = 8  # pixels: nothing can be seen on less
+LARGEST = 16 * 1024**2  # pixels of a picture: more than any screen's, and what one visitor may ask for
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Viewport:
     def valid(self) -> bool:
         """Whether it can be drawn: a real area on a real picture."""
         corners = (self.x0, self.x1, self.y0, self.y1)
-        drawable = 8 <= self.width <= 8192 and 8 <= self.height <= 8192  # noqa: PLR2004 - a screen
+        drawable = min(self.width, self.height) >= SHORTEST and self.width * self.height <= LARGEST
         return drawable and all(map(np.isfinite, corners)) and self.x1 > self.x0 and self.y1 > self.y0
 
     @property

@@ -69,6 +69,14 @@ def test_unequal_units_are_noticed() -> None:
     assert not Viewport(0, 10, 0, 10, 400, 200).square
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "valid"),
+    [(5120, 2880, True), (8192, 8192, False), (10**7, 8, False), (500, 4, False)],
+)
+def test_only_what_fits_a_screen_is_drawn(width: int, height: int, valid: bool) -> None:
+    assert Viewport(0, width, 0, height, width, height).valid is valid
+
+
 # -- points
 
 
