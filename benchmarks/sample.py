@@ -43,9 +43,7 @@ def time_commands(home: Path) -> dict[str, float]:
     return {
         "clipper index, first time": command("index", *place),
         "clipper index, unchanged": statistics.median(command("index", *place) for _ in range(3)),
-        "clipper search, cold": statistics.median(
-            command("search", text, *place) for text in SEARCHES[:3]
-        ),
+        "clipper search, cold": statistics.median(command("search", text, *place) for text in SEARCHES[:3]),
     }
 
 
