@@ -4,14 +4,16 @@ What belongs here: positions in drawing order, columns as colours, thumbnails, w
 Nothing of a single visitor, and nothing of Panel.
 """
 
+import os
 import threading
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import clipper
+from clipper.home import Home
 from viewer.colours import Colouring, Kind, colouring, first_choice, kind_of, plain
 from viewer.points import PointIndex
 from viewer.tiles import Thumbnails
@@ -21,26 +23,61 @@ LONGEST_VALUE = 60
 SEED = 0  # the thumbnails' priorities: fixed, so that every visitor sees the same images
 SIMILAR_LIMIT = 400_000  # above this many images, neighbours are not scanned for
 
+Stamp = tuple[int, int, int]
+
 _lock = threading.Lock()
-_loaded: dict[tuple[str, str], "Dataset"] = {}
+_loaded: dict[tuple[Path, str], "Dataset"] = {}
+_published: dict[Path, tuple[Stamp | None, str]] = {}
 
 
 def load(home: str | Path | None = None) -> "Dataset":
     """The published atlas of `home` (or of the home found from here), made ready once for each version.
 
+    Cheap while nothing new is published: every image asks.
+
     Raises:
         ClipperError: no home, no index yet, or a damaged store; the message says what to do.
     """
+    folder = _folder(home)
+    stamp = _stamp(folder)
+    known, version = _published.get(folder, (None, ""))
+    dataset = _loaded.get((folder, version))
+    if dataset is not None and stamp is not None and stamp == known:
+        return dataset
     with _lock:
-        version = clipper.published_version(home)
-        key = (str(home), str(version))
-        if version is None or key not in _loaded:
-            dataset = Dataset(clipper.open(home))
+        version = clipper.published_version(folder) or ""
+        dataset = _loaded.get((folder, version))
+        if dataset is None:
+            dataset = Dataset(clipper.open(folder))
             for old in list(_loaded)[:-1]:  # a session may still show the one before
                 del _loaded[old]
-            _loaded[(str(home), dataset.version)] = dataset
-            return dataset
-        return _loaded[key]
+            _loaded[(folder, dataset.version)] = dataset
+        _published[folder] = stamp, dataset.version
+        return dataset
+
+
+def loaded(version: str, home: str | Path | None = None) -> "Dataset | None":
+    """A version that is still in memory, be it published or not: it never waits for another to be opened."""
+    return _loaded.get((_folder(home), version))
+
+
+def _folder(home: str | Path | None) -> Path:
+    """The home's folder, found once for each way of naming it."""
+    return _found(str(home) if home else "", os.environ.get("CLIPPER_HOME", ""), os.getcwd())  # noqa: PTH109 - a key, not a path
+
+
+@lru_cache(maxsize=64)
+def _found(home: str, _named: str, _here: str) -> Path:
+    return clipper.Settings.load(home or None).home
+
+
+def _stamp(folder: Path) -> Stamp | None:
+    """What tells one current.json from the next without reading it, None when there is none."""
+    try:
+        seen = Home(folder).current.stat()
+    except OSError:
+        return None
+    return seen.st_mtime_ns, seen.st_ino, seen.st_size
 
 
 class Dataset:
