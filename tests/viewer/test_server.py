@@ -4,13 +4,17 @@ import io
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from bokeh.command.util import build_single_handler_application
 from PIL import Image
 from server import ROOT, serving
+
+import clipper
+from viewer.data import load, loaded
+from viewer.media import image
 
 TRAVERSALS = [
     "../../clipper.toml", "..%2f..%2fclipper.toml", "%2e%2e/%2e%2e/clipper.toml", "....//clipper.toml",
@@ -44,17 +48,19 @@ def test_thumbnail_and_original(address: str, sample_home: Path) -> None:
     assert body == (sample_home / "images" / "cat-face.jpg").read_bytes()
 
 
-def test_headers_keep_images_private_cached_and_inert(address: str) -> None:
+def test_headers_keep_images_private_cached_and_inert(address: str, sample_home: Path) -> None:
     url = f"{address}/viewer/img/full/cat-face.jpg"
-    _, headers, _ = fetch(f"{url}?v=1")
+    version = clipper.published_version(sample_home)
+    _, headers, _ = fetch(f"{url}?v={version}")
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert "private" in headers["Cache-Control"]
     assert "immutable" in headers["Cache-Control"]
     assert "sandbox" in headers["Content-Security-Policy"]
-    status, _, body = fetch(f"{url}?v=1", **{"If-None-Match": headers["Etag"]})
+    status, _, body = fetch(f"{url}?v={version}", **{"If-None-Match": headers["Etag"]})
     assert (status, body) == (304, b"")
-    assert "no-cache" in fetch(url)[1]["Cache-Control"]
+    for unknown in (url, f"{url}?v=1"):
+        assert "no-cache" in fetch(unknown)[1]["Cache-Control"]
 
 
 @pytest.mark.parametrize("size", ["thumb", "full"])
@@ -127,12 +133,32 @@ def test_formats_browsers_cannot_show_are_converted(
     picture.save(small_home / "images" / "scan.tiff")
     run_index(small_home)
     monkeypatch.setenv("CLIPPER_HOME", str(small_home))
-    from viewer.media import full, thumbnail
-
-    data, content_type = full("scan.tiff")
-    assert content_type == "image/png"
-    assert Image.open(io.BytesIO(data)).size == (40, 30)
+    sent = image("full", "scan.tiff", version=load().version)
+    assert (sent.content_type, sent.lasting) == ("image/png", True)
+    assert Image.open(io.BytesIO(sent.data)).size == (40, 30)
     (small_home / "images" / "scan.tiff").unlink()
-    assert full("scan.tiff") == thumbnail("scan.tiff")
+    sent = image("full", "scan.tiff", version=load().version)
+    assert (sent.data, sent.lasting) == (image("thumb", "scan.tiff").data, False)
     with pytest.raises(KeyError):
-        full("../clipper.toml")
+        image("full", "../clipper.toml")
+
+
+def test_the_images_of_a_version_stay_while_it_is_in_memory(
+    small_home: Path, run_index: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIPPER_HOME", str(small_home))
+    run_index(small_home)
+    old = load()
+    assert load() is old
+    gone, other, *_ = sorted((small_home / "images").glob("*.jpg"))
+    other.write_bytes(gone.read_bytes())
+    assert image("full", other.name).content_type == "image/webp"  # it is not what was indexed
+    gone.unlink()
+    run_index(small_home)
+    new = load()
+    assert new.version == clipper.published_version() != old.version
+    assert loaded(old.version) is old
+    assert image("thumb", gone.name, version=old.version).lasting
+    assert image("full", other.name, version=new.version).content_type == "image/jpeg"
+    with pytest.raises(KeyError):
+        image("thumb", gone.name)
