@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
-from helpers import ask, settled
+import pytest
+from helpers import ask, ranges, settled
 from server import serving
 
+import clipper
 from clipper import indexing
 from clipper.settings import Settings
 
@@ -96,10 +98,17 @@ def test_a_new_version_is_offered_and_taken_with_one_click(
     with serving(small_home) as address:
         seen = visit(f"{address}/viewer")
         page = seen.page
+        settled(page)
         assert "24 images" in page.locator(".status .line").inner_text()
         shutil.copy2(DATA / "images" / "red-heart.jpg", small_home / "images" / "one-more.jpg")
         indexing.index(Settings.load(small_home))
         page.get_by_text("Show the new version").click(timeout=60_000)
         page.wait_for_selector(".status .line:has-text('25 images')", timeout=60_000)
         settled(page)
+        whole = clipper.open(small_home).view
+        shown = ranges(page)
+        assert shown["x0"] + shown["x1"] == pytest.approx(whole[0] + whole[1], abs=1e-3)
+        assert shown["y0"] + shown["y1"] == pytest.approx(whole[2] + whole[3], abs=1e-3)
+        assert shown["x0"] < whole[0] < whole[1] < shown["x1"]
+        assert shown["y0"] < whole[2] < whole[3] < shown["y1"]
         assert seen.errors == []
