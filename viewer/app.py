@@ -66,6 +66,14 @@ class Viewer:
             busy_indicator=None,
         )
         self.page.param.watch(lambda event: setattr(state, "dark", event.new), "dark_theme")
+        if pn.state.curdoc is not None:
+            pn.state.on_session_destroyed(self._ended)
+
+    def _ended(self, session_context: Any) -> None:
+        """Pin nothing large; a session without a context is one that `--warm` keeps for visitors."""
+        if session_context is not None:
+            self.state.end()
+            self.map.end()
 
     # -- actions
 

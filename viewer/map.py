@@ -173,6 +173,11 @@ class MapView:
         }  # fmt: skip
         self._ring()
 
+    def end(self) -> None:
+        """The session is over: let go of the picture."""
+        self._shown = None
+        self._image.data = {}
+
     def fly(self, view: tuple[float, float, float, float] | None = None, *, factor: float = 0.0) -> None:
         """Glide to a part of the map, or zoom about the middle by a factor of the unit."""
         x0, x1, y0, y1 = view or (0.0, 1.0, 0.0, 1.0)

@@ -26,7 +26,9 @@ class Answer:
 class ViewState(param.Parameterized):
     """One session's state."""
 
-    dataset = param.ClassSelector(class_=Dataset, allow_None=False, instantiate=False)
+    dataset = param.ClassSelector(
+        class_=Dataset, allow_None=True, instantiate=False, doc="None only once the session is over."
+    )
     colour = param.String(doc='The column the points are coloured by, "" for density alone.')
     dark = param.Boolean(default=True)
     answer = param.ClassSelector(class_=Answer, default=None, doc="The results in view.")
@@ -52,6 +54,11 @@ class ViewState(param.Parameterized):
         with param.parameterized.batch_call_watchers(self):
             self.forget()
             self.param.update(selected=None, hovered=None, pointed=None, colour=colour, dataset=dataset)
+
+    def end(self) -> None:
+        """The session is over: let go of what is large, whoever still holds this object; nobody is told."""
+        with param.parameterized.discard_events(self):
+            self.param.update(dataset=None, answer=None, history=[])
 
 
 def cleaned(text: str) -> str:

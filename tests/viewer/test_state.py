@@ -1,5 +1,7 @@
 """One visitor's state, searches and messages, with a fake atlas and no browser."""
 
+import gc
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 
@@ -10,6 +12,7 @@ from fakes import FakeAtlas
 from clipper.errors import ModelError, StoreError
 from viewer import background
 from viewer.absent import Absent
+from viewer.app import Viewer
 from viewer.data import Dataset
 from viewer.detail import Detail
 from viewer.gallery import Gallery, results, sample, suggestions
@@ -135,6 +138,21 @@ def test_the_map_forgets_the_picture_of_the_version_before(state: ViewState) -> 
     assert view.picture is None
     view._show(old)
     assert view.picture is None
+
+
+def test_a_session_that_is_over_pins_nothing_large() -> None:
+    dataset = Dataset(FakeAtlas(50))
+    pinned = weakref.ref(dataset)
+    viewer = Viewer(ViewState(dataset=dataset))
+    viewport = Viewport.fitted(dataset.view, width=500, height=400)
+    viewer.map._show(paint(Wish(dataset, viewport, "group", dark=True)))
+    viewer._ended(None)
+    assert viewer.map.picture is not None
+    viewer._ended(object())
+    del dataset
+    gc.collect()
+    assert pinned() is None
+    assert not viewer.map._image.data
 
 
 def test_gallery_shows_a_sample_then_results(state: ViewState) -> None:
