@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 # Read by huggingface_hub when it is first imported, further down.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+# Read by OpenMP when torch is. Its threads spin while they wait, by default, and take the cores from those
+# that decode the next images: on two cores embedding took four times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # Bumped when the same pixels or the same text would give other vectors.
 PREPROCESS_VERSION = "1"
