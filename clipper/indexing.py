@@ -116,14 +116,15 @@ def publish(work: Workspace) -> Step:
         _, manifest = work.manifest()
         before = work.home.snapshot() if work.home.current.exists() else None
         changes = _since(work.home, before, manifest)
-        failed = len(manifest.entries) + len(manifest.unreadable) - len(work.members())
+        images = len(work.members())
+        failed = len(manifest.entries) + len(manifest.unreadable) - images
         snapshot = Snapshot(
             parts={name: staged[name] for name in ("manifest", "metadata", "projection", "collection")},
             images=staged["images"],
             model=staged["model"],
             embeddings=staged["embeddings"],
             published_at=now(),
-            counts={"images": len(work.members()), "failed": failed, **changes.counts()},
+            counts={"images": images, "failed": failed, **changes.counts()},
         )
         published = work.home.publish(snapshot)
         if published:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clipper.errors import StoreError
-from clipper.home import atomic_path
+from clipper.home import atomic_path, digest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,8 +43,6 @@ class ShardStore:
         if not rows:
             return
         import pyarrow as pa
-
-        from clipper.home import digest
 
         table = pa.Table.from_pylist(list(rows), schema=self.schema)
         name = digest([str(row[KEY]) for row in rows])

@@ -4,6 +4,7 @@ What does not belong here: what is checked afterwards (`checks.py`) and when thi
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 import dagster as dg
 
@@ -27,31 +28,26 @@ def image_manifest(home: HomeResource) -> dg.MaterializeResult:
     return materialized(indexing.scan_images(home.workspace()))
 
 
+# What the one decoding gives: each part can be asked for alone.
+_content_spec = partial(dg.AssetSpec, deps=[image_manifest], skippable=True, group_name=GROUP)
+
+
 @dg.multi_asset(
     specs=[
-        dg.AssetSpec(
+        _content_spec(
             "clip_embeddings",
-            deps=[image_manifest],
-            skippable=True,
-            group_name=GROUP,
             kinds={"torch"},
             code_version=PREPROCESS_VERSION,
             description="A CLIP vector of each image, kept by content.",
         ),
-        dg.AssetSpec(
+        _content_spec(
             "thumbnails",
-            deps=[image_manifest],
-            skippable=True,
-            group_name=GROUP,
             kinds={"pillow"},
             code_version=DECODER_VERSION,
             description="A small WebP of each image, kept by content.",
         ),
-        dg.AssetSpec(
+        _content_spec(
             "image_facts",
-            deps=[image_manifest],
-            skippable=True,
-            group_name=GROUP,
             kinds={"pillow"},
             code_version=DECODER_VERSION,
             description="Size, format and EXIF of each image, or why it could not be used.",
