@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipper import embeddings, facts, placement
-from clipper.errors import ModelError
+from clipper import embeddings, facts, placement, probes
+from clipper.errors import ModelError, StoreError
 from clipper.folder import ImageFolder
 from clipper.home import Home
 from clipper.images import BadImageError, decode
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from clipper.collection import Collection
     from clipper.model import Clip
+    from clipper.model_files import ModelSource
+    from clipper.text_encoder import TextEncoder
 
 # A query's place asks for its similarity with every image. Up to here the best of those are the answer,
 # exactly and at no cost; where a filter is given, or beyond, Chroma names the candidates.
@@ -36,6 +38,8 @@ SCAN_LIMIT = 500_000
 # Kept of a first view's points on each side of each axis: a stray point must not shrink the rest.
 VIEW_QUANTILE = 0.001
 VIEW_MARGIN = 0.04
+# The probe on which a text encoder proves itself: one of several words.
+PROOF = 1
 
 
 class Atlas:
@@ -184,7 +188,7 @@ class Atlas:
 
     def embed_text(self, text: str) -> "np.ndarray":
         """A text's vector: (d,) float32, L2-normalised. The first call loads the model."""
-        vector: np.ndarray = self._clip.embed_texts([text])[0]
+        vector: np.ndarray = self._text_encoder.embed_texts([text])[0]
         return vector
 
     def embed_image(self, data: bytes) -> "np.ndarray":
@@ -315,19 +319,37 @@ class Atlas:
         return Collection(self.home.part("collection", self._versions["collection"], ""))
 
     @cached_property
+    def _model(self) -> "ModelSource":
+        from clipper import model_files
+
+        told = self.snapshot.model
+        asked = {"model": told["name"], "model_revision": told["revision"] or ""}
+        source = model_files.find(self.settings.model_copy(update=asked))
+        if source.fingerprint != told["fingerprint"]:
+            raise ModelError(
+                f"{source.folder} is not the model this atlas was made with; "
+                f"run `clipper index --home {self.settings.home}`"
+            )
+        return source
+
+    @cached_property
     def _clip(self) -> "Clip":
-        from clipper import model
+        from clipper.model import Clip
 
         with self._loading:
-            told = self.snapshot.model
-            asked = {"model": told["name"], "model_revision": told["revision"] or ""}
-            source = model.find(self.settings.model_copy(update=asked))
-            if source.fingerprint != told["fingerprint"]:
-                raise ModelError(
-                    f"{source.folder} is not the model this atlas was made with; "
-                    f"run `clipper index --home {self.settings.home}`"
-                )
-            return model.Clip(source, device=self.settings.device, dtype=self.settings.dtype)
+            return Clip(self._model, device=self.settings.device, dtype=self.settings.dtype)
+
+    @cached_property
+    def _text_encoder(self) -> "TextEncoder | Clip":
+        """The one that starts fast, where it repeats what the model gave for a text at indexing."""
+        from clipper import text_encoder
+
+        with self._loading:
+            try:
+                vector = probes.read(self.home, self.snapshot.embeddings)[PROOF]
+            except StoreError:  # of no use but for this
+                return self._clip
+            return text_encoder.proven(self._model, probes.PROBES[PROOF], vector) or self._clip
 
     def _chroma_candidates(self, query: Query, vector: "np.ndarray", *, k: int) -> "np.ndarray":
         import numpy as np

@@ -5,34 +5,22 @@ What does not belong here: decoding (`decoding.py`), the model (`model.py`), and
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipper import embeddings, facts, model
+from clipper import embeddings, facts, model, model_files, probes
 from clipper.decoding import Seen, decode_all
-from clipper.errors import StoreError
-from clipper.home import Home, atomic_path, digest
+from clipper.home import digest
 from clipper.images import DECODER_VERSION, THUMBNAIL_PIXELS
 from clipper.manifest import Manifest
 from clipper.settings import Settings
 from clipper.workspace import Step, Workspace
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from clipper.shards import ShardStore
 
 CONTENT_PARTS = ("clip_embeddings", "thumbnails", "image_facts")
 # Rows after which what was embedded is put on disk: so much a killed run can lose.
 SHARD_ROWS = 2_048
-# Texts that are not about any dataset: search's recall is measured with them.
-PROBES = (
-    "a cat", "a dog on a sofa", "a red car", "people at a table", "a mountain lake", "a night sky",
-    "a handwritten note", "food on a plate", "a tall building", "a child's drawing", "a flag",
-    "a blurry photo", "a close-up of a flower", "a map", "a smiling face", "an empty room", "music",
-    "winter", "something green", "two of them", "a bird in flight", "a clock", "old paper", "a boat",
-    "a crowd", "a screenshot", "a hand", "a road", "glass", "an arrow", "a fruit", "a machine",
-)  # fmt: skip
 
 
 def embed_images(work: Workspace, *, wanted: Sequence[str] = CONTENT_PARTS) -> dict[str, Step]:
@@ -43,7 +31,7 @@ def embed_images(work: Workspace, *, wanted: Sequence[str] = CONTENT_PARTS) -> d
     """
     started = time.monotonic()
     manifest_version, manifest = work.manifest()
-    source = model.find(work.settings) if "clip_embeddings" in wanted else None
+    source = model_files.find(work.settings) if "clip_embeddings" in wanted else None
     sink = _Sink(work, manifest, source, wanted)
     clip = None
     if source and (sink.lacks_vectors or not sink.probes_exist):
@@ -67,7 +55,7 @@ class _Sink:
         self,
         work: Workspace,
         manifest: Manifest,
-        source: model.ModelSource | None,
+        source: model_files.ModelSource | None,
         wanted: Sequence[str],
     ) -> None:
         self.work, self.manifest, self.source, self.wanted = work, manifest, source, tuple(wanted)
@@ -101,12 +89,12 @@ class _Sink:
     @property
     def probes_exist(self) -> bool:
         """Whether this model's probe vectors are on disk."""
-        return self.source is not None and probes_path(self.work.home, self.source.key).exists()
+        return self.source is not None and probes.path(self.work.home, self.source.key).exists()
 
     def write_probes(self, clip: model.Clip) -> None:
         """Embed the probe texts once a model."""
         if not self.probes_exist:
-            _write_array(probes_path(self.work.home, clip.source.key), clip.embed_texts(PROBES))
+            probes.write(self.work.home, clip.source.key, clip.embed_texts(probes.PROBES))
 
     def fill(self, clip: model.Clip | None) -> None:
         """Decode what is missing and write it."""
@@ -194,37 +182,10 @@ class _Sink:
                 self.rows[name] = []
 
 
-def _told_about(source: model.ModelSource, settings: Settings) -> dict[str, Any]:
+def _told_about(source: model_files.ModelSource, settings: Settings) -> dict[str, Any]:
     return {
         "name": source.name,
         "revision": settings.revision,
         "fingerprint": source.fingerprint,
         "dimensions": source.dimensions,
     }
-
-
-def probes_path(home: Home, key: str) -> Path:
-    """Where a model's probe vectors lie."""
-    return home.embeddings(key) / f"probes-{digest(PROBES)}.npy"
-
-
-def _write_array(path: Path, array: "np.ndarray") -> None:
-    import numpy as np
-
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
-
-
-def read_probes(home: Home, key: str) -> "np.ndarray":
-    """The vectors of `PROBES`: (p, d) float32.
-
-    Raises:
-        StoreError: missing or damaged.
-    """
-    import numpy as np
-
-    path = probes_path(home, key)
-    try:
-        return np.asarray(np.load(path, allow_pickle=False))
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path} is missing or damaged; delete it and run `clipper index`") from error

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version as library_version
 from typing import TYPE_CHECKING, Any
 
-from clipper import embeddings, facts, metadata
-from clipper.contents import embed_images, read_probes
+from clipper import embeddings, facts, metadata, probes
+from clipper.contents import embed_images
 from clipper.errors import StoreError
 from clipper.home import Home, Snapshot, digest, now
 from clipper.images import DECODER_VERSION
@@ -252,7 +252,7 @@ def _write_collection(work: Workspace, version: str, made_of: Mapping[str, Any])
     built = build(
         work.home.part("collection", version, ""),
         rows,
-        probes=read_probes(work.home, key),
+        probes=probes.read(work.home, key),
         base=base,
         difference=Difference.between(before, dead, rows) if base else None,
     )

@@ -1,86 +1,30 @@
-"""CLIP through transformers: find it, load it, embed images and text, tell one model from another.
+"""CLIP through transformers: load it, embed images and text.
 
-What does not belong here: which images are embedded, and where the vectors are kept.
+What does not belong here: finding a model (`model_files.py`), which images are embedded, and where the
+vectors are kept.
 """
 
 import json
 import os
-import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
-from hashlib import blake2b
-from pathlib import Path
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from clipper.errors import ModelError
 from clipper.imports import collector_paused
-from clipper.settings import Settings
+from clipper.model_files import ModelSource
+from clipper.text_encoder import clean
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
     from PIL import Image
 
-# Read by huggingface_hub when it is first imported, further down.
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 # Read by OpenMP when torch is. Its threads spin while they wait, by default, and take the cores from those
 # that decode the next images: on two cores embedding took four times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-# Bumped when the same pixels or the same text would give other vectors.
-PREPROCESS_VERSION = "1"
-_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-_FILES = ["*.json", "*.txt", "model*.safetensors"]
-_IDENTITY = ("config.json", "preprocessor_config.json", "tokenizer.json", "vocab.json", "merges.txt")
-
-
-@dataclass(frozen=True)
-class ModelSource:
-    """A model found on disk: the folder, the name it goes by, and what identifies its vectors."""
-
-    name: str
-    folder: Path
-    fingerprint: str
-    dimensions: int
-    image_size: int
-
-    @property
-    def key(self) -> str:
-        """The folder name of this model's vectors: the same wherever the model's own folder lies."""
-        name = self.name.rstrip("/").rpartition("/")[2]
-        slug = "".join(c if c.isalnum() or c in "-_" else "-" for c in name).strip("-")
-        return f"{slug[-60:]}-{self.fingerprint[:12]}"
-
-
-def find(settings: Settings) -> ModelSource:
-    """Find the model that `settings` name, fetching it from the hub if it was never fetched.
-
-    No weights are read: this is what decides that nothing is to do.
-
-    Raises:
-        ModelError: it is nowhere, or no CLIP with safetensors.
-    """
-    folder = _local_folder(settings) or _hub_folder(settings)
-    config = _read_config(folder)
-    if config.get("model_type") != "clip":
-        kind = config.get("model_type", "unknown")
-        raise ModelError(f"{settings.model} is a {kind} model; `model` must name a CLIP (CLIPModel)")
-    weights = sorted(folder.glob("model*.safetensors"))
-    if not weights:
-        raise ModelError(
-            f"{folder} has no model.safetensors; convert it with `save_pretrained` or name a revision "
-            "that has one (model_revision)"
-        )
-    vision = config.get("vision_config") or {}
-    return ModelSource(
-        name=_lasting_name(settings, folder),
-        folder=folder,
-        fingerprint=_fingerprint(folder, weights),
-        dimensions=int(config.get("projection_dim", 512)),
-        image_size=int(vision.get("image_size", 224)),
-    )
 
 
 class Clip:
@@ -142,7 +86,7 @@ class Clip:
 
         with self._lock, torch.inference_mode():
             tokens = self._tokenizer(
-                [_clean(text) for text in texts],
+                [clean(text) for text in texts],
                 padding=True,
                 truncation=True,
                 max_length=self._context,
@@ -219,94 +163,6 @@ class Transform:
         return (pixels.permute(0, 3, 1, 2).float() / 255.0 - mean) / std
 
 
-def _lasting_name(settings: Settings, folder: Path) -> str:
-    """The name by which readers in another working folder find the model again."""
-    named = Path(settings.model).expanduser()
-    from_here = not named.is_absolute() and not (settings.home / named).is_dir() and named.is_dir()
-    return str(folder) if from_here else settings.model
-
-
-def _local_folder(settings: Settings) -> Path | None:
-    """The folder `model` names: below the home, else from here; None when it reads as a hub name."""
-    named = Path(settings.model).expanduser()
-    for folder in (settings.home / named, Path.cwd() / named):
-        if folder.is_dir():
-            return folder.resolve()
-    if (
-        named.is_absolute()
-        or settings.model.startswith((".", "~"))
-        or not _HUB_NAME.fullmatch(settings.model)
-    ):
-        raise ModelError(
-            f"the model folder {named} does not exist; set `model` in "
-            f"{settings.home / 'clipper.toml'} to a folder or to a CLIP of the hub"
-        )
-    return None
-
-
-def _hub_folder(settings: Settings) -> Path:
-    """The hub's files of a model, from the local cache if they are there: then nothing is asked."""
-    from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
-    fetch = partial(snapshot_download, settings.model, revision=settings.revision, allow_patterns=_FILES)
-    try:
-        cached = Path(fetch(local_files_only=True))
-        if _is_whole(cached):
-            return cached
-    except (LocalEntryNotFoundError, FileNotFoundError):
-        pass
-    except HFValidationError as error:
-        raise ModelError(f"'{settings.model}' is neither a folder nor a name of the hub: {error}") from error
-    try:
-        # Without a network this fails at once; the download itself would try again for half a minute.
-        HfApi().model_info(settings.model, revision=settings.revision, timeout=10)
-        return Path(fetch())
-    except Exception as error:  # of the hub, of its HTTP library, or of the disk
-        raise ModelError(_unreachable(settings, error)) from error
-
-
-def _is_whole(folder: Path) -> bool:
-    """Whether a download was not broken off."""
-    tokenizer = any((folder / name).exists() for name in ("tokenizer.json", "vocab.json"))
-    return tokenizer and (folder / "config.json").exists() and any(folder.glob("model*.safetensors"))
-
-
-def _unreachable(settings: Settings, error: Exception) -> str:
-    revision = f" at revision {settings.revision}" if settings.revision else ""
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return (
-        f"the model {settings.model}{revision} is no folder below {settings.home}, is not in the hub's local "
-        f"cache and could not be fetched ({type(error).__name__}: {reason[:160]}). Three ways out: "
-        f"connect to the internet once and run again; or set `model` in {settings.home / 'clipper.toml'} "
-        "(or --model, or CLIPPER_MODEL) to a local folder with a CLIP; or use the sample model, "
-        "models/clip-emoji in Clipper's data folder"
-    )
-
-
-def _read_config(folder: Path) -> dict[str, Any]:
-    path = folder / "config.json"
-    try:
-        config = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise ModelError(f"{folder} has no config.json: it is not a model folder") from None
-    except ValueError as error:
-        raise ModelError(f"{path} is not valid JSON: {error}") from error
-    return dict(config)
-
-
-def _fingerprint(folder: Path, weights: Sequence[Path]) -> str:
-    """A hash of the files that decide the vectors, so that a copied or moved model is the same one."""
-    state = blake2b(PREPROCESS_VERSION.encode(), digest_size=16)
-    for path in [*(folder / name for name in _IDENTITY), *weights]:
-        if path.exists():
-            with path.open("rb") as file:
-                state.update(path.name.encode())
-                while block := file.read(1 << 22):
-                    state.update(block)
-    return state.hexdigest()
-
-
 def _load(source: ModelSource) -> Any:
     import torch
     from transformers import CLIPModel
@@ -359,11 +215,6 @@ def _side(size: Any, default: int) -> int:
     if isinstance(size, dict):
         return int(size.get("shortest_edge") or size.get("height") or default)
     return int(size or default)
-
-
-def _clean(text: str) -> str:
-    """Text without halves of surrogate pairs, which tokenizers refuse."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _normalised(output: Any) -> "np.ndarray":

@@ -13,7 +13,7 @@ from clipper.collection import COLLECTION_VERSION
 from clipper.contents import CONTENT_PARTS, embed_images
 from clipper.images import DECODER_VERSION
 from clipper.metadata import METADATA_VERSION
-from clipper.model import PREPROCESS_VERSION
+from clipper.model_files import PREPROCESS_VERSION
 from clipper.projection import PROJECTION_VERSION
 from pipelines.config import EmbedConfig, ProjectionConfig, overrides
 from pipelines.presentation import materialized, picture

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clipper import model
+from clipper import model, model_files
 from clipper.errors import ModelError
 from clipper.images import decode
 from clipper.settings import DEFAULT_MODEL, DEFAULT_REVISION, Settings
@@ -33,8 +33,8 @@ def copied(model_folder: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(model_folder, tmp_path / "clip-copy"))
 
 
-def source(folder: Path | str, **more: str) -> model.ModelSource:
-    return model.find(Settings(home=Path("/nonexistent"), model=str(folder), **more))
+def source(folder: Path | str, **more: str) -> model_files.ModelSource:
+    return model_files.find(Settings(home=Path("/nonexistent"), model=str(folder), **more))
 
 
 def edit(folder: Path, name: str, **values: Any) -> None:
@@ -53,7 +53,7 @@ def test_a_local_folder_is_a_model(model_folder: Path):
 def test_a_folder_is_looked_for_below_the_home(model_folder: Path, tmp_path: Path):
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "mine").symlink_to(model_folder)
-    assert model.find(Settings(home=tmp_path, model="models/mine")).folder == model_folder.resolve()
+    assert model_files.find(Settings(home=tmp_path, model="models/mine")).folder == model_folder.resolve()
 
 
 def test_a_copy_elsewhere_is_the_same_model_and_another_file_another(copied: Path, model_folder: Path):
@@ -201,9 +201,9 @@ def hub_copy(model_folder: Path, cache: Path, name: str, revision: str) -> Path:
 FIND = """
 import sys
 from pathlib import Path
-from clipper import model
+from clipper import model_files
 from clipper.settings import Settings
-print(model.find(Settings.load(Path(sys.argv[1]))).folder)
+print(model_files.find(Settings.load(Path(sys.argv[1]))).folder)
 """
 
 

@@ -1,0 +1,50 @@
+"""Texts that are not about any dataset, embedded once a model.
+
+Search's recall is measured with them, and a second text encoder proves itself on them.
+What does not belong here: the models.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clipper.errors import StoreError
+from clipper.home import Home, atomic_path, digest
+
+if TYPE_CHECKING:
+    import numpy as np
+
+PROBES = (
+    "a cat", "a dog on a sofa", "a red car", "people at a table", "a mountain lake", "a night sky",
+    "a handwritten note", "food on a plate", "a tall building", "a child's drawing", "a flag",
+    "a blurry photo", "a close-up of a flower", "a map", "a smiling face", "an empty room", "music",
+    "winter", "something green", "two of them", "a bird in flight", "a clock", "old paper", "a boat",
+    "a crowd", "a screenshot", "a hand", "a road", "glass", "an arrow", "a fruit", "a machine",
+)  # fmt: skip
+
+
+def path(home: Home, key: str) -> Path:
+    """Where a model's probe vectors lie."""
+    return home.embeddings(key) / f"probes-{digest(PROBES)}.npy"
+
+
+def write(home: Home, key: str, vectors: "np.ndarray") -> None:
+    """Keep the vectors of `PROBES`: (p, d) float32."""
+    import numpy as np
+
+    with atomic_path(path(home, key)) as temporary, temporary.open("wb") as file:
+        np.save(file, vectors, allow_pickle=False)
+
+
+def read(home: Home, key: str) -> "np.ndarray":
+    """The vectors of `PROBES`: (p, d) float32.
+
+    Raises:
+        StoreError: missing or damaged.
+    """
+    import numpy as np
+
+    file = path(home, key)
+    try:
+        return np.asarray(np.load(file, allow_pickle=False))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{file} is missing or damaged; delete it and run `clipper index`") from error
