@@ -314,9 +314,9 @@ class Atlas:
 
     @cached_property
     def _collection(self) -> "Collection":
-        from clipper.collection import Collection
+        from clipper.collection import Collection, address_of
 
-        return Collection(self.home.part("collection", self._versions["collection"], ""))
+        return Collection(address_of(self.home, self._versions["collection"]))
 
     @cached_property
     def _model(self) -> "ModelSource":

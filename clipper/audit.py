@@ -25,7 +25,7 @@ class Finding:
 
 def counts(work: Workspace) -> Finding:
     """Whether metadata, projection and Chroma hold the ids of the usable images, no more and no less."""
-    from clipper.collection import Collection
+    from clipper.collection import Collection, address_of
 
     wanted = {entry.id for entry in work.members()}
     staged = work.home.staged_entries()
@@ -33,7 +33,7 @@ def counts(work: Workspace) -> Finding:
         name: set(read_parquet(work.home.part(name, staged[name]))["id"].to_pylist())
         for name in ("metadata", "projection")
     }
-    collection = Collection(work.home.part("collection", staged["collection"], ""))
+    collection = Collection(address_of(work.home, staged["collection"]))
     try:
         held["collection"] = set(collection.get()["ids"])
     finally:

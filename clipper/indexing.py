@@ -4,11 +4,12 @@ A step reads what the steps before it staged, makes its part unless that exists 
 Who runs steps holds the home's lock. What does not belong here: how anything is computed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version as library_version
 from typing import TYPE_CHECKING, Any
 
-from clipper import embeddings, facts, metadata, probes
+from clipper import embeddings, facts, metadata
+from clipper.collecting import collect, prune_server
 from clipper.contents import embed_images
 from clipper.errors import StoreError
 from clipper.home import Home, Snapshot, digest, now
@@ -87,29 +88,10 @@ def project_images(work: Workspace) -> Step:
     return step
 
 
-def collect(work: Workspace) -> Step:
-    """Step 5, `chroma_collection`: one row an image, with vector, metadata and place; sealed."""
-    with timed("chroma_collection") as step:
-        staged = _consistent(work.home)
-        key, told, _ = work.embeddings()
-        made_of = {name: staged[name] for name in ("metadata", "projection")} | {"embeddings": key}
-        from clipper.collection import COLLECTION_VERSION
-
-        step.version = digest(COLLECTION_VERSION, made_of, told["fingerprint"])
-        path = work.home.part("collection", step.version)
-        if is_written(path) and work.home.part("collection", step.version, "").is_dir():
-            step.counts = {"rows": read_made_of(path)["rows"], "written": 0, "deleted": 0}
-        else:
-            step.counts = _write_collection(work, step.version, made_of)
-        step.counts |= read_made_of(path)["search"]
-        work.home.stage(collection=step.version, collection_of=made_of)
-    return step
-
-
 def publish(work: Workspace) -> Step:
     """Step 6, `atlas`: name one version of each part in current.json, if they belong together."""
     with timed("atlas") as step:
-        staged = _consistent(work.home)
+        staged = work.consistent()
         made_of = {name: staged[name] for name in ("metadata", "projection", "embeddings")}
         if staged.get("collection_of") != made_of:
             raise StoreError("chroma_collection is older than its inputs; materialize it first")
@@ -129,6 +111,7 @@ def publish(work: Workspace) -> Step:
         published = work.home.publish(snapshot)
         if published:
             work.home.prune(before)
+            prune_server(work, before)
         step.version = snapshot.version
         step.counts = {**snapshot.counts, "published": published}
     return step
@@ -230,65 +213,6 @@ def _lay_out(
     if old.any():
         positions[old] = [known[key][:2] for key in keys if key in known]
     return update(vectors, positions, old, fitted, parameters)
-
-
-def _write_collection(work: Workspace, version: str, made_of: Mapping[str, Any]) -> dict[str, Any]:
-    from clipper.collection import Difference, Rows, build
-
-    key, _, store = work.embeddings()
-    projection = read_parquet(work.home.part("projection", made_of["projection"]))
-    told = read_parquet(work.home.part("metadata", made_of["metadata"])).drop_columns(["id"])
-    points = projection.select(["x", "y"]).to_pylist()
-    hashes = projection["content_hash"].to_pylist()
-    rows_metadata = [metadata.present(r) | p for r, p in zip(told.to_pylist(), points, strict=True)]
-    ids = projection["id"].to_pylist()
-    rows = Rows(
-        ids=ids,
-        vectors=embeddings.read(store, hashes),
-        metadata=rows_metadata,
-        digests=[digest(h.hex(), key, m) for h, m in zip(hashes, rows_metadata, strict=True)],
-    )
-    base, before, dead = _base_collection(work.home)
-    built = build(
-        work.home.part("collection", version, ""),
-        rows,
-        probes=probes.read(work.home, key),
-        base=base,
-        difference=Difference.between(before, dead, rows) if base else None,
-    )
-    import pyarrow as pa
-
-    search = {"ef": built.ef, "recall_at_10": built.recall}
-    sidecar = {"made_of": dict(made_of), "rows": len(ids), "dead": built.dead, "search": search}
-    table = pa.table({"id": ids, "digest": list(rows.digests)})
-    write_part(work.home.part("collection", version), table, sidecar)
-    return {"rows": len(ids), "written": built.written, "deleted": built.deleted}
-
-
-def _base_collection(home: Home) -> tuple[Any, dict[str, str], int]:
-    """The published collection, its rows' digests and its dead rows: the next one starts from it."""
-    if not home.current.exists():
-        return None, {}, 0
-    version = home.snapshot().parts["collection"]
-    path, folder = home.part("collection", version), home.part("collection", version, "")
-    if not (is_written(path) and folder.is_dir()):
-        return None, {}, 0
-    table = read_parquet(path).to_pydict()
-    return folder, dict(zip(table["id"], table["digest"], strict=True)), read_made_of(path)["dead"]
-
-
-def _consistent(home: Home) -> dict[str, Any]:
-    """What is staged.
-
-    Raises:
-        StoreError: parts were made from different manifests; the message names the asset.
-    """
-    for part, asset in (("metadata", "image_metadata"), ("projection", "umap_projection")):
-        home.require(part, asset)
-        staged = home.staged_entries()
-        if staged.get(f"{part}_manifest") != staged["manifest"]:
-            raise StoreError(f"{asset} was made from another manifest; materialize {asset} again")
-    return home.staged_entries()
 
 
 def _since(home: Home, before: Snapshot | None, manifest: Manifest) -> Changes:

@@ -4,11 +4,12 @@ What does not belong here: anything that reads images, the store or a model.
 """
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -23,6 +24,8 @@ DEFAULT_MODEL = "openai/clip-vit-base-patch32"
 DEFAULT_REVISION = "c237dc49a33fc61debc9276459120b7eac67e7ef"
 CONFIG_NAME = "clipper.toml"
 HIDDEN_HOME = ".clipper"
+_SERVER = re.compile(r"https?://[^\s/@?#]+/?")
+_SCHEDULER = re.compile(r"(tcp|tls|ws|wss)://[^\s@]+")
 
 
 class Settings(BaseSettings):
@@ -52,6 +55,25 @@ class Settings(BaseSettings):
         2.5, gt=0, description="CLIPScore's w: a text-image similarity counts this many times"
     )
     schedule: str = Field("0 2 * * *", description="Cron line of the scheduled reindex")
+    chroma: str = Field("", description="URL of a Chroma server to hold the collections; empty: the home")
+    dask: str = Field("", description="Address of a Dask scheduler whose workers embed; empty: this machine")
+
+    @field_validator("chroma")
+    @classmethod
+    def _server_url(cls, url: str) -> str:
+        if url and not _SERVER.fullmatch(url):
+            raise ValueError(
+                "must be http://HOST:PORT or https://HOST:PORT; sign-in goes through Chroma's own "
+                "CHROMA_CLIENT_AUTH_PROVIDER and CHROMA_CLIENT_AUTH_CREDENTIALS"
+            )
+        return url.rstrip("/")
+
+    @field_validator("dask")
+    @classmethod
+    def _scheduler_address(cls, address: str) -> str:
+        if address and not _SCHEDULER.fullmatch(address):
+            raise ValueError("must be tcp://HOST:PORT, tls://HOST:PORT, ws:// or wss://")
+        return address
 
     @classmethod
     def load(cls, home: str | Path | None = None, **overrides: Any) -> Self:

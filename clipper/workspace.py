@@ -84,6 +84,19 @@ class Workspace:
         )
         return key, told, vectors
 
+    def consistent(self) -> dict[str, Any]:
+        """What is staged, once it belongs together.
+
+        Raises:
+            StoreError: parts were made from different manifests; the message names the asset.
+        """
+        for part, asset in (("metadata", "image_metadata"), ("projection", "umap_projection")):
+            self.home.require(part, asset)
+            staged = self.home.staged_entries()
+            if staged.get(f"{part}_manifest") != staged["manifest"]:
+                raise StoreError(f"{asset} was made from another manifest; materialize {asset} again")
+        return self.home.staged_entries()
+
     def told(self, stage: str) -> Callable[[int, int], None]:
         """What a stage reports its progress to: done, total."""
         return lambda done, total: self.progress(stage, done, total)

@@ -8,8 +8,8 @@ from functools import partial
 
 import dagster as dg
 
-from clipper import indexing, pictures
-from clipper.collection import COLLECTION_VERSION
+from clipper import collecting, indexing, pictures
+from clipper.collection_build import COLLECTION_VERSION
 from clipper.contents import CONTENT_PARTS, embed_images
 from clipper.images import DECODER_VERSION
 from clipper.metadata import METADATA_VERSION
@@ -98,7 +98,7 @@ def umap_projection(home: HomeResource, config: ProjectionConfig) -> dg.Material
 )
 def chroma_collection(home: HomeResource) -> dg.MaterializeResult:
     """A Chroma row for each image: vector, metadata and place; searchable by any Chroma client."""
-    return materialized(indexing.collect(home.workspace()))
+    return materialized(collecting.collect(home.workspace()))
 
 
 @dg.asset(

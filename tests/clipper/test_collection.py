@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clipper.collection import Built, Collection, Difference, Rows, build
+from clipper.collection import Address, Collection
+from clipper.collection_build import Built, Difference, Rows
+from clipper.collection_build import build as build_at
 from clipper.errors import ClipperError, StoreError
 from clipper.home import digest
 
@@ -23,6 +25,14 @@ def rows(unit_vectors: Vectors) -> Rows:
     return made([f"{i}.jpg" for i in range(60)], vectors, metadata)
 
 
+def build(folder: Path, rows: Rows, *, probes: np.ndarray) -> Built:
+    return build_at(Address.in_folder(folder), rows, probes=probes)
+
+
+def opened(folder: Path) -> Collection:
+    return Collection(Address.in_folder(folder))
+
+
 def made(ids: list[str], vectors: np.ndarray, metadata: list[dict[str, object]]) -> Rows:
     digests = [digest(v.tobytes().hex(), m) for v, m in zip(vectors, metadata, strict=True)]
     return Rows(ids, vectors, metadata, digests)
@@ -30,7 +40,9 @@ def made(ids: list[str], vectors: np.ndarray, metadata: list[dict[str, object]])
 
 def grown(folder: Path, base: Path, before: Rows, after: Rows, probes: np.ndarray, *, dead: int = 0) -> Built:
     known = dict(zip(before.ids, before.digests, strict=True))
-    return build(folder, after, probes=probes, base=base, difference=Difference.between(known, dead, after))
+    difference = Difference.between(known, dead, after)
+    here, start = Address.in_folder(folder), Address.in_folder(base)
+    return build_at(here, after, probes=probes, base=start, difference=difference)
 
 
 def fingerprint(folder: Path) -> dict[str, str]:
@@ -42,7 +54,7 @@ def fingerprint(folder: Path) -> dict[str, str]:
 
 
 def held(folder: Path) -> dict[str, dict[str, object]]:
-    collection = Collection(folder)
+    collection = opened(folder)
     try:
         got = collection.get()
         return dict(zip(got["ids"], got["metadatas"], strict=True))
@@ -53,7 +65,7 @@ def held(folder: Path) -> dict[str, dict[str, object]]:
 def test_every_row_is_there_with_vector_and_metadata(tmp_path: Path, rows: Rows, unit_vectors: Vectors):
     built = build(tmp_path / "c", rows, probes=unit_vectors(5, seed=1))
     assert (built.written, built.deleted, built.dead) == (60, 0, 0)
-    collection = Collection(tmp_path / "c")
+    collection = opened(tmp_path / "c")
     assert collection.count() == 60
     got = collection.get(["7.jpg"], vectors=True)
     assert got["metadatas"][0] == dict(rows.metadata[7])
@@ -81,7 +93,7 @@ def test_only_what_differs_is_written_and_the_base_stays_byte_for_byte(
     assert "parity" not in now["3.jpg"]
     assert now["new.jpg"] == {"x": 1.0, "y": 1.0}
     assert held(tmp_path / "a").keys() == set(rows.ids)
-    collection = Collection(tmp_path / "b")
+    collection = opened(tmp_path / "b")
     assert "5.jpg" not in collection.nearest(rows.vectors[5], k=60)
     assert len(collection.nearest(rows.vectors[5], k=100)) == 60
     collection.close()
@@ -121,11 +133,11 @@ def test_a_damaged_base_is_not_built_upon(tmp_path: Path, rows: Rows, unit_vecto
 def test_the_ef_of_a_collection_is_the_one_that_is_told(tmp_path: Path, rows: Rows, unit_vectors: Vectors):
     probes = unit_vectors(5, seed=1)
     build(tmp_path / "a", rows, probes=probes)
-    collection = Collection(tmp_path / "a")
+    collection = opened(tmp_path / "a")
     collection._collection.modify(configuration={"hnsw": {"ef_search": 800}})
     collection.close()
     built = grown(tmp_path / "b", tmp_path / "a", rows, rows, probes)
-    collection = Collection(tmp_path / "b")
+    collection = opened(tmp_path / "b")
     assert collection._collection.configuration["hnsw"]["ef_search"] == built.ef
     collection.close()
 
@@ -147,7 +159,7 @@ def test_a_filter_gives_all_that_satisfy_it(
     tmp_path: Path, rows: Rows, unit_vectors: Vectors, where: dict[str, object], count: int
 ):
     build(tmp_path / "a", rows, probes=unit_vectors(5))
-    collection = Collection(tmp_path / "a")
+    collection = opened(tmp_path / "a")
     assert len(collection.nearest(-rows.vectors[0], k=60, where=where)) == count
     collection.close()
 
@@ -169,7 +181,7 @@ def test_a_filter_that_is_not_understood_is_told(
     tmp_path: Path, rows: Rows, unit_vectors: Vectors, where: dict[str, object]
 ):
     build(tmp_path / "a", rows, probes=unit_vectors(5))
-    collection = Collection(tmp_path / "a")
+    collection = opened(tmp_path / "a")
     with pytest.raises(ClipperError, match="filter"):
         collection.nearest(rows.vectors[0], k=5, where=where)
     collection.close()
@@ -181,7 +193,7 @@ def test_recall_is_measured_against_brute_force(tmp_path: Path, unit_vectors: Ve
     probes = unit_vectors(20, d=64, groups=20, seed=5)
     built = build(tmp_path / "a", rows, probes=probes)
     assert built.recall >= 0.95
-    collection = Collection(tmp_path / "a")
+    collection = opened(tmp_path / "a")
     hits = [
         len({str(i) for i in np.argsort(-(vectors @ p))[:10]} & set(collection.nearest(p, k=10)))
         for p in probes
@@ -193,7 +205,7 @@ def test_recall_is_measured_against_brute_force(tmp_path: Path, unit_vectors: Ve
 def test_a_folder_without_a_collection_is_told(tmp_path: Path, rows: Rows, unit_vectors: Vectors):
     (tmp_path / "empty").mkdir()
     with pytest.raises(StoreError, match="empty"):
-        Collection(tmp_path / "empty")
+        opened(tmp_path / "empty")
     build(tmp_path / "a", rows, probes=unit_vectors(5))
     shutil.copytree(tmp_path / "a", tmp_path / "copy")
     assert len(held(tmp_path / "copy")) == 60
@@ -203,7 +215,7 @@ def test_a_damaged_collection_is_told_by_its_folder(tmp_path: Path, rows: Rows, 
     build(tmp_path / "a", rows, probes=unit_vectors(5))
     (tmp_path / "a" / "chroma.sqlite3").write_bytes(b"not a database at all" * 100)
     with pytest.raises(StoreError, match="a is damaged; delete it"):
-        Collection(tmp_path / "a")
+        opened(tmp_path / "a")
 
 
 def test_text_of_every_kind_comes_back_as_it_was(tmp_path: Path, unit_vectors: Vectors):

@@ -15,7 +15,7 @@ from PIL import Image
 
 from clipper import indexing
 from clipper.atlas import Atlas
-from clipper.collection import Collection
+from clipper.collection import Collection, address_of
 from clipper.errors import BusyError, ImagesError, NoIndexError, StoreError
 from clipper.home import Home
 from clipper.search import Query
@@ -167,7 +167,7 @@ def test_a_changed_image_is_embedded_again_and_a_deleted_one_is_gone(indexed_hom
     atlas = opened(indexed_home)
     assert gone.name not in atlas.ids
     assert float(atlas.vectors[atlas.row(changed.name)] @ before) < 0.999
-    collection = Collection(indexed_home / "store" / "collection" / atlas.snapshot.parts["collection"])
+    collection = Collection(address_of(atlas.home, atlas.snapshot.parts["collection"]))
     assert gone.name not in collection.get()["ids"]
     collection.close()
 
@@ -184,7 +184,7 @@ def test_edited_metadata_changes_rows_and_removed_keys_are_gone(indexed_home: Pa
     atlas = opened(indexed_home)
     row = atlas.row(f"{first}.jpg")
     assert atlas.metadata(row)["mood"] == "calm"
-    collection = Collection(indexed_home / "store" / "collection" / atlas.snapshot.parts["collection"])
+    collection = Collection(address_of(atlas.home, atlas.snapshot.parts["collection"]))
     held = collection.get([f"{first}.jpg"])["metadatas"][0]
     collection.close()
     assert held["mood"] == "calm"

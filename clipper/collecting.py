@@ -1,0 +1,108 @@
+"""Step 5, `chroma_collection`: one row an image, from the parts that earlier steps staged.
+
+What does not belong here: how a collection is made of rows (`collection_build.py`).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+from clipper import embeddings, metadata, probes
+from clipper.collection import Address, address_of, remove_from_server, server_names
+from clipper.collection_build import COLLECTION_VERSION, Difference, Rows, build
+from clipper.home import Home, Snapshot, digest
+from clipper.tables import is_written, read_made_of, read_parquet, write_part
+from clipper.workspace import Step, Workspace, timed
+
+
+def collect(work: Workspace) -> Step:
+    """Step 5, `chroma_collection`: one row an image, with vector, metadata and place; sealed."""
+    with timed("chroma_collection") as step:
+        staged = work.consistent()
+        key, told, _ = work.embeddings()
+        made_of = {name: staged[name] for name in ("metadata", "projection")} | {"embeddings": key}
+        step.version = digest(COLLECTION_VERSION, made_of, told["fingerprint"], work.settings.chroma)
+        path = work.home.part("collection", step.version)
+        if is_written(path) and address_of(work.home, step.version).exists():
+            step.counts = {"rows": read_made_of(path)["rows"], "written": 0, "deleted": 0}
+        else:
+            step.counts = _write_collection(work, step.version, made_of)
+        step.counts |= read_made_of(path)["search"]
+        work.home.stage(collection=step.version, collection_of=made_of)
+    return step
+
+
+def _write_collection(work: Workspace, version: str, made_of: Mapping[str, Any]) -> dict[str, Any]:
+    import pyarrow as pa
+
+    key, _, store = work.embeddings()
+    projection = read_parquet(work.home.part("projection", made_of["projection"]))
+    told = read_parquet(work.home.part("metadata", made_of["metadata"])).drop_columns(["id"])
+    points = projection.select(["x", "y"]).to_pylist()
+    hashes = projection["content_hash"].to_pylist()
+    rows_metadata = [metadata.present(r) | p for r, p in zip(told.to_pylist(), points, strict=True)]
+    ids = projection["id"].to_pylist()
+    rows = Rows(
+        ids=ids,
+        vectors=embeddings.read(store, hashes),
+        metadata=rows_metadata,
+        digests=[digest(h.hex(), key, m) for h, m in zip(hashes, rows_metadata, strict=True)],
+    )
+    base, before, dead = _base_collection(work.home)
+    address = _new_address(work, version)
+    built = build(
+        address,
+        rows,
+        probes=probes.read(work.home, key),
+        base=base,
+        difference=Difference.between(before, dead, rows) if base else None,
+    )
+    search = {"ef": built.ef, "recall_at_10": built.recall}
+    sidecar = {"made_of": dict(made_of), "rows": len(ids), "dead": built.dead, "search": search}
+    if address.on_server:
+        sidecar["server"] = {"url": address.place, "name": address.name}
+    table = pa.table({"id": ids, "digest": list(rows.digests)})
+    write_part(work.home.part("collection", version), table, sidecar)
+    return {"rows": len(ids), "written": built.written, "deleted": built.deleted}
+
+
+def _base_collection(home: Home) -> tuple[Address | None, dict[str, str], int]:
+    """The published collection, its rows' digests and its dead rows: the next one starts from it."""
+    if not home.current.exists():
+        return None, {}, 0
+    version = home.snapshot().parts["collection"]
+    path = home.part("collection", version)
+    if not is_written(path):
+        return None, {}, 0
+    address = address_of(home, version)
+    if address.on_server or not address.exists():
+        return None, {}, 0
+    table = read_parquet(path).to_pydict()
+    return address, dict(zip(table["id"], table["digest"], strict=True)), read_made_of(path)["dead"]
+
+
+def _new_address(work: Workspace, version: str) -> Address:
+    """Where the settings want a new collection to be."""
+    if work.settings.chroma:
+        return Address.at_server(work.settings.chroma, f"{_server_prefix(work)}{version}")
+    return Address.in_folder(work.home.part("collection", version, ""))
+
+
+def _server_prefix(work: Workspace) -> str:
+    """What the names of this home's collections on a server begin with: other homes may have theirs there."""
+    key = work.home.staged_entries().get("server_key")
+    if not key:
+        key = uuid4().hex[:12]
+        work.home.stage(server_key=key)
+    return f"clipper-{key}-"
+
+
+def prune_server(work: Workspace, before: Snapshot | None) -> None:
+    """Delete what is on the server of versions that no reader has open, and of runs that were killed."""
+    if not work.settings.chroma:
+        return
+    prefix = _server_prefix(work)
+    kept = {prefix + snapshot.parts["collection"] for snapshot in (work.home.snapshot(), before) if snapshot}
+    there = server_names(work.settings.chroma)
+    dead = [name for name in there if name.startswith(prefix) and name not in kept]
+    remove_from_server(work.settings.chroma, dead)
