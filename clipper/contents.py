@@ -4,14 +4,15 @@ What does not belong here: decoding (`decoding.py`), the model (`model.py`), and
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clipper import embeddings, facts, model, model_files, probes
-from clipper.decoding import Seen, decode_all
+from clipper.cluster import process_on_cluster
+from clipper.decoding import Seen, process
 from clipper.home import digest
-from clipper.images import DECODER_VERSION, THUMBNAIL_PIXELS
-from clipper.manifest import Manifest
+from clipper.images import DECODER_VERSION
+from clipper.manifest import Entry, Manifest
 from clipper.settings import Settings
 from clipper.workspace import Step, Workspace
 
@@ -77,7 +78,6 @@ class _Sink:
         self.missing["image_facts"] = hashes - known
         self.todo = set().union(*self.missing.values())
         self.passed_over: set[str] = set()
-        self.batch: list[Seen] = []
         self.rows: dict[str, list[dict[str, object]]] = {name: [] for name in self.missing}
         self.done: dict[str, int] = dict.fromkeys(self.missing, 0)
 
@@ -97,24 +97,22 @@ class _Sink:
             probes.write(self.work.home, clip.source.key, clip.embed_texts(probes.PROBES))
 
     def fill(self, clip: model.Clip | None) -> None:
-        """Decode what is missing and write it."""
+        """Decode what is missing and write it, every few thousand images."""
         first = {entry.content_hash: entry for entry in reversed(self.manifest.entries)}
         entries = [first[key] for key in self.manifest.hashes() if key in self.todo]
-        seen = decode_all(
-            entries,
-            self.work.folder,
-            self.work.settings,
-            crop=clip.transform.crop if clip and self.lacks_vectors else None,
-            model_side=self.source.image_size if self.source else THUMBNAIL_PIXELS,
-        )
         told = self.work.told("embed" if clip else "decode")
         try:
-            for position, one in enumerate(seen):
-                self._take(one, clip)
+            for position, seen in enumerate(self._process(entries, clip)):
+                self._take(seen)
                 told(position + 1, len(entries))
-            self._embed(clip)
         finally:  # also of a run that is interrupted
             self._flush()
+
+    def _process(self, entries: Sequence[Entry], clip: model.Clip | None) -> Iterator[Seen]:
+        settings, wanting = self.work.settings, self.missing.get("clip_embeddings", set())
+        if settings.dask and clip and wanting:
+            return process_on_cluster(entries, settings, source=clip.source, wanting=wanting)
+        return process(entries, self.work.folder, settings, clip=clip, wanting=wanting)
 
     def steps(self, manifest_version: str) -> dict[str, Step]:
         """What was done, a step for each part that was asked for."""
@@ -133,7 +131,7 @@ class _Sink:
             steps[name] = Step(name, version, counts | {"failed": len(reasons)}, failures=reasons)
         return steps
 
-    def _take(self, seen: Seen, clip: model.Clip | None) -> None:
+    def _take(self, seen: Seen) -> None:
         key = seen.entry.content_hash
         if seen.vanished:
             self.passed_over |= {e.id for e in self.manifest.entries if e.content_hash == key}
@@ -147,27 +145,14 @@ class _Sink:
             return
         if key in self.missing.get("thumbnails", ()):
             self._add("thumbnails", {"content_hash": key, facts.THUMBNAIL: seen.thumbnail})
-        if key in self.missing.get("clip_embeddings", ()):
-            self.batch.append(seen)
-            if len(self.batch) == self.work.settings.batch_size:
-                self._embed(clip)
+        if seen.vector is not None:
+            self._add("clip_embeddings", embeddings.row(key, seen.vector))
         if max(map(len, self.rows.values())) >= SHARD_ROWS:
             self._flush()
 
     def _add(self, name: str, row: dict[str, object]) -> None:
         self.rows[name].append(row)
         self.done[name] += 1
-
-    def _embed(self, clip: model.Clip | None) -> None:
-        import numpy as np
-
-        if not self.batch or clip is None:
-            return
-        vectors = clip.embed_pixels(np.stack([seen.crop for seen in self.batch if seen.crop is not None]))
-        keys = [seen.entry.content_hash for seen in self.batch]
-        for row in embeddings.rows(keys, vectors):
-            self._add("clip_embeddings", row)
-        self.batch = []
 
     def _flush(self) -> None:
         """Facts last: who has facts has everything that was asked for with them."""

@@ -1,13 +1,13 @@
-"""One pass over image files by a few threads, a bounded way ahead of the model.
+"""One pass over image files: a few threads decode, a bounded way ahead of the model that embeds.
 
-What does not belong here: what becomes of the results (`indexing.py`).
+What does not belong here: other machines (`cluster.py`), and what becomes of the results (`contents.py`).
 """
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -27,33 +27,67 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
+    from clipper.model import Clip
+
 # Decoding in Pillow gains nothing from more threads than this beside a busy model.
 MAX_THREADS = 8
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What one file gave: facts, thumbnail and, if asked for, model input; or the reason of its failure."""
+    """What one file gave: facts, thumbnail and, if asked for, its vector; or the reason of its failure."""
 
     entry: Entry
     facts: str | None = None
     thumbnail: bytes | None = None
+    # The model's input, until it has become `vector`: (d,) float32.
     crop: "np.ndarray | None" = None
+    vector: "np.ndarray | None" = None
     reason: str | None = None
     # The file was another one when it was read: the next run takes it, nothing is remembered of it.
     vanished: bool = False
 
 
-def decode_all(
+def process(
     entries: Iterable[Entry],
     folder: ImageFolder,
     settings: Settings,
     *,
-    crop: "Callable[[Image.Image], np.ndarray] | None",
-    model_side: int,
+    clip: "Clip | None",
+    wanting: Container[bytes],
 ) -> Iterator[Seen]:
-    """Decode each file once, in order; two batches are decoded ahead of who takes them."""
-    smallest = max(model_side, THUMBNAIL_PIXELS)
+    """Decode each file once and embed those whose content hash is in `wanting`; two batches decoded ahead."""
+    batch: list[Seen] = []
+    for seen in _decode_all(entries, folder, settings, clip=clip, wanting=wanting):
+        if seen.crop is None:
+            yield seen
+            continue
+        batch.append(seen)
+        if len(batch) == settings.batch_size:
+            yield from _embedded(batch, clip)
+            batch = []
+    yield from _embedded(batch, clip)
+
+
+def _embedded(batch: list[Seen], clip: "Clip | None") -> Iterator[Seen]:
+    import numpy as np
+
+    if batch and clip is not None:
+        vectors = clip.embed_pixels(np.stack([seen.crop for seen in batch if seen.crop is not None]))
+        for seen, vector in zip(batch, vectors, strict=True):
+            yield replace(seen, crop=None, vector=vector)
+
+
+def _decode_all(
+    entries: Iterable[Entry],
+    folder: ImageFolder,
+    settings: Settings,
+    *,
+    clip: "Clip | None",
+    wanting: Container[bytes],
+) -> Iterator[Seen]:
+    smallest = max(clip.source.image_size if clip else 0, THUMBNAIL_PIXELS)
+    crop = clip.transform.crop if clip else None
     pending: deque[Future[Seen]] = deque()
     waiting = iter(entries)
     threads = min(os.cpu_count() or 2, MAX_THREADS)
@@ -61,7 +95,8 @@ def decode_all(
 
         def submit(count: int) -> None:
             for entry in islice(waiting, count):
-                pending.append(pool.submit(_see, entry, folder, settings.max_pixels, smallest, crop))
+                own = crop if entry.content_hash in wanting else None
+                pending.append(pool.submit(_see, entry, folder, settings.max_pixels, smallest, own))
 
         try:
             submit(2 * settings.batch_size)

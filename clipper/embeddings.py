@@ -21,9 +21,9 @@ def store(folder: Path, *, dimensions: int, fingerprint: str) -> ShardStore:
     return ShardStore(folder, _schema(dimensions), made_by=fingerprint)
 
 
-def rows(keys: Sequence[bytes], vectors: "np.ndarray") -> list[dict[str, object]]:
-    """Rows to append: `vectors` is (n, d) float32, aligned with `keys`."""
-    return [{KEY: key, VECTOR: vector} for key, vector in zip(keys, vectors, strict=True)]
+def row(key: bytes, vector: "np.ndarray") -> dict[str, object]:
+    """A row to append: a content hash and its (d,) float32 vector."""
+    return {KEY: key, VECTOR: vector}
 
 
 def read(vectors: ShardStore, keys: Sequence[bytes]) -> "np.ndarray":

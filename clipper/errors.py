@@ -30,3 +30,7 @@ class ModelError(ClipperError):
 
 class StoreError(ClipperError):
     """A file of the store is damaged, or parts of it do not belong together."""
+
+
+class ClusterError(ClipperError):
+    """The Dask cluster cannot be reached, or its workers cannot do the work."""

@@ -75,6 +75,19 @@ class ImageFolder:
         found = self._find_remote() if self.remote else _walk(Path(self.location))
         return sorted(found, key=lambda image: image.id)
 
+    def require(self) -> None:
+        """See that the folder is there.
+
+        Raises:
+            ImagesError: it is not.
+        """
+        if not self.remote:
+            _require(Path(self.location))
+            return
+        files, root = _filesystem(self.location)
+        if not files.exists(root):
+            raise ImagesError(f"{self.location} does not exist; check `images` in clipper.toml")
+
     def fingerprint(self) -> str:
         """Changes with any name, size or time in the folder, metadata.json's too; nothing is read.
 
@@ -163,11 +176,15 @@ class ImageFolder:
                 yield FoundImage(image_id, int(entry.get("size") or 0), _changed(entry))
 
 
-def _walk(root: Path) -> Iterator[FoundImage]:
+def _require(root: Path) -> None:
     if not root.is_dir():
         raise ImagesError(
             f"the images folder {root} does not exist; check `images` in clipper.toml, or mount it"
         )
+
+
+def _walk(root: Path) -> Iterator[FoundImage]:
+    _require(root)
     folders = [""]
     while folders:
         below = folders.pop()

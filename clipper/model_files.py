@@ -53,7 +53,7 @@ def find(settings: Settings) -> ModelSource:
     Raises:
         ModelError: it is nowhere, or no CLIP with safetensors.
     """
-    folder = _local_folder(settings) or _hub_folder(settings)
+    folder = local_folder(settings) or _hub_folder(settings)
     config = _read_config(folder)
     if config.get("model_type") != "clip":
         kind = config.get("model_type", "unknown")
@@ -81,7 +81,7 @@ def _lasting_name(settings: Settings, folder: Path) -> str:
     return str(folder) if from_here else settings.model
 
 
-def _local_folder(settings: Settings) -> Path | None:
+def local_folder(settings: Settings) -> Path | None:
     """The folder `model` names: below the home, else from here; None when it reads as a hub name."""
     named = Path(settings.model).expanduser()
     for folder in (settings.home / named, Path.cwd() / named):

@@ -47,6 +47,12 @@ def small_home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def home_of(tmp_path: Path) -> Callable[[str, int], Path]:
+    """Makes a home of a name and so many of the sample's images, not indexed yet."""
+    return lambda name, count: make_home(tmp_path / name, count)
+
+
+@pytest.fixture
 def run_index() -> Callable[[Path], dict[str, indexing.Step]]:
     """Index a home; its steps by name."""
     return lambda home: {step.name: step for step in indexing.index(Settings.load(home))}

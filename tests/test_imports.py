@@ -10,7 +10,18 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE = sorted((ROOT / "clipper").glob("*.py"))
-HEAVY = {"torch", "transformers", "chromadb", "umap", "numba", "pynndescent", "sklearn", "pandas", "pyarrow"}
+HEAVY = {
+    "torch",
+    "distributed",
+    "transformers",
+    "chromadb",
+    "umap",
+    "numba",
+    "pynndescent",
+    "sklearn",
+    "pandas",
+    "pyarrow",
+}
 APART = ("model", "collection", "projection", "embeddings")
 
 

@@ -20,11 +20,15 @@ def store(folder: Path, *, fingerprint: str = "model", dimensions: int = 32) -> 
     return embeddings.store(folder, dimensions=dimensions, fingerprint=fingerprint)
 
 
+def rows(keys: list[bytes], vectors: np.ndarray) -> list[dict[str, object]]:
+    return [embeddings.row(key, vector) for key, vector in zip(keys, vectors, strict=True)]
+
+
 def test_what_was_appended_is_read_in_any_order(tmp_path: Path, unit_vectors: Vectors):
     vectors = unit_vectors(30)
     shards = store(tmp_path)
-    shards.append(embeddings.rows([key(i) for i in range(20)], vectors[:20]))
-    shards.append(embeddings.rows([key(i) for i in range(20, 30)], vectors[20:]))
+    shards.append(rows([key(i) for i in range(20)], vectors[:20]))
+    shards.append(rows([key(i) for i in range(20, 30)], vectors[20:]))
     order = [25, 3, 29, 0, 3]
     for opened in (shards, store(tmp_path)):
         assert np.array_equal(embeddings.read(opened, [key(i) for i in order]), vectors[order])
@@ -34,17 +38,17 @@ def test_what_was_appended_is_read_in_any_order(tmp_path: Path, unit_vectors: Ve
 
 def test_appending_never_touches_what_is_there(tmp_path: Path, unit_vectors: Vectors):
     shards = store(tmp_path)
-    shards.append(embeddings.rows([key(1)], unit_vectors(1)))
+    shards.append(rows([key(1)], unit_vectors(1)))
     (first,) = tmp_path.glob("*.arrow")
     before = (first.stat().st_ino, first.stat().st_mtime_ns, first.read_bytes())
-    shards.append(embeddings.rows([key(2)], unit_vectors(1)))
+    shards.append(rows([key(2)], unit_vectors(1)))
     assert (first.stat().st_ino, first.stat().st_mtime_ns, first.read_bytes()) == before
 
 
 def test_the_same_rows_again_replace_themselves(tmp_path: Path, unit_vectors: Vectors):
     shards = store(tmp_path)
     for seed in (0, 1):
-        shards.append(embeddings.rows([key(1), key(2)], unit_vectors(2, seed=seed)))
+        shards.append(rows([key(1), key(2)], unit_vectors(2, seed=seed)))
     assert len(list(tmp_path.glob("*.arrow"))) == 1
     assert np.array_equal(embeddings.read(shards, [key(2)]), unit_vectors(2, seed=1)[1:])
 
@@ -56,8 +60,8 @@ def test_nothing_to_append_writes_nothing(tmp_path: Path):
 
 
 def test_rows_of_another_model_are_passed_over(tmp_path: Path, unit_vectors: Vectors):
-    store(tmp_path, fingerprint="old").append(embeddings.rows([key(1)], unit_vectors(1)))
-    store(tmp_path, dimensions=8).append(embeddings.rows([key(2)], unit_vectors(1, d=8)))
+    store(tmp_path, fingerprint="old").append(rows([key(1)], unit_vectors(1)))
+    store(tmp_path, dimensions=8).append(rows([key(2)], unit_vectors(1, d=8)))
     assert store(tmp_path, fingerprint="old").keys() == {key(1)}
     assert store(tmp_path, fingerprint="new").keys() == set()
     assert store(tmp_path).keys() == set()
@@ -65,7 +69,7 @@ def test_rows_of_another_model_are_passed_over(tmp_path: Path, unit_vectors: Vec
 
 def test_a_missing_row_is_told_with_the_folder(tmp_path: Path, unit_vectors: Vectors):
     shards = store(tmp_path)
-    shards.append(embeddings.rows([key(1)], unit_vectors(1)))
+    shards.append(rows([key(1)], unit_vectors(1)))
     with pytest.raises(StoreError, match=str(tmp_path)):
         embeddings.read(shards, [key(1), key(2)])
 
@@ -73,7 +77,7 @@ def test_a_missing_row_is_told_with_the_folder(tmp_path: Path, unit_vectors: Vec
 @pytest.mark.parametrize("damage", [b"", b"ARROW1", b"x" * 500, None])
 def test_a_damaged_shard_is_told_by_its_name(tmp_path: Path, unit_vectors: Vectors, damage: bytes | None):
     shards = store(tmp_path)
-    shards.append(embeddings.rows([key(i) for i in range(20)], unit_vectors(20)))
+    shards.append(rows([key(i) for i in range(20)], unit_vectors(20)))
     (path,) = tmp_path.glob("*.arrow")
     path.write_bytes(path.read_bytes()[:-100] if damage is None else damage)
     with pytest.raises(StoreError, match=f"{path.name} is damaged.*delete it"):
@@ -82,7 +86,7 @@ def test_a_damaged_shard_is_told_by_its_name(tmp_path: Path, unit_vectors: Vecto
 
 def test_half_written_files_are_not_read(tmp_path: Path, unit_vectors: Vectors):
     shards = store(tmp_path)
-    shards.append(embeddings.rows([key(1)], unit_vectors(1)))
+    shards.append(rows([key(1)], unit_vectors(1)))
     (tmp_path / ".half.arrow.123.tmp").write_bytes(b"half")
     (tmp_path / ".half.arrow").write_bytes(b"half")
     assert store(tmp_path).keys() == {key(1)}

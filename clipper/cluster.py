@@ -1,0 +1,171 @@
+"""Embedding on a Dask cluster: workers decode and embed shards of files, this process alone writes.
+
+The only file that imports distributed, and only when `dask` names a scheduler. A worker that dies costs the
+shards it had in hand, which others do again. What does not belong here: the work itself (`decoding.py`).
+"""
+
+import socket
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from clipper import model_files
+from clipper.decoding import Seen, process
+from clipper.errors import ClipperError, ClusterError, ModelError
+from clipper.folder import ImageFolder
+from clipper.images import DECODER_VERSION
+from clipper.manifest import Entry
+from clipper.model_files import PREPROCESS_VERSION, ModelSource
+from clipper.settings import Settings
+
+if TYPE_CHECKING:
+    from clipper.model import Clip
+
+# Images of one task: seconds of work on a small CPU, a megabyte or two of results.
+SHARD = 256
+# Tasks in hand for each thread of the cluster: one is worked on, one waits.
+AHEAD = 2
+CONNECT_SECONDS = 20
+# A task that fails is tried again so often; so is one whose worker died, by distributed's own rule.
+RETRIES = 2
+_VERSIONS = (PREPROCESS_VERSION, DECODER_VERSION)
+_loading = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One task: files, and all a worker needs to know of the run."""
+
+    entries: Sequence[Entry]
+    wanting: frozenset[bytes]
+    settings: dict[str, Any]
+    fingerprint: str
+    versions: tuple[str, ...] = _VERSIONS
+
+
+def process_on_cluster(
+    entries: Sequence[Entry], settings: Settings, *, source: ModelSource, wanting: Collection[bytes]
+) -> Iterator[Seen]:
+    """What `decoding.process` gives, in the order in which the workers finish.
+
+    Args:
+        entries: the files; the workers must see the images folder under the same path or URL.
+        settings: `dask` is the scheduler's address.
+        source: the model; a local folder must be at the same path there, a hub model is fetched by each.
+        wanting: content hashes that lack a vector.
+
+    Raises:
+        ClusterError: the scheduler does not answer, or a shard fails again and again.
+        ClipperError: what a worker says of the images folder or the model.
+    """
+    with _connected(settings.dask) as client:
+        from distributed import as_completed
+
+        shards = _shards(entries, settings, source=source, wanting=wanting)
+        threads = sum(client.nthreads().values())
+
+        def submit(count: int) -> list[Any]:
+            taken = islice(shards, count)
+            return [client.submit(_work, one, key=f"clipper-{uuid4().hex}", retries=RETRIES) for one in taken]
+
+        done = as_completed(submit(AHEAD * threads), loop=client.loop)
+        for future in done:
+            yield from _result(future, settings.dask)
+            future.release()
+            done.update(submit(1))
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[Any]:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ClusterError("`dask` (CLIPPER_DASK) needs distributed: pip install 'clipper[dask]'") from error
+    try:
+        client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise ClusterError(
+            f"the Dask scheduler {address} does not answer ({error}); start it, or unset "
+            "`dask` (CLIPPER_DASK)"
+        ) from error
+    try:
+        _await_workers(client, address)
+        yield client
+    finally:  # what is still in hand is cancelled with the client that asked for it
+        client.close()
+
+
+def _await_workers(client: Any, address: str) -> None:
+    try:
+        client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+    except TimeoutError as error:
+        raise ClusterError(
+            f"the Dask scheduler {address} has no workers; start some, or unset `dask` (CLIPPER_DASK)"
+        ) from error
+
+
+def _shards(
+    entries: Sequence[Entry], settings: Settings, *, source: ModelSource, wanting: Collection[bytes]
+) -> Iterator[Shard]:
+    told = settings.model_dump()
+    told["images"] = settings.images_location
+    if model_files.local_folder(settings):
+        told["model"] = str(source.folder)
+    for start in range(0, len(entries), SHARD):
+        part = entries[start : start + SHARD]
+        keys = frozenset(entry.content_hash for entry in part if entry.content_hash in wanting)
+        yield Shard(part, keys, told, source.fingerprint)
+
+
+def _result(future: Any, address: str) -> list[Seen]:
+    from distributed import KilledWorker
+
+    try:
+        return list(future.result())
+    except ClipperError:
+        raise
+    except KilledWorker as error:
+        raise ClusterError(
+            f"workers of the Dask cluster {address} died again and again of the same {SHARD} images; see "
+            "their logs (memory?), or unset `dask` (CLIPPER_DASK)"
+        ) from error
+    except Exception as error:  # whatever a worker's machine makes of it
+        raise ClusterError(
+            f"the Dask cluster {address} failed ({type(error).__name__}: {error}); its workers need the same "
+            "Clipper and libraries as here"
+        ) from error
+
+
+def _work(shard: Shard) -> list[Seen]:
+    """On a worker: decode and embed one shard."""
+    host = socket.gethostname()
+    if shard.versions != _VERSIONS:
+        raise ClusterError(f"the Dask worker on {host} has another version of Clipper; install the same")
+    settings = Settings.model_construct(**shard.settings)
+    folder = ImageFolder(settings.images_location, max_bytes=settings.max_bytes)
+    try:
+        folder.require()
+        with _loading:
+            clip = _clip(
+                settings.model, settings.revision or "", shard.fingerprint, settings.device, settings.dtype
+            )
+    except ClipperError as error:
+        raise type(error)(f"on the Dask worker {host}: {error}") from None
+    return list(process(shard.entries, folder, settings, clip=clip, wanting=shard.wanting))
+
+
+@lru_cache(maxsize=1)
+def _clip(model: str, revision: str, fingerprint: str, device: str, dtype: str) -> "Clip":
+    """The model a worker keeps in memory from one shard to the next."""
+    from clipper.model import Clip
+
+    source = model_files.find(Settings.model_construct(home=Path("/"), model=model, model_revision=revision))
+    if source.fingerprint != fingerprint:
+        raise ModelError(f"{source.folder} is another model than the one this run embeds with")
+    return Clip(source, device=device, dtype=dtype)
