@@ -34,8 +34,10 @@ def open(home: str | Path | None = None) -> "Atlas":  # noqa: A001 - `clipper.op
 def published_version(home: str | Path | None = None) -> str | None:
     """The name of the published version, None before the first: cheap enough to poll."""
     from clipper.home import Home
+    from clipper.snapshots import current
 
-    return Home(Settings.load(home).home).published_version()
+    snapshot = current(Home(Settings.load(home).home))
+    return snapshot.version if snapshot else None
 
 
 def __getattr__(name: str) -> object:

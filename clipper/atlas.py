@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipper import embeddings, facts, placement, probes
+from clipper import embeddings, facts, placement, probes, snapshots
 from clipper.errors import ModelError, StoreError
 from clipper.folder import ImageFolder
 from clipper.home import Home
@@ -54,7 +54,8 @@ class Atlas:
         """
         self.settings = settings
         self.home = Home(settings.home)
-        self.snapshot = self.home.snapshot()
+        # Held until this atlas is closed: no run deletes what it reads.
+        self.snapshot, self._hold = snapshots.hold(self.home)
         self.version = self.snapshot.version
         self.title = settings.display_title
         self._loading = threading.RLock()
@@ -270,9 +271,10 @@ class Atlas:
         }
 
     def close(self) -> None:
-        """Let go of Chroma's files."""
+        """Let go of Chroma's files, and of this version: it may be deleted once another is published."""
         if "_collection" in self.__dict__:
             self._collection.close()
+        self._hold.close()
 
     @property
     def _versions(self) -> Mapping[str, str]:

@@ -3,14 +3,15 @@
 What does not belong here: how a collection is made of rows (`collection_build.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-from clipper import embeddings, metadata, probes
+from clipper import embeddings, metadata, probes, snapshots
 from clipper.collection import Address, address_of, remove_from_server, server_names
 from clipper.collection_build import COLLECTION_VERSION, Difference, Rows, build
-from clipper.home import Home, Snapshot, digest
+from clipper.home import Home, digest
+from clipper.snapshots import Snapshot
 from clipper.tables import is_written, read_made_of, read_parquet, write_part
 from clipper.workspace import Step, Workspace, timed
 
@@ -68,9 +69,10 @@ def _write_collection(work: Workspace, version: str, made_of: Mapping[str, Any])
 
 def _base_collection(home: Home) -> tuple[Address | None, dict[str, str], int]:
     """The published collection, its rows' digests and its dead rows: the next one starts from it."""
-    if not home.current.exists():
+    published = snapshots.current(home)
+    if published is None:
         return None, {}, 0
-    version = home.snapshot().parts["collection"]
+    version = published.parts["collection"]
     path = home.part("collection", version)
     if not is_written(path):
         return None, {}, 0
@@ -97,12 +99,12 @@ def _server_prefix(work: Workspace) -> str:
     return f"clipper-{key}-"
 
 
-def prune_server(work: Workspace, before: Snapshot | None) -> None:
-    """Delete what is on the server of versions that no reader has open, and of runs that were killed."""
+def prune_server(work: Workspace, alive: Sequence[Snapshot]) -> None:
+    """Delete what is on the server of versions but those of `alive`, and of runs that were killed."""
     if not work.settings.chroma:
         return
     prefix = _server_prefix(work)
-    kept = {prefix + snapshot.parts["collection"] for snapshot in (work.home.snapshot(), before) if snapshot}
+    kept = {prefix + snapshot.parts["collection"] for snapshot in alive}
     there = server_names(work.settings.chroma)
     dead = [name for name in there if name.startswith(prefix) and name not in kept]
     remove_from_server(work.settings.chroma, dead)

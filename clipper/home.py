@@ -1,23 +1,17 @@
-"""The files of a home: where each part lies, atomic writes, the lock, publishing and opening a snapshot.
+"""The files of a home: where each part lies, atomic writes, the lock, what is staged.
 
-What does not belong here: what the parts contain.
+What does not belong here: what the parts contain, and what is published (`snapshots.py`).
 """
 
 import json
 import os
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from clipper.errors import BusyError, NoIndexError, StoreError
-
-FORMAT = 1
-PARTS = ("manifest", "metadata", "projection", "collection")
+from clipper.errors import BusyError, StoreError
 
 
 def digest(*parts: object) -> str:
@@ -63,23 +57,6 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """One version of each part, and how they were made: what current.json says."""
-
-    parts: Mapping[str, str]
-    images: str
-    model: Mapping[str, Any]
-    embeddings: str
-    published_at: datetime
-    counts: Mapping[str, Any]
-
-    @property
-    def version(self) -> str:
-        """The name of this combination of parts and images folder; it changes with any of them."""
-        return digest(dict(self.parts), self.embeddings, self.images)
-
-
 class Home:
     """A folder that holds one atlas."""
 
@@ -87,6 +64,7 @@ class Home:
         self.folder = folder
         self.store = folder / "store"
         self.current = self.store / "current.json"
+        self.snapshots = self.store / "snapshots"
         self.staged = self.store / "staged.json"
 
     def part(self, name: str, version: str, suffix: str = ".parquet") -> Path:
@@ -149,81 +127,3 @@ class Home:
         if not version:
             raise StoreError(f"{self.store} has no {name} yet; materialize the asset {asset} first")
         return str(version)
-
-    def published_version(self) -> str | None:
-        """The name of the published snapshot, or None: cheap enough to poll."""
-        return self.snapshot().version if self.current.exists() else None
-
-    def snapshot(self) -> Snapshot:
-        """What is published.
-
-        Raises:
-            NoIndexError: nothing yet.
-            StoreError: damaged, or written by a newer Clipper.
-        """
-        if not self.current.exists():
-            raise NoIndexError(
-                f"{self.folder} has no index yet; make one with `clipper index --home {self.folder}`"
-            )
-        entry = read_json(self.current)
-        if entry.get("format") != FORMAT:
-            raise StoreError(
-                f"{self.current} has format {entry.get('format')}, this Clipper reads {FORMAT}; "
-                "upgrade Clipper, or delete the file and run `clipper index`"
-            )
-        try:
-            return Snapshot(
-                parts=entry["parts"],
-                images=entry["images"],
-                model=entry["model"],
-                embeddings=entry["embeddings"],
-                published_at=datetime.fromisoformat(entry["published_at"]),
-                counts=entry["counts"],
-            )
-        except (KeyError, ValueError) as error:
-            raise StoreError(
-                f"{self.current} is damaged ({error!r}); delete it and run `clipper index`"
-            ) from error
-
-    def publish(self, snapshot: Snapshot) -> bool:
-        """Name `snapshot` in current.json, by one rename; False when it is what is published."""
-        if self.current.exists() and self.published_version() == snapshot.version:
-            return False
-        entry = {
-            "format": FORMAT,
-            "parts": dict(snapshot.parts),
-            "images": snapshot.images,
-            "model": dict(snapshot.model),
-            "embeddings": snapshot.embeddings,
-            "published_at": snapshot.published_at.isoformat(),
-            "counts": dict(snapshot.counts),
-        }
-        write_json(self.current, entry)
-        return True
-
-    def prune(self, before: Snapshot | None) -> None:
-        """Delete all versions but the published one and `before`, which readers may have open.
-
-        What killed runs left half-written goes too. Only for who holds the lock.
-        """
-        kept = [self.snapshot(), *([before] if before else [])]
-        for name in PARTS:
-            versions = {snapshot.parts[name] for snapshot in kept}
-            for entry in (self.store / name).iterdir():
-                if entry.name.split(".", 1)[0] not in versions:
-                    _remove(entry)
-        for folder in (self.store / "facts", self.store / "thumbnails", *self.store.glob("embeddings/*")):
-            for entry in folder.glob(".*.tmp"):
-                _remove(entry)
-
-
-def now() -> datetime:
-    """The time, in UTC."""
-    return datetime.now(UTC)
-
-
-def _remove(entry: Path) -> None:
-    if entry.is_dir():
-        shutil.rmtree(entry)
-    else:
-        entry.unlink()

@@ -8,14 +8,16 @@ from collections.abc import Sequence
 from importlib.metadata import version as library_version
 from typing import TYPE_CHECKING, Any
 
-from clipper import embeddings, facts, metadata
+from clipper import embeddings, facts, metadata, snapshots
 from clipper.collecting import collect, prune_server
+from clipper.compaction import compact
 from clipper.contents import embed_images
 from clipper.errors import StoreError
-from clipper.home import Home, Snapshot, digest, now
+from clipper.home import Home, digest
 from clipper.images import DECODER_VERSION
 from clipper.manifest import Changes, Entry, Manifest, compare, scan
 from clipper.settings import Settings
+from clipper.snapshots import Snapshot
 from clipper.tables import is_written, read_made_of, read_parquet, write_part
 from clipper.workspace import Progress, Step, Workspace, timed
 
@@ -96,7 +98,7 @@ def publish(work: Workspace) -> Step:
         if staged.get("collection_of") != made_of:
             raise StoreError("chroma_collection is older than its inputs; materialize it first")
         _, manifest = work.manifest()
-        before = work.home.snapshot() if work.home.current.exists() else None
+        before = snapshots.current(work.home)
         changes = _since(work.home, before, manifest)
         images = len(work.members())
         failed = len(manifest.entries) + len(manifest.unreadable) - images
@@ -105,13 +107,11 @@ def publish(work: Workspace) -> Step:
             images=staged["images"],
             model=staged["model"],
             embeddings=staged["embeddings"],
-            published_at=now(),
+            published_at=snapshots.now(),
             counts={"images": images, "failed": failed, **changes.counts()},
         )
-        published = work.home.publish(snapshot)
-        if published:
-            work.home.prune(before)
-            prune_server(work, before)
+        published = snapshots.publish(work.home, snapshot)
+        _tidy(work, published=published)
         step.version = snapshot.version
         step.counts = {**snapshot.counts, "published": published}
     return step
@@ -213,6 +213,21 @@ def _lay_out(
     if old.any():
         positions[old] = [known[key][:2] for key in keys if key in known]
     return update(vectors, positions, old, fitted, parameters)
+
+
+def _tidy(work: Workspace, *, published: bool) -> None:
+    """Give back what neither the published version nor one that a reader holds needs."""
+    alive = snapshots.kept(work.home)
+    snapshots.prune(work.home, alive)
+    if not published:
+        return
+    prune_server(work, alive)
+    manifests = {work.home.part("manifest", snapshot.parts["manifest"]) for snapshot in alive}
+    keys = {key for path in manifests for key in Manifest.read(path).hashes()}
+    for store in (work.facts, work.thumbnails):
+        compact(store.folder, keys, made_by=store.made_by.decode())
+    for folder in (work.home.store / "embeddings").iterdir():
+        compact(folder, keys)
 
 
 def _since(home: Home, before: Snapshot | None, manifest: Manifest) -> Changes:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 KEY = "content_hash"
+_TRIES = 20
 
 
 class ShardStore:
@@ -44,15 +45,8 @@ class ShardStore:
             return
         import pyarrow as pa
 
-        table = pa.Table.from_pylist(list(rows), schema=self.schema)
-        name = digest([str(row[KEY]) for row in rows])
-        with (
-            atomic_path(self.folder / f"{name}.arrow") as temporary,
-            pa.OSFile(str(temporary), "wb") as sink,
-            pa.ipc.new_file(sink, self.schema) as writer,
-        ):
-            writer.write_table(table)
-        self._opened.pop(f"{name}.arrow", None)
+        name = write_shard(self.folder, pa.Table.from_pylist(list(rows), schema=self.schema))
+        self._opened.pop(name, None)
 
     def table(self) -> "pa.Table":
         """All rows, memory-mapped; of a key that stands twice, both."""
@@ -76,20 +70,51 @@ class ShardStore:
             ) from None
 
     def _tables(self) -> "list[pa.Table]":
-        names = sorted(path.name for path in self.folder.glob("[!.]*.arrow"))
-        for name in names:
-            if name not in self._opened:
-                self._opened[name] = self._open(self.folder / name)
-        return [table for name in names if (table := self._opened[name]) is not None]
+        for _ in range(_TRIES):
+            names = sorted(path.name for path in self.folder.glob("[!.]*.arrow"))
+            try:
+                for name in names:
+                    if name not in self._opened:
+                        self._opened[name] = self._open(self.folder / name)
+            except FileNotFoundError:
+                continue  # a writer put its rows into another shard since the folder was listed
+            return [table for name in names if (table := self._opened[name]) is not None]
+        raise StoreError(f"{self.folder} changes faster than it can be read; try again")
 
     def _open(self, path: Path) -> "pa.Table | None":
-        import pyarrow as pa
-
-        try:
-            table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-        except (pa.ArrowException, OSError) as error:
-            raise StoreError(f"{path} is damaged ({error}); delete it and run `clipper index`") from error
+        table = read_shard(path)
         made_by = (table.schema.metadata or {}).get(b"made_by")
         if made_by != self.made_by or not table.schema.equals(self.schema):
             return None
         return table
+
+
+def read_shard(path: Path) -> "pa.Table":
+    """One shard, memory-mapped.
+
+    Raises:
+        FileNotFoundError: it is gone.
+        StoreError: it is damaged.
+    """
+    import pyarrow as pa
+
+    try:
+        return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        raise StoreError(f"{path} is damaged ({error}); delete it and run `clipper index`") from error
+
+
+def write_shard(folder: Path, table: "pa.Table") -> str:
+    """Write a shard; its name follows from its keys, so a repetition replaces itself."""
+    import pyarrow as pa
+
+    name = f"{digest([str(key) for key in table[KEY].to_pylist()])}.arrow"
+    with (
+        atomic_path(folder / name) as temporary,
+        pa.OSFile(str(temporary), "wb") as sink,
+        pa.ipc.new_file(sink, table.schema) as writer,
+    ):
+        writer.write_table(table)
+    return name

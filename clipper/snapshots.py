@@ -1,0 +1,209 @@
+"""What is published: one version of each part, named in one small file; pruned when nobody reads it.
+
+A reader has a shared lock on its snapshot's file for as long as it has it open; the operating system frees it
+when the reader ends, however it ends. What does not belong here: what the parts contain.
+"""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from clipper.errors import NoIndexError, StoreError
+from clipper.home import Home, digest, read_json, write_json
+
+FORMAT = 1
+PARTS = ("manifest", "metadata", "projection", "collection")
+_TRIES = 100
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One version of each part, and how they were made: what current.json says."""
+
+    parts: Mapping[str, str]
+    images: str
+    model: Mapping[str, Any]
+    embeddings: str
+    published_at: datetime
+    counts: Mapping[str, Any]
+
+    @property
+    def version(self) -> str:
+        """The name of this combination of parts and images folder; it changes with any of them."""
+        return digest(dict(self.parts), self.embeddings, self.images)
+
+
+class Hold:
+    """A reader's claim on a snapshot: its parts stay until `close`, or until the process ends."""
+
+    def __init__(self, descriptor: int | None) -> None:
+        self._descriptor = descriptor
+
+    def close(self) -> None:
+        """Let go."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def current(home: Home) -> Snapshot | None:
+    """What is published; None when nothing is.
+
+    Raises:
+        StoreError: damaged, or written by a newer Clipper.
+    """
+    try:
+        return _read(home.current) if home.current.exists() else None
+    except FileNotFoundError:
+        return None
+
+
+def published(home: Home) -> Snapshot:
+    """What is published.
+
+    Raises:
+        NoIndexError: nothing yet.
+        StoreError: damaged, or written by a newer Clipper.
+    """
+    snapshot = current(home)
+    if snapshot is None:
+        raise NoIndexError(
+            f"{home.folder} has no index yet; make one with `clipper index --home {home.folder}`"
+        )
+    return snapshot
+
+
+def hold(home: Home) -> tuple[Snapshot, Hold]:
+    """What is published, kept from being pruned until the hold is closed.
+
+    Raises:
+        NoIndexError: nothing is published.
+        StoreError: damaged, or written by a newer Clipper.
+    """
+    for _ in range(_TRIES):  # a writer may prune what was just read: then another is published
+        snapshot = published(home)
+        path = _file(home, snapshot)
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except OSError:
+            if published(home).version == snapshot.version:
+                return snapshot, Hold(None)  # of an earlier Clipper, which kept no such file
+            continue
+        held = Hold(descriptor)
+        _lock(descriptor, fcntl.LOCK_SH)
+        if path.exists() and path.stat().st_ino == os.fstat(descriptor).st_ino:
+            return snapshot, held
+        held.close()
+    raise StoreError(f"{home.current} changes faster than it can be read; try again")
+
+
+def publish(home: Home, snapshot: Snapshot) -> bool:
+    """Name `snapshot` in current.json, by one rename; False when it is what is published."""
+    entry = {
+        "format": FORMAT,
+        "parts": dict(snapshot.parts),
+        "images": snapshot.images,
+        "model": dict(snapshot.model),
+        "embeddings": snapshot.embeddings,
+        "published_at": snapshot.published_at.isoformat(),
+        "counts": dict(snapshot.counts),
+    }
+    if not _file(home, snapshot).exists():  # else a reader may hold it
+        write_json(_file(home, snapshot), entry)
+    before = current(home)
+    if before and before.version == snapshot.version:
+        return False
+    write_json(home.current, entry)
+    return True
+
+
+def kept(home: Home) -> list[Snapshot]:
+    """The published snapshot and those that readers hold; the others' files are deleted.
+
+    Only for who holds the home's lock.
+    """
+    now_published = published(home)
+    alive = [now_published]
+    for path in home.snapshots.glob("[!.]*.json"):
+        if path != _file(home, now_published):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                if _lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                    path.unlink()
+                else:
+                    alive.append(_read(path))
+            except StoreError:
+                path.unlink()
+            finally:
+                os.close(descriptor)
+    return alive
+
+
+def prune(home: Home, alive: Sequence[Snapshot]) -> None:
+    """Delete the parts of all versions but those of `alive`, and what killed runs left half-written.
+
+    Only for who holds the home's lock.
+    """
+    for name in PARTS:
+        versions = {snapshot.parts[name] for snapshot in alive}
+        for entry in (home.store / name).iterdir():
+            if entry.name.split(".", 1)[0] not in versions:
+                _remove(entry)
+    for folder in (home.store / "facts", home.store / "thumbnails", *home.store.glob("embeddings/*")):
+        for entry in folder.glob(".*.tmp"):
+            _remove(entry)
+
+
+def now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+def _file(home: Home, snapshot: Snapshot) -> Path:
+    return home.snapshots / f"{snapshot.version}.json"
+
+
+def _read(path: Path) -> Snapshot:
+    entry = read_json(path)
+    if entry.get("format") != FORMAT:
+        raise StoreError(
+            f"{path} has format {entry.get('format')}, this Clipper reads {FORMAT}; "
+            "upgrade Clipper, or delete the file and run `clipper index`"
+        )
+    try:
+        return Snapshot(
+            parts=entry["parts"],
+            images=entry["images"],
+            model=entry["model"],
+            embeddings=entry["embeddings"],
+            published_at=datetime.fromisoformat(entry["published_at"]),
+            counts=entry["counts"],
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise StoreError(f"{path} is damaged ({error!r}); delete it and run `clipper index`") from error
+
+
+def _lock(descriptor: int, kind: int) -> bool:
+    """Lock an open file; False when that would wait. A file system without locks counts as locked."""
+    try:
+        fcntl.flock(descriptor, kind)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True
+
+
+def _remove(entry: Path) -> None:
+    if entry.is_dir():
+        shutil.rmtree(entry)
+    else:
+        entry.unlink()
