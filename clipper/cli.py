@@ -55,6 +55,10 @@ def index(
     model: Annotated[str | None, typer.Option(help="A CLIP of the hub, or a folder.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images per forward pass.")] = None,
     wait: Annotated[float, typer.Option(help="Seconds to wait for another run to end.")] = 0.0,
+    verify: Annotated[bool, typer.Option("--verify", help="Hash every file again.")] = False,
+    allow_shrink: Annotated[
+        bool, typer.Option("--allow-shrink", help="More than half of the images may be gone.")
+    ] = False,
 ) -> None:
     """Bring the atlas up to date: one incremental pass over the images."""
     from clipper import indexing
@@ -62,7 +66,8 @@ def index(
     folder, noted = Path(home).expanduser() if home else None, None
     if images is not None:
         folder, noted = _adopt(images, folder, model)
-    settings = Settings.load(folder, images=noted, model=model, batch_size=batch_size)
+    words = {"verify": verify or None, "allow_shrink": allow_shrink or None}
+    settings = Settings.load(folder, images=noted, model=model, batch_size=batch_size, **words)
     with _progress() as progress:
         steps = indexing.index(settings, progress=progress, wait=wait)
     _summarise({step.name: step for step in steps}, settings)

@@ -12,7 +12,7 @@ from clipper import embeddings, facts, metadata, snapshots
 from clipper.collecting import collect, prune_server
 from clipper.compaction import compact
 from clipper.contents import embed_images
-from clipper.errors import StoreError
+from clipper.errors import ImagesError, StoreError
 from clipper.home import Home, digest
 from clipper.images import DECODER_VERSION
 from clipper.manifest import Changes, Entry, Manifest, compare, scan
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     from clipper.projection import Layout, Parameters
 
+# More of the published images than this share do not vanish at once without a word.
+MOST_GONE = 0.5
+
 
 def scan_images(work: Workspace) -> Step:
     """Step 1, `image_manifest`: what is in the folder, and what differs from what was there."""
@@ -34,7 +37,9 @@ def scan_images(work: Workspace) -> Step:
         staged = work.home.staged_entries().get("manifest")
         path = work.home.part("manifest", staged) if staged else None
         before = Manifest.read(path) if path and path.exists() else None
-        manifest = scan(work.folder, before=before, progress=work.told("scan"))
+        told = work.told("scan")
+        manifest = scan(work.folder, before=before, verify=work.settings.verify, progress=told)
+        _refuse_to_shrink(work, manifest)
         step.version = manifest.version
         target = work.home.part("manifest", manifest.version)
         if before is None or before.entries != manifest.entries or not target.exists():
@@ -101,6 +106,7 @@ def publish(work: Workspace) -> Step:
         before = snapshots.current(work.home)
         changes = _since(work.home, before, manifest)
         images = len(work.members())
+        _refuse_fewer(work, images, before)
         failed = len(manifest.entries) + len(manifest.unreadable) - images
         snapshot = Snapshot(
             parts={name: staged[name] for name in ("manifest", "metadata", "projection", "collection")},
@@ -133,6 +139,27 @@ def index(settings: Settings, *, progress: Progress | None = None, wait: float =
             steps.append(step(work))
             progress_of(1, 1)
     return steps
+
+
+def _refuse_to_shrink(work: Workspace, manifest: Manifest) -> None:
+    """A disk that is not mounted, or half of it, must not empty an atlas."""
+    before = snapshots.current(work.home)
+    path = work.home.part("manifest", before.parts["manifest"]) if before else None
+    if path is None or not path.exists():
+        return
+    gone = len(compare(Manifest.read(path), manifest).removed)
+    _refuse_fewer(work, before.counts["images"] - gone if before else 0, before)
+
+
+def _refuse_fewer(work: Workspace, images: int, before: Snapshot | None) -> None:
+    if before is None or before.images != work.settings.images or work.settings.allow_shrink:
+        return
+    if images < (1 - MOST_GONE) * before.counts["images"]:
+        raise ImagesError(
+            f"{before.counts['images'] - images:,} of {before.counts['images']:,} images are gone from "
+            f"{work.folder.location}, or unreadable; nothing was changed. Is a disk not mounted? If it is "
+            "meant: `clipper index --allow-shrink`, or allow_shrink = true in clipper.toml"
+        )
 
 
 def _write_metadata(work: Workspace, members: Sequence[Entry], data: bytes | None, path: Any) -> None:

@@ -99,15 +99,16 @@ def scan(
     folder: ImageFolder,
     *,
     before: Manifest | None = None,
+    verify: bool = False,
     progress: "Callable[[int, int], None] | None" = None,
 ) -> Manifest:
-    """List the folder; hash what is new or has another size or time than before.
+    """List the folder; hash what is new or has another size or time than before, or everything to `verify`.
 
     Raises:
         ImagesError: the folder is missing, unreadable or holds no image.
     """
     started = time.time_ns()
-    known = {entry.id: entry for entry in before.entries} if before else {}
+    known = {entry.id: entry for entry in before.entries} if before and not verify else {}
     found = folder.find()
     if not found:
         raise ImagesError(

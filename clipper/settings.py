@@ -45,6 +45,12 @@ class Settings(BaseSettings):
     batch_size: int = Field(64, ge=1, le=4096, description="Images per forward pass")
     max_pixels: int = Field(178_000_000, ge=1, description="A larger image is skipped")
     max_bytes: int = Field(1 << 29, ge=1, description="A larger file is skipped")
+    verify: bool = Field(
+        default=False, description="Hash every file again, also those of the same size and time"
+    )
+    allow_shrink: bool = Field(
+        default=False, description="Publish although more than half of the images are gone"
+    )
     umap_n_neighbors: int = Field(15, ge=2, le=200, description="UMAP's n_neighbors")
     umap_min_dist: float = Field(0.1, ge=0.0, le=0.99, description="UMAP's min_dist")
     umap_seed: int = Field(42, ge=0, lt=2**32, description="Same seed, same map")

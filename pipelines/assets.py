@@ -15,7 +15,7 @@ from clipper.images import DECODER_VERSION
 from clipper.metadata import METADATA_VERSION
 from clipper.model_files import PREPROCESS_VERSION
 from clipper.projection import PROJECTION_VERSION
-from pipelines.config import EmbedConfig, ProjectionConfig, overrides
+from pipelines.config import EmbedConfig, ProjectionConfig, PublishConfig, ScanConfig, overrides
 from pipelines.presentation import materialized, picture
 from pipelines.resources import HomeResource
 
@@ -23,9 +23,9 @@ GROUP = "atlas"
 
 
 @dg.asset(group_name=GROUP, kinds={"python"})
-def image_manifest(home: HomeResource) -> dg.MaterializeResult:
+def image_manifest(home: HomeResource, config: ScanConfig) -> dg.MaterializeResult:
     """What is in the images folder: path, content hash, size and time of each file."""
-    return materialized(indexing.scan_images(home.workspace()))
+    return materialized(indexing.scan_images(home.workspace(**overrides(config))))
 
 
 # What the one decoding gives: each part can be asked for alone.
@@ -105,9 +105,9 @@ def chroma_collection(home: HomeResource) -> dg.MaterializeResult:
     deps=["image_manifest", "thumbnails", "image_metadata", "umap_projection", "chroma_collection"],
     group_name=GROUP,
 )
-def atlas(home: HomeResource) -> dg.MaterializeResult:
+def atlas(home: HomeResource, config: PublishConfig) -> dg.MaterializeResult:
     """Publishes: one version of each part, named in one file; viewers follow it."""
-    return materialized(indexing.publish(home.workspace()))
+    return materialized(indexing.publish(home.workspace(**overrides(config))))
 
 
 ASSETS = [image_manifest, image_contents, image_metadata, umap_projection, chroma_collection, atlas]

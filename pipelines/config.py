@@ -23,6 +23,20 @@ def _defaults() -> dict[str, Any]:
 _DEFAULT = _defaults()
 
 
+class PublishConfig(dg.Config):
+    """What may be published."""
+
+    allow_shrink: bool = Field(
+        default=_DEFAULT["allow_shrink"], description="More than half of the images may be gone"
+    )
+
+
+class ScanConfig(PublishConfig):
+    """How the images folder is looked at."""
+
+    verify: bool = Field(default=_DEFAULT["verify"], description="Hash every file again")
+
+
 class EmbedConfig(dg.Config):
     """How images are embedded."""
 

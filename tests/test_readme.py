@@ -8,7 +8,8 @@ README = (Path(__file__).parents[1] / "README.md").read_text()
 def test_the_table_lists_every_setting_with_its_default():
     for name, field in Settings.model_fields.items():
         if name != "home":
-            default = f"`{field.default}`" if field.default != "" else ""
+            shown = str(field.default).lower() if isinstance(field.default, bool) else field.default
+            default = f"`{shown}`" if shown != "" else ""
             assert f"| `{name}` | {default} |" in README
 
 

@@ -18,6 +18,7 @@ from clipper.atlas import Atlas
 from clipper.collection import Collection, address_of
 from clipper.errors import BusyError, ImagesError, NoIndexError, StoreError
 from clipper.home import Home
+from clipper.images import content_hash
 from clipper.search import Query
 from clipper.settings import Settings
 from clipper.workspace import Step, Workspace
@@ -358,14 +359,72 @@ def test_an_empty_or_missing_folder_leaves_what_is_published(indexed_home: Path,
     with pytest.raises(ImagesError, match="no image files"):
         run_index(indexed_home)
     (indexed_home / "images" / "a.jpg").write_text("no image")
-    with pytest.raises(ImagesError, match="none of the 1 files is a usable image"):
+    with pytest.raises(ImagesError, match="24 of 24 images are gone"):
         run_index(indexed_home)
+    with pytest.raises(ImagesError, match="none of the 1 files is a usable image"):
+        indexing.index(Settings.load(indexed_home, allow_shrink=True))
     atlas = opened(indexed_home)
     assert atlas.version == version
     assert len(atlas.thumbnail(0)) > 0
     shutil.rmtree(indexed_home / "images")
     (indexed_home / "away").rename(indexed_home / "images")
     assert run_index(indexed_home)["clip_embeddings"].counts["new"] == 0
+
+
+def test_more_than_half_of_the_images_do_not_vanish_without_a_word(
+    indexed_home: Path, run_index: Index, clipper_command: Run
+):
+    version = opened(indexed_home).version
+    half = images(indexed_home)[:12]
+    for path in half:
+        path.unlink()
+    run_index(indexed_home)  # half is not more than half
+    assert len(opened(indexed_home)) == 12
+    version = opened(indexed_home).version
+    for path in images(indexed_home)[:7]:
+        path.unlink()
+    with pytest.raises(ImagesError, match=r"7 of 12 images are gone from .*--allow-shrink"):
+        run_index(indexed_home)
+    assert opened(indexed_home).version == version
+    result = clipper_command("index", "--allow-shrink", "--home", str(indexed_home))
+    assert result.returncode == 0, result.stderr
+    assert len(opened(indexed_home)) == 5
+
+
+def test_images_that_all_turn_unreadable_at_once_do_not_empty_the_atlas(indexed_home: Path, run_index: Index):
+    version = opened(indexed_home).version
+    for path in images(indexed_home)[:20]:
+        path.write_bytes(b"\0" * 512)  # as a failing disk may give them
+    with pytest.raises(ImagesError, match="20 of 24 images are gone"):
+        run_index(indexed_home)
+    assert opened(indexed_home).version == version
+
+
+def test_another_images_folder_may_be_smaller(indexed_home: Path, tmp_path: Path):
+    draw(tmp_path / "one" / "only.png", "red")
+    indexing.index(Settings.load(indexed_home, images=str(tmp_path / "one")))
+    assert opened(indexed_home).ids == ["only.png"]
+
+
+def test_verify_finds_content_that_changed_under_the_same_size_and_time(
+    indexed_home: Path, run_index: Index, clipper_command: Run
+):
+    path = images(indexed_home)[3]
+    status, data = path.stat(), bytearray(path.read_bytes())
+    data[-40] ^= 0xFF
+    path.write_bytes(bytes(data))
+    old = status.st_mtime_ns - 10**12
+    os.utime(path, ns=(old, old))
+    run_index(indexed_home)
+    data[-41] ^= 0xFF
+    path.write_bytes(bytes(data))
+    os.utime(path, ns=(old, old))
+    assert run_index(indexed_home)["image_manifest"].counts["changed"] == 0
+    result = clipper_command("index", "--verify", "--home", str(indexed_home))
+    assert "1 changed" in result.stderr + result.stdout
+    steps = run_index(indexed_home)
+    assert steps["clip_embeddings"].counts["new"] == 0
+    assert opened(indexed_home)._hashes[3] == content_hash(bytes(data))
 
 
 def test_parts_of_different_manifests_are_not_published(indexed_home: Path):
