@@ -19,7 +19,7 @@ from viewer.detail import Detail
 from viewer.gallery import Gallery
 from viewer.hover import HoverCard
 from viewer.keys import Keys
-from viewer.legend import ColourKey
+from viewer.legend import ColourKey, Fold
 from viewer.map import MapView
 from viewer.search import Searcher
 from viewer.state import ViewState
@@ -115,11 +115,13 @@ class Viewer:
 
     def _map_area(self) -> pn.Column:
         legend = ColourKey(css_classes=["legend"], margin=0)
-        legend.follow(self.state)
+        fold = Fold(css_classes=["fold"], margin=0)
+        for part in (legend, fold):
+            part.follow(self.state)
         card = HoverCard(margin=0)
         card.follow(self.state, self.map)
         colours = pn.Column(
-            colour_select(self.state), legend, css_classes=["legend-card"], margin=0,
+            fold, colour_select(self.state), legend, css_classes=["legend-card"], margin=0,
             stylesheets=[source("legend_card.css")],
         )  # fmt: skip
         return pn.Column(

@@ -7,11 +7,11 @@ import panel as pn
 import panel_material_ui as pmui
 
 from viewer.data import Dataset
+from viewer.legend import DENSITY
 from viewer.map import MapView
 from viewer.state import ViewState
 
 ZOOM = 0.55  # the unit changes by this factor for each press of + and -
-DENSITY = "Density only"
 MAGNIFIER = (
     "url(\"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' "
     "stroke='%238b93a5' stroke-width='2' stroke-linecap='round'%3E%3Ccircle cx='11' cy='11' r='6.5'/%3E"
@@ -93,8 +93,8 @@ def _options(dataset: Dataset) -> dict[str, str]:
 def map_buttons(view: MapView) -> pn.Column:
     """Zoom in, zoom out, home: the map's own corner."""
     actions = (
-        ("add", "Zoom in", lambda: view.fly(factor=ZOOM)),
-        ("remove", "Zoom out", lambda: view.fly(factor=1 / ZOOM)),
+        ("add", "Zoom in", lambda: view.zoom(ZOOM)),
+        ("remove", "Zoom out", lambda: view.zoom(1 / ZOOM)),
         ("home", "Show the whole map", view.fly_home),
     )
     buttons = []

@@ -17,6 +17,7 @@ from clipper.home import Home
 from viewer.colours import Colouring, Kind, colouring, first_choice, kind_of, plain
 from viewer.points import PointIndex
 from viewer.tiles import Thumbnails
+from viewer.viewport import Box
 
 SHOWN_VALUES = 3  # metadata values on a hover card
 LONGEST_VALUE = 60
@@ -108,10 +109,15 @@ class Dataset:
         return str(self.atlas.title or "Clipper")
 
     @property
-    def view(self) -> tuple[float, float, float, float]:
-        """The first view (x0, x1, y0, y1)."""
+    def view(self) -> Box:
+        """The first view."""
         x0, x1, y0, y1 = map(float, self.atlas.view)
         return x0, max(x1, x0 + 1e-6), y0, max(y1, y0 + 1e-6)
+
+    @cached_property
+    def outline(self) -> list[Box]:
+        """Boxes that hold all the points of the first view, and little else."""
+        return self.index.bands(self.view)
 
     @cached_property
     def kinds(self) -> dict[str, Kind]:

@@ -21,6 +21,7 @@ const icon = (path) => {
   return svg
 }
 const ICONS = {
+  down: "M6 9l6 6 6-6",
   close: "M6 6l12 12M18 6L6 18",
   target: "M12 3v3M12 18v3M3 12h3M18 12h3M12 8a4 4 0 100 8 4 4 0 000-8z",
   clock: "M12 7v5l3 2M12 3a9 9 0 100 18 9 9 0 000-18z",

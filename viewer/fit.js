@@ -1,29 +1,28 @@
-// Runs in the browser whenever the plot's inner size or the map's first view changes: the same unit on both axes, the
-// same place in the middle; a first view that nobody has moved stays the first view.
+// Runs in the browser whenever the plot's inner size, a card over it or the map's first view changes: the same unit on both
+// axes, the same place in the middle; a first view that nobody has moved stays the first view.
 const w = fig.inner_width
 const h = fig.inner_height
 if (!(w > 0 && h > 0)) { return }
-const {x_range: xr, y_range: yr} = fig
-const view = home.data
-const seen = fig.clipper_size
-const home_unit = Math.max((view.x1[0] - view.x0[0]) / w, (view.y1[0] - view.y0[0]) / h) * padding
-const home_x = (view.x0[0] + view.x1[0]) / 2
-const home_y = (view.y0[0] + view.y1[0]) / 2
-const same_home = seen != null && seen.home_unit === home_unit && seen.home_x === home_x && seen.home_y === home_y
-if (same_home && seen.w === w && seen.h === h) { return }
-const [shallowest, steepest] = [home_unit * widest, home_unit / deepest]
-let unit = home_unit
-let cx = home_x
-let cy = home_y
-if (seen != null) {
-  const now = (xr.end - xr.start) / seen.w
-  const x = (xr.start + xr.end) / 2
-  const y = (yr.start + yr.end) / 2
-  const untouched = Math.abs(now / seen.home_unit - 1) < 1e-6 && Math.abs(x - seen.home_x) + Math.abs(y - seen.home_y) < now
-  if (!untouched) { unit = Math.min(Math.max(now, steepest), shallowest); cx = x; cy = y } // else the whole map stays in view
+fig.clipper_cards ??= {seen: new WeakSet(), watch: new ResizeObserver(() => home.properties.data.change.emit())}
+for (const card of cards_over(map_pane())) {
+  if (!fig.clipper_cards.seen.has(card)) { fig.clipper_cards.seen.add(card); fig.clipper_cards.watch.observe(card) }
 }
-fig.clipper_size = {w, h, home_unit, home_x, home_y}
-xr.setv({min_interval: w * steepest, max_interval: w * shallowest})
-yr.setv({min_interval: h * steepest, max_interval: h * shallowest})
-xr.setv({start: cx - unit * w / 2, end: cx + unit * w / 2})
-yr.setv({start: cy - unit * h / 2, end: cy + unit * h / 2})
+const first = goal(fig, home.data, padding)
+const seen = fig.clipper_seen
+const alike = (a, b) => Math.abs(a.unit / b.unit - 1) < 1e-6 && Math.abs(a.x - b.x) + Math.abs(a.y - b.y) < a.unit
+const resized = seen == null || seen.w !== w || seen.h !== h
+if (!resized && first.unit === seen.first.unit && first.x === seen.first.x && first.y === seen.first.y) { return }
+const [shallowest, steepest] = [first.unit * widest, first.unit / deepest]
+fig.x_range.setv({min_interval: w * steepest, max_interval: w * shallowest})
+fig.y_range.setv({min_interval: h * steepest, max_interval: h * shallowest})
+fig.clipper_seen = {w, h, first}
+const now = seen == null ? first : current(fig, seen.w)
+const untouched = seen == null || alike(fig.clipper_flight ?? now, seen.first)
+if (!untouched) { // whoever has moved the map keeps the place, and the unit as far as it is allowed
+  show(fig, {...now, unit: Math.min(Math.max(now.unit, steepest), shallowest)})
+} else if (resized || !navigator.userActivation?.hasBeenActive) { // else somebody opened a card, and sees where the map goes
+  fig.clipper_flight = null
+  show(fig, first)
+} else {
+  glide(fig, first)
+}

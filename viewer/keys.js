@@ -1,12 +1,4 @@
 // Keyboard: "/" goes to the search box, Escape closes what is open. Shows nothing.
-const inside = (root, name) => {
-  for (const el of root.querySelectorAll("*")) {
-    if (el.classList.contains(name)) { return el }
-    const found = el.shadowRoot && inside(el.shadowRoot, name)
-    if (found) { return found }
-  }
-  return null
-}
 const focused = () => {
   let el = document.activeElement
   while (el?.shadowRoot?.activeElement) { el = el.shadowRoot.activeElement }

@@ -8,6 +8,8 @@ from viewer.colours import NO_VALUE, Colouring, stops
 from viewer.component import Component, script
 from viewer.state import ViewState
 
+DENSITY = "Density only"  # what no column at all is called
+
 
 class ColourKey(Component):
     """A line for each category, or a ramp with the ends of its range.
@@ -33,6 +35,35 @@ class ColourKey(Component):
     def _update(self, *_events: Any) -> None:
         state = self._state
         self.param.update(**legend(state.dataset.colouring(state.colour), dark=state.dark))
+
+
+class Fold(Component):
+    """The button that folds the legend's card into a chip, which still says what the colours mean."""
+
+    label = param.String()
+    colours = param.List()
+    smooth = param.Boolean(default=False)
+
+    _esm = script("fold.js")
+    _css = ("components.css", "fold.css")
+
+    def follow(self, state: ViewState) -> None:
+        """Show the colours of the state, now and whenever they change."""
+        self._state = state
+        state.param.watch(self._update, ["colour", "dark", "dataset"])
+        self._update()
+
+    def _update(self, *_events: Any) -> None:
+        state = self._state
+        self.param.update(**chip(state.dataset.colouring(state.colour), dark=state.dark))
+
+
+def chip(colours: Colouring, *, dark: bool) -> dict[str, Any]:
+    """A colouring in a few words: the column's name and its colours in a row."""
+    if colours.kind == "category":
+        shown = [colours.hex(entry.code, dark=dark) for entry in colours.entries]
+        return {"label": colours.name, "colours": shown, "smooth": False}
+    return {"label": colours.name or DENSITY, "colours": list(stops(colours.kind, dark=dark)), "smooth": True}
 
 
 def legend(colours: Colouring, *, dark: bool) -> dict[str, Any]:

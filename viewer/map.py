@@ -5,9 +5,8 @@ source directly. HoloViews builds the figure; choosing and drawing what is in it
 above it `overlays.py`'s.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import holoviews as hv
@@ -16,24 +15,31 @@ import panel as pn
 from bokeh.models import ColumnDataSource, CustomJS, PanTool, Range1d, TapTool, WheelZoomTool
 from bokeh.plotting import figure
 
+from viewer.component import source
 from viewer.loop import RenderLoop
-from viewer.overlays import Queries, Rings
+from viewer.overlays import Queries, Rings, label_reach
 from viewer.painter import Picture, Wish, dot_radius, paint
 from viewer.state import ViewState
 from viewer.theme import tokens
-from viewer.viewport import PADDING, Viewport
+from viewer.viewport import PADDING, Box, Viewport
 
-HERE = Path(__file__).parent
 DEEPEST, WIDEST = 4000.0, 3.0  # how far one can zoom in and out, from the first view
 LIT = 24  # results that stand out on the map; the panel lists more
+NOWHERE: Box = (0.0, 1.0, 0.0, 1.0)  # where no part of the map is meant
 REACH = 14  # pixels within which a point is meant by the pointer
+CAMERA = ("find.js", "camera.js")  # in front of the scripts that move the map
 SPACE = 0.15  # air round the results when zooming to them, as a part of their extent
 
 hv.extension("bokeh")
 
 
-def _script(name: str, **args: Any) -> CustomJS:
-    return CustomJS(args=args, code=(HERE / name).read_text(encoding="utf-8"))
+def _script(*names: str, **args: Any) -> CustomJS:
+    return CustomJS(args=args, code="".join(map(source, names)))
+
+
+def _columns(boxes: Sequence[Box]) -> dict[str, list[float]]:
+    """Boxes as a source holds them, one a row."""
+    return {name: [box[i] for box in boxes] for i, name in enumerate(("x0", "x1", "y0", "y1"))}
 
 
 def _figure() -> figure:
@@ -79,20 +85,15 @@ class MapView:
 
     def _wire(self) -> None:
         fig = self.fig
-        view = self.state.dataset.view
-        self._home = ColumnDataSource(
-            {name: [v] for name, v in zip(("x0", "x1", "y0", "y1"), view, strict=True)}
-        )
-        self._target = ColumnDataSource(
-            {"x0": [0], "x1": [1], "y0": [0], "y1": [1], "factor": [0.0], "stamp": [0]}
-        )
+        self._home = ColumnDataSource(_columns(self._first_view()))
+        self._target = ColumnDataSource({"stamp": [0]})
         self._pointer = ColumnDataSource({"x": [0.0], "y": [0.0], "inside": [0]})
         pan, wheel = PanTool(), WheelZoomTool(maintain_focus=True)
         fig.tools = [pan, wheel, TapTool(renderers=[])]
         fig.toolbar.update(active_drag=pan, active_scroll=wheel, autohide=True, logo=None)
-        # `target` is an argument of it only so that the page holds the source that `fly.js` listens to.
-        args = {"fig": fig, "home": self._home, "target": self._target}
-        fit = _script("fit.js", **args, padding=PADDING, deepest=DEEPEST, widest=WIDEST)
+        # `target` is an argument of both so that the page holds the source that `fly.js` listens to.
+        args = {"fig": fig, "home": self._home, "target": self._target, "padding": PADDING}
+        fit = _script(*CAMERA, "fit.js", **args, deepest=DEEPEST, widest=WIDEST)
         for name in ("inner_width", "inner_height"):
             fig.js_on_change(name, fit)
             fig.on_change(name, self._viewport_changed)
@@ -100,7 +101,7 @@ class MapView:
         for ends in (fig.x_range, fig.y_range):
             ends.on_change("start", self._viewport_changed)
             ends.on_change("end", self._viewport_changed)
-        self._target.js_on_change("data", _script("fly.js", fig=fig, target=self._target, padding=PADDING))
+        self._target.js_on_change("data", _script(*CAMERA, "fly.js", **args))
         pointer = _script("pointer.js", fig=fig, pointer=self._pointer)
         fig.js_on_event("mousemove", pointer)
         fig.js_on_event("mouseleave", pointer)
@@ -178,16 +179,32 @@ class MapView:
         self._shown = None
         self._image.data = {}
 
-    def fly(self, view: tuple[float, float, float, float] | None = None, *, factor: float = 0.0) -> None:
-        """Glide to a part of the map, or zoom about the middle by a factor of the unit."""
-        x0, x1, y0, y1 = view or (0.0, 1.0, 0.0, 1.0)
-        stamp = self._target.data["stamp"][0] + 1
-        data = {"x0": x0, "x1": x1, "y0": y0, "y1": y1, "factor": factor, "stamp": stamp}
-        self._locked(lambda: self._target.update(data={name: [v] for name, v in data.items()}))
+    def _first_view(self) -> list[Box]:
+        """The first view, and the boxes of its points, which no card is to hide."""
+        return [self.state.dataset.view, *self.state.dataset.outline]
+
+    def fly(self, view: Box, *, reach: tuple[float, float] = (0.0, 0.0)) -> None:
+        """Glide to a part of the map, clear of the cards.
+
+        `reach` is how many pixels, across and down, what lies at its edges is drawn beyond them.
+        """
+        self._aim("part", view=view, reach=reach)
 
     def fly_home(self) -> None:
         """Back to the first view."""
-        self.fly(self.state.dataset.view)
+        self._aim("home")
+
+    def zoom(self, factor: float) -> None:
+        """Zoom about the middle by a factor of the unit."""
+        self._aim("zoom", factor=factor)
+
+    def _aim(
+        self, at: str, *, view: Box = NOWHERE, factor: float = 1.0, reach: tuple[float, float] = (0.0, 0.0)
+    ) -> None:
+        stamp = self._target.data["stamp"][0] + 1
+        told = {"aim": at, "factor": factor, "stamp": stamp, "reach_x": reach[0], "reach_y": reach[1]}
+        data = {**_columns([view, view]), **{name: [value] * 2 for name, value in told.items()}}
+        self._locked(lambda: self._target.update(data=data))
 
     def fly_to_results(self) -> None:
         """The query and its better half of the results, with some air."""
@@ -195,14 +212,17 @@ class MapView:
         if answer is None or not len(answer.rows):
             return
         best = answer.rows[: max(3, len(answer.rows) // 4)]
-        xy = np.vstack([self.state.dataset.atlas.xy[best], [[answer.x, answer.y]]])
+        query = np.array([[answer.x, answer.y]])
+        xy = np.vstack([self.state.dataset.atlas.xy[best], query])
         centre = np.median(xy, axis=0)
         near = xy[np.argsort(np.abs(xy - centre).max(1))[: max(3, int(len(xy) * 0.8))]]
+        near = np.vstack([near, query])
         low, high = near.min(0), near.max(0)
         x0, x1, y0, y1 = self.state.dataset.view
         air = np.maximum((high - low) * SPACE, 0.03 * max(x1 - x0, y1 - y0))
         low, high = low - air, high + air
-        self.fly((float(low[0]), float(high[0]), float(low[1]), float(high[1])))
+        view = (float(low[0]), float(high[0]), float(low[1]), float(high[1]))
+        self.fly(view, reach=label_reach(answer.text))
 
     # -- the pointer
 
@@ -243,8 +263,7 @@ class MapView:
 
     def _restyle(self, names: set[str]) -> None:
         if "dataset" in names:
-            view = self.state.dataset.view
-            self._home.data = {n: [v] for n, v in zip(("x0", "x1", "y0", "y1"), view, strict=True)}
+            self._home.data = _columns(self._first_view())
         if names & {"history", "answer", "dark", "dataset"}:
             self.queries.show(self.state.history, self.state.answer, dark=self.state.dark)
         self.refresh()

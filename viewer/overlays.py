@@ -14,6 +14,8 @@ from viewer.state import Answer
 from viewer.theme import FONT, tokens
 
 LABEL = 28  # characters of a query shown on the map
+LETTER = 8.0  # pixels of one, at most as a rule
+LIFTED = 44.0  # pixels from a query's place to the upper edge of its words; half a thumbnail is no more
 FAINTEST = 0.35
 
 
@@ -42,6 +44,16 @@ class Rings:
                 source.data = data
 
 
+def label(text: str) -> str:
+    """A query as the map shows it."""
+    return text if len(text) <= LABEL else text[: LABEL - 1] + "…"
+
+
+def label_reach(text: str) -> tuple[float, float]:
+    """Pixels, across and down, that a query's words and its results' thumbnails reach beyond their places."""
+    return max(LIFTED, len(label(text)) * LETTER / 2 + 8), LIFTED
+
+
 class Queries:
     """The query and those before it: a star where each falls on the map, and its words beside it."""
 
@@ -66,9 +78,8 @@ class Queries:
         rows: list[dict[str, Any]] = []
         for age, answer in reversed(list(enumerate(history))):
             now = answer is current
-            text = answer.text if len(answer.text) <= LABEL else answer.text[: LABEL - 1] + "…"
             rows.append({
-                "x": answer.x, "y": answer.y, "text": text,
+                "x": answer.x, "y": answer.y, "text": label(answer.text),
                 "star": look.accent if now else look.muted,
                 "ground": look.accent if now else look.raised,
                 "ink": look.accent_text if now else look.text,

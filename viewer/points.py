@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from viewer.viewport import Box
+
 POINTS_PER_CELL = 24
 MAX_GRID = 1024
+BANDS = 32  # slices in which a map's outline is told
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class PointIndex:
     def __len__(self) -> int:
         return len(self.x)
 
-    def within(self, box: tuple[float, float, float, float]) -> np.ndarray:
+    def within(self, box: Box) -> np.ndarray:
         """Sorted positions (m,) of the points inside `box` (x0, x1, y0, y1)."""
         x0, x1, y0, y1 = box
         found = self._candidates(box)
@@ -52,6 +55,18 @@ class PointIndex:
             found = np.arange(len(self))
         x, y = self.x[found], self.y[found]
         return found[(x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)]
+
+    def bands(self, box: Box) -> list[Box]:
+        """Boxes that hold the points inside `box` and little else: one for each band that has points."""
+        found = self.within(box)
+        x, y = self.x[found], self.y[found]
+        band = np.clip((y - box[2]) / (box[3] - box[2]) * BANDS, 0, BANDS - 1).astype(np.int8)
+        order = np.argsort(band, kind="stable")
+        starts = np.unique(band[order], return_index=True)[1]
+        if not len(starts):
+            return []
+        ends = [end.reduceat(v[order], starts) for v in (x, y) for end in (np.minimum, np.maximum)]
+        return [(float(x0), float(x1), float(y0), float(y1)) for x0, x1, y0, y1 in zip(*ends, strict=True)]
 
     def nearest(self, x: float, y: float, *, radius: float) -> int | None:
         """The row nearest to a map position, if one is within `radius` map units."""
@@ -62,7 +77,7 @@ class PointIndex:
         best = int(np.argmin(squared))
         return int(self.order[near[best]]) if squared[best] <= radius * radius else None
 
-    def _candidates(self, box: tuple[float, float, float, float]) -> np.ndarray | slice:
+    def _candidates(self, box: Box) -> np.ndarray | slice:
         column0, column1 = self._cells(box[0], box[1], axis=0)
         row0, row1 = self._cells(box[2], box[3], axis=1)
         if column0 == row0 == 0 and column1 == row1 == self.size - 1:

@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 
+Box = tuple[float, float, float, float]  # x0, x1, y0, y1 in map units
 PADDING = 1.08  # the first view leaves this much air around the points
 SHORTEST = 8  # pixels: nothing can be seen on less
 LARGEST = 16 * 1024**2  # pixels of a picture: more than any screen's, and what one visitor may ask for
@@ -43,15 +44,18 @@ class Viewport:
         return abs(self.unit - down) * max(self.width, self.height) <= self.unit / 3
 
     @classmethod
-    def fitted(cls, view: tuple[float, float, float, float], *, width: int, height: int) -> Self:
-        """The smallest viewport of this shape that holds `view` (x0, x1, y0, y1), same unit on both axes."""
+    def fitted(cls, view: Box, *, width: int, height: int) -> Self:
+        """The smallest viewport of this shape that holds `view`, same unit on both axes.
+
+        A measure of a pane's size: what is seen first is up to `camera.js`, which knows the cards over it.
+        """
         x0, x1, y0, y1 = view
         unit = max((x1 - x0) / width, (y1 - y0) / height, 1e-9) * PADDING
         half_w, half_h = unit * width / 2, unit * height / 2
         cx, cy = (x0 + x1) / 2, (y0 + y1) / 2
         return cls(cx - half_w, cx + half_w, cy - half_h, cy + half_h, width, height)
 
-    def grown(self, pixels: float) -> tuple[float, float, float, float]:
+    def grown(self, pixels: float) -> Box:
         """The rectangle (x0, x1, y0, y1) with a margin of `pixels` on every side."""
         margin = pixels * self.unit
         return self.x0 - margin, self.x1 + margin, self.y0 - margin, self.y1 + margin

@@ -51,13 +51,16 @@ def viewer_url(sample_home: Path) -> Iterator[str]:
 
 @pytest.fixture
 def visit(browser: object) -> Iterator[Callable[..., SimpleNamespace]]:
-    """Opens an address; gives the page and all it complained of or asked other hosts for."""
+    """Opens an address, `before` run first; gives the page and all it complained of or asked others for."""
     contexts = []
 
-    def open_page(url: str, *, width: int = 1280, height: int = 800, ready: bool = True) -> SimpleNamespace:
+    def open_page(
+        url: str, *, width: int = 1280, height: int = 800, ready: bool = True, before: str = ""
+    ) -> SimpleNamespace:
         context = browser.new_context(viewport={"width": width, "height": height})
         contexts.append(context)
         page = context.new_page()
+        page.add_init_script(before)
         seen = SimpleNamespace(page=page, errors=[], elsewhere=[], dialogs=[])
         page.on("console", lambda said: seen.errors.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: seen.errors.append(str(error)))

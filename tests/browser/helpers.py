@@ -47,6 +47,18 @@ def ranges(page: Any) -> dict[str, float]:
     )
 
 
+def arrived(page: Any, before: dict[str, float]) -> dict[str, float]:
+    """The ranges once they differ from `before` and have come to rest."""
+    last = before
+    for _ in range(150):
+        page.wait_for_timeout(100)
+        now = ranges(page)
+        if now == last != before:
+            return now
+        last = now
+    raise AssertionError("the map did not move")
+
+
 def picture(page: Any) -> Any:
     """Something that changes whenever another picture is shown."""
     return page.evaluate(

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from helpers import ask, ranges, settled
+from helpers import arrived, ask, ranges, settled
 from server import serving
 
 import clipper
@@ -111,8 +111,10 @@ def test_a_new_version_is_offered_and_taken_with_one_click(
         whole = clipper.open(small_home).view
         assert whole != pytest.approx(atlas.view, abs=1e-2)
         shown = ranges(page)
-        assert shown["x0"] + shown["x1"] == pytest.approx(whole[0] + whole[1], abs=1e-3)
-        assert shown["y0"] + shown["y1"] == pytest.approx(whole[2] + whole[3], abs=1e-3)
         assert shown["x0"] < whole[0] < whole[1] < shown["x1"]
         assert shown["y0"] < whole[2] < whole[3] < shown["y1"]
+        page.get_by_label("Zoom in").click()
+        inner = arrived(page, shown)
+        page.get_by_label("Show the whole map").click()
+        assert arrived(page, inner) == pytest.approx(shown)
         assert seen.errors == []

@@ -140,6 +140,27 @@ def test_the_map_forgets_the_picture_of_the_version_before(state: ViewState) -> 
     assert view.picture is None
 
 
+def test_the_page_is_told_where_the_points_of_the_first_view_are(state: ViewState) -> None:
+    view = MapView(state, opened=lambda _row: None)
+    told = view._home.data
+    assert tuple(told[name][0] for name in ("x0", "x1", "y0", "y1")) == state.dataset.view
+    assert len(told["x0"]) == 1 + len(state.dataset.outline)
+    assert min(told["x0"][1:]) == state.dataset.atlas.xy[:, 0].min()
+    state.adopt(Dataset(FakeAtlas(50, seed=1)))
+    assert len(view._home.data["x0"]) == 1 + len(state.dataset.outline)
+
+
+def test_flying_to_results_shows_the_query_however_far_it_is(state: ViewState) -> None:
+    view = MapView(state, opened=lambda _row: None)
+    state.remember(Answer("cat", np.arange(40), np.linspace(1, 0, 40), 40.0, -40.0, 0.01))
+    view.fly_to_results()
+    told = view._target.data
+    assert told["aim"] == ["part", "part"]
+    assert told["x1"][0] > 40
+    assert told["y0"][0] < -40
+    assert told["reach_x"][0] > 0
+
+
 def test_a_session_that_is_over_pins_nothing_large() -> None:
     dataset = Dataset(FakeAtlas(50))
     pinned = weakref.ref(dataset)

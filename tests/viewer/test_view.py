@@ -17,9 +17,10 @@ from viewer.colours import (
     plain,
 )
 from viewer.data import Dataset, short
-from viewer.legend import legend, number
+from viewer.legend import DENSITY, chip, legend, number
+from viewer.overlays import LABEL, label, label_reach
 from viewer.painter import Wish, paint
-from viewer.points import PointIndex
+from viewer.points import BANDS, PointIndex
 from viewer.theme import rgb
 from viewer.tiles import choose, place
 from viewer.viewport import PADDING, Viewport
@@ -96,6 +97,25 @@ def test_within_and_nearest_agree_with_a_plain_scan() -> None:
 def test_odd_point_sets_are_indexed(xy: object) -> None:
     index = PointIndex.build(np.asarray(xy, np.float32))
     assert len(index.within((-2e6, 2e6, -2e6, 2e6))) == len(index)
+
+
+def test_bands_hold_every_point_of_a_box_and_no_other() -> None:
+    rng = np.random.default_rng(4)
+    xy = rng.normal(size=(3000, 2)).astype(np.float32)
+    box = (-1.0, 1.5, -2.0, 1.0)
+    bands = np.array(PointIndex.build(xy).bands(box))
+    inside = xy[(xy[:, 0] >= -1) & (xy[:, 0] <= 1.5) & (xy[:, 1] >= -2) & (xy[:, 1] <= 1)]
+    held = (inside[:, :1] >= bands[:, 0]) & (inside[:, :1] <= bands[:, 1])
+    held &= (inside[:, 1:] >= bands[:, 2]) & (inside[:, 1:] <= bands[:, 3])
+    assert held.sum(1).tolist() == [1] * len(inside)
+    assert len(bands) == BANDS
+    assert bands[:, 1].max() == inside[:, 0].max()
+    assert (bands[:, 3] - bands[:, 2]).max() <= 3 / BANDS + 1e-6
+
+
+@pytest.mark.parametrize("xy", [np.zeros((0, 2)), np.full((2, 2), 7.0)])
+def test_a_box_without_points_has_no_bands(xy: np.ndarray) -> None:
+    assert PointIndex.build(xy.astype(np.float32)).bands((-1, 1, -1, 1)) == []
 
 
 # -- thumbnails on the map
@@ -199,6 +219,20 @@ def test_booleans_are_two_categories() -> None:
 
 def test_density_alone_has_no_legend() -> None:
     assert legend(plain(10), dark=True) == {"kind": "none", "entries": [], "ramp": [], "low": "", "high": ""}
+
+
+def test_the_folded_legend_still_tells_the_column_and_its_colours() -> None:
+    groups = chip(colouring("group", pd.Series(["a", "b", "a"]), kind="category"), dark=True)
+    assert groups == {"label": "group", "colours": list(CATEGORY_DARK[:2]), "smooth": False}
+    years = chip(colouring("year", pd.Series([1.0, 2.0]), kind="number"), dark=False)
+    assert (years["label"], years["smooth"]) == ("year", True)
+    assert chip(plain(3), dark=True)["label"] == DENSITY
+
+
+def test_a_querys_words_are_short_and_their_reach_is_known() -> None:
+    assert label("red heart") == "red heart"
+    assert len(label("x" * 300)) == LABEL
+    assert label_reach("x" * 300) == label_reach("x" * LABEL) > label_reach("x")
 
 
 def test_which_columns_can_colour() -> None:

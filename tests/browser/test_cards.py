@@ -1,0 +1,209 @@
+"""The cards over the map: what is looked at lies beside them, and the legend folds away."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import arrived, ask, marked, ranges, screen, settled
+
+import clipper
+from viewer.component import source
+
+Visit = Callable[..., SimpleNamespace]
+SIZES = [(1440, 900), (1024, 768), (420, 800)]
+CARDS = (".legend-card", ".map-buttons")
+LABEL_HEIGHT, LABEL_LIFT = 30, 25  # of a query's words above its star, in pixels
+
+
+def hidden(page: Any, xy: np.ndarray) -> int:
+    """How many of the map positions (n, 2) lie under a card or beyond the pane."""
+    seen, pane = ranges(page), page.locator(".clipper-map").bounding_box()
+    x = pane["x"] + (xy[:, 0] - seen["x0"]) / (seen["x1"] - seen["x0"]) * seen["w"]
+    y = pane["y"] + (seen["y1"] - xy[:, 1]) / (seen["y1"] - seen["y0"]) * seen["h"]
+    under = (x < pane["x"]) | (x > pane["x"] + pane["width"]) | (y < pane["y"])
+    under |= y > pane["y"] + pane["height"]
+    for box in (page.locator(card).bounding_box() for card in CARDS):
+        across = (x >= box["x"]) & (x <= box["x"] + box["width"])
+        under |= across & (y >= box["y"]) & (y <= box["y"] + box["height"])
+    return int(under.sum())
+
+
+def first_points(home: Path) -> np.ndarray:
+    """The points of the first view: all but a few stray ones."""
+    atlas = clipper.open(home)
+    x0, x1, y0, y1 = atlas.view
+    x, y = atlas.xy.T
+    points = atlas.xy[(x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)]
+    assert len(points) >= 0.99 * len(atlas.xy)
+    return points
+
+
+def drag(page: Any, *, x: float, y: float) -> None:
+    """Move the map with the pointer."""
+    pane = page.locator(".clipper-map").bounding_box()
+    at = pane["x"] + pane["width"] * 0.6, pane["y"] + pane["height"] * 0.6
+    page.mouse.move(*at)
+    page.mouse.down()
+    page.mouse.move(at[0] + x, at[1] + y, steps=4)
+    page.mouse.up()
+
+
+def fold(page: Any) -> Any:
+    return page.get_by_role("button", name="Legend: ")
+
+
+def is_open(page: Any) -> bool:
+    shown = page.locator(".legend .line").first.is_visible()
+    assert (fold(page).get_attribute("aria-expanded") == "true") is shown
+    return shown
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_no_card_hides_a_point_of_the_first_view(
+    visit: Visit, viewer_url: str, sample_home: Path, width: int, height: int
+) -> None:
+    seen = visit(viewer_url, width=width, height=height)
+    page, points = seen.page, first_points(sample_home)
+    settled(page)
+    assert is_open(page) is (width >= 1000)
+    assert hidden(page, points) == 0
+    first = ranges(page)
+    drag(page, x=-90, y=-40)
+    moved = ranges(page)
+    assert moved != pytest.approx(first)
+    page.get_by_label("Show the whole map").click()
+    assert arrived(page, moved) == pytest.approx(first)
+    fold(page).click()  # the other state of the legend
+    arrived(page, first)
+    assert hidden(page, points) == 0
+    assert page.locator(".legend-card").bounding_box()["height"] <= 0.46 * height
+    assert seen.errors == []
+
+
+def test_what_a_person_looks_at_stays_when_the_legend_folds(visit: Visit, viewer_url: str) -> None:
+    page = visit(viewer_url, width=1024, height=768).page
+    settled(page)
+    drag(page, x=60, y=20)
+    moved = ranges(page)
+    fold(page).click()
+    page.wait_for_timeout(600)
+    assert ranges(page) == pytest.approx(moved)
+
+
+def test_the_legend_folds_by_pointer_and_keyboard_and_is_remembered(visit: Visit, viewer_url: str) -> None:
+    seen = visit(viewer_url)
+    page = seen.page
+    assert is_open(page)
+    fold(page).click()
+    assert not is_open(page)
+    assert fold(page).inner_text() == "group"
+    assert page.locator(".legend-card").bounding_box()["height"] < 48
+    page.reload()
+    page.wait_for_selector(".results .card", timeout=60_000)
+    page.wait_for_selector(".fold.folded")
+    assert not is_open(page)
+    page.keyboard.press("/")
+    for _ in range(12):  # from the search box on
+        page.keyboard.press("Tab")
+        if fold(page).evaluate("el => el.matches(':focus-visible')"):
+            break
+    page.keyboard.press("Enter")
+    assert is_open(page)
+    page.keyboard.press("Space")
+    assert not is_open(page)
+    page.keyboard.press("Space")
+    page.set_viewport_size({"width": 500, "height": 800})
+    page.wait_for_timeout(300)
+    assert is_open(page)  # as was said
+    assert seen.errors == []
+
+
+def test_where_nothing_can_be_stored_the_legend_follows_the_width(visit: Visit, viewer_url: str) -> None:
+    refuse = "Storage.prototype.getItem = Storage.prototype.setItem = () => { throw new Error('refused') }"
+    seen = visit(viewer_url, width=1280, height=800, before=refuse)
+    page = seen.page
+    assert is_open(page)
+    page.set_viewport_size({"width": 500, "height": 800})
+    page.wait_for_selector(".fold.folded")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.wait_for_selector(".fold:not(.folded)")
+    fold(page).click()
+    assert not is_open(page)
+    assert seen.errors == []
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES[1:])
+def test_results_land_beside_the_open_legend(visit: Visit, viewer_url: str, width: int, height: int) -> None:
+    seen = visit(viewer_url, width=width, height=height)
+    page = seen.page
+    if not is_open(page):
+        fold(page).click()
+    for text in ("flag", "smiling face with heart eyes"):
+        ask(page, text)
+        page.wait_for_selector(f".results h2:has-text('{text}')", timeout=60_000)
+        before = ranges(page)
+        page.get_by_text("Zoom to results").click()
+        arrived(page, before)
+        shown = markers(page, text)
+        x, y = screen(page, *shown)
+        card = page.locator(".legend-card").bounding_box()
+        right, bottom = card["x"] + card["width"], card["y"] + card["height"]
+        half = len(text) * 3  # of its words
+        assert x - half > right or y - LABEL_LIFT - LABEL_HEIGHT / 2 > bottom
+        assert hidden(page, np.array([shown])) == 0
+    assert seen.errors == []
+
+
+def markers(page: Any, text: str) -> tuple[float, float]:
+    found = marked(page, {text} if text == "flag" else {text, "flag"})
+    at = found["text"].index(text)
+    return found["x"][at], found["y"][at]
+
+
+def test_the_room_beside_cards_is_used_as_well_as_can_be(browser: Any) -> None:
+    """Against plain arithmetic: nothing is hidden, and no side of the cards would have left more."""
+    rng = np.random.default_rng(5)
+    page = browser.new_page()
+    code = source("find.js") + source("camera.js") + "; return placed(whole, parts, cards, pane)"
+    run = f"(told) => new Function('whole', 'parts', 'cards', 'pane', {json.dumps(code)})(...told)"
+    for _ in range(40):
+        w, h = rng.uniform(300, 1500, 2)
+        card = {"left": bool(rng.random() < 0.5), "top": bool(rng.random() < 0.5), "x": 0.2 * w, "y": 0.4 * h}
+        boxes = [box(rng) for _ in range(rng.integers(1, 9))]
+        whole = {side: pick(b[side] for b in boxes) for side, pick in SIDES.items()}
+        pane = {"w": w, "h": h, "padding": 1.08, "reach": {"x": 0, "y": 0}}
+        got = page.evaluate(run, [whole, boxes, [card], pane])
+        one = page.evaluate(run, [whole, [whole], [card], pane])
+        none = page.evaluate(run, [whole, [], [card], pane])
+        spans = whole["right"] - whole["left"], whole["bottom"] - whole["top"]
+        air = 20
+        beside = max(spans[0] / (w * (1 - 0.04 / 1.08) - card["x"] - air), spans[1] * 1.08 / h)
+        past = max(spans[0] * 1.08 / w, spans[1] / (h * (1 - 0.04 / 1.08) - card["y"] - air))
+        assert one["unit"] == pytest.approx(min(beside, past))
+        assert none["unit"] <= got["unit"] * (1 + 1e-9) <= one["unit"] * (1 + 2e-9)
+        assert none["x"] == pytest.approx((whole["left"] + whole["right"]) / 2)
+        for part in boxes:
+            assert clear(part, got, card, w=w, h=h, air=air - 1e-6)
+    page.close()
+
+
+SIDES: dict[str, Callable[..., float]] = {"left": min, "right": max, "top": min, "bottom": max}
+
+
+def box(rng: np.random.Generator) -> dict[str, float]:
+    x, y = rng.uniform(-5, 5, 2)
+    return {"left": x, "right": x + rng.uniform(0.1, 2), "top": y, "bottom": y + rng.uniform(0.1, 2)}
+
+
+def clear(part: dict[str, float], seen: dict[str, float], card: dict[str, Any], **of: float) -> bool:
+    """Whether a part of the map is in the pane and `air` pixels from the card."""
+    w, h, air = of["w"], of["h"], of["air"]
+    left, right = ((part[side] - seen["x"]) / seen["unit"] + w / 2 for side in ("left", "right"))
+    top, bottom = ((part[side] + seen["y"]) / seen["unit"] + h / 2 for side in ("top", "bottom"))
+    beside = left >= card["x"] + air if card["left"] else right <= w - card["x"] - air
+    past = top >= card["y"] + air if card["top"] else bottom <= h - card["y"] - air
+    return 0 < left < right < w and 0 < top < bottom < h and (beside or past)
