@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 # that decode the next images: on two cores embedding took four times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+# In float32 the last bit of a vector depends on how many images are embedded with it, unless that is a
+# multiple of this: an image gets the same vector whatever run embeds it, alone or among others.
+BATCH_MULTIPLE = 8
+
 
 class Clip:
     """A loaded CLIP. Text is embedded in float32; images in what the device is fast at."""
@@ -63,8 +67,13 @@ class Clip:
         Returns:
             (n, d) float32, rows L2-normalised.
         """
+        import numpy as np
         import torch
 
+        count = len(pixels)
+        pixels = np.concatenate(
+            [pixels, np.zeros_like(pixels, shape=(-count % BATCH_MULTIPLE, *pixels.shape[1:]))]
+        )
         with self._lock, torch.inference_mode():
             if not self._vision_ready:
                 self._model.vision_model.to(self.dtype)
@@ -72,7 +81,7 @@ class Clip:
                 self._vision_ready = True
             batch = self.transform.normalise(torch.from_numpy(pixels).to(self.device))
             output = self._model.get_image_features(pixel_values=batch.to(self.dtype))
-        return _normalised(output)
+        return _normalised(output)[:count]
 
     def embed_images(self, images: Sequence["Image.Image"]) -> "np.ndarray":
         """Embed upright RGB images: (n, d) float32, rows L2-normalised."""
