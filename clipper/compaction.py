@@ -20,19 +20,23 @@ DEAD_SHARE = 0.15
 MANY_SMALL, FULL_ROWS = 32, 2_048
 
 
-def compact(folder: Path, alive: AbstractSet[bytes], *, made_by: str | None = None) -> int:
+def compact(
+    folder: Path, alive: AbstractSet[bytes], *, made_by: str | None = None, reason: str | None = None
+) -> int:
     """Drop the rows of one folder of shards whose key is not in `alive`, if that pays; how many it dropped.
 
     Args:
         folder: of shards; only for who holds the home's lock.
         alive: content hashes whose rows stay.
         made_by: shards made by another version are dead as a whole; None where all that is there counts.
+        reason: the column that tells why a row is a failure; such a row is dead where the same key has one
+            that is none.
 
     Raises:
         StoreError: a shard is damaged.
     """
     shards = {path: read_shard(path) for path in sorted(folder.glob("[!.]*.arrow"))}
-    kept = _rows_to_keep(shards, alive, made_by)
+    kept = _rows_to_keep(shards, alive, made_by, reason)
     rows = sum(map(len, shards.values()))
     dead = rows - sum(map(len, kept.values()))
     small = {path for path, table in shards.items() if len(table) < FULL_ROWS // 2}
@@ -51,20 +55,38 @@ def compact(folder: Path, alive: AbstractSet[bytes], *, made_by: str | None = No
 
 
 def _rows_to_keep(
-    shards: "Mapping[Path, pa.Table]", alive: AbstractSet[bytes], made_by: str | None
+    shards: "Mapping[Path, pa.Table]", alive: AbstractSet[bytes], made_by: str | None, reason: str | None
 ) -> dict[Path, list[int]]:
     """Of each shard the rows that are alive and stand in no shard before it."""
-    seen: set[bytes] = set()
-    kept: dict[Path, list[int]] = {}
-    for path, table in shards.items():
-        kept[path] = []
-        maker = (table.schema.metadata or {}).get(b"made_by", b"").decode()
-        if made_by is None or maker == made_by:
-            for row, key in enumerate(table[KEY].to_pylist()):
-                if key in alive and key not in seen:
-                    kept[path].append(row)
-                    seen.add(key)
+    made = {path: table for path, table in shards.items() if made_by in (None, _maker(table))}
+    failing = {path: _failing(table, reason) for path, table in made.items()}
+    good = {
+        key
+        for path, table in made.items()
+        for key, bad in zip(table[KEY].to_pylist(), failing[path], strict=True)
+        if not bad
+    }
+    seen: set[object] = set()
+    kept: dict[Path, list[int]] = {path: [] for path in shards}
+    for path, table in made.items():
+        for row, key in enumerate(table[KEY].to_pylist()):
+            bad = failing[path][row]
+            # A file that failed by several limits has a row for each of them.
+            identity = tuple(table.slice(row, 1).to_pylist()[0].values()) if bad else key
+            if key in alive and identity not in seen and not (bad and key in good):
+                kept[path].append(row)
+                seen.add(identity)
     return kept
+
+
+def _maker(table: "pa.Table") -> str:
+    return str((table.schema.metadata or {}).get(b"made_by", b"").decode())
+
+
+def _failing(table: "pa.Table", reason: str | None) -> list[bool]:
+    if reason is None:
+        return [False] * len(table)
+    return [why is not None for why in table[reason].to_pylist()]
 
 
 def _joined(tables: "Iterable[pa.Table]") -> "Iterator[pa.Table]":

@@ -5,12 +5,13 @@ What does not belong here: what the parts contain, and what is published (`snaps
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from clipper import checksums
 from clipper.errors import BusyError, StoreError
 
 
@@ -27,17 +28,23 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
+        place(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON atomically."""
+def place(temporary: Path, path: Path) -> None:
+    """Rename a file that was written beside its place onto it, once its bytes are on the disk."""
+    with temporary.open("rb") as written:
+        os.fsync(written.fileno())
+    temporary.replace(path)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a JSON object and its checksum atomically."""
+    text = json.dumps(checksums.signed(value), indent=1, sort_keys=True, ensure_ascii=False)
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+        temporary.write_text(text + "\n", "utf-8")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -47,14 +54,22 @@ def read_json(path: Path) -> dict[str, Any]:
         StoreError: missing or damaged.
     """
     try:
-        value = json.loads(path.read_text())
+        value = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise StoreError(f"{path} is missing; run `clipper index` to rebuild it") from None
     except (ValueError, OSError) as error:
-        raise StoreError(f"{path} is damaged ({error}); delete it and run `clipper index`") from error
+        raise damaged(path, error) from error
     if not isinstance(value, dict):
-        raise StoreError(f"{path} is damaged (no JSON object); delete it and run `clipper index`")
+        raise damaged(path, "no JSON object")
+    if not checksums.holds(value):
+        raise damaged(path, "its checksum does not hold")
+    value.pop(checksums.KEY, None)
     return value
+
+
+def damaged(path: Path, why: object) -> StoreError:
+    """What is said of a file of the store that cannot be used."""
+    return StoreError(f"{path} is damaged ({why}); `clipper doctor --repair` makes it again")
 
 
 class Home:

@@ -42,7 +42,7 @@ def scan_images(work: Workspace) -> Step:
         _refuse_to_shrink(work, manifest)
         step.version = manifest.version
         target = work.home.part("manifest", manifest.version)
-        if before is None or before.entries != manifest.entries or not target.exists():
+        if before is None or before.entries != manifest.entries or not is_written(target):
             manifest.write(target)
         work.home.stage(manifest=manifest.version, images=work.settings.images)
         step.counts = {"images": len(manifest.entries), **compare(before, manifest).counts()}
@@ -251,8 +251,8 @@ def _tidy(work: Workspace, *, published: bool) -> None:
     prune_server(work, alive)
     manifests = {work.home.part("manifest", snapshot.parts["manifest"]) for snapshot in alive}
     keys = {key for path in manifests for key in Manifest.read(path).hashes()}
-    for store in (work.facts, work.thumbnails):
-        compact(store.folder, keys, made_by=store.made_by.decode())
+    compact(work.facts.folder, keys, made_by=work.facts.made_by.decode(), reason=facts.REASON)
+    compact(work.thumbnails.folder, keys, made_by=work.thumbnails.made_by.decode())
     for folder in (work.home.store / "embeddings").iterdir():
         compact(folder, keys)
 

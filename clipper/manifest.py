@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from clipper.errors import ImagesError
 from clipper.folder import FoundImage, ImageFolder
-from clipper.home import atomic_path, digest
+from clipper.home import digest
 from clipper.images import BadImageError, content_hash
+from clipper.tables import read_parquet, write_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,21 +74,17 @@ class Manifest:
     def write(self, path: Path) -> None:
         """Write as Parquet."""
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         rows = [vars(entry) | {"reason": None} for entry in self.entries]
         lost = [
             {"id": image_id, "content_hash": None, "bytes": 0, "mtime_ns": 0, "reason": reason}
             for image_id, reason in self.unreadable.items()
         ]
-        with atomic_path(path) as temporary:
-            pq.write_table(pa.Table.from_pylist(rows + lost, schema=_schema()), temporary)
+        write_part(path, pa.Table.from_pylist(rows + lost, schema=_schema()), {})
 
     @classmethod
     def read(cls, path: Path) -> "Manifest":
         """Read what `write` wrote."""
-        from clipper.tables import read_parquet
-
         rows = read_parquet(path).to_pylist()
         reasons = {row["id"]: row["reason"] for row in rows if row["content_hash"] is None}
         kept = [row for row in rows if row["content_hash"] is not None]

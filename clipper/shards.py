@@ -4,17 +4,22 @@ Used for embeddings, thumbnails and facts. A shard is written beside its place a
 what is there is whole. What does not belong here: what the rows mean.
 """
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clipper import checksums
 from clipper.errors import StoreError
-from clipper.home import atomic_path, digest
+from clipper.home import damaged, place
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 KEY = "content_hash"
+ENDING = ".arrow"
+# Of a shard's name; those of an earlier Clipper are shorter and tell nothing of its bytes.
+CHECKSUM_DIGITS = 32
 _TRIES = 20
 
 
@@ -40,7 +45,7 @@ class ShardStore:
         return {key for table in self._tables() for key in table[KEY].to_pylist()}
 
     def append(self, rows: Sequence[dict[str, object]]) -> None:
-        """Write one new shard; its name follows from its keys, so a repetition replaces itself."""
+        """Write one new shard."""
         if not rows:
             return
         import pyarrow as pa
@@ -103,18 +108,32 @@ def read_shard(path: Path) -> "pa.Table":
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError) as error:
-        raise StoreError(f"{path} is damaged ({error}); delete it and run `clipper index`") from error
+        raise damaged(path, error) from error
 
 
 def write_shard(folder: Path, table: "pa.Table") -> str:
-    """Write a shard; its name follows from its keys, so a repetition replaces itself."""
+    """Write a shard, named by its checksum: a repetition replaces itself, and damage shows."""
     import pyarrow as pa
 
-    name = f"{digest([str(key) for key in table[KEY].to_pylist()])}.arrow"
-    with (
-        atomic_path(folder / name) as temporary,
-        pa.OSFile(str(temporary), "wb") as sink,
-        pa.ipc.new_file(sink, table.schema) as writer,
-    ):
-        writer.write_table(table)
+    folder.mkdir(parents=True, exist_ok=True)
+    growing = folder / f".{os.getpid()}.tmp"
+    try:
+        with pa.OSFile(str(growing), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+        name = f"{checksums.of_file(growing)}{ENDING}"
+        place(growing, folder / name)
+    finally:
+        growing.unlink(missing_ok=True)
     return name
+
+
+def verify_shard(path: Path) -> None:
+    """See that a shard is as it was written.
+
+    Raises:
+        StoreError: it is damaged.
+    """
+    read_shard(path)
+    named = path.name.removesuffix(ENDING)
+    if len(named) == CHECKSUM_DIGITS and checksums.of_file(path) != named:
+        raise damaged(path, "its checksum does not hold")

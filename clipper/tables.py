@@ -4,11 +4,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipper import checksums
 from clipper.errors import StoreError
-from clipper.home import atomic_path, read_json, write_json
+from clipper.home import atomic_path, damaged, read_json, write_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+# Where the JSON beside a table keeps the table's checksum.
+TABLE = "table"
 
 
 def read_parquet(path: Path) -> "pa.Table":
@@ -27,16 +32,16 @@ def read_parquet(path: Path) -> "pa.Table":
     except FileNotFoundError:
         raise StoreError(f"{path} is missing; run `clipper index` to rebuild it") from None
     except (pa.ArrowException, OSError) as error:
-        raise StoreError(f"{path} is damaged ({error}); delete it and run `clipper index`") from error
+        raise damaged(path, error) from error
 
 
 def write_part(path: Path, table: "pa.Table", made_of: Mapping[str, Any]) -> None:
     """Write a part's table and, beside it, what it was made of; the table last: it is what is looked for."""
     import pyarrow.parquet as pq
 
-    write_json(path.with_suffix(".json"), dict(made_of))
     with atomic_path(path) as temporary:
         pq.write_table(table, temporary)
+        write_json(path.with_suffix(".json"), {**made_of, TABLE: checksums.of_file(temporary)})
 
 
 def is_written(path: Path) -> bool:
@@ -47,3 +52,15 @@ def is_written(path: Path) -> bool:
 def read_made_of(path: Path) -> dict[str, Any]:
     """What a part was made of."""
     return read_json(path.with_suffix(".json"))
+
+
+def verify(path: Path) -> None:
+    """See that a part is as it was written; of an earlier Clipper, which kept no checksums, that it reads.
+
+    Raises:
+        StoreError: a file is missing or damaged.
+    """
+    expected = read_made_of(path).get(TABLE)
+    read_parquet(path)
+    if expected is not None and checksums.of_file(path) != expected:
+        raise damaged(path, "its checksum does not hold")

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 import clipper
 from clipper import compaction
 from clipper.errors import StoreError
-from clipper.home import Home
+from clipper.home import Home, read_json, write_json
 from clipper.indexing import Step
 from clipper.snapshots import PARTS
 
@@ -216,6 +216,6 @@ def test_a_published_file_that_lacks_its_snapshot_still_opens(small_home: Path, 
         path.unlink()
     assert len(clipper.open(small_home)) == 24
     current = Home(small_home).current
-    current.write_text(current.read_text().replace('"format": 1', '"format": 2'))
+    write_json(current, read_json(current) | {"format": 2})
     with pytest.raises(StoreError, match="upgrade Clipper"):
         clipper.open(small_home)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from clipper import embeddings, facts
+from clipper.compaction import compact
 from clipper.errors import StoreError
 from clipper.home import Home
 from clipper.shards import KEY, ShardStore
@@ -47,10 +48,10 @@ def test_appending_never_touches_what_is_there(tmp_path: Path, unit_vectors: Vec
 
 def test_the_same_rows_again_replace_themselves(tmp_path: Path, unit_vectors: Vectors):
     shards = store(tmp_path)
-    for seed in (0, 1):
-        shards.append(rows([key(1), key(2)], unit_vectors(2, seed=seed)))
+    for _ in range(2):
+        shards.append(rows([key(1), key(2)], unit_vectors(2)))
     assert len(list(tmp_path.glob("*.arrow"))) == 1
-    assert np.array_equal(embeddings.read(shards, [key(2)]), unit_vectors(2, seed=1)[1:])
+    assert np.array_equal(embeddings.read(shards, [key(2)]), unit_vectors(2)[1:])
 
 
 def test_nothing_to_append_writes_nothing(tmp_path: Path):
@@ -80,7 +81,7 @@ def test_a_damaged_shard_is_told_by_its_name(tmp_path: Path, unit_vectors: Vecto
     shards.append(rows([key(i) for i in range(20)], unit_vectors(20)))
     (path,) = tmp_path.glob("*.arrow")
     path.write_bytes(path.read_bytes()[:-100] if damage is None else damage)
-    with pytest.raises(StoreError, match=f"{path.name} is damaged.*delete it"):
+    with pytest.raises(StoreError, match=f"{path.name} is damaged.*doctor --repair"):
         store(tmp_path).keys()
 
 
@@ -102,6 +103,20 @@ def test_a_failure_counts_until_the_limits_change_or_the_file_is_read_after_all(
     known.append([facts.row(key(2), facts='{"width": 2}', reason=None, limits="99/99")])
     assert facts.failures(known, [key(1), key(2)]) == {}
     assert facts.read(known, [key(2)]) == {key(2): {"width": 2}}
+
+
+def test_of_a_file_that_was_read_after_all_only_the_good_row_is_kept(tmp_path: Path):
+    known = facts.store(Home(tmp_path))
+    for limits in ("10/10", "20/20"):
+        known.append([facts.row(key(n), facts=None, reason="too large", limits=limits) for n in (1, 2)])
+    known.append([facts.row(key(1), facts='{"width": 1}', reason=None, limits="99/99")])
+    known.append([facts.row(key(3), facts='{"width": 3}', reason=None, limits="99/99")])
+    assert compact(known.folder, {key(1), key(2)}, reason=facts.REASON) == 3
+    left = facts.store(Home(tmp_path))
+    assert facts.read(left, [key(1)]) == {key(1): {"width": 1}}
+    assert facts.failures(left, [key(1), key(2)]) == {key(2): "too large"}
+    assert all(facts.known(left, limits=limits) >= {key(1), key(2)} for limits in ("10/10", "20/20"))
+    assert not left.keys() & {key(3)}
 
 
 def test_a_store_has_its_key_first(tmp_path: Path):
