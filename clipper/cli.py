@@ -22,6 +22,7 @@ from clipper.settings import CONFIG_NAME, HIDDEN_HOME, Settings, absolute_locati
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from clipper.soundness import Damage
     from clipper.workspace import Progress, Step
 
 app = typer.Typer(
@@ -159,6 +160,49 @@ def info(as_json: Json = False, home: Home = None) -> None:
         typer.echo(f"  skipped {_one_line(str(failure.id))}: {_one_line(str(failure.reason))}")
     if len(atlas.failures) > 10:  # noqa: PLR2004 - as many as shown above
         typer.echo(f"  and {len(atlas.failures) - 10} more (`--json` and `atlas.failures` have all)")
+
+
+@app.command()
+def doctor(
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Delete what is damaged and make it again.")
+    ] = False,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for another run to end.")] = 0.0,
+    as_json: Json = False,
+    home: Home = None,
+) -> None:
+    """Examine everything in the store against its checksums, its other parts and Chroma."""
+    from clipper import doctor as doctors
+
+    settings = Settings.load(home)
+    if repair:
+        with _progress() as progress:
+            found = doctors.repair(settings, progress=progress, wait=wait)
+    else:
+        found = doctors.diagnose(settings, wait=wait)
+    if as_json:
+        told = {
+            name: [{"where": d.where, "what": d.what} for d in getattr(found, name)]
+            for name in ("before", "after")
+        }
+        _print_json({"home": str(settings.home), "sound": not found.after, **told})
+    else:
+        _tell_damages(found.before, found.after, settings, repair=repair)
+    if found.after:
+        raise typer.Exit(1)
+
+
+def _tell_damages(before: "list[Damage]", after: "list[Damage]", settings: Settings, *, repair: bool) -> None:
+    for damage in before:
+        typer.echo(_one_line(f"{damage.where}: {damage.what}"))
+    if not after:
+        typer.echo(f"{len(before)} repaired" if before else f"{_one_line(str(settings.home))} is sound")
+    elif repair:
+        typer.echo(f"after the repair {len(after)} are left:")
+        for damage in after:
+            typer.echo(_one_line(f"{damage.where}: {damage.what}"))
+    else:
+        typer.echo("`clipper doctor --repair` makes again what can be made again; the images are not touched")
 
 
 def main() -> None:

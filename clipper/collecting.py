@@ -4,16 +4,23 @@ What does not belong here: how a collection is made of rows (`collection_build.p
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from clipper import embeddings, metadata, probes, snapshots
 from clipper.collection import Address, address_of, remove_from_server, server_names
 from clipper.collection_build import COLLECTION_VERSION, Difference, Rows, build
+from clipper.errors import StoreError
 from clipper.home import Home, digest
+from clipper.shards import ShardStore
 from clipper.snapshots import Snapshot
-from clipper.tables import is_written, read_made_of, read_parquet, write_part
+from clipper.tables import is_written, read_made_of, read_parquet, verify, write_part
 from clipper.workspace import Step, Workspace, timed
+
+# A collection's table is the projection it was made of and a digest of each row: from it the map can be
+# restored, which nothing else could give back as it was.
+DIGEST, PROJECTION = "digest", "projection"
 
 
 def collect(work: Workspace) -> Step:
@@ -37,18 +44,7 @@ def _write_collection(work: Workspace, version: str, made_of: Mapping[str, Any])
     import pyarrow as pa
 
     key, _, store = work.embeddings()
-    projection = read_parquet(work.home.part("projection", made_of["projection"]))
-    told = read_parquet(work.home.part("metadata", made_of["metadata"])).drop_columns(["id"])
-    points = projection.select(["x", "y"]).to_pylist()
-    hashes = projection["content_hash"].to_pylist()
-    rows_metadata = [metadata.present(r) | p for r, p in zip(told.to_pylist(), points, strict=True)]
-    ids = projection["id"].to_pylist()
-    rows = Rows(
-        ids=ids,
-        vectors=embeddings.read(store, hashes),
-        metadata=rows_metadata,
-        digests=[digest(h.hex(), key, m) for h, m in zip(hashes, rows_metadata, strict=True)],
-    )
+    rows = stored_rows(work.home, made_of, store, key=key)
     base, before, dead = _base_collection(work.home)
     address = _new_address(work, version)
     built = build(
@@ -59,12 +55,51 @@ def _write_collection(work: Workspace, version: str, made_of: Mapping[str, Any])
         difference=Difference.between(before, dead, rows) if base else None,
     )
     search = {"ef": built.ef, "recall_at_10": built.recall}
-    sidecar = {"made_of": dict(made_of), "rows": len(ids), "dead": built.dead, "search": search}
+    points = work.home.part("projection", made_of["projection"])
+    sidecar = {"made_of": dict(made_of), "rows": len(rows.ids), "dead": built.dead, "search": search}
+    sidecar[PROJECTION] = read_made_of(points)
+    sidecar["files"] = address.graph_checksums()
     if address.on_server:
         sidecar["server"] = {"url": address.place, "name": address.name}
-    table = pa.table({"id": ids, "digest": list(rows.digests)})
+    table = read_parquet(points).append_column(DIGEST, pa.array(rows.digests))
     write_part(work.home.part("collection", version), table, sidecar)
-    return {"rows": len(ids), "written": built.written, "deleted": built.deleted}
+    return {"rows": len(rows.ids), "written": built.written, "deleted": built.deleted}
+
+
+def stored_rows(home: Home, versions: Mapping[str, str], vectors: ShardStore, *, key: str) -> Rows:
+    """The rows that the collection of these versions of metadata and projection holds."""
+    projection = read_parquet(home.part("projection", versions["projection"]))
+    told = read_parquet(home.part("metadata", versions["metadata"])).drop_columns(["id"])
+    points = projection.select(["x", "y"]).to_pylist()
+    hashes = projection["content_hash"].to_pylist()
+    rows_metadata = [metadata.present(r) | p for r, p in zip(told.to_pylist(), points, strict=True)]
+    return Rows(
+        ids=projection["id"].to_pylist(),
+        vectors=embeddings.read(vectors, hashes),
+        metadata=rows_metadata,
+        digests=[digest(h.hex(), key, m) for h, m in zip(hashes, rows_metadata, strict=True)],
+    )
+
+
+def restore_projection(home: Home, version: str) -> bool:
+    """Write a projection anew, to the bit, from a collection that was made of it; whether there is one."""
+    for path in sorted((home.store / "collection").glob("[!.]*.parquet")):
+        try:
+            verify(path)
+            made_of = read_made_of(path)
+        except StoreError:
+            continue
+        if made_of["made_of"]["projection"] == version and PROJECTION in made_of:
+            table = read_parquet(path).drop_columns([DIGEST])
+            write_part(home.part("projection", version), table, made_of[PROJECTION])
+            return True
+    return False
+
+
+def files_of(home: Home, version: str) -> tuple[Path, ...]:
+    """All files of one version of the collection."""
+    path = home.part("collection", version)
+    return path, path.with_suffix(".json"), home.part("collection", version, "")
 
 
 def _base_collection(home: Home) -> tuple[Address | None, dict[str, str], int]:
@@ -79,8 +114,11 @@ def _base_collection(home: Home) -> tuple[Address | None, dict[str, str], int]:
     address = address_of(home, version)
     if address.on_server or not address.exists():
         return None, {}, 0
-    table = read_parquet(path).to_pydict()
-    return address, dict(zip(table["id"], table["digest"], strict=True)), read_made_of(path)["dead"]
+    made_of = read_made_of(path)
+    if made_of.get("files") != address.graph_checksums():
+        return None, {}, 0  # damaged: made anew, from nothing
+    table = read_parquet(path).select(["id", DIGEST]).to_pydict()
+    return address, dict(zip(table["id"], table[DIGEST], strict=True)), made_of["dead"]
 
 
 def _new_address(work: Workspace, version: str) -> Address:

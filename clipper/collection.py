@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from clipper import checksums
 from clipper.errors import ClipperError, StoreError
 from clipper.home import Home
 from clipper.imports import collector_paused
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     import numpy as np
 
 NAME = "images"
+# Changes after which Chroma writes the graph to disk, instead of making it anew from its log each time it
+# is opened: with the least it allows, a collection that was filled and closed is whole.
+SYNC_THRESHOLD = 2
+# Written with the graph: without it the other files beside it mean nothing.
+_GRAPH_WRITTEN = "index_metadata.pickle"
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,12 @@ class Address:
         """
         return self.name in server_names(self.place) if self.on_server else self.folder.is_dir()
 
+    def graph_checksums(self) -> dict[str, str]:
+        """The checksums of the graph's files: once sealed nothing changes them, as opening does SQLite's."""
+        if self.on_server or not list(self.folder.glob(f"*/{_GRAPH_WRITTEN}")):
+            return {}
+        return checksums.of_folder(self.folder, "*/*")
+
     def remove(self) -> None:
         """Delete it, if it is there."""
         if not self.on_server:
@@ -92,7 +104,9 @@ class Collection:
             try:
                 client.create_collection(
                     address.name,
-                    configuration={"hnsw": {"space": "cosine", "ef_search": ef}},
+                    configuration={
+                        "hnsw": {"space": "cosine", "ef_search": ef, "sync_threshold": SYNC_THRESHOLD}
+                    },
                     embedding_function=None,
                 )
             finally:

@@ -17,8 +17,9 @@ from clipper.errors import StoreError
 if TYPE_CHECKING:
     import numpy as np
 
-COLLECTION_VERSION = "1"
-BATCH = 2_000
+COLLECTION_VERSION = "2"
+# Near the most that Chroma takes at once; the graph is written to disk after each.
+BATCH = 5_000
 # Deleted and replaced rows stay in the HNSW file; past this share the collection is made anew.
 DEAD_SHARE = 1 / 3
 # Text lies off the images' manifold, where a graph search misses: `ef` grows until recall is this.

@@ -3,6 +3,7 @@
 What does not belong here: what the parts contain, and what is published (`snapshots.py`).
 """
 
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -72,6 +73,13 @@ def damaged(path: Path, why: object) -> StoreError:
     return StoreError(f"{path} is damaged ({why}); `clipper doctor --repair` makes it again")
 
 
+def _is_full(error: Exception) -> bool:
+    """Whether a disk or a quota was used up; of Arrow and Chroma only the words tell."""
+    number = getattr(error, "errno", None)
+    told = any(words in str(error) for words in ("No space left", "Disk quota exceeded", "disk is full"))
+    return number in (errno.ENOSPC, errno.EDQUOT) or told
+
+
 class Home:
     """A folder that holds one atlas."""
 
@@ -96,7 +104,7 @@ class Home:
 
         Raises:
             BusyError: another run holds it for longer than `timeout` seconds.
-            StoreError: the folder cannot be written.
+            StoreError: the folder cannot be written, or its disk is full.
         """
         from filelock import FileLock, Timeout
 
@@ -119,6 +127,13 @@ class Home:
             ) from error
         try:
             yield
+        except (OSError, StoreError) as error:
+            if _is_full(error):
+                raise StoreError(
+                    f"the disk of {self.store} is full ({error}); free some space and run again: what was "
+                    "published is as it was"
+                ) from error
+            raise
         finally:
             lock.release()
 

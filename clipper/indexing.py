@@ -34,6 +34,7 @@ MOST_GONE = 0.5
 def scan_images(work: Workspace) -> Step:
     """Step 1, `image_manifest`: what is in the folder, and what differs from what was there."""
     with timed("image_manifest") as step:
+        snapshots.restage(work.home)
         staged = work.home.staged_entries().get("manifest")
         path = work.home.part("manifest", staged) if staged else None
         before = Manifest.read(path) if path and path.exists() else None
@@ -132,12 +133,17 @@ def index(settings: Settings, *, progress: Progress | None = None, wait: float =
     """
     work = Workspace(settings, progress)
     with work.home.writing(timeout=wait):
-        steps = [scan_images(work), *embed_images(work).values(), join_metadata(work)]
-        for stage, step in (("map", project_images), ("collection", collect), ("publish", publish)):
-            progress_of = work.told(stage)
-            progress_of(0, 1)
-            steps.append(step(work))
-            progress_of(1, 1)
+        return run_steps(work)
+
+
+def run_steps(work: Workspace) -> list[Step]:
+    """All steps. Only for who holds the home's lock."""
+    steps = [scan_images(work), *embed_images(work).values(), join_metadata(work)]
+    for stage, step in (("map", project_images), ("collection", collect), ("publish", publish)):
+        progress_of = work.told(stage)
+        progress_of(0, 1)
+        steps.append(step(work))
+        progress_of(1, 1)
     return steps
 
 

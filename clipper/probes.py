@@ -7,8 +7,8 @@ What does not belong here: the models.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clipper.errors import StoreError
-from clipper.home import Home, atomic_path, digest
+from clipper.home import Home, digest
+from clipper.tables import read_parquet, write_part
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,15 +24,15 @@ PROBES = (
 
 def path(home: Home, key: str) -> Path:
     """Where a model's probe vectors lie."""
-    return home.embeddings(key) / f"probes-{digest(PROBES)}.npy"
+    return home.embeddings(key) / f"probes-{digest(PROBES)}.parquet"
 
 
 def write(home: Home, key: str, vectors: "np.ndarray") -> None:
     """Keep the vectors of `PROBES`: (p, d) float32."""
-    import numpy as np
+    import pyarrow as pa
 
-    with atomic_path(path(home, key)) as temporary, temporary.open("wb") as file:
-        np.save(file, vectors, allow_pickle=False)
+    column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
+    write_part(path(home, key), pa.table({"text": PROBES, "vector": column}), {})
 
 
 def read(home: Home, key: str) -> "np.ndarray":
@@ -43,8 +43,5 @@ def read(home: Home, key: str) -> "np.ndarray":
     """
     import numpy as np
 
-    file = path(home, key)
-    try:
-        return np.asarray(np.load(file, allow_pickle=False))
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{file} is missing or damaged; delete it and run `clipper index`") from error
+    column = read_parquet(path(home, key))["vector"].combine_chunks()
+    return np.asarray(column.flatten().to_numpy(), np.float32).reshape(len(PROBES), -1)

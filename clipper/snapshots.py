@@ -90,7 +90,7 @@ def hold(home: Home) -> tuple[Snapshot, Hold]:
     """
     for _ in range(_TRIES):  # a writer may prune what was just read: then another is published
         snapshot = published(home)
-        path = _file(home, snapshot)
+        path = file_of(home, snapshot)
         try:
             descriptor = os.open(path, os.O_RDONLY)
         except OSError:
@@ -116,8 +116,8 @@ def publish(home: Home, snapshot: Snapshot) -> bool:
         "published_at": snapshot.published_at.isoformat(),
         "counts": dict(snapshot.counts),
     }
-    if not _file(home, snapshot).exists():  # else a reader may hold it
-        write_json(_file(home, snapshot), entry)
+    if not file_of(home, snapshot).exists():  # else a reader may hold it
+        write_json(file_of(home, snapshot), entry)
     before = current(home)
     if before and before.version == snapshot.version:
         return False
@@ -133,7 +133,7 @@ def kept(home: Home) -> list[Snapshot]:
     now_published = published(home)
     alive = [now_published]
     for path in home.snapshots.glob("[!.]*.json"):
-        if path != _file(home, now_published):
+        if path != file_of(home, now_published):
             descriptor = os.open(path, os.O_RDONLY)
             try:
                 if _lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
@@ -156,10 +156,34 @@ def prune(home: Home, alive: Sequence[Snapshot]) -> None:
         versions = {snapshot.parts[name] for snapshot in alive}
         for entry in (home.store / name).iterdir():
             if entry.name.split(".", 1)[0] not in versions:
-                _remove(entry)
+                remove(entry)
     for folder in (home.store / "facts", home.store / "thumbnails", *home.store.glob("embeddings/*")):
         for entry in folder.glob(".*.tmp"):
-            _remove(entry)
+            remove(entry)
+
+
+def restage(home: Home) -> None:
+    """Note what is published as what the next run starts from, where that note is lost.
+
+    Only for who holds the home's lock.
+    """
+    snapshot = current(home)
+    if snapshot is None or home.staged.exists():
+        return
+    parts = dict(snapshot.parts)
+    home.stage(
+        **parts,
+        images=snapshot.images,
+        model=dict(snapshot.model),
+        embeddings=snapshot.embeddings,
+        metadata_manifest=parts["manifest"],
+        projection_manifest=parts["manifest"],
+        collection_of={
+            "metadata": parts["metadata"],
+            "projection": parts["projection"],
+            "embeddings": snapshot.embeddings,
+        },
+    )
 
 
 def now() -> datetime:
@@ -167,7 +191,8 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def _file(home: Home, snapshot: Snapshot) -> Path:
+def file_of(home: Home, snapshot: Snapshot) -> Path:
+    """The file that a snapshot's readers hold."""
     return home.snapshots / f"{snapshot.version}.json"
 
 
@@ -202,8 +227,9 @@ def _lock(descriptor: int, kind: int) -> bool:
     return True
 
 
-def _remove(entry: Path) -> None:
+def remove(entry: Path) -> None:
+    """Delete a file or a folder that may be gone already."""
     if entry.is_dir():
         shutil.rmtree(entry)
     else:
-        entry.unlink()
+        entry.unlink(missing_ok=True)

@@ -46,6 +46,12 @@ def small_home(tmp_path: Path) -> Path:
     return make_home(tmp_path / "small", 24)
 
 
+@pytest.fixture(scope="session")
+def home_at() -> Callable[[Path, int], Path]:
+    """Makes a home at a path, of so many of the sample's images, not indexed yet."""
+    return make_home
+
+
 @pytest.fixture
 def home_of(tmp_path: Path) -> Callable[[str, int], Path]:
     """Makes a home of a name and so many of the sample's images, not indexed yet."""

@@ -1,0 +1,123 @@
+"""An audit of a whole home, and its repair: what is damaged is deleted, and a run makes it again.
+
+What does not belong here: what damage looks like (`soundness.py`, `collection_audit.py`).
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+
+from clipper import collecting, collection_audit, indexing, model_files, snapshots, soundness
+from clipper.errors import NoIndexError, StoreError
+from clipper.home import Home
+from clipper.settings import Settings
+from clipper.snapshots import Snapshot
+from clipper.soundness import Damage
+from clipper.workspace import Progress, Workspace
+
+# What one repair uncovers (an atlas whose name was lost), the next one mends.
+ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What was wrong, and what is wrong still."""
+
+    before: list[Damage]
+    after: list[Damage]
+
+
+def examine(home: Home) -> list[Damage]:
+    """All that is wrong with what is published and with what the next run starts from.
+
+    Raises:
+        NoIndexError: there is nothing to examine.
+    """
+    found = list(soundness.names(home))
+    snapshot, hold = _held(home)
+    if snapshot is None and not found:
+        raise NoIndexError(
+            f"{home.folder} has no index yet; make one with `clipper index --home {home.folder}`"
+        )
+    found += soundness.attempt(partial(soundness.history, home))
+    found += soundness.attempt(partial(soundness.parts, home, _named(home, snapshot)))
+    found += soundness.attempt(partial(soundness.shards, home))
+    if snapshot is None or hold is None:
+        return found
+    try:
+        found += soundness.attempt(partial(soundness.rows, home, snapshot))
+        if not found:  # a damaged index is not opened: it is known to be damaged
+            version = snapshot.parts["collection"]
+            files = collecting.files_of(home, version)
+            where = f"collection/{version}"
+            found += [Damage(where, what, files) for what in collection_audit.problems(home, snapshot)]
+    finally:
+        hold.close()
+    return found
+
+
+def diagnose(settings: Settings, *, wait: float = 0.0) -> Repair:
+    """Examine a home while no run writes to it; of one that cannot be written to, as it is.
+
+    Raises:
+        BusyError: a run holds the lock.
+        NoIndexError: there is nothing to examine.
+    """
+    home = Home(settings.home)
+    with home.writing(timeout=wait) if os.access(home.store, os.W_OK) else nullcontext():
+        found = examine(home)
+    return Repair(found, found)
+
+
+def repair(settings: Settings, *, progress: Progress | None = None, wait: float = 0.0) -> Repair:
+    """Delete what is damaged and run all steps, under the home's lock.
+
+    Nothing is deleted when the images folder or the model, from which it is to be made again, is not there.
+    The map is restored from the rows of the collection where it can be; else it is laid out anew.
+
+    Raises:
+        BusyError: a run holds the lock.
+        ClipperError: what is needed to make the parts again is missing, or a step failed.
+    """
+    work = Workspace(settings, progress)
+    with work.home.writing(timeout=wait):
+        before = examine(work.home)
+        after = before
+        for _ in range(ROUNDS):
+            if not after:
+                break
+            work.folder.require()
+            model_files.find(settings)
+            _delete(work.home, after)
+            indexing.run_steps(work)
+            after = examine(work.home)
+    return Repair(before, after)
+
+
+def _held(home: Home) -> tuple[Snapshot | None, snapshots.Hold | None]:
+    try:
+        return snapshots.hold(home)
+    except (NoIndexError, StoreError):  # told by `soundness.names`
+        return None, None
+
+
+def _named(home: Home, snapshot: Snapshot | None) -> list[Mapping[str, str]]:
+    """The versions that must be there: those published, and those that the next run starts from."""
+    named = [snapshot.parts] if snapshot else []
+    try:
+        return [*named, home.staged_entries()]
+    except StoreError:
+        return named
+
+
+def _delete(home: Home, damages: Sequence[Damage]) -> None:
+    """Delete what is lost; of a map only what no collection can give back, to the bit."""
+    lost = {path for damage in damages for path in damage.lost}
+    tables = {path for path in lost if path.parent.name == "projection" and path.suffix == ".parquet"}
+    for path in tables:
+        if collecting.restore_projection(home, path.stem):
+            lost -= {path, path.with_suffix(".json")}
+    for path in lost:
+        snapshots.remove(path)

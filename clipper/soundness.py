@@ -1,0 +1,198 @@
+"""What is wrong with a home's files, if anything: each is read whole and held against its checksum.
+
+What does not belong here: what Chroma answers (`collection_audit.py`), and mending anything (`doctor.py`).
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clipper import embeddings, facts, probes, snapshots
+from clipper.collection import address_of
+from clipper.errors import StoreError
+from clipper.home import Home, read_json
+from clipper.manifest import Manifest
+from clipper.shards import ShardStore, read_shard, verify_shard
+from clipper.snapshots import PARTS, Snapshot
+from clipper.tables import read_made_of, read_parquet, verify
+
+NORM_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One thing that is wrong: where, what, and the files to delete so that a run makes them again."""
+
+    where: str
+    what: str
+    lost: tuple[Path, ...] = ()
+
+
+def names(home: Home) -> Iterator[Damage]:
+    """The small files that name the parts."""
+    published = None
+    try:
+        published = snapshots.current(home)
+    except StoreError as error:
+        yield _damage(home, home.current, error, home.current)
+    else:
+        if published is None and home.staged.exists():
+            yield _damage(home, home.current, "is missing")
+    if home.staged.exists():
+        try:
+            home.staged_entries()
+        except StoreError as error:
+            yield _damage(home, home.staged, error, home.staged)
+    elif published:
+        yield _damage(home, home.staged, "is missing")
+    if published:
+        path = snapshots.file_of(home, published)
+        try:
+            read_json(path)
+        except StoreError as error:
+            yield _damage(home, path, error, path)
+
+
+def parts(home: Home, named: Sequence[Mapping[str, str]]) -> Iterator[Damage]:
+    """Every version of each part: its table, what tells how it was made, and a collection's index.
+
+    Args:
+        home: whose.
+        named: the versions that the published snapshot and the next run's note name; others may be there.
+    """
+    for name in PARTS:
+        there = {path.name.partition(".")[0] for path in (home.store / name).glob("[!.]*")}
+        for version in sorted(there | {versions[name] for versions in named if name in versions}):
+            path = home.part(name, version)
+            files = [path, path.with_suffix(".json"), home.part(name, version, "")]
+            try:
+                verify(path)
+                if name == "collection":
+                    _verify_index(home, version)
+            except StoreError as error:
+                yield _damage(home, path, error, *files)
+
+
+def shards(home: Home) -> Iterator[Damage]:
+    """What is kept by content: facts, thumbnails, vectors and probes of every model."""
+    folders = [home.store / "facts", home.store / "thumbnails", *sorted(home.store.glob("embeddings/*"))]
+    for folder in folders:
+        for path in sorted(folder.glob("[!.]*.arrow")):
+            try:
+                verify_shard(path)
+                if folder.parent.name == "embeddings":
+                    _verify_norms(path)
+            except (StoreError, OSError) as error:
+                yield _damage(home, path, error, path)
+    for path in {path.with_suffix(".parquet") for path in home.store.glob("embeddings/*/probes-*.*")}:
+        try:
+            verify(path)
+        except StoreError as error:
+            yield _damage(home, path, error, path, path.with_suffix(".json"))
+
+
+def rows(home: Home, snapshot: Snapshot) -> Iterator[Damage]:
+    """Whether the parts speak of the same images, and all that is kept by content is there."""
+    manifest = Manifest.read(home.part("manifest", snapshot.parts["manifest"]))
+    held = {entry.id: entry.content_hash for entry in manifest.entries}
+    projection = read_parquet(home.part("projection", snapshot.parts["projection"]))
+    on_map = dict(zip(*(projection[name].to_pylist() for name in ("id", "content_hash")), strict=True))
+    if wrong := sum(held.get(image_id) != key for image_id, key in on_map.items()):
+        yield Damage("projection", f"{wrong:,} of its images are not those of the manifest")
+    for name in ("metadata", "collection"):
+        path = home.part(name, snapshot.parts[name])
+        if wrong := len(set(read_parquet(path)["id"].to_pylist()) ^ set(on_map)):
+            lost = [path, path.with_suffix(".json")]
+            yield _damage(home, path, f"differs from the projection in {wrong:,} images", *lost)
+    if not probes.path(home, snapshot.embeddings).exists():
+        yield _damage(home, probes.path(home, snapshot.embeddings), "is missing")
+    for where, store in _stores(home, snapshot).items():
+        if missing := len(set(on_map.values()) - store.keys()):
+            yield Damage(where, f"lacks {missing:,} of {len(on_map):,} images")
+    explained = {i for i, key in held.items() if key in facts.failures(facts.store(home), held.values())}
+    explained |= set(home.staged_entries().get("passed_over", []))
+    if lost_images := set(held) - set(on_map) - explained:
+        yield Damage("projection", f"lacks {len(lost_images):,} images that are in the folder")
+
+
+def history(home: Home) -> Iterator[Damage]:
+    """Dagster's databases, which nothing can make again."""
+    for path in sorted((home.store / "dagster").rglob("*.db")):
+        if why := sqlite_problem(path):
+            what = f"{why}; stop Dagster and delete it: only the history of runs is lost"
+            yield _damage(home, path, what)
+
+
+def sqlite_problem(path: Path) -> str | None:
+    """What SQLite finds wrong with a database."""
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10)) as database:
+            told = database.execute("PRAGMA integrity_check").fetchone()[0]
+            empty = not database.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+    except sqlite3.Error as error:
+        return f"is damaged ({error})"
+    if empty:
+        return "is damaged (it is empty)"
+    return None if told == "ok" else f"is damaged ({str(told).splitlines()[0]})"
+
+
+def attempt(check: Callable[[], Iterator[Damage]]) -> list[Damage]:
+    """What a check finds; it gives up where a file it needs is damaged, which another check tells."""
+    found = []
+    try:
+        for damage in check():
+            found.append(damage)  # noqa: PERF402 - what it found before it gave up counts
+    except StoreError:
+        pass
+    return found
+
+
+def _damage(home: Home, path: Path, what: object, *lost: Path) -> Damage:
+    where = path.relative_to(home.store).as_posix()
+    told = (
+        str(what).removeprefix(f"{path} ").partition("; ")[0] if isinstance(what, StoreError) else str(what)
+    )
+    return Damage(where, told, lost)
+
+
+def _stores(home: Home, snapshot: Snapshot) -> dict[str, ShardStore]:
+    vectors = embeddings.store(
+        home.embeddings(snapshot.embeddings),
+        dimensions=int(snapshot.model["dimensions"]),
+        fingerprint=snapshot.model["fingerprint"],
+    )
+    return {
+        f"embeddings/{snapshot.embeddings}": vectors,
+        "thumbnails": facts.thumbnail_store(home),
+        "facts": facts.store(home),
+    }
+
+
+def _verify_index(home: Home, version: str) -> None:
+    """The files of a collection's graph, which nothing changes once it is sealed."""
+    address = address_of(home, version)
+    if address.on_server:
+        return
+    wanted = read_made_of(home.part("collection", version)).get("files")
+    if not address.exists():
+        raise StoreError("its Chroma folder is missing")
+    if wanted is not None and address.graph_checksums() != wanted:
+        raise StoreError("the files of its index are damaged")
+    if why := sqlite_problem(address.folder / "chroma.sqlite3"):
+        raise StoreError(f"chroma.sqlite3 {why}")
+
+
+def _verify_norms(path: Path) -> None:
+    column = read_shard(path)[embeddings.VECTOR].combine_chunks()
+    _verify_unit(column.flatten().to_numpy().reshape(len(column), -1), path)
+
+
+def _verify_unit(vectors: Any, path: Path) -> None:
+    import numpy as np
+
+    off = np.abs(np.linalg.norm(vectors, axis=1) - 1.0)
+    if not (off <= NORM_TOLERANCE).all():
+        raise StoreError(f"{path} holds vectors whose length is not 1")

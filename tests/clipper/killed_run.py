@@ -1,0 +1,98 @@
+"""One pass of `clipper index` that is killed (SIGKILL) at a named moment; run as a process of its own.
+
+    python killed_run.py HOME MOMENT
+
+Without a moment it prints those that such a run comes by. The moments are those at which something on disk
+has just changed, or is about to: nothing of Clipper knows of them.
+"""
+
+import json
+import os
+import shutil
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from clipper import collection_build, indexing
+from clipper.settings import Settings
+
+
+class Moments:
+    """Counts the moments a run comes by, and ends the process at one of them."""
+
+    def __init__(self, fatal: str | None) -> None:
+        self.fatal = fatal
+        self.seen: Counter[str] = Counter()
+
+    def pass_by(self, name: str) -> None:
+        self.seen[name] += 1
+        if f"{name} {self.seen[name]}" == self.fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def around(self, owner: Any, attribute: str, name_of: Callable[..., str | None]) -> None:
+        """Pass by before and after each call of a function that `name_of` gives a name."""
+        function = getattr(owner, attribute)
+
+        def watched(*args: Any, **more: Any) -> Any:
+            name = name_of(*args, **more)
+            if name:
+                self.pass_by(f"before {name}")
+            result = function(*args, **more)
+            if name:
+                self.pass_by(f"after {name}")
+            return result
+
+        setattr(owner, attribute, watched)
+
+
+def renamed(_path: Path, target: Path) -> str | None:
+    """What a rename puts in place: `embeddings shard`, `projection table`, `current.json`, ..."""
+    store = next((folder for folder in Path(target).parents if folder.name == "store"), None)
+    if store is None:
+        return None
+    part = Path(target).relative_to(store).parts[0]
+    kinds = {".arrow": "shard", ".parquet": "table", ".json": "origin", ".npy": "probes", "": "folder"}
+    return f"{part} {kinds[Path(target).suffix]}" if part != Path(target).name else part
+
+
+def deleted(path: Path, **_: Any) -> str | None:
+    return "a deletion" if Path(path).exists() else None
+
+
+def watch(moments: Moments) -> None:
+    moments.around(Path, "replace", renamed)
+    moments.around(Path, "rename", renamed)
+    moments.around(Path, "unlink", deleted)
+    moments.around(shutil, "rmtree", deleted)
+    moments.around(collection_build, "_fill", lambda *_: "filling of the collection")
+    moments.around(collection_build, "_tune", lambda *_: "sealing of the collection")
+    copytree = shutil.copytree
+
+    def copied(source: str, target: str) -> str:
+        moments.pass_by("within the copying of the collection")
+        return str(shutil.copy2(source, target))
+
+    # It calls itself for folders within the folder, with more arguments.
+    shutil.copytree = lambda *args: copytree(*args) if args[2:] else copytree(*args, copy_function=copied)
+
+
+def main() -> None:
+    home, fatal = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None
+    moments = Moments(fatal)
+    watch(moments)
+
+    def told(stage: str, done: int, total: int) -> None:
+        if done in (total, (total + 1) // 2):
+            moments.pass_by(f"{stage}, {'at the end' if done == total else 'half-way'}")
+
+    indexing.index(Settings.load(home), progress=told)
+    json.dump(
+        [f"{name} {nth + 1}" for name, count in moments.seen.items() for nth in range(count)], sys.stdout
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,259 @@
+"""Damage to any file of the store is noticed, named and mended; what is sound is left alone."""
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import faults
+import numpy as np
+import pytest
+
+import clipper
+from clipper import collection_audit, doctor, indexing
+from clipper.errors import BusyError, ImagesError, NoIndexError
+from clipper.home import Home, read_json
+from clipper.settings import Settings
+from clipper.shards import read_shard, write_shard
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+IMAGES = 40
+
+
+def noise(path: Path) -> None:
+    """Random bytes over a third of a file, from its middle on: what a bad sector leaves."""
+    data = bytearray(path.read_bytes())
+    start, length = len(data) // 3, max(1, len(data) // 3)
+    data[start : start + length] = np.random.default_rng(len(data)).bytes(length)
+    path.write_bytes(data)
+
+
+def flip(path: Path) -> None:
+    """One bit, in the middle."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0x10
+    path.write_bytes(data)
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "truncated": lambda path: os.truncate(path, path.stat().st_size // 2),
+    "emptied": lambda path: os.truncate(path, 0),
+    "deleted": Path.unlink,
+    "noise": noise,
+    "one bit": flip,
+}
+FILES = {
+    "current": "current.json",
+    "staged": "staged.json",
+    "snapshot": "snapshots/*.json",
+    "manifest": "manifest/*.parquet",
+    "manifest's origin": "manifest/*.json",
+    "metadata": "metadata/*.parquet",
+    "metadata's origin": "metadata/*.json",
+    "projection": "projection/*.parquet",
+    "projection's origin": "projection/*.json",
+    "collection's table": "collection/*.parquet",
+    "collection's origin": "collection/*.json",
+    "Chroma's database": "collection/*/chroma.sqlite3",
+    "graph": "collection/*/*/data_level0.bin",
+    "graph's header": "collection/*/*/header.bin",
+    "graph's lengths": "collection/*/*/length.bin",
+    "graph's names": "collection/*/*/index_metadata.pickle",
+    "vectors": "embeddings/*/*.arrow",
+    "probes": "embeddings/*/*.parquet",
+    "probes' origin": "embeddings/*/*.json",
+    "thumbnails": "thumbnails/*.arrow",
+    "facts": "facts/*.arrow",
+}
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory, home_at: Callable[[Path, int], Path]) -> Path:
+    """A home that is sound. Not to be written to."""
+    home = home_at(tmp_path_factory.mktemp("doctor") / "sound", IMAGES)
+    indexing.index(Settings.load(home))
+    for path in sorted((home / "images").iterdir())[:2]:  # so that the map has a history
+        path.unlink()
+    indexing.index(Settings.load(home))
+    return home
+
+
+@pytest.fixture
+def home(sound: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(sound, tmp_path / "home", symlinks=True))
+
+
+def examined(home: Path) -> list[doctor.Damage]:
+    return doctor.diagnose(Settings.load(home)).before
+
+
+def test_a_home_that_is_sound_is_called_so_and_not_touched(sound: Path, clipper_command: Run):
+    watched = [path for path in sound.rglob("*") if path.is_file() and path.suffix != ".sqlite3"]
+    before = {path: path.stat().st_mtime_ns for path in watched}
+    result = clipper_command("doctor", "--home", str(sound))
+    assert (result.returncode, result.stdout) == (0, f"{sound} is sound\n")
+    assert doctor.repair(Settings.load(sound)).before == []
+    assert {path: path.stat().st_mtime_ns for path in watched} == before
+
+
+def test_the_list_of_files_below_is_whole(sound: Path):
+    store = sound / "store"
+    listed = {path for pattern in FILES.values() for path in store.glob(pattern)}
+    there = {path for path in store.rglob("*") if path.is_file() and path.name != "lock"}
+    assert {path.name for path in there - listed} <= {"link_lists.bin"}  # empty in a graph this small
+    assert all(list(store.glob(pattern)) for pattern in FILES.values())
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_damage_to_any_file_is_noticed(home: Path, kind: str):
+    for name, pattern in FILES.items():
+        for path in (home / "store").glob(pattern):
+            data = path.read_bytes()
+            DAMAGES[kind](path)
+            found = doctor.examine(Home(home))
+            assert found, f"{name}, {kind}: not noticed"
+            path.write_bytes(data)
+    assert examined(home) == []
+
+
+@pytest.mark.parametrize("name", ["projection", "vectors", "graph", "current"])
+def test_damage_is_mended_to_the_bit(home: Path, name: str):
+    mend(home, name, "noise")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_damage_of_any_kind_to_any_file_is_mended_to_the_bit(sound: Path, tmp_path: Path, kind: str):
+    for name in FILES:
+        home = Path(shutil.copytree(sound, tmp_path / "home", symlinks=True))
+        mend(home, name, kind)
+        shutil.rmtree(home)
+
+
+def mend(home: Path, name: str, kind: str) -> None:
+    wanted = faults.state(home)
+    for path in (home / "store").glob(FILES[name]):
+        DAMAGES[kind](path)
+    mended = doctor.repair(Settings.load(home))
+    assert mended.before, f"{name}, {kind}: not noticed"
+    assert mended.after == [], f"{name}, {kind}"
+    assert faults.state(home) == wanted, f"{name}, {kind}"
+
+
+def test_the_command_names_the_damage_and_the_way_out(home: Path, clipper_command: Run):
+    (path,) = (home / "store" / "metadata").glob("*.parquet")
+    flip(path)
+    told = clipper_command("doctor", "--home", str(home))
+    assert told.returncode == 1
+    assert f"metadata/{path.name}: is damaged" in told.stdout
+    assert "clipper doctor --repair" in told.stdout
+    told = clipper_command("doctor", "--repair", "--home", str(home))
+    assert (told.returncode, told.stdout.splitlines()[-1]) == (0, "1 repaired")
+
+
+def test_everything_damaged_at_once_is_made_again_from_the_images(home: Path):
+    ids = clipper.open(home).ids
+    for path in (home / "store").rglob("*"):
+        if path.is_file() and path.name != "lock":
+            noise(path)
+    assert doctor.repair(Settings.load(home)).after == []
+    assert clipper.open(home).ids == ids
+
+
+def test_nothing_is_deleted_while_the_images_or_the_model_are_not_there(home: Path):
+    (path,) = (home / "store" / "thumbnails").glob("*.arrow")
+    noise(path)
+    hidden = (home / "images").rename(home / "elsewhere")
+    with pytest.raises(ImagesError, match="does not exist"):
+        doctor.repair(Settings.load(home))
+    assert path.exists()
+    hidden.rename(home / "images")
+    with pytest.raises(clipper.ClipperError, match="nowhere"):
+        doctor.repair(Settings.load(home, model=str(home / "nowhere")))
+    assert path.exists()
+
+
+def test_a_shard_that_is_whole_but_wrong_is_found_by_its_vectors(home: Path):
+    (path,) = (home / "store").glob("embeddings/*/*.arrow")
+    table = read_shard(path)
+    rows = table.to_pylist()
+    rows[5]["vector"] = [3.0] * len(rows[5]["vector"])
+    path.unlink()
+    write_shard(path.parent, type(table).from_pylist(rows, schema=table.schema))
+    assert "length is not 1" in examined(home)[0].what
+    assert doctor.repair(Settings.load(home)).after == []
+
+
+def test_rows_that_somebody_changed_in_chroma_are_found(home: Path):
+    from clipper.collection import Collection, address_of
+
+    atlas = clipper.open(home)
+    collection = Collection(address_of(Home(home), atlas.snapshot.parts["collection"]))
+    collection.delete([atlas.ids[3]])
+    ids, vectors = [atlas.ids[7]], -atlas.vectors[7:8]
+    collection.write(ids, vectors, [{"group": "other"}])
+    collection.close()
+    atlas.close()
+    problems = collection_audit.problems(Home(home), atlas.snapshot)
+    assert any("rows instead of" in problem for problem in problems)
+    assert any("other metadata" in problem for problem in problems)
+    assert any("other vectors" in problem for problem in problems)
+    assert doctor.repair(Settings.load(home)).after == []
+
+
+def test_a_lost_note_of_what_is_staged_moves_no_point(home: Path):
+    wanted = faults.state(home)
+    (home / "store" / "staged.json").unlink()
+    steps = {step.name: step for step in indexing.index(Settings.load(home))}
+    assert steps["clip_embeddings"].counts["new"] == 0
+    assert faults.state(home) == wanted
+
+
+def test_dagsters_database_is_examined_and_never_deleted(home: Path):
+    path = home / "store" / "dagster" / "history" / "runs.db"
+    path.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE runs (id TEXT)")
+        database.executemany("INSERT INTO runs VALUES (?)", [("x" * 500,)] * 200)
+        database.commit()
+    assert examined(home) == []
+    noise(path)
+    (damage,) = examined(home)
+    assert "stop Dagster and delete it" in damage.what
+    assert doctor.repair(Settings.load(home)).after == [damage]
+    assert path.exists()
+
+
+def test_a_home_without_an_index_and_one_that_is_being_written_are_told(
+    home: Path, tmp_path: Path, home_at: Callable[[Path, int], Path]
+):
+    empty = home_at(tmp_path / "empty", 3)
+    with pytest.raises(NoIndexError, match="has no index yet"):
+        examined(empty)
+    assert not (empty / "store").exists()
+    with Home(home).writing(), pytest.raises(BusyError):
+        examined(home)
+
+
+def test_a_home_of_an_earlier_clipper_without_checksums_opens_and_is_brought_up_to_date(home: Path):
+    store = home / "store"
+    wanted = faults.state(home)
+    for path in store.rglob("*.json"):
+        later = {"table", "files", "projection"} if path.parent.parent == store else set()
+        value = {key: item for key, item in read_json(path).items() if key not in later}
+        path.write_text(json.dumps(value))
+    for path in store.glob("*/*.arrow"):
+        path.rename(path.with_name(f"{path.name[:16]}.arrow"))
+    for path in store.glob("manifest/*.json"):
+        path.unlink()
+    assert [damage.what for damage in examined(home)] == ["is missing"]
+    assert faults.state(home) == wanted
+    steps = {step.name: step for step in indexing.index(Settings.load(home))}
+    assert steps["clip_embeddings"].counts["new"] == 0
+    assert faults.state(home) == wanted
+    assert examined(home) == []
