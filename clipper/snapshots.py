@@ -157,8 +157,8 @@ def prune(home: Home, alive: Sequence[Snapshot]) -> None:
         for entry in (home.store / name).iterdir():
             if entry.name.split(".", 1)[0] not in versions:
                 remove(entry)
-    for folder in (home.store / "facts", home.store / "thumbnails", *home.store.glob("embeddings/*")):
-        for entry in folder.glob(".*.tmp"):
+    for pattern in (".*.tmp", "*/.*.tmp", "embeddings/*/.*.tmp"):
+        for entry in home.store.glob(pattern):
             remove(entry)
 
 

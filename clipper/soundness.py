@@ -59,12 +59,14 @@ def names(home: Home) -> Iterator[Damage]:
 def parts(home: Home, named: Sequence[Mapping[str, str]]) -> Iterator[Damage]:
     """Every version of each part: its table, what tells how it was made, and a collection's index.
 
+    One without a table is what a killed run left: nothing reads it, and the next run deletes it.
+
     Args:
         home: whose.
         named: the versions that the published snapshot and the next run's note name; others may be there.
     """
     for name in PARTS:
-        there = {path.name.partition(".")[0] for path in (home.store / name).glob("[!.]*")}
+        there = {path.stem for path in (home.store / name).glob("[!.]*.parquet")}
         for version in sorted(there | {versions[name] for versions in named if name in versions}):
             path = home.part(name, version)
             files = [path, path.with_suffix(".json"), home.part(name, version, "")]
@@ -152,10 +154,9 @@ def attempt(check: Callable[[], Iterator[Damage]]) -> list[Damage]:
 
 def _damage(home: Home, path: Path, what: object, *lost: Path) -> Damage:
     where = path.relative_to(home.store).as_posix()
-    told = (
-        str(what).removeprefix(f"{path} ").partition("; ")[0] if isinstance(what, StoreError) else str(what)
-    )
-    return Damage(where, told, lost)
+    if isinstance(what, StoreError):  # without its remedy: here it is another
+        what = str(what).partition("; ")[0].replace(f"{home.store}/", "").removeprefix(f"{where} ")
+    return Damage(where, str(what), lost)
 
 
 def _stores(home: Home, snapshot: Snapshot) -> dict[str, ShardStore]:
