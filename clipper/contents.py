@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from clipper import embeddings, facts, model, model_files, probes
+from clipper import embeddings, facts, model, model_files, places, probes
 from clipper.cluster import process_on_cluster
 from clipper.decoding import Seen, process
 from clipper.home import digest
@@ -42,7 +42,9 @@ def embed_images(work: Workspace, *, wanted: Sequence[str] = CONTENT_PARTS) -> d
     if source:
         work.home.stage(embeddings=source.key, model=_told_about(source, work.settings))
     if "image_facts" in wanted:
-        work.home.stage(passed_over=sorted(sink.passed_over))
+        work.home.stage(passed_over=sorted(sink.passed_over), gps=work.settings.gps)
+        if not work.settings.gps:
+            places.forget(work.home)
     steps = sink.steps(manifest_version)
     for step in steps.values():
         step.seconds = round(time.monotonic() - started, 3)
@@ -75,6 +77,8 @@ class _Sink:
             self.missing["clip_embeddings"] = usable - self.vectors.keys()
         if "thumbnails" in wanted:
             self.missing["thumbnails"] = usable - work.thumbnails.keys()
+        if "image_facts" in wanted and work.settings.gps:
+            self.missing["places"] = usable - work.places.keys()
         self.missing["image_facts"] = hashes - known
         self.todo = set().union(*self.missing.values())
         self.passed_over: set[str] = set()
@@ -122,13 +126,18 @@ class _Sink:
             for entry in self.manifest.entries
             if entry.content_hash in self.failed
         }
-        made_by = {"clip_embeddings": self.source.fingerprint if self.source else ""}
+        made_by = {
+            "clip_embeddings": self.source.fingerprint if self.source else "",
+            "image_facts": f"{facts.FACTS_VERSION}{' with places' * self.work.settings.gps}",
+        }
         steps = {}
         for name in self.wanted:
             version = digest(name, made_by.get(name, DECODER_VERSION), manifest_version)
             done = self.done[name]
             counts = {"new": done, "reused": distinct - done - len(self.failed)}
             steps[name] = Step(name, version, counts | {"failed": len(reasons)}, failures=reasons)
+        if "places" in self.done and "image_facts" in steps:
+            steps["image_facts"].counts["places_read"] = self.done["places"]
         return steps
 
     def _take(self, seen: Seen) -> None:
@@ -140,6 +149,8 @@ class _Sink:
         if key in self.missing["image_facts"]:
             row = facts.row(key, facts=seen.facts, reason=seen.reason, limits=self.work.limits)
             self._add("image_facts", row)
+        if key in self.missing.get("places", ()):
+            self._add("places", places.row(key, seen.facts))
         if seen.reason:
             self.failed[key] = seen.reason
             return
@@ -159,6 +170,7 @@ class _Sink:
         stores = {
             "clip_embeddings": self.vectors,
             "thumbnails": self.work.thumbnails,
+            "places": self.work.places,
             "image_facts": self.work.facts,
         }
         for name, store in stores.items():

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from clipper.exif import shot_facts
+from clipper.exif import place_facts, shot_facts
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -34,7 +34,8 @@ class BadImageError(Exception):
 class Decoded:
     """One decoded image: upright RGB pixels and what was told about the file.
 
-    `facts` has `width`, `height` (pixels, upright), `format` and what EXIF tells of the shot.
+    `facts` has `width`, `height` (pixels, upright), `format` and what EXIF tells of the shot and its place,
+    which is not kept unless it is asked for (`places.py`).
     """
 
     pixels: "Image.Image"
@@ -66,10 +67,11 @@ def decode(data: bytes, *, max_pixels: int, smallest: int) -> Decoded:
             kind = str(image.format)
             image.draft(None, (2 * smallest, 2 * smallest))
             exif = image.getexif()
+            told = {**shot_facts(exif), **place_facts(exif)}  # before TIFF turns itself, and forgets that
             pixels = _upright(_to_rgb(image), exif.get(_ORIENTATION))
             turned = exif.get(_ORIENTATION) in (5, 6, 7, 8)
             size = (height, width) if turned else (width, height)
-            facts = {"width": size[0], "height": size[1], "format": kind, **shot_facts(exif)}
+            facts = {"width": size[0], "height": size[1], "format": kind, **told}
     except BadImageError:
         raise
     except Exception as error:

@@ -157,7 +157,8 @@ def prune(home: Home, alive: Sequence[Snapshot]) -> None:
         for entry in (home.store / name).iterdir():
             if entry.name.split(".", 1)[0] not in versions:
                 _remove(entry)
-    for folder in (home.store / "facts", home.store / "thumbnails", *home.store.glob("embeddings/*")):
+    kept_by_content = (home.store / name for name in ("facts", "places", "thumbnails"))
+    for folder in (*kept_by_content, *home.store.glob("embeddings/*")):
         for entry in folder.glob(".*.tmp"):
             _remove(entry)
 
