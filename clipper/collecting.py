@@ -43,13 +43,14 @@ def _write_collection(work: Workspace, version: str, made_of: Mapping[str, Any])
     hashes = projection["content_hash"].to_pylist()
     rows_metadata = [metadata.present(r) | p for r, p in zip(told.to_pylist(), points, strict=True)]
     ids = projection["id"].to_pylist()
+    with_places = bool(work.home.staged_entries().get("gps"))
     rows = Rows(
         ids=ids,
         vectors=embeddings.read(store, hashes),
         metadata=rows_metadata,
         digests=[digest(h.hex(), key, m) for h, m in zip(hashes, rows_metadata, strict=True)],
     )
-    base, before, dead = _base_collection(work.home)
+    base, before, dead = _base_collection(work.home, with_places=with_places)
     address = _new_address(work, version)
     built = build(
         address,
@@ -60,6 +61,7 @@ def _write_collection(work: Workspace, version: str, made_of: Mapping[str, Any])
     )
     search = {"ef": built.ef, "recall_at_10": built.recall}
     sidecar = {"made_of": dict(made_of), "rows": len(ids), "dead": built.dead, "search": search}
+    sidecar["with_places"] = with_places
     if address.on_server:
         sidecar["server"] = {"url": address.place, "name": address.name}
     table = pa.table({"id": ids, "digest": list(rows.digests)})
@@ -67,8 +69,11 @@ def _write_collection(work: Workspace, version: str, made_of: Mapping[str, Any])
     return {"rows": len(ids), "written": built.written, "deleted": built.deleted}
 
 
-def _base_collection(home: Home) -> tuple[Address | None, dict[str, str], int]:
-    """The published collection, its rows' digests and its dead rows: the next one starts from it."""
+def _base_collection(home: Home, *, with_places: bool) -> tuple[Address | None, dict[str, str], int]:
+    """The published collection, its rows' digests and its dead rows: the next one starts from it.
+
+    Not where that held places that are to be forgotten: SQLite leaves what was deleted in its file.
+    """
     published = snapshots.current(home)
     if published is None:
         return None, {}, 0
@@ -79,8 +84,11 @@ def _base_collection(home: Home) -> tuple[Address | None, dict[str, str], int]:
     address = address_of(home, version)
     if address.on_server or not address.exists():
         return None, {}, 0
+    made_of = read_made_of(path)
+    if made_of.get("with_places") and not with_places:
+        return None, {}, 0
     table = read_parquet(path).to_pydict()
-    return address, dict(zip(table["id"], table["digest"], strict=True)), read_made_of(path)["dead"]
+    return address, dict(zip(table["id"], table["digest"], strict=True)), made_of["dead"]
 
 
 def _new_address(work: Workspace, version: str) -> Address:
