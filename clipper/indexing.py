@@ -206,8 +206,8 @@ def _published_columns(home: Home) -> list[metadata.Column]:
     return [metadata.Column(**column) for column in read_made_of(path)["columns"]]
 
 
-def _shapes(columns: Sequence[metadata.Column]) -> list[tuple[str, str, str]]:
-    return [(column.name, column.type, column.source) for column in columns]
+def _shapes(columns: Sequence[metadata.Column]) -> set[tuple[str, str, str]]:
+    return {(column.name, column.type, column.source) for column in columns}
 
 
 def _write_projection(
