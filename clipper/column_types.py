@@ -6,7 +6,7 @@ looks like a number (`table_cells.py`), and where values come from.
 
 import json
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -28,26 +28,27 @@ def typed(
         each column's type; the rows in those types, without what is missing; and of each column that had
         values which do not fit, what a person should know of them.
     """
-    plain = [{key: plain_value(value) for key, value in row.items()} for row in rows]
-    kinds: dict[str, Counter[str]] = {}
-    for row in plain:
-        for key, value in row.items():
+    plain: list[dict[str, Any]] = []
+    kinds: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        plain.append({})
+        for key, told in row.items():
+            value = plain_value(told)
             if (kind := kind_of(value)) is not None:
-                kinds.setdefault(key, Counter())[kind] += 1
+                plain[-1][key] = value
+                kinds[key][kind] += 1
     types = {key: _usual(counts) for key, counts in kinds.items()}
     fitted: list[dict[str, Any]] = []
     misfits: dict[str, list[Any]] = {}
     for row in plain:
         fitted.append({})
         for key, value in row.items():
-            if kind_of(value) is None:
-                continue
             if (kept := fit(value, types[key])) is None:
                 misfits.setdefault(key, []).append(value)
             else:
                 fitted[-1][key] = kept
-    told = {key: misfit(key, types[key], len(values), values) for key, values in misfits.items()}
-    return types, fitted, told
+    words = {key: misfit(key, types[key], len(values), values) for key, values in misfits.items()}
+    return types, fitted, words
 
 
 def misfit(name: str, kind: str, count: int, examples: Sequence[Any]) -> str:
@@ -107,7 +108,7 @@ def fit(value: Any, kind: str) -> Any:
 
 def clean(text: str) -> str:
     """Text that UTF-8 can hold: JSON may smuggle in half of a surrogate pair."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def arrow_type(kind: str) -> "pa.DataType":

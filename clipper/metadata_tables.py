@@ -219,7 +219,9 @@ def _unpacked(data: bytes, source: str, max_bytes: int) -> "pa.Table":
                     f"{source} has {size:,} bytes when unpacked, more than the limit of {max_bytes:,} "
                     "(max_bytes); raise that, or keep fewer columns"
                 )
-            return file.read()
+            table = file.read()
+        table.validate(full=True)  # one wrong bit may leave text that is none
+        return table.rename_columns([str(column) for column in table.column_names])
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ImagesError(
             f"{source} is no Parquet table that can be read ({_one_line(error)}); write it again or delete it"

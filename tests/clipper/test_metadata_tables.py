@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -274,10 +275,26 @@ def test_a_damaged_parquet_is_an_error_that_names_the_file_and_the_way_out():
     buffer = io.BytesIO()
     pq.write_table(pa.table({"file_name": ["a.jpg"] * 1_000, "v": list(range(1_000))}), buffer)
     whole = buffer.getvalue()
-    for data in (b"", b"PAR1", b"file_name,v\n", whole[:-20], whole[:40] + b"\xff" * 100 + whole[140:]):
+    wrong_text = whole.replace(b"a.jpg", b"\xff.jpg")
+    assert wrong_text != whole
+    for data in (b"", b"PAR1", b"file_name,v\n", whole[:-20], whole[:40] + b"\xff" * 100, wrong_text):
         with pytest.raises(ImagesError, match=r"the/metadata\.parquet is no Parquet table") as raised:
             read_parquet(data, name="m", source="the/metadata.parquet", max_bytes=1_000_000)
         assert "\n" not in str(raised.value)
+
+
+def test_a_parquet_of_any_wrong_bits_is_read_or_is_a_clear_error():
+    buffer = io.BytesIO()
+    names = [f"{i}.jpg" for i in range(50)]
+    nested = pa.array([{"a": [1, 2]}] * 50)
+    pq.write_table(pa.table({"file_name": names, "v": range(50), "t": nested}), buffer)
+    random = np.random.default_rng(0)
+    for _ in range(400):
+        data = bytearray(buffer.getvalue())
+        data[random.integers(len(data))] = random.integers(256)
+        with suppress(ImagesError):
+            source = read_parquet(bytes(data), name="m", source="the/m", max_bytes=1_000_000)
+            assert join(["1.jpg"], [{}], [source]).table(["1.jpg"]).num_rows == 1
 
 
 def test_a_parquet_that_is_large_once_unpacked_is_refused():
