@@ -11,6 +11,7 @@ from typing import Any
 
 # Bumped when the same EXIF would give other facts.
 EXIF_VERSION = "2"
+LATITUDE, LONGITUDE = "latitude", "longitude"
 _EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
 _ORIENTATION, _MAKE, _MODEL = 0x0112, 0x010F, 0x0110
 _DATE, _OFFSET, _LENS, _FOCAL_LENGTH, _ISO = 0x9003, 0x9011, 0xA434, 0x920A, 0x8827
@@ -56,7 +57,7 @@ def place_facts(exif: Any) -> dict[str, float]:
     longitude = _degrees(_value(gps, _LONGITUDE), _text(_value(gps, _LONGITUDE_REF)), "EW", 180)
     if latitude is None or longitude is None:
         return {}
-    return {"latitude": latitude, "longitude": longitude}
+    return {LATITUDE: latitude, LONGITUDE: longitude}
 
 
 def _directory(exif: Any, tag: int) -> Mapping[int, Any]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from clipper.column_types import EXAMPLES, arrow_type, clean, fit, kind_of, plain_value, some, typed
+from clipper.exif import LATITUDE, LONGITUDE
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -250,13 +251,20 @@ def _own(image_id: str, facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _described(columns: Sequence[Column], rows: Iterable[Mapping[str, Any]]) -> list[Column]:
-    """The columns with how many rows have each, and an example."""
+    """The columns with how many rows have each, and an example.
+
+    None of where a photo was taken: examples are shown in places that outlive the setting `gps`, such as
+    Dagster's history.
+    """
     filled: Counter[str] = Counter()
     examples: dict[str, Any] = {}
     for row in rows:
         filled.update(row.keys())
         for name in row.keys() - examples.keys():
             examples[name] = row[name]
+    for column in columns:
+        if column.origin == FILE and column.name in (LATITUDE, LONGITUDE):
+            examples.pop(column.name, None)
     return [
         replace(column, filled=filled[column.name], example=_as_text(examples.get(column.name, "")))
         for column in columns

@@ -40,8 +40,8 @@ def read_csv(data: bytes, *, name: str, source: str) -> Source:
     Raises:
         ImagesError: it is no such table; the message tells the way out.
     """
-    text = _text(data, source)
-    header, columns, problems = _cells(data, text, name=name, source=source)
+    delimiter, most = _header_of(_text(data, source))
+    header, columns, problems = _cells(data, delimiter, most, name=name, source=source)
     names, key = [cell.strip() for cell in header], _key(header, source)
     chosen, odd = _once(names, name)
     table: dict[str, pa.ChunkedArray] = {}
@@ -67,7 +67,7 @@ def read_parquet(data: bytes, *, name: str, source: str, max_bytes: int) -> Sour
     import pyarrow as pa
 
     whole = _unpacked(data, source, max_bytes)
-    names = [str(column) for column in whole.column_names]
+    names: list[str] = whole.column_names
     key = _key(names, source)
     keys = plain_column(whole.column(key))
     if keys is None or not (pa.types.is_string(keys.type) or pa.types.is_integer(keys.type)):
@@ -168,29 +168,14 @@ class _Ragged:
 
 
 def _cells(
-    data: bytes, text: str, *, name: str, source: str
+    data: bytes, delimiter: str, most: int, *, name: str, source: str
 ) -> "tuple[list[str], list[pa.ChunkedArray], list[str]]":
     """The header, the columns of text below it, and what a person should know of ragged rows."""
     import pyarrow as pa
-    from pyarrow import csv
 
-    delimiter, most = _header_of(text)
-    whole = b"".join([data, f"\n{_END}\n".encode()])
     ragged = _Ragged()
     try:
-        table = csv.read_csv(
-            pa.BufferReader(whole),
-            # One block, as a cell may be as long as the file; one thread, which can number the rows.
-            read_options=csv.ReadOptions(
-                use_threads=False, block_size=min(len(whole) + 1, 2**31 - 1), autogenerate_column_names=True
-            ),
-            parse_options=csv.ParseOptions(
-                delimiter=delimiter, newlines_in_values=True, invalid_row_handler=ragged
-            ),
-            convert_options=csv.ConvertOptions(
-                column_types={f"f{i}": pa.string() for i in range(most)}, null_values=[]
-            ),
-        )
+        table = _parsed(b"".join([data, f"\n{_END}\n".encode()]), delimiter, most, ragged)
     except (pa.ArrowException, ValueError) as error:
         raise ImagesError(f"{source} is no CSV table ({_one_line(error)}); mend it or delete it") from error
     rows = table.num_rows
@@ -202,6 +187,26 @@ def _cells(
     told = f"{name}: {ragged.count} row(s) have not {len(columns)} cells, as the header has"
     problems = [f"{told} ({', '.join(ragged.examples)}); left out"] if ragged.count else []
     return [column[0].as_py() for column in table.columns], columns, problems
+
+
+def _parsed(data: bytes, delimiter: str, most: int, ragged: _Ragged) -> "pa.Table":
+    """All rows as text, the header among them: at most `most` columns of the names f0, f1, ..."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    return csv.read_csv(
+        pa.BufferReader(data),
+        # One block, as a cell may be as long as the file; one thread, which can number the rows.
+        read_options=csv.ReadOptions(
+            use_threads=False, block_size=min(len(data) + 1, 2**31 - 1), autogenerate_column_names=True
+        ),
+        parse_options=csv.ParseOptions(
+            delimiter=delimiter, newlines_in_values=True, invalid_row_handler=ragged
+        ),
+        convert_options=csv.ConvertOptions(
+            column_types={f"f{i}": pa.string() for i in range(most)}, null_values=[]
+        ),
+    )
 
 
 def _unpacked(data: bytes, source: str, max_bytes: int) -> "pa.Table":
@@ -220,8 +225,9 @@ def _unpacked(data: bytes, source: str, max_bytes: int) -> "pa.Table":
                     "(max_bytes); raise that, or keep fewer columns"
                 )
             table = file.read()
-        table.validate(full=True)  # one wrong bit may leave text that is none
-        return table.rename_columns([str(column) for column in table.column_names])
+        # One wrong bit may leave text that is none, in cells or in names.
+        table.validate(full=True)
+        return table.rename_columns(table.column_names)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ImagesError(
             f"{source} is no Parquet table that can be read ({_one_line(error)}); write it again or delete it"

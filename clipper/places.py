@@ -1,4 +1,4 @@
-"""Where photos were taken, by content: apart from all other facts, so that nothing is left of it at a word.
+"""Where photos were taken, kept by content; apart from all other facts, so that it can be deleted as a whole.
 
 Kept only when the setting `gps` is true: a map that is shown to others must not tell where people live.
 What does not belong here: reading EXIF (`exif.py`).
@@ -9,12 +9,10 @@ import shutil
 from collections.abc import Iterable
 from typing import Any
 
-from clipper.exif import EXIF_VERSION
+from clipper.exif import EXIF_VERSION, LATITUDE, LONGITUDE
 from clipper.home import Home
 from clipper.images import encode_facts
 from clipper.shards import KEY, ShardStore
-
-LATITUDE, LONGITUDE = "latitude", "longitude"
 
 
 def store(home: Home) -> ShardStore:

@@ -118,6 +118,12 @@ def test_a_column_tells_how_many_images_have_it_and_an_example():
     assert len(told["long"][1]) == 60
 
 
+def test_a_place_is_no_example():
+    columns = {column.name: column for column in joined({}, latitude=52.5, longitude=13.4).columns}
+    assert (columns["latitude"].filled, columns["latitude"].example) == (3, "")
+    assert columns["longitude"].example == ""
+
+
 def test_many_unknown_keys_are_told_in_one_line():
     made = joined({f"no-{i}": {} for i in range(500)})
     assert len(made.problems) == 1
