@@ -4,7 +4,7 @@ What does not belong here: decoding (`decoding.py`), the model (`model.py`), and
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clipper import embeddings, facts, model, model_files, places, probes
@@ -43,9 +43,9 @@ def embed_images(work: Workspace, *, wanted: Sequence[str] = CONTENT_PARTS) -> d
         work.home.stage(embeddings=source.key, model=_told_about(source, work.settings))
     if "image_facts" in wanted:
         work.home.stage(passed_over=sorted(sink.passed_over), gps=work.settings.gps)
-        if not work.settings.gps:
-            places.forget(work.home)
     steps = sink.steps(manifest_version)
+    if "image_facts" in wanted:
+        steps["image_facts"].counts |= _keep_places(work, manifest, sink.failed)
     for step in steps.values():
         step.seconds = round(time.monotonic() - started, 3)
     return steps
@@ -77,8 +77,6 @@ class _Sink:
             self.missing["clip_embeddings"] = usable - self.vectors.keys()
         if "thumbnails" in wanted:
             self.missing["thumbnails"] = usable - work.thumbnails.keys()
-        if "image_facts" in wanted and work.settings.gps:
-            self.missing["places"] = usable - work.places.keys()
         self.missing["image_facts"] = hashes - known
         self.todo = set().union(*self.missing.values())
         self.passed_over: set[str] = set()
@@ -136,8 +134,6 @@ class _Sink:
             done = self.done[name]
             counts = {"new": done, "reused": distinct - done - len(self.failed)}
             steps[name] = Step(name, version, counts | {"failed": len(reasons)}, failures=reasons)
-        if "places" in self.done and "image_facts" in steps:
-            steps["image_facts"].counts["places_read"] = self.done["places"]
         return steps
 
     def _take(self, seen: Seen) -> None:
@@ -149,8 +145,6 @@ class _Sink:
         if key in self.missing["image_facts"]:
             row = facts.row(key, facts=seen.facts, reason=seen.reason, limits=self.work.limits)
             self._add("image_facts", row)
-        if key in self.missing.get("places", ()):
-            self._add("places", places.row(key, seen.facts))
         if seen.reason:
             self.failed[key] = seen.reason
             return
@@ -170,13 +164,23 @@ class _Sink:
         stores = {
             "clip_embeddings": self.vectors,
             "thumbnails": self.work.thumbnails,
-            "places": self.work.places,
             "image_facts": self.work.facts,
         }
         for name, store in stores.items():
             if store is not None and self.rows.get(name):
                 store.append(self.rows[name])
                 self.rows[name] = []
+
+
+def _keep_places(work: Workspace, manifest: Manifest, failed: Container[bytes]) -> dict[str, int]:
+    """Read where photos were taken if that is asked for, else forget it."""
+    if not work.settings.gps:
+        places.forget(work.home)
+        return {}
+    known = work.places.keys()
+    first = {entry.content_hash: entry for entry in reversed(manifest.entries)}
+    entries = [entry for key, entry in first.items() if key not in known and key not in failed]
+    return {"places_read": places.fill(work.places, work.folder, entries, progress=work.told("places"))}
 
 
 def _told_about(source: model_files.ModelSource, settings: Settings) -> dict[str, Any]:

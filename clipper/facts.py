@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from clipper import places
 from clipper.exif import EXIF_VERSION
 from clipper.home import Home
 from clipper.images import DECODER_VERSION
@@ -44,8 +43,8 @@ def thumbnail_store(home: Home) -> ShardStore:
 
 
 def row(key: bytes, *, facts: str | None, reason: str | None, limits: str) -> dict[str, object]:
-    """A row to append. Where a photo was taken never is in it: `places.py` has that, if anything."""
-    return {KEY: key, FACTS: places.without(facts) if facts else None, REASON: reason, LIMITS: limits}
+    """A row to append."""
+    return {KEY: key, FACTS: facts, REASON: reason, LIMITS: limits}
 
 
 def known(facts: ShardStore, *, limits: str) -> set[bytes]:

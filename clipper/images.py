@@ -34,8 +34,7 @@ class BadImageError(Exception):
 class Decoded:
     """One decoded image: upright RGB pixels and what was told about the file.
 
-    `facts` has `width`, `height` (pixels, upright), `format` and what EXIF tells of the shot and its place,
-    which is not kept unless it is asked for (`places.py`).
+    `facts` has `width`, `height` (pixels, upright), `format` and what EXIF tells of the shot.
     """
 
     pixels: "Image.Image"
@@ -67,7 +66,7 @@ def decode(data: bytes, *, max_pixels: int, smallest: int) -> Decoded:
             kind = str(image.format)
             image.draft(None, (2 * smallest, 2 * smallest))
             exif = image.getexif()
-            told = {**shot_facts(exif), **place_facts(exif)}  # before TIFF turns itself, and forgets that
+            told = shot_facts(exif)  # before TIFF turns itself, and forgets that
             pixels = _upright(_to_rgb(image), exif.get(_ORIENTATION))
             turned = exif.get(_ORIENTATION) in (5, 6, 7, 8)
             size = (height, width) if turned else (width, height)
@@ -78,6 +77,19 @@ def decode(data: bytes, *, max_pixels: int, smallest: int) -> Decoded:
         # Pillow's decoders raise a dozen unrelated kinds for hostile bytes: this is the one boundary.
         raise BadImageError(_reason(error, data)) from error
     return Decoded(pixels, facts)
+
+
+def place_of(data: bytes) -> dict[str, float]:
+    """Where a photo was taken: `latitude` and `longitude` in degrees, or nothing; no pixel is looked at.
+
+    Args:
+        data: the bytes of a file that can be decoded.
+    """
+    try:
+        with _pillow().open(io.BytesIO(data), formats=FORMATS) as image:
+            return place_facts(image.getexif())
+    except Exception:  # noqa: BLE001 - it was decoded before: whatever is odd now costs only its place
+        return {}
 
 
 def thumbnail(pixels: "Image.Image", *, side: int = THUMBNAIL_PIXELS) -> bytes:

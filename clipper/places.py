@@ -1,18 +1,26 @@
 """Where photos were taken, kept by content; apart from all other facts, so that it can be deleted as a whole.
 
-Kept only when the setting `gps` is true: a map that is shown to others must not tell where people live.
-What does not belong here: reading EXIF (`exif.py`).
+Read and kept only when the setting `gps` is true: a map that is shown to others must not tell where people
+live. Only EXIF is read for it: switching it on decodes no pixel. What does not belong here: reading EXIF
+(`exif.py`).
 """
 
-import json
 import shutil
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
 from clipper.exif import EXIF_VERSION, LATITUDE, LONGITUDE
 from clipper.home import Home
-from clipper.images import encode_facts
+from clipper.images import BadImageError, content_hash, place_of
 from clipper.shards import KEY, ShardStore
+
+if TYPE_CHECKING:
+    from clipper.folder import ImageFolder
+    from clipper.manifest import Entry
+
+# Files after which what was read is put on disk, and threads that read: most of it is waiting.
+SHARD_ROWS, THREADS = 2_048, 8
 
 
 def store(home: Home) -> ShardStore:
@@ -23,17 +31,40 @@ def store(home: Home) -> ShardStore:
     return ShardStore(home.store / "places", schema, made_by=EXIF_VERSION)
 
 
-def row(key: bytes, facts: str | None) -> dict[str, object]:
-    """A row to append, from the facts of a decoding; of one that failed, a row without a place."""
-    told = json.loads(facts) if facts else {}
-    return {KEY: key, LATITUDE: told.get(LATITUDE), LONGITUDE: told.get(LONGITUDE)}
+def fill(
+    places: ShardStore,
+    folder: "ImageFolder",
+    entries: "Sequence[Entry]",
+    *,
+    progress: Callable[[int, int], None],
+) -> int:
+    """Look at files and keep where each was taken; how many were looked at.
 
+    Args:
+        places: to append to.
+        folder: to read from.
+        entries: files that can be decoded, one for each content; one that is gone or another by now is
+            left to the next run.
+        progress: told how many are done, and of how many.
+    """
 
-def without(facts: str) -> str:
-    """The same facts, the place taken out."""
-    told = json.loads(facts)
-    kept = {name: value for name, value in told.items() if name not in (LATITUDE, LONGITUDE)}
-    return facts if len(kept) == len(told) else encode_facts(kept)
+    def look(entry: "Entry") -> dict[str, object] | None:
+        try:
+            data = folder.read(entry.id)
+        except BadImageError:
+            return None
+        if content_hash(data) != entry.content_hash:
+            return None
+        return {KEY: entry.content_hash, LATITUDE: None, LONGITUDE: None, **place_of(data)}
+
+    looked = 0
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="places") as pool:
+        for start in range(0, len(entries), SHARD_ROWS):
+            rows = [row for row in pool.map(look, entries[start : start + SHARD_ROWS]) if row]
+            places.append(rows)
+            looked += len(rows)
+            progress(min(start + SHARD_ROWS, len(entries)), len(entries))
+    return looked
 
 
 def read(places: ShardStore, keys: Iterable[bytes]) -> dict[bytes, dict[str, Any]]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from clipper.exif import place_facts, shot_facts
-from clipper.images import decode
+from clipper.images import decode, place_of
 
 DATE, OFFSET, ISO, FOCAL_LENGTH = 0x9003, 0x9011, 0x8827, 0x920A
 MAKE, MODEL, ORIENTATION, MAKER_NOTE = 0x010F, 0x0110, 0x0112, 0x927C
@@ -28,9 +28,13 @@ def exif_of(
 
 def facts_of(exif: Image.Exif, kind: str = "JPEG", size: tuple[int, int] = (60, 40)) -> dict[str, Any]:
     """What is told of a file that was written with this EXIF."""
+    return decode(file_of(exif, kind, size), max_pixels=1_000_000, smallest=32).facts
+
+
+def file_of(exif: Image.Exif, kind: str, size: tuple[int, int] = (60, 40)) -> bytes:
     buffer = io.BytesIO()
-    Image.new("RGB", size, "teal").save(buffer, kind, exif=exif if kind == "TIFF" else exif.tobytes())
-    return decode(buffer.getvalue(), max_pixels=1_000_000, smallest=32).facts
+    Image.new("RGB", size, "teal").save(buffer, kind, exif=exif.tobytes())
+    return buffer.getvalue()
 
 
 def place(latitude: Any, longitude: Any, refs: tuple[Any, Any] = ("N", "E")) -> dict[int, Any]:
@@ -130,9 +134,15 @@ def test_a_place_is_signed_degrees_and_what_is_malformed_is_absent(
     assert all(str(value) != "-0.0" for value in found.values())
 
 
-def test_a_place_is_read_from_a_real_file():
-    facts = facts_of(exif_of(gps=place((52.0, 31.0, 12.0), (13.0, 24.0, 18.0), ("S", "W"))))
-    assert (facts["latitude"], facts["longitude"]) == (-52.52, -13.405)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_a_place_is_read_from_a_real_file_only_when_it_is_asked_for(kind: str):
+    exif = exif_of(gps=place((52.0, 31.0, 12.0), (13.0, 24.0, 18.0), ("S", "W")))
+    assert place_of(file_of(exif, kind)) == {"latitude": -52.52, "longitude": -13.405}
+    assert set(facts_of(exif, kind)) == {"width", "height", "format"}
+
+
+def test_what_is_no_image_tells_no_place():
+    assert place_of(b"no image") == {}
 
 
 def test_text_loses_nuls_and_control_characters_and_is_cut():
