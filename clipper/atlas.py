@@ -19,6 +19,7 @@ from clipper.manifest import Manifest
 from clipper.metadata import Column, present
 from clipper.search import LEAST_CANDIDATES, OVERSAMPLING, Hits, Query, combine, rank_exactly
 from clipper.settings import Settings, absolute_location
+from clipper.shards import ShardStore
 from clipper.tables import read_made_of, read_parquet
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class Atlas:
 
     @cached_property
     def columns(self) -> dict[str, Column]:
-        """The metadata columns by name: those of metadata.json first."""
+        """The metadata columns by name: those of metadata.json and its like first."""
         listed = read_made_of(self._part("metadata"))["columns"]
         return {entry["name"]: Column(**entry) for entry in listed}
 
@@ -142,7 +143,7 @@ class Atlas:
         manifest = self._manifest
         reasons = dict(manifest.unreadable)
         known = {entry.id: entry.content_hash for entry in manifest.entries}
-        bad = facts.failures(facts.store(self.home), known.values())
+        bad = facts.failures(self._facts, known.values())
         reasons |= {image_id: bad[key] for image_id, key in known.items() if key in bad}
         rows = sorted((i, why) for i, why in reasons.items() if i not in self._rows)
         return pd.DataFrame(rows, columns=["id", "reason"])
@@ -266,6 +267,7 @@ class Atlas:
             "version": self.version,
             "parts": dict(self.snapshot.parts),
             "columns": {column.name: column.type for column in self.columns.values()},
+            "origins": {column.name: column.source for column in self.columns.values()},
             "quality": read_made_of(self._part("projection")).get("quality", {}),
             "search": read_made_of(self.home.part("collection", self._versions["collection"]))["search"],
         }
@@ -300,9 +302,13 @@ class Atlas:
     def _thumbnails(self) -> Any:
         return facts.thumbnail_store(self.home).positions(self._hashes)
 
+    @property
+    def _facts(self) -> ShardStore:
+        return facts.store(self.home, of_any_version=True)
+
     @cached_property
     def _file_facts(self) -> dict[bytes, dict[str, Any]]:
-        return facts.read(facts.store(self.home), self._hashes)
+        return facts.read(self._facts, self._hashes)
 
     @cached_property
     def _fitted(self) -> "tuple[np.ndarray, np.ndarray]":

@@ -9,6 +9,7 @@ import socket
 import sys
 import tomllib
 import warnings
+from collections import Counter
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,8 +21,9 @@ from clipper.errors import ClipperError, SettingsError
 from clipper.settings import CONFIG_NAME, HIDDEN_HOME, Settings, absolute_location, is_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from clipper.metadata import Column
     from clipper.soundness import Damage
     from clipper.workspace import Progress, Step
 
@@ -150,7 +152,9 @@ def info(as_json: Json = False, home: Home = None) -> None:
         "model": f"{told['model']} ({told['dimensions']} dimensions)",
         "indexed": told["indexed_at"],
         "version": told["version"],
-        "columns": ", ".join(f"{name} ({kind})" for name, kind in told["columns"].items()),
+        "columns": ", ".join(
+            f"{name} ({kind}, {told['origins'][name]})" for name, kind in told["columns"].items()
+        ),
         "map": quality,
         "search": f"recall@10 {told['search']['recall_at_10']} at ef {told['search']['ef']}",
         "home": told["home"],
@@ -326,9 +330,20 @@ def _summarise(steps: "dict[str, Step]", settings: Settings) -> None:
         f"{embedded:,} embedded; {seconds:.1f} s"
     )
     _list(steps["image_manifest"].failures | steps["image_facts"].failures, "skipped {}: {}")
+    if steps["image_metadata"].columns_changed:
+        typer.echo(f"  {_one_line(_columns_line(steps['image_metadata'].columns))}")
     for note in steps["image_metadata"].notes:
         typer.echo(f"  note: {_one_line(note)}")
     typer.echo(f"See it: clipper view --home {_one_line(str(settings.home))}")
+
+
+def _columns_line(columns: "Sequence[Column]", *, most: int = 20) -> str:
+    """The columns with their types, and how many of them each source tells."""
+    named = [f"{column.name} ({column.type})" for column in columns[:most]]
+    named += [f"{len(columns) - most} more"] if len(columns) > most else []
+    sources = Counter(column.source for column in columns)
+    told = ", ".join(f"{source} {count}" for source, count in sources.items())
+    return f"columns: {', '.join(named)}; from {told}"
 
 
 def _list(failures: dict[str, str], line: str, *, most: int = 10) -> None:

@@ -18,8 +18,8 @@ from uuid import uuid4
 from clipper import model_files
 from clipper.decoding import Seen, process
 from clipper.errors import ClipperError, ClusterError, ModelError
+from clipper.facts import FACTS_VERSION
 from clipper.folder import ImageFolder
-from clipper.images import DECODER_VERSION
 from clipper.manifest import Entry
 from clipper.model_files import PREPROCESS_VERSION, ModelSource
 from clipper.settings import Settings
@@ -34,7 +34,7 @@ AHEAD = 2
 CONNECT_SECONDS = 20
 # A task that fails is tried again so often; so is one whose worker died, by distributed's own rule.
 RETRIES = 2
-_VERSIONS = (PREPROCESS_VERSION, DECODER_VERSION)
+_VERSIONS = (PREPROCESS_VERSION, FACTS_VERSION)
 _loading = threading.Lock()
 
 

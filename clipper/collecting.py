@@ -45,7 +45,8 @@ def _write_collection(work: Workspace, version: str, made_of: Mapping[str, Any])
 
     key, _, store = work.embeddings()
     rows = stored_rows(work.home, made_of, store, key=key)
-    base, before, dead = _base_collection(work.home)
+    with_places = bool(work.home.staged_entries().get("gps"))
+    base, before, dead = _base_collection(work.home, with_places=with_places)
     address = _new_address(work, version)
     built = build(
         address,
@@ -59,6 +60,7 @@ def _write_collection(work: Workspace, version: str, made_of: Mapping[str, Any])
     sidecar = {"made_of": dict(made_of), "rows": len(rows.ids), "dead": built.dead, "search": search}
     sidecar[PROJECTION] = read_made_of(points)
     sidecar["files"] = address.graph_checksums()
+    sidecar["with_places"] = with_places
     if address.on_server:
         sidecar["server"] = {"url": address.place, "name": address.name}
     table = read_parquet(points).append_column(DIGEST, pa.array(rows.digests))
@@ -102,8 +104,11 @@ def files_of(home: Home, version: str) -> tuple[Path, ...]:
     return path, path.with_suffix(".json"), home.part("collection", version, "")
 
 
-def _base_collection(home: Home) -> tuple[Address | None, dict[str, str], int]:
-    """The published collection, its rows' digests and its dead rows: the next one starts from it."""
+def _base_collection(home: Home, *, with_places: bool) -> tuple[Address | None, dict[str, str], int]:
+    """The published collection, its rows' digests and its dead rows: the next one starts from it.
+
+    Not where that held places that are to be forgotten: SQLite leaves what was deleted in its file.
+    """
     published = snapshots.current(home)
     if published is None:
         return None, {}, 0
@@ -117,6 +122,8 @@ def _base_collection(home: Home) -> tuple[Address | None, dict[str, str], int]:
     made_of = read_made_of(path)
     if made_of.get("files") != address.graph_checksums():
         return None, {}, 0  # damaged: made anew, from nothing
+    if made_of.get("with_places") and not with_places:
+        return None, {}, 0
     table = read_parquet(path).select(["id", DIGEST]).to_pydict()
     return address, dict(zip(table["id"], table[DIGEST], strict=True)), made_of["dead"]
 

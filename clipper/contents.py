@@ -4,10 +4,10 @@ What does not belong here: decoding (`decoding.py`), the model (`model.py`), and
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from clipper import embeddings, facts, model, model_files, probes
+from clipper import embeddings, facts, model, model_files, places, probes
 from clipper.cluster import process_on_cluster
 from clipper.decoding import Seen, process
 from clipper.home import digest
@@ -42,8 +42,10 @@ def embed_images(work: Workspace, *, wanted: Sequence[str] = CONTENT_PARTS) -> d
     if source:
         work.home.stage(embeddings=source.key, model=_told_about(source, work.settings))
     if "image_facts" in wanted:
-        work.home.stage(passed_over=sorted(sink.passed_over))
+        work.home.stage(passed_over=sorted(sink.passed_over), gps=work.settings.gps)
     steps = sink.steps(manifest_version)
+    if "image_facts" in wanted:
+        steps["image_facts"].counts |= _keep_places(work, manifest, sink.failed)
     for step in steps.values():
         step.seconds = round(time.monotonic() - started, 3)
     return steps
@@ -122,7 +124,10 @@ class _Sink:
             for entry in self.manifest.entries
             if entry.content_hash in self.failed
         }
-        made_by = {"clip_embeddings": self.source.fingerprint if self.source else ""}
+        made_by = {
+            "clip_embeddings": self.source.fingerprint if self.source else "",
+            "image_facts": f"{facts.FACTS_VERSION}{' with places' * self.work.settings.gps}",
+        }
         steps = {}
         for name in self.wanted:
             version = digest(name, made_by.get(name, DECODER_VERSION), manifest_version)
@@ -165,6 +170,17 @@ class _Sink:
             if store is not None and self.rows.get(name):
                 store.append(self.rows[name])
                 self.rows[name] = []
+
+
+def _keep_places(work: Workspace, manifest: Manifest, failed: Container[bytes]) -> dict[str, int]:
+    """Read where photos were taken if that is asked for, else forget it."""
+    if not work.settings.gps:
+        places.forget(work.home)
+        return {}
+    known = work.places.keys()
+    first = {entry.content_hash: entry for entry in reversed(manifest.entries)}
+    entries = [entry for key, entry in first.items() if key not in known and key not in failed]
+    return {"places_read": places.fill(work.places, work.folder, entries, progress=work.told("places"))}
 
 
 def _told_about(source: model_files.ModelSource, settings: Settings) -> dict[str, Any]:

@@ -1,35 +1,83 @@
-"""What EXIF tells of a shot: when, and with what.
+"""What EXIF tells of a shot: when, with what, which way up, and where.
 
-Places (GPS) are left out: a map that is shown to others should not tell where people live.
+What does not belong here: whether the place may be kept (`places.py`).
 """
 
+import math
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-_EXIF_IFD, _DATE, _MAKE, _MODEL = 0x8769, 0x9003, 0x010F, 0x0110
-_LENS, _FOCAL_LENGTH, _ISO = 0xA434, 0x920A, 0x8827
+# Bumped when the same EXIF would give other facts.
+EXIF_VERSION = "2"
+LATITUDE, LONGITUDE = "latitude", "longitude"
+_EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
+_ORIENTATION, _MAKE, _MODEL = 0x0112, 0x010F, 0x0110
+_DATE, _OFFSET, _LENS, _FOCAL_LENGTH, _ISO = 0x9003, 0x9011, 0xA434, 0x920A, 0x8827
+_LATITUDE_REF, _LATITUDE, _LONGITUDE_REF, _LONGITUDE = 1, 2, 3, 4
+# A tenth of a metre on the ground.
+_PLACE_DIGITS = 6
+# Text is kept up to here; EXIF itself may have megabytes of it.
+_TEXT = 200
+_WHEN = re.compile(
+    r"(\d{4})[:-](\d\d)[:-](\d\d)[ T](\d\d):(\d\d):(\d\d)(?:[.,]\d+)?\s*(Z|[+-]\d\d:\d\d)?", re.ASCII
+)
+_ZONE = re.compile(r"Z|[+-](0\d|1[0-4]):[0-5]\d", re.ASCII)
 
 
 def shot_facts(exif: Any) -> dict[str, Any]:
-    """`taken_at` (ISO 8601), `camera`, `lens`, `focal_length` (mm), `iso`; what is malformed is absent."""
-    try:
-        exposure = exif.get_ifd(_EXIF_IFD)
-        facts = {
-            "taken_at": _timestamp(exposure.get(_DATE)),
-            "camera": _camera(_text(exif.get(_MAKE)), _text(exif.get(_MODEL))),
-            "lens": _text(exposure.get(_LENS)),
-            "focal_length": _number(exposure.get(_FOCAL_LENGTH)),
-            "iso": _number(exposure.get(_ISO)),
-        }
-    except Exception:  # noqa: BLE001 - as for pixels: hostile EXIF raises anything, and costs only itself
-        return {}
+    """What a Pillow `Exif` tells of a shot; what is malformed is absent.
+
+    Returns:
+        `taken_at`: the camera's wall clock in ISO 8601, to the second; with the offset from UTC where the
+        camera wrote one (OffsetTimeOriginal). `camera`, `lens`: text. `focal_length`: mm. `iso`: int.
+        `orientation`: 1 to 8, as EXIF counts the turns that make the stored pixels upright.
+    """
+    exposure = _directory(exif, _EXIF_IFD)
+    iso = _positive(_value(exposure, _ISO))
+    facts = {
+        "taken_at": _timestamp(_text(_value(exposure, _DATE)), _text(_value(exposure, _OFFSET))),
+        "camera": _camera(_text(_value(exif, _MAKE)), _text(_value(exif, _MODEL))),
+        "lens": _text(_value(exposure, _LENS)),
+        "focal_length": _positive(_value(exposure, _FOCAL_LENGTH)),
+        "iso": None if iso is None else round(iso),
+        "orientation": _orientation(_value(exif, _ORIENTATION)),
+    }
     return {key: value for key, value in facts.items() if value not in (None, "")}
 
 
+def place_facts(exif: Any) -> dict[str, float]:
+    """`latitude` (-90 to 90, north positive) and `longitude` (-180 to 180, east positive) in degrees.
+
+    Both, or neither where one is malformed.
+    """
+    gps = _directory(exif, _GPS_IFD)
+    latitude = _degrees(_value(gps, _LATITUDE), _text(_value(gps, _LATITUDE_REF)), "NS", 90)
+    longitude = _degrees(_value(gps, _LONGITUDE), _text(_value(gps, _LONGITUDE_REF)), "EW", 180)
+    if latitude is None or longitude is None:
+        return {}
+    return {LATITUDE: latitude, LONGITUDE: longitude}
+
+
+def _directory(exif: Any, tag: int) -> Mapping[int, Any]:
+    try:
+        found: Mapping[int, Any] = exif.get_ifd(tag)
+    except Exception:  # noqa: BLE001 - as for pixels: hostile EXIF raises anything, and costs only itself
+        return {}
+    return found
+
+
+def _value(directory: Any, tag: int) -> Any:
+    try:
+        return directory.get(tag)
+    except Exception:  # noqa: BLE001 - values are decoded when they are asked for
+        return None
+
+
 def _text(value: Any) -> str:
-    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-    return re.sub(r"[\x00-\x1f\x7f]+", " ", text).strip()[:200] if isinstance(text, str) else ""
+    text = value[: 4 * _TEXT].decode("utf-8", "replace") if isinstance(value, bytes) else value
+    return re.sub(r"[\x00-\x1f\x7f]+", " ", text[:_TEXT]).strip() if isinstance(text, str) else ""
 
 
 def _camera(make: str, model: str) -> str:
@@ -37,18 +85,46 @@ def _camera(make: str, model: str) -> str:
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, tuple):
-        value = value[0] if value else None
     try:
         number = float(value)
-    except (TypeError, ValueError, ZeroDivisionError):
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         return None
-    return round(number, 4) if abs(number) < 1e9 else None  # noqa: PLR2004 - not NaN, not infinite
+    return number if math.isfinite(number) else None
 
 
-def _timestamp(value: Any) -> str | None:
+def _positive(value: Any) -> float | None:
+    """A number above 0, which is EXIF's word for "unknown"; of several the first."""
+    if isinstance(value, tuple):
+        value = value[0] if value else None
+    number = _number(value)
+    return round(number, 4) if number is not None and 0 < number < 1e9 else None  # noqa: PLR2004
+
+
+def _orientation(value: Any) -> int | None:
+    return value if type(value) is int and 1 <= value <= 8 else None  # noqa: PLR2004 - EXIF's eight turns
+
+
+def _timestamp(text: str, offset: str) -> str | None:
+    """ISO 8601. Sub-seconds are left out: few cameras write them, and text of one shape sorts by time."""
+    if not (match := _WHEN.fullmatch(text)):
+        return None
+    *numbers, zone = match.groups()
     try:
-        taken = datetime.strptime(_text(value), "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007 - EXIF has no zone
+        taken = datetime(*map(int, numbers))  # type: ignore[arg-type]  # noqa: DTZ001 - the zone is told apart
     except ValueError:
         return None
-    return taken.isoformat()
+    zone = offset or zone or ""
+    return taken.isoformat() + (zone if _ZONE.fullmatch(zone) else "")
+
+
+def _degrees(value: Any, ref: str, signs: str, most: int) -> float | None:
+    """Degrees, minutes and seconds, the last ones optional, with their hemisphere: `signs` are + and -."""
+    parts = [_number(part) for part in value] if isinstance(value, tuple) else [_number(value)]
+    if not 1 <= len(parts) <= 3 or ref.upper() not in tuple(signs):  # noqa: PLR2004
+        return None
+    numbers = [part for part in parts if part is not None and part >= 0]
+    if len(numbers) < len(parts) or any(part > 60 for part in numbers[1:]):  # noqa: PLR2004
+        return None
+    degrees = sum(part / 60**power for power, part in enumerate(numbers))
+    sign = 1 if ref.upper() == signs[0] else -1
+    return sign * round(degrees, _PLACE_DIGITS) + 0.0 if degrees <= most else None

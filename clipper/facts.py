@@ -7,22 +7,31 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from clipper.exif import EXIF_VERSION
 from clipper.home import Home
 from clipper.images import DECODER_VERSION
 from clipper.shards import KEY, ShardStore
 
+FACTS_VERSION = f"{DECODER_VERSION}.{EXIF_VERSION}"
 THUMBNAIL = "thumbnail"
 FACTS = "facts"
 REASON = "reason"
 LIMITS = "limits"
 
 
-def store(home: Home) -> ShardStore:
-    """Facts as JSON text; of a failure the reason, and the limits it was measured by."""
+def store(home: Home, *, of_any_version: bool = False) -> ShardStore:
+    """Facts as JSON text; of a failure the reason, and the limits it was measured by.
+
+    Args:
+        home: whose.
+        of_any_version: for readers, who take what was published, whichever Clipper made it.
+    """
     import pyarrow as pa
 
     schema = [(KEY, pa.binary(16)), (FACTS, pa.string()), (REASON, pa.string()), (LIMITS, pa.string())]
-    return ShardStore(home.store / "facts", pa.schema(schema), made_by=DECODER_VERSION)
+    return ShardStore(
+        home.store / "facts", pa.schema(schema), made_by=FACTS_VERSION, strict=not of_any_version
+    )
 
 
 def thumbnail_store(home: Home) -> ShardStore:

@@ -14,7 +14,7 @@ from typing import Any
 from clipper.errors import ImagesError
 from clipper.home import digest
 from clipper.images import BadImageError
-from clipper.metadata import METADATA_NAME
+from clipper.metadata_sources import NAMES as METADATA_NAMES
 from clipper.settings import is_url
 
 SUFFIXES = frozenset(
@@ -89,13 +89,13 @@ class ImageFolder:
             raise ImagesError(f"{self.location} does not exist; check `images` in clipper.toml")
 
     def fingerprint(self) -> str:
-        """Changes with any name, size or time in the folder, metadata.json's too; nothing is read.
+        """Changes with any name, size or time in the folder, metadata's files too; nothing is read.
 
         Raises:
             ImagesError: the folder is missing or cannot be read.
         """
         seen = [(image.id, image.bytes, image.mtime_ns) for image in self.find()]
-        return digest(self.location, seen, self._stamp(METADATA_NAME))
+        return digest(self.location, seen, [self._stamp(name) for name in METADATA_NAMES])
 
     def path(self, image_id: str) -> str:
         """Where an image lies: an absolute path, or a URL."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from clipper.exif import shot_facts
+from clipper.exif import place_facts, shot_facts
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -66,16 +66,30 @@ def decode(data: bytes, *, max_pixels: int, smallest: int) -> Decoded:
             kind = str(image.format)
             image.draft(None, (2 * smallest, 2 * smallest))
             exif = image.getexif()
+            told = shot_facts(exif)  # before TIFF turns itself, and forgets that
             pixels = _upright(_to_rgb(image), exif.get(_ORIENTATION))
             turned = exif.get(_ORIENTATION) in (5, 6, 7, 8)
             size = (height, width) if turned else (width, height)
-            facts = {"width": size[0], "height": size[1], "format": kind, **shot_facts(exif)}
+            facts = {"width": size[0], "height": size[1], "format": kind, **told}
     except BadImageError:
         raise
     except Exception as error:
         # Pillow's decoders raise a dozen unrelated kinds for hostile bytes: this is the one boundary.
         raise BadImageError(_reason(error, data)) from error
     return Decoded(pixels, facts)
+
+
+def place_of(data: bytes) -> dict[str, float]:
+    """Where a photo was taken: `latitude` and `longitude` in degrees, or nothing; no pixel is looked at.
+
+    Args:
+        data: the bytes of a file that can be decoded.
+    """
+    try:
+        with _pillow().open(io.BytesIO(data), formats=FORMATS) as image:
+            return place_facts(image.getexif())
+    except Exception:  # noqa: BLE001 - it was decoded before: whatever is odd now costs only its place
+        return {}
 
 
 def thumbnail(pixels: "Image.Image", *, side: int = THUMBNAIL_PIXELS) -> bytes:

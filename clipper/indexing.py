@@ -4,17 +4,18 @@ A step reads what the steps before it staged, makes its part unless that exists 
 Who runs steps holds the home's lock. What does not belong here: how anything is computed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version as library_version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipper import embeddings, facts, metadata, snapshots
+from clipper import embeddings, facts, metadata, metadata_sources, places, snapshots
 from clipper.collecting import collect, prune_server
 from clipper.compaction import compact
 from clipper.contents import embed_images
 from clipper.errors import ImagesError, StoreError
 from clipper.home import Home, digest
-from clipper.images import DECODER_VERSION
+from clipper.images import content_hash
 from clipper.manifest import Changes, Entry, Manifest, compare, scan
 from clipper.settings import Settings
 from clipper.snapshots import Snapshot
@@ -52,21 +53,24 @@ def scan_images(work: Workspace) -> Step:
 
 
 def join_metadata(work: Workspace) -> Step:
-    """Step 3, `image_metadata`: metadata.json, folder names and file facts as typed columns."""
+    """Step 3, `image_metadata`: metadata.json, tables, folder names and file facts as typed columns."""
     with timed("image_metadata") as step:
         manifest_version, _ = work.manifest()
         members = work.members()
-        data = work.folder.read_beside(metadata.METADATA_NAME)
-        identity = [(entry.id, entry.content_hash.hex()) for entry in members]
-        told = digest(data.hex() if data else None)
-        step.version = digest(metadata.METADATA_VERSION, DECODER_VERSION, identity, told)
+        beside = {name: work.folder.read_beside(name) for name in metadata_sources.NAMES}
+        told = {name: content_hash(data).hex() for name, data in beside.items() if data is not None}
+        taken_at = _places(work, members)
+        identity = [(e.id, e.content_hash.hex(), taken_at.get(e.content_hash)) for e in members]
+        step.version = digest(metadata.METADATA_VERSION, facts.FACTS_VERSION, identity, told)
         path = work.home.part("metadata", step.version)
         if not is_written(path):
-            _write_metadata(work, members, data, path)
+            _write_metadata(work, members, beside, taken_at, path)
         made_of = read_made_of(path)
         work.home.stage(metadata=step.version, metadata_manifest=manifest_version)
         step.counts = {"images": len(members), "columns": len(made_of["columns"])}
         step.notes = list(made_of["problems"])
+        step.columns = [metadata.Column(**column) for column in made_of["columns"]]
+        step.columns_changed = _shapes(step.columns) != _shapes(_published_columns(work.home))
     return step
 
 
@@ -168,18 +172,48 @@ def _refuse_fewer(work: Workspace, images: int, before: Snapshot | None) -> None
         )
 
 
-def _write_metadata(work: Workspace, members: Sequence[Entry], data: bytes | None, path: Any) -> None:
-    source = work.folder.path(metadata.METADATA_NAME)
-    entries, problems = metadata.parse(data, source=source) if data is not None else ({}, [])
-    known = facts.read(work.facts, [entry.content_hash for entry in members])
+def _places(work: Workspace, members: Sequence[Entry]) -> dict[bytes, dict[str, Any]]:
+    """Content hash -> where it was taken; nothing unless that was asked for when facts were read."""
+    if not work.home.staged_entries().get("gps"):
+        return {}
+    return places.read(work.places, [entry.content_hash for entry in members])
+
+
+def _write_metadata(
+    work: Workspace,
+    members: Sequence[Entry],
+    beside: Mapping[str, bytes | None],
+    taken_at: Mapping[bytes, Mapping[str, Any]],
+    path: Path,
+) -> None:
+    limit = work.settings.max_bytes
+    sources = [
+        metadata_sources.read(name, data, location=work.folder.path(name), max_bytes=limit)
+        for name, data in beside.items()
+        if data is not None
+    ]
+    keys = [entry.content_hash for entry in members]
+    known = facts.read(work.facts, keys)
+    own = [
+        {**known[entry.content_hash], **taken_at.get(entry.content_hash, {}), "bytes": entry.bytes}
+        for entry in members
+    ]
     ids = [entry.id for entry in members]
-    own = [{**known[entry.content_hash], "bytes": entry.bytes} for entry in members]
-    joined = metadata.join(ids, own, entries)
-    made_of = {
-        "columns": [vars(column) for column in joined.columns],
-        "problems": problems + joined.problems,
-    }
+    joined = metadata.join(ids, own, sources)
+    made_of = {"columns": [vars(column) for column in joined.columns], "problems": joined.problems}
     write_part(path, joined.table(ids), made_of)
+
+
+def _published_columns(home: Home) -> list[metadata.Column]:
+    before = snapshots.current(home)
+    path = home.part("metadata", before.parts["metadata"]) if before else None
+    if path is None or not is_written(path):
+        return []
+    return [metadata.Column(**column) for column in read_made_of(path)["columns"]]
+
+
+def _shapes(columns: Sequence[metadata.Column]) -> set[tuple[str, str, str]]:
+    return {(column.name, column.type, column.source) for column in columns}
 
 
 def _write_projection(
@@ -258,7 +292,8 @@ def _tidy(work: Workspace, *, published: bool) -> None:
     manifests = {work.home.part("manifest", snapshot.parts["manifest"]) for snapshot in alive}
     keys = {key for path in manifests for key in Manifest.read(path).hashes()}
     compact(work.facts.folder, keys, made_by=work.facts.made_by.decode(), reason=facts.REASON)
-    compact(work.thumbnails.folder, keys, made_by=work.thumbnails.made_by.decode())
+    for store in (work.places, work.thumbnails):
+        compact(store.folder, keys, made_by=store.made_by.decode())
     for folder in (work.home.store / "embeddings").iterdir():
         compact(folder, keys)
 

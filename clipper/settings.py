@@ -51,6 +51,10 @@ class Settings(BaseSettings):
     allow_shrink: bool = Field(
         default=False, description="Publish although more than half of the images are gone"
     )
+    gps: bool = Field(
+        default=False,
+        description="Keep where photos were taken; off: a map shown to others must not tell where you live",
+    )
     umap_n_neighbors: int = Field(15, ge=2, le=200, description="UMAP's n_neighbors")
     umap_min_dist: float = Field(0.1, ge=0.0, le=0.99, description="UMAP's min_dist")
     umap_seed: int = Field(42, ge=0, lt=2**32, description="Same seed, same map")

@@ -26,7 +26,7 @@ _TRIES = 20
 class ShardStore:
     """One folder of Arrow files of one schema, whose first column is `content_hash` (16 bytes)."""
 
-    def __init__(self, folder: Path, schema: "pa.Schema", *, made_by: str) -> None:
+    def __init__(self, folder: Path, schema: "pa.Schema", *, made_by: str, strict: bool = True) -> None:
         """Open a folder, which need not exist yet.
 
         Args:
@@ -34,10 +34,12 @@ class ShardStore:
             schema: of every shard.
             made_by: version of the code and settings that made the rows; shards of another are
                 passed over, so that their rows are made again.
+            strict: take those of other versions as well when false.
         """
         self.folder = folder
         self.schema = schema.with_metadata({"made_by": made_by})
         self.made_by = made_by.encode()
+        self.strict = strict
         self._opened: dict[str, pa.Table | None] = {}
 
     def keys(self) -> set[bytes]:
@@ -88,8 +90,8 @@ class ShardStore:
 
     def _open(self, path: Path) -> "pa.Table | None":
         table = read_shard(path)
-        made_by = (table.schema.metadata or {}).get(b"made_by")
-        if made_by != self.made_by or not table.schema.equals(self.schema):
+        other = (table.schema.metadata or {}).get(b"made_by") != self.made_by
+        if (other and self.strict) or not table.schema.equals(self.schema):
             return None
         return table
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clipper import embeddings, facts, probes, snapshots
+from clipper import embeddings, facts, places, probes, snapshots
 from clipper.collection import address_of
 from clipper.errors import StoreError
 from clipper.home import Home, read_json
@@ -80,7 +80,8 @@ def parts(home: Home, named: Sequence[Mapping[str, str]]) -> Iterator[Damage]:
 
 def shards(home: Home) -> Iterator[Damage]:
     """What is kept by content: facts, thumbnails, vectors and probes of every model."""
-    folders = [home.store / "facts", home.store / "thumbnails", *sorted(home.store.glob("embeddings/*"))]
+    kept_by_content = [home.store / name for name in ("facts", "places", "thumbnails")]
+    folders = [*kept_by_content, *sorted(home.store.glob("embeddings/*"))]
     for folder in folders:
         for path in sorted(folder.glob("[!.]*.arrow")):
             try:
@@ -165,10 +166,12 @@ def _stores(home: Home, snapshot: Snapshot) -> dict[str, ShardStore]:
         dimensions=int(snapshot.model["dimensions"]),
         fingerprint=snapshot.model["fingerprint"],
     )
+    asked_for = {"places": places.store(home)} if home.staged_entries().get("gps") else {}
     return {
         f"embeddings/{snapshot.embeddings}": vectors,
         "thumbnails": facts.thumbnail_store(home),
         "facts": facts.store(home),
+        **asked_for,
     }
 
 

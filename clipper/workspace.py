@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from clipper import embeddings, facts
+from clipper import embeddings, facts, places
 from clipper.errors import ImagesError, StoreError
 from clipper.folder import ImageFolder
 from clipper.home import Home
 from clipper.manifest import Entry, Manifest
+from clipper.metadata import Column
 from clipper.settings import Settings
 from clipper.shards import ShardStore
 
@@ -30,6 +31,9 @@ class Step:
     seconds: float = 0.0
     failures: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    # Of the step that joins metadata, and whether they differ from the published ones.
+    columns: list[Column] = field(default_factory=list)
+    columns_changed: bool = False
 
 
 class Workspace:
@@ -41,6 +45,7 @@ class Workspace:
         self.progress = progress or (lambda *_: None)
         self.folder = ImageFolder(settings.images_location, max_bytes=settings.max_bytes)
         self.facts = facts.store(self.home)
+        self.places = places.store(self.home)
         self.thumbnails = facts.thumbnail_store(self.home)
 
     @property

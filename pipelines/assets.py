@@ -11,12 +11,13 @@ import dagster as dg
 from clipper import collecting, indexing, pictures
 from clipper.collection_build import COLLECTION_VERSION
 from clipper.contents import CONTENT_PARTS, embed_images
+from clipper.facts import FACTS_VERSION
 from clipper.images import DECODER_VERSION
 from clipper.metadata import METADATA_VERSION
 from clipper.model_files import PREPROCESS_VERSION
 from clipper.projection import PROJECTION_VERSION
 from pipelines.config import EmbedConfig, ProjectionConfig, PublishConfig, ScanConfig, overrides
-from pipelines.presentation import materialized, picture
+from pipelines.presentation import columns_table, materialized, picture
 from pipelines.resources import HomeResource
 
 GROUP = "atlas"
@@ -49,7 +50,7 @@ _content_spec = partial(dg.AssetSpec, deps=[image_manifest], skippable=True, gro
         _content_spec(
             "image_facts",
             kinds={"pillow"},
-            code_version=DECODER_VERSION,
+            code_version=FACTS_VERSION,
             description="Size, format and EXIF of each image, or why it could not be used.",
         ),
     ],
@@ -73,8 +74,9 @@ def image_contents(
     code_version=METADATA_VERSION,
 )
 def image_metadata(home: HomeResource) -> dg.MaterializeResult:
-    """Metadata.json, folder names and file facts as typed columns."""
-    return materialized(indexing.join_metadata(home.workspace()))
+    """Metadata.json, metadata.csv, metadata.parquet, folder names and file facts as typed columns."""
+    step = indexing.join_metadata(home.workspace())
+    return materialized(step, column_types=columns_table(step))
 
 
 @dg.asset(

@@ -38,10 +38,11 @@ class ScanConfig(PublishConfig):
 
 
 class EmbedConfig(dg.Config):
-    """How images are embedded."""
+    """How images are embedded, and what is kept of them."""
 
     model: str = Field(default=_DEFAULT["model"], description="A CLIP of the hub, or a local folder")
     batch_size: int = Field(default=_DEFAULT["batch_size"], ge=1, description="Images per forward pass")
+    gps: bool = Field(default=_DEFAULT["gps"], description="Keep where photos were taken (image_facts)")
 
 
 class ProjectionConfig(dg.Config):

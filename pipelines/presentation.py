@@ -33,6 +33,20 @@ def picture(png: bytes) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(f"![preview](data:image/png;base64,{base64.b64encode(png).decode()})")
 
 
+def columns_table(step: Step) -> dg.TableMetadataValue:
+    """The metadata's columns: type, where each comes from, how many images have it, one value."""
+    images = step.counts["images"]
+    names = ("column", "type", "origin", "filled", "example")
+    rows = [
+        (column.name, column.type, column.source, f"{column.filled / images:.0%}", column.example)
+        for column in step.columns
+    ]
+    return dg.MetadataValue.table(
+        [dg.TableRecord(dict(zip(names, row, strict=True))) for row in rows],
+        schema=dg.TableSchema([dg.TableColumn(name, "string") for name in names]),
+    )
+
+
 def _failures(failures: Mapping[str, str]) -> dg.TableMetadataValue:
     rows = [{"file": name, "reason": reason} for name, reason in sorted(failures.items())]
     return dg.MetadataValue.table(

@@ -212,6 +212,35 @@ def test_broken_files_are_named_in_the_summary(command: InProcess, photos: Path,
     assert "no image is called 'nobody'" in out
 
 
+def test_columns_are_told_with_types_and_sources_once_and_by_info(
+    command: InProcess, photos: Path, model_folder: Path
+):
+    first = next(photos.glob("*.jpg")).name
+    (photos / "metadata.json").write_text(json.dumps({first: {"group": "a", "tags": ["b"]}}))
+    (photos / "metadata.csv").write_text(f"file_name,year,\x1b[31m\n{first},2010,x\n")
+    _, out, _ = command("index", photos, "--model", model_folder)
+    (line,) = [line for line in out.splitlines() if "columns:" in line]
+    assert line.startswith(
+        "  columns: group (str), tags (list[str]), year (int), \\x1b[31m (str), format (str)"
+    )
+    assert "; from metadata.json 2, metadata.csv 2, the files " in line
+    _, out, _ = command("index", photos)
+    assert "columns:" not in out
+    _, out, _ = command("info", "--home", photos / ".clipper")
+    assert "group (str, metadata.json)" in out
+    assert "year (int, metadata.csv)" in out
+    assert "width (int, the files)" in out
+    _, out, _ = command("info", "--json", "--home", photos / ".clipper")
+    assert json.loads(out)["origins"]["year"] == "metadata.csv"
+
+
+def test_a_broken_table_is_one_line_with_the_way_out(command: InProcess, photos: Path, model_folder: Path):
+    (photos / "metadata.csv").write_bytes("file_name,mood\n1.jpg,fröhlich\n".encode("latin-1"))
+    code, out, err = command("index", photos, "--model", model_folder)
+    assert (code, out, len(err.splitlines())) == (1, "", 1)
+    assert f"{photos / 'metadata.csv'} is not UTF-8 (line 2, byte 0xf6); save it as UTF-8" in err
+
+
 def test_a_damaged_collection_is_told_and_made_again_by_its_own_remedy(
     clipper_command: Run, command: InProcess, photos: Path, model_folder: Path
 ):

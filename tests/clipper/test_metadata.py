@@ -7,13 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clipper.errors import ImagesError
-from clipper.metadata import Metadata, join, parse, present
+from clipper.metadata import Metadata, Source, join, present
+from clipper.metadata_sources import parse
 
 IDS = ["cat.jpg", "sub/dog.jpg", "sub/owl.v2.png"]
 
 
 def joined(entries: dict[str, dict[str, Any]], ids: list[str] = IDS, **facts: Any) -> Metadata:
-    return join(ids, [facts] * len(ids), entries)
+    return join(ids, [facts] * len(ids), [Source.of_entries("metadata.json", entries)])
 
 
 def column(values: list[Any], *, name: str = "v") -> tuple[str | None, list[Any], list[str]]:
@@ -50,6 +51,77 @@ def test_a_key_that_fits_several_is_told_and_not_guessed():
 
 def test_two_keys_of_one_image_are_joined():
     assert joined({"cat": {"a": 1}, "cat.jpg": {"b": 2}}).rows[0] | {} == {"a": 1, "b": 2}
+
+
+def test_two_keys_of_one_image_that_disagree_are_told_and_the_last_one_counts():
+    made = joined({"cat": {"a": 1, "b": 1}, "cat.jpg": {"a": 2, "b": 1}})
+    assert made.rows[0] == {"a": 2, "b": 1}
+    assert made.problems == [
+        "metadata.json: 1 image(s) stand twice and differently ('cat.jpg'); what stands last counts"
+    ]
+
+
+SOURCES = ("metadata.json", "metadata.parquet", "metadata.csv")
+
+
+def joined_from(*entries: dict[str, dict[str, Any]], **facts: Any) -> Metadata:
+    sources = [Source.of_entries(name, told) for name, told in zip(SOURCES, entries, strict=True)]
+    return join(IDS, [facts] * len(IDS), sources)
+
+
+def test_the_strongest_source_counts_and_each_disagreement_is_told_once():
+    made = joined_from(
+        {"cat": {"a": 1}},
+        {"cat.jpg": {"a": 2, "b": 2}, "dog": {"a": 2}},
+        {"cat": {"a": 3, "b": 3, "c": 3}, "dog": {"a": 2.0}, "owl.v2": {"a": 3}},
+    )
+    assert [row["a"] for row in made.rows] == [1, 2, 3]
+    assert (made.rows[0]["b"], made.rows[0]["c"]) == (2, 3)
+    by_parquet, by_csv = made.problems
+    assert by_parquet == (
+        "metadata.parquet: 1 value(s) differ from those of metadata.json, which count ('a of cat.jpg')"
+    )
+    assert by_csv == (
+        "metadata.csv: 2 value(s) differ from those of metadata.json and metadata.parquet, which count "
+        "('a of cat.jpg', 'b of cat.jpg')"
+    )
+
+
+def test_a_columns_origin_names_every_source_that_tells_it():
+    made = joined_from({"cat": {"a": 1}}, {"dog": {"a": 2, "b": 1}}, {"cat": {"a": 9}}, width=3)
+    assert {column.name: column.origin for column in made.columns} == {
+        "a": "metadata.json and metadata.parquet",
+        "b": "metadata.parquet",
+        "folder": "folder",
+        "width": "file",
+    }
+
+
+def test_what_a_stronger_source_leaves_open_a_weaker_one_tells():
+    made = joined_from({"cat": {"a": None, "b": [], "c": math.nan}}, {}, {"cat": {"a": 1, "b": "x", "c": 2}})
+    assert made.rows[0] == {"a": 1, "b": "x", "c": 2}
+    assert made.problems == []
+
+
+def test_sources_that_differ_in_type_make_one_column_of_the_usual_one():
+    made = joined_from({"cat": {"v": "x"}}, {}, {"dog": {"v": 2}, "owl.v2": {"v": 3}})
+    assert [row.get("v") for row in made.rows] == [None, 2, 3]
+    assert made.problems == ["metadata.json and metadata.csv: 'v' is int, 1 value(s) are not ('x'); left out"]
+
+
+def test_a_column_tells_how_many_images_have_it_and_an_example():
+    made = joined({"cat": {"tags": ["a", "b"]}, "dog": {"long": "x" * 1_000}}, width=160)
+    told = {column.name: (column.filled, column.example) for column in made.columns}
+    assert told["tags"] == (1, "a, b")
+    assert told["width"] == (3, "160")
+    assert told["folder"] == (2, "sub")
+    assert len(told["long"][1]) == 60
+
+
+def test_a_place_is_no_example():
+    columns = {column.name: column for column in joined({}, latitude=52.5, longitude=13.4).columns}
+    assert (columns["latitude"].filled, columns["latitude"].example) == (3, "")
+    assert columns["longitude"].example == ""
 
 
 def test_many_unknown_keys_are_told_in_one_line():
@@ -146,7 +218,7 @@ def test_an_empty_key_is_told_and_left_out():
 def test_what_the_file_says_gives_way_to_what_the_person_says():
     made = joined({"cat": {"width": "wide"}}, width=160, height=120)
     kinds = {c.name: (c.type, c.origin) for c in made.columns}
-    assert kinds["width"] == ("str", "metadata")
+    assert kinds["width"] == ("str", "metadata.json")
     assert kinds["height"] == ("int", "file")
     assert [row.get("width") for row in made.rows] == ["wide", None, None]
     assert made.table(IDS)["width"].to_pylist() == ["wide", None, None]
@@ -220,7 +292,8 @@ def test_any_json_gives_a_table(entries: list[dict[str, Any]]):
     ids = [f"f/{i}.jpg" for i in range(len(entries))]
     data = json.dumps({str(i): entry for i, entry in enumerate(entries)}).encode()
     parsed, _ = parse(data, source="m")
-    made = join(ids, [{"width": 1, "format": "JPEG"}] * len(ids), parsed)
+    source = Source.of_entries("metadata.json", parsed)
+    made = join(ids, [{"width": 1, "format": "JPEG"}] * len(ids), [source])
     back = made.table(ids).to_pylist()
     for row, kept in zip(made.rows, back, strict=True):
         assert present(row) == {k: v for k, v in present(kept).items() if k != "id"}

@@ -1,5 +1,6 @@
 """The assets, materialized for real in an ephemeral instance."""
 
+import os
 from pathlib import Path
 
 import dagster as dg
@@ -99,6 +100,32 @@ def test_run_config_lays_the_map_out_anew(small_home: Path):
     assert not (clipper.open(small_home).xy == before).all()
 
 
+def test_the_launchpad_can_ask_for_places_in_one_run_and_the_next_forgets_them(small_home: Path):
+    photo = small_home / "images" / "photo.jpg"
+    exif = Image.Exif()
+    exif.get_ifd(0x8825).update({1: "N", 2: (52.0, 30.0, 0.0), 3: "E", 4: (13.0, 15.0, 0.0)})
+    Image.new("RGB", (64, 64), "teal").save(photo, exif=exif.tobytes())
+    results(run(small_home, run_config={"ops": {"image_contents": {"config": {"gps": True}}}}))
+    atlas = clipper.open(small_home)
+    assert atlas.metadata(atlas.row("photo.jpg"))["latitude"] == 52.5
+    made = results(run(small_home))
+    assert figure(made, "clip_embeddings", "new") == 0
+    assert "latitude" not in clipper.open(small_home).columns
+
+
+def test_the_columns_are_a_table_of_the_metadata_asset(small_home: Path):
+    first = min((small_home / "images").iterdir()).name
+    (small_home / "images" / "metadata.csv").write_text(f"file_name,mood\n{first},glad\nnobody.jpg,sad\n")
+    made = results(run(small_home))
+    table = figure(made, "image_metadata", "column_types")
+    told = {record.data["column"]: record.data for record in table.records}
+    assert told["mood"] == {
+        "column": "mood", "type": "str", "origin": "metadata.csv", "filled": "4%", "example": "glad",
+    }  # fmt: skip
+    assert told["width"]["filled"] == "100%"
+    assert "no image is called 'nobody.jpg'" in figure(made, "image_metadata", "notes")
+
+
 def test_one_asset_can_be_materialized_alone(small_home: Path):
     run(small_home)
     made = results(run(small_home, asset_selection=[dg.AssetKey("umap_projection")]))
@@ -141,6 +168,15 @@ def test_the_sensor_asks_once_for_each_state_of_the_folder(small_home: Path, mon
         assert second.cursor != first.cursor
         new.unlink()
         assert tick(second.cursor).cursor == first.cursor
+        for name in ("metadata.csv", "metadata.parquet", "metadata.json"):
+            beside = small_home / "images" / name
+            beside.write_text("file_name,mood\n")
+            written = tick(first.cursor)
+            assert written.cursor != first.cursor, name
+            beside.write_text("file_name,food\n")
+            os.utime(beside, ns=(1, 1))
+            assert len(tick(written.cursor).run_requests) == 1, name
+            beside.unlink()
 
 
 def test_the_sensor_skips_with_the_reason_when_the_folder_is_gone(

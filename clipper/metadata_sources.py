@@ -1,0 +1,67 @@
+"""What may lie beside the images and tell of them: metadata.json, metadata.parquet, metadata.csv.
+
+What does not belong here: reading tables (`metadata_tables.py`), and joining what is told (`metadata.py`).
+"""
+
+import json
+from collections import Counter
+from typing import Any
+
+from clipper.column_types import some
+from clipper.errors import ImagesError
+from clipper.metadata import Source
+from clipper.metadata_tables import read_csv, read_parquet
+
+# The strongest first.
+NAMES = ("metadata.json", "metadata.parquet", "metadata.csv")
+
+
+def read(name: str, data: bytes, *, location: str, max_bytes: int) -> Source:
+    """Read one of them.
+
+    Args:
+        name: which of `NAMES`.
+        data: its bytes.
+        location: its path or URL, for errors.
+        max_bytes: what a table may have when unpacked.
+
+    Raises:
+        ImagesError: it is damaged; nothing is indexed then, so that a slip of the pen does not empty a
+            published atlas of its metadata.
+    """
+    if name.endswith(".csv"):
+        return read_csv(data, name=name, source=location)
+    if name.endswith(".parquet"):
+        return read_parquet(data, name=name, source=location, max_bytes=max_bytes)
+    entries, problems = parse(data, source=location)
+    return Source.of_entries(name, entries, problems)
+
+
+def parse(data: bytes, *, source: str) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Parse metadata.json: `{"<image>": {"<key>": value}}`.
+
+    Returns:
+        the entries, and what was left out of them.
+
+    Raises:
+        ImagesError: it is not a JSON object; nothing is indexed then, so that a slip of the pen does
+            not empty a published atlas of its metadata.
+    """
+    repeated: list[str] = []
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        counts = Counter(key for key, _ in pairs)
+        repeated.extend(key for key, count in counts.items() if count > 1)
+        return dict(pairs)
+
+    try:
+        document = json.loads(data.decode("utf-8-sig"), object_pairs_hook=unique)
+    except (ValueError, RecursionError) as error:
+        raise ImagesError(f"{source} is not valid JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise ImagesError(f'{source} must be an object like {{"<image>": {{"<key>": value}}}}')
+    problems = [f"{source}: {key!r} stands twice; the last one counts" for key in repeated]
+    entries = {key: value for key, value in document.items() if isinstance(value, dict)}
+    if odd := [key for key in document if key not in entries]:
+        problems.append(f"{source}: no object under {some(odd)}; left out")
+    return entries, problems
