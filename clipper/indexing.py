@@ -4,7 +4,7 @@ A step reads what the steps before it staged, makes its part unless that exists 
 Who runs steps holds the home's lock. What does not belong here: how anything is computed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version as library_version
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 # More of the published images than this share do not vanish at once without a word.
 MOST_GONE = 0.5
+# Kinds of other files that are told by name.
+MOST_ENDINGS = 8
 
 
 def scan_images(work: Workspace) -> Step:
@@ -46,7 +48,9 @@ def scan_images(work: Workspace) -> Step:
             manifest.write(target)
         work.home.stage(manifest=manifest.version, images=work.settings.images)
         step.counts = {"images": len(manifest.entries), **compare(before, manifest).counts()}
+        step.counts["other_files"] = sum(manifest.others.values())
         step.failures = manifest.unreadable
+        step.notes = _left_alone(manifest.others)
     return step
 
 
@@ -139,6 +143,17 @@ def index(settings: Settings, *, progress: Progress | None = None, wait: float =
             steps.append(step(work))
             progress_of(1, 1)
     return steps
+
+
+def _left_alone(others: Mapping[str, int]) -> list[str]:
+    """One line about the files that are no images, the most frequent endings first."""
+    if not others:
+        return []
+    ranked = sorted(others.items(), key=lambda item: (-item[1], item[0]))
+    told = [f"{ending} {count:,}" for ending, count in ranked[:MOST_ENDINGS]]
+    told += ["..."] if len(ranked) > MOST_ENDINGS else []
+    total = sum(others.values())
+    return [f"{total:,} other {'file' if total == 1 else 'files'} left alone: {', '.join(told)}"]
 
 
 def _refuse_to_shrink(work: Workspace, manifest: Manifest) -> None:
