@@ -218,11 +218,18 @@ def _walk(root: Path) -> Listing:
             if entry.is_dir(follow_symlinks=False):
                 if not entry.name.startswith(".") and entry.name not in SKIPPED_FOLDERS:
                     folders.append(image_id)
-            elif entry.is_symlink() and entry.is_dir() and ending_of(entry.name) not in READ:
+            elif _is_linked_folder(entry) and ending_of(entry.name) not in READ:
                 listing.others[LINKED_FOLDERS] += 1
             else:
                 listing.add(image_id, partial(_describe, entry, image_id))
     return listing
+
+
+def _is_linked_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_symlink() and entry.is_dir()
+    except OSError:  # links in a circle
+        return False
 
 
 def _describe(entry: "os.DirEntry[str]", image_id: str) -> FoundImage:

@@ -21,19 +21,20 @@ _READ = (
 )
 READ = frozenset(f".{ending}" for _, endings in _READ for ending in endings.split())
 _TO_JPEG = "convert it to JPEG or PNG"
+_RAW = "camera raw"
 # Images in formats that are not decoded: name, what to do, endings. EPS would start an interpreter; the
 # others need libraries of their own, or are no pictures before they were developed.
 _UNREAD = (
     ("HEIF", "convert it to JPEG or AVIF", "heic heif hif"),
     (
-        "camera raw",
+        _RAW,
         "convert it to JPEG, as the camera's own software does",
         "arw cr2 cr3 crw dcr dng erf iiq kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2 srf srw x3f",
     ),
     ("a Photoshop file", "export it as PNG", "psd psb"),
     ("a GIMP file", "export it as PNG", "xcf"),
     ("a Krita file", "export it as PNG", "kra"),
-    ("SVG, a drawing,", "export it as PNG", "svg svgz"),
+    ("SVG, a drawing", "export it as PNG", "svg svgz"),
     ("EPS", "export it as PNG", "eps epsf"),
     ("a Windows metafile", "export it as PNG", "wmf emf"),
     ("JPEG XL", _TO_JPEG, "jxl"),
@@ -86,12 +87,12 @@ _UNREAD_BEGINNINGS = (
     (b"SIMPLE  =", "FITS"),
     (b"icns", "an icon of macOS"),
     (b"\x8aMNG", "MNG"),
-    (b"FUJIFILMCCD-RAW", "camera raw"),
-    (b"IIU\x00", "camera raw"),
-    (b"IIRO", "camera raw"),
-    (b"IIRS", "camera raw"),
-    (b"MMOR", "camera raw"),
-    (b"FOVb", "camera raw"),
+    (b"FUJIFILMCCD-RAW", _RAW),
+    (b"IIU\x00", _RAW),
+    (b"IIRO", _RAW),
+    (b"IIRS", _RAW),
+    (b"MMOR", _RAW),
+    (b"FOVb", _RAW),
 )
 _OTHER_BEGINNINGS = (
     (b"version https://git-lfs", "a pointer of Git LFS; fetch the image itself with `git lfs pull`"),
@@ -116,7 +117,7 @@ def ending_of(name: str) -> str:
 def refusal(ending: str) -> str | None:
     """Why an image with this ending is not read; None when it may be."""
     name = UNREAD.get(ending)
-    return _not_read(f"{name} ({ending})" if name == "camera raw" else name) if name else None
+    return _not_read(name, told=f" ({ending})" if name == _RAW else "") if name else None
 
 
 def read_format(head: bytes) -> str | None:
@@ -136,11 +137,7 @@ def is_plainly_read(head: bytes) -> bool:
 def unidentified(data: bytes) -> str:
     """What to say of bytes in which no format was found that is decoded."""
     head = data[:HEAD]
-    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
-        return _not_read("HEIF")
-    if head[4:8] == b"ftyp" and head[8:12] == b"crx ":
-        return _not_read("camera raw")
-    if name := _begins(head, _UNREAD_BEGINNINGS):
+    if name := _unread_format(head):
         return _not_read(name)
     if name := read_format(head):
         return f"is damaged: it begins as {name}, but what follows is not"
@@ -149,12 +146,19 @@ def unidentified(data: bytes) -> str:
     return "is not an image of a format Clipper reads"
 
 
+def _unread_format(head: bytes) -> str | None:
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
+        return "HEIF"
+    if head[4:8] == b"ftyp" and head[8:12] == b"crx ":
+        return _RAW
+    if b"<svg" in head.lower():
+        return "SVG, a drawing"
+    return _begins(head, _UNREAD_BEGINNINGS)
+
+
 def _other_kind(head: bytes) -> str | None:
-    text = head.lstrip().lower()
-    if text.startswith((b"<!doctype html", b"<html")):
+    if head.lstrip().lower().startswith((b"<!doctype html", b"<html")):
         return "a web page; download the image itself"
-    if b"<svg" in text:
-        return "SVG, a drawing; export it as PNG"
     if head[4:8] == b"ftyp" or (head[:4] == b"RIFF" and head[8:12] == b"AVI "):
         return "a video"
     if head and not head.strip(b"\x00"):
@@ -176,6 +180,5 @@ def _begins(head: bytes, beginnings: tuple[tuple[bytes, str], ...]) -> str | Non
     return next((name for start, name in beginnings if head.startswith(start)), None)
 
 
-def _not_read(name: str) -> str:
-    remedy = _REMEDIES[name.partition(" (")[0]]
-    return f"is {name}, which Clipper does not read; {remedy}".replace(",,", ",")
+def _not_read(name: str, *, told: str = "") -> str:
+    return f"is {name}{told}, which Clipper does not read; {_REMEDIES[name]}"

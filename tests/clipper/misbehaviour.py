@@ -7,6 +7,7 @@ import ctypes
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 Answer = tuple[dict[str, Any], list[bytes]]
@@ -63,3 +64,27 @@ ACTS = {
     "kill itself": kill_itself,
     "answer too much": answer_too_much,
 }
+
+
+def look_badly(told: dict[str, Any], blobs: list[bytes]) -> Answer:
+    """What `looking.look` does, but for files that begin with what they do to a decoder."""
+    from clipper.looking import look
+
+    path = told["path"]
+    data = blobs[0] if blobs else Path(path).read_bytes()
+    if data.startswith(b"CRASH"):
+        crash(told)
+    if data.startswith(b"HANG"):
+        hang({})
+    if data.startswith(b"GROW"):
+        grow({"bytes": 3 << 30})
+    if data.startswith(b"SLOW"):
+        hang({"seconds": 1.5})
+    if data.startswith(b"ONCE"):  # the first child that sees it dies
+        seen = Path(f"{path}.seen")
+        if not seen.exists():
+            seen.touch()
+            crash(told)
+    if data.startswith((b"ONCE", b"SLOW")):
+        return look(told | {"path": None, "hash": None}, [data[4:]])
+    return look(told, blobs)
