@@ -17,17 +17,16 @@ from clipper.home import digest
 from clipper.images import BadImageError
 from clipper.kinds import HEAD, READ, UNREAD, ending_of, is_plainly_read, refusal
 from clipper.metadata import METADATA_NAME
-from clipper.settings import is_url
+from clipper.settings import CONFIG_NAME, is_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 # Never part of a dataset: homes, version control, thumbnails and bins of desktops and servers.
 SKIPPED_FOLDERS = frozenset({"@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", "lost+found"})
-
-
 # What is told about the images lies among them.
 METADATA_FILES = frozenset({METADATA_NAME, "metadata.csv", "metadata.parquet"})
+HOME_FILES = frozenset({CONFIG_NAME, "store"})
 # An ending is told as it is up to this length; what is longer is hardly one.
 LONGEST_ENDING = 8
 LINKED_FOLDERS = "links to folders"
@@ -51,9 +50,9 @@ class Listing:
 
     def add(self, image_id: str, describe: "Callable[[], FoundImage]") -> None:
         """Take a file, as an image or as one of the others; `describe` is asked for images only."""
-        ending = ending_of(image_id)
         if _is_hidden(image_id):
             return
+        ending = ending_of(image_id)
         if ending in READ or ending in UNREAD:
             self.images.append(describe())
         elif image_id not in METADATA_FILES:
@@ -213,6 +212,8 @@ def _walk(root: Path) -> Listing:
                 raise ImagesError(f"{root} cannot be read: {error.strerror}") from error
             listing.images.append(FoundImage(below, 0, 0))  # told when it is read: it cannot be
             continue
+        if any(entry.name == CONFIG_NAME for entry in entries):  # a home, whose own files are no dataset
+            entries = [entry for entry in entries if entry.name not in HOME_FILES]
         for entry in entries:
             image_id = f"{below}/{entry.name}" if below else entry.name
             if entry.is_dir(follow_symlinks=False):

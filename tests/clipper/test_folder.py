@@ -97,32 +97,28 @@ def test_empty_and_oversized_files_are_told(folder: Path):
 
 
 def test_what_is_no_image_by_its_ending_is_counted_and_not_listed(folder: Path, tmp_path: Path):
-    names = (
-        "a.txt",
-        "b.TXT",
-        "sub/c.csv",
-        "README",
-        "x.tar.gz",
-        "odd.a b",
-        "metadata.csv",
-        ".hidden.txt",
-        "d.pdf",
-    )
-    for name in names:
+    others = ("a.txt", "b.TXT", "sub/c.csv", "README", "x.tar.gz", "odd.a b", "d.pdf", "sub/metadata.csv")
+    for name in (*others, "metadata.csv", ".hidden.txt", ".git/d.txt"):
         touch(folder / name)
     (tmp_path / "elsewhere").mkdir()
     (folder / "link").symlink_to(tmp_path / "elsewhere")
     (folder / "gone.txt").symlink_to(tmp_path / "nowhere")
     listing = ImageFolder(str(folder)).survey()
     assert listing.images == []
-    assert listing.others == {
-        ".txt": 3,
-        ".csv": 1,
-        "no ending": 2,
-        ".gz": 1,
-        ".pdf": 1,
-        "links to folders": 1,
-    }
+    expected = {".txt": 3, ".csv": 2, "no ending": 2, ".gz": 1, ".pdf": 1, "links to folders": 1}
+    assert listing.others == expected
+
+
+def test_the_files_of_a_home_within_are_neither_listed_nor_counted(folder: Path):
+    for home in (folder, folder / "atlas"):
+        touch(home / "clipper.toml")
+        touch(home / "store" / "picture.png")
+        touch(home / "store" / "manifest" / "1.parquet")
+    for name in ("a.jpg", "other/store/b.jpg", "other/notes.txt"):
+        touch(folder / name)
+    listing = ImageFolder(str(folder)).survey()
+    assert [image.id for image in listing.images] == ["a.jpg", "other/store/b.jpg"]
+    assert listing.others == {".txt": 1}
 
 
 def test_images_that_are_not_decoded_are_listed_and_refused_without_being_read(folder: Path):
