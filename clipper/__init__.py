@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from clipper.errors import ClipperError
 from clipper.search import Query
-from clipper.settings import Settings
 
 if TYPE_CHECKING:
     from clipper.atlas import Atlas
+    from clipper.settings import Settings
 
 __all__ = ["Atlas", "ClipperError", "Query", "Settings", "open", "published_version"]
 __version__ = "0.1.0"
@@ -27,6 +27,7 @@ def open(home: str | Path | None = None) -> "Atlas":  # noqa: A001 - `clipper.op
         NoIndexError: nothing is published in it yet.
     """
     from clipper.atlas import Atlas
+    from clipper.settings import Settings
 
     return Atlas(Settings.load(home))
 
@@ -34,6 +35,7 @@ def open(home: str | Path | None = None) -> "Atlas":  # noqa: A001 - `clipper.op
 def published_version(home: str | Path | None = None) -> str | None:
     """The name of the published version, None before the first: cheap enough to poll."""
     from clipper.home import Home
+    from clipper.settings import Settings
     from clipper.snapshots import current
 
     snapshot = current(Home(Settings.load(home).home))
@@ -41,8 +43,13 @@ def published_version(home: str | Path | None = None) -> str | None:
 
 
 def __getattr__(name: str) -> object:
+    """What takes a while to import, when it is first asked for: a child that decodes never does."""
     if name == "Atlas":
         from clipper.atlas import Atlas
 
         return Atlas
+    if name == "Settings":
+        from clipper.settings import Settings
+
+        return Settings
     raise AttributeError(f"module 'clipper' has no attribute {name!r}")

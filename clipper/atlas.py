@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipper import embeddings, facts, placement, probes, snapshots
+from clipper.decoding import crop_of
 from clipper.errors import ModelError, StoreError
 from clipper.folder import ImageFolder
 from clipper.home import Home
-from clipper.images import BadImageError, decode
 from clipper.manifest import Manifest
 from clipper.metadata import Column, present
 from clipper.search import LEAST_CANDIDATES, OVERSAMPLING, Hits, Query, combine, rank_exactly
@@ -199,11 +199,10 @@ class Atlas:
         Raises:
             BadImageError: it cannot be decoded, or is over the limits.
         """
-        if len(data) > self.settings.max_bytes:
-            raise BadImageError(f"has {len(data):,} bytes, more than the limit (max_bytes)")
-        limit = self.settings.max_pixels
-        decoded = decode(data, max_pixels=limit, smallest=self._clip.source.image_size)
-        vector: np.ndarray = self._clip.embed_images([decoded.pixels])[0]
+        import numpy as np
+
+        crop = crop_of(data, self.settings, transform=self._clip.transform)
+        vector: np.ndarray = self._clip.embed_pixels(np.stack([crop]))[0]
         return vector
 
     def similarities(self, vector: "np.ndarray") -> "np.ndarray":

@@ -136,11 +136,20 @@ def view(
 
 
 @app.command()
-def info(as_json: Json = False, home: Home = None) -> None:
+def info(
+    as_json: Json = False,
+    failures: Annotated[
+        bool, typer.Option("--failures", help="Only the files that are not on the map, all of them, and why.")
+    ] = False,
+    home: Home = None,
+) -> None:
     """What is indexed: images, failures, model, versions, when."""
     import clipper
 
     atlas = clipper.open(home)
+    if failures:
+        _print_failures(atlas.failures.to_dict("records"), as_json=as_json)
+        return
     told = atlas.info()
     if as_json:
         _print_json(told | {"failures": atlas.failures.to_dict("records")})
@@ -163,7 +172,7 @@ def info(as_json: Json = False, home: Home = None) -> None:
     for failure in atlas.failures.head(10).itertuples():
         typer.echo(f"  skipped {_one_line(str(failure.id))}: {_one_line(str(failure.reason))}")
     if len(atlas.failures) > 10:  # noqa: PLR2004 - as many as shown above
-        typer.echo(f"  and {len(atlas.failures) - 10} more (`--json` and `atlas.failures` have all)")
+        typer.echo(f"  and {len(atlas.failures) - 10} more (`clipper info --failures` has all)")
 
 
 @app.command()
@@ -332,6 +341,8 @@ def _summarise(steps: "dict[str, Step]", settings: Settings) -> None:
     _list(steps["image_manifest"].failures | steps["image_facts"].failures, "skipped {}: {}")
     if steps["image_metadata"].columns_changed:
         typer.echo(f"  {_one_line(_columns_line(steps['image_metadata'].columns))}")
+    for note in steps["image_manifest"].notes:
+        typer.echo(f"  {_one_line(note)}")
     for note in steps["image_metadata"].notes:
         typer.echo(f"  note: {_one_line(note)}")
     typer.echo(f"See it: clipper view --home {_one_line(str(settings.home))}")
@@ -350,7 +361,15 @@ def _list(failures: dict[str, str], line: str, *, most: int = 10) -> None:
     for image_id, reason in list(failures.items())[:most]:
         typer.echo("  " + line.format(_one_line(image_id), _one_line(reason)))
     if len(failures) > most:
-        typer.echo(f"  and {len(failures) - most} more")
+        typer.echo(f"  and {len(failures) - most} more: `clipper info --failures`")
+
+
+def _print_failures(failures: list[dict[Any, Any]], *, as_json: bool) -> None:
+    if as_json:
+        _print_json({"failed": len(failures), "failures": failures})
+        return
+    for failure in failures:
+        typer.echo(f"{_one_line(failure['id'])}\t{_one_line(failure['reason'])}")
 
 
 def _print_json(document: Any) -> None:

@@ -1,36 +1,36 @@
-"""One pass over image files: a few threads decode, a bounded way ahead of the model that embeds.
+"""One pass over image files: a few child processes decode, a bounded way ahead of the model that embeds.
 
-What does not belong here: other machines (`cluster.py`), and what becomes of the results (`contents.py`).
+A file that ends its child is looked at once more when all others are done, and only then condemned.
+What does not belong here: the look itself (`looking.py`), other machines (`cluster.py`), and what becomes of
+the results (`contents.py`).
 """
 
 import os
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Container, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from clipper.files import check_size
 from clipper.folder import ImageFolder
-from clipper.images import (
-    THUMBNAIL_PIXELS,
-    BadImageError,
-    content_hash,
-    decode,
-    encode_facts,
-    thumbnail,
-)
+from clipper.images import THUMBNAIL_PIXELS, BadImageError
+from clipper.looking import Looked, Request, look
 from clipper.manifest import Entry
+from clipper.sandbox import ChildDied, Sandbox, Sandboxes
 from clipper.settings import Settings
 
 if TYPE_CHECKING:
     import numpy as np
-    from PIL import Image
 
     from clipper.model import Clip
+    from clipper.transform import Transform
 
 # Decoding in Pillow gains nothing from more threads than this beside a busy model.
 MAX_THREADS = 8
+# A child takes a quarter of a second to start: a few images are done by then.
+IMAGES_A_CHILD = 16
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Seen:
 
 
 def process(
-    entries: Iterable[Entry],
+    entries: Sequence[Entry],
     folder: ImageFolder,
     settings: Settings,
     *,
@@ -58,7 +58,8 @@ def process(
 ) -> Iterator[Seen]:
     """Decode each file once and embed those whose content hash is in `wanting`; two batches decoded ahead."""
     batch: list[Seen] = []
-    for seen in _decode_all(entries, folder, settings, clip=clip, wanting=wanting):
+    transform = clip.transform if clip else None
+    for seen in _decode_all(entries, folder, settings, transform=transform, wanting=wanting):
         if seen.crop is None:
             yield seen
             continue
@@ -79,56 +80,112 @@ def _embedded(batch: list[Seen], clip: "Clip | None") -> Iterator[Seen]:
 
 
 def _decode_all(
-    entries: Iterable[Entry],
+    entries: Sequence[Entry],
     folder: ImageFolder,
     settings: Settings,
     *,
-    clip: "Clip | None",
+    transform: "Transform | None",
     wanting: Container[bytes],
 ) -> Iterator[Seen]:
-    smallest = max(clip.source.image_size if clip else 0, THUMBNAIL_PIXELS)
-    crop = clip.transform.crop if clip else None
-    pending: deque[Future[Seen]] = deque()
+    """What each file gave, in the files' order; those that cost a child its life come last, each alone."""
+    looker = _Looker(folder, settings, transform, wanting)
+    threads = min(os.cpu_count() or 2, MAX_THREADS, 1 + len(entries) // IMAGES_A_CHILD)
+    suspects: list[Entry] = []
+    pending: deque[tuple[Entry, Future[Seen]]] = deque()
     waiting = iter(entries)
-    threads = min(os.cpu_count() or 2, MAX_THREADS)
-    with ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
+    with (
+        Sandboxes(look, seconds=settings.max_seconds) as sandboxes,
+        ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool,
+    ):
 
         def submit(count: int) -> None:
             for entry in islice(waiting, count):
-                own = crop if entry.content_hash in wanting else None
-                pending.append(pool.submit(_see, entry, folder, settings.max_pixels, smallest, own))
+                pending.append((entry, pool.submit(looker.see, entry, sandboxes)))
 
         try:
             submit(2 * settings.batch_size)
             while pending:
-                seen = pending.popleft().result()
+                entry, future = pending.popleft()
+                try:
+                    seen = future.result()
+                except ChildDied:
+                    suspects.append(entry)
+                else:
+                    yield seen
                 submit(1)
-                yield seen
-        finally:
-            for future in pending:
+        finally:  # a run that is interrupted does not wait for what it will not use
+            for _, future in pending:
                 future.cancel()
+            sandboxes.kill()
+    yield from map(looker.see_alone, suspects)
 
 
-def _see(
-    entry: Entry,
-    folder: ImageFolder,
-    max_pixels: int,
-    smallest: int,
-    crop: "Callable[[Image.Image], np.ndarray] | None",
-) -> Seen:
+@dataclass(frozen=True)
+class _Looker:
+    """Has children look at files."""
+
+    folder: ImageFolder
+    settings: Settings
+    transform: "Transform | None"
+    wanting: Container[bytes]
+
+    def see(self, entry: Entry, sandboxes: Sandboxes) -> Seen:
+        """One look, by whichever child is free.
+
+        Raises:
+            ChildDied: of this file, or of something else that happened meanwhile.
+        """
+        with sandboxes.one() as sandbox:
+            return self._ask(entry, sandbox)
+
+    def see_alone(self, entry: Entry) -> Seen:
+        """Another look, by a new child that has the machine to itself: a file that fails here is to blame."""
+        with Sandbox(look, seconds=self.settings.max_seconds) as sandbox:
+            try:
+                return self._ask(entry, sandbox)
+            except ChildDied as died:
+                return Seen(entry, reason=str(died))
+
+    def _ask(self, entry: Entry, sandbox: Sandbox) -> Seen:
+        cropping = entry.content_hash in self.wanting
+        request = _request(self.settings, self.transform, cropping=cropping)
+        request = replace(request, hash=entry.content_hash.hex())
+        blobs = []
+        if self.folder.remote:
+            # Read here: a child need not know the file system, and one in memory is this process's alone.
+            try:
+                blobs.append(self.folder.read(entry.id))
+            except BadImageError as error:
+                return Seen(entry, reason=str(error), vanished=True)
+        else:
+            request = replace(request, path=self.folder.path(entry.id))
+        looked = Looked.of(sandbox.ask(request.told(), blobs), request)
+        return Seen(entry, **vars(looked))
+
+
+def crop_of(data: bytes, settings: Settings, *, transform: "Transform") -> "np.ndarray":
+    """What the model wants to see of one image file's bytes: (s, s, 3) uint8.
+
+    Raises:
+        BadImageError: it cannot be decoded, or is over the limits.
+    """
+    check_size(len(data), most=settings.max_bytes)
+    request = _request(settings, transform, cropping=True)
     try:
-        data = folder.read(entry.id)
-    except BadImageError as error:
-        return Seen(entry, reason=str(error), vanished=True)
-    if content_hash(data) != entry.content_hash:
-        reason = "changed while it was being indexed; the next run takes it"
-        return Seen(entry, reason=reason, vanished=True)
-    try:
-        decoded = decode(data, max_pixels=max_pixels, smallest=smallest)
-        picture = thumbnail(decoded.pixels)
-        pixels = crop(decoded.pixels) if crop else None
-    except BadImageError as error:
-        return Seen(entry, reason=str(error))
-    except Exception as error:  # noqa: BLE001 - a picture that decodes but cannot be resized or saved
-        return Seen(entry, reason=f"cannot be used: {error or type(error).__name__}")
-    return Seen(entry, encode_facts(decoded.facts), picture, pixels)
+        with Sandbox(look, seconds=settings.max_seconds) as sandbox:
+            looked = Looked.of(sandbox.ask(request.told(), [data]), request)
+    except ChildDied as died:
+        raise BadImageError(str(died)) from died
+    if looked.crop is None:
+        raise BadImageError(looked.reason)
+    return looked.crop
+
+
+def _request(settings: Settings, transform: "Transform | None", *, cropping: bool) -> Request:
+    """The whole image is looked at alike, whether its crop is wanted or was kept from another run."""
+    return Request(
+        max_bytes=settings.max_bytes,
+        max_pixels=settings.max_pixels,
+        smallest=max(transform.side if transform else 0, THUMBNAIL_PIXELS),
+        transform=transform if cropping else None,
+    )

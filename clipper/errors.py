@@ -34,3 +34,7 @@ class StoreError(ClipperError):
 
 class ClusterError(ClipperError):
     """The Dask cluster cannot be reached, or its workers cannot do the work."""
+
+
+class SandboxError(ClipperError):
+    """No child process can be started to decode in."""

@@ -4,49 +4,30 @@ What does not belong here: opening images (`images.py`), and what is remembered 
 """
 
 import os
-import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clipper.errors import ImagesError
+from clipper.files import check_size, read_file
 from clipper.home import digest
 from clipper.images import BadImageError
+from clipper.kinds import HEAD, READ, UNREAD, ending_of, is_plainly_read, refusal
 from clipper.metadata_sources import NAMES as METADATA_NAMES
-from clipper.settings import is_url
+from clipper.settings import CONFIG_NAME, is_url
 
-SUFFIXES = frozenset(
-    [
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".mpo",
-        ".png",
-        ".apng",
-        ".webp",
-        ".gif",
-        ".tif",
-        ".tiff",
-        ".avif",
-        ".bmp",
-        ".dib",
-        ".ppm",
-        ".pgm",
-        ".pbm",
-        ".pnm",
-        ".jp2",
-        ".j2k",
-        ".ico",
-        ".tga",
-        ".heic",
-        ".heif",
-    ]
-)
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 # Never part of a dataset: homes, version control, thumbnails and bins of desktops and servers.
 SKIPPED_FOLDERS = frozenset({"@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", "lost+found"})
+HOME_FILES = frozenset({CONFIG_NAME, "store"})
+# An ending is told as it is up to this length; what is longer is hardly one.
+LONGEST_ENDING = 8
+LINKED_FOLDERS = "links to folders"
 
 
 @dataclass(frozen=True)
@@ -56,6 +37,25 @@ class FoundImage:
     id: str
     bytes: int
     mtime_ns: int
+
+
+@dataclass
+class Listing:
+    """What is in a folder: images, by their ending, and a count of the others, which are left alone."""
+
+    images: list[FoundImage] = field(default_factory=list)
+    others: Counter[str] = field(default_factory=Counter)
+
+    def add(self, image_id: str, describe: "Callable[[], FoundImage]") -> None:
+        """Take a file, as an image or as one of the others; `describe` is asked for images only."""
+        if _is_hidden(image_id):
+            return
+        ending = ending_of(image_id)
+        if ending in READ or ending in UNREAD:
+            self.images.append(describe())
+        elif image_id not in METADATA_NAMES:
+            is_plain = ending[1:].isalnum() and ending.isascii() and len(ending) <= LONGEST_ENDING
+            self.others[ending if is_plain else "no ending"] += 1
 
 
 class ImageFolder:
@@ -72,8 +72,32 @@ class ImageFolder:
         Raises:
             ImagesError: the folder is missing or cannot be read.
         """
-        found = self._find_remote() if self.remote else _walk(Path(self.location))
-        return sorted(found, key=lambda image: image.id)
+        return self.survey().images
+
+    def survey(self) -> Listing:
+        """All image files, as `find` gives them, and a count of the other files.
+
+        Raises:
+            ImagesError: the folder is missing or cannot be read.
+        """
+        listing = self._list_remote() if self.remote else _walk(Path(self.location))
+        listing.images.sort(key=lambda image: image.id)
+        return listing
+
+    def refusal(self, image_id: str) -> str | None:
+        """Why a file is not to be read at all; None when it is.
+
+        Its ending says that it is an image of a format Clipper does not decode. On this machine its first
+        bytes may say otherwise: phones send many a JPEG as .heic.
+        """
+        reason = refusal(ending_of(image_id))
+        if reason is None or self.remote:
+            return reason
+        try:
+            head = read_file(self.path(image_id), most=self.max_bytes, only=HEAD)
+        except (OSError, BadImageError):
+            return None  # told when it is read
+        return None if is_plainly_read(head) else reason
 
     def require(self) -> None:
         """See that the folder is there.
@@ -127,7 +151,9 @@ class ImageFolder:
             raise ImagesError(f"{self.path(name)} cannot be read: {error.strerror or error}") from error
 
     def _read(self, name: str) -> bytes:
-        return self._read_remote(name) if self.remote else self._read_local(name)
+        if self.remote:
+            return self._read_remote(name)
+        return read_file(self.path(name), most=self.max_bytes)
 
     def _stamp(self, name: str) -> list[int]:
         """Size and time of one file; nothing of one that is not there."""
@@ -144,36 +170,24 @@ class ImageFolder:
             return []
         return [status.st_size, status.st_mtime_ns]
 
-    def _read_local(self, image_id: str) -> bytes:
-        # O_NONBLOCK: a FIFO that got an image's name must not stop the run.
-        descriptor = os.open(self.path(image_id), os.O_RDONLY | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise BadImageError("is not a regular file")
-            self._check_size(status.st_size)
-            return file.read(self.max_bytes)
-
     def _read_remote(self, name: str) -> bytes:
         files, root = _filesystem(self.location)
         path = f"{root}/{name}"
-        self._check_size(int(files.size(path) or 0))
+        check_size(int(files.size(path) or 0), most=self.max_bytes)
         return bytes(files.cat_file(path))
 
-    def _check_size(self, size: int) -> None:
-        if size > self.max_bytes:
-            raise BadImageError(f"has {size:,} bytes, more than the limit of {self.max_bytes:,} (max_bytes)")
-
-    def _find_remote(self) -> Iterator[FoundImage]:
+    def _list_remote(self) -> Listing:
         files, root = _filesystem(self.location)
         try:
             entries = files.find(root, detail=True)
         except (OSError, ValueError) as error:
             raise ImagesError(f"{self.location} cannot be listed: {error}") from error
+        listing = Listing()
         for path, entry in entries.items():
             image_id = path[len(root) :].lstrip("/")
-            if _wanted(image_id):
-                yield FoundImage(image_id, int(entry.get("size") or 0), _changed(entry))
+            size, changed = int(entry.get("size") or 0), _changed(entry)
+            listing.add(image_id, partial(FoundImage, image_id, size, changed))
+        return listing
 
 
 def _require(root: Path) -> None:
@@ -183,8 +197,9 @@ def _require(root: Path) -> None:
         )
 
 
-def _walk(root: Path) -> Iterator[FoundImage]:
+def _walk(root: Path) -> Listing:
     _require(root)
+    listing = Listing()
     folders = [""]
     while folders:
         below = folders.pop()
@@ -193,15 +208,27 @@ def _walk(root: Path) -> Iterator[FoundImage]:
         except OSError as error:
             if below == "":
                 raise ImagesError(f"{root} cannot be read: {error.strerror}") from error
-            yield FoundImage(below, 0, 0)  # told when it is read: it cannot be
+            listing.images.append(FoundImage(below, 0, 0))  # told when it is read: it cannot be
             continue
+        if any(entry.name == CONFIG_NAME for entry in entries):  # a home, whose own files are no dataset
+            entries = [entry for entry in entries if entry.name not in HOME_FILES]
         for entry in entries:
             image_id = f"{below}/{entry.name}" if below else entry.name
             if entry.is_dir(follow_symlinks=False):
                 if not entry.name.startswith(".") and entry.name not in SKIPPED_FOLDERS:
                     folders.append(image_id)
-            elif _wanted(image_id):
-                yield _describe(entry, image_id)
+            elif _is_linked_folder(entry) and ending_of(entry.name) not in READ:
+                listing.others[LINKED_FOLDERS] += 1
+            else:
+                listing.add(image_id, partial(_describe, entry, image_id))
+    return listing
+
+
+def _is_linked_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_symlink() and entry.is_dir()
+    except OSError:  # links in a circle
+        return False
 
 
 def _describe(entry: "os.DirEntry[str]", image_id: str) -> FoundImage:
@@ -212,10 +239,8 @@ def _describe(entry: "os.DirEntry[str]", image_id: str) -> FoundImage:
     return FoundImage(image_id, status.st_size, status.st_mtime_ns)
 
 
-def _wanted(image_id: str) -> bool:
-    folders, _, name = image_id.rpartition("/")
-    hidden = name.startswith(".") or any(part.startswith(".") for part in folders.split("/"))
-    return not hidden and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122 - 10x faster
+def _is_hidden(image_id: str) -> bool:
+    return image_id.startswith(".") or "/." in image_id
 
 
 def _filesystem(location: str) -> tuple[Any, str]:

@@ -5,12 +5,13 @@ What does not belong here: folders of files (`folder.py`), and what the model wa
 
 import io
 import json
-import re
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from clipper.exif import place_facts, shot_facts
+from clipper.pixels import AT_ONCE, to_rgb, upright
+from clipper.reasons import reason
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -57,25 +58,32 @@ def decode(data: bytes, *, max_pixels: int, smallest: int) -> Decoded:
 
     Raises:
         BadImageError: with the reason.
+        MemoryError: the file asks for more than this process may have.
     """
     pillow = _pillow()
+    is_large = False
     try:
         with pillow.open(io.BytesIO(data), formats=FORMATS) as image:
             width, height = image.size
             _check_pixels(width, height, max_pixels)
+            is_large = width * height > AT_ONCE
             kind = str(image.format)
             image.draft(None, (2 * smallest, 2 * smallest))
+            if is_large and kind == "JPEG2000":
+                image.reduce = _levels_to_leave(data, min(width, height) // (2 * smallest))
             exif = image.getexif()
             told = shot_facts(exif)  # before TIFF turns itself, and forgets that
-            pixels = _upright(_to_rgb(image), exif.get(_ORIENTATION))
+            image.load()
+            _check_pixels(image.width, image.height, max_pixels)  # an icon may hold more than it says
+            pixels = upright(to_rgb(image, smallest=smallest), exif.get(_ORIENTATION))
             turned = exif.get(_ORIENTATION) in (5, 6, 7, 8)
             size = (height, width) if turned else (width, height)
             facts = {"width": size[0], "height": size[1], "format": kind, **told}
-    except BadImageError:
+    except (BadImageError, MemoryError):
         raise
     except Exception as error:
         # Pillow's decoders raise a dozen unrelated kinds for hostile bytes: this is the one boundary.
-        raise BadImageError(_reason(error, data)) from error
+        raise BadImageError(reason(error, data, is_large=is_large)) from error
     return Decoded(pixels, facts)
 
 
@@ -113,62 +121,17 @@ def _check_pixels(width: int, height: int, most: int) -> None:
         )
 
 
+def _levels_to_leave(data: bytes, factor: int) -> int:
+    """How often a JPEG 2000 may be left halved: as often as it is (ISO 15444-1, A.6.1), for 1 / `factor`."""
+    start = data.find(b"\xff\x4f\xff\x51")
+    at = data.find(b"\xff\x52", start)
+    levels = data[at + 9] if 0 <= start < at and at + 9 < len(data) else 0
+    return min(levels, max(factor, 1).bit_length() - 1)
+
+
 def _pillow() -> Any:
     from PIL import Image
 
     # Our own limit is checked before any pixel is decoded, and is a setting; Pillow's would only warn.
     Image.MAX_IMAGE_PIXELS = None
     return Image
-
-
-def _to_rgb(image: "Image.Image") -> "Image.Image":
-    if image.mode.startswith("I") or image.mode == "F":
-        image = _to_8_bit(image)
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        from PIL import Image
-
-        layer = image.convert("RGBA")
-        white = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(white, layer).convert("RGB")
-    return image.convert("RGB")
-
-
-def _to_8_bit(image: "Image.Image") -> "Image.Image":
-    """16-bit greys by their type's range; 32-bit integers and floats by their own."""
-    import numpy as np
-    from PIL import Image
-
-    values = np.asarray(image).astype(np.float32)
-    if image.mode.startswith("I;16"):
-        low, high = 0.0, 65535.0
-    else:
-        finite = values[np.isfinite(values)]
-        low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-        if image.mode == "I" and low >= 0 and high <= 65535:  # noqa: PLR2004 - a 16-bit PNG opens as I
-            low, high = 0.0, 65535.0
-    scaled = (np.nan_to_num(values, nan=low) - low) / max(high - low, 1e-12)
-    return Image.fromarray((scaled.clip(0, 1) * 255 + 0.5).astype(np.uint8))
-
-
-def _upright(image: "Image.Image", orientation: Any) -> "Image.Image":
-    from PIL.Image import Transpose
-
-    turns = {
-        2: Transpose.FLIP_LEFT_RIGHT,
-        3: Transpose.ROTATE_180,
-        4: Transpose.FLIP_TOP_BOTTOM,
-        5: Transpose.TRANSPOSE,
-        6: Transpose.ROTATE_270,
-        7: Transpose.TRANSVERSE,
-        8: Transpose.ROTATE_90,
-    }
-    turn = turns.get(orientation) if isinstance(orientation, int) else None
-    return image if turn is None else image.transpose(turn)
-
-
-def _reason(error: Exception, data: bytes) -> str:
-    if b"ftyphei" in data[:32] or b"ftypmif1" in data[:32]:
-        return "is HEIF, which Clipper does not read; convert it to JPEG or AVIF"
-    if "cannot identify image file" in str(error):
-        return "is not an image of a format Clipper reads"
-    return f"cannot be decoded: {re.sub(chr(10), ' ', str(error))[:200] or type(error).__name__}"

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 # More of the published images than this share do not vanish at once without a word.
 MOST_GONE = 0.5
+# Kinds of other files that are told by name.
+MOST_ENDINGS = 8
 
 
 def scan_images(work: Workspace) -> Step:
@@ -48,7 +50,9 @@ def scan_images(work: Workspace) -> Step:
             manifest.write(target)
         work.home.stage(manifest=manifest.version, images=work.settings.images)
         step.counts = {"images": len(manifest.entries), **compare(before, manifest).counts()}
+        step.counts["other_files"] = sum(manifest.others.values())
         step.failures = manifest.unreadable
+        step.notes = _left_alone(manifest.others)
     return step
 
 
@@ -149,6 +153,17 @@ def run_steps(work: Workspace) -> list[Step]:
         steps.append(step(work))
         progress_of(1, 1)
     return steps
+
+
+def _left_alone(others: Mapping[str, int]) -> list[str]:
+    """One line about the files that are no images, the most frequent endings first."""
+    if not others:
+        return []
+    ranked = sorted(others.items(), key=lambda item: (-item[1], item[0]))
+    told = [f"{ending} {count:,}" for ending, count in ranked[:MOST_ENDINGS]]
+    told += ["..."] if len(ranked) > MOST_ENDINGS else []
+    total = sum(others.values())
+    return [f"{total:,} other {'file' if total == 1 else 'files'} left alone: {', '.join(told)}"]
 
 
 def _refuse_to_shrink(work: Workspace, manifest: Manifest) -> None:

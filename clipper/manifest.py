@@ -56,10 +56,14 @@ class Changes:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The files of the folder, sorted by id, and those that could not be read (id -> reason)."""
+    """The files of the folder, sorted by id, and those that could not be read (id -> reason).
+
+    `others` counts the files that are no images, by ending: told of a scan, and not kept.
+    """
 
     entries: list[Entry]
     unreadable: dict[str, str]
+    others: dict[str, int] = field(default_factory=dict, compare=False)
 
     @property
     def version(self) -> str:
@@ -106,7 +110,8 @@ def scan(
     """
     started = time.time_ns()
     known = {entry.id: entry for entry in before.entries} if before and not verify else {}
-    found = folder.find()
+    listing = folder.survey()
+    found = listing.images
     if not found:
         raise ImagesError(
             f"no image files in {folder.location}; check `images` in clipper.toml (nothing was changed)"
@@ -120,7 +125,7 @@ def scan(
             unreadable[_printable(image.id)] = str(error)
         if progress:
             progress(position + 1, len(found))
-    return Manifest(entries, unreadable)
+    return Manifest(entries, unreadable, dict(listing.others))
 
 
 def compare(before: Manifest | None, after: Manifest) -> Changes:
@@ -152,6 +157,8 @@ def _entry(folder: ImageFolder, image: FoundImage, known: Entry | None, started:
     same = known and (known.bytes, known.mtime_ns) == (image.bytes, image.mtime_ns)
     if known and same and image.mtime_ns and image.mtime_ns < started - RACY_NS:
         return known
+    if refusal := folder.refusal(image.id):
+        raise BadImageError(refusal)
     return Entry(image.id, content_hash(folder.read(image.id)), image.bytes, image.mtime_ns)
 
 

@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     batch_size: int = Field(64, ge=1, le=4096, description="Images per forward pass")
     max_pixels: int = Field(178_000_000, ge=1, description="A larger image is skipped")
     max_bytes: int = Field(1 << 29, ge=1, description="A larger file is skipped")
+    max_seconds: float = Field(60, gt=0, le=86_400, description="A file that takes longer is skipped")
     verify: bool = Field(
         default=False, description="Hash every file again, also those of the same size and time"
     )

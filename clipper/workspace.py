@@ -51,7 +51,8 @@ class Workspace:
     @property
     def limits(self) -> str:
         """By which a failure was measured; under others the file is tried again."""
-        return f"{self.settings.max_pixels}/{self.settings.max_bytes}"
+        settings = self.settings
+        return f"{settings.max_pixels}/{settings.max_bytes}/{settings.max_seconds:g}"
 
     def manifest(self) -> tuple[str, Manifest]:
         """The staged manifest and its version."""
@@ -75,7 +76,7 @@ class Workspace:
         usable = tried - set(bad)
         members = [e for e in manifest.entries if e.content_hash in usable and e.id not in passed_over]
         if not members:
-            raise ImagesError(f"none of the {len(manifest.entries)} files is a usable image")
+            raise ImagesError(_none_usable(manifest, bad))
         return members
 
     def embeddings(self) -> tuple[str, Mapping[str, Any], ShardStore]:
@@ -105,6 +106,13 @@ class Workspace:
     def told(self, stage: str) -> Callable[[int, int], None]:
         """What a stage reports its progress to: done, total."""
         return lambda done, total: self.progress(stage, done, total)
+
+
+def _none_usable(manifest: Manifest, bad: Mapping[bytes, str]) -> str:
+    reasons = {e.id: bad[e.content_hash] for e in manifest.entries if e.content_hash in bad}
+    reasons |= manifest.unreadable
+    first = f"; {next(iter(reasons))} {next(iter(reasons.values()))}" if reasons else ""
+    return f"none of the {len(manifest.entries) + len(manifest.unreadable)} files is a usable image{first}"
 
 
 @contextmanager

@@ -48,8 +48,13 @@ def columns_table(step: Step) -> dg.TableMetadataValue:
 
 
 def _failures(failures: Mapping[str, str]) -> dg.TableMetadataValue:
+    """At most so many rows; the last one says how many more there are."""
     rows = [{"file": name, "reason": reason} for name, reason in sorted(failures.items())]
+    if (more := len(rows) - MOST_FAILURES) > 0:
+        rows[MOST_FAILURES - 1 :] = [
+            {"file": f"and {more + 1:,} more", "reason": "`clipper info --failures` lists all"}
+        ]
     return dg.MetadataValue.table(
-        [dg.TableRecord(row) for row in rows[:MOST_FAILURES]],
+        [dg.TableRecord(row) for row in rows],
         schema=dg.TableSchema([dg.TableColumn("file", "string"), dg.TableColumn("reason", "string")]),
     )

@@ -241,6 +241,28 @@ def test_a_broken_table_is_one_line_with_the_way_out(command: InProcess, photos:
     assert f"{photos / 'metadata.csv'} is not UTF-8 (line 2, byte 0xf6); save it as UTF-8" in err
 
 
+def test_all_failures_are_listed_a_line_each_or_as_one_document(
+    command: InProcess, photos: Path, model_folder: Path
+):
+    reasons = {f"{i:02} \t\x1b.jpg": "is not an image but text" for i in range(12)}
+    for name in reasons:
+        (photos / name).write_text("words")
+    (photos / "a.nef").write_bytes(bytes(9))
+    _, out, _ = command("index", photos, "--model", model_folder)
+    assert "  and 3 more: `clipper info --failures`" in out.splitlines()
+    place = ("--home", photos / ".clipper")
+    code, out, err = command("info", "--failures", *place)
+    assert (code, err) == (0, "")
+    lines = [line.split("\t") for line in out.splitlines()]
+    assert lines[0] == [r"00 \t\x1b.jpg", "is not an image but text"]
+    assert lines[12][0] == "a.nef"
+    assert len(lines) == 13
+    _, out, _ = command("info", "--failures", "--json", *place)
+    told = json.loads(out)
+    assert told["failed"] == 13
+    assert {row["id"]: row["reason"] for row in told["failures"]}.items() >= reasons.items()
+
+
 def test_a_damaged_collection_is_told_and_made_again_by_its_own_remedy(
     clipper_command: Run, command: InProcess, photos: Path, model_folder: Path
 ):

@@ -96,6 +96,49 @@ def test_empty_and_oversized_files_are_told(folder: Path):
     assert len(ImageFolder(str(folder), max_bytes=11).read("large.jpg")) == 11
 
 
+def test_what_is_no_image_by_its_ending_is_counted_and_not_listed(folder: Path, tmp_path: Path):
+    others = ("a.txt", "b.TXT", "sub/c.csv", "README", "x.tar.gz", "odd.a b", "d.pdf", "sub/metadata.csv")
+    for name in (*others, "metadata.csv", ".hidden.txt", ".git/d.txt"):
+        touch(folder / name)
+    (tmp_path / "elsewhere").mkdir()
+    (folder / "link").symlink_to(tmp_path / "elsewhere")
+    (folder / "gone.txt").symlink_to(tmp_path / "nowhere")
+    listing = ImageFolder(str(folder)).survey()
+    assert listing.images == []
+    expected = {".txt": 3, ".csv": 2, "no ending": 2, ".gz": 1, ".pdf": 1, "links to folders": 1}
+    assert listing.others == expected
+
+
+def test_the_files_of_a_home_within_are_neither_listed_nor_counted(folder: Path):
+    for home in (folder, folder / "atlas"):
+        touch(home / "clipper.toml")
+        touch(home / "store" / "picture.png")
+        touch(home / "store" / "manifest" / "1.parquet")
+    for name in ("a.jpg", "other/store/b.jpg", "other/notes.txt"):
+        touch(folder / name)
+    listing = ImageFolder(str(folder)).survey()
+    assert [image.id for image in listing.images] == ["a.jpg", "other/store/b.jpg"]
+    assert listing.others == {".txt": 1}
+
+
+def test_images_that_are_not_decoded_are_listed_and_refused_without_being_read(folder: Path):
+    touch(folder / "a.nef", b"II*\x00" + bytes(99))
+    touch(folder / "b.psd", b"8BPS")
+    touch(folder / "c.heic", b"\xff\xd8\xff\xe0 a JPEG")
+    touch(folder / "d.jpg", b"8BPS")
+    with (folder / "e.dng").open("wb") as large:
+        large.truncate(1 << 40)
+    os.mkfifo(folder / "f.cr2")
+    found = ImageFolder(str(folder))
+    reasons = {image.id: found.refusal(image.id) for image in found.find()}
+    assert (reasons["a.nef"] or "").startswith(
+        "is camera raw (.nef), which Clipper does not read; convert it to JPEG"
+    )
+    assert "camera raw (.dng)" in (reasons["e.dng"] or "")
+    assert "Photoshop" in (reasons["b.psd"] or "")
+    assert [name for name, reason in reasons.items() if reason is None] == ["c.heic", "d.jpg", "f.cr2"]
+
+
 def test_a_file_beside_the_images_is_read_or_absent(folder: Path):
     assert ImageFolder(str(folder)).read_beside("metadata.json") is None
     touch(folder / "metadata.json", b"{}")

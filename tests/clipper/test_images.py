@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from clipper import images, pixels
 from clipper.images import BadImageError, Decoded, content_hash, decode, thumbnail
 
 ORIENTATION = 0x0112
@@ -260,16 +261,113 @@ def test_a_truncated_file_is_refused_with_a_reason(kind: str):
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"x", b"this is only text\n" * 50, b"%PDF-1.4", b"%!PS-Adobe-3.0 EPSF-3.0\n", bytes(1000)]
+    "data",
+    [b"", b"x", b"this is only text\n" * 50, b"%PDF-1.4", b"<!DOCTYPE html><html></html>", bytes(1000)],
 )
 def test_what_is_no_image_is_refused_with_a_reason(data: bytes):
     with pytest.raises(BadImageError, match="not an image"):
         read(data)
 
 
-def test_heif_is_told_by_its_name():
-    with pytest.raises(BadImageError, match="HEIF"):
-        read(b"\x00\x00\x00\x18ftypheic" + bytes(100))
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"\x00\x00\x00\x18ftypheic" + bytes(100), "is HEIF, .*; convert it to JPEG or AVIF"),
+        (b"\x00\x00\x00\x18ftypcrx " + bytes(100), "is camera raw"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n", "is EPS"),
+        (b"8BPS\x00\x01" + bytes(20), "is a Photoshop file, .*; export it as PNG"),
+        (b"<?xml version='1.0'?>\n<svg></svg>", "SVG, a drawing"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "git lfs pull"),
+        (b"\x89PNG\r\n\x1a\nwhat follows is nothing", "begins as PNG"),
+        (b"II*\x00\x08\x00\x00\x00\x00\x00\x00\x00\x00\x00", "begins as TIFF"),
+    ],
+)
+def test_what_is_known_by_its_first_bytes_is_told_by_its_name(data: bytes, told: str):
+    with pytest.raises(BadImageError, match=told):
+        read(data)
+
+
+@pytest.fixture
+def _all_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Treat images of some thousand pixels as those of many millions, which take seconds."""
+    monkeypatch.setattr(images, "AT_ONCE", 10_000)
+    monkeypatch.setattr(pixels, "AT_ONCE", 10_000)
+    monkeypatch.setattr(pixels, "TILE", 100)
+    monkeypatch.setattr(pixels, "LONGEST", 1_000)
+
+
+def steps(kind: str) -> Image.Image:
+    """Four columns from black to white, 630 x 470."""
+    values = np.repeat([0.0, 1 / 3, 2 / 3, 1.0], [158, 157, 158, 157])[None].repeat(470, axis=0)
+    if kind == "I;16":
+        return Image.fromarray((values * 65_535).astype(np.uint16))
+    if kind == "F":
+        return Image.fromarray(values.astype(np.float32) * 7 - 2)
+    grey = Image.fromarray((values * 255).astype(np.uint8))
+    return grey.convert(kind)
+
+
+@pytest.mark.usefixtures("_all_is_large")
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [
+        ("PNG", "RGB"),
+        ("PNG", "L"),
+        ("PNG", "P"),
+        ("PNG", "I;16"),
+        ("PNG", "LA"),
+        ("TIFF", "F"),
+        ("TIFF", "CMYK"),
+    ],
+)
+def test_a_very_large_image_is_shrunk_on_the_way_and_looks_the_same(kind: str, mode: str):
+    decoded = read(saved(steps(mode), kind))
+    assert (decoded.facts["width"], decoded.facts["height"]) == (630, 470)
+    assert decoded.pixels.size == (90, 68)  # by 7: the shorter side keeps at least twice `smallest`
+    found = np.asarray(decoded.pixels)[:, [11, 33, 56, 78], 0]
+    assert near(found, [[0, 85, 170, 255]] * 68, by=1)
+
+
+@pytest.mark.usefixtures("_all_is_large")
+def test_a_very_large_image_has_white_where_it_is_transparent():
+    image = Image.new("RGBA", (600, 600), (0, 0, 0, 0))
+    image.paste((220, 20, 20, 255), (0, 0, 300, 600))
+    decoded = read(saved(image, "PNG"))
+    assert corners(decoded.pixels) == [(220, 20, 20), (255, 255, 255)] * 2
+
+
+@pytest.mark.usefixtures("_all_is_large")
+def test_of_a_very_large_jpeg_2000_only_so_much_is_decoded_as_is_needed():
+    decoded = read(saved(picture(600, 600), "JPEG2000"))
+    assert (decoded.facts["width"], decoded.facts["height"]) == (600, 600)
+    assert decoded.pixels.size == (75, 75)
+    assert near(corners(decoded.pixels), corners(picture()))
+
+
+@pytest.mark.usefixtures("_all_is_large")
+def test_a_very_long_line_of_pixels_becomes_a_short_one():
+    decoded = read(saved(Image.new("L", (40_000, 1), 200), "TIFF"))
+    assert (decoded.facts["width"], decoded.pixels.size) == (40_000, (1_000, 1))
+    assert decoded.pixels.getpixel((9, 0)) == (200, 200, 200)
+
+
+def test_an_icon_that_holds_more_than_it_says_is_refused():
+    icon = bytearray(saved(picture(), "ICO", sizes=[(40, 40)]))
+    large = saved(Image.new("L", (2_000, 2_000)), "PNG")
+    offset = struct.unpack_from("<I", icon, 18)[0]
+    struct.pack_into("<I", icon, 14, len(large))
+    with pytest.raises(BadImageError, match="max_pixels"):
+        read(bytes(icon[:offset]) + large)
+
+
+def test_memory_that_is_refused_is_no_fault_of_the_file():
+    def refuse(*_: object) -> None:
+        raise MemoryError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(images, "upright", refuse)
+        with pytest.raises(MemoryError):
+            read(saved(picture(), "PNG"))
 
 
 def test_a_thumbnail_is_a_small_webp_of_the_same_shape():

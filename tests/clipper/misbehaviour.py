@@ -1,0 +1,90 @@
+"""Functions for a sandbox's child that do what decoders of hostile files may do.
+
+Nothing heavy is imported: a child loads this module.
+"""
+
+import ctypes
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+Answer = tuple[dict[str, Any], list[bytes]]
+
+
+def behave(told: dict[str, Any], blobs: list[bytes]) -> Answer:
+    """Do what the request says, and tell about this process."""
+    act = ACTS.get(told.get("act", ""))
+    if act:
+        act(told)
+    return {"pid": os.getpid(), "modules": sorted(sys.modules), "told": told}, blobs
+
+
+def crash(_told: dict[str, Any]) -> None:
+    ctypes.string_at(0)
+
+
+def hang(told: dict[str, Any]) -> None:
+    time.sleep(told.get("seconds", 600))
+
+
+def grow(told: dict[str, Any]) -> None:
+    bytearray(told["bytes"])
+
+
+def chatter(_told: dict[str, Any]) -> None:
+    os.write(2, b"noise of a native library\n")
+    os.write(1, b"noise of a native library\n")
+
+
+def leave(told: dict[str, Any]) -> None:
+    os._exit(told["code"])
+
+
+def fail(_told: dict[str, Any]) -> None:
+    raise ValueError("no such thing")
+
+
+def kill_itself(told: dict[str, Any]) -> None:
+    os.kill(os.getpid(), told["signal"])
+
+
+def answer_too_much(told: dict[str, Any]) -> None:
+    told["padding"] = "x" * told["bytes"]
+
+
+ACTS = {
+    "crash": crash,
+    "hang": hang,
+    "grow": grow,
+    "chatter": chatter,
+    "leave": leave,
+    "fail": fail,
+    "kill itself": kill_itself,
+    "answer too much": answer_too_much,
+}
+
+
+def look_badly(told: dict[str, Any], blobs: list[bytes]) -> Answer:
+    """What `looking.look` does, but for files that begin with what they do to a decoder."""
+    from clipper.looking import look
+
+    path = told["path"]
+    data = blobs[0] if blobs else Path(path).read_bytes()
+    if data.startswith(b"CRASH"):
+        crash(told)
+    if data.startswith(b"HANG"):
+        hang({})
+    if data.startswith(b"GROW"):
+        grow({"bytes": 3 << 30})
+    if data.startswith(b"SLOW"):
+        hang({"seconds": 1.5})
+    if data.startswith(b"ONCE"):  # the first child that sees it dies
+        seen = Path(f"{path}.seen")
+        if not seen.exists():
+            seen.touch()
+            crash(told)
+    if data.startswith((b"ONCE", b"SLOW")):
+        return look(told | {"path": None, "hash": None}, [data[4:]])
+    return look(told, blobs)

@@ -1,0 +1,242 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from misbehaviour import behave
+
+from clipper import sandbox
+from clipper.errors import SandboxError
+from clipper.looking import look
+from clipper.sandbox import ChildDied, Sandbox, Sandboxes
+from clipper.sandbox_child import GRACE
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def child() -> Iterator[Sandbox]:
+    with Sandbox(behave, seconds=20) as made:
+        yield made
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and is not waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def ended(pid: int, *, within: float = 5) -> bool:
+    until = time.monotonic() + within
+    while alive(pid) and time.monotonic() < until:
+        time.sleep(0.02)
+    return not alive(pid)
+
+
+def test_a_request_is_answered_by_another_process_and_its_bytes_come_back(child: Sandbox):
+    told, blobs = child.ask({"name": "caf\u00e9 \udcff\n"}, [b"", bytes(range(256)) * 9_000])
+    assert told["told"] == {"name": "caf\u00e9 \udcff\n"}
+    assert blobs == [b"", bytes(range(256)) * 9_000]
+    assert told["pid"] == child.pid != os.getpid()
+
+
+def test_one_child_answers_all_requests(child: Sandbox):
+    assert len({child.ask({})[0]["pid"] for _ in range(3)}) == 1
+
+
+def test_nothing_is_started_before_something_is_asked():
+    with Sandbox(behave, seconds=1) as idle:
+        assert idle.pid is None
+
+
+def test_the_decoders_child_starts_soon_and_holds_nothing_heavy():
+    request = {"max_bytes": 9, "max_pixels": 9, "smallest": 9, "transform": None, "path": None, "hash": None}
+    code = "import sys, clipper.looking; print(*sys.modules)"
+    loaded = set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
+    assert not loaded & {
+        "torch",
+        "transformers",
+        "pandas",
+        "pyarrow",
+        "pydantic",
+        "chromadb",
+        "multiprocessing",
+    }
+    started = time.monotonic()
+    with Sandbox(look, seconds=20) as one:
+        assert "not an image" in one.ask(request, [b"words"])[0]["reason"]
+        assert time.monotonic() - started < 4  # a quarter of a second where nothing else runs
+        status = Path(f"/proc/{one.pid}/status").read_text()
+    assert int(status.partition("VmHWM:")[2].split()[0]) < 100_000  # kB
+
+
+@pytest.mark.parametrize(
+    ("request_", "reason"),
+    [
+        ({"act": "crash"}, r"crashed the decoder \(signal 11\)"),
+        ({"act": "kill itself", "signal": signal.SIGABRT}, r"crashed the decoder \(signal 6\)"),
+        ({"act": "kill itself", "signal": signal.SIGKILL}, "probably for want of memory"),
+        ({"act": "leave", "code": 3}, r"crashed the decoder \(exit code 3\)"),
+        ({"act": "leave", "code": 0}, r"crashed the decoder \(exit code 0\)"),
+        ({"act": "grow", "bytes": 3 << 30}, "needs more memory than 2 GiB"),
+        ({"act": "answer too much", "bytes": sandbox.LONGEST_ANSWER}, "crashed the decoder"),
+    ],
+)
+def test_a_child_that_dies_costs_its_request_and_the_next_one_is_answered(
+    child: Sandbox, request_: dict[str, object], reason: str
+):
+    first = child.ask({})[0]["pid"]
+    with pytest.raises(ChildDied, match=reason):
+        child.ask(request_)
+    assert ended(first)
+    assert child.ask({})[0]["pid"] != first
+
+
+def test_a_child_that_takes_too_long_is_ended():
+    with Sandbox(behave, seconds=0.5) as child:
+        pid = child.ask({})[0]["pid"]
+        started = time.monotonic()
+        with pytest.raises(ChildDied, match=r"took longer than 0\.5 s \(max_seconds\)"):
+            child.ask({"act": "hang"})
+        assert time.monotonic() - started < 3
+        assert ended(pid)
+        assert child.ask({})[0]["pid"] != pid
+
+
+def test_a_request_larger_than_its_memory_is_refused():
+    with (
+        Sandbox(behave, seconds=20, memory=1 << 29) as child,
+        pytest.raises(ChildDied, match=r"than 0\.5 GiB"),
+    ):
+        child.ask({}, [bytes(600 << 20)])
+
+
+def test_what_the_function_raises_is_an_answer(child: Sandbox):
+    pid = child.ask({})[0]["pid"]
+    assert child.ask({"act": "fail"})[0] == {"error": "ValueError: no such thing"}
+    assert child.ask({})[0]["pid"] == pid
+
+
+def test_what_native_code_writes_is_not_seen(child: Sandbox, capfd: pytest.CaptureFixture[str]):
+    child.ask({"act": "chatter"})
+    assert capfd.readouterr() == ("", "")
+
+
+def test_ctrl_c_is_the_parents(child: Sandbox):
+    pid = child.ask({})[0]["pid"]
+    os.kill(pid, signal.SIGINT)
+    assert child.ask({})[0]["pid"] == pid
+
+
+def test_a_child_ends_with_its_sandbox():
+    with Sandbox(behave, seconds=20) as child:
+        pid = child.ask({})[0]["pid"]
+    assert not alive(pid)
+
+
+PARENT = """
+import sys, threading, time
+sys.path.insert(0, sys.argv[1])
+from misbehaviour import behave
+from clipper.sandbox import Sandbox
+child = Sandbox(behave, seconds=float(sys.argv[2]))
+print(child.ask({})[0]["pid"], flush=True)
+child.ask({"act": "hang"})
+"""
+
+
+def parent(seconds: float) -> tuple[subprocess.Popen[str], int]:
+    """A process whose child hangs."""
+    command = [sys.executable, "-c", PARENT, str(HERE), str(seconds)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    return process, int(process.stdout.readline())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the alarm ends the child, after max_seconds")
+def test_no_child_outlives_a_parent_that_is_killed():
+    process, pid = parent(600)
+    with process:
+        assert alive(pid)
+        process.kill()
+    assert ended(pid)
+
+
+def test_a_child_ends_by_itself_when_its_parent_does_not_end_it():
+    process, pid = parent(1)
+    with process:
+        process.send_signal(signal.SIGSTOP)  # it neither waits for the answer nor dies
+        try:
+            assert ended(pid, within=1 + GRACE + 60)
+        finally:
+            process.kill()
+
+
+def test_a_function_that_cannot_be_imported_is_no_fault_of_a_file(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(behave, "__module__", "no_such_module")
+    with Sandbox(behave, seconds=20) as broken, pytest.raises(SandboxError, match="exit code 1"):
+        broken.ask({})
+
+
+def test_an_interpreter_that_cannot_be_started_is_told(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    with (
+        Sandbox(behave, seconds=20) as broken,
+        pytest.raises(SandboxError, match="no process can be started"),
+    ):
+        broken.ask({})
+
+
+def test_no_descriptor_and_no_process_is_left(child: Sandbox):
+    def descriptors() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    child.ask({})
+    before = descriptors()
+    for _ in range(3):
+        with pytest.raises(ChildDied):
+            child.ask({"act": "leave", "code": 1})
+        child.ask({})
+    assert descriptors() == before
+    child.close()
+    assert descriptors() == before - 1
+
+
+def test_as_many_children_as_threads_and_the_warm_one_first():
+    with Sandboxes(behave, seconds=20) as all_:
+        with all_.one() as first, all_.one() as second:
+            pids = {one.ask({})[0]["pid"] for one in (first, second)}
+        assert len(pids) == 2
+        for _ in range(3):
+            with all_.one() as again:
+                assert again.ask({})[0]["pid"] in pids
+    assert all(map(ended, pids))
+
+
+def test_who_waits_is_freed_when_all_children_are_ended():
+    outcome: list[str] = []
+
+    def wait(all_: Sandboxes) -> None:
+        with all_.one() as one:
+            try:
+                one.ask({"act": "hang"})
+            except ChildDied as died:
+                outcome.append(str(died))
+
+    with Sandboxes(behave, seconds=100) as all_:
+        with all_.one() as one:
+            one.ask({})
+        waiting = threading.Thread(target=wait, args=(all_,))
+        waiting.start()
+        time.sleep(0.3)
+        all_.kill()
+        waiting.join(5)
+    assert outcome
