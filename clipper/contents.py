@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from clipper.shards import ShardStore
 
 CONTENT_PARTS = ("clip_embeddings", "thumbnails", "image_facts")
-# Rows after which what was embedded is put on disk: so much a killed run can lose.
-SHARD_ROWS = 2_048
+# Rows, or seconds, after which what was embedded is put on disk: so much a killed run can lose.
+SHARD_ROWS, SHARD_SECONDS = 2_048, 20.0
 
 
 def embed_images(work: Workspace, *, wanted: Sequence[str] = CONTENT_PARTS) -> dict[str, Step]:
     """Step 2, `clip_embeddings`, `thumbnails`, `image_facts`: one decoding gives all three.
 
     Only contents that lack one of the `wanted` parts are decoded; no model is loaded when none lacks its
-    vector. What was done is put on disk every few thousand images.
+    vector. What was done is put on disk every few seconds.
     """
     started = time.monotonic()
     manifest_version, manifest = work.manifest()
@@ -80,6 +80,7 @@ class _Sink:
         self.missing["image_facts"] = hashes - known
         self.todo = set().union(*self.missing.values())
         self.passed_over: set[str] = set()
+        self.flushed_at = time.monotonic()
         self.rows: dict[str, list[dict[str, object]]] = {name: [] for name in self.missing}
         self.done: dict[str, int] = dict.fromkeys(self.missing, 0)
 
@@ -99,7 +100,7 @@ class _Sink:
             probes.write(self.work.home, clip.source.key, clip.embed_texts(probes.PROBES))
 
     def fill(self, clip: model.Clip | None) -> None:
-        """Decode what is missing and write it, every few thousand images."""
+        """Decode what is missing and write it, every few seconds."""
         first = {entry.content_hash: entry for entry in reversed(self.manifest.entries)}
         entries = [first[key] for key in self.manifest.hashes() if key in self.todo]
         told = self.work.told("embed" if clip else "decode")
@@ -152,7 +153,8 @@ class _Sink:
             self._add("thumbnails", {"content_hash": key, facts.THUMBNAIL: seen.thumbnail})
         if seen.vector is not None:
             self._add("clip_embeddings", embeddings.row(key, seen.vector))
-        if max(map(len, self.rows.values())) >= SHARD_ROWS:
+        waited = time.monotonic() - self.flushed_at
+        if max(map(len, self.rows.values())) >= SHARD_ROWS or waited > SHARD_SECONDS:
             self._flush()
 
     def _add(self, name: str, row: dict[str, object]) -> None:
@@ -170,6 +172,7 @@ class _Sink:
             if store is not None and self.rows.get(name):
                 store.append(self.rows[name])
                 self.rows[name] = []
+        self.flushed_at = time.monotonic()
 
 
 def _keep_places(work: Workspace, manifest: Manifest, failed: Container[bytes]) -> dict[str, int]:

@@ -75,9 +75,10 @@ def damaged(path: Path, why: object) -> StoreError:
 
 def _is_full(error: Exception) -> bool:
     """Whether a disk or a quota was used up; of Arrow and Chroma only the words tell."""
-    number = getattr(error, "errno", None)
-    told = any(words in str(error) for words in ("No space left", "Disk quota exceeded", "disk is full"))
-    return number in (errno.ENOSPC, errno.EDQUOT) or told
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    told = f"{error} {error.__cause__}"
+    return any(words in told for words in ("No space left", "Disk quota exceeded", "disk is full"))
 
 
 class Home:
