@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from clipper.errors import ClipperError, StoreError
+from clipper.errors import ClipperError, ServerError, StoreError
 from clipper.home import Home
 from clipper.imports import collector_paused
 from clipper.tables import read_made_of
@@ -246,8 +246,8 @@ def _missing(address: Address) -> StoreError:
     return StoreError(f"{address} holds no collection; delete it and run `clipper index`")
 
 
-def _unreachable(address: Address, error: Exception) -> StoreError:
-    return StoreError(
+def _unreachable(address: Address, error: Exception) -> ServerError:
+    return ServerError(
         f"the Chroma server {address.place} cannot be used ({error}); start it (`chroma run`), or unset "
         "`chroma` (CLIPPER_CHROMA) to keep collections in the home"
     )
