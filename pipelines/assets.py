@@ -16,13 +16,14 @@ from clipper.metadata import METADATA_VERSION
 from clipper.model_files import PREPROCESS_VERSION
 from clipper.projection import PROJECTION_VERSION
 from pipelines.config import EmbedConfig, ProjectionConfig, PublishConfig, ScanConfig, overrides
+from pipelines.failures import asset, multi_asset
 from pipelines.presentation import materialized, picture
 from pipelines.resources import HomeResource
 
 GROUP = "atlas"
 
 
-@dg.asset(group_name=GROUP, kinds={"python"})
+@asset(group_name=GROUP, kinds={"python"})
 def image_manifest(home: HomeResource, config: ScanConfig) -> dg.MaterializeResult:
     """What is in the images folder: path, content hash, size and time of each file."""
     return materialized(indexing.scan_images(home.workspace(**overrides(config))))
@@ -32,7 +33,7 @@ def image_manifest(home: HomeResource, config: ScanConfig) -> dg.MaterializeResu
 _content_spec = partial(dg.AssetSpec, deps=[image_manifest], skippable=True, group_name=GROUP)
 
 
-@dg.multi_asset(
+@multi_asset(
     specs=[
         _content_spec(
             "clip_embeddings",
@@ -66,7 +67,7 @@ def image_contents(
         yield materialized(step, **more)
 
 
-@dg.asset(
+@asset(
     deps=["image_manifest", "image_facts"],
     group_name=GROUP,
     kinds={"parquet"},
@@ -77,7 +78,7 @@ def image_metadata(home: HomeResource) -> dg.MaterializeResult:
     return materialized(indexing.join_metadata(home.workspace()))
 
 
-@dg.asset(
+@asset(
     deps=["clip_embeddings", "image_facts"],
     group_name=GROUP,
     kinds={"umap"},
@@ -90,7 +91,7 @@ def umap_projection(home: HomeResource, config: ProjectionConfig) -> dg.Material
     return materialized(step, preview=picture(pictures.map_preview(work)))
 
 
-@dg.asset(
+@asset(
     deps=["clip_embeddings", "image_metadata", "umap_projection"],
     group_name=GROUP,
     kinds={"chroma"},
@@ -101,7 +102,7 @@ def chroma_collection(home: HomeResource) -> dg.MaterializeResult:
     return materialized(collecting.collect(home.workspace()))
 
 
-@dg.asset(
+@asset(
     deps=["image_manifest", "thumbnails", "image_metadata", "umap_projection", "chroma_collection"],
     group_name=GROUP,
 )

@@ -4,7 +4,7 @@ What does not belong here: drawing (`clipper.pictures`).
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -33,9 +33,15 @@ def picture(png: bytes) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(f"![preview](data:image/png;base64,{base64.b64encode(png).decode()})")
 
 
+def table_of(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
+    """Rows of the same columns as a table; numbers stay numbers."""
+    kinds = {name: "integer" if isinstance(value, int) else "string" for name, value in rows[0].items()}
+    return dg.MetadataValue.table(
+        [dg.TableRecord(dict(row)) for row in rows],
+        schema=dg.TableSchema([dg.TableColumn(name, kind) for name, kind in kinds.items()]),
+    )
+
+
 def _failures(failures: Mapping[str, str]) -> dg.TableMetadataValue:
     rows = [{"file": name, "reason": reason} for name, reason in sorted(failures.items())]
-    return dg.MetadataValue.table(
-        [dg.TableRecord(row) for row in rows[:MOST_FAILURES]],
-        schema=dg.TableSchema([dg.TableColumn("file", "string"), dg.TableColumn("reason", "string")]),
-    )
+    return table_of(rows[:MOST_FAILURES])
