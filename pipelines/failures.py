@@ -61,16 +61,26 @@ def as_failure(error: Exception) -> dg.Failure:
 
 def failure_of(instance: dg.DagsterInstance, run_id: str) -> str:
     """What a failed run died of, in one line."""
+    if checks := _failed_checks(instance, run_id):
+        return "; ".join(checks)
     kinds = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
     events = [entry.get_dagster_event() for entry in instance.all_logs(run_id, of_type=kinds)]
     for event in events:
         if event.is_step_failure and (data := event.step_failure_data.user_failure_data):
             return str(data.description)
-    for event in events:
-        if event.is_step_failure and (error := event.step_failure_data.error):
-            return _first_line(error.message)
     return _first_line(events[-1].message or "") if events else "nothing is known of why"
 
 
+def _failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[str]:
+    """The blocking checks that failed in a run, with what they found."""
+    entries = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    found = [entry.get_dagster_event().asset_check_evaluation_data for entry in entries]
+    return [
+        f"the check {check.check_name} of {check.asset_key.to_user_string()} failed: {check.description}"
+        for check in found
+        if not check.passed and check.blocking and check.severity == dg.AssetCheckSeverity.ERROR
+    ]
+
+
 def _first_line(text: str) -> str:
-    return text.strip().splitlines()[0] if text.strip() else "without a message"
+    return text.strip().splitlines()[0] if text.strip() else "it ended without a message"

@@ -24,12 +24,12 @@ WINDOW = 2 * longest_gap(CRON)
 def freshness(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
     """The atlas was brought up to date within two periods of the schedule."""
     made = _last_made(context.instance)
-    age = None if made is None else timedelta(seconds=round(time.time() - made))
-    told = "there is no atlas yet" if age is None else f"last brought up to date {age} ago"
+    age = None if made is None else timedelta(seconds=time.time() - made)
+    ago = "there is no atlas yet" if age is None else f"last brought up to date {str(age).split('.')[0]} ago"
     return dg.AssetCheckResult(
         passed=age is not None and age <= WINDOW,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"{told}; at most {WINDOW} are expected with the schedule {CRON}",
+        description=f"{ago}; at most {WINDOW} are expected with the schedule {CRON}",
     )
 
 

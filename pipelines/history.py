@@ -57,7 +57,7 @@ def prune(instance: dg.DagsterInstance, *, older_than: timedelta, location: str 
 
 
 def _shown(instance: dg.DagsterInstance) -> set[str]:
-    """The runs of each asset's latest materialization."""
+    """The runs of each asset's latest materialization, and the latest that were to make one."""
     entries = [record.asset_entry for record in instance.get_asset_records()]
     return {entry.last_run_id for entry in entries if entry.last_run_id} | {
         entry.last_materialization_record.run_id for entry in entries if entry.last_materialization_record

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import clipper
-from pipelines.automation import images_folder, reindex
+from pipelines.automation import reindex
 from pipelines.definitions import build_definitions, defs
 from pipelines.resources import HomeResource
 
@@ -121,37 +121,6 @@ def test_two_runs_never_write_at_once(small_home: Path):
         pytest.raises(dg.Failure, match="another run is indexing"),
     ):
         run(small_home)
-
-
-def test_the_sensor_asks_once_for_each_state_of_the_folder(small_home: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("CLIPPER_HOME", str(small_home))
-    with dg.DagsterInstance.ephemeral() as instance:
-
-        def tick(cursor: str | None) -> dg.SensorResult | dg.SkipReason:
-            context = dg.build_sensor_context(
-                instance=instance, cursor=cursor, definitions=build_definitions()
-            )
-            return images_folder(context)
-
-        first = tick(None)
-        assert len(first.run_requests) == 1
-        assert isinstance(tick(first.cursor), dg.SkipReason)
-        new = small_home / "images" / "new.png"
-        Image.new("RGB", (8, 8)).save(new)
-        second = tick(first.cursor)
-        assert second.cursor != first.cursor
-        new.unlink()
-        assert tick(second.cursor).cursor == first.cursor
-
-
-def test_the_sensor_skips_with_the_reason_when_the_folder_is_gone(
-    small_home: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setenv("CLIPPER_HOME", str(small_home))
-    (small_home / "images").rename(small_home / "elsewhere")
-    with dg.DagsterInstance.ephemeral() as instance:
-        skipped = images_folder(dg.build_sensor_context(instance=instance))
-    assert "does not exist" in skipped.skip_message
 
 
 def test_reindex_selects_every_asset():
