@@ -45,7 +45,7 @@ def counts(work: Workspace) -> Finding:
     }
     collection = Collection(address_of(work.home, staged["collection"]))
     try:
-        held["collection"] = set(collection.get()["ids"])
+        held["collection"] = set(collection.ids())
     finally:
         collection.close()
     wrong = {name: len(ids ^ wanted) for name, ids in held.items() if ids != wanted}

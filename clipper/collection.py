@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 NAME = "images"
+_PAGE = 10_000
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,14 @@ class Collection:
         """How many rows it has."""
         with _told(self.address):
             return int(self._collection.count())
+
+    def ids(self) -> list[str]:
+        """The ids of all rows, page by page: Chroma cannot give a hundred thousand at once."""
+        found: list[str] = []
+        with _told(self.address):
+            while page := self._collection.get(limit=_PAGE, offset=len(found), include=[])["ids"]:
+                found += page
+        return found
 
     def get(self, ids: Sequence[str] | None = None, *, vectors: bool = False) -> dict[str, Any]:
         """Chroma's `get`: `ids`, `metadatas` and, if asked, `embeddings`."""
