@@ -156,5 +156,5 @@ def test_cron_lines_are_taken(tmp_path: Path, line: str):
     "line", ["nightly", "* * * *", "61 * * * *", "0 24 * * *", "0 2 * * 8", "0 2 * * *; x"]
 )
 def test_a_line_that_is_no_cron_line_is_told(tmp_path: Path, line: str):
-    with pytest.raises(SettingsError, match="schedule = .*must be a cron line"):
+    with pytest.raises(SettingsError, match=r"schedule = .*must be a cron line"):
         Settings.load(tmp_path, schedule=line)
