@@ -2,22 +2,26 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
-HOME_FOLDER := $(CURDIR)/data
+INSTANCE := data/store/dagster
 
 .PHONY: setup index demo view test test-slow check lint types sample screenshots bench clean
 
-setup: $(VENV)/.installed .env
+setup: $(VENV)/.installed .env $(INSTANCE)/dagster.yaml
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	touch $@
 
-# `dagster dev` reads .env by itself; the history of its runs belongs into the home.
-.env: pipelines/dagster.yaml
-	mkdir -p data/store/dagster
-	cp pipelines/dagster.yaml data/store/dagster/dagster.yaml
-	echo "DAGSTER_HOME=$(HOME_FOLDER)/store/dagster" > $@
+# An upgrade brings a new one; one that was edited by hand stays beside it as dagster.yaml.before.
+$(INSTANCE)/dagster.yaml: pipelines/dagster.yaml
+	mkdir -p $(@D)
+	if test -f $@ && ! cmp -s $< $@; then mv $@ $@.before; fi
+	cp $< $@
+
+# `dagster dev` reads .env by itself; the history of its runs belongs into the home. Yours to add to.
+.env:
+	echo "DAGSTER_HOME=$(CURDIR)/$(INSTANCE)" > $@
 	echo "DAGSTER_DISABLE_TELEMETRY=yes" >> $@
 
 index: setup

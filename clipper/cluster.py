@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from clipper import model_files
 from clipper.decoding import Seen, process
-from clipper.errors import ClipperError, ClusterError, ModelError
+from clipper.errors import ClipperError, ClusterError, ClusterSetupError, ModelError
 from clipper.facts import FACTS_VERSION
 from clipper.folder import ImageFolder
 from clipper.manifest import Entry
@@ -86,7 +86,9 @@ def _connected(address: str) -> Iterator[Any]:
     try:
         from distributed import Client
     except ImportError as error:
-        raise ClusterError("`dask` (CLIPPER_DASK) needs distributed: pip install 'clipper[dask]'") from error
+        raise ClusterSetupError(
+            "`dask` (CLIPPER_DASK) needs distributed: pip install 'clipper[dask]'"
+        ) from error
     try:
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
@@ -146,7 +148,7 @@ def _work(shard: Shard) -> list[Seen]:
     """On a worker: decode and embed one shard."""
     host = socket.gethostname()
     if shard.versions != _VERSIONS:
-        raise ClusterError(f"the Dask worker on {host} has another version of Clipper; install the same")
+        raise ClusterSetupError(f"the Dask worker on {host} has another version of Clipper; install the same")
     settings = Settings.model_construct(**shard.settings)
     folder = ImageFolder(settings.images_location, max_bytes=settings.max_bytes)
     try:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from clipper import checksums
-from clipper.errors import ClipperError, StoreError
+from clipper.errors import ClipperError, ServerError, StoreError
 from clipper.home import Home
 from clipper.imports import collector_paused
 from clipper.tables import read_made_of
@@ -27,6 +27,7 @@ NAME = "images"
 SYNC_THRESHOLD = 2
 # Written with the graph: without it the other files beside it mean nothing.
 _GRAPH_WRITTEN = "index_metadata.pickle"
+_PAGE = 10_000
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,14 @@ class Collection:
         """How many rows it has."""
         with _told(self.address):
             return int(self._collection.count())
+
+    def ids(self) -> list[str]:
+        """The ids of all rows, page by page: Chroma cannot give a hundred thousand at once."""
+        found: list[str] = []
+        with _told(self.address):
+            while page := self._collection.get(limit=_PAGE, offset=len(found), include=[])["ids"]:
+                found += page
+        return found
 
     def get(self, ids: Sequence[str] | None = None, *, vectors: bool = False) -> dict[str, Any]:
         """Chroma's `get`: `ids`, `metadatas` and, if asked, `embeddings`."""
@@ -260,8 +269,8 @@ def _missing(address: Address) -> StoreError:
     return StoreError(f"{address} holds no collection; delete it and run `clipper index`")
 
 
-def _unreachable(address: Address, error: Exception) -> StoreError:
-    return StoreError(
+def _unreachable(address: Address, error: Exception) -> ServerError:
+    return ServerError(
         f"the Chroma server {address.place} cannot be used ({error}); start it (`chroma run`), or unset "
         "`chroma` (CLIPPER_CHROMA) to keep collections in the home"
     )

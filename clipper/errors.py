@@ -3,9 +3,14 @@
 What does not belong here: errors of one library that never leave the module that calls it.
 """
 
+from typing import ClassVar
+
 
 class ClipperError(Exception):
     """Base of every error that the command line prints as one line."""
+
+    # Whether the same attempt, made again soon, may succeed with nobody mending anything.
+    transient: ClassVar[bool] = False
 
 
 class SettingsError(ClipperError):
@@ -28,13 +33,40 @@ class ModelError(ClipperError):
     """The model cannot be found, fetched or used."""
 
 
+class HubError(ModelError):
+    """The model hub cannot be reached."""
+
+    transient = True
+
+
 class StoreError(ClipperError):
     """A file of the store is damaged, or parts of it do not belong together."""
+
+
+class ServerError(StoreError):
+    """The Chroma server that holds the collections cannot be reached."""
+
+    transient = True
 
 
 class ClusterError(ClipperError):
     """The Dask cluster cannot be reached, or its workers cannot do the work."""
 
+    transient = True
+
+
+class ClusterSetupError(ClusterError):
+    """The Dask cluster, or this machine, is not set up for the work."""
+
+    transient = False
+
 
 class SandboxError(ClipperError):
     """No child process can be started to decode in."""
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether what failed may pass by itself: a network, a server, a disk; not what a person must mend."""
+    if isinstance(error, ClipperError):
+        return error.transient
+    return isinstance(error, OSError)

@@ -178,6 +178,7 @@ class ImageFolder:
 
     def _list_remote(self) -> Listing:
         files, root = _filesystem(self.location)
+        files.invalidate_cache()  # Dagster's sensor looks again and again from one process
         try:
             entries = files.find(root, detail=True)
         except (OSError, ValueError) as error:

@@ -14,7 +14,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from clipper.errors import ModelError
+from clipper.errors import HubError, ModelError
 from clipper.settings import Settings
 
 # Read by huggingface_hub when it is first imported, further down.
@@ -23,6 +23,8 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 # Bumped when the same pixels or the same text would give other vectors.
 PREPROCESS_VERSION = "1"
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+# Timeout and "too many requests": the client's own mistakes are the other statuses from 400 to 499.
+_COME_AGAIN = (408, 429)
 _FILES = ["*.json", "*.txt", "model*.safetensors"]
 _IDENTITY = ("config.json", "preprocessor_config.json", "tokenizer.json", "vocab.json", "merges.txt")
 
@@ -52,6 +54,7 @@ def find(settings: Settings) -> ModelSource:
 
     Raises:
         ModelError: it is nowhere, or no CLIP with safetensors.
+        HubError: it would have to be fetched, and the hub does not answer.
     """
     folder = local_folder(settings) or _hub_folder(settings)
     config = _read_config(folder)
@@ -118,7 +121,17 @@ def _hub_folder(settings: Settings) -> Path:
         HfApi().model_info(settings.model, revision=settings.revision, timeout=10)
         return Path(fetch())
     except Exception as error:  # of the hub, of its HTTP library, or of the disk
-        raise ModelError(_unreachable(settings, error)) from error
+        kind = ModelError if _is_refusal(error) else HubError
+        raise kind(_unreachable(settings, error)) from error
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether the hub, or a setting, said no: then asking again soon is of no use."""
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    if isinstance(error, HfHubHTTPError) and error.response is not None:
+        return bool(error.response.is_client_error) and error.response.status_code not in _COME_AGAIN
+    return isinstance(error, OfflineModeIsEnabled)
 
 
 def _is_whole(folder: Path) -> bool:

@@ -45,7 +45,10 @@ def map_preview(work: Workspace) -> bytes:
 
     version = work.home.require("projection", "umap_projection")
     table = read_parquet(work.home.part("projection", version))
-    x, y = (table[axis].to_numpy().astype(np.float64) for axis in ("x", "y"))
+    places = np.stack([table[axis].to_numpy().astype(np.float64) for axis in ("x", "y")])
+    # A point without a place is an asset check's to tell, which runs after the picture was drawn.
+    places = places[:, np.isfinite(places).all(axis=0)]
+    x, y = places if places.size else np.zeros((2, 1))
     half = max(float(np.ptp(x)), float(np.ptp(y)), 1e-6) * 0.52
     middles = [float(axis.min() + axis.max()) / 2 for axis in (y, x)]
     ranges = [[middle - half, middle + half] for middle in middles]

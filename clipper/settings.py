@@ -27,6 +27,11 @@ HIDDEN_HOME = ".clipper"
 _SERVER = re.compile(r"https?://[^\s/@?#]+/?")
 _SCHEDULER = re.compile(r"(tcp|tls|ws|wss)://[^\s@]+")
 
+_CRON_ALIAS = re.compile(r"@(hourly|daily|midnight|weekly|monthly|yearly|annually)")
+_CRON_PART = re.compile(r"(\*|\d+|[a-zA-Z]{3})(-(\d+|[a-zA-Z]{3}))?(/\d+)?|L")
+# The largest number of each field: minute, hour, day of the month, month, weekday.
+_CRON_MOST = (59, 23, 31, 12, 7)
+
 
 class Settings(BaseSettings):
     """The settings of one home."""
@@ -65,7 +70,8 @@ class Settings(BaseSettings):
     cross_modal_weight: float = Field(
         2.5, gt=0, description="CLIPScore's w: a text-image similarity counts this many times"
     )
-    schedule: str = Field("0 2 * * *", description="Cron line of the scheduled reindex")
+    schedule: str = Field("0 2 * * *", description="Cron line of the scheduled reindex, in UTC")
+    keep_runs: int = Field(30, ge=1, description="Days after which Dagster's finished runs are deleted")
     chroma: str = Field("", description="URL of a Chroma server to hold the collections; empty: the home")
     dask: str = Field("", description="Address of a Dask scheduler whose workers embed; empty: this machine")
 
@@ -78,6 +84,17 @@ class Settings(BaseSettings):
                 "CHROMA_CLIENT_AUTH_PROVIDER and CHROMA_CLIENT_AUTH_CREDENTIALS"
             )
         return url.rstrip("/")
+
+    @field_validator("schedule")
+    @classmethod
+    def _cron_line(cls, line: str) -> str:
+        fields = line.split()
+        if not _CRON_ALIAS.fullmatch(line) and not (
+            len(fields) == len(_CRON_MOST)
+            and all(_is_cron_field(field, most) for field, most in zip(fields, _CRON_MOST, strict=True))
+        ):
+            raise ValueError("must be a cron line: minute, hour, day, month and weekday, as in 0 2 * * *")
+        return line
 
     @field_validator("dask")
     @classmethod
@@ -138,6 +155,12 @@ class Settings(BaseSettings):
         """The revision asked for; the default model has a pinned one."""
         pinned = DEFAULT_REVISION if self.model == DEFAULT_MODEL else None
         return self.model_revision or pinned
+
+
+def _is_cron_field(field: str, most: int) -> bool:
+    parts = field.split(",")
+    numbers = [int(number) for part in parts for number in re.findall(r"\d+", part.partition("/")[0])]
+    return all(map(_CRON_PART.fullmatch, parts)) and max(numbers, default=0) <= most
 
 
 def is_url(location: str) -> bool:

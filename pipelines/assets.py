@@ -17,13 +17,14 @@ from clipper.metadata import METADATA_VERSION
 from clipper.model_files import PREPROCESS_VERSION
 from clipper.projection import PROJECTION_VERSION
 from pipelines.config import EmbedConfig, ProjectionConfig, PublishConfig, ScanConfig, overrides
+from pipelines.failures import asset, multi_asset
 from pipelines.presentation import columns_table, materialized, picture
 from pipelines.resources import HomeResource
 
 GROUP = "atlas"
 
 
-@dg.asset(group_name=GROUP, kinds={"python"})
+@asset(group_name=GROUP, kinds={"python"})
 def image_manifest(home: HomeResource, config: ScanConfig) -> dg.MaterializeResult:
     """What is in the images folder: path, content hash, size and time of each file."""
     return materialized(indexing.scan_images(home.workspace(**overrides(config))))
@@ -33,7 +34,7 @@ def image_manifest(home: HomeResource, config: ScanConfig) -> dg.MaterializeResu
 _content_spec = partial(dg.AssetSpec, deps=[image_manifest], skippable=True, group_name=GROUP)
 
 
-@dg.multi_asset(
+@multi_asset(
     specs=[
         _content_spec(
             "clip_embeddings",
@@ -67,7 +68,7 @@ def image_contents(
         yield materialized(step, **more)
 
 
-@dg.asset(
+@asset(
     deps=["image_manifest", "image_facts"],
     group_name=GROUP,
     kinds={"parquet"},
@@ -79,7 +80,7 @@ def image_metadata(home: HomeResource) -> dg.MaterializeResult:
     return materialized(step, column_types=columns_table(step))
 
 
-@dg.asset(
+@asset(
     deps=["clip_embeddings", "image_facts"],
     group_name=GROUP,
     kinds={"umap"},
@@ -92,7 +93,7 @@ def umap_projection(home: HomeResource, config: ProjectionConfig) -> dg.Material
     return materialized(step, preview=picture(pictures.map_preview(work)))
 
 
-@dg.asset(
+@asset(
     deps=["clip_embeddings", "image_metadata", "umap_projection"],
     group_name=GROUP,
     kinds={"chroma"},
@@ -103,7 +104,7 @@ def chroma_collection(home: HomeResource) -> dg.MaterializeResult:
     return materialized(collecting.collect(home.workspace()))
 
 
-@dg.asset(
+@asset(
     deps=["image_manifest", "thumbnails", "image_metadata", "umap_projection", "chroma_collection"],
     group_name=GROUP,
 )

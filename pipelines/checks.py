@@ -1,36 +1,80 @@
 """What must hold of the parts, checked after they are made. Each check calls one audit of `clipper`.
 
+Blocking where the atlas would be wrong: it is not published then. Warnings where it is worse than need be.
+
 What does not belong here: how a thing is audited (`clipper.audit`).
 """
+
+from typing import Any
 
 import dagster as dg
 
 from clipper import audit
+from pipelines.failures import asset_check
+from pipelines.freshness import freshness
+from pipelines.presentation import table_of
 from pipelines.resources import HomeResource
 
+ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 
-@dg.asset_check(asset="chroma_collection", blocking=True)
+
+@asset_check(asset="chroma_collection", blocking=True)
 def counts_agree(home: HomeResource) -> dg.AssetCheckResult:
     """Metadata, map and Chroma have a row for each usable image, and for no other."""
     return _result(audit.counts(home.workspace()))
 
 
-@dg.asset_check(asset="clip_embeddings", blocking=True)
+@asset_check(asset="clip_embeddings", blocking=True)
 def vectors_have_norm_one(home: HomeResource) -> dg.AssetCheckResult:
     """A cosine similarity is a plain product only of unit vectors."""
     return _result(audit.norms(home.workspace()))
 
 
-@dg.asset_check(asset="umap_projection", blocking=True)
+@asset_check(asset="umap_projection", blocking=True)
 def every_point_is_finite(home: HomeResource) -> dg.AssetCheckResult:
     """A point without a place cannot be drawn, nor stored in Chroma."""
     return _result(audit.finite(home.workspace()))
 
 
-def _result(finding: audit.Finding) -> dg.AssetCheckResult:
+@asset_check(asset="chroma_collection", blocking=True)
+def search_finds_itself(home: HomeResource) -> dg.AssetCheckResult:
+    """An image's own vector finds it: what Chroma answers is what was written."""
+    return _result(audit.search(home.workspace()))
+
+
+@asset_check(asset="image_facts")
+def failures_are_few(home: HomeResource) -> dg.AssetCheckResult:
+    """A few files that cannot be used are told; many mean that something else is wrong."""
+    return _result(audit.failures(home.workspace()), severity=WARN, rows="reasons")
+
+
+@asset_check(asset="image_manifest")
+def duplicates(home: HomeResource) -> dg.AssetCheckResult:
+    """Copies cost no embedding, but lie on each other on the map: told, never wrong."""
+    return _result(audit.duplicates(home.workspace()), severity=WARN, rows="groups")
+
+
+def _result(
+    finding: audit.Finding,
+    *,
+    severity: dg.AssetCheckSeverity = ERROR,
+    rows: str = "rows",
+) -> dg.AssetCheckResult:
+    """A finding as Dagster's, its table under the name `rows`."""
+    metadata: dict[str, Any] = dict(finding.figures)
+    if finding.rows:
+        metadata[rows] = table_of(finding.rows)
     return dg.AssetCheckResult(
-        passed=finding.passed, description=finding.description, metadata=dict(finding.figures)
+        passed=finding.passed, severity=severity, description=finding.description, metadata=metadata
     )
 
 
-CHECKS = [counts_agree, vectors_have_norm_one, every_point_is_finite]
+CHECKS = [
+    counts_agree,
+    vectors_have_norm_one,
+    every_point_is_finite,
+    search_finds_itself,
+    failures_are_few,
+    duplicates,
+    freshness,
+]

@@ -5,6 +5,7 @@ import dagster as dg
 from pipelines.assets import ASSETS
 from pipelines.automation import JOBS, SCHEDULES, SENSORS
 from pipelines.checks import CHECKS
+from pipelines.recovery import watched_in_process
 from pipelines.resources import HomeResource
 
 
@@ -17,7 +18,7 @@ def build_definitions(*, home: HomeResource | None = None) -> dg.Definitions:
         schedules=SCHEDULES,
         sensors=SENSORS,
         resources={"home": home or HomeResource()},
-        executor=dg.in_process_executor,
+        executor=watched_in_process,
     )
 
 

@@ -4,7 +4,7 @@ What does not belong here: drawing (`clipper.pictures`).
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -36,14 +36,26 @@ def picture(png: bytes) -> dg.MarkdownMetadataValue:
 def columns_table(step: Step) -> dg.TableMetadataValue:
     """The metadata's columns: type, where each comes from, how many images have it, one value."""
     images = step.counts["images"]
-    names = ("column", "type", "origin", "filled", "example")
-    rows = [
-        (column.name, column.type, column.source, f"{column.filled / images:.0%}", column.example)
-        for column in step.columns
-    ]
+    return table_of(
+        [
+            {
+                "column": column.name,
+                "type": column.type,
+                "origin": column.source,
+                "filled": f"{column.filled / images:.0%}",
+                "example": column.example,
+            }
+            for column in step.columns
+        ]
+    )
+
+
+def table_of(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
+    """Rows of the same columns as a table; numbers stay numbers."""
+    kinds = {name: "integer" if isinstance(value, int) else "string" for name, value in rows[0].items()}
     return dg.MetadataValue.table(
-        [dg.TableRecord(dict(zip(names, row, strict=True))) for row in rows],
-        schema=dg.TableSchema([dg.TableColumn(name, "string") for name in names]),
+        [dg.TableRecord(dict(row)) for row in rows],
+        schema=dg.TableSchema([dg.TableColumn(name, kind) for name, kind in kinds.items()]),
     )
 
 
@@ -54,7 +66,4 @@ def _failures(failures: Mapping[str, str]) -> dg.TableMetadataValue:
         rows[MOST_FAILURES - 1 :] = [
             {"file": f"and {more + 1:,} more", "reason": "`clipper info --failures` lists all"}
         ]
-    return dg.MetadataValue.table(
-        [dg.TableRecord(row) for row in rows],
-        schema=dg.TableSchema([dg.TableColumn("file", "string"), dg.TableColumn("reason", "string")]),
-    )
+    return table_of(rows)

@@ -4,11 +4,12 @@ What does not belong here: settings themselves (`clipper.settings`) and what is 
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
+from clipper.errors import ClipperError
 from clipper.settings import Settings
 from clipper.workspace import Workspace
 
@@ -19,15 +20,31 @@ class HomeResource(dg.ConfigurableResource):
     home: str = Field(default="", description="The atlas's folder; found as the command does when empty")
     wait: float = Field(default=3_600.0, ge=0, description="Seconds to wait for another run to end")
     _settings: Settings = PrivateAttr()
+    _error: ClipperError | None = PrivateAttr(default=None)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["HomeResource"]:  # noqa: ARG002 - Dagster's
-        """Hold the home's lock for as long as the run lasts."""
-        self._settings = Settings.load(self.home or None)
-        with self.workspace().home.writing(timeout=self.wait):
+        """Hold the home's lock for as long as the run lasts.
+
+        A home that cannot be opened fails the first step that asks for it: of an error in here Dagster would
+        show the stack trace, of a step's the one line that helps.
+        """
+        self._error = None
+        with ExitStack() as held:
+            try:
+                self._settings = Settings.load(self.home or None)
+                held.enter_context(Workspace(self._settings).home.writing(timeout=self.wait))
+            except ClipperError as error:
+                self._error = error
             yield self
 
     def workspace(self, **overrides: object) -> Workspace:
-        """The home to write to, its settings with this run's own words on top."""
+        """The home to write to, its settings with this run's own words on top.
+
+        Raises:
+            ClipperError: why the home could not be opened when the run started.
+        """
+        if self._error:
+            raise self._error
         settings = Settings.load(self._settings.home, **overrides) if overrides else self._settings
         return Workspace(settings)

@@ -16,7 +16,7 @@ import pytest
 import clipper
 from clipper.collection import Address, Collection, server_names
 from clipper.collection_build import Rows, build
-from clipper.errors import SettingsError, StoreError
+from clipper.errors import ServerError, SettingsError, StoreError
 from clipper.indexing import Step
 from clipper.settings import CONFIG_NAME, Settings
 
@@ -204,7 +204,7 @@ def test_a_server_that_does_not_answer_is_told_and_the_published_atlas_stays(
     with serving(tmp_path / "chroma", port):
         run_index(small_home)
     next((small_home / "images").glob("*.jpg")).unlink()
-    with pytest.raises(StoreError, match=rf"http://127.0.0.1:{port} cannot be used.*CLIPPER_CHROMA"):
+    with pytest.raises(ServerError, match=rf"http://127.0.0.1:{port} cannot be used.*CLIPPER_CHROMA"):
         run_index(small_home)
     atlas = clipper.open(small_home)
     assert len(atlas) == 24

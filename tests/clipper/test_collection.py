@@ -62,6 +62,17 @@ def held(folder: Path) -> dict[str, dict[str, object]]:
         collection.close()
 
 
+def test_the_ids_of_all_rows_come_page_by_page(
+    tmp_path: Path, rows: Rows, unit_vectors: Vectors, monkeypatch: pytest.MonkeyPatch
+):
+    build(tmp_path / "c", rows, probes=unit_vectors(5, seed=1))
+    collection = opened(tmp_path / "c")
+    for page in (7, 60, 1_000):  # the last one partly filled, none left over, all in one
+        monkeypatch.setattr("clipper.collection._PAGE", page)
+        assert sorted(collection.ids()) == sorted(rows.ids)
+    collection.close()
+
+
 def test_every_row_is_there_with_vector_and_metadata(tmp_path: Path, rows: Rows, unit_vectors: Vectors):
     built = build(tmp_path / "c", rows, probes=unit_vectors(5, seed=1))
     assert (built.written, built.deleted, built.dead) == (60, 0, 0)

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from clipper.errors import ImagesError
 from clipper.folder import ImageFolder
@@ -170,3 +171,33 @@ def test_what_a_url_cannot_give_is_told(memory_folder: str):
         ImageFolder(memory_folder, max_bytes=2).read("a.jpg")
     with pytest.raises(ImagesError, match=r"nosuch://"):
         ImageFolder("nosuch://bucket").find()
+
+
+class Remembering(MemoryFileSystem):
+    """Keeps what it has listed, as the file systems of object stores do."""
+
+    protocol = "remembering"
+    listed: dict[str, object] = {}  # noqa: RUF012 - of the whole process, as theirs
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return super()._strip_protocol(path.replace("remembering://", "memory://"))
+
+    def find(self, path: str, *args: object, **kwargs: object) -> object:
+        if path not in self.listed:
+            self.listed[path] = super().find(path, *args, **kwargs)
+        return self.listed[path]
+
+    def invalidate_cache(self, path: str | None = None) -> None:  # noqa: ARG002
+        self.listed.clear()
+
+
+def test_a_remote_folder_is_listed_anew_by_each_look_of_a_process(memory_folder: str):
+    fsspec.register_implementation("remembering", Remembering, clobber=True)
+    files = fsspec.filesystem("memory")
+    folder = ImageFolder(memory_folder.replace("memory", "remembering"))
+    files.pipe_file("/pictures/a.jpg", b"x")
+    before = folder.fingerprint()
+    assert folder.fingerprint() == before
+    files.pipe_file("/pictures/b.jpg", b"y")
+    assert folder.fingerprint() != before

@@ -1,6 +1,8 @@
 import json
 import shutil
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -210,6 +212,9 @@ from clipper.settings import Settings
 print(model_files.find(Settings.load(Path(sys.argv[1]))).folder)
 """
 
+# The same, telling what kind of error it is.
+FAIL = FIND.replace("print(", "try:\n    print(") + "except Exception as e: print(type(e).__name__)"
+
 
 def test_a_copy_in_the_cache_is_used_without_asking_anybody(python: Run, model_folder: Path, tmp_path: Path):
     snapshot = hub_copy(model_folder, tmp_path / "hf", DEFAULT_MODEL, DEFAULT_REVISION)
@@ -243,3 +248,33 @@ def test_without_network_and_copy_one_line_says_the_three_ways_out(
 def test_a_name_the_hub_cannot_have_is_told():
     with pytest.raises(ModelError):
         source("a--b../c..d")
+
+
+@pytest.mark.parametrize(("status", "kind"), [(404, "ModelError"), (401, "ModelError"), (503, "HubError")])
+def test_a_hub_that_refuses_is_told_from_one_that_is_away(
+    python: Run, tmp_path: Path, status: int, kind: str
+):
+    """What it refuses a person must mend; a hub that is away may be back at the next try."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(status)
+
+        do_HEAD = do_GET  # noqa: N815 - the library's names
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        result = python(FAIL, str(tmp_path), HF_HOME=str(tmp_path / "hf"), HF_ENDPOINT=endpoint)
+        server.shutdown()
+    assert result.stdout.strip() == kind, result.stderr
+
+
+def test_a_hub_that_cannot_be_reached_is_away(python: Run, tmp_path: Path):
+    result = python(FAIL, str(tmp_path), HF_HOME=str(tmp_path / "hf"), HF_ENDPOINT="http://127.0.0.1:9")
+    assert result.stdout.strip() == "HubError", result.stderr
+    offline = python(FAIL, str(tmp_path), HF_HOME=str(tmp_path / "hf"), HF_HUB_OFFLINE="1")
+    assert offline.stdout.strip() == "ModelError", offline.stderr

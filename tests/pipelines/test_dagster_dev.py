@@ -1,104 +1,89 @@
-"""`dagster dev` as a person starts it: real processes, one instance folder, asked over its own page's API."""
+"""`dagster dev` as a person starts it, and as it ends: by Ctrl-C, or by a machine that stops."""
 
-import json
 import os
 import shutil
 import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+import dagster as dg
 import pytest
+from dagster_dev import ROOT, dagster_dev, runs, wait_for
 
 import clipper
-
-ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 150
+from pipelines.failures import failure_of
+from pipelines.recovery import GONE
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-@contextmanager
-def dagster_dev(home: Path, instance: Path) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = os.environ | {"CLIPPER_HOME": str(home), "DAGSTER_HOME": str(instance)}
-    log = (instance / "log.txt").open("a")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dagster", "dev", "--port", str(port)],
-        cwd=ROOT,
-        env=environment,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        wait_for(lambda: answers(url), "the page")
-        yield url
-    finally:
-        os.killpg(process.pid, signal.SIGINT)
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-        log.close()
-
-
-def answers(url: str) -> bool:
-    try:
-        return bool(ask(url, "{ version }"))
-    except OSError:
-        return False
-
-
-def ask(url: str, query: str) -> dict:
-    request = urllib.request.Request(  # noqa: S310 - a server of this test
-        f"{url}/graphql", json.dumps({"query": query}).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310
-        return json.load(response)["data"]
-
-
-def wait_for(happens, what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        if happens():
-            return
-        time.sleep(1)
-    raise AssertionError(f"{what} did not come within {PATIENCE} s")
-
-
-def runs(url: str) -> list[str]:
-    found = ask(url, "{ runsOrError { ... on Runs { results { status } } } }")
-    return [run["status"] for run in found["runsOrError"]["results"]]
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An instance's folder as `make setup` leaves it."""
+    made = tmp_path / "dagster"
+    made.mkdir()
+    shutil.copy(ROOT / "pipelines" / "dagster.yaml", made)
+    return made
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Path:
-    folder = tmp_path / "dagster"
-    folder.mkdir()
-    shutil.copy(ROOT / "pipelines" / "dagster.yaml", folder)
-    return folder
+def history(folder: Path) -> Iterator[dg.DagsterInstance]:
+    """The same folder, read from here."""
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        yield instance
 
 
 def test_dagster_dev_indexes_what_is_dropped_into_the_folder_and_keeps_its_history(
-    small_home: Path, instance: Path
+    small_home: Path, folder: Path
 ):
-    with dagster_dev(small_home, instance) as url:
-        nodes = ask(url, "{ assetNodes { assetKey { path } } }")["assetNodes"]
-        assert ["atlas"] in [node["assetKey"]["path"] for node in nodes]
+    with dagster_dev(small_home, folder) as url:
         wait_for(lambda: clipper.published_version(small_home), "the first atlas")
         wait_for(lambda: runs(url) == ["SUCCESS"], "the end of the first run")
         first = min((small_home / "images").iterdir())
         shutil.copy(first, small_home / "images" / "dropped.jpg")
         wait_for(lambda: "dropped.jpg" in clipper.open(small_home).ids, "the dropped image")
         wait_for(lambda: runs(url) == ["SUCCESS", "SUCCESS"], "the end of the second run")
-    with dagster_dev(small_home, instance) as url:
+    with dagster_dev(small_home, folder) as url:
         assert runs(url)[-2:] == ["SUCCESS", "SUCCESS"]
+    warned = [line for line in (folder / "log.txt").read_text().splitlines() if "Warning" in line]
+    assert [line for line in warned if "dev_command" not in line] == []  # of `dagster dev` itself
+
+
+def worker_of(history: dg.DagsterInstance, run_id: str) -> int | None:
+    """The process in which a run's steps are executed, once they are."""
+    entries = history.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
+    messages = [entry.get_dagster_event().message or "" for entry in entries]
+    found = [m for m in messages if m.startswith("Executing steps in process")]
+    return int(found[0].split("pid: ")[1].rstrip(")")) if found else None
+
+
+def embeds(history: dg.DagsterInstance, run_number: int) -> str | None:
+    """The id of that run, the first is 0, once it has made its manifest and is busy with the images."""
+    records = history.get_run_records(ascending=True)
+    if len(records) <= run_number:
+        return None
+    run_id = records[run_number].dagster_run.run_id
+    made = history.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+    return run_id if made else None
+
+
+def test_a_killed_run_is_made_again_and_a_machine_that_stopped_leaves_nothing_stuck(
+    home_of, folder: Path, history: dg.DagsterInstance
+):
+    home = home_of("home", 900)
+    with dagster_dev(home, folder, end=signal.SIGKILL):
+        wait_for(lambda: embeds(history, 0), "the first run's work")
+        alone = embeds(history, 0)
+        os.kill(worker_of(history, alone), signal.SIGKILL)
+        wait_for(lambda: history.get_run_by_id(alone).is_finished, "the notice of its death")
+        wait_for(lambda: embeds(history, 1), "the second run's work")
+        stopped = embeds(history, 1)
+    assert history.get_run_by_id(alone).status == dg.DagsterRunStatus.FAILURE
+    assert history.get_run_by_id(stopped).status == dg.DagsterRunStatus.STARTED
+    assert clipper.published_version(home) is None
+    with dagster_dev(home, folder) as url:
+        wait_for(lambda: history.get_run_by_id(stopped).is_finished, "the notice that the machine stopped")
+        assert failure_of(history, stopped) == GONE
+        wait_for(lambda: clipper.published_version(home), "the atlas")
+        assert len(clipper.open(home)) == 900
+        wait_for(lambda: runs(url)[0] == "SUCCESS", "the end of the run that made it")

@@ -1,6 +1,5 @@
 """The assets, materialized for real in an ephemeral instance."""
 
-import os
 from pathlib import Path
 
 import dagster as dg
@@ -8,7 +7,7 @@ import pytest
 from PIL import Image
 
 import clipper
-from pipelines.automation import images_folder, reindex
+from pipelines.automation import reindex
 from pipelines.definitions import build_definitions, defs
 from pipelines.presentation import MOST_FAILURES
 from pipelines.resources import HomeResource
@@ -42,10 +41,12 @@ def figure(made: dict[str, dg.AssetMaterialization], asset: str, name: str) -> o
     return made[asset].metadata[name].value
 
 
-def test_definitions_load_with_a_job_a_schedule_and_a_sensor():
+def test_definitions_load_with_schedules_and_sensors_that_run_from_the_start():
     dg.Definitions.validate_loadable(defs)
-    assert {schedule.name for schedule in defs.schedules} == {"scheduled_reindex"}
-    assert {sensor.name for sensor in defs.sensors} == {"images_folder"}
+    assert {schedule.name for schedule in defs.schedules} == {"scheduled_reindex", "scheduled_pruning"}
+    assert {sensor.name for sensor in defs.sensors} == {"images_folder", "lost_runs", "stale_atlas"}
+    running = [*defs.schedules, *defs.sensors]
+    assert {instigator.default_status.value for instigator in running} == {"RUNNING"}
 
 
 def test_materializing_all_publishes_an_atlas_and_every_check_passes(small_home: Path):
@@ -54,7 +55,7 @@ def test_materializing_all_publishes_an_atlas_and_every_check_passes(small_home:
     made = results(result)
     assert sorted(made) == sorted(PARTS)
     assert all(check.passed for check in result.get_asset_check_evaluations())
-    assert len(result.get_asset_check_evaluations()) == 3
+    assert len(result.get_asset_check_evaluations()) == 7
     assert len(clipper.open(small_home)) == 24
     assert "data:image/png;base64," in figure(made, "thumbnails", "preview")
     assert "data:image/png;base64," in figure(made, "umap_projection", "preview")
@@ -147,7 +148,7 @@ def test_one_asset_can_be_materialized_alone(small_home: Path):
 
 def test_an_asset_whose_inputs_are_missing_names_the_one_to_materialize(small_home: Path):
     selection = [dg.AssetKey("umap_projection")]
-    with pytest.raises(clipper.ClipperError, match="materialize the asset image_manifest first"):
+    with pytest.raises(dg.Failure, match="materialize the asset image_manifest first"):
         run(small_home, asset_selection=selection)
 
 
@@ -156,50 +157,9 @@ def test_two_runs_never_write_at_once(small_home: Path):
     with (
         dg.build_init_resource_context() as context,
         work.yield_for_execution(context),
-        pytest.raises(dg.DagsterResourceFunctionError) as failure,
+        pytest.raises(dg.Failure, match="another run is indexing"),
     ):
         run(small_home)
-    assert "another run is indexing" in str(failure.value.__cause__)
-
-
-def test_the_sensor_asks_once_for_each_state_of_the_folder(small_home: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("CLIPPER_HOME", str(small_home))
-    with dg.DagsterInstance.ephemeral() as instance:
-
-        def tick(cursor: str | None) -> dg.SensorResult | dg.SkipReason:
-            context = dg.build_sensor_context(
-                instance=instance, cursor=cursor, definitions=build_definitions()
-            )
-            return images_folder(context)
-
-        first = tick(None)
-        assert len(first.run_requests) == 1
-        assert isinstance(tick(first.cursor), dg.SkipReason)
-        new = small_home / "images" / "new.png"
-        Image.new("RGB", (8, 8)).save(new)
-        second = tick(first.cursor)
-        assert second.cursor != first.cursor
-        new.unlink()
-        assert tick(second.cursor).cursor == first.cursor
-        for name in ("metadata.csv", "metadata.parquet", "metadata.json"):
-            beside = small_home / "images" / name
-            beside.write_text("file_name,mood\n")
-            written = tick(first.cursor)
-            assert written.cursor != first.cursor, name
-            beside.write_text("file_name,food\n")
-            os.utime(beside, ns=(1, 1))
-            assert len(tick(written.cursor).run_requests) == 1, name
-            beside.unlink()
-
-
-def test_the_sensor_skips_with_the_reason_when_the_folder_is_gone(
-    small_home: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setenv("CLIPPER_HOME", str(small_home))
-    (small_home / "images").rename(small_home / "elsewhere")
-    with dg.DagsterInstance.ephemeral() as instance:
-        skipped = images_folder(dg.build_sensor_context(instance=instance))
-    assert "does not exist" in skipped.skip_message
 
 
 def test_reindex_selects_every_asset():

@@ -1,0 +1,76 @@
+"""`dagster dev` for tests: a real one, with an instance folder of its own, asked over its page's own API."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 150
+
+
+@contextmanager
+def dagster_dev(home: Path, instance: Path, *, end: int = signal.SIGINT) -> Iterator[str]:
+    """Its address; at the end its processes get the signal `end`, all of them."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {"CLIPPER_HOME": str(home), "DAGSTER_HOME": str(instance)}
+    log = (instance / "log.txt").open("a")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dagster", "dev", "--port", str(port)],
+        cwd=ROOT,
+        env=environment,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        wait_for(lambda: answers(url), "the page")
+        yield url
+    finally:
+        os.killpg(process.pid, end)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(30)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        log.close()
+
+
+def answers(url: str) -> bool:
+    try:
+        return bool(ask(url, "{ version }"))
+    except OSError:
+        return False
+
+
+def ask(url: str, query: str) -> dict[str, Any]:
+    request = urllib.request.Request(  # noqa: S310 - a server of this test
+        f"{url}/graphql", json.dumps({"query": query}).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310
+        return json.load(response)["data"]
+
+
+def wait_for(happens: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if happens():
+            return
+        time.sleep(1)
+    raise AssertionError(f"{what} did not come within {PATIENCE} s")
+
+
+def runs(url: str) -> list[str]:
+    """The runs' statuses, the newest first."""
+    found = ask(url, "{ runsOrError { ... on Runs { results { status } } } }")
+    return [run["status"] for run in found["runsOrError"]["results"]]

@@ -1,0 +1,193 @@
+"""The folder's sensor: what it asks for, and when it asks again."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from PIL import Image
+
+from clipper.errors import ImagesError
+from clipper.folder import ImageFolder
+from clipper.settings import CONFIG_NAME
+from pipelines import automation, retrying
+from pipelines.automation import images_folder
+from pipelines.cron import cron_line
+from pipelines.retrying import delay, failures_in_a_row
+from pipelines.watching import FolderWatch
+
+Reindex = Callable[..., dg.ExecuteInProcessResult]
+Tick = Callable[..., dg.SensorResult | dg.SkipReason]
+
+
+@pytest.fixture
+def tick(small_home: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Tick:
+    """One look of the sensor at the small home's folder, some seconds from now."""
+    monkeypatch.setenv("CLIPPER_HOME", str(small_home))
+    now = time.time
+
+    def look(cursor: str | None = None, *, after: float = 0.0) -> dg.SensorResult | dg.SkipReason:
+        with monkeypatch.context() as patch:
+            patch.setattr(retrying.time, "time", lambda: now() + after)
+            return images_folder(dg.build_sensor_context(instance=instance, cursor=cursor))
+
+    return look
+
+
+def break_metadata(home: Path) -> None:
+    (home / "images" / "metadata.json").write_text("{")
+
+
+def test_it_asks_once_for_each_state_of_the_folder(small_home: Path, tick: Tick):
+    first = tick()
+    assert len(first.run_requests) == 1
+    assert tick(first.cursor).skip_message == "nothing changed in the images folder"
+    new = small_home / "images" / "new.png"
+    Image.new("RGB", (8, 8)).save(new)
+    second = tick(first.cursor)
+    assert len(second.run_requests) == 1
+    assert second.cursor != first.cursor
+    new.unlink()
+    assert tick(second.cursor).cursor == first.cursor
+
+
+@pytest.mark.parametrize("name", ["metadata.csv", "metadata.parquet", "metadata.json"])
+def test_it_notices_what_is_told_beside_the_images(small_home: Path, tick: Tick, name: str):
+    first = tick()
+    beside = small_home / "images" / name
+    beside.write_text("file_name,mood\n")
+    written = tick(first.cursor)
+    assert written.cursor != first.cursor
+    beside.write_text("file_name,food\n")
+    os.utime(beside, ns=(1, 1))
+    assert len(tick(written.cursor).run_requests) == 1
+    beside.unlink()
+    assert tick(written.cursor).cursor == first.cursor
+
+
+def test_it_skips_with_the_reason_when_the_folder_is_gone(small_home: Path, tick: Tick):
+    (small_home / "images").rename(small_home / "elsewhere")
+    assert "does not exist; check `images` in clipper.toml, or mount it" in tick().skip_message
+
+
+def test_it_skips_with_the_reason_when_a_setting_is_wrong(small_home: Path, tick: Tick):
+    (small_home / CONFIG_NAME).write_text("batch_size = 0\n")
+    assert "clipper.toml: batch_size = 0" in tick().skip_message
+
+
+def test_a_failed_reindex_is_asked_for_again_ever_less_often_and_the_reason_is_told(
+    small_home: Path, tick: Tick, reindex_in: Reindex
+):
+    break_metadata(small_home)
+    cursor = tick().cursor
+    reindex_in(small_home)
+    waiting = tick(cursor).skip_message
+    assert waiting.startswith("the reindex failed once, the next try is at ")
+    assert "metadata.json is not valid JSON" in waiting
+    asked = tick(cursor, after=31)
+    assert len(asked.run_requests) == 1
+    assert asked.cursor == cursor
+    reindex_in(small_home)
+    assert "failed 2 times in a row" in tick(cursor, after=31).skip_message
+    assert len(tick(cursor, after=61).run_requests) == 1
+
+
+def test_a_folder_that_changes_is_asked_for_at_once_whatever_failed(
+    small_home: Path, tick: Tick, reindex_in: Reindex
+):
+    break_metadata(small_home)
+    cursor = tick().cursor
+    reindex_in(small_home)
+    (small_home / "images" / "metadata.json").write_text("{}")
+    mended = tick(cursor)
+    assert len(mended.run_requests) == 1
+    assert reindex_in(small_home).success
+    assert tick(mended.cursor, after=7_200).skip_message == "nothing changed in the images folder"
+
+
+def test_what_succeeded_by_other_hands_is_not_asked_for_again(
+    small_home: Path, tick: Tick, reindex_in: Reindex, instance: dg.DagsterInstance
+):
+    cursor = tick().cursor
+    settings = (small_home / CONFIG_NAME).read_text()
+    (small_home / CONFIG_NAME).write_text('model = "/nowhere"\n')
+    reindex_in(small_home)
+    assert len(failures_in_a_row(instance)) == 1
+    (small_home / CONFIG_NAME).write_text(settings)
+    job = automation.reindex.name
+    by_hand = reindex_in(small_home)
+    assert by_hand.success
+    instance.run_storage.delete_run(by_hand.run_id)  # as of a job of another name
+    assert [record.dagster_run.job_name for record in instance.get_run_records()] == [job]
+    assert tick(cursor, after=7_200).skip_message == "nothing changed in the images folder"
+
+
+def test_the_delay_doubles_up_to_an_hour():
+    assert [delay(n) for n in range(1, 10)] == [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]
+
+
+def test_it_waits_for_a_reindex_that_is_under_way(tick: Tick, instance: dg.DagsterInstance):
+    from pipelines.definitions import defs
+
+    job = defs.resolve_job_def("reindex")
+    instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    assert "under way" in tick().skip_message
+
+
+def test_a_folder_that_takes_long_to_list_is_looked_at_over_several_ticks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    looks, go_on = [], threading.Event()
+
+    def slow(folder: ImageFolder) -> str:
+        looks.append(folder.location)
+        go_on.wait(30)
+        return f"state of {folder.location}"
+
+    monkeypatch.setattr(ImageFolder, "fingerprint", slow)
+    watch = FolderWatch()
+    assert watch.fingerprint(str(tmp_path), patience=0.05) is None
+    assert watch.fingerprint(str(tmp_path), patience=0.05) is None
+    assert looks == [str(tmp_path)]
+    go_on.set()
+    assert watch.fingerprint(str(tmp_path)) == f"state of {tmp_path}"
+    assert watch.fingerprint(str(tmp_path)) == f"state of {tmp_path}"
+    assert looks == [str(tmp_path)] * 2
+
+
+def test_another_folder_is_looked_at_though_the_first_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    go_on = threading.Event()
+    look = ImageFolder.fingerprint
+
+    def hanging(folder: ImageFolder) -> str:
+        if folder.location == "hangs":
+            go_on.wait(30)
+        return look(folder)
+
+    monkeypatch.setattr(ImageFolder, "fingerprint", hanging)
+    watch = FolderWatch()
+    assert watch.fingerprint("hangs", patience=0.05) is None
+    assert watch.fingerprint(str(tmp_path)) == look(ImageFolder(str(tmp_path)))
+    go_on.set()
+
+
+def test_a_look_that_fails_is_told_and_the_next_one_looks_again(tmp_path: Path):
+    watch = FolderWatch()
+    with pytest.raises(ImagesError, match="does not exist"):
+        watch.fingerprint(str(tmp_path / "images"))
+    (tmp_path / "images").mkdir()
+    assert watch.fingerprint(str(tmp_path / "images"))
+
+
+@pytest.mark.parametrize(
+    ("line", "used"), [("*/5 * * * *", "*/5 * * * *"), ("0 0 31 2 *", "0 2 * * *"), ("x", "0 2 * * *")]
+)
+def test_a_cron_line_that_cannot_be_used_leaves_the_nightly_one(
+    small_home: Path, monkeypatch: pytest.MonkeyPatch, line: str, used: str
+):
+    monkeypatch.setenv("CLIPPER_HOME", str(small_home))
+    monkeypatch.setenv("CLIPPER_SCHEDULE", line)
+    assert cron_line() == used
