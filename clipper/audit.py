@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clipper import embeddings
-from clipper.tables import read_parquet
+from clipper.frame import Frame, describe
+from clipper.projecting import WAY_OUT
+from clipper.tables import read_made_of, read_parquet
 from clipper.workspace import Workspace
 
 NORM_TOLERANCE = 1e-3
@@ -70,3 +72,14 @@ def finite(work: Workspace) -> Finding:
     places = np.stack([table[axis].to_numpy() for axis in ("x", "y")], axis=1)
     lost = int((~np.isfinite(places)).any(axis=1).sum())
     return Finding(lost == 0, f"{lost} of {len(places)} points have no finite place", {"points": len(places)})
+
+
+def map_quality(work: Workspace) -> Finding:
+    """Whether the map, as it was last fitted, still serves what is on it by now."""
+    version = work.home.require("projection", "umap_projection")
+    state = Frame.of(read_made_of(work.home.part("projection", version))["state"])
+    if not state.due:
+        return Finding(passed=True, description="the map serves as it is", figures=state.figures)
+    return Finding(
+        passed=False, description=f"{'; '.join(describe(state))}. {WAY_OUT}", figures=state.figures
+    )

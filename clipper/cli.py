@@ -142,7 +142,7 @@ def info(as_json: Json = False, home: Home = None) -> None:
     if as_json:
         _print_json(told | {"failures": atlas.failures.to_dict("records")})
         return
-    quality = " ".join(f"{name} {value}" for name, value in told["quality"].items())
+    quality = " ".join(f"{name} {value}" for name, value in (told["quality"] | told["frame"]).items())
     for name, value in {
         "images": f"{told['images']:,} in {told['folder']}",
         "failed": f"{told['failed']:,}",
@@ -282,7 +282,7 @@ def _summarise(steps: "dict[str, Step]", settings: Settings) -> None:
         f"{embedded:,} embedded; {seconds:.1f} s"
     )
     _list(steps["image_manifest"].failures | steps["image_facts"].failures, "skipped {}: {}")
-    for note in steps["image_metadata"].notes:
+    for note in steps["image_metadata"].notes + steps["umap_projection"].notes:
         typer.echo(f"  note: {_one_line(note)}")
     typer.echo(f"See it: clipper view --home {_one_line(str(settings.home))}")
 

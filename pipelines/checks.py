@@ -27,10 +27,21 @@ def every_point_is_finite(home: HomeResource) -> dg.AssetCheckResult:
     return _result(audit.finite(home.workspace()))
 
 
-def _result(finding: audit.Finding) -> dg.AssetCheckResult:
+@dg.asset_check(asset="umap_projection")
+def map_quality(home: HomeResource) -> dg.AssetCheckResult:
+    """A map on which much was placed, and little of it well, is due to be laid out again."""
+    return _result(audit.map_quality(home.workspace()), severity=dg.AssetCheckSeverity.WARN)
+
+
+def _result(
+    finding: audit.Finding, *, severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
+) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
-        passed=finding.passed, description=finding.description, metadata=dict(finding.figures)
+        passed=finding.passed,
+        severity=severity,
+        description=finding.description,
+        metadata=dict(finding.figures),
     )
 
 
-CHECKS = [counts_agree, vectors_have_norm_one, every_point_is_finite]
+CHECKS = [counts_agree, vectors_have_norm_one, every_point_is_finite, map_quality]
