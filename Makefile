@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 HOME_FOLDER := $(CURDIR)/data
 
-.PHONY: setup index demo view test test-slow check lint types sample screenshots bench clean
+.PHONY: setup index demo view test test-slow check lint types sample screenshots bench bench-map clean
 
 setup: $(VENV)/.installed .env
 
@@ -54,6 +54,10 @@ screenshots: index
 
 bench: index
 	$(BIN)/python benchmarks/sample.py
+
+# A quarter of an hour.
+bench-map: index
+	$(BIN)/python benchmarks/map.py
 
 clean:
 	rm -rf $(VENV) .env data/store
