@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTANCE := data/store/dagster
 
-.PHONY: setup index demo view test test-slow check lint types sample screenshots bench clean
+.PHONY: setup index demo view test test-slow check lint types sample screenshots bench bench-map clean
 
 setup: $(VENV)/.installed .env $(INSTANCE)/dagster.yaml
 
@@ -58,6 +58,10 @@ screenshots: index
 
 bench: index
 	$(BIN)/python benchmarks/sample.py
+
+# A quarter of an hour.
+bench-map: index
+	$(BIN)/python benchmarks/map.py
 
 clean:
 	rm -rf $(VENV) .env data/store

@@ -254,6 +254,7 @@ class Atlas:
 
     def info(self) -> dict[str, Any]:
         """What is known about this atlas, as JSON can hold it."""
+        projection = read_made_of(self._part("projection"))
         return {
             "title": self.title,
             "images": len(self),
@@ -267,7 +268,8 @@ class Atlas:
             "parts": dict(self.snapshot.parts),
             "columns": {column.name: column.type for column in self.columns.values()},
             "origins": {column.name: column.source for column in self.columns.values()},
-            "quality": read_made_of(self._part("projection")).get("quality", {}),
+            "quality": projection.get("quality", {}),
+            "frame": projection.get("state", {}).get("figures", {}),
             "search": read_made_of(self.home.part("collection", self._versions["collection"]))["search"],
         }
 
@@ -310,13 +312,13 @@ class Atlas:
         return facts.read(self._facts, self._hashes)
 
     @cached_property
-    def _fitted(self) -> "tuple[np.ndarray, np.ndarray]":
-        """Rows of fitted images, one of each content, and their positions."""
+    def _landmarks(self) -> "tuple[np.ndarray, np.ndarray]":
+        """Rows of images among which others are placed, one of each content, and their positions."""
         import numpy as np
 
-        fitted = np.array(self._projection["placed_by"].to_pylist()) == "fit"
+        landmarks = np.array(self._projection["placed_by"].to_pylist()) != "place"
         _, first = np.unique(np.array(self._hashes, object), return_index=True)
-        rows = np.sort(first[fitted[first]])
+        rows = np.sort(first[landmarks[first]])
         return rows, self.xy[rows]
 
     @cached_property
@@ -367,7 +369,7 @@ class Atlas:
         return np.array([self._rows[image_id] for image_id in nearest], np.int64)
 
     def _place(self, similarities: "np.ndarray", *, text: bool) -> tuple[float, float]:
-        rows, positions = self._fitted
+        rows, positions = self._landmarks
         if not len(rows):
             return (0.0, 0.0)
         weight = self.settings.cross_modal_weight if text else 1.0

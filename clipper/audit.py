@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clipper import embeddings, facts
-from clipper.tables import read_parquet
+from clipper.frame import Frame, describe
+from clipper.projecting import WAY_OUT
+from clipper.tables import read_made_of, read_parquet
 from clipper.workspace import Workspace
 
 NORM_TOLERANCE = 1e-3
@@ -174,3 +176,14 @@ def _not_same(work: Workspace, wanted: Sequence[bytes], found: Sequence[bytes | 
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - _SHOWN_FILES} more" if len(names) > _SHOWN_FILES else ""
     return ", ".join(names[:_SHOWN_FILES]) + more
+
+
+def map_quality(work: Workspace) -> Finding:
+    """Whether the map, as it was last fitted, still serves what is on it by now."""
+    version = work.home.require("projection", "umap_projection")
+    state = Frame.of(read_made_of(work.home.part("projection", version))["state"])
+    if not state.due:
+        return Finding(passed=True, description="the map serves as it is", figures=state.figures)
+    return Finding(
+        passed=False, description=f"{'; '.join(describe(state))}. {WAY_OUT}", figures=state.figures
+    )

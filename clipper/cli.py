@@ -154,7 +154,7 @@ def info(
     if as_json:
         _print_json(told | {"failures": atlas.failures.to_dict("records")})
         return
-    quality = " ".join(f"{name} {value}" for name, value in told["quality"].items())
+    quality = " ".join(f"{name} {value}" for name, value in (told["quality"] | told["frame"]).items())
     for name, value in {
         "images": f"{told['images']:,} in {told['folder']}",
         "failed": f"{told['failed']:,}",
@@ -343,7 +343,7 @@ def _summarise(steps: "dict[str, Step]", settings: Settings) -> None:
         typer.echo(f"  {_one_line(_columns_line(steps['image_metadata'].columns))}")
     for note in steps["image_manifest"].notes:
         typer.echo(f"  {_one_line(note)}")
-    for note in steps["image_metadata"].notes:
+    for note in steps["image_metadata"].notes + steps["umap_projection"].notes:
         typer.echo(f"  note: {_one_line(note)}")
     typer.echo(f"See it: clipper view --home {_one_line(str(settings.home))}")
 

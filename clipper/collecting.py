@@ -13,6 +13,7 @@ from clipper.collection import Address, address_of, remove_from_server, server_n
 from clipper.collection_build import COLLECTION_VERSION, Difference, Rows, build
 from clipper.errors import StoreError
 from clipper.home import Home, digest
+from clipper.projecting import DEPARTED
 from clipper.shards import ShardStore
 from clipper.snapshots import Snapshot
 from clipper.tables import is_written, read_made_of, read_parquet, verify, write_part
@@ -93,7 +94,8 @@ def restore_projection(home: Home, version: str) -> bool:
             continue
         if made_of["made_of"]["projection"] == version and PROJECTION in made_of:
             table = read_parquet(path).drop_columns([DIGEST])
-            write_part(home.part("projection", version), table, made_of[PROJECTION])
+            # The places of images that are gone are not among them: one that comes back is placed anew.
+            write_part(home.part("projection", version), table, made_of[PROJECTION] | {DEPARTED: 0})
             return True
     return False
 

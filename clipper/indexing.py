@@ -5,11 +5,10 @@ Who runs steps holds the home's lock. What does not belong here: how anything is
 """
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version as library_version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from clipper import embeddings, facts, metadata, metadata_sources, places, snapshots
+from clipper import facts, metadata, metadata_sources, places, snapshots
 from clipper.collecting import collect, prune_server
 from clipper.compaction import compact
 from clipper.contents import embed_images
@@ -17,16 +16,11 @@ from clipper.errors import ImagesError, StoreError
 from clipper.home import Home, digest
 from clipper.images import content_hash
 from clipper.manifest import Changes, Entry, Manifest, compare, scan
+from clipper.projecting import project_images
 from clipper.settings import Settings
 from clipper.snapshots import Snapshot
-from clipper.tables import is_written, read_made_of, read_parquet, write_part
+from clipper.tables import is_written, read_made_of, write_part
 from clipper.workspace import Progress, Step, Workspace, timed
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pyarrow as pa
-
-    from clipper.projection import Layout, Parameters
 
 # More of the published images than this share do not vanish at once without a word.
 MOST_GONE = 0.5
@@ -75,32 +69,6 @@ def join_metadata(work: Workspace) -> Step:
         step.notes = list(made_of["problems"])
         step.columns = [metadata.Column(**column) for column in made_of["columns"]]
         step.columns_changed = _shapes(step.columns) != _shapes(_published_columns(work.home))
-    return step
-
-
-def project_images(work: Workspace) -> Step:
-    """Step 4, `umap_projection`: positions. What has one keeps it; what is new is placed among the fitted."""
-    from clipper.projection import Parameters
-
-    with timed("umap_projection") as step:
-        manifest_version, _ = work.manifest()
-        _, told, _ = work.embeddings()
-        members = work.members()
-        parameters = Parameters.of(work.settings)
-        frame = digest(parameters.as_dict(), told["fingerprint"])
-        inputs = digest(frame, [(e.id, e.content_hash.hex()) for e in members])
-        before = work.home.staged_entries().get("projection")
-        path = work.home.part("projection", before) if before else None
-        made_of = read_made_of(path) if path and is_written(path) else {}
-        if before and made_of.get("inputs") == inputs:
-            step.version = before
-        else:
-            same_frame = made_of.get("frame") == frame
-            base = read_parquet(path) if path and made_of and same_frame else None
-            step.version = digest(inputs, before if base is not None else None)
-            made_of = _write_projection(work, members, base, version=step.version, frame=frame, inputs=inputs)
-        work.home.stage(projection=step.version, projection_manifest=manifest_version)
-        step.counts = {"images": len(members), **made_of["counts"], **made_of["quality"]}
     return step
 
 
@@ -229,72 +197,6 @@ def _published_columns(home: Home) -> list[metadata.Column]:
 
 def _shapes(columns: Sequence[metadata.Column]) -> set[tuple[str, str, str]]:
     return {(column.name, column.type, column.source) for column in columns}
-
-
-def _write_projection(
-    work: Workspace,
-    members: Sequence[Entry],
-    base: "pa.Table | None",
-    *,
-    version: str,
-    frame: str,
-    inputs: str,
-) -> dict[str, Any]:
-    import pyarrow as pa
-
-    from clipper.map_quality import quality
-    from clipper.projection import Parameters
-
-    keys = list(dict.fromkeys(entry.content_hash for entry in members))
-    _, _, store = work.embeddings()
-    vectors = embeddings.read(store, keys)
-    parameters = Parameters.of(work.settings)
-    layout, kept = _lay_out(keys, vectors, base, parameters)
-    row = {key: i for i, key in enumerate(keys)}
-    where = [row[entry.content_hash] for entry in members]
-    table = pa.table(
-        {
-            "id": [entry.id for entry in members],
-            "content_hash": pa.array([e.content_hash for e in members], pa.binary(16)),
-            "x": layout.positions[where, 0],
-            "y": layout.positions[where, 1],
-            "placed_by": ["fit" if layout.fitted[i] else "place" for i in where],
-        }
-    )
-    made_of = {
-        "frame": frame,
-        "inputs": inputs,
-        "parameters": parameters.as_dict(),
-        "libraries": {name: library_version(name) for name in ("umap-learn", "numpy", "scipy")},
-        "counts": {
-            "fitted": int(layout.fitted.sum()),
-            "placed": int((~layout.fitted).sum()),
-            "kept": kept,
-        },
-        "quality": quality(vectors, layout.positions),
-    }
-    write_part(work.home.part("projection", version), table, made_of)
-    return made_of
-
-
-def _lay_out(
-    keys: Sequence[bytes], vectors: "np.ndarray", base: "pa.Table | None", parameters: "Parameters"
-) -> "tuple[Layout, int]":
-    """Positions of distinct contents, and how many kept the one they had."""
-    import numpy as np
-
-    from clipper.projection import fit, update
-
-    if base is None:
-        return fit(vectors, parameters), 0
-    columns = (base[name].to_pylist() for name in ("content_hash", "x", "y", "placed_by"))
-    known = {key: (x, y, by == "fit") for key, x, y, by in zip(*columns, strict=True)}
-    old = np.array([key in known for key in keys], bool)
-    fitted = np.array([key in known and known[key][2] for key in keys], bool)
-    positions = np.zeros((len(keys), 2), np.float32)
-    if old.any():
-        positions[old] = [known[key][:2] for key in keys if key in known]
-    return update(vectors, positions, old, fitted, parameters)
 
 
 def _tidy(work: Workspace, *, published: bool) -> None:

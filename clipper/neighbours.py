@@ -1,5 +1,12 @@
-"""Nearest neighbours by cosine: exact by matrix product, by an index where there are too many."""
+"""Nearest neighbours by cosine: exact by matrix product, by an index where there are too many.
 
+The same bits on any number of threads: a map must not depend on how busy the machine was.
+"""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -7,9 +14,61 @@ if TYPE_CHECKING:
 
 # Up to here a matrix product finds the neighbours exactly, faster than an index is compiled.
 EXACT_KNN_LIMIT = 30_000
-BLOCK = 2_048
-# Cells of one block of similarities: 200 MB of float32, thrice that while the nearest are picked.
-BLOCK_CELLS = 50_000_000
+BLOCK = 1_024
+# Cells of one block of similarities: 100 MB of float32, thrice that while the nearest are picked.
+BLOCK_CELLS = 25_000_000
+# Blocks worked on at a time, for the sake of memory.
+MOST_WORKERS = 4
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Linear algebra on one thread: the order of its sums, and so its bits, does not follow their number.
+
+    Counts for the libraries that are loaded by then; import them first.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
+
+
+def nearest(
+    vectors: "np.ndarray", among: "np.ndarray", k: int, *, own: "np.ndarray | None" = None
+) -> "tuple[np.ndarray, np.ndarray]":
+    """Each vector's k nearest of `among`, nearest first, exactly.
+
+    Args:
+        vectors: (m, d) float32, rows L2-normalised.
+        among: (n, d) float32, rows L2-normalised.
+        k: at most n; at most n - 1 with `own`.
+        own: (m,) int: the row of `among` that is the vector itself, which is no neighbour; -1 for none.
+
+    Returns:
+        rows of `among`, (m, k) int64, and cosine distances, (m, k) float32, not negative.
+    """
+    import numpy as np
+
+    m, n = len(vectors), len(among)
+    indices = np.empty((m, k), np.int64)
+    distances = np.empty((m, k), np.float32)
+    block = max(1, min(BLOCK, BLOCK_CELLS // max(n, 1)))
+
+    def search(start: int) -> None:
+        rows = slice(start, min(start + block, m))
+        apart = 1.0 - vectors[rows] @ among.T
+        if own is not None:
+            itself = np.flatnonzero(own[rows] >= 0)
+            apart[itself, own[rows][itself]] = np.inf
+        near = np.argpartition(apart, k - 1, axis=1)[:, :k]
+        far = np.take_along_axis(apart, near, axis=1)
+        order = np.argsort(far, axis=1, kind="stable")
+        indices[rows] = np.take_along_axis(near, order, axis=1)
+        distances[rows] = np.take_along_axis(far, order, axis=1)
+
+    with one_blas_thread(), ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_WORKERS)) as pool:
+        list(pool.map(search, range(0, m, block)))
+    return indices, distances.clip(0.0)
 
 
 def neighbours(vectors: "np.ndarray", k: int) -> "tuple[np.ndarray, np.ndarray]":
@@ -19,24 +78,19 @@ def neighbours(vectors: "np.ndarray", k: int) -> "tuple[np.ndarray, np.ndarray]"
     n = vectors.shape[0]
     if n > EXACT_KNN_LIMIT:
         return _approximate_neighbours(vectors, k)
-    indices = np.empty((n, k), np.int32)
-    distances = np.empty((n, k), np.float32)
-    for start in range(0, n, BLOCK):
-        rows = np.arange(start, min(start + BLOCK, n))
-        apart = 1.0 - vectors[rows] @ vectors.T
-        apart[np.arange(len(rows)), rows] = -1.0  # itself first, also among copies
-        near = np.argpartition(apart, k - 1, axis=1)[:, :k]
-        order = np.argsort(np.take_along_axis(apart, near, axis=1), axis=1, kind="stable")
-        indices[rows] = np.take_along_axis(near, order, axis=1)
-        distances[rows] = np.take_along_axis(apart, indices[rows].astype(np.int64), axis=1)
-    return indices, distances.clip(0.0)
+    rows = np.arange(n)
+    indices, distances = nearest(vectors, vectors, k - 1, own=rows)
+    indices = np.concatenate([rows[:, None], indices], axis=1)
+    distances = np.concatenate([np.zeros((n, 1), np.float32), distances], axis=1)
+    return indices.astype(np.int32), distances
 
 
 def _approximate_neighbours(vectors: "np.ndarray", k: int) -> "tuple[np.ndarray, np.ndarray]":
     import numpy as np
     from pynndescent import NNDescent
 
-    index = NNDescent(vectors, metric="cosine", n_neighbors=max(30, k), random_state=0, n_jobs=-1)
+    # On one thread: how it splits its random numbers follows the number of threads, and so would the map.
+    index = NNDescent(vectors, metric="cosine", n_neighbors=max(30, k), random_state=0, n_jobs=1)
     indices, distances = (array[:, :k].copy() for array in index.neighbor_graph)
     indices[:, 0] = np.arange(len(indices))  # what UMAP expects of a precomputed graph
     distances[:, 0] = 0.0

@@ -1,6 +1,6 @@
-"""The map: UMAP over L2-normalised vectors, islands gathered, new images placed among the old.
+"""The map laid out from scratch: UMAP over L2-normalised vectors, islands gathered.
 
-What does not belong here: placing queries (`placement.py`) and files (`indexing.py`).
+What does not belong here: keeping a map as images come and go (`growing.py`), and files (`projecting.py`).
 """
 
 import warnings
@@ -8,20 +8,21 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from clipper.islands import gather_islands
-from clipper.neighbours import BLOCK, BLOCK_CELLS, neighbours
-from clipper.placement import place
+from clipper.neighbours import BLOCK, nearest, neighbours, one_blas_thread
+from clipper.placement import NEIGHBOURS, geometric_median, membership
 from clipper.settings import Settings
 
 if TYPE_CHECKING:
     import numpy as np
 
-PROJECTION_VERSION = "1"
+PROJECTION_VERSION = "2"
 # UMAP needs a graph; fewer points are laid out by their principal components.
 SMALLEST_FIT = 8
 # Regions of which a sample holds something, and the images among which their centres are sought.
 PIVOTS, PIVOT_POOL = 1_024, 20_000
-# A map on which more than this share was placed, not fitted, is fitted again.
-REFIT_SHARE = 0.25
+# How an image came to its place: by the fit; by relaxing it with its like, when a new kind of image came
+# later; by where its nearest of those are.
+FIT, RELAX, PLACE = "fit", "relax", "place"
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,24 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Layout:
-    """Positions (n, 2) float32, and which of them were fitted, (n,) bool; the others were placed."""
+    """Positions (n, 2) float32, and how each came about, (n,) str: `FIT`, `RELAX` or `PLACE`."""
 
     positions: "np.ndarray"
-    fitted: "np.ndarray"
+    by: "np.ndarray"
+
+    @property
+    def fitted(self) -> "np.ndarray":
+        """Which the fit laid out, (n,) bool."""
+        import numpy as np
+
+        return np.asarray(self.by == FIT)
+
+    @property
+    def landmarks(self) -> "np.ndarray":
+        """Among which others are placed, (n,) bool: those that UMAP's forces brought where they are."""
+        import numpy as np
+
+        return np.asarray(self.by != PLACE)
 
 
 def fit(vectors: "np.ndarray", parameters: Parameters) -> Layout:
@@ -61,79 +76,49 @@ def fit(vectors: "np.ndarray", parameters: Parameters) -> Layout:
 
     Beyond `fit_limit` a sample that holds something of every region is fitted and the rest is placed.
     """
+    chosen = fit_sample(vectors, parameters)
+    return with_placed(vectors, chosen, gather_islands(_layout(vectors[chosen], parameters)))
+
+
+def fit_sample(vectors: "np.ndarray", parameters: Parameters) -> "np.ndarray":
+    """Which images a fit lays out, (n,) bool: all, or beyond `fit_limit` some of every region."""
     import numpy as np
 
     n = vectors.shape[0]
-    fitted = np.ones(n, bool)
-    if n > parameters.fit_limit:
-        fitted[:] = False
-        fitted[_spread_sample(vectors, parameters.fit_limit, parameters.seed)] = True
-    positions = np.empty((n, 2), np.float32)
-    positions[fitted] = gather_islands(_layout(vectors[fitted], parameters))
+    if n <= parameters.fit_limit:
+        return np.ones(n, bool)
+    chosen = np.zeros(n, bool)
+    with one_blas_thread():
+        chosen[_spread_sample(vectors, parameters.fit_limit, parameters.seed)] = True
+    return chosen
+
+
+def with_placed(vectors: "np.ndarray", fitted: "np.ndarray", positions: "np.ndarray") -> Layout:
+    """All of `vectors`, (n, d): the `fitted`, (n,) bool, at `positions`; the others placed."""
+    import numpy as np
+
+    out = np.empty((len(vectors), 2), np.float32)
+    out[fitted] = positions
     if not fitted.all():
-        positions[~fitted] = place_images(vectors[~fitted], vectors[fitted], positions[fitted])
-    return Layout(positions, fitted)
+        out[~fitted] = place_images(vectors[~fitted], vectors[fitted], positions)
+    return Layout(out, np.where(fitted, FIT, PLACE))
 
 
-def update(
-    vectors: "np.ndarray",
-    positions: "np.ndarray",
-    old: "np.ndarray",
-    fitted: "np.ndarray",
-    parameters: Parameters,
-) -> "tuple[Layout, int]":
-    """Keep what has a position and place what is new; past `REFIT_SHARE` fit anew, turned onto the old map.
+def place_images(vectors: "np.ndarray", landmarks: "np.ndarray", positions: "np.ndarray") -> "np.ndarray":
+    """Place new images, (m, d), among landmarks, (n, d) at (n, 2): (m, 2) float32."""
+    count = min(NEIGHBOURS, len(landmarks))
+    return place_at(*nearest(vectors, landmarks, count), positions)
 
-    Args:
-        vectors: (n, d) float32 of distinct images.
-        positions: (n, 2) float32, right where `old`.
-        old: (n,) bool, which have a position.
-        fitted: (n,) bool, whose position was fitted.
-        parameters: of the fit.
 
-    Returns:
-        the layout, and how many positions were kept to the bit.
-    """
+def place_at(indices: "np.ndarray", distances: "np.ndarray", positions: "np.ndarray") -> "np.ndarray":
+    """Place images by their nearest landmarks: (m, k) rows of `positions` and distances; (m, 2) float32."""
     import numpy as np
 
-    n = len(vectors)
-    if (~fitted).sum() > max(n - parameters.fit_limit, REFIT_SHARE * n):
-        fresh = fit(vectors, parameters)
-        if old.sum() > 2:  # noqa: PLR2004 - fewer points fix no rotation
-            rotation, shift = align(fresh.positions[old], positions[old])
-            turned = (fresh.positions @ rotation + shift).astype(np.float32)
-            fresh = Layout(turned, fresh.fitted)
-        return fresh, 0
-    grown = positions.copy()
-    grown[~old] = place_images(vectors[~old], vectors[fitted], positions[fitted])
-    return Layout(grown, fitted), int(old.sum())
-
-
-def place_images(vectors: "np.ndarray", fitted: "np.ndarray", positions: "np.ndarray") -> "np.ndarray":
-    """Place new images, (m, d), among fitted ones, (n, d) at (n, 2): (m, 2) float32."""
-    import numpy as np
-
-    block = max(1, min(BLOCK, BLOCK_CELLS // max(len(fitted), 1)))
     placed = [
-        place(vectors[start : start + block] @ fitted.T, positions)
-        for start in range(0, vectors.shape[0], block)
+        geometric_median(positions[indices[at : at + BLOCK]], membership(distances[at : at + BLOCK]))
+        for at in range(0, len(indices), BLOCK)
     ]
-    return np.concatenate(placed) if placed else np.empty((0, 2), np.float32)
-
-
-def align(positions: "np.ndarray", onto: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
-    """Rotation or reflection R (2, 2) and shift t (2,) for which `p @ R + t` is nearest to `onto`.
-
-    Umeyama, IEEE PAMI 13(4) 1991, with reflections allowed: a person knows a mirrored map less well. The
-    scale is left alone: distances of a layout are in UMAP's own unit, and where the two layouts have
-    little in common the best scale is near 0. Both arguments are (n, 2).
-    """
-    import numpy as np
-
-    source, target = positions - positions.mean(0), onto - onto.mean(0)
-    left, _, right = np.linalg.svd(source.T.astype(np.float64) @ target)
-    rotation = left @ right
-    return rotation, onto.mean(0) - positions.mean(0) @ rotation
+    return np.concatenate(placed).astype(np.float32) if placed else np.empty((0, 2), np.float32)
 
 
 def _layout(vectors: "np.ndarray", parameters: Parameters) -> "np.ndarray":
@@ -146,7 +131,7 @@ def _layout(vectors: "np.ndarray", parameters: Parameters) -> "np.ndarray":
 
     k = min(parameters.neighbors, n - 1)
     indices, distances = neighbours(vectors, k)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), one_blas_thread():
         # It warns of what is meant: one thread for the seed's sake, no transform, groups that do not touch.
         warnings.simplefilter("ignore")
         reducer = UMAP(

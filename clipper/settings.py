@@ -24,6 +24,8 @@ DEFAULT_MODEL = "openai/clip-vit-base-patch32"
 DEFAULT_REVISION = "c237dc49a33fc61debc9276459120b7eac67e7ef"
 CONFIG_NAME = "clipper.toml"
 HIDDEN_HOME = ".clipper"
+# When a map is laid out again, from where it is.
+Refit = Literal["auto", "never", "always"]
 _SERVER = re.compile(r"https?://[^\s/@?#]+/?")
 _SCHEDULER = re.compile(r"(tcp|tls|ws|wss)://[^\s@]+")
 
@@ -66,6 +68,9 @@ class Settings(BaseSettings):
     umap_seed: int = Field(42, ge=0, lt=2**32, description="Same seed, same map")
     umap_fit_limit: int = Field(
         200_000, ge=100, description="Images fitted; the others are placed among them"
+    )
+    refit: Refit = Field(
+        "auto", description="Lay the map out again: auto (when it no longer serves), never, always"
     )
     cross_modal_weight: float = Field(
         2.5, gt=0, description="CLIPScore's w: a text-image similarity counts this many times"

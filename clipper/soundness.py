@@ -15,6 +15,7 @@ from clipper.collection import address_of
 from clipper.errors import StoreError
 from clipper.home import Home, read_json
 from clipper.manifest import Manifest
+from clipper.projecting import DEPARTED, departed_of
 from clipper.shards import ShardStore, read_shard, verify_shard
 from clipper.snapshots import PARTS, Snapshot
 from clipper.tables import read_made_of, read_parquet, verify
@@ -74,6 +75,7 @@ def parts(home: Home, named: Sequence[Mapping[str, str]]) -> Iterator[Damage]:
                 verify(path)
                 if name == "collection":
                     _verify_index(home, version)
+                _see_departed(path)
             except StoreError as error:
                 yield _damage(home, path, error, *files)
 
@@ -173,6 +175,12 @@ def _stores(home: Home, snapshot: Snapshot) -> dict[str, ShardStore]:
         "facts": facts.store(home),
         **asked_for,
     }
+
+
+def _see_departed(path: Path) -> None:
+    """The places of images that are gone, which a projection's own file does not hold."""
+    if read_made_of(path).get(DEPARTED) and not departed_of(path).exists():
+        raise StoreError("the places of images that are gone are missing")
 
 
 def _verify_index(home: Home, version: str) -> None:

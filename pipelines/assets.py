@@ -8,7 +8,7 @@ from functools import partial
 
 import dagster as dg
 
-from clipper import collecting, indexing, pictures
+from clipper import collecting, indexing, pictures, projecting
 from clipper.collection_build import COLLECTION_VERSION
 from clipper.contents import CONTENT_PARTS, embed_images
 from clipper.facts import FACTS_VERSION
@@ -89,7 +89,7 @@ def image_metadata(home: HomeResource) -> dg.MaterializeResult:
 def umap_projection(home: HomeResource, config: ProjectionConfig) -> dg.MaterializeResult:
     """Each image's place on the map."""
     work = home.workspace(**overrides(config, prefix="umap_"))
-    step = indexing.project_images(work)
+    step = projecting.project_images(work)
     return materialized(step, preview=picture(pictures.map_preview(work)))
 
 

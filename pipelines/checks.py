@@ -54,6 +54,12 @@ def duplicates(home: HomeResource) -> dg.AssetCheckResult:
     return _result(audit.duplicates(home.workspace()), severity=WARN, rows="groups")
 
 
+@asset_check(asset="umap_projection")
+def map_quality(home: HomeResource) -> dg.AssetCheckResult:
+    """A map on which much was placed, and little of it well, is due to be laid out again."""
+    return _result(audit.map_quality(home.workspace()), severity=WARN)
+
+
 def _result(
     finding: audit.Finding,
     *,
@@ -76,5 +82,6 @@ CHECKS = [
     search_finds_itself,
     failures_are_few,
     duplicates,
+    map_quality,
     freshness,
 ]

@@ -10,7 +10,7 @@ import dagster as dg
 from pydantic import Field
 
 from clipper.errors import SettingsError
-from clipper.settings import Settings
+from clipper.settings import Refit, Settings
 
 
 def _defaults() -> dict[str, Any]:
@@ -51,9 +51,13 @@ class ProjectionConfig(dg.Config):
     n_neighbors: int = Field(default=_DEFAULT["umap_n_neighbors"], ge=2, le=200, description="UMAP's")
     min_dist: float = Field(default=_DEFAULT["umap_min_dist"], ge=0, le=0.99, description="UMAP's")
     seed: int = Field(default=_DEFAULT["umap_seed"], ge=0, description="Same seed, same map")
+    refit: Refit = Field(default=_DEFAULT["refit"], description="Lay it out again from where it is")
 
 
 def overrides(config: dg.Config, *, prefix: str = "") -> dict[str, Any]:
-    """The settings that a run's config changes; theirs are the config's names after `prefix`."""
-    given = {prefix + name: value for name, value in config.model_dump().items()}
+    """The settings that a run's config changes: those of the config's names, or of these after `prefix`."""
+    settings = Settings.model_fields
+    given = {
+        name if name in settings else prefix + name: value for name, value in config.model_dump().items()
+    }
     return {name: value for name, value in given.items() if value != _DEFAULT[name]}

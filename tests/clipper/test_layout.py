@@ -1,4 +1,4 @@
-"""The map: neighbours, islands, fitting, placing, keeping the frame."""
+"""The map laid out from scratch: neighbours, islands, fitting, placing."""
 
 from collections.abc import Callable
 
@@ -10,16 +10,10 @@ from clipper.islands import gather_islands
 from clipper.map_quality import quality
 from clipper.neighbours import neighbours
 from clipper.placement import geometric_median, membership, place
-from clipper.projection import Parameters, align, fit, place_images, update
+from clipper.projection import Parameters, fit, place_images
 
 Vectors = Callable[..., np.ndarray]
 PLAIN = Parameters()
-
-
-def turned(points: np.ndarray, degrees: float, *, mirrored: bool = False) -> np.ndarray:
-    a = np.deg2rad(degrees)
-    rotation = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
-    return points @ rotation * ([1, -1] if mirrored else [1, 1])
 
 
 def test_the_nearest_are_those_of_brute_force(unit_vectors: Vectors):
@@ -184,52 +178,3 @@ def test_islands_never_end_on_top_of_one_another():
     for i, one in enumerate(groups):
         for other in groups[:i]:
             assert np.linalg.norm(one.mean(0) - other.mean(0)) > 0.3
-
-
-def test_what_is_on_the_map_stays_to_the_bit_when_images_are_added(unit_vectors: Vectors):
-    vectors = unit_vectors(500)
-    first = fit(vectors[:450], PLAIN)
-    positions = np.zeros((500, 2), np.float32)
-    positions[:450] = first.positions
-    old = np.arange(500) < 450
-    grown, kept = update(vectors, positions, old, old, PLAIN)
-    assert kept == 450
-    assert grown.positions[:450].tobytes() == first.positions.tobytes()
-    assert (grown.fitted == old).all()
-    assert np.isfinite(grown.positions).all()
-
-
-@pytest.mark.parametrize("small", [2, 5, 30, 100])
-def test_a_map_that_outgrew_its_fit_is_fitted_again_at_its_own_size(unit_vectors: Vectors, small: int):
-    vectors = unit_vectors(600)
-    positions = np.zeros((600, 2), np.float32)
-    positions[:small] = fit(vectors[:small], PLAIN).positions
-    old = np.arange(600) < small
-    grown, kept = update(vectors, positions, old, old, PLAIN)
-    assert kept == 0
-    assert grown.fitted.all()
-    width = np.linalg.norm(np.ptp(fit(vectors, PLAIN).positions, axis=0))
-    assert 0.6 * width < np.linalg.norm(np.ptp(grown.positions, axis=0)) < 1.6 * width
-
-
-def test_a_map_whose_old_points_lay_on_one_another_unfolds(unit_vectors: Vectors):
-    vectors = unit_vectors(300)
-    old = np.arange(300) < 5
-    grown, _ = update(vectors, np.zeros((300, 2), np.float32), old, old, PLAIN)
-    assert np.ptp(grown.positions, axis=0).min() > 1
-
-
-def test_a_map_none_of_whose_images_are_left_is_fitted_again(unit_vectors: Vectors):
-    nothing = np.zeros(40, bool)
-    grown, kept = update(unit_vectors(40), np.zeros((40, 2), np.float32), nothing, nothing, PLAIN)
-    assert kept == 0
-    assert np.isfinite(grown.positions).all()
-
-
-@pytest.mark.parametrize("mirrored", [False, True])
-def test_a_turned_and_shifted_map_is_turned_back(mirrored: bool):
-    onto = np.random.default_rng(0).normal(size=(50, 2))
-    seen = turned(onto, 130, mirrored=mirrored) + np.array([7, -3])
-    rotation, shift = align(seen, onto)
-    assert np.allclose(seen @ rotation + shift, onto, atol=1e-6)
-    assert np.allclose(rotation @ rotation.T, np.eye(2), atol=1e-9)

@@ -55,7 +55,7 @@ def test_materializing_all_publishes_an_atlas_and_every_check_passes(small_home:
     made = results(result)
     assert sorted(made) == sorted(PARTS)
     assert all(check.passed for check in result.get_asset_check_evaluations())
-    assert len(result.get_asset_check_evaluations()) == 7
+    assert len(result.get_asset_check_evaluations()) == 8
     assert len(clipper.open(small_home)) == 24
     assert "data:image/png;base64," in figure(made, "thumbnails", "preview")
     assert "data:image/png;base64," in figure(made, "umap_projection", "preview")
@@ -138,6 +138,25 @@ def test_the_columns_are_a_table_of_the_metadata_asset(small_home: Path):
     }  # fmt: skip
     assert told["width"]["filled"] == "100%"
     assert "no image is called 'nobody.jpg'" in figure(made, "image_metadata", "notes")
+
+
+def test_a_map_that_no_longer_serves_warns_and_the_run_goes_on(small_home: Path):
+    run(small_home)
+    for i in range(12):
+        Image.new("RGB", (64, 64), (20 * i, 255 - 20 * i, 90)).save(small_home / "images" / f"{i}.png")
+    never = {"ops": {"umap_projection": {"config": {"refit": "never"}}}}
+    result = run(small_home, run_config=never)
+    assert result.success
+    (check,) = [c for c in result.get_asset_check_evaluations() if c.check_name == "map_quality"]
+    assert not check.passed
+    assert check.severity == dg.AssetCheckSeverity.WARN
+    assert not check.blocking
+    assert "33% of the map was placed" in (check.description or "")
+    assert check.metadata["placed_share"].value == pytest.approx(1 / 3, abs=1e-3)
+    assert figure(results(result), "umap_projection", "refitted") is False
+    made = run(small_home)
+    assert all(check.passed for check in made.get_asset_check_evaluations())
+    assert figure(results(made), "umap_projection", "refitted") is True
 
 
 def test_one_asset_can_be_materialized_alone(small_home: Path):

@@ -1,0 +1,166 @@
+"""Keeping a map as images come and go: nothing on it moves, what is new finds its place.
+
+Until too little of it is as it was fitted: then it is laid out again, if that is wanted.
+What does not belong here: files (`projecting.py`).
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from clipper.frame import Frame, measure, yardstick
+from clipper.neighbours import nearest, neighbours
+from clipper.placement import NEIGHBOURS
+from clipper.projection import PLACE, RELAX, Layout, Parameters, fit, place_at, place_images
+from clipper.refitting import WARM_SHARE, aligned, refit
+from clipper.relaxation import relax
+from clipper.settings import Refit
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# So many new images that are near each other and far from all that is fitted are a new kind of image. Fewer
+# are odd ones; the number is below the neighbours among which an image is placed, so that none is a kind.
+NEW_KIND = 10
+# Two images far from all that is fitted are near each other when this much nearer than to any of that.
+NEAR = 0.5
+
+
+@dataclass(frozen=True)
+class Base:
+    """What is known of images from an earlier map.
+
+    `old`, (n,) bool, are those that it has; elsewhere the positions of `layout` mean nothing, and it says
+    `PLACE`. `frame` is the state of the earlier map, None where that was fitted otherwise.
+    """
+
+    layout: Layout
+    old: "np.ndarray"
+    frame: Frame | None = None
+
+
+@dataclass(frozen=True)
+class Update:
+    """A map brought up to date: its layout, its frame's state, whether it was laid out anew."""
+
+    layout: Layout
+    frame: Frame
+    refitted: bool
+
+
+def begin(vectors: "np.ndarray", parameters: Parameters, *, like: Base | None = None) -> Update:
+    """Lay out a map from scratch; where there is an earlier one of some of the images, turned onto that."""
+    layout = fit(vectors, parameters)
+    if like is not None:
+        layout = aligned(layout, like.layout.positions, like.old)
+    return _fitted(vectors, layout, parameters)
+
+
+def update(vectors: "np.ndarray", base: Base, parameters: Parameters, *, mode: Refit = "auto") -> Update:
+    """Bring a map up to date: keep, place, relax; then lay it out again if that is due and wanted.
+
+    Args:
+        vectors: (n, d) float32, rows L2-normalised, of distinct images.
+        base: what is known of them.
+        parameters: the base's.
+        mode: "auto" refits past a threshold, "always" in any case, "never" not at all, but where no landmark
+            is left, among which an image could be placed.
+    """
+    outgrown = base.layout.fitted.sum() < WARM_SHARE * min(len(vectors), parameters.fit_limit)
+    if not base.layout.landmarks.any() or (mode != "never" and outgrown):
+        return begin(vectors, parameters, like=base)  # due, and of no use to place what is new before
+    usual = yardstick(vectors, base.layout, seed=parameters.seed)
+    grown = grow(vectors, base, parameters, reach=usual.reach)
+    frame = measure(vectors, grown, usual, parameters, since=base.frame)
+    if mode == "always" or (mode == "auto" and frame.due):
+        return _fitted(vectors, refit(vectors, grown, base.old, parameters), parameters)
+    return Update(grown, frame, refitted=False)
+
+
+def grow(vectors: "np.ndarray", base: Base, parameters: Parameters, *, reach: float) -> Layout:
+    """Place what is new; what has a position keeps it to the bit.
+
+    New images that have fewer than 15 landmarks within `reach` (a cosine distance) and are near each other
+    are a new kind: they settle among each other, and are landmarks from then on.
+    """
+    import numpy as np
+
+    new = np.flatnonzero(~base.old)
+    if not len(new):
+        return base.layout
+    positions = base.layout.positions.copy()
+    by = base.layout.by.astype("U5")  # long enough for each, whatever it holds so far
+    rows = np.flatnonzero(base.layout.landmarks)
+    indices, distances = nearest(vectors[new], vectors[rows], min(NEIGHBOURS, len(rows)))
+    positions[new] = place_at(indices, distances, positions[rows])
+    far = distances[:, -1] > reach
+    near = np.full(len(vectors), reach)
+    near[new] = np.maximum(reach, NEAR * distances[:, 0])
+    kinds = _new_kinds(vectors, new[far], np.flatnonzero(base.old & (by == PLACE)), near)
+    moving = kinds[~base.old[kinds]]
+    if len(moving):
+        positions[moving] = _relaxed(vectors, positions, moving, np.union1d(rows, kinds), parameters)
+        by[moving] = RELAX
+        # The rest of the new ones may be of the kind too: now it has landmarks.
+        rest, rows = np.setdiff1d(new, moving), np.union1d(rows, moving)
+        positions[rest] = place_images(vectors[rest], vectors[rows], positions[rows])
+    return Layout(positions, by)
+
+
+def _new_kinds(
+    vectors: "np.ndarray", far: "np.ndarray", companions: "np.ndarray", near: "np.ndarray"
+) -> "np.ndarray":
+    """The rows that make up new kinds of image.
+
+    Args:
+        vectors: (n, d) float32.
+        far: rows of new images far from any landmark.
+        companions: rows of images that were placed before; those near a far one are of its kind.
+        near: (n,) the cosine distance up to which another image is near each.
+
+    Returns:
+        those of groups of `NEW_KIND` or more, sorted.
+    """
+    import numpy as np
+    from scipy import sparse
+    from scipy.sparse.csgraph import connected_components
+
+    if len(far) and len(companions):
+        closest, apart = (array[:, 0] for array in nearest(vectors[companions], vectors[far], 1))
+        far = np.union1d(far, companions[apart <= near[far[closest]]])
+    if len(far) < NEW_KIND:
+        return far[:0]
+    k = min(NEIGHBOURS + 1, len(far))
+    indices, distances = (array[:, 1:] for array in neighbours(vectors[far], k))
+    linked = distances <= near[far][:, None]
+    head, tail = np.nonzero(linked)[0], indices[linked]
+    graph = sparse.coo_array((np.ones(len(head)), (head, tail)), shape=(len(far), len(far)))
+    _, group = connected_components(graph, directed=False)
+    return np.sort(far[np.bincount(group)[group] >= NEW_KIND])
+
+
+def _relaxed(
+    vectors: "np.ndarray",
+    positions: "np.ndarray",
+    moving: "np.ndarray",
+    among: "np.ndarray",
+    parameters: Parameters,
+) -> "np.ndarray":
+    """Where the moving rows come to rest; `among` are the rows that can be their neighbours, sorted."""
+    import numpy as np
+
+    k = min(parameters.neighbors, len(among) - 1)
+    own = np.searchsorted(among, moving)
+    indices, distances = nearest(vectors[moving], vectors[among], k, own=own)
+    return relax(
+        positions,
+        moving,
+        among[indices],
+        distances,
+        min_dist=parameters.min_dist,
+        seed=parameters.seed,
+    )
+
+
+def _fitted(vectors: "np.ndarray", layout: Layout, parameters: Parameters) -> Update:
+    usual = yardstick(vectors, layout, seed=parameters.seed)
+    return Update(layout, measure(vectors, layout, usual, parameters), refitted=True)

@@ -1,0 +1,177 @@
+"""Step 4, `umap_projection`: each image's place, from the vectors and from the map that was staged before.
+
+What does not belong here: how anything is laid out (`growing.py`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version as library_version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clipper import embeddings
+from clipper.frame import Frame, describe
+from clipper.growing import Base, Update, begin, update
+from clipper.home import digest
+from clipper.manifest import Entry
+from clipper.map_quality import quality
+from clipper.projection import FIT, PLACE, RELAX, Layout, Parameters
+from clipper.tables import is_written, read_made_of, read_parquet, write_part
+from clipper.workspace import Step, Workspace, timed
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+COLUMNS = ("content_hash", "x", "y", "placed_by")
+# How many images that are gone have their places kept, beside those of the images that are there.
+DEPARTED = "departed"
+WAY_OUT = 'with refit = "auto" in clipper.toml (or CLIPPER_REFIT=auto) the next run lays the map out again'
+
+
+@dataclass(frozen=True)
+class Before:
+    """The projection that was staged before: its version, what it was made of, its file."""
+
+    version: str
+    made_of: Mapping[str, Any]
+    path: Path
+
+    @property
+    def departed(self) -> Path:
+        """The places of images that are gone: one that comes back finds its own."""
+        return departed_of(self.path)
+
+    def places(self) -> dict[bytes, tuple[float, float, str]]:
+        """Every content whose place on this map is known: x, y, and how it came to it."""
+        there = read_parquet(self.path).select(COLUMNS)
+        tables = [read_parquet(self.departed), there] if self.departed.exists() else [there]
+        columns = ([value for table in tables for value in table[name].to_pylist()] for name in COLUMNS)
+        return {key: (x, y, by) for key, x, y, by in zip(*columns, strict=True)}
+
+
+def departed_of(path: Path) -> Path:
+    """Where the places of images that are gone lie, for the projection at `path`."""
+    return path.with_suffix(f".{DEPARTED}.parquet")
+
+
+def project_images(work: Workspace) -> Step:
+    """Step 4, `umap_projection`: positions. What has one keeps it; what is new finds its place.
+
+    An unchanged folder leaves all as it is, but for a refit that is due and was put off by `refit = "never"`.
+    """
+    with timed("umap_projection") as step:
+        manifest_version, _ = work.manifest()
+        _, told, _ = work.embeddings()
+        members = work.members()
+        frame = digest(Parameters.of(work.settings).as_dict(), told["fingerprint"])
+        inputs = digest(frame, [(e.id, e.content_hash.hex()) for e in members])
+        before = _staged(work)
+        if before and before.made_of["inputs"] == inputs and not _put_off(before, work):
+            step.version, made_of = before.version, before.made_of
+        else:
+            step.version, made_of = _project(work, members, before, frame=frame, inputs=inputs)
+        work.home.stage(projection=step.version, projection_manifest=manifest_version)
+        state = Frame.of(made_of["state"])
+        step.counts = {"images": len(members), **made_of["counts"], **made_of["quality"], **state.figures}
+        step.notes = [f"{words}; {WAY_OUT}" for words in describe(state)]
+    return step
+
+
+def _staged(work: Workspace) -> Before | None:
+    version = work.home.staged_entries().get("projection")
+    path = work.home.part("projection", version) if version else None
+    if not version or path is None or not is_written(path):
+        return None
+    return Before(version, read_made_of(path), path)
+
+
+def _put_off(before: Before, work: Workspace) -> bool:
+    """Whether a refit was due, is not made yet, and is wanted by now."""
+    return bool(Frame.of(before.made_of["state"]).due) and work.settings.refit != "never"
+
+
+def _project(
+    work: Workspace, members: Sequence[Entry], before: Before | None, *, frame: str, inputs: str
+) -> tuple[str, Mapping[str, Any]]:
+    """Bring the map up to date and write it: its version, and what it was made of."""
+    keys = list(dict.fromkeys(entry.content_hash for entry in members))
+    _, _, store = work.embeddings()
+    vectors = embeddings.read(store, keys)
+    parameters = Parameters.of(work.settings)
+    known = before.places() if before else {}
+    same_frame = before is not None and before.made_of["frame"] == frame
+    base = _base(keys, known, state=before.made_of["state"] if before and same_frame else None)
+    if same_frame:
+        made = update(vectors, base, parameters, mode=work.settings.refit)
+    else:
+        made = begin(vectors, parameters, like=base)
+    # What is written follows from these three, and so has its name from them.
+    version = digest(inputs, before.version if before else None, made.refitted)
+    path = work.home.part("projection", version)
+    gone = {} if made.refitted else {key: known[key] for key in known.keys() - set(keys)}
+    made_of = {
+        "frame": frame,
+        "inputs": inputs,
+        "parameters": parameters.as_dict(),
+        "libraries": {name: library_version(name) for name in ("umap-learn", "numpy", "scipy")},
+        "counts": _counts(made, base),
+        "quality": quality(vectors, made.layout.positions),
+        "state": made.frame.as_dict(),
+        DEPARTED: len(gone),
+    }
+    if gone:
+        _write_departed(Before(version, made_of, path).departed, gone)
+    write_part(path, _table(members, keys, made.layout), made_of)
+    return version, made_of
+
+
+def _base(
+    keys: Sequence[bytes],
+    known: Mapping[bytes, tuple[float, float, str]],
+    *,
+    state: Mapping[str, Any] | None,
+) -> Base:
+    """What is known of the contents `keys`, in their order."""
+    import numpy as np
+
+    nowhere = (0.0, 0.0, PLACE)
+    places = [known.get(key, nowhere) for key in keys]
+    positions = np.array([place[:2] for place in places], np.float32)
+    layout = Layout(positions, np.array([by for _, _, by in places]))
+    return Base(layout, np.array([key in known for key in keys], bool), Frame.of(state) if state else None)
+
+
+def _counts(made: Update, base: Base) -> dict[str, Any]:
+    by = made.layout.by.tolist()
+    return {
+        "fitted": by.count(FIT),
+        "relaxed": by.count(RELAX),
+        "placed": by.count(PLACE),
+        "kept": 0 if made.refitted else int(base.old.sum()),
+        "refitted": made.refitted,
+    }
+
+
+def _table(members: Sequence[Entry], keys: Sequence[bytes], layout: Layout) -> "pa.Table":
+    import pyarrow as pa
+
+    row = {key: i for i, key in enumerate(keys)}
+    where = [row[entry.content_hash] for entry in members]
+    return pa.table(
+        {
+            "id": [entry.id for entry in members],
+            "content_hash": pa.array([e.content_hash for e in members], pa.binary(16)),
+            "x": layout.positions[where, 0],
+            "y": layout.positions[where, 1],
+            "placed_by": layout.by[where].tolist(),
+        }
+    )
+
+
+def _write_departed(path: Path, gone: Mapping[bytes, tuple[float, float, str]]) -> None:
+    import pyarrow as pa
+
+    keys = sorted(gone)
+    x, y, by = zip(*(gone[key] for key in keys), strict=True)
+    columns = [pa.array(keys, pa.binary(16)), pa.array(x, pa.float32()), pa.array(y, pa.float32()), list(by)]
+    write_part(path, pa.table(dict(zip(COLUMNS, columns, strict=True))), {})
