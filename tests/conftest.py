@@ -52,6 +52,12 @@ def home_of(tmp_path: Path) -> Callable[[str, int], Path]:
     return lambda name, count: make_home(tmp_path / name, count)
 
 
+@pytest.fixture(scope="session")
+def home_at() -> Callable[[Path, int], Path]:
+    """Makes a home of a path and so many of the sample's images, for fixtures that outlast a test."""
+    return make_home
+
+
 @pytest.fixture
 def run_index() -> Callable[[Path], dict[str, indexing.Step]]:
     """Index a home; its steps by name."""

@@ -20,6 +20,7 @@ from viewer.background import in_background
 from viewer.changes import Changes, between
 from viewer.component import Component, script
 from viewer.data import Dataset
+from viewer.gallery import suggestions
 from viewer.search import SEARCHERS, answer
 from viewer.state import Answer, ViewState
 from viewer.versions import load
@@ -62,14 +63,24 @@ def step(shown: Dataset, *, colour: str, texts: Sequence[str], waiting: Step | N
         return None
     if waiting and waiting.dataset is dataset and waiting.serves(shown, texts):
         return waiting
-    key = f"changes since {shown.version}"
-    changes = dataset.remembered.get(key) or between(shown.atlas, dataset.atlas)
-    dataset.remembered[key] = changes  # other sessions come the same way
+    changes = _changes(shown, dataset)
+    dataset.colouring(colour)
+    suggestions(dataset)
     try:
         answers = {text: SEARCHERS.submit(answer, dataset, text).result() for text in texts}
         return Step(shown.version, dataset, changes, answers)
     except ClipperError as error:
         return Step(shown.version, dataset, changes, dict.fromkeys(texts), str(error))
+
+
+def _changes(shown: Dataset, dataset: Dataset) -> Changes:
+    """What differs; found once for all sessions that come the same way."""
+    key = f"changes since {shown.version}"
+    if key not in dataset.remembered:
+        dataset.remembered[key] = between(shown.atlas, dataset.atlas)
+    changes: Changes = dataset.remembered[key]
+    _ = changes.worth_a_look  # counted here rather than while the page waits
+    return changes
 
 
 class Follower(Component):
@@ -85,8 +96,9 @@ class Follower(Component):
         self._state = state
         self._looking = False
         self._next: Step | None = None
-        if pn.state.curdoc is not None:
-            pn.state.curdoc.add_periodic_callback(self.look, LOOK)
+        self._document = pn.state.curdoc
+        if self._document is not None:
+            self._document.add_periodic_callback(self.look, LOOK)
 
     def look(self) -> None:
         """Is there another version? If so, get it ready; while that takes, no second look is begun."""
@@ -108,6 +120,14 @@ class Follower(Component):
         self._next = found = done.result()
         self.ready = found.dataset.version if found else ""
         self._state.trouble = ""
+        if found and not self._watched():
+            self._take({})
+
+    def _watched(self) -> bool:
+        """Whether a browser may say that it is quiet; a page that was closed pins no version meanwhile."""
+        context = self._document.session_context if self._document else None
+        session = getattr(context, "session", None)
+        return session is None or session.connection_count > 0
 
     def _take(self, _message: object) -> None:
         """The moment is quiet. Where a query was asked since, the next look gets ready what is missing."""

@@ -7,7 +7,7 @@ export function render({model, view}) {
   const close = h("button", {class: "square", type: "button", title: "Dismiss", "aria-label": "Dismiss", onclick: () => model.send_msg({kind: "dismiss"})}, icon(ICONS.close))
   const buttons = draw(model, ["headline", "action"], () => model.headline ? [
     model.action && h("button", {class: "action", type: "button", onclick: () => model.send_msg({kind: "show"})}, icon(ICONS.target), model.action), close] : [], "buttons")
-  const root = h("div", {class: "root notice"}, words, buttons)
+  const root = h("div", {class: "root box"}, words, buttons)
   const update = () => view.el.classList.toggle("shown", Boolean(model.headline))
   model.on("headline", update)
   update()

@@ -90,7 +90,7 @@ def render(scene: Scene, viewport: Viewport) -> np.ndarray:
     if scene.hits is not None:
         _rings(canvas, scene.hits, viewport, scene.dot, _colour(look.ink))
     if scene.marks is not None and len(scene.marks):
-        _rings(canvas, scene.marks, viewport, scene.dot + 1, _colour(look.accent))
+        _marks(canvas, scene.marks, viewport, scene.dot, dark=scene.dark)
     _tiles(canvas, scene.tiles, _colour(look.ink), _colour(look.accent), ground, dark=scene.dark)
     return canvas
 
@@ -132,6 +132,16 @@ def _rings(canvas: np.ndarray, hits: Layer, viewport: Viewport, dot: float, ink:
     kernels.discs(canvas, px, py, hits.codes, hits.palette, radius + 1.5, ink, 1.5, 1.0)
 
 
+def _marks(canvas: np.ndarray, marks: Layer, viewport: Viewport, dot: float, *, dark: bool) -> None:
+    """A ring at a distance from its point: it is seen whatever the point's colour."""
+    from viewer import kernels
+
+    px, py = viewport.pixels(marks.x, marks.y)
+    look, radius = tokens(dark=dark), max(dot, 3.0)
+    for beyond, edge in ((5.0, look.accent), (2.5, look.canvas)):
+        kernels.discs(canvas, px, py, marks.codes, marks.palette, radius + beyond, _colour(edge), 2.5, 1.0)
+
+
 def _tiles(
     canvas: np.ndarray,
     tiles: Sequence[Tile],
@@ -154,7 +164,7 @@ def _tiles(
         ring = accent if tile.marked else ink if tile.emphasised else np.array(tile.ring, np.uint8)
         corner = 0.14 * min(tile.width, tile.height)
         place = tile.cx, tile.cy, tile.width, tile.height, corner
-        width = 2.5 if tile.emphasised or tile.marked else 1.5
+        width = 3.0 if tile.marked else 2.5 if tile.emphasised else 1.5
         kernels.picture(canvas, tile.image, *place, ring, width, ground, fade)
 
 

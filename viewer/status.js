@@ -19,7 +19,8 @@ export function render({model}) {
   ].filter(Boolean).join(" · ")
   const root = draw(model, ["total", "indexed_at", "failed", "lately", "trouble", "tick"], () => [
     model.trouble && h("details", {class: "trouble", role: "status"},
-      h("summary", {}, "A newer version cannot be shown yet"), h("div", {class: "muted"}, model.trouble)),
+      h("summary", {}, "The index cannot be read right now"),
+      h("div", {class: "muted"}, `${model.trouble}. Until then the map shows what it was.`)),
     h("div", {class: "line muted"}, icon(ICONS.clock), h("span", {}, line())),
   ])
   const age = setInterval(() => { model.tick = (model.tick + 1) % 2 }, 30000)
