@@ -6,6 +6,7 @@ movement, and the session's state changes in one step. What cannot be opened is 
 """
 
 import logging
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from viewer.changes import Changes, between
 from viewer.component import Component, script
 from viewer.data import Dataset
 from viewer.gallery import suggestions
-from viewer.search import SEARCHERS, answer
+from viewer.search import SEARCHERS, answer, excuse
 from viewer.state import Answer, ViewState
 from viewer.versions import load
 
@@ -29,6 +30,7 @@ LOOK = 1000  # milliseconds between two looks
 LOOKERS = ThreadPoolExecutor(2, thread_name_prefix="version")
 
 log = logging.getLogger(__name__)
+_comparing = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -69,15 +71,16 @@ def step(shown: Dataset, *, colour: str, texts: Sequence[str], waiting: Step | N
     try:
         answers = {text: SEARCHERS.submit(answer, dataset, text).result() for text in texts}
         return Step(shown.version, dataset, changes, answers)
-    except ClipperError as error:
-        return Step(shown.version, dataset, changes, dict.fromkeys(texts), str(error))
+    except Exception as error:  # noqa: BLE001 - no query is worth a version: the images of the old one may be gone
+        return Step(shown.version, dataset, changes, dict.fromkeys(texts), excuse(error))
 
 
 def _changes(shown: Dataset, dataset: Dataset) -> Changes:
     """What differs; found once for all sessions that come the same way."""
     key = f"changes since {shown.version}"
-    if key not in dataset.remembered:
-        dataset.remembered[key] = between(shown.atlas, dataset.atlas)
+    with _comparing:
+        if key not in dataset.remembered:
+            dataset.remembered[key] = between(shown.atlas, dataset.atlas)
     changes: Changes = dataset.remembered[key]
     _ = changes.worth_a_look  # counted here rather than while the page waits
     return changes
@@ -115,13 +118,20 @@ class Follower(Component):
         if self._state.dataset is None:
             return
         if (error := done.exception()) is not None:
-            self._state.trouble = why(error)
+            self._tell(error)
             return
         self._next = found = done.result()
         self.ready = found.dataset.version if found else ""
         self._state.trouble = ""
         if found and not self._watched():
             self._take({})
+
+    def _tell(self, error: BaseException) -> None:
+        """Why no other version is shown; what no person can mend is logged, once."""
+        known = isinstance(error, ClipperError)
+        if not known and not self._state.trouble:
+            log.error("the published version could not be made ready", exc_info=error)
+        self._state.trouble = str(error) if known else "something unforeseen; the server's log says what"
 
     def _watched(self) -> bool:
         """Whether a browser may say that it is quiet; a page that was closed pins no version meanwhile."""
@@ -139,11 +149,3 @@ class Follower(Component):
         if found.serves(state.dataset, [asked.text for asked in state.history]):
             state.adopt(found.dataset, changes=found.changes, answers=found.answers)
             state.message = found.excuse or state.message
-
-
-def why(error: BaseException) -> str:
-    """Why a version cannot be taken, as a visitor may read it."""
-    if isinstance(error, ClipperError):
-        return str(error)
-    log.error("the published version could not be made ready", exc_info=error)
-    return "something unforeseen; the server's log says what"

@@ -75,7 +75,7 @@ def load(home: str | Path | None = None, *, colour: str = "") -> Dataset:
             dataset = _opened(folder, colour=colour)
         except ClipperError as error:
             if failed is None or failed.stamp != stamp:
-                log.warning("what is published in %s cannot be opened: %s", folder, error)
+                log.warning("%s cannot be shown: %s", folder, error, exc_info=error.__cause__)
             _failed[folder] = _Failed(stamp, error, time.monotonic())
             raise
         _failed.pop(folder, None)
@@ -99,10 +99,9 @@ def showing(who: Shows) -> None:
 
 
 def holder(image_id: str, stamp: str, home: str | Path | None = None) -> Dataset:
-    """The dataset that answers for an image: one that is shown or published, with these very bytes if any.
+    """The dataset to ask for an image: one that a session shows and has these very bytes, else the published.
 
     Raises:
-        KeyError: neither the published version nor one that a session shows has the image.
         ClipperError: nothing is published and nothing in memory.
     """
     for dataset in shown(
@@ -134,7 +133,6 @@ def _opened(folder: Path, *, colour: str) -> Dataset:
     except ClipperError:
         raise
     except Exception as error:  # a damaged file that none of our readers foresaw
-        log.exception("the store of %s could not be read", folder)
         raise StoreError(f"{folder / 'store'} is damaged ({error!r}); run `clipper index`") from error
 
 

@@ -213,6 +213,22 @@ def test_whoever_drags_is_not_disturbed(visit: Visit, url: str, home: Path) -> N
     assert seen.errors == []
 
 
+def test_a_tab_that_is_hidden_waits_for_nobody(visit: Visit, url: str, home: Path) -> None:
+    hide = "Object.defineProperty(Document.prototype, 'hidden', {get: () => window.away ?? false})"
+    seen = visit(url, before=hide)
+    page = seen.page
+    page.mouse.move(500, 400)
+    page.mouse.down()
+    drop(home)
+    index(home)
+    page.wait_for_timeout(2500)
+    assert page.locator(".notice .headline").count() == 0
+    page.evaluate("window.away = true; document.dispatchEvent(new Event('visibilitychange'))")
+    shows(page, count(home), seconds=5)
+    assert headline(page) == "+1 image"
+    assert seen.errors == []
+
+
 def test_two_pages_follow_ten_versions_in_a_row_and_a_search_goes_on(
     visit: Visit, url: str, home: Path
 ) -> None:

@@ -106,7 +106,7 @@ def test_a_new_version_is_taken_and_an_untouched_first_view_fits_it(
             Path(atlas.path(row)).unlink()
         indexing.index(Settings.load(small_home))
         page.wait_for_selector(".status .line:has-text('19 images')", timeout=60_000)
-        assert "+1 image, −5" in page.locator(".notice .headline").inner_text()  # noqa: RUF001
+        assert "+1 image, −6" in page.locator(".notice .headline").inner_text()  # noqa: RUF001
         settled(page)
         whole = clipper.open(small_home).view
         assert whole != pytest.approx(atlas.view, abs=1e-2)

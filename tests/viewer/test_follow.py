@@ -13,6 +13,7 @@ import pytest
 
 import clipper
 from clipper import indexing
+from clipper.errors import ModelError
 from clipper.home import Home
 from viewer import follow, versions
 from viewer.app import Viewer, page
@@ -264,6 +265,23 @@ def test_a_home_or_folder_that_is_gone_leaves_what_is_shown(
     look(follower)
     assert state.trouble == ""
     assert state.dataset is before
+
+
+def test_a_query_that_cannot_be_asked_again_does_not_keep_a_version_away(
+    viewer: Viewer, follower: Follower, home: Path, run_index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer.searcher.ask("cat")
+    drop(home)
+    run_index(home)
+
+    def broken(*_args: object) -> None:
+        raise ModelError("no model; run `clipper index`")
+
+    monkeypatch.setattr(follow, "answer", broken)
+    look(follower)
+    assert viewer.state.dataset.n == 25
+    assert (viewer.state.answer, viewer.state.history) == (None, [])
+    assert viewer.state.message == "no model; run `clipper index`"
 
 
 def test_one_load_serves_all_who_notice_at_once(
