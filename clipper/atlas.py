@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     import numpy as np
     import pandas as pd
+    import pyarrow as pa
 
     from clipper.collection import Collection
     from clipper.model import Clip
@@ -247,6 +248,28 @@ class Atlas:
         found["similarity"] = hits.similarity
         first = ["id", "path", "similarity", "x", "y"]
         return found[first + [name for name in found.columns if name not in first]]
+
+    @property
+    def hashes(self) -> Sequence[bytes]:
+        """The content hash of each image's bytes, as they were indexed."""
+        return self._hashes
+
+    @property
+    def metadata_table(self) -> "pa.Table":
+        """What is told about the images: `id`, then the metadata columns; a row for each image."""
+        return self._metadata
+
+    def share_model(self, earlier: "Atlas") -> None:
+        """Use what an atlas of another version has loaded of the model, if both were made with the same."""
+        mine, its = (
+            (atlas.snapshot.model, atlas.home.folder, atlas.settings.device, atlas.settings.dtype)
+            for atlas in (self, earlier)
+        )
+        if mine != its:
+            return
+        for name in ("_model", "_clip", "_text_encoder"):
+            if name in earlier.__dict__:
+                self.__dict__.setdefault(name, earlier.__dict__[name])
 
     def warm(self) -> None:
         """Load what a first search would wait for."""

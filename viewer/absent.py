@@ -9,12 +9,14 @@ import param
 from clipper.errors import ClipperError, NoIndexError
 from viewer.background import in_background
 from viewer.component import Component, script
-from viewer.data import Dataset, load
-from viewer.status import LOOKERS
+from viewer.follow import LOOKERS
 from viewer.theme import page_css, page_sx, theme_config
+from viewer.versions import load
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+    from viewer.data import Dataset
 
 
 class Absent(Component):

@@ -14,17 +14,20 @@ from clipper.errors import ClipperError
 from viewer.absent import absent_page
 from viewer.component import source
 from viewer.controls import colour_select, map_buttons, search_box
-from viewer.data import load
+from viewer.data import Dataset
 from viewer.detail import Detail
+from viewer.follow import Follower
 from viewer.gallery import Gallery
 from viewer.hover import HoverCard
 from viewer.keys import Keys
 from viewer.legend import ColourKey, Fold
 from viewer.map import MapView
+from viewer.notice import Notice
 from viewer.search import Searcher
 from viewer.state import ViewState
 from viewer.status import Status
 from viewer.theme import FONT_FACES, page_css, page_sx, theme_config
+from viewer.versions import latest, load
 
 STATIC = "viewer/static"
 LOGO = Path(__file__).parent / "static" / "logo.svg"
@@ -37,11 +40,26 @@ def page() -> pmui.Page:
     pn.config.raw_css = [FONT_FACES.replace("STATIC", STATIC)]
     failed = ""
     try:
-        dataset = load()
+        dataset, trouble = _published()
         failed = dataset.version
-        return Viewer(ViewState(dataset=dataset)).page
+        return Viewer(ViewState(dataset=dataset, trouble=trouble)).page
     except ClipperError as error:
         return absent_page(error, failed=failed)
+
+
+def _published() -> tuple[Dataset, str]:
+    """The published version; where it cannot be opened, the one before, if it is in memory, and why.
+
+    Raises:
+        ClipperError: there is neither.
+    """
+    try:
+        return load(), ""
+    except ClipperError as error:
+        dataset = latest()
+        if dataset is None:
+            raise
+        return dataset, str(error)
 
 
 class Viewer:
@@ -82,12 +100,12 @@ class Viewer:
         self.state.param.update(selected=row, hovered=None, pointed=None)
 
     def _message(self, name: str) -> Any:
-        """The row a message is about, if it is one."""
+        """Sets what the state calls `name` to the image that a message is about, if there is one."""
 
         def act(message: Mapping[str, Any]) -> None:
-            row = message.get("row")
-            known = isinstance(row, int) and 0 <= row < self.state.dataset.n
-            setattr(self.state, name, row if known else None)
+            image_id = message.get("id")
+            row = self.state.dataset.row_of(image_id) if isinstance(image_id, str) else None
+            setattr(self.state, name, row)
 
         return act
 
@@ -100,12 +118,22 @@ class Viewer:
         reach = 0.06 * max(x1 - x0, y1 - y0)
         self.map.fly((x - reach, x + reach, y - reach, y + reach))
 
+    def _show_news(self, _message: Mapping[str, Any]) -> None:
+        """Mark what is new and go there."""
+        self.state.mark_news()
+        if self.state.news:
+            ids = self.state.news.changes.worth_a_look
+            self.map.fly_to([row for row in map(self.state.dataset.row_of, ids) if row is not None])
+
     # -- parts
 
     def _header(self) -> pn.Row:
         box = search_box(self.searcher.ask, state=self.state)
         keys = Keys(actions={"escape": lambda _: self.open(None)}, width=0, height=0, margin=0)
-        return pn.Row(box, keys, sizing_mode="stretch_width", margin=0, stylesheets=[source("header.css")])
+        follower = Follower(state=self.state, width=0, height=0, margin=0)
+        return pn.Row(
+            box, keys, follower, sizing_mode="stretch_width", margin=0, stylesheets=[source("header.css")]
+        )
 
     def _shell(self) -> pn.Row:
         return pn.Row(
@@ -124,8 +152,12 @@ class Viewer:
             fold, colour_select(self.state), legend, css_classes=["legend-card"], margin=0,
             stylesheets=[source("legend_card.css")],
         )  # fmt: skip
+        notice = Notice(css_classes=["notice"], margin=0, actions={
+            "show": self._show_news, "dismiss": lambda _: self.state.dismiss(),
+        })  # fmt: skip
+        notice.follow(self.state)
         return pn.Column(
-            self.map.pane, colours, map_buttons(self.map), card, sizing_mode="stretch_both", margin=0,
+            self.map.pane, colours, map_buttons(self.map), card, notice, sizing_mode="stretch_both", margin=0,
             css_classes=["map-area"], stylesheets=[source("map_area.css")],
         )  # fmt: skip
 
@@ -139,9 +171,9 @@ class Viewer:
         detail = Detail(css_classes=["detail"], margin=0, actions={
             "open": show, "point": point, "close": lambda _: self.open(None), "locate": self._locate,
         })  # fmt: skip
-        status = Status(state=self.state, css_classes=["status"], margin=0)
-        gallery.follow(self.state)
-        detail.follow(self.state)
+        status = Status(css_classes=["status"], margin=0)
+        for part in (gallery, detail, status):
+            part.follow(self.state)
         return pn.Column(
             gallery, status, detail, margin=0, css_classes=["side"], stylesheets=[source("side.css")]
         )

@@ -3,6 +3,7 @@
 Pure data: pandas and numpy in, arrays out. Drawing is `raster.py`'s, showing the legend `legend.py`'s.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -69,6 +70,10 @@ class Colouring:
             self.palettes[dark] = _palette(self.kind, dark=dark)
         return self.palettes[dark]
 
+    def assigned(self) -> dict[str, int]:
+        """The code of each category that has a colour of its own."""
+        return {entry.label: entry.code for entry in self.entries if entry.code < MAX_CATEGORIES}
+
     def hex(self, code: int, *, dark: bool) -> str:
         """The colour of a code as `#rrggbb`."""
         r, g, b = self.palette(dark=dark)[code]
@@ -108,29 +113,41 @@ def plain(n: int) -> Colouring:
     return Colouring("", "none", np.zeros(n, np.uint8))
 
 
-def colouring(name: str, column: pd.Series, *, kind: Kind) -> Colouring:
-    """Colours for one metadata column, as a category or as a number."""
+def colouring(
+    name: str, column: pd.Series, *, kind: Kind, assigned: Mapping[str, int] | None = None
+) -> Colouring:
+    """Colours for one metadata column, as a category or as a number.
+
+    A category that was `assigned` a code in another version of the dataset keeps it.
+    """
     if kind == "number":
         return _numbers(name, column)
-    return _categories(name, column)
+    return _categories(name, column, assigned or {})
 
 
-def _categories(name: str, column: pd.Series) -> Colouring:
+def _categories(name: str, column: pd.Series, assigned: Mapping[str, int]) -> Colouring:
     text = column.map(_label, na_action="ignore")
     counts = text.value_counts()
     ranked = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
     kept = ranked[:MAX_CATEGORIES]
-    code_of = {value: code for code, (value, _) in enumerate(kept)}
+    code_of = _codes([str(value) for value, _ in kept], assigned)
     codes = text.map(code_of).fillna(OTHER).to_numpy().astype(np.uint8)
     absent = text.isna().to_numpy()
     codes[absent] = MISSING
-    entries = [Entry(str(value), int(count), code) for code, (value, count) in enumerate(kept)]
+    entries = [Entry(str(value), int(count), code_of[str(value)]) for value, count in kept]
     rest = ranked[MAX_CATEGORIES:]
     if rest:
         entries.append(Entry(f"{len(rest)} others", sum(int(c) for _, c in rest), OTHER))
     if absent.any():
         entries.append(Entry("No value", int(absent.sum()), MISSING))
     return Colouring(name, "category", codes, tuple(entries), missing=int(absent.sum()))
+
+
+def _codes(values: Sequence[str], assigned: Mapping[str, int]) -> dict[str, int]:
+    """A code for each value: the one it was assigned, else the lowest that is free."""
+    kept = {value: assigned[value] for value in values if value in assigned}
+    free = iter(sorted(set(range(MAX_CATEGORIES)) - set(kept.values())))
+    return {value: kept[value] if value in kept else next(free) for value in values}
 
 
 def _label(value: object) -> str:

@@ -57,11 +57,12 @@ def search_box(ask: Callable[[str], Any], *, state: ViewState) -> pmui.TextInput
     )
     box.param.watch(lambda _event: ask(box.value_input or ""), "enter_pressed")
 
-    def follow(event: Any) -> None:
-        text = event.new.text if event.new else ""
-        box.param.update(value=text, value_input=text)
+    def follow(*events: Any) -> None:
+        if {event.name for event in events} == {"answer"}:  # else it is another version's: typing goes on
+            text = state.answer.text if state.answer else ""
+            box.param.update(value=text, value_input=text)
 
-    state.param.watch(follow, "answer")
+    state.param.watch(follow, ["answer", "dataset"])
     return box
 
 

@@ -1,19 +1,17 @@
-"""An atlas made ready to be looked at, loaded once a process and shared by all sessions.
+"""An atlas made ready to be looked at, shared by all sessions.
 
 What belongs here: positions in drawing order, columns as colours, thumbnails, what is said about one image.
-Nothing of a single visitor, and nothing of Panel.
+Nothing of a single visitor, and nothing of Panel; which versions are in memory is `versions.py`'s.
 """
 
-import os
 import threading
-from functools import cached_property, lru_cache
-from pathlib import Path
+import weakref
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-import clipper
-from clipper.home import Home
 from viewer.colours import Colouring, Kind, colouring, first_choice, kind_of, plain
 from viewer.points import PointIndex
 from viewer.tiles import Thumbnails
@@ -21,77 +19,23 @@ from viewer.viewport import Box
 
 SHOWN_VALUES = 3  # metadata values on a hover card
 LONGEST_VALUE = 60
-SEED = 0  # the thumbnails' priorities: fixed, so that every visitor sees the same images
 SIMILAR_LIMIT = 400_000  # above this many images, neighbours are not scanned for
-
-Stamp = tuple[int, int, int]
-
-_lock = threading.Lock()
-_loaded: dict[tuple[Path, str], "Dataset"] = {}
-_published: dict[Path, tuple[Stamp | None, str]] = {}
-
-
-def load(home: str | Path | None = None) -> "Dataset":
-    """The published atlas of `home` (or of the home found from here), made ready once for each version.
-
-    Cheap while nothing new is published: every image asks.
-
-    Raises:
-        ClipperError: no home, no index yet, or a damaged store; the message says what to do.
-    """
-    folder = _folder(home)
-    stamp = _stamp(folder)
-    known, version = _published.get(folder, (None, ""))
-    dataset = _loaded.get((folder, version))
-    if dataset is not None and stamp is not None and stamp == known:
-        return dataset
-    with _lock:
-        version = clipper.published_version(folder) or ""
-        dataset = _loaded.get((folder, version))
-        if dataset is None:
-            dataset = Dataset(clipper.open(folder))
-            for old in list(_loaded)[:-1]:  # a session may still show the one before
-                del _loaded[old]
-            _loaded[(folder, dataset.version)] = dataset
-        _published[folder] = stamp, dataset.version
-        return dataset
-
-
-def loaded(version: str, home: str | Path | None = None) -> "Dataset | None":
-    """A version that is still in memory, be it published or not: it never waits for another to be opened."""
-    return _loaded.get((_folder(home), version))
-
-
-def _folder(home: str | Path | None) -> Path:
-    """The home's folder, found once for each way of naming it."""
-    return _found(str(home) if home else "", os.environ.get("CLIPPER_HOME", ""), os.getcwd())  # noqa: PTH109 - a key, not a path
-
-
-@lru_cache(maxsize=64)
-def _found(home: str, _named: str, _here: str) -> Path:
-    return clipper.Settings.load(home or None).home
-
-
-def _stamp(folder: Path) -> Stamp | None:
-    """What tells one current.json from the next without reading it, None when there is none."""
-    try:
-        seen = Home(folder).current.stat()
-    except OSError:
-        return None
-    return seen.st_mtime_ns, seen.st_ino, seen.st_size
 
 
 class Dataset:
     """One version of an atlas, as the viewer needs it. Rows are the atlas's rows."""
 
-    def __init__(self, atlas: Any) -> None:
+    def __init__(self, atlas: Any, *, before: "Dataset | None" = None) -> None:
+        """Make an atlas ready; what was assigned in the version `before` it stays assigned."""
         self.atlas = atlas
         self.index = PointIndex.build(np.asarray(atlas.xy, np.float32))
-        self.priority = np.random.default_rng(SEED).random(len(atlas.ids), np.float32)[self.index.order]
+        self.priority = priorities(atlas.hashes)[self.index.order]
         self.thumbnails = Thumbnails(atlas.thumbnail)
         self.remembered: dict[str, Any] = {}  # what views derive once from this dataset
         self._colourings: dict[str, Colouring] = {}
+        self._assigned = before.assigned() if before else {}
         self._lock = threading.Lock()
+        weakref.finalize(self, atlas.close).atexit = False
 
     @property
     def version(self) -> str:
@@ -134,6 +78,37 @@ class Dataset:
         """The column to colour by at the start, "" for none."""
         return first_choice(self.kinds, {name: self.atlas.points[name] for name in self.kinds})
 
+    def prepare(self, *, colour: str) -> None:
+        """Derive now all that a page shows, so that neither waiting nor damage is left for later.
+
+        Raises:
+            StoreError: a part is damaged.
+        """
+        self.colouring(colour if colour in self.kinds else self.first_colour)
+        for part in ("failures", "vectors"):
+            getattr(self.atlas, part)
+        if self.n:
+            self.atlas.thumbnail(0)
+            self.atlas.image_format(0)
+            self.card(0)
+        _ = self.outline
+
+    def row_of(self, image_id: str) -> int | None:
+        """The row of an image, None when it is not here."""
+        try:
+            return int(self.atlas.row(image_id))
+        except KeyError:
+            return None
+
+    def stamp(self, row: int) -> str:
+        """What an image's addresses carry: as long as its bytes are the same, its pictures are."""
+        return str(self.atlas.hashes[row].hex())
+
+    def assigned(self) -> dict[str, dict[str, int]]:
+        """The codes of the categories that have been coloured so far, by column."""
+        with self._lock:
+            return {**self._assigned, **{name: made.assigned() for name, made in self._colourings.items()}}
+
     def colouring(self, name: str) -> Colouring:
         """Colours by the column `name` ("" or unknown: density alone), arrays in drawing order."""
         with self._lock:
@@ -145,11 +120,15 @@ class Dataset:
         if name not in self.kinds:
             return plain(self.n)
         column = self.atlas.points[name].iloc[self.index.order]
-        return colouring(name, column, kind=self.kinds[name])
+        return colouring(name, column, kind=self.kinds[name], assigned=self._assigned.get(name))
 
     def label(self, row: int) -> str:
         """What a person calls an image: its metadata's name, else its file's."""
         return str(self.atlas.name(row))
+
+    def named(self, row: int) -> dict[str, Any]:
+        """An image as the page knows it. Never by its row: the next version has it at another."""
+        return {"id": self.atlas.ids[row], "stamp": self.stamp(row), "label": self.label(row)}
 
     def card(self, row: int, *, colour: str = "") -> dict[str, Any]:
         """An image in a few words: id, label and the first values, the one that colours the map in front."""
@@ -158,22 +137,14 @@ class Dataset:
         unique = list(dict.fromkeys(names))
         plain_first = sorted(unique, key=lambda name: isinstance(values[name], list) and name != colour)
         return {
-            "id": self.atlas.ids[row],
-            "row": row,
-            "label": self.label(row),
+            **self.named(row),
             "values": [[name, short(values[name])] for name in plain_first[:SHOWN_VALUES]],
         }
 
     def detail(self, row: int) -> dict[str, Any]:
         """All that is known of one image, as text."""
         values = self.atlas.metadata(row)
-        return {
-            "id": self.atlas.ids[row],
-            "row": row,
-            "label": self.label(row),
-            "version": self.version,
-            "values": [[name, long(value)] for name, value in values.items()],
-        }
+        return {**self.named(row), "values": [[name, long(value)] for name, value in values.items()]}
 
     def similar(self, row: int, *, k: int) -> list[tuple[int, float]]:
         """The `k` nearest other images by cosine similarity, best first."""
@@ -185,6 +156,12 @@ class Dataset:
         best = np.argpartition(-scores, k - 1)[:k]
         best = best[np.argsort(-scores[best])]
         return [(int(other), float(scores[other])) for other in best]
+
+
+def priorities(hashes: Sequence[bytes]) -> np.ndarray:
+    """A number of 0..1 for each image, (n,) float32: random, and the same in every version and session."""
+    first = np.frombuffer(b"".join(key[:8] for key in hashes), ">u8")
+    return (first / 2.0**64).astype(np.float32)
 
 
 def long(value: object) -> object:

@@ -28,11 +28,18 @@ const ICONS = {
   refresh: "M20 11a8 8 0 10-2 6M20 5v6h-6",
 }
 const base = () => window.location.pathname.replace(/\/+$/, "")
-const image_url = (size, id, version) => {
+// The address says which bytes are meant: an image that has not changed is not fetched again for a new version.
+const image_url = (size, {id, stamp}) => {
   const path = id.split("/").map(encodeURIComponent).join("/")
-  return `${base()}/img/${size}/${path}?v=${encodeURIComponent(version)}`
+  return `${base()}/img/${size}/${path}?is=${encodeURIComponent(stamp)}`
 }
 const number = (value) => Number(value).toLocaleString("en-US")
+// Brings the children of `parent` to `wanted` and leaves alone what stays: its focus, its place, its pictures.
+const arrange = (parent, wanted) => {
+  const kept = new Set(wanted)
+  for (const el of [...parent.children]) { if (!kept.has(el)) { el.remove() } }
+  wanted.forEach((el, i) => { if (parent.children[i] !== el) { parent.insertBefore(el, parent.children[i] ?? null) } })
+}
 // Rebuilds a component when any of `names` changed: once for all changes of one message from the server.
 const draw = (model, names, build, name = "root") => {
   const root = h("div", {class: name})

@@ -1,14 +1,14 @@
 // The panel beside the map: suggestions before the first search, ranked results after it, the queries so far.
 const card = (model, item) => {
   const scored = item.similarity != null
-  const image = h("img", {src: image_url("thumb", item.id, model.version), alt: "", loading: "lazy", decoding: "async", draggable: "false"})
+  const image = h("img", {src: image_url("thumb", item), alt: "", loading: "lazy", decoding: "async", draggable: "false"})
   const score = scored ? h("span", {class: "score"}, item.similarity.toFixed(3)) : null
   const name = scored ? `${item.label}, similarity ${item.similarity.toFixed(3)}` : item.label
   return h("button", {
-    class: "card", type: "button", "data-row": item.row, "aria-label": name, title: item.label, "data-id": item.id,
-    onclick: () => model.send_msg({kind: "open", row: item.row}),
-    onmouseenter: () => model.send_msg({kind: "point", row: item.row}),
-    onmouseleave: () => model.send_msg({kind: "point", row: null}),
+    class: "card", type: "button", "aria-label": name, title: item.label, "data-id": item.id,
+    onclick: () => model.send_msg({kind: "open", id: item.id}),
+    onmouseenter: () => model.send_msg({kind: "point", id: item.id}),
+    onmouseleave: () => model.send_msg({kind: "point", id: null}),
   }, h("div", {class: "frame"}, image), h("div", {class: "caption"}, h("span", {class: "label"}, item.label), score))
 }
 const ask = (model, text, on) => h("button", {
@@ -16,7 +16,6 @@ const ask = (model, text, on) => h("button", {
 }, h("span", {}, text))
 
 export function render({model}) {
-  const grid = () => h("div", {class: "grid"}, model.items.map((item) => card(model, item)))
   const history = () => model.history.length > 0 && h("div", {class: "block"},
     h("div", {class: "row"}, h("h3", {class: "grow"}, "Searches on the map"),
       h("button", {class: "action quiet", type: "button", onclick: () => model.send_msg({kind: "clear"})}, "Clear all")),
@@ -34,12 +33,24 @@ export function render({model}) {
     ? h("div", {class: "searching", role: "status"}, h("div", {class: "bar"}), h("span", {class: "muted late"}, "The first search loads the model, a moment…"))
     : model.message && h("div", {class: "error", role: "alert"}, model.message)
   const sample = () => !model.query && h("h3", {}, `A few of the ${number(model.total)} images`)
-  const news = draw(model, ["searching", "message"], () => [state()], "news")
-  const contents = draw(model, ["items", "history", "query", "suggestions", "total", "milliseconds"], () => [
-    heading(), suggestions(), history(), h("div", {class: "block"}, sample(), grid()),
-  ], "contents")
-  const root = h("div", {class: "root"}, news, contents)
-  const mark = () => root.querySelectorAll(".card").forEach((el) => el.classList.toggle("on", el.dataset.row === String(model.selected)))
+  const grid = h("div", {class: "grid"})
+  let cards = new Map() // by all that a card shows: what another version shows alike stays as it is
+  const fill = () => {
+    cards = new Map(model.items.map((item) => { const key = JSON.stringify(item); return [key, cards.get(key) ?? card(model, item)] }))
+    arrange(grid, [...cards.values()])
+    mark()
+  }
+  const mark = () => grid.querySelectorAll(".card").forEach((el) => el.classList.toggle("on", el.dataset.id === model.selected))
+  const part = (names, build) => draw(model, names, () => [build()], "part")
+  const root = h("div", {class: "root"},
+    draw(model, ["searching", "message"], () => [state()], "news"),
+    h("div", {class: "contents"},
+      part(["query", "items", "total", "milliseconds"], heading),
+      part(["query", "suggestions"], suggestions),
+      part(["history", "query"], history),
+      h("div", {class: "block"}, part(["query", "total"], sample), grid)))
+  model.on("items", fill)
   model.on("selected", mark)
+  fill()
   return root
 }

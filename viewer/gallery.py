@@ -1,13 +1,13 @@
 """The panel beside the map: ranked results; before the first search, what could be asked."""
 
+import heapq
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import param
 
 from viewer.component import Component, script
-from viewer.data import SEED, Dataset
+from viewer.data import Dataset
 from viewer.state import ViewState
 
 SAMPLE = 24
@@ -26,16 +26,14 @@ class Gallery(Component):
     searching = param.Boolean()
     milliseconds = param.Integer()
     total = param.Integer()
-    selected = param.Integer(default=None, allow_None=True)
-    version = param.String()
+    selected = param.String(doc="The id of the image that is open.")
 
     _esm = script("gallery.js")
     _css = ("components.css", "gallery.css")
 
     def follow(self, state: ViewState) -> None:
         """Show what the state says, now and whenever it changes."""
-        state.param.watch(self._update, ["answer", "history", "searching", "message", "dataset"])
-        state.param.watch(lambda event: setattr(self, "selected", event.new), "selected")
+        state.param.watch(self._update, ["answer", "history", "searching", "message", "dataset", "selected"])
         self._state = state
         self._update()
 
@@ -51,7 +49,7 @@ class Gallery(Component):
             searching=state.searching,
             message=state.message,
             total=dataset.n,
-            version=dataset.version,
+            selected="" if state.selected is None else dataset.atlas.ids[state.selected],
         )
 
 
@@ -59,20 +57,16 @@ def results(state: ViewState) -> list[dict[str, Any]]:
     """The current answer as cards, best first."""
     answer = state.answer
     ranked = zip(answer.rows.tolist(), answer.similarity.tolist(), strict=True)
-    return [{**_card(state.dataset, row), "similarity": score} for row, score in ranked]
+    return [{**state.dataset.named(row), "similarity": score} for row, score in ranked]
 
 
 def sample(dataset: Dataset) -> list[dict[str, Any]]:
-    """A few images from all over the map, the same for every visitor."""
-    if not dataset.n:
-        return []
-    places = np.linspace(0, dataset.n - 1, min(SAMPLE, dataset.n)).astype(int)
-    rows = np.random.default_rng(SEED).permutation(dataset.index.order[places])
-    return [_card(dataset, row) for row in rows.tolist()]
-
-
-def _card(dataset: Dataset, row: int) -> dict[str, Any]:
-    return {"id": dataset.atlas.ids[row], "row": row, "label": dataset.label(row)}
+    """A few images at random: the same for every visitor, and in every version that has them."""
+    if "sample" not in dataset.remembered:
+        hashes = dataset.atlas.hashes
+        rows = heapq.nsmallest(SAMPLE, range(dataset.n), key=hashes.__getitem__)
+        dataset.remembered["sample"] = [dataset.named(row) for row in rows]
+    return list(dataset.remembered["sample"])
 
 
 def suggestions(dataset: Dataset) -> list[str]:

@@ -14,7 +14,7 @@ export function render({model}) {
     const item = model.item
     if (!item.id) { root.classList.remove("shown"); return }
     root.replaceChildren(
-      h("div", {class: "frame"}, h("img", {src: image_url("thumb", item.id, model.version), alt: ""})),
+      h("div", {class: "frame"}, h("img", {src: image_url("thumb", item), alt: ""})),
       h("div", {class: "words"}, h("div", {class: "label"}, item.label),
         item.values.map(([name, value]) => h("div", {class: "value"}, h("span", {class: "muted"}, name), h("span", {}, value)))))
     place(item)

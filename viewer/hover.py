@@ -8,12 +8,13 @@ from viewer.component import Component, script
 from viewer.map import MapView
 from viewer.state import ViewState
 
+PLACE = ("x", "y", "reach")  # in pixels: an image's centre on the map and half its height
+
 
 class HoverCard(Component):
     """Lies over the map and shows one image, or nothing."""
 
     item = param.Dict(default={})
-    version = param.String()
 
     _esm = script("hover.js")
     _css = ("components.css", "hover.css")
@@ -21,7 +22,7 @@ class HoverCard(Component):
     def follow(self, state: ViewState, view: MapView) -> None:
         """Show the hovered image beside its point; hide as soon as the map moves."""
         self._state, self._view = state, view
-        state.param.watch(self._update, "hovered")
+        state.param.watch(self._update, ["hovered", "dataset"])
         view.moved.append(self._hide)
 
     def _hide(self) -> None:
@@ -29,10 +30,13 @@ class HoverCard(Component):
 
     def _update(self, *_events: Any) -> None:
         row, state = self._state.hovered, self._state
-        where = None if row is None else self._view.where(row)
-        if row is None or where is None:
-            self.item = {}
-            return
-        x, y, reach = where
-        card = state.dataset.card(row, colour=state.colour)
-        self.param.update(version=state.dataset.version, item={**card, "x": x, "y": y, "reach": reach})
+        card = {} if row is None else state.dataset.card(row, colour=state.colour)
+        where = self._where(row, card) if row is not None else None
+        self.item = {**card, **where} if where else {}
+
+    def _where(self, row: int, card: dict[str, Any]) -> dict[str, float] | None:
+        """Where the card points to; None when the image is out of view."""
+        if self._view.picture is None and card["id"] == self.item.get("id"):
+            return {name: self.item[name] for name in PLACE}  # another version's picture is on its way
+        found = self._view.where(row)
+        return dict(zip(PLACE, found, strict=True)) if found else None

@@ -28,7 +28,8 @@ LIT = 24  # results that stand out on the map; the panel lists more
 NOWHERE: Box = (0.0, 1.0, 0.0, 1.0)  # where no part of the map is meant
 REACH = 14  # pixels within which a point is meant by the pointer
 CAMERA = ("find.js", "camera.js")  # in front of the scripts that move the map
-SPACE = 0.15  # air round the results when zooming to them, as a part of their extent
+SPACE = 0.15  # air round images when zooming to them, as a part of their extent ...
+LEAST_AIR = 0.03  # ... and at least, as a part of the map's
 
 hv.extension("bokeh")
 
@@ -77,7 +78,7 @@ class MapView:
         self.pane = pn.pane.Bokeh(self.fig, sizing_mode="stretch_both", margin=0)
         state.param.watch(
             lambda *events: self._locked(partial(self._restyle, {event.name for event in events})),
-            ["colour", "dark", "answer", "history", "dataset", "selected"],
+            ["colour", "dark", "answer", "history", "dataset", "selected", "marked"],
         )
         state.param.watch(lambda *_events: self._locked(self._ring), ["selected", "hovered", "pointed"])
 
@@ -154,7 +155,8 @@ class MapView:
         if viewport is None:
             return
         hits = None if state.answer is None else state.answer.rows[:LIT]
-        self._loop.ask(Wish(state.dataset, viewport, state.colour, state.dark, hits, state.selected))
+        marked = np.array(state.marked, np.int64)
+        self._loop.ask(Wish(state.dataset, viewport, state.colour, state.dark, hits, state.selected, marked))
 
     @property
     def picture(self) -> Picture | None:
@@ -217,12 +219,20 @@ class MapView:
         centre = np.median(xy, axis=0)
         near = xy[np.argsort(np.abs(xy - centre).max(1))[: max(3, int(len(xy) * 0.8))]]
         near = np.vstack([near, query])
-        low, high = near.min(0), near.max(0)
+        self.fly(self._round(near), reach=label_reach(answer.text))
+
+    def fly_to(self, rows: Sequence[int]) -> None:
+        """Glide to where these images are, with some air."""
+        if rows:
+            self.fly(self._round(self.state.dataset.atlas.xy[list(rows)]))
+
+    def _round(self, xy: np.ndarray) -> Box:
+        """A part of the map that holds positions (n, 2) and some air."""
+        low, high = xy.min(0), xy.max(0)
         x0, x1, y0, y1 = self.state.dataset.view
-        air = np.maximum((high - low) * SPACE, 0.03 * max(x1 - x0, y1 - y0))
+        air = np.maximum((high - low) * SPACE, LEAST_AIR * max(x1 - x0, y1 - y0))
         low, high = low - air, high + air
-        view = (float(low[0]), float(high[0]), float(low[1]), float(high[1]))
-        self.fly(view, reach=label_reach(answer.text))
+        return float(low[0]), float(high[0]), float(low[1]), float(high[1])
 
     # -- the pointer
 
@@ -262,13 +272,15 @@ class MapView:
     # -- looks
 
     def _restyle(self, names: set[str]) -> None:
-        if "dataset" in names:
-            self._home.data = _columns(self._first_view())
+        if "dataset" in names and (home := _columns(self._first_view())) != self._home.data:
+            self._home.data = home
         if names & {"history", "answer", "dark", "dataset"}:
             self.queries.show(self.state.history, self.state.answer, dark=self.state.dark)
         self.refresh()
 
     def _ring(self) -> None:
+        if self.picture is None:
+            return  # the rings go with the picture that is on its way: rows mean its images
         look, state = tokens(dark=self.state.dark), self.state
         touched = {state.hovered, state.pointed} - {state.selected, None}
         colours = dict.fromkeys(touched, look.ink)

@@ -1,7 +1,9 @@
 """The route that serves images by id: /img/thumb/<id> and /img/full/<id> below the app's own path.
 
-An id is looked up in the atlas and is never a path. Only raster types that browsers decode are sent, under
-their own content type; other formats are converted, and what cannot be is answered with its thumbnail.
+An id is looked up in the atlas and is never a path. `?is=` names the content that is meant: the answer to
+such an address never becomes another one. Only raster types that browsers decode are sent, under their own
+content type; other formats are converted. What cannot be sent is answered with its thumbnail, and with a
+header that says why.
 """
 
 import asyncio
@@ -17,7 +19,7 @@ from tornado.web import HTTPError
 
 from clipper.errors import ClipperError
 from clipper.images import content_hash, decode
-from viewer.data import load, loaded
+from viewer.versions import holder
 
 ROUTE = r"/img/(thumb|full)/(.+)"
 AS_THEY_ARE = {
@@ -37,46 +39,52 @@ log = logging.getLogger(__name__)
 
 
 class Sent(NamedTuple):
-    """What an image request is answered with; `lasting` when this URL will never mean anything else."""
+    """What an image request is answered with.
+
+    `lasting` when this URL will never mean anything else; `lost` says why an original is not what is sent.
+    """
 
     data: bytes
     content_type: str
-    lasting: bool
+    lasting: bool = False
+    lost: str = ""
 
 
-def image(size: str, image_id: str, *, version: str = "") -> Sent:
-    """An image of a version that is in memory, else of the published one.
+def image(size: str, image_id: str, *, stamp: str = "") -> Sent:
+    """An image that a session shows or that is published; with a stamp, of these very bytes where they are.
 
     Raises:
-        KeyError: no image has this id.
+        KeyError: there is no such image, or not any more.
         ClipperError: there is no atlas.
     """
-    dataset = loaded(version) or load()
-    atlas, lasting = dataset.atlas, dataset.version == version
-    row = atlas.row(image_id)
-    sent = full(atlas, row) if size == "full" else None
-    if sent is None:
-        return Sent(atlas.thumbnail(row), "image/webp", lasting and size == "thumb")
-    return Sent(*sent, lasting)
+    dataset = holder(image_id, stamp)
+    row = dataset.atlas.row(image_id)
+    lasting = dataset.stamp(row) == stamp
+    if size == "full":
+        sent = original(dataset.atlas, row)
+        if not isinstance(sent, str):
+            return sent._replace(lasting=lasting)
+        return Sent(dataset.atlas.thumbnail(row), "image/webp", lost=sent)
+    return Sent(dataset.atlas.thumbnail(row), "image/webp", lasting)
 
 
-def full(atlas: Any, row: int) -> tuple[bytes, str] | None:
-    """The original's bytes and content type: as it is where a browser can show it, else converted.
-
-    None when it is gone, cannot be read, or is not the image any more that was indexed.
-    """
+def original(atlas: Any, row: int) -> Sent | str:
+    """The original as it is where a browser can show it, else converted; or why it cannot be sent."""
     try:
         content_type = AS_THEY_ARE.get(atlas.image_format(row))
         data = atlas.image(row)
-        if content_hash(data) != atlas._hashes[row]:  # noqa: SLF001 - nobody else needs it
-            log.info("the original of row %d has changed since it was indexed, its thumbnail is sent", row)
-            return None
-        if content_type:
-            return data, content_type
-        return converted(data, max_pixels=atlas.settings.max_pixels), "image/png"
     except Exception:
-        log.info("the original of row %d cannot be sent, its thumbnail is", row, exc_info=True)
-        return None
+        log.info("the original of row %d cannot be read, its thumbnail is sent", row, exc_info=True)
+        return "gone"
+    if content_hash(data) != atlas.hashes[row]:
+        log.info("the original of row %d has changed since it was indexed, its thumbnail is sent", row)
+        return "changed"
+    try:
+        sent = data if content_type else converted(data, max_pixels=atlas.settings.max_pixels)
+        return Sent(sent, content_type or "image/png")
+    except Exception:
+        log.info("the original of row %d cannot be converted, its thumbnail is sent", row, exc_info=True)
+        return "unreadable"
 
 
 def converted(data: bytes, *, max_pixels: int) -> bytes:
@@ -98,10 +106,10 @@ class ImageHandler(AuthRequestHandler):
         """Send the image, or 404 for an id that is not in the atlas."""
         if not self.current_user:  # an image cannot show a sign-in page; the page itself leads there
             raise HTTPError(HTTPStatus.FORBIDDEN)
-        version = self.get_query_argument("v", "")
+        stamp = self.get_query_argument("is", "")
         loop = asyncio.get_running_loop()
         try:
-            sent = await loop.run_in_executor(READERS, partial(image, size, image_id, version=version))
+            sent = await loop.run_in_executor(READERS, partial(image, size, image_id, stamp=stamp))
         except (KeyError, ClipperError, OSError):
             raise HTTPError(HTTPStatus.NOT_FOUND) from None
         self._headers_for(sent)
@@ -111,6 +119,8 @@ class ImageHandler(AuthRequestHandler):
         fresh = f"max-age={A_YEAR}, immutable" if sent.lasting else "no-cache"
         self.set_header("Content-Type", sent.content_type)
         self.set_header("Cache-Control", f"private, {fresh}")
+        if sent.lost:
+            self.set_header("Original-Is", sent.lost)
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Content-Security-Policy", "default-src 'none'; sandbox")
         self.set_header("Cross-Origin-Resource-Policy", "same-origin")

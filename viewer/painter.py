@@ -3,7 +3,7 @@
 Runs in a thread. Knows datasets, not Panel.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -24,7 +24,8 @@ GROWTH = 0.4  # dots grow with this power of the zoom
 class Wish:
     """A picture somebody wants: what, where, how.
 
-    `hits` are rows, best first, None without a query; `selected` is the row that is open.
+    `hits` are rows, best first, None without a query; `selected` is the row that is open, `marked` are those
+    of new images.
     """
 
     dataset: Dataset
@@ -33,6 +34,7 @@ class Wish:
     dark: bool
     hits: np.ndarray | None = None
     selected: int | None = None
+    marked: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ def paint(wish: Wish) -> Picture:
     scene = Scene(
         points=_layer(dataset, colours, inside, palette),
         hits=_hits(wish, colours, palette),
+        marks=_layer(dataset, colours, dataset.index.rank[wish.marked], palette),
         tiles=tiles,
         dot=dot,
         dark=wish.dark,
@@ -118,6 +121,8 @@ def _tiles(wish: Wish, inside: np.ndarray, colours: Colouring) -> tuple[list[Til
     dataset, viewport = wish.dataset, wish.viewport
     index = dataset.index
     priority, hit = _wanted(wish, inside)
+    marked = np.isin(inside, index.rank[wish.marked])
+    priority = np.where(marked & ~hit, priority - 1.0, priority)  # what is new is seen before what is not
     opened = inside == (-1 if wish.selected is None else index.rank[wish.selected])
     priority = np.where(opened, -2.0, priority)
     chosen = choose(index.x[inside], index.y[inside], priority, hit | opened, viewport)
@@ -134,5 +139,5 @@ def _tiles(wish: Wish, inside: np.ndarray, colours: Colouring) -> tuple[list[Til
         where = place(choice, float(px[0]), float(py[0]), image.shape[1] / image.shape[0])
         r, g, b = (int(c) for c in palette[colours.codes[at]])
         strong = hit[choice.at] or (opened[choice.at] and wish.hits is not None)
-        tiles.append(Tile(int(row), image, *where, (r, g, b), bool(strong)))
+        tiles.append(Tile(int(row), image, *where, (r, g, b), bool(strong), bool(marked[choice.at])))
     return tiles, chosen.legible

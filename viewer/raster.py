@@ -32,6 +32,7 @@ class Tile:
     height: float
     ring: tuple[int, int, int]
     emphasised: bool = False
+    marked: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,14 @@ class Layer:
 
 @dataclass(frozen=True)
 class Scene:
-    """All that one picture shows. `hits` are the results of a query: they stand out, the others step back."""
+    """All that one picture shows.
+
+    `hits` are the results of a query: they stand out, the others step back. `marks` are ringed.
+    """
 
     points: Layer
     hits: Layer | None = None
+    marks: Layer | None = None
     tiles: Sequence[Tile] = field(default_factory=tuple)
     dot: float = 4.0  # radius in pixels
     dark: bool = True
@@ -84,7 +89,9 @@ def render(scene: Scene, viewport: Viewport) -> np.ndarray:
         kernels.veil(canvas, ground, 0.5 * scene.recede)
     if scene.hits is not None:
         _rings(canvas, scene.hits, viewport, scene.dot, _colour(look.ink))
-    _tiles(canvas, scene.tiles, _colour(look.ink), ground, dark=scene.dark)
+    if scene.marks is not None and len(scene.marks):
+        _marks(canvas, scene.marks, viewport, scene.dot, dark=scene.dark)
+    _tiles(canvas, scene.tiles, _colour(look.ink), _colour(look.accent), ground, dark=scene.dark)
     return canvas
 
 
@@ -125,8 +132,24 @@ def _rings(canvas: np.ndarray, hits: Layer, viewport: Viewport, dot: float, ink:
     kernels.discs(canvas, px, py, hits.codes, hits.palette, radius + 1.5, ink, 1.5, 1.0)
 
 
+def _marks(canvas: np.ndarray, marks: Layer, viewport: Viewport, dot: float, *, dark: bool) -> None:
+    """A ring at a distance from its point: it is seen whatever the point's colour."""
+    from viewer import kernels
+
+    px, py = viewport.pixels(marks.x, marks.y)
+    look, radius = tokens(dark=dark), max(dot, 3.0)
+    for beyond, edge in ((5.0, look.accent), (2.5, look.canvas)):
+        kernels.discs(canvas, px, py, marks.codes, marks.palette, radius + beyond, _colour(edge), 2.5, 1.0)
+
+
 def _tiles(
-    canvas: np.ndarray, tiles: Sequence[Tile], ink: np.ndarray, ground: np.ndarray, *, dark: bool
+    canvas: np.ndarray,
+    tiles: Sequence[Tile],
+    ink: np.ndarray,
+    accent: np.ndarray,
+    ground: np.ndarray,
+    *,
+    dark: bool,
 ) -> None:
     from viewer import kernels
 
@@ -138,10 +161,10 @@ def _tiles(
         size = tile.width, tile.height, corner
         kernels.shadow(canvas, tile.cx, tile.cy + 2, *size, 7.0, strength * fade)
     for tile, fade in drawn:
-        ring = ink if tile.emphasised else np.array(tile.ring, np.uint8)
+        ring = accent if tile.marked else ink if tile.emphasised else np.array(tile.ring, np.uint8)
         corner = 0.14 * min(tile.width, tile.height)
         place = tile.cx, tile.cy, tile.width, tile.height, corner
-        width = 2.5 if tile.emphasised else 1.5
+        width = 3.0 if tile.marked else 2.5 if tile.emphasised else 1.5
         kernels.picture(canvas, tile.image, *place, ring, width, ground, fade)
 
 

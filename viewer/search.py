@@ -36,7 +36,9 @@ class Searcher:
     def __init__(self, state: ViewState) -> None:
         self._state = state
         self._latest = 0
+        self._text = ""
         state.param.watch(self._called_off, "searching")
+        state.param.watch(self._ask_again, "dataset")
 
     def ask(self, text: str) -> None:
         """Search for a text; an empty one goes back to the view without a query."""
@@ -48,6 +50,7 @@ class Searcher:
         if why := refused(text):
             state.param.update(searching=False, message=why)
             return
+        self._text = text
         state.param.update(searching=True, message="")
         then = partial(self._finish, self._latest, state.dataset)
         in_background(partial(answer, state.dataset, text), then, pool=SEARCHERS)
@@ -56,6 +59,11 @@ class Searcher:
         """Whatever ends the search, the answer that is still on its way is not wanted any more."""
         if not event.new:
             self._latest += 1
+
+    def _ask_again(self, _event: Any) -> None:
+        """A search under way when another version is taken is one of that version."""
+        if self._state.searching:
+            self.ask(self._text)
 
     def _finish(self, number: int, dataset: Dataset, done: "Future[Answer]") -> None:
         if number != self._latest or dataset is not self._state.dataset:

@@ -1,14 +1,20 @@
 """What one visitor has asked for and looks at. Every view is a function of this; nothing here draws."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import param
 
+from viewer.changes import Changes
 from viewer.data import Dataset
+from viewer.versions import showing
 
 HISTORY = 8  # queries kept on the map, the newest first
 LONGEST_QUERY = 300  # characters; CLIP reads 77 tokens at most
+ROWS = ("selected", "hovered", "pointed")  # what names an image by its row
+MARKED = 2_000  # images that are marked as new; among more, marks would say nothing
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,14 @@ class Answer:
     x: float
     y: float
     seconds: float
+
+
+@dataclass(frozen=True)
+class News:
+    """What has changed since the visitor last said that it is known, and an open image that is gone."""
+
+    changes: Changes
+    lost: str = ""
 
 
 class ViewState(param.Parameterized):
@@ -38,27 +52,86 @@ class ViewState(param.Parameterized):
     pointed = param.Integer(default=None, allow_None=True, doc="The row pointed at in the panel.")
     searching = param.Boolean(default=False)
     message = param.String(doc="Why the last search gave nothing.")
+    news = param.ClassSelector(class_=News, default=None, doc="What has changed, until it is dismissed.")
+    lately = param.ClassSelector(class_=Changes, default=Changes(), doc="The latest, dismissed or not.")
+    marked = param.List(item_type=int, doc="Rows of images that are new, while they are marked.")
+    trouble = param.String(doc="Why what is published cannot be shown.")
+
+    def __init__(self, **params: Any) -> None:
+        super().__init__(**params)
+        showing(self)
 
     def remember(self, answer: Answer) -> None:
         """Show an answer and put it in front of the history; the same text is kept once."""
         earlier = [old for old in self.history if old.text != answer.text]
-        self.param.update(answer=answer, history=[answer, *earlier][:HISTORY], searching=False, message="")
+        history = [answer, *earlier][:HISTORY]
+        self.param.update(answer=answer, history=history, searching=False, message="", marked=[])
 
     def forget(self) -> None:
         """No query, no history; a search that runs is called off."""
         self.param.update(answer=None, history=[], searching=False, message="")
 
-    def adopt(self, dataset: Dataset) -> None:
-        """Show another version; what referred to rows of the old one goes."""
-        colour = self.colour if self.colour in dataset.kinds else dataset.first_colour
-        with param.parameterized.batch_call_watchers(self):
-            self.forget()
-            self.param.update(selected=None, hovered=None, pointed=None, colour=colour, dataset=dataset)
+    def adopt(
+        self, dataset: Dataset, *, changes: Changes, answers: Mapping[str, Answer | None] | None = None
+    ) -> None:
+        """Show another version; everything else stays as far as that version has it.
+
+        Args:
+            dataset: the version.
+            changes: from the version shown.
+            answers: by text, what the queries asked so far find in it; None or missing: nothing is known.
+        """
+        old, found = self.dataset, answers or {}
+        after = {name: self._row_in(dataset, changes, getattr(self, name)) for name in ROWS}
+        if changes.anew:
+            after["hovered"] = None  # whatever is under the pointer now, it is another
+        gone = self.selected is not None and after["selected"] is None
+        lost = old.label(self.selected) if gone else self.news.lost if self.news else ""
+        news = News(self.news.changes.then(changes) if self.news else changes, lost)
+        marked = {*(self._row_in(dataset, changes, row) for row in self.marked), *fresh(dataset, changes)}
+        again = [_as_before(found.get(asked.text), asked) for asked in self.history]
+        self.param.update(
+            dataset=dataset,
+            colour=self.colour if self.colour in {*dataset.kinds, ""} else dataset.first_colour,
+            history=[answer for answer in again if answer],
+            answer=next((a for a in again if a and self.answer and a.text == self.answer.text), None),
+            news=news,
+            lately=news.changes,
+            marked=sorted(row for row in marked if row is not None)[:MARKED],
+            **after,
+        )
+
+    def mark_news(self) -> None:
+        """Mark what is new, also where a search has taken the marks away."""
+        self.marked = fresh(self.dataset, self.news.changes) if self.news else []
+
+    def dismiss(self) -> None:
+        """The news are known."""
+        self.param.update(news=None, marked=[])
+
+    def _row_in(self, dataset: Dataset, changes: Changes, row: int | None) -> int | None:
+        """The row of an image in another version, whatever it is called there; None where it is gone."""
+        if row is None:
+            return None
+        image_id = self.dataset.atlas.ids[row]
+        return dataset.row_of(changes.moved.get(image_id, image_id))
 
     def end(self) -> None:
         """The session is over: let go of what is large, whoever still holds this object; nobody is told."""
         with param.parameterized.discard_events(self):
-            self.param.update(dataset=None, answer=None, history=[])
+            self.param.update(dataset=None, answer=None, history=[], news=None, lately=Changes())
+
+
+def fresh(dataset: Dataset, changes: Changes) -> list[int]:
+    """The rows of images worth a look, none where they are too many to be marked."""
+    ids = changes.worth_a_look
+    rows = [dataset.row_of(image_id) for image_id in ids] if len(ids) <= MARKED else []
+    return [row for row in rows if row is not None]
+
+
+def _as_before(answer: Answer | None, asked: Answer) -> Answer | None:
+    """A query's answer in another version, as quick as it was when a person waited for it."""
+    return replace(answer, seconds=asked.seconds) if answer else None
 
 
 def cleaned(text: str) -> str:

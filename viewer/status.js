@@ -1,4 +1,4 @@
-// One quiet line: how many images, how old the index is, and a newer version when there is one.
+// One quiet line: how many images, how old the index is, what came and went; and what keeps a newer version away.
 const ago = (iso) => {
   const seconds = Math.max(0, (Date.now() - Date.parse(iso)) / 1000)
   const steps = [[60, "second"], [60, "minute"], [24, "hour"], [365, "day"], [Infinity, "year"]]
@@ -13,14 +13,17 @@ const ago = (iso) => {
   }
 }
 export function render({model}) {
-  const root = draw(model, ["total", "indexed_at", "newer", "failed", "tick"], () => [
-    model.newer && h("div", {class: "notice", role: "status"}, h("span", {class: "grow"}, "The index has changed"),
-      h("button", {class: "action", type: "button", onclick: () => model.send_msg({kind: "show"})}, icon(ICONS.refresh), "Show the new version")),
-    h("div", {class: "line muted"}, icon(ICONS.clock),
-      h("span", {}, `${number(model.total)} images · indexed ${ago(model.indexed_at)}${model.failed ? ` · ${number(model.failed)} unreadable` : ""}`)),
+  const line = () => [
+    `${number(model.total)} ${model.total === 1 ? "image" : "images"}`, `indexed ${ago(model.indexed_at)}`,
+    model.lately, model.failed > 0 && `${number(model.failed)} unreadable`,
+  ].filter(Boolean).join(" · ")
+  const root = draw(model, ["total", "indexed_at", "failed", "lately", "trouble", "tick"], () => [
+    model.trouble && h("details", {class: "trouble", role: "status"},
+      h("summary", {}, "The index cannot be read right now"),
+      h("div", {class: "muted"}, `${model.trouble}. Until then the map shows what it was.`)),
+    h("div", {class: "line muted"}, icon(ICONS.clock), h("span", {}, line())),
   ])
-  const look = setInterval(() => { if (!document.hidden) { model.send_msg({kind: "look"}) } }, 4000)
   const age = setInterval(() => { model.tick = (model.tick + 1) % 2 }, 30000)
-  model.on("remove", () => { clearInterval(look); clearInterval(age) })
+  model.on("remove", () => clearInterval(age))
   return root
 }

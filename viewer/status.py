@@ -1,71 +1,39 @@
-"""The quiet line below the results: how many images, indexed when; and the offer of a newer version."""
+"""The quiet line below the results: how many images, indexed when, what came and went; and what is wrong."""
 
-import logging
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import param
 
-import clipper
-from clipper.errors import ClipperError
-from viewer.background import in_background
 from viewer.component import Component, script
-from viewer.data import Dataset, load
+from viewer.notice import tally
 from viewer.state import ViewState
-
-LOOKERS = ThreadPoolExecutor(2, thread_name_prefix="version")
-
-log = logging.getLogger(__name__)
 
 
 class Status(Component):
-    """Counts, age, and a notice once another version has been published.
-
-    The browser asks to look every few seconds, as long as the page is seen.
-    """
+    """Counts, age, the latest changes; below them why a newer version cannot be shown."""
 
     total = param.Integer()
     failed = param.Integer()
     indexed_at = param.String()
-    newer = param.Boolean(default=False)
+    lately = param.String()
+    trouble = param.String()
     tick = param.Integer()
 
     _esm = script("status.js")
     _css = ("components.css", "status.css")
 
-    def __init__(self, *, state: ViewState, **params: Any) -> None:
-        super().__init__(actions={"show": self._adopt, "look": self._look}, **params)
+    def follow(self, state: ViewState) -> None:
+        """Show what the state says, now and whenever it changes."""
         self._state = state
-        state.param.watch(self._update, "dataset")
+        state.param.watch(self._update, ["dataset", "lately", "trouble"])
         self._update()
 
     def _update(self, *_events: Any) -> None:
-        atlas = self._state.dataset.atlas
+        state = self._state
         self.param.update(
-            total=self._state.dataset.n,
-            failed=len(atlas.failures),
-            indexed_at=atlas.indexed_at.isoformat(),
-            newer=False,
+            total=state.dataset.n,
+            failed=len(state.dataset.atlas.failures),
+            indexed_at=state.dataset.atlas.indexed_at.isoformat(),
+            lately=tally(state.lately),
+            trouble=state.trouble.replace("`", ""),
         )
-
-    def _look(self, _message: object) -> None:
-        in_background(self._published, self._compare, pool=LOOKERS)
-
-    def _published(self) -> str | None:
-        return clipper.published_version(self._state.dataset.atlas.settings.home)
-
-    def _compare(self, done: "Future[str | None]") -> None:
-        if done.exception() is None:  # else being written, or gone for a moment: the next look will tell
-            self.newer = done.result() not in (None, self._state.dataset.version)
-
-    def _adopt(self, _message: object) -> None:
-        in_background(load, self._show, pool=LOOKERS)
-
-    def _show(self, done: "Future[Dataset]") -> None:
-        error = done.exception()
-        if error is None:
-            self._state.adopt(done.result())
-        elif isinstance(error, ClipperError):
-            self._state.message = str(error)
-        else:
-            log.error("the new version could not be opened", exc_info=error)

@@ -4,21 +4,22 @@ import logging
 import time
 
 from clipper.errors import ClipperError
-from viewer.data import load
 from viewer.painter import Wish, paint
 from viewer.search import SEARCHERS
+from viewer.versions import load
 from viewer.viewport import Viewport
 
 log = logging.getLogger(__name__)
 
 
 def warm() -> None:
-    """Load the dataset, draw a picture of it, load the model. Nothing that fails here is fatal."""
+    """Load the dataset and what a page shows of it, draw it, load the model. What fails here is not fatal."""
     started = time.perf_counter()
     try:
         dataset = load()
         viewport = Viewport.fitted(dataset.view, width=640, height=480)
         paint(Wish(dataset, viewport, dataset.first_colour, dark=True))
+        dataset.prepare(colour=dataset.first_colour)
         log.info("map ready after %.1f s", time.perf_counter() - started)
         SEARCHERS.submit(dataset.atlas.warm).result()
         log.info("model ready after %.1f s", time.perf_counter() - started)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +16,13 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 150
+
+
+def make_instance(folder: Path) -> Path:
+    """An instance's folder as `make setup` leaves it."""
+    folder.mkdir()
+    shutil.copy(ROOT / "pipelines" / "dagster.yaml", folder)
+    return folder
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster_dev import ROOT, dagster_dev, runs, wait_for
+from dagster_dev import dagster_dev, make_instance, runs, wait_for
 
 import clipper
 from pipelines.failures import failure_of
@@ -19,11 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """An instance's folder as `make setup` leaves it."""
-    made = tmp_path / "dagster"
-    made.mkdir()
-    shutil.copy(ROOT / "pipelines" / "dagster.yaml", made)
-    return made
+    return make_instance(tmp_path / "dagster")
 
 
 @pytest.fixture

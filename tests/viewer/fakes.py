@@ -3,11 +3,13 @@
 import io
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import blake2b
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from PIL import Image
 
 
@@ -48,8 +50,16 @@ class FakeAtlas:
                 "tags": [["a", "b"]] * n,
             }
         )
+        self.hashes = [blake2b(image_id.encode(), digest_size=16).digest() for image_id in self.ids]
         self._group = group
         self.vectors = np.eye(groups, dtype=np.float32)[group]
+
+    @property
+    def metadata_table(self) -> pa.Table:
+        return pa.Table.from_pandas(self.points[["id", "group", "size", "tags"]], preserve_index=False)
+
+    def close(self) -> None:
+        pass
 
     @property
     def n(self) -> int:

@@ -106,3 +106,13 @@ def test_tiles_over_the_border_are_clipped() -> None:
 def test_a_viewport_without_area_is_refused(broken: Viewport) -> None:
     with pytest.raises(ValueError, match="cannot draw"):
         render(Scene(layer([], [])), broken)
+
+
+def test_a_mark_is_a_ring_apart_from_its_point() -> None:
+    point = layer([5.0], [4.0])
+    plain, marked = render(Scene(point, dot=5), VIEW), render(Scene(point, marks=point, dot=5), VIEW)
+    accent = np.abs(marked[80].astype(int)[:, :3] - rgb(DARK.accent)).max(-1)
+    assert (accent[100 - 9] < 20) or (accent[100 - 8] < 20)
+    assert tuple(marked[80, 100, :3]) == tuple(PALETTE[0])
+    assert differs(marked, DARK.canvas)[80, 100 - 6] < 20
+    assert (marked[:60] == plain[:60]).all()

@@ -13,8 +13,10 @@ from PIL import Image
 from server import ROOT, serving
 
 import clipper
-from viewer.data import load, loaded
+from clipper.images import content_hash
 from viewer.media import image
+from viewer.state import ViewState
+from viewer.versions import holder, load
 
 TRAVERSALS = [
     "../../clipper.toml", "..%2f..%2fclipper.toml", "%2e%2e/%2e%2e/clipper.toml", "....//clipper.toml",
@@ -40,26 +42,26 @@ def address(sample_home: Path) -> Iterator[str]:
 
 
 def test_thumbnail_and_original(address: str, sample_home: Path) -> None:
-    status, headers, body = fetch(f"{address}/viewer/img/thumb/cat-face.jpg?v=1")
+    status, headers, body = fetch(f"{address}/viewer/img/thumb/cat-face.jpg?is=1")
     assert (status, headers["Content-Type"]) == (200, "image/webp")
     assert max(Image.open(io.BytesIO(body)).size) <= 128
-    status, headers, body = fetch(f"{address}/viewer/img/full/cat-face.jpg?v=1")
+    status, headers, body = fetch(f"{address}/viewer/img/full/cat-face.jpg?is=1")
     assert (status, headers["Content-Type"]) == (200, "image/jpeg")
     assert body == (sample_home / "images" / "cat-face.jpg").read_bytes()
 
 
 def test_headers_keep_images_private_cached_and_inert(address: str, sample_home: Path) -> None:
     url = f"{address}/viewer/img/full/cat-face.jpg"
-    version = clipper.published_version(sample_home)
-    _, headers, _ = fetch(f"{url}?v={version}")
+    stamp = content_hash((sample_home / "images" / "cat-face.jpg").read_bytes()).hex()
+    _, headers, _ = fetch(f"{url}?is={stamp}")
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert "private" in headers["Cache-Control"]
     assert "immutable" in headers["Cache-Control"]
     assert "sandbox" in headers["Content-Security-Policy"]
-    status, _, body = fetch(f"{url}?v={version}", **{"If-None-Match": headers["Etag"]})
+    status, _, body = fetch(f"{url}?is={stamp}", **{"If-None-Match": headers["Etag"]})
     assert (status, body) == (304, b"")
-    for unknown in (url, f"{url}?v=1"):
+    for unknown in (url, f"{url}?is=1"):
         assert "no-cache" in fetch(unknown)[1]["Cache-Control"]
 
 
@@ -133,32 +135,40 @@ def test_formats_browsers_cannot_show_are_converted(
     picture.save(small_home / "images" / "scan.tiff")
     run_index(small_home)
     monkeypatch.setenv("CLIPPER_HOME", str(small_home))
-    sent = image("full", "scan.tiff", version=load().version)
-    assert (sent.content_type, sent.lasting) == ("image/png", True)
+    stamp = content_hash((small_home / "images" / "scan.tiff").read_bytes()).hex()
+    sent = image("full", "scan.tiff", stamp=stamp)
+    assert (sent.content_type, sent.lasting, sent.lost) == ("image/png", True, "")
     assert Image.open(io.BytesIO(sent.data)).size == (40, 30)
     (small_home / "images" / "scan.tiff").unlink()
-    sent = image("full", "scan.tiff", version=load().version)
-    assert (sent.data, sent.lasting) == (image("thumb", "scan.tiff").data, False)
+    sent = image("full", "scan.tiff", stamp=stamp)
+    assert (sent.data, sent.lasting, sent.lost) == (image("thumb", "scan.tiff").data, False, "gone")
     with pytest.raises(KeyError):
         image("full", "../clipper.toml")
 
 
-def test_the_images_of_a_version_stay_while_it_is_in_memory(
+def test_a_deleted_image_is_served_while_a_session_shows_it_and_no_longer(
     small_home: Path, run_index: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CLIPPER_HOME", str(small_home))
     run_index(small_home)
-    old = load()
-    assert load() is old
+    session = ViewState(dataset=load())
+    assert load() is session.dataset
     gone, other, *_ = sorted((small_home / "images").glob("*.jpg"))
+    stamps = [content_hash(path.read_bytes()).hex() for path in (gone, other)]
     other.write_bytes(gone.read_bytes())
-    assert image("full", other.name).content_type == "image/webp"  # it is not what was indexed
+    assert image("full", other.name).lost == "changed"
     gone.unlink()
+    assert image("full", gone.name, stamp=stamps[0]).lost == "gone"  # not published yet
     run_index(small_home)
-    new = load()
-    assert new.version == clipper.published_version() != old.version
-    assert loaded(old.version) is old
-    assert image("thumb", gone.name, version=old.version).lasting
-    assert image("full", other.name, version=new.version).content_type == "image/jpeg"
+    assert load().version == clipper.published_version() != session.dataset.version
+    assert holder(gone.name, stamps[0]) is session.dataset
+    assert image("thumb", gone.name, stamp=stamps[0]).lasting
+    assert image("thumb", other.name, stamp=stamps[1]).data != image("thumb", other.name).data
+    assert image("full", other.name, stamp=stamps[0]).lasting  # the new version's
     with pytest.raises(KeyError):
         image("thumb", gone.name)
+    session.end()
+    for size in ("thumb", "full"):
+        with pytest.raises(KeyError):
+            image(size, gone.name, stamp=stamps[0])
+    assert not image("thumb", other.name, stamp=stamps[1]).lasting

@@ -2,7 +2,6 @@
 
 import gc
 import weakref
-from collections.abc import Callable
 from concurrent.futures import Future
 
 import numpy as np
@@ -13,6 +12,7 @@ from clipper.errors import ModelError, StoreError
 from viewer import background
 from viewer.absent import Absent
 from viewer.app import Viewer
+from viewer.changes import between
 from viewer.data import Dataset
 from viewer.detail import Detail
 from viewer.gallery import Gallery, results, sample, suggestions
@@ -26,6 +26,10 @@ from viewer.viewport import Viewport
 @pytest.fixture
 def state(dataset: Dataset) -> ViewState:
     return ViewState(dataset=dataset, colour="group")
+
+
+def adopt(state: ViewState, atlas: FakeAtlas) -> None:
+    state.adopt(Dataset(atlas), changes=between(state.dataset.atlas, atlas))
 
 
 def named(text: str) -> Answer:
@@ -100,9 +104,8 @@ def test_an_overtaken_answer_is_dropped(state: ViewState, monkeypatch: pytest.Mo
     assert state.answer.text == "second"
 
 
-@pytest.mark.parametrize("act", [ViewState.forget, lambda state: state.adopt(Dataset(FakeAtlas(50)))])
 def test_a_search_that_is_called_off_neither_hangs_nor_answers(
-    state: ViewState, monkeypatch: pytest.MonkeyPatch, act: Callable[[ViewState], None]
+    state: ViewState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waiting = []
     monkeypatch.setattr(
@@ -110,7 +113,7 @@ def test_a_search_that_is_called_off_neither_hangs_nor_answers(
     )
     Searcher(state).ask("cat")
     assert state.searching
-    act(state)
+    state.forget()
     assert not state.searching
     for work, then in waiting:
         done = Future()
@@ -120,21 +123,13 @@ def test_a_search_that_is_called_off_neither_hangs_nor_answers(
     assert not state.history
 
 
-def test_another_version_keeps_the_colour_and_drops_rows(state: ViewState) -> None:
-    state.remember(named("cat"))
-    state.param.update(selected=4, hovered=2)
-    state.adopt(Dataset(FakeAtlas(50)))
-    assert state.colour == "group"
-    assert (state.selected, state.hovered, state.answer) == (None, None, None)
-
-
 def test_the_map_forgets_the_picture_of_the_version_before(state: ViewState) -> None:
     view = MapView(state, opened=lambda _row: None)
     viewport = Viewport.fitted(state.dataset.view, width=500, height=400)
     old = paint(Wish(state.dataset, viewport, "group", dark=True, hits=np.array([400])))
     view._show(old)
     assert view.picture is old
-    state.adopt(Dataset(FakeAtlas(50)))
+    adopt(state, FakeAtlas(50))
     assert view.picture is None
     view._show(old)
     assert view.picture is None
@@ -146,7 +141,7 @@ def test_the_page_is_told_where_the_points_of_the_first_view_are(state: ViewStat
     assert tuple(told[name][0] for name in ("x0", "x1", "y0", "y1")) == state.dataset.view
     assert len(told["x0"]) == 1 + len(state.dataset.outline)
     assert min(told["x0"][1:]) == state.dataset.atlas.xy[:, 0].min()
-    state.adopt(Dataset(FakeAtlas(50, seed=1)))
+    adopt(state, FakeAtlas(50, seed=1))
     assert len(view._home.data["x0"]) == 1 + len(state.dataset.outline)
 
 
@@ -184,7 +179,7 @@ def test_gallery_shows_a_sample_then_results(state: ViewState) -> None:
     Searcher(state).ask("cat")
     assert gallery.items == results(state)
     assert gallery.query == "cat"
-    assert all(set(item) == {"id", "row", "label", "similarity"} for item in gallery.items)
+    assert all(set(item) == {"id", "stamp", "label", "similarity"} for item in gallery.items)
 
 
 def test_suggestions_are_short_and_different(dataset: Dataset) -> None:
@@ -199,7 +194,7 @@ def test_detail_has_all_metadata_and_neighbours(state: ViewState) -> None:
     state.selected = 3
     assert dict(detail.item["values"])["tags"] == ["a", "b"]
     assert len(detail.similar) == 12
-    assert 3 not in [other["row"] for other in detail.similar]
+    assert detail.item["id"] not in [other["id"] for other in detail.similar]
     state.selected = None
     assert detail.item == {}
 

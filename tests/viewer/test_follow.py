@@ -1,0 +1,386 @@
+"""A session comes from version to version by itself: real homes, real indexing, no browser."""
+
+import gc
+import shutil
+import threading
+import weakref
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import clipper
+from clipper import indexing
+from clipper.errors import ModelError
+from clipper.home import Home
+from viewer import follow, versions
+from viewer.app import Viewer, page
+from viewer.changes import Changes
+from viewer.controls import search_box
+from viewer.data import Dataset
+from viewer.detail import Detail
+from viewer.follow import Follower
+from viewer.gallery import sample
+from viewer.search import Searcher
+from viewer.state import MARKED, ViewState, fresh
+
+Index = Callable[[Path], dict[str, indexing.Step]]
+
+
+def files(home: Path) -> list[Path]:
+    return sorted((home / "images").glob("*.jpg"))
+
+
+def drop(home: Path, name: str = "dropped.jpg") -> None:
+    """Put an image of the sample, of which the small home has none, into the folder."""
+    images = Path(__file__).resolve().parents[2] / "data" / "images"
+    shutil.copy2(images / "red-heart.jpg", home / "images" / name)
+
+
+def look(follower: Follower) -> None:
+    """What the server does every second, and the browser's word that the moment is quiet."""
+    follower.look()
+    if follower.ready:
+        follower._take({})
+
+
+@pytest.fixture
+def home(small_home: Path, run_index: Index, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CLIPPER_HOME", str(small_home))
+    monkeypatch.setattr(versions, "RETRY", 0.0)
+    run_index(small_home)
+    return small_home
+
+
+@pytest.fixture
+def viewer(home: Path) -> Viewer:
+    return Viewer(ViewState(dataset=versions.load(home)))
+
+
+@pytest.fixture
+def follower(viewer: Viewer) -> Follower:
+    return Follower(state=viewer.state)
+
+
+def test_nothing_happens_while_nothing_is_published(viewer: Viewer, follower: Follower) -> None:
+    before = viewer.state.dataset
+    look(follower)
+    assert viewer.state.dataset is before
+    assert (follower.ready, viewer.state.news) == ("", None)
+
+
+def test_a_new_version_waits_for_a_quiet_moment(
+    viewer: Viewer, follower: Follower, home: Path, run_index: Index
+) -> None:
+    before = viewer.state.dataset
+    drop(home)
+    run_index(home)
+    follower.look()
+    assert follower.ready == clipper.published_version(home)
+    assert viewer.state.dataset is before
+    waiting = follower._next
+    follower.look()
+    assert follower._next is waiting  # made ready once, however long it waits
+    follower._take({})
+    assert viewer.state.dataset.version == clipper.published_version(home)
+    assert follower.ready == ""
+    assert viewer.state.news.changes.added == ["dropped.jpg"]
+    marked = viewer.state.dataset.row_of("dropped.jpg")
+    assert viewer.state.marked == [marked]
+
+
+def test_everything_a_visitor_has_set_stays(
+    viewer: Viewer, follower: Follower, home: Path, run_index: Index
+) -> None:
+    state = viewer.state
+    for text in ("dog", "cat"):
+        Searcher(state).ask(text)
+    opened = state.dataset.atlas.ids[20]
+    state.param.update(colour="", dark=False, selected=20)
+    drop(home, "a-first.jpg")  # every row after it moves by one
+    files(home)[3].unlink()
+    run_index(home)
+    look(follower)
+    atlas = state.dataset.atlas
+    assert atlas.ids[state.selected] == opened
+    assert (state.colour, state.dark) == ("", False)
+    assert [old.text for old in state.history] == ["cat", "dog"]
+    assert state.answer is state.history[0]
+    hits = atlas.rank(clipper.Query(text="cat"), k=60)
+    assert state.answer.rows.tolist() == hits.rows.tolist()
+    assert (state.answer.x, state.answer.y) == (hits.x, hits.y)
+
+
+def test_an_open_image_that_is_deleted_closes_and_is_named(
+    viewer: Viewer, follower: Follower, home: Path, run_index: Index
+) -> None:
+    state = viewer.state
+    state.param.update(selected=5, hovered=5, pointed=5)
+    label = state.dataset.label(5)
+    files(home)[5].unlink()
+    run_index(home)
+    look(follower)
+    assert (state.selected, state.hovered, state.pointed) == (None, None, None)
+    assert state.news.lost == label
+    assert label not in [item["label"] for item in sample(state.dataset)]
+
+
+def test_an_open_image_that_is_renamed_stays_open(
+    viewer: Viewer, follower: Follower, home: Path, run_index: Index
+) -> None:
+    viewer.state.selected = 5
+    files(home)[5].rename(home / "images" / "zz.jpg")
+    run_index(home)
+    look(follower)
+    assert viewer.state.dataset.atlas.ids[viewer.state.selected] == "zz.jpg"
+    assert viewer.state.news.lost == ""
+
+
+def test_news_add_up_until_they_are_dismissed(
+    viewer: Viewer, follower: Follower, home: Path, run_index: Index
+) -> None:
+    state = viewer.state
+    for name in ("n1.jpg", "n2.jpg"):
+        drop(home, name)
+        run_index(home)
+        look(follower)
+    assert state.news.changes.added == ["n1.jpg", "n2.jpg"]
+    assert len(state.marked) == 2
+    Searcher(state).ask("cat")
+    assert not state.marked
+    state.mark_news()
+    assert len(state.marked) == 2
+    state.dismiss()
+    assert (state.news, state.marked) == (None, [])
+    assert state.lately.added == ["n1.jpg", "n2.jpg"]
+    (home / "images" / "n1.jpg").unlink()
+    run_index(home)
+    look(follower)
+    assert state.news.changes.removed == ["n1.jpg"]
+    assert not state.news.changes.added
+
+
+def test_a_search_under_way_is_one_of_the_new_version(
+    viewer: Viewer, follower: Follower, home: Path, run_index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = []
+    monkeypatch.setattr("viewer.search.in_background", lambda work, then, **_: waiting.append((work, then)))
+    viewer.searcher.ask("cat")
+    drop(home)
+    run_index(home)
+    look(follower)
+    assert viewer.state.searching
+    monkeypatch.undo()
+    pool = ThreadPoolExecutor(1)
+    for work, then in waiting:
+        future = pool.submit(work)
+        future.exception()
+        then(future)
+    assert not viewer.state.searching
+    assert len(viewer.state.answer.rows) == viewer.state.dataset.n == 25
+
+
+def test_a_query_asked_meanwhile_is_answered_before_the_version_is_taken(
+    viewer: Viewer, follower: Follower, home: Path, run_index: Index
+) -> None:
+    drop(home)
+    run_index(home)
+    follower.look()
+    viewer.searcher.ask("cat")
+    follower._take({})
+    assert viewer.state.dataset.n == 24
+    look(follower)
+    assert viewer.state.dataset.n == len(viewer.state.answer.rows) == 25
+
+
+def test_what_is_being_typed_is_left_alone(
+    viewer: Viewer, follower: Follower, home: Path, run_index: Index
+) -> None:
+    box = search_box(viewer.searcher.ask, state=viewer.state)
+    viewer.searcher.ask("cat")
+    assert box.value == "cat"
+    box.value_input = "dog and"
+    drop(home)
+    run_index(home)
+    look(follower)
+    assert viewer.state.dataset.n == 25
+    assert box.value_input == "dog and"
+
+
+@pytest.mark.parametrize("part", ["projection", "metadata", "current"])
+def test_a_damaged_version_is_told_and_left_alone_until_it_is_mended(
+    viewer: Viewer, follower: Follower, home: Path, run_index: Index, part: str
+) -> None:
+    state, store = viewer.state, Home(home)
+    before = state.dataset
+    drop(home)
+    run_index(home)
+    snapshot = clipper.open(home).snapshot
+    path = store.current if part == "current" else store.part(part, snapshot.parts[part])
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    for _ in range(2):
+        look(follower)
+        assert state.dataset is before
+        assert str(path) in state.trouble
+    assert page().title == before.title  # a new visitor sees the version before, too
+    path.write_bytes(whole)
+    look(follower)
+    assert (state.trouble, state.dataset.n) == ("", 25)
+
+
+def test_a_sidecar_nobody_foresaw_is_a_damaged_store(
+    viewer: Viewer, follower: Follower, home: Path, run_index: Index
+) -> None:
+    drop(home)
+    run_index(home)
+    path = Home(home).part("metadata", clipper.open(home).snapshot.parts["metadata"], ".json")
+    path.write_text('{"columns": [{"nonsense": 1}]}')
+    look(follower)
+    assert viewer.state.dataset.n == 24
+    assert "run `clipper index`" in viewer.state.trouble
+
+
+def test_a_home_or_folder_that_is_gone_leaves_what_is_shown(
+    viewer: Viewer, follower: Follower, home: Path
+) -> None:
+    state = viewer.state
+    before = state.dataset
+    viewer.searcher.ask("cat")
+    before.prepare(colour="")  # as the server does when it starts
+    away = home.rename(home.with_name("away"))
+    look(follower)
+    assert state.dataset is before
+    assert state.trouble
+    assert before.atlas.thumbnail(3)
+    assert before.detail(3)
+    viewer.searcher.ask("dog")
+    assert (state.answer.text, state.message) == ("dog", "")
+    away.rename(home)
+    look(follower)
+    assert state.trouble == ""
+    (home / "images").rename(home / "unmounted")
+    look(follower)
+    assert state.trouble == ""
+    assert state.dataset is before
+
+
+def test_a_query_that_cannot_be_asked_again_does_not_keep_a_version_away(
+    viewer: Viewer, follower: Follower, home: Path, run_index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer.searcher.ask("cat")
+    drop(home)
+    run_index(home)
+
+    def broken(*_args: object) -> None:
+        raise ModelError("no model; run `clipper index`")
+
+    monkeypatch.setattr(follow, "answer", broken)
+    look(follower)
+    assert viewer.state.dataset.n == 25
+    assert (viewer.state.answer, viewer.state.history) == (None, [])
+    assert viewer.state.message == "no model; run `clipper index`"
+
+
+def test_one_load_serves_all_who_notice_at_once(
+    home: Path, run_index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = [ViewState(dataset=versions.load()) for _ in range(20)]
+    drop(home)
+    run_index(home)
+    opened = []
+    real = clipper.open
+    monkeypatch.setattr(clipper, "open", lambda folder: opened.append(folder) or real(folder))
+    start = threading.Barrier(20)
+
+    def take(state: ViewState) -> follow.Step:
+        start.wait()
+        return follow.step(state.dataset, colour="", texts=[])
+
+    with ThreadPoolExecutor(20) as pool:
+        steps = list(pool.map(take, states))
+    assert len(opened) == 1
+    assert len({id(found.dataset) for found in steps}) == 1
+    assert len({id(found.changes) for found in steps}) == 1
+
+
+def test_versions_one_after_another_are_let_go_and_the_model_is_loaded_once(
+    viewer: Viewer, follower: Follower, home: Path, run_index: Index
+) -> None:
+    viewer.searcher.ask("cat")
+    encoder = viewer.state.dataset.atlas._text_encoder
+    seen = [weakref.ref(viewer.state.dataset)]
+    holds = [weakref.ref(viewer.state.dataset.atlas._hold)]
+    for number in range(6):
+        drop(home, f"n{number}.jpg")
+        run_index(home)
+        look(follower)
+        seen.append(weakref.ref(viewer.state.dataset))
+        holds.append(weakref.ref(viewer.state.dataset.atlas._hold))
+    gc.collect()
+    assert [ref() is not None for ref in seen] == [False] * 6 + [True]
+    assert [ref() is not None for ref in holds] == [False] * 6 + [True]
+    assert viewer.state.dataset.atlas._text_encoder is encoder
+    assert viewer.state.dataset.n == 30
+    run_index(home)
+    assert len(list((home / "store" / "snapshots").glob("*.json"))) == 1
+
+
+def test_a_state_that_returns_is_not_loaded_again_while_it_is_shown(
+    viewer: Viewer, home: Path, run_index: Index
+) -> None:
+    first, published = viewer.state.dataset, Home(home).current
+    before = published.read_bytes()
+    drop(home)
+    run_index(home)
+    assert versions.load() is not first
+    published.write_bytes(before)
+    assert versions.load() is first
+
+
+def test_old_points_colours_and_priorities_stay(
+    viewer: Viewer, follower: Follower, home: Path, run_index: Index
+) -> None:
+    old = viewer.state.dataset
+    drop(home, "a-first.jpg")
+    run_index(home)
+    look(follower)
+    new = viewer.state.dataset
+    for row, image_id in enumerate(old.atlas.ids):
+        there = new.row_of(image_id)
+        assert (old.atlas.xy[row] == new.atlas.xy[there]).all()
+        assert old.priority[old.index.rank[row]] == new.priority[new.index.rank[there]]
+    stay = [item for item in sample(new) if item["id"] in old.atlas.ids]
+    assert [item for item in sample(old) if item in stay] == stay
+    assert not viewer.state.news.changes.anew
+
+
+def test_metadata_edited_under_an_open_detail_is_shown_there(
+    viewer: Viewer, follower: Follower, home: Path, run_index: Index
+) -> None:
+    detail = Detail()
+    detail.follow(viewer.state)
+    viewer.state.selected = 5
+    name = files(home)[5].stem
+    (home / "images" / "metadata.json").write_text(f'{{"{name}": {{"mood": "sunny"}}}}')
+    run_index(home)
+    look(follower)
+    assert dict(detail.item["values"])["mood"] == "sunny"
+    assert viewer.state.news.changes.edited == {files(home)[5].name}
+
+
+def test_too_many_new_images_are_not_marked(dataset: Dataset) -> None:
+    many = Changes({f"{i}": (None, b"%d" % i) for i in range(MARKED + 1)})
+    assert fresh(dataset, many) == []
+    few = Changes({"folder/3.png": (None, b"3")})
+    assert fresh(dataset, few) == [3]
+
+
+def test_an_ended_session_is_not_looked_for(viewer: Viewer, follower: Follower, home: Path) -> None:
+    viewer._ended(object())
+    follower.look()
+    assert follower.ready == ""
+    assert versions.shown(home) == []
+    assert np.isfinite(versions.load().priority).all()

@@ -1,0 +1,151 @@
+"""How an open page comes from one published version to the next, by itself.
+
+Every second the server looks at what is published. Another version is opened and made ready in the
+background: what changed, what the queries find in it. Then the browser says when nobody is in the middle of a
+movement, and the session's state changes in one step. What cannot be opened is left alone, and told.
+"""
+
+import logging
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import panel as pn
+import param
+
+from clipper.errors import ClipperError
+from viewer.background import in_background
+from viewer.changes import Changes, between
+from viewer.component import Component, script
+from viewer.data import Dataset
+from viewer.gallery import suggestions
+from viewer.search import SEARCHERS, answer, excuse
+from viewer.state import Answer, ViewState
+from viewer.versions import load
+
+LOOK = 1000  # milliseconds between two looks
+LOOKERS = ThreadPoolExecutor(2, thread_name_prefix="version")
+
+log = logging.getLogger(__name__)
+_comparing = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Step:
+    """All that a session needs to go from the version `before` to another."""
+
+    before: str
+    dataset: Dataset
+    changes: Changes
+    answers: Mapping[str, Answer | None]
+    excuse: str = ""  # why a query could not be answered again
+
+    def serves(self, shown: Dataset, texts: Iterable[str]) -> bool:
+        """Whether it starts at the version shown, and knows all that was asked."""
+        return self.before == shown.version and all(text in self.answers for text in texts)
+
+
+def step(shown: Dataset, *, colour: str, texts: Sequence[str], waiting: Step | None = None) -> Step | None:
+    """The step from the version that is shown to the published one; None where that is the one shown.
+
+    Args:
+        shown: the version.
+        colour: the column it is coloured by.
+        texts: the queries asked so far.
+        waiting: a step that was made ready before; it is given back where it still serves.
+
+    Raises:
+        ClipperError: what is published cannot be opened.
+    """
+    dataset = load(shown.atlas.settings.home, colour=colour)
+    if dataset.version == shown.version:
+        return None
+    if waiting and waiting.dataset is dataset and waiting.serves(shown, texts):
+        return waiting
+    changes = _changes(shown, dataset)
+    dataset.colouring(colour)
+    suggestions(dataset)
+    try:
+        answers = {text: SEARCHERS.submit(answer, dataset, text).result() for text in texts}
+        return Step(shown.version, dataset, changes, answers)
+    except Exception as error:  # noqa: BLE001 - no query is worth a version: the images of the old one may be gone
+        return Step(shown.version, dataset, changes, dict.fromkeys(texts), excuse(error))
+
+
+def _changes(shown: Dataset, dataset: Dataset) -> Changes:
+    """What differs; found once for all sessions that come the same way."""
+    key = f"changes since {shown.version}"
+    with _comparing:
+        if key not in dataset.remembered:
+            dataset.remembered[key] = between(shown.atlas, dataset.atlas)
+    changes: Changes = dataset.remembered[key]
+    _ = changes.worth_a_look  # counted here rather than while the page waits
+    return changes
+
+
+class Follower(Component):
+    """Takes each new version of the dataset for one session; shows nothing."""
+
+    ready = param.String(doc="The version that waits for a quiet moment.")
+
+    _esm = script("follow.js")
+    _css = ()
+
+    def __init__(self, *, state: ViewState, **params: Any) -> None:
+        super().__init__(actions={"take": self._take}, **params)
+        self._state = state
+        self._looking = False
+        self._next: Step | None = None
+        self._document = pn.state.curdoc
+        if self._document is not None:
+            self._document.add_periodic_callback(self.look, LOOK)
+
+    def look(self) -> None:
+        """Is there another version? If so, get it ready; while that takes, no second look is begun."""
+        state = self._state
+        if self._looking or state.dataset is None:
+            return
+        self._looking = True
+        texts = [asked.text for asked in state.history]
+        work = partial(step, state.dataset, colour=state.colour, texts=texts, waiting=self._next)
+        in_background(work, self._looked, pool=LOOKERS)
+
+    def _looked(self, done: "Future[Step | None]") -> None:
+        self._looking = False
+        if self._state.dataset is None:
+            return
+        if (error := done.exception()) is not None:
+            self._tell(error)
+            return
+        self._next = found = done.result()
+        self.ready = found.dataset.version if found else ""
+        self._state.trouble = ""
+        if found and not self._watched():
+            self._take({})
+
+    def _tell(self, error: BaseException) -> None:
+        """Why no other version is shown; what no person can mend is logged, once."""
+        known = isinstance(error, ClipperError)
+        if not known and not self._state.trouble:
+            log.error("the published version could not be made ready", exc_info=error)
+        self._state.trouble = str(error) if known else "something unforeseen; the server's log says what"
+
+    def _watched(self) -> bool:
+        """Whether a browser may say that it is quiet; a page that was closed pins no version meanwhile."""
+        context = self._document.session_context if self._document else None
+        session = getattr(context, "session", None)
+        return session is None or session.connection_count > 0
+
+    def _take(self, _message: object) -> None:
+        """The moment is quiet. Where a query was asked since, the next look gets ready what is missing."""
+        found, self._next = self._next, None
+        self.ready = ""
+        state = self._state
+        if found is None or state.dataset is None:
+            return
+        if found.serves(state.dataset, [asked.text for asked in state.history]):
+            state.adopt(found.dataset, changes=found.changes, answers=found.answers)
+            state.message = found.excuse or state.message

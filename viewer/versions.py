@@ -1,0 +1,170 @@
+"""Which versions of an atlas are in memory: the published one, loaded once, and those that sessions show.
+
+The same for all visitors of a process. What does not belong here: how a session comes from one version to
+the next (`follow.py`).
+"""
+
+import logging
+import os
+import threading
+import time
+import weakref
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import clipper
+from clipper.errors import ClipperError, StoreError
+from clipper.home import Home
+from viewer.data import Dataset
+
+RETRY = 2.0  # seconds after which a version that could not be opened is tried again
+
+Stamp = tuple[int, int, int]
+
+log = logging.getLogger(__name__)
+
+
+class Shows(Protocol):
+    """Whoever shows a dataset, such as a session's state; None once it is over."""
+
+    dataset: Dataset | None
+
+
+class _Published(NamedTuple):
+    """The dataset last opened, and the stamp of current.json it was opened under."""
+
+    stamp: Stamp | None
+    dataset: Dataset
+
+
+class _Failed(NamedTuple):
+    """Why what is published could not be opened, and when that was found."""
+
+    stamp: Stamp | None
+    error: ClipperError
+    at: float
+
+
+_lock = threading.Lock()
+_published: dict[Path, _Published] = {}
+_failed: dict[Path, _Failed] = {}
+_shows_lock = threading.Lock()
+_shows: "weakref.WeakSet[Shows]" = weakref.WeakSet()
+
+
+def load(home: str | Path | None = None, *, colour: str = "") -> Dataset:
+    """The published atlas of `home` (or of the home found from here), made ready once for each version.
+
+    Cheap while nothing new is published: every look and every image asks. Of many who ask at once one loads,
+    and the others wait. One that follows a version in memory is ready to be shown, coloured by `colour`.
+
+    Raises:
+        ClipperError: no home, no index yet, or a damaged store; the message says what to do.
+    """
+    folder = _folder(home)
+    stamp = _stamp(folder)
+    known = _published.get(folder)
+    if known and stamp is not None and stamp == known.stamp:
+        return known.dataset
+    with _lock:
+        failed = _failed.get(folder)
+        if failed and failed.stamp == stamp and time.monotonic() - failed.at < RETRY:
+            raise failed.error.with_traceback(None)
+        try:
+            dataset = _opened(folder, colour=colour)
+        except ClipperError as error:
+            if failed is None or failed.stamp != stamp:
+                log.warning("%s cannot be shown: %s", folder, error, exc_info=error.__cause__)
+            _failed[folder] = _Failed(stamp, error, time.monotonic())
+            raise
+        _failed.pop(folder, None)
+        _published[folder] = _Published(stamp, dataset)
+        return dataset
+
+
+def latest(home: str | Path | None = None) -> Dataset | None:
+    """The version last opened, be it still published or not; None when there is none in memory."""
+    try:
+        known = _published.get(_folder(home))
+    except ClipperError:
+        return None
+    return known.dataset if known else None
+
+
+def showing(who: Shows) -> None:
+    """From now on what `who` shows counts as in use, until its dataset is None or it is gone."""
+    with _shows_lock:
+        _shows.add(who)
+
+
+def holder(image_id: str, stamp: str, home: str | Path | None = None) -> Dataset:
+    """The dataset to ask for an image: one that a session shows and has these very bytes, else the published.
+
+    Raises:
+        ClipperError: nothing is published and nothing in memory.
+    """
+    for dataset in shown(
+        _folder(home)
+    ):  # first: what is on a page never waits for another version to be opened
+        row = dataset.row_of(image_id)
+        if row is not None and dataset.stamp(row) == stamp:
+            return dataset
+    try:
+        return load(home)
+    except ClipperError:
+        known = latest(home)
+        if known is None:
+            raise
+        return known
+
+
+def shown(folder: Path) -> list[Dataset]:
+    """The versions of a home that sessions show, each once."""
+    with _shows_lock:
+        datasets = [who.dataset for who in _shows]
+    ours = [dataset for dataset in datasets if dataset and dataset.atlas.settings.home == folder]
+    return list({id(dataset): dataset for dataset in ours}.values())
+
+
+def _opened(folder: Path, *, colour: str) -> Dataset:
+    try:
+        return _made_ready(folder, colour=colour)
+    except ClipperError:
+        raise
+    except Exception as error:  # a damaged file that none of our readers foresaw
+        raise StoreError(f"{folder / 'store'} is damaged ({error!r}); run `clipper index`") from error
+
+
+def _made_ready(folder: Path, *, colour: str) -> Dataset:
+    version = clipper.published_version(folder) or ""
+    before = latest(folder)
+    if before is None:
+        return Dataset(clipper.open(folder))
+    for dataset in (before, *shown(folder)):  # as when one returns to an earlier state
+        if dataset.version == version:
+            return dataset
+    atlas = clipper.open(folder)
+    atlas.share_model(before.atlas)
+    dataset = Dataset(atlas, before=before)
+    dataset.prepare(colour=colour)
+    return dataset
+
+
+def _folder(home: str | Path | None) -> Path:
+    """The home's folder, found once for each way of naming it."""
+    return _found(str(home) if home else "", os.environ.get("CLIPPER_HOME", ""), os.getcwd())  # noqa: PTH109 - a key, not a path
+
+
+@lru_cache(maxsize=64)
+def _found(home: str, _named: str, _here: str) -> Path:
+    return clipper.Settings.load(home or None).home
+
+
+def _stamp(folder: Path) -> Stamp | None:
+    """What tells one current.json from the next without reading it, None when there is none."""
+    try:
+        seen = Home(folder).current.stat()
+    except OSError:
+        return None
+    return seen.st_mtime_ns, seen.st_ino, seen.st_size
