@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTANCE := data/store/dagster
 
-.PHONY: setup index demo view test test-slow check lint types sample screenshots bench bench-map clean
+.PHONY: setup index demo view test test-slow test-reliability check lint types sample screenshots bench bench-map clean
 
 setup: $(VENV)/.installed .env $(INSTANCE)/dagster.yaml
 
@@ -31,11 +31,15 @@ demo: index
 	$(BIN)/clipper view --home data --port 0
 
 test: setup
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not reliability"
 
 # The tests that take minutes each.
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
+
+# Every moment a run can be killed at, every kind of damage to every file, two hundred histories.
+test-reliability: setup
+	$(BIN)/python -m pytest -m reliability
 
 lint: setup
 	$(BIN)/ruff check .

@@ -125,7 +125,7 @@ def test_damage_is_mended_to_the_bit(home: Path, name: str):
     mend(home, name, "noise")
 
 
-@pytest.mark.slow
+@pytest.mark.reliability
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("kind", DAMAGES)
 def test_damage_of_any_kind_to_any_file_is_mended_to_the_bit(sound: Path, tmp_path: Path, kind: str):

@@ -62,7 +62,7 @@ def test_runs_killed_one_after_the_other_lose_nothing(world: dict, tmp_path: Pat
     assert faults.losses(home, before=world["first"], after=world["second"]) == []
 
 
-@pytest.mark.slow
+@pytest.mark.reliability
 @pytest.mark.timeout(1800)
 def test_a_run_killed_at_any_moment_loses_nothing(world: dict, tmp_path: Path):
     one_of_each = {moment.rpartition(" ")[0]: moment for moment in world["moments of the second"]}

@@ -189,7 +189,7 @@ def test_a_short_history_ends_where_it_must(tmp_path: Path):
     play(tmp_path, sequences=4, steps=8)
 
 
-@pytest.mark.slow
+@pytest.mark.reliability
 @pytest.mark.timeout(3600)
 def test_two_hundred_histories_end_where_they_must(tmp_path: Path):
     play(tmp_path, sequences=200, steps=10)
