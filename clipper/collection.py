@@ -242,6 +242,10 @@ def _client(address: Address) -> Any:
     except Exception as error:  # of a damaged file Chroma raises ValueError, AttributeError or its own
         if address.on_server:
             raise _unreachable(address, error) from error
+        if "disk is full" in str(error):
+            raise StoreError(
+                f"{address} cannot be opened: Chroma needs some room and its disk is full"
+            ) from error
         raise StoreError(f"{address} is damaged; delete it and run `clipper index`") from error
 
 

@@ -19,13 +19,13 @@ KILLED_RUN = Path(__file__).with_name("killed_run.py")
 DATA = Path(__file__).resolve().parents[2] / "data"
 
 
-def state(home: Path) -> dict[str, object] | None:
-    """All that a reader gets of what is published; None where nothing is."""
+def state(home: Path, *, filtered: bool = True) -> dict[str, object] | None:
+    """What a reader gets of what is published, Chroma's part only if `filtered`; None where nothing is."""
     if clipper.published_version(home) is None:
         return None
     atlas = clipper.open(home)
     try:
-        found = atlas.search("cat", k=5, where={"bytes": {"$gt": 0}})
+        found = atlas.search("cat", k=5, where={"bytes": {"$gt": 0}} if filtered else None)
         return {
             "ids": atlas.ids,
             "map": atlas.xy.tolist(),

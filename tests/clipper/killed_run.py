@@ -54,7 +54,7 @@ def renamed(_path: Path, target: Path) -> str | None:
     if store is None:
         return None
     part = Path(target).relative_to(store).parts[0]
-    kinds = {".arrow": "shard", ".parquet": "table", ".json": "origin", ".npy": "probes", "": "folder"}
+    kinds = {".arrow": "shard", ".parquet": "table", ".json": "origin", "": "folder"}
     return f"{part} {kinds[Path(target).suffix]}" if part != Path(target).name else part
 
 

@@ -530,7 +530,7 @@ def test_a_home_that_was_moved_works_on(indexed_home: Path, run_index: Index):
         "facts/*.arrow",
         "thumbnails/*.arrow",
         "embeddings/*/*.arrow",
-        "embeddings/*/*.npy",
+        "embeddings/*/*.parquet",
     ],
 )
 def test_a_lost_or_damaged_file_can_be_made_again_by_its_own_remedy(

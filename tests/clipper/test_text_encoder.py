@@ -99,7 +99,7 @@ def test_a_search_is_the_same_without_the_probes(sample_copy: Path):
     import clipper
 
     fast = clipper.open(sample_copy).search("a cat", k=5)
-    for probe in sample_copy.glob("store/embeddings/*/probes-*.npy"):
+    for probe in sample_copy.glob("store/embeddings/*/probes-*.parquet"):
         probe.unlink()
     slow = clipper.open(sample_copy).search("a cat", k=5)
     assert list(fast["id"]) == list(slow["id"])
