@@ -9,16 +9,7 @@ import pytest
 IMAGES = 24
 
 # Of the moments that a run over changed images comes by; the slow tests take all of them.
-FEW = (
-    "embed, half-way 1",
-    "after embeddings shard 1",
-    "before projection table 1",
-    "within the copying of the collection 3",
-    "before collection folder 1",
-    "after snapshots origin 1",
-    "after current.json 1",
-    "after a deletion 3",
-)
+FEW = ("after embeddings shard 1", "within the copying of the collection 3", "after current.json 1")
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from clipper.atlas import Atlas
 from clipper.collection import Collection, address_of
 from clipper.errors import ImagesError
 from clipper.facts import store as facts_store
-from clipper.home import Home
+from clipper.home import Home, read_json
 from clipper.settings import Settings
 from clipper.shards import ShardStore
 from clipper.workspace import Step
@@ -312,7 +312,7 @@ def test_facts_that_another_version_made_can_still_be_read_by_an_open_atlas(home
 
 def test_columns_that_an_earlier_clipper_wrote_can_still_be_read(home: Path):
     (sidecar,) = home.glob("store/metadata/*.json")
-    made_of = json.loads(sidecar.read_text())
+    made_of = read_json(sidecar)
     made_of["columns"] = [
         {"name": "mood", "type": "str", "origin": "metadata"},
         {"name": "width", "type": "int", "origin": "file"},
