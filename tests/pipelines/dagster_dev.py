@@ -34,8 +34,9 @@ def dagster_dev(home: Path, instance: Path, *, end: int = signal.SIGINT) -> Iter
     environment = os.environ | {"CLIPPER_HOME": str(home), "DAGSTER_HOME": str(instance)}
     log = (instance / "log.txt").open("a")
     process = subprocess.Popen(
-        [sys.executable, "-m", "dagster", "dev", "--port", str(port)],
-        cwd=ROOT,
+        [sys.executable, "-m", "dagster", "dev", "--port", str(port), "-w", str(ROOT / "workspace.yaml")],
+        # Not the clone's root: the .env there names another DAGSTER_HOME, and counts before the environment.
+        cwd=instance,
         env=environment,
         stdout=log,
         stderr=subprocess.STDOUT,
