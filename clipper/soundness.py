@@ -117,7 +117,8 @@ def rows(home: Home, snapshot: Snapshot) -> Iterator[Damage]:
     for where, store in _stores(home, snapshot).items():
         if missing := len(set(on_map.values()) - store.keys()):
             yield Damage(where, f"lacks {missing:,} of {len(on_map):,} images")
-    explained = {i for i, key in held.items() if key in facts.failures(facts.store(home), held.values())}
+    failed = facts.failures(facts.store(home), held.values())
+    explained = {image_id for image_id, key in held.items() if key in failed}
     explained |= set(home.staged_entries().get("passed_over", []))
     if lost_images := set(held) - set(on_map) - explained:
         yield Damage("projection", f"lacks {len(lost_images):,} images that are in the folder")
