@@ -26,6 +26,8 @@ def crash(_told: dict[str, Any]) -> None:
 
 
 def hang(told: dict[str, Any]) -> None:
+    if mark := told.get("mark"):
+        Path(mark).touch()
     time.sleep(told.get("seconds", 600))
 
 

@@ -149,29 +149,32 @@ from misbehaviour import behave
 from clipper.sandbox import Sandbox
 child = Sandbox(behave, seconds=float(sys.argv[2]))
 print(child.ask({})[0]["pid"], flush=True)
-child.ask({"act": "hang"})
+child.ask({"act": "hang", "mark": sys.argv[3]})
 """
 
 
-def parent(seconds: float) -> tuple[subprocess.Popen[str], int]:
-    """A process whose child hangs."""
-    command = [sys.executable, "-c", PARENT, str(HERE), str(seconds)]
+def parent(seconds: float, mark: Path) -> tuple[subprocess.Popen[str], int]:
+    """A process whose child hangs; it does once this returns."""
+    command = [sys.executable, "-c", PARENT, str(HERE), str(seconds), str(mark)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout
-    return process, int(process.stdout.readline())
+    pid = int(process.stdout.readline())
+    while not mark.exists() and process.poll() is None:
+        time.sleep(0.01)
+    return process, pid
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the alarm ends the child, after max_seconds")
-def test_no_child_outlives_a_parent_that_is_killed():
-    process, pid = parent(600)
+def test_no_child_outlives_a_parent_that_is_killed(tmp_path: Path):
+    process, pid = parent(600, tmp_path / "hangs")
     with process:
         assert alive(pid)
         process.kill()
     assert ended(pid)
 
 
-def test_a_child_ends_by_itself_when_its_parent_does_not_end_it():
-    process, pid = parent(1)
+def test_a_child_ends_by_itself_when_its_parent_does_not_end_it(tmp_path: Path):
+    process, pid = parent(1, tmp_path / "hangs")
     with process:
         process.send_signal(signal.SIGSTOP)  # it neither waits for the answer nor dies
         try:
