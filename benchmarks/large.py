@@ -91,7 +91,9 @@ def main() -> None:
         f"unchanged, {count:,} images: {seconds:.1f} s, {max(r['peak_mib'] for r in runs):,.0f} MiB at most"
     )
     print(f"  model loaded: {'yes' if any(run['torch'] for run in runs) else 'no'}; steps {runs[-1]}")
-    make(home / "images" / "added", range(count, count + ADDED), "added")
+    # Other ones each time: vectors of images that were deleted are kept, and these are to be embedded.
+    fresh = count + ADDED * (time.time_ns() // 1_000_000_000)
+    make(home / "images" / "added", range(fresh, fresh + ADDED), "added")
     os.sync()
     run = index(home)
     print(f"{ADDED} added: {run['in all']:.1f} s, {run['peak_mib']:,.0f} MiB, {run['embedded']:.0f} embedded")

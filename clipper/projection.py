@@ -7,6 +7,7 @@ import warnings
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from clipper.compiled import keep_compiled
 from clipper.islands import gather_islands
 from clipper.neighbours import BLOCK, nearest, neighbours, one_blas_thread
 from clipper.placement import NEIGHBOURS, geometric_median, membership
@@ -129,6 +130,7 @@ def _layout(vectors: "np.ndarray", parameters: Parameters) -> "np.ndarray":
         return _principal_components(vectors)
     from umap import UMAP
 
+    keep_compiled()
     k = min(parameters.neighbors, n - 1)
     indices, distances = neighbours(vectors, k)
     with warnings.catch_warnings(), one_blas_thread():

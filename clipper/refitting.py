@@ -7,6 +7,7 @@ What does not belong here: when that is due (`frame.py`).
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from clipper.compiled import keep_compiled
 from clipper.neighbours import neighbours, one_blas_thread
 from clipper.projection import SMALLEST_FIT, Layout, Parameters, fit, fit_sample, with_placed
 from clipper.relaxation import JITTER, curve
@@ -99,6 +100,7 @@ def _settle(vectors: "np.ndarray", start: "np.ndarray", parameters: Parameters) 
     from umap.layouts import optimize_layout_euclidean
     from umap.umap_ import fuzzy_simplicial_set, make_epochs_per_sample
 
+    keep_compiled()
     k = min(parameters.neighbors, len(vectors) - 1)
     indices, distances = neighbours(vectors, k)
     random = np.random.RandomState(parameters.seed)

@@ -14,7 +14,13 @@ import clipper
 from viewer.component import source
 
 Visit = Callable[..., SimpleNamespace]
-SIZES = [(1440, 900), (1024, 768), (420, 800)]
+
+
+def slow(width: int, height: int) -> Any:
+    """A window that only the slow tests take."""
+    return pytest.param(width, height, marks=pytest.mark.slow)
+
+
 CARDS = (".legend-card", ".map-buttons")
 LABEL_HEIGHT, LABEL_LIFT = 30, 25  # of a query's words above its star, in pixels
 
@@ -62,7 +68,7 @@ def is_open(page: Any) -> bool:
     return shown
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), slow(1024, 768), slow(420, 800)])
 def test_no_card_hides_a_point_of_the_first_view(
     visit: Visit, viewer_url: str, sample_home: Path, width: int, height: int
 ) -> None:
@@ -136,7 +142,7 @@ def test_where_nothing_can_be_stored_the_legend_follows_the_width(visit: Visit, 
     assert seen.errors == []
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES[1:])
+@pytest.mark.parametrize(("width", "height"), [slow(1024, 768), (420, 800)])
 def test_results_land_beside_the_open_legend(visit: Visit, viewer_url: str, width: int, height: int) -> None:
     seen = visit(viewer_url, width=width, height=height)
     page = seen.page

@@ -51,6 +51,8 @@ def shows(page: Any, images: int, *, seconds: float = 20) -> float:
 
 
 def headline(page: Any) -> str:
+    """What the notice says, once it has come into view: text that is not visible yet reads as none."""
+    page.wait_for_selector(".notice .headline", state="visible")
     return page.locator(".notice .headline").inner_text()
 
 
@@ -229,6 +231,7 @@ def test_a_tab_that_is_hidden_waits_for_nobody(visit: Visit, url: str, home: Pat
     assert seen.errors == []
 
 
+@pytest.mark.slow
 def test_two_pages_follow_ten_versions_in_a_row_and_a_search_goes_on(
     visit: Visit, url: str, home: Path
 ) -> None:

@@ -91,6 +91,7 @@ def test_without_an_index_the_page_says_what_to_type_and_opens_later(
         assert seen.errors == []
 
 
+@pytest.mark.slow
 def test_a_new_version_is_taken_and_an_untouched_first_view_fits_it(
     visit: Callable[..., SimpleNamespace], small_home: Path
 ) -> None:

@@ -1,12 +1,15 @@
 """Runs that are killed, and what must hold of a home afterwards. For the tests and the reliability report."""
 
 import json
+import multiprocessing
+import os
 import shutil
-import subprocess
-import sys
+import tempfile
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import killed_run
 import numpy as np
 from PIL import Image, ImageOps
 
@@ -15,7 +18,11 @@ from clipper import doctor
 from clipper.home import Home
 from clipper.settings import Settings
 
-KILLED_RUN = Path(__file__).with_name("killed_run.py")
+# Each run is a process of its own, forked from one that has imported what takes seconds to import.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(
+    ["killed_run", "torch", "transformers.models.clip.modeling_clip", "umap", "chromadb"]
+)
 DATA = Path(__file__).resolve().parents[2] / "data"
 
 
@@ -74,26 +81,28 @@ def change(home: Path) -> None:
 
 def moments(home: Path) -> list[str]:
     """The moments that a run of this home comes by; the run is made."""
-    return list(json.loads(_run(home).stdout))
+    with tempfile.NamedTemporaryFile() as told:
+        assert _ended(_start(home, told=told.name)) == 0
+        return list(json.loads(Path(told.name).read_text()))
 
 
 def kill_at(home: Path, moment: str) -> bool:
     """Make a run that is killed at a moment; whether it came by it."""
-    return _run(home, moment).returncode == -9
+    return _ended(_start(home, moment)) == -9
 
 
 def kill_after(home: Path, seconds: float) -> bool:
     """Make a run that is killed after some time; whether it had not ended by then."""
-    process = subprocess.Popen([sys.executable, str(KILLED_RUN), str(home)], stdout=subprocess.DEVNULL)
+    process = _start(home)
     time.sleep(seconds)
     process.kill()
-    return process.wait() == -9
+    return _ended(process) == -9
 
 
 def duration(home: Path) -> float:
     """Seconds of a run, made."""
     started = time.monotonic()
-    _run(home).check_returncode()
+    assert _ended(_start(home)) == 0
     return time.monotonic() - started
 
 
@@ -111,7 +120,7 @@ def losses(home: Path, *, before: dict[str, object] | None, after: dict[str, obj
         found.append("what is published is neither the old version nor the new one")
     if published is not None:
         found += [f"{damage.where}: {damage.what}" for damage in doctor.examine(Home(home))]
-    _run(home).check_returncode()
+    assert _ended(_start(home)) == 0
     if (ended := state(home)) != after:
         wrong = [name for name in after if (ended or {}).get(name) != after[name]]
         found.append(f"after the next run {', '.join(wrong)} are not those of a clean run")
@@ -125,6 +134,12 @@ def at_random(seconds: float, tries: int, *, seed: int = 0) -> list[float]:
     return (np.random.default_rng(seed).random(tries) * seconds).round(3).tolist()
 
 
-def _run(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(KILLED_RUN), str(home), *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def _start(home: Path, moment: str | None = None, told: str = os.devnull) -> BaseProcess:
+    process = PROCESSES.Process(target=killed_run.main, args=(str(home), moment, told))
+    process.start()
+    return process
+
+
+def _ended(process: BaseProcess) -> int | None:
+    process.join()
+    return process.exitcode

@@ -1,16 +1,13 @@
-"""One pass of `clipper index` that is killed (SIGKILL) at a named moment; run as a process of its own.
+"""One pass of `clipper index` that is killed (SIGKILL) at a named moment; run in a process of its own.
 
-    python killed_run.py HOME MOMENT
-
-Without a moment it prints those that such a run comes by. The moments are those at which something on disk
-has just changed, or is about to: nothing of Clipper knows of them.
+The moments are those at which something on disk has just changed, or is about to: nothing of Clipper knows of
+them.
 """
 
 import json
 import os
 import shutil
 import signal
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -79,20 +76,15 @@ def watch(moments: Moments) -> None:
     shutil.copytree = lambda *args: copytree(*args) if args[2:] else copytree(*args, copy_function=copied)
 
 
-def main() -> None:
-    home, fatal = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None
+def main(home: str, fatal: str | None, told: str) -> None:
+    """Run, and be killed at the moment `fatal`; without one, write those that a run comes by to `told`."""
     moments = Moments(fatal)
     watch(moments)
 
-    def told(stage: str, done: int, total: int) -> None:
+    def progress(stage: str, done: int, total: int) -> None:
         if done in (total, (total + 1) // 2):
             moments.pass_by(f"{stage}, {'at the end' if done == total else 'half-way'}")
 
-    indexing.index(Settings.load(home), progress=told)
-    json.dump(
-        [f"{name} {nth + 1}" for name, count in moments.seen.items() for nth in range(count)], sys.stdout
-    )
-
-
-if __name__ == "__main__":
-    main()
+    indexing.index(Settings.load(home), progress=progress)
+    seen = [f"{name} {nth + 1}" for name, count in moments.seen.items() for nth in range(count)]
+    Path(told).write_text(json.dumps(seen))

@@ -169,6 +169,7 @@ def test_vectors_of_another_model_stay_for_images_that_are_there(
     assert run_index(small_home)["clip_embeddings"].counts["new"] == 0
 
 
+@pytest.mark.slow
 def test_ten_replacements_of_a_third_leave_a_store_of_at_most_half_more(home_of: Homes, run_index: Index):
     home = home_of("home", 90)
     run_index(home)
