@@ -21,6 +21,7 @@ from clipper.settings import Settings
 from clipper.shards import read_shard, write_shard
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+Record = Callable[[str, object], None]
 IMAGES = 40
 
 
@@ -109,7 +110,8 @@ def test_the_list_of_files_below_is_whole(sound: Path):
 
 
 @pytest.mark.parametrize("kind", DAMAGES)
-def test_damage_to_any_file_is_noticed(home: Path, kind: str):
+def test_damage_to_any_file_is_noticed(home: Path, kind: str, record_property: Record):
+    damaged = 0
     for name, pattern in FILES.items():
         for path in (home / "store").glob(pattern):
             data = path.read_bytes()
@@ -117,7 +119,9 @@ def test_damage_to_any_file_is_noticed(home: Path, kind: str):
             found = doctor.examine(Home(home))
             assert found, f"{name}, {kind}: not noticed"
             path.write_bytes(data)
+            damaged += 1
     assert examined(home) == []
+    record_property("tries", damaged)
 
 
 @pytest.mark.parametrize("name", ["projection", "vectors", "graph", "current"])
@@ -128,11 +132,14 @@ def test_damage_is_mended_to_the_bit(home: Path, name: str):
 @pytest.mark.reliability
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("kind", DAMAGES)
-def test_damage_of_any_kind_to_any_file_is_mended_to_the_bit(sound: Path, tmp_path: Path, kind: str):
+def test_damage_of_any_kind_to_any_file_is_mended_to_the_bit(
+    sound: Path, tmp_path: Path, kind: str, record_property: Record
+):
     for name in FILES:
         home = Path(shutil.copytree(sound, tmp_path / "home", symlinks=True))
         mend(home, name, kind)
         shutil.rmtree(home)
+    record_property("tries", len(FILES))
 
 
 def mend(home: Path, name: str, kind: str) -> None:

@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import faults
@@ -196,5 +197,8 @@ def test_ten_histories_end_where_they_must(tmp_path: Path):
 
 @pytest.mark.reliability
 @pytest.mark.timeout(3600)
-def test_two_hundred_histories_end_where_they_must(tmp_path: Path):
+def test_two_hundred_histories_end_where_they_must(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+):
     play(tmp_path, sequences=200, steps=10)
+    record_property("tries", 200)

@@ -172,7 +172,7 @@ CHANGES: list[tuple[Callable[[Path], None], Cost]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "cost"), CHANGES, ids=lambda value: getattr(value, "__name__", ""))
+@pytest.mark.parametrize(("change", "cost"), CHANGES, ids=[change.__name__ for change, _ in CHANGES])
 def test_a_change_costs_what_follows_from_it_and_the_next_run_nothing(
     home: Path, change: Callable[[Path], None], cost: Cost
 ):

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import shutil
@@ -5,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -369,6 +370,24 @@ def test_an_empty_or_missing_folder_leaves_what_is_published(indexed_home: Path,
     shutil.rmtree(indexed_home / "images")
     (indexed_home / "away").rename(indexed_home / "images")
     assert run_index(indexed_home)["clip_embeddings"].counts["new"] == 0
+
+
+def test_a_folder_that_may_not_be_read_leaves_what_is_published(
+    indexed_home: Path, run_index: Index, monkeypatch: pytest.MonkeyPatch
+):
+    version = opened(indexed_home).version
+    scandir = os.scandir
+
+    def refused(path: Path) -> Iterator[os.DirEntry]:  # a superuser, as the tests may be, is refused nothing
+        if Path(path) == indexed_home / "images":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(ImagesError, match="images cannot be read: Permission denied"):
+        run_index(indexed_home)
+    monkeypatch.undo()
+    assert opened(indexed_home).version == version
 
 
 def test_more_than_half_of_the_images_do_not_vanish_without_a_word(

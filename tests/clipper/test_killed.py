@@ -1,12 +1,14 @@
 """A run that is killed at whatever moment loses nothing, and the next one ends as if nothing had happened."""
 
+import itertools
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import faults
 import pytest
 
-IMAGES = 24
+IMAGES, RANDOM_KILLS = 24, 50
 
 # Of the moments that a run over changed images comes by; the slow tests take all of them.
 FEW = ("after embeddings shard 1", "within the copying of the collection 3", "after current.json 1")
@@ -54,11 +56,34 @@ def test_runs_killed_one_after_the_other_lose_nothing(world: dict, tmp_path: Pat
 
 
 @pytest.mark.reliability
-@pytest.mark.timeout(1800)
-def test_a_run_killed_at_any_moment_loses_nothing(world: dict, tmp_path: Path):
-    one_of_each = {moment.rpartition(" ")[0]: moment for moment in world["moments of the second"]}
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("which", ["first", "second"])
+def test_a_run_killed_at_any_moment_loses_nothing(
+    world: dict, tmp_path: Path, record_property: Callable[[str, object], None], which: str
+):
+    start, before = {"first": ("new", None), "second": ("changed", world["first"])}[which]
+    one_of_each = {moment.rpartition(" ")[0]: moment for moment in world[f"moments of the {which}"]}
     for moment in one_of_each.values():
-        home = copy(world, "changed", tmp_path)
+        home = copy(world, start, tmp_path)
         assert faults.kill_at(home, moment), moment
-        assert faults.losses(home, before=world["first"], after=world["second"]) == [], moment
+        assert faults.losses(home, before=before, after=world[which]) == [], moment
         shutil.rmtree(home)
+    record_property("tries", len(one_of_each))
+
+
+@pytest.mark.reliability
+@pytest.mark.timeout(3600)
+def test_a_run_killed_at_a_random_time_loses_nothing(
+    world: dict, tmp_path: Path, record_property: Callable[[str, object], None]
+):
+    seconds = faults.duration(copy(world, "changed", tmp_path))
+    killed = 0
+    for moment in itertools.cycle(faults.at_random(seconds, 2 * RANDOM_KILLS)):
+        shutil.rmtree(tmp_path / "home")
+        home = copy(world, "changed", tmp_path)
+        if faults.kill_after(home, moment):
+            killed += 1
+            assert faults.losses(home, before=world["first"], after=world["second"]) == [], moment
+        if killed == RANDOM_KILLS:
+            break
+    record_property("tries", killed)

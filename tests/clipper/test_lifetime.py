@@ -170,7 +170,9 @@ def test_vectors_of_another_model_stay_for_images_that_are_there(
 
 
 @pytest.mark.slow
-def test_ten_replacements_of_a_third_leave_a_store_of_at_most_half_more(home_of: Homes, run_index: Index):
+def test_ten_replacements_of_a_third_leave_a_store_of_at_most_half_more(
+    home_of: Homes, run_index: Index, record_property: Callable[[str, object], None]
+):
     home = home_of("home", 90)
     run_index(home)
     largest = 0
@@ -187,6 +189,7 @@ def test_ten_replacements_of_a_third_leave_a_store_of_at_most_half_more(home_of:
     alone = sum(size(fresh).values())
     print(f"\nin ten cycles at most {largest / alone:.2f} times a fresh store: {size(home)}, {size(fresh)}")  # noqa: T201
     assert largest <= 1.5 * alone
+    record_property("tries", 10)
 
 
 def test_a_reader_finds_rows_that_are_being_moved_between_shards(
