@@ -12,17 +12,12 @@ from typing import Any
 from clipper import embeddings, facts
 from clipper.frame import Frame, describe
 from clipper.projecting import WAY_OUT
+from clipper.self_search import search_themselves
 from clipper.tables import read_made_of, read_parquet
 from clipper.workspace import Workspace
 
-NORM_TOLERANCE = 1e-3
-SAMPLE = 1_000
-# Of a large sample; the graph may miss one in a thousand, of a small dataset none.
-WANTED_HITS = 0.999
-SAME_VECTOR = 1e-5
 MOST_FAILURES = 0.05
 _SHOWN_GROUPS, _SHOWN_FILES = 50, 8
-_BATCH = 200
 
 
 @dataclass(frozen=True)
@@ -58,19 +53,15 @@ def counts(work: Workspace) -> Finding:
 
 def norms(work: Workspace) -> Finding:
     """Whether the vectors of the images in the manifest are finite and of length 1."""
-    import numpy as np
-
     _, _, store = work.embeddings()
     _, manifest = work.manifest()
     there = store.keys()
     vectors = embeddings.read(store, [key for key in manifest.hashes() if key in there])
     if not len(vectors):
         return Finding(passed=True, description="no vectors")
-    off = np.abs(np.linalg.norm(vectors, axis=1) - 1.0)
-    worst = float(np.nan_to_num(off, nan=np.inf).max())
-    return Finding(
-        worst <= NORM_TOLERANCE, f"the largest deviation from 1 is {worst:.1e}", {"vectors": len(vectors)}
-    )
+    worst = embeddings.deviation(vectors)
+    told = f"the largest deviation from 1 is {worst:.1e}"
+    return Finding(worst <= embeddings.NORM_TOLERANCE, told, {"vectors": len(vectors)})
 
 
 def finite(work: Workspace) -> Finding:
@@ -85,24 +76,25 @@ def finite(work: Workspace) -> Finding:
 
 
 def search(work: Workspace) -> Finding:
-    """Whether a sample of images, evenly spread over their ids, finds itself first in Chroma.
+    """Whether a sample of images, evenly spread over their ids, finds itself first in Chroma."""
+    from clipper.collection import Collection, address_of
 
-    Another image of the same vector, to 1e-5 of cosine similarity, is as good: a copy, or a blank one.
-    """
     projection = work.home.require("projection", "umap_projection")
-    table = read_parquet(work.home.part("projection", projection)).select(["id", "content_hash"]).to_pydict()
-    keys = dict(zip(table["id"], table["content_hash"], strict=True))
-    step = max(1, -(-len(keys) // SAMPLE))
-    sample = table["id"][::step]
-    found = _nearest(work, [keys[image_id] for image_id in sample])
-    lost = _not_same(work, [keys[i] for i in sample], [keys.get(i) for i in found])
-    lost_ids = [sample[row] for row in lost]
-    share = 1 - len(lost) / len(sample)
+    table = read_parquet(work.home.part("projection", projection))
+    ids, keys = table["id"].to_pylist(), table["content_hash"].to_pylist()
+    _, _, store = work.embeddings()
+    collection = Collection(address_of(work.home, work.home.require("collection", "chroma_collection")))
+    try:
+        found = search_themselves(
+            collection, ids, lambda rows: embeddings.read(store, [keys[row] for row in rows])
+        )
+    finally:
+        collection.close()
     return Finding(
-        share >= WANTED_HITS if len(keys) >= SAMPLE else not lost,
-        f"{len(sample) - len(lost):,} of {len(sample):,} images find themselves first"
-        + (f"; not {', '.join(lost_ids[:_SHOWN_FILES])}" if lost else ""),
-        {"images": len(keys), "sampled": len(sample), "share": round(share, 4)},
+        found.passed,
+        f"{found.sampled - len(found.missed):,} of {found.sampled:,} images find themselves first"
+        + (f"; not {_some([ids[row] for row in found.missed])}" if found.missed else ""),
+        {"images": found.images, "sampled": found.sampled, "share": round(found.share, 4)},
     )
 
 
@@ -143,34 +135,6 @@ def duplicates(work: Workspace) -> Finding:
         figures={"files": len(manifest.entries), "copies": copies, "groups": len(several)},
         rows=[{"files": len(ids), "names": _some(ids)} for ids in several[:_SHOWN_GROUPS]],
     )
-
-
-def _nearest(work: Workspace, keys: Sequence[bytes]) -> list[str]:
-    """The id that Chroma finds first for each content's vector; empty where it finds none."""
-    from clipper.collection import Collection, address_of
-
-    _, _, store = work.embeddings()
-    vectors = embeddings.read(store, keys)
-    version = work.home.require("collection", "chroma_collection")
-    collection = Collection(address_of(work.home, version))
-    try:
-        batches = [vectors[start : start + _BATCH] for start in range(0, len(vectors), _BATCH)]
-        found = [ids for batch in batches for ids in collection.nearest_many(batch, k=1)]
-    finally:
-        collection.close()
-    return [ids[0] if ids else "" for ids in found]
-
-
-def _not_same(work: Workspace, wanted: Sequence[bytes], found: Sequence[bytes | None]) -> list[int]:
-    """The rows where what was found has another vector than what was wanted."""
-    rows = [row for row, (w, f) in enumerate(zip(wanted, found, strict=True)) if w != f]
-    there = [row for row in rows if found[row] is not None]
-    _, _, store = work.embeddings()
-    left = embeddings.read(store, [wanted[row] for row in there])
-    right = embeddings.read(store, [found[row] or b"" for row in there])
-    similar = (left * right).sum(axis=1) >= 1 - SAME_VECTOR
-    same = {row for row, alike in zip(there, similar, strict=True) if alike}
-    return [row for row in rows if row not in same]
 
 
 def _some(names: Sequence[str]) -> str:

@@ -5,12 +5,12 @@ does not belong here: files (`soundness.py`).
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from clipper import embeddings
 from clipper.collecting import stored_rows
@@ -18,14 +18,11 @@ from clipper.collection import Collection, address_of
 from clipper.collection_build import BATCH, Rows
 from clipper.errors import StoreError
 from clipper.home import Home
+from clipper.self_search import search_themselves
 from clipper.snapshots import Snapshot
 
-if TYPE_CHECKING:
-    import numpy as np
-
-# Rows that must find themselves, and two images whose vectors are as good as equal.
-SAMPLE, EQUAL = 1_000, 1e-5
-WANTED_SELF_HITS = 0.999
+# Two vectors are equal up to this in each number.
+EQUAL = 1e-5
 
 
 def problems(home: Home, snapshot: Snapshot) -> list[str]:
@@ -35,32 +32,6 @@ def problems(home: Home, snapshot: Snapshot) -> list[str]:
             return pool.submit(_problems, home.folder, snapshot).result()
         except BrokenProcessPool:
             return ["Chroma cannot open it: the process ends"]
-
-
-def self_hit_share(
-    collection: Collection, ids: Sequence[str], vectors: "np.ndarray", *, seed: int = 0
-) -> float:
-    """The share of a sample of rows that a search for their own vector finds first.
-
-    Args:
-        collection: an open one.
-        ids: of its rows.
-        vectors: (n, d) float32, theirs; of two images with equal vectors either may be found.
-        seed: of the sample.
-    """
-    import numpy as np
-
-    if not len(ids):
-        return 1.0
-    count = min(SAMPLE, len(ids))
-    chosen = np.sort(np.random.default_rng(seed).choice(len(ids), count, replace=False))
-    row = {image_id: i for i, image_id in enumerate(ids)}
-    found = collection.nearest_many(vectors[chosen], k=1)
-    hits = [
-        bool(near) and (near[0] == ids[i] or float(vectors[row[near[0]]] @ vectors[i]) >= 1 - EQUAL)
-        for i, near in zip(chosen.tolist(), found, strict=True)
-    ]
-    return float(np.mean(hits))
 
 
 def _problems(folder: Path, snapshot: Snapshot) -> list[str]:
@@ -91,9 +62,9 @@ def _differences(collection: Collection, rows: Rows) -> Iterator[str]:
     for name, more in wrong.items():
         if more:
             yield f"{more:,} rows of Chroma have other {name} than the store"
-    share = self_hit_share(collection, rows.ids, rows.vectors)
-    if share < WANTED_SELF_HITS:
-        yield f"only {share:.2%} of the images find themselves"
+    found = search_themselves(collection, rows.ids, lambda chosen: rows.vectors[list(chosen)])
+    if not found.passed:
+        yield f"only {found.share:.2%} of the images find themselves"
 
 
 def _alike(told: Any, stored: Any) -> bool:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 VECTOR = "vector"
+# A vector's length is 1 up to this.
+NORM_TOLERANCE = 1e-3
 
 
 def store(folder: Path, *, dimensions: int, fingerprint: str) -> ShardStore:
@@ -45,6 +47,14 @@ def read(vectors: ShardStore, keys: Sequence[bytes]) -> "np.ndarray":
         out[inside] = flat[where[inside] - start]
         start += len(chunk)
     return out
+
+
+def deviation(vectors: "np.ndarray") -> float:
+    """The largest deviation from 1 of the lengths of vectors, (n, d) with n > 0; infinite for a NaN."""
+    import numpy as np
+
+    off = np.abs(np.linalg.norm(vectors, axis=1) - 1.0)
+    return float(np.nan_to_num(off, nan=np.inf).max())
 
 
 def _schema(dimensions: int) -> "pa.Schema":

@@ -4,7 +4,7 @@ What does not belong here: decoding itself (`images.py`).
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from clipper.exif import EXIF_VERSION
@@ -49,20 +49,26 @@ def row(key: bytes, *, facts: str | None, reason: str | None, limits: str) -> di
 
 def known(facts: ShardStore, *, limits: str) -> set[bytes]:
     """Contents that need not be decoded again: good ones, and failures under the same limits."""
-    table = facts.table().select([KEY, REASON, LIMITS]).to_pylist()
-    return {r[KEY] for r in table if r[REASON] is None or r[LIMITS] == limits}
+    rows = _columns(facts, KEY, REASON, LIMITS)
+    return {key for key, reason, under in rows if reason is None or under == limits}
 
 
 def failures(facts: ShardStore, keys: Iterable[bytes]) -> dict[bytes, str]:
     """Content hash -> reason, of those of `keys` that could not be decoded."""
     wanted = set(keys)
-    table = facts.table().select([KEY, REASON]).to_pylist()
-    good = {r[KEY] for r in table if r[REASON] is None}
-    return {r[KEY]: r[REASON] for r in table if r[KEY] in wanted and r[KEY] not in good}
+    rows = [(key, reason) for key, reason in _columns(facts, KEY, REASON) if key in wanted]
+    good = {key for key, reason in rows if reason is None}
+    return {key: reason for key, reason in rows if key not in good}
 
 
 def read(facts: ShardStore, keys: Sequence[bytes]) -> dict[bytes, dict[str, Any]]:
     """Content hash -> facts, of those of `keys` that were decoded."""
     wanted = set(keys)
-    table = facts.table().select([KEY, FACTS]).to_pylist()
-    return {r[KEY]: json.loads(r[FACTS]) for r in table if r[KEY] in wanted and r[FACTS] is not None}
+    rows = _columns(facts, KEY, FACTS)
+    return {key: json.loads(told) for key, told in rows if told is not None and key in wanted}
+
+
+def _columns(facts: ShardStore, *names: str) -> Iterator[tuple[Any, ...]]:
+    """The values of some columns, row by row."""
+    table = facts.table()
+    return zip(*(table[name].to_pylist() for name in names), strict=True)

@@ -89,11 +89,15 @@ class Manifest:
     @classmethod
     def read(cls, path: Path) -> "Manifest":
         """Read what `write` wrote."""
-        rows = read_parquet(path).to_pylist()
-        reasons = {row["id"]: row["reason"] for row in rows if row["content_hash"] is None}
-        kept = [row for row in rows if row["content_hash"] is not None]
-        fields = ("id", "content_hash", "bytes", "mtime_ns")
-        return cls([Entry(*(row[name] for name in fields)) for row in kept], reasons)
+        table = read_parquet(path)
+        names = ("id", "content_hash", "bytes", "mtime_ns", "reason")
+        entries, reasons = [], {}
+        for image_id, key, size, time_ns, reason in zip(*(table[n].to_pylist() for n in names), strict=True):
+            if key is None:
+                reasons[image_id] = reason
+            else:
+                entries.append(Entry(image_id, key, size, time_ns))
+        return cls(entries, reasons)
 
 
 def scan(

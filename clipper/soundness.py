@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from clipper import embeddings, facts, places, probes, snapshots
 from clipper.collection import address_of
@@ -19,8 +18,6 @@ from clipper.projecting import DEPARTED, departed_of
 from clipper.shards import ShardStore, read_shard, verify_shard
 from clipper.snapshots import PARTS, Snapshot
 from clipper.tables import read_made_of, read_parquet, verify
-
-NORM_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -200,12 +197,6 @@ def _verify_index(home: Home, version: str) -> None:
 
 def _verify_norms(path: Path) -> None:
     column = read_shard(path)[embeddings.VECTOR].combine_chunks()
-    _verify_unit(column.flatten().to_numpy().reshape(len(column), -1), path)
-
-
-def _verify_unit(vectors: Any, path: Path) -> None:
-    import numpy as np
-
-    off = np.abs(np.linalg.norm(vectors, axis=1) - 1.0)
-    if not (off <= NORM_TOLERANCE).all():
+    vectors = column.flatten().to_numpy().reshape(len(column), -1)
+    if len(vectors) and embeddings.deviation(vectors) > embeddings.NORM_TOLERANCE:
         raise StoreError(f"{path} holds vectors whose length is not 1")

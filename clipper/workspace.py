@@ -47,6 +47,7 @@ class Workspace:
         self.facts = facts.store(self.home)
         self.places = places.store(self.home)
         self.thumbnails = facts.thumbnail_store(self.home)
+        self._read: tuple[str, Manifest] | None = None  # a version never changes
 
     @property
     def limits(self) -> str:
@@ -57,7 +58,9 @@ class Workspace:
     def manifest(self) -> tuple[str, Manifest]:
         """The staged manifest and its version."""
         version = self.home.require("manifest", "image_manifest")
-        return version, Manifest.read(self.home.part("manifest", version))
+        if self._read is None or self._read[0] != version:
+            self._read = version, Manifest.read(self.home.part("manifest", version))
+        return self._read
 
     def members(self) -> list[Entry]:
         """The files that are images: those of the manifest that were decoded.

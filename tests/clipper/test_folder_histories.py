@@ -186,10 +186,6 @@ def play(folder: Path, *, sequences: int, steps: int) -> None:
     )  # fmt: skip
 
 
-def test_a_short_history_ends_where_it_must(tmp_path: Path):
-    play(tmp_path, sequences=2, steps=8)
-
-
 @pytest.mark.slow
 def test_ten_histories_end_where_they_must(tmp_path: Path):
     play(tmp_path, sequences=10, steps=10)

@@ -39,7 +39,8 @@ def fill(disk: Path, *, leaving: int) -> Path:
     return path
 
 
-@pytest.mark.parametrize("leaving", [0, pytest.param(200_000, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("leaving", [0, 200_000])
 def test_a_full_disk_is_told_and_nothing_is_lost(
     small_disk: Path, home_at: Callable[[Path, int], Path], clipper_command: Run, leaving: int
 ):

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import clipper
-from clipper import audit
+from clipper import audit, self_search
 from clipper.collection import Collection, address_of
 from clipper.home import Home
 from clipper.settings import Settings
@@ -144,12 +144,12 @@ def test_a_large_dataset_is_sampled_and_one_in_a_thousand_may_be_missed(
     assert found.passed
     assert found.figures == {"images": 1870, "sampled": 935, "share": 1.0}
     spoil_a_vector(sample_copy)
-    monkeypatch.setattr(audit, "SAMPLE", 1870)
+    monkeypatch.setattr(self_search, "SAMPLE", 1870)
     missed = audit.search(work)
     assert missed.passed
     assert missed.figures["share"] == pytest.approx(0.9995, abs=1e-4)
     assert "find themselves first; not " in missed.description
-    monkeypatch.setattr(audit, "SAMPLE", 1871)  # of fewer than a sample none may be
+    monkeypatch.setattr(self_search, "SAMPLE", 1871)  # of fewer than a sample none may be
     assert not audit.search(work).passed
 
 
