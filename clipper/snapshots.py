@@ -154,7 +154,7 @@ def prune(home: Home, alive: Sequence[Snapshot]) -> None:
     """
     for name in PARTS:
         versions = {snapshot.parts[name] for snapshot in alive}
-        for entry in (home.store / name).iterdir():
+        for entry in sorted((home.store / name).iterdir(), key=_table_first):
             if entry.name.split(".", 1)[0] not in versions:
                 remove(entry)
     for pattern in (".*.tmp", "*/.*.tmp", "embeddings/*/.*.tmp"):
@@ -194,6 +194,11 @@ def now() -> datetime:
 def file_of(home: Home, snapshot: Snapshot) -> Path:
     """The file that a snapshot's readers hold."""
     return home.snapshots / f"{snapshot.version}.json"
+
+
+def _table_first(entry: Path) -> tuple[bool, int]:
+    """A version whose table is gone is no version any more: a run killed after that leaves no broken one."""
+    return entry.suffix != ".parquet", entry.name.count(".")
 
 
 def _read(path: Path) -> Snapshot:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import clipper
-from clipper import collection_audit, doctor, indexing
+from clipper import collection_audit, doctor, indexing, snapshots
 from clipper.errors import BusyError, ImagesError, NoIndexError
 from clipper.home import Home, read_json
 from clipper.settings import Settings
@@ -161,6 +161,27 @@ def test_the_command_names_the_damage_and_the_way_out(home: Path, clipper_comman
     assert "clipper doctor --repair" in told.stdout
     told = clipper_command("doctor", "--repair", "--home", str(home))
     assert (told.returncode, told.stdout.splitlines()[-1]) == (0, "1 repaired")
+
+
+def test_a_run_stopped_at_any_deletion_of_old_parts_leaves_nothing_that_looks_damaged(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    min((home / "images").iterdir()).unlink()
+    remove, stopped = snapshots.remove, 0
+
+    def one_only(entry: Path) -> None:
+        remove(entry)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(snapshots, "remove", one_only)
+    while True:
+        try:
+            indexing.index(Settings.load(home))
+            break
+        except KeyboardInterrupt:
+            stopped += 1
+            assert doctor.examine(Home(home)) == []
+    assert stopped > 2 * len(snapshots.PARTS)
 
 
 def test_everything_damaged_at_once_is_made_again_from_the_images(home: Path):
