@@ -7,25 +7,17 @@ import json
 import os
 import socket
 import sys
-import tomllib
 import warnings
-from collections import Counter
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from clipper.adopting import adopt
+from clipper.console import one_line, print_failures, print_json, progress_bar, summarise, tell_damages
 from clipper.errors import ClipperError, SettingsError
-from clipper.settings import CONFIG_NAME, HIDDEN_HOME, Settings, absolute_location, is_url
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from clipper.metadata import Column
-    from clipper.soundness import Damage
-    from clipper.workspace import Progress, Step
+from clipper.settings import Settings
 
 app = typer.Typer(
     help="See and search an image dataset.",
@@ -68,12 +60,12 @@ def index(
 
     folder, noted = Path(home).expanduser() if home else None, None
     if images is not None:
-        folder, noted = _adopt(images, folder, model)
+        folder, noted = adopt(images, folder, model)
     words = {"verify": verify or None, "allow_shrink": allow_shrink or None}
     settings = Settings.load(folder, images=noted, model=model, batch_size=batch_size, **words)
-    with _progress() as progress:
+    with progress_bar() as progress:
         steps = indexing.index(settings, progress=progress, wait=wait)
-    _summarise({step.name: step for step in steps}, settings)
+    summarise({step.name: step for step in steps}, settings)
 
 
 @app.command()
@@ -106,12 +98,12 @@ def search(
         for row, value in zip(rows, similarity, strict=True)
     ]
     if as_json:
-        _print_json({"query": text or str(image), "x": hits.x, "y": hits.y, "hits": found})
+        print_json({"query": text or str(image), "x": hits.x, "y": hits.y, "hits": found})
         return
     if not found:
         typer.echo("no image satisfies the filter", err=True)
     for hit in found:
-        typer.echo(f"{hit['similarity']:.3f}  {_one_line(str(hit['path']))}")
+        typer.echo(f"{hit['similarity']:.3f}  {one_line(str(hit['path']))}")
 
 
 @app.command()
@@ -148,11 +140,11 @@ def info(
 
     atlas = clipper.open(home)
     if failures:
-        _print_failures(atlas.failures.to_dict("records"), as_json=as_json)
+        print_failures(atlas.failures.to_dict("records"), as_json=as_json)
         return
     told = atlas.info()
     if as_json:
-        _print_json(told | {"failures": atlas.failures.to_dict("records")})
+        print_json(told | {"failures": atlas.failures.to_dict("records")})
         return
     quality = " ".join(f"{name} {value}" for name, value in (told["quality"] | told["frame"]).items())
     for name, value in {
@@ -168,9 +160,9 @@ def info(
         "search": f"recall@10 {told['search']['recall_at_10']} at ef {told['search']['ef']}",
         "home": told["home"],
     }.items():
-        typer.echo(f"{name:<8} {_one_line(value)}")
+        typer.echo(f"{name:<8} {one_line(value)}")
     for failure in atlas.failures.head(10).itertuples():
-        typer.echo(f"  skipped {_one_line(str(failure.id))}: {_one_line(str(failure.reason))}")
+        typer.echo(f"  skipped {one_line(str(failure.id))}: {one_line(str(failure.reason))}")
     if len(atlas.failures) > 10:  # noqa: PLR2004 - as many as shown above
         typer.echo(f"  and {len(atlas.failures) - 10} more (`clipper info --failures` has all)")
 
@@ -189,7 +181,7 @@ def doctor(
 
     settings = Settings.load(home)
     if repair:
-        with _progress() as progress:
+        with progress_bar() as progress:
             found = doctors.repair(settings, progress=progress, wait=wait)
     else:
         found = doctors.diagnose(settings, wait=wait)
@@ -198,24 +190,11 @@ def doctor(
             name: [{"where": d.where, "what": d.what} for d in getattr(found, name)]
             for name in ("before", "after")
         }
-        _print_json({"home": str(settings.home), "sound": not found.after, **told})
+        print_json({"home": str(settings.home), "sound": not found.after, **told})
     else:
-        _tell_damages(found.before, found.after, settings, repair=repair)
+        tell_damages(found.before, found.after, settings, repair=repair)
     if found.after:
         raise typer.Exit(1)
-
-
-def _tell_damages(before: "list[Damage]", after: "list[Damage]", settings: Settings, *, repair: bool) -> None:
-    for damage in before:
-        typer.echo(_one_line(f"{damage.where}: {damage.what}"))
-    if not after:
-        typer.echo(f"{len(before)} repaired" if before else f"{_one_line(str(settings.home))} is sound")
-    elif repair:
-        typer.echo(f"after the repair {len(after)} are left:")
-        for damage in after:
-            typer.echo(_one_line(f"{damage.where}: {damage.what}"))
-    else:
-        typer.echo("`clipper doctor --repair` makes again what can be made again; the images are not touched")
 
 
 def main() -> None:
@@ -232,10 +211,10 @@ def main() -> None:
         if debug:
             raise
         if message := getattr(error, "format_message", None):  # the words of the command line itself
-            typer.echo(f"clipper: {_one_line(message())} (see `clipper --help`)", err=True)
+            typer.echo(f"clipper: {one_line(message())} (see `clipper --help`)", err=True)
             sys.exit(2)
         text = str(error) if isinstance(error, ClipperError) else _unexpected(error)
-        typer.echo(f"clipper: {_one_line(text)}", err=True)
+        typer.echo(f"clipper: {one_line(text)}", err=True)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -248,58 +227,6 @@ def _unexpected(error: Exception) -> str:
     return f"{type(error).__name__}: {error} (run again with --debug for the traceback)"
 
 
-def _adopt(images: str, home: Path | None, model: str | None) -> tuple[Path, str]:
-    """The home for a folder of images, the one named or `.clipper` within it, and what it calls the folder.
-
-    Its clipper.toml notes the folder and the first model named, so that later runs, schedule and viewer
-    find the same ones.
-    """
-    location = absolute_location(images)
-    if not is_url(images) and not Path(location).is_dir():
-        wrong = "is not a folder" if Path(location).exists() else "does not exist"
-        raise SettingsError(f"the images folder {location} {wrong}")
-    if home is None and is_url(images):
-        raise SettingsError(f"where is the atlas of {images} to be kept? Name it with --home HOME")
-    home = home or Path(location) / HIDDEN_HOME
-    config = home / CONFIG_NAME
-    noted = _noted(config)
-    if noted is None:
-        name = ".." if home.resolve().parent == Path(location) else location
-        _note(config, "images", name)
-    else:
-        name = str(noted.get("images", Settings.model_fields["images"].default))
-        if absolute_location(name, base=home) != location:
-            raise SettingsError(
-                f"{config} belongs to the images in {absolute_location(name, base=home)}; "
-                "name another home with --home, or change `images` there"
-            )
-    if model and "model" not in (noted or {}):
-        local = Path(model).expanduser()
-        _note(config, "model", str(local.resolve()) if local.is_dir() else model)
-    return home, name
-
-
-def _note(config: Path, key: str, value: str) -> None:
-    """Add a setting to a clipper.toml, which need not exist yet."""
-    try:
-        config.parent.mkdir(parents=True, exist_ok=True)
-        before = config.read_text("utf-8") if config.exists() else ""
-        gap = "\n" if before and not before.endswith("\n") else ""
-        config.write_text(f"{before}{gap}{key} = {json.dumps(value, ensure_ascii=False)}\n", "utf-8")
-    except OSError as error:
-        raise SettingsError(
-            f"{config.parent} cannot be written ({error.strerror}); name another home with --home HOME"
-        ) from error
-
-
-def _noted(config: Path) -> dict[str, Any] | None:
-    """What a clipper.toml itself says, whatever the environment says; None when there is none."""
-    if not config.exists():
-        return None
-    Settings.load(config.parent)  # an error in the file is told by its name
-    return tomllib.loads(config.read_text("utf-8"))
-
-
 def _read(image: Path | None) -> bytes | None:
     if image is None:
         return None
@@ -307,80 +234,6 @@ def _read(image: Path | None) -> bytes | None:
         return image.expanduser().read_bytes()
     except OSError as error:
         raise ClipperError(f"{image} cannot be read: {error.strerror}") from error
-
-
-@contextmanager
-def _progress() -> "Iterator[Progress]":
-    """A progress bar on standard error, where that is a terminal."""
-    from rich.console import Console
-    from rich.progress import Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (*Progress.get_default_columns()[:3], TextColumn("{task.completed:,}/{task.total:,}"))
-    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bars:
-        tasks: dict[str, Any] = {}
-
-        def told(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done, total=total)
-
-        yield told
-
-
-def _summarise(steps: "dict[str, Step]", settings: Settings) -> None:
-    done = steps["atlas"].counts
-    kinds = ("added", "changed", "moved", "removed")
-    changed = ", ".join(f"{done[kind]:,} {kind}" for kind in kinds if done[kind]) or "nothing changed"
-    seconds = sum(step.seconds for name, step in steps.items() if name not in ("thumbnails", "image_facts"))
-    embedded = steps["clip_embeddings"].counts["new"]
-    typer.echo(
-        f"{done['images']:,} images on the map, {done['failed']:,} skipped; {changed}; "
-        f"{embedded:,} embedded; {seconds:.1f} s"
-    )
-    _list(steps["image_manifest"].failures | steps["image_facts"].failures, "skipped {}: {}")
-    if steps["image_metadata"].columns_changed:
-        typer.echo(f"  {_one_line(_columns_line(steps['image_metadata'].columns))}")
-    for note in steps["image_manifest"].notes:
-        typer.echo(f"  {_one_line(note)}")
-    for note in steps["image_metadata"].notes + steps["umap_projection"].notes:
-        typer.echo(f"  note: {_one_line(note)}")
-    typer.echo(f"See it: clipper view --home {_one_line(str(settings.home))}")
-
-
-def _columns_line(columns: "Sequence[Column]", *, most: int = 20) -> str:
-    """The columns with their types, and how many of them each source tells."""
-    named = [f"{column.name} ({column.type})" for column in columns[:most]]
-    named += [f"{len(columns) - most} more"] if len(columns) > most else []
-    sources = Counter(column.source for column in columns)
-    told = ", ".join(f"{source} {count}" for source, count in sources.items())
-    return f"columns: {', '.join(named)}; from {told}"
-
-
-def _list(failures: dict[str, str], line: str, *, most: int = 10) -> None:
-    for image_id, reason in list(failures.items())[:most]:
-        typer.echo("  " + line.format(_one_line(image_id), _one_line(reason)))
-    if len(failures) > most:
-        typer.echo(f"  and {len(failures) - most} more: `clipper info --failures`")
-
-
-def _print_failures(failures: list[dict[Any, Any]], *, as_json: bool) -> None:
-    if as_json:
-        _print_json({"failed": len(failures), "failures": failures})
-        return
-    for failure in failures:
-        typer.echo(f"{_one_line(failure['id'])}\t{_one_line(failure['reason'])}")
-
-
-def _print_json(document: Any) -> None:
-    """JSON escapes the control characters below 32 only; a terminal obeys others too."""
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
-    typer.echo("".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text))
-
-
-def _one_line(text: str) -> str:
-    """Text from files, made safe for a terminal: no line breaks, no escape sequences."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def _filter(where: str | None) -> dict[str, Any] | None:

@@ -1,0 +1,64 @@
+"""A home for a folder of images that is named on the command line, and what its clipper.toml notes.
+
+What does not belong here: reading settings (`settings.py`).
+"""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from clipper.errors import SettingsError
+from clipper.settings import CONFIG_NAME, HIDDEN_HOME, Settings, absolute_location, is_url
+
+
+def adopt(images: str, home: Path | None, model: str | None) -> tuple[Path, str]:
+    """The home for a folder of images, the one named or `.clipper` within it, and what it calls the folder.
+
+    Its clipper.toml notes the folder and the first model named, so that later runs, schedule and viewer
+    find the same ones.
+    """
+    location = absolute_location(images)
+    if not is_url(images) and not Path(location).is_dir():
+        wrong = "is not a folder" if Path(location).exists() else "does not exist"
+        raise SettingsError(f"the images folder {location} {wrong}")
+    if home is None and is_url(images):
+        raise SettingsError(f"where is the atlas of {images} to be kept? Name it with --home HOME")
+    home = home or Path(location) / HIDDEN_HOME
+    config = home / CONFIG_NAME
+    noted = _noted(config)
+    if noted is None:
+        name = ".." if home.resolve().parent == Path(location) else location
+        _note(config, "images", name)
+    else:
+        name = str(noted.get("images", Settings.model_fields["images"].default))
+        if absolute_location(name, base=home) != location:
+            raise SettingsError(
+                f"{config} belongs to the images in {absolute_location(name, base=home)}; "
+                "name another home with --home, or change `images` there"
+            )
+    if model and "model" not in (noted or {}):
+        local = Path(model).expanduser()
+        _note(config, "model", str(local.resolve()) if local.is_dir() else model)
+    return home, name
+
+
+def _note(config: Path, key: str, value: str) -> None:
+    """Add a setting to a clipper.toml, which need not exist yet."""
+    try:
+        config.parent.mkdir(parents=True, exist_ok=True)
+        before = config.read_text("utf-8") if config.exists() else ""
+        gap = "\n" if before and not before.endswith("\n") else ""
+        config.write_text(f"{before}{gap}{key} = {json.dumps(value, ensure_ascii=False)}\n", "utf-8")
+    except OSError as error:
+        raise SettingsError(
+            f"{config.parent} cannot be written ({error.strerror}); name another home with --home HOME"
+        ) from error
+
+
+def _noted(config: Path) -> dict[str, Any] | None:
+    """What a clipper.toml itself says, whatever the environment says; None when there is none."""
+    if not config.exists():
+        return None
+    Settings.load(config.parent)  # an error in the file is told by its name
+    return tomllib.loads(config.read_text("utf-8"))

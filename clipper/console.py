@@ -1,0 +1,111 @@
+"""What the command says: progress on standard error, results as lines or as one JSON document.
+
+Names, reasons and values come from files: whatever is printed is made safe for a terminal. What does not
+belong here: the commands (`cli.py`).
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from clipper.metadata import Column
+    from clipper.settings import Settings
+    from clipper.soundness import Damage
+    from clipper.workspace import Progress, Step
+
+
+def one_line(text: str) -> str:
+    """Text from files, made safe for a terminal: no line breaks, no escape sequences."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def print_json(document: Any) -> None:
+    """JSON escapes the control characters below 32 only; a terminal obeys others too."""
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+    typer.echo("".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text))
+
+
+@contextmanager
+def progress_bar() -> "Iterator[Progress]":
+    """A progress bar on standard error, where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (*Progress.get_default_columns()[:3], TextColumn("{task.completed:,}/{task.total:,}"))
+    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bars:
+        tasks: dict[str, Any] = {}
+
+        def told(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield told
+
+
+def summarise(steps: "Mapping[str, Step]", settings: "Settings") -> None:
+    """What a run did, and what a person should know of it."""
+    done = steps["atlas"].counts
+    kinds = ("added", "changed", "moved", "removed")
+    changed = ", ".join(f"{done[kind]:,} {kind}" for kind in kinds if done[kind]) or "nothing changed"
+    seconds = sum(step.seconds for name, step in steps.items() if name not in ("thumbnails", "image_facts"))
+    embedded = steps["clip_embeddings"].counts["new"]
+    typer.echo(
+        f"{done['images']:,} images on the map, {done['failed']:,} skipped; {changed}; "
+        f"{embedded:,} embedded; {seconds:.1f} s"
+    )
+    _list(steps["image_manifest"].failures | steps["image_facts"].failures, "skipped {}: {}")
+    if steps["image_metadata"].columns_changed:
+        typer.echo(f"  {one_line(_columns_line(steps['image_metadata'].columns))}")
+    for note in steps["image_manifest"].notes:
+        typer.echo(f"  {one_line(note)}")
+    for note in steps["image_metadata"].notes + steps["umap_projection"].notes:
+        typer.echo(f"  note: {one_line(note)}")
+    typer.echo(f"See it: clipper view --home {one_line(str(settings.home))}")
+
+
+def tell_damages(
+    before: "Sequence[Damage]", after: "Sequence[Damage]", settings: "Settings", *, repair: bool
+) -> None:
+    """What is wrong with a home, and what is left of it after a repair."""
+    for damage in before:
+        typer.echo(one_line(f"{damage.where}: {damage.what}"))
+    if not after:
+        typer.echo(f"{len(before)} repaired" if before else f"{one_line(str(settings.home))} is sound")
+    elif repair:
+        typer.echo(f"after the repair {len(after)} are left:")
+        for damage in after:
+            typer.echo(one_line(f"{damage.where}: {damage.what}"))
+    else:
+        typer.echo("`clipper doctor --repair` makes again what can be made again; the images are not touched")
+
+
+def print_failures(failures: Sequence[Mapping[Any, Any]], *, as_json: bool) -> None:
+    """Every file that is not on the map, and why."""
+    if as_json:
+        print_json({"failed": len(failures), "failures": failures})
+        return
+    for failure in failures:
+        typer.echo(f"{one_line(failure['id'])}\t{one_line(failure['reason'])}")
+
+
+def _columns_line(columns: "Sequence[Column]", *, most: int = 20) -> str:
+    """The columns with their types, and how many of them each source tells."""
+    named = [f"{column.name} ({column.type})" for column in columns[:most]]
+    named += [f"{len(columns) - most} more"] if len(columns) > most else []
+    sources = Counter(column.source for column in columns)
+    told = ", ".join(f"{source} {count}" for source, count in sources.items())
+    return f"columns: {', '.join(named)}; from {told}"
+
+
+def _list(failures: Mapping[str, str], line: str, *, most: int = 10) -> None:
+    for image_id, reason in list(failures.items())[:most]:
+        typer.echo("  " + line.format(one_line(image_id), one_line(reason)))
+    if len(failures) > most:
+        typer.echo(f"  and {len(failures) - most} more: `clipper info --failures`")
