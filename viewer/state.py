@@ -27,6 +27,8 @@ class Answer:
     x: float
     y: float
     seconds: float
+    # (n,) float32, of every image, by row.
+    similarities: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class ViewState(param.Parameterized):
     selected = param.Integer(default=None, allow_None=True, doc="The row whose detail is open.")
     hovered = param.Integer(default=None, allow_None=True, doc="The row under the pointer.")
     pointed = param.Integer(default=None, allow_None=True, doc="The row pointed at in the panel.")
+    kept = param.Parameter(default=None, doc="Which rows pass the filters, (n,) bool; None: all do.")
+    selection = param.Parameter(default=None, doc="The rows chosen, (k,) int64, ascending; None: none are.")
     searching = param.Boolean(default=False)
     message = param.String(doc="Why the last search gave nothing.")
     news = param.ClassSelector(class_=News, default=None, doc="What has changed, until it is dismissed.")
