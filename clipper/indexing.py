@@ -65,7 +65,7 @@ def join_metadata(work: Workspace) -> Step:
         step.version = digest(metadata.METADATA_VERSION, facts.FACTS_VERSION, *made_from)
         path = work.home.part("metadata", step.version)
         if not is_written(path):
-            _write_metadata(work, members, beside, taken_at, given, path)
+            _write_metadata(work, members, beside, taken_at, path, given=given)
         made_of = read_made_of(path)
         work.home.stage(metadata=step.version, metadata_manifest=manifest_version)
         step.counts = {"images": len(members), "columns": len(made_of["columns"])}
@@ -177,8 +177,9 @@ def _write_metadata(
     members: Sequence[Entry],
     beside: Mapping[str, bytes | None],
     taken_at: Mapping[bytes, Mapping[str, Any]],
-    given: Sequence[Sequence[str]] | None,
     path: Path,
+    *,
+    given: Sequence[Sequence[str]] | None,
 ) -> None:
     limit = work.settings.max_bytes
     sources = [

@@ -12,6 +12,8 @@ import panel_material_ui as pmui
 
 from clipper.errors import ClipperError
 from viewer.absent import absent_page
+from viewer.choosing import clear
+from viewer.chosen import Chosen
 from viewer.component import source
 from viewer.controls import colour_select, map_buttons, search_box
 from viewer.data import Dataset
@@ -23,9 +25,12 @@ from viewer.keys import Keys
 from viewer.legend import ColourKey, Fold
 from viewer.map import MapView
 from viewer.notice import Notice
+from viewer.outline import Outline, switch
 from viewer.search import Searcher
 from viewer.state import ViewState
 from viewer.status import Status
+from viewer.tabs import Tabs
+from viewer.tagging import Tagger
 from viewer.theme import FONT_FACES, page_css, page_sx, theme_config
 from viewer.versions import latest, load
 
@@ -70,6 +75,7 @@ class Viewer:
         self.state = state
         self.searcher = Searcher(state)
         self.map = MapView(state, opened=self.open)
+        self.tagger = Tagger(state)
         self.page = pmui.Page(
             title=state.dataset.title,
             meta_title="Clipper",
@@ -98,6 +104,16 @@ class Viewer:
     def open(self, row: int | None) -> None:
         """Open an image's detail, or close it."""
         self.state.param.update(selected=row, hovered=None, pointed=None)
+
+    def _escape(self, _message: Mapping[str, Any]) -> None:
+        """One thing at a time: the tool in hand, the open image, what is chosen."""
+        state = self.state
+        if state.tool:
+            state.tool = ""
+        elif state.selected is not None:
+            self.open(None)
+        elif state.selection is not None:
+            clear(state)
 
     def _message(self, name: str) -> Any:
         """Sets what the state calls `name` to the image that a message is about, if there is one."""
@@ -129,7 +145,9 @@ class Viewer:
 
     def _header(self) -> pn.Row:
         box = search_box(self.searcher.ask, state=self.state)
-        keys = Keys(actions={"escape": lambda _: self.open(None)}, width=0, height=0, margin=0)
+        keys = Keys(width=0, height=0, margin=0, actions={
+            "escape": self._escape, "tool": lambda message: switch(self.state, message.get("tool")),
+        })  # fmt: skip
         follower = Follower(state=self.state, width=0, height=0, margin=0)
         return pn.Row(
             box, keys, follower, sizing_mode="stretch_width", margin=0, stylesheets=[source("header.css")]
@@ -148,6 +166,8 @@ class Viewer:
             part.follow(self.state)
         card = HoverCard(margin=0)
         card.follow(self.state, self.map)
+        outline = Outline(css_classes=["outline-over"], margin=0)
+        outline.follow(self.state, self.map)
         colours = pn.Column(
             fold, colour_select(self.state), legend, css_classes=["legend-card"], margin=0,
             stylesheets=[source("legend_card.css")],
@@ -157,8 +177,9 @@ class Viewer:
         })  # fmt: skip
         notice.follow(self.state)
         return pn.Column(
-            self.map.pane, colours, map_buttons(self.map), card, notice, sizing_mode="stretch_both", margin=0,
-            css_classes=["map-area"], stylesheets=[source("map_area.css")],
+            self.map.pane, outline, colours, map_buttons(self.map, self.state), card, notice,
+            sizing_mode="stretch_both", margin=0, css_classes=["map-area"],
+            stylesheets=[source("map_area.css")],
         )  # fmt: skip
 
     def _side(self) -> pn.Column:
@@ -171,9 +192,19 @@ class Viewer:
         detail = Detail(css_classes=["detail"], margin=0, actions={
             "open": show, "point": point, "close": lambda _: self.open(None), "locate": self._locate,
         })  # fmt: skip
+        chosen = Chosen(css_classes=["chosen"], margin=0, actions={"open": show, "point": point})
+        chosen.follow(self.state, self.map, self.tagger)
+        tabs = Tabs(css_classes=["side-tabs"], margin=0)
         status = Status(css_classes=["status"], margin=0)
-        for part in (gallery, detail, status):
+        for part in (gallery, tabs, detail, status):
             part.follow(self.state)
         return pn.Column(
-            gallery, status, detail, margin=0, css_classes=["side"], stylesheets=[source("side.css")]
+            tabs,
+            gallery,
+            chosen,
+            status,
+            detail,
+            margin=0,
+            css_classes=["side"],
+            stylesheets=[source("side.css")],
         )

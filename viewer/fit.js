@@ -3,8 +3,10 @@
 const w = fig.inner_width
 const h = fig.inner_height
 if (!(w > 0 && h > 0)) { return }
+const pane = map_pane()
+if (pane) { pane.clipper_figure = fig } // what draws over the map asks it where a pixel is
 fig.clipper_cards ??= {seen: new WeakSet(), watch: new ResizeObserver(() => home.properties.data.change.emit())}
-for (const card of cards_over(map_pane())) {
+for (const card of cards_over(pane)) {
   if (!fig.clipper_cards.seen.has(card)) { fig.clipper_cards.seen.add(card); fig.clipper_cards.watch.observe(card) }
 }
 const first = goal(fig, home.data, padding)

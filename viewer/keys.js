@@ -1,4 +1,5 @@
 // Keyboard: "/" goes to the search box, Escape closes what is open. Shows nothing.
+const TOOLS = {l: "lasso", b: "box"}
 const focused = () => {
   let el = document.activeElement
   while (el?.shadowRoot?.activeElement) { el = el.shadowRoot.activeElement }
@@ -11,6 +12,8 @@ export function render({model}) {
     if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey) {
       const box = search()
       if (box) { event.preventDefault(); box.focus(); box.select() }
+    } else if (TOOLS[event.key] && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      model.send_msg({kind: "tool", tool: TOOLS[event.key]})
     } else if (event.key === "Escape") {
       if (typing) { focused().blur() }
       model.send_msg({kind: "escape"})
