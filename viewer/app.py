@@ -3,19 +3,22 @@
 What a part looks like or does is in its own file; here is only who is told what.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 
 from clipper.errors import ClipperError
 from viewer.absent import absent_page
+from viewer.address import Address
+from viewer.appearance import Appearance, remembered_dark
 from viewer.choosing import clear
 from viewer.chosen import Chosen
 from viewer.component import source
-from viewer.controls import colour_select, map_buttons, search_box
+from viewer.controls import ZOOM, colour_select, map_buttons, search_box
 from viewer.data import Dataset
 from viewer.detail import Detail
 from viewer.follow import Follower
@@ -25,7 +28,7 @@ from viewer.keys import Keys
 from viewer.legend import ColourKey, Fold
 from viewer.map import MapView
 from viewer.notice import Notice
-from viewer.outline import Outline, switch
+from viewer.outline import Outline, switch, toggle
 from viewer.search import Searcher
 from viewer.state import ViewState
 from viewer.status import Status
@@ -71,7 +74,7 @@ class Viewer:
     """One session: its state, its parts, its page."""
 
     def __init__(self, state: ViewState) -> None:
-        state.colour = state.dataset.first_colour
+        state.param.update(colour=state.dataset.first_colour, dark=remembered_dark(default=state.dark))
         self.state = state
         self.searcher = Searcher(state)
         self.map = MapView(state, opened=self.open)
@@ -115,6 +118,12 @@ class Viewer:
         elif state.selection is not None:
             clear(state)
 
+    def _step(self, by: object) -> None:
+        """From the open image to the one before or after it, among those chosen or found."""
+        row = self.detail.beside(1 if by == 1 else -1)
+        if row is not None:
+            self.open(row)
+
     def _message(self, name: str) -> Any:
         """Sets what the state calls `name` to the image that a message is about, if there is one."""
 
@@ -124,6 +133,16 @@ class Viewer:
             setattr(self.state, name, row)
 
         return act
+
+    def _toggle(self) -> None:
+        """Choose the open image too, or not any more."""
+        if self.state.selected is not None:
+            toggle(self.state, self.state.selected)
+
+    def _tag(self, change: Callable[[str, np.ndarray], None], text: object) -> None:
+        """Give the open image a tag, or take one from it."""
+        if self.state.selected is not None and isinstance(text, str):
+            change(text[:500], np.array([self.state.selected], np.int64))
 
     def _locate(self, _message: Mapping[str, Any]) -> None:
         row = self.state.selected
@@ -145,13 +164,20 @@ class Viewer:
 
     def _header(self) -> pn.Row:
         box = search_box(self.searcher.ask, state=self.state)
-        keys = Keys(width=0, height=0, margin=0, actions={
+        keys = Keys(margin=0, css_classes=["keys"], actions={
             "escape": self._escape, "tool": lambda message: switch(self.state, message.get("tool")),
+            "step": lambda message: self._step(message.get("by")), "home": lambda _: self.map.fly_home(),
+            "zoom": lambda message: self.map.zoom(ZOOM if message.get("by") == 1 else 1 / ZOOM),
         })  # fmt: skip
+        address = Address(width=0, height=0, margin=0)
+        address.follow(self.state, self.searcher)
+        appearance = Appearance(width=0, height=0, margin=0)
+        appearance.follow(self.state)
         follower = Follower(state=self.state, width=0, height=0, margin=0)
         return pn.Row(
-            box, keys, follower, sizing_mode="stretch_width", margin=0, stylesheets=[source("header.css")]
-        )
+            box, keys, follower, address, appearance, sizing_mode="stretch_width", margin=0,
+            stylesheets=[source("header.css")],
+        )  # fmt: skip
 
     def _shell(self) -> pn.Row:
         return pn.Row(
@@ -189,13 +215,17 @@ class Viewer:
             "ask": lambda message: self.searcher.ask(str(message.get("text", ""))),
             "clear": lambda _: self.state.forget(),
         })  # fmt: skip
-        detail = Detail(css_classes=["detail"], margin=0, actions={
+        self.detail = detail = Detail(css_classes=["detail"], margin=0, actions={
             "open": show, "point": point, "close": lambda _: self.open(None), "locate": self._locate,
+            "step": lambda message: self._step(message.get("by")), "toggle": lambda _: self._toggle(),
+            "tag": lambda message: self._tag(self.tagger.give, message.get("text")),
+            "untag": lambda message: self._tag(self.tagger.take, message.get("tag")),
         })  # fmt: skip
         chosen = Chosen(css_classes=["chosen"], margin=0, actions={"open": show, "point": point})
         chosen.follow(self.state, self.map, self.tagger)
         tabs = Tabs(css_classes=["side-tabs"], margin=0)
         status = Status(css_classes=["status"], margin=0)
+        self.tagger.troubled.append(lambda why: setattr(detail, "trouble", why))
         for part in (gallery, tabs, detail, status):
             part.follow(self.state)
         return pn.Column(

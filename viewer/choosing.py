@@ -84,9 +84,21 @@ def combined(before: np.ndarray | None, rows: np.ndarray, *, how: str, n: int) -
     return chosen if len(chosen) else None
 
 
+def dated(step: Step, state: ViewState) -> Step:
+    """A step with what it depended on: the filters in force, and the query whose results it took."""
+    filters = getattr(state, "filters", None) or {}
+    asked = {"q": state.answer.text} if step.get("of") == "results" and state.answer else {}
+    return {**step, **asked, **({"under": dict(filters)} if filters else {})}
+
+
+def plain(steps: Sequence[Step]) -> list[Step]:
+    """Steps without what they depended on."""
+    return [{name: part for name, part in step.items() if name not in {"under", "q"}} for step in steps]
+
+
 def choose(state: ViewState, step: Step, rows: np.ndarray) -> None:
-    """Take a step: a first "only" forgets those before it."""
-    how = step["how"]
+    """Take a step: an "only" forgets those before it."""
+    how, step = step["how"], dated(step, state)
     chosen = combined(state.selection, rows, how=how, n=state.dataset.n)
     steps = [] if how == "only" else state.steps
     state.param.update(selection=chosen, steps=[*steps, step][-MOST_STEPS:] if chosen is not None else [])

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import param
 
-from viewer.choosing import clear
+from viewer.choosing import clear, sound
 from viewer.component import Component, script
 from viewer.download import offer
 from viewer.exports import TYPES, Export
@@ -42,7 +42,7 @@ class Chosen(Component):
         """Show the state's selection, now and whenever it changes."""
         self._state, self._view, self._tagger = state, view, tagger
         self._rows = np.empty(0, np.int64)
-        tagger.trouble = lambda why: setattr(self, "trouble", why)
+        tagger.troubled.append(lambda why: setattr(self, "trouble", why))
         self._actions |= {
             "more": self._more,
             "zoom": lambda _: view.fly_to(self._rows),
@@ -63,8 +63,6 @@ class Chosen(Component):
         return np.empty(0, np.int64) if chosen is None else chosen
 
     def _take(self, step: Mapping[str, Any]) -> None:
-        from viewer.choosing import sound
-
         found = sound({"how": "only", **step})
         if found is not None:
             take(self._state, found, self._state.tags)

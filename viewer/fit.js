@@ -18,6 +18,8 @@ const [shallowest, steepest] = [first.unit * widest, first.unit / deepest]
 fig.x_range.setv({min_interval: w * steepest, max_interval: w * shallowest})
 fig.y_range.setv({min_interval: h * steepest, max_interval: h * shallowest})
 fig.clipper_seen = {w, h, first}
+const linked = seen == null ? asked_at(window.location.search, fig) : null // a link to a part of the map
+if (linked) { show(fig, linked); return }
 const now = seen == null ? first : current(fig, seen.w)
 const untouched = seen == null || alike(fig.clipper_flight ?? now, seen.first)
 if (!untouched) { // whoever has moved the map keeps the place, and the unit as far as it is allowed

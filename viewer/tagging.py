@@ -99,7 +99,7 @@ class Tagger:
     def __init__(self, state: ViewState) -> None:
         self._state = state
         self._looking = False
-        self.trouble: Callable[[str], None] = lambda _why: None
+        self.troubled: list[Callable[[str], None]] = []
         state.param.watch(lambda _event: self.look(), "dataset")
         document = pn.state.curdoc
         if document is not None:
@@ -128,10 +128,14 @@ class Tagger:
         """Take a tag from the images of some rows."""
         self._write(kept.take, tag, rows)
 
+    def _tell(self, why: str) -> None:
+        for tell in self.troubled:
+            tell(why)
+
     def _write(self, change: Callable[..., object], tag: str, rows: np.ndarray) -> None:
         dataset = self._state.dataset
         home = Home(Path(dataset.atlas.settings.home))
-        self.trouble("")
+        self._tell("")
 
         def work() -> Rows:
             hashes = dataset.atlas.hashes
@@ -147,10 +151,10 @@ class Tagger:
             if dataset is self._state.dataset:
                 self._state.tags = done.result()
         elif isinstance(error, (ClipperError, ValueError)):
-            self.trouble(str(error))
+            self._tell(str(error))
         else:
             log.error("tags could not be read or written", exc_info=error)
-            self.trouble("The tags could not be kept. The server's log says why.")
+            self._tell("The tags could not be kept. The server's log says why.")
 
 
 def _stamp(path: Path) -> Stamp:
