@@ -29,6 +29,7 @@ from viewer.legend import ColourKey, Fold
 from viewer.map import MapView
 from viewer.notice import Notice
 from viewer.outline import Outline, switch, toggle
+from viewer.overview import Overview
 from viewer.search import Searcher
 from viewer.state import ViewState
 from viewer.status import Status
@@ -115,6 +116,8 @@ class Viewer:
             state.tool = ""
         elif state.selected is not None:
             self.open(None)
+        elif state.overview:
+            state.overview = False
         elif state.selection is not None:
             clear(state)
 
@@ -226,13 +229,15 @@ class Viewer:
         tabs = Tabs(css_classes=["side-tabs"], margin=0)
         status = Status(css_classes=["status"], margin=0)
         self.tagger.troubled.append(lambda why: setattr(detail, "trouble", why))
-        for part in (gallery, tabs, detail, status):
+        overview = Overview(css_classes=["overview"], margin=0)
+        for part in (gallery, tabs, detail, status, overview):
             part.follow(self.state)
         return pn.Column(
             tabs,
             gallery,
             chosen,
             status,
+            overview,
             detail,
             margin=0,
             css_classes=["side"],

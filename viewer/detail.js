@@ -9,6 +9,7 @@ const NEXT = "M9 6l6 6-6 6"
 const COPY = "M9 9h11v11H9zM5 15H4V4h11v1"
 const DONE = "M5 13l4 4L19 7"
 const ADD = "M12 5v14M5 12h14"
+const LARGEST = 3 // times its own size
 const LARGE = "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5"
 // The thumbnail at once, the original over it when it has come, and in words why where it has not.
 const picture = (item, large) => {
@@ -47,7 +48,9 @@ export function render({model}) {
   const alike = draw(model, ["similar"], () => model.similar.length > 0
     ? [h("h3", {}, "Most similar images"), h("div", {class: "grid"}, model.similar.map(like))] : [], "alike")
 
-  const seen = h("img", {alt: ""})
+  // a small image is not blown up to the whole screen
+  const natural = () => { seen.style.maxWidth = `${seen.naturalWidth * LARGEST}px`; seen.style.maxHeight = `${seen.naturalHeight * LARGEST}px` }
+  const seen = h("img", {alt: "", onload: natural})
   const caption = h("div", {class: "row words"})
   const light = h("dialog", {class: "light", "aria-label": "The image in full", onclick: () => light.close(),
     onkeydown: (event) => { if (event.key === "Escape") { event.stopPropagation() } }}, seen, caption)

@@ -1,9 +1,9 @@
 // The page's keyboard, and the list of its keys. Whoever types into a field, or moves within a control, is left alone.
 const LIST = [
-  ["Search", [["/"], "Go to the search box"]],
-  ["Choose", [["L"], "Lasso"], [["B"], "Box"], [["Shift", "drag"], "Add to what is chosen"], [["Alt", "drag"], "Take away from it"], [["Shift", "click"], "One image more, or less"]],
-  ["Look", [["+"], "Zoom in"], [["−"], "Zoom out"], [["0"], "The whole map"], [["←", "→"], "Previous, next image, while one is open"]],
-  ["Leave", [["Esc"], "Tool, open image, choice: one after the other"], [["?"], "This list"]],
+  ["Look", [["+"], "Zoom in"], [["−"], "Zoom out"], [["0"], "The whole map"], [["←", "→"], "Previous and next image"]],
+  ["Everywhere", [["/"], "Search"], [["Esc"], "Put away: tool, image, choice"], [["?"], "This list"]],
+  ["Choose", [["L"], "Lasso"], [["B"], "Box"], [["Shift", "drag"], "Add to what is chosen"], [["Alt", "drag"], "Take away from it"],
+    [["Shift", "click"], "One image more, or less"]],
 ]
 const SENDS = {
   l: {kind: "tool", tool: "lasso"}, b: {kind: "tool", tool: "box"}, ArrowLeft: {kind: "step", by: -1}, ArrowRight: {kind: "step", by: 1},
@@ -20,7 +20,7 @@ export function render({model}) {
   const rows = LIST.map(([title, ...lines]) => h("section", {}, h("h3", {}, title), h("dl", {}, lines.map(([keys, words]) => [
     h("dt", {}, keys.map((key) => h("kbd", {}, key))), h("dd", {}, words)]))))
   const dialog = h("dialog", {"aria-labelledby": "keys-title", onclick: (event) => { if (event.target === dialog) { dialog.close() } }},
-    h("div", {class: "sheet"}, h("div", {class: "row"}, h("h2", {id: "keys-title", class: "grow"}, "Keyboard"),
+    h("div", {class: "sheet"}, h("div", {class: "row"}, h("h2", {id: "keys-title", class: "grow", tabindex: "-1", autofocus: true}, "Keyboard"),
       h("button", {class: "square", type: "button", title: "Close (Esc)", "aria-label": "Close", onclick: () => dialog.close()}, icon(ICONS.close))),
     h("div", {class: "keys"}, rows)))
   const help = () => { if (dialog.open) { dialog.close() } else { dialog.showModal() } }

@@ -48,9 +48,11 @@ export function render({model, view}) {
     if (!wants(event) || !map?.clipper_figure || !event.composedPath().includes(map)) { return }
     stop(event)
     if (model.tool) { last = model.tool }
+    model.send_msg({kind: "drawing"})
     drawing = {tool: last, id: event.pointerId, how: how(event), points: [at(event)], moved: false, map}
     update()
   }
+  const mouse = (event) => { if (drawing) { event.stopImmediatePropagation() } } // no card comes up while one draws
   const move = (event) => {
     if (drawing?.id !== event.pointerId) { return }
     stop(event)
@@ -74,7 +76,7 @@ export function render({model, view}) {
   }
   const cancel = (event) => { if (drawing?.id === event.pointerId) { drawing = null; update() } }
   const escape = (event) => { if (event.key === "Escape" && drawing) { stop(event); drawing = null; update() } }
-  const listeners = [["pointerdown", down], ["pointermove", move], ["pointerup", up], ["pointercancel", cancel], ["keydown", escape]]
+  const listeners = [["pointerdown", down], ["pointermove", move], ["mousemove", mouse], ["pointerup", up], ["pointercancel", cancel], ["keydown", escape]]
   listeners.forEach(([name, listener]) => window.addEventListener(name, listener, {capture: true}))
   model.on("tool", update)
   model.on("remove", () => listeners.forEach(([name, listener]) => window.removeEventListener(name, listener, {capture: true})))

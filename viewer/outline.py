@@ -31,11 +31,11 @@ class Outline(Component):
     def follow(self, state: ViewState, view: MapView) -> None:
         """Draw with the tool that the state says."""
         self._state, self._view = state, view
-        self._actions = {"drawn": self._drawn, "tap": self._tapped, "ended": self._ended}
+        self._actions = {"drawn": self._drawn, "tap": self._tapped, "drawing": self._begun}
         state.param.watch(lambda event: setattr(self, "tool", event.new), "tool")
 
-    def _ended(self, _message: object) -> None:
-        self._state.tool = ""
+    def _begun(self, _message: object) -> None:
+        self._state.hovered = None
 
     def _drawn(self, message: Mapping[str, Any]) -> None:
         """An outline in map units: what is within it is chosen, added, or taken away."""

@@ -58,6 +58,7 @@ class ViewState(param.Parameterized):
     tool = param.Selector(default="", objects=["", "lasso", "box"], doc="What a drag on the map draws.")
     panel = param.Selector(default="results", objects=["results", "selection"], doc="What is beside the map.")
     tags = param.Dict(default={}, doc="The rows (k,) int64, ascending, of each tag that people gave.")
+    overview = param.Boolean(default=False, doc="Whether the sheet about the dataset is open.")
     searching = param.Boolean(default=False)
     message = param.String(doc="Why the last search gave nothing.")
     news = param.ClassSelector(class_=News, default=None, doc="What has changed, until it is dismissed.")
