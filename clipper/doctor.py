@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
-from clipper import collecting, collection_audit, indexing, model_files, snapshots, soundness
+from clipper import collecting, collection_audit, indexing, model_files, snapshots, soundness, tags
 from clipper.errors import NoIndexError, StoreError
 from clipper.home import Home
 from clipper.settings import Settings
@@ -42,6 +42,8 @@ def examine(home: Home) -> list[Damage]:
             f"{home.folder} has no index yet; make one with `clipper index --home {home.folder}`"
         )
     found += soundness.attempt(partial(soundness.history, home))
+    if why := tags.problem(home):
+        found.append(Damage(tags.path_of(home).name, why))
     found += soundness.attempt(partial(soundness.parts, home, _named(home, snapshot)))
     found += soundness.attempt(partial(soundness.shards, home))
     if snapshot is None or hold is None:

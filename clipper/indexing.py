@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from clipper import facts, metadata, metadata_sources, places, snapshots
+from clipper import facts, metadata, metadata_sources, places, snapshots, tags
 from clipper.collecting import collect, prune_server
 from clipper.compaction import compact
 from clipper.contents import embed_images
@@ -58,11 +58,14 @@ def join_metadata(work: Workspace) -> Step:
         beside = {name: work.folder.read_beside(name) for name in metadata_sources.NAMES}
         told = {name: content_hash(data).hex() for name, data in beside.items() if data is not None}
         taken_at = _places(work, members)
+        given = _tags(work, members)
         identity = [(e.id, e.content_hash.hex(), taken_at.get(e.content_hash)) for e in members]
-        step.version = digest(metadata.METADATA_VERSION, facts.FACTS_VERSION, identity, told)
+        # Without tags it is the version that it was before there were any.
+        made_from = [identity, told] if given is None else [identity, told, given]
+        step.version = digest(metadata.METADATA_VERSION, facts.FACTS_VERSION, *made_from)
         path = work.home.part("metadata", step.version)
         if not is_written(path):
-            _write_metadata(work, members, beside, taken_at, path)
+            _write_metadata(work, members, beside, taken_at, path, given=given)
         made_of = read_made_of(path)
         work.home.stage(metadata=step.version, metadata_manifest=manifest_version)
         step.counts = {"images": len(members), "columns": len(made_of["columns"])}
@@ -162,12 +165,21 @@ def _places(work: Workspace, members: Sequence[Entry]) -> dict[bytes, dict[str, 
     return places.read(work.places, [entry.content_hash for entry in members])
 
 
+def _tags(work: Workspace, members: Sequence[Entry]) -> list[list[str]] | None:
+    """What people gave each image; None where nobody gave any."""
+    known = tags.by_image(tags.read(work.home))
+    given = [known.get(entry.content_hash, []) for entry in members]
+    return given if any(given) else None
+
+
 def _write_metadata(
     work: Workspace,
     members: Sequence[Entry],
     beside: Mapping[str, bytes | None],
     taken_at: Mapping[bytes, Mapping[str, Any]],
     path: Path,
+    *,
+    given: Sequence[Sequence[str]] | None,
 ) -> None:
     limit = work.settings.max_bytes
     sources = [
@@ -182,7 +194,7 @@ def _write_metadata(
         for entry in members
     ]
     ids = [entry.id for entry in members]
-    joined = metadata.join(ids, own, sources)
+    joined = metadata.join(ids, own, sources, tags=given)
     made_of = {"columns": [vars(column) for column in joined.columns], "problems": joined.problems}
     write_part(path, joined.table(ids), made_of)
 

@@ -19,8 +19,10 @@ METADATA_VERSION = "2"
 # Columns of our own tables: a key of the same name gets this prefix, and that is told.
 RESERVED = frozenset({"id", "path", "x", "y", "similarity"})
 RESERVED_PREFIX = "metadata_"
+# What a column of tags is called where a source has one of that name, which stays as it is.
+_OTHER_TAGS = "clipper_"
 # Origins that are no file beside the images.
-FOLDER, FILE = "folder", "file"
+FOLDER, FILE, TAGS = "folder", "file", "tags"
 _AMBIGUOUS = -1
 _EXAMPLE_CHARACTERS = 60
 
@@ -29,10 +31,10 @@ _EXAMPLE_CHARACTERS = 60
 class Column:
     """A metadata column.
 
-    `type` is `str`, `int`, `list[str]`, ...; `origin` is `folder`, `file` (the image files themselves), or
-    the sources that tell it, such as `metadata.json and metadata.csv`. `filled` is how many images have a
-    value, and `example` one of them as text; both are unknown of a column written by an early Clipper,
-    which also called metadata.json `metadata`.
+    `type` is `str`, `int`, `list[str]`, ...; `origin` is `folder`, `file` (the image files themselves),
+    `tags` (what people gave, see `tags.py`), or the sources that tell it, such as `metadata.json and
+    metadata.csv`. `filled` is how many images have a value, and `example` one of them as text; both are
+    unknown of a column written by an early Clipper, which also called metadata.json `metadata`.
     """
 
     name: str
@@ -44,7 +46,7 @@ class Column:
     @property
     def source(self) -> str:
         """The origin, in words."""
-        words = {FOLDER: "the files", FILE: "the files", "metadata": "metadata.json"}
+        words = {FOLDER: "the files", FILE: "the files", TAGS: "the viewer", "metadata": "metadata.json"}
         return words.get(self.origin, self.origin)
 
 
@@ -86,7 +88,13 @@ class Metadata:
         return pa.Table.from_pylist(rows, schema=pa.schema(fields))
 
 
-def join(ids: Sequence[str], facts: Sequence[Mapping[str, Any]], sources: Sequence[Source]) -> Metadata:
+def join(
+    ids: Sequence[str],
+    facts: Sequence[Mapping[str, Any]],
+    sources: Sequence[Source],
+    *,
+    tags: Sequence[Sequence[str]] | None = None,
+) -> Metadata:
     """Join what is told about each image, and give each column its type.
 
     Args:
@@ -94,6 +102,9 @@ def join(ids: Sequence[str], facts: Sequence[Mapping[str, Any]], sources: Sequen
         facts: what their files tell, aligned with `ids`.
         sources: the strongest first: it counts where two tell the same of one image. A key of theirs
             names an image by path, by path without ending, or by name.
+        tags: what people gave each image, aligned with `ids`; None: nobody gave any. They are the column
+            `tags`, or `clipper_tags` where a source tells of `tags`: then each keeps its own, and taking a
+            tag away again never takes one of a source's.
     """
     told, origins, problems = _merged(ids, sources)
     told_types, told_rows, misfits = typed(told)
@@ -106,8 +117,20 @@ def join(ids: Sequence[str], facts: Sequence[Mapping[str, Any]], sources: Sequen
         if name not in told_types
     ]
     rows = [_fitting(ours, told_types) | theirs for ours, theirs in zip(own_rows, told_rows, strict=True)]
+    if tags is not None:
+        name = tags_column(column.name for column in columns)
+        columns.append(Column(name, "list[str]", TAGS))
+        rows = [row | ({name: list(given)} if given else {}) for row, given in zip(rows, tags, strict=True)]
     problems += [f"{' and '.join(origins[name])}: {words}" for name, words in misfits.items()]
     return Metadata(_described(columns, rows), rows, problems)
+
+
+def tags_column(taken: Iterable[str]) -> str:
+    """The name of the column of tags beside columns of these names."""
+    names, name = set(taken), TAGS
+    while name in names:
+        name = _OTHER_TAGS + name
+    return name
 
 
 def present(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,17 +3,22 @@
 What a part looks like or does is in its own file; here is only who is told what.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 
 from clipper.errors import ClipperError
 from viewer.absent import absent_page
+from viewer.address import Address
+from viewer.appearance import Appearance, remembered_dark
+from viewer.choosing import clear
+from viewer.chosen import Chosen
 from viewer.component import source
-from viewer.controls import colour_select, map_buttons, search_box
+from viewer.controls import ZOOM, colour_select, map_buttons, search_box
 from viewer.data import Dataset
 from viewer.detail import Detail
 from viewer.follow import Follower
@@ -23,9 +28,13 @@ from viewer.keys import Keys
 from viewer.legend import ColourKey, Fold
 from viewer.map import MapView
 from viewer.notice import Notice
+from viewer.outline import Outline, switch, toggle
+from viewer.overview import Overview
 from viewer.search import Searcher
 from viewer.state import ViewState
 from viewer.status import Status
+from viewer.tabs import Tabs
+from viewer.tagging import Tagger
 from viewer.theme import FONT_FACES, page_css, page_sx, theme_config
 from viewer.versions import latest, load
 
@@ -66,10 +75,11 @@ class Viewer:
     """One session: its state, its parts, its page."""
 
     def __init__(self, state: ViewState) -> None:
-        state.colour = state.dataset.first_colour
+        state.param.update(colour=state.dataset.first_colour, dark=remembered_dark(default=state.dark))
         self.state = state
         self.searcher = Searcher(state)
         self.map = MapView(state, opened=self.open)
+        self.tagger = Tagger(state)
         self.page = pmui.Page(
             title=state.dataset.title,
             meta_title="Clipper",
@@ -99,6 +109,24 @@ class Viewer:
         """Open an image's detail, or close it."""
         self.state.param.update(selected=row, hovered=None, pointed=None)
 
+    def _escape(self, _message: Mapping[str, Any]) -> None:
+        """One thing at a time: the tool in hand, the open image, what is chosen."""
+        state = self.state
+        if state.tool:
+            state.tool = ""
+        elif state.selected is not None:
+            self.open(None)
+        elif state.overview:
+            state.overview = False
+        elif state.selection is not None:
+            clear(state)
+
+    def _step(self, by: object) -> None:
+        """From the open image to the one before or after it, among those chosen or found."""
+        row = self.detail.beside(1 if by == 1 else -1)
+        if row is not None:
+            self.open(row)
+
     def _message(self, name: str) -> Any:
         """Sets what the state calls `name` to the image that a message is about, if there is one."""
 
@@ -108,6 +136,16 @@ class Viewer:
             setattr(self.state, name, row)
 
         return act
+
+    def _toggle(self) -> None:
+        """Choose the open image too, or not any more."""
+        if self.state.selected is not None:
+            toggle(self.state, self.state.selected)
+
+    def _tag(self, change: Callable[[str, np.ndarray], None], text: object) -> None:
+        """Give the open image a tag, or take one from it."""
+        if self.state.selected is not None and isinstance(text, str):
+            change(text[:500], np.array([self.state.selected], np.int64))
 
     def _locate(self, _message: Mapping[str, Any]) -> None:
         row = self.state.selected
@@ -129,11 +167,20 @@ class Viewer:
 
     def _header(self) -> pn.Row:
         box = search_box(self.searcher.ask, state=self.state)
-        keys = Keys(actions={"escape": lambda _: self.open(None)}, width=0, height=0, margin=0)
+        keys = Keys(margin=0, css_classes=["keys"], actions={
+            "escape": self._escape, "tool": lambda message: switch(self.state, message.get("tool")),
+            "step": lambda message: self._step(message.get("by")), "home": lambda _: self.map.fly_home(),
+            "zoom": lambda message: self.map.zoom(ZOOM if message.get("by") == 1 else 1 / ZOOM),
+        })  # fmt: skip
+        address = Address(width=0, height=0, margin=0)
+        address.follow(self.state, self.searcher)
+        appearance = Appearance(width=0, height=0, margin=0)
+        appearance.follow(self.state)
         follower = Follower(state=self.state, width=0, height=0, margin=0)
         return pn.Row(
-            box, keys, follower, sizing_mode="stretch_width", margin=0, stylesheets=[source("header.css")]
-        )
+            box, keys, follower, address, appearance, sizing_mode="stretch_width", margin=0,
+            stylesheets=[source("header.css")],
+        )  # fmt: skip
 
     def _shell(self) -> pn.Row:
         return pn.Row(
@@ -148,6 +195,8 @@ class Viewer:
             part.follow(self.state)
         card = HoverCard(margin=0)
         card.follow(self.state, self.map)
+        outline = Outline(css_classes=["outline-over"], margin=0)
+        outline.follow(self.state, self.map)
         colours = pn.Column(
             fold, colour_select(self.state), legend, css_classes=["legend-card"], margin=0,
             stylesheets=[source("legend_card.css")],
@@ -157,8 +206,9 @@ class Viewer:
         })  # fmt: skip
         notice.follow(self.state)
         return pn.Column(
-            self.map.pane, colours, map_buttons(self.map), card, notice, sizing_mode="stretch_both", margin=0,
-            css_classes=["map-area"], stylesheets=[source("map_area.css")],
+            self.map.pane, outline, colours, map_buttons(self.map, self.state), card, notice,
+            sizing_mode="stretch_both", margin=0, css_classes=["map-area"],
+            stylesheets=[source("map_area.css")],
         )  # fmt: skip
 
     def _side(self) -> pn.Column:
@@ -168,12 +218,28 @@ class Viewer:
             "ask": lambda message: self.searcher.ask(str(message.get("text", ""))),
             "clear": lambda _: self.state.forget(),
         })  # fmt: skip
-        detail = Detail(css_classes=["detail"], margin=0, actions={
+        self.detail = detail = Detail(css_classes=["detail"], margin=0, actions={
             "open": show, "point": point, "close": lambda _: self.open(None), "locate": self._locate,
+            "step": lambda message: self._step(message.get("by")), "toggle": lambda _: self._toggle(),
+            "tag": lambda message: self._tag(self.tagger.give, message.get("text")),
+            "untag": lambda message: self._tag(self.tagger.take, message.get("tag")),
         })  # fmt: skip
+        chosen = Chosen(css_classes=["chosen"], margin=0, actions={"open": show, "point": point})
+        chosen.follow(self.state, self.map, self.tagger)
+        tabs = Tabs(css_classes=["side-tabs"], margin=0)
         status = Status(css_classes=["status"], margin=0)
-        for part in (gallery, detail, status):
+        self.tagger.troubled.append(lambda why: setattr(detail, "trouble", why))
+        overview = Overview(css_classes=["overview"], margin=0)
+        for part in (gallery, tabs, detail, status, overview):
             part.follow(self.state)
         return pn.Column(
-            gallery, status, detail, margin=0, css_classes=["side"], stylesheets=[source("side.css")]
+            tabs,
+            gallery,
+            chosen,
+            status,
+            overview,
+            detail,
+            margin=0,
+            css_classes=["side"],
+            stylesheets=[source("side.css")],
         )

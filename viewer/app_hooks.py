@@ -1,4 +1,4 @@
-"""What happens once a server: it keeps to this machine, serves images, and warms data and model.
+"""What happens once a server: it keeps to this machine, serves images and exports, and warms data and model.
 
 Panel runs this file twice a process, so everything here may happen twice.
 """
@@ -9,15 +9,16 @@ from typing import Any
 
 from panel.io.server import per_app_patterns
 
+from viewer import download, media
 from viewer.binding import keep_to_this_machine
-from viewer.media import ROUTE, ImageHandler
 from viewer.warm import warm
 
 keep_to_this_machine()
 logging.getLogger("viewer").setLevel(logging.INFO)
 
-if not any(pattern[0] == ROUTE for pattern in per_app_patterns):
-    per_app_patterns.append((ROUTE, ImageHandler))
+for route, handler in ((media.ROUTE, media.ImageHandler), (download.ROUTE, download.ExportHandler)):
+    if not any(pattern[0] == route for pattern in per_app_patterns):
+        per_app_patterns.append((route, handler))
 
 
 def on_server_loaded(_context: Any) -> None:

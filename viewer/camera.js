@@ -78,6 +78,20 @@ const show = (fig, {unit, x, y}) => {
   fig.x_range.setv({start: x - unit * w / 2, end: x + unit * w / 2})
   fig.y_range.setv({start: y - unit * h / 2, end: y + unit * h / 2})
 }
+// The part of the map in view as the page's address has it: the middle, and how much the pane's shorter side shows.
+const at_of = (fig) => {
+  const [w, h] = [fig.inner_width, fig.inner_height]
+  const {unit, x, y} = current(fig, w)
+  return [x, y, unit * Math.min(w, h)].map((value) => Number(value.toPrecision(6))).join(",")
+}
+const asked_at = (search, fig) => {
+  const told = new URLSearchParams(search).get("at")
+  const [x, y, extent] = (told ?? "").split(",").map((text) => text.trim() === "" ? NaN : Number(text))
+  const [w, h] = [fig.inner_width, fig.inner_height]
+  if (![x, y, extent].every((value) => Number.isFinite(value) && Math.abs(value) < 1e30) || !(extent > 0)) { return null }
+  const {min_interval, max_interval} = fig.x_range
+  return {unit: Math.min(Math.max(extent / Math.min(w, h), min_interval / w), max_interval / w), x, y}
+}
 const glide = (fig, to) => {
   const from = current(fig, fig.inner_width)
   const duration = window.matchMedia("(prefers-reduced-motion: reduce)").matches ? 1 : GLIDE

@@ -9,6 +9,7 @@ import panel_material_ui as pmui
 from viewer.data import Dataset
 from viewer.legend import DENSITY
 from viewer.map import MapView
+from viewer.outline import Tools
 from viewer.state import ViewState
 
 ZOOM = 0.55  # the unit changes by this factor for each press of + and -
@@ -91,8 +92,10 @@ def _options(dataset: Dataset) -> dict[str, str]:
     return {**{name: name for name in dataset.kinds}, DENSITY: ""}
 
 
-def map_buttons(view: MapView) -> pn.Column:
-    """Zoom in, zoom out, home: the map's own corner."""
+def map_buttons(view: MapView, state: ViewState) -> pn.Column:
+    """The tools that choose images, zoom in, zoom out, home: the map's own corner."""
+    tools = Tools(margin=0)
+    tools.follow(state)
     actions = (
         ("add", "Zoom in", lambda: view.zoom(ZOOM)),
         ("remove", "Zoom out", lambda: view.zoom(1 / ZOOM)),
@@ -106,4 +109,4 @@ def map_buttons(view: MapView) -> pn.Column:
         )  # fmt: skip
         button.on_click(lambda _event, act=act: act())
         buttons.append(button)
-    return pn.Column(*buttons, css_classes=["map-buttons"], sizing_mode=None, margin=0)
+    return pn.Column(tools, *buttons, css_classes=["map-buttons"], sizing_mode=None, margin=0)

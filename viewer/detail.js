@@ -4,8 +4,15 @@ const LOST = {
   changed: "The original has changed since it was indexed. This is its thumbnail.",
   unreadable: "The original cannot be shown. This is its thumbnail.",
 }
+const PREVIOUS = "M15 6l-6 6 6 6"
+const NEXT = "M9 6l6 6-6 6"
+const COPY = "M9 9h11v11H9zM5 15H4V4h11v1"
+const DONE = "M5 13l4 4L19 7"
+const ADD = "M12 5v14M5 12h14"
+const LARGEST = 3 // times its own size
+const LARGE = "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5"
 // The thumbnail at once, the original over it when it has come, and in words why where it has not.
-const picture = (item) => {
+const picture = (item, large) => {
   const image = h("img", {class: "full", alt: item.label, src: image_url("thumb", item)})
   const note = h("div", {class: "lost muted", role: "status"})
   const show = async () => {
@@ -18,35 +25,85 @@ const picture = (item) => {
     image.src = url
   }
   show().catch(() => { note.textContent = LOST.unreadable })
-  return h("div", {class: "picture"}, h("div", {class: "stage"}, image), note)
+  const button = h("button", {class: "stage", type: "button", title: "See it large", "aria-label": `See ${item.label} large`, onclick: large},
+    image, h("span", {class: "enlarge"}, icon(LARGE)))
+  return h("div", {class: "picture"}, button, note)
+}
+const copy_text = async (text) => {
+  try { await navigator.clipboard.writeText(text); return true } catch { return false }
 }
 export function render({model}) {
+  const say = (kind, more = {}) => model.send_msg({kind, ...more})
+  const square = (label, path, act, more = {}) => h("button", {class: "square", type: "button", title: label, "aria-label": label, onclick: act, ...more}, icon(path))
   const value = (known) => Array.isArray(known)
     ? h("dd", {}, h("div", {class: "tags"}, known.map((item) => h("span", {class: "tag"}, item))))
     : h("dd", {}, known)
   const like = (item) => h("button", {
     class: "card", type: "button", title: item.label, "aria-label": `${item.label}, similarity ${item.similarity.toFixed(3)}`,
-    onclick: () => model.send_msg({kind: "open", id: item.id}),
-    onmouseenter: () => model.send_msg({kind: "point", id: item.id}),
-    onmouseleave: () => model.send_msg({kind: "point", id: null}),
+    onclick: () => say("open", {id: item.id}),
+    onmouseenter: () => say("point", {id: item.id}),
+    onmouseleave: () => say("point", {id: null}),
   }, h("div", {class: "frame"}, h("img", {src: image_url("thumb", item), alt: "", loading: "lazy"})),
   h("div", {class: "caption"}, h("span", {class: "label"}, item.label), h("span", {class: "score"}, item.similarity.toFixed(2))))
   const alike = draw(model, ["similar"], () => model.similar.length > 0
     ? [h("h3", {}, "Most similar images"), h("div", {class: "grid"}, model.similar.map(like))] : [], "alike")
+
+  // a small image is not blown up to the whole screen
+  const natural = () => { seen.style.maxWidth = `${seen.naturalWidth * LARGEST}px`; seen.style.maxHeight = `${seen.naturalHeight * LARGEST}px` }
+  const seen = h("img", {alt: "", onload: natural})
+  const caption = h("div", {class: "row words"})
+  const light = h("dialog", {class: "light", "aria-label": "The image in full", onclick: () => light.close(),
+    onkeydown: (event) => { if (event.key === "Escape") { event.stopPropagation() } }}, seen, caption)
+  const enlarge = () => {
+    if (!model.item.id) { light.close(); return }
+    seen.alt = model.item.label
+    seen.src = image_url("full", model.item)
+    caption.textContent = model.place > 0 ? `${model.item.label} · ${number(model.place)} of ${number(model.among)}` : model.item.label
+  }
+  const large = () => { enlarge(); light.showModal() }
+  model.on("item", () => { if (light.open) { enlarge() } })
+  model.on("place", () => { if (light.open) { enlarge() } })
+
+  const step = draw(model, ["place", "among"], () => model.place > 0 ? [
+    square("Previous image (←)", PREVIOUS, () => say("step", {by: -1}), {disabled: model.place === 1}),
+    h("span", {class: "muted place"}, `${number(model.place)} / ${number(model.among)}`),
+    square("Next image (→)", NEXT, () => say("step", {by: 1}), {disabled: model.place === model.among})] : [], "step")
+  const choice = draw(model, ["chosen"], () => [h("button", {class: `chip${model.chosen ? " on" : ""}`, type: "button", "aria-pressed": String(model.chosen),
+    onclick: () => say("toggle")}, icon(model.chosen ? DONE : ADD), h("span", {}, model.chosen ? "Chosen" : "Choose"))], "choice")
+  const names = h("datalist", {id: "known-tags-of-one"})
+  const suggest = () => names.replaceChildren(...model.known.map((tag) => h("option", {value: tag})))
+  model.on("known", suggest)
+  suggest()
+  const input = h("input", {class: "field", type: "text", maxlength: "200", placeholder: "Add a tag…", "aria-label": "Add a tag", list: "known-tags-of-one", autocomplete: "off"})
+  const give = (event) => { event.preventDefault(); if (input.value.trim()) { say("tag", {text: input.value}); input.value = "" } }
+  const tags = draw(model, ["given"], () => model.given.map((tag) => h("span", {class: "chip tagged", title: tag}, h("span", {}, tag),
+    h("button", {class: "remove", type: "button", title: "Remove", "aria-label": `Remove the tag ${tag}`, onclick: () => say("untag", {tag})}, icon(ICONS.close)))), "chips")
+  const trouble = draw(model, ["trouble"], () => [model.trouble && h("div", {class: "error", role: "alert"}, model.trouble)], "part")
+  const tagging = h("div", {class: "tagging"}, tags, h("form", {onsubmit: give}, input, names), trouble)
+
+  const path = draw(model, ["path"], () => {
+    const copy = square("Copy the path", COPY, async () => {
+      const done = await copy_text(model.path)
+      copy.replaceChildren(icon(done ? DONE : ICONS.close))
+      copy.title = done ? "Copied" : "The browser did not let it be copied"
+    })
+    return [h("span", {class: "grow muted"}, model.path), copy]
+  }, "row path")
   let [shown, whole] = ["", null] // the picture stays when only what is told of it changes
-  return draw(model, ["item"], () => {
+  const sheet = draw(model, ["item"], () => {
     const item = model.item
-    if (!item.id) { shown = ""; return [] }
+    if (!item.id) { shown = ""; if (light.open) { light.close() }; return [] }
     const key = `${item.id} ${item.stamp}`
     const arriving = shown !== key
-    if (arriving) { [shown, whole] = [key, picture(item)] }
+    if (arriving) { [shown, whole] = [key, picture(item, large)] }
     return [h("section", {class: `sheet${arriving ? " arriving" : ""}`, "aria-label": `Details of ${item.label}`},
-      h("div", {class: "row top"}, h("h2", {class: "grow"}, item.label),
-        h("button", {class: "square", type: "button", title: "Show on the map", "aria-label": "Show on the map", onclick: () => model.send_msg({kind: "locate"})}, icon(ICONS.target)),
-        h("button", {class: "square", type: "button", title: "Close (Esc)", "aria-label": "Close details", onclick: () => model.send_msg({kind: "close"})}, icon(ICONS.close))),
-      whole,
-      h("div", {class: "path muted"}, item.id),
+      h("div", {class: "row top"}, h("h2", {class: "grow"}, item.label), step,
+        square("Show on the map", ICONS.target, () => say("locate")),
+        h("button", {class: "square", type: "button", title: "Close (Esc)", "aria-label": "Close details", onclick: () => say("close")}, icon(ICONS.close))),
+      whole, path,
+      h("div", {class: "row marks"}, choice, tagging),
       item.values.length > 0 && h("dl", {}, item.values.map(([name, known]) => [h("dt", {}, name), value(known)])),
       alike)]
   })
+  return h("div", {class: "root"}, sheet, light)
 }

@@ -3,6 +3,7 @@
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import param
 
 from viewer.background import in_background
@@ -10,6 +11,7 @@ from viewer.component import Component, script
 from viewer.data import Dataset
 from viewer.search import SEARCHERS
 from viewer.state import ViewState
+from viewer.tagging import of_row
 
 SIMILAR = 12
 
@@ -22,6 +24,13 @@ class Detail(Component):
 
     item = param.Dict(default={})
     similar = param.List()
+    path = param.String(doc="Where the original lies.")
+    place = param.Integer(doc="Which of those that one steps through it is, from 1; 0: none of them.")
+    among = param.Integer(doc="How many those are.")
+    chosen = param.Boolean(doc="Whether it is one of the images chosen.")
+    given = param.List(doc="The tags that people gave it.")
+    known = param.List(doc="All tags there are.")
+    trouble = param.String(doc="Why a tag could not be kept.")
 
     _esm = script("detail.js")
     _css = ("components.css", "detail.css")
@@ -30,6 +39,7 @@ class Detail(Component):
         """Show the selected image, now and whenever it changes."""
         self._state = state
         state.param.watch(self._update, ["selected", "dataset"])
+        state.param.watch(self._about, ["selected", "dataset", "selection", "answer", "panel", "tags"])
         self._update()
 
     def _update(self, *_events: Any) -> None:
@@ -44,6 +54,31 @@ class Detail(Component):
             partial(dataset.similar, row, k=SIMILAR),
             partial(self._show_similar, row, dataset),
             pool=SEARCHERS,
+        )
+
+    def beside(self, by: int) -> int | None:
+        """The row before (-1) or after (1) the open one, among those chosen or found; None: there is none."""
+        row, rows = self._state.selected, self._state.sequence()
+        if row is None or rows is None:
+            return None
+        at = np.flatnonzero(rows == row)
+        there = bool(len(at)) and 0 <= at[0] + by < len(rows)
+        return int(rows[at[0] + by]) if there else None
+
+    def _about(self, *_events: Any) -> None:
+        """What surrounds the open image: its place among others, whether it is chosen, its tags."""
+        state = self._state
+        row, rows = state.selected, state.sequence()
+        if row is None:
+            return
+        at = np.flatnonzero(rows == row) if rows is not None else np.empty(0, np.int64)
+        self.param.update(
+            path=str(state.dataset.atlas.path(row)),
+            place=int(at[0]) + 1 if len(at) else 0,
+            among=0 if rows is None else len(rows),
+            chosen=state.selection is not None and bool((state.selection == row).any()),
+            given=of_row(state.tags, row),
+            known=sorted(state.tags),
         )
 
     def _still_similar(self, item: dict[str, Any], dataset: Dataset) -> list[dict[str, Any]]:

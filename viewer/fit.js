@@ -3,8 +3,10 @@
 const w = fig.inner_width
 const h = fig.inner_height
 if (!(w > 0 && h > 0)) { return }
+const pane = map_pane()
+if (pane) { pane.clipper_figure = fig } // what draws over the map asks it where a pixel is
 fig.clipper_cards ??= {seen: new WeakSet(), watch: new ResizeObserver(() => home.properties.data.change.emit())}
-for (const card of cards_over(map_pane())) {
+for (const card of cards_over(pane)) {
   if (!fig.clipper_cards.seen.has(card)) { fig.clipper_cards.seen.add(card); fig.clipper_cards.watch.observe(card) }
 }
 const first = goal(fig, home.data, padding)
@@ -16,6 +18,8 @@ const [shallowest, steepest] = [first.unit * widest, first.unit / deepest]
 fig.x_range.setv({min_interval: w * steepest, max_interval: w * shallowest})
 fig.y_range.setv({min_interval: h * steepest, max_interval: h * shallowest})
 fig.clipper_seen = {w, h, first}
+const linked = seen == null ? asked_at(window.location.search, fig) : null // a link to a part of the map
+if (linked) { show(fig, linked); return }
 const now = seen == null ? first : current(fig, seen.w)
 const untouched = seen == null || alike(fig.clipper_flight ?? now, seen.first)
 if (!untouched) { // whoever has moved the map keeps the place, and the unit as far as it is allowed

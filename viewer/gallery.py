@@ -34,6 +34,7 @@ class Gallery(Component):
     def follow(self, state: ViewState) -> None:
         """Show what the state says, now and whenever it changes."""
         state.param.watch(self._update, ["answer", "history", "searching", "message", "dataset", "selected"])
+        state.param.watch(lambda event: setattr(self, "visible", event.new == "results"), "panel")
         self._state = state
         self._update()
 

@@ -1,4 +1,15 @@
-// Keyboard: "/" goes to the search box, Escape closes what is open. Shows nothing.
+// The page's keyboard, and the list of its keys. Whoever types into a field, or moves within a control, is left alone.
+const LIST = [
+  ["Look", [["+"], "Zoom in"], [["−"], "Zoom out"], [["0"], "The whole map"], [["←", "→"], "Previous and next image"]],
+  ["Everywhere", [["/"], "Search"], [["Esc"], "Put away: tool, image, choice"], [["?"], "This list"]],
+  ["Choose", [["L"], "Lasso"], [["B"], "Box"], [["Shift", "drag"], "Add to what is chosen"], [["Alt", "drag"], "Take away from it"],
+    [["Shift", "click"], "One image more, or less"]],
+]
+const SENDS = {
+  l: {kind: "tool", tool: "lasso"}, b: {kind: "tool", tool: "box"}, ArrowLeft: {kind: "step", by: -1}, ArrowRight: {kind: "step", by: 1},
+  "+": {kind: "zoom", by: 1}, "=": {kind: "zoom", by: 1}, "-": {kind: "zoom", by: -1}, 0: {kind: "home"},
+}
+const OWN_KEYS = "input, textarea, select, [contenteditable], [role=slider], [role=tab], [role=menuitem], [role=combobox], [role=listbox], [role=radio]"
 const focused = () => {
   let el = document.activeElement
   while (el?.shadowRoot?.activeElement) { el = el.shadowRoot.activeElement }
@@ -6,17 +17,33 @@ const focused = () => {
 }
 const search = () => inside(document, "clipper-search")?.shadowRoot?.querySelector("input")
 export function render({model}) {
+  const rows = LIST.map(([title, ...lines]) => h("section", {}, h("h3", {}, title), h("dl", {}, lines.map(([keys, words]) => [
+    h("dt", {}, keys.map((key) => h("kbd", {}, key))), h("dd", {}, words)]))))
+  const dialog = h("dialog", {"aria-labelledby": "keys-title", onclick: (event) => { if (event.target === dialog) { dialog.close() } }},
+    h("div", {class: "sheet"}, h("div", {class: "row"}, h("h2", {id: "keys-title", class: "grow", tabindex: "-1", autofocus: true}, "Keyboard"),
+      h("button", {class: "square", type: "button", title: "Close (Esc)", "aria-label": "Close", onclick: () => dialog.close()}, icon(ICONS.close))),
+    h("div", {class: "keys"}, rows)))
+  const help = () => { if (dialog.open) { dialog.close() } else { dialog.showModal() } }
   const listen = (event) => {
-    const typing = ["INPUT", "TEXTAREA", "SELECT"].includes(focused()?.tagName)
-    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey) {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) { return }
+    const el = focused()
+    const typing = Boolean(el?.matches?.(OWN_KEYS))
+    if (event.key === "Escape") {
+      if (dialog.open) { return } // it closes itself
+      if (typing) { el.blur() }
+      model.send_msg({kind: "escape"})
+    } else if (typing || (dialog.open && event.key !== "?")) {
+      return
+    } else if (event.key === "/") {
       const box = search()
       if (box) { event.preventDefault(); box.focus(); box.select() }
-    } else if (event.key === "Escape") {
-      if (typing) { focused().blur() }
-      model.send_msg({kind: "escape"})
+    } else if (event.key === "?") {
+      help()
+    } else if (SENDS[event.key]) {
+      model.send_msg(SENDS[event.key])
     }
   }
   document.addEventListener("keydown", listen)
   model.on("remove", () => document.removeEventListener("keydown", listen))
-  return h("div", {hidden: true})
+  return h("div", {class: "root"}, h("button", {class: "square ask", type: "button", title: "Keyboard (?)", "aria-label": "Keyboard shortcuts", onclick: help}, "?"), dialog)
 }

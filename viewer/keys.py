@@ -1,10 +1,10 @@
-"""The page's keyboard: `/` focuses the search box, Escape closes the open image."""
+"""The page's keyboard, and the button that shows its list. Listens to the whole page."""
 
 from viewer.component import Component, script, source
 
 
 class Keys(Component):
-    """Listens to the whole page; its only message is `escape`."""
+    """Sends `escape`, `tool`, `step` (to the previous or next image), `zoom` and `home`."""
 
     _esm = source("find.js") + script("keys.js")
-    _css = ()
+    _css = ("components.css", "keys.css")

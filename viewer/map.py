@@ -67,6 +67,7 @@ class MapView:
     def __init__(self, state: ViewState, *, opened: Callable[[int | None], None]) -> None:
         self.state = state
         self._shown: Picture | None = None
+        self._mask: tuple[np.ndarray, object, np.ndarray] | None = None
         self._opened = opened
         self._pending = False
         self.fig = _figure()
@@ -78,7 +79,7 @@ class MapView:
         self.pane = pn.pane.Bokeh(self.fig, sizing_mode="stretch_both", margin=0)
         state.param.watch(
             lambda *events: self._locked(partial(self._restyle, {event.name for event in events})),
-            ["colour", "dark", "answer", "history", "dataset", "selected", "marked"],
+            ["colour", "dark", "answer", "history", "dataset", "selected", "marked", "selection"],
         )
         state.param.watch(lambda *_events: self._locked(self._ring), ["selected", "hovered", "pointed"])
 
@@ -156,7 +157,21 @@ class MapView:
             return
         hits = None if state.answer is None else state.answer.rows[:LIT]
         marked = np.array(state.marked, np.int64)
-        self._loop.ask(Wish(state.dataset, viewport, state.colour, state.dark, hits, state.selected, marked))
+        chosen = self._chosen()
+        self._loop.ask(
+            Wish(state.dataset, viewport, state.colour, state.dark, hits, state.selected, marked, chosen)
+        )
+
+    def _chosen(self) -> np.ndarray | None:
+        """The chosen images as the painter wants them, made once for each choice."""
+        state = self.state
+        if state.selection is None:
+            return None
+        if self._mask is None or self._mask[0] is not state.selection or self._mask[1] is not state.dataset:
+            mask = np.zeros(state.dataset.n, bool)
+            mask[state.dataset.index.rank[state.selection]] = True
+            self._mask = (state.selection, state.dataset, mask)
+        return self._mask[2]
 
     @property
     def picture(self) -> Picture | None:
@@ -178,7 +193,7 @@ class MapView:
 
     def end(self) -> None:
         """The session is over: let go of the picture."""
-        self._shown = None
+        self._shown = self._mask = None
         self._image.data = {}
 
     def _first_view(self) -> list[Box]:
@@ -221,10 +236,10 @@ class MapView:
         near = np.vstack([near, query])
         self.fly(self._round(near), reach=label_reach(answer.text))
 
-    def fly_to(self, rows: Sequence[int]) -> None:
+    def fly_to(self, rows: Sequence[int] | np.ndarray) -> None:
         """Glide to where these images are, with some air."""
-        if rows:
-            self.fly(self._round(self.state.dataset.atlas.xy[list(rows)]))
+        if len(rows):
+            self.fly(self._round(self.state.dataset.atlas.xy[np.asarray(rows, np.int64)]))
 
     def _round(self, xy: np.ndarray) -> Box:
         """A part of the map that holds positions (n, 2) and some air."""

@@ -25,7 +25,7 @@ class Wish:
     """A picture somebody wants: what, where, how.
 
     `hits` are rows, best first, None without a query; `selected` is the row that is open, `marked` are those
-    of new images.
+    of new images; `chosen` (n,) bool is by place in the index, None where no image is chosen.
     """
 
     dataset: Dataset
@@ -35,6 +35,7 @@ class Wish:
     hits: np.ndarray | None = None
     selected: int | None = None
     marked: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    chosen: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,9 @@ def paint(wish: Wish) -> Picture:
     scene = Scene(
         points=_layer(dataset, colours, inside, palette),
         hits=_hits(wish, colours, palette),
+        chosen=None
+        if wish.chosen is None
+        else _layer(dataset, colours, inside[wish.chosen[inside]], palette),
         marks=_layer(dataset, colours, dataset.index.rank[wish.marked], palette),
         tiles=tiles,
         dot=dot,
@@ -123,6 +127,8 @@ def _tiles(wish: Wish, inside: np.ndarray, colours: Colouring) -> tuple[list[Til
     priority, hit = _wanted(wish, inside)
     marked = np.isin(inside, index.rank[wish.marked])
     priority = np.where(marked & ~hit, priority - 1.0, priority)  # what is new is seen before what is not
+    among = np.zeros(len(inside), bool) if wish.chosen is None else wish.chosen[inside]
+    priority = np.where(among & ~hit, priority - 1.0, priority)
     opened = inside == (-1 if wish.selected is None else index.rank[wish.selected])
     priority = np.where(opened, -2.0, priority)
     chosen = choose(index.x[inside], index.y[inside], priority, hit | opened, viewport)
@@ -138,6 +144,7 @@ def _tiles(wish: Wish, inside: np.ndarray, colours: Colouring) -> tuple[list[Til
         px, py = viewport.pixels(index.x[at : at + 1], index.y[at : at + 1])
         where = place(choice, float(px[0]), float(py[0]), image.shape[1] / image.shape[0])
         r, g, b = (int(c) for c in palette[colours.codes[at]])
-        strong = hit[choice.at] or (opened[choice.at] and wish.hits is not None)
+        rivals = wish.hits is not None or wish.chosen is not None
+        strong = hit[choice.at] or among[choice.at] or (opened[choice.at] and rivals)
         tiles.append(Tile(int(row), image, *where, (r, g, b), bool(strong), bool(marked[choice.at])))
     return tiles, chosen.legible

@@ -13,8 +13,7 @@ from viewer.theme import rgb, tokens
 from viewer.viewport import Viewport
 
 DISC_LIMIT = 60_000  # more points in view than this are drawn as density
-
-
+RIMMED = 2.0  # pixels: smaller dots have no room for a rim
 GLOW_CELL = 9  # pixels that share one value of the soft light behind the dots
 GLOW_MARGIN = 60  # pixels round the view whose points still light it
 GLOW_REACH = 1.5  # standard deviation of each of two blurs, in cells
@@ -53,11 +52,13 @@ class Layer:
 class Scene:
     """All that one picture shows.
 
-    `hits` are the results of a query: they stand out, the others step back. `marks` are ringed.
+    `hits` are the results of a query, `chosen` the images chosen: they stand out, the others step back.
+    `marks` are ringed.
     """
 
     points: Layer
     hits: Layer | None = None
+    chosen: Layer | None = None
     marks: Layer | None = None
     tiles: Sequence[Tile] = field(default_factory=tuple)
     dot: float = 4.0  # radius in pixels
@@ -83,8 +84,10 @@ def render(scene: Scene, viewport: Viewport) -> np.ndarray:
         _glow(canvas, scene.points, viewport, dark=scene.dark)
     draw = _discs if len(scene.points) <= DISC_LIMIT else _density
     draw(canvas, scene.points, viewport, scene.dot, ground)
-    if scene.hits is not None:
+    if scene.hits is not None or scene.chosen is not None:
         kernels.veil(canvas, ground, 0.62 if scene.dark else 0.68)
+    if scene.chosen is not None and len(scene.chosen):
+        _chosen(canvas, scene, viewport, _colour(look.ink))
     if scene.tiles:
         kernels.veil(canvas, ground, 0.5 * scene.recede)
     if scene.hits is not None:
@@ -122,6 +125,20 @@ def _discs(canvas: np.ndarray, points: Layer, viewport: Viewport, dot: float, gr
     px, py = viewport.pixels(points.x, points.y)
     edge = min(1.0, dot * 0.22) if dot > 2 else 0.0  # noqa: PLR2004 - smaller dots have no room for a rim
     kernels.discs(canvas, px, py, points.codes, points.palette, dot, ground, edge, 0.92)
+
+
+def _chosen(canvas: np.ndarray, scene: Scene, viewport: Viewport, ink: np.ndarray) -> None:
+    """The chosen points in their colours, above all others; few enough to be told apart, each has a rim."""
+    from viewer import kernels
+
+    chosen = scene.chosen
+    if chosen is None or len(chosen) > DISC_LIMIT:
+        if chosen is not None:
+            _density(canvas, chosen, viewport, scene.dot, ink)
+        return
+    px, py = viewport.pixels(chosen.x, chosen.y)
+    rim = float(np.clip(scene.dot * 0.3, 0.0, 1.2)) if scene.dot > RIMMED else 0.0
+    kernels.discs(canvas, px, py, chosen.codes, chosen.palette, scene.dot + rim, ink, rim, 1.0)
 
 
 def _rings(canvas: np.ndarray, hits: Layer, viewport: Viewport, dot: float, ink: np.ndarray) -> None:

@@ -27,6 +27,8 @@ class Answer:
     x: float
     y: float
     seconds: float
+    # (n,) float32, of every image, by row.
+    similarities: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,13 @@ class ViewState(param.Parameterized):
     selected = param.Integer(default=None, allow_None=True, doc="The row whose detail is open.")
     hovered = param.Integer(default=None, allow_None=True, doc="The row under the pointer.")
     pointed = param.Integer(default=None, allow_None=True, doc="The row pointed at in the panel.")
+    kept = param.Parameter(default=None, doc="Which rows pass the filters, (n,) bool; None: all do.")
+    selection = param.Parameter(default=None, doc="The rows chosen, (k,) int64, ascending; None: none are.")
+    steps = param.List(doc="How the rows came to be chosen, see `choosing.py`; a link repeats it.")
+    tool = param.Selector(default="", objects=["", "lasso", "box"], doc="What a drag on the map draws.")
+    panel = param.Selector(default="results", objects=["results", "selection"], doc="What is beside the map.")
+    tags = param.Dict(default={}, doc="The rows (k,) int64, ascending, of each tag that people gave.")
+    overview = param.Boolean(default=False, doc="Whether the sheet about the dataset is open.")
     searching = param.Boolean(default=False)
     message = param.String(doc="Why the last search gave nothing.")
     news = param.ClassSelector(class_=News, default=None, doc="What has changed, until it is dismissed.")
@@ -98,8 +107,16 @@ class ViewState(param.Parameterized):
             news=news,
             lately=news.changes,
             marked=sorted(row for row in marked if row is not None)[:MARKED],
+            selection=carried(self.selection, old, dataset, changes),
+            tags={},  # their rows were another version's; whoever reads them does so at once
             **after,
         )
+
+    def sequence(self) -> np.ndarray | None:
+        """The rows (k,) that one steps through from an image to the next: those chosen, or the results."""
+        if self.selection is not None and (self.panel == "selection" or self.answer is None):
+            return in_order(self.selection, self.answer)
+        return self.answer.rows if self.answer else None
 
     def mark_news(self) -> None:
         """Mark what is new, also where a search has taken the marks away."""
@@ -120,6 +137,7 @@ class ViewState(param.Parameterized):
         """The session is over: let go of what is large, whoever still holds this object; nobody is told."""
         with param.parameterized.discard_events(self):
             self.param.update(dataset=None, answer=None, history=[], news=None, lately=Changes())
+            self.param.update(selection=None, kept=None, steps=[], tags={})
 
 
 def fresh(dataset: Dataset, changes: Changes) -> list[int]:
@@ -127,6 +145,23 @@ def fresh(dataset: Dataset, changes: Changes) -> list[int]:
     ids = changes.worth_a_look
     rows = [dataset.row_of(image_id) for image_id in ids] if len(ids) <= MARKED else []
     return [row for row in rows if row is not None]
+
+
+def carried(selection: np.ndarray | None, old: Dataset, new: Dataset, changes: Changes) -> np.ndarray | None:
+    """The rows in another version of the images chosen in this one; None where none are left."""
+    if selection is None:
+        return None
+    ids, moved = old.atlas.ids, changes.moved
+    wanted = {moved.get(ids[row], ids[row]) for row in selection.tolist()}
+    rows = np.flatnonzero(np.fromiter((image_id in wanted for image_id in new.atlas.ids), bool, new.n))
+    return rows if len(rows) else None
+
+
+def in_order(rows: np.ndarray, answer: Answer | None) -> np.ndarray:
+    """Rows (k,), the nearest to the query first; without one as they are."""
+    if answer is None or answer.similarities is None:
+        return rows
+    return rows[np.argsort(-answer.similarities[rows], kind="stable")]
 
 
 def _as_before(answer: Answer | None, asked: Answer) -> Answer | None:

@@ -21,7 +21,8 @@ export function render({model}) {
     model.trouble && h("details", {class: "trouble", role: "status"},
       h("summary", {}, "The index cannot be read right now"),
       h("div", {class: "muted"}, `${model.trouble}. Until then the map shows what it was.`)),
-    h("div", {class: "line muted"}, icon(ICONS.clock), h("span", {}, line())),
+    h("button", {class: "line muted", type: "button", title: "About this dataset", onclick: () => model.send_msg({kind: "overview"})},
+      icon(ICONS.clock), h("span", {class: "grow"}, line()), icon("M9 6l6 6-6 6")),
   ])
   const age = setInterval(() => { model.tick = (model.tick + 1) % 2 }, 30000)
   model.on("remove", () => clearInterval(age))

@@ -25,6 +25,7 @@ class Status(Component):
     def follow(self, state: ViewState) -> None:
         """Show what the state says, now and whenever it changes."""
         self._state = state
+        self._actions = {"overview": lambda _: state.param.update(overview=True, selected=None)}
         state.param.watch(self._update, ["dataset", "lately", "trouble"])
         self._update()
 

@@ -72,6 +72,12 @@ class FakeAtlas:
     def _unknown(image_id: str) -> int:
         raise KeyError(image_id)
 
+    def path(self, row: int) -> str:
+        return f"/images/{self.ids[row]}"
+
+    def image(self, row: int) -> bytes:
+        return self.ids[row].encode()
+
     def name(self, row: int) -> str:
         return str(row)
 

@@ -1,0 +1,156 @@
+"""Tags that people give to images: kept in the home beside its settings, by content hash.
+
+So a tag stays with an image that is renamed or indexed again, and copies of one image share it. Nothing can
+make this file again: no run deletes it, and `clipper doctor` only says when it is damaged. What does not
+belong here: how tags become a column (`metadata.py`), and who gives them.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from clipper import checksums
+from clipper.column_types import clean
+from clipper.errors import BusyError, StoreError
+from clipper.home import Home, atomic_path
+
+FORMAT = 1
+LONGEST = 60  # characters of a tag
+MOST = 1000  # tags of one home
+_WAIT = 10.0  # seconds for another writer, who needs a moment
+
+# A tag's images, by content hash.
+Tags = dict[str, frozenset[bytes]]
+
+
+def path_of(home: Home) -> Path:
+    """Where a home's tags are."""
+    return home.folder / "tags.json"
+
+
+def cleaned(text: str) -> str:
+    """A tag as it is kept: one line, no surrounding or repeated white space.
+
+    Raises:
+        ValueError: nothing is left, or too much.
+    """
+    tag = clean(" ".join("".join(c if c.isprintable() else " " for c in text).split()))
+    if not tag:
+        raise ValueError("a tag needs at least one letter")
+    if len(tag) > LONGEST:
+        raise ValueError(f"a tag has at most {LONGEST} letters; this one has {len(tag):,}")
+    return tag
+
+
+def read(home: Home) -> Tags:
+    """All tags of a home; of one without the file, none.
+
+    Raises:
+        StoreError: the file is damaged, or a newer Clipper's.
+    """
+    path = path_of(home)
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (ValueError, OSError, RecursionError) as error:
+        raise _damaged(path, error) from error
+    if not isinstance(value, dict) or not checksums.holds(value):
+        raise _damaged(path, "its checksum does not hold")
+    if value.get("format") != FORMAT:
+        raise StoreError(f"{path} has format {value.get('format')}, this Clipper reads {FORMAT}; upgrade it")
+    try:
+        return {tag: frozenset(map(bytes.fromhex, images)) for tag, images in value["tags"].items()}
+    except (KeyError, AttributeError, TypeError, ValueError) as error:
+        raise _damaged(path, repr(error)) from error
+
+
+def give(home: Home, tag: str, images: Iterable[bytes]) -> Tags:
+    """Give a tag to images, by content hash, and to nothing less than all of them; all tags as they are then.
+
+    Raises:
+        ValueError: it is no tag, or there are too many.
+        StoreError: the file is damaged, or cannot be written.
+        BusyError: another writer keeps the file.
+    """
+    name, added = cleaned(tag), frozenset(images)
+
+    def change(tags: Tags) -> Tags:
+        if name not in tags and len(tags) >= MOST:
+            raise ValueError(f"there are {MOST:,} tags, and no room for another")
+        return {**tags, name: tags.get(name, frozenset()) | added}
+
+    return _changed(home, change)
+
+
+def take(home: Home, tag: str, images: Iterable[bytes] | None = None) -> Tags:
+    """Take a tag from images, None: from all; a tag that no image has is gone.
+
+    Raises:
+        StoreError: the file is damaged, or cannot be written.
+        BusyError: another writer keeps the file.
+    """
+    removed = None if images is None else frozenset(images)
+
+    def change(tags: Tags) -> Tags:
+        rest = tags.get(tag, frozenset()) - removed if removed is not None else frozenset()
+        return {**tags, tag: rest}
+
+    return _changed(home, change)
+
+
+def by_image(tags: Mapping[str, Iterable[bytes]]) -> dict[bytes, list[str]]:
+    """Content hash -> its tags, in alphabetical order."""
+    found: dict[bytes, list[str]] = {}
+    for tag in sorted(tags):
+        for key in tags[tag]:
+            found.setdefault(key, []).append(tag)
+    return found
+
+
+def problem(home: Home) -> str | None:
+    """What is wrong with a home's tags, if anything."""
+    try:
+        read(home)
+    except StoreError as error:
+        return str(error).removeprefix(f"{path_of(home)} ")
+    return None
+
+
+def _changed(home: Home, change: Callable[[Tags], Tags]) -> Tags:
+    """Read, change and write under a lock of its own: whoever writes at the same time loses nothing."""
+    with _writing(home):
+        before = read(home)
+        after = {tag: images for tag, images in change(before).items() if images}
+        if after != before:
+            _write(path_of(home), after)
+    return after
+
+
+@contextmanager
+def _writing(home: Home) -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
+    try:
+        home.store.mkdir(exist_ok=True)
+        with FileLock(home.store / "tags.lock", timeout=_WAIT):
+            yield
+    except Timeout:
+        raise BusyError(f"another program is writing {path_of(home)}; try again") from None
+    except OSError as error:
+        raise StoreError(f"{path_of(home)} cannot be written ({error.strerror or error})") from error
+
+
+def _write(path: Path, tags: Tags) -> None:
+    listed: dict[str, Any] = {tag: sorted(key.hex() for key in images) for tag, images in tags.items()}
+    value = checksums.signed({"format": FORMAT, "tags": listed})
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(value, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
+
+
+def _damaged(path: Path, why: object) -> StoreError:
+    return StoreError(
+        f"{path} is damaged ({why}); put a copy of it in its place, or delete it: only the tags are lost"
+    )

@@ -1,0 +1,122 @@
+"""Tags that people give: kept by content, never lost, a column at the next index."""
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+import clipper
+from clipper import doctor, indexing, tags
+from clipper.errors import StoreError
+from clipper.home import Home
+from clipper.metadata import Source, join
+from clipper.settings import Settings
+
+A, B, C = (bytes([n]) * 16 for n in (1, 2, 3))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
+
+
+def test_a_tag_is_given_taken_and_gone_with_its_last_image(home: Home) -> None:
+    assert tags.read(home) == {}
+    tags.give(home, "  keep \n it ", [A, B])
+    assert tags.give(home, "keep it", [C]) == {"keep it": {A, B, C}}
+    assert tags.take(home, "keep it", [A, C]) == {"keep it": {B}}
+    assert tags.read(home) == {"keep it": {B}}
+    assert tags.take(home, "keep it") == {}
+    assert tags.take(home, "never there", [A]) == {}
+
+
+@pytest.mark.parametrize("text", ["", " \t\n", "\x00\x07", "x" * (tags.LONGEST + 1)])
+def test_what_is_no_tag_is_refused(home: Home, text: str) -> None:
+    with pytest.raises(ValueError, match="tag"):
+        tags.give(home, text, [A])
+    assert not tags.path_of(home).exists()
+
+
+def test_writers_at_the_same_time_lose_nothing(home: Home) -> None:
+    def write(n: int) -> None:
+        for k in range(5):
+            tags.give(home, "shared", [bytes([n, k]) * 8])
+            tags.give(home, f"of {n}", [A])
+
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = tags.read(home)
+    assert len(found["shared"]) == 30
+    assert len(found) == 7
+
+
+@pytest.mark.parametrize("change", ["cut", "edit", "empty", "list"])
+def test_damage_is_told_and_nothing_is_written_over_it(home: Home, change: str) -> None:
+    tags.give(home, "keep", [A])
+    path = tags.path_of(home)
+    whole = path.read_text()
+    path.write_text(
+        {"cut": whole[:-9], "edit": whole.replace("keep", "lose"), "empty": "", "list": "[]"}[change]
+    )
+    damaged = path.read_text()
+    with pytest.raises(StoreError, match="is damaged"):
+        tags.give(home, "more", [B])
+    assert path.read_text() == damaged
+    assert "damaged" in (tags.problem(home) or "")
+
+
+def test_a_newer_format_is_left_alone(home: Home) -> None:
+    tags.path_of(home).write_text(json.dumps({"format": 99, "tags": {}}))
+    with pytest.raises(StoreError, match="format 99"):
+        tags.read(home)
+
+
+def test_a_sources_own_tags_stay_as_they_are() -> None:
+    source = Source.of_entries("metadata.json", {"a": {"tags": ["red"]}, "b": {"tags": ["blue"]}})
+    joined = join(["a.jpg", "b.jpg"], [{}, {}], [source], tags=[["mine"], []])
+    assert joined.rows == [{"tags": ["red"], "clipper_tags": ["mine"]}, {"tags": ["blue"]}]
+    plain = join(["a.jpg", "b.jpg"], [{}, {}], [], tags=[[], ["mine"]])
+    assert [(c.name, c.type, c.origin, c.filled) for c in plain.columns] == [("tags", "list[str]", "tags", 1)]
+
+
+def test_tags_survive_a_rename_become_a_column_and_reach_chroma(small_home: Path) -> None:
+    settings = Settings.load(small_home)
+    home = Home(small_home)
+    indexing.index(settings)
+    atlas = clipper.open(small_home)
+    before = atlas.snapshot.parts["metadata"]
+    chosen = atlas.hashes[3]
+    atlas.close()
+    tags.give(home, "keep", [chosen])
+    image = small_home / "images" / atlas.ids[3]
+    image.rename(image.with_name("another-name.jpg"))
+    indexing.index(settings)
+    atlas = clipper.open(small_home)
+    row = atlas.row("another-name.jpg")
+    assert atlas.metadata(row)["tags"] == ["keep"]
+    assert atlas.columns["tags"].origin == "tags"
+    found = atlas.search("anything", k=24, where={"tags": {"$contains": "keep"}})
+    assert list(found["id"]) == ["another-name.jpg"]
+    atlas.close()
+    assert doctor.diagnose(settings).before == []
+    tags.take(home, "keep")
+    image.with_name("another-name.jpg").rename(image)
+    indexing.index(settings)
+    atlas = clipper.open(small_home)
+    assert "tags" not in atlas.columns
+    assert atlas.snapshot.parts["metadata"] == before  # no trace of there having been any
+    atlas.close()
+
+
+def test_doctor_names_damaged_tags_and_deletes_nothing(small_home: Path) -> None:
+    settings = Settings.load(small_home)
+    indexing.index(settings)
+    tags.path_of(Home(small_home)).write_text("{")
+    assert [damage.where for damage in doctor.diagnose(settings).before] == ["tags.json"]
+    with pytest.raises(StoreError, match=r"tags\.json is damaged"):
+        doctor.repair(settings)
+    assert tags.path_of(Home(small_home)).read_text() == "{"

@@ -1,0 +1,220 @@
+"""The page's address: the whole state as a query string, and back. A link opens the same picture.
+
+`q` is the query, `colour` the column, `filters` and `chosen` are JSON, `open` is an image's id; `at`, the
+part of the map in view, is the browser's own (`camera.js`). Whatever a link says that cannot be is left out.
+What does not belong here: history and the map (`address.js`).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode
+
+import panel as pn
+import param
+
+from viewer.background import in_background
+from viewer.choosing import Step, combined, dated, plain, rows_of, sound
+from viewer.component import Component, script, source
+from viewer.outline import CHOOSERS
+from viewer.search import Searcher
+from viewer.state import ViewState, cleaned, refused
+from viewer.tagging import rows_by_tag
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    import numpy as np
+
+LONGEST = 8_000  # characters of a query string; many servers and mailers cut longer ones
+MOST_STEPS = 40
+FIELDS = 40
+DENSITY = "none"  # how the address calls no column at all
+FORMS = {"values": list, "range": list, "text": str}  # what a filter may be
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What an address asks for; None: it does not say."""
+
+    query: str = ""
+    colour: str | None = None
+    filters: dict[str, Any] = field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
+    opened: str = ""
+
+
+def wanted(search: str) -> Wanted:
+    """What a query string asks for; of what is malformed, nothing."""
+    try:
+        fields = dict(parse_qsl(search.removeprefix("?")[:LONGEST], max_num_fields=FIELDS))
+    except ValueError:
+        return Wanted()
+    query = cleaned(fields.get("q", ""))
+    colour = fields.get("colour")
+    told = _json(fields.get("chosen", ""))
+    steps = [sound(step) for step in told[:MOST_STEPS]] if isinstance(told, list) else []
+    return Wanted(
+        query="" if refused(query) else query,
+        colour="" if colour == DENSITY else colour,
+        filters=_filters(_json(fields.get("filters", ""))),
+        steps=tuple(step for step in steps if step is not None),
+        opened=fields.get("open", ""),
+    )
+
+
+def asked_for(arguments: Mapping[str, Sequence[bytes]]) -> str:
+    """The query string that a page was opened with, from what the server says its arguments were."""
+    return urlencode({name: values[-1].decode("utf-8", "replace") for name, values in arguments.items()})
+
+
+def told(state: ViewState) -> str:
+    """A state as a query string without its question mark; without a selection that is too long to tell."""
+    dataset, filters = state.dataset, getattr(state, "filters", None) or {}
+    fields = {
+        "q": state.answer.text if state.answer else "",
+        "colour": "" if state.colour == dataset.first_colour else state.colour or DENSITY,
+        "filters": _compact(filters) if filters else "",
+        "open": "" if state.selected is None else dataset.atlas.ids[state.selected],
+    }
+    query = {name: value for name, value in fields.items() if value}
+    chosen = _encoded({**query, "chosen": _compact(plain(state.steps))}) if _linkable(state, filters) else ""
+    return chosen if 0 < len(chosen) <= LONGEST else _encoded(query)
+
+
+def _encoded(fields: Mapping[str, str]) -> str:
+    """As browsers write it: what they leave as it is makes a third of the length of what they do not."""
+    return urlencode(fields, safe=",:[]/")
+
+
+def _linkable(state: ViewState, filters: Mapping[str, Any]) -> bool:
+    """Whether the steps, taken again with what else the address tells, choose the same images."""
+    text = state.answer.text if state.answer else None
+    same = all(step.get("under", {}) == filters and step.get("q", text) == text for step in state.steps)
+    return same and 0 < len(state.steps) <= MOST_STEPS
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _json(text: str) -> object:
+    try:
+        return json.loads(text) if text else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _filters(value: object) -> dict[str, Any]:
+    """Filters of the known forms; whether their columns are there is for whoever filters to say."""
+    if not isinstance(value, dict):
+        return {}
+    return {
+        column: told
+        for column, told in value.items()
+        if isinstance(told, dict)
+        and told
+        and all(isinstance(told.get(name), FORMS.get(name, ())) for name in told)
+    }
+
+
+class Address(Component):
+    """Writes the address as the state changes, and follows it: at the start, and by Back and Forward."""
+
+    search = param.String(doc="The state as a query string, but for the part of the map in view.")
+    pushes = param.Integer(doc="Another number for each step that Back is to take back.")
+    arrivals = param.Integer(doc="Another number each time that what an address asked for is shown.")
+
+    _esm = source("find.js") + source("camera.js") + script("address.js")
+    _css = ()
+
+    def follow(self, state: ViewState, searcher: Searcher) -> None:
+        """Mirror the state from now on."""
+        self._state, self._searcher = state, searcher
+        self._actions = {"went": lambda message: self.go(str(message.get("search", "")))}
+        self._before: tuple[Any, ...] = (None, None, None)
+        self._coming: Wanted | None = None
+        self._waits = False
+        names = ["answer", "colour", "steps", "selected", "dataset", "filters", "searching"]
+        state.param.watch(self._update, [name for name in names if name in state.param])
+        self._update()
+        # What changes before the page has loaded reaches it in parts.
+        pn.state.onload(partial(self.go, asked_for(pn.state.session_args)))
+
+    def go(self, search: str) -> None:
+        """Show what an address asks for: at once what can be, then the query's answer and what follows it."""
+        state = self._state
+        asked = self._coming = wanted(search)
+        colour = asked.colour if asked.colour in {*state.dataset.kinds, ""} else state.dataset.first_colour
+        state.colour = colour or ""
+        if "filters" in state.param:
+            columns = state.dataset.atlas.columns
+            state.filters = {name: told for name, told in asked.filters.items() if name in columns}
+        if asked.query and (state.answer is None or state.answer.text != asked.query):
+            self._searcher.ask(asked.query)
+            self._waits = True
+            return
+        if not asked.query and (state.answer is not None or state.searching):
+            self._searcher.ask("")
+        self._waits = False
+        self._arrive()
+
+    def _update(self, *_events: Any) -> None:
+        state = self._state
+        if state.dataset is None or state.searching:
+            return
+        if self._coming is not None:
+            if self._waits:
+                self._waits = False
+                self._arrive()
+            return
+        text = state.answer.text if state.answer else None
+        now = (text, state.steps, state.selected is not None)
+        pushed = any(a != b for a, b in zip(now, self._before, strict=True)) and self._before != (None,) * 3
+        self._before = now
+        search = told(state)
+        if search != self.search:
+            self.param.update(search=search, pushes=self.pushes + pushed)
+
+    def _arrive(self) -> None:
+        """The query is answered, or there is none: what is chosen, then what is open."""
+        asked, state = self._coming, self._state
+        if asked is None:
+            return
+        if not asked.steps or list(asked.steps) == plain(state.steps):
+            if not asked.steps:
+                state.param.update(selection=None, steps=[])
+            self._end(asked)
+            return
+        in_background(partial(_replayed, asked.steps, state), partial(self._chosen, asked), pool=CHOOSERS)
+
+    def _chosen(self, asked: Wanted, done: "Future[np.ndarray | None]") -> None:
+        if asked is not self._coming:
+            return
+        rows, state = done.result(), self._state
+        again = [dated(step, state) for step in asked.steps] if rows is not None else []
+        state.param.update(
+            selection=rows, steps=again, panel="selection" if rows is not None else state.panel
+        )
+        self._end(asked)
+
+    def _end(self, asked: Wanted) -> None:
+        state = self._state
+        row = state.dataset.row_of(asked.opened) if asked.opened else None
+        state.selected = row
+        self._coming = None
+        text = state.answer.text if state.answer else None
+        self._before = (text, state.steps, row is not None)
+        self.param.update(search=told(state), arrivals=self.arrivals + 1)
+
+
+def _replayed(steps: tuple[Step, ...], state: ViewState) -> "np.ndarray | None":
+    """The rows that some steps choose, one after the other."""
+    tagged = rows_by_tag(state.dataset) if any("tag" in step for step in steps) else {}
+    chosen = None
+    for step in steps:
+        rows = rows_of(step, state, tagged)
+        chosen = combined(chosen, rows, how=step["how"], n=state.dataset.n)
+    return chosen

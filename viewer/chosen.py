@@ -1,0 +1,117 @@
+"""The images chosen: a gallery of them, and what can be done with them. Without any, how to choose some."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import param
+
+from viewer.choosing import clear, sound
+from viewer.component import Component, script
+from viewer.download import offer
+from viewer.exports import TYPES, Export
+from viewer.map import MapView
+from viewer.outline import take
+from viewer.state import ViewState, in_order
+from viewer.tagging import Tagger, counts
+
+PAGE = 60  # images told at a time
+
+
+class Chosen(Component):
+    """The panel of the selection; what a person clicks arrives as messages."""
+
+    count = param.Integer()
+    total = param.Integer()
+    start = param.Integer(doc="The place of the first of `items` among those chosen.")
+    items = param.List(doc="One page of those chosen.")
+    turn = param.Integer(doc="Another number for each page that is told.")
+    given = param.List(doc="The tags of those chosen: name, and how many have it.")
+    known = param.List(doc="All tags: name, and how many images have it.")
+    ranked = param.Boolean(doc="Whether the nearest to a query come first.")
+    found = param.Integer(doc="How many results there are.")
+    kept = param.Integer(-1, doc="How many images pass the filters, -1 without any.")
+    trouble = param.String()
+    offered = param.Dict(default={}, doc="An export to fetch: its token and kind.")
+    selected = param.String(doc="The id of the image that is open.")
+
+    _esm = script("chosen.js")
+    _css = ("components.css", "gallery.css", "chosen.css")
+
+    def follow(self, state: ViewState, view: MapView, tagger: Tagger) -> None:
+        """Show the state's selection, now and whenever it changes."""
+        self._state, self._view, self._tagger = state, view, tagger
+        self._rows = np.empty(0, np.int64)
+        tagger.troubled.append(lambda why: setattr(self, "trouble", why))
+        self._actions |= {
+            "more": self._more,
+            "zoom": lambda _: view.fly_to(self._rows),
+            "clear": lambda _: clear(state),
+            "whole": lambda m: self._take({"of": m.get("of")}),
+            "tagged": lambda m: self._take({"tag": m.get("tag")}),
+            "tag": lambda m: tagger.give(str(m.get("text", ""))[:500], self._chosen()),
+            "untag": lambda m: tagger.take(str(m.get("tag", "")), self._chosen()),
+            "export": self._export,
+        }
+        state.param.watch(self._update, ["selection", "dataset", "answer", "kept", "selected", "panel"])
+        state.param.watch(self._tagged, ["tags", "selection", "dataset"])
+        self._update()
+        self._tagged()
+
+    def _chosen(self) -> np.ndarray:
+        chosen = self._state.selection
+        return np.empty(0, np.int64) if chosen is None else chosen
+
+    def _take(self, step: Mapping[str, Any]) -> None:
+        found = sound({"how": "only", **step})
+        if found is not None:
+            take(self._state, found, self._state.tags)
+
+    def _update(self, *_events: Any) -> None:
+        state = self._state
+        self.visible = state.panel == "selection"
+        rows = in_order(self._chosen(), state.answer)
+        anew = not np.array_equal(rows, self._rows) or self._of is not state.dataset
+        self._rows, self._of = rows, state.dataset
+        self.param.update(
+            count=len(rows),
+            total=state.dataset.n,
+            ranked=state.answer is not None and state.answer.similarities is not None,
+            found=len(state.answer.rows) if state.answer else 0,
+            kept=-1 if state.kept is None else int(np.count_nonzero(state.kept)),
+            selected="" if state.selected is None else state.dataset.atlas.ids[state.selected],
+        )
+        if anew:
+            self._tell(0)
+
+    _of: object = None
+
+    def _tell(self, start: int) -> None:
+        state, answer = self._state, self._state.answer
+        scores = answer.similarities if answer else None
+        items = [
+            {**state.dataset.named(row), **({} if scores is None else {"similarity": float(scores[row])})}
+            for row in self._rows[start : start + PAGE].tolist()
+        ]
+        self.param.update(start=start, items=items, turn=self.turn + 1)
+
+    def _more(self, message: Mapping[str, Any]) -> None:
+        """The page asks for the images after those it has."""
+        start = message.get("start")
+        if isinstance(start, int) and 0 <= start < len(self._rows):
+            self._tell(start)
+
+    def _tagged(self, *_events: Any) -> None:
+        tags = self._state.tags
+        self.param.update(
+            given=[[tag, count] for tag, count in counts(tags, self._chosen()).items()],
+            known=[[tag, len(rows)] for tag, rows in sorted(tags.items())],
+        )
+
+    def _export(self, message: Mapping[str, Any]) -> None:
+        kind, state = message.get("format"), self._state
+        if kind not in TYPES or not len(self._rows):
+            return
+        scores = state.answer.similarities if state.answer else None
+        export = Export(state.dataset, self._rows, dict(state.tags), scores)
+        self.offered = {"token": offer(export, kind), "kind": kind}

@@ -1,0 +1,237 @@
+"""Chosen images as a file: a CSV or Parquet table, a ZIP with the originals, or their ids; block by block.
+
+Every export is a generator of bytes that holds a block of rows, or one original, and never the whole. What
+does not belong here: who may have it (`download.py`).
+"""
+
+import csv
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clipper.images import content_hash
+from clipper.metadata import FILE, FOLDER, TAGS, present, tags_column
+from viewer.data import Dataset
+from viewer.tagging import of_row
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BLOCK = 4096  # rows
+# What some system takes for more than a letter of a name.
+_ODD = re.compile(r"""[\x00-\x1f\\:*?"<>|]""")
+PIECE = 1 << 18  # bytes that are sent at once, or more
+# What a spreadsheet takes for the start of a formula, in its full-width forms too.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+    "zip": "application/zip",
+    "ids": "text/plain; charset=utf-8",
+}
+
+
+@dataclass(frozen=True)
+class Export:
+    """What is to be exported: rows (k,) of a dataset, in this order, with the tags people gave by then.
+
+    `similarities` (n,) float32 are those to the query in view, by row.
+    """
+
+    dataset: Dataset
+    rows: np.ndarray
+    tags: Mapping[str, np.ndarray] = field(default_factory=dict)
+    similarities: np.ndarray | None = None
+
+    @property
+    def tag_column(self) -> str:
+        """The column of tags: the one of the index, else the one that the next index would make."""
+        columns = self.dataset.atlas.columns
+        mine = [name for name, column in columns.items() if column.origin == TAGS]
+        return mine[0] if mine else tags_column(columns)
+
+    def blocks(self) -> Iterator["pa.Table"]:
+        """Tables of some rows each, all of one schema: id, path, place, similarity, metadata, tags."""
+        for start in range(0, max(len(self.rows), 1), BLOCK):
+            yield self._block(self.rows[start : start + BLOCK])
+
+    def _block(self, rows: np.ndarray) -> "pa.Table":
+        import pyarrow as pa
+
+        atlas = self.dataset.atlas
+        xy = np.asarray(atlas.xy[rows], np.float32)
+        columns: dict[str, Any] = {
+            "id": pa.array([atlas.ids[row] for row in rows.tolist()], pa.string()),
+            "path": pa.array([atlas.path(row) for row in rows.tolist()], pa.string()),
+            "x": pa.array(xy[:, 0]),
+            "y": pa.array(xy[:, 1]),
+        }
+        if self.similarities is not None:
+            columns["similarity"] = pa.array(self.similarities[rows].astype(np.float32))
+        told = atlas.metadata_table.take(pa.array(rows, pa.int64()))
+        columns |= {name: told[name] for name in told.column_names if name not in columns}
+        if self.tags or self.tag_column in columns:
+            given = [of_row(self.tags, row) for row in rows.tolist()]
+            columns[self.tag_column] = pa.array(given, pa.list_(pa.string()))
+        return pa.table(columns)
+
+
+class _Spool:
+    """A file that is only written to, and gives what was written since it was last asked."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self.size = 0
+
+    def write(self, data: Any) -> int:
+        part = bytes(data)
+        self._parts.append(part)
+        self.size += len(part)
+        return len(part)
+
+    def flush(self) -> None:
+        """Nothing waits anywhere else."""
+
+    def close(self) -> None:
+        self.closed = True
+
+    def taken(self) -> bytes:
+        data, self._parts, self.size = b"".join(self._parts), [], 0
+        return data
+
+
+def written(export: Export, kind: str) -> Iterator[bytes]:
+    """An export of a kind of `TYPES`, in pieces."""
+    makers = {"csv": _csv, "parquet": _parquet, "zip": _zip, "ids": _ids}
+    return makers[kind](export)
+
+
+def neutral(cell: object) -> object:
+    """A cell of a CSV file that no spreadsheet takes for a formula; numbers stay what they are."""
+    if isinstance(cell, (list, tuple)):
+        return json.dumps(list(cell), ensure_ascii=False)
+    if isinstance(cell, str) and cell.startswith(FORMULA):
+        return f"'{cell}"
+    return cell
+
+
+def _ids(export: Export) -> Iterator[bytes]:
+    ids = export.dataset.atlas.ids
+    for start in range(0, len(export.rows), BLOCK):
+        lines = [ids[row].replace("\n", " ") for row in export.rows[start : start + BLOCK].tolist()]
+        yield (("\n" if start else "") + "\n".join(lines)).encode()
+
+
+def _csv(export: Export) -> Iterator[bytes]:
+    for number, block in enumerate(export.blocks()):
+        text = io.StringIO()
+        writer = csv.writer(text)
+        if number == 0:
+            writer.writerow([neutral(name) for name in block.column_names])
+        columns = [block[name].to_pylist() for name in block.column_names]
+        writer.writerows([neutral(cell) for cell in row] for row in zip(*columns, strict=True))
+        yield text.getvalue().encode("utf-8", "replace")
+
+
+def _parquet(export: Export) -> Iterator[bytes]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    spool, writer = _Spool(), None
+    for block in export.blocks():
+        writer = writer or pq.ParquetWriter(pa.PythonFile(spool, mode="w"), block.schema)
+        writer.write_table(block)
+        yield spool.taken()
+    if writer:
+        writer.close()
+    yield spool.taken()
+
+
+def _zip(export: Export) -> Iterator[bytes]:
+    """The originals under their ids, then what is told of them: unpacked, a folder Clipper can index."""
+    spool, lost = _Spool(), []
+    with zipfile.ZipFile(spool, "w", zipfile.ZIP_STORED) as archive:
+        names = _Names()
+        for row in export.rows.tolist():
+            data = _original(export.dataset, row)
+            if isinstance(data, str):
+                lost.append(f"{export.dataset.atlas.ids[row]}: {data}")
+                continue
+            archive.writestr(_entry(names.of(export.dataset.atlas.ids[row])), data)
+            del data
+            if spool.size >= PIECE:
+                yield spool.taken()
+        with archive.open(_entry("metadata.json", pack=True), "w", force_zip64=True) as file:
+            for text in _metadata(export, names):
+                file.write(text.encode("utf-8", "replace"))
+                yield spool.taken()
+        with archive.open(_entry("table.csv", pack=True), "w", force_zip64=True) as file:
+            for piece in _csv(export):
+                file.write(piece)
+                yield spool.taken()
+        if lost:
+            archive.writestr(_entry("missing.txt", pack=True), "\n".join(lost) + "\n")
+    yield spool.taken()
+
+
+class _Names:
+    """What each image is called in an archive: its id, but where another system would read a path in it."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = {"metadata.json", "table.csv", "missing.txt"}
+        self.by_id: dict[str, str] = {}
+
+    def of(self, image_id: str) -> str:
+        parts = [_ODD.sub("_", part) for part in image_id.split("/")]
+        name = "/".join(part if part.strip(". ") else "_" for part in parts)
+        stem, dot, ending = name.rpartition(".")
+        number = 2
+        while name.lower() in self._taken:
+            name = f"{stem} ({number}){dot}{ending}" if dot else f"{name} ({number})"
+            number += 1
+        self._taken.add(name.lower())
+        self.by_id[image_id] = name
+        return name
+
+
+def _entry(name: str, *, pack: bool = False) -> zipfile.ZipInfo:
+    """A file in the archive; images are packed already."""
+    entry = zipfile.ZipInfo(name)
+    entry.compress_type = zipfile.ZIP_DEFLATED if pack else zipfile.ZIP_STORED
+    entry.external_attr = 0o644 << 16
+    return entry
+
+
+def _metadata(export: Export, names: _Names) -> Iterator[str]:
+    """metadata.json of the archive: what people told, not what the files tell themselves."""
+    own = {name for name, c in export.dataset.atlas.columns.items() if c.origin in {FILE, FOLDER}}
+    before = "{\n"
+    for block in export.blocks():
+        lines = []
+        for row in block.drop_columns(["path", "x", "y"]).to_pylist():
+            image_id = row.pop("id")
+            row.pop("similarity", None)
+            told = {name: value for name, value in present(row).items() if name not in own}
+            if image_id in names.by_id:
+                lines.append(f"{json.dumps(names.by_id[image_id])}: {json.dumps(told, default=str)}")
+        if lines:
+            yield before + ",\n".join(lines)
+            before = ",\n"
+    yield "\n}\n" if before != "{\n" else "{}\n"
+
+
+def _original(dataset: Dataset, row: int) -> bytes | str:
+    """An original's bytes as they were indexed, or why they cannot be had."""
+    try:
+        data: bytes = dataset.atlas.image(row)
+    except Exception as error:  # noqa: BLE001 - whatever a folder or a network raises costs this image only
+        return str(error) or type(error).__name__
+    return data if content_hash(data) == dataset.atlas.hashes[row] else "has changed since it was indexed"

@@ -1,0 +1,130 @@
+"""Choosing by drawing on the map: the outline under the pointer, and the buttons of its two tools."""
+
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import numpy as np
+import param
+
+from viewer.background import in_background
+from viewer.choosing import HOWS, Step, choose, outline, rows_of
+from viewer.component import Component, script, source
+from viewer.map import MapView
+from viewer.regions import simplified
+from viewer.state import ViewState
+
+CHOOSERS = ThreadPoolExecutor(1, thread_name_prefix="choose")
+TOLERANCE = 1.5  # pixels by which an outline may differ from what was drawn
+LONGEST = 20_000  # corners of what a browser sends
+
+
+class Outline(Component):
+    """Lies over the map. While a tool is chosen, or Shift or Alt is held, a drag draws an outline."""
+
+    tool = param.String()
+
+    _esm = source("find.js") + script("outline.js")
+    _css = ("components.css", "outline.css")
+
+    def follow(self, state: ViewState, view: MapView) -> None:
+        """Draw with the tool that the state says."""
+        self._state, self._view = state, view
+        self._actions = {"drawn": self._drawn, "tap": self._tapped, "drawing": self._begun}
+        state.param.watch(lambda event: setattr(self, "tool", event.new), "tool")
+
+    def _begun(self, _message: object) -> None:
+        self._state.hovered = None
+
+    def _drawn(self, message: Mapping[str, Any]) -> None:
+        """An outline in map units: what is within it is chosen, added, or taken away."""
+        viewport, how = self._view.viewport, message.get("how")
+        step = drawn(message.get("shape"), unit=viewport.unit) if viewport else None
+        self._state.tool = ""
+        if step is None or how not in HOWS:
+            return
+        take(self._state, {"how": str(how), **step})
+
+    def _tapped(self, message: Mapping[str, Any]) -> None:
+        """A press without a movement is about one image: with Shift or Alt it is added or taken away."""
+        x, y, how = message.get("x"), message.get("y"), message.get("how")
+        if not (isinstance(x, (int, float)) and isinstance(y, (int, float))):
+            return
+        row = self._view.row_at(float(x), float(y))
+        if how in {"add", "less"} and row is not None:
+            toggle(self._state, row)
+        elif how == "only":
+            self._state.param.update(selected=row, hovered=None, pointed=None)
+
+
+class Tools(Component):
+    """The two tools' buttons in the map's corner."""
+
+    tool = param.String()
+
+    _esm = script("tools.js")
+    _css = ("components.css", "tools.css")
+
+    def follow(self, state: ViewState) -> None:
+        """Show which tool the state says, and set it."""
+        self._actions = {"tool": lambda message: switch(state, message.get("tool"))}
+        state.param.watch(lambda event: setattr(self, "tool", event.new), "tool")
+
+
+def switch(state: ViewState, tool: object) -> None:
+    """Take a tool, or put it back where it is the one in hand."""
+    if tool in {"lasso", "box"}:
+        state.tool = "" if state.tool == tool else tool
+
+
+def drawn(told: object, *, unit: float) -> Step | None:
+    """What was drawn as the part of a step: corners that count, in numbers no longer than they need be.
+
+    Args:
+        told: pairs in map units.
+        unit: map units per pixel.
+    """
+    if not isinstance(told, list) or len(told) > LONGEST:
+        return None
+    try:
+        corners = np.array(told, np.float64).reshape(-1, 2)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if not len(corners) or not np.isfinite(corners).all():
+        return None
+    digits = int(np.clip(np.ceil(-np.log10(unit / 2)), 0, 9))
+    tolerance = TOLERANCE * unit
+    while len(kept := simplified(corners, tolerance=tolerance)) > 200:  # noqa: PLR2004 - a scribble, which no link could hold
+        tolerance *= 2
+    shape = outline(np.round(kept, digits).tolist())
+    return None if shape is None else {"shape": shape.tolist()}
+
+
+def toggle(state: ViewState, row: int) -> None:
+    """Choose one image more, or one less."""
+    chosen = state.selection
+    there = (
+        chosen is not None
+        and bool(len(chosen))
+        and chosen[min(np.searchsorted(chosen, row), len(chosen) - 1)] == row
+    )
+    step = {"how": "less" if there else "add", "image": state.dataset.atlas.ids[row]}
+    choose(state, step, np.array([row], np.int64))
+
+
+def take(state: ViewState, step: Step, tagged: Mapping[str, np.ndarray] | None = None) -> None:
+    """Take a step in the background: of a million images an outline holds many."""
+    in_background(
+        partial(rows_of, step, state, tagged or {}),
+        partial(_taken, state, state.dataset, step),
+        pool=CHOOSERS,
+    )
+
+
+def _taken(state: ViewState, dataset: object, step: Step, done: "Future[np.ndarray]") -> None:
+    if dataset is not state.dataset:
+        return
+    choose(state, step, done.result())
+    if state.selection is not None:
+        state.panel = "selection"

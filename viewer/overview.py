@@ -1,0 +1,72 @@
+"""The sheet about the whole dataset: what it is made of, when it was indexed, which files cannot be read."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import param
+
+from viewer.background import in_background
+from viewer.component import Component, script
+from viewer.data import Dataset
+from viewer.follow import LOOKERS
+from viewer.state import ViewState
+from viewer.summary import summary
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+PAGE = 50  # failures told at a time
+
+
+class Overview(Component):
+    """Covers the panel while it is open; its figures are made when it is opened first."""
+
+    title = param.String()
+    about = param.Dict(default={})
+    failed = param.Integer(doc="How many files cannot be read.")
+    start = param.Integer(doc="The place of the first of `failures` among them.")
+    failures = param.List(doc="One page: file and reason.")
+    turn = param.Integer(doc="Another number for each page that is told.")
+
+    _esm = script("overview.js")
+    _css = ("components.css", "detail.css", "overview.css")
+
+    def follow(self, state: ViewState) -> None:
+        """Show the dataset's overview while the state says so."""
+        self._state = state
+        self._told: Dataset | None = None
+        self._actions = {"close": lambda _: setattr(state, "overview", False), "more": self._more}
+        state.param.watch(self._update, ["overview", "dataset"])
+        self._update()
+
+    def _update(self, *_events: Any) -> None:
+        state, dataset = self._state, self._state.dataset
+        self.visible = state.overview
+        if not state.overview or dataset is self._told:
+            return
+        self._told = dataset
+        self.param.update(title=dataset.title, failed=len(dataset.atlas.failures))
+        self._tell(0)
+        in_background(partial(known, dataset), partial(self._show, dataset), pool=LOOKERS)
+
+    def _show(self, dataset: Dataset, done: "Future[dict[str, Any]]") -> None:
+        if dataset is self._state.dataset:
+            self.about = done.result()
+
+    def _more(self, message: Mapping[str, Any]) -> None:
+        start = message.get("start")
+        if isinstance(start, int) and 0 <= start < self.failed:
+            self._tell(start)
+
+    def _tell(self, start: int) -> None:
+        table = self._state.dataset.atlas.failures.iloc[start : start + PAGE]
+        rows = [list(map(str, row)) for row in table[["id", "reason"]].itertuples(index=False)]
+        self.param.update(start=start, failures=rows, turn=self.turn + 1)
+
+
+def known(dataset: Dataset) -> dict[str, Any]:
+    """The dataset's summary, made once."""
+    if "summary" not in dataset.remembered:
+        dataset.remembered["summary"] = summary(dataset)
+    return dict(dataset.remembered["summary"])

@@ -1,0 +1,130 @@
+"""What a dataset is made of, in figures: formats, sizes, dates, columns, the last run. Pure: no Panel.
+
+What does not belong here: showing it (`overview.py`).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from clipper.errors import ClipperError
+from viewer.data import Dataset
+
+BARS = 8  # of categories; the rest is one more
+BINS = 24
+EDGES = (0, 256, 512, 1024, 2048, 4096, 8192)  # pixels of the longer side
+SPANS = ((2, "h"), (60, "D"), (365 * 3, "M"), (10**9, "Y"))  # days, and the unit in which fewer are told
+_FORMATS = {"h": "%Y-%m-%d %H:00", "D": "%Y-%m-%d", "M": "%Y-%m", "Y": "%Y"}
+
+Bar = list[Any]  # a label and a count
+
+
+def summary(dataset: Dataset) -> dict[str, Any]:
+    """What the overview says, as JSON holds it; what is not known is left out."""
+    points = dataset.atlas.points
+    return {
+        "facts": facts(dataset),
+        "run": last_run(dataset),
+        "formats": categories(points["format"]) if "format" in points else [],
+        "sizes": sizes(points) if {"width", "height"} <= {*points} else [],
+        "taken": timeline(points["taken_at"]) if "taken_at" in points else [],
+        "columns": [
+            [name, column.type, getattr(column, "source", ""), int(points[name].notna().sum())]
+            for name, column in dataset.atlas.columns.items()
+            if name in points
+        ],
+    }
+
+
+def facts(dataset: Dataset) -> list[list[str]]:
+    """Names and values: how many images, from where, seen by which model."""
+    told: list[list[str]] = [["Images", f"{dataset.n:,}"]]
+    failed = len(dataset.atlas.failures)
+    if failed:
+        told.append(["Unreadable files", f"{failed:,}"])
+    points = dataset.atlas.points
+    if "bytes" in points:
+        told.append(["On disk", size(float(pd.to_numeric(points["bytes"], errors="coerce").sum()))])
+    try:
+        info: Mapping[str, Any] = dataset.atlas.info()
+    except (AttributeError, ClipperError, OSError):
+        return told
+    told += [["Folder", str(info["folder"])], ["Home", str(info["home"])]]
+    told.append(["Model", f"{info['model']} ({info['dimensions']} dimensions)"])
+    quality = info.get("quality") or {}
+    told += [
+        [name.replace("_", " ").capitalize(), f"{value:.3f}"]
+        for name, value in quality.items()
+        if _number(value)
+    ]
+    return told
+
+
+def last_run(dataset: Dataset) -> list[list[str]]:
+    """What the run that published this version found: names and counts."""
+    counts = getattr(getattr(dataset.atlas, "snapshot", None), "counts", None) or {}
+    return [
+        [name.replace("_", " ").capitalize(), f"{count:,}"]
+        for name, count in counts.items()
+        if _number(count)
+    ]
+
+
+def categories(column: pd.Series) -> list[Bar]:
+    """The commonest values and how often each is there; all others as one."""
+    counts = column.dropna().astype(str).value_counts()
+    bars: list[Bar] = [[str(label), int(n)] for label, n in counts.iloc[:BARS].items()]
+    rest = int(counts.iloc[BARS:].sum())
+    return [*bars, ["others", rest]] if rest else bars
+
+
+def sizes(points: pd.DataFrame) -> list[Bar]:
+    """Images by their longer side, in steps of a doubling; empty steps at either end are left out."""
+    sides = [
+        pd.to_numeric(points[name], errors="coerce").to_numpy(float, na_value=np.nan)
+        for name in ("width", "height")
+    ]
+    longer = np.fmax(*sides)
+    counts = np.histogram(longer[np.isfinite(longer)], [*EDGES, np.inf])[0].tolist()
+    labels = [f"up to {high:,} px" for high in EDGES[1:]] + [f"over {EDGES[-1]:,} px"]
+    return _trimmed(list(zip(labels, counts, strict=True)))
+
+
+def timeline(column: pd.Series) -> list[Bar]:
+    """How many images were taken when: by hour, day, month or year, as far as bars can be told apart."""
+    text = column.dropna().astype(str).str.slice(0, 19)
+    when = pd.to_datetime(text, errors="coerce", format="ISO8601").dropna()
+    if when.empty:
+        return []
+    days = (when.max() - when.min()).days
+    unit = next(unit for most, unit in SPANS if days < most)
+    counts = when.dt.strftime(_FORMATS[unit]).value_counts().sort_index()
+    bars: list[Bar] = [[str(label), int(n)] for label, n in counts.items()]
+    return bars if len(bars) <= BINS * 2 else _merged(bars)
+
+
+def size(count: float) -> str:
+    """Bytes as a person says them."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:  # noqa: PLR2004 - decimal units
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:,.1f} TB"
+
+
+def _merged(bars: Sequence[Bar]) -> list[Bar]:
+    """Neighbouring bars as one, until there are about `BINS`."""
+    step = -(-len(bars) // BINS)
+    groups = [bars[start : start + step] for start in range(0, len(bars), step)]
+    return [[f"{group[0][0]} to {group[-1][0]}", sum(n for _, n in group)] for group in groups]
+
+
+def _trimmed(bars: Sequence[tuple[str, int]]) -> list[Bar]:
+    there = [at for at, (_, n) in enumerate(bars) if n]
+    return [list(bar) for bar in bars[there[0] : there[-1] + 1]] if there else []
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
