@@ -16,16 +16,19 @@ from viewer.component import source
 from viewer.controls import colour_select, map_buttons, search_box
 from viewer.data import Dataset
 from viewer.detail import Detail
+from viewer.filter_panel import Chips, FilterPanel
 from viewer.follow import Follower
 from viewer.gallery import Gallery
 from viewer.hover import HoverCard
 from viewer.keys import Keys
 from viewer.legend import ColourKey, Fold
 from viewer.map import MapView
+from viewer.narrowing import Narrower
 from viewer.notice import Notice
 from viewer.search import Searcher
 from viewer.state import ViewState
 from viewer.status import Status
+from viewer.tabs import Tabs
 from viewer.theme import FONT_FACES, page_css, page_sx, theme_config
 from viewer.versions import latest, load
 
@@ -69,6 +72,7 @@ class Viewer:
         state.colour = state.dataset.first_colour
         self.state = state
         self.searcher = Searcher(state)
+        self.narrower = Narrower(state)
         self.map = MapView(state, opened=self.open)
         self.page = pmui.Page(
             title=state.dataset.title,
@@ -92,6 +96,7 @@ class Viewer:
         if session_context is not None:
             self.state.end()
             self.map.end()
+            self.narrower.end()
 
     # -- actions
 
@@ -172,8 +177,11 @@ class Viewer:
             "open": show, "point": point, "close": lambda _: self.open(None), "locate": self._locate,
         })  # fmt: skip
         status = Status(css_classes=["status"], margin=0)
-        for part in (gallery, detail, status):
+        tabs, chips = Tabs(css_classes=["tabs"], margin=0), Chips(css_classes=["filters"], margin=0)
+        panel = FilterPanel(css_classes=["filter-panel"], margin=0)
+        for part in (gallery, detail, status, tabs, chips, panel):
             part.follow(self.state)
         return pn.Column(
-            gallery, status, detail, margin=0, css_classes=["side"], stylesheets=[source("side.css")]
-        )
+            tabs, chips, gallery, panel, status, detail, margin=0, css_classes=["side"],
+            stylesheets=[source("side.css")],
+        )  # fmt: skip

@@ -25,7 +25,8 @@ class Wish:
     """A picture somebody wants: what, where, how.
 
     `hits` are rows, best first, None without a query; `selected` is the row that is open, `marked` are those
-    of new images.
+    of new images; `kept` (n,) bool are those that pass the filters, None: all do. `own` are colours that only
+    this visitor has.
     """
 
     dataset: Dataset
@@ -35,6 +36,8 @@ class Wish:
     hits: np.ndarray | None = None
     selected: int | None = None
     marked: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    kept: np.ndarray | None = None
+    own: Colouring | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def dot_radius(dataset: Dataset, viewport: Viewport) -> float:
 def paint(wish: Wish) -> Picture:
     """Draw one picture."""
     dataset, viewport = wish.dataset, wish.viewport
-    colours = dataset.colouring(wish.colour)
+    colours = wish.own or dataset.colouring(wish.colour)
     dot = dot_radius(dataset, viewport)
     inside = dataset.index.within(
         viewport.grown(max(GLOW_MARGIN, 2 * dot, cell_size(viewport) / viewport.unit))
@@ -78,9 +81,11 @@ def paint(wish: Wish) -> Picture:
     palette = colours.palette(dark=wish.dark)
     if len(inside) <= DISC_LIMIT:  # a fixed random order: no category hides another by chance of its place
         inside = inside[np.argsort(-dataset.priority[inside], kind="stable")]
+    inside, faint = _apart(wish, inside)
     tiles, legible = _tiles(wish, inside, colours)
     scene = Scene(
         points=_layer(dataset, colours, inside, palette),
+        faint=None if faint is None else _layer(dataset, colours, faint, palette),
         hits=_hits(wish, colours, palette),
         marks=_layer(dataset, colours, dataset.index.rank[wish.marked], palette),
         tiles=tiles,
@@ -90,6 +95,14 @@ def paint(wish: Wish) -> Picture:
     )
     places = tuple((t.row, t.cx, t.cy, t.width, t.height) for t in tiles)
     return Picture(dataset, render(scene, viewport), viewport, places)
+
+
+def _apart(wish: Wish, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Of the points in view those that pass the filters, and the others."""
+    if wish.kept is None:
+        return inside, None
+    passes = wish.kept[wish.dataset.index.order[inside]]
+    return inside[passes], inside[~passes]
 
 
 def _layer(dataset: Dataset, colours: Colouring, inside: np.ndarray, palette: np.ndarray) -> Layer:
