@@ -16,7 +16,7 @@ from viewer.component import source
 from viewer.controls import colour_select, map_buttons, search_box
 from viewer.data import Dataset
 from viewer.detail import Detail
-from viewer.filter_panel import Chips, FilterPanel
+from viewer.filter_panel import FilterChips, FilterPanel
 from viewer.follow import Follower
 from viewer.gallery import Gallery
 from viewer.hover import HoverCard
@@ -177,7 +177,7 @@ class Viewer:
             "open": show, "point": point, "close": lambda _: self.open(None), "locate": self._locate,
         })  # fmt: skip
         status = Status(css_classes=["status"], margin=0)
-        tabs, chips = Tabs(css_classes=["tabs"], margin=0), Chips(css_classes=["filters"], margin=0)
+        tabs, chips = Tabs(css_classes=["tabs"], margin=0), FilterChips(css_classes=["filters"], margin=0)
         panel = FilterPanel(css_classes=["filter-panel"], margin=0)
         for part in (gallery, detail, status, tabs, chips, panel):
             part.follow(self.state)

@@ -4,6 +4,7 @@ What belongs here: positions in drawing order, columns as colours, thumbnails, w
 Nothing of a single visitor, and nothing of Panel; which versions are in memory is `versions.py`'s.
 """
 
+import logging
 import threading
 import weakref
 from collections.abc import Sequence
@@ -19,10 +20,12 @@ from viewer.tiles import Thumbnails
 from viewer.viewport import Box
 
 MODIFIED, FILE = ":modified", ":file"  # what the files tell, beside the columns of the metadata
-TITLES = {MODIFIED: "File modified", FILE: "File", SIMILARITY: "Similarity to the search"}
+TITLES = {MODIFIED: "File modified", FILE: "File", SIMILARITY: "Search similarity"}
 SHOWN_VALUES = 3  # metadata values on a hover card
 LONGEST_VALUE = 60
 SIMILAR_LIMIT = 400_000  # above this many images, neighbours are not scanned for
+
+log = logging.getLogger(__name__)
 
 
 class Dataset:
@@ -102,11 +105,8 @@ class Dataset:
     @cached_property
     def colours(self) -> dict[str, str]:
         """What can be coloured by, and how a person calls it; density alone is ""."""
-        return {
-            **{name: name for name in self.kinds},
-            SIMILARITY: TITLES[SIMILARITY],
-            MODIFIED: TITLES[MODIFIED],
-        }
+        own = [SIMILARITY, *([MODIFIED] if self.facet(MODIFIED) else [])]
+        return {**{name: name for name in self.kinds}, **{name: TITLES[name] for name in own}}
 
     @property
     def facets(self) -> dict[str, Facet]:
@@ -118,8 +118,16 @@ class Dataset:
         """What the images can be filtered by in one column, None where it tells them not apart."""
         with self._facets_lock:
             if name not in self._facets:
-                self._facets[name] = self._faceted(name)
+                self._facets[name] = self._found_facet(name)
             return self._facets[name]
+
+    def _found_facet(self, name: str) -> Facet | None:
+        """One column that nobody foresaw does not take the others away."""
+        try:
+            return self._faceted(name)
+        except Exception:
+            log.exception("the column %r cannot be filtered by", name)
+            return None
 
     def _faceted(self, name: str) -> Facet | None:
         if name in self.atlas.columns and name in self.atlas.points:

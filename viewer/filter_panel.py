@@ -93,7 +93,7 @@ class FilterPanel(Component):
             self._show()
 
 
-class Chips(Component):
+class FilterChips(Component):
     """The filters in use, each a chip that takes it away, and how many images pass."""
 
     items = param.List()

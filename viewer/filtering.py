@@ -55,7 +55,8 @@ def histogram(
     span = bounded(facet, condition)
     return {
         "whole": facet.whole[:-1].tolist(), "now": now[:-1].tolist(), "labels": list(facet.scaled.labels),
+        "tops": list(facet.scaled.tops),
         "span": list(span) if span else [], "fixed": fixed, "colours": [],
         "low": f"≤ {facet.scaled.labels[1]}" if facet.scaled.below else facet.scaled.labels[0],
-        "high": f"≥ {facet.scaled.labels[-2]}" if facet.scaled.above else facet.scaled.labels[-1],
+        "high": f"≥ {facet.scaled.labels[-2]}" if facet.scaled.above else facet.scaled.tops[-1],
     }  # fmt: skip

@@ -10,7 +10,7 @@ const histogram = (title, say) => {
   const plot = h("div", {class: "plot"}, bars, brush, ends)
   const words = h("div", {class: "ends"}, h("span", {}), h("span", {}))
   const el = h("div", {class: "histogram"}, plot, words)
-  let [chart, span, drag, said, timer] = [{whole: [], now: [], labels: [], span: [], colours: []}, null, null, 0, null]
+  let [chart, span, drag, said, timer] = [{whole: [], now: [], labels: [], tops: [], span: [], colours: []}, null, null, 0, null]
   const bins = () => chart.whole.length
 
   const tell = (now = false) => {
@@ -30,12 +30,12 @@ const histogram = (title, say) => {
       ends[i].setAttribute("aria-valuemin", "0")
       ends[i].setAttribute("aria-valuemax", String(bins()))
       ends[i].setAttribute("aria-valuenow", String(at))
-      ends[i].setAttribute("aria-valuetext", chart.labels[at] ?? "")
+      ends[i].setAttribute("aria-valuetext", (i === 0 ? chart.labels : chart.tops)[at] ?? "")
     })
     ;[...bars.children].forEach((bar, i) => bar.classList.toggle("out", span != null && (i < first || i >= last)))
     const named = span != null && drag != null
     words.children[0].textContent = named ? chart.labels[first] : chart.low
-    words.children[1].textContent = named ? chart.labels[last] : chart.high
+    words.children[1].textContent = named ? chart.tops[last] : chart.high
   }
   const fill = () => {
     const most = Math.max(1, ...chart.whole)

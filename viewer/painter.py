@@ -17,6 +17,7 @@ from viewer.viewport import Viewport
 CROWDED_DOT = 0.33  # a dot's radius, as a part of the room that a point has at the first view
 OCCUPIED = 0.4  # the part of a map that has points on it, roughly
 SMALLEST_DOT, LARGEST_DOT = 1.0, 8.0
+SEEN_THROUGH = 0.2  # how far points step back behind results whose likeness is what their colours show
 GROWTH = 0.4  # dots grow with this power of the zoom
 
 
@@ -92,6 +93,7 @@ def paint(wish: Wish) -> Picture:
         dot=dot,
         dark=wish.dark,
         recede=legible,
+        behind=1.0 if wish.own is None else SEEN_THROUGH,
     )
     places = tuple((t.row, t.cx, t.cy, t.width, t.height) for t in tiles)
     return Picture(dataset, render(scene, viewport), viewport, places)

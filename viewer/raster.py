@@ -67,6 +67,7 @@ class Scene:
     dot: float = 4.0  # radius in pixels
     dark: bool = True
     recede: float = 1.0  # how far the points step back behind the thumbnails, 0..1
+    behind: float = 1.0  # ... and behind the results
 
 
 def render(scene: Scene, viewport: Viewport) -> np.ndarray:
@@ -90,7 +91,7 @@ def render(scene: Scene, viewport: Viewport) -> np.ndarray:
     draw = _discs if len(scene.points) <= DISC_LIMIT else _density
     draw(canvas, scene.points, viewport, scene.dot, ground)
     if scene.hits is not None:
-        kernels.veil(canvas, ground, 0.62 if scene.dark else 0.68)
+        kernels.veil(canvas, ground, (0.62 if scene.dark else 0.68) * scene.behind)
     if scene.tiles:
         kernels.veil(canvas, ground, 0.5 * scene.recede)
     if scene.hits is not None:

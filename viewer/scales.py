@@ -1,6 +1,6 @@
 """Numbers and times on an axis: bins whose edges are round, their labels, the text of a moment.
 
-Pure numbers. Times are seconds since 1970, UTC, or in whatever zone their texts were: none is converted.
+Pure numbers. Times are seconds since 1970. A text without a zone is taken as it is, as if all were of one.
 """
 
 import re
@@ -45,12 +45,14 @@ class Scaled:
     """Bins of a scale.
 
     `edges` (b + 1,) float64, ascending; `bins` (n,) uint8 of each row, b meaning no value; `labels` of the
-    edges. `whole`: all values are whole numbers; `below`, `above`: there are values beyond the edges.
+    edges, `tops` of what lies just below each. `whole`: all values are whole numbers; `below`, `above`: there
+    are values beyond the edges.
     """
 
     edges: np.ndarray
     bins: np.ndarray
     labels: tuple[str, ...]
+    tops: tuple[str, ...]
     whole: bool
     below: bool
     above: bool
@@ -84,9 +86,12 @@ def binned(values: np.ndarray, *, time: bool) -> Scaled:
     bins = np.searchsorted(edges[1:-1], values, side="right").astype(np.uint8)
     bins[np.isnan(values)] = len(edges) - 1
     step = float(edges[1] - edges[0])
-    labels = tuple(moment(edge, step=step) if time else number(edge) for edge in edges.tolist())
+    labels, tops = (
+        tuple(moment(edge, step=step) if time else number(edge) for edge in ends.tolist())
+        for ends in (edges, edges - (1 if whole else 0))
+    )
     least, most = (known.min(), known.max()) if len(known) else (low, high)
-    return Scaled(edges, bins, labels, whole, bool(least < edges[0]), bool(most > edges[-1]))
+    return Scaled(edges, bins, labels, tops, whole, bool(least < edges[0]), bool(most > edges[-1]))
 
 
 def robust_range(known: np.ndarray) -> tuple[float, float]:
@@ -164,9 +169,8 @@ def instant(text: str) -> float | None:
 def instants(column: pd.Series) -> np.ndarray:
     """Seconds since 1970 (n,) float64 of ISO dates, NaN where there is none."""
     parsed = pd.to_datetime(column, format="ISO8601", errors="coerce", utc=True)
-    seconds: np.ndarray = parsed.to_numpy().astype("datetime64[s]").astype(np.int64).astype(np.float64)
-    seconds[parsed.isna().to_numpy()] = np.nan
-    return seconds
+    moments = parsed.dt.tz_localize(None).to_numpy().astype("datetime64[s]")
+    return np.where(np.isnat(moments), np.nan, moments.astype(np.int64).astype(np.float64))
 
 
 def are_dates(column: pd.Series) -> bool:

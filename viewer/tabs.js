@@ -1,7 +1,7 @@
 // Tabs: arrows go from one to the next, as in any tab list.
 export function render({model}) {
   const choose = (key) => model.send_msg({kind: "choose", tab: key})
-  const root = h("div", {class: "root tabs", role: "tablist", "aria-label": "Panel"})
+  const root = h("div", {class: "root tablist", role: "tablist", "aria-label": "Panel"})
   const buttons = new Map()
   const button = ({key}) => {
     const el = h("button", {type: "button", class: "tab", role: "tab", onclick: () => choose(key)})
