@@ -249,6 +249,17 @@ class Atlas:
         first = ["id", "path", "similarity", "x", "y"]
         return found[first + [name for name in found.columns if name not in first]]
 
+    @cached_property
+    def modified(self) -> "np.ndarray":
+        """When each original was last written, in seconds since 1970: (n,) float64, NaN where unknown."""
+        import numpy as np
+        import pyarrow.compute as pc
+
+        manifest = read_parquet(self._part("manifest"))
+        at = pc.index_in(self._projection["id"], value_set=manifest["id"])
+        nanoseconds = manifest["mtime_ns"].take(at).to_numpy().astype(np.float64)
+        return np.where(nanoseconds > 0, nanoseconds / 1e9, np.nan)
+
     @property
     def hashes(self) -> Sequence[bytes]:
         """The content hash of each image's bytes, as they were indexed."""

@@ -21,12 +21,14 @@ from viewer.component import source
 from viewer.controls import ZOOM, colour_select, map_buttons, search_box
 from viewer.data import Dataset
 from viewer.detail import Detail
+from viewer.filter_panel import FilterChips, FilterPanel
 from viewer.follow import Follower
 from viewer.gallery import Gallery
 from viewer.hover import HoverCard
 from viewer.keys import Keys
 from viewer.legend import ColourKey, Fold
 from viewer.map import MapView
+from viewer.narrowing import Narrower
 from viewer.notice import Notice
 from viewer.outline import Outline, switch, toggle
 from viewer.overview import Overview
@@ -78,6 +80,7 @@ class Viewer:
         state.param.update(colour=state.dataset.first_colour, dark=remembered_dark(default=state.dark))
         self.state = state
         self.searcher = Searcher(state)
+        self.narrower = Narrower(state)
         self.map = MapView(state, opened=self.open)
         self.tagger = Tagger(state)
         self.page = pmui.Page(
@@ -102,6 +105,7 @@ class Viewer:
         if session_context is not None:
             self.state.end()
             self.map.end()
+            self.narrower.end()
 
     # -- actions
 
@@ -226,20 +230,15 @@ class Viewer:
         })  # fmt: skip
         chosen = Chosen(css_classes=["chosen"], margin=0, actions={"open": show, "point": point})
         chosen.follow(self.state, self.map, self.tagger)
-        tabs = Tabs(css_classes=["side-tabs"], margin=0)
+        tabs = Tabs(css_classes=["tabs"], margin=0)
         status = Status(css_classes=["status"], margin=0)
         self.tagger.troubled.append(lambda why: setattr(detail, "trouble", why))
         overview = Overview(css_classes=["overview"], margin=0)
-        for part in (gallery, tabs, detail, status, overview):
+        chips = FilterChips(css_classes=["filters"], margin=0)
+        columns = FilterPanel(css_classes=["filter-panel"], margin=0)
+        for part in (gallery, tabs, chips, columns, detail, status, overview):
             part.follow(self.state)
         return pn.Column(
-            tabs,
-            gallery,
-            chosen,
-            status,
-            overview,
-            detail,
-            margin=0,
-            css_classes=["side"],
+            tabs, chips, gallery, columns, chosen, status, overview, detail, margin=0, css_classes=["side"],
             stylesheets=[source("side.css")],
-        )
+        )  # fmt: skip

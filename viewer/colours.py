@@ -10,10 +10,13 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from viewer.scales import are_dates, robust_range
 from viewer.theme import rgb, tokens
 
+SIMILARITY = ":similarity"  # coloured by how near each image is to the query
 MAX_CATEGORIES = 20  # more than these are "other"
 FEW, MANY = 2, 40  # a column worth colouring by at the start has this many values
+SIMILAR = (50.0, 99.9)  # percentiles between which similarities take the ramp
 OTHER, MISSING = 254, 255  # codes beside the categories' own
 NO_VALUE = 255  # the code of a missing number; 0..254 is the ramp
 
@@ -35,16 +38,20 @@ RAMP_LIGHT = ("#b7dd29", "#5cc863", "#21a685", "#26828e", "#3a548c", "#46085c")
 PLAIN_DARK = ("#4d55c9", "#7c80f5", "#c9cbff")  # density alone
 PLAIN_LIGHT = ("#a9a7f5", "#6d65ee", "#3226b8")
 
-Kind = Literal["none", "category", "number"]
+Kind = Literal["none", "category", "number", "time"]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of a legend: a value, how many images have it, and its code."""
+    """One line of a legend: a value, how many images have it, and its code.
+
+    `rest` says that it stands for all values without a colour of their own.
+    """
 
     label: str
     count: int
     code: int
+    rest: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,15 +97,17 @@ def ramp(stops: tuple[str, ...], n: int) -> np.ndarray:
 
 def stops(kind: Kind, *, dark: bool) -> tuple[str, ...]:
     """The colours a ramp runs through."""
-    if kind == "number":
+    if kind in {"number", "time"}:
         return RAMP_DARK if dark else RAMP_LIGHT
     return PLAIN_DARK if dark else PLAIN_LIGHT
 
 
 def _palette(kind: Kind, *, dark: bool) -> np.ndarray:
     colours = np.empty((256, 3), np.uint8)
-    colours[:] = rgb(tokens(dark=dark).neutral)
-    if kind == "number":
+    look = tokens(dark=dark)
+    colours[:] = rgb(look.neutral)
+    colours[MISSING] = rgb(look.absent)
+    if kind in {"number", "time"}:
         colours[:NO_VALUE] = ramp(stops(kind, dark=dark), NO_VALUE)
     elif kind == "category":
         named = CATEGORY_DARK if dark else CATEGORY_LIGHT
@@ -137,7 +146,7 @@ def _categories(name: str, column: pd.Series, assigned: Mapping[str, int]) -> Co
     entries = [Entry(str(value), int(count), code_of[str(value)]) for value, count in kept]
     rest = ranked[MAX_CATEGORIES:]
     if rest:
-        entries.append(Entry(f"{len(rest)} others", sum(int(c) for _, c in rest), OTHER))
+        entries.append(Entry(f"{len(rest)} others", sum(int(c) for _, c in rest), OTHER, rest=True))
     if absent.any():
         entries.append(Entry("No value", int(absent.sum()), MISSING))
     return Colouring(name, "category", codes, tuple(entries), missing=int(absent.sum()))
@@ -157,16 +166,29 @@ def _label(value: object) -> str:
 
 
 def _numbers(name: str, column: pd.Series) -> Colouring:
-    raw = pd.to_numeric(column, errors="coerce").astype("float64").to_numpy()
+    return graded(name, pd.to_numeric(column, errors="coerce").astype("float64").to_numpy())
+
+
+def graded(
+    name: str, raw: np.ndarray, *, kind: Kind = "number", span: tuple[float, float] | None = None
+) -> Colouring:
+    """Colours for numbers (n,) as they are drawn; what is not finite has no value.
+
+    Args:
+        name: of the column.
+        raw: the numbers.
+        kind: "number" or "time".
+        span: what the ramp runs through, by default the range without its outermost hundredths.
+    """
     known = raw[np.isfinite(raw)]
-    low, high = _robust_range(known)
+    low, high = span or robust_range(known)
     with np.errstate(invalid="ignore"):
         scaled = np.clip((raw - low) / max(high - low, 1e-12), 0, 1)
     scaled[~np.isfinite(raw)] = np.nan
     codes = np.where(np.isnan(scaled), NO_VALUE, np.nan_to_num(scaled) * (NO_VALUE - 1))
     return Colouring(
         name,
-        "number",
+        kind,
         codes.round().astype(np.uint8),
         values=scaled.astype(np.float32),
         low=low,
@@ -175,14 +197,15 @@ def _numbers(name: str, column: pd.Series) -> Colouring:
     )
 
 
-def _robust_range(known: np.ndarray) -> tuple[float, float]:
-    """The range without its outermost hundredths, so that one outlier does not take all the colours."""
-    if not len(known):
-        return 0.0, 1.0
-    low, high = np.percentile(known, [1, 99])
-    if high <= low:
-        low, high = known.min(), known.max()
-    return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)
+def similar(query: str, similarities: np.ndarray) -> Colouring:
+    """Colours for every image's similarity (n,) to a query: from the middling one to the best.
+
+    Half of a dataset has nothing to do with a query; what tells is the upper end.
+    """
+    known = similarities[:: max(1, len(similarities) // 100_000)]
+    low, high = np.percentile(known, SIMILAR) if len(known) else (0.0, 1.0)
+    high = max(high, float(low) + 1e-6)
+    return graded(f"Similarity to “{query}”", similarities, span=(float(low), float(high)))
 
 
 def kind_of(column: pd.Series, declared: str) -> Kind | None:
@@ -197,6 +220,8 @@ def kind_of(column: pd.Series, declared: str) -> Kind | None:
         return "number"
     if declared == "bool":
         return "category"
+    if are_dates(values):
+        return "time"
     mostly_unique = different > max(MANY, len(values) // 2)
     return None if mostly_unique else "category"
 

@@ -18,9 +18,9 @@ def source(name: str) -> str:
     return (HERE / name).read_text(encoding="utf-8")
 
 
-def script(name: str) -> str:
-    """A component's script, with what all of them share in front."""
-    return source("dom.js") + source(name)
+def script(*names: str) -> str:
+    """A component's script in one or more files, with what all of them share in front."""
+    return source("dom.js") + "".join(map(source, names))
 
 
 class Component(JSComponent):

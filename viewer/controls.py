@@ -89,7 +89,8 @@ def colour_select(state: ViewState) -> pmui.Select:
 
 
 def _options(dataset: Dataset) -> dict[str, str]:
-    return {**{name: name for name in dataset.kinds}, DENSITY: ""}
+    named = {**{title: name for name, title in dataset.colours.items()}, DENSITY: ""}
+    return {**named, **{name: name for name in dataset.kinds}}
 
 
 def map_buttons(view: MapView, state: ViewState) -> pn.Column:

@@ -4,6 +4,7 @@ What belongs here: positions in drawing order, columns as colours, thumbnails, w
 Nothing of a single visitor, and nothing of Panel; which versions are in memory is `versions.py`'s.
 """
 
+import logging
 import threading
 import weakref
 from collections.abc import Sequence
@@ -12,14 +13,19 @@ from typing import Any
 
 import numpy as np
 
-from viewer.colours import Colouring, Kind, colouring, first_choice, kind_of, plain
+from viewer.colours import SIMILARITY, Colouring, Kind, colouring, first_choice, graded, kind_of, plain
+from viewer.facets import Facet, Scale, facet_of, scale, text
 from viewer.points import PointIndex
 from viewer.tiles import Thumbnails
 from viewer.viewport import Box
 
+MODIFIED, FILE = ":modified", ":file"  # what the files tell, beside the columns of the metadata
+TITLES = {MODIFIED: "File modified", FILE: "File", SIMILARITY: "Search similarity"}
 SHOWN_VALUES = 3  # metadata values on a hover card
 LONGEST_VALUE = 60
 SIMILAR_LIMIT = 400_000  # above this many images, neighbours are not scanned for
+
+log = logging.getLogger(__name__)
 
 
 class Dataset:
@@ -34,7 +40,9 @@ class Dataset:
         self.remembered: dict[str, Any] = {}  # what views derive once from this dataset
         self._colourings: dict[str, Colouring] = {}
         self._assigned = before.assigned() if before else {}
+        self._facets: dict[str, Facet | None] = {}
         self._lock = threading.Lock()
+        self._facets_lock = threading.RLock()
         weakref.finalize(self, atlas.close).atexit = False
 
     @property
@@ -84,7 +92,8 @@ class Dataset:
         Raises:
             StoreError: a part is damaged.
         """
-        self.colouring(colour if colour in self.kinds else self.first_colour)
+        self.colouring(colour if colour in self.colours else self.first_colour)
+        _ = self.facets
         for part in ("failures", "vectors"):
             getattr(self.atlas, part)
         if self.n:
@@ -92,6 +101,46 @@ class Dataset:
             self.atlas.image_format(0)
             self.card(0)
         _ = self.outline
+
+    @cached_property
+    def colours(self) -> dict[str, str]:
+        """What can be coloured by, and how a person calls it; density alone is ""."""
+        own = [SIMILARITY, *([MODIFIED] if self.facet(MODIFIED) else [])]
+        return {**{name: name for name in self.kinds}, **{name: TITLES[name] for name in own}}
+
+    @property
+    def facets(self) -> dict[str, Facet]:
+        """All that can be filtered by. The first call takes a while: a second or two at a million images."""
+        names = [*self.atlas.columns, FILE, MODIFIED]
+        return {name: facet for name in names if (facet := self.facet(name)) is not None}
+
+    def facet(self, name: str) -> Facet | None:
+        """What the images can be filtered by in one column, None where it tells them not apart."""
+        with self._facets_lock:
+            if name not in self._facets:
+                self._facets[name] = self._found_facet(name)
+            return self._facets[name]
+
+    def _found_facet(self, name: str) -> Facet | None:
+        """One column that nobody foresaw does not take the others away."""
+        try:
+            return self._faceted(name)
+        except Exception:
+            log.exception("the column %r cannot be filtered by", name)
+            return None
+
+    def _faceted(self, name: str) -> Facet | None:
+        if name in self.atlas.columns and name in self.atlas.points:
+            column = self.atlas.points[name]
+            return facet_of(name, column, declared=self.atlas.columns[name].type, kind=self.kinds.get(name))
+        if name == MODIFIED:
+            times = scale(name, np.asarray(self.atlas.modified), time=True)
+            return times if len(times.scaled) > 1 else None
+        return text(name, self.atlas.points["id"]) if name == FILE and self.n > 1 else None
+
+    def title_of(self, name: str) -> str:
+        """What a person calls a column."""
+        return name if name in self.atlas.columns else TITLES.get(name, name)
 
     def row_of(self, image_id: str) -> int | None:
         """The row of an image, None when it is not here."""
@@ -117,8 +166,13 @@ class Dataset:
             return self._colourings[name]
 
     def _coloured(self, name: str) -> Colouring:
+        if name == MODIFIED and name not in self.kinds:
+            return graded(TITLES[name], np.asarray(self.atlas.modified)[self.index.order], kind="time")
         if name not in self.kinds:
             return plain(self.n)
+        facet = self.facet(name)
+        if isinstance(facet, Scale):
+            return graded(name, facet.values[self.index.order], kind=self.kinds[name])
         column = self.atlas.points[name].iloc[self.index.order]
         return colouring(name, column, kind=self.kinds[name], assigned=self._assigned.get(name))
 

@@ -3,12 +3,13 @@
 import heapq
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import param
 
 from viewer.component import Component, script
 from viewer.data import Dataset
-from viewer.state import ViewState
+from viewer.state import Answer, ViewState
 
 SAMPLE = 24
 SUGGESTIONS = 8
@@ -33,23 +34,24 @@ class Gallery(Component):
 
     def follow(self, state: ViewState) -> None:
         """Show what the state says, now and whenever it changes."""
-        state.param.watch(self._update, ["answer", "history", "searching", "message", "dataset", "selected"])
-        state.param.watch(lambda event: setattr(self, "visible", event.new == "results"), "panel")
+        seen = ["answer", "history", "searching", "message", "dataset", "selected", "kept", "panel"]
+        state.param.watch(self._update, seen)
         self._state = state
         self._update()
 
     def _update(self, *_events: Any) -> None:
         state, answer = self._state, self._state.answer
         dataset = state.dataset
+        self.visible = state.panel == "results"
         self.param.update(
-            items=results(state) if answer else sample(dataset),
+            items=results(state) if answer else sample(dataset, state.kept),
             history=[old.text for old in state.history],
             query=answer.text if answer else "",
             milliseconds=round(answer.seconds * 1000) if answer else 0,
             suggestions=suggestions(dataset),
             searching=state.searching,
             message=state.message,
-            total=dataset.n,
+            total=state.passing,
             selected="" if state.selected is None else dataset.atlas.ids[state.selected],
         )
 
@@ -57,12 +59,30 @@ class Gallery(Component):
 def results(state: ViewState) -> list[dict[str, Any]]:
     """The current answer as cards, best first."""
     answer = state.answer
-    ranked = zip(answer.rows.tolist(), answer.similarity.tolist(), strict=True)
+    rows, scores = best(answer, state.kept)
+    ranked = zip(rows.tolist(), scores.tolist(), strict=True)
     return [{**state.dataset.named(row), "similarity": score} for row, score in ranked]
 
 
-def sample(dataset: Dataset) -> list[dict[str, Any]]:
+def best(answer: Answer, kept: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """An answer's rows and similarities among the images that pass the filters, as many as it had before."""
+    if kept is None or answer.similarities is None:
+        passes = slice(None) if kept is None else kept[answer.rows]
+        return answer.rows[passes], answer.similarity[passes]
+    rows = np.flatnonzero(kept)
+    scores = answer.similarities[rows]
+    k = min(len(answer.rows), len(rows))
+    top = np.argpartition(-scores, max(k - 1, 0))[:k] if k else np.empty(0, np.int64)
+    top = top[np.argsort(-scores[top], kind="stable")]
+    return rows[top], scores[top]
+
+
+def sample(dataset: Dataset, kept: np.ndarray | None = None) -> list[dict[str, Any]]:
     """A few images at random: the same for every visitor, and in every version that has them."""
+    if kept is not None:
+        at = np.flatnonzero(kept[dataset.index.order])
+        first = at[np.argsort(dataset.priority[at], kind="stable")[:SAMPLE]]
+        return [dataset.named(int(row)) for row in dataset.index.order[first]]
     if "sample" not in dataset.remembered:
         hashes = dataset.atlas.hashes
         rows = heapq.nsmallest(SAMPLE, range(dataset.n), key=hashes.__getitem__)

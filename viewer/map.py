@@ -6,6 +6,7 @@ above it `overlays.py`'s.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from bokeh.models import ColumnDataSource, CustomJS, PanTool, Range1d, TapTool, 
 from bokeh.plotting import figure
 
 from viewer.component import source
+from viewer.filters import passing_rows
 from viewer.loop import RenderLoop
 from viewer.overlays import Queries, Rings, label_reach
 from viewer.painter import Picture, Wish, dot_radius, paint
@@ -79,7 +81,7 @@ class MapView:
         self.pane = pn.pane.Bokeh(self.fig, sizing_mode="stretch_both", margin=0)
         state.param.watch(
             lambda *events: self._locked(partial(self._restyle, {event.name for event in events})),
-            ["colour", "dark", "answer", "history", "dataset", "selected", "marked", "selection"],
+            ["colour", "dark", "answer", "history", "dataset", "selected", "marked", "kept", "selection"],
         )
         state.param.watch(lambda *_events: self._locked(self._ring), ["selected", "hovered", "pointed"])
 
@@ -155,12 +157,10 @@ class MapView:
         viewport, state = self.viewport, self.state
         if viewport is None:
             return
-        hits = None if state.answer is None else state.answer.rows[:LIT]
-        marked = np.array(state.marked, np.int64)
-        chosen = self._chosen()
-        self._loop.ask(
-            Wish(state.dataset, viewport, state.colour, state.dark, hits, state.selected, marked, chosen)
-        )
+        hits = None if state.answer is None else passing_rows(state.answer.rows, state.kept)[:LIT]
+        marked = passing_rows(np.array(state.marked, np.int64), state.kept)
+        wish = Wish(state.dataset, viewport, state.colour, state.dark, hits, state.selected, marked)
+        self._loop.ask(replace(wish, kept=state.kept, chosen=self._chosen(), own=state.own_colouring))
 
     def _chosen(self) -> np.ndarray | None:
         """The chosen images as the painter wants them, made once for each choice."""
@@ -261,7 +261,8 @@ class MapView:
             tile = self.picture.tile_at(float(px[0]), float(py[0]))
             if tile is not None:
                 return tile[0]
-        return self.state.dataset.index.nearest(x, y, radius=REACH * viewport.unit)
+        index = self.state.dataset.index
+        return index.nearest(x, y, radius=REACH * viewport.unit, kept=self.state.kept)
 
     def _pointed(self, _attr: str, _old: object, new: dict[str, list[float]]) -> None:
         inside, x, y = new["inside"][0], new["x"][0], new["y"][0]

@@ -17,6 +17,7 @@ from viewer.viewport import Viewport
 CROWDED_DOT = 0.33  # a dot's radius, as a part of the room that a point has at the first view
 OCCUPIED = 0.4  # the part of a map that has points on it, roughly
 SMALLEST_DOT, LARGEST_DOT = 1.0, 8.0
+SEEN_THROUGH = 0.2  # how far points step back behind results whose likeness is what their colours show
 GROWTH = 0.4  # dots grow with this power of the zoom
 
 
@@ -25,7 +26,8 @@ class Wish:
     """A picture somebody wants: what, where, how.
 
     `hits` are rows, best first, None without a query; `selected` is the row that is open, `marked` are those
-    of new images; `chosen` (n,) bool is by place in the index, None where no image is chosen.
+    of new images. `chosen` (n,) bool is by place in the index, None where no image is chosen; `kept` (n,)
+    bool, by row, are those that pass the filters, None: all do. `own` are colours that only this visitor has.
     """
 
     dataset: Dataset
@@ -36,6 +38,8 @@ class Wish:
     selected: int | None = None
     marked: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
     chosen: np.ndarray | None = None
+    kept: np.ndarray | None = None
+    own: Colouring | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ def dot_radius(dataset: Dataset, viewport: Viewport) -> float:
 def paint(wish: Wish) -> Picture:
     """Draw one picture."""
     dataset, viewport = wish.dataset, wish.viewport
-    colours = dataset.colouring(wish.colour)
+    colours = wish.own or dataset.colouring(wish.colour)
     dot = dot_radius(dataset, viewport)
     inside = dataset.index.within(
         viewport.grown(max(GLOW_MARGIN, 2 * dot, cell_size(viewport) / viewport.unit))
@@ -79,9 +83,11 @@ def paint(wish: Wish) -> Picture:
     palette = colours.palette(dark=wish.dark)
     if len(inside) <= DISC_LIMIT:  # a fixed random order: no category hides another by chance of its place
         inside = inside[np.argsort(-dataset.priority[inside], kind="stable")]
+    inside, faint = _apart(wish, inside)
     tiles, legible = _tiles(wish, inside, colours)
     scene = Scene(
         points=_layer(dataset, colours, inside, palette),
+        faint=None if faint is None else _layer(dataset, colours, faint, palette),
         hits=_hits(wish, colours, palette),
         chosen=None
         if wish.chosen is None
@@ -91,9 +97,18 @@ def paint(wish: Wish) -> Picture:
         dot=dot,
         dark=wish.dark,
         recede=legible,
+        behind=1.0 if wish.own is None else SEEN_THROUGH,
     )
     places = tuple((t.row, t.cx, t.cy, t.width, t.height) for t in tiles)
     return Picture(dataset, render(scene, viewport), viewport, places)
+
+
+def _apart(wish: Wish, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Of the points in view those that pass the filters, and the others."""
+    if wish.kept is None:
+        return inside, None
+    passes = wish.kept[wish.dataset.index.order[inside]]
+    return inside[passes], inside[~passes]
 
 
 def _layer(dataset: Dataset, colours: Colouring, inside: np.ndarray, palette: np.ndarray) -> Layer:

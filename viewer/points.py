@@ -68,9 +68,10 @@ class PointIndex:
         ends = [end.reduceat(v[order], starts) for v in (x, y) for end in (np.minimum, np.maximum)]
         return [(float(x0), float(x1), float(y0), float(y1)) for x0, x1, y0, y1 in zip(*ends, strict=True)]
 
-    def nearest(self, x: float, y: float, *, radius: float) -> int | None:
-        """The row nearest to a map position, if one is within `radius` map units."""
+    def nearest(self, x: float, y: float, *, radius: float, kept: np.ndarray | None = None) -> int | None:
+        """The nearest row, of those `kept` (n,) bool, if one is within `radius` map units of a position."""
         near = self.within((x - radius, x + radius, y - radius, y + radius))
+        near = near if kept is None else near[kept[self.order[near]]]
         if not len(near):
             return None
         squared = (self.x[near] - x) ** 2 + (self.y[near] - y) ** 2

@@ -14,6 +14,8 @@ from viewer.viewport import Viewport
 
 DISC_LIMIT = 60_000  # more points in view than this are drawn as density
 RIMMED = 2.0  # pixels: smaller dots have no room for a rim
+FAINT_SIZE = 0.7  # of a dot that does not pass the filters, as a part of one that does ...
+FAINT_VEIL = 0.6  # ... and how much of its colour is the ground's
 GLOW_CELL = 9  # pixels that share one value of the soft light behind the dots
 GLOW_MARGIN = 60  # pixels round the view whose points still light it
 GLOW_REACH = 1.5  # standard deviation of each of two blurs, in cells
@@ -52,11 +54,13 @@ class Layer:
 class Scene:
     """All that one picture shows.
 
+    `faint` are points that do not pass the filters: a ground without colour, so that the map keeps its shape.
     `hits` are the results of a query, `chosen` the images chosen: they stand out, the others step back.
     `marks` are ringed.
     """
 
     points: Layer
+    faint: Layer | None = None
     hits: Layer | None = None
     chosen: Layer | None = None
     marks: Layer | None = None
@@ -64,6 +68,7 @@ class Scene:
     dot: float = 4.0  # radius in pixels
     dark: bool = True
     recede: float = 1.0  # how far the points step back behind the thumbnails, 0..1
+    behind: float = 1.0  # ... and behind the results
 
 
 def render(scene: Scene, viewport: Viewport) -> np.ndarray:
@@ -80,12 +85,14 @@ def render(scene: Scene, viewport: Viewport) -> np.ndarray:
     ground = _colour(look.canvas)
     canvas = np.empty((viewport.height, viewport.width, 4), np.uint8)
     canvas[..., :3], canvas[..., 3] = ground, 255
+    if scene.faint is not None and len(scene.faint):
+        _faint(canvas, scene.faint, viewport, scene.dot, ground, dark=scene.dark)
     if len(scene.points):
         _glow(canvas, scene.points, viewport, dark=scene.dark)
     draw = _discs if len(scene.points) <= DISC_LIMIT else _density
     draw(canvas, scene.points, viewport, scene.dot, ground)
     if scene.hits is not None or scene.chosen is not None:
-        kernels.veil(canvas, ground, 0.62 if scene.dark else 0.68)
+        kernels.veil(canvas, ground, (0.62 if scene.dark else 0.68) * scene.behind)
     if scene.chosen is not None and len(scene.chosen):
         _chosen(canvas, scene, viewport, _colour(look.ink))
     if scene.tiles:
@@ -117,6 +124,20 @@ def _glow(canvas: np.ndarray, points: Layer, viewport: Viewport, *, dark: bool) 
     full = max(float(np.percentile(weights[weights > 0], 97)), 0.05) if weights.any() else 1.0
     strength = 0.34 if dark else 0.24
     kernels.glow(canvas, coarse, GLOW_CELL, GLOW_MARGIN, full, strength)
+
+
+def _faint(
+    canvas: np.ndarray, points: Layer, viewport: Viewport, dot: float, ground: np.ndarray, *, dark: bool
+) -> None:
+    """Points of one quiet colour, nearly the ground's."""
+    from viewer import kernels
+
+    plain = np.empty((256, 3), np.uint8)
+    plain[:] = _colour(tokens(dark=dark).absent)
+    alike = Layer(points.x, points.y, np.zeros(len(points), np.uint8), plain)
+    draw = _discs if len(points) <= DISC_LIMIT else _density
+    draw(canvas, alike, viewport, max(dot * FAINT_SIZE, 1.0), ground)
+    kernels.veil(canvas, ground, FAINT_VEIL)
 
 
 def _discs(canvas: np.ndarray, points: Layer, viewport: Viewport, dot: float, ground: np.ndarray) -> None:

@@ -27,7 +27,9 @@ def answer(dataset: Dataset, text: str, *, k: int = RESULTS) -> Answer:
     hits = dataset.atlas.rank(Query(text=text), k=min(k, max(dataset.n, 1)))
     seconds = time.perf_counter() - started
     rows = np.asarray(hits.rows, np.int64)
-    return Answer(text, rows, np.asarray(hits.similarity), float(hits.x), float(hits.y), seconds)
+    place = float(hits.x), float(hits.y)
+    similarities = np.asarray(dataset.atlas.similarities(hits.vector), np.float32)
+    return Answer(text, rows, np.asarray(hits.similarity), *place, seconds, similarities)
 
 
 class Searcher:

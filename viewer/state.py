@@ -2,18 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import param
 
 from viewer.changes import Changes
+from viewer.colours import SIMILARITY, Colouring, similar
 from viewer.data import Dataset
+from viewer.facets import Facet, Scale, scale
+from viewer.filters import narrow, sound
 from viewer.versions import showing
 
 HISTORY = 8  # queries kept on the map, the newest first
 LONGEST_QUERY = 300  # characters; CLIP reads 77 tokens at most
 ROWS = ("selected", "hovered", "pointed")  # what names an image by its row
+PANELS = ["results", "filter", "selection"]
 MARKED = 2_000  # images that are marked as new; among more, marks would say nothing
 
 
@@ -29,6 +33,20 @@ class Answer:
     seconds: float
     # (n,) float32, of every image, by row.
     similarities: np.ndarray | None = None
+
+
+class _Similar(NamedTuple):
+    """The similarities to a query, as colours and as something to count."""
+
+    similarities: np.ndarray
+    colouring: Colouring
+    scale: Scale
+
+    @classmethod
+    def of(cls, answer: Answer, dataset: Dataset) -> "_Similar":
+        known = np.asarray(answer.similarities)
+        drawn = similar(answer.text, known[dataset.index.order])
+        return cls(known, drawn, scale("", known.astype(np.float64)))
 
 
 @dataclass(frozen=True)
@@ -52,11 +70,13 @@ class ViewState(param.Parameterized):
     selected = param.Integer(default=None, allow_None=True, doc="The row whose detail is open.")
     hovered = param.Integer(default=None, allow_None=True, doc="The row under the pointer.")
     pointed = param.Integer(default=None, allow_None=True, doc="The row pointed at in the panel.")
+    filters = param.Dict(default={}, doc="A condition for each column that has one, see `filters.py`.")
+    counts = param.Dict(default=None, allow_None=True, doc="Of each column, with `kept`; None: among all.")
     kept = param.Parameter(default=None, doc="Which rows pass the filters, (n,) bool; None: all do.")
     selection = param.Parameter(default=None, doc="The rows chosen, (k,) int64, ascending; None: none are.")
     steps = param.List(doc="How the rows came to be chosen, see `choosing.py`; a link repeats it.")
     tool = param.Selector(default="", objects=["", "lasso", "box"], doc="What a drag on the map draws.")
-    panel = param.Selector(default="results", objects=["results", "selection"], doc="What is beside the map.")
+    panel = param.Selector(default="results", objects=PANELS, doc="What is beside the map.")
     tags = param.Dict(default={}, doc="The rows (k,) int64, ascending, of each tag that people gave.")
     overview = param.Boolean(default=False, doc="Whether the sheet about the dataset is open.")
     searching = param.Boolean(default=False)
@@ -68,7 +88,37 @@ class ViewState(param.Parameterized):
 
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
+        self._similar: _Similar | None = None
         showing(self)
+
+    @property
+    def colouring(self) -> Colouring:
+        """What the points are coloured by."""
+        return self.own_colouring or self.dataset.colouring(self.colour)
+
+    @property
+    def own_colouring(self) -> Colouring | None:
+        """Colours that only this visitor has: by the similarity to the query."""
+        answer = self.answer
+        if self.colour != SIMILARITY or SIMILARITY in self.dataset.kinds:
+            return None
+        if answer is None or answer.similarities is None:
+            return None
+        if self._similar is None or self._similar.similarities is not answer.similarities:
+            self._similar = _Similar.of(answer, self.dataset)
+        return self._similar.colouring
+
+    @property
+    def colour_facet(self) -> Facet | None:
+        """What the points are coloured by, as something to filter by or to count."""
+        if self.own_colouring is not None and self._similar is not None:
+            return self._similar.scale
+        return self.dataset.facet(self.colour)
+
+    @property
+    def passing(self) -> int:
+        """How many images pass the filters."""
+        return self.dataset.n if self.kept is None else int(np.count_nonzero(self.kept))
 
     def remember(self, answer: Answer) -> None:
         """Show an answer and put it in front of the history; the same text is kept once."""
@@ -99,9 +149,14 @@ class ViewState(param.Parameterized):
         news = News(self.news.changes.then(changes) if self.news else changes, lost)
         marked = {*(self._row_in(dataset, changes, row) for row in self.marked), *fresh(dataset, changes)}
         again = [_as_before(found.get(asked.text), asked) for asked in self.history]
+        filters = sound(dataset.facets, self.filters) if self.filters else {}
+        narrowed = narrow(dataset.facets, filters) if filters else None
         self.param.update(
             dataset=dataset,
-            colour=self.colour if self.colour in {*dataset.kinds, ""} else dataset.first_colour,
+            filters=filters,
+            kept=narrowed.kept if narrowed else None,
+            counts=dict(narrowed.counts) if narrowed else None,
+            colour=self.colour if self.colour in {*dataset.colours, ""} else dataset.first_colour,
             history=[answer for answer in again if answer],
             answer=next((a for a in again if a and self.answer and a.text == self.answer.text), None),
             news=news,
@@ -136,8 +191,11 @@ class ViewState(param.Parameterized):
     def end(self) -> None:
         """The session is over: let go of what is large, whoever still holds this object; nobody is told."""
         with param.parameterized.discard_events(self):
-            self.param.update(dataset=None, answer=None, history=[], news=None, lately=Changes())
-            self.param.update(selection=None, kept=None, steps=[], tags={})
+            self.param.update(
+                dataset=None, answer=None, history=[], news=None, lately=Changes(),
+                filters={}, kept=None, counts=None, selection=None, steps=[], tags={},
+            )  # fmt: skip
+        self._similar = None
 
 
 def fresh(dataset: Dataset, changes: Changes) -> list[int]:

@@ -1,33 +1,32 @@
-// The tabs above the panel: arrows go from one to the next, as in any list of tabs.
+// Tabs: arrows go from one to the next, as in any tab list.
 export function render({model}) {
-  const go = (panel) => model.send_msg({kind: "panel", panel})
-  const keys = (event) => {
-    const step = {ArrowRight: 1, ArrowLeft: -1}[event.key]
-    if (!step) { return }
-    event.stopPropagation()
-    const all = [...event.currentTarget.children]
-    const next = (all.findIndex((el) => el.getAttribute("aria-selected") === "true") + step + all.length) % all.length
-    go(all[next].dataset.panel)
-    all[next].focus()
-  }
-  const list = h("div", {class: "tabs", role: "tablist", "aria-label": "Beside the map", onkeydown: keys})
+  const choose = (key) => model.send_msg({kind: "choose", tab: key})
+  const root = h("div", {class: "root tablist", role: "tablist", "aria-label": "Panel"})
   const buttons = new Map()
-  const update = () => {
-    for (const [panel, label, count] of model.tabs) {
-      if (!buttons.has(panel)) {
-        const button = h("button", {class: "tab", type: "button", role: "tab", "data-panel": panel, onclick: () => go(panel)}, label, h("span", {class: "count"}))
-        buttons.set(panel, button)
-        list.append(button)
-      }
-      const button = buttons.get(panel)
-      const on = panel === model.panel
-      button.setAttribute("aria-selected", String(on))
-      button.tabIndex = on ? 0 : -1
-      button.lastChild.textContent = count
-    }
+  const button = ({key}) => {
+    const el = h("button", {type: "button", class: "tab", role: "tab", onclick: () => choose(key)})
+    el.addEventListener("keydown", (event) => {
+      const step = {ArrowRight: 1, ArrowLeft: -1}[event.key]
+      if (!step) { return }
+      const keys = model.tabs.map((tab) => tab.key)
+      const next = keys[(keys.indexOf(key) + step + keys.length) % keys.length]
+      event.preventDefault()
+      buttons.get(next).focus()
+      choose(next)
+    })
+    return el
   }
-  model.on("tabs", update)
-  model.on("panel", update)
+  const update = () => {
+    for (const tab of model.tabs) {
+      if (!buttons.has(tab.key)) { buttons.set(tab.key, button(tab)) }
+      const [el, on] = [buttons.get(tab.key), tab.key === model.active]
+      el.replaceChildren(h("span", {}, tab.title), ...(tab.count > 0 ? [h("span", {class: "badge"}, number(tab.count))] : []))
+      el.setAttribute("aria-selected", String(on))
+      el.tabIndex = on ? 0 : -1
+    }
+    arrange(root, model.tabs.map((tab) => buttons.get(tab.key)))
+  }
+  ;["tabs", "active"].forEach((name) => model.on(name, update))
   update()
-  return h("div", {class: "root"}, list)
+  return root
 }

@@ -1,37 +1,43 @@
-"""The tabs above the panel beside the map: which of its parts is shown."""
+"""The tabs above the panel beside the map: which of its parts is in view."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import param
 
 from viewer.component import Component, script
-from viewer.state import ViewState
+from viewer.state import PANELS, ViewState
 
 
 class Tabs(Component):
     """One tab for each part, with how much is in it."""
 
-    panel = param.String()
-    tabs = param.List(doc='Each: name, label and a count as text, "" for none.')
+    tabs = param.List(doc="Each: its part, and a count, 0 for none.")
+    active = param.String()
 
     _esm = script("tabs.js")
     _css = ("components.css", "tabs.css")
 
+    def __init__(self, **params: Any) -> None:
+        super().__init__(actions={"choose": self._choose}, **params)
+
     def follow(self, state: ViewState) -> None:
-        """Show which part the state says, and set it."""
+        """Show what the state says, now and whenever it changes; a new search shows its results."""
         self._state = state
-        self._actions = {"panel": self._switch}
-        state.param.watch(self._update, ["panel", "selection"])
+        state.param.watch(self._update, ["panel", "filters", "selection"])
+        state.param.watch(self._answered, "answer")
         self._update()
 
-    def _switch(self, message: Any) -> None:
-        if message.get("panel") in self._state.param.panel.objects:
-            self._state.panel = message["panel"]
-
     def _update(self, *_events: Any) -> None:
-        state = self._state
-        chosen = 0 if state.selection is None else len(state.selection)
-        self.param.update(
-            panel=state.panel,
-            tabs=[["results", "Results", ""], ["selection", "Selection", f"{chosen:,}" if chosen else ""]],
-        )
+        chosen = self._state.selection
+        counts = {"filter": len(self._state.filters), "selection": 0 if chosen is None else len(chosen)}
+        tabs = [{"key": key, "title": key.capitalize(), "count": counts.get(key, 0)} for key in PANELS]
+        self.param.update(tabs=tabs, active=self._state.panel)
+
+    def _choose(self, message: Mapping[str, Any]) -> None:
+        if message.get("tab") in PANELS:
+            self._state.panel = message["tab"]
+
+    def _answered(self, event: Any) -> None:
+        if event.new is not None and (event.old is None or event.old.text != event.new.text):
+            self._state.panel = "results"

@@ -24,7 +24,8 @@ class Tokens:
     accent: str
     accent_text: str  # on the accent
     ink: str  # strongest mark on the map: rings of results
-    neutral: str  # points that have no value, or one of the rare ones
+    neutral: str  # points that have one of the rare values
+    absent: str  # points that have no value
 
 
 DARK = Tokens(
@@ -37,7 +38,8 @@ DARK = Tokens(
     accent="#8b8dff",
     accent_text="#0d0f14",
     ink="#ffffff",
-    neutral="#5d6574",
+    neutral="#9aa3b5",
+    absent="#4c5464",
 )
 LIGHT = Tokens(
     canvas="#fafbfc",
@@ -49,7 +51,8 @@ LIGHT = Tokens(
     accent="#4f46e5",
     accent_text="#ffffff",
     ink="#11131a",
-    neutral="#b4bac6",
+    neutral="#8d95a5",
+    absent="#c9cdd6",
 )
 FONT = '"Inter Variable", system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 

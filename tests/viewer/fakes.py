@@ -58,6 +58,10 @@ class FakeAtlas:
     def metadata_table(self) -> pa.Table:
         return pa.Table.from_pandas(self.points[["id", "group", "size", "tags"]], preserve_index=False)
 
+    @property
+    def modified(self) -> np.ndarray:
+        return 1.7e9 + 3600.0 * np.arange(self.n)
+
     def close(self) -> None:
         pass
 

@@ -1,0 +1,168 @@
+"""Print what filtering and colouring cost on a generated dataset, and whether each is within 200 ms.
+
+python benchmarks/filters.py [images ...]
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from viewer.data import MODIFIED, Dataset
+from viewer.filter_panel import described
+from viewer.filters import Masks, narrow, passing
+from viewer.painter import Wish, paint
+from viewer.state import Answer, ViewState
+from viewer.viewport import Viewport
+
+SIZES = (100_000, 1_000_000)
+REPEATS = 5
+BUDGET = 200  # milliseconds
+WIDTH, HEIGHT = 1220, 830
+WORDS = [f"word {i}" for i in range(400)]
+
+
+@dataclass(frozen=True)
+class Column:
+    """As `clipper.metadata.Column`, as far as the viewer reads it."""
+
+    name: str
+    type: str
+
+
+class Generated:
+    """An atlas of `n` images in clusters, with columns of every kind; a tenth of most values is missing."""
+
+    title, version = "Generated", "1"
+
+    def __init__(self, n: int) -> None:
+        random = np.random.default_rng(3)
+        group = random.integers(0, 12, n)
+        self.ids = [f"folder {i % 50}/image {i}.jpg" for i in range(n)]
+        self.xy = (random.normal(size=(12, 2))[group] * 4 + random.normal(size=(n, 2))).astype(np.float32)
+        self.hashes = [i.to_bytes(16, "big") for i in random.permutation(n).tolist()]
+        self.view = (-12.0, 12.0, -12.0, 12.0)
+        self.indexed_at = datetime.now(UTC)
+        self.settings = SimpleNamespace(home=None, max_pixels=10**8)
+        self.failures = pd.DataFrame()
+        told = _table(random, group)
+        kinds = {"tags": "list[str]", "checked": "bool", "width": "int", "price": "float", "size": "float"}
+        self.columns = {name: Column(name, kinds.get(name, "str")) for name in told}
+        self.points = pd.DataFrame({"id": self.ids, **told})
+
+    @cached_property
+    def modified(self) -> np.ndarray:
+        """Seconds since 1970."""
+        return 1.7e9 + np.arange(len(self.ids)) * 7.0
+
+    def thumbnail(self, _row: int) -> bytes:
+        """None can be read."""
+        raise KeyError
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def _table(random: np.random.Generator, group: np.ndarray) -> dict[str, Any]:
+    n = len(group)
+    some = random.random(n) < 0.9
+    seconds = np.datetime64("2012-01-01", "s") + random.integers(0, 4 * 10**8, n).astype("timedelta64[s]")
+    items = random.integers(0, len(WORDS), (n, 4))
+    words = np.array(WORDS, object)
+    return {
+        "group": pd.Series([f"group {g}" for g in group], dtype="str"),
+        "place": pd.Series(np.where(some, words[random.integers(0, 400, n)], None), dtype="str"),
+        "tags": pd.Series(list(words[items])),
+        "checked": random.random(n) < 0.3,
+        "width": random.integers(300, 6000, n),
+        "price": np.where(some, random.lognormal(3, 1, n), np.nan),
+        "size": random.gamma(2.0, 2e5, n),
+        "taken_at": pd.Series(np.where(some, np.datetime_as_string(seconds), None), dtype="str"),
+        "caption": pd.Series([f"picture {i} of {WORDS[g * 7]}" for i, g in enumerate(group)], dtype="str"),
+    }
+
+
+def best(work: Callable[[], object]) -> float:
+    """Milliseconds of the middle one of a few runs."""
+    taken = []
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        work()
+        taken.append((time.perf_counter() - started) * 1000)
+    return sorted(taken)[len(taken) // 2]
+
+
+def measured(n: int) -> dict[str, float]:
+    """Milliseconds of each thing that a visitor waits for."""
+    dataset = Dataset(Generated(n))
+    started = time.perf_counter()
+    facets = dataset.facets
+    found = {"(once a version) all columns": (time.perf_counter() - started) * 1000}
+    others = {
+        "group": {"values": ["group 1", "group 2", "group 5"]},
+        "tags": {"except": WORDS[:3]},
+        "price": {"range": [5, 60]},
+    }
+    conditions = {
+        "a value": ("place", {"values": ["word 7"]}),
+        "a value of a list": ("tags", {"values": ["word 7"]}),
+        "a range": ("width", {"range": [1000, 3000]}),
+        "a time": ("taken_at", {"range": ["2014-01-01T00:00:00", None]}),
+        "text": ("caption", {"text": "word 21"}),
+    }
+    for name, (column, condition) in conditions.items():
+        found[f"{name}: mask and all counts"] = best(lambda c=column, d=condition: narrow(facets, {c: d}))
+    masks: Masks = {}
+    narrow(facets, others, masks=masks)
+    brushed = iter(range(1000, 5000, 10))
+    found["a brush's step beside three others"] = best(
+        lambda: narrow(facets, {**others, "width": {"range": [next(brushed), 5500]}}, masks=masks)
+    )
+    counts = narrow(facets, others).counts
+    found["the panel's charts"] = best(lambda: [described(f, None, counts[c]) for c, f in facets.items()])
+    return found | _drawn(dataset, passing(facets["width"], {"range": [1000, 3000]}))
+
+
+def _drawn(dataset: Dataset, kept: np.ndarray) -> dict[str, float]:
+    n = dataset.n
+    viewport = Viewport.fitted(dataset.view, width=WIDTH, height=HEIGHT)
+    found = {}
+    for colour in ("group", "price", "taken_at", MODIFIED):
+        started = time.perf_counter()
+        dataset.colouring(colour)
+        found[f"(once a version) colours by {colour}"] = (time.perf_counter() - started) * 1000
+        wish = Wish(dataset, viewport, colour, dark=True)
+        paint(wish)
+        found[f"the picture by {colour}"] = best(lambda w=wish: paint(w))
+    likeness = np.random.default_rng(0).normal(0.2, 0.05, n).astype(np.float32)
+    filtered = Wish(dataset, viewport, "group", dark=True, kept=kept)
+    found["the picture of what passes"] = best(lambda: paint(filtered))
+    state = ViewState(dataset=dataset, colour=":similarity")
+
+    def asked() -> None:
+        state.answer = Answer("cat", np.arange(5), likeness[:5], 0.0, 0.0, 0.0, likeness.copy())
+        _ = state.colouring
+
+    found["colours by similarity to a new query"] = best(asked)
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    sizes = [int(size) for size in sys.argv[1:]] or SIZES
+    for n in sizes:
+        print(f"\n{n:,} images, milliseconds\n")
+        for name, taken in measured(n).items():
+            slow = "" if taken <= BUDGET or name.startswith("(once") else f"  over {BUDGET}"
+            print(f"{taken:8.1f}  {name}{slow}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

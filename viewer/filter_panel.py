@@ -1,0 +1,169 @@
+"""The panel of columns: for each a small chart that is itself the filter, and the counts it leaves."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import param
+
+from viewer.background import in_background
+from viewer.component import Component, script
+from viewer.data import Dataset
+from viewer.facets import Facet, Scale, Values
+from viewer.filtering import drawn, histogram, press
+from viewer.filters import LONGEST, Condition, labelled, said, shows, toggled
+from viewer.narrowing import NARROWERS
+from viewer.state import ViewState
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+MOST_LINES = 20  # values of a column that are shown; the others are searched for
+
+
+class FilterPanel(Component):
+    """Shows the facets of the dataset, with the counts of the filters in use."""
+
+    items = param.List()
+    ready = param.Boolean(default=False)
+    narrowed = param.Boolean(doc="Whether any filter is in use.")
+
+    _esm = script("histogram.js", "filter_panel.js")
+    _css = ("components.css", "histogram.css", "filter_panel.css")
+
+    def __init__(self, **params: Any) -> None:
+        actions = {"toggle": self._toggle, "range": self._brush, "text": self._text, "find": self._find}
+        super().__init__(actions=actions, **params)
+        self._parts: dict[str, str] = {}
+        self._of: Dataset | None = None
+
+    def follow(self, state: ViewState) -> None:
+        """Show what the state says while the panel is in view, now and whenever it changes."""
+        self._state = state
+        state.param.watch(self._update, ["filters", "counts", "dataset", "panel"])
+        self._update()
+
+    def _update(self, *_events: Any) -> None:
+        state = self._state
+        self.visible = state.panel == "filter"
+        if not self.visible:
+            return
+        if self._of is state.dataset:
+            self._show()
+            return
+        in_background(lambda: state.dataset.facets, partial(self._made_ready, state.dataset), pool=NARROWERS)
+
+    def _made_ready(self, dataset: Dataset, done: "Future[Mapping[str, Facet]]") -> None:
+        """The columns are counted the first time that anybody looks at them."""
+        if dataset is self._state.dataset and not done.exception():
+            self._of = dataset
+            self._show()
+
+    def _show(self) -> None:
+        state = self._state
+        items = []
+        for name, facet in state.dataset.facets.items():
+            asked, counts = state.filters.get(name), (state.counts or {}).get(name)
+            told = described(facet, asked, counts, part=self._parts.get(name, ""))
+            items.append({**told, "title": state.dataset.title_of(name)})
+        self.param.update(items=items, ready=True, narrowed=bool(state.filters))
+
+    def _facet(self, message: Mapping[str, Any]) -> Facet | None:
+        name = message.get("column")
+        return self._state.dataset.facets.get(name) if isinstance(name, str) else None
+
+    def _toggle(self, message: Mapping[str, Any]) -> None:
+        facet, value = self._facet(message), message.get("value")
+        if facet is not None and (value is None or isinstance(value, str)):
+            press(self._state, facet.name, lambda old: toggled(old, [value], hide=False))
+
+    def _brush(self, message: Mapping[str, Any]) -> None:
+        if (facet := self._facet(message)) is not None:
+            press(self._state, facet.name, drawn(facet, message))
+
+    def _text(self, message: Mapping[str, Any]) -> None:
+        facet, part = self._facet(message), str(message.get("text", ""))[:LONGEST]
+        if facet is not None and facet.kind == "text":
+            press(self._state, facet.name, lambda _old: {"text": part} if part.strip() else None)
+
+    def _find(self, message: Mapping[str, Any]) -> None:
+        if (facet := self._facet(message)) is not None:
+            self._parts[facet.name] = str(message.get("part", ""))[:LONGEST]
+            self._show()
+
+
+class FilterChips(Component):
+    """The filters in use, each a chip that takes it away, and how many images pass."""
+
+    items = param.List()
+    passing = param.Integer()
+    total = param.Integer()
+
+    _esm = script("chips.js")
+    _css = ("components.css", "chips.css")
+
+    def follow(self, state: ViewState) -> None:
+        """Show what the state says, now and whenever it changes."""
+        self._state = state
+        self._actions = {"drop": self._drop, "clear": lambda _message: setattr(state, "filters", {})}
+        state.param.watch(self._update, ["filters", "kept", "dataset"])
+        self._update()
+
+    def _update(self, *_events: Any) -> None:
+        state = self._state
+        facets = state.dataset.facets if state.filters else {}
+        items = [
+            {"column": name, "title": state.dataset.title_of(name), "words": said(facets[name], condition)}
+            for name, condition in state.filters.items()
+            if name in facets
+        ]
+        self.param.update(items=items, passing=state.passing, total=state.dataset.n)
+
+    def _drop(self, message: Mapping[str, Any]) -> None:
+        press(self._state, str(message.get("column")), lambda _old: None)
+
+
+def described(
+    facet: Facet, condition: Condition | None, counts: np.ndarray | None, *, part: str = ""
+) -> dict[str, Any]:
+    """A facet as the panel draws it.
+
+    Args:
+        facet: a column.
+        condition: on it.
+        counts: of its values among what the other conditions let pass; None: among all.
+        part: what its values are searched for.
+    """
+    whole, now = facet.count(), facet.count() if counts is None else counts
+    picks = condition is not None and "values" in condition
+    told: dict[str, Any] = {
+        "name": facet.name, "kind": facet.kind, "on": bool(condition), "picks": picks, "missing": {},
+    }  # fmt: skip
+    if whole[-1]:
+        told["missing"] = _line(None, int(whole[-1]), int(now[-1]), condition)
+    if isinstance(facet, Values):
+        return {**told, **_lines(facet, condition, now, part=part)}
+    if isinstance(facet, Scale):
+        words = said(facet, condition) if condition and "range" in condition else ""
+        return {**told, "chart": histogram(facet, condition, counts), "words": words}
+    return {**told, "text": str((condition or {}).get("text", ""))}
+
+
+def _lines(facet: Values, condition: Condition | None, now: np.ndarray, *, part: str) -> dict[str, Any]:
+    """The commonest values, or those that were searched for; those that a condition names are among them."""
+    asked = condition or {}
+    named = [value for way in ("values", "except") for value in asked.get(way, ()) if value is not None]
+    shown = labelled(facet, part=part, most=MOST_LINES)
+    shown += [value for value in named if value in facet.code_of and value not in shown][:MOST_LINES]
+    codes = [facet.code_of[value] for value in shown]
+    lines = [
+        _line(value, int(facet.whole[code]), int(now[code]), condition)
+        for value, code in zip(shown, codes, strict=True)
+    ]
+    most = int(facet.whole[:-1].max(initial=1))
+    return {"lines": lines, "most": most, "total": len(facet.labels), "part": part}
+
+
+def _line(value: str | None, whole: int, now: int, condition: Condition | None) -> dict[str, Any]:
+    return {"value": value, "whole": whole, "now": now, "on": shows(condition, value)}

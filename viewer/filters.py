@@ -1,0 +1,225 @@
+"""Which images a visitor's conditions let pass, and how many of them have each value.
+
+`filters` is what a link can carry: for each column one condition,
+
+    {"values": ["cat", null]}     any of these values; null: no value. A list passes with any of its items
+    {"except": ["cat"]}           none of them
+    {"range": [1, null]}          numbers, ends included, null: open; of times ISO texts. With "missing": true
+                                  also what has no value
+    {"text": "face"}              text that has this in it, be it large or small
+
+An image passes when it meets them all. What is counted for a column leaves that column's own condition out.
+Pure: facets and plain data in, masks and counts out.
+"""
+
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from viewer.facets import Facet, Scale, Text, Values
+from viewer.scales import instant, iso, moment, number
+
+MOST_VALUES = 2_000  # in one condition: a link carries them
+LONGEST = 500  # characters of one value
+NAMED = 2  # values that a chip names; of more it tells the number
+NO_VALUE = "No value"
+
+Condition = Mapping[str, Any]
+Filters = Mapping[str, Condition]
+Masks = MutableMapping[str, tuple[Condition, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Narrowed:
+    """`kept` (n,) bool, None where nothing is asked; of each column its counts where the others pass."""
+
+    kept: np.ndarray | None
+    counts: Mapping[str, np.ndarray]
+
+
+def narrow(facets: Mapping[str, Facet], filters: Filters, *, masks: Masks | None = None) -> Narrowed:
+    """Apply conditions that are `sound`.
+
+    Args:
+        facets: by column.
+        filters: one condition for each column that has one.
+        masks: what conditions have given so far, by column: only those that changed are worked out.
+    """
+    known: Masks = {} if masks is None else masks
+    for name in [*known]:
+        if name not in filters:
+            del known[name]
+    for name, condition in filters.items():
+        if name not in known or known[name][0] != condition:
+            known[name] = condition, passing(facets[name], condition)
+    if not filters:
+        return Narrowed(None, {name: facet.count() for name, facet in facets.items()})
+    failed = np.sum([~mask for _, mask in known.values()], axis=0, dtype=np.uint16)
+    kept = failed == 0
+    counts = {
+        name: facet.count(failed == ~known[name][1] if name in known else kept)
+        for name, facet in facets.items()
+    }
+    return Narrowed(kept, counts)
+
+
+def passing_rows(rows: np.ndarray, kept: np.ndarray | None) -> np.ndarray:
+    """Of some rows (k,) those that are kept, in their order."""
+    return rows if kept is None else rows[kept[rows]]
+
+
+def passing(facet: Facet, condition: Condition) -> np.ndarray:
+    """Which rows meet one condition, (n,) bool."""
+    if "values" in condition:
+        return facet.having(condition["values"])
+    if "except" in condition:
+        return ~facet.having(condition["except"])
+    if isinstance(facet, Text):
+        return facet.containing(condition["text"])
+    if not isinstance(facet, Scale):
+        raise TypeError(f"{facet.name} has no range")
+    found = facet.within(*bounds(facet, condition))
+    return found | facet.having([None]) if condition.get("missing") else found
+
+
+def bounds(facet: Scale, condition: Condition) -> tuple[float | None, float | None]:
+    """The ends of a range as numbers; None: open."""
+    low, high = (_end(facet, end) for end in condition["range"])
+    return low, high
+
+
+def _end(facet: Scale, end: object) -> float | None:
+    if facet.kind == "time" and isinstance(end, str):
+        return instant(end)
+    return float(end) if isinstance(end, int | float) else None
+
+
+def ranged(facet: Scale, first: int, last: int) -> Condition | None:
+    """The condition that the bins first..last (not included) stand for; None: that is all of them."""
+    if first <= 0 and last >= len(facet.scaled):
+        return None
+    ends = facet.scaled.range_of(first, last)
+    told = [iso(end) if facet.kind == "time" and end is not None else end for end in ends]
+    whole = facet.kind == "number" and facet.scaled.whole
+    return {"range": [int(end) if whole and isinstance(end, float) else end for end in told]}
+
+
+def toggled(condition: Condition | None, values: Sequence[str | None], *, hide: bool) -> Condition | None:
+    """A condition after somebody pressed a value, or several that are one line.
+
+    Args:
+        condition: before; None where there was none.
+        values: pressed.
+        hide: whether the first press hides them, as in a legend, or shows nothing else, as in a chart.
+    """
+    if condition and "range" in condition:
+        rest = {key: value for key, value in condition.items() if key != "missing"}
+        return rest if condition.get("missing") else {**rest, "missing": True}
+    if condition is None or "text" in condition:
+        return {"except" if hide else "values": [*values]}
+    way = "values" if "values" in condition else "except"
+    listed = condition[way]
+    on = all(value in listed for value in values)
+    after = [old for old in listed if old not in values]
+    after += [] if on else values
+    return {way: after} if after else None
+
+
+def shows(condition: Condition | None, value: str | None) -> bool:
+    """Whether a condition lets a value of its column pass."""
+    if condition is None:
+        return True
+    if "values" in condition:
+        return value in condition["values"]
+    if "except" in condition:
+        return value not in condition["except"]
+    return value is not None or bool(condition.get("missing"))
+
+
+def sound(facets: Mapping[str, Facet], told: object) -> dict[str, Condition]:
+    """Of what a link or another version says, what makes sense here."""
+    if not isinstance(told, Mapping):
+        return {}
+    checked = {
+        str(name): _sound(facets[name], condition)
+        for name, condition in told.items()
+        if isinstance(name, str) and name in facets
+    }
+    return {name: condition for name, condition in checked.items() if condition}
+
+
+def _sound(facet: Facet, condition: object) -> Condition | None:
+    if not isinstance(condition, Mapping):
+        return None
+    for way in ("values", "except"):
+        listed = condition.get(way)
+        if isinstance(listed, list | tuple):
+            good = _sound_values(facet, listed)
+            return {way: good[:MOST_VALUES]} if good else None
+    text = condition.get("text")
+    if isinstance(facet, Text) and isinstance(text, str) and text.strip():
+        return {"text": text[:LONGEST]}
+    return _sound_range(facet, condition) if isinstance(facet, Scale) else None
+
+
+def _sound_values(facet: Facet, listed: Sequence[object]) -> list[str | None]:
+    texts = (
+        [] if isinstance(facet, Scale) else [v for v in listed if isinstance(v, str) and len(v) <= LONGEST]
+    )
+    return [*dict.fromkeys(texts), *([None] if None in listed else [])]
+
+
+def _sound_range(facet: Scale, condition: Mapping[Any, Any]) -> Condition | None:
+    ends = condition.get("range")
+    if not isinstance(ends, list | tuple) or len(ends) != 2:  # noqa: PLR2004 - low and high
+        return None
+    for end in ends:
+        number_like = isinstance(end, int | float) and not isinstance(end, bool) and abs(end) < 1e300  # noqa: PLR2004 - NaN and infinity are not
+        moment_like = facet.kind == "time" and isinstance(end, str) and instant(end) is not None
+        if end is not None and not number_like and not moment_like:
+            return None
+    if all(end is None for end in ends):
+        return None
+    return {"range": [*ends], **({"missing": True} if condition.get("missing") is True else {})}
+
+
+def said(facet: Facet, condition: Condition) -> str:
+    """A condition in a few words, without its column's name: "cat, dog", "not cat", "3 - 12"."""
+    if "text" in condition:
+        return f"“{condition['text']}”"
+    if "range" in condition and isinstance(facet, Scale):
+        words = _said_range(facet, *bounds(facet, condition))
+        return f"{words} or {NO_VALUE.lower()}" if condition.get("missing") else words
+    listed = condition.get("values", condition.get("except", ()))
+    names = [NO_VALUE.lower() if value is None else str(value) for value in listed]
+    words = ", ".join(names) if len(names) <= NAMED else f"{len(names)} values"
+    return words if "values" in condition else f"not {words}"
+
+
+def _said_range(facet: Scale, low: float | None, high: float | None) -> str:
+    step = float(facet.scaled.edges[1] - facet.scaled.edges[0])
+    ends = [
+        "" if end is None else moment(end, step=min(step, 86_400)) if facet.kind == "time" else number(end)
+        for end in (low, high)
+    ]
+    if low is None:
+        return f"up to {ends[1]}"
+    if high is None:
+        return f"from {ends[0]}"
+    return ends[0] if ends[0] == ends[1] else f"{ends[0]} – {ends[1]}"  # noqa: RUF001 - a range's dash
+
+
+def bounded(facet: Scale, condition: Condition | None) -> tuple[int, int] | None:
+    """The bins that a range covers: the first, and the one after the last; None without a range."""
+    if not condition or "range" not in condition:
+        return None
+    return facet.scaled.bins_of(*bounds(facet, condition))
+
+
+def labelled(facet: Values, *, part: str, most: int) -> list[str]:
+    """The commonest values that have `part` in them, at most `most`."""
+    wanted = part.casefold().strip()
+    found = (label for label in facet.labels if wanted in label.casefold())
+    return [label for label, _ in zip(found, range(most), strict=False)]
