@@ -81,6 +81,11 @@ class Atlas:
         """When this version was published, UTC."""
         return self.snapshot.published_at
 
+    @property
+    def fingerprint(self) -> str:
+        """What tells the model that made the vectors from others."""
+        return str(self.snapshot.model["fingerprint"])
+
     @cached_property
     def xy(self) -> "np.ndarray":
         """Map positions: (n, 2) float32."""
@@ -123,7 +128,7 @@ class Atlas:
     @cached_property
     def vectors(self) -> "np.ndarray":
         """The images' vectors: (n, d) float32, rows L2-normalised; a copy in memory."""
-        return self.stored[slice(None)]
+        return self.stored[:]
 
     @cached_property
     def stored(self) -> embeddings.Mapped:
@@ -132,7 +137,7 @@ class Atlas:
             vectors = embeddings.store(
                 self.home.embeddings(self.snapshot.embeddings),
                 dimensions=int(self.snapshot.model["dimensions"]),
-                fingerprint=self.snapshot.model["fingerprint"],
+                fingerprint=self.fingerprint,
             )
             return embeddings.Mapped(vectors, self._hashes)
 
@@ -445,7 +450,8 @@ class Atlas:
             raise ClipperError(
                 f"there is no image {name!r} here; `like:` takes an image's id, its path below the folder"
             )
-        vector: np.ndarray = self.stored[slice(self._rows[name], self._rows[name] + 1)][0]
+        row = self._rows[name]
+        vector: np.ndarray = self.stored[row : row + 1][0]
         return vector
 
     def _chroma_candidates(self, query: Query, vector: "np.ndarray", *, k: int) -> "np.ndarray":

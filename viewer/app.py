@@ -3,6 +3,7 @@
 What a part looks like or does is in its own file; here is only who is told what.
 """
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import panel as pn
 import panel_material_ui as pmui
 
 from clipper.errors import ClipperError
+from clipper.terms import Term
 from viewer.absent import absent_page
-from viewer.component import source
-from viewer.controls import colour_select, map_buttons, search_box
+from viewer.component import Action, source
+from viewer.controls import colour_select, map_buttons
 from viewer.data import Dataset
 from viewer.detail import Detail
 from viewer.follow import Follower
@@ -23,10 +25,12 @@ from viewer.keys import Keys
 from viewer.legend import ColourKey, Fold
 from viewer.map import MapView
 from viewer.notice import Notice
+from viewer.query_bar import QueryBar
 from viewer.search import Searcher
 from viewer.state import ViewState
 from viewer.status import Status
 from viewer.theme import FONT_FACES, page_css, page_sx, theme_config
+from viewer.uploads import Uploads
 from viewer.versions import latest, load
 
 STATIC = "viewer/static"
@@ -69,7 +73,8 @@ class Viewer:
         state.colour = state.dataset.first_colour
         self.state = state
         self.searcher = Searcher(state)
-        self.map = MapView(state, opened=self.open)
+        self.uploads = Uploads(state, ready=self.searcher.like)
+        self.map = MapView(state, opened=self.open, asked=self.searcher.ask)
         self.page = pmui.Page(
             title=state.dataset.title,
             meta_title="Clipper",
@@ -90,6 +95,7 @@ class Viewer:
     def _ended(self, session_context: Any) -> None:
         """Pin nothing large; a session without a context is one that `--warm` keeps for visitors."""
         if session_context is not None:
+            self.uploads.stop()
             self.state.end()
             self.map.end()
 
@@ -125,10 +131,46 @@ class Viewer:
             ids = self.state.news.changes.worth_a_look
             self.map.fly_to([row for row in map(self.state.dataset.row_of, ids) if row is not None])
 
+    def _asking(self) -> dict[str, Action]:
+        """What messages about a query's terms and results do; `term` is a term as it is written."""
+        searcher, state = self.searcher, self.state
+
+        def like(message: Mapping[str, Any]) -> None:
+            image_id = message.get("id")
+            if isinstance(image_id, str) and state.dataset.row_of(image_id) is not None:
+                searcher.like(image_id, minus=message.get("minus") is True)
+
+        def weigh(message: Mapping[str, Any]) -> None:
+            weight = message.get("weight")
+            if isinstance(weight, (int, float)) and 0 < weight < math.inf:
+                sign = {False: weight, True: -weight}
+                searcher.change(str(message.get("term")), lambda term: term.weighing(sign[term.minus]))
+
+        def cut(message: Mapping[str, Any]) -> None:
+            at = message.get("at")
+            state.cut = float(at) if isinstance(at, (int, float)) and math.isfinite(at) else None
+
+        return {
+            "like": like,
+            "weigh": weigh,
+            "cut": cut,
+            "turn": lambda message: searcher.change(str(message.get("term")), Term.turned),
+            "drop": lambda message: searcher.change(str(message.get("term")), lambda _: None),
+            "forget": lambda message: state.forget(str(message.get("text", ""))),
+            "fold": lambda message: setattr(state, "fold", message.get("on") is True),
+            "within": lambda message: setattr(state, "within", message.get("on") is True),
+        }
+
     # -- parts
 
     def _header(self) -> pn.Row:
-        box = search_box(self.searcher.ask, state=self.state)
+        box = QueryBar(css_classes=["clipper-search"], margin=0, actions={
+            "ask": lambda message: self.searcher.words(str(message.get("text", ""))),
+            "clear": lambda _: self.searcher.ask(""),
+            "begin": self.uploads.begin, "part": self.uploads.part, "refuse": self.uploads.refuse,
+            **self._asking(),
+        })  # fmt: skip
+        box.follow(self.state)
         keys = Keys(actions={"escape": lambda _: self.open(None)}, width=0, height=0, margin=0)
         follower = Follower(state=self.state, width=0, height=0, margin=0)
         return pn.Row(
@@ -167,12 +209,15 @@ class Viewer:
             "open": show, "point": point, "zoom": lambda _: self.map.fly_to_results(),
             "ask": lambda message: self.searcher.ask(str(message.get("text", ""))),
             "clear": lambda _: self.state.forget(),
+            **self._asking(),
         })  # fmt: skip
+        gallery.follow(self.state, more=self.searcher.more)
         detail = Detail(css_classes=["detail"], margin=0, actions={
             "open": show, "point": point, "close": lambda _: self.open(None), "locate": self._locate,
+            **self._asking(),
         })  # fmt: skip
         status = Status(css_classes=["status"], margin=0)
-        for part in (gallery, detail, status):
+        for part in (detail, status):
             part.follow(self.state)
         return pn.Column(
             gallery, status, detail, margin=0, css_classes=["side"], stylesheets=[source("side.css")]

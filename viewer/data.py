@@ -53,6 +53,11 @@ class Dataset:
         return str(self.atlas.title or "Clipper")
 
     @property
+    def model(self) -> str:
+        """What tells the model that made the vectors from others."""
+        return str(self.atlas.fingerprint)
+
+    @property
     def view(self) -> Box:
         """The first view."""
         x0, x1, y0, y1 = map(float, self.atlas.view)
@@ -85,7 +90,7 @@ class Dataset:
             StoreError: a part is damaged.
         """
         self.colouring(colour if colour in self.kinds else self.first_colour)
-        for part in ("failures", "vectors"):
+        for part in ("failures", "stored"):
             getattr(self.atlas, part)
         if self.n:
             self.atlas.thumbnail(0)
@@ -150,7 +155,7 @@ class Dataset:
         """The `k` nearest other images by cosine similarity, best first."""
         if self.n > SIMILAR_LIMIT or self.n < 2:  # noqa: PLR2004 - an image alone has no neighbours
             return []
-        scores = np.asarray(self.atlas.similarities(self.atlas.vectors[row]))
+        scores = np.array(self.atlas.similarities(self.atlas.stored[row : row + 1][0]))
         scores[row] = -np.inf
         k = min(k, self.n - 1)
         best = np.argpartition(-scores, k - 1)[:k]

@@ -33,6 +33,8 @@ export function render({model}) {
   h("div", {class: "caption"}, h("span", {class: "label"}, item.label), h("span", {class: "score"}, item.similarity.toFixed(2))))
   const alike = draw(model, ["similar"], () => model.similar.length > 0
     ? [h("h3", {}, "Most similar images"), h("div", {class: "grid"}, model.similar.map(like))] : [], "alike")
+  const more = (item, minus) => h("button", {class: `chip${minus ? " less" : ""}`, type: "button", onclick: () => model.send_msg({kind: "like", id: item.id, minus})},
+    icon(minus ? ICONS.minus : ICONS.plus), `${minus ? "Less" : "More"} like this`)
   let [shown, whole] = ["", null] // the picture stays when only what is told of it changes
   return draw(model, ["item"], () => {
     const item = model.item
@@ -45,6 +47,7 @@ export function render({model}) {
         h("button", {class: "square", type: "button", title: "Show on the map", "aria-label": "Show on the map", onclick: () => model.send_msg({kind: "locate"})}, icon(ICONS.target)),
         h("button", {class: "square", type: "button", title: "Close (Esc)", "aria-label": "Close details", onclick: () => model.send_msg({kind: "close"})}, icon(ICONS.close))),
       whole,
+      h("div", {class: "row more"}, more(item, false), more(item, true)),
       h("div", {class: "path muted"}, item.id),
       item.values.length > 0 && h("dl", {}, item.values.map(([name, known]) => [h("dt", {}, name), value(known)])),
       alike)]

@@ -64,8 +64,16 @@ def _figure() -> figure:
 class MapView:
     """One session's map."""
 
-    def __init__(self, state: ViewState, *, opened: Callable[[int | None], None]) -> None:
+    def __init__(
+        self,
+        state: ViewState,
+        *,
+        opened: Callable[[int | None], None],
+        asked: Callable[[str], None] = lambda _text: None,
+    ) -> None:
+        """`opened` is told the row of an image that is clicked, `asked` the query whose mark is."""
         self.state = state
+        self._asked = asked
         self._shown: Picture | None = None
         self._opened = opened
         self._pending = False
@@ -219,7 +227,7 @@ class MapView:
         centre = np.median(xy, axis=0)
         near = xy[np.argsort(np.abs(xy - centre).max(1))[: max(3, int(len(xy) * 0.8))]]
         near = np.vstack([near, query])
-        self.fly(self._round(near), reach=label_reach(answer.text))
+        self.fly(self._round(near), reach=label_reach(answer.called))
 
     def fly_to(self, rows: Sequence[int]) -> None:
         """Glide to where these images are, with some air."""
@@ -254,8 +262,15 @@ class MapView:
         self.state.hovered = self.row_at(float(x), float(y)) if known else None
 
     def _tapped(self, event: Any) -> None:
-        if event.x is not None and event.y is not None:
-            self._opened(self.row_at(float(event.x), float(event.y)))
+        viewport = self.viewport
+        if event.x is None or event.y is None or viewport is None:
+            return
+        x, y = float(event.x), float(event.y)
+        query = self.queries.at(x, y, viewport)
+        if query:
+            self._asked(query)
+        else:
+            self._opened(self.row_at(x, y))
 
     def where(self, row: int) -> tuple[float, float, float] | None:
         """Centre and half height in pixels of an image on the map, None when it is out of view."""

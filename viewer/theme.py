@@ -24,6 +24,7 @@ class Tokens:
     accent: str
     accent_text: str  # on the accent
     ink: str  # strongest mark on the map: rings of results
+    minus: str  # what is wanted less
     neutral: str  # points that have no value, or one of the rare ones
 
 
@@ -37,6 +38,7 @@ DARK = Tokens(
     accent="#8b8dff",
     accent_text="#0d0f14",
     ink="#ffffff",
+    minus="#ff8b8b",
     neutral="#5d6574",
 )
 LIGHT = Tokens(
@@ -49,6 +51,7 @@ LIGHT = Tokens(
     accent="#4f46e5",
     accent_text="#ffffff",
     ink="#11131a",
+    minus="#c22f3b",
     neutral="#b4bac6",
 )
 FONT = '"Inter Variable", system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
@@ -86,7 +89,7 @@ def theme_config() -> dict[str, Any]:
 
 
 def _variables(theme: Tokens) -> str:
-    names = ("canvas", "paper", "raised", "border", "text", "muted", "accent", "accent_text", "ink")
+    names = ("canvas", "paper", "raised", "border", "text", "muted", "accent", "accent_text", "ink", "minus")
     return "".join(f"--c-{name.replace('_', '-')}:{getattr(theme, name)};" for name in names)
 
 
