@@ -162,7 +162,7 @@ class MapView:
         viewport, state = self.viewport, self.state
         if viewport is None:
             return
-        hits = None if state.answer is None else state.answer.rows[:LIT]
+        hits = None if state.answer is None else state.answer.lit(LIT)
         marked = np.array(state.marked, np.int64)
         self._loop.ask(Wish(state.dataset, viewport, state.colour, state.dark, hits, state.selected, marked))
 

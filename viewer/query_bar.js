@@ -16,7 +16,7 @@ const chip = (model, part) => h("span", {class: `image${part.minus ? " minus" : 
 
 export function render({model}) {
   const say = (kind, more = {}) => model.send_msg({kind, ...more})
-  const words = h("input", {class: "words", type: "text", maxlength: "1000", autocomplete: "off", spellcheck: "false", enterkeyhint: "search",
+  const words = h("input", {class: "words", type: "text", size: "1", maxlength: "1000", autocomplete: "off", spellcheck: "false", enterkeyhint: "search",
     "aria-label": "Search images", onkeydown: (event) => {
       if (event.isComposing) { return }
       if (event.key === "Enter") { say("ask", {text: words.value}) }

@@ -5,13 +5,14 @@ Pure: arrays in, arrays out. What does not belong here: queries (`search.py`), a
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 PAGE = 60  # results that are loaded at a time
 ALIKE = 0.97  # images of a higher cosine similarity are one image to a person who compares results
 WINDOW = 4_096  # results among which alike ones are looked for, at least
+ABOVE = 2_000  # results from a threshold on that the map shows
 BINS = 56  # of the histogram
 _BLOCK = 512
 
@@ -33,13 +34,15 @@ class Narrowing:
 class Ranked:
     """Rows (k,) int64 best first, their similarities (k,) float32; `total` images are there to be listed.
 
-    `alike` has for each row those folded under it; it is empty where nothing is folded.
+    `alike` has for each row those folded under it; it is empty where nothing is folded. `above` (a,) int64
+    are the best of all from the threshold on, listed yet or not; None where there is no threshold.
     """
 
     rows: np.ndarray
     similarity: np.ndarray
     total: int
     alike: tuple[tuple[int, ...], ...] = ()
+    above: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -75,10 +78,12 @@ def rank(
     if narrowing.cut is not None:
         above = values >= np.float32(narrowing.cut)
         rows, values = rows[above], values[above]
-    if not narrowing.fold:
-        rows = rows[best(values, narrowing.count)]
-        return Ranked(rows, similarities[rows], len(values))
-    return _folded(rows, values, narrowing.count, vectors)
+    if narrowing.fold:
+        found = _folded(rows, values, narrowing.count, vectors)
+    else:
+        listed = rows[best(values, narrowing.count)]
+        found = Ranked(listed, similarities[listed], len(values))
+    return found if narrowing.cut is None else replace(found, above=rows[best(values, ABOVE)])
 
 
 def best(values: np.ndarray, k: int) -> np.ndarray:

@@ -14,17 +14,19 @@ MOST_ALIKE = 24  # images that a card shows of those folded under it
 
 def cards(state: ViewState, answer: Answer, *, start: int = 0) -> list[dict[str, Any]]:
     """An answer's results as cards, best first, from a place on."""
-    dataset, words_only = state.dataset, answer.words_only
+
+    def card(row: int, similarity: float) -> dict[str, Any]:
+        told = {**state.dataset.named(row), "similarity": similarity}
+        return {**told, "score": round(clip_score(similarity))} if answer.words_only else told
+
     found = []
     for at in range(start, len(answer.rows)):
-        similarity = float(answer.similarity[at])
-        card = {**dataset.named(int(answer.rows[at])), "similarity": similarity}
-        if words_only:
-            card["score"] = round(clip_score(similarity))
-        if answer.alike and answer.alike[at]:
-            card["count"] = len(answer.alike[at])
-            card["alike"] = [dataset.named(row) for row in answer.alike[at][:MOST_ALIKE]]
-        found.append(card)
+        found.append(card(int(answer.rows[at]), float(answer.similarity[at])))
+        under = answer.alike[at] if answer.alike else ()
+        if under and answer.similarities is not None:
+            some = under[:MOST_ALIKE]
+            alike = [card(row, float(answer.similarities[row])) for row in some]
+            found[-1].update(count=len(under), alike=alike)
     return found
 
 

@@ -72,7 +72,14 @@ def ranked(dataset: Dataset, similarities: np.ndarray, narrowing: Narrowing) -> 
 def listed(answer: Answer, found: Ranked) -> Answer:
     """An answer with these results."""
     rows = np.asarray(found.rows, np.int64)
-    return replace(answer, rows=rows, similarity=found.similarity, total=found.total, alike=found.alike)
+    return replace(
+        answer,
+        rows=rows,
+        similarity=found.similarity,
+        total=found.total,
+        alike=found.alike,
+        above=found.above,
+    )
 
 
 def called(terms: Sequence[Term], dataset: Dataset, names: Mapping[str, str]) -> str:
@@ -167,7 +174,7 @@ class Searcher:
         log.info("search of %d images took %.0f ms", dataset.n, found.seconds * 1000)
         if state.answer is None or state.answer.text != found.text:
             state.cut = None
-        state.selected = None
+        state.param.update(selected=None, pointed=None)  # the card under the pointer is another now
         state.remember(found)
         self._measure_chance()
 

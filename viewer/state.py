@@ -41,6 +41,7 @@ class Answer:
     total: int = 0  # images there are to be listed
     alike: tuple[tuple[int, ...], ...] = ()  # rows folded under each of `rows`
     spread: Spread | None = None
+    above: np.ndarray | None = None  # (a,) int64, the best from the threshold on; None where there is none
 
     @property
     def called(self) -> str:
@@ -52,10 +53,19 @@ class Answer:
         """Whether no image is among the terms."""
         return not any(term.like for term in self.terms)
 
+    def lit(self, most: int) -> np.ndarray:
+        """Rows (k,) int64 that stand out on the map, best first: all from a threshold on, else the first."""
+        return self.rows[:most] if self.above is None else self.above
+
     def remembered(self) -> "Answer":
         """What the history keeps of it: nothing of the dataset's size."""
         return replace(
-            self, similarities=None, rows=self.rows[:PAGE], similarity=self.similarity[:PAGE], alike=()
+            self,
+            similarities=None,
+            rows=self.rows[:PAGE],
+            similarity=self.similarity[:PAGE],
+            alike=(),
+            above=None,
         )
 
 

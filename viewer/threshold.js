@@ -1,10 +1,11 @@
 // The histogram of all similarities, and over it the slider from which on results are listed.
+const HAND = 700 // milliseconds
 const threshold = (model) => {
   const bars = h("div", {class: "bars", "aria-hidden": "true"})
   const slider = h("input", {type: "range", class: "slider", "aria-label": "Least similarity of a result", step: "any"})
   const mark = h("span", {class: "mark", "aria-hidden": "true"})
-  const root = h("div", {class: "threshold"}, bars, mark, slider)
-  let [sent, timer] = [0, null]
+  const root = h("div", {class: "threshold", title: "How similar all images are. Drag to leave out the least similar; the dashed line is what words picked at random find."}, bars, mark, slider)
+  let [sent, moved, timer, later] = [0, -Infinity, null, null]
   const at = () => Number(slider.value)
   const colour = () => {
     const {low, high} = model.spread
@@ -15,6 +16,7 @@ const threshold = (model) => {
   const text = () => { slider.setAttribute("aria-valuetext", model.cut == null ? "all images" : `${at().toFixed(3)}, ${number(model.listed)} images`) }
   const tell = () => { sent = performance.now(); model.send_msg({kind: "cut", at: at() <= model.spread.low ? null : at()}) }
   slider.addEventListener("input", () => {
+    moved = performance.now()
     colour()
     clearTimeout(timer)
     timer = setTimeout(tell, Math.max(0, 90 - (performance.now() - sent)))
@@ -26,7 +28,17 @@ const threshold = (model) => {
     slider.value = String(at() + by * (model.spread.high - model.spread.low) / 100)
     slider.dispatchEvent(new Event("input"))
   })
-  const follow = () => { if (!root.contains(document.activeElement) || model.cut == null) { slider.value = String(model.cut ?? model.spread.low) } colour(); text() }
+  const follow = () => { // what the server says is older than what a hand that moves has set
+    clearTimeout(later)
+    const still = performance.now() - moved
+    if (still < HAND) { later = setTimeout(follow, HAND - still) } else { slider.value = String(model.cut ?? model.spread.low); colour() }
+    text()
+  }
+  const place = () => {
+    const {low, high} = model.spread
+    mark.hidden = !(model.chance > low && model.chance < high)
+    if (!mark.hidden) { mark.style.left = `${100 * (model.chance - low) / (high - low)}%` }
+  }
   const build = () => {
     const {counts, low, high} = model.spread
     root.hidden = !counts?.length || !(high > low)
@@ -35,15 +47,14 @@ const threshold = (model) => {
     bars.replaceChildren(...counts.map((count) => h("span", {style: `height:${count > 0 ? Math.max(5, 100 * Math.sqrt(count) / most) : 0}%`})))
     slider.min = String(low)
     slider.max = String(high)
+    moved = -Infinity
     slider.value = String(model.cut ?? low)
-    const shown = model.chance != null && model.chance > low && model.chance < high
-    mark.hidden = !shown
-    if (shown) { mark.style.left = `${100 * (model.chance - low) / (high - low)}%` }
+    place()
     colour()
     text()
   }
   model.on("spread", build)
-  model.on("chance", build)
+  model.on("chance", place)
   model.on("cut", follow)
   model.on("listed", text)
   build()
