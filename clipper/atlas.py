@@ -10,9 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipper import embeddings, facts, placement, probes, snapshots
-from clipper.decoding import crop_of
-from clipper.errors import ModelError, StoreError
+from clipper import chance, embeddings, facts, placement, probes, snapshots
+from clipper.decoding import crop_of, look_at
+from clipper.errors import ClipperError, ModelError, StoreError
 from clipper.folder import ImageFolder
 from clipper.home import Home
 from clipper.manifest import Manifest
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from clipper.model_files import ModelSource
     from clipper.text_encoder import TextEncoder
 
-# A query's place asks for its similarity with every image. Up to here the best of those are the answer,
-# exactly and at no cost; where a filter is given, or beyond, Chroma names the candidates.
-SCAN_LIMIT = 500_000
 # Kept of a first view's points on each side of each axis: a stray point must not shrink the rest.
 VIEW_QUANTILE = 0.001
 VIEW_MARGIN = 0.04
@@ -84,6 +81,11 @@ class Atlas:
         """When this version was published, UTC."""
         return self.snapshot.published_at
 
+    @property
+    def fingerprint(self) -> str:
+        """What tells the model that made the vectors from others."""
+        return str(self.snapshot.model["fingerprint"])
+
     @cached_property
     def xy(self) -> "np.ndarray":
         """Map positions: (n, 2) float32."""
@@ -125,16 +127,27 @@ class Atlas:
 
     @cached_property
     def vectors(self) -> "np.ndarray":
-        """The images' vectors: (n, d) float32, rows L2-normalised."""
+        """The images' vectors: (n, d) float32, rows L2-normalised; a copy in memory."""
+        return self.stored[:]
+
+    @cached_property
+    def stored(self) -> embeddings.Mapped:
+        """The images' vectors where they lie on disk: (n, d) float32, rows L2-normalised."""
         with self._loading:
-            return embeddings.read(
-                embeddings.store(
-                    self.home.embeddings(self.snapshot.embeddings),
-                    dimensions=int(self.snapshot.model["dimensions"]),
-                    fingerprint=self.snapshot.model["fingerprint"],
-                ),
-                self._hashes,
+            vectors = embeddings.store(
+                self.home.embeddings(self.snapshot.embeddings),
+                dimensions=int(self.snapshot.model["dimensions"]),
+                fingerprint=self.fingerprint,
             )
+            return embeddings.Mapped(vectors, self._hashes)
+
+    @cached_property
+    def chance(self) -> float:
+        """The best similarity that words picked at random find here, as a rule: see `clipper.chance`.
+
+        Embeds a few dozen words the first time; raises what `embed_text` does.
+        """
+        return chance.level(self.stored.best(self._random_words))
 
     @cached_property
     def failures(self) -> "pd.DataFrame":
@@ -206,42 +219,81 @@ class Atlas:
         vector: np.ndarray = self._clip.embed_pixels(np.stack([crop]))[0]
         return vector
 
-    def similarities(self, vector: "np.ndarray") -> "np.ndarray":
-        """Cosine similarities of a (d,) float32 vector with all images: (n,) float32."""
+    def embed_upload(self, data: bytes, *, max_bytes: int, max_seconds: float) -> "tuple[np.ndarray, bytes]":
+        """The vector of an image file's bytes, (d,) float32, L2-normalised; and its thumbnail, WebP.
+
+        Raises:
+            BadImageError: it cannot be decoded, has more bytes, takes longer, or is over another limit.
+        """
         import numpy as np
 
-        return np.asarray(self.vectors @ vector)
+        limits = {
+            "max_bytes": min(max_bytes, self.settings.max_bytes),
+            "max_seconds": min(max_seconds, self.settings.max_seconds),
+        }
+        transform = self._clip.transform
+        crop, small = look_at(data, self.settings.model_copy(update=limits), transform=transform)
+        return self._clip.embed_pixels(np.stack([crop]))[0], small
+
+    def similarities(self, vector: "np.ndarray") -> "np.ndarray":
+        """Cosine similarities of a (d,) float32 vector with all images: (n,) float32.
+
+        The vectors are read where they lie: 2 GB of them, a million of 512 dimensions, need no memory.
+        """
+        return self.stored.dot(vector)
 
     def place(self, vector: "np.ndarray", *, text: bool = True) -> tuple[float, float]:
         """Where a query's (d,) float32 vector falls on the map."""
         return self._place(self.similarities(vector), text=text)
 
+    def query_vector(self, query: Query) -> "np.ndarray":
+        """A query's terms as one vector: (d,) float32, L2-normalised.
+
+        `search.combine` of their vectors. Where texts meet images, a text weighs `cross_modal_weight` times
+        as much: its cosines with images are that much smaller (CLIPScore's 2.5; see `placement.place`).
+
+        Raises:
+            ClipperError: a term names an image that is not there, or the terms take each other away.
+            BadImageError: its image cannot be decoded.
+        """
+        texts = 1.0 if query.words_only else self.settings.cross_modal_weight
+        parts = [
+            (self._like(term.like, query), term.weight)
+            if term.like
+            else (self.embed_text(term.text), term.weight * texts)
+            for term in query.all_terms
+        ]
+        parts += [(self.embed_image(query.image), 1.0)] if query.image is not None else []
+        vectors, weights = zip(*parts, strict=True)
+        return combine(vectors, weights)
+
     def rank(self, query: Query, *, k: int = 20) -> Hits:
         """The k images most similar to `query`, and its place on the map.
 
         Raises:
-            ClipperError: its filter is not understood.
+            ClipperError: its filter is not understood, or see `query_vector`.
             BadImageError: its image cannot be decoded.
         """
         import numpy as np
 
-        parts = [self.embed_text(query.text)] if query.text.strip() else []
-        parts += [self.embed_image(query.image)] if query.image is not None else []
-        vector = combine(parts)
+        vector = self.query_vector(query)
         k = max(k, 0)
-        similarities = self.similarities(vector)
-        if query.where is None and len(self) <= SCAN_LIMIT:
+        similarities = self.similarities(vector)  # of all: the query's place asks for them
+        if query.where is None:
             candidates = np.argpartition(-similarities, min(k, len(self) - 1))[:k]
         else:
             candidates = self._chroma_candidates(query, vector, k=k)
-        rows, similarity = rank_exactly(vector, self.vectors, candidates, k=k)
-        x, y = self._place(similarities, text=query.image is None)
-        return Hits(query, rows, similarity, vector, x, y)
+        rows, similarity = rank_exactly(vector, self.stored, candidates, k=k)
+        x, y = self._place(similarities, text=query.words_only)
+        return Hits(query, rows, similarity, vector, x, y, similarities)
 
     def search(
         self, text: str | Query, *, k: int = 20, where: Mapping[str, Any] | None = None
     ) -> "pd.DataFrame":
-        """The k images most similar to a text: id, path, similarity, x, y and the metadata columns."""
+        """The k images most similar to a query: id, path, similarity, x, y and the metadata columns.
+
+        A text is read by `terms.parse`: `atlas.search('dog -indoor "at night"')`.
+        """
         query = text if isinstance(text, Query) else Query(text=text, where=where)
         hits = self.rank(query, k=k)
         found = self.points.iloc[hits.rows].reset_index(drop=True)
@@ -278,7 +330,7 @@ class Atlas:
         )
         if mine != its:
             return
-        for name in ("_model", "_clip", "_text_encoder"):
+        for name in ("_model", "_clip", "_text_encoder", "_random_words"):
             if name in earlier.__dict__:
                 self.__dict__.setdefault(name, earlier.__dict__[name])
 
@@ -393,6 +445,25 @@ class Atlas:
             except StoreError:  # of no use but for this
                 return self._clip
             return text_encoder.proven(self._model, probes.PROBES[PROOF], vector) or self._clip
+
+    @cached_property
+    def _random_words(self) -> "np.ndarray":
+        """The vectors of `chance.WORDS`: (w, d) float32."""
+        import numpy as np
+
+        return np.stack([self.embed_text(word) for word in chance.WORDS])
+
+    def _like(self, name: str, query: Query) -> "np.ndarray":
+        """The vector of an image that a term names: (d,) float32."""
+        if name in query.known:
+            return query.known[name]
+        if name not in self._rows:
+            raise ClipperError(
+                f"there is no image {name!r} here; `like:` takes an image's id, its path below the folder"
+            )
+        row = self._rows[name]
+        vector: np.ndarray = self.stored[row : row + 1][0]
+        return vector
 
     def _chroma_candidates(self, query: Query, vector: "np.ndarray", *, k: int) -> "np.ndarray":
         import numpy as np

@@ -70,7 +70,7 @@ def index(
 
 @app.command()
 def search(
-    text: Annotated[str, typer.Argument(help="What to look for, in words.")] = "",
+    text: Annotated[str, typer.Argument(help='Words; -words for less of them; "phrases"; like:ID.')] = "",
     k: Annotated[int, typer.Option("-k", min=1, max=100_000, help="How many.")] = 20,
     image: Annotated[Path | None, typer.Option(help="Look for what is like this image.")] = None,
     where: Annotated[
@@ -79,7 +79,11 @@ def search(
     as_json: Json = False,
     home: Home = None,
 ) -> None:
-    """Rank images by a text, by an image, or by both together."""
+    """Rank images by a text, by an image, or by both together.
+
+    In `dog -indoor "red car"^2 like:pets/rex.jpg` a minus asks for less, quotes keep a phrase, `^2` is a
+    weight. Before a query that starts with a minus, write `--`.
+    """
     import clipper
 
     atlas = clipper.open(home)

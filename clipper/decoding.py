@@ -169,6 +169,15 @@ def crop_of(data: bytes, settings: Settings, *, transform: "Transform") -> "np.n
     Raises:
         BadImageError: it cannot be decoded, or is over the limits.
     """
+    return look_at(data, settings, transform=transform)[0]
+
+
+def look_at(data: bytes, settings: Settings, *, transform: "Transform") -> "tuple[np.ndarray, bytes]":
+    """One image file's bytes, decoded in a child: what the model wants to see, (s, s, 3) uint8; a thumbnail.
+
+    Raises:
+        BadImageError: it cannot be decoded, or is over the limits.
+    """
     check_size(len(data), most=settings.max_bytes)
     request = _request(settings, transform, cropping=True)
     try:
@@ -176,9 +185,9 @@ def crop_of(data: bytes, settings: Settings, *, transform: "Transform") -> "np.n
             looked = Looked.of(sandbox.ask(request.told(), [data]), request)
     except ChildDied as died:
         raise BadImageError(str(died)) from died
-    if looked.crop is None:
+    if looked.crop is None or looked.thumbnail is None:
         raise BadImageError(looked.reason)
-    return looked.crop
+    return looked.crop, looked.thumbnail
 
 
 def _request(settings: Settings, transform: "Transform | None", *, cropping: bool) -> Request:

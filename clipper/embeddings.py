@@ -3,7 +3,7 @@
 What does not belong here: the model that makes them, and Chroma.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 VECTOR = "vector"
 # A vector's length is 1 up to this.
 NORM_TOLERANCE = 1e-3
+BLOCK = 1 << 15  # rows that are worked on at a time: 64 MB of 512 dimensions
 
 
 def store(folder: Path, *, dimensions: int, fingerprint: str) -> ShardStore:
@@ -28,25 +29,80 @@ def row(key: bytes, vector: "np.ndarray") -> dict[str, object]:
     return {KEY: key, VECTOR: vector}
 
 
+class Mapped:
+    """The vectors of some keys where they lie on disk, memory-mapped: (n, d) float32, rows L2-normalised.
+
+    Nothing is copied but what is asked for; what is worked through goes in blocks.
+    """
+
+    def __init__(self, vectors: ShardStore, keys: Sequence[bytes]) -> None:
+        """Find the rows of `keys`.
+
+        Raises:
+            StoreError: one is missing.
+        """
+        import numpy as np
+
+        table, positions = vectors.positions(keys)
+        self.dimensions = int(vectors.schema.field(VECTOR).type.list_size)
+        # Rows of all the shards, one behind another; of removed images too.
+        self._positions = np.asarray(positions, np.int64)
+        self._shards = [
+            chunk.flatten().to_numpy(zero_copy_only=True).reshape(len(chunk), self.dimensions)
+            for chunk in table[VECTOR].chunks
+        ]
+        self._ends = np.cumsum([len(shard) for shard in self._shards], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many, and of how many dimensions."""
+        return len(self), self.dimensions
+
+    def __getitem__(self, rows: "np.ndarray | slice") -> "np.ndarray":
+        """Copies of some rows: (k,) integers or a slice -> (k, d) float32."""
+        import numpy as np
+
+        where = self._positions[rows]
+        of = np.searchsorted(self._ends, where, side="right")
+        out = np.empty((len(where), self.dimensions), np.float32)
+        for index in np.unique(of):
+            inside = of == index
+            start = self._ends[index] - len(self._shards[index])
+            out[inside] = self._shards[index][where[inside] - start]
+        return out
+
+    def dot(self, vector: "np.ndarray") -> "np.ndarray":
+        """The product of each row with a (d,) float32 vector: (n,) float32."""
+        import numpy as np
+
+        parts = [block @ vector for block in self._blocks()]
+        return np.concatenate(parts)[self._positions] if parts else np.empty(0, np.float32)
+
+    def best(self, vectors: "np.ndarray") -> "np.ndarray":
+        """The largest product of any row with each of (m, d) float32 `vectors`: (m,) float32."""
+        import numpy as np
+
+        found = np.full(len(vectors), -np.inf, np.float32)
+        for start in range(0, len(self), BLOCK):
+            np.maximum(found, (self[start : start + BLOCK] @ vectors.T).max(axis=0), out=found)
+        return found
+
+    def _blocks(self) -> "Iterator[np.ndarray]":
+        for shard in self._shards:
+            for start in range(0, len(shard), BLOCK):
+                yield shard[start : start + BLOCK]
+
+
 def read(vectors: ShardStore, keys: Sequence[bytes]) -> "np.ndarray":
     """The vectors of `keys`: (n, d) float32, rows L2-normalised.
 
     Raises:
         StoreError: one is missing.
     """
-    import numpy as np
-
-    table, positions = vectors.positions(keys)
-    dimensions = vectors.schema.field(VECTOR).type.list_size
-    out = np.empty((len(positions), dimensions), np.float32)
-    where = np.asarray(positions, np.int64)
-    start = 0
-    for chunk in table[VECTOR].chunks:
-        inside = np.flatnonzero((where >= start) & (where < start + len(chunk)))
-        flat = chunk.flatten().to_numpy(zero_copy_only=True).reshape(len(chunk), dimensions)
-        out[inside] = flat[where[inside] - start]
-        start += len(chunk)
-    return out
+    return Mapped(vectors, keys)[slice(None)]
 
 
 def deviation(vectors: "np.ndarray") -> float:

@@ -3,11 +3,12 @@
 What does not belong here: how results are shown, and the files they come from (`atlas.py`).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 from clipper.errors import ClipperError
+from clipper.terms import MOST_TERMS, Term, parse
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,23 +19,46 @@ OVERSAMPLING = 4
 LEAST_CANDIDATES = 50
 
 
+# CLIPScore's w: it brings a text's cosines with images, rarely above 0.4, to a scale of their own
+# (Hessel et al. 2021, arXiv:2104.08718, section 3).
+CLIPSCORE_WEIGHT = 2.5
+_NOTHING = 1e-4  # a sum of unit vectors shorter than this has no direction worth a search
+
+
 @dataclass(frozen=True)
 class Query:
-    """What is searched for: a text, an image's bytes, or both (the sum of their unit vectors).
+    """What is searched for: terms, an image's bytes, or both; they are combined as `combine` says.
 
-    `where` is a Chroma metadata filter, such as `{"group": "Flags"}`.
+    `text` is read by `terms.parse`: `dog -indoor "at night" like:pets/rex.jpg`. `terms` are further ones,
+    taken as they are. `known` has vectors, (d,) float32, of images that are not on the map, by the name that
+    a term's `like` calls them. `where` is a Chroma metadata filter, such as `{"group": "Flags"}`.
     """
 
     text: str = ""
     image: bytes | None = None
     where: Mapping[str, Any] | None = None
+    terms: tuple[Term, ...] = ()
+    known: "Mapping[str, np.ndarray]" = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be searched for."""
-        if not self.text.strip() and self.image is None:
-            raise ClipperError("the query is empty; type a word or name an image")
         if len(self.text) > MAX_TEXT:
             raise ClipperError(f"the query has {len(self.text):,} characters; {MAX_TEXT:,} is the limit")
+        count = len(self.all_terms)
+        if not count and self.image is None:
+            raise ClipperError("the query is empty; type a word or name an image")
+        if count > MOST_TERMS:
+            raise ClipperError(f"the query has {count} terms; {MOST_TERMS} is the limit")
+
+    @property
+    def all_terms(self) -> tuple[Term, ...]:
+        """The terms that were written and those that were given."""
+        return parse(self.text) + self.terms
+
+    @property
+    def words_only(self) -> bool:
+        """Whether no image is among the terms: only then do similarities say what CLIPScore's do."""
+        return self.image is None and not any(term.like for term in self.all_terms)
 
 
 @dataclass(frozen=True)
@@ -43,6 +67,7 @@ class Hits:
 
     `rows` (k,) int64 are rows of the atlas, `similarity` (k,) float32 their cosine similarities, best
     first; `vector` (d,) float32 is the query's, L2-normalised; `x`, `y` is where it falls on the map.
+    `similarities` (n,) float32 are those of all images, by row.
     """
 
     query: Query
@@ -51,18 +76,43 @@ class Hits:
     vector: "np.ndarray"
     x: float
     y: float
+    similarities: "np.ndarray"
 
 
-def combine(vectors: "list[np.ndarray]") -> "np.ndarray":
-    """The normalised sum of (d,) unit vectors."""
+class Vectors(Protocol):
+    """(n, d) float32 vectors of which some rows can be had."""
+
+    def __getitem__(self, rows: Any, /) -> Any: ...
+
+
+def clip_score(similarity: float) -> float:
+    """A text's cosine similarity with an image on CLIPScore's scale of 0..100: `max(0, 2.5 cos)`, at most 1.
+
+    Of Hessel et al. 2021 (arXiv:2104.08718, section 3), as percentages.
+    """
+    return 100.0 * min(max(CLIPSCORE_WEIGHT * similarity, 0.0), 1.0)
+
+
+def combine(vectors: "Sequence[np.ndarray]", weights: Sequence[float] | None = None) -> "np.ndarray":
+    """The normalised weighted sum of (d,) unit vectors, `sum(w v) / |sum(w v)|`: (d,) float32.
+
+    An image's similarity with it is, but for one factor, the weighted sum of its similarities with each term.
+
+    Raises:
+        ClipperError: the terms take each other away.
+    """
     import numpy as np
 
-    total = np.sum(vectors, axis=0)
-    return np.asarray(total / max(float(np.linalg.norm(total)), 1e-12), np.float32)
+    shares = np.ones(len(vectors)) if weights is None else np.asarray(weights, np.float64)
+    total = shares @ np.stack(vectors)
+    length = float(np.linalg.norm(total))
+    if length < _NOTHING:
+        raise ClipperError("the query's terms take each other away; change a weight or remove one")
+    return np.asarray(total / length, np.float32)
 
 
 def rank_exactly(
-    vector: "np.ndarray", vectors: "np.ndarray", candidates: "np.ndarray", *, k: int
+    vector: "np.ndarray", vectors: Vectors, candidates: "np.ndarray", *, k: int
 ) -> "tuple[np.ndarray, np.ndarray]":
     """The k best of `candidates` (rows of `vectors`, (n, d)) by cosine: rows and similarities.
 

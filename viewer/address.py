@@ -7,7 +7,7 @@ What does not belong here: history and the map (`address.js`).
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
@@ -15,9 +15,11 @@ from urllib.parse import parse_qsl, urlencode
 import panel as pn
 import param
 
+from clipper.terms import parse
 from viewer.background import in_background
 from viewer.choosing import Step, combined, dated, plain, rows_of, sound
 from viewer.component import Component, script, source
+from viewer.filters import sound as narrowable
 from viewer.outline import CHOOSERS
 from viewer.search import Searcher
 from viewer.state import ViewState, cleaned, refused
@@ -32,7 +34,6 @@ LONGEST = 8_000  # characters of a query string; many servers and mailers cut lo
 MOST_STEPS = 40
 FIELDS = 40
 DENSITY = "none"  # how the address calls no column at all
-FORMS = {"values": list, "range": list, "text": str}  # what a filter may be
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Wanted:
 
     query: str = ""
     colour: str | None = None
-    filters: dict[str, Any] = field(default_factory=dict)
+    filters: object = None  # as the link has them: sound once `filters.sound` has seen them
     steps: tuple[Step, ...] = ()
     opened: str = ""
 
@@ -57,9 +58,9 @@ def wanted(search: str) -> Wanted:
     told = _json(fields.get("chosen", ""))
     steps = [sound(step) for step in told[:MOST_STEPS]] if isinstance(told, list) else []
     return Wanted(
-        query="" if refused(query) else query,
+        query="" if refused(parse(query)) else query,
         colour="" if colour == DENSITY else colour,
-        filters=_filters(_json(fields.get("filters", ""))),
+        filters=_json(fields.get("filters", "")),
         steps=tuple(step for step in steps if step is not None),
         opened=fields.get("open", ""),
     )
@@ -72,7 +73,7 @@ def asked_for(arguments: Mapping[str, Sequence[bytes]]) -> str:
 
 def told(state: ViewState) -> str:
     """A state as a query string without its question mark; without a selection that is too long to tell."""
-    dataset, filters = state.dataset, getattr(state, "filters", None) or {}
+    dataset, filters = state.dataset, state.filters
     fields = {
         "q": state.answer.text if state.answer else "",
         "colour": "" if state.colour == dataset.first_colour else state.colour or DENSITY,
@@ -107,19 +108,6 @@ def _json(text: str) -> object:
         return None
 
 
-def _filters(value: object) -> dict[str, Any]:
-    """Filters of the known forms; whether their columns are there is for whoever filters to say."""
-    if not isinstance(value, dict):
-        return {}
-    return {
-        column: told
-        for column, told in value.items()
-        if isinstance(told, dict)
-        and told
-        and all(isinstance(told.get(name), FORMS.get(name, ())) for name in told)
-    }
-
-
 class Address(Component):
     """Writes the address as the state changes, and follows it: at the start, and by Back and Forward."""
 
@@ -138,7 +126,7 @@ class Address(Component):
         self._coming: Wanted | None = None
         self._waits = False
         names = ["answer", "colour", "steps", "selected", "dataset", "filters", "searching"]
-        state.param.watch(self._update, [name for name in names if name in state.param])
+        state.param.watch(self._update, names)
         self._update()
         # What changes before the page has loaded reaches it in parts.
         pn.state.onload(partial(self.go, asked_for(pn.state.session_args)))
@@ -147,11 +135,10 @@ class Address(Component):
         """Show what an address asks for: at once what can be, then the query's answer and what follows it."""
         state = self._state
         asked = self._coming = wanted(search)
-        colour = asked.colour if asked.colour in {*state.dataset.kinds, ""} else state.dataset.first_colour
+        dataset = state.dataset
+        colour = asked.colour if asked.colour in {*dataset.colours, ""} else dataset.first_colour
         state.colour = colour or ""
-        if "filters" in state.param:
-            columns = state.dataset.atlas.columns
-            state.filters = {name: told for name, told in asked.filters.items() if name in columns}
+        state.filters = narrowable(dataset.facets, asked.filters) if asked.filters else {}
         if asked.query and (state.answer is None or state.answer.text != asked.query):
             self._searcher.ask(asked.query)
             self._waits = True

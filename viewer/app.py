@@ -3,6 +3,7 @@
 What a part looks like or does is in its own file; here is only who is told what.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,14 @@ import panel as pn
 import panel_material_ui as pmui
 
 from clipper.errors import ClipperError
+from clipper.terms import Term
 from viewer.absent import absent_page
 from viewer.address import Address
 from viewer.appearance import Appearance, remembered_dark
 from viewer.choosing import clear
 from viewer.chosen import Chosen
-from viewer.component import source
-from viewer.controls import ZOOM, colour_select, map_buttons, search_box
+from viewer.component import Action, source
+from viewer.controls import ZOOM, colour_select, map_buttons
 from viewer.data import Dataset
 from viewer.detail import Detail
 from viewer.filter_panel import FilterChips, FilterPanel
@@ -32,12 +34,14 @@ from viewer.narrowing import Narrower
 from viewer.notice import Notice
 from viewer.outline import Outline, switch, toggle
 from viewer.overview import Overview
+from viewer.query_bar import QueryBar
 from viewer.search import Searcher
 from viewer.state import ViewState
 from viewer.status import Status
 from viewer.tabs import Tabs
 from viewer.tagging import Tagger
 from viewer.theme import FONT_FACES, page_css, page_sx, theme_config
+from viewer.uploads import Uploads
 from viewer.versions import latest, load
 
 STATIC = "viewer/static"
@@ -81,7 +85,8 @@ class Viewer:
         self.state = state
         self.searcher = Searcher(state)
         self.narrower = Narrower(state)
-        self.map = MapView(state, opened=self.open)
+        self.uploads = Uploads(state, ready=self.searcher.like)
+        self.map = MapView(state, opened=self.open, asked=self.searcher.ask)
         self.tagger = Tagger(state)
         self.page = pmui.Page(
             title=state.dataset.title,
@@ -103,6 +108,7 @@ class Viewer:
     def _ended(self, session_context: Any) -> None:
         """Pin nothing large; a session without a context is one that `--warm` keeps for visitors."""
         if session_context is not None:
+            self.uploads.stop()
             self.state.end()
             self.map.end()
             self.narrower.end()
@@ -167,10 +173,46 @@ class Viewer:
             ids = self.state.news.changes.worth_a_look
             self.map.fly_to([row for row in map(self.state.dataset.row_of, ids) if row is not None])
 
+    def _asking(self) -> dict[str, Action]:
+        """What messages about a query's terms and results do; `term` is a term as it is written."""
+        searcher, state = self.searcher, self.state
+
+        def like(message: Mapping[str, Any]) -> None:
+            image_id = message.get("id")
+            if isinstance(image_id, str) and state.dataset.row_of(image_id) is not None:
+                searcher.like(image_id, minus=message.get("minus") is True)
+
+        def weigh(message: Mapping[str, Any]) -> None:
+            weight = message.get("weight")
+            if isinstance(weight, (int, float)) and 0 < weight < math.inf:
+                sign = {False: weight, True: -weight}
+                searcher.change(str(message.get("term")), lambda term: term.weighing(sign[term.minus]))
+
+        def cut(message: Mapping[str, Any]) -> None:
+            at = message.get("at")
+            state.cut = float(at) if isinstance(at, (int, float)) and math.isfinite(at) else None
+
+        return {
+            "like": like,
+            "weigh": weigh,
+            "cut": cut,
+            "turn": lambda message: searcher.change(str(message.get("term")), Term.turned),
+            "drop": lambda message: searcher.change(str(message.get("term")), lambda _: None),
+            "forget": lambda message: state.forget(str(message.get("text", ""))),
+            "fold": lambda message: setattr(state, "fold", message.get("on") is True),
+            "within": lambda message: setattr(state, "within", message.get("on") is True),
+        }
+
     # -- parts
 
     def _header(self) -> pn.Row:
-        box = search_box(self.searcher.ask, state=self.state)
+        box = QueryBar(css_classes=["clipper-search"], margin=0, actions={
+            "ask": lambda message: self.searcher.words(str(message.get("text", ""))),
+            "clear": lambda _: self.searcher.ask(""),
+            "begin": self.uploads.begin, "part": self.uploads.part, "refuse": self.uploads.refuse,
+            **self._asking(),
+        })  # fmt: skip
+        box.follow(self.state)
         keys = Keys(margin=0, css_classes=["keys"], actions={
             "escape": self._escape, "tool": lambda message: switch(self.state, message.get("tool")),
             "step": lambda message: self._step(message.get("by")), "home": lambda _: self.map.fly_home(),
@@ -221,12 +263,15 @@ class Viewer:
             "open": show, "point": point, "zoom": lambda _: self.map.fly_to_results(),
             "ask": lambda message: self.searcher.ask(str(message.get("text", ""))),
             "clear": lambda _: self.state.forget(),
+            **self._asking(),
         })  # fmt: skip
+        gallery.follow(self.state, more=self.searcher.more)
         self.detail = detail = Detail(css_classes=["detail"], margin=0, actions={
             "open": show, "point": point, "close": lambda _: self.open(None), "locate": self._locate,
             "step": lambda message: self._step(message.get("by")), "toggle": lambda _: self._toggle(),
             "tag": lambda message: self._tag(self.tagger.give, message.get("text")),
             "untag": lambda message: self._tag(self.tagger.take, message.get("tag")),
+            **self._asking(),
         })  # fmt: skip
         chosen = Chosen(css_classes=["chosen"], margin=0, actions={"open": show, "point": point})
         chosen.follow(self.state, self.map, self.tagger)
@@ -236,7 +281,7 @@ class Viewer:
         overview = Overview(css_classes=["overview"], margin=0)
         chips = FilterChips(css_classes=["filters"], margin=0)
         columns = FilterPanel(css_classes=["filter-panel"], margin=0)
-        for part in (gallery, tabs, chips, columns, detail, status, overview):
+        for part in (tabs, chips, columns, detail, status, overview):
             part.follow(self.state)
         return pn.Column(
             tabs, chips, gallery, columns, chosen, status, overview, detail, margin=0, css_classes=["side"],

@@ -1,6 +1,5 @@
-"""The page's ordinary controls: search box, colour select, the map's buttons. All are Material UI's own."""
+"""The page's ordinary controls: colour select, the map's buttons. All are Material UI's own."""
 
-from collections.abc import Callable
 from typing import Any
 
 import panel as pn
@@ -13,11 +12,6 @@ from viewer.outline import Tools
 from viewer.state import ViewState
 
 ZOOM = 0.55  # the unit changes by this factor for each press of + and -
-MAGNIFIER = (
-    "url(\"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' "
-    "stroke='%238b93a5' stroke-width='2' stroke-linecap='round'%3E%3Ccircle cx='11' cy='11' r='6.5'/%3E"
-    "%3Cpath d='M16 16l4.5 4.5'/%3E%3C/svg%3E\")"
-)
 FIELD = {
     "& .MuiOutlinedInput-root": {
         "height": "38px",
@@ -30,41 +24,6 @@ FIELD = {
         "borderColor": "var(--c-accent)"
     },
 }
-
-
-def search_box(ask: Callable[[str], Any], *, state: ViewState) -> pmui.TextInput:
-    """The query: Enter asks. Choosing an earlier query shows its words here too."""
-    box = pmui.TextInput(
-        label="",
-        placeholder="Search images, e.g. “a red heart”",
-        size="small",
-        max_length=1000,
-        css_classes=["clipper-search"],
-        sizing_mode="stretch_width",
-        margin=0,
-        sx={
-            **FIELD,
-            "& input::placeholder": {"color": "var(--c-muted)", "opacity": 1},
-            "& input": {
-                "color": "var(--c-text)",
-                "paddingLeft": "38px !important",
-                "backgroundImage": MAGNIFIER,
-                "backgroundRepeat": "no-repeat",
-                "backgroundPosition": "12px center",
-                "backgroundSize": "17px",
-                "fontSize": "14px",
-            },
-        },
-    )
-    box.param.watch(lambda _event: ask(box.value_input or ""), "enter_pressed")
-
-    def follow(*events: Any) -> None:
-        if {event.name for event in events} == {"answer"}:  # else it is another version's: typing goes on
-            text = state.answer.text if state.answer else ""
-            box.param.update(value=text, value_input=text)
-
-    state.param.watch(follow, ["answer", "dataset"])
-    return box
 
 
 def colour_select(state: ViewState) -> pmui.Select:

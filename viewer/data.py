@@ -23,7 +23,7 @@ MODIFIED, FILE = ":modified", ":file"  # what the files tell, beside the columns
 TITLES = {MODIFIED: "File modified", FILE: "File", SIMILARITY: "Search similarity"}
 SHOWN_VALUES = 3  # metadata values on a hover card
 LONGEST_VALUE = 60
-SIMILAR_LIMIT = 400_000  # above this many images, neighbours are not scanned for
+SIMILAR_LIMIT = 2_000_000  # of more images no neighbours are scanned for: a million take a third of a second
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +61,11 @@ class Dataset:
         return str(self.atlas.title or "Clipper")
 
     @property
+    def model(self) -> str:
+        """What tells the model that made the vectors from others."""
+        return str(self.atlas.fingerprint)
+
+    @property
     def view(self) -> Box:
         """The first view."""
         x0, x1, y0, y1 = map(float, self.atlas.view)
@@ -94,7 +99,7 @@ class Dataset:
         """
         self.colouring(colour if colour in self.colours else self.first_colour)
         _ = self.facets
-        for part in ("failures", "vectors"):
+        for part in ("failures", "stored"):
             getattr(self.atlas, part)
         if self.n:
             self.atlas.thumbnail(0)
@@ -204,7 +209,7 @@ class Dataset:
         """The `k` nearest other images by cosine similarity, best first."""
         if self.n > SIMILAR_LIMIT or self.n < 2:  # noqa: PLR2004 - an image alone has no neighbours
             return []
-        scores = np.asarray(self.atlas.similarities(self.atlas.vectors[row]))
+        scores = np.array(self.atlas.similarities(self.atlas.stored[row : row + 1][0]))
         scores[row] = -np.inf
         k = min(k, self.n - 1)
         best = np.argpartition(-scores, k - 1)[:k]

@@ -89,6 +89,8 @@ export function render({model}) {
     })
     return [h("span", {class: "grow muted"}, model.path), copy]
   }, "row path")
+  const more = (item, minus) => h("button", {class: `chip${minus ? " less" : ""}`, type: "button", onclick: () => model.send_msg({kind: "like", id: item.id, minus})},
+    icon(minus ? ICONS.minus : ICONS.plus), `${minus ? "Less" : "More"} like this`)
   let [shown, whole] = ["", null] // the picture stays when only what is told of it changes
   const sheet = draw(model, ["item"], () => {
     const item = model.item
@@ -101,6 +103,7 @@ export function render({model}) {
         square("Show on the map", ICONS.target, () => say("locate")),
         h("button", {class: "square", type: "button", title: "Close (Esc)", "aria-label": "Close details", onclick: () => say("close")}, icon(ICONS.close))),
       whole, path,
+      h("div", {class: "row more"}, more(item, false), more(item, true)),
       h("div", {class: "row marks"}, choice, tagging),
       item.values.length > 0 && h("dl", {}, item.values.map(([name, known]) => [h("dt", {}, name), value(known)])),
       alike)]

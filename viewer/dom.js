@@ -25,6 +25,10 @@ const ICONS = {
   close: "M6 6l12 12M18 6L6 18",
   target: "M12 3v3M12 18v3M3 12h3M18 12h3M12 8a4 4 0 100 8 4 4 0 000-8z",
   clock: "M12 7v5l3 2M12 3a9 9 0 100 18 9 9 0 000-18z",
+  lens: "M11 4.5a6.5 6.5 0 100 13 6.5 6.5 0 000-13zM16 16l4.5 4.5",
+  picture: "M5 4h14a1 1 0 011 1v14a1 1 0 01-1 1H5a1 1 0 01-1-1V5a1 1 0 011-1zM4 16l4.5-4.5 4 4L15 13l5 5M15.5 9h.01",
+  plus: "M12 5v14M5 12h14",
+  minus: "M5 12h14",
   refresh: "M20 11a8 8 0 10-2 6M20 5v6h-6",
 }
 const base = () => window.location.pathname.replace(/\/+$/, "")

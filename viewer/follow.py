@@ -17,13 +17,14 @@ import panel as pn
 import param
 
 from clipper.errors import ClipperError
+from clipper.terms import parse, written
 from viewer.background import in_background
 from viewer.changes import Changes, between
 from viewer.component import Component, script
 from viewer.data import Dataset
 from viewer.gallery import suggestions
 from viewer.search import SEARCHERS, answer, excuse
-from viewer.state import Answer, ViewState
+from viewer.state import Answer, Upload, ViewState, renamed
 from viewer.versions import load
 
 LOOK = 1000  # milliseconds between two looks
@@ -48,7 +49,14 @@ class Step:
         return self.before == shown.version and all(text in self.answers for text in texts)
 
 
-def step(shown: Dataset, *, colour: str, texts: Sequence[str], waiting: Step | None = None) -> Step | None:
+def step(
+    shown: Dataset,
+    *,
+    colour: str,
+    texts: Sequence[str],
+    waiting: Step | None = None,
+    uploads: Mapping[str, Upload] | None = None,
+) -> Step | None:
     """The step from the version that is shown to the published one; None where that is the one shown.
 
     Args:
@@ -56,6 +64,7 @@ def step(shown: Dataset, *, colour: str, texts: Sequence[str], waiting: Step | N
         colour: the column it is coloured by.
         texts: the queries asked so far.
         waiting: a step that was made ready before; it is given back where it still serves.
+        uploads: the images that queries have beside those of the dataset, by name.
 
     Raises:
         ClipperError: what is published cannot be opened.
@@ -68,11 +77,15 @@ def step(shown: Dataset, *, colour: str, texts: Sequence[str], waiting: Step | N
     changes = _changes(shown, dataset)
     dataset.colouring(colour)
     suggestions(dataset)
-    try:
-        answers = {text: SEARCHERS.submit(answer, dataset, text).result() for text in texts}
-        return Step(shown.version, dataset, changes, answers)
-    except Exception as error:  # noqa: BLE001 - no query is worth a version: the images of the old one may be gone
-        return Step(shown.version, dataset, changes, dict.fromkeys(texts), excuse(error))
+    answers: dict[str, Answer | None] = {}
+    why = ""
+    for text in texts:
+        query = written(renamed(parse(text), changes.moved))
+        try:
+            answers[text] = SEARCHERS.submit(answer, dataset, query, uploads=uploads).result()
+        except Exception as error:  # noqa: BLE001 - no query is worth a version: the images of the old one may be gone
+            answers[text], why = None, excuse(error)
+    return Step(shown.version, dataset, changes, answers, why)
 
 
 def _changes(shown: Dataset, dataset: Dataset) -> Changes:
@@ -110,7 +123,9 @@ class Follower(Component):
             return
         self._looking = True
         texts = [asked.text for asked in state.history]
-        work = partial(step, state.dataset, colour=state.colour, texts=texts, waiting=self._next)
+        work = partial(
+            step, state.dataset, colour=state.colour, texts=texts, waiting=self._next, uploads=state.uploads
+        )
         in_background(work, self._looked, pool=LOOKERS)
 
     def _looked(self, done: "Future[Step | None]") -> None:

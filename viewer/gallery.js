@@ -1,56 +1,108 @@
 // The panel beside the map: suggestions before the first search, ranked results after it, the queries so far.
-const card = (model, item) => {
-  const scored = item.similarity != null
-  const image = h("img", {src: image_url("thumb", item), alt: "", loading: "lazy", decoding: "async", draggable: "false"})
-  const score = scored ? h("span", {class: "score"}, item.similarity.toFixed(3)) : null
-  const name = scored ? `${item.label}, similarity ${item.similarity.toFixed(3)}` : item.label
-  return h("button", {
-    class: "card", type: "button", "aria-label": name, title: item.label, "data-id": item.id,
-    onclick: () => model.send_msg({kind: "open", id: item.id}),
-    onmouseenter: () => model.send_msg({kind: "point", id: item.id}),
-    onmouseleave: () => model.send_msg({kind: "point", id: null}),
-  }, h("div", {class: "frame"}, image), h("div", {class: "caption"}, h("span", {class: "label"}, item.label), score))
+const ask = (model, {text, label}, on) => h("button", {
+  class: `chip${on ? " on" : ""}`, type: "button", title: label, onclick: () => model.send_msg({kind: "ask", text}),
+}, h("span", {}, label))
+const asked = (model, one, on) => h("span", {class: `chip two${on ? " on" : ""}`},
+  h("button", {type: "button", title: one.label, "aria-pressed": String(on), onclick: () => model.send_msg({kind: "ask", text: one.text})}, h("span", {}, one.label)),
+  h("button", {type: "button", class: "off", "aria-label": `Remove ${one.label} from the map`, title: "Remove from the map",
+    onclick: () => model.send_msg({kind: "forget", text: one.text})}, icon(ICONS.close)))
+const term = (model, part) => {
+  const picture = part.picture ?? (part.image && image_url("thumb", part.image))
+  const weigh = (event) => {
+    const weight = Number(event.target.value)
+    if (weight > 0) { model.send_msg({kind: "weigh", term: part.key, weight}) } else { event.target.value = String(part.weight) }
+  }
+  return h("span", {class: `term${part.minus ? " minus" : ""}`, role: "group", "aria-label": `${part.minus ? "Less" : "More"} of ${part.label}`},
+    h("button", {type: "button", class: "sign", title: part.minus ? "Ask for more of it" : "Ask for less of it", "aria-label": `${part.minus ? "More" : "Less"} of ${part.label} instead`,
+      onclick: () => model.send_msg({kind: "turn", term: part.key})}, icon(part.minus ? ICONS.minus : ICONS.plus)),
+    picture && h("img", {src: picture, alt: ""}), h("span", {class: "name", title: part.label}, part.label),
+    h("input", {type: "number", class: "weight", min: "0.1", max: "10", step: "0.1", value: String(part.weight), "aria-label": `Weight of ${part.label}`, title: "Weight", onchange: weigh}),
+    h("button", {type: "button", class: "off", "aria-label": `Remove ${part.label}`, title: "Remove", onclick: () => model.send_msg({kind: "drop", term: part.key})}, icon(ICONS.close)))
 }
-const ask = (model, text, on) => h("button", {
-  class: `chip${on ? " on" : ""}`, type: "button", title: text, onclick: () => model.send_msg({kind: "ask", text}),
-}, h("span", {}, text))
+const toggle = (model, kind, on, label) => h("button", {type: "button", class: `switch${on ? " on" : ""}`, role: "switch", "aria-checked": String(on),
+  onclick: () => model.send_msg({kind, on: !on})}, h("span", {class: "knob"}), label)
 
-export function render({model}) {
-  const history = () => model.history.length > 0 && h("div", {class: "block"},
-    h("div", {class: "row"}, h("h3", {class: "grow"}, "Searches on the map"),
-      h("button", {class: "action quiet", type: "button", onclick: () => model.send_msg({kind: "clear"})}, "Clear all")),
-    h("div", {class: "chips history"}, model.history.map((text) => ask(model, text, text === model.query))))
+export function render({model, view}) {
+  const history = () => model.history.length > 0 && h("div", {class: "row past", role: "group", "aria-label": "Searches on the map"},
+    h("div", {class: "chips history grow"}, model.history.map((one) => asked(model, one, one.label === model.query))),
+    h("button", {class: "action quiet", type: "button", onclick: () => model.send_msg({kind: "clear"})}, "Clear all"))
   const heading = () => model.query
     ? h("div", {class: "row heading"},
       h("div", {class: "grow"}, h("h2", {}, model.query),
-        h("div", {class: "muted"}, `best ${number(model.items.length)} of ${number(model.total)} images · ${model.milliseconds} ms`)),
+        h("div", {class: "muted"}, model.listed === model.total ? `${number(model.total)} images, best first · ${model.milliseconds} ms`
+          : `${number(model.listed)} of ${number(model.total)} images${model.cut == null ? "" : ` ≥ ${model.cut.toFixed(3)}`}`)),
       h("button", {class: "action", type: "button", onclick: () => model.send_msg({kind: "zoom"})}, icon(ICONS.target), "Zoom to results"))
     : h("div", {class: "heading"}, h("h2", {}, "Search by describing an image"),
-      h("div", {class: "muted"}, "Type a few words above. The closest images light up on the map."))
+      h("div", {class: "muted"}, "Type a few words above, or drop an image. The closest images light up on the map."))
   const suggestions = () => !model.query && model.suggestions.length > 0 && h("div", {class: "block"},
-    h("h3", {}, "Try"), h("div", {class: "chips suggestions"}, model.suggestions.map((text) => ask(model, text, false))))
+    h("h3", {}, "Try"), h("div", {class: "chips suggestions"}, model.suggestions.map((one) => ask(model, one, false))))
   const state = () => model.searching
     ? h("div", {class: "searching", role: "status"}, h("div", {class: "bar"}), h("span", {class: "muted late"}, "The first search loads the model, a moment…"))
     : model.message && h("div", {class: "error", role: "alert"}, model.message)
   const sample = () => !model.query && h("h3", {}, `A few of the ${number(model.total)} images`)
+  const faint = () => model.query && model.faint && h("div", {class: "faint", role: "status"}, model.faint)
+  const terms = () => model.parts.length > 0 && h("div", {class: "terms", role: "group", "aria-label": "Terms of the query"}, model.parts.map((part) => term(model, part)))
+  const switches = () => model.query && h("div", {class: "row switches"}, toggle(model, "fold", model.fold, "Fold near-identical"),
+    model.selectable && toggle(model, "within", model.within, "Only in the selection"))
+  // -- cards
   const grid = h("div", {class: "grid"})
-  let cards = new Map() // by all that a card shows: what another version shows alike stays as it is
+  const end = h("div", {class: "end", "aria-hidden": "true"})
+  let [cells, have] = [new Map(), 0] // by all that a card shows: what another version shows alike stays as it is
+  const put = (items) => items.map((item) => { const key = JSON.stringify(item); return [key, cells.get(key) ?? cell(model, item)] })
   const fill = () => {
-    cards = new Map(model.items.map((item) => { const key = JSON.stringify(item); return [key, cards.get(key) ?? card(model, item)] }))
-    arrange(grid, [...cards.values()])
+    const next = new Map(put(model.items))
+    const shown = [...grid.children]
+    cells = next
+    have = model.items.length
+    arrange(grid, [...cells.values()].flatMap((el) => [el, ...open_after(el, shown)]))
     mark()
+    watch()
   }
-  const mark = () => grid.querySelectorAll(".card").forEach((el) => el.classList.toggle("on", el.dataset.id === model.selected))
-  const part = (names, build) => draw(model, names, () => [build()], "part")
+  const open_after = (el, shown) => { // the folded ones that are shown behind a card stay with it
+    const at = shown.indexOf(el)
+    if (at < 0) { return [] }
+    const stop = shown.findIndex((other, i) => i > at && !other.classList.contains("folded"))
+    return shown.slice(at + 1, stop < 0 ? undefined : stop)
+  }
+  const append = () => {
+    if (model.page.start !== have) { return }
+    const more = put(model.page.items)
+    more.forEach(([key, el]) => cells.set(key, el))
+    grid.append(...more.map(([, el]) => el))
+    have += more.length
+    mark()
+    watch()
+  }
+  const faces = () => grid.querySelectorAll(".card")
+  const mark = () => faces().forEach((el) => el.classList.toggle("on", el.dataset.id === model.selected))
+  const near = () => faces().forEach((el) => {
+    const meant = model.near !== "" && el.dataset.id === model.near
+    el.classList.toggle("near", meant)
+    if (meant && model.query) { el.scrollIntoView({block: "nearest"}) }
+  })
+  const seen = new IntersectionObserver((entries) => {
+    if (entries.some((entry) => entry.isIntersecting) && model.query && have < model.listed) { model.send_msg({kind: "more", have}) }
+  }, {root: view.el, rootMargin: "600px"})
+  const watch = () => { seen.unobserve(end); seen.observe(end) } // tells anew whether the end is in sight
+  model.on("remove", () => seen.disconnect())
+  const part = (names, build, name = "part") => draw(model, names, () => [build()], name)
   const root = h("div", {class: "root"},
     draw(model, ["searching", "message"], () => [state()], "news"),
     h("div", {class: "contents"},
-      part(["query", "items", "total", "milliseconds"], heading),
+      part(["query", "listed", "cut", "total", "milliseconds"], heading),
+      part(["parts"], terms),
+      part(["query", "faint"], faint),
+      h("div", {class: "block refine"}, threshold(model), part(["query", "fold", "within", "selectable"], switches)),
       part(["query", "suggestions"], suggestions),
       part(["history", "query"], history),
-      h("div", {class: "block"}, part(["query", "total"], sample), grid)))
+      h("div", {class: "block"}, part(["query", "total"], sample), grid, end)))
+  const scroll = () => { if (view.el.scrollTop > 0) { view.el.scrollTop = 0 } }
   model.on("items", fill)
+  model.on("page", append)
+  model.on("query", scroll)
+  model.on("listed", watch)
   model.on("selected", mark)
+  model.on("near", near)
   fill()
   return root
 }

@@ -1,14 +1,17 @@
 """The panel beside the map: ranked results; before the first search, what could be asked."""
 
 import heapq
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import param
 
-from viewer.component import Component, script
+from clipper.terms import Term, written
+from viewer.component import Action, Component, script
 from viewer.data import Dataset
+from viewer.results import cards, figures
 from viewer.state import Answer, ViewState
 
 SAMPLE = 24
@@ -19,35 +22,62 @@ LONGEST_SUGGESTION = 22
 class Gallery(Component):
     """The panel's contents. What a person clicks arrives as messages."""
 
-    items = param.List()
-    history = param.List()
-    suggestions = param.List()
+    items = param.List(doc="The cards to begin with; `page` has those that follow.")
+    page = param.Dict(default={}, doc="More cards, and after how many of them they come.")
+    history = param.List(doc="The queries on the map: what to ask, and how it reads.")
+    suggestions = param.List(doc="Likewise.")
+    parts = param.List(doc="The query's terms, where there are several or images.")
     query = param.String()
     message = param.String()
     searching = param.Boolean()
     milliseconds = param.Integer()
-    total = param.Integer()
+    total = param.Integer(doc="Images of the dataset.")
+    listed = param.Integer(doc="Images there are to be listed.")
+    spread = param.Dict(default={}, doc="The histogram of all similarities.")
+    cut = param.Number(default=None, allow_None=True)
+    chance = param.Number(default=None, allow_None=True)
+    faint = param.String(doc="Why the results are not worth much.")
+    fold = param.Boolean()
+    within = param.Boolean()
+    selectable = param.Boolean(doc="Whether there is a selection.")
     selected = param.String(doc="The id of the image that is open.")
+    near = param.String(doc="The id of the image under the pointer on the map.")
 
-    _esm = script("gallery.js")
-    _css = ("components.css", "gallery.css")
+    _esm = script("cards.js", "threshold.js", "gallery.js")
+    _css = ("components.css", "gallery.css", "threshold.css")
 
-    def follow(self, state: ViewState) -> None:
-        """Show what the state says, now and whenever it changes."""
-        seen = ["answer", "history", "searching", "message", "dataset", "selected", "kept", "panel"]
-        state.param.watch(self._update, seen)
-        self._state = state
+    def __init__(self, *, actions: Mapping[str, Action] | None = None, **params: Any) -> None:
+        super().__init__(actions={"more": self._load, **(actions or {})}, **params)
+        self._shown: Answer | None = None
+
+    def follow(self, state: ViewState, *, more: Callable[[], None] = lambda: None) -> None:
+        """Show what the state says, now and whenever it changes; `more` lists more results."""
+        told = ["history", "searching", "message", "selected", "asked", "cut", "fold", "within", "selection"]
+        state.param.watch(self._update, ["answer", "dataset", "chance", "kept", "panel", *told])
+        state.param.watch(self._point, ["hovered", "dataset"])
+        self._state, self._more = state, more
         self._update()
 
-    def _update(self, *_events: Any) -> None:
+    def _load(self, message: Mapping[str, Any]) -> None:
+        """The page has so many cards and wants those that follow."""
+        have, answer = message.get("have"), self._state.answer
+        if answer is None or not isinstance(have, int):
+            return
+        if 0 < have < len(answer.rows):
+            self.page = {"start": have, "items": cards(self._state, answer, start=have)}
+        elif have == len(answer.rows):
+            self._more()
+
+    def _update(self, *events: Any) -> None:
         state, answer = self._state, self._state.answer
         dataset = state.dataset
         self.visible = state.panel == "results"
+        names = {event.name for event in events}
+        if not events or names & {"answer", "dataset"} or (answer is None and "kept" in names):
+            self._list(answer, anew="dataset" in names)
         self.param.update(
-            items=results(state) if answer else sample(dataset, state.kept),
-            history=[old.text for old in state.history],
-            query=answer.text if answer else "",
-            milliseconds=round(answer.seconds * 1000) if answer else 0,
+            **figures(state),
+            history=[{"text": old.text, "label": old.called} for old in state.history],
             suggestions=suggestions(dataset),
             searching=state.searching,
             message=state.message,
@@ -55,26 +85,33 @@ class Gallery(Component):
             selected="" if state.selected is None else dataset.atlas.ids[state.selected],
         )
 
+    def _list(self, answer: Answer | None, *, anew: bool) -> None:
+        """Show the results: where they continue those in view, only what is new is sent."""
+        shown, self._shown = self._shown, answer
+        if answer is None:
+            self.items = sample(self._state.dataset, self._state.kept)
+        elif not anew and shown is not None and continues(shown, answer):
+            start = len(shown.rows)
+            self.page = {"start": start, "items": cards(self._state, answer, start=start)}
+        else:
+            self.items = cards(self._state, answer)
 
-def results(state: ViewState) -> list[dict[str, Any]]:
-    """The current answer as cards, best first."""
-    answer = state.answer
-    rows, scores = best(answer, state.kept)
-    ranked = zip(rows.tolist(), scores.tolist(), strict=True)
-    return [{**state.dataset.named(row), "similarity": score} for row, score in ranked]
+    def _point(self, *_events: Any) -> None:
+        """The card of the image under the pointer on the map."""
+        row, state = self._state.hovered, self._state
+        self.near = "" if row is None else state.dataset.atlas.ids[row]
 
 
-def best(answer: Answer, kept: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """An answer's rows and similarities among the images that pass the filters, as many as it had before."""
-    if kept is None or answer.similarities is None:
-        passes = slice(None) if kept is None else kept[answer.rows]
-        return answer.rows[passes], answer.similarity[passes]
-    rows = np.flatnonzero(kept)
-    scores = answer.similarities[rows]
-    k = min(len(answer.rows), len(rows))
-    top = np.argpartition(-scores, max(k - 1, 0))[:k] if k else np.empty(0, np.int64)
-    top = top[np.argsort(-scores[top], kind="stable")]
-    return rows[top], scores[top]
+def continues(shown: Answer, answer: Answer) -> bool:
+    """Whether an answer lists what another one does, and more."""
+    count = len(shown.rows)
+    return (
+        answer.similarities is not None
+        and answer.similarities is shown.similarities
+        and len(answer.rows) > count > 0
+        and np.array_equal(answer.rows[:count], shown.rows)
+        and answer.alike[:count] == shown.alike
+    )
 
 
 def sample(dataset: Dataset, kept: np.ndarray | None = None) -> list[dict[str, Any]]:
@@ -90,16 +127,22 @@ def sample(dataset: Dataset, kept: np.ndarray | None = None) -> list[dict[str, A
     return list(dataset.remembered["sample"])
 
 
-def suggestions(dataset: Dataset) -> list[str]:
-    """Words worth searching for: values that several images share, then names of single images."""
+def suggestions(dataset: Dataset) -> list[dict[str, str]]:
+    """Words worth searching for: values that several images share, then names of single images.
+
+    Each as what is asked, and how it reads.
+    """
     if "suggestions" not in dataset.remembered:
         shared = _shared_words(dataset)
         names = [item["label"] for item in sample(dataset)]
         spoken = [name.replace("-", " ").replace("_", " ") for name in names if _speakable(name)]
         most = 3 * SUGGESTIONS // 4
         mixed = [*shared[:most], *spoken[: SUGGESTIONS - most], *shared[most:], *spoken]
-        dataset.remembered["suggestions"] = list(dict.fromkeys(mixed))[:SUGGESTIONS]
-    return dataset.remembered["suggestions"]
+        dataset.remembered["suggestions"] = [
+            {"text": written([Term(text=" ".join(words.split()))]), "label": words}
+            for words in list(dict.fromkeys(mixed))[:SUGGESTIONS]
+        ]
+    return list(dataset.remembered["suggestions"])
 
 
 def _speakable(text: str) -> bool:

@@ -66,8 +66,16 @@ def _figure() -> figure:
 class MapView:
     """One session's map."""
 
-    def __init__(self, state: ViewState, *, opened: Callable[[int | None], None]) -> None:
+    def __init__(
+        self,
+        state: ViewState,
+        *,
+        opened: Callable[[int | None], None],
+        asked: Callable[[str], None] = lambda _text: None,
+    ) -> None:
+        """`opened` is told the row of an image that is clicked, `asked` the query whose mark is."""
         self.state = state
+        self._asked = asked
         self._shown: Picture | None = None
         self._mask: tuple[np.ndarray, object, np.ndarray] | None = None
         self._opened = opened
@@ -157,7 +165,7 @@ class MapView:
         viewport, state = self.viewport, self.state
         if viewport is None:
             return
-        hits = None if state.answer is None else passing_rows(state.answer.rows, state.kept)[:LIT]
+        hits = None if state.answer is None else state.answer.lit(LIT)
         marked = passing_rows(np.array(state.marked, np.int64), state.kept)
         wish = Wish(state.dataset, viewport, state.colour, state.dark, hits, state.selected, marked)
         self._loop.ask(replace(wish, kept=state.kept, chosen=self._chosen(), own=state.own_colouring))
@@ -234,7 +242,7 @@ class MapView:
         centre = np.median(xy, axis=0)
         near = xy[np.argsort(np.abs(xy - centre).max(1))[: max(3, int(len(xy) * 0.8))]]
         near = np.vstack([near, query])
-        self.fly(self._round(near), reach=label_reach(answer.text))
+        self.fly(self._round(near), reach=label_reach(answer.called))
 
     def fly_to(self, rows: Sequence[int] | np.ndarray) -> None:
         """Glide to where these images are, with some air."""
@@ -270,8 +278,15 @@ class MapView:
         self.state.hovered = self.row_at(float(x), float(y)) if known else None
 
     def _tapped(self, event: Any) -> None:
-        if event.x is not None and event.y is not None:
-            self._opened(self.row_at(float(event.x), float(event.y)))
+        viewport = self.viewport
+        if event.x is None or event.y is None or viewport is None:
+            return
+        x, y = float(event.x), float(event.y)
+        query = self.queries.at(x, y, viewport)
+        if query:
+            self._asked(query)
+        else:
+            self._opened(self.row_at(x, y))
 
     def where(self, row: int) -> tuple[float, float, float] | None:
         """Centre and half height in pixels of an image on the map, None when it is out of view."""

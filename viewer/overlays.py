@@ -3,6 +3,7 @@
 Bokeh glyphs only. Text is drawn on the canvas, so no label can become markup.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,11 +13,13 @@ from bokeh.plotting import figure
 
 from viewer.state import Answer
 from viewer.theme import FONT, tokens
+from viewer.viewport import Viewport
 
 LABEL = 28  # characters of a query shown on the map
 LETTER = 8.0  # pixels of one, at most as a rule
 LIFTED = 44.0  # pixels from a query's place to the upper edge of its words; half a thumbnail is no more
 FAINTEST = 0.35
+STAR, RAISED, LINE, TYPICAL_LETTER = 13.0, 25.0, 26.0, 6.6  # pixels: what of a query can be clicked
 
 
 class Rings:
@@ -58,6 +61,7 @@ class Queries:
     """The query and those before it: a star where each falls on the map, and its words beside it."""
 
     def __init__(self, fig: figure) -> None:
+        self._history: Sequence[Answer] = ()
         names = ("x", "y", "text", "star", "ground", "ink", "edge", "alpha", "size")
         self.source = ColumnDataSource({name: [] for name in names})
         fig.scatter(
@@ -65,7 +69,7 @@ class Queries:
             fill_color="star", line_color="edge", line_width=1.5, alpha="alpha",
         )  # fmt: skip
         fig.text(
-            "x", "y", text="text", source=self.source, y_offset=-25, text_align="center",
+            "x", "y", text="text", source=self.source, y_offset=-RAISED, text_align="center",
             text_font=value(FONT), text_font_size="12.5px",
             text_font_style="bold", text_baseline="middle", text_color="ink", alpha="alpha",
             background_fill_color="ground", background_fill_alpha="alpha", border_radius=8,
@@ -77,9 +81,9 @@ class Queries:
         look = tokens(dark=dark)
         rows: list[dict[str, Any]] = []
         for age, answer in reversed(list(enumerate(history))):
-            now = answer is current
+            now = current is not None and answer.text == current.text
             rows.append({
-                "x": answer.x, "y": answer.y, "text": label(answer.text),
+                "x": answer.x, "y": answer.y, "text": label(answer.called),
                 "star": look.accent if now else look.muted,
                 "ground": look.accent if now else look.raised,
                 "ink": look.accent_text if now else look.text,
@@ -88,4 +92,14 @@ class Queries:
                 "size": 27 if now else 16,
             })  # fmt: skip
         rows.sort(key=lambda row: row["alpha"])
+        self._history = history
         self.source.data = {name: [row[name] for row in rows] for name in self.source.data}
+
+    def at(self, x: float, y: float, viewport: Viewport) -> str:
+        """The query whose star or words are at a map position, the newest first; "" for none."""
+        for answer in self._history:
+            right, up = (x - answer.x) / viewport.unit, (y - answer.y) / viewport.unit
+            half = len(label(answer.called)) * TYPICAL_LETTER / 2 + 8
+            if math.hypot(right, up) <= STAR or (abs(right) <= half and abs(up - RAISED) <= LINE / 2):
+                return answer.text
+        return ""

@@ -1,8 +1,13 @@
-"""Runs a visitor's query off the event loop and puts the answer, or why there is none, into the state."""
+"""Runs a visitor's query off the event loop and puts the answer, or why there is none, into the state.
+
+What is listed of an answer follows filters, selection and threshold; the query is not run again for that.
+"""
 
 import logging
 import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,26 +15,89 @@ import numpy as np
 
 from clipper.errors import ClipperError
 from clipper.search import Query
+from clipper.terms import Term, parse, usual, written
 from viewer.background import in_background
 from viewer.data import Dataset
-from viewer.state import Answer, ViewState, cleaned, refused
+from viewer.ranking import PAGE, Narrowing, Ranked, rank, spread
+from viewer.state import UPLOADED, Answer, Upload, ViewState, cleaned, refused
 
-RESULTS = 60
 # One at a time: two models' threads on the same cores would only slow each other.
 SEARCHERS = ThreadPoolExecutor(1, thread_name_prefix="search")
+RANKERS = ThreadPoolExecutor(1, thread_name_prefix="rank")
+CHANCERS = ThreadPoolExecutor(1, thread_name_prefix="chance")
 
 log = logging.getLogger(__name__)
 
 
-def answer(dataset: Dataset, text: str, *, k: int = RESULTS) -> Answer:
-    """Rank the images of a dataset for a text."""
+def answer(
+    dataset: Dataset,
+    text: str,
+    *,
+    narrowing: Narrowing | None = None,
+    uploads: Mapping[str, Upload] | None = None,
+) -> Answer:
+    """Rank the images of a dataset for a query.
+
+    Args:
+        dataset: the images.
+        text: the query's terms, as they are written.
+        narrowing: which of them are listed.
+        uploads: images that are not of the dataset, by the name that a term's `like` has.
+
+    Raises:
+        ClipperError: a term's image is not there, or the terms take each other away.
+    """
     started = time.perf_counter()
-    hits = dataset.atlas.rank(Query(text=text), k=min(k, max(dataset.n, 1)))
-    seconds = time.perf_counter() - started
-    rows = np.asarray(hits.rows, np.int64)
-    place = float(hits.x), float(hits.y)
-    similarities = np.asarray(dataset.atlas.similarities(hits.vector), np.float32)
-    return Answer(text, rows, np.asarray(hits.similarity), *place, seconds, similarities)
+    terms, uploads = parse(text), uploads or {}
+    known = {name: upload.vector for name, upload in uploads.items() if upload.model == dataset.model}
+    if any(term.like.startswith(UPLOADED) and term.like not in known for term in terms):
+        raise ClipperError("An uploaded image is not kept for longer than its page; drop it in once more.")
+    names = {name: upload.name for name, upload in uploads.items()}
+    hits = dataset.atlas.rank(Query(terms=terms, known=known), k=1)
+    similarities = np.nan_to_num(np.asarray(hits.similarities), copy=False, nan=-1.0)
+    found = Answer(
+        written(terms), np.empty(0, np.int64), np.empty(0, np.float32), float(hits.x), float(hits.y), 0.0,
+        similarities, terms, called(terms, dataset, names),
+        spread=spread(similarities),
+    )  # fmt: skip
+    found = listed(found, ranked(dataset, similarities, narrowing or Narrowing()))
+    return replace(found, seconds=time.perf_counter() - started)
+
+
+def ranked(dataset: Dataset, similarities: np.ndarray, narrowing: Narrowing) -> Ranked:
+    """What is listed of a dataset for similarities with all its images, (n,) float32."""
+    return rank(similarities, narrowing, vectors=dataset.atlas.stored.__getitem__)
+
+
+def listed(answer: Answer, found: Ranked) -> Answer:
+    """An answer with these results."""
+    rows = np.asarray(found.rows, np.int64)
+    return replace(
+        answer,
+        rows=rows,
+        similarity=found.similarity,
+        total=found.total,
+        alike=found.alike,
+        above=found.above,
+    )
+
+
+def called(terms: Sequence[Term], dataset: Dataset, names: Mapping[str, str]) -> str:
+    """A query as a person reads it: images by name."""
+    if len(terms) == 1 and terms[0].text and not terms[0].minus:
+        return terms[0].text
+    return " ".join(
+        f"{'-' if term.minus else ''}like “{image_name(term.like, dataset, names)}”"
+        if term.like
+        else written([term])
+        for term in terms
+    )
+
+
+def image_name(like: str, dataset: Dataset, names: Mapping[str, str]) -> str:
+    """What a person calls the image that a term names."""
+    row = dataset.row_of(like)
+    return names.get(like, like) if row is None else dataset.label(row)
 
 
 class Searcher:
@@ -38,24 +106,52 @@ class Searcher:
     def __init__(self, state: ViewState) -> None:
         self._state = state
         self._latest = 0
-        self._text = ""
+        self._listing = 0
         state.param.watch(self._called_off, "searching")
         state.param.watch(self._ask_again, "dataset")
+        state.param.watch(self._relist, ["kept", "selection", "within", "cut", "fold", "dataset"])
+
+    # -- what is asked
 
     def ask(self, text: str) -> None:
-        """Search for a text; an empty one goes back to the view without a query."""
-        state, text = self._state, cleaned(text)
+        """Search for a query as it is written; an empty one goes back to the view without a query."""
+        self._search(parse(cleaned(text)))
+
+    def words(self, text: str) -> None:
+        """Search for these words, beside the images that are asked for already."""
+        terms = parse(cleaned(text))
+        named = {term.like for term in terms if term.like}
+        images = [term for term in self._state.asked if term.like and term.like not in named]
+        self._search((*images, *terms))
+
+    def add(self, term: Term) -> None:
+        """Ask for one term more; of the same image or text there is one."""
+        others = [old for old in self._state.asked if (old.text, old.like) != (term.text, term.like)]
+        self._search((*others, term))
+
+    def change(self, old: str, change: Callable[[Term], Term | None]) -> None:
+        """Ask with the term that is written `old` changed, or without it where the change gives None."""
+        terms = [change(term) if written([term]) == old else term for term in self._state.asked]
+        self._search(tuple(term for term in terms if term))
+
+    def like(self, name: str, *, minus: bool = False) -> None:
+        """Ask for more like an image, or for less."""
+        self.add(Term(like=name, weight=usual(minus=minus, image=True)))
+
+    def _search(self, terms: tuple[Term, ...]) -> None:
+        state = self._state
         self._latest += 1
-        if not text:
-            state.param.update(answer=None, searching=False, message="")
+        if not terms:
+            state.param.update(answer=None, searching=False, message="", asked=(), cut=None)
             return
-        if why := refused(text):
+        if why := refused(terms):
             state.param.update(searching=False, message=why)
             return
-        self._text = text
-        state.param.update(searching=True, message="")
-        then = partial(self._finish, self._latest, state.dataset)
-        in_background(partial(answer, state.dataset, text), then, pool=SEARCHERS)
+        anew = state.answer is None or written(terms) != state.answer.text
+        state.param.update(searching=True, message="", asked=terms)
+        narrowing = state.narrowing(cut=not anew)
+        work = partial(answer, state.dataset, written(terms), narrowing=narrowing, uploads=state.uploads)
+        in_background(work, partial(self._finish, self._latest, state.dataset), pool=SEARCHERS)
 
     def _called_off(self, event: Any) -> None:
         """Whatever ends the search, the answer that is still on its way is not wanted any more."""
@@ -65,18 +161,61 @@ class Searcher:
     def _ask_again(self, _event: Any) -> None:
         """A search under way when another version is taken is one of that version."""
         if self._state.searching:
-            self.ask(self._text)
+            self._search(self._state.asked)
 
     def _finish(self, number: int, dataset: Dataset, done: "Future[Answer]") -> None:
-        if number != self._latest or dataset is not self._state.dataset:
+        state = self._state
+        if number != self._latest or dataset is not state.dataset:
             return
         if (error := done.exception()) is not None:
-            self._state.param.update(searching=False, message=excuse(error))
+            state.param.update(searching=False, message=excuse(error))
             return
         found = done.result()
         log.info("search of %d images took %.0f ms", dataset.n, found.seconds * 1000)
-        self._state.selected = None
-        self._state.remember(found)
+        if state.answer is None or state.answer.text != found.text:
+            state.cut = None
+        state.param.update(selected=None, pointed=None)  # the card under the pointer is another now
+        state.remember(found)
+        self._measure_chance()
+
+    # -- what is listed of it
+
+    def more(self) -> None:
+        """List one page more."""
+        found = self._state.answer
+        if found is not None and len(found.rows) < found.total:
+            self._list(len(found.rows) + PAGE)
+
+    def _relist(self, *_events: Any) -> None:
+        self._list(PAGE)
+
+    def _list(self, count: int) -> None:
+        state = self._state
+        self._listing += 1
+        if state.dataset is None or state.answer is None or state.answer.similarities is None:
+            return
+        work = partial(ranked, state.dataset, state.answer.similarities, state.narrowing(count=count))
+        in_background(work, partial(self._listed, self._listing, state.answer.text), pool=RANKERS)
+
+    def _listed(self, number: int, text: str, done: "Future[Ranked]") -> None:
+        found = self._state.answer
+        if number != self._listing or found is None or found.text != text:
+            return
+        if (error := done.exception()) is not None:
+            self._state.message = excuse(error)
+            return
+        self._state.relist(listed(found, done.result()))
+
+    def _measure_chance(self) -> None:
+        """What random words find here, in the background: the first time, dozens of them are embedded."""
+        state = self._state
+        if state.chance is None:
+            dataset = state.dataset
+            in_background(lambda: dataset.atlas.chance, partial(self._measured, dataset), pool=CHANCERS)
+
+    def _measured(self, dataset: Dataset, done: "Future[float]") -> None:
+        if dataset is self._state.dataset and not done.exception():
+            self._state.chance = done.result()
 
 
 def excuse(error: BaseException) -> str:

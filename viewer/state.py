@@ -1,21 +1,25 @@
 """What one visitor has asked for and looks at. Every view is a function of this; nothing here draws."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import param
 
+from clipper.terms import Term
 from viewer.changes import Changes
 from viewer.colours import SIMILARITY, Colouring, similar
 from viewer.data import Dataset
 from viewer.facets import Facet, Scale, scale
 from viewer.filters import narrow, sound
+from viewer.ranking import PAGE, Narrowing, Spread, passing
 from viewer.versions import showing
 
 HISTORY = 8  # queries kept on the map, the newest first
-LONGEST_QUERY = 300  # characters; CLIP reads 77 tokens at most
+LONGEST_QUERY = 300  # characters of its words; CLIP reads 77 tokens at most
+UPLOADED = "upload:"  # what the names of uploaded images begin with
+UPLOADS = 12  # uploaded images a session remembers
 ROWS = ("selected", "hovered", "pointed")  # what names an image by its row
 PANELS = ["results", "filter", "selection"]
 MARKED = 2_000  # images that are marked as new; among more, marks would say nothing
@@ -23,16 +27,63 @@ MARKED = 2_000  # images that are marked as new; among more, marks would say not
 
 @dataclass(frozen=True)
 class Answer:
-    """A query and its results: rows (k,) best first, cosine similarities (k,), its place on the map."""
+    """A query and its results: rows (k,) best first, cosine similarities (k,), its place on the map.
 
-    text: str
+    Rows are those listed so far: what the filters keep, from the threshold on, alike ones folded.
+    """
+
+    text: str  # as `terms.written` writes it: what tells one query from another
     rows: np.ndarray
     similarity: np.ndarray
     x: float
     y: float
     seconds: float
-    # (n,) float32, of every image, by row.
+    # (n,) float32, of every image, by row; None for the queries before the one in view.
     similarities: np.ndarray | None = None
+    terms: tuple[Term, ...] = ()
+    label: str = ""  # the query as a person reads it
+    total: int = 0  # images there are to be listed
+    alike: tuple[tuple[int, ...], ...] = ()  # rows folded under each of `rows`
+    spread: Spread | None = None
+    above: np.ndarray | None = None  # (a,) int64, the best from the threshold on; None where there is none
+
+    @property
+    def called(self) -> str:
+        """The query as a person reads it."""
+        return self.label or self.text
+
+    @property
+    def words_only(self) -> bool:
+        """Whether no image is among the terms."""
+        return not any(term.like for term in self.terms)
+
+    def lit(self, most: int) -> np.ndarray:
+        """Rows (k,) int64 that stand out on the map, best first: all from a threshold on, else the first."""
+        return self.rows[:most] if self.above is None else self.above
+
+    def remembered(self) -> "Answer":
+        """What the history keeps of it: nothing of the dataset's size."""
+        return replace(
+            self,
+            similarities=None,
+            rows=self.rows[:PAGE],
+            similarity=self.similarity[:PAGE],
+            alike=(),
+            above=None,
+        )
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An image that a visitor searches with: what it is called, its (d,) vector, a small WebP.
+
+    `model` is the fingerprint of the model that made the vector.
+    """
+
+    name: str
+    vector: np.ndarray
+    thumbnail: bytes
+    model: str
 
 
 class _Similar(NamedTuple):
@@ -79,6 +130,13 @@ class ViewState(param.Parameterized):
     panel = param.Selector(default="results", objects=PANELS, doc="What is beside the map.")
     tags = param.Dict(default={}, doc="The rows (k,) int64, ascending, of each tag that people gave.")
     overview = param.Boolean(default=False, doc="Whether the sheet about the dataset is open.")
+    asked = param.Parameter(default=(), doc="The terms of the query in view, or of the one under way.")
+    cut = param.Number(default=None, allow_None=True, doc="Results of a lower similarity are not listed.")
+    fold = param.Boolean(default=False, doc="Whether results alike are listed as one.")
+    within = param.Boolean(default=False, doc="Whether only images of the selection are listed.")
+    chance = param.Number(default=None, allow_None=True, doc="What random words find; None: not known yet.")
+    uploads = param.Dict(default={}, doc="Uploaded images, `Upload` by the name that a term's `like` has.")
+    reading = param.String(doc="The name of the image that is being uploaded or read.")
     searching = param.Boolean(default=False)
     message = param.String(doc="Why the last search gave nothing.")
     news = param.ClassSelector(class_=News, default=None, doc="What has changed, until it is dismissed.")
@@ -121,14 +179,33 @@ class ViewState(param.Parameterized):
         return self.dataset.n if self.kept is None else int(np.count_nonzero(self.kept))
 
     def remember(self, answer: Answer) -> None:
-        """Show an answer and put it in front of the history; the same text is kept once."""
-        earlier = [old for old in self.history if old.text != answer.text]
+        """Show an answer and put it in front of the history; the same query is kept once."""
+        earlier = [old.remembered() for old in self.history if old.text != answer.text]
         history = [answer, *earlier][:HISTORY]
         self.param.update(answer=answer, history=history, searching=False, message="", marked=[])
 
-    def forget(self) -> None:
-        """No query, no history; a search that runs is called off."""
-        self.param.update(answer=None, history=[], searching=False, message="")
+    def relist(self, answer: Answer) -> None:
+        """Show the same query with other results of it."""
+        history = [answer if old.text == answer.text else old for old in self.history]
+        self.param.update(answer=answer, history=history)
+
+    def forget(self, text: str = "") -> None:
+        """No query, no history, or without the one query; a search that runs is called off."""
+        history = [old for old in self.history if text and old.text != text]
+        if text and (self.answer is None or self.answer.text != text):
+            self.history = history
+            return
+        self.param.update(answer=None, history=history, searching=False, message="", asked=(), cut=None)
+
+    def upload(self, name: str, upload: Upload) -> None:
+        """Remember an uploaded image; the latest are kept."""
+        self.uploads = dict([*self.uploads.items(), (name, upload)][-UPLOADS:])
+
+    def narrowing(self, *, count: int = PAGE, cut: bool = True) -> Narrowing:
+        """Which images are listed, as the state has it."""
+        selection = self.selection if self.within else None
+        passes = passing(self.dataset.n, kept=self.kept, selection=selection)
+        return Narrowing(passes, self.cut if cut else None, self.fold, count)
 
     def adopt(
         self, dataset: Dataset, *, changes: Changes, answers: Mapping[str, Answer | None] | None = None
@@ -139,6 +216,7 @@ class ViewState(param.Parameterized):
             dataset: the version.
             changes: from the version shown.
             answers: by text, what the queries asked so far find in it; None or missing: nothing is known.
+                One whose images were renamed may have another text.
         """
         old, found = self.dataset, answers or {}
         after = {name: self._row_in(dataset, changes, getattr(self, name)) for name in ROWS}
@@ -149,6 +227,8 @@ class ViewState(param.Parameterized):
         news = News(self.news.changes.then(changes) if self.news else changes, lost)
         marked = {*(self._row_in(dataset, changes, row) for row in self.marked), *fresh(dataset, changes)}
         again = [_as_before(found.get(asked.text), asked) for asked in self.history]
+        pairs = list(zip(again, self.history, strict=True))
+        current = next((new for new, was in pairs if self.answer and was.text == self.answer.text), None)
         filters = sound(dataset.facets, self.filters) if self.filters else {}
         narrowed = narrow(dataset.facets, filters) if filters else None
         self.param.update(
@@ -157,8 +237,10 @@ class ViewState(param.Parameterized):
             kept=narrowed.kept if narrowed else None,
             counts=dict(narrowed.counts) if narrowed else None,
             colour=self.colour if self.colour in {*dataset.colours, ""} else dataset.first_colour,
-            history=[answer for answer in again if answer],
-            answer=next((a for a in again if a and self.answer and a.text == self.answer.text), None),
+            history=[new if new is current else new.remembered() for new in again if new],
+            answer=current,
+            asked=renamed(self.asked, changes.moved),
+            chance=None,
             news=news,
             lately=news.changes,
             marked=sorted(row for row in marked if row is not None)[:MARKED],
@@ -193,7 +275,7 @@ class ViewState(param.Parameterized):
         with param.parameterized.discard_events(self):
             self.param.update(
                 dataset=None, answer=None, history=[], news=None, lately=Changes(),
-                filters={}, kept=None, counts=None, selection=None, steps=[], tags={},
+                filters={}, kept=None, counts=None, selection=None, steps=[], tags={}, uploads={},
             )  # fmt: skip
         self._similar = None
 
@@ -232,8 +314,14 @@ def cleaned(text: str) -> str:
     return " ".join(text.split())
 
 
-def refused(text: str) -> str:
+def renamed(terms: Iterable[Term], moved: Mapping[str, str]) -> tuple[Term, ...]:
+    """Terms with images called as they are in another version: `moved` has old id to new."""
+    return tuple(replace(term, like=moved.get(term.like, term.like)) for term in terms)
+
+
+def refused(terms: Iterable[Term]) -> str:
     """Why a query is not asked at all, "" when it is."""
-    if len(text) > LONGEST_QUERY:
-        return f"That is {len(text):,} characters; up to {LONGEST_QUERY} are read. Shorten it."
+    length = sum(len(term.text) for term in terms)
+    if length > LONGEST_QUERY:
+        return f"That is {length:,} characters; up to {LONGEST_QUERY} are read. Shorten it."
     return ""

@@ -24,6 +24,7 @@ class Tokens:
     accent: str
     accent_text: str  # on the accent
     ink: str  # strongest mark on the map: rings of results
+    minus: str  # what is wanted less
     neutral: str  # points that have one of the rare values
     absent: str  # points that have no value
 
@@ -38,6 +39,7 @@ DARK = Tokens(
     accent="#8b8dff",
     accent_text="#0d0f14",
     ink="#ffffff",
+    minus="#ff8b8b",
     neutral="#9aa3b5",
     absent="#4c5464",
 )
@@ -51,6 +53,7 @@ LIGHT = Tokens(
     accent="#4f46e5",
     accent_text="#ffffff",
     ink="#11131a",
+    minus="#c22f3b",
     neutral="#8d95a5",
     absent="#c9cdd6",
 )
@@ -89,7 +92,7 @@ def theme_config() -> dict[str, Any]:
 
 
 def _variables(theme: Tokens) -> str:
-    names = ("canvas", "paper", "raised", "border", "text", "muted", "accent", "accent_text", "ink")
+    names = ("canvas", "paper", "raised", "border", "text", "muted", "accent", "accent_text", "ink", "minus")
     return "".join(f"--c-{name.replace('_', '-')}:{getattr(theme, name)};" for name in names)
 
 

@@ -9,11 +9,13 @@ import pytest
 from PIL import Image
 
 import clipper
+from clipper import chance
 from clipper.atlas import Atlas, name_of
 from clipper.errors import ClipperError, ModelError, NoIndexError
 from clipper.images import BadImageError
-from clipper.search import Query, combine, rank_exactly
+from clipper.search import Query, clip_score, combine, rank_exactly
 from clipper.settings import Settings
+from clipper.terms import Term
 
 
 def test_cat_face_finds_cats(sample_atlas: Atlas):
@@ -208,10 +210,59 @@ def test_the_exact_ranking_keeps_the_order_of_equals():
     assert similarity == pytest.approx([1, 1, 0.6])
 
 
-def test_the_sum_of_directions_has_length_one_also_where_they_cancel():
-    one = np.array([1, 0], np.float32)
-    assert combine([one, np.array([0, 1], np.float32)]) == pytest.approx([0.5**0.5] * 2)
-    assert np.isfinite(combine([one, -one])).all()
+def test_terms_are_summed_by_weight_to_length_one():
+    one, other = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
+    assert combine([one, other]) == pytest.approx([0.5**0.5] * 2)
+    assert combine([one, other], [3, -4]) == pytest.approx([0.6, -0.8])
+    with pytest.raises(ClipperError, match="take each other away"):
+        combine([one, one], [1, -1])
+
+
+def test_a_minus_takes_away_what_it_names(sample_atlas: Atlas):
+    def place(query: str) -> int:
+        return sample_atlas.search(query, k=len(sample_atlas))["id"].tolist().index("cat-face.jpg")
+
+    assert place("cat") < place("cat -face") < place("cat -face^0.6")
+    assert place("like:cat.jpg") < place("like:cat.jpg -like:cat-face.jpg")
+    phrase = sample_atlas.search('cat -"a face"', k=5)
+    assert phrase["id"].tolist() != sample_atlas.search("cat", k=5)["id"].tolist()
+
+
+def test_an_image_is_named_by_its_id(sample_atlas: Atlas):
+    row = sample_atlas.row("cat-face.jpg")
+    hits = sample_atlas.rank(Query(text="like:cat-face.jpg"), k=2)
+    assert hits.rows[0] == row
+    assert np.allclose(hits.vector, sample_atlas.vectors[row], atol=1e-6)
+    assert np.allclose(hits.similarities, sample_atlas.vectors @ hits.vector, atol=1e-5)
+    given = Query(terms=(Term(like="mine"), Term("heart", weight=0.5)), known={"mine": hits.vector})
+    assert sample_atlas.rank(given, k=1).similarity[0] < 1
+    with pytest.raises(ClipperError, match=r"no image 'gone\.jpg'"):
+        sample_atlas.search("like:gone.jpg")
+
+
+def test_where_texts_meet_images_they_weigh_as_the_map_weighs_them(sample_atlas: Atlas):
+    text, image = sample_atlas.embed_text("heart"), sample_atlas.vectors[sample_atlas.row("cat.jpg")]
+    weight = sample_atlas.settings.cross_modal_weight
+    both = sample_atlas.query_vector(Query(text="heart like:cat.jpg"))
+    assert np.allclose(both, combine([text, image], [weight, 1]), atol=1e-6)
+    apart = sample_atlas.query_vector(Query(text="heart +cat"))
+    assert np.allclose(apart, combine([text, sample_atlas.embed_text("cat")]), atol=1e-6)
+
+
+def test_too_many_terms_are_told():
+    with pytest.raises(ClipperError, match="17 terms; 16"):
+        Query(text=" ".join(f"+{i}" for i in range(17)))
+
+
+def test_chance_is_what_most_random_words_reach(sample_atlas: Atlas):
+    best = [sample_atlas.search(word, k=1)["similarity"][0] for word in chance.WORDS]
+    assert sample_atlas.chance == pytest.approx(float(np.median(best)), abs=1e-5)
+    assert sample_atlas.search("cat", k=1)["similarity"][0] > sample_atlas.chance
+    assert sample_atlas.search("tax return", k=1)["similarity"][0] < sample_atlas.chance
+
+
+def test_the_scale_of_clipscore_runs_from_0_to_100():
+    assert [clip_score(s) for s in (-0.2, 0, 0.2, 0.4, 0.9)] == pytest.approx([0, 0, 50, 100, 100])
 
 
 def test_a_name_is_the_file_name_without_its_ending():

@@ -52,7 +52,9 @@ class FakeAtlas:
         )
         self.hashes = [blake2b(image_id.encode(), digest_size=16).digest() for image_id in self.ids]
         self._group = group
-        self.vectors = np.eye(groups, dtype=np.float32)[group]
+        self.vectors = self.stored = np.eye(groups, dtype=np.float32)[group]
+        self.fingerprint = "fake"
+        self.chance = 0.25
 
     @property
     def metadata_table(self) -> pa.Table:
@@ -102,5 +104,11 @@ class FakeAtlas:
         rows = np.argsort(-scores, kind="stable")[:k]
         x, y = map(float, self.xy[rows].mean(0))
         return SimpleNamespace(
-            query=query, rows=rows, similarity=scores[rows], vector=self.vectors[0], x=x, y=y
+            query=query,
+            rows=rows,
+            similarity=scores[rows],
+            vector=self.vectors[0],
+            x=x,
+            y=y,
+            similarities=scores,
         )

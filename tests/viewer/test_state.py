@@ -15,9 +15,10 @@ from viewer.app import Viewer
 from viewer.changes import between
 from viewer.data import Dataset
 from viewer.detail import Detail
-from viewer.gallery import Gallery, results, sample, suggestions
+from viewer.gallery import Gallery, sample, suggestions
 from viewer.map import MapView
 from viewer.painter import Wish, paint
+from viewer.results import cards
 from viewer.search import Searcher, answer
 from viewer.state import HISTORY, LONGEST_QUERY, Answer, ViewState, cleaned
 from viewer.viewport import Viewport
@@ -177,14 +178,14 @@ def test_gallery_shows_a_sample_then_results(state: ViewState) -> None:
     assert gallery.items == sample(state.dataset)
     assert len({item["id"] for item in gallery.items}) == len(gallery.items)
     Searcher(state).ask("cat")
-    assert gallery.items == results(state)
+    assert gallery.items == cards(state, state.answer)
     assert gallery.query == "cat"
-    assert all(set(item) == {"id", "stamp", "label", "similarity"} for item in gallery.items)
+    assert all(set(item) == {"id", "stamp", "label", "similarity", "score"} for item in gallery.items)
 
 
 def test_suggestions_are_short_and_different(dataset: Dataset) -> None:
     offered = suggestions(dataset)
-    assert len(offered) == len(set(offered)) <= 8
+    assert len(offered) == len({one["text"] for one in offered}) <= 8
 
 
 def test_detail_has_all_metadata_and_neighbours(state: ViewState) -> None:

@@ -1,0 +1,87 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clipper.terms import LEAST, MINUS, MINUS_IMAGE, MOST, Term, parse, written
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("dog", [Term("dog")]),
+        ("a dog  on the\tbeach", [Term("a dog on the beach")]),
+        ("dog -indoor", [Term("dog"), Term("indoor", weight=-MINUS)]),
+        ("dog \u2212indoor", [Term("dog"), Term("indoor", weight=-MINUS)]),
+        (
+            '"red car" -"at night" +snow',
+            [Term("red car"), Term("at night", weight=-MINUS), Term("snow")],
+        ),
+        ("big “red car” dog", [Term("big"), Term("red car"), Term("dog")]),
+        ("dog^2 -cat^0.5", [Term("dog", weight=2), Term("cat", weight=-0.5)]),
+        ('"red car"^1.5', [Term("red car", weight=1.5)]),
+        ("like:pets/rex.jpg dog", [Term(like="pets/rex.jpg"), Term("dog")]),
+        ('-like:"my dog.jpg"^2', [Term(like="my dog.jpg", weight=-2)]),
+        ("-like:a.jpg +like:b.jpg", [Term(like="a.jpg", weight=-MINUS_IMAGE), Term(like="b.jpg")]),
+        ("-indoor", [Term("indoor", weight=-MINUS)]),
+        (r'"say \"hi\" \\o/"', [Term(r'say "hi" \o/')]),
+    ],
+)
+def test_what_is_written_is_read_as_terms(text: str, terms: list[Term]):
+    assert parse(text) == tuple(terms)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "t-shirt", "cat - dog", "--help", "+-x", '5" screen', '"never closed', "x^0", "x^", "^2",
+        "$$x^2$$",
+        '""', "I like: nothing", "-", "+", "C++", "a\\b", '"><img src=x onerror=alert(1)>', "日本 😀",
+    ],
+)  # fmt: skip
+def test_what_is_no_term_of_another_kind_is_text(text: str):
+    assert parse(text) == (Term(text),)
+
+
+def test_nothing_is_no_term():
+    assert parse("") == parse(" \n ") == parse('"  "'[1:3]) == ()
+
+
+def test_terms_are_written_as_short_as_they_can_be():
+    for text in ("a dog", "dog -indoor", '"red car"^2 -"at night" +snow', "like:a.jpg -like:b.jpg^2 dog"):
+        assert written(parse(text)) == text
+    assert written(parse('"red car"')) == "red car"
+
+
+def test_a_weight_is_kept_within_bounds():
+    assert Term("a").weighing(1e9).weight == MOST
+    assert Term("a").weighing(-1e-9).weight == -LEAST
+    assert Term("a").weighing(0.333).weight == 0.33
+
+
+def test_a_turned_term_keeps_a_weight_that_was_chosen():
+    assert Term("a").turned() == Term("a", weight=-MINUS)
+    assert Term("a").turned().turned() == Term("a")
+    assert Term("a", weight=2).turned() == Term("a", weight=-2)
+
+
+texts = st.one_of(
+    st.text(alphabet='ab "“”\\^+-\u2212:12.\t', max_size=20),
+    st.text(alphabet="é日😀\x00\x1c\x85\u2028\u202e\ufeff$#/*", max_size=12),
+    st.sampled_from(["like:x", "-x", '"', "x^2", "\\", '\\"', "like:", "a b"]),
+).map(lambda text: " ".join(text.split()))
+weights = st.floats(-MOST, MOST).filter(bool).map(lambda w: Term("x").weighing(w).weight)
+terms = st.one_of(
+    st.builds(Term, text=texts.filter(bool), weight=weights | st.just(1.0)),
+    st.builds(Term, like=texts.filter(bool), weight=weights | st.just(1.0)),
+)
+
+
+@given(st.lists(terms, max_size=5))
+def test_terms_are_read_as_they_were_written(given_terms: list[Term]):
+    assert parse(written(given_terms)) == tuple(given_terms)
+
+
+@given(texts)
+def test_what_was_read_is_written_the_same_ever_after(text: str):
+    once = written(parse(text))
+    assert written(parse(once)) == once

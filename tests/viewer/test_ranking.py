@@ -1,0 +1,109 @@
+"""Similarities in, listed results out, as arrays."""
+
+import time
+
+import numpy as np
+import pytest
+
+from viewer.ranking import ALIKE, BINS, Narrowing, best, leaders, passing, rank, spread
+
+
+def unused(_rows: np.ndarray) -> np.ndarray:
+    raise AssertionError("vectors are asked for although nothing is folded")
+
+
+@pytest.fixture
+def similarities() -> np.ndarray:
+    values = np.random.default_rng(3).normal(0.2, 0.1, 5_000).astype(np.float32)
+    return np.round(values, 2)  # with many equal ones
+
+
+@pytest.mark.parametrize("k", [0, 1, 7, 60, 4_999, 5_000, 9_000])
+def test_the_best_are_those_of_a_stable_sort(similarities: np.ndarray, k: int) -> None:
+    assert best(similarities, k).tolist() == np.argsort(-similarities, kind="stable")[:k].tolist()
+
+
+def test_pages_continue_one_another(similarities: np.ndarray) -> None:
+    two = rank(similarities, Narrowing(count=120), vectors=unused)
+    one = rank(similarities, Narrowing(count=60), vectors=unused)
+    assert one.total == two.total == 5_000
+    assert two.rows[:60].tolist() == one.rows.tolist()
+    assert (np.diff(two.similarity) <= 0).all()
+    assert (two.similarity == similarities[two.rows]).all()
+
+
+def test_only_what_passes_and_reaches_the_threshold_is_listed(similarities: np.ndarray) -> None:
+    kept = np.arange(5_000) % 3 == 0
+    selection = np.arange(0, 5_000, 2)
+    passes = passing(5_000, kept=kept, selection=selection)
+    got = rank(similarities, Narrowing(passes, cut=0.3, count=10_000), vectors=unused)
+    wanted = np.flatnonzero((np.arange(5_000) % 6 == 0) & (similarities >= np.float32(0.3)))
+    assert sorted(got.rows.tolist()) == wanted.tolist()
+    assert got.total == len(wanted)
+    assert passing(5, kept=None, selection=None) is None
+
+
+def test_nothing_passes() -> None:
+    got = rank(
+        np.ones(4, np.float32),
+        Narrowing(np.zeros(4, bool), fold=True),
+        vectors=lambda r: np.ones((len(r), 3)),
+    )
+    assert (len(got.rows), got.total, got.alike) == (0, 0, ())
+    assert len(rank(np.empty(0, np.float32), Narrowing(), vectors=unused).rows) == 0
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_images_alike_are_folded_under_the_best_of_them() -> None:
+    rng = np.random.default_rng(0)
+    originals = unit(rng.normal(size=(400, 64)))
+    vectors = unit(np.repeat(originals, 5, axis=0) + 0.01 * rng.normal(size=(2_000, 64)))
+    similarities = (vectors @ originals[0]).astype(np.float32)
+    got = rank(similarities, Narrowing(fold=True, count=60), vectors=vectors.__getitem__)
+    assert len(got.rows) == 60
+    assert len(set((got.rows // 5).tolist())) == 60
+    for row, others in zip(got.rows, got.alike, strict=True):
+        assert {int(row) // 5} >= {other // 5 for other in others}
+        assert all(vectors[row] @ vectors[other] > ALIKE for other in others)
+    assert sum(map(len, got.alike[:10])) == 40
+    assert got.total == 2_000
+
+
+def test_folding_is_greedy() -> None:
+    angles = np.deg2rad([0, 10, 20, 30])  # each alike its neighbours only
+    vectors = np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32)
+    assert leaders(vectors).tolist() == [0, 0, 2, 2]
+    many = np.tile(vectors[:1], (1_300, 1))
+    assert not leaders(many).any()
+
+
+def test_a_dataset_of_one_image_many_times_is_one_result() -> None:
+    vectors = np.tile(np.array([[1, 0]], np.float32), (20_000, 1))
+    got = rank(np.ones(20_000, np.float32), Narrowing(fold=True), vectors=vectors.__getitem__)
+    assert got.rows.tolist() == [0]
+    assert got.total == 20_000
+
+
+def test_the_histogram_counts_every_image() -> None:
+    similarities = np.random.default_rng(3).normal(0.2, 0.1, 5_000).astype(np.float32)
+    got = spread(similarities)
+    assert sum(got.counts) == 5_000
+    wanted, _ = np.histogram(similarities.astype(np.float64), BINS, (got.low, got.high))
+    assert np.abs(np.array(got.counts) - wanted).max() <= 1  # a value on the edge of two bins
+    assert sum(spread(np.full(7, 0.5, np.float32)).counts) == 7
+    assert spread(np.empty(0, np.float32)).counts == ()
+
+
+def test_a_million_are_ranked_within_the_budget() -> None:
+    rng = np.random.default_rng(1)
+    similarities = rng.normal(0.2, 0.05, 1_000_000).astype(np.float32)
+    narrowing = Narrowing(rng.random(1_000_000) < 0.7, cut=0.1, count=600)
+    started = time.perf_counter()
+    for _ in range(3):
+        rank(similarities, narrowing, vectors=unused)
+        spread(similarities)
+    print(f"ranked and counted: {(time.perf_counter() - started) / 3 * 1000:.0f} ms")  # noqa: T201 - a figure for the log
+    assert time.perf_counter() - started < 3  # the figure itself is the benchmark's: this machine may be busy

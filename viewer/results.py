@@ -1,0 +1,81 @@
+"""What the panel says of an answer: its results as cards, its terms, how similar they are as a whole."""
+
+from typing import Any
+
+from clipper.search import clip_score
+from viewer.query_bar import part
+from viewer.state import Answer, ViewState
+
+NO_QUERY: dict[str, Any] = {
+    "query": "", "listed": 0, "milliseconds": 0, "spread": {}, "chance": None, "faint": "",
+}  # fmt: skip
+MOST_ALIKE = 24  # images that a card shows of those folded under it
+
+
+def cards(state: ViewState, answer: Answer, *, start: int = 0) -> list[dict[str, Any]]:
+    """An answer's results as cards, best first, from a place on."""
+
+    def card(row: int, similarity: float) -> dict[str, Any]:
+        told = {**state.dataset.named(row), "similarity": similarity}
+        return {**told, "score": round(clip_score(similarity))} if answer.words_only else told
+
+    found = []
+    for at in range(start, len(answer.rows)):
+        found.append(card(int(answer.rows[at]), float(answer.similarity[at])))
+        under = answer.alike[at] if answer.alike else ()
+        if under and answer.similarities is not None:
+            some = under[:MOST_ALIKE]
+            alike = [card(row, float(answer.similarities[row])) for row in some]
+            found[-1].update(count=len(under), alike=alike)
+    return found
+
+
+def figures(state: ViewState) -> dict[str, Any]:
+    """The query in view: its words, its terms, how many results, how the similarities are spread."""
+    answer = state.answer
+    shown = {"parts": parts(state), "fold": state.fold, "within": state.within, "cut": state.cut}
+    shown["selectable"] = state.selection is not None
+    if answer is None:
+        return {**shown, **NO_QUERY}
+    spread = answer.spread
+    return {
+        **shown,
+        "query": answer.called,
+        "listed": answer.total,
+        "milliseconds": round(answer.seconds * 1000),
+        "spread": {"counts": list(spread.counts), "low": spread.low, "high": spread.high} if spread else {},
+        "chance": state.chance if comparable(answer) else None,
+        "faint": faint(state, answer),
+    }
+
+
+def parts(state: ViewState) -> list[dict[str, Any]]:
+    """The terms that can be weighed against one another: none where a query is one text alone."""
+    terms = state.asked
+    plain = len(terms) == 1 and terms[0].text and not terms[0].minus
+    return [] if plain else [part(term, state) for term in terms]
+
+
+def comparable(answer: Answer) -> bool:
+    """Whether its similarities can be compared with those of words: nothing but words, none of them minus."""
+    return answer.words_only and not any(term.minus for term in answer.terms)
+
+
+def faint(state: ViewState, answer: Answer) -> str:
+    """Why the results are not worth much, "" where they may be."""
+    if not len(answer.rows):
+        return "" if not state.dataset.n else f"No image {_asked_for(state)}."
+    best = float(answer.similarity[0])
+    if state.chance is None or not comparable(answer) or best > state.chance:
+        return ""
+    where = " of these images" if state.narrowing(cut=False).passes is not None else ""
+    return (
+        f"Nothing here really matches: the best{where} is {best:.3f}, and words picked at random "
+        f"find {state.chance:.3f} in this dataset."
+    )
+
+
+def _asked_for(state: ViewState) -> str:
+    if state.cut is not None:
+        return f"is at {state.cut:.3f} or above"
+    return "of the selection passes the filters" if state.within else "passes the filters"

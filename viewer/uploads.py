@@ -1,0 +1,165 @@
+"""Images that a visitor brings along to search with: taken in piece by piece, decoded in a child process.
+
+Only their vector and a small picture are kept, for the session. What does not belong here: what is searched
+for with them (`search.py`), and the browser's side (`query_bar.js`). No address is ever fetched.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from clipper.images import BadImageError, content_hash
+from viewer.background import in_background
+from viewer.data import Dataset
+from viewer.search import excuse
+from viewer.state import UPLOADED, Upload, ViewState
+
+MOST_BYTES = 20_000_000
+MOST_SECONDS = 15.0  # of decoding
+AT_ONCE = 6  # of all visitors: the memory they take is bounded
+LONGEST_NAME = 60
+UPLOADERS = ThreadPoolExecutor(2, thread_name_prefix="upload")
+
+REFUSALS = {
+    "link": "A link is not opened: nothing is ever fetched for you. Save the image and drop the file.",
+    "many": "That were {count:,} files. Drop one image at a time.",
+    "large": "That file has {size:.1f} MB; up to {most:.0f} MB are read. Make it smaller first.",
+    "nothing": "There is no image in that. Drop or paste an image file.",
+}
+
+
+class _Places:
+    """How many uploads of all visitors are under way."""
+
+    def __init__(self) -> None:
+        self._taken = 0
+        self._lock = threading.Lock()
+
+    def take(self) -> bool:
+        """Whether there was one left."""
+        with self._lock:
+            free = self._taken < AT_ONCE
+            self._taken += free
+            return free
+
+    def give(self) -> None:
+        with self._lock:
+            self._taken -= 1
+
+
+PLACES = _Places()
+
+
+class _Arriving:
+    """One file, as far as it has come; it has a place until it is done with."""
+
+    def __init__(self, number: int, name: str, size: int) -> None:
+        self.number, self.name, self.size = number, name, size
+        self.data = bytearray()
+        self._over = False
+
+    def end(self) -> None:
+        """Give its place back, once."""
+        if not self._over:
+            self._over = True
+            PLACES.give()
+
+
+class Uploads:
+    """The uploads of one session, one at a time: the latest is the one that is meant."""
+
+    def __init__(self, state: ViewState, *, ready: Callable[[str], None]) -> None:
+        """`ready` is called with an upload's name in `state.uploads`."""
+        self._state = state
+        self._ready = ready
+        self._arriving: _Arriving | None = None
+        self._latest = 0
+
+    def refuse(self, message: Mapping[str, Any]) -> None:
+        """Say why the browser has not sent what was dropped."""
+        why, count = str(message.get("why")), message.get("count")
+        if why in REFUSALS:
+            self._tell(why, count if isinstance(count, int) else 0)
+
+    def begin(self, message: Mapping[str, Any]) -> None:
+        """A file is announced: its number, name and size in bytes."""
+        self.stop()
+        number, size, name = (message.get(key) for key in ("number", "size", "name"))
+        if not isinstance(number, int) or not isinstance(size, int) or not isinstance(name, str) or size < 0:
+            return
+        if size > MOST_BYTES:
+            self._tell("large", size)
+        elif not PLACES.take():
+            self._state.message = "Many images are being read just now. Try again in a moment."
+        else:
+            self._arriving = _Arriving(number, short_name(name), size)
+            self._state.param.update(message="", reading=self._arriving.name)
+
+    def part(self, message: Mapping[str, Any]) -> None:
+        """The next bytes of the announced file; of one that is called off they are nothing to us."""
+        arriving, data = self._arriving, message.get("data")
+        if arriving is None or message.get("number") != arriving.number or not isinstance(data, bytes):
+            return
+        arriving.data += data
+        if len(arriving.data) > arriving.size:
+            self.stop()
+            self._tell("nothing", 0)
+        elif len(arriving.data) == arriving.size:
+            self._arriving = None
+            self._read(arriving)
+
+    def stop(self) -> None:
+        """Nobody waits for what is on its way."""
+        self._latest += 1
+        self._state.reading = ""
+        if self._arriving:
+            self._arriving.end()
+            self._arriving = None
+
+    def _read(self, arriving: _Arriving) -> None:
+        then = partial(self._done, self._latest, arriving.name)
+        in_background(partial(embed, self._state.dataset, arriving), then, pool=UPLOADERS)
+
+    def _done(self, number: int, name: str, done: "Future[tuple[str, Upload]]") -> None:
+        if number != self._latest or self._state.dataset is None:
+            return
+        self._state.reading = ""
+        error = done.exception()
+        if isinstance(error, BadImageError):
+            self._state.message = f"“{name}” cannot be searched with: it {error}."
+        elif error is not None:
+            self._state.message = excuse(error)
+        else:
+            key, upload = done.result()
+            self._state.upload(key, upload)
+            self._ready(key)
+
+    def _tell(self, why: str, count: int) -> None:
+        megabytes = {"size": count / 1e6, "most": MOST_BYTES / 1e6}
+        self._state.message = REFUSALS[why].format(count=count, **megabytes)
+
+
+def embed(dataset: Dataset, arriving: _Arriving) -> tuple[str, Upload]:
+    """An uploaded file as what is kept of it, and its name.
+
+    Raises:
+        BadImageError: it cannot be used.
+        ClipperError: the model cannot.
+    """
+    try:
+        data = bytes(arriving.data)
+        arriving.data = bytearray()
+        if not data:
+            raise BadImageError("is empty")
+        vector, small = dataset.atlas.embed_upload(data, max_bytes=MOST_BYTES, max_seconds=MOST_SECONDS)
+        return UPLOADED + content_hash(data).hex(), Upload(arriving.name, vector, small, dataset.model)
+    finally:
+        arriving.end()
+
+
+def short_name(name: str) -> str:
+    """What a file is called, on one line and not too long."""
+    line = " ".join(name.split()) or "image"
+    return line if len(line) <= LONGEST_NAME else line[: LONGEST_NAME - 1] + "…"
