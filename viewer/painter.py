@@ -11,8 +11,8 @@ from viewer.colours import Colouring
 from viewer.data import Dataset
 from viewer.loop import DECODERS
 from viewer.raster import DISC_LIMIT, GLOW_MARGIN, Layer, Scene, Tile, render
-from viewer.tiles import cell_size, choose, place
-from viewer.viewport import Viewport
+from viewer.tiles import cell_size, choose, crowded, place
+from viewer.viewport import Box, Viewport
 
 CROWDED_DOT = 0.33  # a dot's radius, as a part of the room that a point has at the first view
 OCCUPIED = 0.4  # the part of a map that has points on it, roughly
@@ -72,15 +72,23 @@ def paint(wish: Wish) -> Picture:
     dataset, viewport = wish.dataset, wish.viewport
     colours = dataset.colouring(wish.colour)
     dot = dot_radius(dataset, viewport)
-    inside = dataset.index.within(
-        viewport.grown(max(GLOW_MARGIN, 2 * dot, cell_size(viewport) / viewport.unit))
-    )
+    box = viewport.grown(max(GLOW_MARGIN, 2 * dot, cell_size(viewport) / viewport.unit))
     palette = colours.palette(dark=wish.dark)
-    if len(inside) <= DISC_LIMIT:  # a fixed random order: no category hides another by chance of its place
-        inside = inside[np.argsort(-dataset.priority[inside], kind="stable")]
-    tiles, legible = _tiles(wish, inside, colours)
+    runs = _many(wish, box)
+    tiles: list[Tile] = []
+    legible = 0.0
+    if runs is None:
+        inside = dataset.index.within(box)
+        if (
+            len(inside) <= DISC_LIMIT
+        ):  # a fixed random order: no category hides another by chance of its place
+            inside = inside[np.argsort(-dataset.priority[inside], kind="stable")]
+        tiles, legible = _tiles(wish, inside, colours)
+        points = _layer(dataset, colours, inside, palette)
+    else:
+        points = _layer(dataset, colours, runs, palette)
     scene = Scene(
-        points=_layer(dataset, colours, inside, palette),
+        points=points,
         hits=_hits(wish, colours, palette),
         marks=_layer(dataset, colours, dataset.index.rank[wish.marked], palette),
         tiles=tiles,
@@ -92,10 +100,28 @@ def paint(wish: Wish) -> Picture:
     return Picture(dataset, render(scene, viewport), viewport, places)
 
 
-def _layer(dataset: Dataset, colours: Colouring, inside: np.ndarray, palette: np.ndarray) -> Layer:
-    values = None if colours.values is None else colours.values[inside]
+def _many(wish: Wish, box: Box) -> list[slice] | None:
+    """Where so many points are in view that they are density, without thumbnails: runs that hold them.
+
+    Those just out of view do no harm there, and to copy runs is quicker than to pick points.
+    """
+    runs = wish.dataset.index.runs(box)
+    n = sum(run.stop - run.start for run in runs)
+    hits = 0 if wish.hits is None else len(wish.hits)
+    return runs if n > 2 * DISC_LIMIT and crowded(n // 2, wish.viewport, hits=hits + 1) else None
+
+
+def _layer(dataset: Dataset, colours: Colouring, at: np.ndarray | list[slice], palette: np.ndarray) -> Layer:
+    """The points at sorted positions, or at runs of them."""
+
+    def some(array: np.ndarray) -> np.ndarray:
+        if not isinstance(at, list):
+            return array[at]
+        return array[at[0]] if len(at) == 1 else np.concatenate([array[run] for run in at])
+
     index = dataset.index
-    return Layer(index.x[inside], index.y[inside], colours.codes[inside], palette, values)
+    values = None if colours.values is None else some(colours.values)
+    return Layer(some(index.x), some(index.y), some(colours.codes), palette, values)
 
 
 def _hits(wish: Wish, colours: Colouring, palette: np.ndarray) -> Layer | None:

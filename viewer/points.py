@@ -50,11 +50,22 @@ class PointIndex:
     def within(self, box: Box) -> np.ndarray:
         """Sorted positions (m,) of the points inside `box` (x0, x1, y0, y1)."""
         x0, x1, y0, y1 = box
-        found = self._candidates(box)
-        if isinstance(found, slice):
-            found = np.arange(len(self))
+        runs = self.runs(box)
+        found = np.concatenate([np.arange(run.start, run.stop) for run in runs]) if runs else np.arange(0)
         x, y = self.x[found], self.y[found]
         return found[(x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)]
+
+    def runs(self, box: Box) -> list[slice]:
+        """Runs of sorted positions that hold the points inside `box`, and some of those just outside."""
+        column0, column1 = self._cells(box[0], box[1], axis=0)
+        row0, row1 = self._cells(box[2], box[3], axis=1)
+        if column0 == 0 and column1 == self.size - 1:  # whole rows, one after the other
+            starts, ends = np.array([row0 * self.size]), np.array([(row1 + 1) * self.size])
+        else:
+            first = np.arange(row0, row1 + 1) * self.size
+            starts, ends = first + column0, first + column1 + 1
+        pairs = zip(self.starts[starts].tolist(), self.starts[ends].tolist(), strict=True)
+        return [slice(start, end) for start, end in pairs if end > start]
 
     def bands(self, box: Box) -> list[Box]:
         """Boxes that hold the points inside `box` and little else: one for each band that has points."""
@@ -76,17 +87,6 @@ class PointIndex:
         squared = (self.x[near] - x) ** 2 + (self.y[near] - y) ** 2
         best = int(np.argmin(squared))
         return int(self.order[near[best]]) if squared[best] <= radius * radius else None
-
-    def _candidates(self, box: Box) -> np.ndarray | slice:
-        column0, column1 = self._cells(box[0], box[1], axis=0)
-        row0, row1 = self._cells(box[2], box[3], axis=1)
-        if column0 == row0 == 0 and column1 == row1 == self.size - 1:
-            return slice(None)
-        runs = [
-            np.arange(self.starts[r * self.size + column0], self.starts[r * self.size + column1 + 1])
-            for r in range(row0, row1 + 1)
-        ]
-        return np.concatenate(runs) if runs else np.empty(0, np.int64)
 
     def _cells(self, a: float, b: float, *, axis: int) -> tuple[int, int]:
         scaled = (np.array([a, b]) - self.low[axis]) / self.step[axis]

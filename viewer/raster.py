@@ -79,10 +79,11 @@ def render(scene: Scene, viewport: Viewport) -> np.ndarray:
     ground = _colour(look.canvas)
     canvas = np.empty((viewport.height, viewport.width, 4), np.uint8)
     canvas[..., :3], canvas[..., 3] = ground, 255
-    if len(scene.points):
-        _glow(canvas, scene.points, viewport, dark=scene.dark)
-    draw = _discs if len(scene.points) <= DISC_LIMIT else _density
-    draw(canvas, scene.points, viewport, scene.dot, ground)
+    if len(scene.points) > DISC_LIMIT:
+        _density(canvas, scene.points, viewport, scene.dot, dark=scene.dark)
+    elif len(scene.points):
+        _glow(canvas, _aggregate(scene.points, _lit_from(viewport, GLOW_CELL)), dark=scene.dark)
+        _discs(canvas, scene.points, viewport, scene.dot, ground)
     if scene.hits is not None:
         kernels.veil(canvas, ground, 0.62 if scene.dark else 0.68)
     if scene.tiles:
@@ -99,15 +100,22 @@ def _colour(text: str) -> np.ndarray:
     return np.array(rgb(text), np.uint8)
 
 
-def _glow(canvas: np.ndarray, points: Layer, viewport: Viewport, *, dark: bool) -> None:
-    """The density behind the dots, as a soft light in their colours: groups are seen before points are."""
-    from viewer import kernels
-
+def _lit_from(viewport: Viewport, cell: int) -> Viewport:
+    """The view and what lights it from outside, `cell` pixels of the view being one, in whole glow cells."""
     columns = -(-(viewport.width + 2 * GLOW_MARGIN) // GLOW_CELL)
     rows = -(-(viewport.height + 2 * GLOW_MARGIN) // GLOW_CELL)
     x0, _, _, y1 = viewport.grown(GLOW_MARGIN)
-    step = viewport.unit * GLOW_CELL
-    coarse = _aggregate(points, Viewport(x0, x0 + columns * step, y1 - rows * step, y1, columns, rows))
+    step, parts = viewport.unit * GLOW_CELL, GLOW_CELL // cell
+    return Viewport(x0, x0 + columns * step, y1 - rows * step, y1, columns * parts, rows * parts)
+
+
+def _glow(canvas: np.ndarray, coarse: np.ndarray, *, dark: bool) -> None:
+    """The density behind the dots, as a soft light in their colours: groups are seen before points are.
+
+    `coarse` are the colour sums (h, w, 4) of glow cells, from `GLOW_MARGIN` pixels beyond the canvas.
+    """
+    from viewer import kernels
+
     for _ in range(2):
         coarse = kernels.spread(coarse, _taps(GLOW_REACH))
     weights = coarse[..., 3]
@@ -168,12 +176,18 @@ def _tiles(
         kernels.picture(canvas, tile.image, *place, ring, width, ground, fade)
 
 
-def _density(canvas: np.ndarray, points: Layer, viewport: Viewport, dot: float, _ground: np.ndarray) -> None:
+def _density(canvas: np.ndarray, points: Layer, viewport: Viewport, dot: float, *, dark: bool) -> None:
+    """Many points: counted once, for the glow behind them as well."""
     from viewer import kernels
 
-    layer = _aggregate(points, viewport)
+    wide = _aggregate(points, _lit_from(viewport, 1))
+    _glow(canvas, kernels.summed(wide, GLOW_CELL), dark=dark)
+    inner = (
+        slice(GLOW_MARGIN, GLOW_MARGIN + viewport.height),
+        slice(GLOW_MARGIN, GLOW_MARGIN + viewport.width),
+    )
     sigma = float(np.clip(dot * 0.55, 0.35, 1.2))
-    layer = kernels.spread(layer, _taps(sigma))
+    layer = kernels.spread(np.ascontiguousarray(wide[inner]), _taps(sigma))
     weights = layer[..., 3]
     occupied = weights[weights > 0.05]  # noqa: PLR2004 - the tails of the blur do not count
     full = float(np.percentile(occupied, 99)) if len(occupied) else 1.0
@@ -191,31 +205,34 @@ def _aggregate(points: Layer, viewport: Viewport) -> np.ndarray:
     import datashader as ds
     import pandas as pd
 
-    frame = pd.DataFrame({"x": points.x, "y": points.y, "code": points.codes})
     cv = ds.Canvas(
         plot_width=viewport.width,
         plot_height=viewport.height,
         x_range=(viewport.x0, viewport.x1),
         y_range=(viewport.y0, viewport.y1),
     )
+    columns = {"x": points.x, "y": points.y}
     if points.values is not None:
-        return _mean_colours(cv, frame.assign(value=points.values), points.palette)
-    return _mixed_colours(cv, frame, points.palette)
+        return _mean_colours(
+            cv, pd.DataFrame({**columns, "value": points.values}, copy=False), points.palette
+        )
+    return _mixed_colours(cv, columns, points)
 
 
-def _mixed_colours(cv: object, frame: object, palette: np.ndarray) -> np.ndarray:
+def _mixed_colours(cv: object, columns: dict[str, np.ndarray], points: Layer) -> np.ndarray:
     """Each pixel's colour is the mean of its points' colours: datashader counts the points of each code."""
     import datashader as ds
+    import pandas as pd
 
     from viewer import kernels
 
-    present = np.unique(frame["code"])  # type: ignore[index]
-    narrow = np.searchsorted(present, frame["code"]).astype(np.uint8)  # type: ignore[index]
-    shown = frame.assign(code=narrow)  # type: ignore[attr-defined]
+    present, narrow = kernels.narrowed(np.ascontiguousarray(points.codes))
+    frame = pd.DataFrame({**columns, "code": narrow}, copy=False)
     by_code = ds.by(ds.category_modulo("code", len(present)), ds.count())
-    counts = cv.points(shown, "x", "y", by_code).to_numpy()  # type: ignore[attr-defined]
-    counts = np.ascontiguousarray(counts[::-1], np.uint32)
-    return kernels.blended(counts, np.ascontiguousarray(palette[present]))
+    counts = cv.points(frame, "x", "y", by_code).to_numpy()  # type: ignore[attr-defined]
+    return kernels.blended(
+        np.ascontiguousarray(counts, np.uint32), np.ascontiguousarray(points.palette[present])
+    )
 
 
 def _mean_colours(cv: object, frame: object, palette: np.ndarray) -> np.ndarray:
