@@ -142,7 +142,7 @@ def _drawn(dataset: Dataset, kept: np.ndarray) -> dict[str, float]:
         paint(wish)
         found[f"the picture by {colour}"] = best(lambda w=wish: paint(w))
     likeness = np.random.default_rng(0).normal(0.2, 0.05, n).astype(np.float32)
-    filtered = Wish(dataset, viewport, "group", dark=True, kept=kept)
+    filtered = Wish(dataset, viewport, "group", dark=True, kept=kept[dataset.index.order])
     found["the picture of what passes"] = best(lambda: paint(filtered))
     state = ViewState(dataset=dataset, colour=":similarity")
 

@@ -108,15 +108,34 @@ def picture(canvas, image, cx, cy, w, h, corner, ring, ring_width, ground, fade)
                 canvas[v, u, c] = np.uint8(canvas[v, u, c] * (1.0 - cover) + ink * cover + 0.5)
 
 
+@njit("Tuple((uint8[::1], uint8[::1]))(uint8[::1])", **OPTIONS)
+def narrowed(codes):
+    """The codes (n,) that occur, ascending, and each code's place among them, (n,)."""
+    occurs = np.zeros(256, np.bool_)
+    for i in range(len(codes)):
+        occurs[codes[i]] = True
+    present = np.flatnonzero(occurs).astype(np.uint8)
+    place = np.zeros(256, np.uint8)
+    for i in range(len(present)):
+        place[present[i]] = i
+    narrow = np.empty(len(codes), np.uint8)
+    for i in range(len(codes)):
+        narrow[i] = place[codes[i]]
+    return present, narrow
+
+
 @njit("float32[:, :, ::1](uint32[:, :, ::1], uint8[:, ::1])", **OPTIONS)
 def blended(counts, palette):
-    """Counts (h, w, k) and colours (k, 3) to (h, w, 4) float32: summed red, green, blue, and the count."""
+    """Counts (h, w, k), bottom row first, and colours (k, 3) to (h, w, 4) float32, top row first.
+
+    Those are summed red, green, blue, and the count.
+    """
     height, width, kinds = counts.shape
     out = np.zeros((height, width, 4), np.float32)
     for v in range(height):
         for u in range(width):
             for k in range(kinds):
-                n = counts[v, u, k]
+                n = counts[height - 1 - v, u, k]
                 if n:
                     for c in range(3):
                         out[v, u, c] += np.float32(n * palette[k, c])
@@ -165,34 +184,53 @@ def shade(canvas, layer, full, floor, strength):
                 canvas[v, u, c] = np.uint8(canvas[v, u, c] * (1.0 - opacity) + ink * opacity + 0.5)
 
 
+@njit("float32[:, :, ::1](float32[:, :, ::1], int64)", **OPTIONS)
+def summed(layer, cell):
+    """(h, w, 4) summed over squares of `cell` pixels, of which it holds whole ones only."""
+    rows, columns = layer.shape[0] // cell, layer.shape[1] // cell
+    out = np.zeros((rows, columns, 4), np.float32)
+    for v in range(rows * cell):
+        for u in range(columns * cell):
+            if layer[v, u, 3] > 0.0:
+                for c in range(4):
+                    out[v // cell, u // cell, c] += layer[v, u, c]
+    return out
+
+
+@njit("void(float32[:, ::1], float32[:, ::1], float64, float64)", **OPTIONS)
+def stretched(out, row, cell, margin):
+    """One coarse row (k, 4), `cell` pixels a value, smoothly over the pixels (w, 4) of `out`."""
+    last = row.shape[0] - 1.001
+    for u in range(out.shape[0]):
+        sx = min(max((u + 0.5 + margin) / cell - 0.5, 0.0), last)
+        x0 = int(sx)
+        fx = np.float32(sx - x0)
+        for c in range(4):
+            out[u, c] = row[x0, c] * (1 - fx) + row[x0 + 1, c] * fx
+
+
 @njit(f"void({CANVAS}, float32[:, :, ::1], float64, float64, float64, float64)", **OPTIONS)
 def glow(canvas, layer, cell, margin, full, strength):
     """Lay coarse (h, w, 4) colour sums, `cell` pixels a value, smoothly over the canvas as a soft light."""
     height, width = canvas.shape[0], canvas.shape[1]
-    rows, columns = layer.shape[0], layer.shape[1]
+    above, below = np.empty((width, 4), np.float32), np.empty((width, 4), np.float32)
+    known = -1
     for v in range(height):
-        sy = min(max((v + 0.5 + margin) / cell - 0.5, 0.0), rows - 1.001)
+        sy = min(max((v + 0.5 + margin) / cell - 0.5, 0.0), layer.shape[0] - 1.001)
         y0 = int(sy)
-        fy = sy - y0
+        fy = np.float32(sy - y0)
+        if y0 != known:
+            stretched(above, layer[y0], cell, margin)
+            stretched(below, layer[y0 + 1], cell, margin)
+            known = y0
         for u in range(width):
-            sx = min(max((u + 0.5 + margin) / cell - 0.5, 0.0), columns - 1.001)
-            x0 = int(sx)
-            fx = sx - x0
-            a, b = (1.0 - fx) * (1.0 - fy), fx * (1.0 - fy)
-            c, d = (1.0 - fx) * fy, fx * fy
-            weight = (
-                layer[y0, x0, 3] * a + layer[y0, x0 + 1, 3] * b
-                + layer[y0 + 1, x0, 3] * c + layer[y0 + 1, x0 + 1, 3] * d
-            )  # fmt: skip
+            weight = above[u, 3] * (1 - fy) + below[u, 3] * fy
             if weight <= FAINTEST / 2:
                 continue
             opacity = strength * math.sqrt(min(1.0, weight / full))
-            for k in range(3):
-                ink = (
-                    layer[y0, x0, k] * a + layer[y0, x0 + 1, k] * b
-                    + layer[y0 + 1, x0, k] * c + layer[y0 + 1, x0 + 1, k] * d
-                ) / weight  # fmt: skip
-                canvas[v, u, k] = np.uint8(canvas[v, u, k] * (1.0 - opacity) + ink * opacity + 0.5)
+            for c in range(3):
+                ink = (above[u, c] * (1 - fy) + below[u, c] * fy) / weight
+                canvas[v, u, c] = np.uint8(canvas[v, u, c] * (1.0 - opacity) + ink * opacity + 0.5)
 
 
 @njit(f"void({CANVAS}, uint8[::1], float64)", **OPTIONS)

@@ -21,6 +21,7 @@ from viewer.filters import passing_rows
 from viewer.loop import RenderLoop
 from viewer.overlays import Queries, Rings, label_reach
 from viewer.painter import Picture, Wish, dot_radius, paint
+from viewer.points import Placed
 from viewer.state import ViewState
 from viewer.theme import tokens
 from viewer.viewport import PADDING, Box, Viewport
@@ -77,7 +78,7 @@ class MapView:
         self.state = state
         self._asked = asked
         self._shown: Picture | None = None
-        self._mask: tuple[np.ndarray, object, np.ndarray] | None = None
+        self._kept, self._chosen = Placed(), Placed()
         self._opened = opened
         self._pending = False
         self.fig = _figure()
@@ -168,18 +169,9 @@ class MapView:
         hits = None if state.answer is None else state.answer.lit(LIT)
         marked = passing_rows(np.array(state.marked, np.int64), state.kept)
         wish = Wish(state.dataset, viewport, state.colour, state.dark, hits, state.selected, marked)
-        self._loop.ask(replace(wish, kept=state.kept, chosen=self._chosen(), own=state.own_colouring))
-
-    def _chosen(self) -> np.ndarray | None:
-        """The chosen images as the painter wants them, made once for each choice."""
-        state = self.state
-        if state.selection is None:
-            return None
-        if self._mask is None or self._mask[0] is not state.selection or self._mask[1] is not state.dataset:
-            mask = np.zeros(state.dataset.n, bool)
-            mask[state.dataset.index.rank[state.selection]] = True
-            self._mask = (state.selection, state.dataset, mask)
-        return self._mask[2]
+        index = state.dataset.index
+        kept, chosen = self._kept.of(state.kept, index), self._chosen.of(state.selection, index)
+        self._loop.ask(replace(wish, kept=kept, chosen=chosen, own=state.own_colouring))
 
     @property
     def picture(self) -> Picture | None:
@@ -201,7 +193,8 @@ class MapView:
 
     def end(self) -> None:
         """The session is over: let go of the picture."""
-        self._shown = self._mask = None
+        self._shown = None
+        self._kept, self._chosen = Placed(), Placed()
         self._image.data = {}
 
     def _first_view(self) -> list[Box]:

@@ -11,8 +11,8 @@ from viewer.colours import Colouring
 from viewer.data import Dataset
 from viewer.loop import DECODERS
 from viewer.raster import DISC_LIMIT, GLOW_MARGIN, Layer, Scene, Tile, render
-from viewer.tiles import cell_size, choose, place
-from viewer.viewport import Viewport
+from viewer.tiles import cell_size, choose, crowded, place
+from viewer.viewport import Box, Viewport
 
 CROWDED_DOT = 0.33  # a dot's radius, as a part of the room that a point has at the first view
 OCCUPIED = 0.4  # the part of a map that has points on it, roughly
@@ -26,8 +26,8 @@ class Wish:
     """A picture somebody wants: what, where, how.
 
     `hits` are rows, best first, None without a query; `selected` is the row that is open, `marked` are those
-    of new images. `chosen` (n,) bool is by place in the index, None where no image is chosen; `kept` (n,)
-    bool, by row, are those that pass the filters, None: all do. `own` are colours that only this visitor has.
+    of new images. By place in the index: `chosen` (n,) bool, None where no image is chosen, and `kept` (n,)
+    bool, those that pass the filters, None: all do. `own` are colours that only this visitor has.
     """
 
     dataset: Dataset
@@ -77,21 +77,25 @@ def paint(wish: Wish) -> Picture:
     dataset, viewport = wish.dataset, wish.viewport
     colours = wish.own or dataset.colouring(wish.colour)
     dot = dot_radius(dataset, viewport)
-    inside = dataset.index.within(
-        viewport.grown(max(GLOW_MARGIN, 2 * dot, cell_size(viewport) / viewport.unit))
-    )
+    box = viewport.grown(max(GLOW_MARGIN, 2 * dot, cell_size(viewport) / viewport.unit))
     palette = colours.palette(dark=wish.dark)
-    if len(inside) <= DISC_LIMIT:  # a fixed random order: no category hides another by chance of its place
-        inside = inside[np.argsort(-dataset.priority[inside], kind="stable")]
-    inside, faint = _apart(wish, inside)
-    tiles, legible = _tiles(wish, inside, colours)
+    runs = _many(wish, box)
+    tiles: list[Tile] = []
+    legible = 0.0
+    if runs is None:
+        inside = dataset.index.within(box)
+        if len(inside) <= DISC_LIMIT:
+            # A fixed random order: no category hides another by chance of its place.
+            inside = inside[np.argsort(-dataset.priority[inside], kind="stable")]
+        passing = inside if wish.kept is None else inside[wish.kept[inside]]
+        tiles, legible = _tiles(wish, passing, colours)
+    at = inside if runs is None else runs
+    points, faint, chosen = _apart(wish, at, _layer(dataset, colours, at, palette))
     scene = Scene(
-        points=_layer(dataset, colours, inside, palette),
-        faint=None if faint is None else _layer(dataset, colours, faint, palette),
+        points=points,
+        faint=faint,
         hits=_hits(wish, colours, palette),
-        chosen=None
-        if wish.chosen is None
-        else _layer(dataset, colours, inside[wish.chosen[inside]], palette),
+        chosen=chosen,
         marks=_layer(dataset, colours, dataset.index.rank[wish.marked], palette),
         tiles=tiles,
         dot=dot,
@@ -103,18 +107,43 @@ def paint(wish: Wish) -> Picture:
     return Picture(dataset, render(scene, viewport), viewport, places)
 
 
-def _apart(wish: Wish, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Of the points in view those that pass the filters, and the others."""
-    if wish.kept is None:
-        return inside, None
-    passes = wish.kept[wish.dataset.index.order[inside]]
-    return inside[passes], inside[~passes]
+def _apart(
+    wish: Wish, at: np.ndarray | list[slice], points: Layer
+) -> tuple[Layer, Layer | None, Layer | None]:
+    """The points in view that pass the filters, those that do not, and those of the first that are chosen."""
+    passes = None if wish.kept is None else _some(wish.kept, at)
+    chosen = None if wish.chosen is None else _some(wish.chosen, at)
+    if passes is not None and chosen is not None:
+        chosen = chosen & passes
+    return (
+        points if passes is None else points.only(passes),
+        None if passes is None else points.only(~passes),
+        None if chosen is None else points.only(chosen),
+    )
 
 
-def _layer(dataset: Dataset, colours: Colouring, inside: np.ndarray, palette: np.ndarray) -> Layer:
-    values = None if colours.values is None else colours.values[inside]
+def _many(wish: Wish, box: Box) -> list[slice] | None:
+    """Where so many points are in view that they are density, without thumbnails: runs that hold them.
+
+    Those just out of view do no harm there, and to copy runs is quicker than to pick points.
+    """
+    runs = wish.dataset.index.runs(box)
+    n = sum(run.stop - run.start for run in runs)
+    hits = 0 if wish.hits is None else len(wish.hits)
+    return runs if n > 2 * DISC_LIMIT and crowded(n // 2, wish.viewport, hits=hits + 1) else None
+
+
+def _some(array: np.ndarray, at: np.ndarray | list[slice]) -> np.ndarray:
+    """An array's values at sorted positions, or at runs of them."""
+    if not isinstance(at, list):
+        return np.asarray(array[at])
+    return array[at[0]] if len(at) == 1 else np.concatenate([array[run] for run in at])
+
+
+def _layer(dataset: Dataset, colours: Colouring, at: np.ndarray | list[slice], palette: np.ndarray) -> Layer:
     index = dataset.index
-    return Layer(index.x[inside], index.y[inside], colours.codes[inside], palette, values)
+    values = None if colours.values is None else _some(colours.values, at)
+    return Layer(_some(index.x, at), _some(index.y, at), _some(colours.codes, at), palette, values)
 
 
 def _hits(wish: Wish, colours: Colouring, palette: np.ndarray) -> Layer | None:

@@ -50,11 +50,22 @@ class PointIndex:
     def within(self, box: Box) -> np.ndarray:
         """Sorted positions (m,) of the points inside `box` (x0, x1, y0, y1)."""
         x0, x1, y0, y1 = box
-        found = self._candidates(box)
-        if isinstance(found, slice):
-            found = np.arange(len(self))
+        runs = self.runs(box)
+        found = np.concatenate([np.arange(run.start, run.stop) for run in runs]) if runs else np.arange(0)
         x, y = self.x[found], self.y[found]
         return found[(x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)]
+
+    def runs(self, box: Box) -> list[slice]:
+        """Runs of sorted positions that hold the points inside `box`, and some of those just outside."""
+        column0, column1 = self._cells(box[0], box[1], axis=0)
+        row0, row1 = self._cells(box[2], box[3], axis=1)
+        if column0 == 0 and column1 == self.size - 1:  # whole rows, one after the other
+            starts, ends = np.array([row0 * self.size]), np.array([(row1 + 1) * self.size])
+        else:
+            first = np.arange(row0, row1 + 1) * self.size
+            starts, ends = first + column0, first + column1 + 1
+        pairs = zip(self.starts[starts].tolist(), self.starts[ends].tolist(), strict=True)
+        return [slice(start, end) for start, end in pairs if end > start]
 
     def bands(self, box: Box) -> list[Box]:
         """Boxes that hold the points inside `box` and little else: one for each band that has points."""
@@ -78,18 +89,28 @@ class PointIndex:
         best = int(np.argmin(squared))
         return int(self.order[near[best]]) if squared[best] <= radius * radius else None
 
-    def _candidates(self, box: Box) -> np.ndarray | slice:
-        column0, column1 = self._cells(box[0], box[1], axis=0)
-        row0, row1 = self._cells(box[2], box[3], axis=1)
-        if column0 == row0 == 0 and column1 == row1 == self.size - 1:
-            return slice(None)
-        runs = [
-            np.arange(self.starts[r * self.size + column0], self.starts[r * self.size + column1 + 1])
-            for r in range(row0, row1 + 1)
-        ]
-        return np.concatenate(runs) if runs else np.empty(0, np.int64)
-
     def _cells(self, a: float, b: float, *, axis: int) -> tuple[int, int]:
         scaled = (np.array([a, b]) - self.low[axis]) / self.step[axis]
         first, last = np.clip(np.floor(scaled), 0, self.size - 1)
         return int(first), int(last)
+
+
+class Placed:
+    """A choice of rows as a mask by place in the index, made once for each choice and index."""
+
+    def __init__(self) -> None:
+        self._made: tuple[np.ndarray, PointIndex, np.ndarray] | None = None
+
+    def of(self, choice: np.ndarray | None, index: PointIndex) -> np.ndarray | None:
+        """The mask (n,) bool of a choice: rows (k,) int64, or (n,) bool by row; None of None."""
+        if choice is None:
+            self._made = None
+            return None
+        if self._made is None or self._made[0] is not choice or self._made[1] is not index:
+            if choice.dtype == bool:
+                mask = choice[index.order]
+            else:
+                mask = np.zeros(len(index), bool)
+                mask[index.rank[choice]] = True
+            self._made = (choice, index, mask)
+        return self._made[2]

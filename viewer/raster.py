@@ -49,6 +49,11 @@ class Layer:
     def __len__(self) -> int:
         return len(self.x)
 
+    def only(self, which: np.ndarray) -> "Layer":
+        """Some of the points: `which` (n,) bool."""
+        values = None if self.values is None else self.values[which]
+        return Layer(self.x[which], self.y[which], self.codes[which], self.palette, values)
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -88,13 +93,11 @@ def render(scene: Scene, viewport: Viewport) -> np.ndarray:
     if scene.faint is not None and len(scene.faint):
         _faint(canvas, scene.faint, viewport, scene.dot, ground, dark=scene.dark)
     if len(scene.points):
-        _glow(canvas, scene.points, viewport, dark=scene.dark)
-    draw = _discs if len(scene.points) <= DISC_LIMIT else _density
-    draw(canvas, scene.points, viewport, scene.dot, ground)
+        _points(canvas, scene, viewport, ground)
     if scene.hits is not None or scene.chosen is not None:
         kernels.veil(canvas, ground, (0.62 if scene.dark else 0.68) * scene.behind)
     if scene.chosen is not None and len(scene.chosen):
-        _chosen(canvas, scene, viewport, _colour(look.ink))
+        _chosen(canvas, scene.chosen, viewport, scene.dot, _colour(look.ink))
     if scene.tiles:
         kernels.veil(canvas, ground, 0.5 * scene.recede)
     if scene.hits is not None:
@@ -109,15 +112,38 @@ def _colour(text: str) -> np.ndarray:
     return np.array(rgb(text), np.uint8)
 
 
-def _glow(canvas: np.ndarray, points: Layer, viewport: Viewport, *, dark: bool) -> None:
-    """The density behind the dots, as a soft light in their colours: groups are seen before points are."""
+def _points(canvas: np.ndarray, scene: Scene, viewport: Viewport, ground: np.ndarray) -> None:
+    """The points before a soft light in their colours; many are counted once for both."""
     from viewer import kernels
 
+    points = scene.points
+    if len(points) <= DISC_LIMIT:
+        _glow(canvas, _aggregate(points, _lit_from(viewport, GLOW_CELL)), dark=scene.dark)
+        _discs(canvas, points, viewport, scene.dot, ground)
+        return
+    wide = _aggregate(points, _lit_from(viewport, 1))
+    _glow(canvas, kernels.summed(wide, GLOW_CELL), dark=scene.dark)
+    rows = slice(GLOW_MARGIN, GLOW_MARGIN + viewport.height)
+    columns = slice(GLOW_MARGIN, GLOW_MARGIN + viewport.width)
+    _density(canvas, np.ascontiguousarray(wide[rows, columns]), scene.dot)
+
+
+def _lit_from(viewport: Viewport, cell: int) -> Viewport:
+    """The view and what lights it from outside, `cell` pixels of the view being one, in whole glow cells."""
     columns = -(-(viewport.width + 2 * GLOW_MARGIN) // GLOW_CELL)
     rows = -(-(viewport.height + 2 * GLOW_MARGIN) // GLOW_CELL)
     x0, _, _, y1 = viewport.grown(GLOW_MARGIN)
-    step = viewport.unit * GLOW_CELL
-    coarse = _aggregate(points, Viewport(x0, x0 + columns * step, y1 - rows * step, y1, columns, rows))
+    step, parts = viewport.unit * GLOW_CELL, GLOW_CELL // cell
+    return Viewport(x0, x0 + columns * step, y1 - rows * step, y1, columns * parts, rows * parts)
+
+
+def _glow(canvas: np.ndarray, coarse: np.ndarray, *, dark: bool) -> None:
+    """The density behind the dots, as a soft light in their colours: groups are seen before points are.
+
+    `coarse` are the colour sums (h, w, 4) of glow cells, from `GLOW_MARGIN` pixels beyond the canvas.
+    """
+    from viewer import kernels
+
     for _ in range(2):
         coarse = kernels.spread(coarse, _taps(GLOW_REACH))
     weights = coarse[..., 3]
@@ -135,8 +161,11 @@ def _faint(
     plain = np.empty((256, 3), np.uint8)
     plain[:] = _colour(tokens(dark=dark).absent)
     alike = Layer(points.x, points.y, np.zeros(len(points), np.uint8), plain)
-    draw = _discs if len(points) <= DISC_LIMIT else _density
-    draw(canvas, alike, viewport, max(dot * FAINT_SIZE, 1.0), ground)
+    small = max(dot * FAINT_SIZE, 1.0)
+    if len(points) <= DISC_LIMIT:
+        _discs(canvas, alike, viewport, small, ground)
+    else:
+        _density(canvas, _aggregate(alike, viewport), small)
     kernels.veil(canvas, ground, FAINT_VEIL)
 
 
@@ -148,18 +177,16 @@ def _discs(canvas: np.ndarray, points: Layer, viewport: Viewport, dot: float, gr
     kernels.discs(canvas, px, py, points.codes, points.palette, dot, ground, edge, 0.92)
 
 
-def _chosen(canvas: np.ndarray, scene: Scene, viewport: Viewport, ink: np.ndarray) -> None:
+def _chosen(canvas: np.ndarray, chosen: Layer, viewport: Viewport, dot: float, ink: np.ndarray) -> None:
     """The chosen points in their colours, above all others; few enough to be told apart, each has a rim."""
     from viewer import kernels
 
-    chosen = scene.chosen
-    if chosen is None or len(chosen) > DISC_LIMIT:
-        if chosen is not None:
-            _density(canvas, chosen, viewport, scene.dot, ink)
+    if len(chosen) > DISC_LIMIT:
+        _density(canvas, _aggregate(chosen, viewport), dot)
         return
     px, py = viewport.pixels(chosen.x, chosen.y)
-    rim = float(np.clip(scene.dot * 0.3, 0.0, 1.2)) if scene.dot > RIMMED else 0.0
-    kernels.discs(canvas, px, py, chosen.codes, chosen.palette, scene.dot + rim, ink, rim, 1.0)
+    rim = float(np.clip(dot * 0.3, 0.0, 1.2)) if dot > RIMMED else 0.0
+    kernels.discs(canvas, px, py, chosen.codes, chosen.palette, dot + rim, ink, rim, 1.0)
 
 
 def _rings(canvas: np.ndarray, hits: Layer, viewport: Viewport, dot: float, ink: np.ndarray) -> None:
@@ -206,12 +233,12 @@ def _tiles(
         kernels.picture(canvas, tile.image, *place, ring, width, ground, fade)
 
 
-def _density(canvas: np.ndarray, points: Layer, viewport: Viewport, dot: float, _ground: np.ndarray) -> None:
+def _density(canvas: np.ndarray, sums: np.ndarray, dot: float) -> None:
+    """Many points, as colour sums (h, w, 4) of the canvas's pixels."""
     from viewer import kernels
 
-    layer = _aggregate(points, viewport)
     sigma = float(np.clip(dot * 0.55, 0.35, 1.2))
-    layer = kernels.spread(layer, _taps(sigma))
+    layer = kernels.spread(sums, _taps(sigma))
     weights = layer[..., 3]
     occupied = weights[weights > 0.05]  # noqa: PLR2004 - the tails of the blur do not count
     full = float(np.percentile(occupied, 99)) if len(occupied) else 1.0
@@ -229,31 +256,34 @@ def _aggregate(points: Layer, viewport: Viewport) -> np.ndarray:
     import datashader as ds
     import pandas as pd
 
-    frame = pd.DataFrame({"x": points.x, "y": points.y, "code": points.codes})
     cv = ds.Canvas(
         plot_width=viewport.width,
         plot_height=viewport.height,
         x_range=(viewport.x0, viewport.x1),
         y_range=(viewport.y0, viewport.y1),
     )
+    columns = {"x": points.x, "y": points.y}
     if points.values is not None:
-        return _mean_colours(cv, frame.assign(value=points.values), points.palette)
-    return _mixed_colours(cv, frame, points.palette)
+        return _mean_colours(
+            cv, pd.DataFrame({**columns, "value": points.values}, copy=False), points.palette
+        )
+    return _mixed_colours(cv, columns, points)
 
 
-def _mixed_colours(cv: object, frame: object, palette: np.ndarray) -> np.ndarray:
+def _mixed_colours(cv: object, columns: dict[str, np.ndarray], points: Layer) -> np.ndarray:
     """Each pixel's colour is the mean of its points' colours: datashader counts the points of each code."""
     import datashader as ds
+    import pandas as pd
 
     from viewer import kernels
 
-    present = np.unique(frame["code"])  # type: ignore[index]
-    narrow = np.searchsorted(present, frame["code"]).astype(np.uint8)  # type: ignore[index]
-    shown = frame.assign(code=narrow)  # type: ignore[attr-defined]
+    present, narrow = kernels.narrowed(np.ascontiguousarray(points.codes))
+    frame = pd.DataFrame({**columns, "code": narrow}, copy=False)
     by_code = ds.by(ds.category_modulo("code", len(present)), ds.count())
-    counts = cv.points(shown, "x", "y", by_code).to_numpy()  # type: ignore[attr-defined]
-    counts = np.ascontiguousarray(counts[::-1], np.uint32)
-    return kernels.blended(counts, np.ascontiguousarray(palette[present]))
+    counts = cv.points(frame, "x", "y", by_code).to_numpy()  # type: ignore[attr-defined]
+    return kernels.blended(
+        np.ascontiguousarray(counts, np.uint32), np.ascontiguousarray(points.palette[present])
+    )
 
 
 def _mean_colours(cv: object, frame: object, palette: np.ndarray) -> np.ndarray:

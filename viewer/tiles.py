@@ -53,6 +53,12 @@ def cell_size(viewport: Viewport) -> float:
     return float(2.0 ** np.ceil(np.log2(SMALLEST_CELL * viewport.unit)))
 
 
+def crowded(n: int, viewport: Viewport, *, hits: int) -> bool:
+    """Whether of `n` points in view, `hits` of them results, none can have a thumbnail, wherever they are."""
+    cells_in_view = (viewport.width * viewport.height) * (viewport.unit / cell_size(viewport)) ** 2
+    return n > 8 * CROWD * max(cells_in_view, 1) + 4 * hits
+
+
 def choose(x: np.ndarray, y: np.ndarray, priority: np.ndarray, hit: np.ndarray, viewport: Viewport) -> Chosen:
     """One point for each uncrowded cell: a result of the query before others, then the lowest priority.
 
@@ -63,10 +69,9 @@ def choose(x: np.ndarray, y: np.ndarray, priority: np.ndarray, hit: np.ndarray, 
         hit: (n,) bool, whether a point is a result of the query.
         viewport: what is in view.
     """
-    cell = cell_size(viewport)
-    cells_in_view = (viewport.width * viewport.height) * (viewport.unit / cell) ** 2
-    if not len(x) or len(x) > 8 * CROWD * max(cells_in_view, 1) + 4 * int(hit.sum()):
+    if not len(x) or crowded(len(x), viewport, hits=int(hit.sum())):
         return Chosen((), 0.0)
+    cell = cell_size(viewport)
     column = np.floor(np.asarray(x, np.float64) / cell).astype(np.int64)
     line = np.floor(np.asarray(y, np.float64) / cell).astype(np.int64)
     order = np.lexsort((priority, column, line))
