@@ -6,9 +6,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from clipper import indexing
 from clipper.settings import CONFIG_NAME, Settings
+
+# How long a case takes says more of the machine that runs the tests than of the code.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 MODEL = DATA / "models" / "clip-emoji"
