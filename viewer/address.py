@@ -153,8 +153,8 @@ class Address(Component):
             columns = state.dataset.atlas.columns
             state.filters = {name: told for name, told in asked.filters.items() if name in columns}
         if asked.query and (state.answer is None or state.answer.text != asked.query):
-            self._searcher.ask(asked.query)
             self._waits = True
+            self._searcher.ask(asked.query)
             return
         if not asked.query and (state.answer is not None or state.searching):
             self._searcher.ask("")

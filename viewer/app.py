@@ -102,6 +102,7 @@ class Viewer:
         if session_context is not None:
             self.state.end()
             self.map.end()
+            self.chosen.end()
 
     # -- actions
 
@@ -224,7 +225,9 @@ class Viewer:
             "tag": lambda message: self._tag(self.tagger.give, message.get("text")),
             "untag": lambda message: self._tag(self.tagger.take, message.get("tag")),
         })  # fmt: skip
-        chosen = Chosen(css_classes=["chosen"], margin=0, actions={"open": show, "point": point})
+        self.chosen = chosen = Chosen(
+            css_classes=["chosen"], margin=0, actions={"open": show, "point": point}
+        )
         chosen.follow(self.state, self.map, self.tagger)
         tabs = Tabs(css_classes=["side-tabs"], margin=0)
         status = Status(css_classes=["status"], margin=0)
