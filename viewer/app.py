@@ -94,6 +94,7 @@ class Viewer:
             busy_indicator=None,
         )
         self.page.param.watch(lambda event: setattr(state, "dark", event.new), "dark_theme")
+        state.param.watch(self._answered, ["answer", "dataset"])
         if pn.state.curdoc is not None:
             pn.state.on_session_destroyed(self._ended)
 
@@ -103,6 +104,12 @@ class Viewer:
             self.state.end()
             self.map.end()
             self.chosen.end()
+
+    def _answered(self, *events: Any) -> None:
+        """A search that was just asked is what one wants to see; one asked again for another version is not."""
+        event = events[0]
+        if len(events) == 1 and event.name == "answer" and event.new is not None:
+            self.state.param.update(panel="results", overview=False)
 
     # -- actions
 

@@ -137,7 +137,7 @@ def _chosen(canvas: np.ndarray, scene: Scene, viewport: Viewport, ink: np.ndarra
             _density(canvas, chosen, viewport, scene.dot, ink)
         return
     px, py = viewport.pixels(chosen.x, chosen.y)
-    rim = float(np.clip(scene.dot * 0.3, 0.0, 1.2)) if scene.dot > RIMMED else 0.0
+    rim = float(np.clip(scene.dot * 0.25, 0.0, 1.0)) if scene.dot > RIMMED else 0.0
     kernels.discs(canvas, px, py, chosen.codes, chosen.palette, scene.dot + rim, ink, rim, 1.0)
 
 
