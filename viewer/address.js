@@ -29,7 +29,9 @@ export function render({model}) {
     before = now
   }
   let began = window.location.search === "" // until what the address asks for is shown, it stays as it is
-  const told = () => { began = true; write(model.pushes !== pushes); pushes = model.pushes }
+  const take = () => { waiting = false; began = true; write(model.pushes !== pushes); pushes = model.pushes }
+  let waiting = false // one message may change several of these: they are taken together
+  const told = () => { if (!waiting) { waiting = true; queueMicrotask(take) } }
   const back = () => {
     const fig = figure()
     model.send_msg({kind: "went", search: window.location.search})

@@ -140,8 +140,8 @@ class Address(Component):
         state.colour = colour or ""
         state.filters = narrowable(dataset.facets, asked.filters) if asked.filters else {}
         if asked.query and (state.answer is None or state.answer.text != asked.query):
-            self._searcher.ask(asked.query)
             self._waits = True
+            self._searcher.ask(asked.query)
             return
         if not asked.query and (state.answer is not None or state.searching):
             self._searcher.ask("")

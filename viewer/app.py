@@ -102,6 +102,7 @@ class Viewer:
             busy_indicator=None,
         )
         self.page.param.watch(lambda event: setattr(state, "dark", event.new), "dark_theme")
+        state.param.watch(self._answered, ["answer", "dataset"])
         if pn.state.curdoc is not None:
             pn.state.on_session_destroyed(self._ended)
 
@@ -112,6 +113,15 @@ class Viewer:
             self.state.end()
             self.map.end()
             self.narrower.end()
+            self.chosen.end()
+
+    def _answered(self, *events: Any) -> None:
+        """A search that was just asked is what one wants to see; one asked again for another version is not."""
+        event = events[0]
+        if len(events) > 1 or event.name != "answer" or event.new is None:
+            return
+        if event.old is None or event.old.text != event.new.text:
+            self.state.param.update(panel="results", overview=False)
 
     # -- actions
 
@@ -273,7 +283,9 @@ class Viewer:
             "untag": lambda message: self._tag(self.tagger.take, message.get("tag")),
             **self._asking(),
         })  # fmt: skip
-        chosen = Chosen(css_classes=["chosen"], margin=0, actions={"open": show, "point": point})
+        self.chosen = chosen = Chosen(
+            css_classes=["chosen"], margin=0, actions={"open": show, "point": point}
+        )
         chosen.follow(self.state, self.map, self.tagger)
         tabs = Tabs(css_classes=["tabs"], margin=0)
         status = Status(css_classes=["status"], margin=0)

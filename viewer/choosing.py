@@ -27,7 +27,7 @@ def sound(told: object) -> Step | None:
     how = {"how": str(told.get("how", "only"))}
     if "shape" in told:
         shape = outline(told["shape"])
-        return None if shape is None else {**how, "shape": shape.tolist()}
+        return None if shape is None else {**how, "shape": listed(shape)}
     if told.get("of") in WHOLES:
         return {**how, "of": str(told["of"])}
     for name in ("image", "tag"):
@@ -45,6 +45,11 @@ def outline(told: object) -> np.ndarray | None:
     except (TypeError, ValueError, OverflowError):
         return None
     return corners if corners.shape == (len(told), 2) and np.abs(corners).max() < 1e30 else None  # noqa: PLR2004 - squares stay finite; NaN is not less
+
+
+def listed(shape: np.ndarray) -> list[list[float]]:
+    """Corners (m, 2) as JSON has them, whole numbers without a point: a link is no longer than it need be."""
+    return [[int(v) if v.is_integer() else v for v in corner] for corner in shape.tolist()]
 
 
 def rows_of(step: Mapping[str, Any], state: ViewState, tagged: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -41,7 +41,7 @@ class Chosen(Component):
     def follow(self, state: ViewState, view: MapView, tagger: Tagger) -> None:
         """Show the state's selection, now and whenever it changes."""
         self._state, self._view, self._tagger = state, view, tagger
-        self._rows = np.empty(0, np.int64)
+        self._rows, self._version = np.empty(0, np.int64), ""
         tagger.troubled.append(lambda why: setattr(self, "trouble", why))
         self._actions |= {
             "more": self._more,
@@ -58,6 +58,10 @@ class Chosen(Component):
         self._update()
         self._tagged()
 
+    def end(self) -> None:
+        """The session is over: let go of what may be large."""
+        self._rows = np.empty(0, np.int64)
+
     def _chosen(self) -> np.ndarray:
         chosen = self._state.selection
         return np.empty(0, np.int64) if chosen is None else chosen
@@ -71,8 +75,8 @@ class Chosen(Component):
         state = self._state
         self.visible = state.panel == "selection"
         rows = in_order(self._chosen(), state.answer)
-        anew = not np.array_equal(rows, self._rows) or self._of is not state.dataset
-        self._rows, self._of = rows, state.dataset
+        anew = not np.array_equal(rows, self._rows) or self._version != state.dataset.version
+        self._rows, self._version = rows, state.dataset.version
         self.param.update(
             count=len(rows),
             total=state.dataset.n,
@@ -83,8 +87,6 @@ class Chosen(Component):
         )
         if anew:
             self._tell(0)
-
-    _of: object = None
 
     def _tell(self, start: int) -> None:
         state, answer = self._state, self._state.answer

@@ -65,7 +65,7 @@ def map_buttons(view: MapView, state: ViewState) -> pn.Column:
     for icon, label, act in actions:
         button = pmui.IconButton(
             icon=icon, label="", description=label, size="small", margin=0, color="default",
-            sx={"borderRadius": "8px", "color": "text.secondary"},
+            sx={"borderRadius": "8px", "color": "text.secondary", "width": "34px", "height": "30px"},
         )  # fmt: skip
         button.on_click(lambda _event, act=act: act())
         buttons.append(button)

@@ -11,7 +11,7 @@ from viewer.component import Component, script
 from viewer.data import Dataset
 from viewer.search import SEARCHERS
 from viewer.state import ViewState
-from viewer.tagging import of_row
+from viewer.tagging import of_rows
 
 SIMILAR = 12
 
@@ -77,7 +77,7 @@ class Detail(Component):
             place=int(at[0]) + 1 if len(at) else 0,
             among=0 if rows is None else len(rows),
             chosen=state.selection is not None and bool((state.selection == row).any()),
-            given=of_row(state.tags, row),
+            given=of_rows(state.tags, np.array([row]))[0],
             known=sorted(state.tags),
         )
 

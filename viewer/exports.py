@@ -18,7 +18,7 @@ import numpy as np
 from clipper.images import content_hash
 from clipper.metadata import FILE, FOLDER, TAGS, present, tags_column
 from viewer.data import Dataset
-from viewer.tagging import of_row
+from viewer.tagging import of_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,8 +77,7 @@ class Export:
         told = atlas.metadata_table.take(pa.array(rows, pa.int64()))
         columns |= {name: told[name] for name in told.column_names if name not in columns}
         if self.tags or self.tag_column in columns:
-            given = [of_row(self.tags, row) for row in rows.tolist()]
-            columns[self.tag_column] = pa.array(given, pa.list_(pa.string()))
+            columns[self.tag_column] = pa.array(of_rows(self.tags, rows), pa.list_(pa.string()))
         return pa.table(columns)
 
 

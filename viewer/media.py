@@ -7,7 +7,6 @@ header that says why.
 """
 
 import asyncio
-import io
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -18,7 +17,9 @@ from bokeh.server.views.auth_request_handler import AuthRequestHandler
 from tornado.web import HTTPError
 
 from clipper.errors import ClipperError
-from clipper.images import content_hash, decode
+from clipper.images import content_hash
+from clipper.sandbox import Sandboxes
+from clipper.showing import convert
 from viewer.versions import holder
 
 ROUTE = r"/img/(thumb|full)/(.+)"
@@ -34,6 +35,11 @@ AS_THEY_ARE = {
 LONGEST_CONVERTED = 2048  # pixels
 A_YEAR = 31_536_000
 READERS = ThreadPoolExecutor(4, thread_name_prefix="image")
+# A child of its own for each of these threads that meets an odd file: decoders are native code.
+CONVERTERS = ThreadPoolExecutor(2, thread_name_prefix="convert")
+SECONDS = 30.0  # more than anybody waits for
+
+_converting = Sandboxes(convert, seconds=SECONDS)
 
 log = logging.getLogger(__name__)
 
@@ -88,12 +94,21 @@ def original(atlas: Any, row: int) -> Sent | str:
 
 
 def converted(data: bytes, *, max_pixels: int) -> bytes:
-    """Any format that Clipper indexes, as PNG, opened with the same limits as when it was indexed."""
-    pixels = decode(data, max_pixels=max_pixels, smallest=LONGEST_CONVERTED).pixels
-    pixels.thumbnail((LONGEST_CONVERTED, LONGEST_CONVERTED))
-    out = io.BytesIO()
-    pixels.save(out, "PNG")
-    return out.getvalue()
+    """Any format that Clipper indexes, as PNG: opened in a child, with the limits it was indexed with.
+
+    Raises:
+        ValueError: it cannot be decoded.
+        ChildDied: decoding it crashed, took too long or too much memory; only the child is gone.
+    """
+    return CONVERTERS.submit(_converted, data, max_pixels).result()
+
+
+def _converted(data: bytes, max_pixels: int) -> bytes:
+    with _converting.one() as sandbox:
+        told, made = sandbox.ask({"max_pixels": max_pixels, "longest": LONGEST_CONVERTED}, [data])
+    if not made:
+        raise ValueError(told.get("reason") or told.get("error") or "nothing came of it")
+    return made[0]
 
 
 class ImageHandler(AuthRequestHandler):

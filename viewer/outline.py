@@ -9,7 +9,7 @@ import numpy as np
 import param
 
 from viewer.background import in_background
-from viewer.choosing import HOWS, Step, choose, outline, rows_of
+from viewer.choosing import HOWS, Step, choose, listed, outline, rows_of
 from viewer.component import Component, script, source
 from viewer.map import MapView
 from viewer.regions import simplified
@@ -98,7 +98,7 @@ def drawn(told: object, *, unit: float) -> Step | None:
     while len(kept := simplified(corners, tolerance=tolerance)) > 200:  # noqa: PLR2004 - a scribble, which no link could hold
         tolerance *= 2
     shape = outline(np.round(kept, digits).tolist())
-    return None if shape is None else {"shape": shape.tolist()}
+    return None if shape is None else {"shape": listed(shape)}
 
 
 def toggle(state: ViewState, row: int) -> None:

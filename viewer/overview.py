@@ -35,7 +35,7 @@ class Overview(Component):
     def follow(self, state: ViewState) -> None:
         """Show the dataset's overview while the state says so."""
         self._state = state
-        self._told: Dataset | None = None
+        self._told = ""
         self._actions = {"close": lambda _: setattr(state, "overview", False), "more": self._more}
         state.param.watch(self._update, ["overview", "dataset"])
         self._update()
@@ -43,9 +43,9 @@ class Overview(Component):
     def _update(self, *_events: Any) -> None:
         state, dataset = self._state, self._state.dataset
         self.visible = state.overview
-        if not state.overview or dataset is self._told:
+        if not state.overview or dataset.version == self._told:
             return
-        self._told = dataset
+        self._told = dataset.version
         self.param.update(title=dataset.title, failed=len(dataset.atlas.failures))
         self._tell(0)
         in_background(partial(known, dataset), partial(self._show, dataset), pool=LOOKERS)

@@ -185,7 +185,7 @@ def _chosen(canvas: np.ndarray, chosen: Layer, viewport: Viewport, dot: float, i
         _density(canvas, _aggregate(chosen, viewport), dot)
         return
     px, py = viewport.pixels(chosen.x, chosen.y)
-    rim = float(np.clip(dot * 0.3, 0.0, 1.2)) if dot > RIMMED else 0.0
+    rim = float(np.clip(dot * 0.25, 0.0, 1.0)) if dot > RIMMED else 0.0
     kernels.discs(canvas, px, py, chosen.codes, chosen.palette, dot + rim, ink, rim, 1.0)
 
 

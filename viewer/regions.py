@@ -33,8 +33,10 @@ def inside(index: PointIndex, outline: np.ndarray) -> np.ndarray:
     whole &= ~crossed
     edge = _of_cells(index, np.flatnonzero(crossed))
     edge = edge[within(index.x[edge], index.y[edge], outline)]
-    found = np.concatenate([_of_cells(index, np.flatnonzero(whole)), edge])
-    return np.sort(index.order[found])
+    found = np.zeros(len(index), bool)  # a mask gives them in order, faster than sorting them
+    for part in (_of_cells(index, np.flatnonzero(whole)), edge):
+        found[index.order[part]] = True
+    return np.flatnonzero(found)
 
 
 def within(x: np.ndarray, y: np.ndarray, outline: np.ndarray) -> np.ndarray:

@@ -54,22 +54,13 @@ def facts(dataset: Dataset) -> list[list[str]]:
     told += [["Folder", str(info["folder"])], ["Home", str(info["home"])]]
     told.append(["Model", f"{info['model']} ({info['dimensions']} dimensions)"])
     quality = info.get("quality") or {}
-    told += [
-        [name.replace("_", " ").capitalize(), f"{value:.3f}"]
-        for name, value in quality.items()
-        if _number(value)
-    ]
-    return told
+    return told + [[_words(name), _figure(value)] for name, value in quality.items() if _number(value)]
 
 
 def last_run(dataset: Dataset) -> list[list[str]]:
     """What the run that published this version found: names and counts."""
     counts = getattr(getattr(dataset.atlas, "snapshot", None), "counts", None) or {}
-    return [
-        [name.replace("_", " ").capitalize(), f"{count:,}"]
-        for name, count in counts.items()
-        if _number(count)
-    ]
+    return [[_words(name), _figure(count)] for name, count in counts.items() if _number(count) and count]
 
 
 def categories(column: pd.Series) -> list[Bar]:
@@ -124,6 +115,14 @@ def _merged(bars: Sequence[Bar]) -> list[Bar]:
 def _trimmed(bars: Sequence[tuple[str, int]]) -> list[Bar]:
     there = [at for at, (_, n) in enumerate(bars) if n]
     return [list(bar) for bar in bars[there[0] : there[-1] + 1]] if there else []
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def _figure(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
 
 
 def _number(value: object) -> bool:

@@ -22,10 +22,9 @@ class Tabs(Component):
         super().__init__(actions={"choose": self._choose}, **params)
 
     def follow(self, state: ViewState) -> None:
-        """Show what the state says, now and whenever it changes; a new search shows its results."""
+        """Show what the state says, now and whenever it changes."""
         self._state = state
         state.param.watch(self._update, ["panel", "filters", "selection"])
-        state.param.watch(self._answered, "answer")
         self._update()
 
     def _update(self, *_events: Any) -> None:
@@ -37,7 +36,3 @@ class Tabs(Component):
     def _choose(self, message: Mapping[str, Any]) -> None:
         if message.get("tab") in PANELS:
             self._state.panel = message["tab"]
-
-    def _answered(self, event: Any) -> None:
-        if event.new is not None and (event.old is None or event.old.text != event.new.text):
-            self._state.panel = "results"

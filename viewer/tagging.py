@@ -77,20 +77,25 @@ def _by_hash(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
     return found
 
 
-def of_row(tags: Rows, row: int) -> list[str]:
-    """The tags of one image, in alphabetical order."""
-    return sorted(tag for tag, rows in tags.items() if _has(rows, row))
+def of_rows(tags: Rows, rows: np.ndarray) -> list[list[str]]:
+    """The tags of the images of some rows (k,), in alphabetical order."""
+    found: list[list[str]] = [[] for _ in range(len(rows))]
+    for tag in sorted(tags):
+        for at in np.flatnonzero(_has(tags[tag], rows)).tolist():
+            found[at].append(tag)
+    return found
 
 
 def counts(tags: Rows, rows: np.ndarray) -> dict[str, int]:
-    """How many of some rows (k,), ascending, have each tag; those that none has are left out."""
-    found = {tag: int(np.isin(rows, tagged, assume_unique=True).sum()) for tag, tagged in tags.items()}
+    """How many of some rows (k,) have each tag; those that none has are left out."""
+    found = {tag: int(np.count_nonzero(_has(tagged, rows))) for tag, tagged in tags.items()}
     return {tag: count for tag, count in sorted(found.items()) if count}
 
 
-def _has(rows: np.ndarray, row: int) -> bool:
-    at = int(np.searchsorted(rows, row))
-    return at < len(rows) and int(rows[at]) == row
+def _has(tagged: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Which rows (k,) are among those tagged (m,), ascending: (k,) bool."""
+    at = np.minimum(np.searchsorted(tagged, rows), len(tagged) - 1)
+    return np.asarray(tagged[at] == rows)
 
 
 class Tagger:

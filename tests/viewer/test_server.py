@@ -1,6 +1,7 @@
 """The image route and the page's document, with the real sample and the real server."""
 
 import io
+import os
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -14,6 +15,8 @@ from server import ROOT, serving
 
 import clipper
 from clipper.images import content_hash
+from clipper.sandbox import Sandboxes
+from viewer import media
 from viewer.media import image
 from viewer.state import ViewState
 from viewer.versions import holder, load
@@ -24,6 +27,10 @@ TRAVERSALS = [
     "metadata.json", "./cat.jpg", "cat.jpg%00", "cat", "cat.jpg/", "%252e%252e%252fclipper.toml",
     "file:///etc/passwd", "nothing.jpg", "%ff%fe", "~",
 ]  # fmt: skip
+
+
+def exit_at_once(_told: object, _blobs: object) -> None:
+    os._exit(11)
 
 
 def fetch(url: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
@@ -144,6 +151,32 @@ def test_formats_browsers_cannot_show_are_converted(
     assert (sent.data, sent.lasting, sent.lost) == (image("thumb", "scan.tiff").data, False, "gone")
     with pytest.raises(KeyError):
         image("full", "../clipper.toml")
+
+
+def test_an_original_that_ends_its_decoder_costs_only_its_picture(
+    small_home: Path, run_index: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("RGB", (40, 30)).save(small_home / "images" / "scan.tiff")
+    run_index(small_home)
+    monkeypatch.setenv("CLIPPER_HOME", str(small_home))
+    with Sandboxes(exit_at_once, seconds=20) as sandboxes:
+        monkeypatch.setattr(media, "_converting", sandboxes)
+        assert image("full", "scan.tiff").lost == "unreadable"
+    with pytest.raises(ValueError, match="pixels"):
+        media.converted((small_home / "images" / "scan.tiff").read_bytes(), max_pixels=100)
+    assert image("full", "scan.tiff").content_type == "image/png"
+
+
+def test_an_export_is_sent_once_and_never_without_sign_in(sample_home: Path) -> None:
+    options = ("--basic-auth", "secret", "--cookie-secret", "for-this-test-only")
+    with serving(sample_home, options=options) as url:
+        for token in ("x" * 32, "..%2f..%2fetc%2fpasswd", "x", "%00" * 20):
+            assert fetch(f"{url}/viewer/export/{token}")[0] in {403, 404}
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        known = urllib.parse.urlencode({"username": "me", "password": "secret"}).encode()
+        browser.open(f"{url}/login", known, timeout=30).close()
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            browser.open(f"{url}/viewer/export/{'x' * 32}", timeout=30)
 
 
 def test_a_deleted_image_is_served_while_a_session_shows_it_and_no_longer(

@@ -136,6 +136,27 @@ def test_the_map_forgets_the_picture_of_the_version_before(state: ViewState) -> 
     assert view.picture is None
 
 
+def test_what_is_chosen_stays_chosen_in_another_version_under_its_new_name(state: ViewState) -> None:
+    n = state.dataset.n
+    state.selection = np.array([1, 2, n - 1])
+    state.steps = [{"how": "only", "of": "all"}]
+    new = FakeAtlas(n)
+    new.ids[2] = "renamed.png"
+    for name in ("ids", "hashes"):
+        setattr(new, name, getattr(new, name)[2:])  # the first two images are gone
+    new.xy, new.points = new.xy[2:], new.points.iloc[2:].assign(id=new.ids)
+    adopt(state, new)
+    assert [new.ids[row] for row in state.selection] == ["renamed.png", f"folder/{n - 1}.png"]
+    state.selection = np.array([0])
+    last = FakeAtlas(3, seed=5)
+    last.ids = ["x", "y", "z"]
+    last.hashes = [b"1" * 16, b"2" * 16, b"3" * 16]
+    adopt(state, last)
+    assert state.selection is None
+    state.end()
+    assert (state.selection, state.tags) == (None, {})
+
+
 def test_the_page_is_told_where_the_points_of_the_first_view_are(state: ViewState) -> None:
     view = MapView(state, opened=lambda _row: None)
     told = view._home.data

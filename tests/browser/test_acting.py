@@ -1,0 +1,239 @@
+"""Choose on the map, see what is chosen, tag and export it, step through it, send somebody a link to it."""
+
+import csv
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from helpers import ask, ranges, screen, settled
+from server import serving
+
+import clipper
+from clipper import tags
+from clipper.home import Home
+
+Visit = Callable[..., SimpleNamespace]
+CLIPBOARD = """Object.defineProperty(navigator, "clipboard",
+    {value: {writeText: async (text) => { window.copied = text }}})"""
+
+
+@pytest.fixture(scope="module")
+def home(sample_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample, to be tagged."""
+    return Path(shutil.copytree(sample_home, tmp_path_factory.mktemp("acting") / "home", symlinks=True))
+
+
+@pytest.fixture(scope="module")
+def url(home: Path) -> Iterator[str]:
+    with serving(home) as address:
+        yield f"{address}/viewer"
+
+
+def clean(seen: SimpleNamespace) -> None:
+    assert (seen.errors, seen.elsewhere, seen.dialogs) == ([], [], [])
+
+
+def drag(page: object, corners: list[tuple[float, float]], *, holding: str = "") -> None:
+    """Drag over map positions."""
+    if holding:
+        page.keyboard.down(holding)
+    page.mouse.move(*screen(page, *corners[0]))
+    page.mouse.down()
+    for corner in corners[1:]:
+        page.mouse.move(*screen(page, *corner), steps=4)
+    page.mouse.up()
+    if holding:
+        page.keyboard.up(holding)
+
+
+def count(page: object) -> int:
+    page.wait_for_selector(".side-tabs .count >> nth=1", state="attached")
+    return int(page.locator(".side-tabs .count").nth(1).text_content().replace(",", "") or 0)
+
+
+def chosen(page: object, number: int) -> None:
+    for _ in range(60):
+        if count(page) == number:
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"{count(page)} are chosen, not {number}")
+
+
+def test_a_box_a_lasso_shift_and_alt_choose_what_lies_within(visit: Visit, url: str, home: Path) -> None:
+    seen = visit(url)
+    page, xy = seen.page, clipper.open(home).xy
+    settled(page)
+    seen_now = ranges(page)
+    middle = (seen_now["x0"] + seen_now["x1"]) / 2, (seen_now["y0"] + seen_now["y1"]) / 2
+    x0, x1, y0, y1 = middle[0] - 2.5, middle[0] - 0.5, middle[1] - 2, middle[1] + 2
+
+    def within(a: float, b: float, c: float, d: float) -> int:
+        return int(((xy[:, 0] > a) & (xy[:, 0] < b) & (xy[:, 1] > c) & (xy[:, 1] < d)).sum())
+
+    page.keyboard.press("b")
+    page.wait_for_selector(".hint.shown")
+    assert page.get_by_label("Choose with a box").get_attribute("aria-pressed") == "true"
+    drag(page, [(x0, y0), (x1, y1)])
+    page.wait_for_selector(".chosen .card")
+    assert abs(count(page) - within(x0, x1, y0, y1)) <= 2  # points on the border itself
+    first = count(page)
+    assert ranges(page) == seen_now  # drawing is no panning
+    page.keyboard.press("l")
+    page.wait_for_selector(".hint.shown")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".hint:not(.shown)")
+    drag(page, [(x1, y0), (x1 + 2, y1)], holding="Shift")
+    page.wait_for_timeout(400)
+    assert abs(count(page) - within(x0, x1 + 2, y0, y1)) <= 4
+    both = count(page)
+    drag(page, [(x1, y0), (x1 + 2, y1)], holding="Alt")
+    chosen(page, first)
+    assert both > first > 0
+    page.keyboard.press("Escape")
+    chosen(page, 0)
+    page.wait_for_selector("text=Nothing is chosen yet")
+    clean(seen)
+
+
+def test_what_is_chosen_is_tagged_exported_and_copied(visit: Visit, url: str, home: Path) -> None:
+    seen = visit(url, before=CLIPBOARD)
+    page = seen.page
+    ask(page, "cat")
+    page.wait_for_selector(".results .score", timeout=60_000)
+    page.get_by_role("tab", name="Selection").click()
+    page.get_by_text("The 60 results").click()
+    chosen(page, 60)
+    page.get_by_label("Tag the chosen images").fill('cats, "><img src=x onerror=alert(1)>')
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".chosen .chip.tagged >> nth=1")
+    assert {len(images) for images in tags.read(Home(home)).values()} == {60}
+    got = {}
+    for label, kind in (("CSV table", "csv"), ("ZIP of originals", "zip")):
+        page.get_by_role("button", name="Export").click()
+        with page.expect_download() as download:
+            page.get_by_role("menuitem", name=label).click()
+        assert download.value.suggested_filename == f"Emoji-selection.{kind}"
+        got[kind] = Path(download.value.path()).read_bytes()
+    rows = list(csv.DictReader(io.StringIO(got["csv"].decode(), newline="")))
+    assert len(rows) == 60
+    assert json.loads(rows[0]["tags"]) == ['"><img src=x onerror=alert(1)>', "cats"]
+    archive = zipfile.ZipFile(io.BytesIO(got["zip"]))
+    assert archive.read("cat-face.jpg") == (home / "images" / "cat-face.jpg").read_bytes()
+    page.get_by_text("Copy ids").click()
+    page.wait_for_selector("text=60 ids copied")
+    assert set(page.evaluate("window.copied").split("\n")) == {row["id"] for row in rows}
+    page.get_by_label("Remove the tag cats from the chosen images").click()
+    page.wait_for_selector(".chosen .chip.tagged >> nth=1", state="detached")
+    assert len(tags.read(Home(home))) == 1
+    clean(seen)
+
+
+def test_a_link_opens_the_same_picture_and_back_goes_back(visit: Visit, url: str) -> None:
+    seen = visit(url)
+    page = seen.page
+    settled(page)
+    home_view = ranges(page)
+    ask(page, "cat")
+    page.wait_for_selector(".results h2:text-is('cat')", timeout=60_000)
+    page.wait_for_url("**?q=cat")
+    drag(page, [(1, -2), (4, -2), (4, 2), (1, 2)], holding="Shift")
+    page.wait_for_selector(".chosen .card")
+    number = count(page)
+    page.mouse.move(*screen(page, 2, 0))
+    page.mouse.wheel(0, -240)
+    page.wait_for_url("**at=*")
+    page.locator(".chosen .card").nth(2).click()
+    page.wait_for_selector(".detail .sheet")
+    name = page.locator(".detail h2").inner_text()
+    page.wait_for_url("**open=*")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector(f".detail h2:text-is('{name}')", state="detached")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector(f".detail h2:text-is('{name}')")
+    settled(page)
+    link, view = page.url, ranges(page)
+    other = visit(link, ready=False)
+    other.page.wait_for_selector(f".detail h2:text-is('{name}')", timeout=60_000)
+    assert count(other.page) == number
+    assert other.page.locator(".results h2").text_content() == "cat"
+    assert ranges(other.page) == pytest.approx(view, rel=1e-4, abs=1e-3)
+    assert other.page.url == link
+    for back in (lambda: page.wait_for_selector(".detail .sheet", state="detached"), lambda: chosen(page, 0),
+                 lambda: page.wait_for_selector(".suggestions", state="attached")):  # fmt: skip
+        page.go_back()
+        back()
+    settled(page)
+    assert ranges(page) == pytest.approx(home_view, rel=1e-3, abs=1e-2)
+    page.go_forward()
+    page.wait_for_selector(".results h2:text-is('cat')", state="attached")
+    for one in (seen, other):
+        clean(one)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("search", [
+    "?q=%22%3E%3Cimg%20src=x%20onerror=alert(1)%3E", "?at=1,2&filters=%7B%22a%22:1%7D&%ff=%00",
+    "?open=../../clipper.toml&colour=%3Cscript%3Ealert(1)%3C/script%3E", "?at=1e300,0,1e-300",
+    "?at=NaN,1e999,-1&chosen=%5B%7B%22how%22:%22only%22,%22shape%22:5%7D%5D", "?chosen=" + "%5B" * 900,
+])  # fmt: skip
+def test_a_hostile_link_opens_a_page_that_works(visit: Visit, url: str, search: str) -> None:
+    seen = visit(f"{url}{search}")
+    settled(seen.page)
+    page = seen.page
+    ask(page, "dog")
+    page.wait_for_selector(".results h2:text-is('dog')", timeout=60_000)
+    page.wait_for_url("**q=dog*")
+    clean(seen)
+
+
+def test_keys_have_a_list_the_image_is_seen_large_and_the_theme_is_remembered(visit: Visit, url: str) -> None:
+    seen = visit(url)
+    page = seen.page
+    page.keyboard.press("?")
+    page.wait_for_selector("dialog[open] >> text=Lasso")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("dialog[open]", state="detached")
+    page.locator(".results .card").first.click()
+    page.wait_for_selector(".detail .sheet")
+    page.locator(".detail .stage").click()
+    page.wait_for_selector("dialog.light[open]")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("dialog.light[open]", state="detached")
+    assert page.locator(".detail .sheet").count() == 1
+    page.get_by_role("button", name="Choose", exact=True).click()
+    page.wait_for_selector(".detail [aria-pressed=true]")
+    assert count(page) == 1
+    page.keyboard.press("Escape")
+    page.locator(".status button.line").click()
+    page.wait_for_selector(".overview .bars >> text=JPEG")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".overview .bars", state="hidden")
+    page.get_by_label("Toggle theme").click()
+    page.wait_for_function("document.cookie.includes('clipper-theme=light')")
+    page.reload()
+    page.wait_for_selector(".results .card", timeout=60_000)
+    ground = page.locator(".map-area").evaluate("el => getComputedStyle(el).backgroundColor")
+    assert ground == "rgb(250, 251, 252)"
+    clean(seen)
+
+
+@pytest.mark.slow
+def test_the_gallery_goes_on_while_one_scrolls(visit: Visit, url: str) -> None:
+    seen = visit(url)
+    page = seen.page
+    page.get_by_role("tab", name="Selection").click()
+    page.get_by_text("All 1,870").click()
+    chosen(page, 1870)
+    for _ in range(40):
+        page.locator(".chosen .end").scroll_into_view_if_needed()
+        page.wait_for_timeout(100)
+        if page.locator(".chosen .card").count() >= 400:
+            break
+    ids = page.locator(".chosen .card").evaluate_all("els => els.map((el) => el.dataset.id)")
+    assert len(ids) == len(set(ids)) >= 400
+    clean(seen)

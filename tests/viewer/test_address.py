@@ -1,0 +1,129 @@
+"""A state as an address and back; whatever an address says that cannot be is left out."""
+
+import json
+import time
+from urllib.parse import urlencode
+
+import numpy as np
+import pytest
+
+from viewer.address import LONGEST, Address, asked_for, wanted
+from viewer.choosing import choose
+from viewer.data import Dataset
+from viewer.search import Searcher
+from viewer.state import Answer, ViewState
+
+SHAPE = [[-50, -50], [50, -50], [50, 50], [-50, 50]]
+
+
+def until(condition: object) -> None:
+    for _ in range(200):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it did not come to be")
+
+
+def viewer(dataset: Dataset) -> tuple[ViewState, Address]:
+    state = ViewState(dataset=dataset, colour=dataset.first_colour)
+    address = Address()
+    address.follow(state, Searcher(state))
+    return state, address
+
+
+def answer(text: str) -> Answer:
+    return Answer(text, np.array([3, 4]), np.ones(2), 0.0, 0.0, 0.1)
+
+
+def test_an_address_brings_back_query_colour_choice_and_open_image(dataset: Dataset) -> None:
+    state, address = viewer(dataset)
+    assert address.search == ""
+    state.remember(answer("red heart"))
+    step = {"how": "only", "shape": SHAPE}
+    choose(state, step, np.arange(500))
+    choose(state, {"how": "less", "of": "results"}, state.answer.rows)
+    state.param.update(colour="size", selected=7)
+    link = address.search
+    other, theirs = viewer(dataset)
+    theirs.go(f"?{link}")
+    until(lambda: theirs.search == link)
+    assert other.answer.text == "red heart"
+    assert other.colour == "size"
+    assert other.selected == 7
+    assert other.panel == "selection"
+    assert len(other.selection) == 500 - len(other.answer.rows)
+
+
+def test_no_colour_and_an_unknown_column_are_told_apart(dataset: Dataset) -> None:
+    state, address = viewer(dataset)
+    state.colour = ""
+    assert address.search == "colour=none"
+    address.go("?colour=nothing-of-that-name")
+    assert state.colour == dataset.first_colour
+    address.go("?colour=none")
+    assert state.colour == ""
+
+
+def test_back_to_an_empty_address_is_back_to_the_beginning(dataset: Dataset) -> None:
+    state, address = viewer(dataset)
+    state.remember(answer("cat"))
+    choose(state, {"how": "only", "of": "all"}, np.arange(500))
+    state.selected = 3
+    address.go("")
+    assert (state.answer, state.selection, state.selected) == (None, None, None)
+    assert address.search == ""
+
+
+def test_a_new_entry_of_the_history_for_a_query_a_choice_and_an_open_image_only(dataset: Dataset) -> None:
+    state, address = viewer(dataset)
+    pushes = []
+    for change in (
+        lambda: setattr(state, "colour", "size"),
+        lambda: state.remember(answer("cat")),
+        lambda: setattr(state, "selected", 3),
+        lambda: setattr(state, "selected", 4),  # on to the next one
+        lambda: choose(state, {"how": "only", "of": "all"}, np.arange(500)),
+        lambda: setattr(state, "hovered", 3),
+    ):
+        before = address.pushes
+        change()
+        pushes.append(address.pushes - before)
+    assert pushes == [0, 1, 1, 0, 1, 0]
+
+
+def test_a_choice_that_a_link_could_not_repeat_is_not_in_it(dataset: Dataset) -> None:
+    state, address = viewer(dataset)
+    state.remember(answer("cat"))
+    choose(state, {"how": "only", "of": "results"}, state.answer.rows)
+    assert "chosen=" in address.search
+    state.remember(answer("dog"))  # the results of another query are chosen now
+    assert "chosen=" not in address.search
+    for row in range(90):
+        choose(state, {"how": "add", "image": f"folder/{row}.png"}, np.array([row]))
+    assert len(address.search) < LONGEST
+
+
+@pytest.mark.parametrize("search", [
+    "", "?", "q=", "q=" + "x" * 5000, "open=../../etc/passwd", "open=%00%ff", "chosen=", "chosen={",
+    "chosen=[[[[", "chosen=5", "chosen=" + "[" * 4000, 'chosen=[{"of":"nothing"},7,null]',
+    'chosen=[{"how":"only","shape":[[0,0],[1e999,0],[0,1]]}]', 'filters={"a":5}', "filters=[1]",
+    'filters={"group":{"script":1}}', "&".join(f"a{i}=1" for i in range(100)), "colour[]=1",
+    "colour=<script>alert(1)</script>", "at=NaN,1,2", "%", "&&&===",
+])  # fmt: skip
+def test_a_hostile_address_changes_nothing(dataset: Dataset, search: str) -> None:
+    asked = wanted(search)
+    assert asked.query == ""
+    assert asked.steps == ()
+    assert asked.filters == {}
+    state, address = viewer(dataset)
+    address.go(search)
+    assert (state.selection, state.selected, state.colour) == (None, None, dataset.first_colour)
+
+
+def test_filters_of_the_known_forms_are_kept() -> None:
+    filters = {"group": {"values": ["a"]}, "size": {"range": [0, 1]}, "name": {"text": "x"}}
+    assert wanted(urlencode({"filters": json.dumps(filters)})).filters == filters
+
+
+def test_arguments_as_the_server_tells_them() -> None:
+    assert asked_for({"q": [b"cat", b"a dog"], "open": [b"\xff"]}) == "q=a+dog&open=%EF%BF%BD"

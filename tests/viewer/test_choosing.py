@@ -1,0 +1,129 @@
+"""Which points an outline holds, and how steps add up to a selection."""
+
+import time
+
+import numpy as np
+import pytest
+
+from viewer.choosing import choose, clear, combined, rows_of, sound
+from viewer.data import Dataset
+from viewer.outline import drawn, toggle
+from viewer.points import PointIndex
+from viewer.regions import inside, simplified, within
+from viewer.state import Answer, ViewState, in_order
+
+SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+
+
+def star(corners: int, *, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    angle = np.sort(rng.uniform(0, 2 * np.pi, corners))
+    return np.stack([np.cos(angle), np.sin(angle)], 1) * rng.uniform(0.3, 4, corners)[:, None]
+
+
+@pytest.mark.parametrize("corners", [3, 4, 17, 120])
+@pytest.mark.parametrize("n", [1, 30, 20_000])
+def test_the_grid_finds_what_looking_at_every_point_finds(n: int, corners: int) -> None:
+    xy = np.random.default_rng(n).normal(size=(n, 2)).astype(np.float32) * 2
+    index, outline = PointIndex.build(xy), star(corners, seed=corners)
+    assert np.array_equal(inside(index, outline), np.flatnonzero(within(xy[:, 0], xy[:, 1], outline)))
+
+
+def test_points_on_the_borders_of_cells_are_found() -> None:
+    xy = (
+        np.stack(np.meshgrid(np.arange(0, 8, 0.25), np.arange(0, 8, 0.25)), -1)
+        .reshape(-1, 2)
+        .astype(np.float32)
+    )
+    index = PointIndex.build(xy)
+    for outline in (SQUARE * 4 + 1.1, SQUARE * 40 - 3, np.array([[-1, 3.1], [9, 3.1], [9, 3.4], [-1, 3.4]])):
+        assert np.array_equal(inside(index, outline), np.flatnonzero(within(xy[:, 0], xy[:, 1], outline)))
+
+
+def test_where_an_outline_crosses_itself_it_is_even_odd_and_nothing_is_outside() -> None:
+    bow = np.array([[0.0, 0.0], [2.0, 2.0], [2.0, 0.0], [0.0, 2.0]])
+    index = PointIndex.build(np.array([[0.2, 1], [1.8, 1], [1, 0.2], [1, 1.8]], np.float32))
+    assert inside(index, bow).tolist() == [0, 1]
+    assert inside(index, SQUARE + 50).tolist() == []
+    assert inside(PointIndex.build(np.empty((0, 2), np.float32)), SQUARE).tolist() == []
+
+
+def test_an_outline_on_a_million_points_is_answered_within_200_ms() -> None:
+    xy = np.random.default_rng(1).normal(size=(1_000_000, 2)).astype(np.float32)
+    index, outline = PointIndex.build(xy), star(60, seed=3)
+    seconds = []
+    for _ in range(3):
+        started = time.thread_time()  # of this thread alone: the machine may be busy
+        rows = inside(index, outline)
+        combined(rows, rows, how="less", n=len(xy))
+        seconds.append(time.thread_time() - started)
+    figure = f"{len(rows):,} of 1,000,000 points within 60 corners: {1000 * min(seconds):.0f} ms"
+    print(figure)  # noqa: T201 - a figure for the log
+    assert min(seconds) < 0.2
+
+
+def test_a_drawn_line_keeps_the_corners_that_count() -> None:
+    line = np.stack([np.linspace(0, 10, 200), np.sin(np.linspace(0, 10, 200)) * 0.001], 1)
+    closed = np.vstack([line, [[10, 5], [0, 5]]])
+    kept = simplified(closed, tolerance=0.01)
+    assert 4 <= len(kept) <= 6
+    step = drawn(closed.tolist(), unit=0.01)
+    assert step is not None
+    assert len(step["shape"]) <= 6
+
+
+@pytest.mark.parametrize("told", [
+    None, "x", [], [[0, 0]], [[0, 0], [1, 1]], [[0, "a"], [1, 1], [2, 2]],
+    [[0, 0], [1, float("nan")], [2, 2]], [[[0]]], {"a": 1}, [[0, 0]] * 30_000,
+])  # fmt: skip
+def test_what_is_no_outline_is_none(told: object) -> None:
+    assert drawn(told, unit=0.01) is None
+
+
+@pytest.mark.parametrize("told", [
+    None, 1, [], {}, {"how": "add"}, {"how": "burn", "of": "all"}, {"of": "everything"}, {"image": 3},
+    {"tag": "x" * 5000}, {"shape": "0,0"}, {"shape": [[0, 0], [1, 1]]},
+    {"shape": [[0, 0], [1, 1], [1e400, 2]]},
+    {"shape": [[0, 0], [1, 1], [None, 2]]}, {"shape": [[0, 0]] * 600}, {"shape": [[0, 0, 0]] * 4},
+    {"shape": [[0, 0], [1], [2, 2]]},
+])  # fmt: skip
+def test_what_is_no_step_is_none(told: object) -> None:
+    assert sound(told) is None
+
+
+def test_steps_add_and_take_away_and_a_step_that_chooses_anew_forgets_them(dataset: Dataset) -> None:
+    state = ViewState(dataset=dataset)
+    none: dict[str, np.ndarray] = {}
+    for step in ({"how": "only", "of": "all"}, {"how": "less", "image": "folder/3.png"}):
+        choose(state, step, rows_of(step, state, none))
+    assert state.selection.tolist() == [row for row in range(500) if row != 3]
+    assert [step["how"] for step in state.steps] == ["only", "less"]
+    tagged = {"keep": np.array([5, 9])}
+    step = {"how": "only", "tag": "keep"}
+    choose(state, step, rows_of(step, state, tagged))
+    toggle(state, 7)
+    toggle(state, 9)
+    assert state.selection.tolist() == [5, 7]
+    assert len(state.steps) == 3
+    for row in (5, 7):
+        toggle(state, row)
+    assert (state.selection, state.steps) == (None, [])
+
+
+def test_what_filters_hide_is_not_chosen(dataset: Dataset) -> None:
+    state = ViewState(dataset=dataset, kept=np.arange(500) % 2 == 0)
+    everything = {"how": "only", "shape": (SQUARE * 1000 - 500).tolist()}
+    assert rows_of(everything, state, {}).tolist() == list(range(0, 500, 2))
+    assert rows_of({"how": "only", "image": "folder/3.png"}, state, {}).tolist() == []
+
+
+def test_those_chosen_are_stepped_through_nearest_to_the_query_first(dataset: Dataset) -> None:
+    similarities = np.linspace(0, 1, 500).astype(np.float32)
+    answer = Answer("x", np.array([499, 498]), np.ones(2), 0.0, 0.0, 0.1, similarities)
+    state = ViewState(dataset=dataset, answer=answer, selection=np.array([1, 2, 3]))
+    assert state.sequence().tolist() == [499, 498]
+    state.panel = "selection"
+    assert state.sequence().tolist() == [3, 2, 1]
+    assert in_order(np.array([1, 2]), None).tolist() == [1, 2]
+    clear(state)
+    assert state.sequence().tolist() == [499, 498]

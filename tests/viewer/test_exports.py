@@ -1,0 +1,155 @@
+"""Exports hold what was chosen, in pieces, and nothing that a spreadsheet runs."""
+
+import csv
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from fakes import FakeAtlas, FakeColumn
+
+from clipper.images import content_hash
+from viewer.data import Dataset
+from viewer.download import MOST, file_name, offer, taken
+from viewer.exports import BLOCK, Export, neutral, written
+
+EVILS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("http://x")', "\uff1d1"]
+
+
+class Hostile(FakeAtlas):
+    """Ids, values and a column name that a spreadsheet would run."""
+
+    def __init__(self) -> None:
+        super().__init__(n=len(EVILS) + 2)
+        self.points["group"] = [*EVILS, "plain", None]
+        self.points = self.points.rename(columns={"group": "=group"})
+        self.columns = {
+            "=group": FakeColumn("=group", "str"),
+            "size": FakeColumn("size", "float"),
+            "tags": FakeColumn("tags", "list[str]"),
+        }
+        self.ids = [*(f"{evil.replace('/', '_')}.png" for evil in EVILS), "..\\up.png", "a/CON?.png"]
+        self.hashes = [content_hash(self.image(row)) for row in range(self.n)]
+
+    @property
+    def metadata_table(self):
+        import pyarrow as pa
+
+        return pa.Table.from_pandas(self.points[["id", "=group", "size", "tags"]], preserve_index=False)
+
+
+def export(dataset: Dataset, rows: object = None, **told: object) -> Export:
+    return Export(dataset, np.arange(dataset.n) if rows is None else np.array(rows), **told)
+
+
+def test_a_csv_has_no_cell_that_is_a_formula_and_numbers_stay_numbers() -> None:
+    dataset = Dataset(Hostile())
+    text = b"".join(written(export(dataset), "csv")).decode()
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert len(rows) == dataset.n
+    numbers = {"x", "y", "size"}
+    for row in rows:
+        for name, cell in row.items():
+            assert not name.startswith(("=", "+", "-", "@"))
+            assert name in numbers or not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\uff1d"))
+    assert [float(row["x"]) for row in rows] == pytest.approx(dataset.atlas.xy[:, 0].tolist())
+    assert any(row["x"].startswith("-") for row in rows)
+    assert json.loads(rows[0]["tags"]) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "safe"),
+    [("=1", "'=1"), ("a=1", "a=1"), (-1.5, -1.5), (None, None), (["=x"], '["=x"]'), ("", "")],
+)
+def test_cells(cell: object, safe: object) -> None:
+    assert neutral(cell) == safe
+
+
+def test_parquet_comes_back_with_types_tags_and_similarities_in_order() -> None:
+    dataset = Dataset(FakeAtlas(n=BLOCK + 50))
+    rows = np.arange(BLOCK + 50)[::-1]
+    scores = np.linspace(0, 1, BLOCK + 50).astype(np.float32)
+    pieces = list(
+        written(export(dataset, rows, tags={"keep": np.array([3])}, similarities=scores), "parquet")
+    )
+    table = pq.read_table(io.BytesIO(b"".join(pieces)))
+    assert len(pieces) > 2
+    assert table["id"].to_pylist()[0] == f"folder/{BLOCK + 49}.png"
+    assert table["similarity"].to_pylist() == scores[rows].tolist()
+    assert table["tags"].to_pylist()[0] == ["a", "b"]  # the dataset's own
+    given = table["clipper_tags"].to_pylist()
+    assert (given[-4], given[-1]) == (["keep"], [])
+
+
+def test_a_zip_has_the_originals_that_are_there_and_says_which_are_not() -> None:
+    atlas = Hostile()
+    atlas.hashes[0] = content_hash(b"another file")
+    dataset = Dataset(atlas)
+    pieces = list(written(export(dataset), "zip"))
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(pieces)))
+    assert archive.testzip() is None
+    names = archive.namelist()
+    assert len(set(map(str.lower, names))) == len(names)
+    assert all(
+        "\\" not in name and ".." not in name.split("/") and not name.startswith("/") for name in names
+    )
+    assert "a/CON_.png" in names
+    assert archive.read("a/CON_.png") == b"a/CON?.png"
+    assert "has changed" in archive.read("missing.txt").decode()
+    told = json.loads(archive.read("metadata.json"))
+    assert len(told) == dataset.n - 1
+    assert told["a/CON_.png"]["tags"] == ["a", "b"]
+    assert set(told) < set(names)
+    assert archive.read("table.csv").decode().count("\n") == dataset.n + 1
+
+
+def test_names_that_meet_in_an_archive_are_kept_apart() -> None:
+    atlas = FakeAtlas(n=3)
+    atlas.ids = ["a?.png", "A*.png", "metadata.json"]
+    atlas.hashes = [content_hash(atlas.image(row)) for row in range(3)]
+    names = zipfile.ZipFile(io.BytesIO(b"".join(written(export(Dataset(atlas)), "zip")))).namelist()
+    assert names == ["a_.png", "A_ (2).png", "metadata (2).json", "metadata.json", "table.csv"]
+
+
+def test_ids_one_a_line() -> None:
+    dataset = Dataset(FakeAtlas(n=5))
+    assert b"".join(written(export(dataset, [4, 0]), "ids")) == b"folder/4.png\nfolder/0.png"
+
+
+def test_an_export_of_originals_never_holds_more_than_a_few_of_them() -> None:
+    atlas = FakeAtlas(n=40)
+    atlas.image = lambda row: bytes([row]) * 1_000_000
+    atlas.hashes = [content_hash(atlas.image(row)) for row in range(40)]
+    sizes = [len(piece) for piece in written(export(Dataset(atlas)), "zip")]
+    assert max(sizes) < 1_100_000
+    assert sum(sizes) > 40_000_000
+
+
+def test_a_token_is_good_once_and_only_so_many_wait(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = export(dataset)
+    token = offer(told, "csv")
+    assert taken(token).export is told
+    with pytest.raises(KeyError):
+        taken(token)
+    tokens = [offer(told, "ids") for _ in range(MOST + 1)]
+    with pytest.raises(KeyError):
+        taken(tokens[0])
+    with pytest.raises(KeyError):
+        offer(told, "exe")
+    monkeypatch.setattr("viewer.download.time.monotonic", lambda: 1e12)
+    with pytest.raises(KeyError):
+        taken(tokens[-1])
+
+
+@pytest.mark.parametrize("title", ['"><img src=x>', "../../etc/passwd", "", "日本語", "a\r\nb: c", "x" * 300])
+def test_a_file_name_is_letters(title: str) -> None:
+    name = file_name(title, "zip")
+    assert name.endswith("-selection.zip")
+    assert len(name) < 90
+    assert not set('"/\\<>\r\n:') & set(name)
+    assert Path(name).name == name

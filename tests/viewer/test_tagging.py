@@ -1,0 +1,102 @@
+"""Tags in the rows of what is shown, at once and for all who look; and the dataset in figures."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from fakes import FakeAtlas
+
+from clipper import tags as kept
+from clipper.home import Home
+from viewer.chosen import PAGE, Chosen
+from viewer.data import Dataset
+from viewer.state import ViewState
+from viewer.summary import categories, sizes, summary, timeline
+from viewer.tagging import Tagger, counts, of_rows, rows_by_tag
+
+
+@pytest.fixture
+def home(dataset: Dataset, tmp_path: Path) -> Home:
+    dataset.atlas.settings.home = tmp_path
+    return Home(tmp_path)
+
+
+def test_tags_are_given_and_taken_at_once(dataset: Dataset, home: Home) -> None:
+    state = ViewState(dataset=dataset)
+    tagger = Tagger(state)
+    tagger.give("good,  very  good ,,", np.array([4, 2]))
+    assert {tag: rows.tolist() for tag, rows in state.tags.items()} == {"good": [2, 4], "very good": [2, 4]}
+    tagger.take("good", np.array([4]))
+    assert of_rows(state.tags, np.array([4, 2, 0])) == [["very good"], ["good", "very good"], []]
+    assert counts(state.tags, np.array([0, 4])) == {"very good": 1}
+    assert kept.read(home)["good"] == {dataset.atlas.hashes[2]}
+
+
+def test_what_another_writer_tags_is_seen_and_copies_share_it(dataset: Dataset, home: Home) -> None:
+    dataset.atlas.hashes[7] = dataset.atlas.hashes[400]
+    state = ViewState(dataset=dataset)
+    tagger = Tagger(state)
+    assert state.tags == {}
+    kept.give(home, "seen", [dataset.atlas.hashes[7], b"x" * 16])
+    tagger.look()
+    assert state.tags["seen"].tolist() == [7, 400]
+
+
+def test_why_a_tag_is_refused_or_cannot_be_kept_is_said(dataset: Dataset, home: Home) -> None:
+    tagger, said = Tagger(ViewState(dataset=dataset)), []
+    tagger.troubled.append(said.append)
+    tagger.give("x" * 100, np.array([1]))
+    assert "60 letters" in said[-1]
+    kept.path_of(home).write_text("{")
+    tagger.give("fine", np.array([1]))
+    assert "is damaged" in said[-1]
+    assert kept.path_of(home).read_text() == "{"
+
+
+def test_tags_of_another_version_are_in_its_rows(dataset: Dataset, home: Home) -> None:
+    kept.give(home, "keep", [dataset.atlas.hashes[5]])
+    assert rows_by_tag(dataset)["keep"].tolist() == [5]
+    atlas = FakeAtlas()
+    atlas.settings.home = home.folder
+    for name in ("ids", "hashes"):
+        setattr(atlas, name, getattr(atlas, name)[::-1])
+    assert rows_by_tag(Dataset(atlas))["keep"].tolist() == [494]
+
+
+def test_the_selection_is_told_page_by_page(dataset: Dataset) -> None:
+    state = ViewState(dataset=dataset, selection=np.arange(0, 500, 2))
+    chosen = Chosen()
+    chosen.follow(state, None, Tagger(state))  # type: ignore[arg-type]
+    assert (chosen.count, len(chosen.items), chosen.start) == (250, PAGE, 0)
+    chosen._handle_msg({"kind": "more", "start": PAGE})
+    assert chosen.items[0]["id"] == f"folder/{2 * PAGE}.png"
+    for start in (-1, 250, "x", None, 1e9):
+        chosen._handle_msg({"kind": "more", "start": start})
+    assert chosen.start == PAGE
+    state.selection = None
+    assert (chosen.count, chosen.items, chosen.start) == (0, [], 0)
+
+
+def test_the_dataset_in_figures() -> None:
+    column = pd.Series([*(f"2024-01-0{1 + n % 3}T10:00:00" for n in range(30)), None, "never"])
+    assert timeline(column) == [["2024-01-01", 10], ["2024-01-02", 10], ["2024-01-03", 10]]
+    assert timeline(pd.Series([None, "x"], dtype=object)) == []
+    years = pd.Series([f"{year}-05-01T00:00:00+02:00" for year in range(1900, 2020)])
+    assert 12 <= len(timeline(years)) <= 48
+    assert sum(n for _, n in timeline(years)) == 120
+    assert sizes(pd.DataFrame({"width": [10, 3000, np.nan], "height": [300, 20, np.nan]})) == [
+        ["up to 512 px", 1], ["up to 1,024 px", 0], ["up to 2,048 px", 0], ["up to 4,096 px", 1],
+    ]  # fmt: skip
+    assert categories(pd.Series(list("aabbbcdefghij")))[0] == ["b", 3]
+    assert categories(pd.Series(list("aabbbcdefghij")))[-1] == ["others", 2]
+
+
+def test_a_summary_of_one_image_and_of_odd_columns() -> None:
+    atlas = FakeAtlas(n=1)
+    atlas.points = atlas.points.assign(
+        format=[None], width=["x"], height=[None], taken_at=[3.0], bytes=[None]
+    )
+    told = summary(Dataset(atlas))
+    assert told["facts"][0] == ["Images", "1"]
+    assert (told["formats"], told["sizes"]) == ([], [])
