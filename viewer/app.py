@@ -178,7 +178,7 @@ class Viewer:
         })  # fmt: skip
         status = Status(css_classes=["status"], margin=0)
         tabs, chips = Tabs(css_classes=["tabs"], margin=0), FilterChips(css_classes=["filters"], margin=0)
-        panel = FilterPanel(css_classes=["filter-panel"], margin=0)
+        panel = FilterPanel(css_classes=["filtering"], margin=0)
         for part in (gallery, detail, status, tabs, chips, panel):
             part.follow(self.state)
         return pn.Column(

@@ -9,7 +9,7 @@ import param
 
 from viewer.component import Component, script
 from viewer.data import Dataset
-from viewer.state import Answer, ViewState
+from viewer.state import ViewState
 
 SAMPLE = 24
 SUGGESTIONS = 8
@@ -58,23 +58,9 @@ class Gallery(Component):
 
 def results(state: ViewState) -> list[dict[str, Any]]:
     """The current answer as cards, best first."""
-    answer = state.answer
-    rows, scores = best(answer, state.kept)
+    rows, scores = state.ranked
     ranked = zip(rows.tolist(), scores.tolist(), strict=True)
     return [{**state.dataset.named(row), "similarity": score} for row, score in ranked]
-
-
-def best(answer: Answer, kept: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """An answer's rows and similarities among the images that pass the filters, as many as it had before."""
-    if kept is None or answer.similarities is None:
-        passes = slice(None) if kept is None else kept[answer.rows]
-        return answer.rows[passes], answer.similarity[passes]
-    rows = np.flatnonzero(kept)
-    scores = answer.similarities[rows]
-    k = min(len(answer.rows), len(rows))
-    top = np.argpartition(-scores, max(k - 1, 0))[:k] if k else np.empty(0, np.int64)
-    top = top[np.argsort(-scores[top], kind="stable")]
-    return rows[top], scores[top]
 
 
 def sample(dataset: Dataset, kept: np.ndarray | None = None) -> list[dict[str, Any]]:

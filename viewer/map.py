@@ -156,7 +156,7 @@ class MapView:
         viewport, state = self.viewport, self.state
         if viewport is None:
             return
-        hits = None if state.answer is None else passing_rows(state.answer.rows, state.kept)[:LIT]
+        hits = None if state.answer is None else state.ranked[0][:LIT]
         marked = passing_rows(np.array(state.marked, np.int64), state.kept)
         wish = Wish(state.dataset, viewport, state.colour, state.dark, hits, state.selected, marked)
         self._loop.ask(replace(wish, kept=state.kept, own=state.own_colouring))
@@ -214,9 +214,10 @@ class MapView:
     def fly_to_results(self) -> None:
         """The query and its better half of the results, with some air."""
         answer = self.state.answer
-        if answer is None or not len(answer.rows):
+        rows = self.state.ranked[0]
+        if answer is None or not len(rows):
             return
-        best = answer.rows[: max(3, len(answer.rows) // 4)]
+        best = rows[: max(3, len(rows) // 4)]
         query = np.array([[answer.x, answer.y]])
         xy = np.vstack([self.state.dataset.atlas.xy[best], query])
         centre = np.median(xy, axis=0)

@@ -52,7 +52,7 @@ class Narrower:
         work = partial(_narrowed, state.dataset, state.filters, self._masks)
         in_background(work, partial(self._finish, state.dataset, state.filters), pool=NARROWERS)
 
-    def _finish(self, dataset: Dataset, filters: Filters, done: "Future[Narrowed]") -> None:
+    def _finish(self, dataset: Dataset, filters: Filters, done: "Future[tuple[Filters, Narrowed]]") -> None:
         self._busy = False
         state = self._state
         if state.dataset is None:
@@ -61,15 +61,25 @@ class Narrower:
             log.error("filters could not be applied", exc_info=error)
             state.filters = {}
         elif state.dataset is dataset and state.filters:
-            found = done.result()
-            state.param.update(kept=found.kept, counts=dict(found.counts))
-        if state.filters and (state.filters != filters or state.dataset is not dataset):
+            self._show(filters, *done.result())
+        if state.filters and (state.filters != filters or state.dataset is not dataset) and not self._busy:
             self._start()
 
+    def _show(self, asked: Filters, good: Filters, found: Narrowed) -> None:
+        """A condition that makes no sense here, as from an old link, is taken away."""
+        state = self._state
+        counts = dict(found.counts) if good else None
+        if good != asked and state.filters == asked:
+            state.param.update(filters=dict(good), kept=found.kept, counts=counts)
+        else:
+            state.param.update(kept=found.kept, counts=counts)
 
-def _narrowed(dataset: Dataset, filters: Filters, masks: Masks) -> Narrowed:
+
+def _narrowed(dataset: Dataset, filters: Filters, masks: Masks) -> tuple[Filters, Narrowed]:
+    """What makes sense of the filters here, and what it lets pass."""
     started = time.perf_counter()
     facets = dataset.facets
-    found = narrow(facets, sound(facets, filters), masks=masks)
+    good = sound(facets, filters)
+    found = narrow(facets, good, masks=masks)
     log.info("filtering %d images took %.0f ms", dataset.n, (time.perf_counter() - started) * 1000)
-    return found
+    return good, found

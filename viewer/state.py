@@ -34,6 +34,26 @@ class Answer:
     similarities: np.ndarray | None = None
 
 
+class _Ranked(NamedTuple):
+    """The best images of an answer among those kept, found once for all that show them."""
+
+    answer: Answer
+    kept: np.ndarray | None
+    best: tuple[np.ndarray, np.ndarray]
+
+
+def _best(answer: Answer, kept: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    if kept is None or answer.similarities is None:
+        passes = slice(None) if kept is None else kept[answer.rows]
+        return answer.rows[passes], answer.similarity[passes]
+    rows = np.flatnonzero(kept)
+    scores = answer.similarities[rows]
+    k = min(len(answer.rows), len(rows))
+    top = np.argpartition(-scores, k - 1)[:k] if k else np.empty(0, np.int64)
+    top = top[np.argsort(-scores[top], kind="stable")]
+    return rows[top], scores[top]
+
+
 class _Similar(NamedTuple):
     """The similarities to a query, as colours and as something to count."""
 
@@ -84,6 +104,7 @@ class ViewState(param.Parameterized):
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
         self._similar: _Similar | None = None
+        self._ranked: _Ranked | None = None
         showing(self)
 
     @property
@@ -111,13 +132,23 @@ class ViewState(param.Parameterized):
         return self.dataset.facet(self.colour)
 
     @property
+    def ranked(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of the images that pass the filters those nearest to the query: rows (k,) and similarities (k,)."""
+        answer, kept, known = self.answer, self.kept, self._ranked
+        if answer is None:
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        if known is None or known.answer is not answer or known.kept is not kept:
+            known = self._ranked = _Ranked(answer, kept, _best(answer, kept))
+        return known.best
+
+    @property
     def passing(self) -> int:
         """How many images pass the filters."""
         return self.dataset.n if self.kept is None else int(np.count_nonzero(self.kept))
 
     def remember(self, answer: Answer) -> None:
         """Show an answer and put it in front of the history; the same text is kept once."""
-        earlier = [old for old in self.history if old.text != answer.text]
+        earlier = [replace(old, similarities=None) for old in self.history if old.text != answer.text]
         history = [answer, *earlier][:HISTORY]
         self.param.update(answer=answer, history=history, searching=False, message="", marked=[])
 
@@ -182,7 +213,7 @@ class ViewState(param.Parameterized):
                 dataset=None, answer=None, history=[], news=None, lately=Changes(),
                 filters={}, kept=None, counts=None, selection=None,
             )  # fmt: skip
-        self._similar = None
+        self._similar = self._ranked = None
 
 
 def fresh(dataset: Dataset, changes: Changes) -> list[int]:
