@@ -16,7 +16,7 @@ DISC_LIMIT = 60_000  # more points in view than this are drawn as density
 
 
 FAINT_SIZE = 0.7  # of a dot that does not pass the filters, as a part of one that does ...
-FAINT_VEIL = 0.6  # ... and how much of its colour is the ground's
+FAINT_VEIL = 0.66  # ... and how much of its colour is the ground's
 GLOW_CELL = 9  # pixels that share one value of the soft light behind the dots
 GLOW_MARGIN = 60  # pixels round the view whose points still light it
 GLOW_REACH = 1.5  # standard deviation of each of two blurs, in cells
@@ -130,7 +130,7 @@ def _faint(
     from viewer import kernels
 
     plain = np.empty((256, 3), np.uint8)
-    plain[:] = _colour(tokens(dark=dark).absent)
+    plain[:] = _colour(tokens(dark=dark).neutral)
     alike = Layer(points.x, points.y, np.zeros(len(points), np.uint8), plain)
     draw = _discs if len(points) <= DISC_LIMIT else _density
     draw(canvas, alike, viewport, max(dot * FAINT_SIZE, 1.0), ground)

@@ -38,8 +38,8 @@ DARK = Tokens(
     accent="#8b8dff",
     accent_text="#0d0f14",
     ink="#ffffff",
-    neutral="#9aa3b5",
-    absent="#4c5464",
+    neutral="#5d6574",
+    absent="#3d4453",
 )
 LIGHT = Tokens(
     canvas="#fafbfc",
@@ -51,8 +51,8 @@ LIGHT = Tokens(
     accent="#4f46e5",
     accent_text="#ffffff",
     ink="#11131a",
-    neutral="#8d95a5",
-    absent="#c9cdd6",
+    neutral="#a8aebc",
+    absent="#cfd5e2",
 )
 FONT = '"Inter Variable", system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 
