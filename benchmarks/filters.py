@@ -17,7 +17,7 @@ import pandas as pd
 
 from viewer.data import MODIFIED, Dataset
 from viewer.filter_panel import described
-from viewer.filters import Masks, narrow, passing
+from viewer.filters import Masks, count, keep, narrow, passing
 from viewer.painter import Wish, paint
 from viewer.state import Answer, ViewState
 from viewer.viewport import Viewport
@@ -118,13 +118,17 @@ def measured(n: int) -> dict[str, float]:
         "text": ("caption", {"text": "word 21"}),
     }
     for name, (column, condition) in conditions.items():
-        found[f"{name}: mask and all counts"] = best(lambda c=column, d=condition: narrow(facets, {c: d}))
+        found[f"{name}: what passes"] = best(lambda c=column, d=condition: keep(facets, {c: d}, masks={}))
+        found[f"{name}: and all counts"] = best(lambda c=column, d=condition: narrow(facets, {c: d}))
     masks: Masks = {}
-    narrow(facets, others, masks=masks)
+    keep(facets, others, masks=masks)
     brushed = iter(range(1000, 5000, 10))
-    found["a brush's step beside three others"] = best(
-        lambda: narrow(facets, {**others, "width": {"range": [next(brushed), 5500]}}, masks=masks)
-    )
+
+    def step() -> None:
+        keep(facets, {**others, "width": {"range": [next(brushed), 5500]}}, masks=masks)
+        count(facets, masks)
+
+    found["a brush's step beside three others, and all counts"] = best(step)
     counts = narrow(facets, others).counts
     found["the panel's charts"] = best(lambda: [described(f, None, counts[c]) for c, f in facets.items()])
     return found | _drawn(dataset, passing(facets["width"], {"range": [1000, 3000]}))

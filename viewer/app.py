@@ -116,7 +116,7 @@ class Viewer:
             self.chosen.end()
 
     def _answered(self, *events: Any) -> None:
-        """A search that was just asked is what one wants to see; one asked again for another version is not."""
+        """What was just asked is what one wants to see; what is asked again for another version is not."""
         event = events[0]
         if len(events) > 1 or event.name != "answer" or event.new is None:
             return
@@ -292,7 +292,7 @@ class Viewer:
         self.tagger.troubled.append(lambda why: setattr(detail, "trouble", why))
         overview = Overview(css_classes=["overview"], margin=0)
         chips = FilterChips(css_classes=["filters"], margin=0)
-        columns = FilterPanel(css_classes=["filter-panel"], margin=0)
+        columns = FilterPanel(css_classes=["filtering"], margin=0)
         for part in (tabs, chips, columns, detail, status, overview):
             part.follow(self.state)
         return pn.Column(

@@ -3,6 +3,7 @@
 Pure data: pandas and numpy in, arrays out. Drawing is `raster.py`'s, showing the legend `legend.py`'s.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -135,21 +136,24 @@ def colouring(
 
 
 def _categories(name: str, column: pd.Series, assigned: Mapping[str, int]) -> Colouring:
-    text = column.map(_label, na_action="ignore")
-    counts = text.value_counts()
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
-    kept = ranked[:MAX_CATEGORIES]
-    code_of = _codes([str(value) for value, _ in kept], assigned)
-    codes = text.map(code_of).fillna(OTHER).to_numpy().astype(np.uint8)
-    absent = text.isna().to_numpy()
-    codes[absent] = MISSING
-    entries = [Entry(str(value), int(count), code_of[str(value)]) for value, count in kept]
-    rest = ranked[MAX_CATEGORIES:]
+    raw, told = pd.factorize(column)  # -1 where there is none: the last of what follows
+    labels = [label(value) for value in told]
+    counts: Counter[str] = Counter()
+    for value, count in zip(
+        labels, np.bincount(raw + 1, minlength=len(labels) + 1)[1:].tolist(), strict=True
+    ):
+        counts[value] += count
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    kept, rest = ranked[:MAX_CATEGORIES], ranked[MAX_CATEGORIES:]
+    code_of = _codes([value for value, _ in kept], assigned)
+    codes = np.array([*(code_of.get(value, OTHER) for value in labels), MISSING], np.uint8)[raw]
+    absent = int((raw < 0).sum())
+    entries = [Entry(value, count, code_of[value]) for value, count in kept]
     if rest:
-        entries.append(Entry(f"{len(rest)} others", sum(int(c) for _, c in rest), OTHER, rest=True))
-    if absent.any():
-        entries.append(Entry("No value", int(absent.sum()), MISSING))
-    return Colouring(name, "category", codes, tuple(entries), missing=int(absent.sum()))
+        entries.append(Entry(f"{len(rest)} others", sum(count for _, count in rest), OTHER, rest=True))
+    if absent:
+        entries.append(Entry("No value", absent, MISSING))
+    return Colouring(name, "category", codes, tuple(entries), missing=absent)
 
 
 def _codes(values: Sequence[str], assigned: Mapping[str, int]) -> dict[str, int]:
@@ -159,7 +163,8 @@ def _codes(values: Sequence[str], assigned: Mapping[str, int]) -> dict[str, int]
     return {value: kept[value] if value in kept else next(free) for value in values}
 
 
-def _label(value: object) -> str:
+def label(value: object) -> str:
+    """A single value as it is shown and as filters name it."""
     if isinstance(value, (bool, np.bool_)):
         return "Yes" if value else "No"
     return str(value)

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from viewer.colours import FEW
+from viewer.colours import FEW, label
 from viewer.colours import Kind as Colour
 from viewer.scales import Scaled, binned, instants
 
@@ -177,10 +177,11 @@ def lists(name: str, column: pd.Series) -> Values:
     rows = np.repeat(np.arange(len(cells)), lengths)
     known = codes < len(told)
     codes, rows = codes[known], rows[known]
-    lonely = np.setdiff1d(np.arange(len(cells)), rows)
+    lonely = np.flatnonzero(np.bincount(rows, minlength=len(cells)) == 0)
     codes, rows = np.append(codes, np.full(len(lonely), len(told))), np.append(rows, lonely)
-    once = np.unique(rows * (len(told) + 1) + codes)
-    rows, codes = np.divmod(once, len(told) + 1)
+    keys = np.sort(rows * (len(told) + 1) + codes)
+    once = np.append(True, keys[1:] != keys[:-1]) if len(keys) else np.zeros(0, bool)
+    rows, codes = np.divmod(keys[once], len(told) + 1)
     return _ranked(name, told, codes, n=len(cells), rows=rows.astype(np.int32))
 
 
@@ -207,13 +208,6 @@ def text(name: str, column: pd.Series) -> Text:
     """A column of texts."""
     told = pa.array(column, pa.string(), from_pandas=True)
     return Text(name, told.combine_chunks() if isinstance(told, pa.ChunkedArray) else told)
-
-
-def label(value: object) -> str:
-    """A single value as it is shown and as filters name it."""
-    if isinstance(value, (bool, np.bool_)):
-        return "Yes" if value else "No"
-    return str(value)
 
 
 def facet_of(name: str, column: pd.Series, *, declared: str, kind: Colour | None) -> Facet | None:

@@ -81,7 +81,21 @@ const text_of = (model, column) => {
 }
 const KINDS = {values: values_of, number: scale_of, time: scale_of, text: text_of}
 
-export function render({model}) {
+// When chips come or go above the panel, what is under the pointer stays there.
+const stand_still = (model, panel, list) => {
+  let top = null
+  const seen = () => { top = list.getBoundingClientRect().top }
+  panel.addEventListener("scroll", seen, {passive: true})
+  const watch = new ResizeObserver(() => {
+    if (panel.offsetHeight === 0) { top = null; return }
+    if (top != null) { panel.scrollTop += list.getBoundingClientRect().top - top }
+    seen()
+  })
+  watch.observe(panel)
+  model.on("remove", () => watch.disconnect())
+}
+
+export function render({model, view}) {
   const list = h("div", {class: "facets"})
   const blocks = new Map()
   const block = (item) => {
@@ -104,6 +118,7 @@ export function render({model}) {
   }
   model.on("items", update)
   update()
+  stand_still(model, view.el, list)
   const state = draw(model, ["ready", "items"], () => [
     !model.ready ? h("div", {class: "muted wait", role: "status"}, "Counting the columns…")
       : model.items.length === 0 && h("div", {class: "muted wait"}, "There is nothing to filter by: no column tells the images apart.")], "news")

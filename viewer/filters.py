@@ -39,30 +39,39 @@ class Narrowed:
     counts: Mapping[str, np.ndarray]
 
 
-def narrow(facets: Mapping[str, Facet], filters: Filters, *, masks: Masks | None = None) -> Narrowed:
-    """Apply conditions that are `sound`.
+def narrow(facets: Mapping[str, Facet], filters: Filters) -> Narrowed:
+    """Apply conditions that are `sound`, one for each column that has one."""
+    masks: Masks = {}
+    return Narrowed(keep(facets, filters, masks=masks), count(facets, masks))
+
+
+def keep(facets: Mapping[str, Facet], filters: Filters, *, masks: Masks) -> np.ndarray | None:
+    """Which rows meet all conditions, (n,) bool; None where there are none.
 
     Args:
         facets: by column.
-        filters: one condition for each column that has one.
-        masks: what conditions have given so far, by column: only those that changed are worked out.
+        filters: conditions that are `sound`.
+        masks: what conditions have given so far; brought up to date, and only what changed is worked out.
     """
-    known: Masks = {} if masks is None else masks
-    for name in [*known]:
+    for name in [*masks]:
         if name not in filters:
-            del known[name]
+            del masks[name]
     for name, condition in filters.items():
-        if name not in known or known[name][0] != condition:
-            known[name] = condition, passing(facets[name], condition)
-    if not filters:
-        return Narrowed(None, {name: facet.count() for name, facet in facets.items()})
-    failed = np.sum([~mask for _, mask in known.values()], axis=0, dtype=np.uint16)
+        if name not in masks or masks[name][0] != condition:
+            masks[name] = condition, passing(facets[name], condition)
+    return np.logical_and.reduce([mask for _, mask in masks.values()]) if masks else None
+
+
+def count(facets: Mapping[str, Facet], masks: Masks) -> dict[str, np.ndarray]:
+    """Of each column the counts of its values among the rows that meet all conditions but its own."""
+    if not masks:
+        return {name: facet.count() for name, facet in facets.items()}
+    failed = np.sum([~mask for _, mask in masks.values()], axis=0, dtype=np.uint16)
     kept = failed == 0
-    counts = {
-        name: facet.count(failed == ~known[name][1] if name in known else kept)
+    return {
+        name: facet.count(failed == ~masks[name][1] if name in masks else kept)
         for name, facet in facets.items()
     }
-    return Narrowed(kept, counts)
 
 
 def passing_rows(rows: np.ndarray, kept: np.ndarray | None) -> np.ndarray:

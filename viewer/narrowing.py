@@ -9,12 +9,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from viewer.background import in_background
 from viewer.data import Dataset
-from viewer.filters import Filters, Masks, Narrowed, narrow, sound
+from viewer.filters import Condition, Filters, Masks, count, keep, sound
 from viewer.state import ViewState
 
 NARROWERS = ThreadPoolExecutor(2, thread_name_prefix="filter")
+
+_Kept = tuple[dict[str, Condition], np.ndarray | None]
 
 log = logging.getLogger(__name__)
 
@@ -45,14 +49,35 @@ class Narrower:
             self._start()
 
     def _start(self) -> None:
+        """First what passes, so that the map can be drawn; then the counts."""
         state = self._state
         if self._of is not state.dataset:
             self._of, self._masks = state.dataset, {}
         self._busy = True
-        work = partial(_narrowed, state.dataset, state.filters, self._masks)
-        in_background(work, partial(self._finish, state.dataset, state.filters), pool=NARROWERS)
+        work = partial(_kept, state.dataset, state.filters, self._masks)
+        in_background(work, partial(self._found, state.dataset, state.filters), pool=NARROWERS)
 
-    def _finish(self, dataset: Dataset, filters: Filters, done: "Future[Narrowed]") -> None:
+    def _found(self, dataset: Dataset, asked: Filters, done: "Future[_Kept]") -> None:
+        state = self._state
+        if state.dataset is not dataset or not state.filters or done.exception() is not None:
+            self._next(dataset, asked, done)
+            return
+        good, kept = done.result()
+        if good != asked and state.filters == asked:  # as from an old link
+            asked = good
+            state.param.update(filters=dict(good), kept=kept)
+        else:
+            state.kept = kept
+        work = partial(_counted, dataset, self._masks)
+        in_background(work, partial(self._counted, dataset, asked), pool=NARROWERS)
+
+    def _counted(self, dataset: Dataset, asked: Filters, done: "Future[dict[str, np.ndarray]]") -> None:
+        if self._state.dataset is dataset and self._state.filters and done.exception() is None:
+            self._state.counts = done.result()
+        self._next(dataset, asked, done)
+
+    def _next(self, dataset: Dataset, asked: Filters, done: "Future[Any]") -> None:
+        """What was asked meanwhile."""
         self._busy = False
         state = self._state
         if state.dataset is None:
@@ -60,16 +85,19 @@ class Narrower:
         if (error := done.exception()) is not None:
             log.error("filters could not be applied", exc_info=error)
             state.filters = {}
-        elif state.dataset is dataset and state.filters:
-            found = done.result()
-            state.param.update(kept=found.kept, counts=dict(found.counts))
-        if state.filters and (state.filters != filters or state.dataset is not dataset):
+        elif state.filters and (state.filters != asked or state.dataset is not dataset):
             self._start()
 
 
-def _narrowed(dataset: Dataset, filters: Filters, masks: Masks) -> Narrowed:
+def _kept(dataset: Dataset, filters: Filters, masks: Masks) -> _Kept:
+    """What makes sense of the filters here, and what it lets pass."""
     started = time.perf_counter()
     facets = dataset.facets
-    found = narrow(facets, sound(facets, filters), masks=masks)
+    good = sound(facets, filters)
+    kept = keep(facets, good, masks=masks)
     log.info("filtering %d images took %.0f ms", dataset.n, (time.perf_counter() - started) * 1000)
-    return found
+    return good, kept
+
+
+def _counted(dataset: Dataset, masks: Masks) -> dict[str, np.ndarray]:
+    return count(dataset.facets, masks)

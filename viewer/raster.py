@@ -15,7 +15,7 @@ from viewer.viewport import Viewport
 DISC_LIMIT = 60_000  # more points in view than this are drawn as density
 RIMMED = 2.0  # pixels: smaller dots have no room for a rim
 FAINT_SIZE = 0.7  # of a dot that does not pass the filters, as a part of one that does ...
-FAINT_VEIL = 0.6  # ... and how much of its colour is the ground's
+FAINT_VEIL = 0.66  # ... and how much of its colour is the ground's
 GLOW_CELL = 9  # pixels that share one value of the soft light behind the dots
 GLOW_MARGIN = 60  # pixels round the view whose points still light it
 GLOW_REACH = 1.5  # standard deviation of each of two blurs, in cells
@@ -159,7 +159,7 @@ def _faint(
     from viewer import kernels
 
     plain = np.empty((256, 3), np.uint8)
-    plain[:] = _colour(tokens(dark=dark).absent)
+    plain[:] = _colour(tokens(dark=dark).neutral)
     alike = Layer(points.x, points.y, np.zeros(len(points), np.uint8), plain)
     small = max(dot * FAINT_SIZE, 1.0)
     if len(points) <= DISC_LIMIT:

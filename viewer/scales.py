@@ -33,6 +33,7 @@ SECONDS = (
 MONTHS = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200, 2400, 12_000, 120_000)
 DAY = 86_400
 MONTH = 28 * DAY
+ROOMY = 1.6  # where all values take less than this times the room of the inner ones, all are inner ones
 JUST_BELOW = 1e-6  # a range up to an edge ends this part of a bin before it
 OUTER = (1.0, 99.0)  # percentiles between which the bins lie; what is beyond goes into the outermost
 SAMPLED = 200  # texts on which a column proves to be of dates ...
@@ -67,7 +68,7 @@ class Scaled:
             return low, None
         step = self.edges[last] - self.edges[last - 1]
         high = self.edges[last] - (1.0 if self.whole else step * JUST_BELOW)
-        return low, float(np.round(high, 12))
+        return low, float(f"{high:.15g}")
 
     def bins_of(self, low: float | None, high: float | None) -> tuple[int, int]:
         """The bins that a range touches: the first, and the one after the last."""
@@ -81,6 +82,9 @@ def binned(values: np.ndarray, *, time: bool) -> Scaled:
     """Bins for values (n,) float64, NaN where there is none."""
     known = values[~np.isnan(values)]
     low, high = robust_range(known)
+    least, most = (float(known.min()), float(known.max())) if len(known) else (low, high)
+    if most - least <= ROOMY * (high - low):
+        low, high = least, max(most, least + 1e-300)
     whole = time or bool(len(known) and (np.abs(known) < 2**53).all() and (known == np.floor(known)).all())
     edges = _moments(low, high) if time else _round_edges(low, high, whole=whole)
     bins = np.searchsorted(edges[1:-1], values, side="right").astype(np.uint8)
@@ -90,8 +94,7 @@ def binned(values: np.ndarray, *, time: bool) -> Scaled:
         tuple(moment(edge, step=step) if time else number(edge) for edge in ends.tolist())
         for ends in (edges, edges - (1 if whole else 0))
     )
-    least, most = (known.min(), known.max()) if len(known) else (low, high)
-    return Scaled(edges, bins, labels, tops, whole, bool(least < edges[0]), bool(most > edges[-1]))
+    return Scaled(edges, bins, labels, tops, whole, least < edges[0], most > edges[-1])
 
 
 def robust_range(known: np.ndarray) -> tuple[float, float]:

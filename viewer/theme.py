@@ -40,8 +40,8 @@ DARK = Tokens(
     accent_text="#0d0f14",
     ink="#ffffff",
     minus="#ff8b8b",
-    neutral="#9aa3b5",
-    absent="#4c5464",
+    neutral="#5d6574",
+    absent="#3d4453",
 )
 LIGHT = Tokens(
     canvas="#fafbfc",
@@ -54,8 +54,8 @@ LIGHT = Tokens(
     accent_text="#ffffff",
     ink="#11131a",
     minus="#c22f3b",
-    neutral="#8d95a5",
-    absent="#c9cdd6",
+    neutral="#a8aebc",
+    absent="#cfd5e2",
 )
 FONT = '"Inter Variable", system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 

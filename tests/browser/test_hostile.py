@@ -58,6 +58,16 @@ def test_no_payload_runs_in_any_view(visit: Callable[..., SimpleNamespace], tmp_
             page.locator(".clipper-colour").get_by_role("combobox").click()
             page.get_by_role("menuitem").get_by_text(name, exact=True).click()
             page.wait_for_timeout(300)
+        page.locator(".legend .toggle").first.click()
+        page.get_by_role("tab", name="Filter").click()
+        for part in page.locator(".facet .value:visible").all()[:8]:
+            part.click()
+        page.locator(".facet [type=search]:visible").first.fill(EVIL)
+        page.wait_for_selector(".filters .chip")
+        page.wait_for_timeout(300)
+        assert EVIL in page.locator(".filters").first.inner_text()
+        page.locator(".filters .clear").click()
+        page.wait_for_selector(".filters .chip", state="detached")
         ask(page, EVIL)
         page.wait_for_selector(".results .score", timeout=60_000)
         for card in range(6):

@@ -150,11 +150,11 @@ def test_another_colour_changes_the_legend_and_the_picture(visit: Visit, viewer_
     before = settled(page)
     page.locator(".clipper-colour").get_by_role("combobox").click()
     page.get_by_role("menuitem", name="unicode_version").click()
-    page.wait_for_selector(".legend .gradient")
+    page.wait_for_selector(".legend .histogram")
     changed(page, before)
     page.locator(".clipper-colour").get_by_role("combobox").click()
     page.get_by_role("menuitem", name="Density only").click()
-    page.wait_for_selector(".legend .gradient", state="detached")
+    page.wait_for_selector(".legend .histogram", state="hidden")
     assert page.locator(".legend .line").count() == 0
     assert_clean(seen)
 

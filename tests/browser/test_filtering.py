@@ -1,0 +1,128 @@
+"""Charts that are filters, in the panel and in the legend: what is pressed shows everywhere."""
+
+import re
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from helpers import ask, changed, settled
+
+Visit = Callable[..., SimpleNamespace]
+
+
+def passing(page: Any) -> int:
+    return int(page.locator(".filters .passing b").inner_text().replace(",", ""))
+
+
+def block(page: Any, column: str) -> Any:
+    return page.locator(f"section.facet[aria-label='{column}']")
+
+
+def open_panel(page: Any) -> None:
+    page.get_by_role("tab", name="Filter").click()
+    page.wait_for_selector(".facet")
+
+
+def wait_for_passing(page: Any, *, other_than: int) -> int:
+    for _ in range(100):
+        if page.locator(".filters .passing b").count() and passing(page) != other_than:
+            return passing(page)
+        page.wait_for_timeout(30)
+    raise AssertionError("no filter took effect")
+
+
+def test_charts_filter_the_map_the_counts_and_the_results(visit: Visit, viewer_url: str) -> None:
+    seen = visit(viewer_url)
+    page = seen.page
+    before = settled(page, quiet=300)
+    open_panel(page)
+    block(page, "group").get_by_text("Animals & Nature").click()
+    assert wait_for_passing(page, other_than=1870) == 152
+    before = changed(page, before)
+    legend = page.locator(".legend .line:not(.off)").all_inner_texts()
+    assert [line.split() for line in legend] == [["Animals", "&", "Nature", "152"]]
+    assert "0 / 258" in block(page, "subgroup").inner_text()
+    ends = block(page, "bytes").get_by_role("slider")
+    ends.first.focus()
+    page.keyboard.press("Shift+ArrowRight")
+    narrower = wait_for_passing(page, other_than=152)
+    assert narrower < 152
+    assert ends.first.get_attribute("aria-valuenow") == "5"
+    block(page, "name").get_by_role("searchbox").fill("CAT")
+    few = wait_for_passing(page, other_than=narrower)
+    page.get_by_role("tab", name="Results").click()
+    page.wait_for_selector(f".results h3:has-text('A few of the {few} images')")
+    names = page.locator(".results .label").all_inner_texts()
+    assert len(names) == few
+    assert all("cat" in name.lower() for name in names)
+    page.get_by_label(re.compile("Remove the filter name")).click()
+    assert wait_for_passing(page, other_than=few) == narrower
+    page.get_by_text("Clear all").click()
+    page.wait_for_selector(".filters .passing", state="detached")
+    changed(page, before)
+    assert seen.errors == []
+
+
+def test_a_brush_is_drawn_moved_and_taken_away(visit: Visit, viewer_url: str) -> None:
+    seen = visit(viewer_url)
+    page = seen.page
+    open_panel(page)
+    plot = block(page, "bytes").locator(".plot")
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.3 * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.5 * box["width"], y, steps=4)
+    page.mouse.up()
+    some = wait_for_passing(page, other_than=1870)
+    page.mouse.move(box["x"] + 0.4 * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.7 * box["width"], y, steps=4)
+    page.mouse.up()
+    wait_for_passing(page, other_than=some)
+    page.mouse.click(box["x"] + 0.7 * box["width"], y)
+    page.wait_for_selector(".filters .passing", state="detached")
+    assert seen.errors == []
+
+
+def test_the_legend_hides_and_isolates_and_similarity_colours_every_image(
+    visit: Visit, viewer_url: str
+) -> None:
+    seen = visit(viewer_url)
+    page = seen.page
+    page.locator(".legend .toggle", has_text="Flags").click()
+    assert wait_for_passing(page, other_than=1870) == 1601
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")  # "only", beside it
+    assert wait_for_passing(page, other_than=1601) == 269
+    page.get_by_text("Clear all").click()
+    page.wait_for_selector(".filters .passing", state="detached")
+    page.locator(".clipper-colour").get_by_role("combobox").click()
+    page.get_by_role("menuitem", name="Search similarity").click()
+    page.wait_for_selector(".legend .hint:has-text('Search for something')")
+    before = settled(page, quiet=300)
+    ask(page, "red heart")
+    page.wait_for_selector(".results h2:has-text('red heart')", timeout=60_000)
+    page.wait_for_selector(".legend .histogram.fixed")
+    changed(page, before)
+    assert seen.errors == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "height"), [(1024, 768), (420, 800)])
+def test_the_panel_fits_smaller_windows(visit: Visit, viewer_url: str, width: int, height: int) -> None:
+    seen = visit(viewer_url, width=width, height=height)
+    page = seen.page
+    open_panel(page)
+    block(page, "group").locator(".value").first.click()
+    wait_for_passing(page, other_than=1870)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    side = page.locator(".side").bounding_box()
+    for part in (".filtering", ".filters", "[role=tablist]"):
+        box = page.locator(part).first.bounding_box()
+        assert box["x"] >= side["x"] - 1
+        assert box["x"] + box["width"] <= width + 1
+    assert page.locator(".filtering").bounding_box()["height"] > 120
+    assert seen.errors == []

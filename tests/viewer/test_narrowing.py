@@ -1,0 +1,268 @@
+"""Filters in one visitor's state: what passes, what is counted, what another version makes of them."""
+
+from concurrent.futures import Future
+from typing import Any
+
+import numpy as np
+import pytest
+from fakes import FakeAtlas
+
+from viewer import background
+from viewer.changes import between
+from viewer.colours import MISSING, NO_VALUE, OTHER, SIMILARITY, _palette
+from viewer.data import MODIFIED, Dataset
+from viewer.filter_panel import FilterChips, FilterPanel
+from viewer.gallery import Gallery, sample
+from viewer.legend import ColourKey, Fold
+from viewer.narrowing import Narrower
+from viewer.painter import Wish, paint
+from viewer.search import Searcher
+from viewer.state import ViewState
+from viewer.tabs import Tabs
+from viewer.viewport import Viewport
+
+
+@pytest.fixture
+def state(dataset: Dataset) -> ViewState:
+    return ViewState(dataset=dataset, colour="group")
+
+
+@pytest.fixture
+def narrower(state: ViewState) -> Narrower:
+    return Narrower(state)
+
+
+def of_group(state: ViewState, *names: str) -> np.ndarray:
+    return state.dataset.atlas.points["group"].isin(names).to_numpy()
+
+
+def shown(part: Any, state: ViewState) -> Any:
+    part.follow(state)
+    return part
+
+
+@pytest.mark.usefixtures("narrower")
+def test_map_results_sample_and_legend_follow(state: ViewState) -> None:
+    gallery, legend = shown(Gallery(), state), shown(ColourKey(), state)
+    Searcher(state).ask("cat")
+    state.filters = {"group": {"values": ["group 1"]}, "size": {"range": [0, None]}}
+    expected = of_group(state, "group 1") & (state.dataset.atlas.points["size"] >= 0).to_numpy()
+    assert (state.kept == expected).all()
+    rows, scores = state.answer.rows, state.answer.similarity
+    assert expected[rows].all()
+    assert len(rows) == min(60, expected.sum())  # not only what was among the best before
+    assert (np.diff(scores) <= 0).all()
+    assert [item["id"] for item in gallery.items] == [state.dataset.atlas.ids[row] for row in rows]
+    assert gallery.total == expected.sum()
+    assert all(expected[state.dataset.row_of(item["id"])] for item in sample(state.dataset, state.kept))
+    lines = {line["label"]: line for line in legend.entries}
+    assert lines["group 1"]["now"] == expected.sum()
+    assert (
+        lines["group 2"]["now"]
+        == (of_group(state, "group 2") & (state.dataset.facet("size").values >= 0)).sum()
+    )
+    assert [label for label, line in lines.items() if line["on"]] == ["group 1"]
+    state.filters = {}
+    assert state.kept is None
+    assert all(line["now"] == line["count"] for line in legend.entries)
+
+
+@pytest.mark.usefixtures("narrower")
+def test_the_legend_hides_shows_and_isolates(state: ViewState) -> None:
+    legend = shown(ColourKey(), state)
+    legend._handle_msg({"kind": "toggle", "label": "group 1"})
+    legend._handle_msg({"kind": "toggle", "label": "group 3"})
+    assert state.filters == {"group": {"except": ["group 1", "group 3"]}}
+    legend._handle_msg({"kind": "toggle", "label": "group 1"})
+    assert (state.kept == ~of_group(state, "group 3")).all()
+    legend._handle_msg({"kind": "only", "label": "group 2"})
+    assert (state.kept == of_group(state, "group 2")).all()
+    legend._handle_msg({"kind": "only", "label": "group 2"})
+    assert state.filters == {}
+
+
+@pytest.mark.usefixtures("narrower")
+def test_the_legend_of_a_number_is_a_histogram_that_filters(state: ViewState) -> None:
+    legend = shown(ColourKey(), state)
+    state.colour = "size"
+    assert sum(legend.chart["whole"]) == state.dataset.n
+    assert len(legend.chart["colours"]) == len(legend.chart["whole"])
+    legend._handle_msg({"kind": "range", "from": 3, "to": 9})
+    assert state.kept.sum() == sum(legend.chart["whole"][3:9])
+    assert legend.chart["span"] == [3, 9]
+
+
+def test_beyond_twenty_values_the_rest_is_one_line_and_can_be_searched(state: ViewState) -> None:
+    atlas = FakeAtlas(600)
+    atlas.points["group"] = [f"group {i % 30}" for i in range(600)]
+    state = ViewState(dataset=Dataset(atlas), colour="group")
+    Narrower(state)
+    legend = shown(ColourKey(), state)
+    assert legend.entries[-1]["label"] == "10 others"
+    legend._handle_msg({"kind": "find", "part": "GROUP 29"})
+    assert [line["label"] for line in legend.found] == ["group 29"]
+    legend._handle_msg({"kind": "toggle", "others": True})
+    assert state.kept.sum() == 400
+    assert legend.entries[-1]["on"] is False
+    legend._handle_msg({"kind": "toggle", "others": True})
+    assert state.filters == {}
+
+
+@pytest.mark.usefixtures("narrower")
+def test_a_click_in_the_panel_filters_and_a_chip_takes_it_away(state: ViewState) -> None:
+    panel, chips, tabs = shown(FilterPanel(), state), shown(FilterChips(), state), shown(Tabs(), state)
+    assert not panel.visible
+    tabs._handle_msg({"kind": "choose", "tab": "filter"})
+    assert panel.visible
+    assert [item["title"] for item in panel.items] == ["group", "size", "tags", "File", "File modified"]
+    panel._handle_msg({"kind": "toggle", "column": "group", "value": "group 1"})
+    panel._handle_msg({"kind": "text", "column": ":file", "text": "folder/1"})
+    assert [(item["title"], item["words"]) for item in chips.items] == [
+        ("group", "group 1"),
+        ("File", "“folder/1”"),
+    ]
+    assert chips.passing == state.kept.sum() == state.passing
+    assert [tab["count"] for tab in tabs.tabs] == [0, 2, 0]
+    chips._handle_msg({"kind": "drop", "column": "group"})
+    assert [*state.filters] == [":file"]
+    chips._handle_msg({"kind": "clear"})
+    assert state.kept is None
+
+
+@pytest.mark.usefixtures("narrower")
+def test_messages_that_no_page_sends_change_nothing(state: ViewState) -> None:
+    panel, legend, tabs = shown(FilterPanel(), state), shown(ColourKey(), state), shown(Tabs(), state)
+    for part in (panel, legend, tabs):
+        for kind in ("toggle", "only", "range", "text", "find", "choose"):
+            for more in (
+                {},
+                {"column": ["x"]},
+                {"column": "nope", "value": "x"},
+                {"column": "group", "value": {}},
+            ):
+                part._handle_msg({"kind": kind, **more, "label": {}, "part": {}, "tab": 3})
+    assert state.panel == "results"
+    assert state.kept is None or state.kept.any()
+
+
+@pytest.mark.usefixtures("narrower")
+def test_a_condition_that_makes_no_sense_is_taken_away(state: ViewState) -> None:
+    state.filters = {"nope": {"values": ["x"]}, "group": {"values": ["group 1"]}, "size": {"range": "x"}}
+    assert state.filters == {"group": {"values": ["group 1"]}}
+    assert (state.kept == of_group(state, "group 1")).all()
+    state.filters = {"nope": {"values": ["x"]}}
+    assert state.filters == {}
+    assert state.kept is None
+
+
+def test_another_version_keeps_the_filters_that_it_has_columns_for(
+    state: ViewState, narrower: Narrower
+) -> None:
+    state.filters = {"group": {"values": ["group 1"]}, "size": {"range": [0, None]}}
+    later = FakeAtlas(300, seed=4)
+    del later.columns["size"]
+    state.adopt(Dataset(later), changes=between(state.dataset.atlas, later))
+    assert state.filters == {"group": {"values": ["group 1"]}}
+    assert (state.kept == of_group(state, "group 1")).all()
+    assert state.counts["group"].sum() == 300
+    state.filters = {"group": {"values": ["group 2"]}}
+    assert len(state.kept) == 300
+    state.end()
+    narrower.end()
+    assert (state.kept, state.counts, state.filters) == (None, None, {})
+
+
+def test_of_many_brush_steps_only_the_latest_is_worked_out(
+    state: ViewState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = []
+    monkeypatch.setattr(
+        "viewer.narrowing.in_background", lambda work, then, **_pool: waiting.append((work, then))
+    )
+    Narrower(state)
+    for low in (-1, -0.5, 0, 0.5):
+        state.filters = {"size": {"range": [low, None]}}
+    while waiting:
+        work, then = waiting.pop(0)
+        done: Future[Any] = Future()
+        done.set_result(work())
+        then(done)
+    assert (state.kept == (state.dataset.facet("size").values >= 0.5)).all()
+    assert background is not None
+
+
+def test_what_was_counted_for_another_version_is_dropped(
+    state: ViewState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = []
+    monkeypatch.setattr(
+        "viewer.narrowing.in_background", lambda work, then, **_pool: waiting.append((work, then))
+    )
+    Narrower(state)
+    state.filters = {"group": {"values": ["group 1"]}}
+    work, then = waiting.pop()
+    done: Future[Any] = Future()
+    done.set_result(work())
+    later = FakeAtlas(300, seed=4)
+    state.adopt(Dataset(later), changes=between(state.dataset.atlas, later))
+    then(done)
+    assert len(state.kept) == 300
+
+
+# -- colours
+
+
+def test_colouring_by_similarity_needs_a_query_and_covers_every_image(state: ViewState) -> None:
+    legend, fold = shown(ColourKey(), state), shown(Fold(), state)
+    state.colour = SIMILARITY
+    assert legend.hint
+    assert legend.kind == "none"
+    Searcher(state).ask("cat")
+    assert not legend.hint
+    assert legend.kind == "number"
+    assert legend.chart["fixed"]
+    assert sum(legend.chart["whole"]) == state.dataset.n
+    assert fold.label == "Similarity to “cat”"
+    colours = state.colouring
+    likeness = state.answer.similarities[state.dataset.index.order]
+    assert (colours.values[likeness == likeness.max()] == 1).all()
+
+
+def test_colouring_by_time_names_its_ends(state: ViewState) -> None:
+    legend = shown(ColourKey(), state)
+    state.colour = MODIFIED
+    assert legend.low.startswith("2023-")
+    assert state.colouring.kind == "time"
+    assert state.dataset.colours[MODIFIED] == "File modified"
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_a_missing_value_looks_neither_like_a_rare_one_nor_like_any_named(dark: bool) -> None:
+    palette = _palette("category", dark=dark).astype(int)
+    assert np.abs(palette[MISSING] - palette[OTHER]).sum() > 80
+    assert np.abs(palette[:20] - palette[MISSING]).sum(1).min() > 60
+    ramp = _palette("number", dark=dark).astype(int)
+    assert np.abs(ramp[:NO_VALUE] - ramp[NO_VALUE]).sum(1).min() > 60
+
+
+# -- the map
+
+
+def test_what_does_not_pass_has_no_colour_no_thumbnail_and_is_not_hit(dataset: Dataset) -> None:
+    x, y = map(float, dataset.atlas.xy[0])
+    viewport = Viewport(x - 1, x + 1, y - 0.75, y + 0.75, 800, 600)
+    kept = np.arange(dataset.n) % 3 == 0
+    plain = paint(Wish(dataset, viewport, "group", dark=True))
+    faint = paint(Wish(dataset, viewport, "group", dark=True, kept=kept))
+    assert not all(kept[tile[0]] for tile in plain.tiles)
+    assert faint.tiles
+    assert all(kept[tile[0]] for tile in faint.tiles)
+    viewport = Viewport.fitted(dataset.view, width=400, height=300)
+    nothing = paint(Wish(dataset, viewport, "group", dark=True, kept=np.zeros(dataset.n, bool)))
+    ground = nothing.rgba[0, 0, :3].astype(int)
+    off = np.abs(nothing.rgba[..., :3].astype(int) - ground).max()
+    assert 8 < off < 60  # the shape of the whole stays, hardly
+    row = int(np.flatnonzero(~kept)[0])
+    x, y = map(float, dataset.atlas.xy[row])
+    assert dataset.index.nearest(x, y, radius=0.01) == row
+    assert dataset.index.nearest(x, y, radius=0.01, kept=kept) is None
