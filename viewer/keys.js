@@ -7,7 +7,7 @@ const focused = () => {
 const search = () => inside(document, "clipper-search")?.shadowRoot?.querySelector("input")
 export function render({model}) {
   const listen = (event) => {
-    const typing = ["INPUT", "TEXTAREA", "SELECT"].includes(focused()?.tagName)
+    const typing = focused()?.matches("input:not([type=range]), textarea, select")
     if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey) {
       const box = search()
       if (box) { event.preventDefault(); box.focus(); box.select() }

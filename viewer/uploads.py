@@ -24,7 +24,7 @@ UPLOADERS = ThreadPoolExecutor(2, thread_name_prefix="upload")
 
 REFUSALS = {
     "link": "A link is not opened: nothing is ever fetched for you. Save the image and drop the file.",
-    "many": "That were {count:,} files. Drop one image at a time.",
+    "many": "Those were {count:,} files. Drop one image at a time.",
     "large": "That file has {size:.1f} MB; up to {most:.0f} MB are read. Make it smaller first.",
     "nothing": "There is no image in that. Drop or paste an image file.",
 }
