@@ -89,7 +89,7 @@ export function render({model, view}) {
   const root = h("div", {class: "root"},
     draw(model, ["searching", "message"], () => [state()], "news"),
     h("div", {class: "contents"},
-      part(["query", "listed", "cut", "total", "milliseconds"], heading),
+      h("div", {"aria-live": "polite"}, part(["query", "listed", "cut", "total", "milliseconds"], heading)),
       part(["parts"], terms),
       part(["query", "faint"], faint),
       h("div", {class: "block refine"}, threshold(model), part(["query", "fold", "within", "selectable"], switches)),

@@ -293,7 +293,7 @@ def nothing(uploads: Uploads) -> None:
         (too_large, "That file has 21.0 MB; up to 20 MB are read. Make it smaller first."),
         (refused_by_the_browser, "Those were 100 files. Drop one image at a time."),
         (a_link, "A link is not opened: nothing is ever fetched for you. Save the image and drop the file."),
-        (more_than_announced, "There is no image in that. Drop or paste an image file."),
+        (more_than_announced, "The image did not arrive whole. Drop it once more."),
         (a_text, "“a.png” cannot be searched with: it is not an image but text."),
         (nothing, "“a.png” cannot be searched with: it is empty."),
     ],
@@ -304,7 +304,7 @@ def test_what_cannot_be_used_is_told(
     act(uploads)
     assert state.message == told
     assert (state.uploads, state.answer, state.reading) == ({}, None, "")
-    assert PLACES._taken == 0
+    assert len(PLACES) == 0
 
 
 def test_messages_that_no_browser_of_ours_sends_are_ignored(state: ViewState, uploads: Uploads) -> None:
@@ -324,10 +324,36 @@ def test_so_many_uploads_at_once_and_no_more(state: ViewState, searcher: Searche
     for one in sessions:
         one.begin({"number": 1, "name": "a.png", "size": MOST_BYTES})
     assert "Try again in a moment" in state.message
+    sessions[0].stop()
+    sessions[0].stop()
+    assert len(PLACES) == AT_ONCE - 1
     for one in sessions:
-        one.stop()
-        one.stop()
-    assert PLACES._taken == 0
+        one.end()
+    assert len(PLACES) == 0
+
+
+def test_who_stops_sending_makes_room_for_others(
+    state: ViewState, searcher: Searcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck = [Uploads(state, ready=searcher.like) for _ in range(AT_ONCE)]
+    for one in stuck:
+        one.begin({"number": 1, "name": "a.png", "size": 9})
+        one.part({"number": 1, "data": b"abc"})
+    monkeypatch.setattr("viewer.uploads.PATIENCE", 0.0)
+    send(Uploads(state, ready=searcher.like), b"x" * 10)
+    assert len(state.uploads) == 1
+    stuck[0].part({"number": 1, "data": b"defghi"})
+    assert "did not arrive whole" in state.message
+    for one in stuck:
+        one.end()
+    assert len(PLACES) == 0
+
+
+def test_a_message_of_megabytes_is_not_read(state: ViewState, searcher: Searcher) -> None:
+    searcher.words("-x " * 10**6)
+    assert state.message == "That is 3,000,000 characters; shorten it."
+    searcher.ask(" ".join(f"-{i}" for i in range(20)))
+    assert "20 terms; 16" in state.message
 
 
 def test_the_latest_uploads_are_remembered(state: ViewState) -> None:
