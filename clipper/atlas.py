@@ -280,7 +280,8 @@ class Atlas:
         k = max(k, 0)
         similarities = self.similarities(vector)  # of all: the query's place asks for them
         if query.where is None:
-            candidates = np.argpartition(-similarities, min(k, len(self) - 1))[:k]
+            at = max(min(k, len(self) - 1), 0)
+            candidates = np.argpartition(-similarities, at)[:k] if len(self) else np.empty(0, np.int64)
         else:
             candidates = self._chroma_candidates(query, vector, k=k)
         rows, similarity = rank_exactly(vector, self.stored, candidates, k=k)

@@ -24,7 +24,7 @@ _SIGNS = r"+\-\u2212"
 _TOKEN = re.compile(
     rf"""(?:(?P<sign>[{_SIGNS}])(?![{_SIGNS}]))?   # in front of a term, never of another sign
     (?P<like>like:)?
-    (?:[{_QUOTES}](?P<quoted>(?:\\[{_QUOTES}\\]|[^{_QUOTES}])+)[{_QUOTES}]|(?P<bare>\S+?))
+    (?:[{_QUOTES}](?P<quoted>(?:\\[{_QUOTES}\\]|\\(?![{_QUOTES}\\])|[^{_QUOTES}\\])+)[{_QUOTES}]|(?P<bare>\S+?))
     (?:\^(?P<weight>\d{{1,3}}(?:\.\d{{1,2}})?))?
     (?=\s|$)""",
     re.VERBOSE,

@@ -109,7 +109,7 @@ class Viewer:
     def _ended(self, session_context: Any) -> None:
         """Pin nothing large; a session without a context is one that `--warm` keeps for visitors."""
         if session_context is not None:
-            self.uploads.stop()
+            self.uploads.end()
             self.state.end()
             self.map.end()
             self.narrower.end()

@@ -78,7 +78,7 @@ export function render({model, view}) {
   const near = () => faces().forEach((el) => {
     const meant = model.near !== "" && el.dataset.id === model.near
     el.classList.toggle("near", meant)
-    if (meant && model.query) { el.scrollIntoView({block: "nearest"}) }
+    if (meant && model.query) { el.parentElement.scrollIntoView({block: "nearest"}) }
   })
   const seen = new IntersectionObserver((entries) => {
     if (entries.some((entry) => entry.isIntersecting) && model.query && have < model.listed) { model.send_msg({kind: "more", have}) }
@@ -89,7 +89,7 @@ export function render({model, view}) {
   const root = h("div", {class: "root"},
     draw(model, ["searching", "message"], () => [state()], "news"),
     h("div", {class: "contents"},
-      part(["query", "listed", "cut", "total", "milliseconds"], heading),
+      h("div", {"aria-live": "polite"}, part(["query", "listed", "cut", "total", "milliseconds"], heading)),
       part(["parts"], terms),
       part(["query", "faint"], faint),
       h("div", {class: "block refine"}, threshold(model), part(["query", "fold", "within", "selectable"], switches)),

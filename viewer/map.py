@@ -22,6 +22,7 @@ from viewer.loop import RenderLoop
 from viewer.overlays import Queries, Rings, label_reach
 from viewer.painter import Picture, Wish, dot_radius, paint
 from viewer.points import Placed
+from viewer.ranking import PAGE
 from viewer.state import ViewState
 from viewer.theme import tokens
 from viewer.viewport import PADDING, Box, Viewport
@@ -229,7 +230,8 @@ class MapView:
         answer = self.state.answer
         if answer is None or not len(answer.rows):
             return
-        best = answer.rows[: max(3, len(answer.rows) // 4)]
+        rows = answer.lit(PAGE)
+        best = rows[: max(3, len(rows) // 4)]
         query = np.array([[answer.x, answer.y]])
         xy = np.vstack([self.state.dataset.atlas.xy[best], query])
         centre = np.median(xy, axis=0)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from clipper.errors import ClipperError
-from clipper.search import Query
+from clipper.search import MAX_TEXT, Query
 from clipper.terms import Term, parse, usual, written
 from viewer.background import in_background
 from viewer.data import Dataset
@@ -115,11 +115,15 @@ class Searcher:
 
     def ask(self, text: str) -> None:
         """Search for a query as it is written; an empty one goes back to the view without a query."""
-        self._search(parse(cleaned(text)))
+        terms = self._read(text)
+        if terms is not None:
+            self._search(terms)
 
     def words(self, text: str) -> None:
         """Search for these words, beside the images that are asked for already."""
-        terms = parse(cleaned(text))
+        terms = self._read(text)
+        if terms is None:
+            return
         named = {term.like for term in terms if term.like}
         images = [term for term in self._state.asked if term.like and term.like not in named]
         self._search((*images, *terms))
@@ -137,6 +141,13 @@ class Searcher:
     def like(self, name: str, *, minus: bool = False) -> None:
         """Ask for more like an image, or for less."""
         self.add(Term(like=name, weight=usual(minus=minus, image=True)))
+
+    def _read(self, text: str) -> tuple[Term, ...] | None:
+        """A query as its terms; None, and told why, where it is longer than anybody writes one."""
+        if len(text) > MAX_TEXT:
+            self._state.message = f"That is {len(text):,} characters; shorten it."
+            return None
+        return parse(cleaned(text))
 
     def _search(self, terms: tuple[Term, ...]) -> None:
         state = self._state

@@ -5,6 +5,7 @@ for with them (`search.py`), and the browser's side (`query_bar.js`). No address
 """
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -19,52 +20,68 @@ from viewer.state import UPLOADED, Upload, ViewState
 MOST_BYTES = 20_000_000
 MOST_SECONDS = 15.0  # of decoding
 AT_ONCE = 6  # of all visitors: the memory they take is bounded
+PATIENCE = 30.0  # seconds; who sends nothing for longer makes room for others
 LONGEST_NAME = 60
 UPLOADERS = ThreadPoolExecutor(2, thread_name_prefix="upload")
 
 REFUSALS = {
     "link": "A link is not opened: nothing is ever fetched for you. Save the image and drop the file.",
-    "many": "That were {count:,} files. Drop one image at a time.",
+    "many": "Those were {count:,} files. Drop one image at a time.",
     "large": "That file has {size:.1f} MB; up to {most:.0f} MB are read. Make it smaller first.",
+    "broken": "The image did not arrive whole. Drop it once more.",
     "nothing": "There is no image in that. Drop or paste an image file.",
 }
 
 
-class _Places:
-    """How many uploads of all visitors are under way."""
-
-    def __init__(self) -> None:
-        self._taken = 0
-        self._lock = threading.Lock()
-
-    def take(self) -> bool:
-        """Whether there was one left."""
-        with self._lock:
-            free = self._taken < AT_ONCE
-            self._taken += free
-            return free
-
-    def give(self) -> None:
-        with self._lock:
-            self._taken -= 1
-
-
-PLACES = _Places()
-
-
 class _Arriving:
-    """One file, as far as it has come; it has a place until it is done with."""
+    """One file, as far as it has come."""
 
     def __init__(self, number: int, name: str, size: int) -> None:
         self.number, self.name, self.size = number, name, size
         self.data = bytearray()
-        self._over = False
+        self.touched = time.monotonic()
 
-    def end(self) -> None:
-        """Give its place back, once."""
-        if not self._over:
-            self._over = True
-            PLACES.give()
+    @property
+    def whole(self) -> bool:
+        """Whether all of it is here."""
+        return len(self.data) >= self.size
+
+    def take(self, data: bytes) -> None:
+        """The next bytes."""
+        self.data += data
+        self.touched = time.monotonic()
+
+
+class _Places:
+    """The uploads of all visitors that are under way: so many, and no more."""
+
+    def __init__(self) -> None:
+        self._taken: set[_Arriving] = set()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._taken)
+
+    def __contains__(self, one: _Arriving) -> bool:
+        return one in self._taken
+
+    def take(self, one: _Arriving) -> bool:
+        """Whether there was one left; who has stopped sending loses theirs."""
+        now = time.monotonic()
+        with self._lock:
+            self._taken = {old for old in self._taken if old.whole or now - old.touched < PATIENCE}
+            if len(self._taken) >= AT_ONCE:
+                return False
+            self._taken.add(one)
+            return True
+
+    def give(self, one: _Arriving) -> None:
+        """It is done with."""
+        with self._lock:
+            self._taken.discard(one)
+
+
+PLACES = _Places()
 
 
 class Uploads:
@@ -89,33 +106,39 @@ class Uploads:
         number, size, name = (message.get(key) for key in ("number", "size", "name"))
         if not isinstance(number, int) or not isinstance(size, int) or not isinstance(name, str) or size < 0:
             return
+        arriving = _Arriving(number, short_name(name), size)
         if size > MOST_BYTES:
             self._tell("large", size)
-        elif not PLACES.take():
+        elif not PLACES.take(arriving):
             self._state.message = "Many images are being read just now. Try again in a moment."
         else:
-            self._arriving = _Arriving(number, short_name(name), size)
-            self._state.param.update(message="", reading=self._arriving.name)
+            self._arriving = arriving
+            self._state.param.update(message="", reading=arriving.name)
 
     def part(self, message: Mapping[str, Any]) -> None:
         """The next bytes of the announced file; of one that is called off they are nothing to us."""
         arriving, data = self._arriving, message.get("data")
         if arriving is None or message.get("number") != arriving.number or not isinstance(data, bytes):
             return
-        arriving.data += data
-        if len(arriving.data) > arriving.size:
+        if arriving not in PLACES or len(arriving.data) + len(data) > arriving.size:
             self.stop()
-            self._tell("nothing", 0)
-        elif len(arriving.data) == arriving.size:
+            self._tell("broken", 0)
+            return
+        arriving.take(data)
+        if arriving.whole:
             self._arriving = None
             self._read(arriving)
 
     def stop(self) -> None:
         """Nobody waits for what is on its way."""
-        self._latest += 1
+        self.end()
         self._state.reading = ""
+
+    def end(self) -> None:
+        """The session is over, or what is on its way not wanted any more; nobody is told."""
+        self._latest += 1
         if self._arriving:
-            self._arriving.end()
+            PLACES.give(self._arriving)
             self._arriving = None
 
     def _read(self, arriving: _Arriving) -> None:
@@ -150,13 +173,12 @@ def embed(dataset: Dataset, arriving: _Arriving) -> tuple[str, Upload]:
     """
     try:
         data = bytes(arriving.data)
-        arriving.data = bytearray()
         if not data:
             raise BadImageError("is empty")
         vector, small = dataset.atlas.embed_upload(data, max_bytes=MOST_BYTES, max_seconds=MOST_SECONDS)
         return UPLOADED + content_hash(data).hex(), Upload(arriving.name, vector, small, dataset.model)
     finally:
-        arriving.end()
+        PLACES.give(arriving)
 
 
 def short_name(name: str) -> str:

@@ -5,7 +5,7 @@ import time
 
 from clipper.errors import ClipperError
 from viewer.painter import Wish, paint
-from viewer.search import SEARCHERS
+from viewer.search import CHANCERS, SEARCHERS
 from viewer.versions import load
 from viewer.viewport import Viewport
 
@@ -22,6 +22,7 @@ def warm() -> None:
         dataset.prepare(colour=dataset.first_colour)
         log.info("map ready after %.1f s", time.perf_counter() - started)
         SEARCHERS.submit(dataset.atlas.warm).result()
+        CHANCERS.submit(lambda: dataset.atlas.chance)  # a search that finds nothing can then say so at once
         log.info("model ready after %.1f s", time.perf_counter() - started)
     except ClipperError as error:
         log.info("nothing to warm yet: %s", error)

@@ -109,6 +109,16 @@ def test_search_by_image_finds_the_image(command: InProcess, sample_home: Path):
     assert hit["similarity"] > 0.99
 
 
+def test_search_reads_terms(command: InProcess, sample_home: Path):
+    def first(query: str) -> str:
+        _, out, _ = command("search", "--json", "-k", "1", "--home", sample_home, "--", query)
+        return json.loads(out)["hits"][0]["id"]
+
+    assert first("like:pizza.jpg") == "pizza.jpg"
+    assert first("like:pizza.jpg -like:pizza.jpg^0.9 cat") != "pizza.jpg"
+    assert first("-flag") != first("flag")
+
+
 def test_info_prints_one_json_document_and_nothing_else(command: InProcess, sample_home: Path):
     code, out, err = command("info", "--json", "--home", sample_home)
     assert (code, err) == (0, "")
@@ -143,6 +153,8 @@ def test_errors_of_the_query_are_one_line_too(command: InProcess, sample_home: P
     (tmp_path / "words.jpg").write_text("words")
     for words, told in (
         (["search", " "], "the query is empty"),
+        (["search", "cat like:none.jpg"], "no image 'none.jpg' here"),
+        (["search", "cat -cat^1"], "take each other away"),
         (["search", "--image", tmp_path / "none.jpg"], "none.jpg cannot be read"),
         (["search", "--image", tmp_path / "words.jpg"], "not an image"),
     ):

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,6 +42,13 @@ def test_what_is_written_is_read_as_terms(text: str, terms: list[Term]):
 )  # fmt: skip
 def test_what_is_no_term_of_another_kind_is_text(text: str):
     assert parse(text) == (Term(text),)
+
+
+@pytest.mark.parametrize("odd", ['"' + "\\" * 1_999, '-"' * 900, "^1" * 1_000, '"a\\' * 600, "+" * 2_000])
+def test_no_query_takes_long_to_read(odd: str):
+    started = time.perf_counter()
+    assert written(parse(odd))
+    assert time.perf_counter() - started < 1
 
 
 def test_nothing_is_no_term():

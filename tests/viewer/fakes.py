@@ -12,6 +12,8 @@ import pandas as pd
 import pyarrow as pa
 from PIL import Image
 
+from clipper.images import BadImageError
+
 
 @dataclass(frozen=True)
 class FakeColumn:
@@ -55,6 +57,8 @@ class FakeAtlas:
         self.vectors = self.stored = np.eye(groups, dtype=np.float32)[group]
         self.fingerprint = "fake"
         self.chance = 0.25
+        self.queries: list[object] = []
+        self.uploaded: list[bytes] = []
 
     @property
     def metadata_table(self) -> pa.Table:
@@ -99,7 +103,14 @@ class FakeAtlas:
     def similarities(self, vector: np.ndarray) -> np.ndarray:
         return self.vectors @ vector
 
+    def embed_upload(self, data: bytes, **_limits: object) -> tuple[np.ndarray, bytes]:
+        self.uploaded.append(data)
+        if data.startswith(b"text"):
+            raise BadImageError("is not an image but text")
+        return self.vectors[0], self.thumbnail(0)
+
     def rank(self, query: object, *, k: int = 20) -> SimpleNamespace:
+        self.queries.append(query)
         scores = self.similarities(self.vectors[0])
         rows = np.argsort(-scores, kind="stable")[:k]
         x, y = map(float, self.xy[rows].mean(0))

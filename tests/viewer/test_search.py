@@ -1,0 +1,376 @@
+"""A session's queries of several terms, what is listed of their answers, and its uploads; no browser."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from fakes import FakeAtlas
+
+from clipper.errors import ClipperError
+from clipper.images import BadImageError
+from clipper.terms import MINUS_IMAGE, Term
+from viewer.changes import Changes, between
+from viewer.data import Dataset
+from viewer.follow import step
+from viewer.gallery import Gallery
+from viewer.overlays import Queries
+from viewer.query_bar import QueryBar
+from viewer.ranking import PAGE
+from viewer.results import faint, parts
+from viewer.search import Searcher, answer
+from viewer.state import UPLOADS, Answer, Upload, ViewState
+from viewer.uploads import AT_ONCE, MOST_BYTES, PLACES, Uploads
+from viewer.viewport import Viewport
+
+
+@pytest.fixture
+def state(dataset: Dataset) -> ViewState:
+    return ViewState(dataset=dataset, colour="group")
+
+
+@pytest.fixture
+def searcher(state: ViewState) -> Searcher:
+    return Searcher(state)
+
+
+def terms_asked(state: ViewState) -> list[Term]:
+    return list(state.dataset.atlas.queries[-1].all_terms)
+
+
+def test_words_and_images_are_asked_together(state: ViewState, searcher: Searcher) -> None:
+    searcher.words("dog -indoor")
+    searcher.like("folder/3.png", minus=True)
+    wanted = [Term("dog"), Term("indoor", weight=-0.3), Term(like="folder/3.png", weight=-MINUS_IMAGE)]
+    assert list(state.asked) == list(state.answer.terms) == terms_asked(state) == wanted
+    assert state.answer.text == "dog -indoor -like:folder/3.png"
+    assert state.answer.called == "dog -indoor -like “3”"
+    searcher.words("cat")  # other words; the image stays
+    assert state.answer.text == "-like:folder/3.png cat"
+    searcher.like("folder/3.png")  # more instead of less
+    assert state.answer.text == "cat like:folder/3.png"
+    searcher.ask("cat")
+    assert list(state.asked) == [Term("cat")]
+    searcher.words("")
+    assert (state.answer, state.asked) == (None, ())
+
+
+def test_a_term_is_weighed_turned_and_dropped(state: ViewState, searcher: Searcher) -> None:
+    searcher.ask('dog -"at night"')
+    searcher.change('-"at night"', lambda term: term.weighing(-2))
+    assert state.answer.text == 'dog -"at night"^2'
+    searcher.change('-"at night"^2', Term.turned)
+    assert state.answer.text == 'dog "at night"^2'
+    searcher.change("of another query", lambda _: None)
+    assert state.answer.text == 'dog "at night"^2'
+    searcher.change('"at night"^2', lambda _: None)
+    assert state.answer.text == "dog"
+    searcher.change("dog", lambda _: None)
+    assert state.answer is None
+
+
+def test_only_several_terms_or_images_are_shown_as_terms(state: ViewState, searcher: Searcher) -> None:
+    searcher.ask("dog")
+    assert parts(state) == []
+    searcher.ask("dog -cat")
+    assert [(one["label"], one["minus"], one["weight"]) for one in parts(state)] == [
+        ("dog", False, 1.0), ("cat", True, 0.3),
+    ]  # fmt: skip
+    searcher.ask("like:folder/3.png")
+    assert parts(state)[0]["image"]["id"] == "folder/3.png"
+
+
+def test_the_bar_shows_the_words_and_counts_queries(state: ViewState, searcher: Searcher) -> None:
+    bar = QueryBar()
+    bar.follow(state)
+    searcher.ask("like:folder/3.png dog -cat")
+    assert bar.words == "dog -cat"
+    assert [one["label"] for one in bar.images] == ["3"]
+    assert bar.asked == 1
+    searcher.ask("")
+    assert (bar.words, bar.images, bar.asked) == ("", [], 2)
+
+
+def test_an_answer_has_the_similarities_of_all_images(state: ViewState, searcher: Searcher) -> None:
+    searcher.ask("cat")
+    found = state.answer
+    assert found.similarities.shape == (500,)
+    assert np.array_equal(found.similarities[found.rows], found.similarity)
+    assert sum(found.spread.counts) == 500
+    searcher.ask("dog")
+    assert [old.similarities is None for old in state.history] == [False, True]
+
+
+def test_pages_follow_until_the_end(state: ViewState, searcher: Searcher) -> None:
+    gallery = Gallery()
+    gallery.follow(state, more=searcher.more)
+    searcher.ask("cat")
+    assert len(gallery.items) == len(state.answer.rows) == PAGE
+    assert state.answer.total == gallery.listed == 500
+    gallery._handle_msg({"kind": "more", "have": PAGE})
+    assert len(gallery.items) == PAGE
+    assert (gallery.page["start"], len(gallery.page["items"])) == (PAGE, PAGE)
+    for have in (None, "x", -1, 10**9):
+        gallery._handle_msg({"kind": "more", "have": have})
+    assert len(state.answer.rows) == 2 * PAGE
+    for _ in range(20):
+        gallery._handle_msg({"kind": "more", "have": len(state.answer.rows)})
+    assert sorted(state.answer.rows.tolist()) == list(range(500))
+
+
+def test_results_follow_filters_selection_and_threshold(state: ViewState, searcher: Searcher) -> None:
+    searcher.ask("cat")
+    queries = len(state.dataset.atlas.queries)
+    state.kept = np.arange(500) % 2 == 0
+    assert (state.answer.total, set(state.answer.rows % 2)) == (250, {0})
+    state.selection = np.arange(0, 500, 5)
+    assert state.answer.total == 250  # the switch is off
+    state.within = True
+    assert (state.answer.total, set(state.answer.rows % 10)) == (50, {0})
+    state.cut = 0.5
+    assert (state.answer.similarities[state.answer.rows] >= 0.5).all()
+    assert state.answer.above.tolist() == state.answer.rows.tolist() == state.answer.lit(3).tolist()
+    state.param.update(kept=None, within=False, cut=None)
+    assert (state.answer.total, state.answer.above) == (500, None)
+    assert len(state.answer.lit(3)) == 3
+    assert len(state.dataset.atlas.queries) == queries  # nothing was embedded again
+    state.cut = 0.5
+    searcher.ask("dog")
+    assert state.cut is None  # another query has other similarities
+
+
+def test_alike_images_are_folded(state: ViewState, searcher: Searcher) -> None:
+    searcher.ask("cat")
+    state.fold = True  # the fake's images are five vectors
+    gallery = Gallery()
+    gallery.follow(state)
+    assert len(state.answer.rows) == len(gallery.items) == 5
+    assert sum(item["count"] for item in gallery.items) == 495
+    assert len(gallery.items[0]["alike"]) < 30
+    assert gallery.items[0]["alike"][0]["similarity"] == gallery.items[0]["similarity"]
+    assert gallery.listed == 500
+
+
+def test_what_matches_no_better_than_chance_is_said(state: ViewState, searcher: Searcher) -> None:
+    searcher.ask("cat")
+    assert state.chance == state.dataset.atlas.chance == 0.25
+    assert faint(state, state.answer) == ""
+    state.kept = state.answer.similarities < 0.5
+    assert "Nothing here really matches: the best of these images is 0.000" in faint(state, state.answer)
+    searcher.ask("cat -dog")  # of another scale
+    assert faint(state, state.answer) == ""
+    state.kept = np.zeros(500, bool)
+    assert faint(state, state.answer) == "No image passes the filters."
+    state.kept, state.cut = None, 2.0
+    assert faint(state, state.answer) == "No image is at 2.000 or above."
+
+
+def test_a_query_is_forgotten_alone(state: ViewState, searcher: Searcher) -> None:
+    for text in ("a", "b", "c"):
+        searcher.ask(text)
+    state.forget("a")
+    assert [old.text for old in state.history] == ["c", "b"]
+    assert state.answer.text == "c"
+    state.forget("c")
+    assert [old.text for old in state.history] == ["b"]
+    assert (state.answer, state.asked) == (None, ())
+
+
+def test_a_mark_on_the_map_is_met_by_its_star_and_by_its_words() -> None:
+    queries = Queries(SimpleNamespace(scatter=lambda *_, **__: None, text=lambda *_, **__: None))
+    viewport = Viewport(0, 100, 0, 100, 1000, 1000)  # ten pixels a unit
+    one, other = (
+        Answer(text, np.arange(2), np.ones(2), *place, 0.0, label=text)
+        for text, place in (("a long query of words", (50, 50)), ("b", (80, 50)))
+    )
+    queries.show([one, other], one, dark=True)
+    assert queries.at(50.5, 50.5, viewport) == "a long query of words"
+    assert queries.at(56, 52.5, viewport) == "a long query of words"
+    assert queries.at(81, 52.5, viewport) == "b"
+    assert queries.at(84, 52.5, viewport) == ""
+    assert queries.at(50, 46, viewport) == ""
+
+
+# -- another version
+
+
+def test_terms_name_renamed_images_as_they_are_called_now(state: ViewState, searcher: Searcher) -> None:
+    searcher.ask("dog like:folder/3.png")
+    after = FakeAtlas(500)
+    after.version, after.ids[3] = "v2", "moved/3.png"
+    changes = between(state.dataset.atlas, after)
+    assert changes.moved == {"folder/3.png": "moved/3.png"}
+    dataset = Dataset(after)
+    again = answer(dataset, "dog like:moved/3.png")
+    state.adopt(dataset, changes=changes, answers={"dog like:folder/3.png": again})
+    assert state.answer.text == state.history[0].text == "dog like:moved/3.png"
+    assert state.asked == (Term("dog"), Term(like="moved/3.png"))
+    assert state.chance is None
+
+
+def test_one_query_that_cannot_be_asked_again_costs_only_itself(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = FakeAtlas(500)
+    newer.version = "v2"
+    monkeypatch.setattr("viewer.follow.load", lambda *_args, **_more: Dataset(newer))
+    found = step(dataset, colour="group", texts=["dog", "like:upload:gone"])
+    assert found.answers["dog"].text == "dog"
+    assert found.answers["like:upload:gone"] is None
+    assert "uploaded image" in found.excuse
+
+
+def test_the_history_of_another_version_is_light(state: ViewState, searcher: Searcher) -> None:
+    for text in ("a", "b"):
+        searcher.ask(text)
+    atlas = FakeAtlas(500)
+    dataset = Dataset(atlas)
+    state.adopt(dataset, changes=Changes(), answers={text: answer(dataset, text) for text in ("a", "b")})
+    assert [old.similarities is None for old in state.history] == [False, True]
+    state.end()
+    assert (state.answer, state.history, state.uploads) == (None, [], {})
+
+
+# -- uploads
+
+
+@pytest.fixture
+def uploads(state: ViewState, searcher: Searcher) -> Uploads:
+    return Uploads(state, ready=searcher.like)
+
+
+def send(uploads: Uploads, data: bytes, *, name: str = "a.png", number: int = 1, chunk: int = 1_000) -> None:
+    uploads.begin({"number": number, "name": name, "size": len(data)})
+    for at in range(0, max(len(data), 1), chunk):
+        uploads.part({"number": number, "data": data[at : at + chunk]})
+
+
+def test_an_upload_becomes_a_term(state: ViewState, searcher: Searcher, uploads: Uploads) -> None:
+    searcher.ask("dog")
+    send(uploads, b"x" * 2_500, name="my\ncat.png")
+    (key,) = state.uploads
+    assert state.dataset.atlas.uploaded == [b"x" * 2_500]
+    assert state.asked == (Term("dog"), Term(like=key))
+    assert state.answer.called == "dog like “my cat.png”"
+    assert state.dataset.atlas.queries[-1].known[key].shape == (5,)
+    assert parts(state)[1]["picture"].startswith("data:image/webp;base64,")
+    assert state.reading == ""
+    searcher.ask(state.answer.text)  # as from the history
+    assert state.answer.called == "dog like “my cat.png”"
+    state.dataset.atlas.fingerprint = "another model"
+    searcher.ask(state.answer.text)
+    assert "drop it in once more" in state.message
+
+
+def too_large(uploads: Uploads) -> None:
+    uploads.begin({"number": 1, "name": "big.png", "size": 21_000_000})
+
+
+def refused_by_the_browser(uploads: Uploads) -> None:
+    uploads.refuse({"why": "many", "count": 100})
+
+
+def a_link(uploads: Uploads) -> None:
+    uploads.refuse({"why": "link"})
+
+
+def more_than_announced(uploads: Uploads) -> None:
+    uploads.begin({"number": 1, "name": "a.png", "size": 10})
+    uploads.part({"number": 1, "data": b"x" * 11})
+
+
+def a_text(uploads: Uploads) -> None:
+    send(uploads, b"text")
+
+
+def nothing(uploads: Uploads) -> None:
+    send(uploads, b"")
+
+
+@pytest.mark.parametrize(
+    ("act", "told"),
+    [
+        (too_large, "That file has 21.0 MB; up to 20 MB are read. Make it smaller first."),
+        (refused_by_the_browser, "Those were 100 files. Drop one image at a time."),
+        (a_link, "A link is not opened: nothing is ever fetched for you. Save the image and drop the file."),
+        (more_than_announced, "The image did not arrive whole. Drop it once more."),
+        (a_text, "“a.png” cannot be searched with: it is not an image but text."),
+        (nothing, "“a.png” cannot be searched with: it is empty."),
+    ],
+)
+def test_what_cannot_be_used_is_told(
+    state: ViewState, uploads: Uploads, act: Callable[[Uploads], None], told: str
+) -> None:
+    act(uploads)
+    assert state.message == told
+    assert (state.uploads, state.answer, state.reading) == ({}, None, "")
+    assert len(PLACES) == 0
+
+
+def test_messages_that_no_browser_of_ours_sends_are_ignored(state: ViewState, uploads: Uploads) -> None:
+    for message in ({}, {"number": "1", "size": 3, "name": "a"}, {"number": 1, "size": -1, "name": "a"}):
+        uploads.begin(message)
+    uploads.part({"number": 1, "data": b"x"})
+    uploads.begin({"number": 1, "size": 3, "name": "a"})
+    for message in ({}, {"number": 2, "data": b"abc"}, {"number": 1, "data": "abc"}):
+        uploads.part(message)
+    uploads.refuse({"why": "<script>"})
+    assert (state.uploads, state.message) == ({}, "")
+    uploads.stop()
+
+
+def test_so_many_uploads_at_once_and_no_more(state: ViewState, searcher: Searcher) -> None:
+    sessions = [Uploads(state, ready=searcher.like) for _ in range(AT_ONCE + 1)]
+    for one in sessions:
+        one.begin({"number": 1, "name": "a.png", "size": MOST_BYTES})
+    assert "Try again in a moment" in state.message
+    sessions[0].stop()
+    sessions[0].stop()
+    assert len(PLACES) == AT_ONCE - 1
+    for one in sessions:
+        one.end()
+    assert len(PLACES) == 0
+
+
+def test_who_stops_sending_makes_room_for_others(
+    state: ViewState, searcher: Searcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck = [Uploads(state, ready=searcher.like) for _ in range(AT_ONCE)]
+    for one in stuck:
+        one.begin({"number": 1, "name": "a.png", "size": 9})
+        one.part({"number": 1, "data": b"abc"})
+    monkeypatch.setattr("viewer.uploads.PATIENCE", 0.0)
+    send(Uploads(state, ready=searcher.like), b"x" * 10)
+    assert len(state.uploads) == 1
+    stuck[0].part({"number": 1, "data": b"defghi"})
+    assert "did not arrive whole" in state.message
+    for one in stuck:
+        one.end()
+    assert len(PLACES) == 0
+
+
+def test_a_message_of_megabytes_is_not_read(state: ViewState, searcher: Searcher) -> None:
+    searcher.words("-x " * 10**6)
+    assert state.message == "That is 3,000,000 characters; shorten it."
+    searcher.ask(" ".join(f"-{i}" for i in range(20)))
+    assert "20 terms; 16" in state.message
+
+
+def test_the_latest_uploads_are_remembered(state: ViewState) -> None:
+    for number in range(UPLOADS + 3):
+        state.upload(str(number), Upload(str(number), np.ones(5, np.float32), b"", "fake"))
+    assert list(state.uploads) == [str(number) for number in range(3, UPLOADS + 3)]
+
+
+def test_an_upload_that_was_not_kept_is_told(dataset: Dataset) -> None:
+    with pytest.raises(ClipperError, match="drop it in once more"):
+        answer(dataset, "like:upload:abc")
+
+
+def test_an_unreadable_upload_is_the_files_fault(state: ViewState, uploads: Uploads) -> None:
+    def broken(_data: bytes, **_limits: object) -> None:
+        raise BadImageError("needs more memory than 2 GiB to decode")
+
+    state.dataset.atlas.embed_upload = broken
+    send(uploads, b"bomb", name="bomb.png")
+    assert state.message == "“bomb.png” cannot be searched with: it needs more memory than 2 GiB to decode."
