@@ -34,10 +34,9 @@ def read(vectors: ShardStore, keys: Sequence[bytes]) -> "np.ndarray":
     """
     import numpy as np
 
-    table, positions = vectors.positions(keys)
+    table, where = vectors.positions(keys)
     dimensions = vectors.schema.field(VECTOR).type.list_size
-    out = np.empty((len(positions), dimensions), np.float32)
-    where = np.asarray(positions, np.int64)
+    out = np.empty((len(where), dimensions), np.float32)
     start = 0
     for chunk in table[VECTOR].chunks:
         inside = np.flatnonzero((where >= start) & (where < start + len(chunk)))

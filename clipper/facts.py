@@ -5,12 +5,15 @@ What does not belong here: decoding itself (`images.py`).
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clipper.exif import EXIF_VERSION
 from clipper.home import Home
 from clipper.images import DECODER_VERSION
 from clipper.shards import KEY, ShardStore
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FACTS_VERSION = f"{DECODER_VERSION}.{EXIF_VERSION}"
 THUMBNAIL = "thumbnail"
@@ -55,14 +58,26 @@ def known(facts: ShardStore, *, limits: str) -> set[bytes]:
 
 def failures(facts: ShardStore, keys: Iterable[bytes]) -> dict[bytes, str]:
     """Content hash -> reason, of those of `keys` that could not be decoded."""
-    wanted = set(keys)
-    table = facts.table().select([KEY, REASON]).to_pylist()
-    good = {r[KEY] for r in table if r[REASON] is None}
-    return {r[KEY]: r[REASON] for r in table if r[KEY] in wanted and r[KEY] not in good}
+    import pyarrow.compute as pc
+
+    table = facts.table().select([KEY, REASON])
+    lost = table.filter(pc.is_valid(table[REASON]))
+    if not len(lost):  # as a rule; and there may be millions of keys
+        return {}
+    good = set(_of(table.filter(pc.is_null(table[REASON])), lost[KEY].to_pylist())[KEY].to_pylist())
+    wanted = set(keys) - good
+    return {r[KEY]: r[REASON] for r in lost.to_pylist() if r[KEY] in wanted}
 
 
 def read(facts: ShardStore, keys: Sequence[bytes]) -> dict[bytes, dict[str, Any]]:
     """Content hash -> facts, of those of `keys` that were decoded."""
-    wanted = set(keys)
-    table = facts.table().select([KEY, FACTS]).to_pylist()
-    return {r[KEY]: json.loads(r[FACTS]) for r in table if r[KEY] in wanted and r[FACTS] is not None}
+    told = _of(facts.table().select([KEY, FACTS]), keys).to_pylist()
+    return {r[KEY]: json.loads(r[FACTS]) for r in told if r[FACTS] is not None}
+
+
+def _of(table: "pa.Table", keys: Sequence[bytes]) -> "pa.Table":
+    """The rows of some keys."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return table.filter(pc.is_in(table[KEY], value_set=pa.array(keys, pa.binary(16))))
