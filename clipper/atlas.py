@@ -15,7 +15,6 @@ from clipper.decoding import crop_of, look_at
 from clipper.errors import ClipperError, ModelError, StoreError
 from clipper.folder import ImageFolder
 from clipper.home import Home
-from clipper.manifest import Manifest
 from clipper.metadata import Column, present
 from clipper.search import LEAST_CANDIDATES, OVERSAMPLING, Hits, Query, combine, rank_exactly
 from clipper.settings import Settings, absolute_location
@@ -153,12 +152,16 @@ class Atlas:
     def failures(self) -> "pd.DataFrame":
         """Files that are not on the map: id and reason."""
         import pandas as pd
+        import pyarrow as pa
+        import pyarrow.compute as pc
 
-        manifest = self._manifest
-        reasons = dict(manifest.unreadable)
-        known = {entry.id: entry.content_hash for entry in manifest.entries}
-        bad = facts.failures(self._facts, known.values())
-        reasons |= {image_id: bad[key] for image_id, key in known.items() if key in bad}
+        files = read_parquet(self._part("manifest")).select(["id", "content_hash", "reason"])
+        unread = files.filter(pc.is_null(files["content_hash"])).to_pylist()
+        reasons: dict[str, str] = {row["id"]: row["reason"] for row in unread}
+        keys = files["content_hash"]
+        bad = facts.failures(self._facts, map(pa.Scalar.as_py, keys))
+        lost = files.filter(pc.is_in(keys, value_set=pa.array(bad, pa.binary(16)))).to_pylist()
+        reasons |= {row["id"]: bad[row["content_hash"]] for row in lost if row["content_hash"] in bad}
         rows = sorted((i, why) for i, why in reasons.items() if i not in self._rows)
         return pd.DataFrame(rows, columns=["id", "reason"])
 
@@ -200,7 +203,8 @@ class Atlas:
 
     def image_format(self, row: int) -> str:
         """The original's format, as Pillow calls it: "JPEG", "PNG", ..."""
-        return str(self._file_facts[self._hashes[row]]["format"])
+        key = self._hashes[row]
+        return str(facts.read(self._facts, [key])[key]["format"])
 
     def embed_text(self, text: str) -> "np.ndarray":
         """A text's vector: (d,) float32, L2-normalised. The first call loads the model."""
@@ -374,10 +378,6 @@ class Atlas:
         return self.home.part(name, self._versions[name])
 
     @cached_property
-    def _manifest(self) -> Manifest:
-        return Manifest.read(self._part("manifest"))
-
-    @cached_property
     def _hashes(self) -> Sequence[bytes]:
         hashes: list[bytes] = self._projection["content_hash"].to_pylist()
         return hashes
@@ -390,13 +390,9 @@ class Atlas:
     def _thumbnails(self) -> Any:
         return facts.thumbnail_store(self.home).positions(self._hashes)
 
-    @property
+    @cached_property
     def _facts(self) -> ShardStore:
         return facts.store(self.home, of_any_version=True)
-
-    @cached_property
-    def _file_facts(self) -> dict[bytes, dict[str, Any]]:
-        return facts.read(self._facts, self._hashes)
 
     @cached_property
     def _landmarks(self) -> "tuple[np.ndarray, np.ndarray]":

@@ -5,12 +5,15 @@ What does not belong here: decoding itself (`images.py`).
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clipper.exif import EXIF_VERSION
 from clipper.home import Home
 from clipper.images import DECODER_VERSION
 from clipper.shards import KEY, ShardStore
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FACTS_VERSION = f"{DECODER_VERSION}.{EXIF_VERSION}"
 THUMBNAIL = "thumbnail"
@@ -55,17 +58,30 @@ def known(facts: ShardStore, *, limits: str) -> set[bytes]:
 
 def failures(facts: ShardStore, keys: Iterable[bytes]) -> dict[bytes, str]:
     """Content hash -> reason, of those of `keys` that could not be decoded."""
-    wanted = set(keys)
-    rows = [(key, reason) for key, reason in _columns(facts, KEY, REASON) if key in wanted]
-    good = {key for key, reason in rows if reason is None}
-    return {key: reason for key, reason in rows if key not in good}
+    import pyarrow.compute as pc
+
+    table = facts.table().select([KEY, REASON])
+    lost = table.filter(pc.is_valid(table[REASON]))
+    if not len(lost):  # as a rule; and there may be millions of keys
+        return {}
+    good = set(_of(table.filter(pc.is_null(table[REASON])), lost[KEY].to_pylist())[KEY].to_pylist())
+    wanted = set(keys) - good
+    return {r[KEY]: r[REASON] for r in lost.to_pylist() if r[KEY] in wanted}
 
 
 def read(facts: ShardStore, keys: Sequence[bytes]) -> dict[bytes, dict[str, Any]]:
     """Content hash -> facts, of those of `keys` that were decoded."""
-    wanted = set(keys)
-    rows = _columns(facts, KEY, FACTS)
-    return {key: json.loads(told) for key, told in rows if told is not None and key in wanted}
+    told = _of(facts.table().select([KEY, FACTS]), keys)
+    rows = zip(told[KEY].to_pylist(), told[FACTS].to_pylist(), strict=True)
+    return {key: json.loads(words) for key, words in rows if words is not None}
+
+
+def _of(table: "pa.Table", keys: Sequence[bytes]) -> "pa.Table":
+    """The rows of some keys."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return table.filter(pc.is_in(table[KEY], value_set=pa.array(keys, pa.binary(16))))
 
 
 def _columns(facts: ShardStore, *names: str) -> Iterator[tuple[Any, ...]]:

@@ -5,7 +5,7 @@ what is there is whole. What does not belong here: what the rows mean.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from clipper.errors import StoreError
 from clipper.home import damaged, place
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
 KEY = "content_hash"
@@ -61,20 +62,23 @@ class ShardStore:
 
         return pa.concat_tables([self.schema.empty_table(), *self._tables()])
 
-    def positions(self, keys: Iterable[bytes]) -> "tuple[pa.Table, list[int]]":
-        """All rows, and for each of `keys` the index of its row.
+    def positions(self, keys: Sequence[bytes]) -> "tuple[pa.Table, np.ndarray]":
+        """All rows, and for each of `keys` the index of its row: (k,) int64.
 
         Raises:
             StoreError: a key has no row.
         """
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
         table = self.table()
-        where = {key: index for index, key in enumerate(table[KEY].to_pylist())}
-        try:
-            return table, [where[key] for key in keys]
-        except KeyError:
+        where = pc.index_in(pa.array(keys, pa.binary(16)), value_set=table[KEY].combine_chunks())
+        if where.null_count:
             raise StoreError(
                 f"{self.folder} lacks rows of indexed images; run `clipper index` to make them again"
-            ) from None
+            )
+        return table, where.to_numpy().astype(np.int64)
 
     def _tables(self) -> "list[pa.Table]":
         for _ in range(_TRIES):

@@ -4,6 +4,7 @@ import logging
 import time
 
 from clipper.errors import ClipperError
+from viewer.gallery import suggestions
 from viewer.painter import Wish, paint
 from viewer.search import CHANCERS, SEARCHERS
 from viewer.versions import load
@@ -20,6 +21,7 @@ def warm() -> None:
         viewport = Viewport.fitted(dataset.view, width=640, height=480)
         paint(Wish(dataset, viewport, dataset.first_colour, dark=True))
         dataset.prepare(colour=dataset.first_colour)
+        suggestions(dataset)
         log.info("map ready after %.1f s", time.perf_counter() - started)
         SEARCHERS.submit(dataset.atlas.warm).result()
         CHANCERS.submit(lambda: dataset.atlas.chance)  # a search that finds nothing can then say so at once

@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections import deque
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,28 +24,47 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@dataclass(frozen=True)
+class Server:
+    """A server that runs."""
+
+    address: str
+    process: "subprocess.Popen[str]"
+    lines: "deque[str]"  # the latest it said
+
+    def memory_mib(self) -> float:
+        """What it has in memory now."""
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    def cpu_seconds(self) -> float:
+        """What it has used of the cores, system calls included."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @contextlib.contextmanager
 def serving(
     home: Path | None, *, options: tuple[str, ...] = (), environment: Mapping[str, str] | None = None
 ) -> Iterator[str]:
     """The address of a server that shows `home`, alive while the context lasts."""
+    with started(home, options=options, environment=environment) as server:
+        yield server.address
+
+
+@contextlib.contextmanager
+def started(
+    home: Path | None, *, options: tuple[str, ...] = (), environment: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """The same, as something to be measured."""
     port = free_port()
     env = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
     if home is not None:
         env["CLIPPER_HOME"] = str(home)
-    command = [
-        sys.executable,
-        "-m",
-        "panel",
-        "serve",
-        "viewer",
-        "--port",
-        str(port),
-        "--address",
-        "127.0.0.1",
-    ]
+    command = [sys.executable, "-m", "panel", "serve", "viewer", "--port", str(port)]
+    command += ["--address", "127.0.0.1", *options]
     process = subprocess.Popen(
-        [*command, *options], cwd=ROOT, env=env, start_new_session=True,
+        command, cwd=ROOT, env=env, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     lines: deque[str] = deque(maxlen=400)
@@ -52,7 +72,7 @@ def serving(
     try:
         address = f"http://127.0.0.1:{port}"
         _await(address, process, lines)
-        yield address
+        yield Server(address, process, lines)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)

@@ -1,0 +1,270 @@
+"""Print how long a visitor of the viewer waits, for maps of several sizes, alone and among ten.
+
+A real server (`panel serve viewer`) shows generated homes; visitors without a browser speak to it over the
+websocket, pictures and all, on the same machine. A real browser tells what a single visitor sees.
+
+    python benchmarks/viewer.py [FOLDER] [--sizes N ...] [--load SECONDS] [--no-browser]
+
+FOLDER keeps the generated homes, of which that of 10,000,000 images takes 3 GB and its server 6 GB of memory.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from generated import SEARCHED, home_of
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "tests" / "viewer")]
+
+from server import Server, started  # noqa: E402 - found through the line above
+from visitor import HEIGHT, WIDTH, Visitor  # noqa: E402
+
+import clipper  # noqa: E402
+
+SIZES = (100_000, 1_000_000, 10_000_000)
+CROWD, LOAD = 10, 20
+TIMES = 8  # that each does each thing; a zoom is a gesture of several steps
+DEEP = 30  # times the first view: from there people go back
+GESTURE, STEP = 6, 0.8  # wheel steps of one movement, and what each leaves of the view
+WHEEL = (Path(__file__).parent / "wheel.js").read_text("utf-8")
+PAINTED = """() => [...(window.Bokeh?.documents?.[0]?._all_models.values() ?? [])]
+  .some((m) => m.type === "ColumnDataSource" && m.data.image?.[0]?.length > 4) && performance.now() / 1000"""
+LOOKING = (1.0, 3.0)  # seconds between two gestures
+WORDS = ("a red heart", "a cat", "two people", "a flag", "food", "a smiling face", "a boat", "music")
+COLOURS = ("score", "", "kind")
+OPTIONS = ("--warm", "--log-level", "warning")
+
+Waits = dict[str, list[float]]
+
+
+class Person:
+    """Somebody who looks round a map: what they do, and how long each time they waited."""
+
+    def __init__(self, visitor: Visitor, xy: np.ndarray, view: tuple[float, ...], *, seed: int) -> None:
+        self.visitor, self.xy = visitor, xy
+        self.random = np.random.default_rng(seed)
+        self.waits: Waits = defaultdict(list)
+        x0, x1, y0, y1 = view
+        self.home = ((x0 + x1) / 2, (y0 + y1) / 2, max((y1 - y0) / HEIGHT, (x1 - x0) / WIDTH) * 1.08)
+        self.at = self.home
+
+    async def zoom(self) -> None:
+        """A movement of the wheel: towards a point, or back when that is deep enough."""
+        x, y = self.xy[self.random.integers(len(self.xy))]
+        deep = self.at[2] < self.home[2] / 30
+        if (
+            deep
+            or abs(x - self.at[0]) > WIDTH / 2 * self.at[2]
+            or abs(y - self.at[1]) > HEIGHT / 2 * self.at[2]
+        ):
+            self.at = self.home
+            await self._shown()
+        for _ in range(GESTURE):
+            cx, cy, unit = self.at
+            self.at = (x + (cx - x) * STEP, y + (cy - y) * STEP, unit * STEP)
+            await self._shown()
+
+    async def _shown(self) -> None:
+        x, y, unit = map(float, self.at)
+        w, h = unit * WIDTH / 2, unit * HEIGHT / 2
+        self.waits["zoom"].append(await self.visitor.look(x - w, x + w, y - h, y + h))
+
+    def _inside(self, xy: np.ndarray) -> np.ndarray:
+        """Which places (k, 2) are well within the view."""
+        x, y, unit = self.at
+        return (np.abs(xy - [x, y]) < [0.45 * WIDTH * unit, 0.45 * HEIGHT * unit]).all(1)
+
+    async def hover(self) -> None:
+        """Point at an image that is in view."""
+        x, y = map(float, self.xy[self.random.choice(np.flatnonzero(self._inside(self.xy)))])
+        self.waits["hover"].append(await self.visitor.point(x, y))
+
+    async def search(self) -> None:
+        """Ask for something else than before; until the results are listed."""
+        words = f"{self.random.choice(WORDS)} {self.random.integers(10**6)}"
+        self.waits["search"].append(await self.visitor.ask(words))
+
+    async def colour(self) -> None:
+        """Colour by the next column; until the map is drawn so."""
+        name = COLOURS[len(self.waits["colour"]) % len(COLOURS)]
+        await self._redrawn("colour", lambda: self.visitor.choose("Select", name))
+
+    async def filter(self) -> None:
+        """Press another value of a column; until the map is drawn so."""
+        value = f"kind {len(self.waits['filter']) % 12}"
+        message = {"kind": "toggle", "column": "kind", "value": value}
+        await self._redrawn("filter", lambda: self.visitor.tell("FilterPanel", message))
+
+    async def _redrawn(self, what: str, act: Callable[[], Awaitable[None]]) -> None:
+        self.waits[what].append(await self.visitor.next_picture(act))
+
+
+async def arrive(address: str, home: Path, count: int) -> list[Person]:
+    """So many people, each with the page open and the first picture seen."""
+    atlas = clipper.open(home)
+    xy = atlas.xy[np.random.default_rng(1).integers(0, len(atlas), min(len(atlas), 50_000))]
+    people = []
+    for seed in range(count):
+        visitor = await Visitor.come(address)
+        await visitor.size()
+        people.append(Person(visitor, xy, atlas.view, seed=seed))
+        await people[-1]._shown()  # noqa: SLF001 - the page's own first picture
+    for person in people:
+        person.waits.clear()
+    atlas.close()
+    return people
+
+
+async def measured(server: Server, home: Path, n: int, count: int) -> Waits:
+    """What people who all do the same kind of thing at once wait for it."""
+    people = await arrive(server.address, home, count)
+    await people[0].hover()
+    for _ in COLOURS:  # what is worked out once a process is not what is measured
+        await people[0].colour()
+    doing = ["zoom", "hover", "colour"]
+    if people[0].visitor.part("FilterPanel"):
+        doing.append("filter")
+        await people[0].filter()
+    if n <= SEARCHED:
+        doing.append("search")
+        await people[0].search()
+    people[0].waits.clear()
+    for what in doing:
+        await asyncio.gather(*(_again(getattr(person, what), person) for person in people))
+    waits = {what: [wait for person in people for wait in person.waits[what]] for what in doing}
+    for person in people:
+        await person.visitor.leave()
+    return waits
+
+
+async def _again(act: Callable[[], Awaitable[None]], person: Person) -> None:
+    for _ in range(TIMES):
+        await act()
+        await asyncio.sleep(float(person.random.uniform(0.2, 0.8)))
+
+
+async def crowded(server: Server, home: Path, seconds: float, *, count: int = LOAD) -> None:
+    """Print what people wait who zoom, point and search at once, each as a person does, for a while."""
+    people = await arrive(server.address, home, count)
+    before, ends = server.cpu_seconds(), time.monotonic() + seconds
+    begun = time.monotonic()
+
+    async def live(person: Person) -> None:
+        while time.monotonic() < ends:
+            await person.zoom()
+            await asyncio.sleep(float(person.random.uniform(*LOOKING)))
+            await person.hover()
+            if person.random.random() < 0.2:
+                await person.search()
+
+    ended = await asyncio.gather(*map(live, people), return_exceptions=True)
+    took = time.monotonic() - begun
+    errors = [repr(e) for e in ended if e is not None] + [e for p in people for e in p.visitor.errors]
+    print(f"{count} people for {took:.0f} s: {len(errors)} errors {errors[:3] or ''}")
+    for what in ("zoom", "hover", "search"):
+        waits = [wait for person in people for wait in person.waits[what]]
+        print(
+            f"  {what}: {len(waits):,} times, {told(waits)} ms (p50 / p95), {max(waits) * 1000:.0f} at most"
+        )
+    busy = (server.cpu_seconds() - before) / took
+    print(f"  the server: {busy:.2f} cores, {server.memory_mib():,.0f} MiB", flush=True)
+    for person in people:
+        await person.visitor.leave()
+
+
+def told(waits: list[float]) -> str:
+    """Median and 95th percentile of seconds, as milliseconds."""
+    return " / ".join(f"{np.quantile(waits, q) * 1000:.0f}" for q in (0.5, 0.95)) if waits else "-"
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Any]:
+    """A browser, or None where there is none."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        yield None
+        return
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+def in_browser(address: str) -> tuple[list[float], list[float]]:
+    """Seconds in a real browser: from a wheel event to its picture, and until the first picture."""
+    firsts: list[float] = []
+    waits: list[float] = []
+    with chromium() as browser:
+        for _ in range(3 if browser else 0):
+            page = browser.new_page(viewport={"width": 1440, "height": 900})
+            page.goto(f"{address}/viewer")
+            firsts.append(page.wait_for_function(PAINTED, polling=20, timeout=60_000).json_value())
+            page.wait_for_selector(".results .card")
+            page.wait_for_timeout(1500)
+            box = page.locator(".clipper-map").bounding_box()
+            where = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+            page.mouse.move(where["x"], where["y"])
+            waits += page.evaluate(WHEEL, {"steps": 24, **where})
+            page.close()
+    return waits, firsts
+
+
+def report(folder: Path, sizes: list[int], *, browser: bool) -> None:
+    """Print a table, a line for each size and number of people."""
+    columns = ("zoom", "hover", "search", "filter", "colour")
+    print(f"Milliseconds until it is there, p50 / p95; {os.cpu_count()} cores, a map of {WIDTH} x {HEIGHT}\n")
+    print(f"| images | people | {' | '.join(columns)} | in Chromium: wheel | first picture |")
+    print("|---" * (len(columns) + 4) + "|")
+    for n in sizes:
+        home = home_of(folder, n)
+        with started(home, options=OPTIONS) as server:
+            asyncio.run(_ready(server))
+            for count in (1, CROWD):
+                waits = asyncio.run(measured(server, home, n, count))
+                seen = in_browser(server.address) if browser and count == 1 else ([], [])
+                cells = [*(told(waits.get(what, [])) for what in columns), *map(told, seen)]
+                print(f"| {n:,} | {count} | {' | '.join(cells)} |", flush=True)
+
+
+async def _ready(server: Server) -> None:
+    """Wait until the server has done what it does once: its first visitor's page is slow before that."""
+    for _ in range(3):
+        visitor = await Visitor.come(server.address)
+        await visitor.size()
+        await visitor.leave()
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=Path(tempfile.gettempdir()) / "clipper-generated"
+    )
+    parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES))
+    parser.add_argument("--load", type=float, default=0.0, help=f"seconds of {LOAD} people at once, instead")
+    parser.add_argument("--no-browser", action="store_true")
+    asked = parser.parse_args()
+    if not asked.load:
+        report(asked.folder, asked.sizes, browser=not asked.no_browser)
+        return
+    home = home_of(asked.folder, asked.sizes[0] if len(asked.sizes) == 1 else 1_000_000)
+    with started(home, options=OPTIONS) as server:
+        asyncio.run(_ready(server))
+        asyncio.run(crowded(server, home, asked.load))
+
+
+if __name__ == "__main__":
+    main()

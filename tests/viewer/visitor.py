@@ -1,0 +1,236 @@
+"""A visitor without a browser: opens the page, speaks Bokeh's protocol over the websocket, counts the time.
+
+Twenty of them cost less than one Chromium, so what is measured is the server.
+"""
+
+import asyncio
+import itertools
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest
+from tornado.websocket import WebSocketClientConnection, websocket_connect
+
+LARGEST_MESSAGE = 256 << 20  # bytes
+PATIENCE = 60.0  # seconds
+WIDTH, HEIGHT = 1220, 830  # of the map, in pixels
+
+
+class RefusedError(RuntimeError):
+    """The server answered a message with an error, or closed the connection."""
+
+
+class Visitor:
+    """One open page. `ready` are the models of its document, by id, as the server told them."""
+
+    def __init__(self, socket: WebSocketClientConnection) -> None:
+        self._socket = socket
+        self._numbers = itertools.count(1)
+        self._waiting: list[tuple[Callable[[dict[str, Any]], bool], asyncio.Future[float]]] = []
+        loop = asyncio.get_running_loop()
+        self._greeted: asyncio.Future[None] = loop.create_future()
+        self._pulled: asyncio.Future[dict[str, Any]] = loop.create_future()
+        self.errors: list[str] = []
+        self.models: dict[str, dict[str, Any]] = {}
+        self._listening = asyncio.create_task(self._listen())
+
+    @classmethod
+    async def come(cls, address: str) -> Self:
+        """Load the page at `address`/viewer, and open its session."""
+        token = await page(address)
+        visitor = cls(
+            await websocket_connect(
+                HTTPRequest(f"{address.replace('http', 'ws', 1)}/viewer/ws", request_timeout=PATIENCE),
+                subprotocols=["bokeh", token], max_message_size=LARGEST_MESSAGE,
+            )
+        )  # fmt: skip
+        await asyncio.wait_for(visitor._greeted, PATIENCE)
+        await visitor._send("PULL-DOC-REQ", {})
+        told = await asyncio.wait_for(visitor._pulled, PATIENCE)
+        visitor.models = {model["id"]: model for model in _models(told)}
+        await visitor._event("document_ready", [])
+        return visitor
+
+    async def leave(self) -> None:
+        """Close the page."""
+        self._listening.cancel()
+        self._socket.close()
+        await asyncio.sleep(0)
+
+    # -- what is on the page
+
+    def find(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The first model that is `wanted`."""
+        return next(model for model in self.models.values() if wanted(model))
+
+    def part(self, name: str) -> dict[str, Any] | None:
+        """The model of a component of ours, by the name of its class; None when the page has none."""
+        parts = (m for m in self.models.values() if m.get("attributes", {}).get("class_name") == name)
+        return next(parts, None)
+
+    @property
+    def figure(self) -> dict[str, Any]:
+        """The map."""
+        return self.find(lambda model: model.get("name") == "Figure")
+
+    def source(self, column: str) -> str:
+        """The id of the source that has a column."""
+        return str(self.find(lambda m: column in _columns(m.get("attributes", {}).get("data")))["id"])
+
+    # -- what a person does, each in seconds until the answer is here
+
+    async def size(self, width: int = WIDTH, height: int = HEIGHT) -> None:
+        """Lay the page out, as a browser does."""
+        figure = self.figure["id"]
+        await self.change((figure, "inner_width", width), (figure, "inner_height", height))
+
+    async def look(self, x0: float, x1: float, y0: float, y1: float) -> float:
+        """Show a part of the map; until its picture is here, pixels and all."""
+        ranges = [self.figure["attributes"][name]["id"] for name in ("x_range", "y_range")]
+        image = self.source("image")
+        return await self._timed(
+            lambda: self.change(
+                (ranges[0], "start", x0), (ranges[0], "end", x1),
+                (ranges[1], "start", y0), (ranges[1], "end", y1),
+            ),
+            lambda event: _id(event) == image and _columns(_new(event)).get("x") == [x0],
+        )  # fmt: skip
+
+    async def next_picture(self, act: Callable[[], Any]) -> float:
+        """Do something that has the map drawn anew; until that picture is here."""
+        image = self.source("image")
+        return await self._timed(act, lambda event: _id(event) == image and "image" in _columns(_new(event)))
+
+    async def point(self, x: float, y: float) -> float:
+        """Point at a place of the map; until the card of what is there is here."""
+        data = {"type": "map", "entries": [["x", [x]], ["y", [y]], ["inside", [1]]]}
+        pointer = self.source("inside")
+        return await self._timed(
+            lambda: self.change((pointer, "data", data)),
+            lambda event: event.get("attr") == "item" and bool(_columns(_new(event)).get("label")),
+        )
+
+    async def ask(self, text: str) -> float:
+        """Search; until the results are here."""
+
+        def answered(event: dict[str, Any]) -> bool:
+            items = _new(event) if event.get("attr") == "items" else None
+            return bool(items) and "similarity" in _columns(items[0])
+
+        return await self._timed(lambda: self.tell("Gallery", {"kind": "ask", "text": text}), answered)
+
+    async def change(self, *changes: tuple[str, str, Any]) -> None:
+        """Set attributes of models: (id, name, value), in one message."""
+        await self._patch(
+            {"kind": "ModelChanged", "model": {"id": model}, "attr": name, "new": value}
+            for model, name, value in changes
+        )
+
+    async def tell(self, part: str, message: dict[str, Any]) -> None:
+        """Send what a component of ours sends when it is used."""
+        model = self.part(part)
+        if model is None:
+            raise LookupError(f"the page has no {part}")
+        entries = [
+            ["model", {"id": model["id"]}],
+            ["data", {"type": "map", "entries": list(message.items())}],
+        ]
+        await self._event("data_event", entries)
+
+    async def choose(self, part: str, value: str) -> None:
+        """Choose an option of the first control of a class."""
+        model = self.part(part)
+        if model is None:
+            raise LookupError(f"the page has no {part}")
+        await self.change((model["attributes"]["data"]["id"], "value", value))
+
+    # -- the protocol
+
+    async def _event(self, name: str, entries: list[Any]) -> None:
+        event = {"type": "event", "name": name, "values": {"type": "map", "entries": entries}}
+        await self._patch([{"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": event}])
+
+    async def _timed(self, act: Callable[[], Any], answer: Callable[[dict[str, Any]], bool]) -> float:
+        arrived: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._waiting.append((answer, arrived))
+        started = time.perf_counter()
+        await act()
+        return await asyncio.wait_for(arrived, PATIENCE) - started
+
+    async def _patch(self, events: Any) -> None:
+        await self._send("PATCH-DOC", {"events": list(events)})
+
+    async def _send(self, kind: str, content: dict[str, Any]) -> None:
+        header = {"msgid": str(next(self._numbers)), "msgtype": kind}
+        for part in (header, {}, content):
+            await self._socket.write_message(json.dumps(part))
+
+    async def _listen(self) -> None:
+        while (header := await self._socket.read_message()) is not None:
+            told = json.loads(header)
+            await self._socket.read_message()
+            content = json.loads(await self._socket.read_message() or "null")
+            for _ in range(told.get("num_buffers", 0)):
+                await self._socket.read_message()
+                await self._socket.read_message()
+            self._take(told["msgtype"], content)
+        self._fail("the server closed the connection")
+
+    def _take(self, kind: str, content: dict[str, Any]) -> None:
+        if kind == "ACK":
+            self._greeted.set_result(None)
+        elif kind == "PULL-DOC-REPLY":
+            self._pulled.set_result(content["doc"])
+        elif kind == "ERROR":
+            self._fail(str(content.get("text")))
+        elif kind == "PATCH-DOC":
+            now = time.perf_counter()
+            for event in content["events"]:
+                for answer, arrived in self._waiting:
+                    if not arrived.done() and answer(event):
+                        arrived.set_result(now)
+            self._waiting = [pair for pair in self._waiting if not pair[1].done()]
+
+    def _fail(self, why: str) -> None:
+        self.errors.append(why)
+        for waiting in (self._greeted, self._pulled, *(arrived for _, arrived in self._waiting)):
+            if not waiting.done():
+                waiting.set_exception(RefusedError(why))
+
+
+async def page(address: str) -> str:
+    """Load the page alone, as whoever never opens its session does; the session's token."""
+    answer = await AsyncHTTPClient(force_instance=True).fetch(f"{address}/viewer", request_timeout=PATIENCE)
+    found = re.search(r'"token":\s*"([^"]+)"', answer.body.decode())
+    if found is None:
+        raise RefusedError("the page has no session")
+    return found[1]
+
+
+def _models(told: Any) -> Iterator[dict[str, Any]]:
+    """Every model in a document's JSON, however deep."""
+    if isinstance(told, dict):
+        if "id" in told and "attributes" in told:
+            yield told
+        told = list(told.values())
+    if isinstance(told, list):
+        for inner in told:
+            yield from _models(inner)
+
+
+def _columns(told: Any) -> dict[str, Any]:
+    """A mapping as Bokeh writes it."""
+    entries = told.get("entries", []) if isinstance(told, dict) else []
+    return {pair[0]: pair[1] for pair in entries if isinstance(pair[0], str)}
+
+
+def _id(event: dict[str, Any]) -> Any:
+    return (event.get("model") or {}).get("id")
+
+
+def _new(event: dict[str, Any]) -> Any:
+    """What an attribute, or a source's data, has become."""
+    return event.get("new", event.get("data"))
