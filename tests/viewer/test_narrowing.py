@@ -253,7 +253,7 @@ def test_what_does_not_pass_has_no_colour_no_thumbnail_and_is_not_hit(dataset: D
     viewport = Viewport(x - 1, x + 1, y - 0.75, y + 0.75, 800, 600)
     kept = np.arange(dataset.n) % 3 == 0
     plain = paint(Wish(dataset, viewport, "group", dark=True))
-    faint = paint(Wish(dataset, viewport, "group", dark=True, kept=kept))
+    faint = paint(Wish(dataset, viewport, "group", dark=True, kept=kept[dataset.index.order]))
     assert not all(kept[tile[0]] for tile in plain.tiles)
     assert faint.tiles
     assert all(kept[tile[0]] for tile in faint.tiles)
