@@ -16,13 +16,14 @@ const focused = () => {
   return el
 }
 const search = () => inside(document, "clipper-search")?.shadowRoot?.querySelector("input")
+const KEYBOARD = "M4 6.500h16a1.500 1.500 0 011.500 1.500v8a1.500 1.500 0 01-1.500 1.500H4A1.500 1.500 0 012.500 16V8A1.500 1.500 0 014 6.500zM6.500 10h.01M10 10h.01M14 10h.01M17.500 10h.01M8 14h8"
 export function render({model}) {
   const rows = LIST.map(([title, ...lines]) => h("section", {}, h("h3", {}, title), h("dl", {}, lines.map(([keys, words]) => [
     h("dt", {}, keys.map((key) => h("kbd", {}, key))), h("dd", {}, words)]))))
   const dialog = h("dialog", {"aria-labelledby": "keys-title", onclick: (event) => { if (event.target === dialog) { dialog.close() } }},
     h("div", {class: "sheet"}, h("div", {class: "row"}, h("h2", {id: "keys-title", class: "grow", tabindex: "-1", autofocus: true}, "Keyboard"),
       h("button", {class: "square", type: "button", title: "Close (Esc)", "aria-label": "Close", onclick: () => dialog.close()}, icon(ICONS.close))),
-    h("div", {class: "keys"}, rows)))
+    h("div", {class: "lists"}, rows)))
   const help = () => { if (dialog.open) { dialog.close() } else { dialog.showModal() } }
   const listen = (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) { return }
@@ -45,5 +46,5 @@ export function render({model}) {
   }
   document.addEventListener("keydown", listen)
   model.on("remove", () => document.removeEventListener("keydown", listen))
-  return h("div", {class: "root"}, h("button", {class: "square ask", type: "button", title: "Keyboard (?)", "aria-label": "Keyboard shortcuts", onclick: help}, "?"), dialog)
+  return h("div", {class: "root"}, h("button", {class: "square ask", type: "button", title: "Keyboard (?)", "aria-label": "Keyboard shortcuts", onclick: help}, icon(KEYBOARD)), dialog)
 }
