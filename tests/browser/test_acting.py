@@ -52,8 +52,8 @@ def drag(page: object, corners: list[tuple[float, float]], *, holding: str = "")
 
 
 def count(page: object) -> int:
-    page.wait_for_selector(".side-tabs .count >> nth=1", state="attached")
-    return int(page.locator(".side-tabs .count").nth(1).text_content().replace(",", "") or 0)
+    badge = page.get_by_role("tab", name="Selection").locator(".badge")
+    return int(badge.text_content().replace(",", "")) if badge.count() else 0
 
 
 def chosen(page: object, number: int) -> None:

@@ -1,0 +1,48 @@
+"""A person who has never seen it finds "all cats that are not faces", chooses them on the map, and exports them."""
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+from helpers import ask, results, screen, settled
+
+import clipper
+
+Visit = Callable[..., SimpleNamespace]
+CATS = ("cat.jpg", "black-cat.jpg")
+
+
+def test_all_cats_that_are_not_faces_are_found_chosen_and_exported(
+    visit: Visit, viewer_url: str, sample_home: Path
+) -> None:
+    atlas = clipper.open(sample_home)
+    at = {name: atlas.xy[atlas.row(name)] for name in (*CATS, "cat-face.jpg")}
+    atlas.close()
+    seen = visit(viewer_url, width=1440, height=900)
+    page = seen.page
+    ask(page, "cat -face")
+    page.wait_for_selector(".results h2:has-text('cat -face')", timeout=60_000)
+    assert results(page)[0] == "cat"
+    page.get_by_role("tab", name="Filter").click()
+    page.get_by_label("name contains").fill("cat")
+    page.wait_for_selector(".filters .chip")
+    page.get_by_role("tab", name="Results").click()
+    page.get_by_text("Zoom to results").click()
+    page.wait_for_timeout(900)
+    settled(page)
+    page.keyboard.press("b")
+    corners = [(f(at[name][0] for name in CATS), f(at[name][1] for name in CATS)) for f in (min, max)]
+    (x0, y0), (x1, y1) = (screen(page, *map(float, corner)) for corner in corners)
+    page.mouse.move(x0 - 12, y0 + 12)
+    page.mouse.down()
+    page.mouse.move(x1 + 12, y1 - 12, steps=5)
+    page.mouse.up()
+    page.wait_for_selector(".chosen .card")
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as download:
+        page.get_by_role("menuitem", name="CSV table").click()
+    rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text("utf-8"), newline="")))
+    assert {row["id"] for row in rows} == set(CATS)
+    assert (seen.errors, seen.elsewhere, seen.dialogs) == ([], [], [])
