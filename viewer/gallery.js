@@ -24,7 +24,7 @@ const toggle = (model, kind, on, label) => h("button", {type: "button", class: `
 
 export function render({model, view}) {
   const history = () => model.history.length > 0 && h("div", {class: "row past", role: "group", "aria-label": "Searches on the map"},
-    h("div", {class: "chips history grow"}, model.history.map((one) => asked(model, one, one.label === model.query))),
+    h("div", {class: "chips history grow"}, model.history.map((one) => asked(model, one, one.text === model.text))),
     h("button", {class: "action quiet", type: "button", onclick: () => model.send_msg({kind: "clear"})}, "Clear all"))
   let refining = false // on a phone the histogram and the switches leave their room to the results, until they are asked for
   const refine = (button) => {
@@ -101,7 +101,7 @@ export function render({model, view}) {
       part(["query", "faint"], faint),
       h("div", {class: "block refine"}, threshold(model), part(["query", "fold", "within", "selectable"], switches)),
       part(["query", "suggestions"], suggestions),
-      part(["history", "query"], history),
+      part(["history", "text"], history),
       h("div", {class: "block"}, part(["query", "total"], sample), grid, end)))
   const scroll = () => { if (view.el.scrollTop > 0) { view.el.scrollTop = 0 } }
   model.on("items", fill)

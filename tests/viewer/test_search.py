@@ -1,6 +1,7 @@
 """A session's queries of several terms, what is listed of their answers, and its uploads; no browser."""
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from types import SimpleNamespace
 
 import numpy as np
@@ -89,6 +90,33 @@ def test_the_bar_shows_the_words_and_counts_queries(state: ViewState, searcher: 
     assert bar.asked == 1
     searcher.ask("")
     assert (bar.words, bar.images, bar.asked) == ("", [], 2)
+
+
+def test_what_is_asked_again_replaces_what_was_typed(state: ViewState, searcher: Searcher) -> None:
+    searcher.ask("dog +snow")
+    bar = QueryBar()
+    bar.follow(state)
+    before = bar.asked
+    searcher.ask("dog +snow")
+    assert bar.asked > before
+    assert state.answer.called == "dog +snow"  # and not as the phrase reads
+
+
+def test_a_filter_set_while_a_search_runs_holds(
+    state: ViewState, searcher: Searcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = []
+    with monkeypatch.context() as patch:
+        patch.setattr("viewer.search.in_background", lambda work, then, **_: waiting.append((work, then)))
+        searcher.ask("cat")
+        state.kept = np.arange(500) < 100
+        state.fold = True
+    for work, then in waiting:
+        done = Future()
+        done.set_result(work())
+        then(done)
+    assert state.answer.total == 100
+    assert state.answer.alike
 
 
 def test_an_answer_has_the_similarities_of_all_images(state: ViewState, searcher: Searcher) -> None:
