@@ -167,6 +167,15 @@ def test_results_follow_filters_selection_and_threshold(state: ViewState, search
     assert state.cut is None  # another query has other similarities
 
 
+def test_rows_of_another_version_break_nothing(state: ViewState, searcher: Searcher) -> None:
+    searcher.ask("cat")
+    state.param.update(kept=np.ones(500, bool), selection=np.array([3, 499]), within=True)
+    dataset = Dataset(FakeAtlas(50))
+    state.adopt(dataset, changes=Changes(), answers={"cat": answer(dataset, "cat")})
+    assert state.answer.rows.tolist() == [3]
+    assert state.message == ""
+
+
 def test_alike_images_are_folded(state: ViewState, searcher: Searcher) -> None:
     searcher.ask("cat")
     state.fold = True  # the fake's images are five vectors
