@@ -86,12 +86,17 @@ def parse(text: str) -> tuple[Term, ...]:
 
 def written(terms: Iterable[Term]) -> str:
     """Terms as `parse` reads them: the same terms have the same text, whatever was typed."""
+    return " ".join(pieces(terms))
+
+
+def pieces(terms: Iterable[Term]) -> list[str]:
+    """Each term as it is written behind those before it."""
     parts: list[str] = []
     free = True  # until words stand without a sign: a second run of them would be read as one with the first
     for term in terms:
         parts.append(_written(term, free=free))
         free = free and (term.minus or bool(term.like))
-    return " ".join(parts)
+    return parts
 
 
 def _tokens(text: str) -> Iterator[tuple[str, Term | None]]:

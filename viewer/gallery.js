@@ -24,13 +24,20 @@ const toggle = (model, kind, on, label) => h("button", {type: "button", class: `
 
 export function render({model, view}) {
   const history = () => model.history.length > 0 && h("div", {class: "row past", role: "group", "aria-label": "Searches on the map"},
-    h("div", {class: "chips history grow"}, model.history.map((one) => asked(model, one, one.label === model.query))),
+    h("div", {class: "chips history grow"}, model.history.map((one) => asked(model, one, one.text === model.text))),
     h("button", {class: "action quiet", type: "button", onclick: () => model.send_msg({kind: "clear"})}, "Clear all"))
+  let refining = false // on a phone the histogram and the switches leave their room to the results, until they are asked for
+  const refine = (button) => {
+    refining = !refining
+    button.setAttribute("aria-expanded", String(refining))
+    root.classList.toggle("refining", refining)
+  }
   const heading = () => model.query
     ? h("div", {class: "row heading"},
       h("div", {class: "grow"}, h("h2", {}, model.query),
         h("div", {class: "muted"}, model.listed === model.total ? `${number(model.total)} images, best first · ${model.milliseconds} ms`
           : `${number(model.listed)} of ${number(model.total)} images${model.cut == null ? "" : ` ≥ ${model.cut.toFixed(3)}`}`)),
+      h("button", {class: "action narrow", type: "button", "aria-expanded": String(refining), onclick: (event) => refine(event.currentTarget)}, "Refine"),
       h("button", {class: "action", type: "button", onclick: () => model.send_msg({kind: "zoom"})}, icon(ICONS.target), "Zoom to results"))
     : h("div", {class: "heading"}, h("h2", {}, "Search by describing an image"),
       h("div", {class: "muted"}, "Type a few words above, or drop an image. The closest images light up on the map."))
@@ -94,7 +101,7 @@ export function render({model, view}) {
       part(["query", "faint"], faint),
       h("div", {class: "block refine"}, threshold(model), part(["query", "fold", "within", "selectable"], switches)),
       part(["query", "suggestions"], suggestions),
-      part(["history", "query"], history),
+      part(["history", "text"], history),
       h("div", {class: "block"}, part(["query", "total"], sample), grid, end)))
   const scroll = () => { if (view.el.scrollTop > 0) { view.el.scrollTop = 0 } }
   model.on("items", fill)

@@ -19,9 +19,10 @@ export function render({model}) {
   const words = h("input", {class: "words", type: "text", size: "1", maxlength: "1000", autocomplete: "off", spellcheck: "false", enterkeyhint: "search",
     "aria-label": "Search images", onkeydown: (event) => {
       if (event.isComposing) { return }
-      if (event.key === "Enter") { say("ask", {text: words.value}) }
+      if (event.key === "Enter") { sent = words.value; say("ask", {text: sent}) }
       if (event.key === "Backspace" && words.value === "" && model.images.length > 0) { say("drop", {term: model.images.at(-1).key}) }
     }, oninput: () => root.classList.toggle("filled", filled())})
+  let sent = ""
   const filled = () => words.value !== "" || model.images.length > 0
   // -- images
   let sending = 0
@@ -95,9 +96,10 @@ export function render({model}) {
     words.placeholder = model.images.length > 0 ? "Add words, e.g. “at night”" : "Search images, e.g. “a red heart”"
     root.classList.toggle("filled", filled())
   }
+  const typing = () => words.matches(":focus") && words.value !== sent // of what goes on being typed nothing is lost
   let soon = false
   model.on("asked", () => { // the words come in the same message
-    if (!soon) { soon = true; queueMicrotask(() => { soon = false; words.value = model.words; update() }) }
+    if (!soon) { soon = true; queueMicrotask(() => { soon = false; if (!typing()) { words.value = sent = model.words } update() }) }
   })
   model.on("images", update)
   words.value = model.words

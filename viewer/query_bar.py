@@ -27,7 +27,7 @@ class QueryBar(Component):
     def follow(self, state: ViewState) -> None:
         """Show what is asked, now and whenever it changes."""
         self._state = state
-        state.param.watch(self._update, ["asked", "answer"])
+        state.param.watch(self._update, ["asked", "answer", "searching"])
         state.param.watch(lambda event: setattr(self, "reading", event.new), "reading")
         self._update()
 
@@ -35,7 +35,8 @@ class QueryBar(Component):
         state = self._state
         words = written(term for term in state.asked if not term.like)
         images = [part(term, state) for term in state.asked if term.like]
-        again = {event.name for event in events} == {"asked"} or (words, images) != (self.words, self.images)
+        begun = any(event.name == "searching" and event.new for event in events)
+        again = begun or (words, images) != (self.words, self.images)
         self.param.update(words=words, images=images, asked=self.asked + again)
 
 

@@ -7,7 +7,7 @@ from viewer.query_bar import part
 from viewer.state import Answer, ViewState
 
 NO_QUERY: dict[str, Any] = {
-    "query": "", "listed": 0, "milliseconds": 0, "spread": {}, "chance": None, "faint": "",
+    "query": "", "text": "", "listed": 0, "milliseconds": 0, "spread": {}, "chance": None, "faint": "",
 }  # fmt: skip
 MOST_ALIKE = 24  # images that a card shows of those folded under it
 
@@ -41,6 +41,7 @@ def figures(state: ViewState) -> dict[str, Any]:
     return {
         **shown,
         "query": answer.called,
+        "text": answer.text,
         "listed": answer.total,
         "milliseconds": round(answer.seconds * 1000),
         "spread": {"counts": list(spread.counts), "low": spread.low, "high": spread.high} if spread else {},

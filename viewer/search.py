@@ -15,7 +15,7 @@ import numpy as np
 
 from clipper.errors import ClipperError
 from clipper.search import MAX_TEXT, Query
-from clipper.terms import Term, parse, usual, written
+from clipper.terms import Term, parse, pieces, usual, written
 from viewer.background import in_background
 from viewer.data import Dataset
 from viewer.ranking import PAGE, Narrowing, Ranked, rank, spread
@@ -87,10 +87,8 @@ def called(terms: Sequence[Term], dataset: Dataset, names: Mapping[str, str]) ->
     if len(terms) == 1 and terms[0].text and not terms[0].minus:
         return terms[0].text
     return " ".join(
-        f"{'-' if term.minus else ''}like “{image_name(term.like, dataset, names)}”"
-        if term.like
-        else written([term])
-        for term in terms
+        f"{'-' if term.minus else ''}like “{image_name(term.like, dataset, names)}”" if term.like else piece
+        for term, piece in zip(terms, pieces(terms), strict=True)
     )
 
 
@@ -162,7 +160,8 @@ class Searcher:
         state.param.update(searching=True, message="", asked=terms)
         narrowing = state.narrowing(cut=not anew)
         work = partial(answer, state.dataset, written(terms), narrowing=narrowing, uploads=state.uploads)
-        in_background(work, partial(self._finish, self._latest, state.dataset), pool=SEARCHERS)
+        then = partial(self._finish, self._latest, self._listing, state.dataset)
+        in_background(work, then, pool=SEARCHERS)
 
     def _called_off(self, event: Any) -> None:
         """Whatever ends the search, the answer that is still on its way is not wanted any more."""
@@ -174,19 +173,21 @@ class Searcher:
         if self._state.searching:
             self._search(self._state.asked)
 
-    def _finish(self, number: int, dataset: Dataset, done: "Future[Answer]") -> None:
+    def _finish(self, number: int, listing: int, dataset: Dataset, done: "Future[Answer]") -> None:
         state = self._state
         if number != self._latest or dataset is not state.dataset:
             return
         if (error := done.exception()) is not None:
             state.param.update(searching=False, message=excuse(error))
             return
-        found = done.result()
+        found, narrowed = done.result(), listing != self._listing
         log.info("search of %d images took %.0f ms", dataset.n, found.seconds * 1000)
         if state.answer is None or state.answer.text != found.text:
             state.cut = None
         state.param.update(selected=None, pointed=None)  # the card under the pointer is another now
         state.remember(found)
+        if narrowed:  # what is listed has changed since it was asked
+            self._relist()
         self._measure_chance()
 
     # -- what is listed of it

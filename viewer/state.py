@@ -202,9 +202,11 @@ class ViewState(param.Parameterized):
         self.uploads = dict([*self.uploads.items(), (name, upload)][-UPLOADS:])
 
     def narrowing(self, *, count: int = PAGE, cut: bool = True) -> Narrowing:
-        """Which images are listed, as the state has it."""
-        selection = self.selection if self.within else None
-        passes = passing(self.dataset.n, kept=self.kept, selection=selection)
+        """Which images are listed, as the state has it; rows of another version say nothing of this one's."""
+        n = self.dataset.n
+        kept = self.kept if self.kept is not None and len(self.kept) == n else None
+        selection = self.selection[self.selection < n] if self.within and self.selection is not None else None
+        passes = passing(n, kept=kept, selection=selection)
         return Narrowing(passes, self.cut if cut else None, self.fold, count)
 
     def adopt(

@@ -36,7 +36,7 @@ const threshold = (model) => {
   }
   const place = () => {
     const {low, high} = model.spread
-    mark.hidden = !(model.chance > low && model.chance < high)
+    mark.hidden = model.chance == null || !(model.chance > low && model.chance < high)
     if (!mark.hidden) { mark.style.left = `${100 * (model.chance - low) / (high - low)}%` }
   }
   const build = () => {

@@ -1,6 +1,7 @@
 """A session's queries of several terms, what is listed of their answers, and its uploads; no browser."""
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from types import SimpleNamespace
 
 import numpy as np
@@ -91,6 +92,33 @@ def test_the_bar_shows_the_words_and_counts_queries(state: ViewState, searcher: 
     assert (bar.words, bar.images, bar.asked) == ("", [], 2)
 
 
+def test_what_is_asked_again_replaces_what_was_typed(state: ViewState, searcher: Searcher) -> None:
+    searcher.ask("dog +snow")
+    bar = QueryBar()
+    bar.follow(state)
+    before = bar.asked
+    searcher.ask("dog +snow")
+    assert bar.asked > before
+    assert state.answer.called == "dog +snow"  # and not as the phrase reads
+
+
+def test_a_filter_set_while_a_search_runs_holds(
+    state: ViewState, searcher: Searcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = []
+    with monkeypatch.context() as patch:
+        patch.setattr("viewer.search.in_background", lambda work, then, **_: waiting.append((work, then)))
+        searcher.ask("cat")
+        state.kept = np.arange(500) < 100
+        state.fold = True
+    for work, then in waiting:
+        done = Future()
+        done.set_result(work())
+        then(done)
+    assert state.answer.total == 100
+    assert state.answer.alike
+
+
 def test_an_answer_has_the_similarities_of_all_images(state: ViewState, searcher: Searcher) -> None:
     searcher.ask("cat")
     found = state.answer
@@ -137,6 +165,15 @@ def test_results_follow_filters_selection_and_threshold(state: ViewState, search
     state.cut = 0.5
     searcher.ask("dog")
     assert state.cut is None  # another query has other similarities
+
+
+def test_rows_of_another_version_break_nothing(state: ViewState, searcher: Searcher) -> None:
+    searcher.ask("cat")
+    state.param.update(kept=np.ones(500, bool), selection=np.array([3, 499]), within=True)
+    dataset = Dataset(FakeAtlas(50))
+    state.adopt(dataset, changes=Changes(), answers={"cat": answer(dataset, "cat")})
+    assert state.answer.rows.tolist() == [3]
+    assert state.message == ""
 
 
 def test_alike_images_are_folded(state: ViewState, searcher: Searcher) -> None:
