@@ -106,7 +106,7 @@ class Viewer:
             self.chosen.end()
 
     def _answered(self, *events: Any) -> None:
-        """A search that was just asked is what one wants to see; one asked again for another version is not."""
+        """What was just searched for is what one wants to see; a search of another version is not."""
         event = events[0]
         if len(events) == 1 and event.name == "answer" and event.new is not None:
             self.state.param.update(panel="results", overview=False)

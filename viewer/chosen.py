@@ -12,7 +12,7 @@ from viewer.download import offer
 from viewer.exports import TYPES, Export
 from viewer.map import MapView
 from viewer.outline import take
-from viewer.state import ViewState, in_order
+from viewer.state import ViewState
 from viewer.tagging import Tagger, counts
 
 PAGE = 60  # images told at a time
@@ -47,13 +47,14 @@ class Chosen(Component):
             "more": self._more,
             "zoom": lambda _: view.fly_to(self._rows),
             "clear": lambda _: clear(state),
-            "whole": lambda m: self._take({"of": m.get("of")}),
+            "whole": lambda m: self._take({"of": m.get("of"), "how": m.get("how", "only")}),
             "tagged": lambda m: self._take({"tag": m.get("tag")}),
             "tag": lambda m: tagger.give(str(m.get("text", ""))[:500], self._chosen()),
             "untag": lambda m: tagger.take(str(m.get("tag", "")), self._chosen()),
             "export": self._export,
         }
-        state.param.watch(self._update, ["selection", "dataset", "answer", "kept", "selected", "panel"])
+        state.param.watch(self._update, ["selection", "dataset", "answer", "kept", "panel"])
+        state.param.watch(self._opened, ["selected", "dataset"])
         state.param.watch(self._tagged, ["tags", "selection", "dataset"])
         self._update()
         self._tagged()
@@ -74,7 +75,7 @@ class Chosen(Component):
     def _update(self, *_events: Any) -> None:
         state = self._state
         self.visible = state.panel == "selection"
-        rows = in_order(self._chosen(), state.answer)
+        rows = state.chosen()
         anew = not np.array_equal(rows, self._rows) or self._version != state.dataset.version
         self._rows, self._version = rows, state.dataset.version
         self.param.update(
@@ -83,10 +84,13 @@ class Chosen(Component):
             ranked=state.answer is not None and state.answer.similarities is not None,
             found=len(state.answer.rows) if state.answer else 0,
             kept=-1 if state.kept is None else int(np.count_nonzero(state.kept)),
-            selected="" if state.selected is None else state.dataset.atlas.ids[state.selected],
         )
         if anew:
             self._tell(0)
+
+    def _opened(self, *_events: Any) -> None:
+        row, ids = self._state.selected, self._state.dataset.atlas.ids
+        self.selected = "" if row is None else ids[row]
 
     def _tell(self, start: int) -> None:
         state, answer = self._state, self._state.answer

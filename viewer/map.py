@@ -18,7 +18,7 @@ from bokeh.plotting import figure
 from viewer.component import source
 from viewer.loop import RenderLoop
 from viewer.overlays import Queries, Rings, label_reach
-from viewer.painter import Picture, Wish, dot_radius, paint
+from viewer.painter import ChosenMask, Picture, Wish, dot_radius, paint
 from viewer.state import ViewState
 from viewer.theme import tokens
 from viewer.viewport import PADDING, Box, Viewport
@@ -67,7 +67,7 @@ class MapView:
     def __init__(self, state: ViewState, *, opened: Callable[[int | None], None]) -> None:
         self.state = state
         self._shown: Picture | None = None
-        self._mask: tuple[np.ndarray, object, np.ndarray] | None = None
+        self._mask = ChosenMask()
         self._opened = opened
         self._pending = False
         self.fig = _figure()
@@ -157,21 +157,10 @@ class MapView:
             return
         hits = None if state.answer is None else state.answer.rows[:LIT]
         marked = np.array(state.marked, np.int64)
-        chosen = self._chosen()
+        chosen = self._mask.of(state.dataset, state.selection)
         self._loop.ask(
             Wish(state.dataset, viewport, state.colour, state.dark, hits, state.selected, marked, chosen)
         )
-
-    def _chosen(self) -> np.ndarray | None:
-        """The chosen images as the painter wants them, made once for each choice."""
-        state = self.state
-        if state.selection is None:
-            return None
-        if self._mask is None or self._mask[0] is not state.selection or self._mask[1] is not state.dataset:
-            mask = np.zeros(state.dataset.n, bool)
-            mask[state.dataset.index.rank[state.selection]] = True
-            self._mask = (state.selection, state.dataset, mask)
-        return self._mask[2]
 
     @property
     def picture(self) -> Picture | None:
@@ -193,7 +182,8 @@ class MapView:
 
     def end(self) -> None:
         """The session is over: let go of the picture."""
-        self._shown = self._mask = None
+        self._shown = None
+        self._mask = ChosenMask()
         self._image.data = {}
 
     def _first_view(self) -> list[Box]:

@@ -38,6 +38,22 @@ class Wish:
     chosen: np.ndarray | None = None
 
 
+class ChosenMask:
+    """The chosen images as a wish wants them, made once for each choice."""
+
+    def __init__(self) -> None:
+        self._made: tuple[object, object, np.ndarray | None] = (None, None, None)
+
+    def of(self, dataset: Dataset, selection: np.ndarray | None) -> np.ndarray | None:
+        """The mask (n,) bool of some rows (k,), by place in the index; None where none are chosen."""
+        if self._made[0] is not dataset or self._made[1] is not selection:
+            mask = None if selection is None else np.zeros(dataset.n, bool)
+            if mask is not None:
+                mask[dataset.index.rank[selection]] = True
+            self._made = (dataset, selection, mask)
+        return self._made[2]
+
+
 @dataclass(frozen=True)
 class Picture:
     """A drawn picture, top row first, and where its thumbnails are (row, centre and size in pixels)."""

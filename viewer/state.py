@@ -31,6 +31,9 @@ class Answer:
     similarities: np.ndarray | None = None
 
 
+_UNORDERED: tuple[None, None, np.ndarray] = (None, None, np.empty(0, np.int64))
+
+
 @dataclass(frozen=True)
 class News:
     """What has changed since the visitor last said that it is known, and an open image that is gone."""
@@ -68,6 +71,7 @@ class ViewState(param.Parameterized):
 
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
+        self._ordered: tuple[np.ndarray | None, Answer | None, np.ndarray] = _UNORDERED
         showing(self)
 
     def remember(self, answer: Answer) -> None:
@@ -115,8 +119,18 @@ class ViewState(param.Parameterized):
     def sequence(self) -> np.ndarray | None:
         """The rows (k,) that one steps through from an image to the next: those chosen, or the results."""
         if self.selection is not None and (self.panel == "selection" or self.answer is None):
-            return in_order(self.selection, self.answer)
+            return self.chosen()
         return self.answer.rows if self.answer else None
+
+    def chosen(self) -> np.ndarray:
+        """The rows chosen (k,) int64, the nearest to the query first; put in order once."""
+        if self.selection is None:
+            return np.empty(0, np.int64)
+        selection, answer, rows = self._ordered
+        if selection is not self.selection or answer is not self.answer:
+            rows = in_order(self.selection, self.answer)
+            self._ordered = (self.selection, self.answer, rows)
+        return rows
 
     def mark_news(self) -> None:
         """Mark what is new, also where a search has taken the marks away."""
@@ -138,6 +152,7 @@ class ViewState(param.Parameterized):
         with param.parameterized.discard_events(self):
             self.param.update(dataset=None, answer=None, history=[], news=None, lately=Changes())
             self.param.update(selection=None, kept=None, steps=[], tags={})
+            self._ordered = _UNORDERED
 
 
 def fresh(dataset: Dataset, changes: Changes) -> list[int]:
