@@ -41,7 +41,7 @@ class Chosen(Component):
     def follow(self, state: ViewState, view: MapView, tagger: Tagger) -> None:
         """Show the state's selection, now and whenever it changes."""
         self._state, self._view, self._tagger = state, view, tagger
-        self._rows, self._version = np.empty(0, np.int64), ""
+        self._rows, self._told = np.empty(0, np.int64), ("", "")
         tagger.troubled.append(lambda why: setattr(self, "trouble", why))
         self._actions |= {
             "more": self._more,
@@ -76,12 +76,14 @@ class Chosen(Component):
         state = self._state
         self.visible = state.panel == "selection"
         rows = state.chosen()
-        anew = not np.array_equal(rows, self._rows) or self._version != state.dataset.version
-        self._rows, self._version = rows, state.dataset.version
+        ranked = state.answer is not None and state.answer.similarities is not None
+        told = state.dataset.version, state.answer.text if state.answer and ranked else ""
+        anew = not np.array_equal(rows, self._rows) or told != self._told
+        self._rows, self._told = rows, told
         self.param.update(
             count=len(rows),
             total=state.dataset.n,
-            ranked=state.answer is not None and state.answer.similarities is not None,
+            ranked=ranked,
             found=len(state.answer.rows) if state.answer else 0,
             kept=-1 if state.kept is None else int(np.count_nonzero(state.kept)),
         )
