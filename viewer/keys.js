@@ -22,7 +22,7 @@ export function render({model}) {
   const dialog = h("dialog", {"aria-labelledby": "keys-title", onclick: (event) => { if (event.target === dialog) { dialog.close() } }},
     h("div", {class: "sheet"}, h("div", {class: "row"}, h("h2", {id: "keys-title", class: "grow", tabindex: "-1", autofocus: true}, "Keyboard"),
       h("button", {class: "square", type: "button", title: "Close (Esc)", "aria-label": "Close", onclick: () => dialog.close()}, icon(ICONS.close))),
-    h("div", {class: "keys"}, rows)))
+    h("div", {class: "list"}, rows)))
   const help = () => { if (dialog.open) { dialog.close() } else { dialog.showModal() } }
   const listen = (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) { return }

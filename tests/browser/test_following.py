@@ -72,7 +72,8 @@ def hover(page: Any, x: float, y: float) -> None:
 
 def fetched(page: Any, size: str, image_id: str, stamp: str = "") -> int:
     """The status of the image route, asked from outside the page: a 404 would be an error of the page."""
-    return page.context.request.get(f"{page.url}/img/{size}/{image_id}?is={stamp}").status
+    base = page.url.partition("?")[0]
+    return page.context.request.get(f"{base}/img/{size}/{image_id}?is={stamp}").status
 
 
 @pytest.fixture(scope="module")
