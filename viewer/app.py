@@ -116,7 +116,7 @@ class Viewer:
             self.chosen.end()
 
     def _answered(self, *events: Any) -> None:
-        """What was just asked is what one wants to see; what is asked again for another version is not."""
+        """What was just searched for is what one wants to see; a search of another version is not."""
         event = events[0]
         if len(events) > 1 or event.name != "answer" or event.new is None:
             return

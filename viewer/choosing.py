@@ -109,6 +109,14 @@ def choose(state: ViewState, step: Step, rows: np.ndarray) -> None:
     state.param.update(selection=chosen, steps=[*steps, step][-MOST_STEPS:] if chosen is not None else [])
 
 
+def add_images(state: ViewState, rows: Sequence[int]) -> None:
+    """Choose some images too, in one go."""
+    ids = state.dataset.atlas.ids
+    chosen = combined(state.selection, np.array(rows, np.int64), how="add", n=state.dataset.n)
+    steps = [dated({"how": "add", "image": ids[row]}, state) for row in rows]
+    state.param.update(selection=chosen, steps=[*state.steps, *steps][-MOST_STEPS:])
+
+
 def clear(state: ViewState) -> None:
     """Nothing is chosen."""
     state.param.update(selection=None, steps=[])

@@ -3,6 +3,8 @@ const FORMATS = [["csv", "CSV table"], ["parquet", "Parquet table"], ["zip", "ZI
 const TAG = "M4 4h7l9 9-7 7-9-9zM8 8h.01"
 const SAVE = "M12 4v11M7 11l5 5 5-5M5 20h14"
 const COPY = "M9 9h11v11H9zM5 15H4V4h11v1"
+const ADD = "M12 5v14M5 12h14"
+const LESS = "M5 12h14"
 const images = (n) => `${number(n)} ${n === 1 ? "image" : "images"}`
 const put = async (text) => {
   try { await navigator.clipboard.writeText(text) } catch { // not every page may: then as browsers did it before
@@ -55,6 +57,9 @@ export function render({model}) {
     model.found > 0 && h("button", {class: "chip", type: "button", onclick: () => say("whole", {of: "results"})}, h("span", {}, `The ${number(model.found)} results`)),
     model.kept >= 0 && h("button", {class: "chip", type: "button", onclick: () => say("whole", {of: "kept"})}, h("span", {}, `The ${number(model.kept)} that pass the filters`)),
     model.kept < 0 && h("button", {class: "chip", type: "button", onclick: () => say("whole", {of: "all"})}, h("span", {}, `All ${number(model.total)}`))))
+  const others = () => model.count > 0 && model.found > 0 && h("div", {class: "row wrap"},
+    [["add", "Add"], ["less", "Take away"]].map(([how, word]) => h("button", {class: "action quiet", type: "button", onclick: () => say("whole", {of: "results", how})},
+      icon(how === "add" ? ADD : LESS), `${word} the ${number(model.found)} results`)))
   const known = () => model.count === 0 && model.known.length > 0 && h("div", {class: "block"}, h("h3", {}, "Tags"), h("div", {class: "chips"},
     model.known.map(([tag, n]) => h("button", {class: "chip", type: "button", title: tag, onclick: () => say("tagged", {tag})},
       h("span", {}, tag), h("span", {class: "muted"}, number(n))))))
@@ -69,7 +74,7 @@ export function render({model}) {
     h("button", {class: "remove", type: "button", title: `Remove “${tag}” from the chosen images`, "aria-label": `Remove the tag ${tag} from the chosen images`, onclick: () => say("untag", {tag})}, icon(ICONS.close)))))
   const trouble = () => model.trouble && h("div", {class: "error", role: "alert"}, model.trouble)
   const copy = h("button", {class: "action", type: "button", onclick: () => say("export", {format: "ids"})}, icon(COPY), "Copy ids")
-  const acts = h("div", {class: "block acts"}, h("div", {class: "row wrap"}, menu(), copy, told), form,
+  const acts = h("div", {class: "block acts"}, h("div", {class: "row wrap"}, menu(), copy, told), part(["count", "found"], others), form,
     draw(model, ["given", "count"], () => [given()], "part"), draw(model, ["trouble"], () => [trouble()], "part"))
 
   const card = (item) => {

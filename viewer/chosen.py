@@ -12,7 +12,7 @@ from viewer.download import offer
 from viewer.exports import TYPES, Export
 from viewer.map import MapView
 from viewer.outline import take
-from viewer.state import ViewState, in_order
+from viewer.state import ViewState
 from viewer.tagging import Tagger, counts
 
 PAGE = 60  # images told at a time
@@ -41,19 +41,20 @@ class Chosen(Component):
     def follow(self, state: ViewState, view: MapView, tagger: Tagger) -> None:
         """Show the state's selection, now and whenever it changes."""
         self._state, self._view, self._tagger = state, view, tagger
-        self._rows, self._version = np.empty(0, np.int64), ""
+        self._rows, self._told = np.empty(0, np.int64), ("", "")
         tagger.troubled.append(lambda why: setattr(self, "trouble", why))
         self._actions |= {
             "more": self._more,
             "zoom": lambda _: view.fly_to(self._rows),
             "clear": lambda _: clear(state),
-            "whole": lambda m: self._take({"of": m.get("of")}),
+            "whole": lambda m: self._take({"of": m.get("of"), "how": m.get("how", "only")}),
             "tagged": lambda m: self._take({"tag": m.get("tag")}),
             "tag": lambda m: tagger.give(str(m.get("text", ""))[:500], self._chosen()),
             "untag": lambda m: tagger.take(str(m.get("tag", "")), self._chosen()),
             "export": self._export,
         }
-        state.param.watch(self._update, ["selection", "dataset", "answer", "kept", "selected", "panel"])
+        state.param.watch(self._update, ["selection", "dataset", "answer", "kept", "panel"])
+        state.param.watch(self._opened, ["selected", "dataset"])
         state.param.watch(self._tagged, ["tags", "selection", "dataset"])
         self._update()
         self._tagged()
@@ -74,19 +75,24 @@ class Chosen(Component):
     def _update(self, *_events: Any) -> None:
         state = self._state
         self.visible = state.panel == "selection"
-        rows = in_order(self._chosen(), state.answer)
-        anew = not np.array_equal(rows, self._rows) or self._version != state.dataset.version
-        self._rows, self._version = rows, state.dataset.version
+        rows = state.chosen()
+        ranked = state.answer is not None and state.answer.similarities is not None
+        told = state.dataset.version, state.answer.text if state.answer and ranked else ""
+        anew = not np.array_equal(rows, self._rows) or told != self._told
+        self._rows, self._told = rows, told
         self.param.update(
             count=len(rows),
             total=state.dataset.n,
-            ranked=state.answer is not None and state.answer.similarities is not None,
+            ranked=ranked,
             found=len(state.answer.rows) if state.answer else 0,
             kept=-1 if state.kept is None else int(np.count_nonzero(state.kept)),
-            selected="" if state.selected is None else state.dataset.atlas.ids[state.selected],
         )
         if anew:
             self._tell(0)
+
+    def _opened(self, *_events: Any) -> None:
+        row, ids = self._state.selected, self._state.dataset.atlas.ids
+        self.selected = "" if row is None else ids[row]
 
     def _tell(self, start: int) -> None:
         state, answer = self._state, self._state.answer

@@ -54,7 +54,8 @@ def _options(dataset: Dataset) -> dict[str, str]:
 
 def map_buttons(view: MapView, state: ViewState) -> pn.Column:
     """The tools that choose images, zoom in, zoom out, home: the map's own corner."""
-    tools = Tools(margin=0)
+    # Its size is known before it is drawn: the first view is laid out beside these buttons.
+    tools = Tools(margin=0, width=34, height=70)
     tools.follow(state)
     actions = (
         ("add", "Zoom in", lambda: view.zoom(ZOOM)),

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from clipper.metadata import TAGS
 from viewer.colours import SIMILARITY, Colouring, Kind, colouring, first_choice, graded, kind_of, plain
 from viewer.facets import Facet, Scale, facet_of, scale, text
 from viewer.points import PointIndex
@@ -201,9 +202,10 @@ class Dataset:
         }
 
     def detail(self, row: int) -> dict[str, Any]:
-        """All that is known of one image, as text."""
+        """All that is known of one image, as text; but for its tags, which may be others by now."""
         values = self.atlas.metadata(row)
-        return {**self.named(row), "values": [[name, long(value)] for name, value in values.items()]}
+        told = {name: value for name, value in values.items() if self.atlas.columns[name].origin != TAGS}
+        return {**self.named(row), "values": [[name, long(value)] for name, value in told.items()]}
 
     def similar(self, row: int, *, k: int) -> list[tuple[int, float]]:
         """The `k` nearest other images by cosine similarity, best first."""

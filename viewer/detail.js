@@ -9,6 +9,7 @@ const NEXT = "M9 6l6 6-6 6"
 const COPY = "M9 9h11v11H9zM5 15H4V4h11v1"
 const DONE = "M5 13l4 4L19 7"
 const ADD = "M12 5v14M5 12h14"
+const FEW = 12 // neighbours told at once
 const LARGEST = 3 // times its own size
 const LARGE = "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5"
 // The thumbnail at once, the original over it when it has come, and in words why where it has not.
@@ -46,7 +47,10 @@ export function render({model}) {
   }, h("div", {class: "frame"}, h("img", {src: image_url("thumb", item), alt: "", loading: "lazy"})),
   h("div", {class: "caption"}, h("span", {class: "label"}, item.label), h("span", {class: "score"}, item.similarity.toFixed(2))))
   const alike = draw(model, ["similar"], () => model.similar.length > 0
-    ? [h("h3", {}, "Most similar images"), h("div", {class: "grid"}, model.similar.map(like))] : [], "alike")
+    ? [h("div", {class: "row"}, h("h3", {class: "grow"}, "Most similar images"),
+      h("button", {class: "action", type: "button", onclick: () => say("choose")}, icon(ADD), "Choose them")),
+    h("div", {class: "grid"}, model.similar.map(like)),
+    model.similar.length === FEW && h("button", {class: "action", type: "button", onclick: () => say("similar")}, "Show more")] : [], "alike")
 
   // a small image is not blown up to the whole screen
   const natural = () => { seen.style.maxWidth = `${seen.naturalWidth * LARGEST}px`; seen.style.maxHeight = `${seen.naturalHeight * LARGEST}px` }

@@ -7,13 +7,14 @@ import numpy as np
 import param
 
 from viewer.background import in_background
+from viewer.choosing import add_images
 from viewer.component import Component, script
 from viewer.data import Dataset
 from viewer.search import SEARCHERS
 from viewer.state import ViewState
 from viewer.tagging import of_rows
 
-SIMILAR = 12
+SIMILAR, MOST_SIMILAR = 12, 60  # told at once, and when more are asked for
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -38,6 +39,7 @@ class Detail(Component):
     def follow(self, state: ViewState) -> None:
         """Show the selected image, now and whenever it changes."""
         self._state = state
+        self._actions |= {"similar": lambda _: self._more_similar(), "choose": lambda _: self._choose()}
         state.param.watch(self._update, ["selected", "dataset"])
         state.param.watch(self._about, ["selected", "dataset", "selection", "answer", "panel", "tags"])
         self._update()
@@ -50,11 +52,24 @@ class Detail(Component):
         dataset = self._state.dataset
         item = dataset.detail(row)
         self.param.update(item=item, similar=self._still_similar(item, dataset), visible=True)
-        in_background(
-            partial(dataset.similar, row, k=SIMILAR),
-            partial(self._show_similar, row, dataset),
-            pool=SEARCHERS,
-        )
+        self._seek(SIMILAR)
+
+    def _seek(self, k: int) -> None:
+        row, dataset = self._state.selected, self._state.dataset
+        if row is not None:
+            work = partial(dataset.similar, row, k=k)
+            in_background(work, partial(self._show_similar, row, dataset), pool=SEARCHERS)
+
+    def _more_similar(self) -> None:
+        """More of the images most like it."""
+        self._seek(MOST_SIMILAR)
+
+    def _choose(self) -> None:
+        """Choose the images most like it, and itself, beside what is chosen."""
+        state, row = self._state, self._state.selected
+        if row is not None:
+            found = [state.dataset.row_of(other["id"]) for other in self.similar]
+            add_images(state, [row, *(other for other in found if other is not None)])
 
     def beside(self, by: int) -> int | None:
         """The row before (-1) or after (1) the open one, among those chosen or found; None: there is none."""

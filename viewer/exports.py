@@ -157,27 +157,27 @@ def _parquet(export: Export) -> Iterator[bytes]:
 def _zip(export: Export) -> Iterator[bytes]:
     """The originals under their ids, then what is told of them: unpacked, a folder Clipper can index."""
     spool, lost = _Spool(), []
-    with zipfile.ZipFile(spool, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(spool, "w") as archive:
         names = _Names()
         for row in export.rows.tolist():
             data = _original(export.dataset, row)
             if isinstance(data, str):
                 lost.append(f"{export.dataset.atlas.ids[row]}: {data}")
                 continue
-            archive.writestr(_entry(names.of(export.dataset.atlas.ids[row])), data)
+            archive.writestr(_entry(names.of(export.dataset.atlas.ids[row])), data, zipfile.ZIP_DEFLATED, 0)
             del data
             if spool.size >= PIECE:
                 yield spool.taken()
-        with archive.open(_entry("metadata.json", pack=True), "w", force_zip64=True) as file:
+        with archive.open(_entry("metadata.json"), "w", force_zip64=True) as file:
             for text in _metadata(export, names):
                 file.write(text.encode("utf-8", "replace"))
                 yield spool.taken()
-        with archive.open(_entry("table.csv", pack=True), "w", force_zip64=True) as file:
+        with archive.open(_entry("table.csv"), "w", force_zip64=True) as file:
             for piece in _csv(export):
                 file.write(piece)
                 yield spool.taken()
         if lost:
-            archive.writestr(_entry("missing.txt", pack=True), "\n".join(lost) + "\n")
+            archive.writestr(_entry("missing.txt"), "\n".join(lost) + "\n")
     yield spool.taken()
 
 
@@ -201,10 +201,14 @@ class _Names:
         return name
 
 
-def _entry(name: str, *, pack: bool = False) -> zipfile.ZipInfo:
-    """A file in the archive; images are packed already."""
+def _entry(name: str) -> zipfile.ZipInfo:
+    """A file in the archive. Its length follows its bytes, as it must in a stream.
+
+    Not every program finds that length behind a file that is merely stored: so images, which are packed
+    already, are "deflated" at level 0.
+    """
     entry = zipfile.ZipInfo(name)
-    entry.compress_type = zipfile.ZIP_DEFLATED if pack else zipfile.ZIP_STORED
+    entry.compress_type = zipfile.ZIP_DEFLATED
     entry.external_attr = 0o644 << 16
     return entry
 

@@ -23,6 +23,12 @@ export function render({model, view}) {
     const [[x0, y0], [x1, y1]] = [points[0], points.at(-1)]
     return [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]
   }
+  // Bokeh sets the cursor of its own layer again on every move: only a style sheet of that layer's root outlasts it.
+  const cross = h("style", {}, ".bk-events { cursor: crosshair !important; }")
+  const point = (draws) => {
+    const root = draws && pane() && inside(pane().shadowRoot ?? pane(), "bk-events")?.getRootNode()
+    if (root) { root.append(cross) } else { cross.remove() }
+  }
   const update = () => {
     const shown = drawing && drawing.moved
     path.setAttribute("d", shown ? `M${corners().map((p) => p.join(" ")).join("L")}Z` : "")
@@ -31,7 +37,7 @@ export function render({model, view}) {
     hint.replaceChildren(...(words ? [h("strong", {}, words), h("span", {}, h("kbd", {}, "Shift"), " adds"),
       h("span", {}, h("kbd", {}, "Alt"), " takes away"), h("span", {}, h("kbd", {}, "Esc"), " ends")] : []))
     hint.classList.toggle("shown", Boolean(words) && !shown)
-    pane()?.classList.toggle("clipper-draws", Boolean(model.tool || drawing))
+    point(Boolean(model.tool || drawing))
   }
   // Pixels within the map, and their place on it: the figure is where fit.js left it.
   const at = (event) => {

@@ -100,6 +100,9 @@ class _Similar(NamedTuple):
         return cls(known, drawn, scale("", known.astype(np.float64)))
 
 
+_UNORDERED: tuple[None, None, np.ndarray] = (None, None, np.empty(0, np.int64))
+
+
 @dataclass(frozen=True)
 class News:
     """What has changed since the visitor last said that it is known, and an open image that is gone."""
@@ -147,6 +150,7 @@ class ViewState(param.Parameterized):
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
         self._similar: _Similar | None = None
+        self._ordered: tuple[np.ndarray | None, Answer | None, np.ndarray] = _UNORDERED
         showing(self)
 
     @property
@@ -254,8 +258,18 @@ class ViewState(param.Parameterized):
     def sequence(self) -> np.ndarray | None:
         """The rows (k,) that one steps through from an image to the next: those chosen, or the results."""
         if self.selection is not None and (self.panel == "selection" or self.answer is None):
-            return in_order(self.selection, self.answer)
+            return self.chosen()
         return self.answer.rows if self.answer else None
+
+    def chosen(self) -> np.ndarray:
+        """The rows chosen (k,) int64, the nearest to the query first; put in order once."""
+        if self.selection is None:
+            return np.empty(0, np.int64)
+        selection, answer, rows = self._ordered
+        if selection is not self.selection or answer is not self.answer:
+            rows = in_order(self.selection, self.answer)
+            self._ordered = (self.selection, self.answer, rows)
+        return rows
 
     def mark_news(self) -> None:
         """Mark what is new, also where a search has taken the marks away."""
@@ -279,7 +293,7 @@ class ViewState(param.Parameterized):
                 dataset=None, answer=None, history=[], news=None, lately=Changes(),
                 filters={}, kept=None, counts=None, selection=None, steps=[], tags={}, uploads={},
             )  # fmt: skip
-        self._similar = None
+            self._similar, self._ordered = None, _UNORDERED
 
 
 def fresh(dataset: Dataset, changes: Changes) -> list[int]:

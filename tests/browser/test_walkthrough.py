@@ -1,4 +1,4 @@
-"""A person who has never seen it finds "all cats that are not faces", chooses them on the map, and exports them."""
+"""A person who has never seen it finds "all cats that are not faces", chooses and exports them."""
 
 import csv
 import io

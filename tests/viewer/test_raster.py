@@ -116,3 +116,27 @@ def test_a_mark_is_a_ring_apart_from_its_point() -> None:
     assert tuple(marked[80, 100, :3]) == tuple(PALETTE[0])
     assert differs(marked, DARK.canvas)[80, 100 - 6] < 20
     assert (marked[:60] == plain[:60]).all()
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_chosen_points_keep_their_colour_and_the_others_step_back(dark: bool) -> None:
+    ground = (DARK if dark else LIGHT).canvas
+    everything, one = layer([2.5, 7.5], [4.0, 4.0]), layer([2.5], [4.0])
+    plain = render(Scene(everything, dot=6, dark=dark), VIEW)
+    shown = render(Scene(everything, chosen=one, dot=6, dark=dark), VIEW)
+    assert tuple(shown[80, 50, :3]) == pytest.approx(tuple(PALETTE[0]), abs=4)
+    assert differs(shown, ground)[80, 150] < 0.6 * differs(plain, ground)[80, 150]
+
+
+def test_many_chosen_points_are_density_and_none_in_view_veils_the_rest() -> None:
+    rng = np.random.default_rng(0)
+    n = DISC_LIMIT + 10
+    x, y = rng.normal(3, 0.3, n).tolist(), rng.normal(4, 0.3, n).tolist()
+    crowd = layer(x, y)
+    plain = render(Scene(crowd, dot=1), VIEW)
+    chosen = render(Scene(crowd, chosen=crowd, dot=1), VIEW)
+    elsewhere = render(Scene(crowd, chosen=layer([], []), dot=1), VIEW)
+    middle = (slice(75, 85), slice(55, 65))
+    seen = [differs(picture, DARK.canvas)[middle].mean() for picture in (plain, chosen, elsewhere)]
+    assert seen[1] > 0.9 * seen[0]
+    assert seen[2] < 0.6 * seen[0]

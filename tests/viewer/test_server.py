@@ -159,8 +159,8 @@ def test_an_original_that_ends_its_decoder_costs_only_its_picture(
     Image.new("RGB", (40, 30)).save(small_home / "images" / "scan.tiff")
     run_index(small_home)
     monkeypatch.setenv("CLIPPER_HOME", str(small_home))
-    with Sandboxes(exit_at_once, seconds=20) as sandboxes:
-        monkeypatch.setattr(media, "_converting", sandboxes)
+    with Sandboxes(exit_at_once, seconds=20) as sandboxes, monkeypatch.context() as meanwhile:
+        meanwhile.setattr(media, "_converting", sandboxes)
         assert image("full", "scan.tiff").lost == "unreadable"
     with pytest.raises(ValueError, match="pixels"):
         media.converted((small_home / "images" / "scan.tiff").read_bytes(), max_pixels=100)
