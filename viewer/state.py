@@ -11,7 +11,7 @@ from viewer.changes import Changes
 from viewer.colours import SIMILARITY, Colouring, similar
 from viewer.data import Dataset
 from viewer.facets import Facet, Scale, scale
-from viewer.filters import narrow, sound
+from viewer.filters import Condition, narrow, sound
 from viewer.versions import showing
 
 HISTORY = 8  # queries kept on the map, the newest first
@@ -140,6 +140,11 @@ class ViewState(param.Parameterized):
         if known is None or known.answer is not answer or known.kept is not kept:
             known = self._ranked = _Ranked(answer, kept, _best(answer, kept))
         return known.best
+
+    def condition(self, column: str) -> Condition | None:
+        """The filter on one column, None where there is none that makes sense."""
+        facet = self.dataset.facet(column) if column in self.filters else None
+        return sound({column: facet}, self.filters).get(column) if facet else None
 
     @property
     def passing(self) -> int:

@@ -104,8 +104,16 @@ def test_beyond_twenty_values_the_rest_is_one_line_and_can_be_searched(state: Vi
     legend._handle_msg({"kind": "toggle", "others": True})
     assert state.kept.sum() == 400
     assert legend.entries[-1]["on"] is False
+    legend._handle_msg({"kind": "toggle", "label": "group 29"})  # a rare one, beside the named
+    assert state.kept.sum() == 420
+    legend._handle_msg({"kind": "toggle", "others": True})
+    assert state.kept.sum() == 400
     legend._handle_msg({"kind": "toggle", "others": True})
     assert state.filters == {}
+    legend._handle_msg({"kind": "only", "others": True})
+    assert state.kept.sum() == 200
+    assert [line["label"] for line in legend.entries if line["on"]] == ["10 others"]
+    assert legend.entries[-1]["now"] == 200
 
 
 @pytest.mark.usefixtures("narrower")
@@ -150,7 +158,11 @@ def test_a_condition_that_makes_no_sense_is_taken_away(state: ViewState) -> None
     state.filters = {"nope": {"values": ["x"]}, "group": {"values": ["group 1"]}, "size": {"range": "x"}}
     assert state.filters == {"group": {"values": ["group 1"]}}
     assert (state.kept == of_group(state, "group 1")).all()
-    state.filters = {"nope": {"values": ["x"]}}
+    shown(ColourKey(), state)
+    shown(FilterChips(), state)
+    state.tab = "filter"
+    shown(FilterPanel(), state)
+    state.filters = {"nope": {"values": ["x"]}, "group": "values", "size": {"range": None}, 3: 4}
     assert state.filters == {}
     assert state.kept is None
 
