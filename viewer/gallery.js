@@ -32,7 +32,7 @@ export function render({model}) {
   const state = () => model.searching
     ? h("div", {class: "searching", role: "status"}, h("div", {class: "bar"}), h("span", {class: "muted late"}, "The first search loads the model, a moment…"))
     : model.message && h("div", {class: "error", role: "alert"}, model.message)
-  const sample = () => !model.query && h("h3", {}, `A few of the ${number(model.total)} images`)
+  const sample = () => !model.query && h("h3", {}, model.total > 0 ? `A few of the ${number(model.total)} images` : "No image passes all filters")
   const grid = h("div", {class: "grid"})
   let cards = new Map() // by all that a card shows: what another version shows alike stays as it is
   const fill = () => {

@@ -17,7 +17,7 @@ from viewer.state import ViewState
 DENSITY = "Density only"  # what no column at all is called
 ABSENT = "No value"
 COLOURS = ("colour", "dark", "dataset", "answer")
-FOUND = 8  # values that a search in the legend shows
+FOUND = 20  # values that a search in the legend shows
 
 
 class OfColours(Component):
@@ -46,6 +46,7 @@ class ColourKey(OfColours):
     Not named `Legend`: Material UI would take it for Bokeh's and set properties it does not have.
     """
 
+    column = param.String()
     kind = param.String("none")
     entries = param.List()
     ramp = param.List()
@@ -67,12 +68,14 @@ class ColourKey(OfColours):
 
     def _told(self, state: ViewState) -> dict[str, Any]:
         colours, known = state.colouring, _known(state)
+        if state.colour != self.column:
+            self._part = ""
         told = legend(colours, dark=state.dark, known=known)
         if state.own_colouring is not None and isinstance(known.facet, Scale):
             told["chart"] = histogram(known.facet, None, known.facet.count(state.kept), fixed=True)
         if told["chart"]:
             told["chart"]["colours"] = _bar_colours(colours, known.facet, dark=state.dark)
-        return {**told, "found": self._matching(state), "hint": hint(state)}
+        return {**told, "column": state.colour, "found": self._matching(state), "hint": hint(state)}
 
     def _matching(self, state: ViewState) -> list[dict[str, Any]]:
         known, colours = _known(state), state.colouring

@@ -101,6 +101,9 @@ def test_beyond_twenty_values_the_rest_is_one_line_and_can_be_searched(state: Vi
     assert legend.entries[-1]["label"] == "10 others"
     legend._handle_msg({"kind": "find", "part": "GROUP 29"})
     assert [line["label"] for line in legend.found] == ["group 29"]
+    state.colour = ""
+    state.colour = "group"
+    assert not legend.found
     legend._handle_msg({"kind": "toggle", "others": True})
     assert state.kept.sum() == 400
     assert legend.entries[-1]["on"] is False
