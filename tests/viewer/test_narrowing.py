@@ -224,6 +224,18 @@ def test_what_was_counted_for_another_version_is_dropped(
     assert len(state.kept) == 300
 
 
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_hardly_any_images_break_nothing(n: int) -> None:
+    state = ViewState(dataset=Dataset(FakeAtlas(n)), tab="filter")
+    Narrower(state)
+    panel, legend = shown(FilterPanel(), state), shown(ColourKey(), state)
+    for colour in state.dataset.colours:
+        state.colour = colour
+    state.filters = {item["name"]: {"values": [None]} for item in panel.items}
+    assert state.passing <= n
+    assert legend.kind in {"none", "category", "number", "time"}
+
+
 # -- colours
 
 
