@@ -141,7 +141,7 @@ class Dataset:
             return facet_of(name, column, declared=self.atlas.columns[name].type, kind=self.kinds.get(name))
         if name == MODIFIED:
             times = scale(name, np.asarray(self.atlas.modified), time=True)
-            return times if len(times.scaled) > 1 else None
+            return times if self.n > 1 and len(times.scaled) > 1 else None
         return text(name, self.atlas.points["id"]) if name == FILE and self.n > 1 else None
 
     def title_of(self, name: str) -> str:

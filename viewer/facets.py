@@ -206,7 +206,7 @@ def scale(name: str, numbers: np.ndarray, *, time: bool = False) -> Scale:
 
 def text(name: str, column: pd.Series) -> Text:
     """A column of texts."""
-    told = pa.array(column, pa.string(), from_pandas=True)
+    told = pa.array(column, pa.large_string(), from_pandas=True)
     return Text(name, told.combine_chunks() if isinstance(told, pa.ChunkedArray) else told)
 
 

@@ -73,7 +73,7 @@ const text_of = (model, column) => {
   let [told, all] = ["", 0]
   const update = (item) => {
     input.setAttribute("aria-label", `${item.title} contains`)
-    if (item.text !== told) { told = item.text; if (input.value.trim() !== told.trim()) { input.value = told } } // not what is being typed
+    if (item.text !== told) { told = item.text; if (input.getRootNode().activeElement !== input) { input.value = told } } // not what is being typed
     none.el.hidden = !item.missing.whole
     if (item.missing.whole) { none.update(item.missing, item.missing.whole, item.on) }
   }

@@ -12,7 +12,7 @@ from viewer.component import Component, script
 from viewer.data import Dataset
 from viewer.facets import Facet, Scale, Values
 from viewer.filtering import drawn, histogram, press
-from viewer.filters import LONGEST, Condition, labelled, said, shows, toggled
+from viewer.filters import LONGEST, Condition, labelled, said, shows, sound, toggled
 from viewer.narrowing import NARROWERS
 from viewer.state import ViewState
 
@@ -64,7 +64,7 @@ class FilterPanel(Component):
         state = self._state
         items = []
         for name, facet in state.dataset.facets.items():
-            asked, counts = state.filters.get(name), (state.counts or {}).get(name)
+            asked, counts = state.condition(name), (state.counts or {}).get(name)
             told = described(facet, asked, counts, part=self._parts.get(name, ""))
             items.append({**told, "title": state.dataset.title_of(name)})
         self.param.update(items=items, ready=True, narrowed=bool(state.filters))
@@ -115,8 +115,7 @@ class FilterChips(Component):
         facets = state.dataset.facets if state.filters else {}
         items = [
             {"column": name, "title": state.dataset.title_of(name), "words": said(facets[name], condition)}
-            for name, condition in state.filters.items()
-            if name in facets
+            for name, condition in sound(facets, state.filters).items()
         ]
         self.param.update(items=items, passing=state.passing, total=state.dataset.n)
 

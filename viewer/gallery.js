@@ -46,7 +46,7 @@ export function render({model, view}) {
   const state = () => model.searching
     ? h("div", {class: "searching", role: "status"}, h("div", {class: "bar"}), h("span", {class: "muted late"}, "The first search loads the model, a moment…"))
     : model.message && h("div", {class: "error", role: "alert"}, model.message)
-  const sample = () => !model.query && h("h3", {}, `A few of the ${number(model.total)} images`)
+  const sample = () => !model.query && h("h3", {}, model.total > 0 ? `A few of the ${number(model.total)} images` : "No image passes all filters")
   const faint = () => model.query && model.faint && h("div", {class: "faint", role: "status"}, model.faint)
   const terms = () => model.parts.length > 0 && h("div", {class: "terms", role: "group", "aria-label": "Terms of the query"}, model.parts.map((part) => term(model, part)))
   const switches = () => model.query && h("div", {class: "row switches"}, toggle(model, "fold", model.fold, "Fold near-identical"),

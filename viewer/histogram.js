@@ -1,5 +1,6 @@
 // In front of legend.js and filter_panel.js: bars of a scale, all of them behind those that pass, and a brush that filters.
 const SAY = 70 // milliseconds between two ranges that a drag tells
+const LATE = 5000 // milliseconds after which no answer to a range is expected any more
 const KEYS = {ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -5, PageUp: 5, Home: -Infinity, End: Infinity}
 
 // `say(span)` is told [first, last) in bins, or null. `update(chart)` shows another state; while a person drags, theirs stays.
@@ -10,11 +11,13 @@ const histogram = (title, say) => {
   const plot = h("div", {class: "plot"}, bars, brush, ends)
   const words = h("div", {class: "ends"}, h("span", {}), h("span", {}))
   const el = h("div", {class: "histogram"}, plot, words)
+  let [asked, since] = [null, 0] // the range that was asked for last, and when, until the server has it: what it says of earlier ones is out of date
   let [chart, span, drag, said, timer] = [{whole: [], now: [], labels: [], tops: [], span: [], colours: []}, null, null, 0, null]
   const bins = () => chart.whole.length
 
   const tell = (now = false) => {
     clearTimeout(timer)
+    ;[asked, since] = [JSON.stringify(span ?? []), performance.now()]
     const wait = now ? 0 : SAY - (performance.now() - said)
     if (wait > 0) { timer = setTimeout(tell, wait); return }
     said = performance.now()
@@ -107,7 +110,8 @@ const histogram = (title, say) => {
     el.classList.toggle("fixed", Boolean(chart.fixed))
     ends.forEach((end) => { end.tabIndex = chart.fixed ? -1 : 0; end.hidden = Boolean(chart.fixed) })
     fill()
-    if (!drag) { span = chart.span.length === 2 ? [...chart.span] : null }
+    if (JSON.stringify(chart.span) === asked || performance.now() - since > LATE) { asked = null }
+    if (!drag && asked == null) { span = chart.span.length === 2 ? [...chart.span] : null }
     mark()
   }
   return {el, update}

@@ -33,14 +33,16 @@ export function render({model}) {
   const find = h("input", {type: "search", class: "find", maxlength: "200", autocomplete: "off", spellcheck: "false"})
   find.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(() => model.send_msg({kind: "find", part: find.value}), 180) })
   const nothing = h("div", {class: "muted nothing"}, "No value like this")
-  const search = h("div", {class: "search"}, find, found, nothing)
+  const matches = h("div", {class: "matches"}, found, nothing)
   const chart = histogram("Legend", (span) => model.send_msg({kind: "range", from: span?.[0] ?? null, to: span?.[1] ?? null}))
   const gradient = h("div", {class: "gradient"})
   const ends = h("div", {class: "ends"}, h("span", {}), h("span", {}))
   const plain = h("div", {class: "ramp"}, gradient, ends)
   const hint = h("div", {class: "muted hint"})
 
+  let column = model.column
   const update = () => {
+    if (column !== model.column) { column = model.column; find.value = ""; lines.clear() }
     const charted = (model.chart.whole?.length ?? 0) > 0
     chart.el.hidden = !charted
     if (charted) { chart.update(model.chart) }
@@ -49,15 +51,19 @@ export function render({model}) {
     ;[model.low, model.high].forEach((text, i) => { ends.children[i].textContent = text })
     hint.textContent = model.hint
     fill(list, model.entries, "all")
-    search.hidden = model.others === 0
+    const searching = model.others > 0 && find.value.trim() !== ""
+    if (searching && !list.hidden) { matches.style.minHeight = `${list.offsetHeight}px` } // the card keeps its size while one types
+    list.hidden = searching
+    matches.hidden = !searching
+    find.hidden = model.others === 0
     find.placeholder = `Find among ${number(model.others + 20)} values`
     find.setAttribute("aria-label", find.placeholder)
     fill(found, model.found, "found")
-    nothing.hidden = find.value.trim() === "" || model.found.length > 0
+    nothing.hidden = model.found.length > 0
   }
   let waiting = false
   const soon = () => { if (!waiting) { waiting = true; queueMicrotask(() => { waiting = false; update() }) } }
-  ;["entries", "ramp", "low", "high", "kind", "chart", "hint", "others", "found"].forEach((name) => model.on(name, soon))
+  ;["column", "entries", "ramp", "low", "high", "kind", "chart", "hint", "others", "found"].forEach((name) => model.on(name, soon))
   update()
-  return h("div", {class: "root"}, chart.el, plain, list, search, hint)
+  return h("div", {class: "root"}, chart.el, plain, find, list, matches, hint)
 }

@@ -1,12 +1,12 @@
 """The legend: what the colours on the map mean, with counts, and how a person filters by them."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Container, Mapping
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import param
 
-from viewer.colours import MAX_CATEGORIES, NO_VALUE, OTHER, Colouring, Entry, stops
+from viewer.colours import MAX_CATEGORIES, NO_VALUE, OTHER, SIMILARITY, Colouring, Entry, stops
 from viewer.component import Component, script
 from viewer.facets import Facet, Scale, Values
 from viewer.filtering import drawn, histogram, press
@@ -17,7 +17,7 @@ from viewer.state import ViewState
 DENSITY = "Density only"  # what no column at all is called
 ABSENT = "No value"
 COLOURS = ("colour", "dark", "dataset", "answer")
-FOUND = 8  # values that a search in the legend shows
+FOUND = 20  # values that a search in the legend shows
 
 
 class OfColours(Component):
@@ -46,6 +46,7 @@ class ColourKey(OfColours):
     Not named `Legend`: Material UI would take it for Bokeh's and set properties it does not have.
     """
 
+    column = param.String()
     kind = param.String("none")
     entries = param.List()
     ramp = param.List()
@@ -66,41 +67,49 @@ class ColourKey(OfColours):
         self._part = ""
 
     def _told(self, state: ViewState) -> dict[str, Any]:
-        colours = state.colouring
-        facet = state.colour_facet
-        condition, counts = state.filters.get(state.colour), (state.counts or {}).get(state.colour)
-        told = legend(colours, dark=state.dark, facet=facet, condition=condition, counts=counts)
-        if state.own_colouring is not None and isinstance(facet, Scale):
-            told["chart"] = histogram(facet, None, facet.count(state.kept), fixed=True)
+        colours, known = state.colouring, _known(state)
+        if state.colour != self.column:
+            self._part = ""
+        told = legend(colours, dark=state.dark, known=known)
+        if state.own_colouring is not None and isinstance(known.facet, Scale):
+            told["chart"] = histogram(known.facet, None, known.facet.count(state.kept), fixed=True)
         if told["chart"]:
-            told["chart"]["colours"] = _bar_colours(colours, facet, dark=state.dark)
-        return {**told, "found": self._matching(state), "hint": hint(state)}
+            told["chart"]["colours"] = _bar_colours(colours, known.facet, dark=state.dark)
+        return {**told, "column": state.colour, "found": self._matching(state), "hint": hint(state)}
 
     def _matching(self, state: ViewState) -> list[dict[str, Any]]:
-        facet, colours = state.colour_facet, state.colouring
-        if not self._part or not isinstance(facet, Values) or colours.kind != "category":
+        known, colours = _known(state), state.colouring
+        if not self._part or not isinstance(known.facet, Values) or colours.kind != "category":
             return []
-        condition, counts = state.filters.get(state.colour), (state.counts or {}).get(state.colour)
+        facet, named = known.facet, colours.assigned()
         entries = [
-            Entry(label, int(facet.whole[facet.code_of[label]]), colours.assigned().get(label, OTHER))
+            Entry(label, int(facet.whole[facet.code_of[label]]), named.get(label, OTHER))
             for label in labelled(facet, part=self._part, most=FOUND)
         ]
-        return [_line(e, colours, facet, condition, counts, dark=state.dark) for e in entries]
-
-    def _values(self, message: Mapping[str, Any]) -> list[str | None]:
-        """The values that a pressed line stands for."""
-        facet, label = self._state.colour_facet, message.get("label")
-        if message.get("others") is True and isinstance(facet, Values):
-            named = self._state.colouring.assigned()
-            return [value for value in facet.labels if value not in named]
-        return [label] if label is None or isinstance(label, str) else []
+        return [_line(entry, colours, known, dark=state.dark) for entry in entries]
 
     def _toggle(self, message: Mapping[str, Any]) -> None:
-        press(self._state, self._state.colour, lambda old: toggled(old, self._values(message), hide=True))
+        label = message.get("label")
+        if message.get("others") is True:
+            press(self._state, self._state.colour, self._rest_toggled)
+        elif label is None or isinstance(label, str):
+            press(self._state, self._state.colour, lambda old: toggled(old, [label], hide=True))
+
+    def _rest_toggled(self, old: Condition | None) -> Condition | None:
+        """Hide or show all values without a colour of their own, by naming those that have one."""
+        on = _rest_shows(_known(self._state), self._state.colouring.assigned())
+        named = [value for value in self._named() if shows(old, value) == on]
+        return {"values" if on else "except": named} if named else None
 
     def _only(self, message: Mapping[str, Any]) -> None:
-        alone = {"values": self._values(message)}
-        press(self._state, self._state.colour, lambda old: None if old == alone else alone)
+        others, label = message.get("others") is True, message.get("label")
+        alone = {"except": self._named()} if others else {"values": [label]}
+        if others or label is None or isinstance(label, str):
+            press(self._state, self._state.colour, lambda old: None if old == alone else alone)
+
+    def _named(self) -> list[str | None]:
+        colours = self._state.colouring
+        return [*colours.assigned(), *([None] if colours.missing else [])]
 
     def _brush(self, message: Mapping[str, Any]) -> None:
         press(self._state, self._state.colour, drawn(self._state.colour_facet, message))
@@ -126,7 +135,7 @@ class Fold(OfColours):
 
 def hint(state: ViewState) -> str:
     """What to do where the colour that was chosen has nothing to show yet."""
-    waits = state.colour not in {"", *state.dataset.kinds} and state.colouring.kind == "none"
+    waits = state.colour == SIMILARITY and state.colouring.kind == "none"
     return "Search for something: every image is then coloured by how well it fits." if waits else ""
 
 
@@ -138,71 +147,74 @@ def chip(colours: Colouring, *, dark: bool) -> dict[str, Any]:
     return {"label": colours.name or DENSITY, "colours": list(stops(colours.kind, dark=dark)), "smooth": True}
 
 
-def legend(
-    colours: Colouring,
-    *,
-    dark: bool,
-    facet: Facet | None = None,
-    condition: Condition | None = None,
-    counts: np.ndarray | None = None,
-) -> dict[str, Any]:
-    """A colouring as what the legend shows.
+class Known(NamedTuple):
+    """What is known of the column that is shown: a facet, None where it cannot be filtered by.
 
-    Args:
-        colours: what is shown.
-        dark: the theme.
-        facet: what its column can be filtered by, None where it cannot.
-        condition: on that column.
-        counts: of its values among what the other conditions let pass; None: among all.
+    `counts` are of its values among what the other conditions let pass; None: among all.
     """
+
+    facet: Facet | None = None
+    condition: Condition | None = None
+    counts: np.ndarray | None = None
+
+
+UNKNOWN = Known()
+
+
+def legend(colours: Colouring, *, dark: bool, known: Known = UNKNOWN) -> dict[str, Any]:
+    """A colouring as what the legend shows."""
     told: dict[str, Any] = {
         "kind": colours.kind, "entries": [], "ramp": [], "low": "", "high": "", "chart": {}, "others": 0,
     }  # fmt: skip
     entries = list(colours.entries)
     if colours.values is not None and colours.missing:
         entries.append(Entry(ABSENT, colours.missing, NO_VALUE))
-    told["entries"] = [_line(entry, colours, facet, condition, counts, dark=dark) for entry in entries]
-    if colours.kind == "category" and isinstance(facet, Values):
-        told["others"] = max(0, len(facet.labels) - MAX_CATEGORIES)
+    told["entries"] = [_line(entry, colours, known, dark=dark) for entry in entries]
+    if colours.kind == "category" and isinstance(known.facet, Values):
+        told["others"] = max(0, len(known.facet.labels) - MAX_CATEGORIES)
     if colours.values is not None:
         words: Callable[[float], str] = moment if colours.kind == "time" else number
-        told |= {
-            "ramp": list(stops(colours.kind, dark=dark)),
-            "low": words(colours.low),
-            "high": words(colours.high),
-        }
-        if isinstance(facet, Scale):
-            told["chart"] = histogram(facet, condition, counts)
+        ramp = list(stops(colours.kind, dark=dark))
+        told |= {"ramp": ramp, "low": words(colours.low), "high": words(colours.high)}
+        if isinstance(known.facet, Scale):
+            told["chart"] = histogram(known.facet, known.condition, known.counts)
     return told
 
 
-def _line(
-    entry: Entry,
-    colours: Colouring,
-    facet: Facet | None,
-    condition: Condition | None,
-    counts: np.ndarray | None,
-    *,
-    dark: bool,
-) -> dict[str, Any]:
+def _line(entry: Entry, colours: Colouring, known: Known, *, dark: bool) -> dict[str, Any]:
     """A line of the legend: what it says, and what pressing it means."""
-    absent = entry.code == NO_VALUE
-    label = None if absent else entry.label
     line = {"label": entry.label, "count": entry.count, "colour": colours.hex(entry.code, dark=dark)}
-    if facet is None:
+    if known.facet is None:
         return line
-    now = entry.count
-    on = shows(condition, label)
-    if counts is not None and absent:
-        now = int(counts[-1])
-    elif isinstance(facet, Values):
-        if entry.rest:
-            rest = [value for value in facet.labels if value not in colours.assigned()]
-            on = any(shows(condition, value) for value in rest)
-        if counts is not None:
-            codes = [facet.code_of[value] for value in rest] if entry.rest else [facet.code_of[label]]
-            now = int(counts[codes].sum())
-    return {**line, "now": now, "on": on, "value": label, "others": entry.rest}
+    label = None if entry.code == NO_VALUE else entry.label
+    on = _rest_shows(known, colours.assigned()) if entry.rest else shows(known.condition, label)
+    return {**line, "now": _now(entry, label, colours, known), "on": on, "value": label, "others": entry.rest}
+
+
+def _now(entry: Entry, label: str | None, colours: Colouring, known: Known) -> int:
+    """How many images with this value the other conditions let pass."""
+    facet, counts = known.facet, known.counts
+    if counts is None:
+        return entry.count
+    if not isinstance(facet, Values):
+        return int(counts[-1])
+    if entry.rest:
+        return int(counts[:-1].sum()) - sum(int(counts[facet.code_of[name]]) for name in colours.assigned())
+    return int(counts[facet.code_of[label]])
+
+
+def _rest_shows(known: Known, named: Container[str]) -> bool:
+    """Whether any value without a colour of its own passes."""
+    if known.condition is None or not isinstance(known.facet, Values):
+        return True
+    listed = known.condition.get("values", known.condition.get("except", ()))
+    rare = sum(value is not None and value not in named for value in listed)
+    return rare > 0 if "values" in known.condition else rare < len(known.facet.labels) - MAX_CATEGORIES
+
+
+def _known(state: ViewState) -> Known:
+    counts = (state.counts or {}).get(state.colour)
+    return Known(state.colour_facet, state.condition(state.colour), counts)
 
 
 def _bar_colours(colours: Colouring, facet: Facet | None, *, dark: bool) -> list[str]:

@@ -12,7 +12,7 @@ from viewer.changes import Changes
 from viewer.colours import SIMILARITY, Colouring, similar
 from viewer.data import Dataset
 from viewer.facets import Facet, Scale, scale
-from viewer.filters import narrow, sound
+from viewer.filters import Condition, narrow, sound
 from viewer.ranking import PAGE, Narrowing, Spread, passing
 from viewer.versions import showing
 
@@ -176,6 +176,11 @@ class ViewState(param.Parameterized):
         if self.own_colouring is not None and self._similar is not None:
             return self._similar.scale
         return self.dataset.facet(self.colour)
+
+    def condition(self, column: str) -> Condition | None:
+        """The filter on one column, None where there is none that makes sense."""
+        facet = self.dataset.facet(column) if column in self.filters else None
+        return sound({column: facet}, self.filters).get(column) if facet else None
 
     @property
     def passing(self) -> int:

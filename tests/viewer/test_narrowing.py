@@ -101,11 +101,22 @@ def test_beyond_twenty_values_the_rest_is_one_line_and_can_be_searched(state: Vi
     assert legend.entries[-1]["label"] == "10 others"
     legend._handle_msg({"kind": "find", "part": "GROUP 29"})
     assert [line["label"] for line in legend.found] == ["group 29"]
+    state.colour = ""
+    state.colour = "group"
+    assert not legend.found
     legend._handle_msg({"kind": "toggle", "others": True})
     assert state.kept.sum() == 400
     assert legend.entries[-1]["on"] is False
+    legend._handle_msg({"kind": "toggle", "label": "group 29"})  # a rare one, beside the named
+    assert state.kept.sum() == 420
+    legend._handle_msg({"kind": "toggle", "others": True})
+    assert state.kept.sum() == 400
     legend._handle_msg({"kind": "toggle", "others": True})
     assert state.filters == {}
+    legend._handle_msg({"kind": "only", "others": True})
+    assert state.kept.sum() == 200
+    assert [line["label"] for line in legend.entries if line["on"]] == ["10 others"]
+    assert legend.entries[-1]["now"] == 200
 
 
 @pytest.mark.usefixtures("narrower")
@@ -150,7 +161,11 @@ def test_a_condition_that_makes_no_sense_is_taken_away(state: ViewState) -> None
     state.filters = {"nope": {"values": ["x"]}, "group": {"values": ["group 1"]}, "size": {"range": "x"}}
     assert state.filters == {"group": {"values": ["group 1"]}}
     assert (state.kept == of_group(state, "group 1")).all()
-    state.filters = {"nope": {"values": ["x"]}}
+    shown(ColourKey(), state)
+    shown(FilterChips(), state)
+    state.panel = "filter"
+    shown(FilterPanel(), state)
+    state.filters = {"nope": {"values": ["x"]}, "group": "values", "size": {"range": None}, 3: 4}
     assert state.filters == {}
     assert state.kept is None
 
@@ -207,6 +222,18 @@ def test_what_was_counted_for_another_version_is_dropped(
     state.adopt(Dataset(later), changes=between(state.dataset.atlas, later))
     then(done)
     assert len(state.kept) == 300
+
+
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_hardly_any_images_break_nothing(n: int) -> None:
+    state = ViewState(dataset=Dataset(FakeAtlas(n)), tab="filter")
+    Narrower(state)
+    panel, legend = shown(FilterPanel(), state), shown(ColourKey(), state)
+    for colour in state.dataset.colours:
+        state.colour = colour
+    state.filters = {item["name"]: {"values": [None]} for item in panel.items}
+    assert state.passing <= n
+    assert legend.kind in {"none", "category", "number", "time"}
 
 
 # -- colours
