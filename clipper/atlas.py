@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 # A query's place asks for its similarity with every image. Up to here the best of those are the answer,
 # exactly and at no cost; where a filter is given, or beyond, Chroma names the candidates.
-SCAN_LIMIT = 500_000
+SCAN_LIMIT = 5_000_000
 # Kept of a first view's points on each side of each axis: a stray point must not shrink the rest.
 VIEW_QUANTILE = 0.001
 VIEW_MARGIN = 0.04
