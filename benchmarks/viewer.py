@@ -42,7 +42,7 @@ PAINTED = """() => [...(window.Bokeh?.documents?.[0]?._all_models.values() ?? []
   .some((m) => m.type === "ColumnDataSource" && m.data.image?.[0]?.length > 4) && performance.now() / 1000"""
 LOOKING = (1.0, 3.0)  # seconds between two gestures
 WORDS = ("a red heart", "a cat", "two people", "a flag", "food", "a smiling face", "a boat", "music")
-COLOURS = ("score", "", "kind")
+COLOURS = ("score", "Density only", "kind")  # as the select names them
 OPTIONS = ("--warm", "--log-level", "warning")
 
 Waits = dict[str, list[float]]

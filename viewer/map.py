@@ -185,9 +185,8 @@ class MapView:
             return  # overtaken: that of the dataset now in view has been asked for
         self._shown = picture
         seen = picture.viewport
-        pixels = np.ascontiguousarray(picture.rgba[::-1]).view(np.uint32)[..., 0]
         self._image.data = {
-            "image": [pixels], "x": [seen.x0], "y": [seen.y0],
+            "image": [picture.pixels], "x": [seen.x0], "y": [seen.y0],
             "dw": [seen.x1 - seen.x0], "dh": [seen.y1 - seen.y0],
         }  # fmt: skip
         self._ring()

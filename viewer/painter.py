@@ -44,10 +44,10 @@ class Wish:
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawn picture, top row first, and where its thumbnails are (row, centre and size in pixels)."""
+    """A drawn picture, and where its thumbnails are (row, centre and size in pixels)."""
 
     dataset: Dataset
-    rgba: np.ndarray
+    pixels: np.ndarray  # (h, w) uint32 of red, green, blue and alpha bytes, bottom row first: as Bokeh has it
     viewport: Viewport
     tiles: tuple[tuple[int, float, float, float, float], ...] = ()
 
@@ -104,7 +104,8 @@ def paint(wish: Wish) -> Picture:
         behind=1.0 if wish.own is None else SEEN_THROUGH,
     )
     places = tuple((t.row, t.cx, t.cy, t.width, t.height) for t in tiles)
-    return Picture(dataset, render(scene, viewport), viewport, places)
+    pixels = np.ascontiguousarray(render(scene, viewport)[::-1]).view(np.uint32)[..., 0]
+    return Picture(dataset, pixels, viewport, places)
 
 
 def _apart(

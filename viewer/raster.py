@@ -16,6 +16,7 @@ DISC_LIMIT = 60_000  # more points in view than this are drawn as density
 RIMMED = 2.0  # pixels: smaller dots have no room for a rim
 FAINT_SIZE = 0.7  # of a dot that does not pass the filters, as a part of one that does ...
 FAINT_VEIL = 0.66  # ... and how much of its colour is the ground's
+SAMPLED = 3  # of the lines and columns of a picture, every so many tell what a dense pixel is
 GLOW_CELL = 9  # pixels that share one value of the soft light behind the dots
 GLOW_MARGIN = 60  # pixels round the view whose points still light it
 GLOW_REACH = 1.5  # standard deviation of each of two blurs, in cells
@@ -89,7 +90,7 @@ def render(scene: Scene, viewport: Viewport) -> np.ndarray:
     look = tokens(dark=scene.dark)
     ground = _colour(look.canvas)
     canvas = np.empty((viewport.height, viewport.width, 4), np.uint8)
-    canvas[..., :3], canvas[..., 3] = ground, 255
+    canvas.view(np.uint32)[:] = np.append(ground, np.uint8(255)).view(np.uint32)
     if scene.faint is not None and len(scene.faint):
         _faint(canvas, scene.faint, viewport, scene.dot, ground, dark=scene.dark)
     if len(scene.points):
@@ -145,7 +146,7 @@ def _glow(canvas: np.ndarray, coarse: np.ndarray, *, dark: bool) -> None:
     from viewer import kernels
 
     for _ in range(2):
-        coarse = kernels.spread(coarse, _taps(GLOW_REACH))
+        coarse = _spread(coarse, GLOW_REACH)
     weights = coarse[..., 3]
     full = max(float(np.percentile(weights[weights > 0], 97)), 0.05) if weights.any() else 1.0
     strength = 0.34 if dark else 0.24
@@ -238,23 +239,58 @@ def _density(canvas: np.ndarray, sums: np.ndarray, dot: float) -> None:
     from viewer import kernels
 
     sigma = float(np.clip(dot * 0.55, 0.35, 1.2))
-    layer = kernels.spread(sums, _taps(sigma))
+    layer = _spread(sums, sigma)
     weights = layer[..., 3]
-    occupied = weights[weights > 0.05]  # noqa: PLR2004 - the tails of the blur do not count
+    some = weights[::SAMPLED, ::SAMPLED]
+    occupied = some[some > 0.05]  # noqa: PLR2004 - the tails of the blur do not count
     full = float(np.percentile(occupied, 99)) if len(occupied) else 1.0
     kernels.shade(canvas, layer, full, 0.42, 1.0)
 
 
+def _spread(layer: np.ndarray, sigma: float) -> np.ndarray:
+    """Colour sums (h, w, 4) float32, blurred by a Gaussian of `sigma` pixels."""
+    from viewer import kernels
+
+    flat = layer.reshape(len(layer), -1)
+    out = np.empty_like(flat)  # not made by the kernel: NumPy asks for large pages, which cost less
+    kernels.spread(out, flat, _taps(sigma), kernels.occupied(flat))
+    return out.reshape(layer.shape)
+
+
 def _taps(sigma: float) -> np.ndarray:
-    reach = max(1, int(np.ceil(2 * sigma)))
+    """The weights of a Gaussian's pixels, the centre's first; those beyond would not be seen."""
+    reach = max(1, int(np.ceil(1.8 * sigma)))
     taps = np.exp(-0.5 * (np.arange(reach + 1) / sigma) ** 2)
     return (taps / (taps[0] + 2 * taps[1:].sum())).astype(np.float32)
 
 
 def _aggregate(points: Layer, viewport: Viewport) -> np.ndarray:
     """Summed colours and counts (h, w, 4) float32, top row first."""
+    if points.values is not None:
+        return _mean_colours(points, points.values, viewport)
+    return _mixed_colours(points, viewport)
+
+
+def _mixed_colours(points: Layer, viewport: Viewport) -> np.ndarray:
+    """Each pixel's colour is the mean of its points' colours."""
+    from viewer import kernels
+
+    inks = np.ones((256, 4), np.float32)
+    inks[:, :3] = points.palette
+    out = np.zeros((viewport.height, viewport.width, 4), np.float32)
+    scale_x = viewport.width / (viewport.x1 - viewport.x0)
+    scale_y = viewport.height / (viewport.y1 - viewport.y0)
+    places = (np.ascontiguousarray(array) for array in (points.x, points.y, points.codes))
+    kernels.mixed(out, *places, inks, viewport.x0, viewport.y1, scale_x, scale_y)
+    return out
+
+
+def _mean_colours(points: Layer, values: np.ndarray, viewport: Viewport) -> np.ndarray:
+    """Each pixel's colour is that of its points' mean value; points without a value count as neutral."""
     import datashader as ds
     import pandas as pd
+
+    from viewer import kernels
 
     cv = ds.Canvas(
         plot_width=viewport.width,
@@ -262,44 +298,9 @@ def _aggregate(points: Layer, viewport: Viewport) -> np.ndarray:
         x_range=(viewport.x0, viewport.x1),
         y_range=(viewport.y0, viewport.y1),
     )
-    columns = {"x": points.x, "y": points.y}
-    if points.values is not None:
-        return _mean_colours(
-            cv, pd.DataFrame({**columns, "value": points.values}, copy=False), points.palette
-        )
-    return _mixed_colours(cv, columns, points)
-
-
-def _mixed_colours(cv: object, columns: dict[str, np.ndarray], points: Layer) -> np.ndarray:
-    """Each pixel's colour is the mean of its points' colours: datashader counts the points of each code."""
-    import datashader as ds
-    import pandas as pd
-
-    from viewer import kernels
-
-    present, narrow = kernels.narrowed(np.ascontiguousarray(points.codes))
-    colours = np.ascontiguousarray(points.palette[present])
-    if len(present) == 1:  # as of points that do not pass: counting them all is a tenth of the work
-        frame = pd.DataFrame(columns, copy=False)
-        counts = cv.points(frame, "x", "y", ds.count()).to_numpy()[..., None]  # type: ignore[attr-defined]
-        return kernels.blended(np.ascontiguousarray(counts, np.uint32), colours)
-    frame = pd.DataFrame({**columns, "code": narrow}, copy=False)
-    by_code = ds.by(ds.category_modulo("code", len(present)), ds.count())
-    counts = cv.points(frame, "x", "y", by_code).to_numpy()  # type: ignore[attr-defined]
-    return kernels.blended(np.ascontiguousarray(counts, np.uint32), colours)
-
-
-def _mean_colours(cv: object, frame: object, palette: np.ndarray) -> np.ndarray:
-    """Each pixel's colour is that of its points' mean value; points without a value count as neutral."""
-    import datashader as ds
-
+    frame = pd.DataFrame({"x": points.x, "y": points.y, "value": values}, copy=False)
     wanted = ds.summary(n=ds.count(), known=ds.count("value"), total=ds.sum("value"))
-    agg = cv.points(frame, "x", "y", wanted)  # type: ignore[attr-defined]
-    n, known = (np.nan_to_num(agg[name].to_numpy()[::-1]) for name in ("n", "known"))
-    total = np.nan_to_num(agg["total"].to_numpy()[::-1])
-    mean = np.divide(total, known, out=np.zeros_like(total, float), where=known > 0)
-    ink = palette[np.where(known > 0, (mean * 254).round(), 255).astype(np.uint8)]
-    layer = np.empty((*n.shape, 4), np.float32)
-    layer[..., :3] = ink * n[..., None]
-    layer[..., 3] = n
-    return layer
+    agg = cv.points(frame, "x", "y", wanted)
+    counts = (np.ascontiguousarray(agg[name].to_numpy(), np.uint32) for name in ("n", "known"))
+    total = np.ascontiguousarray(agg["total"].to_numpy(), np.float64)
+    return kernels.averaged(*counts, total, np.ascontiguousarray(points.palette))
