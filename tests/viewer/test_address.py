@@ -114,9 +114,9 @@ def test_a_hostile_address_changes_nothing(dataset: Dataset, search: str) -> Non
     asked = wanted(search)
     assert asked.query == ""
     assert asked.steps == ()
-    assert asked.filters == {}
     state, address = viewer(dataset)
     address.go(search)
+    assert state.filters == {}
     assert (state.selection, state.selected, state.colour) == (None, None, dataset.first_colour)
 
 
