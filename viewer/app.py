@@ -24,6 +24,7 @@ from viewer.legend import ColourKey, Fold
 from viewer.map import MapView
 from viewer.notice import Notice
 from viewer.search import Searcher
+from viewer.session import let_go_of
 from viewer.state import ViewState
 from viewer.status import Status
 from viewer.theme import FONT_FACES, page_css, page_sx, theme_config
@@ -70,18 +71,20 @@ class Viewer:
         self.state = state
         self.searcher = Searcher(state)
         self.map = MapView(state, opened=self.open)
-        self.page = pmui.Page(
-            title=state.dataset.title,
-            meta_title="Clipper",
-            logo=LOGO,
-            site_url="#",
-            header=[self._header()],
-            main=[self._shell()],
-            dark_theme=state.dark,
-            theme_config=theme_config(),
-            sx=page_sx(),
-            stylesheets=[page_css()],
-            busy_indicator=None,
+        self.page = let_go_of(
+            pmui.Page(
+                title=state.dataset.title,
+                meta_title="Clipper",
+                logo=LOGO,
+                site_url="#",
+                header=[self._header()],
+                main=[self._shell()],
+                dark_theme=state.dark,
+                theme_config=theme_config(),
+                sx=page_sx(),
+                stylesheets=[page_css()],
+                busy_indicator=None,
+            )
         )
         self.page.param.watch(lambda event: setattr(state, "dark", event.new), "dark_theme")
         if pn.state.curdoc is not None:
