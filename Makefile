@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTANCE := data/store/dagster
 
-.PHONY: setup index demo view test test-slow reliability check lint types sample screenshots bench bench-map clean
+.PHONY: setup index demo view test test-slow reliability check lint types sample screenshots bench bench-map bench-viewer clean
 
 setup: $(VENV)/.installed .env $(INSTANCE)/dagster.yaml
 
@@ -67,6 +67,10 @@ bench: index
 # A quarter of an hour.
 bench-map: index
 	$(BIN)/python benchmarks/map.py
+
+# Half an hour, 5 GB of disk and 6 GB of memory; `--sizes 100000 1000000` needs less.
+bench-viewer: setup
+	$(BIN)/python benchmarks/viewer.py
 
 clean:
 	rm -rf $(VENV) .env data/store

@@ -10,6 +10,7 @@ from clipper.errors import ClipperError, NoIndexError
 from viewer.background import in_background
 from viewer.component import Component, script
 from viewer.follow import LOOKERS
+from viewer.session import let_go_of
 from viewer.theme import page_css, page_sx, theme_config
 from viewer.versions import load
 
@@ -56,7 +57,7 @@ def words(error: ClipperError) -> dict[str, Any]:
 def absent_page(error: ClipperError, *, failed: str = "") -> pmui.Page:
     """The whole page for an error; `failed` is the version that opens and yet cannot be shown."""
     content = Absent(failed=failed, sizing_mode="stretch_both", **words(error))
-    return pmui.Page(
+    return let_go_of(pmui.Page(
         title="Clipper", main=[content], theme_config=theme_config(), sx=page_sx(),
         stylesheets=[page_css()], busy_indicator=None, dark_theme=True,
-    )  # fmt: skip
+    ))  # fmt: skip

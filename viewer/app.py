@@ -36,6 +36,7 @@ from viewer.outline import Outline, switch, toggle
 from viewer.overview import Overview
 from viewer.query_bar import QueryBar
 from viewer.search import Searcher
+from viewer.session import let_go_of
 from viewer.state import ViewState
 from viewer.status import Status
 from viewer.tabs import Tabs
@@ -88,18 +89,20 @@ class Viewer:
         self.uploads = Uploads(state, ready=self.searcher.like)
         self.map = MapView(state, opened=self.open, asked=self.searcher.ask)
         self.tagger = Tagger(state)
-        self.page = pmui.Page(
-            title=state.dataset.title,
-            meta_title="Clipper",
-            logo=LOGO,
-            site_url="#",
-            header=[self._header()],
-            main=[self._shell()],
-            dark_theme=state.dark,
-            theme_config=theme_config(),
-            sx=page_sx(),
-            stylesheets=[page_css()],
-            busy_indicator=None,
+        self.page = let_go_of(
+            pmui.Page(
+                title=state.dataset.title,
+                meta_title="Clipper",
+                logo=LOGO,
+                site_url="#",
+                header=[self._header()],
+                main=[self._shell()],
+                dark_theme=state.dark,
+                theme_config=theme_config(),
+                sx=page_sx(),
+                stylesheets=[page_css()],
+                busy_indicator=None,
+            )
         )
         self.page.param.watch(lambda event: setattr(state, "dark", event.new), "dark_theme")
         state.param.watch(self._answered, ["answer", "dataset"])

@@ -12,6 +12,7 @@ import bokeh.server.server as bokeh_server
 import panel as pn
 
 LOOPBACK = "127.0.0.1"
+KEYLESS = ("pam",)  # ways to sign in that are this machine's own
 
 
 def keep_to_this_machine() -> None:
@@ -38,8 +39,14 @@ def guarded(bind: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def signs_in() -> bool:
-    """Whether Panel was told to ask visitors who they are."""
-    return bool(pn.config.basic_auth or pn.config.oauth_provider)
+    """Whether Panel was told to ask visitors who they are, and told enough of it.
+
+    With an OAuth provider Panel starts without its key too, and gives the provider's name as `basic_auth`.
+    """
+    provider = pn.config.oauth_provider
+    if provider:
+        return provider in KEYLESS or bool(pn.config.oauth_key)
+    return bool(pn.config.basic_auth)
 
 
 def is_loopback(address: str) -> bool:

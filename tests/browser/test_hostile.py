@@ -1,13 +1,16 @@
 """File names, metadata and a missing index: nothing of it runs, nothing of it breaks the page."""
 
+import csv
 import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import quote, urlencode
 
 import pytest
 from helpers import arrived, ask, ranges, settled
+from PIL import Image
 from server import serving
 
 import clipper
@@ -15,52 +18,99 @@ from clipper import indexing
 from clipper.settings import Settings
 
 DATA = Path(__file__).resolve().parents[2] / "data"
-EVIL = '"><img src=x onerror=alert(1)>'
-EVILS = [
-    EVIL,
-    "<script>alert(2)</script>",
-    "javascript:alert(3)",
-    "{{7*7}}<svg onload=alert(4)>",
-    "$$\\href{javascript:alert(5)}{x}$$",
-]
+# Each would call alert, or fetch from elsewhere, in whatever takes it for more than text.
+CALLS = (
+    '"><img src=x onerror={}>', "<script>{}</script>", "</script><script>{}</script>", "javascript:{}",
+    "<svg onload={}>", "<svg><script>{}</script></svg>", "<img src=x onerror={}//", "<body onload={}>",
+    "<iframe srcdoc='<script>parent.{}</script>'>", "<iframe src=javascript:{}>",
+    "<a href=javascript:{}>x</a>", "<input autofocus onfocus={}>", "<details open ontoggle={}>",
+    "<video><source onerror={}></video>",
+    "<audio src=x onerror={}>", "<object data=javascript:{}>", "<embed src=javascript:{}>",
+    "<marquee onstart={}>", "<select autofocus onfocus={}>", "<style onload={}></style>",
+    "<form><button formaction=javascript:{}>x</button></form>", "<math href=javascript:{}>x</math>",
+    "<img srcset=x onerror={}>", "'><img src=x onerror='{}'>", "`><img src=x onerror=`{}`>",
+    "' onmouseover='{}' x='", '" onmouseover="{}" x="', "{{{{constructor.constructor('{}')()}}}}", "${{{}}}",
+    "#{{{}}}", "<%= {} %>", "[x](javascript:{})", '![x](x" onerror="{})', "$$\\href{{javascript:{}}}{{x}}$$",
+    "<scr<script>ipt>{}</scr</script>ipt>", "<ScRiPt>{}</sCrIpT>", "\u202e<img src=x onerror={}>",
+    "\uff1cscript\uff1e{}\uff1c/script\uff1e", "&lt;img src=x onerror={}&gt;", "\ufeff<svg/onload={}>",
+    "<link rel=stylesheet href=//evil.example/{}>", "</style><style>@import '//evil.example/{}'</style>",
+    "x;background:url(//evil.example/{})", "<meta http-equiv=refresh content='0;url=javascript:{}'>",
+)  # fmt: skip
+PAYLOADS = [call.format(f"alert({number})") for number, call in enumerate(CALLS)]
+EVIL = PAYLOADS[0]
+ANSWERED = """() => {
+  const all = [...Bokeh.documents[0]._all_models.values()].map((m) => m.attributes)
+  return all.some((m) => m?.searching === false && m.items?.[0]?.similarity !== undefined)
+}"""
+# What only markup can have made, in the page or in any of its components.
+MADE = """() => {
+  const found = []
+  const places = ["href", "action", "formaction", "srcdoc", "data", "style"]
+  const tags = ["MARQUEE", "EMBED", "OBJECT", "IFRAME", "DETAILS", "MATH"]
+  const runs = ({name, value}) =>
+    /alert\\(|evil\\.example/.test(value) && (name.startsWith("on") || places.includes(name))
+  const look = (root) => root.querySelectorAll("*").forEach((el) => {
+    if ([...el.attributes].some(runs) || tags.includes(el.tagName) || el.getAttribute("src") === "x") {
+      found.push(el.outerHTML.slice(0, 200))
+    }
+    if (el.shadowRoot) { look(el.shadowRoot) }
+  })
+  look(document)
+  return found
+}"""
+
+
+def file_name(payload: str) -> str:
+    """A payload as part of a path: it may have no slash."""
+    return payload.replace("/", "\u2215")
 
 
 def hostile_home(home: Path) -> Path:
-    """Images whose names, folders, metadata keys and values are all payloads."""
+    """For each payload an image: its folder, name, EXIF, metadata of two sources are all that payload."""
     images = home / "images"
     images.mkdir(parents=True)
     model = DATA / "models" / "clip-emoji"
-    (home / "clipper.toml").write_text(f'title = \'{EVIL}\'\nimages = "images"\nmodel = "{model}"\n')
-    told = {}
-    for number, file in enumerate(sorted((DATA / "images").glob("*.jpg"))[::160]):
-        evil = EVILS[number % len(EVILS)]
-        name = f"{number} {evil.replace('/', '_')}"
-        shutil.copy2(file, images / f"{name}.jpg")
-        told[name] = {
-            evil: evil,
-            EVIL: EVILS[number % 2],
-            "kind": EVILS[number % 3],
-            "name": evil,
-            "list": [evil, EVIL],
-            "n": number,
-        }
+    (home / "clipper.toml").write_text(f"title = {json.dumps(EVIL)}\nmodel = {json.dumps(str(model))}\n")
+    files = sorted((DATA / "images").glob("*.jpg"))[::20]
+    told, ids = {}, []
+    for number, (payload, file) in enumerate(zip(PAYLOADS, files, strict=False)):
+        path = Path(file_name(payload), f"{number} {file_name(payload)}.jpg")
+        (images / path).parent.mkdir()
+        with Image.open(file) as opened:
+            exif = opened.getexif()
+            exif[0x0110] = payload  # the camera's model
+            exif.get_ifd(0x8769)[0xA434] = payload  # the lens
+            opened.save(images / path, exif=exif)
+        ids.append(str(path))
+        told[str(path)] = {
+            "kind": PAYLOADS[number // 2], "other": PAYLOADS[-1 - number // 2], "list": [payload, EVIL],
+            "name": payload, "n": number,
+        }  # fmt: skip
+    told[ids[0]] |= {f"key {payload}": payload for payload in PAYLOADS}
     (images / "metadata.json").write_text(json.dumps(told))
+    with (images / "metadata.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["id", *(f"header {payload}" for payload in PAYLOADS)])
+        turned = [*PAYLOADS[1:], EVIL]
+        rows.writerows([image_id, *(turned if row % 2 else PAYLOADS)] for row, image_id in enumerate(ids))
     indexing.index(Settings.load(home))
     return home
 
 
 def test_no_payload_runs_in_any_view(visit: Callable[..., SimpleNamespace], tmp_path: Path) -> None:
-    with serving(hostile_home(tmp_path / "hostile")) as address:
-        seen = visit(f"{address}/viewer")
+    home = hostile_home(tmp_path / "hostile")
+    told = urlencode({name: payload for payload in PAYLOADS[:20] for name in (payload, "q", "colour")})
+    with serving(home) as address:
+        seen = visit(f"{address}/viewer?{told}#{quote(EVIL)}")
         page = seen.page
         settled(page)
-        for name in ("kind", EVIL):
+        for name in ("kind", "other", f"header {PAYLOADS[1]}"):
             page.locator(".clipper-colour").get_by_role("combobox").click()
             page.get_by_role("menuitem").get_by_text(name, exact=True).click()
-            page.wait_for_timeout(300)
+            page.wait_for_timeout(200)
         page.locator(".legend .toggle").first.click()
         page.get_by_role("tab", name="Filter").click()
-        for part in page.locator(".facet .value:visible").all()[:8]:
+        for part in page.locator(".facet .value:visible").all()[:4]:
             part.click()
         page.locator(".facet [type=search]:visible").first.fill(EVIL)
         page.wait_for_selector(".filters .chip")
@@ -68,20 +118,25 @@ def test_no_payload_runs_in_any_view(visit: Callable[..., SimpleNamespace], tmp_
         assert EVIL in page.locator(".filters .bar").inner_text()
         page.locator(".filters .clear").click()
         page.wait_for_selector(".filters .chip", state="detached")
-        ask(page, EVIL)
-        page.wait_for_selector(".results .score", timeout=60_000)
-        for card in range(6):
-            page.locator(".results .card").nth(card).hover()
-            page.locator(".results .card").nth(card).click()
+        page.get_by_role("tab", name="Results").click()
+        for payload in [*PAYLOADS[6::12], EVIL]:
+            ask(page, payload)
+            page.wait_for_timeout(200)
+            page.wait_for_function(ANSWERED, timeout=60_000)
+        opened = page.locator(".results .card").filter(has_text=EVIL).first
+        for card in (opened, *(page.locator(".results .card").nth(i) for i in range(2))):
+            card.hover()
+            card.click()
             page.wait_for_selector(".detail .sheet")
+            assert page.evaluate(MADE) == []
             page.keyboard.press("Escape")
             page.wait_for_selector(".detail .sheet", state="detached")
         box = page.locator(".clipper-map").bounding_box()
-        for step in range(30):
-            page.mouse.move(box["x"] + 250 + step * 15, box["y"] + 150 + step * 12)
-            page.wait_for_timeout(40)
-        page.wait_for_timeout(500)
+        for step in range(15):
+            page.mouse.move(box["x"] + 250 + step * 30, box["y"] + 150 + step * 24)
+            page.wait_for_timeout(90)
         assert EVIL in page.locator(".results .root").inner_text()
+        assert page.evaluate(MADE) == []
         assert seen.dialogs == []
         assert seen.elsewhere == []
         assert seen.errors == []

@@ -1,3 +1,4 @@
+import panel as pn
 import pytest
 
 from viewer.binding import guarded, is_loopback
@@ -17,6 +18,28 @@ def test_other_machines_are_refused_without_sign_in(address: str):
 
 def test_with_sign_in_any_address_is_fine(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("viewer.binding.signs_in", lambda: True)
+    assert guarded(lambda address, _: address)("0.0.0.0", 5006) == "0.0.0.0"  # noqa: S104
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{"basic_auth": ""}, {"oauth_provider": ""}, {"oauth_provider": "github"}, {"oauth_key": "key"},
+     {"oauth_provider": "github", "oauth_key": "", "oauth_secret": "secret"}],
+)  # fmt: skip
+def test_half_a_sign_in_is_none(told: dict[str, str], monkeypatch: pytest.MonkeyPatch):
+    for name, value in told.items():
+        monkeypatch.setattr(pn.config, name, value)
+    with pytest.raises(SystemExit, match="without sign-in"):
+        guarded(lambda *_: None)("0.0.0.0", 5006)  # noqa: S104
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{"basic_auth": "secret"}, {"oauth_provider": "pam"}, {"oauth_provider": "github", "oauth_key": "key"}],
+)
+def test_a_whole_sign_in_opens_the_server(told: dict[str, str], monkeypatch: pytest.MonkeyPatch):
+    for name, value in told.items():
+        monkeypatch.setattr(pn.config, name, value)
     assert guarded(lambda address, _: address)("0.0.0.0", 5006) == "0.0.0.0"  # noqa: S104
 
 

@@ -25,7 +25,12 @@ TRAVERSALS = [
     "../../clipper.toml", "..%2f..%2fclipper.toml", "%2e%2e/%2e%2e/clipper.toml", "....//clipper.toml",
     "/etc/passwd", "%2fetc%2fpasswd", "..\\..\\clipper.toml", "cat.jpg/../../clipper.toml", "CAT.JPG",
     "metadata.json", "./cat.jpg", "cat.jpg%00", "cat", "cat.jpg/", "%252e%252e%252fclipper.toml",
-    "file:///etc/passwd", "nothing.jpg", "%ff%fe", "~",
+    "file:///etc/passwd", "nothing.jpg", "%ff%fe", "~", "/", "%00", "..",
+    "%2e%2e%2f%2e%2e%2fstore%2fcurrent.json",
+    "..%5c..%5cclipper.toml", "..%c0%af..%c0%afclipper.toml", "%uff0e%uff0e/clipper.toml", "..;/clipper.toml",
+    "/proc/self/environ", "http://127.0.0.1/cat.jpg", "//example.org/cat.jpg",
+    "cat-face.jpg%0d%0aX-Evil:%201",
+    "cat-face.jpg/..", "\\\\server\\share\\cat.jpg", "C:%5cWindows%5cwin.ini", "data:image/png;base64,AAAA",
 ]  # fmt: skip
 
 

@@ -1,0 +1,55 @@
+"""A visitor who has left costs nothing."""
+
+import asyncio
+import gc
+import time
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+
+import panel_material_ui as pmui
+import pytest
+from server import started
+from visitor import Visitor, page
+
+from viewer.session import let_go_of
+
+PAGES, GROWTH = 200, 50  # loads of the page; MiB
+QUICKLY = ("--check-unused-sessions", "1000", "--unused-session-lifetime", "2000", "--log-level", "warning")
+FORGOTTEN = 8  # seconds after which every session that is not open is over
+
+
+def test_a_page_that_nobody_has_is_not_kept():
+    kept = weakref.ref(let_go_of(pmui.Page(title="anything", busy_indicator=None)))
+    gc.collect()
+    assert kept() is None
+
+
+async def _loads(address: str, times: int) -> None:
+    for _ in range(times):
+        await page(address)
+
+
+async def _visits(address: str, times: int) -> None:
+    for _ in range(times):
+        visitor = await Visitor.come(address)
+        await visitor.size()
+        await visitor.look(-20.0, 41.0, -20.0, 21.5)
+        await visitor.leave()
+        assert visitor.errors == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("come", [_loads, _visits])
+def test_pages_that_were_left_do_not_fill_the_memory(
+    sample_home: Path, come: Callable[[str, int], object]
+) -> None:
+    with started(sample_home, options=("--warm", *QUICKLY)) as server:
+        asyncio.run(_visits(server.address, 10))  # what is loaded once
+        asyncio.run(come(server.address, 10))
+        time.sleep(FORGOTTEN)
+        before = server.memory_mib()
+        asyncio.run(come(server.address, PAGES))
+        time.sleep(FORGOTTEN)
+        assert server.memory_mib() - before < GROWTH
