@@ -115,7 +115,7 @@ def test_no_payload_runs_in_any_view(visit: Callable[..., SimpleNamespace], tmp_
         page.locator(".facet [type=search]:visible").first.fill(EVIL)
         page.wait_for_selector(".filters .chip")
         page.wait_for_timeout(300)
-        assert EVIL in page.locator(".filters .bar").inner_text()
+        assert "alert(1)" in page.locator(".filters .bar").inner_text()
         page.locator(".filters .clear").click()
         page.wait_for_selector(".filters .chip", state="detached")
         page.get_by_role("tab", name="Results").click()
