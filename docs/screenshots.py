@@ -93,12 +93,37 @@ def detail(page: Any) -> None:
     page.wait_for_timeout(900)
 
 
+def filtered(page: Any) -> None:
+    """Two groups, and what is left of the other columns."""
+    page.get_by_role("tab", name="Filter").click()
+    for value in ("Animals & Nature", "Food & Drink"):
+        page.get_by_label("group", exact=True).get_by_text(value).click()
+        page.wait_for_timeout(900)
+    settled(page)
+    page.mouse.move(*ASIDE)
+    page.wait_for_timeout(900)
+
+
+def chosen(page: Any) -> None:
+    """A box drawn round some of the map."""
+    page.keyboard.press("b")
+    page.mouse.move(300, 330)
+    page.mouse.down()
+    page.mouse.move(470, 470, steps=6)
+    page.mouse.up()
+    page.wait_for_selector(".chosen .card")
+    page.mouse.move(*ASIDE)
+    page.wait_for_timeout(1200)
+
+
 PICTURES: dict[str, Callable[[Any], None]] = {
     "map-dark": map_dark,
     "map-light": map_light,
     "search": search,
     "thumbnails": thumbnails,
     "detail": detail,
+    "filter": filtered,
+    "selection": chosen,
 }
 
 
