@@ -4,8 +4,10 @@ import asyncio
 import gc
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import panel_material_ui as pmui
 import pytest
@@ -23,6 +25,12 @@ def test_a_page_that_nobody_has_is_not_kept():
     kept = weakref.ref(let_go_of(pmui.Page(title="anything", busy_indicator=None)))
     gc.collect()
     assert kept() is None
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    """Await in a thread of its own: in this one the browser's tests may have left a loop that runs."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work).result()
 
 
 async def _loads(address: str, times: int) -> None:
@@ -43,13 +51,13 @@ async def _visits(address: str, times: int) -> None:
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("come", [_loads, _visits])
 def test_pages_that_were_left_do_not_fill_the_memory(
-    sample_home: Path, come: Callable[[str, int], object]
+    sample_home: Path, come: Callable[[str, int], Coroutine[Any, Any, None]]
 ) -> None:
     with started(sample_home, options=("--warm", *QUICKLY)) as server:
-        asyncio.run(_visits(server.address, 10))  # what is loaded once
-        asyncio.run(come(server.address, 10))
+        run(_visits(server.address, 10))  # what is loaded once
+        run(come(server.address, 10))
         time.sleep(FORGOTTEN)
         before = server.memory_mib()
-        asyncio.run(come(server.address, PAGES))
+        run(come(server.address, PAGES))
         time.sleep(FORGOTTEN)
         assert server.memory_mib() - before < GROWTH
