@@ -161,7 +161,7 @@ class Atlas:
         keys = files["content_hash"]
         bad = facts.failures(self._facts, (key.as_py() for key in keys))
         lost = files.filter(pc.is_in(keys, value_set=pa.array(list(bad), pa.binary(16)))).to_pylist()
-        reasons |= {row["id"]: bad[row["content_hash"]] for row in lost if row["content_hash"] in bad}
+        reasons |= {row["id"]: bad[row["content_hash"]] for row in lost}
         rows = sorted((i, why) for i, why in reasons.items() if i not in self._rows)
         return pd.DataFrame(rows, columns=["id", "reason"])
 

@@ -36,7 +36,7 @@ class Chosen(Component):
     selected = param.String(doc="The id of the image that is open.")
 
     _esm = script("chosen.js")
-    _css = ("components.css", "gallery.css", "chosen.css")
+    _css = ("components.css", "gallery.css", "tagging.css", "chosen.css")
 
     def follow(self, state: ViewState, view: MapView, tagger: Tagger) -> None:
         """Show the state's selection, now and whenever it changes."""

@@ -34,7 +34,7 @@ class Detail(Component):
     trouble = param.String(doc="Why a tag could not be kept.")
 
     _esm = script("detail.js")
-    _css = ("components.css", "detail.css")
+    _css = ("components.css", "tagging.css", "detail.css")
 
     def follow(self, state: ViewState) -> None:
         """Show the selected image, now and whenever it changes."""

@@ -1,5 +1,6 @@
 """Filters in one visitor's state: what passes, what is counted, what another version makes of them."""
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -21,6 +22,8 @@ from viewer.state import ViewState
 from viewer.tabs import Tabs
 from viewer.viewport import Viewport
 
+Waiting = list[tuple[Callable[[], Any], Callable[[Future[Any]], None]]]
+
 
 @pytest.fixture
 def state(dataset: Dataset) -> ViewState:
@@ -30,6 +33,16 @@ def state(dataset: Dataset) -> ViewState:
 @pytest.fixture
 def narrower(state: ViewState) -> Narrower:
     return Narrower(state)
+
+
+@pytest.fixture
+def waiting(monkeypatch: pytest.MonkeyPatch) -> Waiting:
+    """What is to be done in the background, and what then: nothing is done by itself."""
+    put_off: Waiting = []
+    monkeypatch.setattr(
+        "viewer.narrowing.in_background", lambda work, then, **_pool: put_off.append((work, then))
+    )
+    return put_off
 
 
 def of_group(state: ViewState, *names: str) -> np.ndarray:
@@ -187,13 +200,7 @@ def test_another_version_keeps_the_filters_that_it_has_columns_for(
     assert (state.kept, state.counts, state.filters) == (None, None, {})
 
 
-def test_of_many_brush_steps_only_the_latest_is_worked_out(
-    state: ViewState, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waiting = []
-    monkeypatch.setattr(
-        "viewer.narrowing.in_background", lambda work, then, **_pool: waiting.append((work, then))
-    )
+def test_of_many_brush_steps_only_the_latest_is_worked_out(state: ViewState, waiting: Waiting) -> None:
     Narrower(state)
     for low in (-1, -0.5, 0, 0.5):
         state.filters = {"size": {"range": [low, None]}}
@@ -206,13 +213,7 @@ def test_of_many_brush_steps_only_the_latest_is_worked_out(
     assert background is not None
 
 
-def test_what_was_counted_for_another_version_is_dropped(
-    state: ViewState, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waiting = []
-    monkeypatch.setattr(
-        "viewer.narrowing.in_background", lambda work, then, **_pool: waiting.append((work, then))
-    )
+def test_what_was_counted_for_another_version_is_dropped(state: ViewState, waiting: Waiting) -> None:
     Narrower(state)
     state.filters = {"group": {"values": ["group 1"]}}
     work, then = waiting.pop()
