@@ -9,8 +9,10 @@ import numpy as np
 
 from viewer.colours import Colouring
 from viewer.data import Dataset
+from viewer.density import GLOW_MARGIN
+from viewer.layer import Layer
 from viewer.loop import DECODERS
-from viewer.raster import DISC_LIMIT, GLOW_MARGIN, Layer, Scene, Tile, render
+from viewer.raster import DISC_LIMIT, Scene, Tile, render
 from viewer.tiles import cell_size, choose, crowded, place
 from viewer.viewport import Box, Viewport
 

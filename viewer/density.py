@@ -1,0 +1,165 @@
+"""Many points as density: counted by pixel, blurred into dots, shaded, before a soft light in their colours.
+
+Numbers are aggregated by datashader, categories mixed by a loop of our own; both into colour sums
+(h, w, 4) float32: red, green, blue and how many points, top row first.
+"""
+
+import math
+import threading
+
+import numpy as np
+
+from viewer.layer import Layer
+from viewer.viewport import Viewport
+
+SAMPLED = 3  # of the lines and columns of a picture, every so many tell what a dense pixel is
+GLOW_CELL = 9  # pixels that share one value of the soft light behind the dots
+GLOW_MARGIN = 60  # pixels round the view whose points still light it
+GLOW_REACH = 1.5  # standard deviation of each of two blurs, in cells
+SINGLE, LEAST = 4.0, 0.42  # how opaque a lone point's pixels are, by their weight; and any that are seen
+STEPS = 2048  # of the table of opacities
+KEPT = 4 << 23  # numbers that a thread keeps room for at most, of one kind: a picture of 8 megapixels
+
+_LOCAL = threading.local()
+
+
+def scratch(name: str, shape: tuple[int, ...], dtype: type = np.float32) -> np.ndarray:
+    """This thread's array of that name, whatever is in it.
+
+    New memory for every picture, some 50 MB, costs as much time as half of the drawing.
+    """
+    size = math.prod(shape)
+    if size > KEPT:
+        return np.empty(shape, dtype)
+    known = _LOCAL.__dict__.get(name)
+    if known is None or len(known) < size:
+        known = np.empty(size, dtype)
+        setattr(_LOCAL, name, known)
+    return known[:size].reshape(shape)
+
+
+def counted(points: Layer, viewport: Viewport) -> np.ndarray:
+    """The colour sums of the view's pixels and those of `GLOW_MARGIN` pixels round it.
+
+    They are this thread's until it counts again.
+    """
+    return _aggregate(points, _wide(viewport, 1))
+
+
+def lights(points: Layer, viewport: Viewport) -> np.ndarray:
+    """The colour sums of glow cells, of points too few to be counted by pixel."""
+    return _aggregate(points, _wide(viewport, GLOW_CELL))
+
+
+def summed(pixels: np.ndarray) -> np.ndarray:
+    """The colour sums of glow cells, from those of pixels."""
+    from viewer import density_kernels
+
+    return density_kernels.summed(pixels.reshape(len(pixels), -1), GLOW_CELL)
+
+
+def glow(canvas: np.ndarray, cells: np.ndarray, *, dark: bool) -> None:
+    """Lay the density of glow cells over the canvas as a soft light: groups are seen before points are."""
+    from viewer import density_kernels
+
+    for _ in range(2):
+        cells = spread(cells, GLOW_REACH)
+    weights = cells[..., 3:]
+    full = max(float(np.percentile(weights[weights > 0], 97)), 0.05) if weights.any() else 1.0
+    opacity = (0.34 if dark else 0.24) * np.sqrt(np.minimum(weights / np.float32(full), 1.0))
+    colours = cells / np.maximum(weights, np.float32(1e-12))
+    colours[..., 3] = 255
+    kept = np.repeat(1 - opacity, 4, axis=2)
+    density_kernels.glow(
+        canvas.reshape(len(canvas), -1), colours * opacity, kept, float(GLOW_CELL), float(GLOW_MARGIN)
+    )
+
+
+def shade(canvas: np.ndarray, pixels: np.ndarray, dot: float) -> None:
+    """Lay what was counted over the canvas, as dots of a radius in pixels."""
+    from viewer import density_kernels
+
+    shape = canvas.shape[:2]
+    weights, colours = scratch("weights", shape), scratch("colours", (*shape, 3), np.uint8)
+    flat = pixels.reshape(len(pixels), -1)
+    taps = _taps(float(np.clip(dot * 0.55, 0.35, 1.2)))
+    density_kernels.dotted(weights, colours, flat, taps, density_kernels.occupied(flat), GLOW_MARGIN)
+    some = weights[::SAMPLED, ::SAMPLED]
+    seen = some[some > 0.05]  # noqa: PLR2004 - the tails of the blur do not count
+    full = float(np.percentile(seen, 99)) if len(seen) else 1.0
+    density_kernels.shade(canvas, weights, colours, _opacities(full), full)
+
+
+def _opacities(full: float) -> np.ndarray:
+    """How opaque pixels are, by even steps of their weight's square root: wholly at `full`."""
+    weight = np.linspace(0, 1, STEPS) ** 2 * full
+    dense = np.log1p(weight) / np.log1p(full)
+    return ((LEAST + (1 - LEAST) * dense) * np.minimum(1.0, weight * SINGLE)).astype(np.float32)
+
+
+def spread(layer: np.ndarray, sigma: float) -> np.ndarray:
+    """Colour sums (h, w, 4) float32, blurred by a Gaussian of `sigma` pixels."""
+    from viewer import density_kernels
+
+    flat = layer.reshape(len(layer), -1)
+    out = np.empty_like(flat)
+    density_kernels.spread(out, flat, _taps(sigma), density_kernels.occupied(flat))
+    return out.reshape(layer.shape)
+
+
+def _taps(sigma: float) -> np.ndarray:
+    """The weights of a Gaussian's pixels, the centre's first; those beyond would not be seen."""
+    reach = max(1, int(np.ceil(1.8 * sigma)))
+    taps = np.exp(-0.5 * (np.arange(reach + 1) / sigma) ** 2)
+    return (taps / (taps[0] + 2 * taps[1:].sum())).astype(np.float32)
+
+
+def _wide(viewport: Viewport, cell: int) -> Viewport:
+    """The view and what lights it from outside, `cell` pixels of the view being one, in whole glow cells."""
+    columns = -(-(viewport.width + 2 * GLOW_MARGIN) // GLOW_CELL)
+    rows = -(-(viewport.height + 2 * GLOW_MARGIN) // GLOW_CELL)
+    x0, _, _, y1 = viewport.grown(GLOW_MARGIN)
+    step, parts = viewport.unit * GLOW_CELL, GLOW_CELL // cell
+    return Viewport(x0, x0 + columns * step, y1 - rows * step, y1, columns * parts, rows * parts)
+
+
+def _aggregate(points: Layer, viewport: Viewport) -> np.ndarray:
+    if points.values is not None:
+        return _mean_colours(points, points.values, viewport)
+    return _mixed_colours(points, viewport)
+
+
+def _mixed_colours(points: Layer, viewport: Viewport) -> np.ndarray:
+    """Each pixel's colour is the mean of its points' colours."""
+    from viewer import density_kernels
+
+    inks = np.ones((256, 4), np.float32)
+    inks[:, :3] = points.palette
+    out = scratch("sums", (viewport.height, viewport.width, 4))
+    out[:] = 0.0
+    scale_x = viewport.width / (viewport.x1 - viewport.x0)
+    scale_y = viewport.height / (viewport.y1 - viewport.y0)
+    places = (np.ascontiguousarray(array) for array in (points.x, points.y, points.codes))
+    density_kernels.mixed(out, *places, inks, viewport.x0, viewport.y1, scale_x, scale_y)
+    return out
+
+
+def _mean_colours(points: Layer, values: np.ndarray, viewport: Viewport) -> np.ndarray:
+    """Each pixel's colour is that of its points' mean value; points without a value count as neutral."""
+    import datashader as ds
+    import pandas as pd
+
+    from viewer import density_kernels
+
+    cv = ds.Canvas(
+        plot_width=viewport.width,
+        plot_height=viewport.height,
+        x_range=(viewport.x0, viewport.x1),
+        y_range=(viewport.y0, viewport.y1),
+    )
+    frame = pd.DataFrame({"x": points.x, "y": points.y, "value": values}, copy=False)
+    wanted = ds.summary(n=ds.count(), known=ds.count("value"), total=ds.sum("value"))
+    agg = cv.points(frame, "x", "y", wanted)
+    counts = (np.ascontiguousarray(agg[name].to_numpy(), np.uint32) for name in ("n", "known"))
+    total = np.ascontiguousarray(agg["total"].to_numpy(), np.float64)
+    return density_kernels.averaged(*counts, total, np.ascontiguousarray(points.palette))
