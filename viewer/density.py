@@ -13,8 +13,8 @@ from viewer.layer import Layer
 from viewer.viewport import Viewport
 
 SAMPLED = 3  # of the lines and columns of a picture, every so many tell what a dense pixel is
-GLOW_CELL = 9  # pixels that share one value of the soft light behind the dots
-GLOW_MARGIN = 60  # pixels round the view whose points still light it
+GLOW_CELL = 10  # pixels of the page that share one value of the soft light behind the dots
+GLOW_MARGIN = 60  # pixels of the page round the view whose points still light it
 GLOW_REACH = 1.5  # standard deviation of each of two blurs, in cells
 SINGLE, LEAST = 4.0, 0.42  # how opaque a lone point's pixels are, by their weight; and any that are seen
 STEPS = 2048  # of the table of opacities
@@ -38,27 +38,27 @@ def scratch(name: str, shape: tuple[int, ...], dtype: type = np.float32) -> np.n
     return known[:size].reshape(shape)
 
 
-def counted(points: Layer, viewport: Viewport) -> np.ndarray:
+def counted(points: Layer, viewport: Viewport, scale: float) -> np.ndarray:
     """The colour sums of the view's pixels and those of `GLOW_MARGIN` pixels round it.
 
-    They are this thread's until it counts again.
+    They are this thread's until it counts again. `scale` are the view's pixels for each of the page.
     """
-    return _aggregate(points, _wide(viewport, 1))
+    return _aggregate(points, _wide(viewport, 1, scale))
 
 
-def lights(points: Layer, viewport: Viewport) -> np.ndarray:
+def lights(points: Layer, viewport: Viewport, scale: float) -> np.ndarray:
     """The colour sums of glow cells, of points too few to be counted by pixel."""
-    return _aggregate(points, _wide(viewport, GLOW_CELL))
+    return _aggregate(points, _wide(viewport, _cell(scale), scale))
 
 
-def summed(pixels: np.ndarray) -> np.ndarray:
+def summed(pixels: np.ndarray, scale: float) -> np.ndarray:
     """The colour sums of glow cells, from those of pixels."""
     from viewer import density_kernels
 
-    return density_kernels.summed(pixels.reshape(len(pixels), -1), GLOW_CELL)
+    return density_kernels.summed(pixels.reshape(len(pixels), -1), _cell(scale))
 
 
-def glow(canvas: np.ndarray, cells: np.ndarray, *, dark: bool) -> None:
+def glow(canvas: np.ndarray, cells: np.ndarray, scale: float, *, dark: bool) -> None:
     """Lay the density of glow cells over the canvas as a soft light: groups are seen before points are."""
     from viewer import density_kernels
 
@@ -71,19 +71,19 @@ def glow(canvas: np.ndarray, cells: np.ndarray, *, dark: bool) -> None:
     colours[..., 3] = 255
     kept = np.repeat(1 - opacity, 4, axis=2)
     density_kernels.glow(
-        canvas.reshape(len(canvas), -1), colours * opacity, kept, float(GLOW_CELL), float(GLOW_MARGIN)
+        canvas.reshape(len(canvas), -1), colours * opacity, kept, _cell(scale), _margin(scale)
     )
 
 
-def shade(canvas: np.ndarray, pixels: np.ndarray, dot: float) -> None:
-    """Lay what was counted over the canvas, as dots of a radius in pixels."""
+def shade(canvas: np.ndarray, pixels: np.ndarray, dot: float, scale: float) -> None:
+    """Lay what was counted over the canvas, as dots of a radius in pixels of the page."""
     from viewer import density_kernels
 
     shape = canvas.shape[:2]
     weights, colours = scratch("weights", shape), scratch("colours", (*shape, 3), np.uint8)
     flat = pixels.reshape(len(pixels), -1)
-    taps = _taps(float(np.clip(dot * 0.55, 0.35, 1.2)))
-    density_kernels.dotted(weights, colours, flat, taps, density_kernels.occupied(flat), GLOW_MARGIN)
+    taps = _taps(float(np.clip(dot * scale * 0.55, 0.35, 1.2 * max(scale, 1.0))))
+    density_kernels.dotted(weights, colours, flat, taps, density_kernels.occupied(flat), _margin(scale))
     some = weights[::SAMPLED, ::SAMPLED]
     seen = some[some > 0.05]  # noqa: PLR2004 - the tails of the blur do not count
     full = float(np.percentile(seen, 99)) if len(seen) else 1.0
@@ -114,12 +114,21 @@ def _taps(sigma: float) -> np.ndarray:
     return (taps / (taps[0] + 2 * taps[1:].sum())).astype(np.float32)
 
 
-def _wide(viewport: Viewport, cell: int) -> Viewport:
+def _cell(scale: float) -> int:
+    return round(GLOW_CELL * scale)
+
+
+def _margin(scale: float) -> int:
+    return round(GLOW_MARGIN * scale)
+
+
+def _wide(viewport: Viewport, cell: int, scale: float) -> Viewport:
     """The view and what lights it from outside, `cell` pixels of the view being one, in whole glow cells."""
-    columns = -(-(viewport.width + 2 * GLOW_MARGIN) // GLOW_CELL)
-    rows = -(-(viewport.height + 2 * GLOW_MARGIN) // GLOW_CELL)
-    x0, _, _, y1 = viewport.grown(GLOW_MARGIN)
-    step, parts = viewport.unit * GLOW_CELL, GLOW_CELL // cell
+    whole, margin = _cell(scale), _margin(scale)
+    columns = -(-(viewport.width + 2 * margin) // whole)
+    rows = -(-(viewport.height + 2 * margin) // whole)
+    x0, _, _, y1 = viewport.grown(margin)
+    step, parts = viewport.unit * whole, whole // cell
     return Viewport(x0, x0 + columns * step, y1 - rows * step, y1, columns * parts, rows * parts)
 
 

@@ -207,7 +207,7 @@ def laid(line, lights, shadows, part):
         line[i] = np.uint8(np.int32(line[i] * left + first[i] + (second[i] - first[i]) * part + half))
 
 
-@njit("void(uint8[:, ::1], float32[:, :, ::1], float32[:, :, ::1], float64, float64)", **OPTIONS)
+@njit("void(uint8[:, ::1], float32[:, :, ::1], float32[:, :, ::1], int64, int64)", **OPTIONS)
 def glow(canvas, light, shadow, cell, margin):
     """Lay `light` (k, l, 4), `cell` pixels a value, over what `shadow` leaves of the canvas (h, w * 4).
 

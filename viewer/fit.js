@@ -3,6 +3,8 @@
 const w = fig.inner_width
 const h = fig.inner_height
 if (!(w > 0 && h > 0)) { return }
+const ratio = window.devicePixelRatio
+if (screen.data.ratio[0] !== ratio) { screen.data = {ratio: [ratio]} }
 const pane = map_pane()
 if (pane) { pane.clipper_figure = fig } // what draws over the map asks it where a pixel is
 fig.clipper_cards ??= {seen: new WeakSet(), watch: new ResizeObserver(() => home.properties.data.change.emit())}

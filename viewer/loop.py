@@ -1,9 +1,11 @@
 """The render loop of one session: many viewports come in, the latest is drawn, its picture goes out.
 
-It knows neither figures nor images: what to draw and where to show it are given to it.
+While more is wanted than the threads can draw, pictures are coarse; one that stays is drawn again, as sharp
+as the visitor's screen. It knows neither figures nor images: what to draw and where to show it are given.
 """
 
 import logging
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
@@ -14,8 +16,28 @@ Picture = TypeVar("Picture")
 # Two threads are enough for ten visitors who zoom at once: the kernels release the lock.
 RENDERERS = ThreadPoolExecutor(2, thread_name_prefix="render")
 DECODERS = ThreadPoolExecutor(2, thread_name_prefix="decode")
+PLAIN, COARSE = 1.0, 0.5  # a picture's pixels for each of the page, in each direction
+PATIENT = 2  # pictures that may wait for a thread before the next one is coarse
+REST = 0.2  # seconds until a picture counts as one that stays
 
 log = logging.getLogger(__name__)
+
+
+class _Queue:
+    """How many pictures of all visitors wait for a thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting = 0
+
+    def add(self, change: int) -> int:
+        """One more (1) or less (-1); how many there are now."""
+        with self._lock:
+            self._waiting += change
+            return self._waiting
+
+
+WAITING = _Queue()
 
 
 class RenderLoop(Generic[Request, Picture]):
@@ -24,37 +46,74 @@ class RenderLoop(Generic[Request, Picture]):
     def __init__(
         self,
         *,
-        draw: Callable[[Request], Picture],
+        draw: Callable[[Request, float], Picture],
         show: Callable[[Picture], None],
         schedule: Callable[[Callable[[], None]], object],
+        later: Callable[[Callable[[], None], float], object] = lambda call, _seconds: call(),
+        finest: Callable[[], float] = lambda: PLAIN,
     ) -> None:
+        """Make a loop that has drawn nothing yet.
+
+        Args:
+            draw: makes a picture of a request with so many pixels for each of the page.
+            show: takes a picture; called through `schedule`.
+            schedule: calls a function in the session's turn.
+            later: the same, after so many seconds.
+            finest: how many pixels the visitor's screen has for each of the page.
+        """
         self._draw = draw
         self._show = show
         self._schedule = schedule
-        self._wanted: Request | None = None
+        self._later = later
+        self._finest = finest
+        self._wanted: tuple[Request, bool] | None = None
         self._busy = False
+        self._asked = 0
         self.drawn = 0
 
     def ask(self, request: Request) -> None:
         """Want this picture instead of any that was wanted before."""
-        self._wanted = request
+        self._want(request, stays=False)
+
+    def _want(self, request: Request, *, stays: bool) -> None:
+        self._asked += 1
+        self._wanted = request, stays
         if not self._busy:
             self._start()
 
     def _start(self) -> None:
-        request, self._wanted = self._wanted, None
-        if request is None:
+        if self._wanted is None:
             return
-        self._busy = True
-        future = RENDERERS.submit(self._draw, request)
-        future.add_done_callback(lambda done: self._schedule(lambda: self._finish(done)))
+        (request, stays), self._wanted = self._wanted, None
+        self._busy, number = True, self._asked
+        WAITING.add(1)
+        future = RENDERERS.submit(self._drawn, request, stays=stays)
+        future.add_done_callback(
+            lambda done: self._schedule(lambda: self._finish(request, number, done, stays=stays))
+        )
 
-    def _finish(self, done: "Future[Picture]") -> None:
+    def _drawn(self, request: Request, *, stays: bool) -> tuple[Picture, float]:
+        """A picture, and how fine it is."""
+        crowd = WAITING.add(-1) >= PATIENT
+        scale = (PLAIN if crowd else self._finest()) if stays else COARSE if crowd else PLAIN
+        return self._draw(request, scale), scale
+
+    def _finish(
+        self, request: Request, number: int, done: "Future[tuple[Picture, float]]", *, stays: bool
+    ) -> None:
         self._busy = False
         error = done.exception()
         if error is not None:
             log.error("a picture of the map could not be drawn", exc_info=error)
         else:
+            picture, scale = done.result()
             self.drawn += 1
-            self._show(done.result())
+            self._show(picture)
+            if not stays and self._wanted is None and scale < self._finest():
+                self._later(lambda: self._sharpen(request, number), REST)
         self._start()
+
+    def _sharpen(self, request: Request, number: int) -> None:
+        """Draw what is still in view once more, and no more than once."""
+        if number == self._asked:
+            self._want(request, stays=True)

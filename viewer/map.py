@@ -18,7 +18,7 @@ from bokeh.plotting import figure
 
 from viewer.component import source
 from viewer.filters import passing_rows
-from viewer.loop import RenderLoop
+from viewer.loop import PLAIN, RenderLoop
 from viewer.overlays import Queries, Rings, label_reach
 from viewer.painter import Picture, Wish, dot_radius, paint
 from viewer.points import Placed
@@ -32,6 +32,7 @@ LIT = 24  # results that stand out on the map; the panel lists more
 NOWHERE: Box = (0.0, 1.0, 0.0, 1.0)  # where no part of the map is meant
 REACH = 14  # pixels within which a point is meant by the pointer
 CAMERA = ("find.js", "camera.js")  # in front of the scripts that move the map
+SHARPEST, MOST_PIXELS = 2.0, 6e6  # for each pixel of the page, in each direction, and altogether
 SPACE = 0.15  # air round images when zooming to them, as a part of their extent ...
 LEAST_AIR = 0.03  # ... and at least, as a part of the map's
 
@@ -86,7 +87,9 @@ class MapView:
         self._image = self.fig.renderers[0].data_source
         self.rings, self.queries = Rings(self.fig), Queries(self.fig)
         self.moved: list[Callable[[], None]] = []
-        self._loop: RenderLoop[Wish, Picture] = RenderLoop(draw=paint, show=self._show, schedule=self._locked)
+        self._loop: RenderLoop[Wish, Picture] = RenderLoop(
+            draw=paint, show=self._show, schedule=self._locked, later=self._later, finest=self._finest
+        )
         self._wire()
         self.pane = pn.pane.Bokeh(self.fig, sizing_mode="stretch_both", margin=0)
         state.param.watch(
@@ -102,12 +105,13 @@ class MapView:
         self._home = ColumnDataSource(_columns(self._first_view()))
         self._target = ColumnDataSource({"stamp": [0]})
         self._pointer = ColumnDataSource({"x": [0.0], "y": [0.0], "inside": [0]})
+        self._screen = ColumnDataSource({"ratio": [1.0]})
         pan, wheel = PanTool(), WheelZoomTool(maintain_focus=True)
         fig.tools = [pan, wheel, TapTool(renderers=[])]
         fig.toolbar.update(active_drag=pan, active_scroll=wheel, autohide=True, logo=None)
         # `target` is an argument of both so that the page holds the source that `fly.js` listens to.
         args = {"fig": fig, "home": self._home, "target": self._target, "padding": PADDING}
-        fit = _script(*CAMERA, "fit.js", **args, deepest=DEEPEST, widest=WIDEST)
+        fit = _script(*CAMERA, "fit.js", **args, deepest=DEEPEST, widest=WIDEST, screen=self._screen)
         for name in ("inner_width", "inner_height"):
             fig.js_on_change(name, fit)
             fig.on_change(name, self._viewport_changed)
@@ -132,6 +136,19 @@ class MapView:
             call()
         else:
             document.add_next_tick_callback(call)
+
+    def _later(self, call: Callable[[], None], seconds: float) -> None:
+        """The same, after a while."""
+        document = self.fig.document
+        if document is not None and document.session_context is not None:
+            document.add_timeout_callback(call, round(seconds * 1000))
+
+    def _finest(self) -> float:
+        """How many pixels the visitor's screen has for each of the page, within reason."""
+        ratio, seen = self._screen.data["ratio"][0], self.viewport
+        if seen is None or not isinstance(ratio, (int, float)) or not ratio > 1:
+            return PLAIN
+        return float(max(PLAIN, min(ratio, SHARPEST, np.sqrt(MOST_PIXELS / (seen.width * seen.height)))))
 
     # -- the viewport
 

@@ -50,7 +50,7 @@ class Picture:
 
     dataset: Dataset
     pixels: np.ndarray  # (h, w) uint32 of red, green, blue and alpha bytes, bottom row first: as Bokeh has it
-    viewport: Viewport
+    viewport: Viewport  # in pixels of the page, which may be fewer or more than the picture's
     tiles: tuple[tuple[int, float, float, float, float], ...] = ()
 
     def tile_at(self, px: float, py: float) -> tuple[int, float, float, float, float] | None:
@@ -74,8 +74,11 @@ def dot_radius(dataset: Dataset, viewport: Viewport) -> float:
     return float(np.clip(CROWDED_DOT * room * zoom**GROWTH, SMALLEST_DOT, LARGEST_DOT))
 
 
-def paint(wish: Wish) -> Picture:
-    """Draw one picture."""
+def paint(wish: Wish, scale: float = 1.0) -> Picture:
+    """Draw one picture, with so many pixels for each of the page in each direction.
+
+    What is in it, and how large on the page, does not depend on that.
+    """
     dataset, viewport = wish.dataset, wish.viewport
     colours = wish.own or dataset.colouring(wish.colour)
     dot = dot_radius(dataset, viewport)
@@ -99,14 +102,15 @@ def paint(wish: Wish) -> Picture:
         hits=_hits(wish, colours, palette),
         chosen=chosen,
         marks=_layer(dataset, colours, dataset.index.rank[wish.marked], palette),
-        tiles=tiles,
+        tiles=[tile.scaled(scale) for tile in tiles],
         dot=dot,
+        scale=scale,
         dark=wish.dark,
         recede=legible,
         behind=1.0 if wish.own is None else SEEN_THROUGH,
     )
     places = tuple((t.row, t.cx, t.cy, t.width, t.height) for t in tiles)
-    pixels = np.ascontiguousarray(render(scene, viewport)[::-1]).view(np.uint32)[..., 0]
+    pixels = np.ascontiguousarray(render(scene, viewport.scaled(scale))[::-1]).view(np.uint32)[..., 0]
     return Picture(dataset, pixels, viewport, places)
 
 

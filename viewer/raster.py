@@ -5,7 +5,7 @@ here knows of Panel, of sessions or of files.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from viewer.theme import rgb, tokens
 from viewer.viewport import Viewport
 
 DISC_LIMIT = 60_000  # more points in view than this are drawn as density
-RIMMED = 2.0  # pixels: smaller dots have no room for a rim
+RIMMED = 2.0  # pixels of the page: smaller dots have no room for a rim
 FAINT_SIZE = 0.7  # of a dot that does not pass the filters, as a part of one that does ...
 FAINT_VEIL = 0.66  # ... and how much of its colour is the ground's
 
@@ -34,6 +34,11 @@ class Tile:
     emphasised: bool = False
     marked: bool = False
 
+    def scaled(self, scale: float) -> "Tile":
+        """The same on so many times the pixels in each direction."""
+        places = {name: getattr(self, name) * scale for name in ("cx", "cy", "width", "height")}
+        return replace(self, **places)
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -41,7 +46,7 @@ class Scene:
 
     `faint` are points that do not pass the filters: a ground without colour, so that the map keeps its shape.
     `hits` are the results of a query, `chosen` the images chosen: they stand out, the others step back.
-    `marks` are ringed.
+    `marks` are ringed. Tiles have their places and sizes in pixels of the picture.
     """
 
     points: Layer
@@ -50,7 +55,8 @@ class Scene:
     chosen: Layer | None = None
     marks: Layer | None = None
     tiles: Sequence[Tile] = field(default_factory=tuple)
-    dot: float = 4.0  # radius in pixels
+    dot: float = 4.0  # radius in pixels of the page
+    scale: float = 1.0  # pixels of the picture for each of the page, in each direction
     dark: bool = True
     recede: float = 1.0  # how far the points step back behind the thumbnails, 0..1
     behind: float = 1.0  # ... and behind the results
@@ -71,20 +77,20 @@ def render(scene: Scene, viewport: Viewport) -> np.ndarray:
     canvas = np.empty((viewport.height, viewport.width, 4), np.uint8)
     canvas.view(np.uint32)[:] = np.append(ground, np.uint8(255)).view(np.uint32)
     if scene.faint is not None and len(scene.faint):
-        _faint(canvas, scene.faint, viewport, scene.dot, ground, dark=scene.dark)
+        _faint(canvas, scene.faint, viewport, scene, ground)
     if len(scene.points):
-        _points(canvas, scene, viewport, ground)
+        _points(canvas, scene, viewport)
     if scene.hits is not None or scene.chosen is not None:
         kernels.veil(canvas, ground, (0.62 if scene.dark else 0.68) * scene.behind)
     if scene.chosen is not None and len(scene.chosen):
-        _chosen(canvas, scene.chosen, viewport, scene.dot, _colour(look.ink))
+        _chosen(canvas, scene.chosen, viewport, scene, _colour(look.ink))
     if scene.tiles:
         kernels.veil(canvas, ground, 0.5 * scene.recede)
     if scene.hits is not None:
-        _rings(canvas, scene.hits, viewport, scene.dot, _colour(look.ink))
+        _rings(canvas, scene.hits, viewport, scene, _colour(look.ink))
     if scene.marks is not None and len(scene.marks):
-        _marks(canvas, scene.marks, viewport, scene.dot, dark=scene.dark)
-    _tiles(canvas, scene.tiles, _colour(look.ink), _colour(look.accent), ground, dark=scene.dark)
+        _marks(canvas, scene.marks, viewport, scene)
+    _tiles(canvas, scene, _colour(look.ink), _colour(look.accent), ground)
     return canvas
 
 
@@ -92,94 +98,87 @@ def _colour(text: str) -> np.ndarray:
     return np.array(rgb(text), np.uint8)
 
 
-def _points(canvas: np.ndarray, scene: Scene, viewport: Viewport, ground: np.ndarray) -> None:
+def _points(canvas: np.ndarray, scene: Scene, viewport: Viewport) -> None:
     """The points before a soft light in their colours; many are counted once for both."""
     points = scene.points
     if len(points) <= DISC_LIMIT:
-        density.glow(canvas, density.lights(points, viewport), dark=scene.dark)
-        _discs(canvas, points, viewport, scene.dot, ground)
+        density.glow(canvas, density.lights(points, viewport, scene.scale), scene.scale, dark=scene.dark)
+        _discs(canvas, points, viewport, scene)
         return
-    pixels = density.counted(points, viewport)
-    density.glow(canvas, density.summed(pixels), dark=scene.dark)
-    density.shade(canvas, pixels, scene.dot)
+    pixels = density.counted(points, viewport, scene.scale)
+    density.glow(canvas, density.summed(pixels, scene.scale), scene.scale, dark=scene.dark)
+    density.shade(canvas, pixels, scene.dot, scene.scale)
 
 
-def _faint(
-    canvas: np.ndarray, points: Layer, viewport: Viewport, dot: float, ground: np.ndarray, *, dark: bool
-) -> None:
+def _faint(canvas: np.ndarray, points: Layer, viewport: Viewport, scene: Scene, ground: np.ndarray) -> None:
     """Points of one quiet colour, nearly the ground's."""
     from viewer import kernels
 
     plain = np.empty((256, 3), np.uint8)
-    plain[:] = _colour(tokens(dark=dark).neutral)
+    plain[:] = _colour(tokens(dark=scene.dark).neutral)
     alike = Layer(points.x, points.y, np.zeros(len(points), np.uint8), plain)
-    small = max(dot * FAINT_SIZE, 1.0)
+    small = max(scene.dot * FAINT_SIZE, 1.0)
     if len(points) <= DISC_LIMIT:
-        _discs(canvas, alike, viewport, small, ground)
+        _discs(canvas, alike, viewport, replace(scene, dot=small))
     else:
-        density.shade(canvas, density.counted(alike, viewport), small)
+        density.shade(canvas, density.counted(alike, viewport, scene.scale), small, scene.scale)
     kernels.veil(canvas, ground, FAINT_VEIL)
 
 
-def _discs(canvas: np.ndarray, points: Layer, viewport: Viewport, dot: float, ground: np.ndarray) -> None:
+def _discs(canvas: np.ndarray, points: Layer, viewport: Viewport, scene: Scene) -> None:
     from viewer import kernels
 
     px, py = viewport.pixels(points.x, points.y)
-    edge = min(1.0, dot * 0.22) if dot > 2 else 0.0  # noqa: PLR2004 - smaller dots have no room for a rim
-    kernels.discs(canvas, px, py, points.codes, points.palette, dot, ground, edge, 0.92)
+    radius, ground = scene.dot * scene.scale, _colour(tokens(dark=scene.dark).canvas)
+    edge = min(scene.scale, radius * 0.22) if scene.dot > RIMMED else 0.0
+    kernels.discs(canvas, px, py, points.codes, points.palette, radius, ground, edge, 0.92)
 
 
-def _chosen(canvas: np.ndarray, chosen: Layer, viewport: Viewport, dot: float, ink: np.ndarray) -> None:
+def _chosen(canvas: np.ndarray, chosen: Layer, viewport: Viewport, scene: Scene, ink: np.ndarray) -> None:
     """The chosen points in their colours, above all others; few enough to be told apart, each has a rim."""
     from viewer import kernels
 
+    dot, scale = scene.dot, scene.scale
     if len(chosen) > DISC_LIMIT:
-        density.shade(canvas, density.counted(chosen, viewport), dot)
+        density.shade(canvas, density.counted(chosen, viewport, scale), dot, scale)
         return
     px, py = viewport.pixels(chosen.x, chosen.y)
-    rim = float(np.clip(dot * 0.25, 0.0, 1.0)) if dot > RIMMED else 0.0
-    kernels.discs(canvas, px, py, chosen.codes, chosen.palette, dot + rim, ink, rim, 1.0)
+    rim = scale * float(np.clip(dot * 0.25, 0.0, 1.0)) if dot > RIMMED else 0.0
+    kernels.discs(canvas, px, py, chosen.codes, chosen.palette, dot * scale + rim, ink, rim, 1.0)
 
 
-def _rings(canvas: np.ndarray, hits: Layer, viewport: Viewport, dot: float, ink: np.ndarray) -> None:
+def _rings(canvas: np.ndarray, hits: Layer, viewport: Viewport, scene: Scene, ink: np.ndarray) -> None:
     from viewer import kernels
 
     px, py = viewport.pixels(hits.x, hits.y)
-    radius = max(dot * 1.25, 4.5)
-    kernels.discs(canvas, px, py, hits.codes, hits.palette, radius + 1.5, ink, 1.5, 1.0)
+    radius, edge = scene.scale * max(scene.dot * 1.25, 4.5), scene.scale * 1.5
+    kernels.discs(canvas, px, py, hits.codes, hits.palette, radius + edge, ink, edge, 1.0)
 
 
-def _marks(canvas: np.ndarray, marks: Layer, viewport: Viewport, dot: float, *, dark: bool) -> None:
+def _marks(canvas: np.ndarray, marks: Layer, viewport: Viewport, scene: Scene) -> None:
     """A ring at a distance from its point: it is seen whatever the point's colour."""
     from viewer import kernels
 
     px, py = viewport.pixels(marks.x, marks.y)
-    look, radius = tokens(dark=dark), max(dot, 3.0)
-    for beyond, edge in ((5.0, look.accent), (2.5, look.canvas)):
-        kernels.discs(canvas, px, py, marks.codes, marks.palette, radius + beyond, _colour(edge), 2.5, 1.0)
+    look, radius, scale = tokens(dark=scene.dark), max(scene.dot, 3.0), scene.scale
+    for beyond, colour in ((5.0, look.accent), (2.5, look.canvas)):
+        size, edge = scale * (radius + beyond), scale * 2.5
+        kernels.discs(canvas, px, py, marks.codes, marks.palette, size, _colour(colour), edge, 1.0)
 
 
-def _tiles(
-    canvas: np.ndarray,
-    tiles: Sequence[Tile],
-    ink: np.ndarray,
-    accent: np.ndarray,
-    ground: np.ndarray,
-    *,
-    dark: bool,
-) -> None:
+def _tiles(canvas: np.ndarray, scene: Scene, ink: np.ndarray, accent: np.ndarray, ground: np.ndarray) -> None:
     from viewer import kernels
 
-    strength = 0.75 if dark else 0.28
-    rivals = any(tile.emphasised for tile in tiles)
-    drawn = [(tile, 0.35 if rivals and not tile.emphasised else 1.0) for tile in tiles]
+    scale, strength = scene.scale, 0.75 if scene.dark else 0.28
+    rivals = any(tile.emphasised for tile in scene.tiles)
+    drawn = [(tile, 0.35 if rivals and not tile.emphasised else 1.0) for tile in scene.tiles]
     for tile, fade in drawn:
         corner = 0.14 * min(tile.width, tile.height)
         size = tile.width, tile.height, corner
-        kernels.shadow(canvas, tile.cx, tile.cy + 2, *size, 7.0, strength * fade)
+        kernels.shadow(canvas, tile.cx, tile.cy + 2 * scale, *size, 7.0 * scale, strength * fade)
     for tile, fade in drawn:
         ring = accent if tile.marked else ink if tile.emphasised else np.array(tile.ring, np.uint8)
         corner = 0.14 * min(tile.width, tile.height)
         place = tile.cx, tile.cy, tile.width, tile.height, corner
-        width = 3.0 if tile.marked else 2.5 if tile.emphasised else 1.5
+        width = scale * (3.0 if tile.marked else 2.5 if tile.emphasised else 1.5)
         kernels.picture(canvas, tile.image, *place, ring, width, ground, fade)

@@ -3,7 +3,7 @@
 Pure numbers: nothing here knows of Panel, of images or of colours.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -54,6 +54,10 @@ class Viewport:
         half_w, half_h = unit * width / 2, unit * height / 2
         cx, cy = (x0 + x1) / 2, (y0 + y1) / 2
         return cls(cx - half_w, cx + half_w, cy - half_h, cy + half_h, width, height)
+
+    def scaled(self, scale: float) -> "Viewport":
+        """The same part of the map on so many times the pixels in each direction."""
+        return replace(self, width=round(self.width * scale), height=round(self.height * scale))
 
     def grown(self, pixels: float) -> Box:
         """The rectangle (x0, x1, y0, y1) with a margin of `pixels` on every side."""

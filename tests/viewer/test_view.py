@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from viewer.colours import (
     CATEGORY_DARK,
@@ -171,6 +172,21 @@ def test_painting_a_dataset_shows_tiles_only_when_zoomed_in(dataset: Dataset) ->
     row, cx, cy, *_ = near.tiles[0]
     assert near.tile_at(cx, cy)[0] == row == near.tile_of(row)[0]
     assert near.tile_at(-50, -50) is None
+
+
+@pytest.mark.parametrize("scale", [0.5, 2.0])
+def test_a_coarse_and_a_sharp_picture_show_the_same_in_the_same_places(
+    dataset: Dataset, scale: float
+) -> None:
+    x, y = map(float, dataset.atlas.xy[0])
+    wish = Wish(dataset, Viewport(x - 0.25, x + 0.25, y - 0.2, y + 0.2, 500, 400), "group", dark=True)
+    plain, other = paint(wish), paint(wish, scale)
+    assert other.tiles == plain.tiles
+    assert other.viewport == plain.viewport
+    assert other.pixels.shape == (400 * scale, 500 * scale)
+    pictures = [p.pixels.view(np.uint8).reshape(*p.pixels.shape, 4)[..., :3] for p in (plain, other)]
+    alike = [np.asarray(Image.fromarray(p).resize((125, 100), Image.Resampling.BOX), float) for p in pictures]
+    assert np.abs(alike[0] - alike[1]).mean() < 4
 
 
 def test_results_get_the_thumbnails_first(dataset: Dataset) -> None:

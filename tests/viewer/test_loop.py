@@ -1,0 +1,128 @@
+"""The render loop: what is drawn while many want pictures, and what once somebody looks at one in peace."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from viewer.loop import COARSE, PATIENT, PLAIN, RENDERERS, REST, RenderLoop
+
+
+class Session:
+    """A loop whose turns come when `turn` is called; remembers what was drawn and shown."""
+
+    def __init__(self, *, finest: float = PLAIN) -> None:
+        self.drawn: list[tuple[str, float]] = []
+        self.shown: list[str] = []
+        self.later: list[tuple[Callable[[], None], float]] = []
+        self._turns: list[Callable[[], None]] = []
+        self._turn = threading.Event()
+        self.loop: RenderLoop[str, str] = RenderLoop(
+            draw=self._draw, show=self.shown.append, schedule=self._schedule,
+            later=lambda call, seconds: self.later.append((call, seconds)), finest=lambda: finest,
+        )  # fmt: skip
+
+    def _draw(self, request: str, scale: float) -> str:
+        self.drawn.append((request, scale))
+        return f"{request} at {scale:g}"
+
+    def _schedule(self, call: Callable[[], None]) -> None:
+        self._turns.append(call)
+        self._turn.set()
+
+    def turn(self) -> None:
+        """Wait for a picture, and take it."""
+        assert self._turn.wait(10)
+        self._turn.clear()
+        self._turns.pop()()
+
+    def rest(self) -> None:
+        """Let the time pass after which a picture counts as one that stays."""
+        call, seconds = self.later.pop()
+        assert seconds == REST
+        call()
+
+
+@pytest.fixture
+def crowd() -> "Crowd":
+    return Crowd()
+
+
+class Crowd:
+    """Others, whose pictures keep all threads busy and wait for them; gone at the end."""
+
+    def __enter__(self) -> None:
+        self._go = threading.Event()
+        self._others: list[RenderLoop[str, bool]] = []
+        for number in range(RENDERERS._max_workers + PATIENT + 1):
+            other: RenderLoop[str, bool] = RenderLoop(
+                draw=lambda _request, _scale: self._go.wait(10), show=lambda _picture: None,
+                schedule=lambda _call: None,
+            )  # fmt: skip
+            other.ask(str(number))
+            self._others.append(other)
+
+    def go(self) -> None:
+        self._go.set()
+
+    def __exit__(self, *_error: object) -> None:
+        self.go()
+
+
+def test_a_visitor_alone_gets_plain_pictures_and_nothing_is_drawn_twice() -> None:
+    session = Session()
+    session.loop.ask("a view")
+    session.turn()
+    assert session.drawn == [("a view", PLAIN)]
+    assert not session.later
+
+
+def test_what_is_overtaken_while_another_is_drawn_is_never_drawn() -> None:
+    session = Session()
+    for view in ("first", "second", "third"):
+        session.loop.ask(view)
+    session.turn()
+    session.turn()
+    assert session.drawn == [("first", PLAIN), ("third", PLAIN)]
+
+
+def test_in_a_crowd_pictures_are_coarse_and_what_stays_is_drawn_again(crowd: Crowd) -> None:
+    session = Session()
+    with crowd:
+        session.loop.ask("a view")
+        for number in range(PATIENT + 1):  # who came later still waits when this one has its turn
+            late = Session()
+            late.loop.ask(str(number))
+        crowd.go()
+        session.turn()
+    assert session.drawn == [("a view", COARSE)]
+    RENDERERS.submit(lambda: None).result(10)  # the crowd is gone
+    session.rest()
+    session.turn()
+    assert session.shown == ["a view at 0.5", "a view at 1"]
+    assert not session.later
+
+
+def test_a_picture_that_stays_is_as_sharp_as_the_screen_and_one_that_is_left_is_not_drawn_again() -> None:
+    session = Session(finest=2.0)
+    session.loop.ask("passed by")
+    session.turn()
+    session.loop.ask("looked at")
+    session.turn()
+    session.later.pop(0)[0]()  # the first has been left
+    session.rest()
+    session.turn()
+    assert session.drawn == [("passed by", PLAIN), ("looked at", PLAIN), ("looked at", 2.0)]
+    assert not session.later
+
+
+def test_an_error_is_told_in_the_log_and_the_next_picture_is_drawn(caplog: pytest.LogCaptureFixture) -> None:
+    session = Session()
+    session.loop._draw = lambda _request, _scale: 1 // 0  # type: ignore[assignment,return-value]
+    session.loop.ask("broken")
+    session.turn()
+    assert "could not be drawn" in caplog.text
+    session.loop._draw = session._draw
+    session.loop.ask("whole")
+    session.turn()
+    assert session.shown == ["whole at 1"]
