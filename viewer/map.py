@@ -61,6 +61,7 @@ def _figure() -> figure:
         css_classes=["clipper-map"], margin=0,
         min_border_left=0, min_border_right=0, min_border_top=0, min_border_bottom=0,
     )  # fmt: skip
+    fig.output_backend = "canvas"  # a few rings: WebGL takes longer to hand over than to draw
     fig.grid.visible = False
     fig.title.visible = False
     return fig

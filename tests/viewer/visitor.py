@@ -105,11 +105,15 @@ class Visitor:
         return await self._timed(act, lambda event: _id(event) == image and "image" in _columns(_new(event)))
 
     async def point(self, x: float, y: float) -> float:
-        """Point at a place of the map; until the card of what is there is here."""
-        data = {"type": "map", "entries": [["x", [x]], ["y", [y]], ["inside", [1]]]}
+        """Point at a place of the map, from outside it; until the card of what is there is here."""
         pointer = self.source("inside")
+
+        def at(inside: int) -> dict[str, Any]:
+            return {"type": "map", "entries": [["x", [x]], ["y", [y]], ["inside", [inside]]]}
+
+        await self.change((pointer, "data", at(0)))  # the card of the same image would not come twice
         return await self._timed(
-            lambda: self.change((pointer, "data", data)),
+            lambda: self.change((pointer, "data", at(1))),
             lambda event: event.get("attr") == "item" and bool(_columns(_new(event)).get("label")),
         )
 
