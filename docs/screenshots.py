@@ -1,4 +1,7 @@
-"""Takes the README's pictures from the running viewer: `make screenshots`. Needs Chromium."""
+"""Takes the pictures of the README and `looks.md` from the running viewer: `make screenshots`. Needs Chromium.
+
+Each state is taken dark and light.
+"""
 
 import io
 import os
@@ -9,21 +12,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "viewer"), str(ROOT / "tests" / "browser")]
 
-from helpers import ask, changed, picture, screen, settled, zoom_at  # noqa: E402 - found through the line above
+from helpers import ask, screen, settled, zoom_at  # noqa: E402 - found through the line above
 from server import serving  # noqa: E402
 
 import clipper  # noqa: E402
+from viewer.appearance import COOKIE  # noqa: E402
 
-DOCS = ROOT / "docs"
+LOOKS = ROOT / "docs" / "looks"
 HOME = Path(os.environ.get("CLIPPER_HOME") or ROOT / "data")
-LARGEST = 600_000  # bytes of one picture
 SIZE = {"width": 1280, "height": 800}
+SHARPNESS = 1.5  # pixels of a picture for each of the page
+QUALITY = 86
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-background-networking"]
 ASIDE = (1150, 28)  # where the pointer touches nothing
 AMONG = "strawberry.jpg"  # under the pointer
@@ -45,22 +50,13 @@ def middle() -> tuple[float, float]:
     return float(x), float(y)
 
 
-def map_dark(page: Any) -> None:
+def first(page: Any) -> None:
     """The first view, an image under the pointer."""
     x, y = screen(page, *place(AMONG))
     page.mouse.move(x + 2, y)
     page.mouse.move(x, y)
     page.wait_for_selector(".hover.shown")
     page.wait_for_timeout(500)
-
-
-def map_light(page: Any) -> None:
-    """The same in light."""
-    before = picture(page)
-    page.get_by_label("Toggle theme").click()
-    page.mouse.move(*ASIDE)
-    changed(page, before)
-    page.wait_for_timeout(700)
 
 
 def search(page: Any) -> None:
@@ -116,41 +112,86 @@ def chosen(page: Any) -> None:
     page.wait_for_timeout(1200)
 
 
-PICTURES: dict[str, Callable[[Any], None]] = {
-    "map-dark": map_dark,
-    "map-light": map_light,
+def combined(page: Any) -> None:
+    """Cats that are not faces: terms as chips, each with its weight."""
+    ask(page, "cat -face")
+    page.wait_for_selector(".results h2:has-text('cat -face')", timeout=60_000)
+    settled(page)
+    page.keyboard.press("Escape")
+    page.mouse.move(*ASIDE)
+    page.wait_for_timeout(700)
+
+
+def similar(page: Any) -> None:
+    """All points coloured by how similar they are to the query."""
+    search(page)
+    page.locator(".clipper-colour").get_by_role("combobox").click()
+    page.get_by_role("menuitem", name="Search similarity").click()
+    page.keyboard.press("Escape")
+    settled(page)
+    page.mouse.move(*ASIDE)
+    page.wait_for_timeout(900)
+
+
+def overview(page: Any) -> None:
+    """What the dataset is made of, and the last runs."""
+    page.locator(".status").get_by_role("button").first.click()
+    page.wait_for_selector(".overview h2")
+    page.mouse.move(*ASIDE)
+    page.wait_for_timeout(900)
+
+
+def keys(page: Any) -> None:
+    """What the keys do."""
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    page.wait_for_timeout(900)
+
+
+STATES: dict[str, Callable[[Any], None]] = {
+    "first": first,
     "search": search,
+    "terms": combined,
+    "similarity": similar,
     "thumbnails": thumbnails,
     "detail": detail,
     "filter": filtered,
     "selection": chosen,
+    "overview": overview,
+    "keys": keys,
 }
 
 
 def save(png: bytes, target: Path) -> None:
-    """Write a picture; one that would be too large loses the lowest bits of its colours."""
-    image = Image.open(io.BytesIO(png)).convert("RGB")
-    for bits in (8, 7, 6, 5):
-        ImageOps.posterize(image, bits).save(target, optimize=True)
-        if target.stat().st_size <= LARGEST:
-            break
+    """Write a picture."""
+    Image.open(io.BytesIO(png)).convert("RGB").save(target, quality=QUALITY, method=6)
     print(f"{target.relative_to(ROOT)}: {target.stat().st_size / 1000:.0f} kB")
 
 
+def take(browser: Any, address: str, state: str, theme: str, size: dict[str, int]) -> bytes:
+    """A picture of one state of the page, PNG."""
+    context = browser.new_context(viewport=size, device_scale_factor=SHARPNESS)
+    context.add_cookies([{"name": COOKIE, "value": theme, "url": address}])
+    page = context.new_page()
+    page.goto(f"{address}/viewer")
+    page.wait_for_selector(".results .card", timeout=60_000)
+    page.wait_for_timeout(1500)
+    settled(page)
+    STATES[state](page)
+    png: bytes = page.screenshot()
+    context.close()
+    return png
+
+
 def main() -> None:
-    """Take them all, or those named as arguments."""
+    """Take them all, or those of the states named as arguments."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    LOOKS.mkdir(exist_ok=True)
     with serving(HOME) as address, sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        for name in sys.argv[1:] or PICTURES:
-            page = browser.new_page(viewport=SIZE)
-            page.goto(f"{address}/viewer")
-            page.wait_for_selector(".results .card", timeout=60_000)
-            page.wait_for_timeout(1500)
-            settled(page)
-            PICTURES[name](page)
-            save(page.screenshot(), DOCS / f"{name}.png")
-            page.close()
+        for state in sys.argv[1:] or STATES:
+            for theme in ("dark", "light"):
+                save(take(browser, address, state, theme, SIZE), LOOKS / f"{state}-{theme}.webp")
         browser.close()
 
 

@@ -1,5 +1,6 @@
 """Pays once what the first visitor would otherwise wait for: the data, the compiled loops, the model."""
 
+import gc
 import logging
 import time
 
@@ -16,6 +17,8 @@ log = logging.getLogger(__name__)
 def warm() -> None:
     """Load the dataset and what a page shows of it, draw it, load the model. What fails here is not fatal."""
     started = time.perf_counter()
+    gc.collect()
+    gc.freeze()  # what is imported stays: each visitor who leaves would have all of it looked through again
     try:
         dataset = load()
         viewport = Viewport.fitted(dataset.view, width=640, height=480)
