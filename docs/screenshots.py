@@ -1,5 +1,6 @@
-"""Takes the pictures of the README and `looks.md` from the running viewer: `make screenshots`. Needs Chromium.
+"""Takes the pictures of the README and `looks.md` from the running viewer: `make screenshots`.
 
+It needs Chromium.
 Each state is taken dark and light.
 """
 
