@@ -13,7 +13,8 @@ from viewer.chosen import PAGE, Chosen
 from viewer.data import Dataset
 from viewer.state import ViewState
 from viewer.summary import categories, sizes, summary, timeline
-from viewer.tagging import Tagger, counts, of_rows, rows_by_tag
+from viewer.tagged import counts, of_rows, rows_by_tag
+from viewer.tagging import Tagger
 
 
 @pytest.fixture
