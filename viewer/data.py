@@ -22,8 +22,10 @@ from viewer.tagged import title_of as title_of_tags
 from viewer.tiles import Thumbnails
 from viewer.viewport import Box
 
-MODIFIED, FILE = ":modified", ":file"  # what the files tell, beside the columns of the metadata
-TITLES = {MODIFIED: "File modified", FILE: "File", SIMILARITY: "Search similarity"}
+# What the files tell, and when the index first had them: beside the columns of the metadata.
+MODIFIED, INDEXED, FILE = ":modified", ":indexed", ":file"
+TIMES = {MODIFIED: "modified", INDEXED: "indexed"}  # and what the atlas calls them
+TITLES = {MODIFIED: "File modified", INDEXED: "Indexed", FILE: "File", SIMILARITY: "Search similarity"}
 GIVEN = ":tags"  # the colours of tags are kept under this: their column may change its name
 SHOWN_VALUES = 3  # metadata values on a hover card
 LONGEST_VALUE = 60
@@ -115,7 +117,7 @@ class Dataset:
     @cached_property
     def colours(self) -> dict[str, str]:
         """What can be coloured by, and how a person calls it; density alone is ""."""
-        own = [SIMILARITY, *([MODIFIED] if self.facet(MODIFIED) else [])]
+        own = [SIMILARITY, *(name for name in TIMES if self.facet(name))]
         return {**{name: name for name in self.kinds}, **{name: TITLES[name] for name in own}}
 
     @cached_property
@@ -140,7 +142,7 @@ class Dataset:
 
         The first call takes a while: a second or two at a million images.
         """
-        names = [*self.atlas.columns, FILE, MODIFIED]
+        names = [*self.atlas.columns, FILE, *TIMES]
         return {name: facet for name in names if (facet := self.facet(name)) is not None}
 
     def facets_with(self, tags: Rows) -> dict[str, Facet]:
@@ -169,8 +171,8 @@ class Dataset:
         if name in self.atlas.columns and name in self.atlas.points:
             column = self.atlas.points[name]
             return facet_of(name, column, declared=self.atlas.columns[name].type, kind=self.kinds.get(name))
-        if name == MODIFIED:
-            times = scale(name, np.asarray(self.atlas.modified), time=True)
+        if name in TIMES:
+            times = scale(name, self._times(name), time=True)
             return times if self.n > 1 and len(times.scaled) > 1 else None
         return text(name, self.atlas.points["id"]) if name == FILE and self.n > 1 else None
 
@@ -206,8 +208,12 @@ class Dataset:
             return self._colourings[name]
 
     def _coloured(self, name: str) -> Colouring:
-        if name == MODIFIED and name not in self.kinds:
-            return graded(TITLES[name], np.asarray(self.atlas.modified)[self.index.order], kind="time")
+        if name in TIMES and name not in self.kinds:
+            times = self._times(name)[self.index.order]
+            # The latest images are few as a rule, and those one looks for: no outliers.
+            known = times[np.isfinite(times)] if name == INDEXED else []
+            span = (float(np.min(known)), float(np.max(known))) if len(known) else None
+            return graded(TITLES[name], times, kind="time", span=span)
         if name not in self.kinds:
             return plain(self.n)
         facet = self.facet(name)
@@ -215,6 +221,10 @@ class Dataset:
             return graded(name, facet.values[self.index.order], kind=self.kinds[name])
         column = self.atlas.points[name].iloc[self.index.order]
         return colouring(name, column, kind=self.kinds[name], assigned=self._assigned.get(name))
+
+    def _times(self, name: str) -> np.ndarray:
+        """Times that no metadata tells, in seconds since 1970: (n,) float64, NaN where there is none."""
+        return np.asarray(getattr(self.atlas, TIMES[name]), np.float64)
 
     def label(self, row: int) -> str:
         """What a person calls an image: its metadata's name, else its file's."""
