@@ -96,6 +96,7 @@ def publish(work: Workspace) -> Step:
             embeddings=staged["embeddings"],
             published_at=snapshots.now(),
             counts={"images": images, "failed": failed, **changes.counts()},
+            seconds=work.home.written_for(),
         )
         published = snapshots.publish(work.home, snapshot)
         _tidy(work, published=published)

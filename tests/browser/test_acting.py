@@ -240,6 +240,7 @@ def test_keys_have_a_list_the_image_is_seen_large_and_the_theme_is_remembered(vi
     page.keyboard.press("Escape")
     page.locator(".status button.line").click()
     page.wait_for_selector(".overview .bars >> text=JPEG")
+    assert "+1,870 new" in page.locator(".overview .runs li").inner_text()
     page.keyboard.press("Escape")
     page.wait_for_selector(".overview .bars", state="hidden")
     page.get_by_label("Toggle theme").click()

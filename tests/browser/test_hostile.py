@@ -155,6 +155,8 @@ def test_no_tag_runs_in_any_view(visit: Callable[..., SimpleNamespace], small_ho
         page = seen.page
         page.wait_for_selector(".filters .chip")
         page.wait_for_selector(".legend .toggle >> text=others")
+        assert "3 values" in page.locator(".filters .bar").inner_text()
+        assert EVIL in page.locator(".legend").inner_text()
         page.locator(".legend .toggle").first.click()
         assert page.evaluate(MADE) == []
         page.get_by_role("tab", name="Filter").click()
