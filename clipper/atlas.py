@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipper import chance, embeddings, facts, placement, probes, snapshots
+from clipper import chance, embeddings, facts, manifest, placement, probes, snapshots
 from clipper.decoding import crop_of, look_at
 from clipper.errors import ClipperError, ModelError, StoreError
 from clipper.folder import ImageFolder
@@ -309,13 +309,15 @@ class Atlas:
     @cached_property
     def modified(self) -> "np.ndarray":
         """When each original was last written, in seconds since 1970: (n,) float64, NaN where unknown."""
-        import numpy as np
-        import pyarrow.compute as pc
+        return self._times("mtime_ns")
 
-        manifest = read_parquet(self._part("manifest"))
-        at = pc.index_in(self._projection["id"], value_set=manifest["id"])
-        nanoseconds = manifest["mtime_ns"].take(at).to_numpy().astype(np.float64)
-        return np.where(nanoseconds > 0, nanoseconds / 1e9, np.nan)
+    @cached_property
+    def indexed(self) -> "np.ndarray":
+        """When each image was first indexed, in seconds since 1970: (n,) float64, NaN where unknown.
+
+        A renamed image keeps its time, a changed one gets another; copies of one image share it.
+        """
+        return self._times(manifest.FIRST)
 
     @property
     def hashes(self) -> Sequence[bytes]:
@@ -381,6 +383,18 @@ class Atlas:
     def _hashes(self) -> Sequence[bytes]:
         hashes: list[bytes] = self._projection["content_hash"].to_pylist()
         return hashes
+
+    def _times(self, column: str) -> "np.ndarray":
+        """A column of nanoseconds of the manifest as seconds, in the order of the rows: (n,) float64."""
+        import numpy as np
+        import pyarrow.compute as pc
+
+        files = read_parquet(self._part("manifest"))
+        if column not in files.column_names:  # of an earlier Clipper
+            return np.full(len(self), np.nan)
+        at = pc.index_in(self._projection["id"], value_set=files["id"])
+        nanoseconds = pc.fill_null(files[column], 0).take(at).to_numpy().astype(np.float64)
+        return np.where(nanoseconds > 0, nanoseconds / 1e9, np.nan)
 
     @cached_property
     def _metadata(self) -> Any:

@@ -6,6 +6,7 @@ What does not belong here: what the parts contain, and what is published (`snaps
 import errno
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -14,6 +15,9 @@ from typing import Any
 
 from clipper import checksums
 from clipper.errors import BusyError, StoreError
+
+# Since when this process holds the lock of a store: a run's steps may each have a `Home` of their own.
+_since: dict[Path, float] = {}
 
 
 def digest(*parts: object) -> str:
@@ -126,6 +130,7 @@ class Home:
             raise StoreError(
                 f"{self.store} cannot be written ({error.strerror}); name another home with --home"
             ) from error
+        _since[self.store] = time.monotonic()
         try:
             yield
         except (OSError, StoreError) as error:
@@ -136,7 +141,13 @@ class Home:
                 ) from error
             raise
         finally:
+            _since.pop(self.store, None)
             lock.release()
+
+    def written_for(self) -> float | None:
+        """The seconds for which this process has held the home's lock, as a run does; None: it does not."""
+        since = _since.get(self.store)
+        return None if since is None else round(time.monotonic() - since, 1)
 
     def stage(self, **entries: Any) -> None:
         """Note what the run that holds the lock has made; written only when it differs."""

@@ -15,7 +15,7 @@ from clipper.contents import embed_images
 from clipper.errors import ImagesError, StoreError
 from clipper.home import Home, digest
 from clipper.images import content_hash
-from clipper.manifest import Changes, Entry, Manifest, compare, scan
+from clipper.manifest import Changes, Entry, Manifest, compare, dated_by, scan
 from clipper.projecting import project_images
 from clipper.settings import Settings
 from clipper.snapshots import Snapshot
@@ -37,6 +37,7 @@ def scan_images(work: Workspace) -> Step:
         before = Manifest.read(path) if path and path.exists() else None
         told = work.told("scan")
         manifest = scan(work.folder, before=before, verify=work.settings.verify, progress=told)
+        manifest = dated_by(manifest, before, at_ns=_published_ns(work.home))
         _refuse_to_shrink(work, manifest)
         step.version = manifest.version
         target = work.home.part("manifest", manifest.version)
@@ -95,6 +96,7 @@ def publish(work: Workspace) -> Step:
             embeddings=staged["embeddings"],
             published_at=snapshots.now(),
             counts={"images": images, "failed": failed, **changes.counts()},
+            seconds=work.home.written_for(),
         )
         published = snapshots.publish(work.home, snapshot)
         _tidy(work, published=published)
@@ -156,6 +158,13 @@ def _refuse_fewer(work: Workspace, images: int, before: Snapshot | None) -> None
             f"{work.folder.location}, or unreadable; nothing was changed. Is a disk not mounted? If it is "
             "meant: `clipper index --allow-shrink`, or allow_shrink = true in clipper.toml"
         )
+
+
+def _published_ns(home: Home) -> int:
+    """When what is published was, in nanoseconds since 1970; of a home without an index, now."""
+    before = snapshots.current(home)
+    at = before.published_at if before else snapshots.now()
+    return int(at.timestamp()) * 1_000_000_000
 
 
 def _places(work: Workspace, members: Sequence[Entry]) -> dict[bytes, dict[str, Any]]:

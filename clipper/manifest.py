@@ -4,7 +4,8 @@ What does not belong here: opening images, and anything derived from them.
 """
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,16 +22,22 @@ if TYPE_CHECKING:
 
 # A file changed this shortly before the scan may change again within the clock's grain: hash it again.
 RACY_NS = 2_000_000_000
+# The column of the times at which contents were first indexed; a manifest of an earlier Clipper has none.
+FIRST = "first_ns"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One file: its id, the hash of its bytes, size and modification time."""
+    """One file: its id, the hash of its bytes, size and modification time.
+
+    `first_ns` is when the scan began that first met these bytes, under whatever name; None: not known.
+    """
 
     id: str
     content_hash: bytes
     bytes: int
     mtime_ns: int
+    first_ns: int | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,7 @@ class Manifest:
 
         rows = [vars(entry) | {"reason": None} for entry in self.entries]
         lost = [
-            {"id": image_id, "content_hash": None, "bytes": 0, "mtime_ns": 0, "reason": reason}
+            {"id": image_id, "bytes": 0, "mtime_ns": 0, "reason": reason}
             for image_id, reason in self.unreadable.items()
         ]
         write_part(path, pa.Table.from_pylist(rows + lost, schema=_schema()), {})
@@ -90,13 +97,14 @@ class Manifest:
     def read(cls, path: Path) -> "Manifest":
         """Read what `write` wrote."""
         table = read_parquet(path)
-        names = ("id", "content_hash", "bytes", "mtime_ns", "reason")
+        columns = [table[name].to_pylist() for name in ("id", "content_hash", "bytes", "mtime_ns", "reason")]
+        first = table[FIRST].to_pylist() if FIRST in table.column_names else repeat(None, len(table))
         entries, reasons = [], {}
-        for image_id, key, size, time_ns, reason in zip(*(table[n].to_pylist() for n in names), strict=True):
+        for image_id, key, size, time_ns, reason, first_ns in zip(*columns, first, strict=True):
             if key is None:
                 reasons[image_id] = reason
             else:
-                entries.append(Entry(image_id, key, size, time_ns))
+                entries.append(Entry(image_id, key, size, time_ns, first_ns))
         return cls(entries, reasons)
 
 
@@ -129,7 +137,20 @@ def scan(
             unreadable[_printable(image.id)] = str(error)
         if progress:
             progress(position + 1, len(found))
-    return Manifest(entries, unreadable, dict(listing.others))
+    dated = _dated(entries, before, now_ns=started)
+    return Manifest(dated, unreadable, dict(listing.others))
+
+
+def dated_by(manifest: Manifest, before: Manifest | None, *, at_ns: int) -> Manifest:
+    """A manifest that differs from the one before, with a time where none is known.
+
+    A Clipper that did not keep times made those: they were indexed at `at_ns`, in nanoseconds since 1970, or
+    earlier. One that is as the one before stays as it is: nothing is written for this alone.
+    """
+    if before is None or before.entries == manifest.entries:
+        return manifest
+    entries = [replace(e, first_ns=at_ns) if e.first_ns is None else e for e in manifest.entries]
+    return replace(manifest, entries=entries)
 
 
 def compare(before: Manifest | None, after: Manifest) -> Changes:
@@ -166,6 +187,16 @@ def _entry(folder: ImageFolder, image: FoundImage, known: Entry | None, started:
     return Entry(image.id, content_hash(folder.read(image.id)), image.bytes, image.mtime_ns)
 
 
+def _dated(entries: list[Entry], before: Manifest | None, *, now_ns: int) -> list[Entry]:
+    """Entries with the time at which each content was first indexed: as it is known from before, else now."""
+    known = {entry.content_hash: entry.first_ns for entry in before.entries} if before else {}
+    firsts = (known.get(entry.content_hash, now_ns) for entry in entries)
+    return [
+        entry if entry.first_ns == first else replace(entry, first_ns=first)
+        for entry, first in zip(entries, firsts, strict=True)
+    ]
+
+
 def _printable(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
@@ -180,5 +211,6 @@ def _schema() -> "pa.Schema":
             ("bytes", pa.int64()),
             ("mtime_ns", pa.int64()),
             ("reason", pa.string()),
+            (FIRST, pa.int64()),
         ]
     )

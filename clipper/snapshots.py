@@ -13,8 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from clipper import runs
 from clipper.errors import NoIndexError, StoreError
 from clipper.home import Home, digest, read_json, write_json
+from clipper.runs import Run
 
 FORMAT = 1
 PARTS = ("manifest", "metadata", "projection", "collection")
@@ -23,7 +25,10 @@ _TRIES = 100
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One version of each part, and how they were made: what current.json says."""
+    """One version of each part, and how they were made: what current.json says.
+
+    `seconds` is how long the run took that published it, None: not known; `earlier` are those before it.
+    """
 
     parts: Mapping[str, str]
     images: str
@@ -31,6 +36,13 @@ class Snapshot:
     embeddings: str
     published_at: datetime
     counts: Mapping[str, Any]
+    seconds: float | None = None
+    earlier: tuple[Run, ...] = ()
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """The run that published it and those before, the newest first."""
+        return runs.after(Run(self.published_at, self.version, self.counts, self.seconds), self.earlier)
 
     @property
     def version(self) -> str:
@@ -106,7 +118,11 @@ def hold(home: Home) -> tuple[Snapshot, Hold]:
 
 
 def publish(home: Home, snapshot: Snapshot) -> bool:
-    """Name `snapshot` in current.json, by one rename; False when it is what is published."""
+    """Name `snapshot` in current.json, by one rename; False when it is what is published.
+
+    The runs before its own are those of what was published until now.
+    """
+    before = current(home)
     entry = {
         "format": FORMAT,
         "parts": dict(snapshot.parts),
@@ -115,10 +131,11 @@ def publish(home: Home, snapshot: Snapshot) -> bool:
         "embeddings": snapshot.embeddings,
         "published_at": snapshot.published_at.isoformat(),
         "counts": dict(snapshot.counts),
+        "seconds": snapshot.seconds,
+        "earlier": [run.told() for run in _earlier(home, snapshot, before)],
     }
     if not file_of(home, snapshot).exists():  # else a reader may hold it
         write_json(file_of(home, snapshot), entry)
-    before = current(home)
     if before and before.version == snapshot.version:
         return False
     write_json(home.current, entry)
@@ -196,6 +213,16 @@ def file_of(home: Home, snapshot: Snapshot) -> Path:
     return home.snapshots / f"{snapshot.version}.json"
 
 
+def _earlier(home: Home, snapshot: Snapshot, before: Snapshot | None) -> tuple[Run, ...]:
+    """The runs before a snapshot's own; where current.json is lost, its readers' file may know them."""
+    if before is not None:
+        return before.earlier if before.version == snapshot.version else before.runs
+    try:
+        return _read(file_of(home, snapshot)).earlier
+    except StoreError:
+        return ()
+
+
 def _table_first(entry: Path) -> tuple[bool, int]:
     """A version whose table is gone is no version any more: a run killed after that leaves no broken one."""
     return entry.suffix != ".parquet", entry.name.count(".")
@@ -216,6 +243,8 @@ def _read(path: Path) -> Snapshot:
             embeddings=entry["embeddings"],
             published_at=datetime.fromisoformat(entry["published_at"]),
             counts=entry["counts"],
+            seconds=entry.get("seconds"),
+            earlier=runs.read(entry.get("earlier")),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise StoreError(f"{path} is damaged ({error!r}); delete it and run `clipper index`") from error

@@ -23,7 +23,7 @@ from viewer.filters import sound as narrowable
 from viewer.outline import CHOOSERS
 from viewer.search import Searcher
 from viewer.state import ViewState, cleaned, refused
-from viewer.tagging import rows_by_tag
+from viewer.tagged import rows_by_tag
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -136,9 +136,9 @@ class Address(Component):
         state = self._state
         asked = self._coming = wanted(search)
         dataset = state.dataset
-        colour = asked.colour if asked.colour in {*dataset.colours, ""} else dataset.first_colour
+        colour = asked.colour if asked.colour in {*state.colours, ""} else dataset.first_colour
         state.colour = colour or ""
-        state.filters = narrowable(dataset.facets, asked.filters) if asked.filters else {}
+        state.filters = narrowable(state.facets, asked.filters) if asked.filters else {}
         if asked.query and (state.answer is None or state.answer.text != asked.query):
             self._waits = True
             self._searcher.ask(asked.query)

@@ -13,7 +13,8 @@ from viewer.exports import TYPES, Export
 from viewer.map import MapView
 from viewer.outline import take
 from viewer.state import ViewState
-from viewer.tagging import Tagger, counts
+from viewer.tagged import counts
+from viewer.tagging import Tagger
 
 PAGE = 60  # images told at a time
 

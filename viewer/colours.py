@@ -143,17 +143,46 @@ def _categories(name: str, column: pd.Series, assigned: Mapping[str, int]) -> Co
         labels, np.bincount(raw + 1, minlength=len(labels) + 1)[1:].tolist(), strict=True
     ):
         counts[value] += count
+    absent = int((raw < 0).sum())
+    entries = _entries(counts, absent, assigned)
+    code_of = {entry.label: entry.code for entry in entries if entry.code < MAX_CATEGORIES}
+    codes = np.array([*(code_of.get(value, OTHER) for value in labels), MISSING], np.uint8)[raw]
+    return Colouring(name, "category", codes, entries, missing=absent)
+
+
+def by_tags(
+    name: str, rows: Mapping[str, np.ndarray], *, rank: np.ndarray, assigned: Mapping[str, int]
+) -> Colouring:
+    """Colours by tags. An image that has several takes the rarest one's: so every tag is seen where it is.
+
+    Args:
+        name: of the column.
+        rows: of each tag the rows (k,) that have it.
+        rank: the place of each row in drawing order, (n,) int64.
+        assigned: the codes that tags had so far; they keep them.
+    """
+    codes = np.full(len(rank), MISSING, np.uint8)
+    for tag in rows:  # first all, then those with a colour of their own
+        codes[rank[rows[tag]]] = OTHER
+    absent = int(np.count_nonzero(codes == MISSING))
+    entries = _entries({tag: len(having) for tag, having in rows.items()}, absent, assigned)
+    for entry in entries:
+        if entry.code < MAX_CATEGORIES:
+            codes[rank[rows[entry.label]]] = entry.code
+    return Colouring(name, "category", codes, entries, missing=absent)
+
+
+def _entries(counts: Mapping[str, int], absent: int, assigned: Mapping[str, int]) -> tuple[Entry, ...]:
+    """The lines of a legend: the commonest values first, then the others as one, then those without any."""
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     kept, rest = ranked[:MAX_CATEGORIES], ranked[MAX_CATEGORIES:]
     code_of = _codes([value for value, _ in kept], assigned)
-    codes = np.array([*(code_of.get(value, OTHER) for value in labels), MISSING], np.uint8)[raw]
-    absent = int((raw < 0).sum())
     entries = [Entry(value, count, code_of[value]) for value, count in kept]
     if rest:
         entries.append(Entry(f"{len(rest)} others", sum(count for _, count in rest), OTHER, rest=True))
     if absent:
         entries.append(Entry("No value", absent, MISSING))
-    return Colouring(name, "category", codes, tuple(entries), missing=absent)
+    return tuple(entries)
 
 
 def _codes(values: Sequence[str], assigned: Mapping[str, int]) -> dict[str, int]:

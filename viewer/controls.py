@@ -5,7 +5,6 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
-from viewer.data import Dataset
 from viewer.legend import DENSITY
 from viewer.map import MapView
 from viewer.outline import Tools
@@ -30,7 +29,7 @@ def colour_select(state: ViewState) -> pmui.Select:
     """The column that colours the map."""
     select = pmui.Select(
         label="Colour by",
-        options=_options(state.dataset),
+        options=_options(state),
         value=state.colour,
         size="small",
         margin=0,
@@ -41,15 +40,15 @@ def colour_select(state: ViewState) -> pmui.Select:
     select.param.watch(lambda event: setattr(state, "colour", event.new or ""), "value")
 
     def follow(*_events: Any) -> None:
-        select.param.update(options=_options(state.dataset), value=state.colour)
+        select.param.update(options=_options(state), value=state.colour)
 
-    state.param.watch(follow, ["dataset", "colour"])
+    state.param.watch(follow, ["dataset", "colour", "tags"])
     return select
 
 
-def _options(dataset: Dataset) -> dict[str, str]:
-    named = {**{title: name for name, title in dataset.colours.items()}, DENSITY: ""}
-    return {**named, **{name: name for name in dataset.kinds}}
+def _options(state: ViewState) -> dict[str, str]:
+    named = {**{title: name for name, title in state.colours.items()}, DENSITY: ""}
+    return {**named, **{name: name for name in state.dataset.kinds}}
 
 
 def map_buttons(view: MapView, state: ViewState) -> pn.Column:

@@ -13,15 +13,20 @@ from typing import Any
 
 import numpy as np
 
-from clipper.metadata import TAGS
+from clipper.metadata import TAGS, tags_column
 from viewer.colours import SIMILARITY, Colouring, Kind, colouring, first_choice, graded, kind_of, plain
 from viewer.facets import Facet, Scale, facet_of, scale, text
 from viewer.points import PointIndex
+from viewer.tagged import Rows, Tagged
+from viewer.tagged import title_of as title_of_tags
 from viewer.tiles import Thumbnails
 from viewer.viewport import Box
 
-MODIFIED, FILE = ":modified", ":file"  # what the files tell, beside the columns of the metadata
-TITLES = {MODIFIED: "File modified", FILE: "File", SIMILARITY: "Search similarity"}
+# What the files tell, and when the index first had them: beside the columns of the metadata.
+MODIFIED, INDEXED, FILE = ":modified", ":indexed", ":file"
+TIMES = {MODIFIED: "modified", INDEXED: "indexed"}  # and what the atlas calls them
+TITLES = {MODIFIED: "File modified", INDEXED: "Indexed", FILE: "File", SIMILARITY: "Search similarity"}
+GIVEN = ":tags"  # the colours of tags are kept under this: their column may change its name
 SHOWN_VALUES = 3  # metadata values on a hover card
 LONGEST_VALUE = 60
 SIMILAR_LIMIT = 2_000_000  # of more images no neighbours are scanned for: a million take a third of a second
@@ -41,6 +46,7 @@ class Dataset:
         self.remembered: dict[str, Any] = {}  # what views derive once from this dataset
         self._colourings: dict[str, Colouring] = {}
         self._assigned = before.assigned() if before else {}
+        self._tagged: Tagged | None = None
         self._facets: dict[str, Facet | None] = {}
         self._lock = threading.Lock()
         self._facets_lock = threading.RLock()
@@ -111,14 +117,38 @@ class Dataset:
     @cached_property
     def colours(self) -> dict[str, str]:
         """What can be coloured by, and how a person calls it; density alone is ""."""
-        own = [SIMILARITY, *([MODIFIED] if self.facet(MODIFIED) else [])]
+        own = [SIMILARITY, *(name for name in TIMES if self.facet(name))]
         return {**{name: name for name in self.kinds}, **{name: TITLES[name] for name in own}}
+
+    @cached_property
+    def tag_column(self) -> str:
+        """The column of the tags people give: the one of the index, else the one that the next would make."""
+        columns = self.atlas.columns
+        mine = [name for name, column in columns.items() if column.origin == TAGS]
+        return mine[0] if mine else tags_column(columns)
+
+    def tagged(self, rows: Rows) -> Tagged:
+        """Tags as a column, whatever the index says of them; the same for all who show the same ones."""
+        with self._lock:
+            known = self._tagged
+            if known is None or known.rows is not rows:
+                codes = known.codes() if known else self._assigned.get(GIVEN, {})
+                known = self._tagged = Tagged(self.tag_column, rows, self.index.rank, codes)
+            return known
 
     @property
     def facets(self) -> dict[str, Facet]:
-        """All that can be filtered by. The first call takes a while: a second or two at a million images."""
-        names = [*self.atlas.columns, FILE, MODIFIED]
+        """All that can be filtered by but for tags, which change by the minute.
+
+        The first call takes a while: a second or two at a million images.
+        """
+        names = [*self.atlas.columns, FILE, *TIMES]
         return {name: facet for name in names if (facet := self.facet(name)) is not None}
+
+    def facets_with(self, tags: Rows) -> dict[str, Facet]:
+        """All that can be filtered by where these rows have these tags."""
+        facet = self.tagged(tags).facet
+        return {**({self.tag_column: facet} if facet else {}), **self.facets}
 
     def facet(self, name: str) -> Facet | None:
         """What the images can be filtered by in one column, None where it tells them not apart."""
@@ -136,16 +166,20 @@ class Dataset:
             return None
 
     def _faceted(self, name: str) -> Facet | None:
+        if name == self.tag_column:
+            return None
         if name in self.atlas.columns and name in self.atlas.points:
             column = self.atlas.points[name]
             return facet_of(name, column, declared=self.atlas.columns[name].type, kind=self.kinds.get(name))
-        if name == MODIFIED:
-            times = scale(name, np.asarray(self.atlas.modified), time=True)
+        if name in TIMES:
+            times = scale(name, self._times(name), time=True)
             return times if self.n > 1 and len(times.scaled) > 1 else None
         return text(name, self.atlas.points["id"]) if name == FILE and self.n > 1 else None
 
     def title_of(self, name: str) -> str:
         """What a person calls a column."""
+        if name == self.tag_column:
+            return title_of_tags(name)
         return name if name in self.atlas.columns else TITLES.get(name, name)
 
     def row_of(self, image_id: str) -> int | None:
@@ -162,7 +196,9 @@ class Dataset:
     def assigned(self) -> dict[str, dict[str, int]]:
         """The codes of the categories that have been coloured so far, by column."""
         with self._lock:
-            return {**self._assigned, **{name: made.assigned() for name, made in self._colourings.items()}}
+            own = {GIVEN: dict(self._tagged.codes())} if self._tagged else {}
+            made = {name: colours.assigned() for name, colours in self._colourings.items()}
+            return {**self._assigned, **made, **own}
 
     def colouring(self, name: str) -> Colouring:
         """Colours by the column `name` ("" or unknown: density alone), arrays in drawing order."""
@@ -172,8 +208,12 @@ class Dataset:
             return self._colourings[name]
 
     def _coloured(self, name: str) -> Colouring:
-        if name == MODIFIED and name not in self.kinds:
-            return graded(TITLES[name], np.asarray(self.atlas.modified)[self.index.order], kind="time")
+        if name in TIMES and name not in self.kinds:
+            times = self._times(name)[self.index.order]
+            # The latest images are few as a rule, and those one looks for: no outliers.
+            known = times[np.isfinite(times)] if name == INDEXED else []
+            span = (float(np.min(known)), float(np.max(known))) if len(known) else None
+            return graded(TITLES[name], times, kind="time", span=span)
         if name not in self.kinds:
             return plain(self.n)
         facet = self.facet(name)
@@ -181,6 +221,10 @@ class Dataset:
             return graded(name, facet.values[self.index.order], kind=self.kinds[name])
         column = self.atlas.points[name].iloc[self.index.order]
         return colouring(name, column, kind=self.kinds[name], assigned=self._assigned.get(name))
+
+    def _times(self, name: str) -> np.ndarray:
+        """Times that no metadata tells, in seconds since 1970: (n,) float64, NaN where there is none."""
+        return np.asarray(getattr(self.atlas, TIMES[name]), np.float64)
 
     def label(self, row: int) -> str:
         """What a person calls an image: its metadata's name, else its file's."""
@@ -190,22 +234,25 @@ class Dataset:
         """An image as the page knows it. Never by its row: the next version has it at another."""
         return {"id": self.atlas.ids[row], "stamp": self.stamp(row), "label": self.label(row)}
 
-    def card(self, row: int, *, colour: str = "") -> dict[str, Any]:
+    def card(self, row: int, *, colour: str = "", tags: Sequence[str] = ()) -> dict[str, Any]:
         """An image in a few words: id, label and the first values, the one that colours the map in front."""
-        values = self.atlas.metadata(row)
+        values = {**self._told(row), **({self.tag_column: list(tags)} if tags else {})}
         names = [name for name in [colour, *values] if name in values and name != "name"]
         unique = list(dict.fromkeys(names))
         plain_first = sorted(unique, key=lambda name: isinstance(values[name], list) and name != colour)
         return {
             **self.named(row),
-            "values": [[name, short(values[name])] for name in plain_first[:SHOWN_VALUES]],
+            "values": [[self.title_of(name), short(values[name])] for name in plain_first[:SHOWN_VALUES]],
         }
 
     def detail(self, row: int) -> dict[str, Any]:
         """All that is known of one image, as text; but for its tags, which may be others by now."""
+        return {**self.named(row), "values": [[name, long(value)] for name, value in self._told(row).items()]}
+
+    def _told(self, row: int) -> dict[str, Any]:
+        """What is told of an image, without the tags that the index knew of."""
         values = self.atlas.metadata(row)
-        told = {name: value for name, value in values.items() if self.atlas.columns[name].origin != TAGS}
-        return {**self.named(row), "values": [[name, long(value)] for name, value in told.items()]}
+        return {name: value for name, value in values.items() if name != self.tag_column}
 
     def similar(self, row: int, *, k: int) -> list[tuple[int, float]]:
         """The `k` nearest other images by cosine similarity, best first."""

@@ -12,7 +12,6 @@ from viewer.component import Component, script
 from viewer.data import Dataset
 from viewer.search import SEARCHERS
 from viewer.state import ViewState
-from viewer.tagging import of_rows
 
 SIMILAR, MOST_SIMILAR = 12, 60  # told at once, and when more are asked for
 
@@ -92,7 +91,7 @@ class Detail(Component):
             place=int(at[0]) + 1 if len(at) else 0,
             among=0 if rows is None else len(rows),
             chosen=state.selection is not None and bool((state.selection == row).any()),
-            given=of_rows(state.tags, np.array([row]))[0],
+            given=state.tags_of(row),
             known=sorted(state.tags),
         )
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clipper.images import content_hash
-from clipper.metadata import FILE, FOLDER, TAGS, present, tags_column
+from clipper.metadata import FILE, FOLDER, present
 from viewer.data import Dataset
-from viewer.tagging import of_rows
+from viewer.tagged import of_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,13 +49,6 @@ class Export:
     tags: Mapping[str, np.ndarray] = field(default_factory=dict)
     similarities: np.ndarray | None = None
 
-    @property
-    def tag_column(self) -> str:
-        """The column of tags: the one of the index, else the one that the next index would make."""
-        columns = self.dataset.atlas.columns
-        mine = [name for name, column in columns.items() if column.origin == TAGS]
-        return mine[0] if mine else tags_column(columns)
-
     def blocks(self) -> Iterator["pa.Table"]:
         """Tables of some rows each, all of one schema: id, path, place, similarity, metadata, tags."""
         for start in range(0, max(len(self.rows), 1), BLOCK):
@@ -76,8 +69,9 @@ class Export:
             columns["similarity"] = pa.array(self.similarities[rows].astype(np.float32))
         told = atlas.metadata_table.take(pa.array(rows, pa.int64()))
         columns |= {name: told[name] for name in told.column_names if name not in columns}
-        if self.tags or self.tag_column in columns:
-            columns[self.tag_column] = pa.array(of_rows(self.tags, rows), pa.list_(pa.string()))
+        tags = self.dataset.tag_column
+        if self.tags or tags in columns:
+            columns[tags] = pa.array(of_rows(self.tags, rows), pa.list_(pa.string()))
         return pa.table(columns)
 
 

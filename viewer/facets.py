@@ -4,7 +4,7 @@ Pure data: pandas in, arrays out. Which images pass and how many are counted is 
 conditions go together is `filters.py`'s.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, Protocol
@@ -48,7 +48,7 @@ class Values:
     """A category, or a list of them.
 
     `labels` are the commonest first. `codes` (m,) int32 index them, `len(labels)` meaning no value; one a
-    row, or for lists one for each different item, whose row is in `rows` (m,) int32, ascending.
+    row, or for lists one for each different item, whose row is in `rows` (m,) int32.
     """
 
     name: str
@@ -183,6 +183,16 @@ def lists(name: str, column: pd.Series) -> Values:
     once = np.append(True, keys[1:] != keys[:-1]) if len(keys) else np.zeros(0, bool)
     rows, codes = np.divmod(keys[once], len(told) + 1)
     return _ranked(name, told, codes, n=len(cells), rows=rows.astype(np.int32))
+
+
+def of_tags(name: str, rows: Mapping[str, np.ndarray], *, n: int) -> Values:
+    """Tags of some of `n` rows: for each the rows (k,) int64 that have it, each row once."""
+    lonely = np.ones(n, bool)
+    for having in rows.values():
+        lonely[having] = False
+    parts = [*rows.values(), np.flatnonzero(lonely)]
+    codes = np.repeat(np.arange(len(parts), dtype=np.int32), [len(part) for part in parts])
+    return _ranked(name, [*rows], codes, n=n, rows=np.concatenate(parts).astype(np.int32))
 
 
 def _ranked(

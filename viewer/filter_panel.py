@@ -41,7 +41,7 @@ class FilterPanel(Component):
     def follow(self, state: ViewState) -> None:
         """Show what the state says while the panel is in view, now and whenever it changes."""
         self._state = state
-        state.param.watch(self._update, ["filters", "counts", "dataset", "panel"])
+        state.param.watch(self._update, ["filters", "counts", "dataset", "panel", "tags"])
         self._update()
 
     def _update(self, *_events: Any) -> None:
@@ -63,7 +63,7 @@ class FilterPanel(Component):
     def _show(self) -> None:
         state = self._state
         items = []
-        for name, facet in state.dataset.facets.items():
+        for name, facet in state.facets.items():
             asked, counts = state.condition(name), (state.counts or {}).get(name)
             told = described(facet, asked, counts, part=self._parts.get(name, ""))
             items.append({**told, "title": state.dataset.title_of(name)})
@@ -71,7 +71,7 @@ class FilterPanel(Component):
 
     def _facet(self, message: Mapping[str, Any]) -> Facet | None:
         name = message.get("column")
-        return self._state.dataset.facets.get(name) if isinstance(name, str) else None
+        return self._state.facets.get(name) if isinstance(name, str) else None
 
     def _toggle(self, message: Mapping[str, Any]) -> None:
         facet, value = self._facet(message), message.get("value")
@@ -112,7 +112,7 @@ class FilterChips(Component):
 
     def _update(self, *_events: Any) -> None:
         state = self._state
-        facets = state.dataset.facets if state.filters else {}
+        facets = state.facets if state.filters else {}
         items = [
             {"column": name, "title": state.dataset.title_of(name), "words": said(facets[name], condition)}
             for name, condition in sound(facets, state.filters).items()

@@ -12,7 +12,7 @@ An image passes when it meets them all. What is counted for a column leaves that
 Pure: facets and plain data in, masks and counts out.
 """
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,6 +134,21 @@ def toggled(condition: Condition | None, values: Sequence[str | None], *, hide: 
     after = [old for old in listed if old not in values]
     after += [] if on else values
     return {way: after} if after else None
+
+
+def without(
+    filters: Filters, column: str, values: Collection[str], *, whole: bool = False
+) -> dict[str, Condition]:
+    """Filters that name none of these values of a column; with `whole` not the column either."""
+    rest = {name: condition for name, condition in filters.items() if name != column}
+    condition = filters.get(column)
+    if whole or not isinstance(condition, Mapping):
+        return rest
+    for way in {"values", "except"} & condition.keys():
+        condition = {way: [value for value in condition[way] if value not in values]}
+        if not condition[way]:
+            return rest
+    return {name: condition if name == column else asked for name, asked in filters.items()}
 
 
 def shows(condition: Condition | None, value: str | None) -> bool:

@@ -9,7 +9,8 @@ import logging
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -25,6 +26,7 @@ from viewer.data import Dataset
 from viewer.gallery import suggestions
 from viewer.search import SEARCHERS, answer, excuse
 from viewer.state import Answer, Upload, ViewState, renamed
+from viewer.tagged import Rows, rows_by_tag
 from viewer.versions import load
 
 LOOK = 1000  # milliseconds between two looks
@@ -43,6 +45,7 @@ class Step:
     changes: Changes
     answers: Mapping[str, Answer | None]
     excuse: str = ""  # why a query could not be answered again
+    tags: Rows = field(default_factory=dict)
 
     def serves(self, shown: Dataset, texts: Iterable[str]) -> bool:
         """Whether it starts at the version shown, and knows all that was asked."""
@@ -85,7 +88,10 @@ def step(
             answers[text] = SEARCHERS.submit(answer, dataset, query, uploads=uploads).result()
         except Exception as error:  # noqa: BLE001 - no query is worth a version: the images of the old one may be gone
             answers[text], why = None, excuse(error)
-    return Step(shown.version, dataset, changes, answers, why)
+    tags: Rows = {}
+    with suppress(ClipperError):  # why they cannot be read is said where they are shown
+        tags = rows_by_tag(dataset)
+    return Step(shown.version, dataset, changes, answers, why, tags)
 
 
 def _changes(shown: Dataset, dataset: Dataset) -> Changes:
@@ -162,5 +168,5 @@ class Follower(Component):
         if found is None or state.dataset is None:
             return
         if found.serves(state.dataset, [asked.text for asked in state.history]):
-            state.adopt(found.dataset, changes=found.changes, answers=found.answers)
+            state.adopt(found.dataset, changes=found.changes, answers=found.answers, tags=found.tags)
             state.message = found.excuse or state.message

@@ -30,7 +30,7 @@ class HoverCard(Component):
 
     def _update(self, *_events: Any) -> None:
         row, state = self._state.hovered, self._state
-        card = {} if row is None else state.dataset.card(row, colour=state.colour)
+        card = {} if row is None else state.dataset.card(row, colour=state.colour, tags=state.tags_of(row))
         where = self._where(row, card) if row is not None else None
         self.item = {**card, **where} if where else {}
 

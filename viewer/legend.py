@@ -16,7 +16,7 @@ from viewer.state import ViewState
 
 DENSITY = "Density only"  # what no column at all is called
 ABSENT = "No value"
-COLOURS = ("colour", "dark", "dataset", "answer")
+COLOURS = ("colour", "dark", "dataset", "answer", "tags")
 FOUND = 20  # values that a search in the legend shows
 
 

@@ -67,6 +67,12 @@ def _figure() -> figure:
     return fig
 
 
+# What another picture is drawn for when it changes.
+DRAWN = (
+    "colour", "dark", "answer", "history", "dataset", "selected", "marked", "kept", "selection", "tags",
+)  # fmt: skip
+
+
 class MapView:
     """One session's map."""
 
@@ -95,7 +101,7 @@ class MapView:
         self.pane = pn.pane.Bokeh(self.fig, sizing_mode="stretch_both", margin=0)
         state.param.watch(
             lambda *events: self._locked(partial(self._restyle, {event.name for event in events})),
-            ["colour", "dark", "answer", "history", "dataset", "selected", "marked", "kept", "selection"],
+            [*DRAWN],
         )
         state.param.watch(lambda *_events: self._locked(self._ring), ["selected", "hovered", "pointed"])
 
@@ -315,6 +321,8 @@ class MapView:
     # -- looks
 
     def _restyle(self, names: set[str]) -> None:
+        if names == {"tags"} and self.state.colour != self.state.dataset.tag_column:
+            return  # nobody sees them here
         if "dataset" in names and (home := _columns(self._first_view())) != self._home.data:
             self._home.data = home
         if names & {"history", "answer", "dark", "dataset"}:

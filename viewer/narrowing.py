@@ -7,7 +7,7 @@ import logging
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from viewer.background import in_background
 from viewer.data import Dataset
 from viewer.filters import Condition, Filters, Masks, count, keep, sound
 from viewer.state import ViewState
+from viewer.tagged import Rows
 
 NARROWERS = ThreadPoolExecutor(2, thread_name_prefix="filter")
 
@@ -23,15 +24,27 @@ _Kept = tuple[dict[str, Condition], np.ndarray | None]
 log = logging.getLogger(__name__)
 
 
+class _Asked(NamedTuple):
+    """What is worked out: filters, of a dataset with these tags."""
+
+    dataset: Dataset
+    filters: Filters
+    tags: Rows
+
+    def holds(self, state: ViewState) -> bool:
+        """Whether the state still shows that dataset with those tags."""
+        return state.dataset is self.dataset and state.tags is self.tags and bool(state.filters)
+
+
 class Narrower:
     """The filters of one session: the latest are worked out, those overtaken meanwhile are not."""
 
     def __init__(self, state: ViewState) -> None:
         self._state = state
         self._busy = False
-        self._of: Dataset | None = None
+        self._of: _Asked | None = None
         self._masks: Masks = {}
-        state.param.watch(self._changed, "filters")
+        state.param.watch(self._changed, ["filters", "tags"])
         if state.filters:
             self._start()
 
@@ -39,44 +52,49 @@ class Narrower:
         """The session is over: let go of what is large."""
         self._of, self._masks = None, {}
 
-    def _changed(self, _event: Any) -> None:
-        state = self._state
-        if state.dataset is None:
+    def _changed(self, *events: Any) -> None:
+        state, dataset = self._state, self._state.dataset
+        if dataset is None:
             return
         if not state.filters:
             state.param.update(kept=None, counts=None)
-        elif not self._busy:
+            return
+        # Other tags alone let no others pass where none is asked for.
+        asked = {event.name for event in events} | state.filters.keys()
+        if not self._busy and asked & {"filters", dataset.tag_column}:
             self._start()
 
     def _start(self) -> None:
         """First what passes, so that the map can be drawn; then the counts."""
         state = self._state
-        if self._of is not state.dataset:
-            self._of, self._masks = state.dataset, {}
-        self._busy = True
-        work = partial(_kept, state.dataset, state.filters, self._masks)
-        in_background(work, partial(self._found, state.dataset, state.filters), pool=NARROWERS)
+        asked = _Asked(state.dataset, state.filters, state.tags)
+        of = self._of
+        if of is None or of.dataset is not asked.dataset:
+            self._masks = {}
+        elif of.tags is not asked.tags:
+            self._masks.pop(asked.dataset.tag_column, None)
+        self._of, self._busy = asked, True
+        in_background(partial(_kept, asked, self._masks), partial(self._found, asked), pool=NARROWERS)
 
-    def _found(self, dataset: Dataset, asked: Filters, done: "Future[_Kept]") -> None:
+    def _found(self, asked: _Asked, done: "Future[_Kept]") -> None:
         state = self._state
-        if state.dataset is not dataset or not state.filters or done.exception() is not None:
-            self._next(dataset, asked, done)
+        if not asked.holds(state) or done.exception() is not None:
+            self._next(asked, done)
             return
         good, kept = done.result()
-        if good != asked and state.filters == asked:  # as from an old link
-            asked = good
+        if good != asked.filters and state.filters == asked.filters:  # as from an old link
+            asked = asked._replace(filters=good)
             state.param.update(filters=dict(good), kept=kept)
         else:
             state.kept = kept
-        work = partial(_counted, dataset, self._masks)
-        in_background(work, partial(self._counted, dataset, asked), pool=NARROWERS)
+        in_background(partial(_counted, asked, self._masks), partial(self._counted, asked), pool=NARROWERS)
 
-    def _counted(self, dataset: Dataset, asked: Filters, done: "Future[dict[str, np.ndarray]]") -> None:
-        if self._state.dataset is dataset and self._state.filters and done.exception() is None:
+    def _counted(self, asked: _Asked, done: "Future[dict[str, np.ndarray]]") -> None:
+        if asked.holds(self._state) and done.exception() is None:
             self._state.counts = done.result()
-        self._next(dataset, asked, done)
+        self._next(asked, done)
 
-    def _next(self, dataset: Dataset, asked: Filters, done: "Future[Any]") -> None:
+    def _next(self, asked: _Asked, done: "Future[Any]") -> None:
         """What was asked meanwhile."""
         self._busy = False
         state = self._state
@@ -85,19 +103,19 @@ class Narrower:
         if (error := done.exception()) is not None:
             log.error("filters could not be applied", exc_info=error)
             state.filters = {}
-        elif state.filters and (state.filters != asked or state.dataset is not dataset):
+        elif state.filters and (state.filters != asked.filters or not asked.holds(state)):
             self._start()
 
 
-def _kept(dataset: Dataset, filters: Filters, masks: Masks) -> _Kept:
+def _kept(asked: _Asked, masks: Masks) -> _Kept:
     """What makes sense of the filters here, and what it lets pass."""
     started = time.perf_counter()
-    facets = dataset.facets
-    good = sound(facets, filters)
+    facets = asked.dataset.facets_with(asked.tags)
+    good = sound(facets, asked.filters)
     kept = keep(facets, good, masks=masks)
-    log.info("filtering %d images took %.0f ms", dataset.n, (time.perf_counter() - started) * 1000)
+    log.info("filtering %d images took %.0f ms", asked.dataset.n, (time.perf_counter() - started) * 1000)
     return good, kept
 
 
-def _counted(dataset: Dataset, masks: Masks) -> dict[str, np.ndarray]:
-    return count(dataset.facets, masks)
+def _counted(asked: _Asked, masks: Masks) -> dict[str, np.ndarray]:
+    return count(asked.dataset.facets_with(asked.tags), masks)

@@ -15,11 +15,18 @@ export function render({model}) {
       h("div", {class: "row ends muted"}, h("span", {class: "grow"}, rows[0][0]), h("span", {}, rows.at(-1)[0])))
   }
   const pairs = (title, rows) => rows.length > 0 && h("section", {class: "block"}, h("h3", {}, title), h("dl", {}, rows.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])))
+  const when = new Intl.DateTimeFormat("en-GB", {dateStyle: "medium", timeStyle: "short"})
+  const run = ({at, version, took, images, changes}) => h("li", {},
+    h("div", {class: "row"}, h("time", {class: "grow", datetime: at}, when.format(new Date(at))), took && h("span", {class: "muted", title: "How long it took"}, took)),
+    h("div", {class: "row muted"}, h("span", {class: "grow"}, changes.length === 0 ? h("span", {}, "No image came or went")
+      : changes.map(([kind, words]) => h("span", {class: `change ${kind}`}, words))),
+      h("span", {title: `Version ${version}`}, `${images == null ? "" : `${number(images)} images · `}${version.slice(0, 7)}`)))
+  const history = (rows) => rows.length > 0 && h("section", {class: "block"}, h("h3", {}, rows.length === 1 ? "The last run" : "The last runs"), h("ul", {class: "runs"}, rows.map(run)))
   const about = draw(model, ["about"], () => {
-    const {facts, run, formats, sizes, taken, columns: told} = model.about
+    const {facts, runs, formats, sizes, taken, columns: told} = model.about
     if (!facts) { return [h("div", {class: "muted", role: "status"}, "Counting…")] }
     return [
-      pairs("The dataset", facts), bars("Formats", formats), bars("Longer side", sizes), columns("Taken", taken), pairs("The last run", run),
+      pairs("The dataset", facts), bars("Formats", formats), bars("Longer side", sizes), columns("Taken", taken), history(runs),
       told.length > 0 && h("section", {class: "block"}, h("h3", {}, "Metadata"), h("table", {}, h("thead", {}, h("tr", {}, ["Column", "Type", "From", "Filled"].map((name) => h("th", {scope: "col"}, name)))),
         h("tbody", {}, told.map(([name, type, from, filled]) => h("tr", {}, h("td", {}, name), h("td", {class: "muted"}, type), h("td", {class: "muted"}, from), h("td", {class: "count"}, number(filled))))))),
     ]

@@ -29,7 +29,7 @@ class Wish:
 
     `hits` are rows, best first, None without a query; `selected` is the row that is open, `marked` are those
     of new images. By place in the index: `chosen` (n,) bool, None where no image is chosen, and `kept` (n,)
-    bool, those that pass the filters, None: all do. `own` are colours that only this visitor has.
+    bool, those that pass the filters, None: all do. `own` are colours that the dataset does not have.
     """
 
     dataset: Dataset
@@ -107,7 +107,7 @@ def paint(wish: Wish, scale: float = 1.0) -> Picture:
         scale=scale,
         dark=wish.dark,
         recede=legible,
-        behind=1.0 if wish.own is None else SEEN_THROUGH,
+        behind=1.0 if wish.own is None or wish.own.values is None else SEEN_THROUGH,
     )
     places = tuple((t.row, t.cx, t.cy, t.width, t.height) for t in tiles)
     pixels = np.ascontiguousarray(render(scene, viewport.scaled(scale))[::-1]).view(np.uint32)[..., 0]

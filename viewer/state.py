@@ -12,8 +12,9 @@ from viewer.changes import Changes
 from viewer.colours import SIMILARITY, Colouring, similar
 from viewer.data import Dataset
 from viewer.facets import Facet, Scale, scale
-from viewer.filters import Condition, narrow, sound
+from viewer.filters import Condition, narrow, sound, without
 from viewer.ranking import PAGE, Narrowing, Spread, passing
+from viewer.tagged import Rows, Tagged, of_rows
 from viewer.versions import showing
 
 HISTORY = 8  # queries kept on the map, the newest first
@@ -160,8 +161,10 @@ class ViewState(param.Parameterized):
 
     @property
     def own_colouring(self) -> Colouring | None:
-        """Colours that only this visitor has: by the similarity to the query."""
+        """Colours that the dataset does not have: by the similarity to the query, or by tags."""
         answer = self.answer
+        if self.colour == self.dataset.tag_column:
+            return self.tagged.colouring
         if self.colour != SIMILARITY or SIMILARITY in self.dataset.kinds:
             return None
         if answer is None or answer.similarities is None:
@@ -173,14 +176,38 @@ class ViewState(param.Parameterized):
     @property
     def colour_facet(self) -> Facet | None:
         """What the points are coloured by, as something to filter by or to count."""
-        if self.own_colouring is not None and self._similar is not None:
-            return self._similar.scale
-        return self.dataset.facet(self.colour)
+        similar = self._similar
+        if similar is not None and self.own_colouring is similar.colouring:
+            return similar.scale
+        return self.facet(self.colour)
 
     def condition(self, column: str) -> Condition | None:
         """The filter on one column, None where there is none that makes sense."""
-        facet = self.dataset.facet(column) if column in self.filters else None
+        facet = self.facet(column) if column in self.filters else None
         return sound({column: facet}, self.filters).get(column) if facet else None
+
+    @property
+    def tagged(self) -> Tagged:
+        """The tags as a column."""
+        return self.dataset.tagged(self.tags)
+
+    @property
+    def facets(self) -> dict[str, Facet]:
+        """All that can be filtered by, tags as they are now among it."""
+        return self.dataset.facets_with(self.tags)
+
+    def facet(self, column: str) -> Facet | None:
+        """What the images can be filtered by in one column, None where it tells them not apart."""
+        return self.tagged.facet if column == self.dataset.tag_column else self.dataset.facet(column)
+
+    @property
+    def colours(self) -> dict[str, str]:
+        """What can be coloured by, and how a person calls it; density alone is ""."""
+        return coloured_by(self.dataset, self.tags)
+
+    def tags_of(self, row: int) -> list[str]:
+        """The tags of one image, in alphabetical order."""
+        return of_rows(self.tags, np.array([row]))[0]
 
     @property
     def passing(self) -> int:
@@ -218,8 +245,33 @@ class ViewState(param.Parameterized):
         passes = passing(n, kept=kept, selection=selection)
         return Narrowing(passes, self.cut if cut else None, self.fold, count)
 
+    def retag(self, tags: Rows) -> None:
+        """Show other tags: what was filtered or coloured by a tag that is gone is not any more.
+
+        Nothing of any other column is worked out again.
+        """
+        if tags is self.tags:
+            return
+        column, after = self.dataset.tag_column, self.dataset.tagged(tags).facet
+        filters = without(self.filters, column, self.tags.keys() - tags.keys(), whole=after is None)
+        counts = {name: known for name, known in (self.counts or {}).items() if name != column}
+        if after is not None and column not in filters:  # else they are about to be counted
+            counts[column] = after.count(self.kept)
+        colours = {*coloured_by(self.dataset, tags), ""}
+        self.param.update(
+            tags=tags,
+            filters=filters,
+            counts=None if self.counts is None else counts,
+            colour=self.colour if self.colour in colours else self.dataset.first_colour,
+        )
+
     def adopt(
-        self, dataset: Dataset, *, changes: Changes, answers: Mapping[str, Answer | None] | None = None
+        self,
+        dataset: Dataset,
+        *,
+        changes: Changes,
+        answers: Mapping[str, Answer | None] | None = None,
+        tags: Rows | None = None,
     ) -> None:
         """Show another version; everything else stays as far as that version has it.
 
@@ -228,6 +280,7 @@ class ViewState(param.Parameterized):
             changes: from the version shown.
             answers: by text, what the queries asked so far find in it; None or missing: nothing is known.
                 One whose images were renamed may have another text.
+            tags: the rows that tags have there; None: whoever reads them does so at once.
         """
         old, found = self.dataset, answers or {}
         after = {name: self._row_in(dataset, changes, getattr(self, name)) for name in ROWS}
@@ -240,14 +293,18 @@ class ViewState(param.Parameterized):
         again = [_as_before(found.get(asked.text), asked) for asked in self.history]
         pairs = list(zip(again, self.history, strict=True))
         current = next((new for new, was in pairs if self.answer and was.text == self.answer.text), None)
-        filters = sound(dataset.facets, self.filters) if self.filters else {}
-        narrowed = narrow(dataset.facets, filters) if filters else None
+        tags = tags or {}
+        called = {old.tag_column: dataset.tag_column}
+        facets = dataset.facets_with(tags) if self.filters else {}
+        filters = sound(facets, {called.get(name, name): asked for name, asked in self.filters.items()})
+        narrowed = narrow(facets, filters) if filters else None
+        colour = called.get(self.colour, self.colour)
         self.param.update(
             dataset=dataset,
             filters=filters,
             kept=narrowed.kept if narrowed else None,
             counts=dict(narrowed.counts) if narrowed else None,
-            colour=self.colour if self.colour in {*dataset.colours, ""} else dataset.first_colour,
+            colour=colour if colour in {*coloured_by(dataset, tags), ""} else dataset.first_colour,
             history=[new if new is current else new.remembered() for new in again if new],
             answer=current,
             asked=renamed(self.asked, changes.moved),
@@ -256,7 +313,7 @@ class ViewState(param.Parameterized):
             lately=news.changes,
             marked=sorted(row for row in marked if row is not None)[:MARKED],
             selection=carried(self.selection, old, dataset, changes),
-            tags={},  # their rows were another version's; whoever reads them does so at once
+            tags=tags,
             **after,
         )
 
@@ -299,6 +356,11 @@ class ViewState(param.Parameterized):
                 filters={}, kept=None, counts=None, selection=None, steps=[], tags={}, uploads={},
             )  # fmt: skip
             self._similar, self._ordered = None, _UNORDERED
+
+
+def coloured_by(dataset: Dataset, tags: Rows) -> dict[str, str]:
+    """What a dataset with these tags can be coloured by, and how a person calls it."""
+    return {**({dataset.tag_column: dataset.tagged(tags).title} if tags else {}), **dataset.colours}
 
 
 def fresh(dataset: Dataset, changes: Changes) -> list[int]:

@@ -1,4 +1,4 @@
-"""What a dataset is made of, in figures: formats, sizes, dates, columns, the last run. Pure: no Panel.
+"""What a dataset is made of, in figures: formats, sizes, dates, columns, the last runs. Pure: no Panel.
 
 What does not belong here: showing it (`overview.py`).
 """
@@ -16,6 +16,14 @@ BARS = 8  # of categories; the rest is one more
 BINS = 24
 EDGES = (0, 256, 512, 1024, 2048, 4096, 8192)  # pixels of the longer side
 SPANS = ((2, "h"), (60, "D"), (365 * 3, "M"), (10**9, "Y"))  # days, and the unit in which fewer are told
+# What a run counted, and how it is said.
+CHANGES = {
+    "added": "+{} new",
+    "removed": "\N{MINUS SIGN}{} gone",
+    "changed": "{} changed",
+    "moved": "{} moved",
+    "failed": "{} unreadable",
+}
 _FORMATS = {"h": "%Y-%m-%d %H:00", "D": "%Y-%m-%d", "M": "%Y-%m", "Y": "%Y"}
 
 Bar = list[Any]  # a label and a count
@@ -26,7 +34,7 @@ def summary(dataset: Dataset) -> dict[str, Any]:
     points = dataset.atlas.points
     return {
         "facts": facts(dataset),
-        "run": last_run(dataset),
+        "runs": last_runs(dataset),
         "formats": categories(points["format"]) if "format" in points else [],
         "sizes": sizes(points) if {"width", "height"} <= {*points} else [],
         "taken": timeline(points["taken_at"]) if "taken_at" in points else [],
@@ -57,10 +65,33 @@ def facts(dataset: Dataset) -> list[list[str]]:
     return told + [[_words(name), _figure(value)] for name, value in quality.items() if _number(value)]
 
 
-def last_run(dataset: Dataset) -> list[list[str]]:
-    """What the run that published this version found: names and counts."""
-    counts = getattr(getattr(dataset.atlas, "snapshot", None), "counts", None) or {}
-    return [[_words(name), _figure(count)] for name, count in counts.items() if _number(count) and count]
+def last_runs(dataset: Dataset) -> list[dict[str, Any]]:
+    """The runs that led to this version, the newest first: when, how long, what changed, which version."""
+    snapshot = getattr(dataset.atlas, "snapshot", None)
+    return [
+        {
+            "at": run.at.isoformat(),
+            "version": run.version,
+            "took": "" if run.seconds is None else duration(run.seconds),
+            "images": run.counts.get("images"),
+            "changes": [
+                [kind, words.format(f"{run.counts[kind]:,}")]
+                for kind, words in CHANGES.items()
+                if run.counts.get(kind)
+            ],
+        }
+        for run in (snapshot.runs if snapshot else ())
+    ]
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: "0.4 s", "12 s", "3 min 20 s", "2 h 5 min"."""
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"  # noqa: PLR2004
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [f"{hours:,} h", f"{minutes} min"] if hours else [f"{minutes} min", f"{rest} s"]
+    return " ".join(part for part in parts if not part.startswith("0 "))
 
 
 def categories(column: pd.Series) -> list[Bar]:

@@ -3,11 +3,13 @@
 import gc
 import logging
 import time
+from contextlib import suppress
 
 from clipper.errors import ClipperError
 from viewer.gallery import suggestions
 from viewer.painter import Wish, paint
 from viewer.search import CHANCERS, SEARCHERS
+from viewer.tagged import rows_by_tag
 from viewer.versions import load
 from viewer.viewport import Viewport
 
@@ -25,6 +27,8 @@ def warm() -> None:
         paint(Wish(dataset, viewport, dataset.first_colour, dark=True))
         dataset.prepare(colour=dataset.first_colour)
         suggestions(dataset)
+        with suppress(ClipperError):  # the page says why
+            rows_by_tag(dataset)
         log.info("map ready after %.1f s", time.perf_counter() - started)
         SEARCHERS.submit(dataset.atlas.warm).result()
         CHANCERS.submit(lambda: dataset.atlas.chance)  # a search that finds nothing can then say so at once

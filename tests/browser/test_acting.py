@@ -133,6 +133,35 @@ def test_what_is_chosen_is_tagged_exported_and_copied(visit: Visit, url: str, ho
     clean(seen)
 
 
+def test_a_tag_filters_and_colours_at_once_for_all_who_look(visit: Visit, url: str, home: Path) -> None:
+    seen = visit(url)
+    page = seen.page
+    ask(page, "red heart")
+    page.wait_for_selector(".results .score", timeout=60_000)
+    page.get_by_role("tab", name="Selection").click()
+    page.get_by_text("The 60 results").click()
+    chosen(page, 60)
+    page.get_by_label("Tag the chosen images").fill("hearts, seen")
+    page.keyboard.press("Enter")
+    page.locator(".clipper-colour").get_by_role("combobox").click()
+    page.get_by_role("menuitem", name="Tags", exact=True).click()
+    page.wait_for_selector(".legend .toggle >> text=hearts")
+    page.get_by_role("tab", name="Filter").click()
+    facet = page.locator("section.facet[aria-label='Tags']")
+    facet.get_by_text("hearts").click()
+    page.wait_for_selector(".filters .passing b:text-is('60')")
+    page.wait_for_url("**filters=*")
+    other = visit(page.url)
+    other.page.wait_for_selector(".filters .passing b:text-is('60')")
+    other.page.wait_for_selector(".legend .toggle >> text=hearts")
+    tags.take(Home(home), "hearts")
+    for one in (seen, other):
+        one.page.wait_for_selector(".filters .chip", state="detached", timeout=10_000)
+        one.page.wait_for_selector(".legend .toggle >> text=seen")
+        clean(one)
+    tags.take(Home(home), "seen")
+
+
 def test_a_link_opens_the_same_picture_and_back_goes_back(visit: Visit, url: str) -> None:
     seen = visit(url)
     page = seen.page
@@ -211,6 +240,7 @@ def test_keys_have_a_list_the_image_is_seen_large_and_the_theme_is_remembered(vi
     page.keyboard.press("Escape")
     page.locator(".status button.line").click()
     page.wait_for_selector(".overview .bars >> text=JPEG")
+    assert "+1,870 new" in page.locator(".overview .runs li").inner_text()
     page.keyboard.press("Escape")
     page.wait_for_selector(".overview .bars", state="hidden")
     page.get_by_label("Toggle theme").click()

@@ -317,3 +317,30 @@ def test_a_dropped_jpeg_is_on_the_open_map_within_two_minutes_with_nobody_touchi
             assert fetched(page, "thumb", fresh, stamp) == fetched(page, "full", fresh) == 404
             assert ranges(page) == pytest.approx(before)
             assert seen.errors == []
+
+
+def test_what_was_indexed_last_has_a_colour_a_filter_and_a_run_of_its_own(
+    visit: Visit, small_home: Path
+) -> None:
+    index(small_home)
+    with serving(small_home) as address:
+        seen = visit(f"{address}/viewer")
+        page = seen.page
+        drop(small_home)
+        time.sleep(1.1)  # a run of another second
+        index(small_home)
+        shows(page, 25)
+        page.locator(".clipper-colour").get_by_role("combobox").click()
+        page.get_by_role("menuitem", name="Indexed", exact=True).click()
+        page.wait_for_selector(".legend .histogram")
+        page.get_by_role("tab", name="Filter").click()
+        ends = page.locator("section.facet[aria-label='Indexed']").get_by_role("slider")
+        ends.first.focus()
+        page.keyboard.press("End")
+        page.keyboard.press("ArrowLeft")
+        page.wait_for_selector(".filters .passing b:text-is('1')")
+        page.locator(".status button.line").click()
+        page.wait_for_selector(".overview .runs li >> nth=1")
+        told = page.locator(".overview .runs li").all_inner_texts()
+        assert ["+1 new" in told[0], "+24 new" in told[1]] == [True, True]
+        assert (seen.errors, seen.elsewhere) == ([], [])

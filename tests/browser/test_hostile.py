@@ -14,7 +14,8 @@ from PIL import Image
 from server import serving
 
 import clipper
-from clipper import indexing
+from clipper import indexing, tags
+from clipper.home import Home
 from clipper.settings import Settings
 
 DATA = Path(__file__).resolve().parents[2] / "data"
@@ -140,6 +141,56 @@ def test_no_payload_runs_in_any_view(visit: Callable[..., SimpleNamespace], tmp_
         assert seen.dialogs == []
         assert seen.elsewhere == []
         assert seen.errors == []
+
+
+def test_no_tag_runs_in_any_view(visit: Callable[..., SimpleNamespace], small_home: Path) -> None:
+    indexing.index(Settings.load(small_home))
+    home, hashes = Home(small_home), clipper.open(small_home).hashes
+    given = {payload: frozenset(hashes[at % 24 :: 2]) for at, payload in enumerate(PAYLOADS)}
+    tags._write(tags.path_of(home), given)  # more than the page would take for a tag
+    indexing.index(Settings.load(small_home))  # they are a column now, in Chroma too
+    condition = json.dumps({"tags": {"values": PAYLOADS[:3]}})
+    with serving(small_home) as address:
+        seen = visit(f"{address}/viewer?{urlencode({'colour': 'tags', 'filters': condition})}")
+        page = seen.page
+        page.wait_for_selector(".filters .chip")
+        page.wait_for_selector(".legend .toggle >> text=others")
+        assert "3 values" in page.locator(".filters .bar").inner_text()
+        assert EVIL in " ".join(page.locator(".legend .toggle").all_inner_texts())
+        page.locator(".legend .toggle").first.click()
+        assert page.evaluate(MADE) == []
+        page.get_by_role("tab", name="Filter").click()
+        facet = page.locator("section.facet[aria-label='Tags']")
+        facet.locator("[type=search]").fill("onerror")
+        for part in facet.locator(".value:visible").all()[:3]:
+            part.click()
+        page.wait_for_timeout(300)
+        assert page.evaluate(MADE) == []
+        page.locator(".filters .clear").click()
+        page.get_by_role("tab", name="Selection").click()
+        page.get_by_text("All 24").click()
+        page.wait_for_selector(".chosen .card")
+        for payload in [*PAYLOADS[1::9], EVIL]:
+            if len(payload) <= tags.LONGEST and "," not in payload:
+                page.get_by_label("Tag the chosen images").fill(payload)
+                page.keyboard.press("Enter")
+        page.wait_for_timeout(300)
+        page.locator(".chosen .card").first.click()
+        page.wait_for_selector(".detail .sheet")
+        page.locator(".detail .chip.tagged").first.wait_for()
+        assert page.evaluate(MADE) == []
+        page.keyboard.press("Escape")
+        box = page.locator(".clipper-map").bounding_box()
+        for step in range(12):
+            page.mouse.move(box["x"] + 250 + step * 30, box["y"] + 150 + step * 24)
+            page.wait_for_timeout(90)
+        page.get_by_role("button", name="Export").click()
+        with page.expect_download() as download:
+            page.get_by_role("menuitem", name="CSV table").click()
+        with Path(download.value.path()).open(newline="") as file:
+            assert EVIL in json.loads(next(csv.DictReader(file))["tags"])
+        assert page.evaluate(MADE) == []
+        assert (seen.dialogs, seen.elsewhere, seen.errors) == ([], [], [])
 
 
 def test_without_an_index_the_page_says_what_to_type_and_opens_later(

@@ -68,6 +68,13 @@ class FakeAtlas:
     def modified(self) -> np.ndarray:
         return 1.7e9 + 3600.0 * np.arange(self.n)
 
+    @property
+    def indexed(self) -> np.ndarray:
+        """Two runs, then no more is known of the last image."""
+        times = np.where(np.arange(self.n) < self.n // 2, 1.7e9, 1.7e9 + 86_400 * 30)
+        times[-1:] = np.nan
+        return times
+
     def close(self) -> None:
         pass
 

@@ -11,7 +11,7 @@ from fakes import FakeAtlas
 from viewer import background
 from viewer.changes import between
 from viewer.colours import MISSING, NO_VALUE, OTHER, SIMILARITY, _palette
-from viewer.data import MODIFIED, Dataset
+from viewer.data import INDEXED, MODIFIED, Dataset
 from viewer.filter_panel import FilterChips, FilterPanel
 from viewer.gallery import Gallery, sample
 from viewer.legend import ColourKey, Fold
@@ -138,7 +138,9 @@ def test_a_click_in_the_panel_filters_and_a_chip_takes_it_away(state: ViewState)
     assert not panel.visible
     tabs._handle_msg({"kind": "choose", "tab": "filter"})
     assert panel.visible
-    assert [item["title"] for item in panel.items] == ["group", "size", "tags", "File", "File modified"]
+    assert [item["title"] for item in panel.items] == [
+        "group", "size", "tags", "File", "File modified", "Indexed",
+    ]  # fmt: skip
     panel._handle_msg({"kind": "toggle", "column": "group", "value": "group 1"})
     panel._handle_msg({"kind": "text", "column": ":file", "text": "folder/1"})
     assert [(item["title"], item["words"]) for item in chips.items] == [
@@ -262,6 +264,28 @@ def test_colouring_by_time_names_its_ends(state: ViewState) -> None:
     assert legend.low.startswith("2023-")
     assert state.colouring.kind == "time"
     assert state.dataset.colours[MODIFIED] == "File modified"
+
+
+@pytest.mark.usefixtures("narrower")
+def test_how_recently_images_were_indexed_colours_and_filters(state: ViewState) -> None:
+    legend = shown(ColourKey(), state)
+    state.colour = INDEXED
+    assert (legend.low, legend.kind) == ("2023-11-14", "time")
+    codes = state.colouring.codes[state.dataset.index.rank]
+    assert ({*codes[:250]}, {*codes[250:-1]}, codes[-1]) == ({0}, {NO_VALUE - 1}, NO_VALUE)
+    last = len(legend.chart["whole"])
+    legend._handle_msg({"kind": "range", "from": last // 2, "to": last})
+    assert np.flatnonzero(state.kept).tolist() == [*range(250, 499)]
+
+
+def test_of_one_run_alone_no_times_are_offered() -> None:
+    class Once(FakeAtlas):
+        indexed = np.full(500, 1.7e9)
+
+    dataset = Dataset(Once())
+    assert INDEXED not in dataset.colours
+    assert INDEXED not in dataset.facets
+    assert dataset.colouring(INDEXED).kind == "time"  # what an old link may ask for breaks nothing
 
 
 @pytest.mark.parametrize("dark", [True, False])

@@ -1,6 +1,8 @@
 """Tags in the rows of what is shown, at once and for all who look; and the dataset in figures."""
 
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,11 +11,13 @@ from fakes import FakeAtlas
 
 from clipper import tags as kept
 from clipper.home import Home
+from clipper.runs import Run
 from viewer.chosen import PAGE, Chosen
 from viewer.data import Dataset
 from viewer.state import ViewState
-from viewer.summary import categories, sizes, summary, timeline
-from viewer.tagging import Tagger, counts, of_rows, rows_by_tag
+from viewer.summary import categories, duration, last_runs, sizes, summary, timeline
+from viewer.tagged import counts, of_rows, rows_by_tag
+from viewer.tagging import Tagger
 
 
 @pytest.fixture
@@ -90,6 +94,36 @@ def test_the_dataset_in_figures() -> None:
     ]  # fmt: skip
     assert categories(pd.Series(list("aabbbcdefghij")))[0] == ["b", 3]
     assert categories(pd.Series(list("aabbbcdefghij")))[-1] == ["others", 2]
+
+
+def test_the_last_runs_are_told_in_words() -> None:
+    at = datetime(2026, 5, 1, tzinfo=UTC)
+    counts = {
+        "images": 1999,
+        "added": 1200,
+        "removed": 2,
+        "changed": 0,
+        "moved": 3,
+        "failed": 1,
+        "unchanged": 7,
+    }
+    atlas = FakeAtlas()
+    atlas.snapshot = SimpleNamespace(runs=(Run(at, "abc", counts, 75.2), Run(at, "old", {})))
+    latest, first = last_runs(Dataset(atlas))
+    assert latest["changes"] == [
+        ["added", "+1,200 new"],
+        ["removed", "\N{MINUS SIGN}2 gone"],
+        ["moved", "3 moved"],
+        ["failed", "1 unreadable"],
+    ]
+    assert (latest["at"], latest["took"], latest["images"]) == (
+        "2026-05-01T00:00:00+00:00",
+        "1 min 15 s",
+        1999,
+    )
+    assert (first["changes"], first["took"], first["images"]) == ([], "", None)
+    told = [duration(seconds) for seconds in (0.04, 9.94, 12.4, 60, 3600, 7_500, 90_061)]
+    assert told == ["0.0 s", "9.9 s", "12 s", "1 min", "1 h", "2 h 5 min", "25 h 1 min"]
 
 
 def test_a_summary_of_one_image_and_of_odd_columns() -> None:
