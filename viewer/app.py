@@ -177,14 +177,14 @@ class Viewer:
         x, y = map(float, self.state.dataset.atlas.xy[row])
         x0, x1, y0, y1 = self.state.dataset.view
         reach = 0.06 * max(x1 - x0, y1 - y0)
-        self.map.fly((x - reach, x + reach, y - reach, y + reach))
+        self.map.camera.to((x - reach, x + reach, y - reach, y + reach))
 
     def _show_news(self, _message: Mapping[str, Any]) -> None:
         """Mark what is new and go there."""
         self.state.mark_news()
         if self.state.news:
             ids = self.state.news.changes.worth_a_look
-            self.map.fly_to([row for row in map(self.state.dataset.row_of, ids) if row is not None])
+            self.map.camera.to_images([row for row in map(self.state.dataset.row_of, ids) if row is not None])
 
     def _asking(self) -> dict[str, Action]:
         """What messages about a query's terms and results do; `term` is a term as it is written."""
@@ -228,8 +228,8 @@ class Viewer:
         box.follow(self.state)
         keys = Keys(margin=0, css_classes=["keys"], actions={
             "escape": self._escape, "tool": lambda message: switch(self.state, message.get("tool")),
-            "step": lambda message: self._step(message.get("by")), "home": lambda _: self.map.fly_home(),
-            "zoom": lambda message: self.map.zoom(ZOOM if message.get("by") == 1 else 1 / ZOOM),
+            "step": lambda message: self._step(message.get("by")), "home": lambda _: self.map.camera.home(),
+            "zoom": lambda message: self.map.camera.zoom(ZOOM if message.get("by") == 1 else 1 / ZOOM),
         })  # fmt: skip
         address = Address(width=0, height=0, margin=0)
         address.follow(self.state, self.searcher)
@@ -273,7 +273,7 @@ class Viewer:
     def _side(self) -> pn.Column:
         show, point = self._message("selected"), self._message("pointed")
         gallery = Gallery(css_classes=["results"], margin=0, actions={
-            "open": show, "point": point, "zoom": lambda _: self.map.fly_to_results(),
+            "open": show, "point": point, "zoom": lambda _: self.map.camera.to_results(),
             "ask": lambda message: self.searcher.ask(str(message.get("text", ""))),
             "clear": lambda _: self.state.forget(),
             **self._asking(),

@@ -46,7 +46,7 @@ class Chosen(Component):
         tagger.troubled.append(lambda why: setattr(self, "trouble", why))
         self._actions |= {
             "more": self._more,
-            "zoom": lambda _: view.fly_to(self._rows),
+            "zoom": lambda _: view.camera.to_images(self._rows),
             "clear": lambda _: clear(state),
             "whole": lambda m: self._take({"of": m.get("of"), "how": m.get("how", "only")}),
             "tagged": lambda m: self._take({"tag": m.get("tag")}),

@@ -57,9 +57,9 @@ def map_buttons(view: MapView, state: ViewState) -> pn.Column:
     tools = Tools(margin=0, width=34, height=70)
     tools.follow(state)
     actions = (
-        ("add", "Zoom in", lambda: view.zoom(ZOOM)),
-        ("remove", "Zoom out", lambda: view.zoom(1 / ZOOM)),
-        ("home", "Show the whole map", view.fly_home),
+        ("add", "Zoom in", lambda: view.camera.zoom(ZOOM)),
+        ("remove", "Zoom out", lambda: view.camera.zoom(1 / ZOOM)),
+        ("home", "Show the whole map", view.camera.home),
     )
     buttons = []
     for icon, label, act in actions:

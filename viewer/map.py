@@ -2,10 +2,10 @@
 
 The browser tells every change of the ranges at once; the loop draws the latest and writes the image
 source directly. HoloViews builds the figure; choosing and drawing what is in it is `painter.py`'s, marks
-above it `overlays.py`'s.
+above it `overlays.py`'s, moving it `camera.py`'s.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,36 +16,28 @@ import panel as pn
 from bokeh.models import ColumnDataSource, CustomJS, PanTool, Range1d, TapTool, WheelZoomTool
 from bokeh.plotting import figure
 
+from viewer.camera import Camera, columns
 from viewer.component import source
 from viewer.filters import passing_rows
 from viewer.loop import PLAIN, RenderLoop
-from viewer.overlays import Queries, Rings, label_reach
+from viewer.overlays import Queries, Rings
 from viewer.painter import Picture, Wish, dot_radius, paint
 from viewer.points import Placed
-from viewer.ranking import PAGE
 from viewer.state import ViewState
 from viewer.theme import tokens
 from viewer.viewport import PADDING, Box, Viewport
 
 DEEPEST, WIDEST = 4000.0, 3.0  # how far one can zoom in and out, from the first view
 LIT = 24  # results that stand out on the map; the panel lists more
-NOWHERE: Box = (0.0, 1.0, 0.0, 1.0)  # where no part of the map is meant
 REACH = 14  # pixels within which a point is meant by the pointer
-CAMERA = ("find.js", "camera.js")  # in front of the scripts that move the map
+SIGHT = ("find.js", "camera.js")  # in front of the scripts that move the map
 SHARPEST, MOST_PIXELS = 2.0, 6e6  # for each pixel of the page, in each direction, and altogether
-SPACE = 0.15  # air round images when zooming to them, as a part of their extent ...
-LEAST_AIR = 0.03  # ... and at least, as a part of the map's
 
 hv.extension("bokeh")
 
 
 def _script(*names: str, **args: Any) -> CustomJS:
     return CustomJS(args=args, code="".join(map(source, names)))
-
-
-def _columns(boxes: Sequence[Box]) -> dict[str, list[float]]:
-    """Boxes as a source holds them, one a row."""
-    return {name: [box[i] for box in boxes] for i, name in enumerate(("x0", "x1", "y0", "y1"))}
 
 
 def _figure() -> figure:
@@ -93,6 +85,7 @@ class MapView:
         self.fig = _figure()
         self._image = self.fig.renderers[0].data_source
         self.rings, self.queries = Rings(self.fig), Queries(self.fig)
+        self.camera = Camera(state, turn=self._locked)
         self.moved: list[Callable[[], None]] = []
         self._loop: RenderLoop[Wish, Picture] = RenderLoop(
             draw=paint, show=self._show, schedule=self._locked, later=self._later, finest=self._finest
@@ -109,16 +102,15 @@ class MapView:
 
     def _wire(self) -> None:
         fig = self.fig
-        self._home = ColumnDataSource(_columns(self._first_view()))
-        self._target = ColumnDataSource({"stamp": [0]})
+        self._home = ColumnDataSource(columns(self._first_view()))
         self._pointer = ColumnDataSource({"x": [0.0], "y": [0.0], "inside": [0]})
         self._screen = ColumnDataSource({"ratio": [1.0]})
         pan, wheel = PanTool(), WheelZoomTool(maintain_focus=True)
         fig.tools = [pan, wheel, TapTool(renderers=[])]
         fig.toolbar.update(active_drag=pan, active_scroll=wheel, autohide=True, logo=None)
         # `target` is an argument of both so that the page holds the source that `fly.js` listens to.
-        args = {"fig": fig, "home": self._home, "target": self._target, "padding": PADDING}
-        fit = _script(*CAMERA, "fit.js", **args, deepest=DEEPEST, widest=WIDEST, screen=self._screen)
+        args = {"fig": fig, "home": self._home, "target": self.camera.target, "padding": PADDING}
+        fit = _script(*SIGHT, "fit.js", **args, deepest=DEEPEST, widest=WIDEST, screen=self._screen)
         for name in ("inner_width", "inner_height"):
             fig.js_on_change(name, fit)
             fig.on_change(name, self._viewport_changed)
@@ -126,7 +118,7 @@ class MapView:
         for ends in (fig.x_range, fig.y_range):
             ends.on_change("start", self._viewport_changed)
             ends.on_change("end", self._viewport_changed)
-        self._target.js_on_change("data", _script(*CAMERA, "fly.js", **args))
+        self.camera.target.js_on_change("data", _script(*SIGHT, "fly.js", **args))
         pointer = _script("pointer.js", fig=fig, pointer=self._pointer)
         fig.js_on_event("mousemove", pointer)
         fig.js_on_event("mouseleave", pointer)
@@ -225,56 +217,6 @@ class MapView:
         """The first view, and the boxes of its points, which no card is to hide."""
         return [self.state.dataset.view, *self.state.dataset.outline]
 
-    def fly(self, view: Box, *, reach: tuple[float, float] = (0.0, 0.0)) -> None:
-        """Glide to a part of the map, clear of the cards.
-
-        `reach` is how many pixels, across and down, what lies at its edges is drawn beyond them.
-        """
-        self._aim("part", view=view, reach=reach)
-
-    def fly_home(self) -> None:
-        """Back to the first view."""
-        self._aim("home")
-
-    def zoom(self, factor: float) -> None:
-        """Zoom about the middle by a factor of the unit."""
-        self._aim("zoom", factor=factor)
-
-    def _aim(
-        self, at: str, *, view: Box = NOWHERE, factor: float = 1.0, reach: tuple[float, float] = (0.0, 0.0)
-    ) -> None:
-        stamp = self._target.data["stamp"][0] + 1
-        told = {"aim": at, "factor": factor, "stamp": stamp, "reach_x": reach[0], "reach_y": reach[1]}
-        data = {**_columns([view, view]), **{name: [value] * 2 for name, value in told.items()}}
-        self._locked(lambda: self._target.update(data=data))
-
-    def fly_to_results(self) -> None:
-        """The query and its better half of the results, with some air."""
-        answer = self.state.answer
-        if answer is None or not len(answer.rows):
-            return
-        rows = answer.lit(PAGE)
-        best = rows[: max(3, len(rows) // 4)]
-        query = np.array([[answer.x, answer.y]])
-        xy = np.vstack([self.state.dataset.atlas.xy[best], query])
-        centre = np.median(xy, axis=0)
-        near = xy[np.argsort(np.abs(xy - centre).max(1))[: max(3, int(len(xy) * 0.8))]]
-        near = np.vstack([near, query])
-        self.fly(self._round(near), reach=label_reach(answer.called))
-
-    def fly_to(self, rows: Sequence[int] | np.ndarray) -> None:
-        """Glide to where these images are, with some air."""
-        if len(rows):
-            self.fly(self._round(self.state.dataset.atlas.xy[np.asarray(rows, np.int64)]))
-
-    def _round(self, xy: np.ndarray) -> Box:
-        """A part of the map that holds positions (n, 2) and some air."""
-        low, high = xy.min(0), xy.max(0)
-        x0, x1, y0, y1 = self.state.dataset.view
-        air = np.maximum((high - low) * SPACE, LEAST_AIR * max(x1 - x0, y1 - y0))
-        low, high = low - air, high + air
-        return float(low[0]), float(high[0]), float(low[1]), float(high[1])
-
     # -- the pointer
 
     def row_at(self, x: float, y: float) -> int | None:
@@ -323,7 +265,7 @@ class MapView:
     def _restyle(self, names: set[str]) -> None:
         if names == {"tags"} and self.state.colour != self.state.dataset.tag_column:
             return  # nobody sees them here
-        if "dataset" in names and (home := _columns(self._first_view())) != self._home.data:
+        if "dataset" in names and (home := columns(self._first_view())) != self._home.data:
             self._home.data = home
         if names & {"history", "answer", "dark", "dataset"}:
             self.queries.show(self.state.history, self.state.answer, dark=self.state.dark)

@@ -170,8 +170,8 @@ def test_the_page_is_told_where_the_points_of_the_first_view_are(state: ViewStat
 def test_flying_to_results_shows_the_query_however_far_it_is(state: ViewState) -> None:
     view = MapView(state, opened=lambda _row: None)
     state.remember(Answer("cat", np.arange(40), np.linspace(1, 0, 40), 40.0, -40.0, 0.01))
-    view.fly_to_results()
-    told = view._target.data
+    view.camera.to_results()
+    told = view.camera.target.data
     assert told["aim"] == ["part", "part"]
     assert told["x1"][0] > 40
     assert told["y0"][0] < -40
