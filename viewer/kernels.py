@@ -108,11 +108,13 @@ def picture(canvas, image, cx, cy, w, h, corner, ring, ring_width, ground, fade)
                 canvas[v, u, c] = np.uint8(canvas[v, u, c] * (1.0 - cover) + ink * cover + 0.5)
 
 
-@njit(f"void({CANVAS}, uint8[::1], float64)", **OPTIONS)
-def veil(canvas, colour, amount):
-    """Move the whole canvas towards one colour: what lies behind thumbnails or results steps back."""
-    height, width = canvas.shape[0], canvas.shape[1]
-    for v in range(height):
-        for u in range(width):
-            for c in range(3):
-                canvas[v, u, c] = np.uint8(canvas[v, u, c] * (1.0 - amount) + colour[c] * amount + 0.5)
+@njit("void(uint8[:, ::1], float32[::1], float32)", **OPTIONS)
+def veil(canvas, line, keep):
+    """Move the whole canvas (h, w * 4) towards one colour: what lies behind thumbnails or results steps back.
+
+    `keep` is what is left of each number, `line` (w * 4,) what is added, and half of one to round by.
+    """
+    for v in range(canvas.shape[0]):
+        row = canvas[v]
+        for i in range(len(row)):
+            row[i] = np.uint8(np.int32(row[i] * keep + line[i]))

@@ -183,19 +183,20 @@ def _tiles(wish: Wish, inside: np.ndarray, colours: Colouring) -> tuple[list[Til
     opened = inside == (-1 if wish.selected is None else index.rank[wish.selected])
     priority = np.where(opened, -2.0, priority)
     chosen = choose(index.x[inside], index.y[inside], priority, hit | opened, viewport)
-    rows = index.order[inside[[choice.at for choice in chosen.choices]]] if chosen.choices else []
+    at_of = inside[[choice.at for choice in chosen.choices]] if chosen.choices else inside[:0]
+    rows = index.order[at_of]
+    px, py = (axis.tolist() for axis in viewport.pixels(index.x[at_of], index.y[at_of]))
     longest = cell_size(viewport) / viewport.unit
-    pictures = dataset.thumbnails.get([int(r) for r in rows], pixels=longest, pool=DECODERS)
+    pictures = dataset.thumbnails.get(rows.tolist(), pixels=longest, pool=DECODERS)
     palette = colours.palette(dark=wish.dark)
     tiles = []
-    for choice, row in zip(chosen.choices, rows, strict=True):
-        image, at = pictures.get(int(row)), inside[choice.at]
+    for choice, row, at, x, y in zip(chosen.choices, rows.tolist(), at_of, px, py, strict=True):
+        image = pictures.get(row)
         if image is None:
             continue
-        px, py = viewport.pixels(index.x[at : at + 1], index.y[at : at + 1])
-        where = place(choice, float(px[0]), float(py[0]), image.shape[1] / image.shape[0])
-        r, g, b = (int(c) for c in palette[colours.codes[at]])
+        where = place(choice, x, y, image.shape[1] / image.shape[0])
+        r, g, b = palette[colours.codes[at]].tolist()
         rivals = wish.hits is not None or wish.chosen is not None
         strong = hit[choice.at] or among[choice.at] or (opened[choice.at] and rivals)
-        tiles.append(Tile(int(row), image, *where, (r, g, b), bool(strong), bool(marked[choice.at])))
+        tiles.append(Tile(row, image, *where, (r, g, b), bool(strong), bool(marked[choice.at])))
     return tiles, chosen.legible

@@ -70,7 +70,6 @@ def render(scene: Scene, viewport: Viewport) -> np.ndarray:
     """
     if not viewport.valid:
         raise ValueError(f"cannot draw the viewport {viewport}")
-    from viewer import kernels
 
     look = tokens(dark=scene.dark)
     ground = _colour(look.canvas)
@@ -81,11 +80,11 @@ def render(scene: Scene, viewport: Viewport) -> np.ndarray:
     if len(scene.points):
         _points(canvas, scene, viewport)
     if scene.hits is not None or scene.chosen is not None:
-        kernels.veil(canvas, ground, (0.62 if scene.dark else 0.68) * scene.behind)
+        _veil(canvas, ground, (0.62 if scene.dark else 0.68) * scene.behind)
     if scene.chosen is not None and len(scene.chosen):
         _chosen(canvas, scene.chosen, viewport, scene, _colour(look.ink))
     if scene.tiles:
-        kernels.veil(canvas, ground, 0.5 * scene.recede)
+        _veil(canvas, ground, 0.5 * scene.recede)
     if scene.hits is not None:
         _rings(canvas, scene.hits, viewport, scene, _colour(look.ink))
     if scene.marks is not None and len(scene.marks):
@@ -96,6 +95,15 @@ def render(scene: Scene, viewport: Viewport) -> np.ndarray:
 
 def _colour(text: str) -> np.ndarray:
     return np.array(rgb(text), np.uint8)
+
+
+def _veil(canvas: np.ndarray, ground: np.ndarray, amount: float) -> None:
+    """Move the whole canvas so much, 0..1, towards the ground."""
+    from viewer import kernels
+
+    added = np.append(ground, 255).astype(np.float32) * np.float32(amount) + np.float32(0.5)
+    flat = canvas.reshape(len(canvas), -1)
+    kernels.veil(flat, np.tile(added, canvas.shape[1]), np.float32(1 - amount))
 
 
 def _points(canvas: np.ndarray, scene: Scene, viewport: Viewport) -> None:
@@ -112,8 +120,6 @@ def _points(canvas: np.ndarray, scene: Scene, viewport: Viewport) -> None:
 
 def _faint(canvas: np.ndarray, points: Layer, viewport: Viewport, scene: Scene, ground: np.ndarray) -> None:
     """Points of one quiet colour, nearly the ground's."""
-    from viewer import kernels
-
     plain = np.empty((256, 3), np.uint8)
     plain[:] = _colour(tokens(dark=scene.dark).neutral)
     alike = Layer(points.x, points.y, np.zeros(len(points), np.uint8), plain)
@@ -122,7 +128,7 @@ def _faint(canvas: np.ndarray, points: Layer, viewport: Viewport, scene: Scene, 
         _discs(canvas, alike, viewport, replace(scene, dot=small))
     else:
         density.shade(canvas, density.counted(alike, viewport, scene.scale), small, scene.scale)
-    kernels.veil(canvas, ground, FAINT_VEIL)
+    _veil(canvas, ground, FAINT_VEIL)
 
 
 def _discs(canvas: np.ndarray, points: Layer, viewport: Viewport, scene: Scene) -> None:

@@ -96,13 +96,13 @@ def choose(x: np.ndarray, y: np.ndarray, priority: np.ndarray, hit: np.ndarray, 
 def place(choice: Choice, px: float, py: float, aspect: float) -> tuple[float, float, float, float]:
     """Centre and size in pixels of a thumbnail near its point (px, py), wholly inside its cell."""
     longest = choice.longest
-    aspect = float(np.clip(aspect, NARROW, 1 / NARROW))
+    aspect = min(max(aspect, NARROW), 1 / NARROW)
     width, height = (longest, longest / aspect) if aspect >= 1 else (longest * aspect, longest)
     gap = 2.0
     reach_x = max(0.0, (choice.cell - width) / 2 - gap)
     reach_y = max(0.0, (choice.cell - height) / 2 - gap)
-    cx = float(np.clip(px, choice.cx - reach_x, choice.cx + reach_x))
-    cy = float(np.clip(py, choice.cy - reach_y, choice.cy + reach_y))
+    cx = min(max(px, choice.cx - reach_x), choice.cx + reach_x)
+    cy = min(max(py, choice.cy - reach_y), choice.cy + reach_y)
     return cx, cy, width, height
 
 
