@@ -84,6 +84,8 @@ class Viewer:
     def __init__(self, state: ViewState) -> None:
         state.param.update(colour=state.dataset.first_colour, dark=remembered_dark(default=state.dark))
         self.state = state
+        # Before the address follows: a link may want another panel than an answer brings.
+        state.param.watch(self._answered, ["answer", "dataset"])
         self.searcher = Searcher(state)
         self.narrower = Narrower(state)
         self.uploads = Uploads(state, ready=self.searcher.like)
@@ -105,7 +107,6 @@ class Viewer:
             )
         )
         self.page.param.watch(lambda event: setattr(state, "dark", event.new), "dark_theme")
-        state.param.watch(self._answered, ["answer", "dataset"])
         if pn.state.curdoc is not None:
             pn.state.on_session_destroyed(self._ended)
 
@@ -203,7 +204,10 @@ class Viewer:
 
         def cut(message: Mapping[str, Any]) -> None:
             at = message.get("at")
-            state.cut = float(at) if isinstance(at, (int, float)) and math.isfinite(at) else None
+            known = float(at) if isinstance(at, (int, float)) and math.isfinite(at) else None
+            state.cut = (
+                None if known is None else round(known, 4)
+            )  # short in a link; nobody sees a difference
 
         return {
             "like": like,

@@ -116,7 +116,7 @@ def toggle(state: ViewState, row: int) -> None:
 def take(state: ViewState, step: Step, tagged: Mapping[str, np.ndarray] | None = None) -> None:
     """Take a step in the background: of a million images an outline holds many."""
     in_background(
-        partial(rows_of, step, state, tagged or {}),
+        partial(rows_of, step, state, tagged or {}, kept=state.kept),
         partial(_taken, state, state.dataset, step),
         pool=CHOOSERS,
     )

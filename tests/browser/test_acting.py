@@ -175,6 +175,36 @@ def test_a_link_opens_the_same_picture_and_back_goes_back(visit: Visit, url: str
         clean(one)
 
 
+def test_a_link_holds_threshold_and_switches_and_back_turns_a_switch(visit: Visit, url: str) -> None:
+    seen = visit(url)
+    page = seen.page
+    ask(page, "cat")
+    page.wait_for_url("**?q=cat")
+    slider = page.get_by_label("Least similarity of a result")
+    slider.focus()
+    for _ in range(6):
+        page.keyboard.press("PageUp")
+    page.wait_for_url("**cut=*")
+    page.get_by_role("switch", name="Fold near-identical").click()
+    page.wait_for_url("**fold=1*")
+    page.wait_for_timeout(900)
+    heading = page.locator(".results .heading .muted").inner_text()
+    assert "≥" in heading
+    other = visit(page.url, ready=False)
+    other.page.wait_for_selector(f".results .heading .muted:text-is('{heading}')", timeout=60_000)
+    other.page.wait_for_selector(".results .switch[aria-checked=true] >> text=Fold")
+    assert float(other.page.get_by_label("Least similarity of a result").input_value()) == pytest.approx(
+        float(slider.input_value()), abs=1e-4
+    )
+    page.go_back()
+    page.wait_for_selector(".results .switch[aria-checked=false] >> text=Fold")
+    assert page.locator(".results .heading .muted").inner_text() == heading  # the threshold stays
+    page.get_by_role("tab", name="Filter").click()
+    page.wait_for_url("**panel=filter*")
+    for one in (seen, other):
+        clean(one)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("search", [
     "?q=%22%3E%3Cimg%20src=x%20onerror=alert(1)%3E", "?at=1,2&filters=%7B%22a%22:1%7D&%ff=%00",
