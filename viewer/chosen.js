@@ -51,8 +51,9 @@ export function render({model}) {
     h("button", {class: "action", type: "button", onclick: () => say("zoom")}, icon(ICONS.target), "Zoom"),
     h("button", {class: "action quiet", type: "button", onclick: () => say("clear")}, "Clear"))
     : h("div", {class: "heading"}, h("h2", {}, "Nothing is chosen yet"),
-      h("div", {class: "muted"}, "Draw on the map: press ", h("kbd", {}, "L"), " for a lasso or ", h("kbd", {}, "B"), " for a box. Hold ",
-        h("kbd", {}, "Shift"), " to add, ", h("kbd", {}, "Alt"), " to take away; a click then is about one image."))
+      h("div", {class: "muted"}, "Draw on the map with the lasso", h("span", {class: "typed"}, " (", h("kbd", {}, "L"), ")"), " or the box",
+        h("span", {class: "typed"}, " (", h("kbd", {}, "B"), ")"), " in its corner. With one in hand, choose whether to add or to take away.",
+        h("span", {class: "typed"}, " Or hold ", h("kbd", {}, "Shift"), " to add, ", h("kbd", {}, "Alt"), " to take away; a click then is about one image.")))
   const wholes = () => model.count === 0 && h("div", {class: "block"}, h("h3", {}, "Or choose"), h("div", {class: "chips"},
     model.found > 0 && h("button", {class: "chip", type: "button", onclick: () => say("whole", {of: "results"})}, h("span", {}, `The ${number(model.found)} results`)),
     model.kept >= 0 && h("button", {class: "chip", type: "button", onclick: () => say("whole", {of: "kept"})}, h("span", {}, `The ${number(model.kept)} that pass the filters`)),

@@ -100,6 +100,47 @@ def test_a_box_a_lasso_shift_and_alt_choose_what_lies_within(visit: Visit, url: 
     clean(seen)
 
 
+def test_a_finger_adds_and_takes_away_without_a_keyboard(visit: Visit, url: str) -> None:
+    seen = visit(url, touch=True)
+    page = seen.page
+    settled(page)
+    touch = page.context.new_cdp_session(page)
+    now = ranges(page)
+    x, y = (now["x0"] + now["x1"]) / 2, (now["y0"] + now["y1"]) / 2
+
+    def draw(x0: float, x1: float) -> None:
+        path = [screen(page, x0 + (x1 - x0) * i / 8, y - 2 + 4 * i / 8) for i in range(9)]
+        for kind, (px, py) in zip(["touchStart", *["touchMove"] * 8], path, strict=True):
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": px, "y": py}]})
+        touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    def mode(name: str) -> None:
+        page.get_by_role("group", name="What drawing does").get_by_role("button", name=name).tap()
+        page.wait_for_selector(f".mode[aria-pressed=true]:text-is('{name}')")
+
+    page.get_by_label("Choose with a box").tap()
+    page.wait_for_selector(".hint.shown")
+    draw(x - 2.5, x - 0.5)
+    page.wait_for_selector(".chosen .card")
+    first = count(page)
+    page.wait_for_selector(".hint:not(.shown)", state="attached")  # done, as with a mouse
+    page.get_by_label("Choose with a box").tap()
+    mode("Add")
+    draw(x - 0.5, x + 1.5)
+    for _ in range(60):
+        if count(page) > first:
+            break
+        page.wait_for_timeout(50)
+    assert count(page) > first
+    mode("Take away")
+    draw(x - 0.5, x + 1.5)
+    chosen(page, first)
+    page.get_by_role("button", name="Done").tap()
+    page.wait_for_selector(".hint:not(.shown)", state="attached")
+    assert ranges(page) == now
+    clean(seen)
+
+
 def test_what_is_chosen_is_tagged_exported_and_copied(visit: Visit, url: str, home: Path) -> None:
     seen = visit(url, before=CLIPBOARD)
     page = seen.page

@@ -1,16 +1,18 @@
 """Which points an outline holds, and how steps add up to a selection."""
 
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from viewer.choosing import choose, clear, combined, rows_of, sound
 from viewer.data import Dataset
-from viewer.outline import drawn, toggle
+from viewer.outline import Outline, drawn, toggle
 from viewer.points import PointIndex
 from viewer.regions import inside, simplified, within
 from viewer.state import Answer, ViewState, in_order
+from viewer.viewport import Viewport
 
 SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
 
@@ -108,6 +110,28 @@ def test_steps_add_and_take_away_and_a_step_that_chooses_anew_forgets_them(datas
     for row in (5, 7):
         toggle(state, row)
     assert (state.selection, state.steps) == (None, [])
+
+
+def test_a_mode_that_a_button_set_keeps_the_tool_in_hand_and_takes_away_only_what_is_chosen(
+    dataset: Dataset,
+) -> None:
+    state = ViewState(dataset=dataset, tool="box")
+    seen = Viewport.fitted(dataset.view, width=400, height=300)
+    outline = Outline()
+    outline.follow(state, SimpleNamespace(viewport=seen, row_at=lambda x, _y: int(x)))
+    whole = (SQUARE * 1000 - 500).tolist()
+    outline._handle_msg({"kind": "drawn", "how": "add", "shape": whole, "stays": True})
+    assert (len(state.selection), state.tool) == (500, "box")
+    for _ in range(2):
+        outline._handle_msg({"kind": "tap", "how": "less", "x": 3, "y": 0})
+        assert len(state.selection) == 499
+    outline._handle_msg({"kind": "drawn", "how": "less", "shape": whole})
+    assert (state.selection, state.tool) == (None, "")
+    outline._handle_msg({"kind": "tap", "how": "less", "x": 3, "y": 0})
+    assert state.selection is None
+    state.tool = "lasso"
+    outline._handle_msg({"kind": "end"})
+    assert state.tool == ""
 
 
 def test_what_filters_hide_is_not_chosen(dataset: Dataset) -> None:
