@@ -59,7 +59,8 @@ export function render({model}) {
     model.kept >= 0 && h("button", {class: "chip", type: "button", onclick: () => say("whole", {of: "kept"})}, h("span", {}, `The ${number(model.kept)} that pass the filters`)),
     model.kept < 0 && h("button", {class: "chip", type: "button", onclick: () => say("whole", {of: "all"})}, h("span", {}, `All ${number(model.total)}`))))
   const others = () => model.count > 0 && model.found > 0 && h("div", {class: "row wrap"},
-    [["add", "Add"], ["less", "Take away"]].map(([how, word]) => h("button", {class: "action quiet", type: "button", onclick: () => say("whole", {of: "results", how})},
+    model.among === model.found && h("span", {class: "muted told"}, `All ${number(model.found)} results are chosen.`),
+    [["add", "Add"], ["less", "Take away"]].filter(([how]) => how === "add" ? model.among < model.found : model.among > 0).map(([how, word]) => h("button", {class: "action quiet", type: "button", onclick: () => say("whole", {of: "results", how})},
       icon(how === "add" ? ADD : LESS), `${word} the ${number(model.found)} results`)))
   const known = () => model.count === 0 && model.known.length > 0 && h("div", {class: "block"}, h("h3", {}, "Tags"), h("div", {class: "chips"},
     model.known.map(([tag, n]) => h("button", {class: "chip", type: "button", title: tag, onclick: () => say("tagged", {tag})},
@@ -75,7 +76,7 @@ export function render({model}) {
     h("button", {class: "remove", type: "button", title: `Remove “${tag}” from the chosen images`, "aria-label": `Remove the tag ${tag} from the chosen images`, onclick: () => say("untag", {tag})}, icon(ICONS.close)))))
   const trouble = () => model.trouble && h("div", {class: "error", role: "alert"}, model.trouble)
   const copy = h("button", {class: "action", type: "button", onclick: () => say("export", {format: "ids"})}, icon(COPY), "Copy ids")
-  const acts = h("div", {class: "block acts"}, h("div", {class: "row wrap"}, menu(), copy, told), part(["count", "found"], others), form,
+  const acts = h("div", {class: "block acts"}, h("div", {class: "row wrap"}, menu(), copy, told), part(["count", "found", "among"], others), form,
     draw(model, ["given", "count"], () => [given()], "part"), draw(model, ["trouble"], () => [trouble()], "part"))
 
   const card = (item) => {

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from viewer.choosing import choose, clear, combined, rows_of, sound
+from viewer.chosen import shared
 from viewer.data import Dataset
 from viewer.outline import Outline, drawn, toggle
 from viewer.points import PointIndex
@@ -132,6 +133,12 @@ def test_a_mode_that_a_button_set_keeps_the_tool_in_hand_and_takes_away_only_wha
     state.tool = "lasso"
     outline._handle_msg({"kind": "end"})
     assert state.tool == ""
+
+
+def test_of_the_results_it_is_known_how_many_are_chosen() -> None:
+    rows = np.array([9, 2, 5])
+    for chosen, count in (([], 0), ([5], 1), ([0, 2, 5, 9], 3), ([10, 11], 0), ([0, 1], 0)):
+        assert shared(rows, np.array(chosen, np.int64)) == count
 
 
 def test_what_filters_hide_is_not_chosen(dataset: Dataset) -> None:
