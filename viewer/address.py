@@ -1,9 +1,9 @@
 """The page's address: the whole state as a query string, and back. A link opens the same picture.
 
 `q` is the query, `colour` the column, `filters` and `chosen` are JSON, `open` is an image's id; `cut` is the
-least similarity listed, `fold=1` and `within=1` are the switches over the results, `panel` is what is beside
-the map. `at`, the part of the map in view, is the browser's own (`camera.js`). Whatever a link says that
-cannot be is left out.
+least similarity listed or, after a comma, the largest, `fold=1` and `within=1` are the switches over the
+results, `panel` is what is beside the map. `at`, the part of the map in view, is the browser's own
+(`camera.js`). Whatever a link says that cannot be is left out.
 What does not belong here: history and the map (`address.js`).
 """
 
@@ -50,7 +50,7 @@ class Wanted:
     filters: object = None  # as the link has them: sound once `filters.sound` has seen them
     steps: tuple[Step, ...] = ()
     opened: str = ""
-    cut: float | None = None
+    similar: tuple[float | None, float | None] = (None, None)
     fold: bool = False
     within: bool = False
     panel: str = ""  # "": what follows from the rest
@@ -72,7 +72,7 @@ def wanted(search: str) -> Wanted:
         filters=_json(fields.get("filters", "")),
         steps=tuple(step for step in steps if step is not None),
         opened=fields.get("open", ""),
-        cut=_number(fields.get("cut", "")),
+        similar=_range(fields.get("cut", "")),
         fold=fields.get("fold") == ON,
         within=fields.get("within") == ON,
         panel=fields.get("panel", "") if fields.get("panel") in PANELS else "",
@@ -91,7 +91,7 @@ def told(state: ViewState) -> str:
         "q": state.answer.text if state.answer else "",
         "colour": "" if state.colour == dataset.first_colour else state.colour or DENSITY,
         "filters": _compact(filters) if filters else "",
-        "cut": "" if state.answer is None or state.cut is None else repr(state.cut),
+        "cut": _ends(state.cut, state.cap) if state.answer else "",
         "fold": ON if state.fold else "",
         "open": "" if state.selected is None else dataset.atlas.ids[state.selected],
     }
@@ -127,13 +127,22 @@ def _linkable(state: ViewState, filters: Mapping[str, Any]) -> bool:
     return same and 0 < len(state.steps) <= MOST_STEPS
 
 
-def _number(text: str) -> float | None:
-    """A finite number, None for any other text."""
+def _ends(low: float | None, high: float | None) -> str:
+    """A range as the address tells it: "0.2", "0.2,0.3", ",0.3"."""
+    ends = ["" if end is None else repr(end) for end in (low, high)]
+    return ",".join(ends).rstrip(",")
+
+
+def _range(text: str) -> tuple[float | None, float | None]:
+    """The ends that `_ends` told; open where the text is anything else."""
+    low, _, high = text.partition(",")
     try:
-        value = float(text)
+        ends = [float(end) if end else None for end in (low, high)]
     except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+        return None, None
+    known = [end for end in ends if end is not None]
+    sound = all(map(math.isfinite, known)) and known == sorted(known)
+    return (ends[0], ends[1]) if sound else (None, None)
 
 
 def _compact(value: object) -> str:
@@ -165,7 +174,7 @@ class Address(Component):
         self._coming: Wanted | None = None
         self._waits = False
         names = ["answer", "colour", "steps", "selected", "dataset", "filters", "searching"]
-        state.param.watch(self._update, [*names, "cut", "fold", "within", "panel"])
+        state.param.watch(self._update, [*names, "cut", "cap", "fold", "within", "panel"])
         self._update()
         # What changes before the page has loaded reaches it in parts.
         pn.state.onload(partial(self.go, asked_for(pn.state.session_args)))
@@ -233,10 +242,12 @@ class Address(Component):
     def _end(self, asked: Wanted) -> None:
         state = self._state
         row = state.dataset.row_of(asked.opened) if asked.opened else None
+        low, high = asked.similar if state.answer else (None, None)
         state.param.update(
             selected=row,
             within=asked.within and state.selection is not None,
-            cut=asked.cut if state.answer else None,
+            cut=low,
+            cap=high,
             panel=asked.panel or _usual(chosen=state.selection is not None),
         )
         self._coming, self._before = None, self._step()

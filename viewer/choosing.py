@@ -2,7 +2,7 @@
 
 A step is what JSON can hold, so that a link can repeat it: {"how": "only" | "add" | "less"} and one of
 {"shape": [[x, y], ...]} (an outline on the map), {"of": "results" | "kept" | "all"}, {"image": id},
-{"tag": name}. Of results it says, once taken, which were listed: "n", and "cut" and "fold" where there were.
+{"tag": name}. Of results it says, once taken, which were listed: "n", and "cut", "cap" and "fold".
 What filters hide is not chosen. What does not belong here: drawing and showing.
 """
 
@@ -42,11 +42,12 @@ def sound(told: object) -> Step | None:
 
 def _listing(told: Mapping[str, Any]) -> dict[str, Any]:
     """Which results were listed, of what came from outside."""
-    n, cut = told.get("n"), told.get("cut")
+    n = told.get("n")
     if type(n) is not int or not 0 < n <= MOST_RESULTS:
         return {}
-    least = {"cut": cut} if isinstance(cut, float) and math.isfinite(cut) else {}
-    return {"n": n, **least, **({"fold": True} if told.get("fold") is True else {})}
+    ends = {end: told[end] for end in ("cut", "cap") if isinstance(told.get(end), float)}
+    finite = {end: value for end, value in ends.items() if math.isfinite(value)}
+    return {"n": n, **finite, **({"fold": True} if told.get("fold") is True else {})}
 
 
 def outline(told: object) -> np.ndarray | None:
@@ -102,7 +103,7 @@ def _results(step: Mapping[str, Any], state: ViewState, kept: np.ndarray | None)
     known = state.answer.similarities
     if "n" not in step or known is None:
         return np.asarray(state.answer.rows)
-    listing = Narrowing(kept, step.get("cut"), step.get("fold", False), step["n"])
+    listing = Narrowing(kept, step.get("cut"), step.get("cap"), step.get("fold", False), step["n"])
     return rank(known, listing, vectors=state.dataset.atlas.stored.__getitem__).rows
 
 
@@ -128,7 +129,8 @@ def _asked(step: Step, state: ViewState) -> Step:
     told: dict[str, Any] = {"q": state.answer.text}
     if "n" not in step:
         within = state.within and state.selection is not None
-        told |= {"n": len(state.answer.rows), "cut": state.cut, "fold": state.fold, "within": within}
+        told |= {"n": len(state.answer.rows), "cut": state.cut, "cap": state.cap}
+        told |= {"fold": state.fold, "within": within}
     return {name: value for name, value in told.items() if value is not None and value is not False}
 
 

@@ -149,6 +149,8 @@ def test_what_is_chosen_is_tagged_exported_and_copied(visit: Visit, url: str, ho
     page.get_by_role("tab", name="Selection").click()
     page.get_by_text("The 60 results").click()
     chosen(page, 60)
+    page.wait_for_selector("text=All 60 results are chosen")
+    assert page.get_by_text("Add the 60 results").count() == 0
     page.get_by_label("Tag the chosen images").fill('cats, "><img src=x onerror=alert(1)>')
     page.keyboard.press("Enter")
     page.wait_for_selector(".chosen .chip.tagged >> nth=1")

@@ -65,15 +65,29 @@ def test_a_link_lists_the_same_results(dataset: Dataset) -> None:
     state, address = searched(dataset)
     choose(state, {"how": "only", "of": "all"}, np.arange(500))
     choose(state, {"how": "less", "image": "folder/3.png"}, np.array([3]))
-    state.param.update(cut=0.5, fold=True, within=True, panel="filter")
+    state.param.update(cut=0.5, cap=1.25, fold=True, within=True, panel="filter")
     link = address.search
-    assert {"cut=0.5", "fold=1", "within=1", "panel=filter"} <= {*link.split("&")}
+    assert {"cut=0.5,1.25", "fold=1", "within=1", "panel=filter"} <= {*link.split("&")}
     other, theirs = viewer(dataset)
     theirs.go(f"?{link}")
     until(lambda: theirs.search == link)
-    assert (other.cut, other.fold, other.within, other.panel) == (0.5, True, True, "filter")
+    assert (other.cut, other.cap, other.fold, other.within, other.panel) == (0.5, 1.25, True, True, "filter")
     assert other.answer.rows.tolist() == state.answer.rows.tolist()
     assert other.answer.total == state.answer.total < 500
+
+
+@pytest.mark.parametrize(("told", "ends"), [
+    ("0.2", (0.2, None)), ("0.2,0.3", (0.2, 0.3)), (",0.3", (None, 0.3)), ("0.3,0.2", (None, None)),
+    ("0.1,0.2,0.3", (None, None)), ("nan,0.3", (None, None)), ("x", (None, None)), (",", (None, None)),
+])  # fmt: skip
+def test_a_range_of_similarities_has_one_end_or_two(
+    dataset: Dataset, told: str, ends: tuple[float | None, float | None]
+) -> None:
+    state, address = viewer(dataset)
+    address.go(f"?q=cat&cut={told}")
+    assert (state.cut, state.cap) == ends
+    address.go("?q=cat")
+    assert (state.cut, state.cap) == (None, None)
 
 
 def test_results_that_were_chosen_are_chosen_again_whatever_is_listed_now(dataset: Dataset) -> None:
