@@ -25,13 +25,13 @@ const REST = 350 // milliseconds for which the pointer rests before a card is fe
 const SETTLES = 8 // frames until the list's heights are known
 const HANDS = 600 // milliseconds after which nobody scrolls any more
 // The range of similarities that is listed, in a few letters.
-const spanned = ({cut, cap}) => cut != null && cap != null ? ` ${cut.toFixed(3)} – ${cap.toFixed(3)}`
-  : cut != null ? ` ≥ ${cut.toFixed(3)}` : cap != null ? ` ≤ ${cap.toFixed(3)}` : ""
+const spanned = ({cut, cap}) => cut != null && cap != null ? ` ${cut.toFixed(3)}\u00a0–\u00a0${cap.toFixed(3)}`
+  : cut != null ? ` ≥\u00a0${cut.toFixed(3)}` : cap != null ? ` ≤\u00a0${cap.toFixed(3)}` : ""
 
 export function render({model, view}) {
   const history = () => model.history.length > 0 && h("div", {class: "row past", role: "group", "aria-label": "Searches on the map"},
     h("div", {class: "chips history grow"}, model.history.map((one) => asked(model, one, one.text === model.text))),
-    h("button", {class: "action quiet", type: "button", onclick: () => model.send_msg({kind: "clear"})}, "Clear all"))
+    h("button", {class: "action quiet", type: "button", title: "Remove all searches from the map", onclick: () => model.send_msg({kind: "clear"})}, "Clear all"))
   let refining = false // on a phone the histogram and the switches leave their room to the results, until they are asked for
   const refine = (button) => {
     refining = !refining
@@ -41,10 +41,11 @@ export function render({model, view}) {
   const heading = () => model.query
     ? h("div", {class: "row heading"},
       h("div", {class: "grow"}, h("h2", {}, model.query),
-        h("div", {class: "muted"}, model.listed === model.total ? `${number(model.total)} images, best first · ${model.milliseconds} ms`
+        h("div", {class: "muted"}, model.listed === model.total ? `${number(model.total)} images, best first · ${model.milliseconds}\u00a0ms`
           : `${number(model.listed)} of ${number(model.total)} images${spanned(model)}`)),
       h("button", {class: "action narrow", type: "button", "aria-expanded": String(refining), onclick: (event) => refine(event.currentTarget)}, "Refine"),
-      h("button", {class: "action", type: "button", onclick: () => model.send_msg({kind: "zoom"})}, icon(ICONS.target), "Zoom to results"))
+      model.listed > 0 && h("button", {class: "action", type: "button", title: "Zoom to results", onclick: () => model.send_msg({kind: "zoom"})},
+        icon(ICONS.target), h("span", {}, "Zoom", h("span", {class: "rest"}, " to results"))))
     : h("div", {class: "heading"}, h("h2", {}, "Search by describing an image"),
       h("div", {class: "muted"}, "Type a few words above, or drop an image. The closest images light up on the map."))
   const suggestions = () => !model.query && model.suggestions.length > 0 && h("div", {class: "block"},

@@ -15,8 +15,10 @@ export function render({model, view}) {
   const svg = shape("svg", {class: "drawing", "aria-hidden": "true"})
   svg.append(path)
   const words = h("strong", {role: "status"})
-  const modes = MODES.map(([key, word, title]) => h("button", {type: "button", class: "mode", title, onclick: () => { mode = key; choose() }}, word))
-  const end = h("button", {type: "button", class: "mode done", title: "Put the tool away (Esc)", onclick: () => model.send_msg({kind: "end"})}, "Done")
+  // A tap soon after a stroke ends what the browser takes for a scroll, and is no click then: so a finger that is lifted counts too.
+  const press = (act) => ({onclick: act, onpointerup: (event) => { if (event.pointerType !== "mouse") { act() } }})
+  const modes = MODES.map(([key, word, title]) => h("button", {type: "button", class: "mode", title, ...press(() => { mode = key; choose() })}, word))
+  const end = h("button", {type: "button", class: "mode done", title: "Put the tool away (Esc)", ...press(() => model.send_msg({kind: "end"}))}, "Done")
   const hint = h("div", {class: "hint"}, words, h("div", {class: "modes", role: "group", "aria-label": "What drawing does"}, modes), end)
   let [drawing, last, mode] = [null, "lasso", "only"]
   let map_pane = null

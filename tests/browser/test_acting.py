@@ -76,7 +76,7 @@ def test_a_box_a_lasso_shift_and_alt_choose_what_lies_within(visit: Visit, url: 
         return int(((xy[:, 0] > a) & (xy[:, 0] < b) & (xy[:, 1] > c) & (xy[:, 1] < d)).sum())
 
     page.keyboard.press("b")
-    page.wait_for_selector(".hint.shown")
+    page.wait_for_selector(".outline-over .hint.shown")
     assert page.get_by_label("Choose with a box").get_attribute("aria-pressed") == "true"
     drag(page, [(x0, y0), (x1, y1)])
     page.wait_for_selector(".chosen .card")
@@ -84,9 +84,9 @@ def test_a_box_a_lasso_shift_and_alt_choose_what_lies_within(visit: Visit, url: 
     first = count(page)
     assert ranges(page) == seen_now  # drawing is no panning
     page.keyboard.press("l")
-    page.wait_for_selector(".hint.shown")
+    page.wait_for_selector(".outline-over .hint.shown")
     page.keyboard.press("Escape")
-    page.wait_for_selector(".hint:not(.shown)")
+    page.wait_for_selector(".outline-over .hint:not(.shown)", state="attached")
     drag(page, [(x1, y0), (x1 + 2, y1)], holding="Shift")
     page.wait_for_timeout(400)
     assert abs(count(page) - within(x0, x1 + 2, y0, y1)) <= 4
@@ -119,11 +119,11 @@ def test_a_finger_adds_and_takes_away_without_a_keyboard(visit: Visit, url: str)
         page.wait_for_selector(f".mode[aria-pressed=true]:text-is('{name}')")
 
     page.get_by_label("Choose with a box").tap()
-    page.wait_for_selector(".hint.shown")
+    page.wait_for_selector(".outline-over .hint.shown")
     draw(x - 2.5, x - 0.5)
     page.wait_for_selector(".chosen .card")
     first = count(page)
-    page.wait_for_selector(".hint:not(.shown)", state="attached")  # done, as with a mouse
+    page.wait_for_selector(".outline-over .hint:not(.shown)", state="attached")  # done, as with a mouse
     page.get_by_label("Choose with a box").tap()
     mode("Add")
     draw(x - 0.5, x + 1.5)
@@ -136,7 +136,7 @@ def test_a_finger_adds_and_takes_away_without_a_keyboard(visit: Visit, url: str)
     draw(x - 0.5, x + 1.5)
     chosen(page, first)
     page.get_by_role("button", name="Done").tap()
-    page.wait_for_selector(".hint:not(.shown)", state="attached")
+    page.wait_for_selector(".outline-over .hint:not(.shown)", state="attached")
     assert ranges(page) == now
     clean(seen)
 
