@@ -1,7 +1,7 @@
 // The page's address: what the server says of the state, and the part of the map in view. A step that Back is to take back gets
 // an entry of the history; moving the map only changes the one there is. Shows nothing.
 const TICK = 400 // milliseconds between two looks at the map; an address is written when it has come to rest
-const CARE = ["q", "colour", "filters", "chosen", "open", "at"]
+const CARE = ["q", "colour", "filters", "chosen", "open", "cut", "fold", "within", "panel", "at"]
 export function render({model}) {
   let [before, pushes, seen] = ["", model.pushes, null]
   const figure = () => seen?.isConnected ? seen.clipper_figure : (seen = map_pane())?.clipper_figure

@@ -1,11 +1,14 @@
 """The page's address: the whole state as a query string, and back. A link opens the same picture.
 
-`q` is the query, `colour` the column, `filters` and `chosen` are JSON, `open` is an image's id; `at`, the
-part of the map in view, is the browser's own (`camera.js`). Whatever a link says that cannot be is left out.
+`q` is the query, `colour` the column, `filters` and `chosen` are JSON, `open` is an image's id; `cut` is the
+least similarity listed or, after a comma, the largest, `fold=1` and `within=1` are the switches over the
+results, `panel` is what is beside the map. `at`, the part of the map in view, is the browser's own
+(`camera.js`). Whatever a link says that cannot be is left out.
 What does not belong here: history and the map (`address.js`).
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,10 +22,11 @@ from clipper.terms import parse
 from viewer.background import in_background
 from viewer.choosing import Step, combined, dated, plain, rows_of, sound
 from viewer.component import Component, script, source
+from viewer.filters import keep
 from viewer.filters import sound as narrowable
 from viewer.outline import CHOOSERS
 from viewer.search import Searcher
-from viewer.state import ViewState, cleaned, refused
+from viewer.state import PANELS, ViewState, cleaned, refused
 from viewer.tagged import rows_by_tag
 
 if TYPE_CHECKING:
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
 LONGEST = 8_000  # characters of a query string; many servers and mailers cut longer ones
 MOST_STEPS = 40
 FIELDS = 40
+ON = "1"
 DENSITY = "none"  # how the address calls no column at all
 
 
@@ -45,6 +50,10 @@ class Wanted:
     filters: object = None  # as the link has them: sound once `filters.sound` has seen them
     steps: tuple[Step, ...] = ()
     opened: str = ""
+    similar: tuple[float | None, float | None] = (None, None)
+    fold: bool = False
+    within: bool = False
+    panel: str = ""  # "": what follows from the rest
 
 
 def wanted(search: str) -> Wanted:
@@ -63,6 +72,10 @@ def wanted(search: str) -> Wanted:
         filters=_json(fields.get("filters", "")),
         steps=tuple(step for step in steps if step is not None),
         opened=fields.get("open", ""),
+        similar=_range(fields.get("cut", "")),
+        fold=fields.get("fold") == ON,
+        within=fields.get("within") == ON,
+        panel=fields.get("panel", "") if fields.get("panel") in PANELS else "",
     )
 
 
@@ -78,23 +91,58 @@ def told(state: ViewState) -> str:
         "q": state.answer.text if state.answer else "",
         "colour": "" if state.colour == dataset.first_colour else state.colour or DENSITY,
         "filters": _compact(filters) if filters else "",
+        "cut": _ends(state.cut, state.cap) if state.answer else "",
+        "fold": ON if state.fold else "",
         "open": "" if state.selected is None else dataset.atlas.ids[state.selected],
     }
-    query = {name: value for name, value in fields.items() if value}
-    chosen = _encoded({**query, "chosen": _compact(plain(state.steps))}) if _linkable(state, filters) else ""
-    return chosen if 0 < len(chosen) <= LONGEST else _encoded(query)
+    if _linkable(state, filters):
+        chosen = {"chosen": _compact(plain(state.steps)), "within": ON if state.within else ""}
+        whole = _encoded({**fields, **chosen, **_panel(state, chosen=True)})
+        if len(whole) <= LONGEST:
+            return whole
+    return _encoded({**fields, **_panel(state, chosen=False)})
+
+
+def _panel(state: ViewState, *, chosen: bool) -> dict[str, str]:
+    return {} if state.panel == _usual(chosen=chosen) else {"panel": state.panel}
+
+
+def _usual(*, chosen: bool) -> str:
+    """The panel that a link opens unless it names one: what is chosen is what one wants to see."""
+    return "selection" if chosen else "results"
 
 
 def _encoded(fields: Mapping[str, str]) -> str:
     """As browsers write it: what they leave as it is makes a third of the length of what they do not."""
-    return urlencode(fields, safe=",:[]/")
+    return urlencode({name: value for name, value in fields.items() if value}, safe=",:[]/")
 
 
 def _linkable(state: ViewState, filters: Mapping[str, Any]) -> bool:
     """Whether the steps, taken again with what else the address tells, choose the same images."""
     text = state.answer.text if state.answer else None
-    same = all(step.get("under", {}) == filters and step.get("q", text) == text for step in state.steps)
+    same = all(
+        step.get("under", {}) == filters and step.get("q", text) == text and not step.get("within")
+        for step in state.steps
+    )
     return same and 0 < len(state.steps) <= MOST_STEPS
+
+
+def _ends(low: float | None, high: float | None) -> str:
+    """A range as the address tells it: "0.2", "0.2,0.3", ",0.3"."""
+    ends = ["" if end is None else repr(end) for end in (low, high)]
+    return ",".join(ends).rstrip(",")
+
+
+def _range(text: str) -> tuple[float | None, float | None]:
+    """The ends that `_ends` told; open where the text is anything else."""
+    low, _, high = text.partition(",")
+    try:
+        ends = [float(end) if end else None for end in (low, high)]
+    except ValueError:
+        return None, None
+    known = [end for end in ends if end is not None]
+    sound = all(map(math.isfinite, known)) and known == sorted(known)
+    return (ends[0], ends[1]) if sound else (None, None)
 
 
 def _compact(value: object) -> str:
@@ -122,11 +170,11 @@ class Address(Component):
         """Mirror the state from now on."""
         self._state, self._searcher = state, searcher
         self._actions = {"went": lambda message: self.go(str(message.get("search", "")))}
-        self._before: tuple[Any, ...] = (None, None, None)
+        self._before: tuple[Any, ...] | None = None
         self._coming: Wanted | None = None
         self._waits = False
         names = ["answer", "colour", "steps", "selected", "dataset", "filters", "searching"]
-        state.param.watch(self._update, names)
+        state.param.watch(self._update, [*names, "cut", "cap", "fold", "within", "panel"])
         self._update()
         # What changes before the page has loaded reaches it in parts.
         pn.state.onload(partial(self.go, asked_for(pn.state.session_args)))
@@ -139,6 +187,7 @@ class Address(Component):
         colour = asked.colour if asked.colour in {*state.colours, ""} else dataset.first_colour
         state.colour = colour or ""
         state.filters = narrowable(state.facets, asked.filters) if asked.filters else {}
+        state.param.update(fold=asked.fold, within=False)
         if asked.query and (state.answer is None or state.answer.text != asked.query):
             self._waits = True
             self._searcher.ask(asked.query)
@@ -157,13 +206,18 @@ class Address(Component):
                 self._waits = False
                 self._arrive()
             return
-        text = state.answer.text if state.answer else None
-        now = (text, state.steps, state.selected is not None)
-        pushed = any(a != b for a, b in zip(now, self._before, strict=True)) and self._before != (None,) * 3
+        now = self._step()
+        pushed = self._before is not None and now != self._before
         self._before = now
         search = told(state)
         if search != self.search:
             self.param.update(search=search, pushes=self.pushes + pushed)
+
+    def _step(self) -> tuple[Any, ...]:
+        """What, when it changes, is a step that Back takes back; to the next image is none."""
+        state = self._state
+        text = state.answer.text if state.answer else None
+        return text, state.steps, state.selected is not None, state.fold, state.within
 
     def _arrive(self) -> None:
         """The query is answered, or there is none: what is chosen, then what is open."""
@@ -182,26 +236,31 @@ class Address(Component):
             return
         rows, state = done.result(), self._state
         again = [dated(step, state) for step in asked.steps] if rows is not None else []
-        state.param.update(
-            selection=rows, steps=again, panel="selection" if rows is not None else state.panel
-        )
+        state.param.update(selection=rows, steps=again)
         self._end(asked)
 
     def _end(self, asked: Wanted) -> None:
         state = self._state
         row = state.dataset.row_of(asked.opened) if asked.opened else None
-        state.selected = row
-        self._coming = None
-        text = state.answer.text if state.answer else None
-        self._before = (text, state.steps, row is not None)
+        low, high = asked.similar if state.answer else (None, None)
+        state.param.update(
+            selected=row,
+            within=asked.within and state.selection is not None,
+            cut=low,
+            cap=high,
+            panel=asked.panel or _usual(chosen=state.selection is not None),
+        )
+        self._coming, self._before = None, self._step()
         self.param.update(search=told(state), arrivals=self.arrivals + 1)
 
 
 def _replayed(steps: tuple[Step, ...], state: ViewState) -> "np.ndarray | None":
     """The rows that some steps choose, one after the other."""
+    # The filters of the link: the state may not know yet what passes them.
+    kept = keep(state.facets, state.filters, masks={}) if state.filters else None
     tagged = rows_by_tag(state.dataset) if any("tag" in step for step in steps) else {}
     chosen = None
     for step in steps:
-        rows = rows_of(step, state, tagged)
+        rows = rows_of(step, state, tagged, kept=kept)
         chosen = combined(chosen, rows, how=step["how"], n=state.dataset.n)
     return chosen

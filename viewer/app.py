@@ -30,6 +30,7 @@ from viewer.hover import HoverCard
 from viewer.keys import Keys
 from viewer.legend import ColourKey, Fold
 from viewer.map import MapView
+from viewer.marks import Marks
 from viewer.narrowing import Narrower
 from viewer.notice import Notice
 from viewer.outline import Outline, switch, toggle
@@ -84,6 +85,8 @@ class Viewer:
     def __init__(self, state: ViewState) -> None:
         state.param.update(colour=state.dataset.first_colour, dark=remembered_dark(default=state.dark))
         self.state = state
+        # Before the address follows: a link may want another panel than an answer brings.
+        state.param.watch(self._answered, ["answer", "dataset"])
         self.searcher = Searcher(state)
         self.narrower = Narrower(state)
         self.uploads = Uploads(state, ready=self.searcher.like)
@@ -105,7 +108,6 @@ class Viewer:
             )
         )
         self.page.param.watch(lambda event: setattr(state, "dark", event.new), "dark_theme")
-        state.param.watch(self._answered, ["answer", "dataset"])
         if pn.state.curdoc is not None:
             pn.state.on_session_destroyed(self._ended)
 
@@ -203,7 +205,10 @@ class Viewer:
 
         def cut(message: Mapping[str, Any]) -> None:
             at = message.get("at")
-            state.cut = float(at) if isinstance(at, (int, float)) and math.isfinite(at) else None
+            known = float(at) if isinstance(at, (int, float)) and math.isfinite(at) else None
+            low = None if known is None else round(known, 4)  # short in a link; nobody sees a difference
+            inside = low is None or state.cap is None or low <= state.cap
+            state.param.update(cut=low, cap=state.cap if inside else None)
 
         return {
             "like": like,
@@ -256,6 +261,8 @@ class Viewer:
         card.follow(self.state, self.map)
         outline = Outline(css_classes=["outline-over"], margin=0)
         outline.follow(self.state, self.map)
+        marks = Marks(css_classes=["marks-over"], margin=0)
+        marks.follow(self.state)
         colours = pn.Column(
             fold, colour_select(self.state), legend, css_classes=["legend-card"], margin=0,
             stylesheets=[source("legend_card.css")],
@@ -265,7 +272,7 @@ class Viewer:
         })  # fmt: skip
         notice.follow(self.state)
         return pn.Column(
-            self.map.pane, outline, colours, map_buttons(self.map, self.state), card, notice,
+            self.map.pane, outline, marks, colours, map_buttons(self.map, self.state), card, notice,
             sizing_mode="stretch_both", margin=0, css_classes=["map-area"],
             stylesheets=[source("map_area.css")],
         )  # fmt: skip

@@ -2,14 +2,17 @@
 
 A step is what JSON can hold, so that a link can repeat it: {"how": "only" | "add" | "less"} and one of
 {"shape": [[x, y], ...]} (an outline on the map), {"of": "results" | "kept" | "all"}, {"image": id},
-{"tag": name}. What filters hide is not chosen. What does not belong here: drawing and showing.
+{"tag": name}. Of results it says, once taken, which were listed: "n", and "cut", "cap" and "fold".
+What filters hide is not chosen. What does not belong here: drawing and showing.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from viewer.ranking import Narrowing, rank
 from viewer.regions import LEAST_CORNERS, MOST_CORNERS, inside
 from viewer.state import ViewState
 
@@ -18,6 +21,7 @@ HOWS = ("only", "add", "less")
 WHOLES = ("results", "kept", "all")
 MOST_STEPS = 200  # of which the latest are kept
 LONGEST_NAME = 4096
+MOST_RESULTS = 20_000  # that a step from outside may be about
 
 
 def sound(told: object) -> Step | None:
@@ -29,11 +33,21 @@ def sound(told: object) -> Step | None:
         shape = outline(told["shape"])
         return None if shape is None else {**how, "shape": listed(shape)}
     if told.get("of") in WHOLES:
-        return {**how, "of": str(told["of"])}
+        return {**how, "of": str(told["of"]), **(_listing(told) if told["of"] == "results" else {})}
     for name in ("image", "tag"):
         if isinstance(told.get(name), str) and len(told[name]) <= LONGEST_NAME:
             return {**how, name: told[name]}
     return None
+
+
+def _listing(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Which results were listed, of what came from outside."""
+    n = told.get("n")
+    if type(n) is not int or not 0 < n <= MOST_RESULTS:
+        return {}
+    ends = {end: told[end] for end in ("cut", "cap") if isinstance(told.get(end), float)}
+    finite = {end: value for end, value in ends.items() if math.isfinite(value)}
+    return {"n": n, **finite, **({"fold": True} if told.get("fold") is True else {})}
 
 
 def outline(told: object) -> np.ndarray | None:
@@ -52,19 +66,24 @@ def listed(shape: np.ndarray) -> list[list[float]]:
     return [[int(v) if v.is_integer() else v for v in corner] for corner in shape.tolist()]
 
 
-def rows_of(step: Mapping[str, Any], state: ViewState, tagged: Mapping[str, np.ndarray]) -> np.ndarray:
+def rows_of(
+    step: Mapping[str, Any], state: ViewState, tagged: Mapping[str, np.ndarray], *, kept: np.ndarray | None
+) -> np.ndarray:
     """The rows (k,) int64 that a step is about, without those that filters hide.
 
     Args:
         step: a sound one.
-        state: what is shown, filtered and found.
+        state: what is shown and found.
         tagged: rows by tag.
+        kept: which rows pass the filters, (n,) bool; None: all do.
     """
-    rows = _meant(step, state, tagged)
-    return rows if state.kept is None else rows[state.kept[rows]]
+    rows = _meant(step, state, tagged, kept)
+    return rows if kept is None else rows[kept[rows]]
 
 
-def _meant(step: Mapping[str, Any], state: ViewState, tagged: Mapping[str, np.ndarray]) -> np.ndarray:
+def _meant(
+    step: Mapping[str, Any], state: ViewState, tagged: Mapping[str, np.ndarray], kept: np.ndarray | None
+) -> np.ndarray:
     dataset = state.dataset
     none = np.empty(0, np.int64)
     if "shape" in step:
@@ -75,8 +94,17 @@ def _meant(step: Mapping[str, Any], state: ViewState, tagged: Mapping[str, np.nd
     if "tag" in step:
         return tagged.get(step["tag"], none)
     if step["of"] == "results":
-        return none if state.answer is None else state.answer.rows
+        return none if state.answer is None else _results(step, state, kept)
     return np.arange(dataset.n)
+
+
+def _results(step: Mapping[str, Any], state: ViewState, kept: np.ndarray | None) -> np.ndarray:
+    """The results in view; for a step that is taken again, those that were."""
+    known = state.answer.similarities
+    if "n" not in step or known is None:
+        return np.asarray(state.answer.rows)
+    listing = Narrowing(kept, step.get("cut"), step.get("cap"), step.get("fold", False), step["n"])
+    return rank(known, listing, vectors=state.dataset.atlas.stored.__getitem__).rows
 
 
 def combined(before: np.ndarray | None, rows: np.ndarray, *, how: str, n: int) -> np.ndarray | None:
@@ -92,13 +120,24 @@ def combined(before: np.ndarray | None, rows: np.ndarray, *, how: str, n: int) -
 def dated(step: Step, state: ViewState) -> Step:
     """A step with what it depended on: the filters in force, and the query whose results it took."""
     filters = getattr(state, "filters", None) or {}
-    asked = {"q": state.answer.text} if step.get("of") == "results" and state.answer else {}
+    asked = _asked(step, state) if step.get("of") == "results" and state.answer else {}
     return {**step, **asked, **({"under": dict(filters)} if filters else {})}
+
+
+def _asked(step: Step, state: ViewState) -> Step:
+    """The query in view, and which of its results are listed; a step that is taken again says so itself."""
+    told: dict[str, Any] = {"q": state.answer.text}
+    if "n" not in step:
+        within = state.within and state.selection is not None
+        told |= {"n": len(state.answer.rows), "cut": state.cut, "cap": state.cap}
+        told |= {"fold": state.fold, "within": within}
+    return {name: value for name, value in told.items() if value is not None and value is not False}
 
 
 def plain(steps: Sequence[Step]) -> list[Step]:
     """Steps without what they depended on."""
-    return [{name: part for name, part in step.items() if name not in {"under", "q"}} for step in steps]
+    own = {"under", "q", "within"}
+    return [{name: part for name, part in step.items() if name not in own} for step in steps]
 
 
 def choose(state: ViewState, step: Step, rows: np.ndarray) -> None:

@@ -51,14 +51,16 @@ export function render({model}) {
     h("button", {class: "action", type: "button", onclick: () => say("zoom")}, icon(ICONS.target), "Zoom"),
     h("button", {class: "action quiet", type: "button", onclick: () => say("clear")}, "Clear"))
     : h("div", {class: "heading"}, h("h2", {}, "Nothing is chosen yet"),
-      h("div", {class: "muted"}, "Draw on the map: press ", h("kbd", {}, "L"), " for a lasso or ", h("kbd", {}, "B"), " for a box. Hold ",
-        h("kbd", {}, "Shift"), " to add, ", h("kbd", {}, "Alt"), " to take away; a click then is about one image."))
+      h("div", {class: "muted"}, "Draw on the map with the lasso", h("span", {class: "typed"}, " (", h("kbd", {}, "L"), ")"), " or the box",
+        h("span", {class: "typed"}, " (", h("kbd", {}, "B"), ")"), " in its corner. With one in hand, choose whether to add or to take away.",
+        h("span", {class: "typed"}, " Or hold ", h("kbd", {}, "Shift"), " to add, ", h("kbd", {}, "Alt"), " to take away; a click then is about one image.")))
   const wholes = () => model.count === 0 && h("div", {class: "block"}, h("h3", {}, "Or choose"), h("div", {class: "chips"},
     model.found > 0 && h("button", {class: "chip", type: "button", onclick: () => say("whole", {of: "results"})}, h("span", {}, `The ${number(model.found)} results`)),
     model.kept >= 0 && h("button", {class: "chip", type: "button", onclick: () => say("whole", {of: "kept"})}, h("span", {}, `The ${number(model.kept)} that pass the filters`)),
     model.kept < 0 && h("button", {class: "chip", type: "button", onclick: () => say("whole", {of: "all"})}, h("span", {}, `All ${number(model.total)}`))))
   const others = () => model.count > 0 && model.found > 0 && h("div", {class: "row wrap"},
-    [["add", "Add"], ["less", "Take away"]].map(([how, word]) => h("button", {class: "action quiet", type: "button", onclick: () => say("whole", {of: "results", how})},
+    model.among === model.found && h("span", {class: "muted told"}, `All ${number(model.found)} results are chosen.`),
+    [["add", "Add"], ["less", "Take away"]].filter(([how]) => how === "add" ? model.among < model.found : model.among > 0).map(([how, word]) => h("button", {class: "action quiet", type: "button", onclick: () => say("whole", {of: "results", how})},
       icon(how === "add" ? ADD : LESS), `${word} the ${number(model.found)} results`)))
   const known = () => model.count === 0 && model.known.length > 0 && h("div", {class: "block"}, h("h3", {}, "Tags"), h("div", {class: "chips"},
     model.known.map(([tag, n]) => h("button", {class: "chip", type: "button", title: tag, onclick: () => say("tagged", {tag})},
@@ -74,7 +76,7 @@ export function render({model}) {
     h("button", {class: "remove", type: "button", title: `Remove “${tag}” from the chosen images`, "aria-label": `Remove the tag ${tag} from the chosen images`, onclick: () => say("untag", {tag})}, icon(ICONS.close)))))
   const trouble = () => model.trouble && h("div", {class: "error", role: "alert"}, model.trouble)
   const copy = h("button", {class: "action", type: "button", onclick: () => say("export", {format: "ids"})}, icon(COPY), "Copy ids")
-  const acts = h("div", {class: "block acts"}, h("div", {class: "row wrap"}, menu(), copy, told), part(["count", "found"], others), form,
+  const acts = h("div", {class: "block acts"}, h("div", {class: "row wrap"}, menu(), copy, told), part(["count", "found", "among"], others), form,
     draw(model, ["given", "count"], () => [given()], "part"), draw(model, ["trouble"], () => [trouble()], "part"))
 
   const card = (item) => {

@@ -1,5 +1,6 @@
 """The images chosen: a gallery of them, and what can be done with them. Without any, how to choose some."""
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +9,7 @@ import param
 
 from viewer.choosing import clear, sound
 from viewer.component import Component, script
-from viewer.download import offer
+from viewer.download import MOST, offer, withdraw
 from viewer.exports import TYPES, Export
 from viewer.map import MapView
 from viewer.outline import take
@@ -31,6 +32,7 @@ class Chosen(Component):
     known = param.List(doc="All tags: name, and how many images have it.")
     ranked = param.Boolean(doc="Whether the nearest to a query come first.")
     found = param.Integer(doc="How many results there are.")
+    among = param.Integer(doc="How many of them are chosen.")
     kept = param.Integer(-1, doc="How many images pass the filters, -1 without any.")
     trouble = param.String()
     offered = param.Dict(default={}, doc="An export to fetch: its token and kind.")
@@ -43,6 +45,7 @@ class Chosen(Component):
         """Show the state's selection, now and whenever it changes."""
         self._state, self._view, self._tagger = state, view, tagger
         self._rows, self._told = np.empty(0, np.int64), ("", "")
+        self._tokens: deque[str] = deque(maxlen=MOST)
         tagger.troubled.append(lambda why: setattr(self, "trouble", why))
         self._actions |= {
             "more": self._more,
@@ -63,6 +66,7 @@ class Chosen(Component):
     def end(self) -> None:
         """The session is over: let go of what may be large."""
         self._rows = np.empty(0, np.int64)
+        withdraw(self._tokens)
 
     def _chosen(self) -> np.ndarray:
         chosen = self._state.selection
@@ -86,6 +90,7 @@ class Chosen(Component):
             total=state.dataset.n,
             ranked=ranked,
             found=len(state.answer.rows) if state.answer else 0,
+            among=shared(state.answer.rows, self._chosen()) if state.answer else 0,
             kept=-1 if state.kept is None else int(np.count_nonzero(state.kept)),
         )
         if anew:
@@ -123,4 +128,14 @@ class Chosen(Component):
             return
         scores = state.answer.similarities if state.answer else None
         export = Export(state.dataset, self._rows, dict(state.tags), scores)
-        self.offered = {"token": offer(export, kind), "kind": kind}
+        token = offer(export, kind)
+        self._tokens.append(token)
+        self.offered = {"token": token, "kind": kind}
+
+
+def shared(rows: np.ndarray, chosen: np.ndarray) -> int:
+    """How many of some rows (k,) are among those chosen, (m,) ascending."""
+    if not len(chosen):
+        return 0
+    at = np.minimum(np.searchsorted(chosen, rows), len(chosen) - 1)
+    return int(np.count_nonzero(chosen[at] == rows))

@@ -1,7 +1,8 @@
 """The route that sends exports: /export/<token>. A page is given a token for what its visitor chose.
 
-A token is a secret of one export, good for one download and for a few minutes. The file is made while it is
-sent: whoever reads slowly makes the server wait, not remember.
+A token is a secret of one export, good for one download, for a minute, and no longer than the page: what
+nobody fetches is forgotten then, for an export holds its dataset. The file is made while it is sent: whoever
+reads slowly makes the server wait, not remember.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import NamedTuple
@@ -23,7 +25,7 @@ from tornado.web import HTTPError
 from viewer.exports import TYPES, Export, written
 
 ROUTE = r"/export/([A-Za-z0-9_-]{20,64})"
-GOOD_FOR = 300.0  # seconds
+GOOD_FOR = 60.0  # seconds; a page fetches at once
 MOST = 64  # tokens that wait; the oldest is forgotten
 EXPORTERS = ThreadPoolExecutor(2, thread_name_prefix="export")
 ENDINGS = {"ids": "txt"}
@@ -31,6 +33,7 @@ ENDINGS = {"ids": "txt"}
 log = logging.getLogger(__name__)
 _lock = threading.Lock()
 _offered: "OrderedDict[str, Offer]" = OrderedDict()
+_sweeper: threading.Timer | None = None  # there is one while anything is offered
 
 
 class Offer(NamedTuple):
@@ -55,7 +58,15 @@ def offer(export: Export, kind: str) -> str:
         _offered[token] = Offer(export, kind, time.monotonic() + GOOD_FOR)
         while len(_offered) > MOST:
             _offered.popitem(last=False)
+        _watch()
     return token
+
+
+def withdraw(tokens: Iterable[str]) -> None:
+    """Forget exports that nobody will fetch any more; those that were fetched are no concern."""
+    with _lock:
+        for token in tokens:
+            _offered.pop(token, None)
 
 
 def taken(token: str) -> Offer:
@@ -67,6 +78,24 @@ def taken(token: str) -> Offer:
     with _lock:
         _forget()
         return _offered.pop(token)
+
+
+def _watch() -> None:
+    """Look again when the oldest has had its time; whoever calls has the lock."""
+    global _sweeper  # noqa: PLW0603 - one for the process, like what it looks after
+    if _sweeper is None and _offered:
+        wait = max(0.0, next(iter(_offered.values())).until - time.monotonic())
+        _sweeper = threading.Timer(wait + 0.05, _sweep)
+        _sweeper.daemon = True
+        _sweeper.start()
+
+
+def _sweep() -> None:
+    global _sweeper  # noqa: PLW0603
+    with _lock:
+        _sweeper = None
+        _forget()
+        _watch()
 
 
 def _forget() -> None:

@@ -8,10 +8,11 @@ import numpy as np
 import param
 
 from viewer.background import in_background
+from viewer.colours import SIMILARITY
 from viewer.component import Component, script
 from viewer.data import Dataset
 from viewer.facets import Facet, Scale, Values
-from viewer.filtering import drawn, histogram, press
+from viewer.filtering import drawn, histogram, press, similar_enough, similar_said
 from viewer.filters import LONGEST, Condition, labelled, said, shows, sound, toggled
 from viewer.narrowing import NARROWERS
 from viewer.state import ViewState
@@ -94,7 +95,10 @@ class FilterPanel(Component):
 
 
 class FilterChips(Component):
-    """The filters in use, each a chip that takes it away, and how many images pass."""
+    """The filters in use, each a chip that takes it away, and how many images pass.
+
+    Among them is the range of similarities that is listed; those that pass it are a query's results.
+    """
 
     items = param.List()
     passing = param.Integer()
@@ -106,8 +110,8 @@ class FilterChips(Component):
     def follow(self, state: ViewState) -> None:
         """Show what the state says, now and whenever it changes."""
         self._state = state
-        self._actions = {"drop": self._drop, "clear": lambda _message: setattr(state, "filters", {})}
-        state.param.watch(self._update, ["filters", "kept", "dataset"])
+        self._actions = {"drop": self._drop, "clear": self._clear}
+        state.param.watch(self._update, ["filters", "kept", "dataset", "answer", "cut", "cap"])
         self._update()
 
     def _update(self, *_events: Any) -> None:
@@ -117,9 +121,19 @@ class FilterChips(Component):
             {"column": name, "title": state.dataset.title_of(name), "words": said(facets[name], condition)}
             for name, condition in sound(facets, state.filters).items()
         ]
-        self.param.update(items=items, passing=state.passing, total=state.dataset.n)
+        passing = state.passing
+        if similar_enough(state):
+            items.append({"column": SIMILARITY, "title": "Similarity", "words": similar_said(state)})
+            passing = state.answer.total
+        self.param.update(items=items, passing=passing, total=state.dataset.n)
+
+    def _clear(self, _message: Mapping[str, Any]) -> None:
+        self._state.param.update(filters={}, cut=None, cap=None)
 
     def _drop(self, message: Mapping[str, Any]) -> None:
+        if message.get("column") == SIMILARITY and SIMILARITY not in self._state.filters:
+            self._state.param.update(cut=None, cap=None)
+            return
         press(self._state, str(message.get("column")), lambda _old: None)
 
 

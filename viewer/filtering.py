@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from viewer.facets import Facet, Scale
-from viewer.filters import Condition, bounded, ranged
+from viewer.filters import Condition, bounded, ranged, spanning
+from viewer.scales import number
 from viewer.state import ViewState
 
 Change = Callable[[Condition | None], Condition | None]
@@ -40,23 +41,32 @@ def drawn(facet: Facet | None, message: Mapping[str, Any]) -> Change:
     return change
 
 
-def histogram(
-    facet: Scale, condition: Condition | None, counts: np.ndarray | None, *, fixed: bool = False
-) -> dict[str, Any]:
+def similar_enough(state: ViewState) -> Condition | None:
+    """The range of similarities that is listed, as a condition; None where all are."""
+    if state.answer is None or (state.cut is None and state.cap is None):
+        return None
+    return {"range": [state.cut, state.cap]}
+
+
+def similar_said(state: ViewState) -> str:
+    """That range in words."""
+    return spanning(*("" if end is None else number(end) for end in (state.cut, state.cap)))
+
+
+def histogram(facet: Scale, condition: Condition | None, counts: np.ndarray | None) -> dict[str, Any]:
     """A scale as the page draws it.
 
     Args:
         facet: the scale.
         condition: on it.
         counts: (b + 1,) of its bins among what the other conditions let pass; None: among all.
-        fixed: whether it only shows, and cannot be brushed.
     """
     now = facet.whole if counts is None else counts
     span = bounded(facet, condition)
     return {
         "whole": facet.whole[:-1].tolist(), "now": now[:-1].tolist(), "labels": list(facet.scaled.labels),
         "tops": list(facet.scaled.tops),
-        "span": list(span) if span else [], "fixed": fixed, "colours": [],
+        "span": list(span) if span else [], "colours": [],
         "low": f"≤ {facet.scaled.labels[1]}" if facet.scaled.below else facet.scaled.labels[0],
         "high": f"≥ {facet.scaled.labels[-2]}" if facet.scaled.above else facet.scaled.tops[-1],
     }  # fmt: skip

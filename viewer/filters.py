@@ -228,11 +228,16 @@ def _said_range(facet: Scale, low: float | None, high: float | None) -> str:
         "" if end is None else moment(end, step=min(step, 86_400)) if facet.kind == "time" else number(end)
         for end in (low, high)
     ]
-    if low is None:
-        return f"up to {ends[1]}"
-    if high is None:
-        return f"from {ends[0]}"
-    return ends[0] if ends[0] == ends[1] else f"{ends[0]} – {ends[1]}"  # noqa: RUF001 - a range's dash
+    return spanning(*ends)
+
+
+def spanning(low: str, high: str) -> str:
+    """A range in words, "" for an end that is open."""
+    if not low:
+        return f"up to {high}"
+    if not high:
+        return f"from {low}"
+    return low if low == high else f"{low} – {high}"  # noqa: RUF001 - a range's dash
 
 
 def bounded(facet: Scale, condition: Condition | None) -> tuple[int, int] | None:

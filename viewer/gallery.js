@@ -21,11 +21,17 @@ const term = (model, part) => {
 }
 const toggle = (model, kind, on, label) => h("button", {type: "button", class: `switch${on ? " on" : ""}`, role: "switch", "aria-checked": String(on),
   onclick: () => model.send_msg({kind, on: !on})}, h("span", {class: "knob"}), label)
+const REST = 350 // milliseconds for which the pointer rests before a card is fetched for it
+const SETTLES = 8 // frames until the list's heights are known
+const HANDS = 600 // milliseconds after which nobody scrolls any more
+// The range of similarities that is listed, in a few letters.
+const spanned = ({cut, cap}) => cut != null && cap != null ? ` ${cut.toFixed(3)}\u00a0–\u00a0${cap.toFixed(3)}`
+  : cut != null ? ` ≥\u00a0${cut.toFixed(3)}` : cap != null ? ` ≤\u00a0${cap.toFixed(3)}` : ""
 
 export function render({model, view}) {
   const history = () => model.history.length > 0 && h("div", {class: "row past", role: "group", "aria-label": "Searches on the map"},
     h("div", {class: "chips history grow"}, model.history.map((one) => asked(model, one, one.text === model.text))),
-    h("button", {class: "action quiet", type: "button", onclick: () => model.send_msg({kind: "clear"})}, "Clear all"))
+    h("button", {class: "action quiet", type: "button", title: "Remove all searches from the map", onclick: () => model.send_msg({kind: "clear"})}, "Clear all"))
   let refining = false // on a phone the histogram and the switches leave their room to the results, until they are asked for
   const refine = (button) => {
     refining = !refining
@@ -35,10 +41,11 @@ export function render({model, view}) {
   const heading = () => model.query
     ? h("div", {class: "row heading"},
       h("div", {class: "grow"}, h("h2", {}, model.query),
-        h("div", {class: "muted"}, model.listed === model.total ? `${number(model.total)} images, best first · ${model.milliseconds} ms`
-          : `${number(model.listed)} of ${number(model.total)} images${model.cut == null ? "" : ` ≥ ${model.cut.toFixed(3)}`}`)),
+        h("div", {class: "muted"}, model.listed === model.total ? `${number(model.total)} images, best first · ${model.milliseconds}\u00a0ms`
+          : `${number(model.listed)} of ${number(model.total)} images${spanned(model)}`)),
       h("button", {class: "action narrow", type: "button", "aria-expanded": String(refining), onclick: (event) => refine(event.currentTarget)}, "Refine"),
-      h("button", {class: "action", type: "button", onclick: () => model.send_msg({kind: "zoom"})}, icon(ICONS.target), "Zoom to results"))
+      model.listed > 0 && h("button", {class: "action", type: "button", title: "Zoom to results", onclick: () => model.send_msg({kind: "zoom"})},
+        icon(ICONS.target), h("span", {}, "Zoom", h("span", {class: "rest"}, " to results"))))
     : h("div", {class: "heading"}, h("h2", {}, "Search by describing an image"),
       h("div", {class: "muted"}, "Type a few words above, or drop an image. The closest images light up on the map."))
   const suggestions = () => !model.query && model.suggestions.length > 0 && h("div", {class: "block"},
@@ -78,25 +85,43 @@ export function render({model, view}) {
     grid.append(...more.map(([, el]) => el))
     have += more.length
     mark()
+    if (reached !== "" && reached === model.near) { near() }
     watch()
   }
   const faces = () => grid.querySelectorAll(".card")
   const mark = () => faces().forEach((el) => el.classList.toggle("on", el.dataset.id === model.selected))
-  const near = () => faces().forEach((el) => {
-    const meant = model.near !== "" && el.dataset.id === model.near
-    el.classList.toggle("near", meant)
-    if (meant && model.query) { el.parentElement.scrollIntoView({block: "nearest"}) }
-  })
+  // The card of the image under the pointer on the map comes into view, unless somebody scrolls. One that is not there yet is
+  // asked for once the pointer rests: who sweeps over the map asks for nothing.
+  let [reached, resting, scrolled] = ["", null, -Infinity]
+  const reveal = (card, again = SETTLES) => { // cards that come into view are of another height than was guessed
+    if (card.dataset.id !== model.near || performance.now() - scrolled < HANDS) { return }
+    card.parentElement.scrollIntoView({block: "nearest"})
+    if (again > 0) { requestAnimationFrame(() => reveal(card, again - 1)) }
+  }
+  const near = () => {
+    clearTimeout(resting)
+    const card = [...faces()].reduce((found, el) => {
+      const meant = model.near !== "" && el.dataset.id === model.near
+      el.classList.toggle("near", meant)
+      return meant ? el : found
+    }, null)
+    if (model.near === "" || !model.query || performance.now() - scrolled < HANDS) { return }
+    if (card) { reveal(card) }
+    else { resting = setTimeout(() => { reached = model.near; model.send_msg({kind: "reach", id: reached}) }, REST) }
+  }
+  for (const name of ["wheel", "touchmove", "pointerdown", "keydown"]) { // a "scroll" may also be the page's own
+    view.el.addEventListener(name, () => { scrolled = performance.now() }, {passive: true})
+  }
   const seen = new IntersectionObserver((entries) => {
     if (entries.some((entry) => entry.isIntersecting) && model.query && have < model.listed) { model.send_msg({kind: "more", have}) }
   }, {root: view.el, rootMargin: "600px"})
   const watch = () => { seen.unobserve(end); seen.observe(end) } // tells anew whether the end is in sight
-  model.on("remove", () => seen.disconnect())
+  model.on("remove", () => { seen.disconnect(); clearTimeout(resting) })
   const part = (names, build, name = "part") => draw(model, names, () => [build()], name)
   const root = h("div", {class: "root"},
     draw(model, ["searching", "message"], () => [state()], "news"),
     h("div", {class: "contents"},
-      h("div", {"aria-live": "polite"}, part(["query", "listed", "cut", "total", "milliseconds"], heading)),
+      h("div", {"aria-live": "polite"}, part(["query", "listed", "cut", "cap", "total", "milliseconds"], heading)),
       part(["parts"], terms),
       part(["query", "faint"], faint),
       h("div", {class: "block refine"}, threshold(model), part(["query", "fold", "within", "selectable"], switches)),

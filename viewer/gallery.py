@@ -11,12 +11,14 @@ import param
 from clipper.terms import Term, written
 from viewer.component import Action, Component, script
 from viewer.data import Dataset
+from viewer.ranking import place
 from viewer.results import cards, figures
 from viewer.state import Answer, ViewState
 
 SAMPLE = 24
 SUGGESTIONS = 8
 LONGEST_SUGGESTION = 22
+DEEPEST = 2_000  # results that are listed, at most, to show the card of an image on the map
 
 
 class Gallery(Component):
@@ -36,6 +38,7 @@ class Gallery(Component):
     listed = param.Integer(doc="Images there are to be listed.")
     spread = param.Dict(default={}, doc="The histogram of all similarities.")
     cut = param.Number(default=None, allow_None=True)
+    cap = param.Number(default=None, allow_None=True)
     chance = param.Number(default=None, allow_None=True)
     faint = param.String(doc="Why the results are not worth much.")
     fold = param.Boolean()
@@ -48,13 +51,13 @@ class Gallery(Component):
     _css = ("components.css", "gallery.css", "threshold.css")
 
     def __init__(self, *, actions: Mapping[str, Action] | None = None, **params: Any) -> None:
-        super().__init__(actions={"more": self._load, **(actions or {})}, **params)
+        super().__init__(actions={"more": self._load, "reach": self._reach, **(actions or {})}, **params)
         self._shown: Answer | None = None
 
-    def follow(self, state: ViewState, *, more: Callable[[], None] = lambda: None) -> None:
-        """Show what the state says, now and whenever it changes; `more` lists more results."""
-        told = ["history", "searching", "message", "selected", "asked", "cut", "fold", "within", "selection"]
-        state.param.watch(self._update, ["answer", "dataset", "chance", "kept", "panel", *told])
+    def follow(self, state: ViewState, *, more: Callable[[int], None] = lambda _upto: None) -> None:
+        """Show what the state says, now and whenever it changes; `more` lists more results, or so many."""
+        told = ["history", "searching", "message", "selected", "asked", "cut", "cap", "fold", "within"]
+        state.param.watch(self._update, ["answer", "dataset", "chance", "kept", "panel", "selection", *told])
         state.param.watch(self._point, ["hovered", "dataset"])
         self._state, self._more = state, more
         self._update()
@@ -67,7 +70,18 @@ class Gallery(Component):
         if 0 < have < len(answer.rows):
             self.page = {"start": have, "items": cards(self._state, answer, start=have)}
         elif have == len(answer.rows):
-            self._more()
+            self._more(0)
+
+    def _reach(self, message: Mapping[str, Any]) -> None:
+        """The pointer rests on an image without a card: list the results down to it, if they are few."""
+        image_id, state, answer = message.get("id"), self._state, self._state.answer
+        row = state.dataset.row_of(image_id) if isinstance(image_id, str) else None
+        if row is None or answer is None or answer.similarities is None:
+            return
+        folded = any(row in group for group in answer.alike)
+        at = None if folded else place(answer.similarities, row, state.narrowing())
+        if at is not None and len(answer.rows) <= at < DEEPEST:
+            self._more(at + 1)
 
     def _update(self, *events: Any) -> None:
         state, answer = self._state, self._state.answer

@@ -63,7 +63,7 @@ const histogram = (title, say) => {
     return Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1) * bins()
   }
   plot.addEventListener("pointerdown", (event) => {
-    if (chart.fixed || event.button !== 0) { return }
+    if (event.button !== 0) { return }
     const [at, end] = [bin_at(event), ends.indexOf(event.target)]
     const within = span && at >= span[0] && at <= span[1]
     const old = span ?? [0, bins()]
@@ -94,7 +94,6 @@ const histogram = (title, say) => {
   plot.addEventListener("pointerup", release)
   plot.addEventListener("pointercancel", release)
   ends.forEach((end, i) => end.addEventListener("keydown", (event) => {
-    if (chart.fixed) { return }
     const now = [...(span ?? [0, bins()])]
     if (event.key === "Delete" || event.key === "Backspace") { set(0, bins()) }
     else if (event.key in KEYS) {
@@ -107,8 +106,6 @@ const histogram = (title, say) => {
   }))
   const update = (told) => {
     chart = told
-    el.classList.toggle("fixed", Boolean(chart.fixed))
-    ends.forEach((end) => { end.tabIndex = chart.fixed ? -1 : 0; end.hidden = Boolean(chart.fixed) })
     fill()
     if (JSON.stringify(chart.span) === asked || performance.now() - since > LATE) { asked = null }
     if (!drag && asked == null) { span = chart.span.length === 2 ? [...chart.span] : null }

@@ -9,7 +9,7 @@ import param
 from viewer.colours import MAX_CATEGORIES, NO_VALUE, OTHER, SIMILARITY, Colouring, Entry, stops
 from viewer.component import Component, script
 from viewer.facets import Facet, Scale, Values
-from viewer.filtering import drawn, histogram, press
+from viewer.filtering import drawn, histogram, press, similar_enough
 from viewer.filters import Condition, labelled, shows, toggled
 from viewer.scales import moment, number
 from viewer.state import ViewState
@@ -43,6 +43,8 @@ class OfColours(Component):
 class ColourKey(OfColours):
     """A line for each category, or a histogram in the ramp's colours. Both filter the column they show.
 
+    Similarity is no column: its brush sets which are listed, as the slider over the results does.
+
     Not named `Legend`: Material UI would take it for Bokeh's and set properties it does not have.
     """
 
@@ -59,7 +61,7 @@ class ColourKey(OfColours):
 
     _esm = script("histogram.js", "legend.js")
     _css = ("components.css", "histogram.css", "legend.css")
-    _seen = (*COLOURS, "counts", "kept", "filters")
+    _seen = (*COLOURS, "counts", "kept", "filters", "cut", "cap")
 
     def __init__(self, **params: Any) -> None:
         actions = {"toggle": self._toggle, "only": self._only, "range": self._brush, "find": self._find}
@@ -72,7 +74,8 @@ class ColourKey(OfColours):
             self._part = ""
         told = legend(colours, dark=state.dark, known=known)
         if state.own_colouring is not None and isinstance(known.facet, Scale):
-            told["chart"] = histogram(known.facet, None, known.facet.count(state.kept), fixed=True)
+            listed = similar_enough(state)
+            told["chart"] = histogram(known.facet, listed, known.facet.count(state.kept))
         if told["chart"]:
             told["chart"]["colours"] = _bar_colours(colours, known.facet, dark=state.dark)
         return {**told, "column": state.colour, "found": self._matching(state), "hint": hint(state)}
@@ -112,7 +115,13 @@ class ColourKey(OfColours):
         return [*colours.assigned(), *([None] if colours.missing else [])]
 
     def _brush(self, message: Mapping[str, Any]) -> None:
-        press(self._state, self._state.colour, drawn(self._state.colour_facet, message))
+        state = self._state
+        change = drawn(state.colour_facet, message)
+        if state.own_colouring is None:
+            press(state, state.colour, change)
+        else:
+            low, high = (change(None) or {"range": (None, None)})["range"]
+            state.param.update(cut=low, cap=high)
 
     def _find(self, message: Mapping[str, Any]) -> None:
         self._part = str(message.get("part", ""))[:200].strip()

@@ -1,7 +1,10 @@
 // Draws an outline over the map. It takes the pointer from the map only for a drag that draws: with a tool in hand, or with
-// Shift (adds) or Alt (takes away) held. Zooming with the wheel and the card under the pointer go on as they are.
+// Shift (adds) or Alt (takes away) held. Zooming with the wheel and the card under the pointer go on as they are. Without a
+// keyboard the buttons beside the tool's name say what a drag does; the tool then stays in hand, for there is more to add.
 const NS = "http://www.w3.org/2000/svg"
 const STILL = 4 // pixels: a press that moves less is a click
+const WORDS = {lasso: "Draw around images", box: "Drag a box over images"}
+const MODES = [["only", "New", "Choose these only"], ["add", "Add", "Add to what is chosen (Shift)"], ["less", "Take away", "Take away from what is chosen (Alt)"]]
 const shape = (name, attributes) => {
   const el = document.createElementNS(NS, name)
   for (const [key, value] of Object.entries(attributes)) { el.setAttribute(key, value) }
@@ -11,11 +14,16 @@ export function render({model, view}) {
   const path = shape("path", {class: "outline"})
   const svg = shape("svg", {class: "drawing", "aria-hidden": "true"})
   svg.append(path)
-  const hint = h("div", {class: "hint", role: "status"})
-  let [drawing, last] = [null, "lasso"]
+  const words = h("strong", {role: "status"})
+  // A tap soon after a stroke ends what the browser takes for a scroll, and is no click then: so a finger that is lifted counts too.
+  const press = (act) => ({onclick: act, onpointerup: (event) => { if (event.pointerType !== "mouse") { act() } }})
+  const modes = MODES.map(([key, word, title]) => h("button", {type: "button", class: "mode", title, ...press(() => { mode = key; choose() })}, word))
+  const end = h("button", {type: "button", class: "mode done", title: "Put the tool away (Esc)", ...press(() => model.send_msg({kind: "end"}))}, "Done")
+  const hint = h("div", {class: "hint"}, words, h("div", {class: "modes", role: "group", "aria-label": "What drawing does"}, modes), end)
+  let [drawing, last, mode] = [null, "lasso", "only"]
   let map_pane = null
   const pane = () => map_pane?.isConnected ? map_pane : (map_pane = inside(document, "clipper-map"))
-  const how = (event) => event.altKey ? "less" : event.shiftKey ? "add" : "only"
+  const how = (event) => event.altKey ? "less" : event.shiftKey ? "add" : model.tool ? mode : "only"
   const wants = (event) => event.button === 0 && event.isPrimary && (model.tool || event.shiftKey || event.altKey)
   const corners = () => {
     const {points} = drawing
@@ -24,7 +32,7 @@ export function render({model, view}) {
     return [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]
   }
   // Bokeh sets the cursor of its own layer again on every move: only a style sheet of that layer's root outlasts it.
-  const cross = h("style", {}, ".bk-events { cursor: crosshair !important; }")
+  const cross = h("style", {}, ".bk-events { cursor: crosshair !important; touch-action: none !important; }")
   const point = (draws) => {
     const root = draws && pane() && inside(pane().shadowRoot ?? pane(), "bk-events")?.getRootNode()
     if (root) { root.append(cross) } else { cross.remove() }
@@ -33,11 +41,15 @@ export function render({model, view}) {
     const shown = drawing && drawing.moved
     path.setAttribute("d", shown ? `M${corners().map((p) => p.join(" ")).join("L")}Z` : "")
     path.classList.toggle("less", Boolean(drawing) && drawing.how === "less")
-    const words = {lasso: "Draw around images", box: "Drag a box over images"}[model.tool]
-    hint.replaceChildren(...(words ? [h("strong", {}, words), h("span", {}, h("kbd", {}, "Shift"), " adds"),
-      h("span", {}, h("kbd", {}, "Alt"), " takes away"), h("span", {}, h("kbd", {}, "Esc"), " ends")] : []))
-    hint.classList.toggle("shown", Boolean(words) && !shown)
+    hint.classList.toggle("shown", Boolean(model.tool) && !shown)
     point(Boolean(model.tool || drawing))
+  }
+  const choose = () => modes.forEach((button, i) => button.setAttribute("aria-pressed", String(MODES[i][0] === mode)))
+  const take = () => { // a tool that is taken anew begins anew
+    if (!model.tool) { mode = "only" }
+    words.textContent = WORDS[model.tool] ?? ""
+    choose()
+    update()
   }
   // Pixels within the map, and their place on it: the figure is where fit.js left it.
   const at = (event) => {
@@ -76,7 +88,7 @@ export function render({model, view}) {
     stop(event)
     const [was, shaped] = [drawing, corners().map(place)]
     drawing = null
-    if (was.moved) { model.send_msg({kind: "drawn", how: was.how, shape: shaped}) }
+    if (was.moved) { model.send_msg({kind: "drawn", how: was.how, shape: shaped, stays: mode !== "only"}) }
     else { const [x, y] = place(was.points[0]); model.send_msg({kind: "tap", how: was.how, x, y}) }
     update()
   }
@@ -84,8 +96,8 @@ export function render({model, view}) {
   const escape = (event) => { if (event.key === "Escape" && drawing) { stop(event); drawing = null; update() } }
   const listeners = [["pointerdown", down], ["pointermove", move], ["mousemove", mouse], ["pointerup", up], ["pointercancel", cancel], ["keydown", escape]]
   listeners.forEach(([name, listener]) => window.addEventListener(name, listener, {capture: true}))
-  model.on("tool", update)
+  model.on("tool", take)
   model.on("remove", () => listeners.forEach(([name, listener]) => window.removeEventListener(name, listener, {capture: true})))
-  update()
+  take()
   return h("div", {class: "root over"}, svg, hint)
 }

@@ -21,7 +21,10 @@ LONGEST = 20_000  # corners of what a browser sends
 
 
 class Outline(Component):
-    """Lies over the map. While a tool is chosen, or Shift or Alt is held, a drag draws an outline."""
+    """Lies over the map. While a tool is chosen, or Shift or Alt is held, a drag draws an outline.
+
+    With a tool in hand its buttons say what an outline does: choose, add or take away.
+    """
 
     tool = param.String()
 
@@ -31,7 +34,10 @@ class Outline(Component):
     def follow(self, state: ViewState, view: MapView) -> None:
         """Draw with the tool that the state says."""
         self._state, self._view = state, view
-        self._actions = {"drawn": self._drawn, "tap": self._tapped, "drawing": self._begun}
+        self._actions = {
+            "drawn": self._drawn, "tap": self._tapped, "drawing": self._begun,
+            "end": lambda _message: setattr(state, "tool", ""),
+        }  # fmt: skip
         state.param.watch(lambda event: setattr(self, "tool", event.new), "tool")
 
     def _begun(self, _message: object) -> None:
@@ -41,19 +47,23 @@ class Outline(Component):
         """An outline in map units: what is within it is chosen, added, or taken away."""
         viewport, how = self._view.viewport, message.get("how")
         step = drawn(message.get("shape"), unit=viewport.unit) if viewport else None
-        self._state.tool = ""
+        if message.get("stays") is not True:
+            self._state.tool = ""
         if step is None or how not in HOWS:
             return
         take(self._state, {"how": str(how), **step})
 
     def _tapped(self, message: Mapping[str, Any]) -> None:
-        """A press without a movement is about one image: with Shift or Alt it is added or taken away."""
+        """A press without a movement is about one image: "add" is one more or less, "less" takes it away."""
         x, y, how = message.get("x"), message.get("y"), message.get("how")
         if not (isinstance(x, (int, float)) and isinstance(y, (int, float))):
             return
         row = self._view.row_at(float(x), float(y))
-        if how in {"add", "less"} and row is not None:
+        if how == "add" and row is not None:
             toggle(self._state, row)
+        elif how == "less" and row is not None and self._state.selection is not None:
+            step = {"how": "less", "image": self._state.dataset.atlas.ids[row]}
+            choose(self._state, step, np.array([row], np.int64))
         elif how == "only":
             self._state.param.update(selected=row, hovered=None, pointed=None)
 
@@ -116,7 +126,7 @@ def toggle(state: ViewState, row: int) -> None:
 def take(state: ViewState, step: Step, tagged: Mapping[str, np.ndarray] | None = None) -> None:
     """Take a step in the background: of a million images an outline holds many."""
     in_background(
-        partial(rows_of, step, state, tagged or {}),
+        partial(rows_of, step, state, tagged or {}, kept=state.kept),
         partial(_taken, state, state.dataset, step),
         pool=CHOOSERS,
     )

@@ -73,7 +73,7 @@ class Queries:
             text_font=value(FONT), text_font_size="12.5px",
             text_font_style="bold", text_baseline="middle", text_color="ink", alpha="alpha",
             background_fill_color="ground", background_fill_alpha="alpha", border_radius=8,
-            padding=[4, 8], border_line_color="edge", border_line_alpha=0.0,
+            padding=[8, 4], border_line_color="edge", border_line_alpha=0.0,
         )  # fmt: skip
 
     def show(self, history: Sequence[Answer], current: Answer | None, *, dark: bool) -> None:

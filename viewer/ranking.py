@@ -12,22 +12,28 @@ import numpy as np
 PAGE = 60  # results that are loaded at a time
 ALIKE = 0.97  # images of a higher cosine similarity are one image to a person who compares results
 WINDOW = 4_096  # results among which alike ones are looked for, at least
-ABOVE = 2_000  # results from a threshold on that the map shows
+ABOVE = 2_000  # results within a range of similarities that the map shows
 BINS = 56  # of the histogram
 _BLOCK = 512
 
 
 @dataclass(frozen=True)
 class Narrowing:
-    """Which of all images are listed: those that `passes`, (n,) bool, from the similarity `cut` on.
+    """Which of all images are listed: those that `passes`, (n,) bool, of a similarity from `cut` to `cap`.
 
     `count` is how many are wanted; with `fold`, images alike count as one.
     """
 
     passes: np.ndarray | None = None
     cut: float | None = None
+    cap: float | None = None
     fold: bool = False
     count: int = PAGE
+
+    @property
+    def ranged(self) -> bool:
+        """Whether only some similarities are listed."""
+        return self.cut is not None or self.cap is not None
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,7 @@ class Ranked:
     """Rows (k,) int64 best first, their similarities (k,) float32; `total` images are there to be listed.
 
     `alike` has for each row those folded under it; it is empty where nothing is folded. `above` (a,) int64
-    are the best of all from the threshold on, listed yet or not; None where there is no threshold.
+    are the best of all within the range of similarities, listed yet or not; None where there is no range.
     """
 
     rows: np.ndarray
@@ -75,15 +81,39 @@ def rank(
     """
     rows = np.arange(len(similarities)) if narrowing.passes is None else np.flatnonzero(narrowing.passes)
     values = similarities if narrowing.passes is None else similarities[rows]
-    if narrowing.cut is not None:
-        above = values >= np.float32(narrowing.cut)
-        rows, values = rows[above], values[above]
+    if narrowing.ranged:
+        meant = _within(values, narrowing.cut, narrowing.cap)
+        rows, values = rows[meant], values[meant]
     if narrowing.fold:
         found = _folded(rows, values, narrowing.count, vectors)
     else:
         listed = rows[best(values, narrowing.count)]
         found = Ranked(listed, similarities[listed], len(values))
-    return found if narrowing.cut is None else replace(found, above=rows[best(values, ABOVE)])
+    return replace(found, above=rows[best(values, ABOVE)]) if narrowing.ranged else found
+
+
+def _within(values: np.ndarray, low: float | None, high: float | None) -> np.ndarray:
+    """Which of (k,) float32 values are from `low` to `high`, (k,) bool; None: open at that end."""
+    meant = np.ones(len(values), bool) if low is None else values >= np.float32(low)
+    return meant if high is None else meant & (values <= np.float32(high))
+
+
+def place(similarities: np.ndarray, row: int, narrowing: Narrowing) -> int | None:
+    """How many images are listed before the one of a row, none folded; None where it is not listed at all.
+
+    Args:
+        similarities: (n,) float32, of all images.
+        row: the image's.
+        narrowing: which are listed.
+    """
+    passes, value = narrowing.passes, similarities[row]
+    listed = _within(similarities[row : row + 1], narrowing.cut, narrowing.cap).all()
+    if not listed or (passes is not None and not passes[row]):
+        return None
+    before = similarities > value
+    before[:row] |= similarities[:row] == value
+    before &= _within(similarities, None, narrowing.cap)
+    return int(np.count_nonzero(before if passes is None else before & passes))
 
 
 def best(values: np.ndarray, k: int) -> np.ndarray:

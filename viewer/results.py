@@ -33,8 +33,8 @@ def cards(state: ViewState, answer: Answer, *, start: int = 0) -> list[dict[str,
 def figures(state: ViewState) -> dict[str, Any]:
     """The query in view: its words, its terms, how many results, how the similarities are spread."""
     answer = state.answer
-    shown = {"parts": parts(state), "fold": state.fold, "within": state.within, "cut": state.cut}
-    shown["selectable"] = state.selection is not None
+    shown = {"parts": parts(state), "fold": state.fold, "within": state.within}
+    shown |= {"cut": state.cut, "cap": state.cap, "selectable": state.selection is not None}
     if answer is None:
         return {**shown, **NO_QUERY}
     spread = answer.spread
@@ -67,7 +67,8 @@ def faint(state: ViewState, answer: Answer) -> str:
     if not len(answer.rows):
         return "" if not state.dataset.n else f"No image {_asked_for(state)}."
     best = float(answer.similarity[0])
-    if state.chance is None or not comparable(answer) or best > state.chance:
+    known = state.chance is not None and state.cap is None and comparable(answer)
+    if not known or best > state.chance:
         return ""
     where = " of these images" if state.narrowing(cut=False).passes is not None else ""
     return (
@@ -77,6 +78,10 @@ def faint(state: ViewState, answer: Answer) -> str:
 
 
 def _asked_for(state: ViewState) -> str:
+    if state.cut is not None and state.cap is not None:
+        return f"is between {state.cut:.3f} and {state.cap:.3f}"
     if state.cut is not None:
         return f"is at {state.cut:.3f} or above"
+    if state.cap is not None:
+        return f"is at {state.cap:.3f} or below"
     return "of the selection passes the filters" if state.within else "passes the filters"

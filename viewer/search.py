@@ -1,9 +1,11 @@
 """Runs a visitor's query off the event loop and puts the answer, or why there is none, into the state.
 
-What is listed of an answer follows filters, selection and threshold; the query is not run again for that.
+What is listed of an answer follows filters, selection and the range of similarities; for that the query is
+not run again.
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -107,7 +109,7 @@ class Searcher:
         self._listing = 0
         state.param.watch(self._called_off, "searching")
         state.param.watch(self._ask_again, "dataset")
-        state.param.watch(self._relist, ["kept", "selection", "within", "cut", "fold", "dataset"])
+        state.param.watch(self._relist, ["kept", "selection", "within", "cut", "cap", "fold", "dataset"])
 
     # -- what is asked
 
@@ -151,7 +153,7 @@ class Searcher:
         state = self._state
         self._latest += 1
         if not terms:
-            state.param.update(answer=None, searching=False, message="", asked=(), cut=None)
+            state.param.update(answer=None, searching=False, message="", asked=(), cut=None, cap=None)
             return
         if why := refused(terms):
             state.param.update(searching=False, message=why)
@@ -183,7 +185,7 @@ class Searcher:
         found, narrowed = done.result(), listing != self._listing
         log.info("search of %d images took %.0f ms", dataset.n, found.seconds * 1000)
         if state.answer is None or state.answer.text != found.text:
-            state.cut = None
+            state.param.update(cut=None, cap=None)
         state.param.update(selected=None, pointed=None)  # the card under the pointer is another now
         state.remember(found)
         if narrowed:  # what is listed has changed since it was asked
@@ -192,11 +194,11 @@ class Searcher:
 
     # -- what is listed of it
 
-    def more(self) -> None:
-        """List one page more."""
+    def more(self, upto: int = 0) -> None:
+        """List one page more, or as many as hold the first `upto` results."""
         found = self._state.answer
         if found is not None and len(found.rows) < found.total:
-            self._list(len(found.rows) + PAGE)
+            self._list(max(len(found.rows) + PAGE, math.ceil(upto / PAGE) * PAGE))
 
     def _relist(self, *_events: Any) -> None:
         self._list(PAGE)

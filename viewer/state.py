@@ -30,7 +30,7 @@ MARKED = 2_000  # images that are marked as new; among more, marks would say not
 class Answer:
     """A query and its results: rows (k,) best first, cosine similarities (k,), its place on the map.
 
-    Rows are those listed so far: what the filters keep, from the threshold on, alike ones folded.
+    Rows are those listed so far: what the filters keep, as similar as is asked for, alike ones folded.
     """
 
     text: str  # as `terms.written` writes it: what tells one query from another
@@ -46,7 +46,7 @@ class Answer:
     total: int = 0  # images there are to be listed
     alike: tuple[tuple[int, ...], ...] = ()  # rows folded under each of `rows`
     spread: Spread | None = None
-    above: np.ndarray | None = None  # (a,) int64, the best from the threshold on; None where there is none
+    above: np.ndarray | None = None  # (a,) int64, the best as similar as is asked for; None: any are
 
     @property
     def called(self) -> str:
@@ -59,7 +59,7 @@ class Answer:
         return not any(term.like for term in self.terms)
 
     def lit(self, most: int) -> np.ndarray:
-        """Rows (k,) int64 that stand out on the map, best first: all from a threshold on, else the first."""
+        """Rows (k,) int64 that stand out on the map, best first: all in a range, or the first."""
         return self.rows[:most] if self.above is None else self.above
 
     def remembered(self) -> "Answer":
@@ -136,6 +136,7 @@ class ViewState(param.Parameterized):
     overview = param.Boolean(default=False, doc="Whether the sheet about the dataset is open.")
     asked = param.Parameter(default=(), doc="The terms of the query in view, or of the one under way.")
     cut = param.Number(default=None, allow_None=True, doc="Results of a lower similarity are not listed.")
+    cap = param.Number(default=None, allow_None=True, doc="Nor are those of a higher one.")
     fold = param.Boolean(default=False, doc="Whether results alike are listed as one.")
     within = param.Boolean(default=False, doc="Whether only images of the selection are listed.")
     chance = param.Number(default=None, allow_None=True, doc="What random words find; None: not known yet.")
@@ -231,7 +232,9 @@ class ViewState(param.Parameterized):
         if text and (self.answer is None or self.answer.text != text):
             self.history = history
             return
-        self.param.update(answer=None, history=history, searching=False, message="", asked=(), cut=None)
+        self.param.update(
+            answer=None, history=history, searching=False, message="", asked=(), cut=None, cap=None
+        )
 
     def upload(self, name: str, upload: Upload) -> None:
         """Remember an uploaded image; the latest are kept."""
@@ -243,7 +246,8 @@ class ViewState(param.Parameterized):
         kept = self.kept if self.kept is not None and len(self.kept) == n else None
         selection = self.selection[self.selection < n] if self.within and self.selection is not None else None
         passes = passing(n, kept=kept, selection=selection)
-        return Narrowing(passes, self.cut if cut else None, self.fold, count)
+        low, high = (self.cut, self.cap) if cut else (None, None)
+        return Narrowing(passes, low, high, self.fold, count)
 
     def retag(self, tags: Rows) -> None:
         """Show other tags: what was filtered or coloured by a tag that is gone is not any more.

@@ -125,6 +125,7 @@ def page_sx() -> dict[str, Any]:
             "letterSpacing": "-0.01em",
             "whiteSpace": "nowrap",
         },
+        "& .MuiToolbar-root a": {"display": "inline-flex", "alignItems": "center", "minHeight": "24px"},
         "& .logo": {"height": "26px !important", "width": "26px"},
         "& main": {"backgroundColor": "background.default"},
     }

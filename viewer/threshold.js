@@ -11,7 +11,10 @@ const threshold = (model) => {
     const {low, high} = model.spread
     const all = at() <= low
     const step = (high - low) / bars.children.length
-    Array.from(bars.children, (bar, i) => bar.classList.toggle("out", !all && low + (i + 0.5) * step < at()))
+    Array.from(bars.children, (bar, i) => {
+      const middle = low + (i + 0.5) * step
+      bar.classList.toggle("out", (!all && middle < at()) || (model.cap != null && middle > model.cap))
+    })
   }
   const text = () => { slider.setAttribute("aria-valuetext", model.cut == null ? "all images" : `${at().toFixed(3)}, ${number(model.listed)} images`) }
   const tell = () => { sent = performance.now(); model.send_msg({kind: "cut", at: at() <= model.spread.low ? null : at()}) }
@@ -56,6 +59,7 @@ const threshold = (model) => {
   model.on("spread", build)
   model.on("chance", place)
   model.on("cut", follow)
+  model.on("cap", colour)
   model.on("listed", text)
   build()
   return root

@@ -56,9 +56,15 @@ def visit(browser: object) -> Iterator[Callable[..., SimpleNamespace]]:
     contexts = []
 
     def open_page(
-        url: str, *, width: int = 1280, height: int = 800, ready: bool = True, before: str = ""
+        url: str,
+        *,
+        width: int = 1280,
+        height: int = 800,
+        ready: bool = True,
+        before: str = "",
+        touch: bool = False,
     ) -> SimpleNamespace:
-        context = browser.new_context(viewport={"width": width, "height": height})
+        context = browser.new_context(viewport={"width": width, "height": height}, has_touch=touch)
         contexts.append(context)
         page = context.new_page()
         page.add_init_script(before)

@@ -76,7 +76,7 @@ def test_a_box_a_lasso_shift_and_alt_choose_what_lies_within(visit: Visit, url: 
         return int(((xy[:, 0] > a) & (xy[:, 0] < b) & (xy[:, 1] > c) & (xy[:, 1] < d)).sum())
 
     page.keyboard.press("b")
-    page.wait_for_selector(".hint.shown")
+    page.wait_for_selector(".outline-over .hint.shown")
     assert page.get_by_label("Choose with a box").get_attribute("aria-pressed") == "true"
     drag(page, [(x0, y0), (x1, y1)])
     page.wait_for_selector(".chosen .card")
@@ -84,9 +84,9 @@ def test_a_box_a_lasso_shift_and_alt_choose_what_lies_within(visit: Visit, url: 
     first = count(page)
     assert ranges(page) == seen_now  # drawing is no panning
     page.keyboard.press("l")
-    page.wait_for_selector(".hint.shown")
+    page.wait_for_selector(".outline-over .hint.shown")
     page.keyboard.press("Escape")
-    page.wait_for_selector(".hint:not(.shown)")
+    page.wait_for_selector(".outline-over .hint:not(.shown)", state="attached")
     drag(page, [(x1, y0), (x1 + 2, y1)], holding="Shift")
     page.wait_for_timeout(400)
     assert abs(count(page) - within(x0, x1 + 2, y0, y1)) <= 4
@@ -100,6 +100,47 @@ def test_a_box_a_lasso_shift_and_alt_choose_what_lies_within(visit: Visit, url: 
     clean(seen)
 
 
+def test_a_finger_adds_and_takes_away_without_a_keyboard(visit: Visit, url: str) -> None:
+    seen = visit(url, touch=True)
+    page = seen.page
+    settled(page)
+    touch = page.context.new_cdp_session(page)
+    now = ranges(page)
+    x, y = (now["x0"] + now["x1"]) / 2, (now["y0"] + now["y1"]) / 2
+
+    def draw(x0: float, x1: float) -> None:
+        path = [screen(page, x0 + (x1 - x0) * i / 8, y - 2 + 4 * i / 8) for i in range(9)]
+        for kind, (px, py) in zip(["touchStart", *["touchMove"] * 8], path, strict=True):
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": px, "y": py}]})
+        touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    def mode(name: str) -> None:
+        page.get_by_role("group", name="What drawing does").get_by_role("button", name=name).tap()
+        page.wait_for_selector(f".mode[aria-pressed=true]:text-is('{name}')")
+
+    page.get_by_label("Choose with a box").tap()
+    page.wait_for_selector(".outline-over .hint.shown")
+    draw(x - 2.5, x - 0.5)
+    page.wait_for_selector(".chosen .card")
+    first = count(page)
+    page.wait_for_selector(".outline-over .hint:not(.shown)", state="attached")  # done, as with a mouse
+    page.get_by_label("Choose with a box").tap()
+    mode("Add")
+    draw(x - 0.5, x + 1.5)
+    for _ in range(60):
+        if count(page) > first:
+            break
+        page.wait_for_timeout(50)
+    assert count(page) > first
+    mode("Take away")
+    draw(x - 0.5, x + 1.5)
+    chosen(page, first)
+    page.get_by_role("button", name="Done").tap()
+    page.wait_for_selector(".outline-over .hint:not(.shown)", state="attached")
+    assert ranges(page) == now
+    clean(seen)
+
+
 def test_what_is_chosen_is_tagged_exported_and_copied(visit: Visit, url: str, home: Path) -> None:
     seen = visit(url, before=CLIPBOARD)
     page = seen.page
@@ -108,6 +149,8 @@ def test_what_is_chosen_is_tagged_exported_and_copied(visit: Visit, url: str, ho
     page.get_by_role("tab", name="Selection").click()
     page.get_by_text("The 60 results").click()
     chosen(page, 60)
+    page.wait_for_selector("text=All 60 results are chosen")
+    assert page.get_by_text("Add the 60 results").count() == 0
     page.get_by_label("Tag the chosen images").fill('cats, "><img src=x onerror=alert(1)>')
     page.keyboard.press("Enter")
     page.wait_for_selector(".chosen .chip.tagged >> nth=1")
@@ -200,6 +243,36 @@ def test_a_link_opens_the_same_picture_and_back_goes_back(visit: Visit, url: str
     assert ranges(page) == pytest.approx(home_view, rel=1e-3, abs=1e-2)
     page.go_forward()
     page.wait_for_selector(".results h2:text-is('cat')", state="attached")
+    for one in (seen, other):
+        clean(one)
+
+
+def test_a_link_holds_threshold_and_switches_and_back_turns_a_switch(visit: Visit, url: str) -> None:
+    seen = visit(url)
+    page = seen.page
+    ask(page, "cat")
+    page.wait_for_url("**?q=cat")
+    slider = page.get_by_label("Least similarity of a result")
+    slider.focus()
+    for _ in range(6):
+        page.keyboard.press("PageUp")
+    page.wait_for_url("**cut=*")
+    page.get_by_role("switch", name="Fold near-identical").click()
+    page.wait_for_url("**fold=1*")
+    page.wait_for_timeout(900)
+    heading = page.locator(".results .heading .muted").inner_text()
+    assert "≥" in heading
+    other = visit(page.url, ready=False)
+    other.page.wait_for_selector(f".results .heading .muted:text-is('{heading}')", timeout=60_000)
+    other.page.wait_for_selector(".results .switch[aria-checked=true] >> text=Fold")
+    assert float(other.page.get_by_label("Least similarity of a result").input_value()) == pytest.approx(
+        float(slider.input_value()), abs=1e-4
+    )
+    page.go_back()
+    page.wait_for_selector(".results .switch[aria-checked=false] >> text=Fold")
+    assert page.locator(".results .heading .muted").inner_text() == heading  # the threshold stays
+    page.get_by_role("tab", name="Filter").click()
+    page.wait_for_url("**panel=filter*")
     for one in (seen, other):
         clean(one)
 

@@ -150,16 +150,17 @@ def test_results_are_paged_cut_and_folded(visit: Visit, viewer_url: str) -> None
     assert seen.errors == []
 
 
+@pytest.mark.parametrize("place", [50, 400])  # on the page that is loaded, and far beyond it
 def test_the_card_of_the_image_under_the_pointer_comes_into_view(
-    visit: Visit, viewer_url: str, sample_home: Path
+    visit: Visit, viewer_url: str, sample_home: Path, place: int
 ) -> None:
     seen = visit(viewer_url)
     page = seen.page
     ask(page, "flag")
     heading(page, "flag")
     atlas = clipper.open(sample_home)
-    rows = atlas.rank(clipper.Query(text="flag"), k=60).rows
-    x, y = map(float, atlas.xy[int(rows[50])])
+    rows = atlas.rank(clipper.Query(text="flag"), k=500).rows
+    x, y = map(float, atlas.xy[int(rows[place])])
     zoom_at(page, x, y, steps=5)
     px, py = screen(page, x, y)
     page.mouse.move(px + 1, py + 1)
@@ -168,6 +169,29 @@ def test_the_card_of_the_image_under_the_pointer_comes_into_view(
     page.wait_for_timeout(200)
     card, panel = page.locator(".results .card.near").bounding_box(), page.locator(".results").bounding_box()
     assert panel["y"] <= card["y"] <= card["y"] + card["height"] <= panel["y"] + panel["height"] + 1
+    assert seen.errors == []
+
+
+def test_a_mark_is_taken_away_where_it_is_with_the_pointer_or_the_keyboard(
+    visit: Visit, viewer_url: str
+) -> None:
+    seen = visit(viewer_url)
+    page = seen.page
+    for text in ("flag", "pizza", "cat"):
+        ask(page, text)
+        heading(page, text)
+    found = marked(page, {"flag", "pizza", "cat"})
+    settled(page)
+    at = found["text"].index("flag")
+    x, y = screen(page, found["x"][at], found["y"][at])
+    page.mouse.move(x, y)
+    page.locator(".map-area .remove.near").click()
+    marked(page, {"pizza", "cat"})
+    assert page.locator(".results .history .chip").count() == 2
+    page.locator(".map-area .remove[aria-label='Take the mark of pizza off the map']").focus()
+    page.keyboard.press("Enter")
+    marked(page, {"cat"})
+    assert page.locator(".results h2").inner_text() == "cat"
     assert seen.errors == []
 
 

@@ -42,7 +42,7 @@ def test_an_address_brings_back_query_colour_choice_and_open_image(dataset: Data
     step = {"how": "only", "shape": SHAPE}
     choose(state, step, np.arange(500))
     choose(state, {"how": "less", "of": "results"}, state.answer.rows)
-    state.param.update(colour="size", selected=7)
+    state.param.update(colour="size", selected=7, panel="selection")
     link = address.search
     other, theirs = viewer(dataset)
     theirs.go(f"?{link}")
@@ -51,7 +51,93 @@ def test_an_address_brings_back_query_colour_choice_and_open_image(dataset: Data
     assert other.colour == "size"
     assert other.selected == 7
     assert other.panel == "selection"
-    assert len(other.selection) == 500 - len(other.answer.rows)
+    assert len(other.selection) == len(state.selection) == 498
+
+
+def searched(dataset: Dataset) -> tuple[ViewState, Address]:
+    """A viewer that has really searched, so that there are results to be narrowed."""
+    state, address = viewer(dataset)
+    address.go("?q=cat")
+    return state, address
+
+
+def test_a_link_lists_the_same_results(dataset: Dataset) -> None:
+    state, address = searched(dataset)
+    choose(state, {"how": "only", "of": "all"}, np.arange(500))
+    choose(state, {"how": "less", "image": "folder/3.png"}, np.array([3]))
+    state.param.update(cut=0.5, cap=1.25, fold=True, within=True, panel="filter")
+    link = address.search
+    assert {"cut=0.5,1.25", "fold=1", "within=1", "panel=filter"} <= {*link.split("&")}
+    other, theirs = viewer(dataset)
+    theirs.go(f"?{link}")
+    until(lambda: theirs.search == link)
+    assert (other.cut, other.cap, other.fold, other.within, other.panel) == (0.5, 1.25, True, True, "filter")
+    assert other.answer.rows.tolist() == state.answer.rows.tolist()
+    assert other.answer.total == state.answer.total < 500
+
+
+@pytest.mark.parametrize(("told", "ends"), [
+    ("0.2", (0.2, None)), ("0.2,0.3", (0.2, 0.3)), (",0.3", (None, 0.3)), ("0.3,0.2", (None, None)),
+    ("0.1,0.2,0.3", (None, None)), ("nan,0.3", (None, None)), ("x", (None, None)), (",", (None, None)),
+])  # fmt: skip
+def test_a_range_of_similarities_has_one_end_or_two(
+    dataset: Dataset, told: str, ends: tuple[float | None, float | None]
+) -> None:
+    state, address = viewer(dataset)
+    address.go(f"?q=cat&cut={told}")
+    assert (state.cut, state.cap) == ends
+    address.go("?q=cat")
+    assert (state.cut, state.cap) == (None, None)
+
+
+def test_results_that_were_chosen_are_chosen_again_whatever_is_listed_now(dataset: Dataset) -> None:
+    state, address = searched(dataset)
+    state.cut = 0.5
+    choose(state, {"how": "only", "of": "results"}, state.answer.rows[:7])
+    state.steps = [{**state.steps[0], "n": 7}]  # as if no more had been loaded by then
+    state.cut = None
+    other, theirs = viewer(dataset)
+    theirs.go(address.search)
+    assert other.selection.tolist() == state.selection.tolist()
+    state.param.update(within=True, fold=True)
+    choose(state, {"how": "add", "of": "results"}, state.answer.rows)
+    assert "chosen=" not in address.search  # those results were themselves among what was chosen by then
+    assert "within=" not in address.search
+
+
+def test_a_link_with_filters_chooses_what_passes_them(dataset: Dataset) -> None:
+    state, address = viewer(dataset)
+    address.go('?filters={"group":{"values":["group 1"]}}&chosen=[{"how":"only","of":"all"}]')
+    assert (dataset.atlas.points["group"][state.selection] == "group 1").all()
+    assert 0 < len(state.selection) < 500
+
+
+def test_back_takes_the_switches_back_one_by_one(dataset: Dataset) -> None:
+    state, address = searched(dataset)
+    choose(state, {"how": "only", "of": "all"}, np.arange(500))
+    entries, pushes = [address.search], address.pushes
+    for name in ("fold", "within"):
+        setattr(state, name, True)
+        entries.append(address.search)
+    assert address.pushes == pushes + 2
+    state.cut = 0.5  # a slider that is dragged leaves one entry, not hundreds
+    assert address.pushes == pushes + 2
+    for entry, after in ((entries[1], (True, False)), (entries[0], (False, False))):
+        address.go(entry)
+        assert (state.fold, state.within, state.cut) == (*after, None)
+        assert address.search == entry
+
+
+def test_the_panel_of_a_link_is_what_it_chose_unless_it_says_another(dataset: Dataset) -> None:
+    state, address = viewer(dataset)
+    for search, panel in (
+        ('chosen=[{"how":"only","of":"all"}]', "selection"),
+        ("", "results"),
+        ("panel=filter", "filter"),
+        ("panel=<script>", "results"),
+    ):
+        address.go(search)
+        assert state.panel == panel
 
 
 def test_no_colour_and_an_unknown_column_are_told_apart(dataset: Dataset) -> None:
@@ -108,15 +194,18 @@ def test_a_choice_that_a_link_could_not_repeat_is_not_in_it(dataset: Dataset) ->
     "chosen=[[[[", "chosen=5", "chosen=" + "[" * 4000, 'chosen=[{"of":"nothing"},7,null]',
     'chosen=[{"how":"only","shape":[[0,0],[1e999,0],[0,1]]}]', 'filters={"a":5}', "filters=[1]",
     'filters={"group":{"script":1}}', "&".join(f"a{i}=1" for i in range(100)), "colour[]=1",
-    "colour=<script>alert(1)</script>", "at=NaN,1,2", "%", "&&&===",
+    "colour=<script>alert(1)</script>", "at=NaN,1,2", "%", "&&&===", "cut=0.3",
+    "cut=nan", "cut=-inf", "cut=<b>", "fold=true", "fold=1;drop", "within=1", "within=%00",
+    "panel=../results", "panel[]=filter",
+    'chosen=[{"of":"results","n":-4}]', 'chosen=[{"of":"results","n":1e9,"cut":1e999}]',
 ])  # fmt: skip
 def test_a_hostile_address_changes_nothing(dataset: Dataset, search: str) -> None:
     asked = wanted(search)
     assert asked.query == ""
-    assert asked.steps == ()
     state, address = viewer(dataset)
     address.go(search)
-    assert state.filters == {}
+    assert (state.filters, state.steps) == ({}, [])
+    assert (state.cut, state.fold, state.within, state.panel) == (None, False, False, "results")
     assert (state.selection, state.selected, state.colour) == (None, None, dataset.first_colour)
 
 

@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import panel as pn
 import pytest
+from server import serving
 
 from viewer.binding import guarded, is_loopback
 
@@ -31,6 +34,20 @@ def test_half_a_sign_in_is_none(told: dict[str, str], monkeypatch: pytest.Monkey
         monkeypatch.setattr(pn.config, name, value)
     with pytest.raises(SystemExit, match="without sign-in"):
         guarded(lambda *_: None)("0.0.0.0", 5006)  # noqa: S104
+
+
+@pytest.mark.parametrize(
+    "options",
+    [(), ("--basic-auth", ""), ("--oauth-provider", "github", "--cookie-secret", "for-this-test-only")],
+    ids=["none", "no password", "no key"],
+)
+def test_panel_serve_refuses_other_machines_and_says_why(tmp_path: Path, options: tuple[str, ...]):
+    options = ("--address", "0.0.0.0", *options)  # noqa: S104
+    with pytest.raises(RuntimeError) as ended, serving(tmp_path, options=options):
+        raise AssertionError("it listens")
+    assert "clipper: refused to listen on 0.0.0.0 without sign-in" in str(ended.value)
+    assert "--basic-auth PASSWORD" in str(ended.value)
+    assert "Traceback" not in str(ended.value)
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,19 @@
 """Which points an outline holds, and how steps add up to a selection."""
 
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from viewer.choosing import choose, clear, combined, rows_of, sound
+from viewer.chosen import shared
 from viewer.data import Dataset
-from viewer.outline import drawn, toggle
+from viewer.outline import Outline, drawn, toggle
 from viewer.points import PointIndex
 from viewer.regions import inside, simplified, within
 from viewer.state import Answer, ViewState, in_order
+from viewer.viewport import Viewport
 
 SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
 
@@ -95,12 +98,12 @@ def test_steps_add_and_take_away_and_a_step_that_chooses_anew_forgets_them(datas
     state = ViewState(dataset=dataset)
     none: dict[str, np.ndarray] = {}
     for step in ({"how": "only", "of": "all"}, {"how": "less", "image": "folder/3.png"}):
-        choose(state, step, rows_of(step, state, none))
+        choose(state, step, rows_of(step, state, none, kept=None))
     assert state.selection.tolist() == [row for row in range(500) if row != 3]
     assert [step["how"] for step in state.steps] == ["only", "less"]
     tagged = {"keep": np.array([5, 9])}
     step = {"how": "only", "tag": "keep"}
-    choose(state, step, rows_of(step, state, tagged))
+    choose(state, step, rows_of(step, state, tagged, kept=None))
     toggle(state, 7)
     toggle(state, 9)
     assert state.selection.tolist() == [5, 7]
@@ -110,11 +113,39 @@ def test_steps_add_and_take_away_and_a_step_that_chooses_anew_forgets_them(datas
     assert (state.selection, state.steps) == (None, [])
 
 
+def test_a_mode_that_a_button_set_keeps_the_tool_in_hand_and_takes_away_only_what_is_chosen(
+    dataset: Dataset,
+) -> None:
+    state = ViewState(dataset=dataset, tool="box")
+    seen = Viewport.fitted(dataset.view, width=400, height=300)
+    outline = Outline()
+    outline.follow(state, SimpleNamespace(viewport=seen, row_at=lambda x, _y: int(x)))
+    whole = (SQUARE * 1000 - 500).tolist()
+    outline._handle_msg({"kind": "drawn", "how": "add", "shape": whole, "stays": True})
+    assert (len(state.selection), state.tool) == (500, "box")
+    for _ in range(2):
+        outline._handle_msg({"kind": "tap", "how": "less", "x": 3, "y": 0})
+        assert len(state.selection) == 499
+    outline._handle_msg({"kind": "drawn", "how": "less", "shape": whole})
+    assert (state.selection, state.tool) == (None, "")
+    outline._handle_msg({"kind": "tap", "how": "less", "x": 3, "y": 0})
+    assert state.selection is None
+    state.tool = "lasso"
+    outline._handle_msg({"kind": "end"})
+    assert state.tool == ""
+
+
+def test_of_the_results_it_is_known_how_many_are_chosen() -> None:
+    rows = np.array([9, 2, 5])
+    for chosen, count in (([], 0), ([5], 1), ([0, 2, 5, 9], 3), ([10, 11], 0), ([0, 1], 0)):
+        assert shared(rows, np.array(chosen, np.int64)) == count
+
+
 def test_what_filters_hide_is_not_chosen(dataset: Dataset) -> None:
     state = ViewState(dataset=dataset, kept=np.arange(500) % 2 == 0)
     everything = {"how": "only", "shape": (SQUARE * 1000 - 500).tolist()}
-    assert rows_of(everything, state, {}).tolist() == list(range(0, 500, 2))
-    assert rows_of({"how": "only", "image": "folder/3.png"}, state, {}).tolist() == []
+    assert rows_of(everything, state, {}, kept=state.kept).tolist() == list(range(0, 500, 2))
+    assert rows_of({"how": "only", "image": "folder/3.png"}, state, {}, kept=state.kept).tolist() == []
 
 
 def test_those_chosen_are_stepped_through_nearest_to_the_query_first(dataset: Dataset) -> None:

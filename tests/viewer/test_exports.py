@@ -1,10 +1,15 @@
 """Exports hold what was chosen, in pieces, and nothing that a spreadsheet runs."""
 
 import csv
+import gc
 import io
 import json
+import time
 import zipfile
+from collections import OrderedDict
 from pathlib import Path
+from types import SimpleNamespace
+from weakref import ref
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -12,9 +17,13 @@ import pytest
 from fakes import FakeAtlas, FakeColumn
 
 from clipper.images import content_hash
+from viewer import download
+from viewer.chosen import Chosen
 from viewer.data import Dataset
 from viewer.download import MOST, file_name, offer, taken
 from viewer.exports import BLOCK, Export, neutral, written
+from viewer.state import ViewState
+from viewer.tagging import Tagger
 
 EVILS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("http://x")', "\uff1d1"]
 
@@ -144,6 +153,39 @@ def test_a_token_is_good_once_and_only_so_many_wait(
     monkeypatch.setattr("viewer.download.time.monotonic", lambda: 1e12)
     with pytest.raises(KeyError):
         taken(tokens[-1])
+
+
+def test_an_export_that_nobody_fetches_is_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("GOOD_FOR", 0.2), ("_offered", OrderedDict()), ("_sweeper", None)):
+        monkeypatch.setattr(download, name, value)
+    told = export(Dataset(FakeAtlas(n=3)))
+    held, fetched = ref(told.dataset), offer(told, "csv")
+    taken(fetched)
+    tokens = [offer(told, "csv"), offer(told, "zip")]
+    del told
+    gc.collect()
+    assert held() is not None
+    for _ in range(60):
+        time.sleep(0.05)
+        gc.collect()
+        if held() is None:
+            break
+    assert held() is None  # though nobody offered or took anything since
+    for token in tokens:
+        with pytest.raises(KeyError):
+            taken(token)
+
+
+def test_a_session_that_ends_takes_its_exports_with_it_and_no_others(dataset: Dataset) -> None:
+    state = ViewState(dataset=dataset, selection=np.arange(4))
+    chosen, others = Chosen(), offer(export(dataset), "csv")
+    chosen.follow(state, SimpleNamespace(fly_to=None), Tagger(state))
+    chosen._handle_msg({"kind": "export", "format": "csv"})
+    mine = chosen.offered["token"]
+    chosen.end()
+    with pytest.raises(KeyError):
+        taken(mine)
+    assert taken(others).kind == "csv"
 
 
 @pytest.mark.parametrize("title", ['"><img src=x>', "../../etc/passwd", "", "日本語", "a\r\nb: c", "x" * 300])

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from fakes import FakeAtlas
 
-from viewer import background
 from viewer.changes import between
 from viewer.colours import MISSING, NO_VALUE, OTHER, SIMILARITY, _palette
 from viewer.data import INDEXED, MODIFIED, Dataset
@@ -206,13 +205,15 @@ def test_of_many_brush_steps_only_the_latest_is_worked_out(state: ViewState, wai
     Narrower(state)
     for low in (-1, -0.5, 0, 0.5):
         state.filters = {"size": {"range": [low, None]}}
+    worked = 0
     while waiting:
         work, then = waiting.pop(0)
         done: Future[Any] = Future()
         done.set_result(work())
         then(done)
+        worked += 1
+    assert worked == 4  # what passes, and the counts, of the first and of the last
     assert (state.kept == (state.dataset.facet("size").values >= 0.5)).all()
-    assert background is not None
 
 
 def test_what_was_counted_for_another_version_is_dropped(state: ViewState, waiting: Waiting) -> None:
@@ -250,12 +251,37 @@ def test_colouring_by_similarity_needs_a_query_and_covers_every_image(state: Vie
     Searcher(state).ask("cat")
     assert not legend.hint
     assert legend.kind == "number"
-    assert legend.chart["fixed"]
     assert sum(legend.chart["whole"]) == state.dataset.n
     assert fold.label == "Similarity to “cat”"
     colours = state.colouring
     likeness = state.answer.similarities[state.dataset.index.order]
     assert (colours.values[likeness == likeness.max()] == 1).all()
+
+
+def test_the_brush_over_similarities_sets_which_are_listed_and_a_chip_clears_it(state: ViewState) -> None:
+    rng = np.random.default_rng(3)
+    spread = rng.normal(0.2, 0.05, state.dataset.n).astype(np.float32)
+    state.dataset.atlas.similarities = lambda _vector: spread
+    legend, gallery, chips = shown(ColourKey(), state), shown(Gallery(), state), shown(FilterChips(), state)
+    state.colour = SIMILARITY
+    Searcher(state).ask("cat")
+    assert (legend.chart["span"], chips.items) == ([], [])
+    legend._handle_msg({"kind": "range", "from": 5, "to": 20})
+    meant = sum(legend.chart["whole"][5:20])
+    assert legend.chart["span"] == [5, 20]
+    assert state.answer.total == gallery.listed == chips.passing == meant > 0
+    listed = state.answer.similarities[state.answer.lit(3)]  # what stands out on the map
+    assert len(listed) == meant
+    assert state.cut <= listed.min() <= listed.max() <= state.cap
+    assert [item["title"] for item in chips.items] == ["Similarity"]
+    assert state.filters == {}
+    legend._handle_msg({"kind": "range", "from": 5, "to": len(legend.chart["whole"])})
+    assert (state.cut is None, state.cap) == (False, None)  # the best have no upper end
+    chips._handle_msg({"kind": "drop", "column": SIMILARITY})
+    assert (state.cut, state.cap, legend.chart["span"], chips.items) == (None, None, [], [])
+    legend._handle_msg({"kind": "range", "from": 0, "to": 5})
+    Searcher(state).ask("dog")  # another query has other similarities
+    assert (state.cut, state.cap) == (None, None)
 
 
 def test_colouring_by_time_names_its_ends(state: ViewState) -> None:

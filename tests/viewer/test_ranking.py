@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from viewer.ranking import ALIKE, BINS, Narrowing, best, leaders, passing, rank, spread
+from viewer.ranking import ALIKE, BINS, Narrowing, best, leaders, passing, place, rank, spread
 
 
 def unused(_rows: np.ndarray) -> np.ndarray:
@@ -41,6 +41,14 @@ def test_only_what_passes_and_reaches_the_threshold_is_listed(similarities: np.n
     assert sorted(got.rows.tolist()) == wanted.tolist()
     assert got.total == len(wanted)
     assert passing(5, kept=None, selection=None) is None
+
+
+def test_the_place_of_an_image_is_where_it_is_listed(similarities: np.ndarray) -> None:
+    narrowing = Narrowing(np.arange(5_000) % 3 != 0, cut=0.1, cap=0.3, count=5_000)
+    listed = rank(similarities, narrowing, vectors=unused).rows
+    assert [place(similarities, int(row), narrowing) for row in listed[::97]] == [*range(0, len(listed), 97)]
+    hidden = np.setdiff1d(np.arange(5_000), listed)
+    assert all(place(similarities, int(row), narrowing) is None for row in hidden[::97])
 
 
 def test_nothing_passes() -> None:

@@ -14,7 +14,7 @@ from clipper.terms import MINUS_IMAGE, Term
 from viewer.changes import Changes, between
 from viewer.data import Dataset
 from viewer.follow import step
-from viewer.gallery import Gallery
+from viewer.gallery import DEEPEST, Gallery
 from viewer.overlays import Queries
 from viewer.query_bar import QueryBar
 from viewer.ranking import PAGE
@@ -144,6 +144,27 @@ def test_pages_follow_until_the_end(state: ViewState, searcher: Searcher) -> Non
     for _ in range(20):
         gallery._handle_msg({"kind": "more", "have": len(state.answer.rows)})
     assert sorted(state.answer.rows.tolist()) == list(range(500))
+
+
+def test_the_list_goes_down_to_the_image_pointed_at_but_not_to_the_last_of_thousands() -> None:
+    state = ViewState(dataset=Dataset(FakeAtlas(5_000)))
+    searcher, gallery = Searcher(state), Gallery()
+    gallery.follow(state, more=searcher.more)
+    searcher.ask("cat")
+    ranking, ids = np.argsort(-state.answer.similarities, kind="stable"), state.dataset.atlas.ids
+
+    def listed(place: int) -> int:
+        gallery._handle_msg({"kind": "reach", "id": ids[ranking[place]]})
+        return len(state.answer.rows)
+
+    assert [listed(place) for place in (5, DEEPEST, 4_999)] == [PAGE] * 3
+    assert listed(431) == 8 * PAGE
+    assert gallery.page["items"][-1]["id"] == ids[ranking[8 * PAGE - 1]]
+    state.kept = state.answer.similarities < state.answer.similarities.max()
+    before = len(state.answer.rows)
+    for image_id in (ids[ranking[0]], "nothing.png", None, 7):
+        gallery._handle_msg({"kind": "reach", "id": image_id})
+    assert len(state.answer.rows) == before
 
 
 def test_results_follow_filters_selection_and_threshold(state: ViewState, searcher: Searcher) -> None:

@@ -1,0 +1,32 @@
+"""What can be done at a query's mark on the map: take it away. A click on the mark asks again (`map.py`)."""
+
+from typing import Any
+
+import param
+
+from viewer.component import Component, script, source
+from viewer.overlays import RAISED, label
+from viewer.state import ViewState
+
+
+class Marks(Component):
+    """Lies over the map: a button beside each query's words, seen while the pointer or the focus is there."""
+
+    marks = param.List(doc="Each: the query as written, as it reads, what the map shows of it, and where.")
+    raised = param.Number(RAISED, doc="Pixels from a query's place up to the middle of its words.")
+
+    _esm = source("find.js") + script("marks.js")
+    _css = ("components.css", "marks.css")
+
+    def follow(self, state: ViewState) -> None:
+        """Show what the state says, now and whenever it changes."""
+        self._actions = {"forget": lambda message: state.forget(str(message.get("text", "")) or " ")}
+        self._state = state
+        state.param.watch(self._update, "history")
+        self._update()
+
+    def _update(self, *_events: Any) -> None:
+        self.marks = [
+            {"text": old.text, "called": old.called, "label": label(old.called), "x": old.x, "y": old.y}
+            for old in self._state.history
+        ]
