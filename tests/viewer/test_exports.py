@@ -156,14 +156,15 @@ def test_a_token_is_good_once_and_only_so_many_wait(
 
 
 def test_an_export_that_nobody_fetches_is_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("GOOD_FOR", 0.2), ("_offered", OrderedDict()), ("_sweeper", None)):
+    for name, value in (("GOOD_FOR", 1.0), ("_offered", OrderedDict()), ("_sweeper", None)):
         monkeypatch.setattr(download, name, value)
     told = export(Dataset(FakeAtlas(n=3)))
     held, fetched = ref(told.dataset), offer(told, "csv")
     taken(fetched)
     tokens = [offer(told, "csv"), offer(told, "zip")]
     del told
-    for _ in range(100):
+    assert held() is not None  # a minute long it can be fetched
+    for _ in range(200):
         time.sleep(0.05)
         gc.collect()
         if held() is None:
