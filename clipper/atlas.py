@@ -51,11 +51,7 @@ class Atlas(Published):
     def stored(self) -> embeddings.Mapped:
         """The images' vectors where they lie on disk: (n, d) float32, rows L2-normalised."""
         with self._loading:
-            vectors = embeddings.store(
-                self.home.embeddings(self.snapshot.embeddings),
-                dimensions=int(self.snapshot.model["dimensions"]),
-                fingerprint=self.fingerprint,
-            )
+            vectors = embeddings.of_model(self.home, self.snapshot.embeddings, self.snapshot.model)
             return embeddings.Mapped(vectors, self._hashes)
 
     @cached_property
