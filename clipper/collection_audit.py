@@ -36,11 +36,7 @@ def problems(home: Home, snapshot: Snapshot) -> list[str]:
 
 def _problems(folder: Path, snapshot: Snapshot) -> list[str]:
     home = Home(folder)
-    vectors = embeddings.store(
-        home.embeddings(snapshot.embeddings),
-        dimensions=int(snapshot.model["dimensions"]),
-        fingerprint=snapshot.model["fingerprint"],
-    )
+    vectors = embeddings.of_model(home, snapshot.embeddings, snapshot.model)
     rows = stored_rows(home, snapshot.parts, vectors, key=snapshot.embeddings)
     try:
         collection = Collection(address_of(home, snapshot.parts["collection"]))

@@ -3,10 +3,11 @@
 What does not belong here: the model that makes them, and Chroma.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from clipper.home import Home
 from clipper.shards import KEY, ShardStore
 
 if TYPE_CHECKING:
@@ -22,6 +23,13 @@ BLOCK = 1 << 15  # rows that are worked on at a time: 64 MB of 512 dimensions
 def store(folder: Path, *, dimensions: int, fingerprint: str) -> ShardStore:
     """The vectors of one model."""
     return ShardStore(folder, _schema(dimensions), made_by=fingerprint)
+
+
+def of_model(home: Home, key: str, model: Mapping[str, Any]) -> ShardStore:
+    """The vectors that a snapshot, or what is staged, names: by a model's key and what is told about it."""
+    return store(
+        home.embeddings(key), dimensions=int(model["dimensions"]), fingerprint=str(model["fingerprint"])
+    )
 
 
 def row(key: bytes, vector: "np.ndarray") -> dict[str, object]:

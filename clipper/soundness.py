@@ -161,11 +161,7 @@ def _damage(home: Home, path: Path, what: object, *lost: Path) -> Damage:
 
 
 def _stores(home: Home, snapshot: Snapshot) -> dict[str, ShardStore]:
-    vectors = embeddings.store(
-        home.embeddings(snapshot.embeddings),
-        dimensions=int(snapshot.model["dimensions"]),
-        fingerprint=snapshot.model["fingerprint"],
-    )
+    vectors = embeddings.of_model(home, snapshot.embeddings, snapshot.model)
     asked_for = {"places": places.store(home)} if home.staged_entries().get("gps") else {}
     return {
         f"embeddings/{snapshot.embeddings}": vectors,

@@ -86,12 +86,7 @@ class Workspace:
         """The staged model's key, what is told about it, and its vectors."""
         key = self.home.require("embeddings", "clip_embeddings")
         told = self.home.staged_entries()["model"]
-        vectors = embeddings.store(
-            self.home.embeddings(key),
-            dimensions=told["dimensions"],
-            fingerprint=told["fingerprint"],
-        )
-        return key, told, vectors
+        return key, told, embeddings.of_model(self.home, key, told)
 
     def consistent(self) -> dict[str, Any]:
         """What is staged, once it belongs together.

@@ -10,9 +10,10 @@ from PIL import Image
 
 import clipper
 from clipper import chance
-from clipper.atlas import Atlas, name_of
+from clipper.atlas import Atlas
 from clipper.errors import ClipperError, ModelError, NoIndexError
 from clipper.images import BadImageError
+from clipper.published import name_of
 from clipper.search import Query, clip_score, combine, rank_exactly
 from clipper.settings import Settings
 from clipper.terms import Term

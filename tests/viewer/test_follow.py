@@ -313,7 +313,7 @@ def test_versions_one_after_another_are_let_go_and_the_model_is_loaded_once(
     viewer: Viewer, follower: Follower, home: Path, run_index: Index
 ) -> None:
     viewer.searcher.ask("cat")
-    encoder = viewer.state.dataset.atlas._text_encoder
+    encoder = viewer.state.dataset.atlas.encoders.text
     seen = [weakref.ref(viewer.state.dataset)]
     holds = [weakref.ref(viewer.state.dataset.atlas._hold)]
     for number in range(6):
@@ -325,7 +325,7 @@ def test_versions_one_after_another_are_let_go_and_the_model_is_loaded_once(
     gc.collect()
     assert [ref() is not None for ref in seen] == [False] * 6 + [True]
     assert [ref() is not None for ref in holds] == [False] * 6 + [True]
-    assert viewer.state.dataset.atlas._text_encoder is encoder
+    assert viewer.state.dataset.atlas.encoders.text is encoder
     assert viewer.state.dataset.n == 30
     run_index(home)
     assert len(list((home / "store" / "snapshots").glob("*.json"))) == 1

@@ -1,0 +1,237 @@
+"""One published version of a home, for reading: points, metadata, thumbnails, files.
+
+Heavy parts are loaded when first asked for and then shared, also by several threads. What does not belong
+here: writing anything; vectors, and searching by them (`atlas.py`).
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clipper import facts, manifest, snapshots
+from clipper.folder import ImageFolder
+from clipper.home import Home
+from clipper.metadata import Column, present
+from clipper.settings import Settings, absolute_location
+from clipper.shards import ShardStore
+from clipper.tables import read_made_of, read_parquet
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+
+# Kept of a first view's points on each side of each axis: a stray point must not shrink the rest.
+VIEW_QUANTILE = 0.001
+VIEW_MARGIN = 0.04
+
+
+class Published:
+    """What is published in a home. Row i of everything belongs to `ids[i]`; rows are sorted by id."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open what is published in the settings' home.
+
+        Raises:
+            NoIndexError: nothing is.
+            StoreError: a file is damaged.
+        """
+        self.settings = settings
+        self.home = Home(settings.home)
+        # Held until this atlas is closed: no run deletes what it reads.
+        self.snapshot, self._hold = snapshots.hold(self.home)
+        self.version = self.snapshot.version
+        self.title = settings.display_title
+        self._projection = read_parquet(self._part("projection"))
+        self.ids: list[str] = self._projection["id"].to_pylist()
+        self._rows = {image_id: row for row, image_id in enumerate(self.ids)}
+        # Relative to the home, as the setting is: a home that was moved with its images still opens.
+        self._location = absolute_location(self.snapshot.images, base=settings.home)
+        self._folder = ImageFolder(self._location, max_bytes=settings.max_bytes)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def n(self) -> int:
+        """How many images are on the map."""
+        return len(self)
+
+    @property
+    def indexed_at(self) -> "datetime":
+        """When this version was published, UTC."""
+        return self.snapshot.published_at
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells the model that made the vectors from others."""
+        return str(self.snapshot.model["fingerprint"])
+
+    @cached_property
+    def xy(self) -> "np.ndarray":
+        """Map positions: (n, 2) float32."""
+        import numpy as np
+
+        columns = [self._projection[axis].to_numpy() for axis in ("x", "y")]
+        return np.stack(columns, axis=1).astype(np.float32)
+
+    @cached_property
+    def view(self) -> tuple[float, float, float, float]:
+        """The first view: x0, x1, y0, y1. All but a few stray points, with a margin."""
+        import numpy as np
+
+        if not len(self):
+            return (-1.0, 1.0, -1.0, 1.0)
+        low, high = np.quantile(self.xy, [VIEW_QUANTILE, 1 - VIEW_QUANTILE], axis=0)
+        margin = max(float((high - low).max()) * VIEW_MARGIN, 0.5)
+        (x0, y0), (x1, y1) = (low - margin).tolist(), (high + margin).tolist()
+        return (x0, x1, y0, y1)
+
+    @cached_property
+    def columns(self) -> dict[str, Column]:
+        """The metadata columns by name: those of metadata.json and its like first."""
+        listed = read_made_of(self._part("metadata"))["columns"]
+        return {entry["name"]: Column(**entry) for entry in listed}
+
+    @cached_property
+    def points(self) -> "pd.DataFrame":
+        """The map as a table: id, name, path, x, y, then the metadata columns; the index is the row."""
+        import pandas as pd
+
+        told = self._metadata.select(list(self.columns)).to_pandas()
+        frame = pd.DataFrame({"id": self.ids, "x": self.xy[:, 0], "y": self.xy[:, 1]})
+        frame.insert(1, "path", [self.path(row) for row in range(len(self))])
+        if "name" not in told:
+            frame.insert(1, "name", [name_of(image_id) for image_id in self.ids])
+        points: pd.DataFrame = pd.concat([frame, told], axis=1)
+        return points
+
+    @cached_property
+    def failures(self) -> "pd.DataFrame":
+        """Files that are not on the map: id and reason."""
+        import pandas as pd
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        files = read_parquet(self._part("manifest")).select(["id", "content_hash", "reason"])
+        unread = files.filter(pc.is_null(files["content_hash"])).to_pylist()
+        reasons: dict[str, str] = {row["id"]: row["reason"] for row in unread}
+        keys = files["content_hash"]
+        bad = facts.failures(self._facts, (key.as_py() for key in keys))
+        lost = files.filter(pc.is_in(keys, value_set=pa.array(list(bad), pa.binary(16)))).to_pylist()
+        reasons |= {row["id"]: bad[row["content_hash"]] for row in lost}
+        rows = sorted((i, why) for i, why in reasons.items() if i not in self._rows)
+        return pd.DataFrame(rows, columns=["id", "reason"])
+
+    def row(self, image_id: str) -> int:
+        """The row of an id.
+
+        Raises:
+            KeyError: it is not on the map.
+        """
+        return self._rows[image_id]
+
+    def name(self, row: int) -> str:
+        """What to call an image: its metadata's `name`, else its file name without ending."""
+        told = self._metadata["name"][row].as_py() if "name" in self.columns else None
+        return told if isinstance(told, str) and told else name_of(self.ids[row])
+
+    def path(self, row: int) -> str:
+        """Where the original lies: an absolute path or a URL."""
+        return self._folder.path(self.ids[row])
+
+    def metadata(self, row: int) -> dict[str, Any]:
+        """What is told about an image; what is missing is left out."""
+        values = self._metadata.slice(row, 1).to_pylist()[0]
+        values.pop("id")
+        return present(values)
+
+    def thumbnail(self, row: int) -> bytes:
+        """A WebP of at most 128 pixels on the longer side."""
+        table, positions = self._thumbnails
+        return bytes(table[facts.THUMBNAIL][positions[row]].as_py())
+
+    def image(self, row: int) -> bytes:
+        """The original file's bytes.
+
+        Raises:
+            BadImageError: it is gone or unreadable by now.
+        """
+        return self._folder.read(self.ids[row])
+
+    def image_format(self, row: int) -> str:
+        """The original's format, as Pillow calls it: "JPEG", "PNG", ..."""
+        key = self._hashes[row]
+        return str(facts.read(self._facts, [key])[key]["format"])
+
+    @cached_property
+    def modified(self) -> "np.ndarray":
+        """When each original was last written, in seconds since 1970: (n,) float64, NaN where unknown."""
+        return self._times("mtime_ns")
+
+    @cached_property
+    def indexed(self) -> "np.ndarray":
+        """When each image was first indexed, in seconds since 1970: (n,) float64, NaN where unknown.
+
+        A renamed image keeps its time, a changed one gets another; copies of one image share it.
+        """
+        return self._times(manifest.FIRST)
+
+    @property
+    def hashes(self) -> Sequence[bytes]:
+        """The content hash of each image's bytes, as they were indexed."""
+        return self._hashes
+
+    @property
+    def metadata_table(self) -> "pa.Table":
+        """What is told about the images: `id`, then the metadata columns; a row for each image."""
+        return self._metadata
+
+    def close(self) -> None:
+        """Let go of this version: it may be deleted once another is published."""
+        self._hold.close()
+
+    @property
+    def _versions(self) -> Mapping[str, str]:
+        return self.snapshot.parts
+
+    def _part(self, name: str) -> Path:
+        return self.home.part(name, self._versions[name])
+
+    @cached_property
+    def _hashes(self) -> Sequence[bytes]:
+        hashes: list[bytes] = self._projection["content_hash"].to_pylist()
+        return hashes
+
+    def _times(self, column: str) -> "np.ndarray":
+        """A column of nanoseconds of the manifest as seconds, in the order of the rows: (n,) float64."""
+        import numpy as np
+        import pyarrow.compute as pc
+
+        files = read_parquet(self._part("manifest"))
+        if column not in files.column_names:  # of an earlier Clipper
+            return np.full(len(self), np.nan)
+        at = pc.index_in(self._projection["id"], value_set=files["id"])
+        nanoseconds = pc.fill_null(files[column], 0).take(at).to_numpy().astype(np.float64)
+        return np.where(nanoseconds > 0, nanoseconds / 1e9, np.nan)
+
+    @cached_property
+    def _metadata(self) -> Any:
+        return read_parquet(self._part("metadata"))
+
+    @cached_property
+    def _thumbnails(self) -> Any:
+        return facts.thumbnail_store(self.home).positions(self._hashes)
+
+    @cached_property
+    def _facts(self) -> ShardStore:
+        return facts.store(self.home, of_any_version=True)
+
+
+def name_of(image_id: str) -> str:
+    """An image's file name without its ending."""
+    name = image_id.rpartition("/")[2]
+    return name.rpartition(".")[0] or name
