@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from viewer.answers import Answer
 from viewer.data import MODIFIED, Dataset
 from viewer.filter_panel import described
 from viewer.filters import Masks, count, keep, narrow, passing
 from viewer.painter import Wish, paint
-from viewer.state import Answer, ViewState
+from viewer.state import ViewState
 from viewer.viewport import Viewport
 
 SIZES = (100_000, 1_000_000)

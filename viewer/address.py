@@ -19,6 +19,7 @@ import panel as pn
 import param
 
 from clipper.terms import parse
+from viewer.answers import cleaned, refused
 from viewer.background import in_background
 from viewer.choosing import Step, combined, dated, plain, rows_of, sound
 from viewer.component import Component, script, source
@@ -26,7 +27,7 @@ from viewer.filters import keep
 from viewer.filters import sound as narrowable
 from viewer.outline import CHOOSERS
 from viewer.search import Searcher
-from viewer.state import PANELS, ViewState, cleaned, refused
+from viewer.state import PANELS, ViewState
 from viewer.tagged import rows_by_tag
 
 if TYPE_CHECKING:

@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from bokeh.models import ColumnDataSource
 
+from viewer.answers import Answer
 from viewer.overlays import label_reach
 from viewer.ranking import PAGE
-from viewer.state import Answer, ViewState
+from viewer.state import ViewState
 from viewer.viewport import Box
 
 NOWHERE: Box = (0.0, 1.0, 0.0, 1.0)  # where no part of the map is meant

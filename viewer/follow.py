@@ -19,13 +19,15 @@ import param
 
 from clipper.errors import ClipperError
 from clipper.terms import parse, written
+from viewer.answers import Answer, Upload
 from viewer.background import in_background
+from viewer.carrying import renamed
 from viewer.changes import Changes, between
 from viewer.component import Component, script
 from viewer.data import Dataset
 from viewer.gallery import suggestions
 from viewer.search import SEARCHERS, answer, excuse
-from viewer.state import Answer, Upload, ViewState, renamed
+from viewer.state import ViewState
 from viewer.tagged import Rows, rows_by_tag
 from viewer.versions import load
 

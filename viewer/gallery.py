@@ -9,11 +9,12 @@ import pandas as pd
 import param
 
 from clipper.terms import Term, written
+from viewer.answers import Answer
 from viewer.component import Action, Component, script
 from viewer.data import Dataset
 from viewer.ranking import place
 from viewer.results import cards, figures
-from viewer.state import Answer, ViewState
+from viewer.state import ViewState
 
 SAMPLE = 24
 SUGGESTIONS = 8

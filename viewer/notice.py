@@ -4,9 +4,10 @@ from typing import Any
 
 import param
 
+from viewer.carrying import News
 from viewer.changes import Changes
 from viewer.component import Component, script
-from viewer.state import News, ViewState
+from viewer.state import ViewState
 
 
 class Notice(Component):

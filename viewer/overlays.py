@@ -11,7 +11,7 @@ from bokeh.core.properties import value
 from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure
 
-from viewer.state import Answer
+from viewer.answers import Answer
 from viewer.theme import FONT, tokens
 from viewer.viewport import Viewport
 

@@ -3,8 +3,9 @@
 from typing import Any
 
 from clipper.search import clip_score
+from viewer.answers import Answer
 from viewer.query_bar import part
-from viewer.state import Answer, ViewState
+from viewer.state import ViewState
 
 NO_QUERY: dict[str, Any] = {
     "query": "", "text": "", "listed": 0, "milliseconds": 0, "spread": {}, "chance": None, "faint": "",

@@ -18,10 +18,11 @@ import numpy as np
 from clipper.errors import ClipperError
 from clipper.search import MAX_TEXT, Query
 from clipper.terms import Term, parse, pieces, usual, written
+from viewer.answers import UPLOADED, Answer, Upload, cleaned, refused
 from viewer.background import in_background
 from viewer.data import Dataset
 from viewer.ranking import PAGE, Narrowing, Ranked, rank, spread
-from viewer.state import UPLOADED, Answer, Upload, ViewState, cleaned, refused
+from viewer.state import ViewState
 
 # One at a time: two models' threads on the same cores would only slow each other.
 SEARCHERS = ThreadPoolExecutor(1, thread_name_prefix="search")

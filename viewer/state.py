@@ -1,115 +1,27 @@
 """What one visitor has asked for and looks at. Every view is a function of this; nothing here draws."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import param
 
-from clipper.terms import Term
+from viewer.answers import Answer, Similar, Upload, in_order
+from viewer.carrying import MARKED, News, as_before, carried, fresh, renamed, row_in
 from viewer.changes import Changes
-from viewer.colours import SIMILARITY, Colouring, similar
+from viewer.colours import SIMILARITY, Colouring
 from viewer.data import Dataset
-from viewer.facets import Facet, Scale, scale
+from viewer.facets import Facet
 from viewer.filters import Condition, narrow, sound, without
-from viewer.ranking import PAGE, Narrowing, Spread, passing
+from viewer.ranking import PAGE, Narrowing, passing
 from viewer.tagged import Rows, Tagged, of_rows
 from viewer.versions import showing
 
 HISTORY = 8  # queries kept on the map, the newest first
-LONGEST_QUERY = 300  # characters of its words; CLIP reads 77 tokens at most
-UPLOADED = "upload:"  # what the names of uploaded images begin with
 UPLOADS = 12  # uploaded images a session remembers
 ROWS = ("selected", "hovered", "pointed")  # what names an image by its row
 PANELS = ["results", "filter", "selection"]
-MARKED = 2_000  # images that are marked as new; among more, marks would say nothing
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A query and its results: rows (k,) best first, cosine similarities (k,), its place on the map.
-
-    Rows are those listed so far: what the filters keep, as similar as is asked for, alike ones folded.
-    """
-
-    text: str  # as `terms.written` writes it: what tells one query from another
-    rows: np.ndarray
-    similarity: np.ndarray
-    x: float
-    y: float
-    seconds: float
-    # (n,) float32, of every image, by row; None for the queries before the one in view.
-    similarities: np.ndarray | None = None
-    terms: tuple[Term, ...] = ()
-    label: str = ""  # the query as a person reads it
-    total: int = 0  # images there are to be listed
-    alike: tuple[tuple[int, ...], ...] = ()  # rows folded under each of `rows`
-    spread: Spread | None = None
-    above: np.ndarray | None = None  # (a,) int64, the best as similar as is asked for; None: any are
-
-    @property
-    def called(self) -> str:
-        """The query as a person reads it."""
-        return self.label or self.text
-
-    @property
-    def words_only(self) -> bool:
-        """Whether no image is among the terms."""
-        return not any(term.like for term in self.terms)
-
-    def lit(self, most: int) -> np.ndarray:
-        """Rows (k,) int64 that stand out on the map, best first: all in a range, or the first."""
-        return self.rows[:most] if self.above is None else self.above
-
-    def remembered(self) -> "Answer":
-        """What the history keeps of it: nothing of the dataset's size."""
-        return replace(
-            self,
-            similarities=None,
-            rows=self.rows[:PAGE],
-            similarity=self.similarity[:PAGE],
-            alike=(),
-            above=None,
-        )
-
-
-@dataclass(frozen=True)
-class Upload:
-    """An image that a visitor searches with: what it is called, its (d,) vector, a small WebP.
-
-    `model` is the fingerprint of the model that made the vector.
-    """
-
-    name: str
-    vector: np.ndarray
-    thumbnail: bytes
-    model: str
-
-
-class _Similar(NamedTuple):
-    """The similarities to a query, as colours and as something to count."""
-
-    similarities: np.ndarray
-    colouring: Colouring
-    scale: Scale
-
-    @classmethod
-    def of(cls, answer: Answer, dataset: Dataset) -> "_Similar":
-        known = np.asarray(answer.similarities)
-        drawn = similar(answer.text, known[dataset.index.order])
-        return cls(known, drawn, scale("", known.astype(np.float64)))
-
-
 _UNORDERED: tuple[None, None, np.ndarray] = (None, None, np.empty(0, np.int64))
-
-
-@dataclass(frozen=True)
-class News:
-    """What has changed since the visitor last said that it is known, and an open image that is gone."""
-
-    changes: Changes
-    lost: str = ""
 
 
 class ViewState(param.Parameterized):
@@ -151,7 +63,7 @@ class ViewState(param.Parameterized):
 
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
-        self._similar: _Similar | None = None
+        self._similar: Similar | None = None
         self._ordered: tuple[np.ndarray | None, Answer | None, np.ndarray] = _UNORDERED
         showing(self)
 
@@ -171,7 +83,7 @@ class ViewState(param.Parameterized):
         if answer is None or answer.similarities is None:
             return None
         if self._similar is None or self._similar.similarities is not answer.similarities:
-            self._similar = _Similar.of(answer, self.dataset)
+            self._similar = Similar.of(answer, self.dataset)
         return self._similar.colouring
 
     @property
@@ -287,14 +199,14 @@ class ViewState(param.Parameterized):
             tags: the rows that tags have there; None: whoever reads them does so at once.
         """
         old, found = self.dataset, answers or {}
-        after = {name: self._row_in(dataset, changes, getattr(self, name)) for name in ROWS}
+        after = {name: row_in(dataset, old, changes, getattr(self, name)) for name in ROWS}
         if changes.anew:
             after["hovered"] = None  # whatever is under the pointer now, it is another
         gone = self.selected is not None and after["selected"] is None
         lost = old.label(self.selected) if gone else self.news.lost if self.news else ""
         news = News(self.news.changes.then(changes) if self.news else changes, lost)
-        marked = {*(self._row_in(dataset, changes, row) for row in self.marked), *fresh(dataset, changes)}
-        again = [_as_before(found.get(asked.text), asked) for asked in self.history]
+        marked = {*(row_in(dataset, old, changes, row) for row in self.marked), *fresh(dataset, changes)}
+        again = [as_before(found.get(asked.text), asked) for asked in self.history]
         pairs = list(zip(again, self.history, strict=True))
         current = next((new for new, was in pairs if self.answer and was.text == self.answer.text), None)
         tags = tags or {}
@@ -345,13 +257,6 @@ class ViewState(param.Parameterized):
         """The news are known."""
         self.param.update(news=None, marked=[])
 
-    def _row_in(self, dataset: Dataset, changes: Changes, row: int | None) -> int | None:
-        """The row of an image in another version, whatever it is called there; None where it is gone."""
-        if row is None:
-            return None
-        image_id = self.dataset.atlas.ids[row]
-        return dataset.row_of(changes.moved.get(image_id, image_id))
-
     def end(self) -> None:
         """The session is over: let go of what is large, whoever still holds this object; nobody is told."""
         with param.parameterized.discard_events(self):
@@ -365,50 +270,3 @@ class ViewState(param.Parameterized):
 def coloured_by(dataset: Dataset, tags: Rows) -> dict[str, str]:
     """What a dataset with these tags can be coloured by, and how a person calls it."""
     return {**({dataset.tag_column: dataset.tagged(tags).title} if tags else {}), **dataset.colours}
-
-
-def fresh(dataset: Dataset, changes: Changes) -> list[int]:
-    """The rows of images worth a look, none where they are too many to be marked."""
-    ids = changes.worth_a_look
-    rows = [dataset.row_of(image_id) for image_id in ids] if len(ids) <= MARKED else []
-    return [row for row in rows if row is not None]
-
-
-def carried(selection: np.ndarray | None, old: Dataset, new: Dataset, changes: Changes) -> np.ndarray | None:
-    """The rows in another version of the images chosen in this one; None where none are left."""
-    if selection is None:
-        return None
-    ids, moved = old.atlas.ids, changes.moved
-    wanted = {moved.get(ids[row], ids[row]) for row in selection.tolist()}
-    rows = np.flatnonzero(np.fromiter((image_id in wanted for image_id in new.atlas.ids), bool, new.n))
-    return rows if len(rows) else None
-
-
-def in_order(rows: np.ndarray, answer: Answer | None) -> np.ndarray:
-    """Rows (k,), the nearest to the query first; without one as they are."""
-    if answer is None or answer.similarities is None:
-        return rows
-    return rows[np.argsort(-answer.similarities[rows], kind="stable")]
-
-
-def _as_before(answer: Answer | None, asked: Answer) -> Answer | None:
-    """A query's answer in another version, as quick as it was when a person waited for it."""
-    return replace(answer, seconds=asked.seconds) if answer else None
-
-
-def cleaned(text: str) -> str:
-    """A query as it is asked: one line, no surrounding or repeated white space."""
-    return " ".join(text.split())
-
-
-def renamed(terms: Iterable[Term], moved: Mapping[str, str]) -> tuple[Term, ...]:
-    """Terms with images called as they are in another version: `moved` has old id to new."""
-    return tuple(replace(term, like=moved.get(term.like, term.like)) for term in terms)
-
-
-def refused(terms: Iterable[Term]) -> str:
-    """Why a query is not asked at all, "" when it is."""
-    length = sum(len(term.text) for term in terms)
-    if length > LONGEST_QUERY:
-        return f"That is {length:,} characters; up to {LONGEST_QUERY} are read. Shorten it."
-    return ""

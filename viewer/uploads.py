@@ -12,10 +12,11 @@ from functools import partial
 from typing import Any
 
 from clipper.images import BadImageError, content_hash
+from viewer.answers import UPLOADED, Upload
 from viewer.background import in_background
 from viewer.data import Dataset
 from viewer.search import excuse
-from viewer.state import UPLOADED, Upload, ViewState
+from viewer.state import ViewState
 
 MOST_BYTES = 20_000_000
 MOST_SECONDS = 15.0  # of decoding

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from viewer.address import LONGEST, Address, asked_for, wanted
+from viewer.answers import Answer
 from viewer.choosing import choose
 from viewer.data import Dataset
 from viewer.search import Searcher
-from viewer.state import Answer, ViewState
+from viewer.state import ViewState
 
 SHAPE = [[-50, -50], [50, -50], [50, 50], [-50, 50]]
 

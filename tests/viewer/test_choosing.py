@@ -6,13 +6,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from viewer.answers import Answer, in_order
 from viewer.choosing import choose, clear, combined, rows_of, sound
 from viewer.chosen import shared
 from viewer.data import Dataset
 from viewer.outline import Outline, drawn, toggle
 from viewer.points import PointIndex
 from viewer.regions import inside, simplified, within
-from viewer.state import Answer, ViewState, in_order
+from viewer.state import ViewState
 from viewer.viewport import Viewport
 
 SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])

@@ -17,6 +17,7 @@ from clipper.errors import ModelError
 from clipper.home import Home
 from viewer import follow, versions
 from viewer.app import Viewer, page
+from viewer.carrying import MARKED, fresh
 from viewer.changes import Changes
 from viewer.data import Dataset
 from viewer.detail import Detail
@@ -24,7 +25,7 @@ from viewer.follow import Follower
 from viewer.gallery import sample
 from viewer.query_bar import QueryBar
 from viewer.search import Searcher
-from viewer.state import MARKED, ViewState, fresh
+from viewer.state import ViewState
 
 Index = Callable[[Path], dict[str, indexing.Step]]
 

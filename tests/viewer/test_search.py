@@ -11,6 +11,7 @@ from fakes import FakeAtlas
 from clipper.errors import ClipperError
 from clipper.images import BadImageError
 from clipper.terms import MINUS_IMAGE, Term
+from viewer.answers import Answer, Upload
 from viewer.changes import Changes, between
 from viewer.data import Dataset
 from viewer.follow import step
@@ -20,7 +21,7 @@ from viewer.query_bar import QueryBar
 from viewer.ranking import PAGE
 from viewer.results import faint, parts
 from viewer.search import Searcher, answer
-from viewer.state import UPLOADS, Answer, Upload, ViewState
+from viewer.state import UPLOADS, ViewState
 from viewer.uploads import AT_ONCE, MOST_BYTES, PLACES, Uploads
 from viewer.viewport import Viewport
 

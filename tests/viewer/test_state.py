@@ -11,6 +11,7 @@ from fakes import FakeAtlas
 from clipper.errors import ModelError, StoreError
 from viewer import background
 from viewer.absent import Absent
+from viewer.answers import LONGEST_QUERY, Answer, cleaned
 from viewer.app import Viewer
 from viewer.changes import between
 from viewer.data import Dataset
@@ -20,7 +21,7 @@ from viewer.map import MapView
 from viewer.painter import Wish, paint
 from viewer.results import cards
 from viewer.search import Searcher, answer
-from viewer.state import HISTORY, LONGEST_QUERY, Answer, ViewState, cleaned
+from viewer.state import HISTORY, ViewState
 from viewer.viewport import Viewport
 
 

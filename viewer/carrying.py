@@ -1,0 +1,56 @@
+"""What a page keeps when it goes from one version of the dataset to another: rows mean other images there."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from clipper.terms import Term
+from viewer.answers import Answer
+from viewer.changes import Changes
+from viewer.data import Dataset
+
+MARKED = 2_000  # images that are marked as new; among more, marks would say nothing
+
+
+@dataclass(frozen=True)
+class News:
+    """What has changed since the visitor last said that it is known, and an open image that is gone."""
+
+    changes: Changes
+    lost: str = ""
+
+
+def row_in(new: Dataset, old: Dataset, changes: Changes, row: int | None) -> int | None:
+    """The row of an image in another version, whatever it is called there; None where it is gone."""
+    if row is None:
+        return None
+    image_id = old.atlas.ids[row]
+    return new.row_of(changes.moved.get(image_id, image_id))
+
+
+def fresh(dataset: Dataset, changes: Changes) -> list[int]:
+    """The rows of images worth a look, none where they are too many to be marked."""
+    ids = changes.worth_a_look
+    rows = [dataset.row_of(image_id) for image_id in ids] if len(ids) <= MARKED else []
+    return [row for row in rows if row is not None]
+
+
+def carried(selection: np.ndarray | None, old: Dataset, new: Dataset, changes: Changes) -> np.ndarray | None:
+    """The rows in another version of the images chosen in this one; None where none are left."""
+    if selection is None:
+        return None
+    ids, moved = old.atlas.ids, changes.moved
+    wanted = {moved.get(ids[row], ids[row]) for row in selection.tolist()}
+    rows = np.flatnonzero(np.fromiter((image_id in wanted for image_id in new.atlas.ids), bool, new.n))
+    return rows if len(rows) else None
+
+
+def as_before(answer: Answer | None, asked: Answer) -> Answer | None:
+    """A query's answer in another version, as quick as it was when a person waited for it."""
+    return replace(answer, seconds=asked.seconds) if answer else None
+
+
+def renamed(terms: Iterable[Term], moved: Mapping[str, str]) -> tuple[Term, ...]:
+    """Terms with images called as they are in another version: `moved` has old id to new."""
+    return tuple(replace(term, like=moved.get(term.like, term.like)) for term in terms)
