@@ -6,10 +6,8 @@ does not belong here: files (`soundness.py`).
 
 import math
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
 from pathlib import Path
+from resource import RLIM_INFINITY
 from typing import Any
 
 from clipper import embeddings
@@ -18,28 +16,44 @@ from clipper.collection import Collection, address_of
 from clipper.collection_build import BATCH, Rows
 from clipper.errors import StoreError
 from clipper.home import Home
+from clipper.sandbox import ChildDied, Sandbox
 from clipper.self_search import search_themselves
 from clipper.snapshots import Snapshot
 
+# However large the collection is: this only ends what would never end.
+MOST_SECONDS = 86_400
 # Two vectors are equal up to this in each number.
 EQUAL = 1e-5
 
 
 def problems(home: Home, snapshot: Snapshot) -> list[str]:
     """What is wrong with the published collection, in words; nothing when it is sound."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+    asked = {"home": str(home.folder), "parts": dict(snapshot.parts)}
+    asked |= {"key": snapshot.embeddings, "model": dict(snapshot.model)}
+    with Sandbox(answer, seconds=MOST_SECONDS, memory=RLIM_INFINITY) as sandbox:
         try:
-            return pool.submit(_problems, home.folder, snapshot).result()
-        except BrokenProcessPool:
+            told, _ = sandbox.ask(asked)
+        except ChildDied:
             return ["Chroma cannot open it: the process ends"]
+    if "error" in told:  # no verdict: what is not known to be damaged must not be deleted
+        raise StoreError(f"the collection of {home.folder} could not be examined ({told['error']})")
+    return list(told["problems"])
 
 
-def _problems(folder: Path, snapshot: Snapshot) -> list[str]:
-    home = Home(folder)
-    vectors = embeddings.of_model(home, snapshot.embeddings, snapshot.model)
-    rows = stored_rows(home, snapshot.parts, vectors, key=snapshot.embeddings)
+def answer(asked: dict[str, Any], _blobs: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
+    """In the child: `home`, `parts`, `key` and `model` of a snapshot in, `problems` out; or an `error`."""
+    home = Home(Path(asked["home"]))
     try:
-        collection = Collection(address_of(home, snapshot.parts["collection"]))
+        vectors = embeddings.of_model(home, asked["key"], asked["model"])
+        rows = stored_rows(home, asked["parts"], vectors, key=asked["key"])
+        return {"problems": _problems(home, asked["parts"]["collection"], rows)}, []
+    except MemoryError:  # else the child would end, as a damaged index may end it
+        return {"error": "it needs more memory than there is"}, []
+
+
+def _problems(home: Home, version: str, rows: Rows) -> list[str]:
+    try:
+        collection = Collection(address_of(home, version))
         try:
             return list(_differences(collection, rows))
         finally:

@@ -5,8 +5,10 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import faults
@@ -15,7 +17,7 @@ import pytest
 
 import clipper
 from clipper import collection_audit, doctor, indexing, snapshots
-from clipper.errors import BusyError, ImagesError, NoIndexError
+from clipper.errors import BusyError, ImagesError, NoIndexError, StoreError
 from clipper.home import Home, read_json
 from clipper.settings import Settings
 from clipper.shards import read_shard, write_shard
@@ -215,6 +217,24 @@ def test_a_shard_that_is_whole_but_wrong_is_found_by_its_vectors(home: Path):
     write_shard(path.parent, type(table).from_pylist(rows, schema=table.schema))
     assert "length is not 1" in examined(home)[0].what
     assert doctor.repair(Settings.load(home)).after == []
+
+
+def test_a_script_without_a_main_guard_may_examine_a_home(home: Path, tmp_path: Path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys; from clipper import doctor; from clipper.settings import Settings\n"
+        "print('FOUND', doctor.diagnose(Settings.load(sys.argv[1])).before)"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    words = [sys.executable, str(script), str(home)]
+    told = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=120, check=True)
+    assert told.stdout.splitlines() == ["FOUND []"]
+
+
+def test_what_cannot_be_examined_is_not_called_damaged(home: Path):
+    snapshot = snapshots.published(Home(home))
+    with pytest.raises(StoreError, match=r"could not be examined \(KeyError"):
+        collection_audit.problems(Home(home), replace(snapshot, model={}))
 
 
 def test_rows_that_somebody_changed_in_chroma_are_found(home: Path):
