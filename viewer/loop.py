@@ -17,7 +17,7 @@ Picture = TypeVar("Picture")
 RENDERERS = ThreadPoolExecutor(2, thread_name_prefix="render")
 DECODERS = ThreadPoolExecutor(2, thread_name_prefix="decode")
 PLAIN, COARSE = 1.0, 0.5  # a picture's pixels for each of the page, in each direction
-PATIENT = 2  # pictures that may wait for a thread before the next one is coarse
+PATIENT = 1  # pictures that may wait for a thread before the next one is coarse
 REST = 0.2  # seconds until a picture counts as one that stays
 
 log = logging.getLogger(__name__)
@@ -114,6 +114,10 @@ class RenderLoop(Generic[Request, Picture]):
         self._start()
 
     def _sharpen(self, request: Request, number: int) -> None:
-        """Draw what is still in view once more, and no more than once."""
-        if number == self._asked:
+        """Draw what is still in view once more, and no more than once, when nobody waits for a first picture."""
+        if number != self._asked:
+            return
+        if WAITING.add(0) >= PATIENT:
+            self._later(lambda: self._sharpen(request, number), REST)
+        else:
             self._want(request, stays=True)

@@ -103,6 +103,19 @@ def test_in_a_crowd_pictures_are_coarse_and_what_stays_is_drawn_again(crowd: Cro
     assert not session.later
 
 
+def test_what_stays_is_not_sharpened_while_others_wait_for_a_first_picture(crowd: Crowd) -> None:
+    session = Session(finest=2.0)
+    session.loop.ask("a view")
+    session.turn()
+    with crowd:
+        session.rest()
+        assert len(session.later) == 1
+    RENDERERS.submit(lambda: None).result(10)
+    session.rest()
+    session.turn()
+    assert session.drawn == [("a view", PLAIN), ("a view", 2.0)]
+
+
 def test_a_picture_that_stays_is_as_sharp_as_the_screen_and_one_that_is_left_is_not_drawn_again() -> None:
     session = Session(finest=2.0)
     session.loop.ask("passed by")
