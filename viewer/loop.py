@@ -114,7 +114,7 @@ class RenderLoop(Generic[Request, Picture]):
         self._start()
 
     def _sharpen(self, request: Request, number: int) -> None:
-        """Draw what is still in view once more, and no more than once, when nobody waits for a first picture."""
+        """Draw what is still in view once more, only once, when nobody waits for a first picture."""
         if number != self._asked:
             return
         if WAITING.add(0) >= PATIENT:
