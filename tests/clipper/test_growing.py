@@ -344,11 +344,12 @@ def test_a_refit_moves_the_median_old_point_little_and_maps_as_well_as_a_fit_fro
 def test_refits_one_after_another_neither_blow_the_map_up_nor_shrink_it(unit_vectors: Vectors):
     vectors = unit_vectors(500, spread=0.4)
     layout, old = fit(vectors, PLAIN), np.ones(500, bool)
-    width = np.ptp(layout.positions, axis=0).max()
     before = layout
     for _ in range(8):
         layout = refit(vectors, layout, old, PLAIN)
-    assert 0.85 * width < np.ptp(layout.positions, axis=0).max() < 1.15 * width
+    # Not the outermost points: a few stragglers come in, by more or less on another processor.
+    size, after = (np.linalg.norm(made.positions.std(axis=0)) for made in (before, layout))
+    assert 0.95 * size < after < 1.05 * size
     assert moved(layout, Base(before, old)) < 0.1
 
 
