@@ -33,8 +33,10 @@ def problems(home: Home, snapshot: Snapshot) -> list[str]:
     with Sandbox(answer, seconds=MOST_SECONDS, memory=RLIM_INFINITY) as sandbox:
         try:
             told, _ = sandbox.ask(asked)
-        except ChildDied:
-            return ["Chroma cannot open it: the process ends"]
+        except ChildDied as died:
+            if died.crashed:
+                return ["Chroma cannot open it: the process ends"]
+            told = {"error": "its process was ended, for want of memory or of time"}
     if "error" in told:  # no verdict: what is not known to be damaged must not be deleted
         raise StoreError(f"the collection of {home.folder} could not be examined ({told['error']})")
     return list(told["problems"])

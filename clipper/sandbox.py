@@ -47,7 +47,14 @@ Function = Callable[[dict[str, Any], list[bytes]], tuple[dict[str, Any], list[by
 
 
 class ChildDied(Exception):  # noqa: N818 - what happened, not a mistake of anybody's
-    """The child gave no answer; the message is why, in words for the owner of a file."""
+    """The child gave no answer; the message is why, in words for the owner of a file.
+
+    `crashed` is whether what it worked on ended it, rather than time, memory or somebody else.
+    """
+
+    def __init__(self, why: str, *, crashed: bool = False) -> None:
+        super().__init__(why)
+        self.crashed = crashed
 
 
 class Sandbox:
@@ -97,10 +104,10 @@ class Sandbox:
             self.close()
             raise ChildDied(f"took longer than {self.seconds:g} s (max_seconds)") from None
         except (EOFError, OSError):
-            raise ChildDied(self._cause()) from None
+            raise self._cause() from None
         except WireError as error:
             self.close()
-            raise ChildDied(f"crashed the decoder (it answered {error})") from error
+            raise ChildDied(f"crashed the decoder (it answered {error})", crashed=True) from error
 
     def kill(self) -> None:
         """End the child at once, from any thread: who waits for its answer gets `ChildDied`."""
@@ -144,12 +151,12 @@ class Sandbox:
         try:
             receive(ours, deadline=time.monotonic() + START_SECONDS, most=LONGEST_ANSWER)
         except (EOFError, OSError, WireError) as error:
-            why = "did not start in time" if isinstance(error, TimeoutError) else self._cause()
+            why = "did not start in time" if isinstance(error, TimeoutError) else str(self._cause())
             self.close()
             raise SandboxError(f"the process for decoding {why}; the lines above may say more") from error
         return ours
 
-    def _cause(self) -> str:
+    def _cause(self) -> ChildDied:
         """Why the child is no more."""
         process = self._process
         code: int | None = None
@@ -158,12 +165,13 @@ class Sandbox:
                 code = process.wait(1)
         self.close()
         if code == OUT_OF_MEMORY:
-            return f"needs more memory than {self.memory / (1 << 30):g} GiB to decode"
+            return ChildDied(f"needs more memory than {self.memory / (1 << 30):g} GiB to decode")
         if code == -signal.SIGKILL:
-            return "made the system end the decoder (signal 9), probably for want of memory"
+            return ChildDied("made the system end the decoder (signal 9), probably for want of memory")
         if code == -signal.SIGALRM:
-            return f"took longer than {self.seconds:g} s (max_seconds)"
-        return f"crashed the decoder ({f'signal {-code}' if code and code < 0 else f'exit code {code}'})"
+            return ChildDied(f"took longer than {self.seconds:g} s (max_seconds)")
+        how = f"signal {-code}" if code and code < 0 else f"exit code {code}"
+        return ChildDied(f"crashed the decoder ({how})", crashed=True)
 
 
 class Sandboxes:

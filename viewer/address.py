@@ -8,8 +8,9 @@ What does not belong here: history and the map (`address.js`).
 """
 
 import json
+import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,9 @@ import param
 from clipper.terms import parse
 from viewer.answers import cleaned, refused
 from viewer.background import in_background
-from viewer.choosing import Step, combined, dated, plain, rows_of, sound
+from viewer.choosing import Seen, Step, combined, dated, plain, rows_of, sound
 from viewer.component import Component, script, source
+from viewer.data import Dataset
 from viewer.filters import keep
 from viewer.filters import sound as narrowable
 from viewer.outline import CHOOSERS
@@ -40,6 +42,8 @@ MOST_STEPS = 40
 FIELDS = 40
 ON = "1"
 DENSITY = "none"  # how the address calls no column at all
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -230,12 +234,21 @@ class Address(Component):
                 state.param.update(selection=None, steps=[])
             self._end(asked)
             return
-        in_background(partial(_replayed, asked.steps, state), partial(self._chosen, asked), pool=CHOOSERS)
+        seen = Seen.of(state)
+        kept = partial(keep, state.facets, state.filters, masks={}) if state.filters else lambda: None
+        work = partial(_replayed, asked.steps, seen, kept, lambda: asked is self._coming)
+        in_background(work, partial(self._chosen, asked, seen.dataset), pool=CHOOSERS)
 
-    def _chosen(self, asked: Wanted, done: "Future[np.ndarray | None]") -> None:
-        if asked is not self._coming:
+    def _chosen(self, asked: Wanted, dataset: Dataset, done: "Future[np.ndarray | None]") -> None:
+        state = self._state
+        if asked is not self._coming or state.dataset is None:
             return
-        rows, state = done.result(), self._state
+        if state.dataset is not dataset:  # rows mean other images there
+            self._arrive()
+            return
+        if (error := done.exception()) is not None:
+            log.error("what a link chooses could not be chosen", exc_info=error)
+        rows = None if error is not None else done.result()
         again = [dated(step, state) for step in asked.steps] if rows is not None else []
         state.param.update(selection=rows, steps=again)
         self._end(asked)
@@ -255,13 +268,25 @@ class Address(Component):
         self.param.update(search=told(state), arrivals=self.arrivals + 1)
 
 
-def _replayed(steps: tuple[Step, ...], state: ViewState) -> "np.ndarray | None":
-    """The rows that some steps choose, one after the other."""
-    # The filters of the link: the state may not know yet what passes them.
-    kept = keep(state.facets, state.filters, masks={}) if state.filters else None
-    tagged = rows_by_tag(state.dataset) if any("tag" in step for step in steps) else {}
+def _replayed(
+    steps: tuple[Step, ...],
+    seen: Seen,
+    passing: "Callable[[], np.ndarray | None]",
+    wanted_still: Callable[[], bool],
+) -> "np.ndarray | None":
+    """The rows that some steps choose, one after the other; what is asked twice is worked out once.
+
+    `passing` are the filters of the link: the state may not know yet what passes them.
+    """
+    kept = passing()
+    tagged = rows_by_tag(seen.dataset) if any("tag" in step for step in steps) else {}
+    known: dict[str, np.ndarray] = {}
     chosen = None
     for step in steps:
-        rows = rows_of(step, state, tagged, kept=kept)
-        chosen = combined(chosen, rows, how=step["how"], n=state.dataset.n)
+        if not wanted_still():
+            return None
+        of = _compact({name: part for name, part in step.items() if name != "how"})
+        if of not in known:
+            known[of] = rows_of(step, seen, tagged, kept=kept)
+        chosen = combined(chosen, known[of], how=step["how"], n=seen.dataset.n)
     return chosen

@@ -8,10 +8,12 @@ What filters hide is not chosen. What does not belong here: drawing and showing.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from viewer.answers import Answer
+from viewer.data import Dataset
 from viewer.ranking import Narrowing, rank
 from viewer.regions import LEAST_CORNERS, MOST_CORNERS, inside
 from viewer.state import ViewState
@@ -21,7 +23,7 @@ HOWS = ("only", "add", "less")
 WHOLES = ("results", "kept", "all")
 MOST_STEPS = 200  # of which the latest are kept
 LONGEST_NAME = 4096
-MOST_RESULTS = 20_000  # that a step from outside may be about
+MOST_RESULTS, MOST_FOLDED = 20_000, 2_000  # that a step from outside may be about
 
 
 def sound(told: object) -> Step | None:
@@ -47,7 +49,9 @@ def _listing(told: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     ends = {end: told[end] for end in ("cut", "cap") if isinstance(told.get(end), float)}
     finite = {end: value for end, value in ends.items() if math.isfinite(value)}
-    return {"n": n, **finite, **({"fold": True} if told.get("fold") is True else {})}
+    if told.get("fold") is True:
+        return {"n": min(n, MOST_FOLDED), **finite, "fold": True}
+    return {"n": n, **finite}
 
 
 def outline(told: object) -> np.ndarray | None:
@@ -66,25 +70,37 @@ def listed(shape: np.ndarray) -> list[list[float]]:
     return [[int(v) if v.is_integer() else v for v in corner] for corner in shape.tolist()]
 
 
+class Seen(NamedTuple):
+    """What steps are about: a session may see another version before they are taken."""
+
+    dataset: Dataset
+    answer: Answer | None
+
+    @classmethod
+    def of(cls, state: ViewState) -> Self:
+        """What a session sees now."""
+        return cls(state.dataset, state.answer)
+
+
 def rows_of(
-    step: Mapping[str, Any], state: ViewState, tagged: Mapping[str, np.ndarray], *, kept: np.ndarray | None
+    step: Mapping[str, Any], seen: Seen, tagged: Mapping[str, np.ndarray], *, kept: np.ndarray | None
 ) -> np.ndarray:
     """The rows (k,) int64 that a step is about, without those that filters hide.
 
     Args:
         step: a sound one.
-        state: what is shown and found.
+        seen: what is shown and found.
         tagged: rows by tag.
         kept: which rows pass the filters, (n,) bool; None: all do.
     """
-    rows = _meant(step, state, tagged, kept)
+    rows = _meant(step, seen, tagged, kept)
     return rows if kept is None else rows[kept[rows]]
 
 
 def _meant(
-    step: Mapping[str, Any], state: ViewState, tagged: Mapping[str, np.ndarray], kept: np.ndarray | None
+    step: Mapping[str, Any], seen: Seen, tagged: Mapping[str, np.ndarray], kept: np.ndarray | None
 ) -> np.ndarray:
-    dataset = state.dataset
+    dataset = seen.dataset
     none = np.empty(0, np.int64)
     if "shape" in step:
         return inside(dataset.index, np.array(step["shape"], np.float64))
@@ -94,17 +110,19 @@ def _meant(
     if "tag" in step:
         return tagged.get(step["tag"], none)
     if step["of"] == "results":
-        return none if state.answer is None else _results(step, state, kept)
+        return none if seen.answer is None else _results(step, seen.dataset, seen.answer, kept)
     return np.arange(dataset.n)
 
 
-def _results(step: Mapping[str, Any], state: ViewState, kept: np.ndarray | None) -> np.ndarray:
+def _results(
+    step: Mapping[str, Any], dataset: Dataset, answer: Answer, kept: np.ndarray | None
+) -> np.ndarray:
     """The results in view; for a step that is taken again, those that were."""
-    known = state.answer.similarities
+    known = answer.similarities
     if "n" not in step or known is None:
-        return np.asarray(state.answer.rows)
+        return np.asarray(answer.rows)
     listing = Narrowing(kept, step.get("cut"), step.get("cap"), step.get("fold", False), step["n"])
-    return rank(known, listing, vectors=state.dataset.atlas.stored.__getitem__).rows
+    return rank(known, listing, vectors=dataset.atlas.stored.__getitem__).rows
 
 
 def combined(before: np.ndarray | None, rows: np.ndarray, *, how: str, n: int) -> np.ndarray | None:
@@ -141,10 +159,14 @@ def plain(steps: Sequence[Step]) -> list[Step]:
 
 
 def choose(state: ViewState, step: Step, rows: np.ndarray) -> None:
-    """Take a step: an "only" forgets those before it."""
-    how, step = step["how"], dated(step, state)
-    chosen = combined(state.selection, rows, how=how, n=state.dataset.n)
-    steps = [] if how == "only" else state.steps
+    """Take a step of now."""
+    take_dated(state, dated(step, state), rows)
+
+
+def take_dated(state: ViewState, step: Step, rows: np.ndarray) -> None:
+    """Take a step that is `dated`: an "only" forgets those before it."""
+    chosen = combined(state.selection, rows, how=step["how"], n=state.dataset.n)
+    steps = [] if step["how"] == "only" else state.steps
     state.param.update(selection=chosen, steps=[*steps, step][-MOST_STEPS:] if chosen is not None else [])
 
 

@@ -47,8 +47,11 @@ def colour_select(state: ViewState) -> pmui.Select:
 
 
 def _options(state: ViewState) -> dict[str, str]:
-    named = {**{title: name for name, title in state.colours.items()}, DENSITY: ""}
-    return {**named, **{name: name for name in state.dataset.kinds}}
+    """What can be coloured by, as it is called: what is ours steps aside for a column of the same name."""
+    columns = state.dataset.kinds
+    ours = {name: title for name, title in state.colours.items() if name not in columns}
+    named = {f"{title} (Clipper)" if title in columns else title: name for name, title in ours.items()}
+    return {**named, DENSITY: "", **{name: name for name in columns}}
 
 
 def map_buttons(view: MapView, state: ViewState) -> pn.Column:

@@ -18,7 +18,7 @@ GLOW_MARGIN = 60  # pixels of the page round the view whose points still light i
 GLOW_REACH = 1.5  # standard deviation of each of two blurs, in cells
 SINGLE, LEAST = 4.0, 0.42  # how opaque a lone point's pixels are, by their weight; and any that are seen
 STEPS = 2048  # of the table of opacities
-KEPT = 4 << 23  # numbers that a thread keeps room for at most, of one kind: a picture of 8 megapixels
+KEPT = 1 << 23  # numbers that a thread keeps room for at most, of one kind: a picture of 2 megapixels
 
 _LOCAL = threading.local()
 
@@ -127,9 +127,11 @@ def _wide(viewport: Viewport, cell: int, scale: float) -> Viewport:
     whole, margin = _cell(scale), _margin(scale)
     columns = -(-(viewport.width + 2 * margin) // whole)
     rows = -(-(viewport.height + 2 * margin) // whole)
-    x0, _, _, y1 = viewport.grown(margin)
-    step, parts = viewport.unit * whole, whole // cell
-    return Viewport(x0, x0 + columns * step, y1 - rows * step, y1, columns * parts, rows * parts)
+    # A coarse picture is a whole number of pixels: its units differ a little across and down.
+    across, down = viewport.unit, (viewport.y1 - viewport.y0) / viewport.height
+    x0, y1, parts = viewport.x0 - margin * across, viewport.y1 + margin * down, whole // cell
+    x1, y0 = x0 + columns * whole * across, y1 - rows * whole * down
+    return Viewport(x0, x1, y0, y1, columns * parts, rows * parts)
 
 
 def _aggregate(points: Layer, viewport: Viewport) -> np.ndarray:

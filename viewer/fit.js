@@ -3,8 +3,10 @@
 const w = fig.inner_width
 const h = fig.inner_height
 if (!(w > 0 && h > 0)) { return }
-const ratio = window.devicePixelRatio
-if (screen.data.ratio[0] !== ratio) { screen.data = {ratio: [ratio]} }
+const tell = () => { if (screen.data.ratio[0] !== window.devicePixelRatio) { screen.data = {ratio: [window.devicePixelRatio]} } }
+const watch = () => window.matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`).addEventListener("change", () => { tell(); watch() }, {once: true})
+if (!fig.clipper_screen) { fig.clipper_screen = true; watch() } // another monitor, the same size
+tell()
 const pane = map_pane()
 if (pane) { pane.clipper_figure = fig } // what draws over the map asks it where a pixel is
 fig.clipper_cards ??= {seen: new WeakSet(), watch: new ResizeObserver(() => home.properties.data.change.emit())}

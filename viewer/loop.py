@@ -86,20 +86,21 @@ class RenderLoop(Generic[Request, Picture]):
             return
         (request, stays), self._wanted = self._wanted, None
         self._busy, number = True, self._asked
+        finest = self._finest()
         WAITING.add(1)
-        future = RENDERERS.submit(self._drawn, request, stays=stays)
+        future = RENDERERS.submit(self._drawn, request, finest if stays else PLAIN)
         future.add_done_callback(
-            lambda done: self._schedule(lambda: self._finish(request, number, done, stays=stays))
+            lambda done: self._schedule(lambda: self._finish(request, number, done, finest))
         )
 
-    def _drawn(self, request: Request, *, stays: bool) -> tuple[Picture, float]:
-        """A picture, and how fine it is."""
-        crowd = WAITING.add(-1) >= PATIENT
-        scale = (PLAIN if crowd else self._finest()) if stays else COARSE if crowd else PLAIN
+    def _drawn(self, request: Request, scale: float) -> tuple[Picture, float]:
+        """A picture, and how fine it is: in a crowd half as fine as it might be."""
+        if WAITING.add(-1) >= PATIENT:
+            scale = min(PLAIN, scale * COARSE)
         return self._draw(request, scale), scale
 
     def _finish(
-        self, request: Request, number: int, done: "Future[tuple[Picture, float]]", *, stays: bool
+        self, request: Request, number: int, done: "Future[tuple[Picture, float]]", finest: float
     ) -> None:
         self._busy = False
         error = done.exception()
@@ -109,12 +110,12 @@ class RenderLoop(Generic[Request, Picture]):
             picture, scale = done.result()
             self.drawn += 1
             self._show(picture)
-            if not stays and self._wanted is None and scale < self._finest():
+            if self._wanted is None and scale < finest:
                 self._later(lambda: self._sharpen(request, number), REST)
         self._start()
 
     def _sharpen(self, request: Request, number: int) -> None:
-        """Draw what is still in view once more, only once, when nobody waits for a first picture."""
+        """Draw what is still in view once more, when nobody waits for a first picture."""
         if number != self._asked:
             return
         if WAITING.add(0) >= PATIENT:

@@ -103,8 +103,10 @@ class Narrower:
         if (error := done.exception()) is not None:
             log.error("filters could not be applied", exc_info=error)
             state.filters = {}
-        elif state.filters and (state.filters != asked.filters or not asked.holds(state)):
-            self._start()
+        elif state.filters and (
+            state.filters != asked.filters or not asked.holds(state) or state.kept is None
+        ):
+            self._start()  # also where they were taken away and are the same again
 
 
 def _kept(asked: _Asked, masks: Masks) -> _Kept:

@@ -9,7 +9,7 @@ import numpy as np
 import param
 
 from viewer.background import in_background
-from viewer.choosing import HOWS, Step, choose, listed, outline, rows_of
+from viewer.choosing import HOWS, Seen, Step, choose, dated, listed, outline, rows_of, take_dated
 from viewer.component import Component, script, source
 from viewer.map import MapView
 from viewer.regions import simplified
@@ -126,8 +126,8 @@ def toggle(state: ViewState, row: int) -> None:
 def take(state: ViewState, step: Step, tagged: Mapping[str, np.ndarray] | None = None) -> None:
     """Take a step in the background: of a million images an outline holds many."""
     in_background(
-        partial(rows_of, step, state, tagged or {}, kept=state.kept),
-        partial(_taken, state, state.dataset, step),
+        partial(rows_of, step, Seen.of(state), tagged or {}, kept=state.kept),
+        partial(_taken, state, state.dataset, dated(step, state)),
         pool=CHOOSERS,
     )
 
@@ -135,6 +135,6 @@ def take(state: ViewState, step: Step, tagged: Mapping[str, np.ndarray] | None =
 def _taken(state: ViewState, dataset: object, step: Step, done: "Future[np.ndarray]") -> None:
     if dataset is not state.dataset:
         return
-    choose(state, step, done.result())
+    take_dated(state, step, done.result())
     if state.selection is not None:
         state.panel = "selection"

@@ -93,7 +93,7 @@ def paint(wish: Wish, scale: float = 1.0) -> Picture:
             # A fixed random order: no category hides another by chance of its place.
             inside = inside[np.argsort(-dataset.priority[inside], kind="stable")]
         passing = inside if wish.kept is None else inside[wish.kept[inside]]
-        tiles, legible = _tiles(wish, passing, colours)
+        tiles, legible = _tiles(wish, passing, colours, scale)
     at = inside if runs is None else runs
     points, faint, chosen = _apart(wish, at, _layer(dataset, colours, at, palette))
     scene = Scene(
@@ -172,7 +172,7 @@ def _wanted(wish: Wish, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(ranks >= 0, first, dataset.priority[inside]), ranks >= 0
 
 
-def _tiles(wish: Wish, inside: np.ndarray, colours: Colouring) -> tuple[list[Tile], float]:
+def _tiles(wish: Wish, inside: np.ndarray, colours: Colouring, scale: float) -> tuple[list[Tile], float]:
     dataset, viewport = wish.dataset, wish.viewport
     index = dataset.index
     priority, hit = _wanted(wish, inside)
@@ -186,7 +186,7 @@ def _tiles(wish: Wish, inside: np.ndarray, colours: Colouring) -> tuple[list[Til
     at_of = inside[[choice.at for choice in chosen.choices]] if chosen.choices else inside[:0]
     rows = index.order[at_of]
     px, py = (axis.tolist() for axis in viewport.pixels(index.x[at_of], index.y[at_of]))
-    longest = cell_size(viewport) / viewport.unit
+    longest = cell_size(viewport) / viewport.unit * max(scale, 1.0)
     pictures = dataset.thumbnails.get(rows.tolist(), pixels=longest, pool=DECODERS)
     palette = colours.palette(dark=wish.dark)
     tiles = []

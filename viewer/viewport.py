@@ -57,7 +57,8 @@ class Viewport:
 
     def scaled(self, scale: float) -> "Viewport":
         """The same part of the map on so many times the pixels in each direction."""
-        return replace(self, width=round(self.width * scale), height=round(self.height * scale))
+        width, height = (max(SHORTEST, round(side * scale)) for side in (self.width, self.height))
+        return replace(self, width=width, height=height)
 
     def grown(self, pixels: float) -> Box:
         """The rectangle (x0, x1, y0, y1) with a margin of `pixels` on every side."""

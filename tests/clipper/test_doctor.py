@@ -19,6 +19,7 @@ import clipper
 from clipper import collection_audit, doctor, indexing, snapshots
 from clipper.errors import BusyError, ImagesError, NoIndexError, StoreError
 from clipper.home import Home, read_json
+from clipper.sandbox import ChildDied
 from clipper.settings import Settings
 from clipper.shards import read_shard, write_shard
 
@@ -235,6 +236,15 @@ def test_what_cannot_be_examined_is_not_called_damaged(home: Path):
     snapshot = snapshots.published(Home(home))
     with pytest.raises(StoreError, match=r"could not be examined \(KeyError"):
         collection_audit.problems(Home(home), replace(snapshot, model={}))
+
+
+def test_an_audit_that_the_system_ends_is_no_verdict(home: Path, monkeypatch: pytest.MonkeyPatch):
+    def ended(*_: object) -> None:
+        raise ChildDied("made the system end the decoder (signal 9)")
+
+    monkeypatch.setattr(collection_audit.Sandbox, "ask", ended)
+    with pytest.raises(StoreError, match="could not be examined"):
+        collection_audit.problems(Home(home), snapshots.published(Home(home)))
 
 
 def test_rows_that_somebody_changed_in_chroma_are_found(home: Path):

@@ -2,13 +2,16 @@
 
 import json
 import time
+from concurrent.futures import Future
 from urllib.parse import urlencode
 
 import numpy as np
 import pytest
+from fakes import FakeAtlas
 
 from viewer.address import LONGEST, Address, asked_for, wanted
 from viewer.answers import Answer
+from viewer.changes import between
 from viewer.choosing import choose
 from viewer.data import Dataset
 from viewer.search import Searcher
@@ -111,6 +114,38 @@ def test_a_link_with_filters_chooses_what_passes_them(dataset: Dataset) -> None:
     address.go('?filters={"group":{"values":["group 1"]}}&chosen=[{"how":"only","of":"all"}]')
     assert (dataset.atlas.points["group"][state.selection] == "group 1").all()
     assert 0 < len(state.selection) < 500
+
+
+def test_a_link_taken_while_another_version_comes_chooses_its_images_there(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = []
+    monkeypatch.setattr(
+        "viewer.address.in_background", lambda work, then, **_pool: waiting.append((work, then))
+    )
+    state, address = viewer(dataset)
+    address.go('chosen=[{"how":"only","image":"folder/3.png"}]')
+    later = Dataset(FakeAtlas(300, seed=4))
+    while waiting:
+        work, then = waiting.pop()
+        done: Future[object] = Future()
+        done.set_result(work())
+        if state.dataset is dataset:
+            state.adopt(later, changes=between(dataset.atlas, later.atlas))
+        then(done)
+    assert state.selection.tolist() == [later.row_of("folder/3.png")]
+
+
+def test_a_link_that_cannot_be_followed_leaves_an_address_that_can(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("viewer.address.rows_by_tag", lambda _dataset: 1 // 0)
+    state, address = viewer(dataset)
+    address.go('chosen=[{"how":"only","tag":"a"}]&open=folder/3.png')
+    assert "could not be chosen" in caplog.text
+    assert (state.selection, state.selected) == (None, dataset.row_of("folder/3.png"))
+    state.selected = None
+    assert "open=" not in address.search
 
 
 def test_back_takes_the_switches_back_one_by_one(dataset: Dataset) -> None:

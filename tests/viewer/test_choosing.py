@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from viewer.answers import Answer, in_order
-from viewer.choosing import choose, clear, combined, rows_of, sound
+from viewer.choosing import Seen, choose, clear, combined, rows_of, sound
 from viewer.chosen import shared
 from viewer.data import Dataset
 from viewer.outline import Outline, drawn, toggle
@@ -99,12 +99,12 @@ def test_steps_add_and_take_away_and_a_step_that_chooses_anew_forgets_them(datas
     state = ViewState(dataset=dataset)
     none: dict[str, np.ndarray] = {}
     for step in ({"how": "only", "of": "all"}, {"how": "less", "image": "folder/3.png"}):
-        choose(state, step, rows_of(step, state, none, kept=None))
+        choose(state, step, rows_of(step, Seen.of(state), none, kept=None))
     assert state.selection.tolist() == [row for row in range(500) if row != 3]
     assert [step["how"] for step in state.steps] == ["only", "less"]
     tagged = {"keep": np.array([5, 9])}
     step = {"how": "only", "tag": "keep"}
-    choose(state, step, rows_of(step, state, tagged, kept=None))
+    choose(state, step, rows_of(step, Seen.of(state), tagged, kept=None))
     toggle(state, 7)
     toggle(state, 9)
     assert state.selection.tolist() == [5, 7]
@@ -145,8 +145,10 @@ def test_of_the_results_it_is_known_how_many_are_chosen() -> None:
 def test_what_filters_hide_is_not_chosen(dataset: Dataset) -> None:
     state = ViewState(dataset=dataset, kept=np.arange(500) % 2 == 0)
     everything = {"how": "only", "shape": (SQUARE * 1000 - 500).tolist()}
-    assert rows_of(everything, state, {}, kept=state.kept).tolist() == list(range(0, 500, 2))
-    assert rows_of({"how": "only", "image": "folder/3.png"}, state, {}, kept=state.kept).tolist() == []
+    assert rows_of(everything, Seen.of(state), {}, kept=state.kept).tolist() == list(range(0, 500, 2))
+    assert (
+        rows_of({"how": "only", "image": "folder/3.png"}, Seen.of(state), {}, kept=state.kept).tolist() == []
+    )
 
 
 def test_those_chosen_are_stepped_through_nearest_to_the_query_first(dataset: Dataset) -> None:

@@ -216,6 +216,27 @@ def test_of_many_brush_steps_only_the_latest_is_worked_out(state: ViewState, wai
     assert (state.kept == (state.dataset.facet("size").values >= 0.5)).all()
 
 
+def answered(waiting: Waiting) -> None:
+    """Do what waits first, and what then."""
+    work, then = waiting.pop(0)
+    done: Future[Any] = Future()
+    done.set_result(work())
+    then(done)
+
+
+def test_a_filter_taken_away_and_pressed_again_while_it_is_counted_is_in_force(
+    state: ViewState, waiting: Waiting
+) -> None:
+    Narrower(state)
+    state.filters = {"group": {"values": ["group 1"]}}
+    answered(waiting)  # what passes; the counts wait
+    state.filters = {}
+    state.filters = {"group": {"values": ["group 1"]}}
+    while waiting:
+        answered(waiting)
+    assert (state.kept == of_group(state, "group 1")).all()
+
+
 def test_what_was_counted_for_another_version_is_dropped(state: ViewState, waiting: Waiting) -> None:
     Narrower(state)
     state.filters = {"group": {"values": ["group 1"]}}

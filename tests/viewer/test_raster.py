@@ -140,3 +140,18 @@ def test_many_chosen_points_are_density_and_none_in_view_veils_the_rest() -> Non
     seen = [differs(picture, DARK.canvas)[middle].mean() for picture in (plain, chosen, elsewhere)]
     assert seen[1] > 0.9 * seen[0]
     assert seen[2] < 0.6 * seen[0]
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize(("width", "height"), [(8, 400), (14, 9), (391, 844)])
+def test_a_pane_of_any_shape_is_drawn_at_any_scale(width: int, height: int, scale: float) -> None:
+    view = Viewport(0, width, 0, height, width, height).scaled(scale)
+    random = np.random.default_rng(1)
+    for n in (10, DISC_LIMIT + 1):
+        points = Layer(
+            random.uniform(0, width, n).astype(np.float32), random.uniform(0, height, n).astype(np.float32),
+            np.zeros(n, np.uint8), np.full((256, 3), 200, np.uint8),
+        )  # fmt: skip
+        picture = render(Scene(points, scale=scale), view)
+        assert picture.shape == (view.height, view.width, 4)
+        assert picture[..., :3].std() > 0

@@ -12,16 +12,19 @@ from viewer.colours import (
     MISSING,
     NO_VALUE,
     OTHER,
+    SIMILARITY,
     colouring,
     first_choice,
     kind_of,
     plain,
 )
+from viewer.controls import _options
 from viewer.data import Dataset, short
 from viewer.legend import DENSITY, chip, legend, number
 from viewer.overlays import LABEL, label, label_reach
 from viewer.painter import Wish, paint
 from viewer.points import BANDS, PointIndex
+from viewer.state import ViewState
 from viewer.theme import rgb, tokens
 from viewer.tiles import choose, place
 from viewer.viewport import PADDING, Viewport
@@ -317,3 +320,17 @@ def test_numbers_are_short(value: float, text: str) -> None:
 def test_values_on_a_card_are_one_short_line() -> None:
     assert short(["a", "b"]) == "a, b"
     assert len(short("x" * 500)) == 60
+
+
+def test_a_column_called_as_one_of_ours_does_not_hide_it(dataset: Dataset) -> None:
+    state = ViewState(dataset=dataset)
+    title = state.colours[SIMILARITY]
+    before = _options(state)
+    assert before[title] == SIMILARITY
+    dataset.kinds[title] = "category"
+    try:
+        options = _options(state)
+    finally:
+        del dataset.kinds[title]
+    assert options[title] == title
+    assert options[f"{title} (Clipper)"] == SIMILARITY
