@@ -100,6 +100,7 @@ def test_a_box_a_lasso_shift_and_alt_choose_what_lies_within(visit: Visit, url: 
     clean(seen)
 
 
+@pytest.mark.slow
 def test_a_finger_adds_and_takes_away_without_a_keyboard(visit: Visit, url: str) -> None:
     seen = visit(url, touch=True)
     page = seen.page
@@ -176,6 +177,7 @@ def test_what_is_chosen_is_tagged_exported_and_copied(visit: Visit, url: str, ho
     clean(seen)
 
 
+@pytest.mark.slow
 def test_a_tag_filters_and_colours_at_once_for_all_who_look(visit: Visit, url: str, home: Path) -> None:
     seen = visit(url)
     page = seen.page
@@ -247,6 +249,7 @@ def test_a_link_opens_the_same_picture_and_back_goes_back(visit: Visit, url: str
         clean(one)
 
 
+@pytest.mark.slow
 def test_a_link_holds_threshold_and_switches_and_back_turns_a_switch(visit: Visit, url: str) -> None:
     seen = visit(url)
     page = seen.page
@@ -293,6 +296,7 @@ def test_a_hostile_link_opens_a_page_that_works(visit: Visit, url: str, search: 
     clean(seen)
 
 
+@pytest.mark.slow
 def test_keys_have_a_list_the_image_is_seen_large_and_the_theme_is_remembered(visit: Visit, url: str) -> None:
     seen = visit(url)
     page = seen.page

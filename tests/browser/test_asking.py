@@ -92,6 +92,7 @@ def test_terms_are_added_weighed_turned_and_removed(visit: Visit, viewer_url: st
     assert seen.errors == []
 
 
+@pytest.mark.slow
 def test_marks_are_asked_again_and_removed(visit: Visit, viewer_url: str) -> None:
     seen = visit(viewer_url)
     page = seen.page
@@ -112,6 +113,7 @@ def test_marks_are_asked_again_and_removed(visit: Visit, viewer_url: str) -> Non
     assert seen.errors == []
 
 
+@pytest.mark.slow
 def test_results_are_paged_cut_and_folded(visit: Visit, viewer_url: str) -> None:
     seen = visit(viewer_url)
     page = seen.page
@@ -151,6 +153,7 @@ def test_results_are_paged_cut_and_folded(visit: Visit, viewer_url: str) -> None
 
 
 @pytest.mark.parametrize("place", [50, 400])  # on the page that is loaded, and far beyond it
+@pytest.mark.slow
 def test_the_card_of_the_image_under_the_pointer_comes_into_view(
     visit: Visit, viewer_url: str, sample_home: Path, place: int
 ) -> None:
@@ -172,6 +175,7 @@ def test_the_card_of_the_image_under_the_pointer_comes_into_view(
     assert seen.errors == []
 
 
+@pytest.mark.slow
 def test_a_mark_is_taken_away_where_it_is_with_the_pointer_or_the_keyboard(
     visit: Visit, viewer_url: str
 ) -> None:
@@ -219,6 +223,7 @@ def test_an_image_is_dropped_pasted_or_chosen(visit: Visit, viewer_url: str, sam
     assert (seen.errors, seen.elsewhere, seen.dialogs) == ([], [], [])
 
 
+@pytest.mark.slow
 def test_what_is_no_image_to_search_with_is_told(visit: Visit, viewer_url: str) -> None:
     seen = visit(viewer_url)
     page = seen.page

@@ -90,6 +90,7 @@ def test_no_card_hides_a_point_of_the_first_view(
     assert seen.errors == []
 
 
+@pytest.mark.slow
 def test_what_a_person_looks_at_stays_when_the_legend_folds(visit: Visit, viewer_url: str) -> None:
     page = visit(viewer_url, width=1024, height=768).page
     settled(page)
@@ -100,6 +101,7 @@ def test_what_a_person_looks_at_stays_when_the_legend_folds(visit: Visit, viewer
     assert ranges(page) == pytest.approx(moved)
 
 
+@pytest.mark.slow
 def test_the_legend_folds_by_pointer_and_keyboard_and_is_remembered(visit: Visit, viewer_url: str) -> None:
     seen = visit(viewer_url)
     page = seen.page
@@ -128,6 +130,7 @@ def test_the_legend_folds_by_pointer_and_keyboard_and_is_remembered(visit: Visit
     assert seen.errors == []
 
 
+@pytest.mark.slow
 def test_where_nothing_can_be_stored_the_legend_follows_the_width(visit: Visit, viewer_url: str) -> None:
     refuse = "Storage.prototype.getItem = Storage.prototype.setItem = () => { throw new Error('refused') }"
     seen = visit(viewer_url, width=1280, height=800, before=refuse)
@@ -143,6 +146,7 @@ def test_where_nothing_can_be_stored_the_legend_follows_the_width(visit: Visit, 
 
 
 @pytest.mark.parametrize(("width", "height"), [slow(1024, 768), (420, 800)])
+@pytest.mark.slow
 def test_results_land_beside_the_open_legend(visit: Visit, viewer_url: str, width: int, height: int) -> None:
     seen = visit(viewer_url, width=width, height=height)
     page = seen.page

@@ -64,6 +64,7 @@ def test_charts_filter_the_map_the_counts_and_the_results(visit: Visit, viewer_u
     assert seen.errors == []
 
 
+@pytest.mark.slow
 def test_a_brush_is_drawn_moved_and_taken_away(visit: Visit, viewer_url: str) -> None:
     seen = visit(viewer_url)
     page = seen.page

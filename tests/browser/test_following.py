@@ -151,6 +151,7 @@ def test_a_deleted_image_vanishes_and_its_open_detail_closes(visit: Visit, url: 
     assert seen.errors == []
 
 
+@pytest.mark.slow
 def test_edited_metadata_is_shown_in_an_open_detail(visit: Visit, url: str, home: Path) -> None:
     seen = visit(url)
     page = seen.page
@@ -173,6 +174,7 @@ def test_edited_metadata_is_shown_in_an_open_detail(visit: Visit, url: str, home
     assert seen.errors == []
 
 
+@pytest.mark.slow
 def test_a_map_laid_out_anew_keeps_the_query_and_fits_an_untouched_view(
     visit: Visit, url: str, home: Path
 ) -> None:
@@ -198,6 +200,7 @@ def test_a_map_laid_out_anew_keeps_the_query_and_fits_an_untouched_view(
     assert seen.errors == []
 
 
+@pytest.mark.slow
 def test_whoever_drags_is_not_disturbed(visit: Visit, url: str, home: Path) -> None:
     seen = visit(url)
     page = seen.page
@@ -216,6 +219,7 @@ def test_whoever_drags_is_not_disturbed(visit: Visit, url: str, home: Path) -> N
     assert seen.errors == []
 
 
+@pytest.mark.slow
 def test_a_tab_that_is_hidden_waits_for_nobody(visit: Visit, url: str, home: Path) -> None:
     hide = "Object.defineProperty(Document.prototype, 'hidden', {get: () => window.away ?? false})"
     seen = visit(url, before=hide)
@@ -265,6 +269,7 @@ def test_two_pages_follow_ten_versions_in_a_row_and_a_search_goes_on(
     assert box["x"] + box["width"] <= 420
 
 
+@pytest.mark.slow
 def test_what_cannot_be_read_is_told_and_the_page_stays(visit: Visit, url: str, home: Path) -> None:
     seen = visit(url)
     page = seen.page
@@ -319,6 +324,7 @@ def test_a_dropped_jpeg_is_on_the_open_map_within_two_minutes_with_nobody_touchi
             assert seen.errors == []
 
 
+@pytest.mark.slow
 def test_what_was_indexed_last_has_a_colour_a_filter_and_a_run_of_its_own(
     visit: Visit, small_home: Path
 ) -> None:

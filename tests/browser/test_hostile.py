@@ -143,6 +143,7 @@ def test_no_payload_runs_in_any_view(visit: Callable[..., SimpleNamespace], tmp_
         assert seen.errors == []
 
 
+@pytest.mark.slow
 def test_no_tag_runs_in_any_view(visit: Callable[..., SimpleNamespace], small_home: Path) -> None:
     indexing.index(Settings.load(small_home))
     home, hashes = Home(small_home), clipper.open(small_home).hashes

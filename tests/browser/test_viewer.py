@@ -127,6 +127,7 @@ def test_hovering_shows_the_card_of_the_nearest_image(
     assert_clean(seen)
 
 
+@pytest.mark.slow
 def test_a_result_opens_and_rings_its_point(visit: Visit, viewer_url: str) -> None:
     seen = visit(viewer_url)
     page = seen.page
@@ -144,6 +145,7 @@ def test_a_result_opens_and_rings_its_point(visit: Visit, viewer_url: str) -> No
     assert_clean(seen)
 
 
+@pytest.mark.slow
 def test_another_colour_changes_the_legend_and_the_picture(visit: Visit, viewer_url: str) -> None:
     seen = visit(viewer_url)
     page = seen.page
@@ -159,6 +161,7 @@ def test_another_colour_changes_the_legend_and_the_picture(visit: Visit, viewer_
     assert_clean(seen)
 
 
+@pytest.mark.slow
 def test_light_and_dark(visit: Visit, viewer_url: str) -> None:
     seen = visit(viewer_url)
     page = seen.page
@@ -172,6 +175,7 @@ def test_light_and_dark(visit: Visit, viewer_url: str) -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(820, 1100), (480, 860)])
+@pytest.mark.slow
 def test_narrow_windows_do_not_break(visit: Visit, viewer_url: str, width: int, height: int) -> None:
     seen = visit(viewer_url, width=width, height=height)
     page = seen.page
@@ -197,6 +201,7 @@ def test_resizing_keeps_the_unit_on_both_axes(visit: Visit, viewer_url: str) -> 
     assert unit_x == pytest.approx(unit_y, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_odd_queries_get_a_clean_answer(visit: Visit, viewer_url: str) -> None:
     seen = visit(viewer_url)
     page = seen.page

@@ -275,6 +275,7 @@ def test_all_failures_are_listed_a_line_each_or_as_one_document(
     assert {row["id"]: row["reason"] for row in told["failures"]}.items() >= reasons.items()
 
 
+@pytest.mark.slow
 def test_a_damaged_collection_is_told_and_made_again_by_its_own_remedy(
     clipper_command: Run, command: InProcess, photos: Path, model_folder: Path
 ):
