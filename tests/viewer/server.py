@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 400  # seconds until it answers; ten million images are read first
 
 
 def free_port() -> int:
@@ -83,9 +84,8 @@ def started(
 
 
 def _await(address: str, process: "subprocess.Popen[str]", lines: "deque[str]") -> None:
-    for _ in range(600):
-        if process.poll() is not None:
-            break
+    ends = time.monotonic() + PATIENCE
+    while time.monotonic() < ends and process.poll() is None:
         try:
             with urllib.request.urlopen(f"{address}/liveness", timeout=5):  # noqa: S310 - our own server
                 return
