@@ -123,7 +123,7 @@ class MapView:
         fig.js_on_event("mousemove", pointer)
         fig.js_on_event("mouseleave", pointer)
         self._pointer.on_change("data", self._pointed)
-        self._screen.on_change("data", lambda *_: self._locked(self.refresh))
+        self._screen.on_change("data", self._viewport_changed)
         fig.on_event("tap", self._tapped)
 
     def _locked(self, call: Callable[[], None]) -> None:
