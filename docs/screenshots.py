@@ -19,7 +19,7 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "viewer"), str(ROOT / "tests" / "browser")]
 
-from helpers import ask, screen, settled, zoom_at  # noqa: E402 - found through the line above
+from helpers import ask, changed, picture, screen, settled, zoom_at  # noqa: E402 - found through the line above
 from server import serving  # noqa: E402
 
 import clipper  # noqa: E402
@@ -127,8 +127,10 @@ def similar(page: Any) -> None:
     """All points coloured by how similar they are to the query."""
     search(page)
     page.locator(".clipper-colour").get_by_role("combobox").click()
+    before = picture(page)
     page.get_by_role("menuitem", name="Search similarity").click()
     page.keyboard.press("Escape")
+    changed(page, before)
     settled(page)
     page.mouse.move(*ASIDE)
     page.wait_for_timeout(900)
