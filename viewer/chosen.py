@@ -13,6 +13,7 @@ from viewer.download import MOST, offer, withdraw
 from viewer.exports import TYPES, Export
 from viewer.map import MapView
 from viewer.outline import take
+from viewer.rows import among
 from viewer.state import ViewState
 from viewer.tagged import counts
 from viewer.tagging import Tagger
@@ -135,7 +136,4 @@ class Chosen(Component):
 
 def shared(rows: np.ndarray, chosen: np.ndarray) -> int:
     """How many of some rows (k,) are among those chosen, (m,) ascending."""
-    if not len(chosen):
-        return 0
-    at = np.minimum(np.searchsorted(chosen, rows), len(chosen) - 1)
-    return int(np.count_nonzero(chosen[at] == rows))
+    return int(np.count_nonzero(among(rows, chosen)))

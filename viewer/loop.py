@@ -17,7 +17,7 @@ Picture = TypeVar("Picture")
 RENDERERS = ThreadPoolExecutor(2, thread_name_prefix="render")
 DECODERS = ThreadPoolExecutor(2, thread_name_prefix="decode")
 PLAIN, COARSE = 1.0, 0.5  # a picture's pixels for each of the page, in each direction
-PATIENT = 1  # pictures that may wait for a thread before the next one is coarse
+CROWD = 1  # so many pictures that wait for a thread are a crowd
 REST = 0.2  # seconds until a picture counts as one that stays
 
 log = logging.getLogger(__name__)
@@ -30,11 +30,15 @@ class _Queue:
         self._lock = threading.Lock()
         self._waiting = 0
 
-    def add(self, change: int) -> int:
-        """One more (1) or less (-1); how many there are now."""
+    @property
+    def crowded(self) -> bool:
+        """Whether so many wait that pictures are better coarse."""
+        return self._waiting >= CROWD
+
+    def add(self, change: int) -> None:
+        """One more (1) or less (-1)."""
         with self._lock:
             self._waiting += change
-            return self._waiting
 
 
 WAITING = _Queue()
@@ -95,7 +99,8 @@ class RenderLoop(Generic[Request, Picture]):
 
     def _drawn(self, request: Request, scale: float) -> tuple[Picture, float]:
         """A picture, and how fine it is: in a crowd half as fine as it might be."""
-        if WAITING.add(-1) >= PATIENT:
+        WAITING.add(-1)
+        if WAITING.crowded:
             scale = min(PLAIN, scale * COARSE)
         return self._draw(request, scale), scale
 
@@ -118,7 +123,7 @@ class RenderLoop(Generic[Request, Picture]):
         """Draw what is still in view once more, when nobody waits for a first picture."""
         if number != self._asked:
             return
-        if WAITING.add(0) >= PATIENT:
+        if WAITING.crowded:
             self._later(lambda: self._sharpen(request, number), REST)
         else:
             self._want(request, stays=True)

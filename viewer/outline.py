@@ -13,6 +13,7 @@ from viewer.choosing import HOWS, Seen, Step, choose, dated, listed, outline, ro
 from viewer.component import Component, script, source
 from viewer.map import MapView
 from viewer.regions import simplified
+from viewer.rows import among
 from viewer.state import ViewState
 
 CHOOSERS = ThreadPoolExecutor(1, thread_name_prefix="choose")
@@ -113,14 +114,9 @@ def drawn(told: object, *, unit: float) -> Step | None:
 
 def toggle(state: ViewState, row: int) -> None:
     """Choose one image more, or one less."""
-    chosen = state.selection
-    there = (
-        chosen is not None
-        and bool(len(chosen))
-        and chosen[min(np.searchsorted(chosen, row), len(chosen) - 1)] == row
-    )
-    step = {"how": "less" if there else "add", "image": state.dataset.atlas.ids[row]}
-    choose(state, step, np.array([row], np.int64))
+    rows = np.array([row], np.int64)
+    there = state.selection is not None and among(rows, state.selection).all()
+    choose(state, {"how": "less" if there else "add", "image": state.dataset.atlas.ids[row]}, rows)
 
 
 def take(state: ViewState, step: Step, tagged: Mapping[str, np.ndarray] | None = None) -> None:

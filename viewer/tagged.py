@@ -17,12 +17,13 @@ from clipper import tags as kept
 from clipper.home import Home
 from viewer.colours import Colouring, by_tags
 from viewer.facets import Values, of_tags
+from viewer.rows import among
+from viewer.stamps import Stamp, stamp
 
 if TYPE_CHECKING:
     from viewer.data import Dataset
 
 Rows = Mapping[str, np.ndarray]
-Stamp = tuple[int, int, int] | None
 
 _lock = threading.Lock()
 
@@ -66,7 +67,7 @@ def title_of(column: str) -> str:
 
 
 class _Read(NamedTuple):
-    stamp: Stamp
+    stamp: Stamp | None
     rows: Rows
 
 
@@ -115,27 +116,12 @@ def of_rows(tags: Rows, rows: np.ndarray) -> list[list[str]]:
     """The tags of the images of some rows (k,), in alphabetical order."""
     found: list[list[str]] = [[] for _ in range(len(rows))]
     for tag in sorted(tags):
-        for at in np.flatnonzero(_has(tags[tag], rows)).tolist():
+        for at in np.flatnonzero(among(rows, tags[tag])).tolist():
             found[at].append(tag)
     return found
 
 
 def counts(tags: Rows, rows: np.ndarray) -> dict[str, int]:
     """How many of some rows (k,) have each tag; those that none has are left out."""
-    found = {tag: int(np.count_nonzero(_has(tagged, rows))) for tag, tagged in tags.items()}
+    found = {tag: int(np.count_nonzero(among(rows, tagged))) for tag, tagged in tags.items()}
     return {tag: count for tag, count in sorted(found.items()) if count}
-
-
-def _has(tagged: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Which rows (k,) are among those tagged (m,), ascending: (k,) bool."""
-    at = np.minimum(np.searchsorted(tagged, rows), len(tagged) - 1)
-    return np.asarray(tagged[at] == rows)
-
-
-def stamp(path: Path) -> Stamp:
-    """What tells one state of a file from the next without reading it, None when there is none."""
-    try:
-        seen = path.stat()
-    except OSError:
-        return None
-    return seen.st_mtime_ns, seen.st_ino, seen.st_size

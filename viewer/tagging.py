@@ -17,8 +17,9 @@ from clipper.errors import ClipperError
 from clipper.home import Home
 from viewer.background import in_background
 from viewer.data import Dataset
+from viewer.stamps import stamp
 from viewer.state import ViewState
-from viewer.tagged import Rows, rows_by_tag, stamp
+from viewer.tagged import Rows, rows_by_tag
 
 LOOK = 2000  # milliseconds between two looks at the file
 TAGGERS = ThreadPoolExecutor(1, thread_name_prefix="tags")

@@ -17,10 +17,10 @@ import clipper
 from clipper.errors import ClipperError, StoreError
 from clipper.home import Home
 from viewer.data import Dataset
+from viewer.stamps import Stamp, stamp
 
 RETRY = 2.0  # seconds after which a version that could not be opened is tried again
 
-Stamp = tuple[int, int, int]
 
 log = logging.getLogger(__name__)
 
@@ -63,23 +63,23 @@ def load(home: str | Path | None = None, *, colour: str = "") -> Dataset:
         ClipperError: no home, no index yet, or a damaged store; the message says what to do.
     """
     folder = _folder(home)
-    stamp = _stamp(folder)
+    now = stamp(Home(folder).current)
     known = _published.get(folder)
-    if known and stamp is not None and stamp == known.stamp:
+    if known and now is not None and now == known.stamp:
         return known.dataset
     with _lock:
         failed = _failed.get(folder)
-        if failed and failed.stamp == stamp and time.monotonic() - failed.at < RETRY:
+        if failed and failed.stamp == now and time.monotonic() - failed.at < RETRY:
             raise failed.error.with_traceback(None)
         try:
             dataset = _opened(folder, colour=colour)
         except ClipperError as error:
-            if failed is None or failed.stamp != stamp:
+            if failed is None or failed.stamp != now:
                 log.warning("%s cannot be shown: %s", folder, error, exc_info=error.__cause__)
-            _failed[folder] = _Failed(stamp, error, time.monotonic())
+            _failed[folder] = _Failed(now, error, time.monotonic())
             raise
         _failed.pop(folder, None)
-        _published[folder] = _Published(stamp, dataset)
+        _published[folder] = _Published(now, dataset)
         return dataset
 
 
@@ -159,12 +159,3 @@ def _folder(home: str | Path | None) -> Path:
 @lru_cache(maxsize=64)
 def _found(home: str, _named: str, _here: str) -> Path:
     return clipper.Settings.load(home or None).home
-
-
-def _stamp(folder: Path) -> Stamp | None:
-    """What tells one current.json from the next without reading it, None when there is none."""
-    try:
-        seen = Home(folder).current.stat()
-    except OSError:
-        return None
-    return seen.st_mtime_ns, seen.st_ino, seen.st_size

@@ -56,6 +56,15 @@ def count(page: object) -> int:
     return int(told.removeprefix("Selection").replace(",", "") or 0)
 
 
+def choose_results(page: object, query: str) -> None:
+    """Ask, and choose the first page of what is found."""
+    ask(page, query)
+    page.wait_for_selector(".results .score", timeout=60_000)
+    page.get_by_role("tab", name="Selection").click()
+    page.get_by_text("The 60 results").click()
+    chosen(page, 60)
+
+
 def chosen(page: object, number: int) -> None:
     for _ in range(60):
         if count(page) == number:
@@ -145,11 +154,7 @@ def test_a_finger_adds_and_takes_away_without_a_keyboard(visit: Visit, url: str)
 def test_what_is_chosen_is_tagged_exported_and_copied(visit: Visit, url: str, home: Path) -> None:
     seen = visit(url, before=CLIPBOARD)
     page = seen.page
-    ask(page, "cat")
-    page.wait_for_selector(".results .score", timeout=60_000)
-    page.get_by_role("tab", name="Selection").click()
-    page.get_by_text("The 60 results").click()
-    chosen(page, 60)
+    choose_results(page, "cat")
     page.wait_for_selector("text=All 60 results are chosen")
     assert page.get_by_text("Add the 60 results").count() == 0
     page.get_by_label("Tag the chosen images").fill('cats, "><img src=x onerror=alert(1)>')
@@ -181,11 +186,7 @@ def test_what_is_chosen_is_tagged_exported_and_copied(visit: Visit, url: str, ho
 def test_a_tag_filters_and_colours_at_once_for_all_who_look(visit: Visit, url: str, home: Path) -> None:
     seen = visit(url)
     page = seen.page
-    ask(page, "red heart")
-    page.wait_for_selector(".results .score", timeout=60_000)
-    page.get_by_role("tab", name="Selection").click()
-    page.get_by_text("The 60 results").click()
-    chosen(page, 60)
+    choose_results(page, "red heart")
     page.get_by_label("Tag the chosen images").fill("hearts, seen")
     page.keyboard.press("Enter")
     page.locator(".clipper-colour").get_by_role("combobox").click()

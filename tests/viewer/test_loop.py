@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from viewer.loop import COARSE, PATIENT, PLAIN, RENDERERS, REST, RenderLoop
+from viewer.loop import COARSE, CROWD, PLAIN, RENDERERS, REST, RenderLoop
 
 
 class Session:
@@ -54,7 +54,7 @@ class Crowd:
     def __enter__(self) -> None:
         self._go = threading.Event()
         self._others: list[RenderLoop[str, bool]] = []
-        for number in range(RENDERERS._max_workers + PATIENT + 1):
+        for number in range(RENDERERS._max_workers + CROWD + 1):
             other: RenderLoop[str, bool] = RenderLoop(
                 draw=lambda _request, _scale: self._go.wait(10), show=lambda _picture: None,
                 schedule=lambda _call: None,
@@ -90,7 +90,7 @@ def test_in_a_crowd_pictures_are_coarse_and_what_stays_is_drawn_again(crowd: Cro
     session = Session()
     with crowd:
         session.loop.ask("a view")
-        for number in range(PATIENT + 1):  # who came later still waits when this one has its turn
+        for number in range(CROWD + 1):  # who came later still waits when this one has its turn
             late = Session()
             late.loop.ask(str(number))
         crowd.go()
