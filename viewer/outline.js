@@ -15,10 +15,8 @@ export function render({model, view}) {
   const svg = shape("svg", {class: "drawing", "aria-hidden": "true"})
   svg.append(path)
   const words = h("strong", {role: "status"})
-  // A tap soon after a stroke ends what the browser takes for a scroll, and is no click then: so a finger that is lifted counts too.
-  const press = (act) => ({onclick: act, onpointerup: (event) => { if (event.pointerType !== "mouse") { act() } }})
-  const modes = MODES.map(([key, word, title]) => h("button", {type: "button", class: "mode", title, ...press(() => { mode = key; choose() })}, word))
-  const end = h("button", {type: "button", class: "mode done", title: "Put the tool away (Esc)", ...press(() => model.send_msg({kind: "end"}))}, "Done")
+  const modes = MODES.map(([key, word, title]) => h("button", {type: "button", class: "mode", title, onclick: () => { mode = key; choose() }}, word))
+  const end = h("button", {type: "button", class: "mode done", title: "Put the tool away (Esc)", onclick: () => model.send_msg({kind: "end"})}, "Done")
   const hint = h("div", {class: "hint"}, words, h("div", {class: "modes", role: "group", "aria-label": "What drawing does"}, modes), end)
   let [drawing, last, mode] = [null, "lasso", "only"]
   let map_pane = null
@@ -92,10 +90,13 @@ export function render({model, view}) {
     else { const [x, y] = place(was.points[0]); model.send_msg({kind: "tap", how: was.how, x, y}) }
     update()
   }
+  // Else a browser takes a finger's stroke for a scroll that goes on for a while, and the tap that comes next, on whatever
+  // button, ends that scroll and is no click.
+  const touched = (event) => { if (drawing && event.cancelable) { event.preventDefault() } }
   const cancel = (event) => { if (drawing?.id === event.pointerId) { drawing = null; update() } }
   const escape = (event) => { if (event.key === "Escape" && drawing) { stop(event); drawing = null; update() } }
-  const listeners = [["pointerdown", down], ["pointermove", move], ["mousemove", mouse], ["pointerup", up], ["pointercancel", cancel], ["keydown", escape]]
-  listeners.forEach(([name, listener]) => window.addEventListener(name, listener, {capture: true}))
+  const listeners = [["pointerdown", down], ["pointermove", move], ["mousemove", mouse], ["pointerup", up], ["pointercancel", cancel], ["keydown", escape], ["touchstart", touched], ["touchmove", touched]]
+  listeners.forEach(([name, listener]) => window.addEventListener(name, listener, {capture: true, passive: false}))
   model.on("tool", take)
   model.on("remove", () => listeners.forEach(([name, listener]) => window.removeEventListener(name, listener, {capture: true})))
   take()
