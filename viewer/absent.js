@@ -1,5 +1,5 @@
 // What is missing and what to type. Reloads by itself once an index has been published.
-export function render({model}) {
+function render({model}) {
   const look = setInterval(() => { if (!document.hidden) { model.send_msg({kind: "look"}) } }, 3000)
   model.on("remove", () => clearInterval(look))
   model.on("ready", () => { if (model.ready) { window.location.reload() } })

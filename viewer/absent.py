@@ -8,10 +8,9 @@ import param
 
 from clipper.errors import ClipperError, NoIndexError
 from viewer.background import in_background
-from viewer.component import Component, script
+from viewer.component import Component
 from viewer.follow import LOOKERS
-from viewer.session import let_go_of
-from viewer.theme import page_css, page_sx, theme_config
+from viewer.html import html_page
 from viewer.versions import load
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ class Absent(Component):
     commands = param.List()
     ready = param.Boolean(default=False)
 
-    _esm = script("absent.js")
+    scripts = ("absent.js",)
     _css = ("components.css", "absent.css")
 
     def __init__(self, *, failed: str = "", **params: Any) -> None:
@@ -57,7 +56,4 @@ def words(error: ClipperError) -> dict[str, Any]:
 def absent_page(error: ClipperError, *, failed: str = "") -> pmui.Page:
     """The whole page for an error; `failed` is the version that opens and yet cannot be shown."""
     content = Absent(failed=failed, sizing_mode="stretch_both", **words(error))
-    return let_go_of(pmui.Page(
-        title="Clipper", main=[content], theme_config=theme_config(), sx=page_sx(),
-        stylesheets=[page_css()], busy_indicator=None, dark_theme=True,
-    ))  # fmt: skip
+    return html_page(title="Clipper", main=[content], dark_theme=True)

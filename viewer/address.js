@@ -2,7 +2,7 @@
 // an entry of the history; moving the map only changes the one there is. Shows nothing.
 const TICK = 400 // milliseconds between two looks at the map; an address is written when it has come to rest
 const CARE = ["q", "colour", "filters", "chosen", "open", "cut", "fold", "within", "panel", "at"]
-export function render({model}) {
+function render({model}) {
   let [before, pushes, seen] = ["", model.pushes, null]
   const figure = () => seen?.isConnected ? seen.clipper_figure : (seen = map_pane())?.clipper_figure
   const moved = (fig) => {

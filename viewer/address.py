@@ -23,7 +23,7 @@ from clipper.terms import parse
 from viewer.answers import cleaned, refused
 from viewer.background import in_background
 from viewer.choosing import Seen, Step, combined, dated, plain, rows_of, sound
-from viewer.component import Component, script, source
+from viewer.component import Component
 from viewer.data import Dataset
 from viewer.filters import keep
 from viewer.filters import sound as narrowable
@@ -168,7 +168,7 @@ class Address(Component):
     pushes = param.Integer(doc="Another number for each step that Back is to take back.")
     arrivals = param.Integer(doc="Another number each time that what an address asked for is shown.")
 
-    _esm = source("find.js") + source("camera.js") + script("address.js")
+    scripts = ("find.js", "camera.js", "address.js")
     _css = ()
 
     def follow(self, state: ViewState, searcher: Searcher) -> None:

@@ -27,6 +27,7 @@ from viewer.filter_panel import FilterChips, FilterPanel
 from viewer.follow import Follower
 from viewer.gallery import Gallery
 from viewer.hover import HoverCard
+from viewer.html import html_page
 from viewer.keys import Keys
 from viewer.legend import ColourKey, Fold
 from viewer.map import MapView
@@ -37,16 +38,13 @@ from viewer.outline import Outline, switch, toggle
 from viewer.overview import Overview
 from viewer.query_bar import QueryBar
 from viewer.search import Searcher
-from viewer.session import let_go_of
 from viewer.state import ViewState
 from viewer.status import Status
 from viewer.tabs import Tabs
 from viewer.tagging import Tagger
-from viewer.theme import FONT_FACES, page_css, page_sx, theme_config
 from viewer.uploads import Uploads
 from viewer.versions import latest, load
 
-STATIC = "viewer/static"
 LOGO = Path(__file__).parent / "static" / "logo.svg"
 
 pn.extension(notifications=False)
@@ -54,7 +52,6 @@ pn.extension(notifications=False)
 
 def page() -> pmui.Page:
     """The viewer's page; without an atlas, one that says what to do."""
-    pn.config.raw_css = [FONT_FACES.replace("STATIC", STATIC)]
     failed = ""
     try:
         dataset, trouble = _published()
@@ -92,20 +89,14 @@ class Viewer:
         self.uploads = Uploads(state, ready=self.searcher.like)
         self.map = MapView(state, opened=self.open, asked=self.searcher.ask)
         self.tagger = Tagger(state)
-        self.page = let_go_of(
-            pmui.Page(
-                title=state.dataset.title,
-                meta_title="Clipper",
-                logo=LOGO,
-                site_url="#",
-                header=[self._header()],
-                main=[self._shell()],
-                dark_theme=state.dark,
-                theme_config=theme_config(),
-                sx=page_sx(),
-                stylesheets=[page_css()],
-                busy_indicator=None,
-            )
+        self.page = html_page(
+            title=state.dataset.title,
+            meta_title="Clipper",
+            logo=LOGO,
+            site_url="#",
+            header=[self._header()],
+            main=[self._shell()],
+            dark_theme=state.dark,
         )
         self.page.param.watch(lambda event: setattr(state, "dark", event.new), "dark_theme")
         if pn.state.curdoc is not None:

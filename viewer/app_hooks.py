@@ -1,4 +1,4 @@
-"""What happens once a server: it keeps to this machine, serves images and exports, and warms data and model.
+"""What happens once a server: it keeps to this machine, serves what a page fetches, and warms data and model.
 
 Panel runs this file twice a process, so everything here may happen twice.
 """
@@ -9,14 +9,20 @@ from typing import Any
 
 from panel.io.server import per_app_patterns
 
-from viewer import download, media
+import viewer.app  # noqa: F401 - makes all components known, of which the script consists
+from viewer import download, media, scripts
 from viewer.binding import keep_to_this_machine
 from viewer.warm import warm
 
 keep_to_this_machine()
 logging.getLogger("viewer").setLevel(logging.INFO)
 
-for route, handler in ((media.ROUTE, media.ImageHandler), (download.ROUTE, download.ExportHandler)):
+ROUTES = (
+    (media.ROUTE, media.ImageHandler),
+    (download.ROUTE, download.ExportHandler),
+    (scripts.ROUTE, scripts.ScriptHandler),
+)
+for route, handler in ROUTES:
     if not any(pattern[0] == route for pattern in per_app_patterns):
         per_app_patterns.append((route, handler))
 

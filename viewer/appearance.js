@@ -1,5 +1,5 @@
 // Remembers dark or light for a year, for this page and its server only. Shows nothing.
-export function render({model}) {
+function render({model}) {
   const keep = () => { document.cookie = `clipper-theme=${model.dark ? "dark" : "light"}; path=/; max-age=31536000; SameSite=Strict` }
   model.on("dark", keep)
   return h("div", {hidden: true})

@@ -3,7 +3,7 @@
 import panel as pn
 import param
 
-from viewer.component import Component, script
+from viewer.component import Component
 from viewer.state import ViewState
 
 COOKIE = "clipper-theme"
@@ -20,7 +20,7 @@ class Appearance(Component):
 
     dark = param.Boolean(default=True)
 
-    _esm = script("appearance.js")
+    scripts = ("appearance.js",)
     _css = ()
 
     def follow(self, state: ViewState) -> None:

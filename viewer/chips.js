@@ -1,5 +1,5 @@
 // The filters in use. Pressing a chip takes its filter away.
-export function render({model}) {
+function render({model}) {
   const chip = (item) => h("button", {
     class: "chip filter", type: "button", title: `${item.title}: ${item.words}`, "aria-label": `Remove the filter ${item.title}: ${item.words}`,
     onclick: () => model.send_msg({kind: "drop", column: item.column}),

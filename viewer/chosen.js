@@ -17,7 +17,7 @@ const put = async (text) => {
     if (!done) { throw new Error("refused") }
   }
 }
-export function render({model}) {
+function render({model}) {
   const say = (kind, more = {}) => model.send_msg({kind, ...more})
   const part = (names, build) => draw(model, names, () => [build()].flat(), "part")
   const told = h("div", {class: "told muted", role: "status"})

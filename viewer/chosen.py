@@ -8,7 +8,7 @@ import numpy as np
 import param
 
 from viewer.choosing import clear, sound
-from viewer.component import Component, script
+from viewer.component import Component
 from viewer.download import MOST, offer, withdraw
 from viewer.exports import TYPES, Export
 from viewer.map import MapView
@@ -39,7 +39,7 @@ class Chosen(Component):
     offered = param.Dict(default={}, doc="An export to fetch: its token and kind.")
     selected = param.String(doc="The id of the image that is open.")
 
-    _esm = script("chosen.js")
+    scripts = ("chosen.js",)
     _css = ("components.css", "gallery.css", "tagging.css", "chosen.css")
 
     def follow(self, state: ViewState, view: MapView, tagger: Tagger) -> None:

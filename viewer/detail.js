@@ -33,7 +33,7 @@ const picture = (item, large) => {
 const copy_text = async (text) => {
   try { await navigator.clipboard.writeText(text); return true } catch { return false }
 }
-export function render({model}) {
+function render({model}) {
   const say = (kind, more = {}) => model.send_msg({kind, ...more})
   const square = (label, path, act, more = {}) => h("button", {class: "square", type: "button", title: label, "aria-label": label, onclick: act, ...more}, icon(path))
   const value = (known) => Array.isArray(known)

@@ -8,7 +8,7 @@ import param
 
 from viewer.background import in_background
 from viewer.choosing import add_images
-from viewer.component import Component, script
+from viewer.component import Component
 from viewer.data import Dataset
 from viewer.search import SEARCHERS
 from viewer.state import ViewState
@@ -32,7 +32,7 @@ class Detail(Component):
     known = param.List(doc="All tags there are.")
     trouble = param.String(doc="Why a tag could not be kept.")
 
-    _esm = script("detail.js")
+    scripts = ("detail.js",)
     _css = ("components.css", "tagging.css", "detail.css")
 
     def follow(self, state: ViewState) -> None:

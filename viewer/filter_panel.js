@@ -95,7 +95,7 @@ const stand_still = (model, panel, list) => {
   model.on("remove", () => watch.disconnect())
 }
 
-export function render({model, view}) {
+function render({model, view}) {
   const list = h("div", {class: "facets"})
   const blocks = new Map()
   const block = (item) => {

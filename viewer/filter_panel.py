@@ -9,7 +9,7 @@ import param
 
 from viewer.background import in_background
 from viewer.colours import SIMILARITY
-from viewer.component import Component, script
+from viewer.component import Component
 from viewer.data import Dataset
 from viewer.facets import Facet, Scale, Values
 from viewer.filtering import drawn, histogram, press, similar_enough, similar_said
@@ -30,7 +30,7 @@ class FilterPanel(Component):
     ready = param.Boolean(default=False)
     narrowed = param.Boolean(doc="Whether any filter is in use.")
 
-    _esm = script("histogram.js", "filter_panel.js")
+    scripts = ("histogram.js", "filter_panel.js")
     _css = ("components.css", "histogram.css", "filter_panel.css")
 
     def __init__(self, **params: Any) -> None:
@@ -104,7 +104,7 @@ class FilterChips(Component):
     passing = param.Integer()
     total = param.Integer()
 
-    _esm = script("chips.js")
+    scripts = ("chips.js",)
     _css = ("components.css", "chips.css")
 
     def follow(self, state: ViewState) -> None:

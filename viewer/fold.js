@@ -8,7 +8,7 @@ const strip = (colours, smooth) => {
   const stops = smooth ? colours : colours.map((colour, i) => `${colour} ${i * share}% ${(i + 1) * share}%`)
   return h("span", {class: "strip", style: `background:linear-gradient(90deg, ${stops.join(", ")})`})
 }
-export function render({model, view}) {
+function render({model, view}) {
   let choice = chosen()
   const fold = () => {
     const narrow = getComputedStyle(view.el).getPropertyValue("--narrow").trim() === "1"

@@ -3,7 +3,7 @@ const PAUSE = 500 // milliseconds without a movement are a pause
 const LONGEST = 2000 // whoever moves without a pause is not waited for longer than this ...
 const HELD = 15000 // ... but for whoever holds a button down, as in a drag
 const EVENTS = ["pointermove", "pointerdown", "pointerup", "pointercancel", "wheel"]
-export function render({model}) {
+function render({model}) {
   let [held, moved, since, timer] = [false, -Infinity, null, null]
   const quiet = (now) => document.hidden || now - since > HELD || (!held && (now - moved > PAUSE || now - since > LONGEST))
   const check = () => {

@@ -23,7 +23,7 @@ from viewer.answers import Answer, Upload
 from viewer.background import in_background
 from viewer.carrying import renamed
 from viewer.changes import Changes, between
-from viewer.component import Component, script
+from viewer.component import Component
 from viewer.data import Dataset
 from viewer.gallery import suggestions
 from viewer.search import SEARCHERS, answer, excuse
@@ -112,7 +112,7 @@ class Follower(Component):
 
     ready = param.String(doc="The version that waits for a quiet moment.")
 
-    _esm = script("follow.js")
+    scripts = ("follow.js",)
     _css = ()
 
     def __init__(self, *, state: ViewState, **params: Any) -> None:

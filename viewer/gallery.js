@@ -28,7 +28,7 @@ const HANDS = 600 // milliseconds after which nobody scrolls any more
 const spanned = ({cut, cap}) => cut != null && cap != null ? ` ${cut.toFixed(3)}\u00a0–\u00a0${cap.toFixed(3)}`
   : cut != null ? ` ≥\u00a0${cut.toFixed(3)}` : cap != null ? ` ≤\u00a0${cap.toFixed(3)}` : ""
 
-export function render({model, view}) {
+function render({model, view}) {
   const history = () => model.history.length > 0 && h("div", {class: "row past", role: "group", "aria-label": "Searches on the map"},
     h("div", {class: "chips history grow"}, model.history.map((one) => asked(model, one, one.text === model.text))),
     h("button", {class: "action quiet", type: "button", title: "Remove all searches from the map", onclick: () => model.send_msg({kind: "clear"})}, "Clear all"))

@@ -10,7 +10,7 @@ import param
 
 from clipper.terms import Term, written
 from viewer.answers import Answer
-from viewer.component import Action, Component, script
+from viewer.component import Action, Component
 from viewer.data import Dataset
 from viewer.ranking import place
 from viewer.results import cards, figures
@@ -48,7 +48,7 @@ class Gallery(Component):
     selected = param.String(doc="The id of the image that is open.")
     near = param.String(doc="The id of the image under the pointer on the map.")
 
-    _esm = script("cards.js", "threshold.js", "gallery.js")
+    scripts = ("cards.js", "threshold.js", "gallery.js")
     _css = ("components.css", "gallery.css", "threshold.css")
 
     def __init__(self, *, actions: Mapping[str, Action] | None = None, **params: Any) -> None:

@@ -1,7 +1,7 @@
 // The card of the image under the pointer. It stays inside the map and never takes the pointer's events.
 const WIDTH = 176
 const GAP = 12
-export function render({model}) {
+function render({model}) {
   const root = h("div", {class: "root hover", "aria-hidden": "true"})
   const place = (item) => {
     const map = root.parentElement.getBoundingClientRect()

@@ -4,7 +4,7 @@ from typing import Any
 
 import param
 
-from viewer.component import Component, script
+from viewer.component import Component
 from viewer.map import MapView
 from viewer.state import ViewState
 
@@ -16,7 +16,7 @@ class HoverCard(Component):
 
     item = param.Dict(default={})
 
-    _esm = script("hover.js")
+    scripts = ("hover.js",)
     _css = ("components.css", "hover.css")
 
     def follow(self, state: ViewState, view: MapView) -> None:

@@ -17,7 +17,7 @@ const focused = () => {
 }
 const search = () => inside(document, "clipper-search")?.shadowRoot?.querySelector("input")
 const KEYBOARD = "M4 6.500h16a1.500 1.500 0 011.500 1.500v8a1.500 1.500 0 01-1.500 1.500H4A1.500 1.500 0 012.500 16V8A1.500 1.500 0 014 6.500zM6.500 10h.01M10 10h.01M14 10h.01M17.500 10h.01M8 14h8"
-export function render({model}) {
+function render({model}) {
   const rows = LIST.map(([title, ...lines]) => h("section", {}, h("h3", {}, title), h("dl", {}, lines.map(([keys, words]) => [
     h("dt", {}, keys.map((key) => h("kbd", {}, key))), h("dd", {}, words)]))))
   const dialog = h("dialog", {"aria-labelledby": "keys-title", onclick: (event) => { if (event.target === dialog) { dialog.close() } }},

@@ -1,10 +1,10 @@
 """The page's keyboard, and the button that shows its list. Listens to the whole page."""
 
-from viewer.component import Component, script, source
+from viewer.component import Component
 
 
 class Keys(Component):
     """Sends `escape`, `tool`, `step` (to the previous or next image), `zoom` and `home`."""
 
-    _esm = source("find.js") + script("keys.js")
+    scripts = ("find.js", "keys.js")
     _css = ("components.css", "keys.css")

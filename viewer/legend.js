@@ -1,5 +1,5 @@
 // What the colours on the map mean. A line hides and shows its value; the histogram's brush filters by its range.
-export function render({model}) {
+function render({model}) {
   const send = (kind, entry) => model.send_msg({kind, label: entry.value ?? null, others: Boolean(entry.others)})
   const lines = new Map() // by what they stand for: a line that stays keeps its focus
   const line = () => {

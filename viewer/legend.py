@@ -7,7 +7,7 @@ import numpy as np
 import param
 
 from viewer.colours import MAX_CATEGORIES, NO_VALUE, OTHER, SIMILARITY, Colouring, Entry, stops
-from viewer.component import Component, script
+from viewer.component import Component
 from viewer.facets import Facet, Scale, Values
 from viewer.filtering import drawn, histogram, press, similar_enough
 from viewer.filters import Condition, labelled, shows, toggled
@@ -59,7 +59,7 @@ class ColourKey(OfColours):
     others = param.Integer(doc="How many values have no colour of their own; they can be searched for.")
     found = param.List()
 
-    _esm = script("histogram.js", "legend.js")
+    scripts = ("histogram.js", "legend.js")
     _css = ("components.css", "histogram.css", "legend.css")
     _seen = (*COLOURS, "counts", "kept", "filters", "cut", "cap")
 
@@ -135,7 +135,7 @@ class Fold(OfColours):
     colours = param.List()
     smooth = param.Boolean(default=False)
 
-    _esm = script("fold.js")
+    scripts = ("fold.js",)
     _css = ("components.css", "fold.css")
 
     def _told(self, state: ViewState) -> dict[str, Any]:

@@ -1,17 +1,20 @@
 """The render loop of one session: many viewports come in, the latest is drawn, its picture goes out.
 
-While more is wanted than the threads can draw, pictures are coarse; one that stays is drawn again, as sharp
-as the visitor's screen. It knows neither figures nor images: what to draw and where to show it are given.
+A picture is small and soon there; one that stays is sent again, as true as can be and as sharp as the
+visitor's screen. While more is wanted than the threads can draw, pictures are coarse. The loop knows neither
+figures nor images: what to draw, how to send and where to show it are given.
 """
 
 import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 Request = TypeVar("Request")
 Picture = TypeVar("Picture")
+Sent = TypeVar("Sent")
 
 # Two threads are enough for ten visitors who zoom at once: the kernels release the lock.
 RENDERERS = ThreadPoolExecutor(2, thread_name_prefix="render")
@@ -44,14 +47,25 @@ class _Queue:
 WAITING = _Queue()
 
 
-class RenderLoop(Generic[Request, Picture]):
+@dataclass(frozen=True)
+class _Job(Generic[Request, Picture]):
+    """A picture to send: of what, whether it stays, and the picture where there is no need to draw it."""
+
+    number: int
+    request: Request
+    stays: bool = False
+    drawn: Picture | None = None
+
+
+class RenderLoop(Generic[Request, Picture, Sent]):
     """Draws the latest request; those overtaken while another was drawn are dropped."""
 
     def __init__(
         self,
         *,
         draw: Callable[[Request, float], Picture],
-        show: Callable[[Picture], None],
+        pack: Callable[[Picture, bool], Sent],
+        show: Callable[[Sent], None],
         schedule: Callable[[Callable[[], None]], object],
         later: Callable[[Callable[[], None], float], object] = lambda call, _seconds: call(),
         finest: Callable[[], float] = lambda: PLAIN,
@@ -60,70 +74,74 @@ class RenderLoop(Generic[Request, Picture]):
 
         Args:
             draw: makes a picture of a request with so many pixels for each of the page.
-            show: takes a picture; called through `schedule`.
+            pack: makes of a picture what is sent: as true as can be, or smaller.
+            show: takes what is sent; called through `schedule`.
             schedule: calls a function in the session's turn.
             later: the same, after so many seconds.
             finest: how many pixels the visitor's screen has for each of the page.
         """
         self._draw = draw
+        self._pack = pack
         self._show = show
         self._schedule = schedule
         self._later = later
         self._finest = finest
-        self._wanted: tuple[Request, bool] | None = None
+        self._wanted: _Job[Request, Picture] | None = None
         self._busy = False
         self._asked = 0
         self.drawn = 0
 
     def ask(self, request: Request) -> None:
         """Want this picture instead of any that was wanted before."""
-        self._want(request, stays=False)
+        self._want(_Job(self._asked + 1, request))
 
-    def _want(self, request: Request, *, stays: bool) -> None:
-        self._asked += 1
-        self._wanted = request, stays
+    def _want(self, job: _Job[Request, Picture]) -> None:
+        self._asked = job.number
+        self._wanted = job
         if not self._busy:
             self._start()
 
     def _start(self) -> None:
         if self._wanted is None:
             return
-        (request, stays), self._wanted = self._wanted, None
-        self._busy, number = True, self._asked
-        finest = self._finest()
+        job, self._wanted = self._wanted, None
+        self._busy, finest = True, self._finest()
         WAITING.add(1)
-        future = RENDERERS.submit(self._drawn, request, finest if stays else PLAIN)
-        future.add_done_callback(
-            lambda done: self._schedule(lambda: self._finish(request, number, done, finest))
-        )
+        future = RENDERERS.submit(self._made, job, finest if job.stays else PLAIN)
+        future.add_done_callback(lambda done: self._schedule(lambda: self._finish(job, done, finest)))
 
-    def _drawn(self, request: Request, scale: float) -> tuple[Picture, float]:
-        """A picture, and how fine it is: in a crowd half as fine as it might be."""
+    def _made(self, job: _Job[Request, Picture], scale: float) -> tuple[Picture, Sent, float]:
+        """A picture, what is sent of it, and how fine it is: in a crowd half as fine as it might be."""
         WAITING.add(-1)
+        if job.drawn is not None:
+            return job.drawn, self._pack(job.drawn, True), scale
         if WAITING.crowded:
             scale = min(PLAIN, scale * COARSE)
-        return self._draw(request, scale), scale
+        picture = self._draw(job.request, scale)
+        return picture, self._pack(picture, job.stays), scale
 
     def _finish(
-        self, request: Request, number: int, done: "Future[tuple[Picture, float]]", finest: float
+        self, job: _Job[Request, Picture], done: "Future[tuple[Picture, Sent, float]]", finest: float
     ) -> None:
         self._busy = False
         error = done.exception()
         if error is not None:
             log.error("a picture of the map could not be drawn", exc_info=error)
         else:
-            picture, scale = done.result()
+            picture, sent, scale = done.result()
             self.drawn += 1
-            self._show(picture)
-            if self._wanted is None and scale < finest:
-                self._later(lambda: self._sharpen(request, number), REST)
+            self._show(sent)
+            fine = scale >= finest
+            if self._wanted is None and not (job.stays and fine):
+                better = replace(job, stays=True, drawn=picture if fine else None)
+                self._later(lambda: self._improve(better), REST)
         self._start()
 
-    def _sharpen(self, request: Request, number: int) -> None:
-        """Draw what is still in view once more, when nobody waits for a first picture."""
-        if number != self._asked:
+    def _improve(self, job: _Job[Request, Picture]) -> None:
+        """Send what is still in view once more, when nobody waits for a first picture."""
+        if job.number != self._asked:
             return
         if WAITING.crowded:
-            self._later(lambda: self._sharpen(request, number), REST)
+            self._later(lambda: self._improve(job), REST)
         else:
-            self._want(request, stays=True)
+            self._want(job)

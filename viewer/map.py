@@ -1,8 +1,8 @@
 """The map: a figure whose picture one render loop keeps up with what the visitor looks at.
 
-The browser tells every change of the ranges at once; the loop draws the latest and writes the image
-source directly. HoloViews builds the figure; choosing and drawing what is in it is `painter.py`'s, marks
-above it `overlays.py`'s, moving it `camera.py`'s.
+The browser tells every change of the ranges at once; the loop draws the latest and hands the browser a frame
+of it, which `frame.js` puts into the figure. HoloViews builds the figure; choosing and drawing what is in it
+is `painter.py`'s, marks above it `overlays.py`'s, moving it `camera.py`'s.
 """
 
 from collections.abc import Callable
@@ -19,6 +19,7 @@ from bokeh.plotting import figure
 from viewer.camera import Camera, columns
 from viewer.component import source
 from viewer.filters import passing_rows
+from viewer.frames import Frame, framed
 from viewer.loop import PLAIN, RenderLoop
 from viewer.overlays import Queries, Rings
 from viewer.painter import Picture, Wish, dot_radius, paint
@@ -53,6 +54,7 @@ def _figure() -> figure:
         css_classes=["clipper-map"], margin=0,
         min_border_left=0, min_border_right=0, min_border_top=0, min_border_bottom=0,
     )  # fmt: skip
+    fig.renderers[0].glyph.origin = "top_left"
     fig.output_backend = "canvas"  # a few rings: WebGL takes longer to hand over than to draw
     fig.grid.visible = False
     fig.title.visible = False
@@ -83,12 +85,17 @@ class MapView:
         self._opened = opened
         self._pending = False
         self.fig = _figure()
-        self._image = self.fig.renderers[0].data_source
+        self._frame = ColumnDataSource({name: [] for name in ("jpeg", "x", "y", "dw", "dh")})
         self.rings, self.queries = Rings(self.fig), Queries(self.fig)
         self.camera = Camera(state, turn=self._locked)
         self.moved: list[Callable[[], None]] = []
-        self._loop: RenderLoop[Wish, Picture] = RenderLoop(
-            draw=paint, show=self._show, schedule=self._locked, later=self._later, finest=self._finest
+        self._loop: RenderLoop[Wish, Picture, Frame] = RenderLoop(
+            draw=paint,
+            pack=framed,
+            show=self._show,
+            schedule=self._locked,
+            later=self._later,
+            finest=self._finest,
         )
         self._wire()
         self.pane = pn.pane.Bokeh(self.fig, sizing_mode="stretch_both", margin=0)
@@ -108,13 +115,18 @@ class MapView:
         pan, wheel = PanTool(), WheelZoomTool(maintain_focus=True)
         fig.tools = [pan, wheel, TapTool(renderers=[])]
         fig.toolbar.update(active_drag=pan, active_scroll=wheel, autohide=True, logo=None)
-        # `target` is an argument of both so that the page holds the source that `fly.js` listens to.
-        args = {"fig": fig, "home": self._home, "target": self.camera.target, "padding": PADDING}
+        # `target` and `frame` are arguments of all so that the page holds the sources that scripts listen to.
+        args = {
+            "fig": fig, "home": self._home, "target": self.camera.target, "frame": self._frame,
+            "padding": PADDING,
+        }  # fmt: skip
         fit = _script(*SIGHT, "fit.js", **args, deepest=DEEPEST, widest=WIDEST, screen=self._screen)
         for name in ("inner_width", "inner_height"):
             fig.js_on_change(name, fit)
             fig.on_change(name, self._viewport_changed)
         self._home.js_on_change("data", fit)
+        image = fig.renderers[0].data_source
+        self._frame.js_on_change("data", _script("frame.js", **args, image=image))
         for ends in (fig.x_range, fig.y_range):
             ends.on_change("start", self._viewport_changed)
             ends.on_change("end", self._viewport_changed)
@@ -197,13 +209,13 @@ class MapView:
         shown = self._shown
         return shown if shown is not None and shown.dataset is self.state.dataset else None
 
-    def _show(self, picture: Picture) -> None:
-        if picture.dataset is not self.state.dataset:
+    def _show(self, frame: Frame) -> None:
+        if frame.picture.dataset is not self.state.dataset:
             return  # overtaken: that of the dataset now in view has been asked for
-        self._shown = picture
-        seen = picture.viewport
-        self._image.data = {
-            "image": [picture.pixels], "x": [seen.x0], "y": [seen.y0],
+        self._shown = frame.picture
+        seen = frame.picture.viewport
+        self._frame.data = {
+            "jpeg": [frame.jpeg], "x": [seen.x0], "y": [seen.y0],
             "dw": [seen.x1 - seen.x0], "dh": [seen.y1 - seen.y0],
         }  # fmt: skip
         self._ring()
@@ -212,7 +224,7 @@ class MapView:
         """The session is over: let go of the picture."""
         self._shown = None
         self._kept, self._chosen = Placed(), Placed()
-        self._image.data = {}
+        self._frame.data = {}
 
     def _first_view(self) -> list[Box]:
         """The first view, and the boxes of its points, which no card is to hide."""

@@ -6,7 +6,7 @@ const HALF = 14 // pixels from the middle of the words within which the pointer 
 const LAID_OUT = 200 // milliseconds between two looks whether the map is laid out
 const pen = document.createElement("canvas").getContext("2d")
 const width_of = (text) => { pen.font = FONT; return pen.measureText(text).width }
-export function render({model, view}) {
+function render({model, view}) {
   const root = h("div", {class: "root over"})
   const buttons = new Map() // by query: one that stays keeps its focus
   let [fig, timer, waiting] = [null, null, false]

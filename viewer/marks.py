@@ -4,7 +4,7 @@ from typing import Any
 
 import param
 
-from viewer.component import Component, script, source
+from viewer.component import Component
 from viewer.overlays import RAISED, label
 from viewer.state import ViewState
 
@@ -15,7 +15,7 @@ class Marks(Component):
     marks = param.List(doc="Each: the query as written, as it reads, what the map shows of it, and where.")
     raised = param.Number(RAISED, doc="Pixels from a query's place up to the middle of its words.")
 
-    _esm = source("find.js") + script("marks.js")
+    scripts = ("find.js", "marks.js")
     _css = ("components.css", "marks.css")
 
     def follow(self, state: ViewState) -> None:

@@ -1,5 +1,5 @@
 // What has changed, over the map's lower corner. Only its words are a live region: a reader need not hear the buttons.
-export function render({model, view}) {
+function render({model, view}) {
   const words = draw(model, ["headline", "note"], () => model.headline ? [
     h("div", {class: "headline"}, model.headline), model.note && h("div", {class: "muted"}, model.note)] : [], "words")
   words.setAttribute("role", "status")

@@ -6,7 +6,7 @@ import param
 
 from viewer.carrying import News
 from viewer.changes import Changes
-from viewer.component import Component, script
+from viewer.component import Component
 from viewer.state import ViewState
 
 
@@ -17,7 +17,7 @@ class Notice(Component):
     note = param.String()
     action = param.String(doc='The words on the button that shows what is new, "" where nothing is.')
 
-    _esm = script("notice.js")
+    scripts = ("notice.js",)
     _css = ("components.css", "notice.css")
 
     def follow(self, state: ViewState) -> None:

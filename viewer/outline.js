@@ -10,7 +10,7 @@ const shape = (name, attributes) => {
   for (const [key, value] of Object.entries(attributes)) { el.setAttribute(key, value) }
   return el
 }
-export function render({model, view}) {
+function render({model, view}) {
   const path = shape("path", {class: "outline"})
   const svg = shape("svg", {class: "drawing", "aria-hidden": "true"})
   svg.append(path)

@@ -10,7 +10,7 @@ import param
 
 from viewer.background import in_background
 from viewer.choosing import HOWS, Seen, Step, choose, dated, listed, outline, rows_of, take_dated
-from viewer.component import Component, script, source
+from viewer.component import Component
 from viewer.map import MapView
 from viewer.regions import simplified
 from viewer.rows import among
@@ -29,7 +29,7 @@ class Outline(Component):
 
     tool = param.String()
 
-    _esm = source("find.js") + script("outline.js")
+    scripts = ("find.js", "outline.js")
     _css = ("components.css", "outline.css")
 
     def follow(self, state: ViewState, view: MapView) -> None:
@@ -74,7 +74,7 @@ class Tools(Component):
 
     tool = param.String()
 
-    _esm = script("tools.js")
+    scripts = ("tools.js",)
     _css = ("components.css", "tools.css")
 
     def follow(self, state: ViewState) -> None:

@@ -1,5 +1,5 @@
 // The whole dataset in figures, and the files that cannot be read, a page at a time.
-export function render({model}) {
+function render({model}) {
   const say = (kind, more = {}) => model.send_msg({kind, ...more})
   const bars = (title, rows) => {
     const most = Math.max(...rows.map(([, n]) => n), 1)

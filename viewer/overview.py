@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import param
 
 from viewer.background import in_background
-from viewer.component import Component, script
+from viewer.component import Component
 from viewer.data import Dataset
 from viewer.follow import LOOKERS
 from viewer.state import ViewState
@@ -29,7 +29,7 @@ class Overview(Component):
     failures = param.List(doc="One page: file and reason.")
     turn = param.Integer(doc="Another number for each page that is told.")
 
-    _esm = script("overview.js")
+    scripts = ("overview.js",)
     _css = ("components.css", "detail.css", "overview.css")
 
     def follow(self, state: ViewState) -> None:

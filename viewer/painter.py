@@ -3,7 +3,7 @@
 Runs in a thread. Knows datasets, not Panel.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -49,7 +49,7 @@ class Picture:
     """A drawn picture, and where its thumbnails are (row, centre and size in pixels)."""
 
     dataset: Dataset
-    pixels: np.ndarray  # (h, w) uint32 of red, green, blue and alpha bytes, bottom row first: as Bokeh has it
+    pixels: np.ndarray  # (h, w, 4) uint8, top row first, opaque
     viewport: Viewport  # in pixels of the page, which may be fewer or more than the picture's
     tiles: tuple[tuple[int, float, float, float, float], ...] = ()
 
@@ -60,6 +60,10 @@ class Picture:
             if abs(px - cx) <= width / 2 and abs(py - cy) <= height / 2:
                 return tile
         return None
+
+    def without_pixels(self) -> "Picture":
+        """The same for those who ask only what is where."""
+        return replace(self, pixels=np.empty((0, 0, 4), np.uint8))
 
     def tile_of(self, row: int) -> tuple[int, float, float, float, float] | None:
         """The thumbnail of a row, if it has one here."""
@@ -110,8 +114,7 @@ def paint(wish: Wish, scale: float = 1.0) -> Picture:
         behind=1.0 if wish.own is None or wish.own.values is None else SEEN_THROUGH,
     )
     places = tuple((t.row, t.cx, t.cy, t.width, t.height) for t in tiles)
-    pixels = np.ascontiguousarray(render(scene, viewport.scaled(scale))[::-1]).view(np.uint32)[..., 0]
-    return Picture(dataset, pixels, viewport, places)
+    return Picture(dataset, render(scene, viewport.scaled(scale)), viewport, places)
 
 
 def _apart(

@@ -14,7 +14,7 @@ const chip = (model, part) => h("span", {class: `image${part.minus ? " minus" : 
   h("button", {type: "button", class: "off", "aria-label": `Remove ${part.minus ? "less" : "more"} like ${part.label}`,
     onclick: () => model.send_msg({kind: "drop", term: part.key})}, icon(ICONS.close)))
 
-export function render({model}) {
+function render({model}) {
   const say = (kind, more = {}) => model.send_msg({kind, ...more})
   const words = h("input", {class: "words", type: "text", size: "1", maxlength: "1000", autocomplete: "off", spellcheck: "false", enterkeyhint: "search",
     "aria-label": "Search images", onkeydown: (event) => {

@@ -6,7 +6,7 @@ from typing import Any
 import param
 
 from clipper.terms import Term, written
-from viewer.component import Component, script
+from viewer.component import Component
 from viewer.search import image_name
 from viewer.state import ViewState
 from viewer.uploads import MOST_BYTES
@@ -21,7 +21,7 @@ class QueryBar(Component):
     reading = param.String(doc="The name of the image that is on its way.")
     most_bytes = param.Integer(default=MOST_BYTES)
 
-    _esm = script("query_bar.js")
+    scripts = ("query_bar.js",)
     _css = ("components.css", "query_bar.css")
 
     def follow(self, state: ViewState) -> None:

@@ -12,7 +12,7 @@ const ago = (iso) => {
     value /= size
   }
 }
-export function render({model}) {
+function render({model}) {
   const line = () => [
     `${number(model.total)} ${model.total === 1 ? "image" : "images"}`, `indexed ${ago(model.indexed_at)}`,
     model.lately, model.failed > 0 && `${number(model.failed)} unreadable`,

@@ -4,7 +4,7 @@ from typing import Any
 
 import param
 
-from viewer.component import Component, script
+from viewer.component import Component
 from viewer.notice import tally
 from viewer.state import ViewState
 
@@ -19,7 +19,7 @@ class Status(Component):
     trouble = param.String()
     tick = param.Integer()
 
-    _esm = script("status.js")
+    scripts = ("status.js",)
     _css = ("components.css", "status.css")
 
     def follow(self, state: ViewState) -> None:

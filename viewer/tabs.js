@@ -1,5 +1,5 @@
 // Tabs: arrows go from one to the next, as in any tab list.
-export function render({model}) {
+function render({model}) {
   const choose = (key) => model.send_msg({kind: "choose", tab: key})
   const root = h("div", {class: "root tablist", role: "tablist", "aria-label": "Panel"})
   const buttons = new Map()

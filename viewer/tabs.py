@@ -5,7 +5,7 @@ from typing import Any
 
 import param
 
-from viewer.component import Component, script
+from viewer.component import Component
 from viewer.state import PANELS, ViewState
 
 
@@ -15,7 +15,7 @@ class Tabs(Component):
     tabs = param.List(doc="Each: its part, and a count, 0 for none.")
     active = param.String()
 
-    _esm = script("tabs.js")
+    scripts = ("tabs.js",)
     _css = ("components.css", "tabs.css")
 
     def __init__(self, **params: Any) -> None:

@@ -17,10 +17,14 @@ class Session:
         self.later: list[tuple[Callable[[], None], float]] = []
         self._turns: list[Callable[[], None]] = []
         self._turn = threading.Event()
-        self.loop: RenderLoop[str, str] = RenderLoop(
-            draw=self._draw, show=self.shown.append, schedule=self._schedule,
-            later=lambda call, seconds: self.later.append((call, seconds)), finest=lambda: finest,
-        )  # fmt: skip
+        self.loop: RenderLoop[str, str, str] = RenderLoop(
+            draw=self._draw,
+            pack=lambda picture, fine: f"{picture}, fine" if fine else picture,
+            show=self.shown.append,
+            schedule=self._schedule,
+            later=lambda call, seconds: self.later.append((call, seconds)),
+            finest=lambda: finest,
+        )
 
     def _draw(self, request: str, scale: float) -> str:
         self.drawn.append((request, scale))
@@ -53,12 +57,14 @@ class Crowd:
 
     def __enter__(self) -> None:
         self._go = threading.Event()
-        self._others: list[RenderLoop[str, bool]] = []
+        self._others: list[RenderLoop[str, bool, bool]] = []
         for number in range(RENDERERS._max_workers + CROWD + 1):
-            other: RenderLoop[str, bool] = RenderLoop(
-                draw=lambda _request, _scale: self._go.wait(10), show=lambda _picture: None,
+            other: RenderLoop[str, bool, bool] = RenderLoop(
+                draw=lambda _request, _scale: self._go.wait(10),
+                pack=lambda picture, _fine: picture,
+                show=lambda _picture: None,
                 schedule=lambda _call: None,
-            )  # fmt: skip
+            )
             other.ask(str(number))
             self._others.append(other)
 
@@ -69,11 +75,14 @@ class Crowd:
         self.go()
 
 
-def test_a_visitor_alone_gets_plain_pictures_and_nothing_is_drawn_twice() -> None:
+def test_a_visitor_alone_gets_a_quick_picture_then_a_fine_one_and_nothing_is_drawn_twice() -> None:
     session = Session()
     session.loop.ask("a view")
     session.turn()
+    session.rest()
+    session.turn()
     assert session.drawn == [("a view", PLAIN)]
+    assert session.shown == ["a view at 1", "a view at 1, fine"]
     assert not session.later
 
 
@@ -99,7 +108,7 @@ def test_in_a_crowd_pictures_are_coarse_and_what_stays_is_drawn_again(crowd: Cro
     RENDERERS.submit(lambda: None).result(10)  # the crowd is gone
     session.rest()
     session.turn()
-    assert session.shown == ["a view at 0.5", "a view at 1"]
+    assert session.shown == ["a view at 0.5", "a view at 1, fine"]
     assert not session.later
 
 

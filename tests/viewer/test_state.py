@@ -16,6 +16,7 @@ from viewer.app import Viewer
 from viewer.changes import between
 from viewer.data import Dataset
 from viewer.detail import Detail
+from viewer.frames import framed
 from viewer.gallery import Gallery, sample, suggestions
 from viewer.map import MapView
 from viewer.painter import Wish, paint
@@ -128,9 +129,9 @@ def test_a_search_that_is_called_off_neither_hangs_nor_answers(
 def test_the_map_forgets_the_picture_of_the_version_before(state: ViewState) -> None:
     view = MapView(state, opened=lambda _row: None)
     viewport = Viewport.fitted(state.dataset.view, width=500, height=400)
-    old = paint(Wish(state.dataset, viewport, "group", dark=True, hits=np.array([400])))
+    old = framed(paint(Wish(state.dataset, viewport, "group", dark=True, hits=np.array([400]))), fine=True)
     view._show(old)
-    assert view.picture is old
+    assert view.picture is old.picture
     adopt(state, FakeAtlas(50))
     assert view.picture is None
     view._show(old)
@@ -184,14 +185,14 @@ def test_a_session_that_is_over_pins_nothing_large() -> None:
     pinned = weakref.ref(dataset)
     viewer = Viewer(ViewState(dataset=dataset))
     viewport = Viewport.fitted(dataset.view, width=500, height=400)
-    viewer.map._show(paint(Wish(dataset, viewport, "group", dark=True)))
+    viewer.map._show(framed(paint(Wish(dataset, viewport, "group", dark=True)), fine=True))
     viewer._ended(None)
     assert viewer.map.picture is not None
     viewer._ended(object())
     del dataset
     gc.collect()
     assert pinned() is None
-    assert not viewer.map._image.data
+    assert not viewer.map._frame.data
 
 
 def test_gallery_shows_a_sample_then_results(state: ViewState) -> None:

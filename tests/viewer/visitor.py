@@ -90,7 +90,7 @@ class Visitor:
     async def look(self, x0: float, x1: float, y0: float, y1: float) -> float:
         """Show a part of the map; until its picture is here, pixels and all."""
         ranges = [self.figure["attributes"][name]["id"] for name in ("x_range", "y_range")]
-        image = self.source("image")
+        image = self.source("jpeg")
         return await self._timed(
             lambda: self.change(
                 (ranges[0], "start", x0), (ranges[0], "end", x1),
@@ -101,8 +101,8 @@ class Visitor:
 
     async def next_picture(self, act: Callable[[], Any]) -> float:
         """Do something that has the map drawn anew; until that picture is here."""
-        image = self.source("image")
-        return await self._timed(act, lambda event: _id(event) == image and "image" in _columns(_new(event)))
+        image = self.source("jpeg")
+        return await self._timed(act, lambda event: _id(event) == image and "jpeg" in _columns(_new(event)))
 
     async def point(self, x: float, y: float) -> float:
         """Point at a place of the map, from outside it; until the card of what is there is here."""

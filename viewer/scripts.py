@@ -1,0 +1,24 @@
+"""The route that serves the components' script: /components-<stamp>.js below the app's own path."""
+
+from tornado.web import RequestHandler
+
+from viewer.component import module
+
+ROUTE = r"/(components-[0-9a-f]{16}\.js)"
+A_YEAR = 31_536_000
+
+
+class ScriptHandler(RequestHandler):
+    """Answers the script. There is nothing of a dataset in it: it is for everybody, like a style sheet."""
+
+    def initialize(self, **_context: object) -> None:
+        """Panel hands every route of an app its context; a script needs none of it."""
+
+    def get(self, name: str) -> None:
+        """Send the script; to a page of another Clipper too, which keeps nothing then."""
+        this = module()
+        lasting = this.address.endswith(f"/{name}")
+        self.set_header("Content-Type", "text/javascript; charset=utf-8")
+        self.set_header("Cache-Control", f"public, max-age={A_YEAR}, immutable" if lasting else "no-store")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.write(this.text)
