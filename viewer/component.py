@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import param
 from bokeh.document import Document
 from panel.custom import JSComponent
+from panel.theme.base import Design
 
 HERE = Path(__file__).parent
 SHARED = "dom.js"  # what all scripts use
@@ -24,11 +25,18 @@ def source(name: str) -> str:
     return (HERE / name).read_text(encoding="utf-8")
 
 
+class Plain(Design):
+    """No look but a component's own: Panel's are three style sheets more for each to be fetched and read."""
+
+
 class Component(JSComponent):
     """A component whose messages call the action of their kind."""
 
+    design = param.Parameter(default=Plain)
+
     __abstract = True
 
+    _stylesheets: ClassVar[list[str]] = []
     _bundle_path = None  # the module is no file: Panel need not look for one
     scripts: ClassVar[tuple[str, ...]] = ()  # the last defines `render`, those before it what it uses
     _css: ClassVar[tuple[str, ...]] = ("components.css",)
@@ -36,6 +44,11 @@ class Component(JSComponent):
     def __init__(self, *, actions: Mapping[str, Action] | None = None, **params: Any) -> None:
         super().__init__(stylesheets=[source(name) for name in self._css], **params)
         self._actions = dict(actions or {})
+
+    def _process_param_change(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Without the sheets of Panel's spinner, which it adds to everything and none of ours shows."""
+        processed: dict[str, Any] = super()._process_param_change(params)
+        return processed | {name: params[name] for name in ("stylesheets",) if name in params}
 
     def _get_properties(self, doc: Document | None) -> dict[str, Any]:
         return {**super()._get_properties(doc), "bundle": "url", "esm": module().address}

@@ -5,16 +5,17 @@ from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
+from panel_material_ui.template.base import parse_template
 
 from viewer.theme import FONT_FACES, page_css, page_sx, theme_config
 
 STATIC = "viewer/static"
-TEMPLATE = Path(__file__).parent / "page.html"
+TEMPLATE = parse_template(str(Path(__file__).parent / "page.html"))
+TEMPLATE.globals["style"] = FONT_FACES.replace("STATIC", STATIC) + page_css()
 
 
 def html_page(**params: Any) -> pmui.Page:
     """A page of this visitor's session; `params` are those of Panel's."""
-    pn.config.raw_css = [FONT_FACES.replace("STATIC", STATIC), page_css()]
     return let_go_of(
         pmui.Page(
             theme_config=theme_config(),

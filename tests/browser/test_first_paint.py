@@ -1,0 +1,52 @@
+"""What a visitor sees while the page's scripts are on their way, or do not come."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+from helpers import settled
+
+Visit = Callable[..., SimpleNamespace]
+SCRIPTS = "**/static/js/bokeh.min.js*"
+EDGES = "el => { const box = el.getBoundingClientRect(); return [box.left, box.top] }"
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (1000, 700), (420, 800)])
+def test_the_outline_is_there_before_any_script_and_lies_where_the_page_will(
+    visit: Visit, viewer_url: str, width: int, height: int
+) -> None:
+    page = visit("about:blank", ready=False, width=width, height=height).page
+    held = []
+    page.route(SCRIPTS, lambda route: held.append(route))  # noqa: PLW0108 - Playwright writes to a handler
+    page.goto(viewer_url, wait_until="commit")
+    outline = page.locator("#loader")
+    outline.get_by_text("Emoji", exact=True).wait_for()
+    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length === 1")
+    side = outline.locator(".beside").evaluate(EDGES)
+    for route in held:
+        route.continue_()
+    page.unroute(SCRIPTS)
+    page.wait_for_selector(".results .card", timeout=60_000)
+    outline.wait_for(state="hidden")
+    settled(page)
+    there = page.locator(".side").evaluate(EDGES)
+    assert all(abs(a - b) <= 2 for a, b in zip(side, there, strict=True)), (side, there)
+
+
+def test_a_light_page_is_light_from_the_start(visit: Visit, viewer_url: str) -> None:
+    page = visit("about:blank", ready=False).page
+    page.context.add_cookies([{"name": "clipper-theme", "value": "light", "url": viewer_url}])
+    page.route(SCRIPTS, lambda _route: None)
+    page.goto(viewer_url, wait_until="commit")
+    page.locator("#loader").get_by_text("Emoji", exact=True).wait_for()
+    ground = page.locator("#loader").evaluate("el => getComputedStyle(el).backgroundColor")
+    assert ground == "rgb(250, 251, 252)"
+
+
+def test_scripts_that_do_not_come_are_told(visit: Visit, viewer_url: str) -> None:
+    page = visit("about:blank", ready=False).page
+    page.clock.install()
+    page.route(SCRIPTS, lambda route: route.abort())
+    page.goto(viewer_url)
+    page.clock.run_for(15_000)
+    assert page.locator("#loader-error").inner_text() == "Resources could not be loaded."
