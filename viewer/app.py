@@ -30,6 +30,7 @@ from viewer.hover import HoverCard
 from viewer.html import html_page
 from viewer.keys import Keys
 from viewer.legend import ColourKey, Fold
+from viewer.lost import Lost
 from viewer.map import MapView
 from viewer.marks import Marks
 from viewer.narrowing import Narrower
@@ -264,6 +265,7 @@ class Viewer:
         notice.follow(self.state)
         return pn.Column(
             self.map.pane, outline, marks, colours, map_buttons(self.map, self.state), card, notice,
+            Lost(css_classes=["notice"], margin=0),
             sizing_mode="stretch_both", margin=0, css_classes=["map-area"],
             stylesheets=[source("map_area.css")],
         )  # fmt: skip

@@ -1,0 +1,10 @@
+"""What a page says when its connection to the server is gone, until it opens again by itself."""
+
+from viewer.component import Component
+
+
+class Lost(Component):
+    """Shown by the browser alone: there is no server to tell it anything."""
+
+    scripts = ("lost.js",)
+    _css = ("components.css", "notice.css")
