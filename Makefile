@@ -30,12 +30,15 @@ index: setup
 demo: index
 	$(BIN)/clipper view --home data --port 0
 
+# Two at once, but for those before a browser: they wait for pictures, and would wait for one another.
 test: setup
-	$(BIN)/python -m pytest -m "not slow and not reliability"
+	$(BIN)/python -m pytest -m "not slow" tests/browser
+	$(BIN)/python -m pytest -m "not slow and not reliability" --ignore tests/browser -n 2 --dist worksteal
 
 # The tests that take minutes each.
 test-slow: setup
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow tests/browser
+	$(BIN)/python -m pytest -m slow --ignore tests/browser -n 2 --dist worksteal
 
 # Every moment a run can be killed at, every kind of damage to every file, two hundred histories: an hour or
 # more, and the table of docs/reliability.md.

@@ -208,6 +208,7 @@ def test_a_tag_filters_and_colours_at_once_for_all_who_look(visit: Visit, url: s
     tags.take(Home(home), "seen")
 
 
+@pytest.mark.slow
 def test_a_link_opens_the_same_picture_and_back_goes_back(visit: Visit, url: str) -> None:
     seen = visit(url)
     page = seen.page

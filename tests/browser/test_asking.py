@@ -58,6 +58,7 @@ def bomb() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
+@pytest.mark.slow
 def test_terms_are_added_weighed_turned_and_removed(visit: Visit, viewer_url: str) -> None:
     seen = visit(viewer_url)
     page, bar = seen.page, seen.page.locator(".clipper-search input.words")
@@ -199,6 +200,7 @@ def test_a_mark_is_taken_away_where_it_is_with_the_pointer_or_the_keyboard(
     assert seen.errors == []
 
 
+@pytest.mark.slow
 def test_an_image_is_dropped_pasted_or_chosen(visit: Visit, viewer_url: str, sample_home: Path) -> None:
     seen = visit(viewer_url)
     page = seen.page

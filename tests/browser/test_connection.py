@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from types import SimpleNamespace
 
+import pytest
 from helpers import ask, results, settled
 
 Visit = Callable[..., SimpleNamespace]
 
 
+@pytest.mark.slow
 def test_a_lost_connection_is_told_and_the_page_opens_again_as_it_was(visit: Visit, viewer_url: str) -> None:
     page = visit("about:blank", ready=False).page
     sockets = []

@@ -88,6 +88,7 @@ def test_a_brush_is_drawn_moved_and_taken_away(visit: Visit, viewer_url: str) ->
     assert seen.errors == []
 
 
+@pytest.mark.slow
 def test_the_legend_hides_and_isolates_and_similarity_colours_every_image(
     visit: Visit, viewer_url: str
 ) -> None:

@@ -11,7 +11,10 @@ SCRIPTS = "**/static/js/bokeh.min.js*"
 EDGES = "el => { const box = el.getBoundingClientRect(); return [box.left, box.top] }"
 
 
-@pytest.mark.parametrize(("width", "height"), [(1280, 800), (1000, 700), (420, 800)])
+@pytest.mark.parametrize(
+    ("width", "height"),
+    [(1280, 800), *(pytest.param(*size, marks=pytest.mark.slow) for size in ((1000, 700), (420, 800)))],
+)
 def test_the_outline_is_there_before_any_script_and_lies_where_the_page_will(
     visit: Visit, viewer_url: str, width: int, height: int
 ) -> None:

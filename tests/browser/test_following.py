@@ -89,6 +89,7 @@ def url(home: Path) -> Iterator[str]:
         yield f"{address}/viewer"
 
 
+@pytest.mark.slow
 def test_a_new_image_arrives_and_nothing_else_moves(visit: Visit, url: str, home: Path) -> None:
     seen = visit(url)
     page = seen.page

@@ -194,6 +194,7 @@ def test_no_tag_runs_in_any_view(visit: Callable[..., SimpleNamespace], small_ho
         assert (seen.dialogs, seen.elsewhere, seen.errors) == ([], [], [])
 
 
+@pytest.mark.slow
 def test_without_an_index_the_page_says_what_to_type_and_opens_later(
     visit: Callable[..., SimpleNamespace], small_home: Path
 ) -> None:

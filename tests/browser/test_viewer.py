@@ -190,6 +190,7 @@ def test_narrow_windows_do_not_break(visit: Visit, viewer_url: str, width: int, 
     assert_clean(seen)
 
 
+@pytest.mark.slow
 def test_resizing_keeps_the_unit_on_both_axes(visit: Visit, viewer_url: str) -> None:
     page = visit(viewer_url).page
     settled(page)

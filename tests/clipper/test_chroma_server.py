@@ -195,6 +195,7 @@ def test_recall_is_measured_and_a_server_given_a_larger_ef(
     assert (built.ef, built.recall) == (1_600, pytest.approx(1.0, abs=0.01))
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_answer_is_told_and_the_published_atlas_stays(
     small_home: Path, tmp_path: Path, run_index: Index
 ):

@@ -268,6 +268,7 @@ indexing.index(Settings.load(sys.argv[1], batch_size=4), progress=progress)
 """
 
 
+@pytest.mark.slow
 def test_a_killed_run_keeps_what_it_embedded_and_publishes_nothing(
     small_home: Path, run_index: Index, python: Run
 ):
@@ -425,6 +426,7 @@ def test_another_images_folder_may_be_smaller(indexed_home: Path, tmp_path: Path
     assert opened(indexed_home).ids == ["only.png"]
 
 
+@pytest.mark.slow
 def test_verify_finds_content_that_changed_under_the_same_size_and_time(
     indexed_home: Path, run_index: Index, clipper_command: Run
 ):

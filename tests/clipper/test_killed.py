@@ -35,6 +35,7 @@ def copy(world: dict[str, object], name: str, tmp_path: Path) -> Path:
     return Path(shutil.copytree(world[name], tmp_path / "home"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", FEW)
 def test_a_run_killed_at_a_named_moment_loses_nothing(world: dict, tmp_path: Path, moment: str):
     home = copy(world, "changed", tmp_path)

@@ -130,6 +130,7 @@ def test_rows_of_images_that_are_gone_are_given_back(
     assert run_index(home)["clip_embeddings"].counts["new"] == 0
 
 
+@pytest.mark.slow
 def test_many_small_shards_become_few_and_readers_find_every_row(
     home_of: Homes, run_index: Index, monkeypatch: pytest.MonkeyPatch
 ):

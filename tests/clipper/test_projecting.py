@@ -170,6 +170,7 @@ def test_a_run_that_ended_before_it_published_is_taken_up_where_it_was(home: Pat
     assert after.items() >= before.items()
 
 
+@pytest.mark.slow
 def test_the_same_history_gives_the_same_bytes(home: Path, tmp_path: Path):
     other = Path(shutil.copytree(home, tmp_path / "other"))
     written = []

@@ -173,6 +173,7 @@ def test_no_child_outlives_a_parent_that_is_killed(tmp_path: Path):
     assert ended(pid)
 
 
+@pytest.mark.slow
 def test_a_child_ends_by_itself_when_its_parent_does_not_end_it(tmp_path: Path):
     process, pid = parent(1, tmp_path / "hangs")
     with process:

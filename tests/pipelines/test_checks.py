@@ -68,8 +68,8 @@ def lose_a_row(home: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "check"),
     [
-        (lose_a_point, "every_point_is_finite"),
-        (spoil_a_vector, "search_finds_itself"),
+        pytest.param(lose_a_point, "every_point_is_finite", marks=pytest.mark.slow),
+        pytest.param(spoil_a_vector, "search_finds_itself", marks=pytest.mark.slow),
         (lose_a_row, "counts_agree"),
     ],
 )

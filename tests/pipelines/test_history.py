@@ -26,6 +26,7 @@ def recorded(instance: dg.DagsterInstance) -> set[str]:
     return {run.run_id for run in instance.get_runs()}
 
 
+@pytest.mark.slow
 def test_old_runs_go_with_their_logs_and_the_assets_keep_their_latest_materialization(
     small_home: Path, reindex_in: Reindex, instance: dg.DagsterInstance
 ):
@@ -83,6 +84,7 @@ def test_the_job_takes_its_days_from_the_settings(
     assert "deleted 0 runs that ended more than 3 days ago" in messages
 
 
+@pytest.mark.slow
 def test_the_newest_successful_reindex_is_kept(
     small_home: Path, reindex_in: Reindex, instance: dg.DagsterInstance
 ):
