@@ -56,4 +56,4 @@ def words(error: ClipperError) -> dict[str, Any]:
 def absent_page(error: ClipperError, *, failed: str = "") -> pmui.Page:
     """The whole page for an error; `failed` is the version that opens and yet cannot be shown."""
     content = Absent(failed=failed, sizing_mode="stretch_both", **words(error))
-    return html_page(title="Clipper", main=[content], dark_theme=True)
+    return html_page(has_map=False, title="Clipper", main=[content], dark_theme=True)

@@ -91,6 +91,7 @@ class Viewer:
         self.map = MapView(state, opened=self.open, asked=self.searcher.ask)
         self.tagger = Tagger(state)
         self.page = html_page(
+            has_map=True,
             title=state.dataset.title,
             meta_title="Clipper",
             logo=LOGO,

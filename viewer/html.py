@@ -14,8 +14,10 @@ TEMPLATE = parse_template(str(Path(__file__).parent / "page.html"))
 TEMPLATE.globals["style"] = FONT_FACES.replace("STATIC", STATIC) + page_css()
 
 
-def html_page(**params: Any) -> pmui.Page:
-    """A page of this visitor's session; `params` are those of Panel's."""
+def html_page(*, has_map: bool, **params: Any) -> pmui.Page:
+    """A page of this visitor's session, outlined with a map or without; `params` are those of Panel's."""
+    if pn.state.curdoc is not None:
+        pn.state.curdoc.template_variables["has_map"] = has_map
     return let_go_of(
         pmui.Page(
             theme_config=theme_config(),

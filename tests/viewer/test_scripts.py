@@ -49,3 +49,10 @@ def test_the_page_loads_only_scripts_it_uses(address: str) -> None:
     loaded = re.findall(r'<script[^>]* src="([^"?]+)', fetch(address)[2].decode())
     assert [name for name in loaded if re.search("panel|bokeh", name)]
     assert not [name for name in loaded if re.search("tabulator|luxon|shims|-gl", name)]
+
+
+def test_only_a_page_with_a_map_is_outlined_with_one(address: str, tmp_path: Path) -> None:
+    outline = re.compile(r'<div id="loader" class="([^"]*)"')
+    assert "bare" not in outline.search(fetch(address)[2].decode())[1]
+    with serving(tmp_path) as url:
+        assert "bare" in outline.search(fetch(f"{url}/viewer")[2].decode())[1]
