@@ -11,6 +11,7 @@ from viewer.background import in_background
 from viewer.component import Component
 from viewer.follow import LOOKERS
 from viewer.html import html_page
+from viewer.lost import Lost
 from viewer.versions import load
 
 if TYPE_CHECKING:
@@ -56,4 +57,4 @@ def words(error: ClipperError) -> dict[str, Any]:
 def absent_page(error: ClipperError, *, failed: str = "") -> pmui.Page:
     """The whole page for an error; `failed` is the version that opens and yet cannot be shown."""
     content = Absent(failed=failed, sizing_mode="stretch_both", **words(error))
-    return html_page(has_map=False, title="Clipper", main=[content], dark_theme=True)
+    return html_page(has_map=False, title="Clipper", main=[content, Lost(margin=0)], dark_theme=True)

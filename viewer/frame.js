@@ -4,7 +4,7 @@ const sent = frame.data
 if (!sent.jpeg?.length) { return } // the session is over, or has not begun
 const show = async ({jpeg: [bytes], x, y, dw, dh}) => {
   const bitmap = await createImageBitmap(new Blob([bytes], {type: "image/jpeg"}))
-  const canvas = fig.clipper_canvas ??= new OffscreenCanvas(1, 1)
+  const canvas = fig.clipper_canvas ??= document.createElement("canvas")
   const [w, h] = [canvas.width, canvas.height] = [bitmap.width, bitmap.height]
   const draw = canvas.getContext("2d", {alpha: false, willReadFrequently: true})
   draw.drawImage(bitmap, 0, 0)
@@ -17,7 +17,7 @@ const latest = async () => {
   while (fig.clipper_frame) {
     const next = fig.clipper_frame
     fig.clipper_frame = null
-    await show(next)
+    try { await show(next) } catch (error) { console.error(error) } // the next one waits
   }
 }
 fig.clipper_frame = sent

@@ -130,7 +130,8 @@ class RenderLoop(Generic[Request, Picture, Sent]):
         else:
             picture, sent, scale = done.result()
             self.drawn += 1
-            self._show(sent)
+            if not (job.stays and job.number != self._asked):  # else the next one had to wait for it
+                self._show(sent)
             fine = scale >= finest
             if self._wanted is None and not (job.stays and fine):
                 better = replace(job, stays=True, drawn=picture if fine else None)
@@ -142,6 +143,6 @@ class RenderLoop(Generic[Request, Picture, Sent]):
         if job.number != self._asked:
             return
         if WAITING.crowded:
-            self._later(lambda: self._improve(job), REST)
+            self._later(lambda: self._improve(replace(job, drawn=None)), REST)  # memory is short in a crowd
         else:
             self._want(job)

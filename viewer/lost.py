@@ -7,4 +7,4 @@ class Lost(Component):
     """Shown by the browser alone: there is no server to tell it anything."""
 
     scripts = ("lost.js",)
-    _css = ("components.css", "notice.css")
+    _css = ("components.css", "notice.css", "lost.css")

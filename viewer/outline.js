@@ -31,7 +31,20 @@ function render({model, view}) {
   }
   // Bokeh sets the cursor of its own layer again on every move: only a style sheet of that layer's root outlasts it.
   const cross = h("style", {}, ".bk-events { cursor: crosshair !important; touch-action: none !important; }")
+  // Else a browser takes a finger's stroke for a scroll that goes on for a while, and the tap that comes next, on whatever
+  // button, ends that scroll and is no click. Only the map listens, with a tool in hand: elsewhere it would make scrolling wait.
+  const touched = (event) => { if (drawing && event.cancelable) { event.preventDefault() } }
+  let held = null
+  const hold = (map) => {
+    if (map === held) { return }
+    for (const name of ["touchstart", "touchmove"]) {
+      held?.removeEventListener(name, touched)
+      map?.addEventListener(name, touched, {passive: false})
+    }
+    held = map
+  }
   const point = (draws) => {
+    hold(draws ? pane() : null)
     const root = draws && pane() && inside(pane().shadowRoot ?? pane(), "bk-events")?.getRootNode()
     if (root) { root.append(cross) } else { cross.remove() }
   }
@@ -90,15 +103,15 @@ function render({model, view}) {
     else { const [x, y] = place(was.points[0]); model.send_msg({kind: "tap", how: was.how, x, y}) }
     update()
   }
-  // Else a browser takes a finger's stroke for a scroll that goes on for a while, and the tap that comes next, on whatever
-  // button, ends that scroll and is no click.
-  const touched = (event) => { if (drawing && event.cancelable) { event.preventDefault() } }
   const cancel = (event) => { if (drawing?.id === event.pointerId) { drawing = null; update() } }
   const escape = (event) => { if (event.key === "Escape" && drawing) { stop(event); drawing = null; update() } }
-  const listeners = [["pointerdown", down], ["pointermove", move], ["mousemove", mouse], ["pointerup", up], ["pointercancel", cancel], ["keydown", escape], ["touchstart", touched], ["touchmove", touched]]
-  listeners.forEach(([name, listener]) => window.addEventListener(name, listener, {capture: true, passive: false}))
+  const listeners = [["pointerdown", down], ["pointermove", move], ["mousemove", mouse], ["pointerup", up], ["pointercancel", cancel], ["keydown", escape]]
+  listeners.forEach(([name, listener]) => window.addEventListener(name, listener, {capture: true}))
   model.on("tool", take)
-  model.on("remove", () => listeners.forEach(([name, listener]) => window.removeEventListener(name, listener, {capture: true})))
+  model.on("remove", () => {
+    listeners.forEach(([name, listener]) => window.removeEventListener(name, listener, {capture: true}))
+    hold(null)
+  })
   take()
   return h("div", {class: "root over"}, svg, hint)
 }

@@ -257,6 +257,8 @@ def test_a_link_holds_threshold_and_switches_and_back_turns_a_switch(visit: Visi
     page = seen.page
     ask(page, "cat")
     page.wait_for_url("**?q=cat")
+    page.wait_for_selector(".results .score", timeout=60_000)
+    settled(page)
     slider = page.get_by_label("Least similarity of a result")
     slider.focus()
     for _ in range(6):

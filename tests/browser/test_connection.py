@@ -1,42 +1,90 @@
 """A page whose connection breaks, as when the server is started anew or a laptop has slept."""
 
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from helpers import ask, results, settled
+from server import serving
 
 Visit = Callable[..., SimpleNamespace]
+SERVER = "**/static/logo.svg"  # what a page asks to see whether there is a server
+LOST = "The connection to the server is lost"
+
+
+class Line:
+    """The connection of a page to its server, which can be cut."""
+
+    def __init__(self, page: object) -> None:
+        self._page = page
+        self._sockets: list[object] = []
+        page.route_web_socket("**/viewer/ws", self._through)
+
+    def _through(self, socket: object) -> None:
+        socket.connect_to_server()
+        self._sockets.append(socket)
+
+    def cut(self) -> None:
+        """Break the connection, and wait until the page says so."""
+        self._sockets[-1].close(code=1001)
+        self._page.get_by_role("alert").get_by_text(LOST).wait_for()
 
 
 @pytest.mark.slow
 def test_a_lost_connection_is_told_and_the_page_opens_again_as_it_was(visit: Visit, viewer_url: str) -> None:
     page = visit("about:blank", ready=False).page
-    sockets = []
-
-    def through(socket: object) -> None:
-        socket.connect_to_server()
-        sockets.append(socket)
-
-    page.route_web_socket("**/viewer/ws", through)
+    line = Line(page)
     page.goto(viewer_url)
     page.wait_for_selector(".results .card", timeout=60_000)
     ask(page, "cat")
     page.wait_for_selector(".results h2:text-is('cat')", timeout=60_000)
     settled(page)
+    page.locator("body").click(position={"x": 5, "y": 5})  # whoever still types is not disturbed
     found, address = results(page), page.url
-    away = []
-    page.route("**/static/logo.svg", lambda route: (away.append(route), route.abort()))
-    sockets[-1].close(code=1001)
-    page.get_by_role("alert").get_by_text("The connection to the server is lost").wait_for()
-    page.wait_for_function("document.visibilityState === 'visible'")
-    while not away:
-        page.wait_for_timeout(100)
+    page.route(SERVER, lambda route: route.abort())
+    line.cut()
+    page.wait_for_timeout(3000)
     page.evaluate("window.before = true")
     with page.expect_navigation(timeout=30_000):
-        page.unroute("**/static/logo.svg")
+        page.unroute(SERVER)
     page.wait_for_selector(".results h2:text-is('cat')", timeout=60_000)
     assert page.evaluate("window.before") is None
     assert page.url == address
     assert results(page) == found
-    assert page.get_by_role("alert").get_by_text("lost").count() == 0
+    assert page.get_by_text(LOST).count() == 0
+
+
+@pytest.mark.slow
+def test_whoever_types_or_has_seen_it_often_is_left_the_choice(visit: Visit, viewer_url: str) -> None:
+    page = visit("about:blank", ready=False).page
+    line = Line(page)
+    page.goto(viewer_url)
+    page.wait_for_selector(".results .card", timeout=60_000)
+    words = page.get_by_label("Search images")
+    words.fill("half a sentence")
+    line.cut()
+    again = page.get_by_role("button", name="Open again")
+    again.wait_for(timeout=15_000)
+    assert words.input_value() == "half a sentence"
+    with page.expect_navigation():
+        again.click()
+    for _ in range(3):
+        page.wait_for_selector(".results .card", timeout=60_000)
+        with page.expect_navigation(timeout=30_000):
+            line.cut()
+    page.wait_for_selector(".results .card", timeout=60_000)
+    line.cut()
+    again.wait_for(timeout=15_000)
+
+
+@pytest.mark.slow
+def test_a_page_without_a_map_opens_again_too(visit: Visit, tmp_path: Path) -> None:
+    with serving(tmp_path) as address:
+        page = visit("about:blank", ready=False).page
+        line = Line(page)
+        page.goto(f"{address}/viewer")
+        page.get_by_role("heading", name="No index yet").wait_for(timeout=60_000)
+        with page.expect_navigation(timeout=30_000):
+            line.cut()
+        page.get_by_role("heading", name="No index yet").wait_for(timeout=60_000)
