@@ -1,13 +1,16 @@
 """The page as a person uses it: look, search, zoom, open, close, change colours."""
 
+import io
 import re
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from helpers import ask, changed, marked, picture, ranges, results, screen, settled, zoom_at
+from PIL import Image
 
 import clipper
 
@@ -221,3 +224,22 @@ def test_odd_queries_get_a_clean_answer(visit: Visit, viewer_url: str) -> None:
         )
     assert picture(page)
     assert_clean(seen)
+
+
+# What a browser does that will not have its user known by a canvas.
+FALSIFIED = """CanvasRenderingContext2D.prototype.getImageData =
+    (x, y, w, h) => new ImageData(new Uint8ClampedArray(w * h * 4).fill(255), w, h)"""
+
+
+@pytest.mark.slow
+def test_a_browser_that_falsifies_canvases_shows_the_map_all_the_same(visit: Visit, viewer_url: str) -> None:
+    shots = []
+    for before in ("", FALSIFIED):
+        seen = visit(viewer_url, before=before)
+        settled(seen.page)
+        box = seen.page.locator(".clipper-map").bounding_box()
+        clip = {"x": box["x"] + 300, "y": box["y"] + 50, "width": box["width"] - 400, "height": 400}
+        shots.append(np.array(Image.open(io.BytesIO(seen.page.screenshot(clip=clip))).convert("RGB"), int))
+        assert_clean(seen)
+    assert shots[0].std() > 10
+    assert np.abs(shots[0] - shots[1]).mean() < 1
