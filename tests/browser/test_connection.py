@@ -44,6 +44,7 @@ def test_a_lost_connection_is_told_and_the_page_opens_again_as_it_was(visit: Vis
     found, address = results(page), page.url
     page.route(SERVER, lambda route: route.abort())
     line.cut()
+    assert page.get_by_role("button", name="Open again").is_hidden()
     page.wait_for_timeout(3000)
     page.evaluate("window.before = true")
     with page.expect_navigation(timeout=30_000):
