@@ -35,7 +35,7 @@ test: setup
 	$(BIN)/python -m pytest -m "not slow" tests/browser
 	$(BIN)/python -m pytest -m "not slow and not reliability" --ignore tests/browser -n 2 --dist worksteal
 
-# The tests that take minutes each.
+# The tests that take longer, twenty minutes in all.
 test-slow: setup
 	$(BIN)/python -m pytest -m slow tests/browser
 	$(BIN)/python -m pytest -m slow --ignore tests/browser -n 2 --dist worksteal

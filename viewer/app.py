@@ -266,7 +266,7 @@ class Viewer:
         notice.follow(self.state)
         return pn.Column(
             self.map.pane, outline, marks, colours, map_buttons(self.map, self.state), card, notice,
-            Lost(css_classes=["lost"], margin=0),
+            Lost(margin=0),
             sizing_mode="stretch_both", margin=0, css_classes=["map-area"],
             stylesheets=[source("map_area.css")],
         )  # fmt: skip

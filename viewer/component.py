@@ -25,18 +25,13 @@ def source(name: str) -> str:
     return (HERE / name).read_text(encoding="utf-8")
 
 
-class Plain(Design):
-    """No look but a component's own: Panel's are three style sheets more for each to be fetched and read."""
-
-
 class Component(JSComponent):
     """A component whose messages call the action of their kind."""
 
-    design = param.Parameter(default=Plain)
+    design = param.Parameter(default=Design)  # no look but its own: Panel's are more sheets for each to read
 
     __abstract = True
 
-    _stylesheets: ClassVar[list[str]] = []
     _bundle_path = None  # the module is no file: Panel need not look for one
     scripts: ClassVar[tuple[str, ...]] = ()  # the last defines `render`, those before it what it uses
     _css: ClassVar[tuple[str, ...]] = ("components.css",)
@@ -48,7 +43,9 @@ class Component(JSComponent):
     def _process_param_change(self, params: dict[str, Any]) -> dict[str, Any]:
         """Without the sheets of Panel's spinner, which it adds to everything and none of ours shows."""
         processed: dict[str, Any] = super()._process_param_change(params)
-        return processed | {name: params[name] for name in ("stylesheets",) if name in params}
+        if "stylesheets" in params:
+            processed["stylesheets"] = params["stylesheets"]
+        return processed
 
     def _get_properties(self, doc: Document | None) -> dict[str, Any]:
         return {**super()._get_properties(doc), "bundle": "url", "esm": module().address}

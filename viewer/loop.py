@@ -89,7 +89,6 @@ class RenderLoop(Generic[Request, Picture, Sent]):
         self._wanted: _Job[Request, Picture] | None = None
         self._busy = False
         self._asked = 0
-        self.drawn = 0
 
     def ask(self, request: Request) -> None:
         """Want this picture instead of any that was wanted before."""
@@ -129,11 +128,10 @@ class RenderLoop(Generic[Request, Picture, Sent]):
             log.error("a picture of the map could not be drawn", exc_info=error)
         else:
             picture, sent, scale = done.result()
-            self.drawn += 1
-            if not (job.stays and job.number != self._asked):  # else the next one had to wait for it
+            overtaken, fine = job.number != self._asked, scale >= finest
+            if not (job.stays and overtaken):  # else the next one had to wait for it
                 self._show(sent)
-            fine = scale >= finest
-            if self._wanted is None and not (job.stays and fine):
+            if not overtaken and not (job.stays and fine):
                 better = replace(job, stays=True, drawn=picture if fine else None)
                 self._later(lambda: self._improve(better), REST)
         self._start()

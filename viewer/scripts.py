@@ -3,9 +3,9 @@
 from tornado.web import RequestHandler
 
 from viewer.component import module
+from viewer.media import A_YEAR
 
 ROUTE = r"/(components-[0-9a-f]{16}\.js)"
-A_YEAR = 31_536_000
 
 
 class ScriptHandler(RequestHandler):

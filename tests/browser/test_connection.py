@@ -31,12 +31,18 @@ class Line:
         self._page.get_by_role("alert").get_by_text(LOST).wait_for()
 
 
-@pytest.mark.slow
-def test_a_lost_connection_is_told_and_the_page_opens_again_as_it_was(visit: Visit, viewer_url: str) -> None:
+def opened(visit: Visit, address: str, *, there: str = ".results .card") -> tuple[object, Line]:
+    """A page whose connection can be cut, once what is selected by `there` is on it."""
     page = visit("about:blank", ready=False).page
     line = Line(page)
-    page.goto(viewer_url)
-    page.wait_for_selector(".results .card", timeout=60_000)
+    page.goto(address)
+    page.wait_for_selector(there, timeout=60_000)
+    return page, line
+
+
+@pytest.mark.slow
+def test_a_lost_connection_is_told_and_the_page_opens_again_as_it_was(visit: Visit, viewer_url: str) -> None:
+    page, line = opened(visit, viewer_url)
     ask(page, "cat")
     page.wait_for_selector(".results h2:text-is('cat')", timeout=60_000)
     settled(page)
@@ -58,10 +64,7 @@ def test_a_lost_connection_is_told_and_the_page_opens_again_as_it_was(visit: Vis
 
 @pytest.mark.slow
 def test_whoever_types_or_has_seen_it_often_is_left_the_choice(visit: Visit, viewer_url: str) -> None:
-    page = visit("about:blank", ready=False).page
-    line = Line(page)
-    page.goto(viewer_url)
-    page.wait_for_selector(".results .card", timeout=60_000)
+    page, line = opened(visit, viewer_url)
     words = page.get_by_label("Search images")
     words.fill("half a sentence")
     line.cut()
@@ -82,10 +85,7 @@ def test_whoever_types_or_has_seen_it_often_is_left_the_choice(visit: Visit, vie
 @pytest.mark.slow
 def test_a_page_without_a_map_opens_again_too(visit: Visit, tmp_path: Path) -> None:
     with serving(tmp_path) as address:
-        page = visit("about:blank", ready=False).page
-        line = Line(page)
-        page.goto(f"{address}/viewer")
-        page.get_by_role("heading", name="No index yet").wait_for(timeout=60_000)
+        page, line = opened(visit, f"{address}/viewer", there="h2:text-is('No index yet')")
         with page.expect_navigation(timeout=30_000):
             line.cut()
         page.get_by_role("heading", name="No index yet").wait_for(timeout=60_000)
