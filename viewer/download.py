@@ -18,11 +18,11 @@ from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import quote
 
-from bokeh.server.views.auth_request_handler import AuthRequestHandler
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError
 
 from viewer.exports import TYPES, Export, written
+from viewer.route import VisitorsHandler
 
 ROUTE = r"/export/([A-Za-z0-9_-]{20,64})"
 GOOD_FOR = 60.0  # seconds; a page fetches at once
@@ -110,16 +110,11 @@ def file_name(title: str, kind: str) -> str:
     return f"{words or 'images'}-selection.{ENDINGS.get(kind, kind)}"
 
 
-class ExportHandler(AuthRequestHandler):
-    """Sends one export, to those only whom the page is shown to."""
-
-    def initialize(self, **_context: object) -> None:
-        """Panel hands every route of an app its context; an export needs none of it."""
+class ExportHandler(VisitorsHandler):
+    """Sends one export."""
 
     async def get(self, token: str) -> None:
         """Send the file, or 404 for a token that stands for nothing."""
-        if not self.current_user:
-            raise HTTPError(HTTPStatus.FORBIDDEN)
         try:
             offered = taken(token)
         except KeyError:

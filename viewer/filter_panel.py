@@ -15,7 +15,7 @@ from viewer.facets import Facet, Scale, Values
 from viewer.filtering import drawn, histogram, press, similar_enough, similar_said
 from viewer.filters import LONGEST, Condition, labelled, said, shows, sound, toggled
 from viewer.narrowing import NARROWERS
-from viewer.state import ViewState
+from viewer.state import NO_LIMITS, ViewState
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -128,11 +128,11 @@ class FilterChips(Component):
         self.param.update(items=items, passing=passing, total=state.dataset.n)
 
     def _clear(self, _message: Mapping[str, Any]) -> None:
-        self._state.param.update(filters={}, cut=None, cap=None)
+        self._state.param.update(filters={}, **NO_LIMITS)
 
     def _drop(self, message: Mapping[str, Any]) -> None:
         if message.get("column") == SIMILARITY and SIMILARITY not in self._state.filters:
-            self._state.param.update(cut=None, cap=None)
+            self._state.param.update(**NO_LIMITS)
             return
         press(self._state, str(message.get("column")), lambda _old: None)
 

@@ -13,13 +13,13 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from bokeh.server.views.auth_request_handler import AuthRequestHandler
 from tornado.web import HTTPError
 
 from clipper.errors import ClipperError
 from clipper.images import content_hash
 from clipper.sandbox import Sandboxes
 from clipper.showing import convert
+from viewer.route import VisitorsHandler
 from viewer.versions import holder
 
 ROUTE = r"/img/(thumb|full)/(.+)"
@@ -111,16 +111,11 @@ def _converted(data: bytes, max_pixels: int) -> bytes:
     return made[0]
 
 
-class ImageHandler(AuthRequestHandler):
-    """Answers one image, to those only whom the page is shown to."""
-
-    def initialize(self, **_context: object) -> None:
-        """Panel hands every route of an app its context; an image needs none of it."""
+class ImageHandler(VisitorsHandler):
+    """Answers one image."""
 
     async def get(self, size: str, image_id: str) -> None:
         """Send the image, or 404 for an id that is not in the atlas."""
-        if not self.current_user:  # an image cannot show a sign-in page; the page itself leads there
-            raise HTTPError(HTTPStatus.FORBIDDEN)
         stamp = self.get_query_argument("is", "")
         loop = asyncio.get_running_loop()
         try:

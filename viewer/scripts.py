@@ -1,18 +1,14 @@
 """The route that serves the components' script: /components-<stamp>.js below the app's own path."""
 
-from tornado.web import RequestHandler
-
 from viewer.component import module
 from viewer.media import A_YEAR
+from viewer.route import OpenHandler
 
 ROUTE = r"/(components-[0-9a-f]{16}\.js)"
 
 
-class ScriptHandler(RequestHandler):
+class ScriptHandler(OpenHandler):
     """Answers the script. There is nothing of a dataset in it: it is for everybody, like a style sheet."""
-
-    def initialize(self, **_context: object) -> None:
-        """Panel hands every route of an app its context; a script needs none of it."""
 
     def get(self, name: str) -> None:
         """Send the script; to a page of another Clipper too, which keeps nothing then."""

@@ -22,7 +22,7 @@ from viewer.answers import UPLOADED, Answer, Upload, cleaned, refused
 from viewer.background import in_background
 from viewer.data import Dataset
 from viewer.ranking import PAGE, Narrowing, Ranked, rank, spread
-from viewer.state import ViewState
+from viewer.state import NO_LIMITS, NO_SEARCH, ViewState
 
 # One at a time: two models' threads on the same cores would only slow each other.
 SEARCHERS = ThreadPoolExecutor(1, thread_name_prefix="search")
@@ -154,7 +154,7 @@ class Searcher:
         state = self._state
         self._latest += 1
         if not terms:
-            state.param.update(answer=None, searching=False, message="", asked=(), cut=None, cap=None)
+            state.param.update(**NO_SEARCH)
             return
         if why := refused(terms):
             state.param.update(searching=False, message=why)
@@ -186,7 +186,7 @@ class Searcher:
         found, narrowed = done.result(), listing != self._listing
         log.info("search of %d images took %.0f ms", dataset.n, found.seconds * 1000)
         if state.answer is None or state.answer.text != found.text:
-            state.param.update(cut=None, cap=None)
+            state.param.update(**NO_LIMITS)
         state.param.update(selected=None, pointed=None)  # the card under the pointer is another now
         state.remember(found)
         if narrowed:  # what is listed has changed since it was asked

@@ -19,6 +19,8 @@ from viewer.versions import showing
 
 HISTORY = 8  # queries kept on the map, the newest first
 UPLOADS = 12  # uploaded images a session remembers
+NO_LIMITS = {"cut": None, "cap": None}  # results of any similarity
+NO_SEARCH = {"answer": None, "searching": False, "message": "", "asked": (), **NO_LIMITS}
 ROWS = ("selected", "hovered", "pointed")  # what names an image by its row
 PANELS = ["results", "filter", "selection"]
 _UNORDERED: tuple[None, None, np.ndarray] = (None, None, np.empty(0, np.int64))
@@ -144,9 +146,7 @@ class ViewState(param.Parameterized):
         if text and (self.answer is None or self.answer.text != text):
             self.history = history
             return
-        self.param.update(
-            answer=None, history=history, searching=False, message="", asked=(), cut=None, cap=None
-        )
+        self.param.update(history=history, **NO_SEARCH)
 
     def upload(self, name: str, upload: Upload) -> None:
         """Remember an uploaded image; the latest are kept."""

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import param
 import pytest
-from server import serving
-from test_server import fetch
+from server import fetch, serving
 
 import viewer.app  # noqa: F401 - makes all components known
 from viewer.component import Component, module

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from bokeh.command.util import build_single_handler_application
 from PIL import Image
-from server import ROOT, serving
+from server import ROOT, fetch, serving
 
 import clipper
 from clipper.images import content_hash
@@ -36,15 +36,6 @@ TRAVERSALS = [
 
 def exit_at_once(_told: object, _blobs: object) -> None:
     os._exit(11)
-
-
-def fetch(url: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
-    try:
-        request = urllib.request.Request(url, headers=headers)  # noqa: S310 - our own server
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-            return answer.status, dict(answer.headers), answer.read()
-    except urllib.error.HTTPError as error:
-        return error.code, dict(error.headers), error.read()
 
 
 @pytest.fixture(scope="module")
