@@ -18,6 +18,6 @@ class VisitorsHandler(AuthRequestHandler, OpenHandler):
 
     async def prepare(self) -> None:
         """Refuse strangers; what a page fetches cannot show a sign-in page, the page itself leads there."""
-        await super().prepare()
+        await AuthRequestHandler.prepare(self)
         if not self.current_user:
             raise HTTPError(HTTPStatus.FORBIDDEN)

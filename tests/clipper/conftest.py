@@ -1,6 +1,7 @@
 """Fixtures of the core's tests: folders of made images, and commands run as a person runs them."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ import fsspec
 import numpy as np
 import pytest
 
+from clipper import indexing
 from clipper.atlas import Atlas
 from clipper.settings import Settings
 
@@ -89,3 +91,22 @@ def unit_vectors() -> Callable[..., np.ndarray]:
         return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def once_indexed(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Path:
+    """A home of 24 images, indexed once: its copies save each test the first run."""
+    home = tmp_path_factory.mktemp("indexed") / "home"
+    (home / "images").mkdir(parents=True)
+    files = sorted((model_folder.parents[1] / "images").glob("*.jpg"))
+    for file in files[::77][:24]:
+        shutil.copy2(file, home / "images")
+    (home / "clipper.toml").write_text(f'images = "images"\nmodel = "{model_folder}"\n')
+    indexing.index(Settings.load(home))
+    return home
+
+
+@pytest.fixture
+def indexed_home(once_indexed: Path, tmp_path: Path) -> Path:
+    """An indexed home that a test may change."""
+    return Path(shutil.copytree(once_indexed, tmp_path / "indexed"))

@@ -10,8 +10,20 @@ sys.path.insert(0, str(Path(__file__).parent))
 from fakes import FakeAtlas
 
 from viewer.data import Dataset
+from viewer.search import Searcher
+from viewer.state import ViewState
 
 
 @pytest.fixture
 def dataset() -> Dataset:
     return Dataset(FakeAtlas())
+
+
+@pytest.fixture
+def state(dataset: Dataset) -> ViewState:
+    return ViewState(dataset=dataset, colour="group")
+
+
+@pytest.fixture
+def searcher(state: ViewState) -> Searcher:
+    return Searcher(state)

@@ -25,11 +25,6 @@ Waiting = list[tuple[Callable[[], Any], Callable[[Future[Any]], None]]]
 
 
 @pytest.fixture
-def state(dataset: Dataset) -> ViewState:
-    return ViewState(dataset=dataset, colour="group")
-
-
-@pytest.fixture
 def narrower(state: ViewState) -> Narrower:
     return Narrower(state)
 

@@ -26,11 +26,6 @@ from viewer.state import HISTORY, ViewState
 from viewer.viewport import Viewport
 
 
-@pytest.fixture
-def state(dataset: Dataset) -> ViewState:
-    return ViewState(dataset=dataset, colour="group")
-
-
 def adopt(state: ViewState, atlas: FakeAtlas) -> None:
     state.adopt(Dataset(atlas), changes=between(state.dataset.atlas, atlas))
 

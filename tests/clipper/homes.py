@@ -1,0 +1,44 @@
+"""What tests do with a small home: look into it, change its images and metadata."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from PIL import Image
+
+from clipper.atlas import Atlas
+from clipper.settings import Settings
+
+HEAVY = ("torch", "transformers", "chromadb", "umap", "numba")  # what a run with nothing to do does not load
+
+
+def opened(home: Path) -> Atlas:
+    return Atlas(Settings.load(home))
+
+
+def positions(home: Path) -> dict[str, tuple[float, float]]:
+    atlas = opened(home)
+    return dict(zip(atlas.ids, map(tuple, atlas.xy.tolist()), strict=True))
+
+
+def written(home: Path) -> dict[str, tuple[int, int]]:
+    """Every file of the store, with its inode and time; the lock is opened each time."""
+    return {
+        str(path.relative_to(home)): (path.stat().st_ino, path.stat().st_mtime_ns)
+        for path in (home / "store").rglob("*")
+        if path.is_file() and path.name != "lock"
+    }
+
+
+def metadata(home: Path, entries: Mapping[str, object]) -> None:
+    (home / "images" / "metadata.json").write_text(json.dumps(entries))
+
+
+def images(home: Path) -> list[Path]:
+    return sorted((home / "images").glob("*.jpg"))
+
+
+def draw(path: Path, colour: str, size: tuple[int, int] = (64, 48)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, colour).save(path)
+    return path

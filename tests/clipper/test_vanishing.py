@@ -1,0 +1,93 @@
+"""A folder that empties or cannot be read leaves what is published."""
+
+import errno
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+from homes import draw, images, opened
+
+from clipper import indexing
+from clipper.errors import ImagesError
+from clipper.settings import Settings
+from clipper.workspace import Step
+
+Index = Callable[[Path], dict[str, Step]]
+Run = Callable[..., CompletedProcess[str]]
+
+
+def test_an_empty_or_missing_folder_leaves_what_is_published(indexed_home: Path, run_index: Index):
+    version = opened(indexed_home).version
+    (indexed_home / "images").rename(indexed_home / "away")
+    with pytest.raises(ImagesError, match="does not exist"):
+        run_index(indexed_home)
+    (indexed_home / "images").mkdir()
+    with pytest.raises(ImagesError, match="no image files"):
+        run_index(indexed_home)
+    (indexed_home / "images" / "a.jpg").write_text("no image")
+    with pytest.raises(ImagesError, match="24 of 24 images are gone"):
+        run_index(indexed_home)
+    with pytest.raises(ImagesError, match="none of the 1 files is a usable image"):
+        indexing.index(Settings.load(indexed_home, allow_shrink=True))
+    atlas = opened(indexed_home)
+    assert atlas.version == version
+    assert len(atlas.thumbnail(0)) > 0
+    shutil.rmtree(indexed_home / "images")
+    (indexed_home / "away").rename(indexed_home / "images")
+    assert run_index(indexed_home)["clip_embeddings"].counts["new"] == 0
+
+
+def test_a_folder_that_may_not_be_read_leaves_what_is_published(
+    indexed_home: Path, run_index: Index, monkeypatch: pytest.MonkeyPatch
+):
+    version = opened(indexed_home).version
+    scandir = os.scandir
+
+    def refused(path: Path) -> Iterator[os.DirEntry]:  # a superuser, as the tests may be, is refused nothing
+        if Path(path) == indexed_home / "images":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(ImagesError, match="images cannot be read: Permission denied"):
+        run_index(indexed_home)
+    monkeypatch.undo()
+    assert opened(indexed_home).version == version
+
+
+def test_more_than_half_of_the_images_do_not_vanish_without_a_word(
+    indexed_home: Path, run_index: Index, clipper_command: Run
+):
+    version = opened(indexed_home).version
+    half = images(indexed_home)[:12]
+    for path in half:
+        path.unlink()
+    run_index(indexed_home)  # half is not more than half
+    assert len(opened(indexed_home)) == 12
+    version = opened(indexed_home).version
+    for path in images(indexed_home)[:7]:
+        path.unlink()
+    with pytest.raises(ImagesError, match=r"7 of 12 images are gone from .*--allow-shrink"):
+        run_index(indexed_home)
+    assert opened(indexed_home).version == version
+    result = clipper_command("index", "--allow-shrink", "--home", str(indexed_home))
+    assert result.returncode == 0, result.stderr
+    assert len(opened(indexed_home)) == 5
+
+
+def test_images_that_all_turn_unreadable_at_once_do_not_empty_the_atlas(indexed_home: Path, run_index: Index):
+    version = opened(indexed_home).version
+    for path in images(indexed_home)[:20]:
+        path.write_bytes(b"\0" * 512)  # as a failing disk may give them
+    with pytest.raises(ImagesError, match="20 of 24 images are gone"):
+        run_index(indexed_home)
+    assert opened(indexed_home).version == version
+
+
+def test_another_images_folder_may_be_smaller(indexed_home: Path, tmp_path: Path):
+    draw(tmp_path / "one" / "only.png", "red")
+    indexing.index(Settings.load(indexed_home, images=str(tmp_path / "one")))
+    assert opened(indexed_home).ids == ["only.png"]
