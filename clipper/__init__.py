@@ -23,8 +23,8 @@ def open(home: str | Path | None = None) -> "Atlas":  # noqa: A001 - `clipper.op
     """Open what is published in a home; without one, in the home found from here.
 
     Raises:
-        SettingsError: there is no such home, or its clipper.toml is malformed.
-        NoIndexError: nothing is published in it yet.
+        SettingsError: no home is found, or its clipper.toml is malformed.
+        NoIndexError: nothing is published in it yet, or it is not there.
     """
     from clipper.atlas import Atlas
     from clipper.settings import Settings

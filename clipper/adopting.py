@@ -8,15 +8,15 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from clipper import model_files
 from clipper.errors import SettingsError
 from clipper.settings import CONFIG_NAME, HIDDEN_HOME, Settings, absolute_location, is_url
 
 
-def adopt(images: str, home: Path | None, model: str | None) -> tuple[Path, str]:
+def adopt(images: str, home: Path | None) -> tuple[Path, str]:
     """The home for a folder of images, the one named or `.clipper` within it, and what it calls the folder.
 
-    Its clipper.toml notes the folder and the first model named, so that later runs, schedule and viewer
-    find the same ones.
+    Its clipper.toml notes the folder, so that later runs, schedule and viewer find the same one.
     """
     location = absolute_location(images)
     if not is_url(images) and not Path(location).is_dir():
@@ -37,10 +37,22 @@ def adopt(images: str, home: Path | None, model: str | None) -> tuple[Path, str]
                 f"{config} belongs to the images in {absolute_location(name, base=home)}; "
                 "name another home with --home, or change `images` there"
             )
-    if model and "model" not in (noted or {}):
-        local = Path(model).expanduser()
-        _note(config, "model", str(local.resolve()) if local.is_dir() else model)
     return home, name
+
+
+def note_model(settings: Settings) -> None:
+    """Note the first model named for a home, once it is known to be one: a slip must not stay.
+
+    Raises:
+        ModelError: it is nowhere, or no CLIP with safetensors.
+        SettingsError: the home cannot be written.
+    """
+    config = settings.home / CONFIG_NAME
+    if "model" in (_noted(config) or {}):
+        return
+    model_files.find(settings)
+    local = Path(settings.model).expanduser()
+    _note(config, "model", str(local.resolve()) if local.is_dir() else settings.model)
 
 
 def _note(config: Path, key: str, value: str) -> None:

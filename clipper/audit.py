@@ -101,7 +101,7 @@ def search(work: Workspace) -> Finding:
 def failures(work: Workspace) -> Finding:
     """Whether only a few files could not be used, with a row for each kind of reason."""
     _, manifest = work.manifest()
-    bad = facts.failures(work.facts, manifest.hashes())
+    bad = facts.failures(work.facts, manifest.hashes(), limits=work.settings.limits)
     passed_over = set(work.home.staged_entries().get("passed_over", []))
     reasons = [*manifest.unreadable.values()]
     for entry in manifest.entries:

@@ -14,9 +14,10 @@ from typing import Annotated, Any
 
 import typer
 
-from clipper.adopting import adopt
+from clipper.adopting import adopt, note_model
 from clipper.console import one_line, print_failures, print_json, progress_bar, summarise, tell_damages
-from clipper.errors import ClipperError, SettingsError
+from clipper.errors import BadImageError, ClipperError, SettingsError
+from clipper.files import read_file
 from clipper.settings import Settings
 
 app = typer.Typer(
@@ -60,9 +61,11 @@ def index(
 
     folder, noted = Path(home).expanduser() if home else None, None
     if images is not None:
-        folder, noted = adopt(images, folder, model)
+        folder, noted = adopt(images, folder)
     words = {"verify": verify or None, "allow_shrink": allow_shrink or None}
     settings = Settings.load(folder, images=noted, model=model, batch_size=batch_size, **words)
+    if images is not None and model:
+        note_model(settings)
     with progress_bar() as progress:
         steps = indexing.index(settings, progress=progress, wait=wait)
     summarise({step.name: step for step in steps}, settings)
@@ -87,8 +90,11 @@ def search(
     import clipper
 
     atlas = clipper.open(home)
-    query = clipper.Query(text=text, image=_read(image), where=_filter(where))
-    hits = atlas.rank(query, k=k)
+    data = _read(image, most=atlas.settings.max_bytes)
+    try:
+        hits = atlas.rank(clipper.Query(text=text, image=data, where=_filter(where)), k=k)
+    except BadImageError as error:
+        raise ClipperError(f"{image} {error}") from error
     rows, similarity = hits.rows.tolist(), hits.similarity.tolist()
     found = [
         {
@@ -217,25 +223,20 @@ def main() -> None:
         if message := getattr(error, "format_message", None):  # the words of the command line itself
             typer.echo(f"clipper: {one_line(message())} (see `clipper --help`)", err=True)
             sys.exit(2)
-        text = str(error) if isinstance(error, ClipperError) else _unexpected(error)
+        known = isinstance(error, ClipperError)
+        text = str(error) if known else f"{type(error).__name__}: {error} (--debug shows the traceback)"
         typer.echo(f"clipper: {one_line(text)}", err=True)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _unexpected(error: Exception) -> str:
-    from clipper.images import BadImageError
-
-    if isinstance(error, BadImageError):
-        return f"the image {error}"
-    return f"{type(error).__name__}: {error} (run again with --debug for the traceback)"
-
-
-def _read(image: Path | None) -> bytes | None:
+def _read(image: Path | None, *, most: int) -> bytes | None:
     if image is None:
         return None
     try:
-        return image.expanduser().read_bytes()
+        return read_file(str(image.expanduser()), most=most)
+    except BadImageError as error:
+        raise ClipperError(f"{image} {error}") from error
     except OSError as error:
         raise ClipperError(f"{image} cannot be read: {error.strerror}") from error
 

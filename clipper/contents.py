@@ -5,6 +5,7 @@ What does not belong here: decoding (`decoding.py`), the model (`model.py`), and
 
 import time
 from collections.abc import Container, Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from clipper import embeddings, facts, model, model_files, places, probes
@@ -64,8 +65,8 @@ class _Sink:
         self.work, self.manifest, self.source, self.wanted = work, manifest, source, tuple(wanted)
         self.vectors: ShardStore | None = None
         hashes = set(manifest.hashes())
-        known = facts.known(work.facts, limits=work.limits)
-        self.failed = facts.failures(work.facts, known & hashes)
+        known = facts.known(work.facts, limits=work.settings.limits)
+        self.failed = facts.failures(work.facts, known & hashes, limits=work.settings.limits)
         usable = hashes - set(self.failed)
         self.missing: dict[str, set[bytes]] = {}
         if source:
@@ -78,11 +79,20 @@ class _Sink:
         if "thumbnails" in wanted:
             self.missing["thumbnails"] = usable - work.thumbnails.keys()
         self.missing["image_facts"] = hashes - known
+        self.reused = {name: len(usable - missing) for name, missing in self.missing.items()}
         self.todo = set().union(*self.missing.values())
         self.passed_over: set[str] = set()
         self.flushed_at = time.monotonic()
         self.rows: dict[str, list[dict[str, object]]] = {name: [] for name in self.missing}
         self.done: dict[str, int] = dict.fromkeys(self.missing, 0)
+
+    @cached_property
+    def ids(self) -> dict[bytes, list[str]]:
+        """The files that have each content."""
+        ids: dict[bytes, list[str]] = {}
+        for entry in self.manifest.entries:
+            ids.setdefault(entry.content_hash, []).append(entry.id)
+        return ids
 
     @property
     def lacks_vectors(self) -> bool:
@@ -101,8 +111,7 @@ class _Sink:
 
     def fill(self, clip: model.Clip | None) -> None:
         """Decode what is missing and write it, every few seconds."""
-        first = {entry.content_hash: entry for entry in reversed(self.manifest.entries)}
-        entries = [first[key] for key in self.manifest.hashes() if key in self.todo]
+        entries = [entry for key, entry in self.manifest.firsts().items() if key in self.todo]
         told = self.work.told("embed" if clip else "decode")
         try:
             for position, seen in enumerate(self._process(entries, clip)):
@@ -119,7 +128,6 @@ class _Sink:
 
     def steps(self, manifest_version: str) -> dict[str, Step]:
         """What was done, a step for each part that was asked for."""
-        distinct = len(self.manifest.hashes())
         reasons = {
             entry.id: self.failed[entry.content_hash]
             for entry in self.manifest.entries
@@ -132,19 +140,18 @@ class _Sink:
         steps = {}
         for name in self.wanted:
             version = digest(name, made_by.get(name, DECODER_VERSION), manifest_version)
-            done = self.done[name]
-            counts = {"new": done, "reused": distinct - done - len(self.failed)}
-            steps[name] = Step(name, version, counts | {"failed": len(reasons)}, failures=reasons)
+            counts = {"new": self.done[name], "reused": self.reused[name], "failed": len(reasons)}
+            steps[name] = Step(name, version, counts, failures=reasons)
         return steps
 
     def _take(self, seen: Seen) -> None:
         key = seen.entry.content_hash
         if seen.vanished:
-            self.passed_over |= {e.id for e in self.manifest.entries if e.content_hash == key}
+            self.passed_over.update(self.ids[key])
             self.failed[key] = seen.reason or ""
             return
         if key in self.missing["image_facts"]:
-            row = facts.row(key, facts=seen.facts, reason=seen.reason, limits=self.work.limits)
+            row = facts.row(key, facts=seen.facts, reason=seen.reason, limits=self.work.settings.limits)
             self._add("image_facts", row)
         if seen.reason:
             self.failed[key] = seen.reason
@@ -181,8 +188,7 @@ def _keep_places(work: Workspace, manifest: Manifest, failed: Container[bytes]) 
         places.forget(work.home)
         return {}
     known = work.places.keys()
-    first = {entry.content_hash: entry for entry in reversed(manifest.entries)}
-    entries = [entry for key, entry in first.items() if key not in known and key not in failed]
+    entries = [e for key, e in manifest.firsts().items() if key not in known and key not in failed]
     return {"places_read": places.fill(work.places, work.folder, entries, progress=work.told("places"))}
 
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from clipper.errors import BadImageError
 from clipper.files import check_size
 from clipper.folder import ImageFolder
-from clipper.images import THUMBNAIL_PIXELS, BadImageError
+from clipper.images import THUMBNAIL_PIXELS
 from clipper.looking import Looked, Request, look
 from clipper.manifest import Entry
 from clipper.sandbox import ChildDied, Sandbox, Sandboxes

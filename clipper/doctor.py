@@ -13,7 +13,7 @@ from clipper import collecting, collection_audit, indexing, model_files, snapsho
 from clipper.errors import NoIndexError, StoreError
 from clipper.home import Home
 from clipper.settings import Settings
-from clipper.snapshots import Snapshot
+from clipper.snapshots import Snapshot, no_index
 from clipper.soundness import Damage
 from clipper.workspace import Progress, Workspace
 
@@ -38,9 +38,7 @@ def examine(home: Home) -> list[Damage]:
     found = list(soundness.names(home))
     snapshot, hold = _held(home)
     if snapshot is None and not found:
-        raise NoIndexError(
-            f"{home.folder} has no index yet; make one with `clipper index --home {home.folder}`"
-        )
+        raise no_index(home)
     found += soundness.attempt(partial(soundness.history, home))
     if why := tags.problem(home):
         found.append(Damage(tags.path_of(home).name, why))

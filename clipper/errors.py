@@ -65,6 +65,10 @@ class SandboxError(ClipperError):
     """No child process can be started to decode in."""
 
 
+class BadImageError(Exception):
+    """One image file cannot be used; the message is the reason, in words for its owner. It ends no run."""
+
+
 def is_transient(error: BaseException) -> bool:
     """Whether what failed may pass by itself: a network, a server, a disk; not what a person must mend."""
     if isinstance(error, ClipperError):

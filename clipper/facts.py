@@ -56,17 +56,19 @@ def known(facts: ShardStore, *, limits: str) -> set[bytes]:
     return {key for key, reason, under in rows if reason is None or under == limits}
 
 
-def failures(facts: ShardStore, keys: Iterable[bytes]) -> dict[bytes, str]:
-    """Content hash -> reason, of those of `keys` that could not be decoded."""
+def failures(facts: ShardStore, keys: Iterable[bytes], *, limits: str = "") -> dict[bytes, str]:
+    """Content hash -> reason, of those of `keys` that could not be decoded: by these limits, if known."""
     import pyarrow.compute as pc
 
-    table = facts.table().select([KEY, REASON])
+    table = facts.table().select([KEY, REASON, LIMITS])
     lost = table.filter(pc.is_valid(table[REASON]))
     if not len(lost):  # as a rule; and there may be millions of keys
         return {}
     good = set(_of(table.filter(pc.is_null(table[REASON])), lost[KEY].to_pylist())[KEY].to_pylist())
     wanted = set(keys) - good
-    return {r[KEY]: r[REASON] for r in lost.to_pylist() if r[KEY] in wanted}
+    rows = [row for row in lost.to_pylist() if row[KEY] in wanted]
+    rows.sort(key=lambda row: row[LIMITS] == limits)  # the last one counts
+    return {row[KEY]: row[REASON] for row in rows}
 
 
 def read(facts: ShardStore, keys: Sequence[bytes]) -> dict[bytes, dict[str, Any]]:

@@ -6,7 +6,7 @@ What does not belong here: folders (`folder.py`), and what the bytes mean (`imag
 import os
 import stat
 
-from clipper.images import BadImageError
+from clipper.errors import BadImageError
 
 
 def read_file(path: str, *, most: int, only: int | None = None) -> bytes:

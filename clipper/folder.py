@@ -5,16 +5,16 @@ What does not belong here: opening images (`images.py`), and what is remembered 
 
 import os
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipper.errors import ImagesError
+from clipper.errors import BadImageError, ImagesError
 from clipper.files import check_size, read_file
 from clipper.home import digest
-from clipper.images import BadImageError
 from clipper.kinds import HEAD, READ, UNREAD, ending_of, is_plainly_read, refusal
 from clipper.metadata_sources import NAMES as METADATA_NAMES
 from clipper.settings import CONFIG_NAME, is_url
@@ -184,8 +184,12 @@ class ImageFolder:
         except (OSError, ValueError) as error:
             raise ImagesError(f"{self.location} cannot be listed: {error}") from error
         listing = Listing()
+        ids = {path: path[len(root) :].lstrip("/") for path in entries}
+        homes = {image_id.rpartition("/")[0] for image_id in ids.values() if _name(image_id) == CONFIG_NAME}
         for path, entry in entries.items():
-            image_id = path[len(root) :].lstrip("/")
+            image_id = ids[path]
+            if _is_left_out(image_id, homes):
+                continue
             size, changed = int(entry.get("size") or 0), _changed(entry)
             listing.add(image_id, partial(FoundImage, image_id, size, changed))
         return listing
@@ -216,7 +220,7 @@ def _walk(root: Path) -> Listing:
         for entry in entries:
             image_id = f"{below}/{entry.name}" if below else entry.name
             if entry.is_dir(follow_symlinks=False):
-                if not entry.name.startswith(".") and entry.name not in SKIPPED_FOLDERS:
+                if _is_entered(entry.name):
                     folders.append(image_id)
             elif _is_linked_folder(entry) and ending_of(entry.name) not in READ:
                 listing.others[LINKED_FOLDERS] += 1
@@ -238,6 +242,23 @@ def _describe(entry: "os.DirEntry[str]", image_id: str) -> FoundImage:
     except OSError:  # a broken link: told when it is read
         return FoundImage(image_id, 0, 0)
     return FoundImage(image_id, status.st_size, status.st_mtime_ns)
+
+
+def _is_entered(folder: str) -> bool:
+    """Whether a folder of this name is looked into."""
+    return not folder.startswith(".") and folder not in SKIPPED_FOLDERS
+
+
+def _is_left_out(image_id: str, homes: Collection[str]) -> bool:
+    """Whether a file of a whole listing lies where `_walk` does not look; `homes` are the homes' folders."""
+    parts = image_id.split("/")
+    above = {"/".join(parts[:depth]): parts[depth] for depth in range(len(parts))}
+    ours = any(part in HOME_FILES and folder in homes for folder, part in above.items())
+    return ours or not all(map(_is_entered, parts[:-1]))
+
+
+def _name(image_id: str) -> str:
+    return image_id.rpartition("/")[2]
 
 
 def _is_hidden(image_id: str) -> bool:

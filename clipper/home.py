@@ -103,6 +103,13 @@ class Home:
         """The folder of one model's vectors."""
         return self.store / "embeddings" / key
 
+    def absence(self) -> str:
+        """That the folder is not there, and how to make it."""
+        return (
+            f"the home {self.folder} does not exist; make it with "
+            f"`clipper index FOLDER-OF-IMAGES --home {self.folder}`"
+        )
+
     @contextmanager
     def writing(self, *, timeout: float = 0.0) -> Iterator[None]:
         """Hold the home's lock; the operating system frees it when the process ends, however it ends.
@@ -114,10 +121,7 @@ class Home:
         from filelock import FileLock, Timeout
 
         if not self.folder.is_dir():
-            raise StoreError(
-                f"the home {self.folder} does not exist; make it with "
-                f"`clipper index FOLDER-OF-IMAGES --home {self.folder}`"
-            )
+            raise StoreError(self.absence())
         try:
             self.store.mkdir(exist_ok=True)
             lock = FileLock(self.store / "lock")

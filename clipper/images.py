@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+from clipper.errors import BadImageError
 from clipper.exif import place_facts, shot_facts
 from clipper.pixels import AT_ONCE, to_rgb, upright
 from clipper.reasons import reason
@@ -25,10 +26,6 @@ FORMATS = (
 )  # fmt: skip
 
 _ORIENTATION = 0x0112
-
-
-class BadImageError(Exception):
-    """One file cannot be used; the message is the reason, in words for its owner."""
 
 
 @dataclass(frozen=True)

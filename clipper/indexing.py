@@ -17,7 +17,7 @@ from clipper.home import Home, digest
 from clipper.images import content_hash
 from clipper.manifest import Changes, Entry, Manifest, compare, dated_by, scan
 from clipper.projecting import project_images
-from clipper.settings import Settings
+from clipper.settings import Settings, absolute_location
 from clipper.snapshots import Snapshot
 from clipper.tables import is_written, read_made_of, write_part
 from clipper.workspace import Progress, Step, Workspace, timed
@@ -150,8 +150,10 @@ def _refuse_to_shrink(work: Workspace, manifest: Manifest) -> None:
 
 
 def _refuse_fewer(work: Workspace, images: int, before: Snapshot | None) -> None:
-    if before is None or before.images != work.settings.images or work.settings.allow_shrink:
+    if before is None or work.settings.allow_shrink:
         return
+    if absolute_location(before.images, base=work.home.folder) != work.settings.images_location:
+        return  # another folder may hold fewer
     if images < (1 - MOST_GONE) * before.counts["images"]:
         raise ImagesError(
             f"{before.counts['images'] - images:,} of {before.counts['images']:,} images are gone from "

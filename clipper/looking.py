@@ -7,8 +7,9 @@ processes (`sandbox.py`), and which files are looked at (`decoding.py`).
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from clipper.errors import BadImageError
 from clipper.files import read_file
-from clipper.images import THUMBNAIL_PIXELS, BadImageError, content_hash, decode, encode_facts, thumbnail
+from clipper.images import THUMBNAIL_PIXELS, content_hash, decode, encode_facts, thumbnail
 from clipper.transform import Transform
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clipper.errors import ImagesError
+from clipper.errors import BadImageError, ImagesError
 from clipper.folder import FoundImage, ImageFolder
 from clipper.home import digest
-from clipper.images import BadImageError, content_hash
+from clipper.images import content_hash
 from clipper.tables import read_parquet, write_part
 
 if TYPE_CHECKING:
@@ -80,7 +80,14 @@ class Manifest:
 
     def hashes(self) -> list[bytes]:
         """The distinct content hashes, in the order they first appear."""
-        return list(dict.fromkeys(entry.content_hash for entry in self.entries))
+        return list(self.firsts())
+
+    def firsts(self) -> dict[bytes, Entry]:
+        """For each distinct content the first file that has it, in the order in which they appear."""
+        firsts: dict[bytes, Entry] = {}
+        for entry in self.entries:
+            firsts.setdefault(entry.content_hash, entry)
+        return firsts
 
     def write(self, path: Path) -> None:
         """Write as Parquet."""

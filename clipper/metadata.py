@@ -4,6 +4,7 @@ What does not belong here: reading those sources (`metadata_sources.py`), a colu
 (`column_types.py`), image files (`images.py`) and Chroma (`collection.py`).
 """
 
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -229,12 +230,23 @@ def _match(source: Source, find: Callable[[str], int | None]) -> tuple[dict[int,
 def _finder(ids: Sequence[str]) -> Callable[[str], int | None]:
     """Which image a key names: by the first of path, path without ending, and name that fits any."""
     stems = [image_id.rpartition(".")[0] for image_id in ids]
-    forms = [_index(ids), _index(stems), _index([stem.rpartition("/")[2] for stem in stems])]
+    names = [stem.rpartition("/")[2] for stem in stems]
+    forms = [_index(written) for written in (ids, stems, names)]
+    composed = [_index(map(_composed, written)) for written in (ids, stems, names)]
 
     def find(key: str) -> int | None:
-        return next((form[key] for form in forms if key in form), None)
+        exact = next((form[key] for form in forms if key in form), None)
+        if exact is not None:
+            return exact
+        key = _composed(key)
+        return next((form[key] for form in composed if key in form), None)
 
     return find
+
+
+def _composed(name: str) -> str:
+    """A name as people type it: a Mac's file names have their accents apart from their letters."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def _index(names: Iterable[str]) -> dict[str, int]:

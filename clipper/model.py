@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from clipper.column_types import clean
 from clipper.errors import ModelError
 from clipper.imports import collector_paused
 from clipper.model_files import ModelSource
-from clipper.text_encoder import clean
 from clipper.transform import Transform
 
 if TYPE_CHECKING:
@@ -153,11 +153,11 @@ def _device_and_dtype(device: str, dtype: str) -> "tuple[torch.device, torch.dty
     if dtype != "auto":
         return chosen, getattr(torch, dtype)
     if chosen.type == "cpu":
-        return chosen, torch.bfloat16 if _cpu_has_bf16() else torch.float32
+        return chosen, torch.bfloat16 if cpu_has_bf16() else torch.float32
     return chosen, torch.float16
 
 
-def _cpu_has_bf16() -> bool:
+def cpu_has_bf16() -> bool:
     """Whether the CPU multiplies bf16 in hardware; where it only emulates them, float32 is faster."""
     import torch
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from clipper.errors import BadImageError
 from clipper.exif import EXIF_VERSION, LATITUDE, LONGITUDE
 from clipper.home import Home
-from clipper.images import BadImageError, content_hash, place_of
+from clipper.images import content_hash, place_of
 from clipper.shards import KEY, ShardStore
 
 if TYPE_CHECKING:

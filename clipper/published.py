@@ -120,7 +120,7 @@ class Published:
         unread = files.filter(pc.is_null(files["content_hash"])).to_pylist()
         reasons: dict[str, str] = {row["id"]: row["reason"] for row in unread}
         keys = files["content_hash"]
-        bad = facts.failures(self._facts, (key.as_py() for key in keys))
+        bad = facts.failures(self._facts, (key.as_py() for key in keys), limits=self.settings.limits)
         lost = files.filter(pc.is_in(keys, value_set=pa.array(list(bad), pa.binary(16)))).to_pylist()
         reasons |= {row["id"]: bad[row["content_hash"]] for row in lost}
         rows = sorted((i, why) for i, why in reasons.items() if i not in self._rows)

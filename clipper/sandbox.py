@@ -108,6 +108,9 @@ class Sandbox:
         except WireError as error:
             self.close()
             raise ChildDied(f"crashed the decoder (it answered {error})", crashed=True) from error
+        except BaseException:  # as Ctrl-C: its answer to this would be taken for one to the next request
+            self.close()
+            raise
 
     def kill(self) -> None:
         """End the child at once, from any thread: who waits for its answer gets `ChildDied`."""

@@ -6,6 +6,7 @@ What does not belong here: anything that reads images, the store or a model.
 import os
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -124,7 +125,7 @@ class Settings(BaseSettings):
         try:
             settings: Self = located(home=folder, **given)
         except ValidationError as error:
-            raise SettingsError(_describe(error, config)) from error
+            raise SettingsError(_describe(error, config, given)) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"{config} is not valid TOML: {error}") from error
         except OSError as error:
@@ -147,6 +148,11 @@ class Settings(BaseSettings):
     def images_location(self) -> str:
         """The images folder as an absolute path, or the URL as it was given."""
         return absolute_location(self.images, base=self.home)
+
+    @property
+    def limits(self) -> str:
+        """By which a file's failure is measured; under others it is tried again."""
+        return f"{self.max_pixels}/{self.max_bytes}/{self.max_seconds:g}"
 
     @property
     def display_title(self) -> str:
@@ -203,11 +209,15 @@ def find_home() -> Path:
     )
 
 
-def _describe(error: ValidationError, config: Path) -> str:
+def _describe(error: ValidationError, config: Path, given: Mapping[str, Any]) -> str:
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         known = ", ".join(sorted(Settings.model_fields))
         return f"{config}: unknown setting '{name}'; known are {known}"
-    where = f"CLIPPER_{name.upper()}" if f"CLIPPER_{name.upper()}" in os.environ else str(config)
+    variable = f"CLIPPER_{name.upper()}"
+    if name in given and not (name == "images" and variable in os.environ):
+        where = "given for this run"
+    else:
+        where = variable if variable in os.environ else str(config)
     return f"{where}: {name} = {first['input']!r}: {first['msg']}"

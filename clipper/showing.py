@@ -7,7 +7,8 @@ processes (`sandbox.py`), and who asks.
 import io
 from typing import TYPE_CHECKING, Any
 
-from clipper.images import BadImageError, decode
+from clipper.errors import BadImageError
+from clipper.images import decode
 
 if TYPE_CHECKING:
     from clipper.wire import Message

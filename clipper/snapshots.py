@@ -87,10 +87,15 @@ def published(home: Home) -> Snapshot:
     """
     snapshot = current(home)
     if snapshot is None:
-        raise NoIndexError(
-            f"{home.folder} has no index yet; make one with `clipper index --home {home.folder}`"
-        )
+        raise no_index(home)
     return snapshot
+
+
+def no_index(home: Home) -> NoIndexError:
+    """That nothing is published, and how to make it."""
+    if not home.folder.is_dir():
+        return NoIndexError(home.absence())
+    return NoIndexError(f"{home.folder} has no index yet; make one with `clipper index --home {home.folder}`")
 
 
 def hold(home: Home) -> tuple[Snapshot, Hold]:
@@ -105,10 +110,12 @@ def hold(home: Home) -> tuple[Snapshot, Hold]:
         path = file_of(home, snapshot)
         try:
             descriptor = os.open(path, os.O_RDONLY)
-        except OSError:
+        except FileNotFoundError:
             if published(home).version == snapshot.version:
                 return snapshot, Hold(None)  # of an earlier Clipper, which kept no such file
             continue
+        except OSError as error:
+            raise StoreError(f"{path} cannot be read: {error.strerror or error}") from error
         held = Hold(descriptor)
         _lock(descriptor, fcntl.LOCK_SH)
         if path.exists() and path.stat().st_ino == os.fstat(descriptor).st_ino:

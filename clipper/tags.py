@@ -18,6 +18,8 @@ from clipper.home import Home, atomic_path
 
 FORMAT = 1
 LONGEST = 60  # characters of a tag
+# What joins emoji and Persian letters, or keeps them apart: Python does not call it printable.
+JOINERS = "\u200c\u200d"
 MOST = 1000  # tags of one home
 _WAIT = 10.0  # seconds for another writer, who needs a moment
 
@@ -36,7 +38,8 @@ def cleaned(text: str) -> str:
     Raises:
         ValueError: nothing is left, or too much.
     """
-    tag = clean(" ".join("".join(c if c.isprintable() else " " for c in text).split()))
+    tag = clean(" ".join("".join(c if c.isprintable() or c in JOINERS else " " for c in text).split()))
+    tag = tag.strip(f"{JOINERS} ")
     if not tag:
         raise ValueError("a tag needs at least one letter")
     if len(tag) > LONGEST:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from clipper.column_types import clean
 from clipper.model_files import ModelSource
 
 if TYPE_CHECKING:
@@ -103,11 +104,6 @@ def proven(source: ModelSource, text: str, vector: "np.ndarray") -> TextEncoder 
     except Exception:  # noqa: BLE001 - of another make than is written here: transformers knows it, or tells
         return None
     return encoder if agreement >= LEAST_AGREEMENT else None
-
-
-def clean(text: str) -> str:
-    """Text without halves of surrogate pairs, which tokenizers refuse."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _read_weights(source: ModelSource) -> Mapping[str, "np.ndarray"]:

@@ -52,7 +52,7 @@ def receive(connection: socket.socket, *, deadline: float | None = None, most: i
     try:
         told, lengths = json.loads(_exactly(connection, length, deadline))
         sizes = [int(size) for size in lengths]
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError, OverflowError) as error:
         raise WireError("not a message") from error
     if not isinstance(told, dict) or any(size < 0 for size in sizes):
         raise WireError("not a message")

@@ -49,12 +49,6 @@ class Workspace:
         self.thumbnails = facts.thumbnail_store(self.home)
         self._read: tuple[str, Manifest] | None = None  # a version never changes
 
-    @property
-    def limits(self) -> str:
-        """By which a failure was measured; under others the file is tried again."""
-        settings = self.settings
-        return f"{settings.max_pixels}/{settings.max_bytes}/{settings.max_seconds:g}"
-
     def manifest(self) -> tuple[str, Manifest]:
         """The staged manifest and its version."""
         version = self.home.require("manifest", "image_manifest")
@@ -70,8 +64,8 @@ class Workspace:
             ImagesError: not one of them is an image.
         """
         _, manifest = self.manifest()
-        tried = facts.known(self.facts, limits=self.limits)
-        bad = facts.failures(self.facts, manifest.hashes())
+        tried = facts.known(self.facts, limits=self.settings.limits)
+        bad = facts.failures(self.facts, manifest.hashes(), limits=self.settings.limits)
         passed_over = set(self.home.staged_entries().get("passed_over", []))
         unknown = [e.id for e in manifest.entries if e.content_hash not in tried]
         if set(unknown) - passed_over:

@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, urlencode
 import panel as pn
 import param
 
+from clipper.search import MAX_TEXT
 from clipper.terms import parse
 from viewer.answers import cleaned, refused
 from viewer.background import in_background
@@ -68,11 +69,12 @@ def wanted(search: str) -> Wanted:
     except ValueError:
         return Wanted()
     query = cleaned(fields.get("q", ""))
+    query = "" if len(query) > MAX_TEXT or refused(parse(query)) else query
     colour = fields.get("colour")
     told = _json(fields.get("chosen", ""))
     steps = [sound(step) for step in told[:MOST_STEPS]] if isinstance(told, list) else []
     return Wanted(
-        query="" if refused(parse(query)) else query,
+        query=query,
         colour="" if colour == DENSITY else colour,
         filters=_json(fields.get("filters", "")),
         steps=tuple(step for step in steps if step is not None),
@@ -119,7 +121,8 @@ def _usual(*, chosen: bool) -> str:
 
 def _encoded(fields: Mapping[str, str]) -> str:
     """As browsers write it: what they leave as it is makes a third of the length of what they do not."""
-    return urlencode({name: value for name, value in fields.items() if value}, safe=",:[]/")
+    # Half of a surrogate pair, which no UTF-8 holds, can come from a browser.
+    return urlencode({name: value for name, value in fields.items() if value}, safe=",:[]/", errors="replace")
 
 
 def _linkable(state: ViewState, filters: Mapping[str, Any]) -> bool:
@@ -155,10 +158,13 @@ def _compact(value: object) -> str:
 
 
 def _json(text: str) -> object:
+    """What a link says; None where that is no JSON, or holds half of a surrogate pair, which no text can."""
     try:
-        return json.loads(text) if text else None
+        value = json.loads(text) if text else None
+        _compact(value).encode()
     except (ValueError, RecursionError):
         return None
+    return value
 
 
 class Address(Component):

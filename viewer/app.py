@@ -276,7 +276,7 @@ class Viewer:
         gallery = Gallery(css_classes=["results"], margin=0, actions={
             "open": show, "point": point, "zoom": lambda _: self.map.camera.to_results(),
             "ask": lambda message: self.searcher.ask(str(message.get("text", ""))),
-            "clear": lambda _: self.state.forget(),
+            "clear": lambda _: self.state.forget_all(),
             **self._asking(),
         })  # fmt: skip
         gallery.follow(self.state, more=self.searcher.more)

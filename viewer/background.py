@@ -1,10 +1,13 @@
 """Slow work of a session: done in a pool, its outcome handed back under the session's lock."""
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import panel as pn
+
+log = logging.getLogger(__name__)
 
 Outcome = TypeVar("Outcome")
 
@@ -19,3 +22,11 @@ def in_background(
         then(future)
         return
     future.add_done_callback(lambda done: document.add_next_tick_callback(lambda: then(done)))
+
+
+def failed(done: "Future[Any]", what: str) -> bool:
+    """Whether it failed; then the log says why, and `what` it was."""
+    error = done.exception()
+    if error is not None:
+        log.error("%s failed", what, exc_info=error)
+    return error is not None

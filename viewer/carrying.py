@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -49,6 +50,17 @@ def carried(selection: np.ndarray | None, old: Dataset, new: Dataset, changes: C
 def as_before(answer: Answer | None, asked: Answer) -> Answer | None:
     """A query's answer in another version, as quick as it was when a person waited for it."""
     return replace(answer, seconds=asked.seconds) if answer else None
+
+
+def retold(
+    steps: Iterable[Mapping[str, Any]], moved: Mapping[str, str], texts: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Steps with images and queries called as they are in another version; both mappings are old to new."""
+    names = {"image": moved, "q": texts}
+    return [
+        {key: names[key].get(value, value) if key in names else value for key, value in step.items()}
+        for step in steps
+    ]
 
 
 def renamed(terms: Iterable[Term], moved: Mapping[str, str]) -> tuple[Term, ...]:

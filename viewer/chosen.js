@@ -2,21 +2,7 @@
 const FORMATS = [["csv", "CSV table"], ["parquet", "Parquet table"], ["zip", "ZIP of originals"]]
 const TAG = "M4 4h7l9 9-7 7-9-9zM8 8h.01"
 const SAVE = "M12 4v11M7 11l5 5 5-5M5 20h14"
-const COPY = "M9 9h11v11H9zM5 15H4V4h11v1"
-const ADD = "M12 5v14M5 12h14"
-const LESS = "M5 12h14"
 const images = (n) => `${number(n)} ${n === 1 ? "image" : "images"}`
-const put = async (text) => {
-  try { await navigator.clipboard.writeText(text) } catch { // not every page may: then as browsers did it before
-    const area = h("textarea", {style: "position:fixed;opacity:0"})
-    area.value = text
-    document.body.append(area)
-    area.select()
-    const done = document.execCommand("copy")
-    area.remove()
-    if (!done) { throw new Error("refused") }
-  }
-}
 function render({model}) {
   const say = (kind, more = {}) => model.send_msg({kind, ...more})
   const part = (names, build) => draw(model, names, () => [build()].flat(), "part")
@@ -61,7 +47,7 @@ function render({model}) {
   const others = () => model.count > 0 && model.found > 0 && h("div", {class: "row wrap"},
     model.among === model.found && h("span", {class: "muted told"}, `All ${number(model.found)} results are chosen.`),
     [["add", "Add"], ["less", "Take away"]].filter(([how]) => how === "add" ? model.among < model.found : model.among > 0).map(([how, word]) => h("button", {class: "action quiet", type: "button", onclick: () => say("whole", {of: "results", how})},
-      icon(how === "add" ? ADD : LESS), `${word} the ${number(model.found)} results`)))
+      icon(how === "add" ? ICONS.plus : ICONS.minus), `${word} the ${number(model.found)} results`)))
   const known = () => model.count === 0 && model.known.length > 0 && h("div", {class: "block"}, h("h3", {}, "Tags"), h("div", {class: "chips"},
     model.known.map(([tag, n]) => h("button", {class: "chip", type: "button", title: tag, onclick: () => say("tagged", {tag})},
       h("span", {}, tag), h("span", {class: "muted"}, number(n))))))
@@ -75,7 +61,7 @@ function render({model}) {
     h("span", {}, tag), n < model.count && h("span", {class: "muted"}, number(n)),
     h("button", {class: "remove", type: "button", title: `Remove “${tag}” from the chosen images`, "aria-label": `Remove the tag ${tag} from the chosen images`, onclick: () => say("untag", {tag})}, icon(ICONS.close)))))
   const trouble = () => model.trouble && h("div", {class: "error", role: "alert"}, model.trouble)
-  const copy = h("button", {class: "action", type: "button", onclick: () => say("export", {format: "ids"})}, icon(COPY), "Copy ids")
+  const copy = h("button", {class: "action", type: "button", onclick: () => say("export", {format: "ids"})}, icon(ICONS.copy), "Copy ids")
   const acts = h("div", {class: "block acts"}, h("div", {class: "row wrap"}, menu(), copy, told), part(["count", "found", "among"], others), form,
     draw(model, ["given", "count"], () => [given()], "part"), draw(model, ["trouble"], () => [trouble()], "part"))
 
@@ -111,7 +97,7 @@ function render({model}) {
     try {
       const answer = await fetch(url)
       if (!answer.ok) { throw new Error(answer.status) }
-      await put(await answer.text())
+      if (!await copy_text(await answer.text())) { throw new Error("refused") }
       tell(`${number(model.count)} ${model.count === 1 ? "id" : "ids"} copied`)
     } catch { tell("The browser did not let the ids be copied") }
   }

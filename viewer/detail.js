@@ -6,18 +6,15 @@ const LOST = {
 }
 const PREVIOUS = "M15 6l-6 6 6 6"
 const NEXT = "M9 6l6 6-6 6"
-const COPY = "M9 9h11v11H9zM5 15H4V4h11v1"
 const DONE = "M5 13l4 4L19 7"
-const ADD = "M12 5v14M5 12h14"
-const FEW = 12 // neighbours told at once
 const LARGEST = 3 // times its own size
 const LARGE = "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5"
 // The thumbnail at once, the original over it when it has come, and in words why where it has not.
-const picture = (item, large) => {
+const picture = (item, large, signal) => {
   const image = h("img", {class: "full", alt: item.label, src: image_url("thumb", item)})
   const note = h("div", {class: "lost muted", role: "status"})
   const show = async () => {
-    const answer = await fetch(image_url("full", item))
+    const answer = await fetch(image_url("full", item), {signal})
     const lost = answer.ok ? answer.headers.get("Original-Is") : "gone"
     if (lost) { note.textContent = LOST[lost] ?? LOST.unreadable; return }
     const url = URL.createObjectURL(await answer.blob())
@@ -25,13 +22,10 @@ const picture = (item, large) => {
     image.addEventListener("error", () => { note.textContent = LOST.unreadable; image.src = image_url("thumb", item) }, {once: true})
     image.src = url
   }
-  show().catch(() => { note.textContent = LOST.unreadable })
+  show().catch(() => { if (signal.aborted) { return } note.textContent = LOST.unreadable })
   const button = h("button", {class: "stage", type: "button", title: "See it large", "aria-label": `See ${item.label} large`, onclick: large},
     image, h("span", {class: "enlarge"}, icon(LARGE)))
   return h("div", {class: "picture"}, button, note)
-}
-const copy_text = async (text) => {
-  try { await navigator.clipboard.writeText(text); return true } catch { return false }
 }
 function render({model}) {
   const say = (kind, more = {}) => model.send_msg({kind, ...more})
@@ -46,11 +40,11 @@ function render({model}) {
     onmouseleave: () => say("point", {id: null}),
   }, h("div", {class: "frame"}, h("img", {src: image_url("thumb", item), alt: "", loading: "lazy"})),
   h("div", {class: "caption"}, h("span", {class: "label"}, item.label), h("span", {class: "score"}, item.similarity.toFixed(2))))
-  const alike = draw(model, ["similar"], () => model.similar.length > 0
+  const alike = draw(model, ["similar", "more"], () => model.similar.length > 0
     ? [h("div", {class: "row"}, h("h3", {class: "grow"}, "Most similar images"),
-      h("button", {class: "action", type: "button", onclick: () => say("choose")}, icon(ADD), "Choose them")),
+      h("button", {class: "action", type: "button", onclick: () => say("choose")}, icon(ICONS.plus), "Choose them")),
     h("div", {class: "grid"}, model.similar.map(like)),
-    model.similar.length === FEW && h("button", {class: "action", type: "button", onclick: () => say("similar")}, "Show more")] : [], "alike")
+    model.more && h("button", {class: "action", type: "button", onclick: () => say("similar")}, "Show more")] : [], "alike")
 
   // a small image is not blown up to the whole screen
   const natural = () => { seen.style.maxWidth = `${seen.naturalWidth * LARGEST}px`; seen.style.maxHeight = `${seen.naturalHeight * LARGEST}px` }
@@ -73,7 +67,7 @@ function render({model}) {
     h("span", {class: "muted place"}, `${number(model.place)} / ${number(model.among)}`),
     square("Next image (→)", NEXT, () => say("step", {by: 1}), {disabled: model.place === model.among})] : [], "step")
   const choice = draw(model, ["chosen"], () => [h("button", {class: `chip${model.chosen ? " on" : ""}`, type: "button", "aria-pressed": String(model.chosen),
-    onclick: () => say("toggle")}, icon(model.chosen ? DONE : ADD), h("span", {}, model.chosen ? "Chosen" : "Choose"))], "choice")
+    onclick: () => say("toggle")}, icon(model.chosen ? DONE : ICONS.plus), h("span", {}, model.chosen ? "Chosen" : "Choose"))], "choice")
   const names = h("datalist", {id: "known-tags-of-one"})
   const suggest = () => names.replaceChildren(...model.known.map((tag) => h("option", {value: tag})))
   model.on("known", suggest)
@@ -86,7 +80,7 @@ function render({model}) {
   const tagging = h("div", {class: "tagging"}, tags, h("form", {onsubmit: give}, input, names), trouble)
 
   const path = draw(model, ["path"], () => {
-    const copy = square("Copy the path", COPY, async () => {
+    const copy = square("Copy the path", ICONS.copy, async () => {
       const done = await copy_text(model.path)
       copy.replaceChildren(icon(done ? DONE : ICONS.close))
       copy.title = done ? "Copied" : "The browser did not let it be copied"
@@ -96,12 +90,17 @@ function render({model}) {
   const more = (item, minus) => h("button", {class: `chip${minus ? " less" : ""}`, type: "button", onclick: () => model.send_msg({kind: "like", id: item.id, minus})},
     icon(minus ? ICONS.minus : ICONS.plus), `${minus ? "Less" : "More"} like this`)
   let [shown, whole] = ["", null] // the picture stays when only what is told of it changes
+  let coming = new AbortController() // whoever steps on does not wait for the one before
   const sheet = draw(model, ["item"], () => {
     const item = model.item
-    if (!item.id) { shown = ""; if (light.open) { light.close() }; return [] }
+    if (!item.id) { shown = ""; coming.abort(); if (light.open) { light.close() }; return [] }
     const key = `${item.id} ${item.stamp}`
     const arriving = shown !== key
-    if (arriving) { [shown, whole] = [key, picture(item, large)] }
+    if (arriving) {
+      coming.abort()
+      coming = new AbortController()
+      ;[shown, whole] = [key, picture(item, large, coming.signal)]
+    }
     return [h("section", {class: `sheet${arriving ? " arriving" : ""}`, "aria-label": `Details of ${item.label}`},
       h("div", {class: "row top"}, h("h2", {class: "grow"}, item.label), step,
         square("Show on the map", ICONS.target, () => say("locate")),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import param
 
-from viewer.background import in_background
+from viewer.background import failed, in_background
 from viewer.choosing import add_images
 from viewer.component import Component
 from viewer.data import Dataset
@@ -24,6 +24,7 @@ class Detail(Component):
 
     item = param.Dict(default={})
     similar = param.List()
+    more = param.Boolean(doc="Whether there are more of them.")
     path = param.String(doc="Where the original lies.")
     place = param.Integer(doc="Which of those that one steps through it is, from 1; 0: none of them.")
     among = param.Integer(doc="How many those are.")
@@ -103,6 +104,9 @@ class Detail(Component):
 
     def _show_similar(self, row: int, dataset: Dataset, done: "Future[list[tuple[int, float]]]") -> None:
         """Neighbours come a moment later: the first time, the vectors have to be read."""
-        if row != self._state.selected or dataset is not self._state.dataset or done.exception():
+        if failed(done, "looking for similar images"):
             return
-        self.similar = [{**dataset.named(other), "similarity": score} for other, score in done.result()]
+        if row != self._state.selected or dataset is not self._state.dataset:
+            return
+        similar = [{**dataset.named(other), "similarity": score} for other, score in done.result()]
+        self.param.update(similar=similar, more=len(similar) < min(MOST_SIMILAR, dataset.n - 1))

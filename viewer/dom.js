@@ -29,7 +29,26 @@ const ICONS = {
   picture: "M5 4h14a1 1 0 011 1v14a1 1 0 01-1 1H5a1 1 0 01-1-1V5a1 1 0 011-1zM4 16l4.5-4.5 4 4L15 13l5 5M15.5 9h.01",
   plus: "M12 5v14M5 12h14",
   minus: "M5 12h14",
+  copy: "M9 9h11v11H9zM5 15H4V4h11v1",
   refresh: "M20 11a8 8 0 10-2 6M20 5v6h-6",
+}
+// The element that has the focus, also within components.
+const focused = () => {
+  let el = document.activeElement
+  while (el?.shadowRoot?.activeElement) { el = el.shadowRoot.activeElement }
+  return el
+}
+// Whether a text could be put on the clipboard.
+const copy_text = async (text) => {
+  try { await navigator.clipboard.writeText(text); return true } catch { // not every page may: then as browsers did it before
+    const area = h("textarea", {style: "position:fixed;opacity:0"})
+    area.value = text
+    document.body.append(area)
+    area.select()
+    const done = document.execCommand("copy")
+    area.remove()
+    return done
+  }
 }
 const base = () => window.location.pathname.replace(/\/+$/, "")
 // The address says which bytes are meant: an image that has not changed is not fetched again for a new version.

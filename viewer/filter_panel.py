@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import param
 
-from viewer.background import in_background
+from viewer.background import failed, in_background
 from viewer.colours import SIMILARITY
 from viewer.component import Component
 from viewer.data import Dataset
@@ -57,7 +57,7 @@ class FilterPanel(Component):
 
     def _made_ready(self, dataset: Dataset, done: "Future[Mapping[str, Facet]]") -> None:
         """The columns are counted the first time that anybody looks at them."""
-        if dataset is self._state.dataset and not done.exception():
+        if not failed(done, "counting the columns") and dataset is self._state.dataset:
             self._of = dataset
             self._show()
 

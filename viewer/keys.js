@@ -10,11 +10,6 @@ const SENDS = {
   "+": {kind: "zoom", by: 1}, "=": {kind: "zoom", by: 1}, "-": {kind: "zoom", by: -1}, 0: {kind: "home"},
 }
 const OWN_KEYS = "input, textarea, select, [contenteditable], [role=slider], [role=tab], [role=menuitem], [role=combobox], [role=listbox], [role=radio]"
-const focused = () => {
-  let el = document.activeElement
-  while (el?.shadowRoot?.activeElement) { el = el.shadowRoot.activeElement }
-  return el
-}
 const search = () => inside(document, "clipper-search")?.shadowRoot?.querySelector("input")
 const KEYBOARD = "M4 6.500h16a1.500 1.500 0 011.500 1.500v8a1.500 1.500 0 01-1.500 1.500H4A1.500 1.500 0 012.500 16V8A1.500 1.500 0 014 6.500zM6.500 10h.01M10 10h.01M14 10h.01M17.500 10h.01M8 14h8"
 function render({model}) {

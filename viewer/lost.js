@@ -11,9 +11,8 @@ function render({view}) {
   }
   const times = () => JSON.parse(sessionStorage.getItem(KEPT) ?? "[]").filter((time) => Date.now() - time < WITHIN)
   const typing = () => {
-    let focused = document.activeElement
-    while (focused?.shadowRoot?.activeElement) { focused = focused.shadowRoot.activeElement }
-    return ["INPUT", "TEXTAREA"].includes(focused?.tagName) && focused.value !== ""
+    const el = focused()
+    return ["INPUT", "TEXTAREA"].includes(el?.tagName) && el.value !== ""
   }
   const look = async () => {
     if (document.hidden || !await there()) { setTimeout(look, PAUSE); return }

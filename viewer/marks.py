@@ -20,7 +20,7 @@ class Marks(Component):
 
     def follow(self, state: ViewState) -> None:
         """Show what the state says, now and whenever it changes."""
-        self._actions = {"forget": lambda message: state.forget(str(message.get("text", "")) or " ")}
+        self._actions = {"forget": lambda message: state.forget(str(message.get("text", "")))}
         self._state = state
         state.param.watch(self._update, "history")
         self._update()

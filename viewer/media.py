@@ -56,7 +56,16 @@ class Sent(NamedTuple):
     lost: str = ""
 
 
-def image(size: str, image_id: str, *, stamp: str = "") -> Sent:
+class Odd(NamedTuple):
+    """An original of a format that browsers do not show, and whose it is."""
+
+    data: bytes
+    atlas: Any
+    row: int
+    lasting: bool = False
+
+
+def image(size: str, image_id: str, *, stamp: str = "") -> Sent | Odd:
     """An image that a session shows or that is published; with a stamp, of these very bytes where they are.
 
     Raises:
@@ -67,15 +76,15 @@ def image(size: str, image_id: str, *, stamp: str = "") -> Sent:
     row = dataset.atlas.row(image_id)
     lasting = dataset.stamp(row) == stamp
     if size == "full":
-        sent = original(dataset.atlas, row)
-        if not isinstance(sent, str):
-            return sent._replace(lasting=lasting)
-        return Sent(dataset.atlas.thumbnail(row), "image/webp", lost=sent)
+        found = original(dataset.atlas, row)
+        if not isinstance(found, str):
+            return found._replace(lasting=lasting)
+        return Sent(dataset.atlas.thumbnail(row), "image/webp", lost=found)
     return Sent(dataset.atlas.thumbnail(row), "image/webp", lasting)
 
 
-def original(atlas: Any, row: int) -> Sent | str:
-    """The original as it is where a browser can show it, else converted; or why it cannot be sent."""
+def original(atlas: Any, row: int) -> Sent | Odd | str:
+    """The original where a browser can show it, else what is to be converted; or why it is not sent."""
     try:
         content_type = AS_THEY_ARE.get(atlas.image_format(row))
         data = atlas.image(row)
@@ -85,12 +94,17 @@ def original(atlas: Any, row: int) -> Sent | str:
     if content_hash(data) != atlas.hashes[row]:
         log.info("the original of row %d has changed since it was indexed, its thumbnail is sent", row)
         return "changed"
+    return Sent(data, content_type) if content_type else Odd(data, atlas, row)
+
+
+def showable(odd: Odd) -> Sent:
+    """What browsers show of a file that they do not: itself converted, else its thumbnail."""
     try:
-        sent = data if content_type else converted(data, max_pixels=atlas.settings.max_pixels)
-        return Sent(sent, content_type or "image/png")
+        made = converted(odd.data, max_pixels=odd.atlas.settings.max_pixels)
+        return Sent(made, "image/png", odd.lasting)
     except Exception:
-        log.info("the original of row %d cannot be converted, its thumbnail is sent", row, exc_info=True)
-        return "unreadable"
+        log.info("the original of row %d cannot be converted, its thumbnail is sent", odd.row, exc_info=True)
+        return Sent(odd.atlas.thumbnail(odd.row), "image/webp", lost="unreadable")
 
 
 def converted(data: bytes, *, max_pixels: int) -> bytes:
@@ -100,10 +114,6 @@ def converted(data: bytes, *, max_pixels: int) -> bytes:
         ValueError: it cannot be decoded.
         ChildDied: decoding it crashed, took too long or too much memory; only the child is gone.
     """
-    return CONVERTERS.submit(_converted, data, max_pixels).result()
-
-
-def _converted(data: bytes, max_pixels: int) -> bytes:
     with _converting.one() as sandbox:
         told, made = sandbox.ask({"max_pixels": max_pixels, "longest": LONGEST_CONVERTED}, [data])
     if not made:
@@ -114,16 +124,29 @@ def _converted(data: bytes, max_pixels: int) -> bytes:
 class ImageHandler(VisitorsHandler):
     """Answers one image."""
 
+    _left = False
+
     async def get(self, size: str, image_id: str) -> None:
         """Send the image, or 404 for an id that is not in the atlas."""
         stamp = self.get_query_argument("is", "")
         loop = asyncio.get_running_loop()
         try:
-            sent = await loop.run_in_executor(READERS, partial(image, size, image_id, stamp=stamp))
+            found = await loop.run_in_executor(READERS, partial(image, size, image_id, stamp=stamp))
         except (KeyError, ClipperError, OSError):
             raise HTTPError(HTTPStatus.NOT_FOUND) from None
+        # In threads of their own: one takes seconds, and thumbnails must not wait for it.
+        sent = await loop.run_in_executor(CONVERTERS, self._shown, found) if isinstance(found, Odd) else found
+        if sent is None:
+            return
         self._headers_for(sent)
         self.write(sent.data)
+
+    def on_connection_close(self) -> None:
+        """Whoever went on to the next image waits for this one no longer."""
+        self._left = True
+
+    def _shown(self, odd: Odd) -> Sent | None:
+        return None if self._left else showable(odd)
 
     def _headers_for(self, sent: Sent) -> None:
         fresh = f"max-age={A_YEAR}, immutable" if sent.lasting else "no-cache"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import param
 
-from viewer.background import in_background
+from viewer.background import failed, in_background
 from viewer.choosing import HOWS, Seen, Step, choose, dated, listed, outline, rows_of, take_dated
 from viewer.component import Component
 from viewer.map import MapView
@@ -129,7 +129,7 @@ def take(state: ViewState, step: Step, tagged: Mapping[str, np.ndarray] | None =
 
 
 def _taken(state: ViewState, dataset: object, step: Step, done: "Future[np.ndarray]") -> None:
-    if dataset is not state.dataset:
+    if failed(done, "choosing") or dataset is not state.dataset:
         return
     take_dated(state, step, done.result())
     if state.selection is not None:

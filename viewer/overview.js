@@ -22,8 +22,9 @@ function render({model}) {
       : changes.map(([kind, words]) => h("span", {class: `change ${kind}`}, words))),
       h("span", {title: `Version ${version}`}, `${images == null ? "" : `${number(images)} images · `}${version.slice(0, 7)}`)))
   const history = (rows) => rows.length > 0 && h("section", {class: "block"}, h("h3", {}, rows.length === 1 ? "The last run" : "The last runs"), h("ul", {class: "runs"}, rows.map(run)))
-  const about = draw(model, ["about"], () => {
+  const about = draw(model, ["about", "lost"], () => {
     const {facts, runs, formats, sizes, taken, columns: told} = model.about
+    if (model.lost) { return [h("div", {class: "error", role: "alert"}, "The figures could not be made. The server's log says why.")] }
     if (!facts) { return [h("div", {class: "muted", role: "status"}, "Counting…")] }
     return [
       pairs("The dataset", facts), bars("Formats", formats), bars("Longer side", sizes), columns("Taken", taken), history(runs),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import param
 
-from viewer.background import in_background
+from viewer.background import failed, in_background
 from viewer.component import Component
 from viewer.data import Dataset
 from viewer.follow import LOOKERS
@@ -24,6 +24,7 @@ class Overview(Component):
 
     title = param.String()
     about = param.Dict(default={})
+    lost = param.Boolean(doc="The figures could not be made.")
     failed = param.Integer(doc="How many files cannot be read.")
     start = param.Integer(doc="The place of the first of `failures` among them.")
     failures = param.List(doc="One page: file and reason.")
@@ -51,8 +52,13 @@ class Overview(Component):
         in_background(partial(known, dataset), partial(self._show, dataset), pool=LOOKERS)
 
     def _show(self, dataset: Dataset, done: "Future[dict[str, Any]]") -> None:
-        if dataset is self._state.dataset:
-            self.about = done.result()
+        if dataset is not self._state.dataset:
+            return
+        self.lost = failed(done, "counting the dataset")
+        if self.lost:
+            self._told = ""  # opened again, it is tried again
+            return
+        self.about = done.result()
 
     def _more(self, message: Mapping[str, Any]) -> None:
         start = message.get("start")

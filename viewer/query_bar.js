@@ -26,21 +26,23 @@ function render({model}) {
   const filled = () => words.value !== "" || model.images.length > 0
   // -- images
   let sending = 0
+  const refuse = (why, count = 0) => { ++sending; say("refuse", {why, count}) } // what is on its way is called off too
   const send = async (file) => {
     const number = ++sending
-    if (file.size > model.most_bytes) { say("refuse", {why: "large", count: file.size}); return }
     say("begin", {number, name: file.name, size: file.size})
     let at = 0
     do {
-      const data = await file.slice(at, at + CHUNK).arrayBuffer()
+      const data = await file.slice(at, at + CHUNK).arrayBuffer().catch(() => null) // a folder, or gone meanwhile
       if (number !== sending) { return }
+      if (data === null) { refuse("nothing"); return }
       say("part", {number, data})
       at += CHUNK
     } while (at < file.size)
   }
   const take = (files) => {
-    if (files.length > 1) { say("refuse", {why: "many", count: files.length}) }
-    else { send(files[0]).catch(() => say("refuse", {why: "nothing"})) }
+    if (files.length > 1) { refuse("many", files.length) }
+    else if (files[0].size > model.most_bytes) { refuse("large", files[0].size) }
+    else { send(files[0]) }
   }
   const chosen = h("input", {type: "file", accept: "image/*", class: "chosen", tabindex: "-1", "aria-hidden": "true",
     onchange: () => { if (chosen.files.length > 0) { take([...chosen.files]) } chosen.value = "" }})
@@ -63,7 +65,7 @@ function render({model}) {
     const files = [...event.dataTransfer.files]
     if (ours(event)) { say("like", {id: event.dataTransfer.getData(OURS), minus: false}) }
     else if (files.length > 0) { take(files) }
-    else { say("refuse", {why: has(event, "text/uri-list") ? "link" : "nothing"}) }
+    else { refuse(has(event, "text/uri-list") ? "link" : "nothing") }
   }
   const paste = (event) => {
     const files = [...event.clipboardData?.files ?? []]

@@ -19,7 +19,7 @@ from clipper.errors import ClipperError
 from clipper.search import MAX_TEXT, Query
 from clipper.terms import Term, parse, pieces, usual, written
 from viewer.answers import UPLOADED, Answer, Upload, cleaned, refused
-from viewer.background import in_background
+from viewer.background import failed, in_background
 from viewer.data import Dataset
 from viewer.ranking import PAGE, Narrowing, Ranked, rank, spread
 from viewer.state import NO_LIMITS, NO_SEARCH, ViewState
@@ -229,7 +229,7 @@ class Searcher:
             in_background(lambda: dataset.atlas.chance, partial(self._measured, dataset), pool=CHANCERS)
 
     def _measured(self, dataset: Dataset, done: "Future[float]") -> None:
-        if dataset is self._state.dataset and not done.exception():
+        if not failed(done, "searching for random words") and dataset is self._state.dataset:
             self._state.chance = done.result()
 
 

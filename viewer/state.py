@@ -7,7 +7,7 @@ import numpy as np
 import param
 
 from viewer.answers import Answer, Similar, Upload, in_order
-from viewer.carrying import MARKED, News, as_before, carried, fresh, renamed, row_in
+from viewer.carrying import MARKED, News, as_before, carried, fresh, renamed, retold, row_in
 from viewer.changes import Changes
 from viewer.colours import SIMILARITY, Colouring
 from viewer.data import Dataset
@@ -140,13 +140,15 @@ class ViewState(param.Parameterized):
         history = [answer if old.text == answer.text else old for old in self.history]
         self.param.update(answer=answer, history=history)
 
-    def forget(self, text: str = "") -> None:
-        """No query, no history, or without the one query; a search that runs is called off."""
-        history = [old for old in self.history if text and old.text != text]
-        if text and (self.answer is None or self.answer.text != text):
-            self.history = history
-            return
-        self.param.update(history=history, **NO_SEARCH)
+    def forget(self, text: str) -> None:
+        """The one query is no more; a search that runs is called off with the query in view."""
+        history = [old for old in self.history if old.text != text]
+        in_view = self.answer is not None and self.answer.text == text
+        self.param.update(history=history, **(NO_SEARCH if in_view else {}))
+
+    def forget_all(self) -> None:
+        """No query, no history; a search that runs is called off."""
+        self.param.update(history=[], **NO_SEARCH)
 
     def upload(self, name: str, upload: Upload) -> None:
         """Remember an uploaded image; the latest are kept."""
@@ -229,6 +231,7 @@ class ViewState(param.Parameterized):
             lately=news.changes,
             marked=sorted(row for row in marked if row is not None)[:MARKED],
             selection=carried(self.selection, old, dataset, changes),
+            steps=retold(self.steps, changes.moved, {was.text: new.text for new, was in pairs if new}),
             tags=tags,
             **after,
         )

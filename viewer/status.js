@@ -17,14 +17,14 @@ function render({model}) {
     `${number(model.total)} ${model.total === 1 ? "image" : "images"}`, `indexed ${ago(model.indexed_at)}`,
     model.lately, model.failed > 0 && `${number(model.failed)} unreadable`,
   ].filter(Boolean).join(" · ")
-  const root = draw(model, ["total", "indexed_at", "failed", "lately", "trouble", "tick"], () => [
+  const root = draw(model, ["total", "indexed_at", "failed", "lately", "trouble"], () => [
     model.trouble && h("details", {class: "trouble", role: "status"},
       h("summary", {}, "The index cannot be read right now"),
       h("div", {class: "muted"}, `${model.trouble}. Until then the map shows what it was.`)),
     h("button", {class: "line muted", type: "button", title: "About this dataset", onclick: () => model.send_msg({kind: "overview"})},
-      icon(ICONS.clock), h("span", {class: "grow"}, line()), icon("M9 6l6 6-6 6")),
+      icon(ICONS.clock), h("span", {class: "grow said"}, line()), icon("M9 6l6 6-6 6")),
   ])
-  const age = setInterval(() => { model.tick = (model.tick + 1) % 2 }, 30000)
+  const age = setInterval(() => { root.querySelector(".said").textContent = line() }, 30000) // "ago" grows
   model.on("remove", () => clearInterval(age))
   return root
 }

@@ -17,7 +17,6 @@ class Status(Component):
     indexed_at = param.String()
     lately = param.String()
     trouble = param.String()
-    tick = param.Integer()
 
     scripts = ("status.js",)
     _css = ("components.css", "status.css")

@@ -117,7 +117,8 @@ def sizes(points: pd.DataFrame) -> list[Bar]:
 def timeline(column: pd.Series) -> list[Bar]:
     """How many images were taken when: by hour, day, month or year, as far as bars can be told apart."""
     text = column.dropna().astype(str).str.slice(0, 19)
-    when = pd.to_datetime(text, errors="coerce", format="ISO8601").dropna()
+    # Some may tell their zone and others not: two kinds that pandas does not mix, unless all become UTC.
+    when = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=True).dropna()
     if when.empty:
         return []
     days = (when.max() - when.min()).days

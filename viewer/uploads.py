@@ -11,7 +11,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from clipper.images import BadImageError, content_hash
+from clipper.errors import BadImageError
+from clipper.images import content_hash
 from viewer.answers import UPLOADED, Upload
 from viewer.background import in_background
 from viewer.data import Dataset
@@ -41,16 +42,13 @@ class _Arriving:
         self.number, self.name, self.size = number, name, size
         self.data = bytearray()
         self.touched = time.monotonic()
-
-    @property
-    def whole(self) -> bool:
-        """Whether all of it is here."""
-        return len(self.data) >= self.size
+        self.whole = False  # of none announced as empty is all here before its end is told
 
     def take(self, data: bytes) -> None:
         """The next bytes."""
         self.data += data
         self.touched = time.monotonic()
+        self.whole = len(self.data) >= self.size
 
 
 class _Places:
@@ -99,6 +97,7 @@ class Uploads:
         """Say why the browser has not sent what was dropped."""
         why, count = str(message.get("why")), message.get("count")
         if why in REFUSALS:
+            self.stop()
             self._tell(why, count if isinstance(count, int) else 0)
 
     def begin(self, message: Mapping[str, Any]) -> None:

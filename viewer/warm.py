@@ -10,7 +10,7 @@ from viewer.gallery import suggestions
 from viewer.painter import Wish, paint
 from viewer.search import CHANCERS, SEARCHERS
 from viewer.tagged import rows_by_tag
-from viewer.versions import load
+from viewer.versions import load, shown
 from viewer.viewport import Viewport
 
 log = logging.getLogger(__name__)
@@ -19,8 +19,7 @@ log = logging.getLogger(__name__)
 def warm() -> None:
     """Load the dataset and what a page shows of it, draw it, load the model. What fails here is not fatal."""
     started = time.perf_counter()
-    gc.collect()
-    gc.freeze()  # what is imported stays: each visitor who leaves would have all of it looked through again
+    _settle()
     try:
         dataset = load()
         viewport = Viewport.fitted(dataset.view, width=640, height=480)
@@ -33,7 +32,15 @@ def warm() -> None:
         SEARCHERS.submit(dataset.atlas.warm).result()
         CHANCERS.submit(lambda: dataset.atlas.chance)  # a search that finds nothing can then say so at once
         log.info("model ready after %.1f s", time.perf_counter() - started)
+        if not shown(dataset.atlas.settings.home):  # what a visitor has must be found again as garbage
+            _settle()
     except ClipperError as error:
         log.info("nothing to warm yet: %s", error)
     except Exception:
         log.exception("warming failed; the first visitor will wait a little longer")
+
+
+def _settle() -> None:
+    """Count what is loaded as there to stay: each visitor who leaves would have all of it looked through."""
+    gc.collect()
+    gc.freeze()

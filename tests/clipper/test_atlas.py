@@ -11,8 +11,7 @@ from PIL import Image
 import clipper
 from clipper import chance
 from clipper.atlas import Atlas
-from clipper.errors import ClipperError, ModelError, NoIndexError
-from clipper.images import BadImageError
+from clipper.errors import BadImageError, ClipperError, ModelError, NoIndexError
 from clipper.published import name_of
 from clipper.search import Query, clip_score, combine, rank_exactly
 from clipper.settings import Settings

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -62,6 +63,33 @@ def test_a_bare_folder_gets_a_home_within_it_that_is_never_indexed(
     code, out, _ = command("search", "cat", "-k", "3", cwd=photos / "trip" / "day one")
     assert (code, len(out.splitlines())) == (0, 3)
     assert str(photos) in out
+
+
+def test_a_model_is_noted_once_it_is_known_to_be_one(command: InProcess, photos: Path, model_folder: Path):
+    code, _, err = command("index", photos, "--model", photos)  # a folder, but of images
+    assert code == 1
+    assert str(photos) in err
+    assert "model" not in (photos / ".clipper" / "clipper.toml").read_text("utf-8")
+    assert command("index", photos, "--model", model_folder)[0] == 0
+    assert command("index", photos)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda path: path.write_text("words"), "is not an image"),
+        (lambda path: path.mkdir(), "is a folder"),
+        (os.mkfifo, "is not a regular file"),
+        (lambda _: None, "cannot be read: No such file"),
+    ],
+)
+def test_an_image_that_cannot_be_searched_with_is_named(
+    command: InProcess, sample_home: Path, tmp_path: Path, make: Callable[[Path], object], told: str
+):
+    make(tmp_path / "query.png")
+    code, out, err = command("search", "--image", tmp_path / "query.png", "--home", sample_home)
+    assert (code, out) == (1, "")
+    assert err.startswith(f"clipper: {tmp_path / 'query.png'} {told}")
 
 
 def test_the_folder_that_is_named_beats_the_one_of_the_environment(
@@ -132,8 +160,10 @@ def test_info_prints_one_json_document_and_nothing_else(command: InProcess, samp
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["search", "cat", "--home", "/no/such/home"], "has no index yet"),
-        (["info", "--home", "/no/such/home"], "has no index yet"),
+        (["search", "cat", "--home", "/no/such/home"], "the home /no/such/home does not exist; make it with"),
+        (["info", "--home", "/no/such/home"], "`clipper index FOLDER-OF-IMAGES --home /no/such/home`"),
+        (["doctor", "--home", "/no/such/home"], "the home /no/such/home does not exist; make it with"),
+        (["info", "--home", "."], "has no index yet; make one with `clipper index --home "),
         (["index", "/no/such/folder"], "the images folder /no/such/folder does not exist"),
         (["index", "s3://bucket/images"], "Name it with --home"),
         (["search", ""], "no atlas found from"),

@@ -5,9 +5,8 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from clipper.errors import ImagesError
+from clipper.errors import BadImageError, ImagesError
 from clipper.folder import ImageFolder
-from clipper.images import BadImageError
 
 
 def ids(folder: Path | str) -> list[str]:
@@ -161,6 +160,28 @@ def test_a_url_is_a_folder_like_another(memory_folder: str):
     assert found.read_beside("metadata.json") is None
     files.pipe("/pictures/metadata.json", b"{}")
     assert found.read_beside("metadata.json") == b"{}"
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_thumbnails_bins_and_homes_of_others_are_no_images(remote: bool, folder: Path, memory_folder: str):
+    names = [
+        "a.jpg", "sub/b.jpg", "sub/store/c.jpg", "@eaDir/a.jpg/thumb.png", "sub/__MACOSX/b.jpg",
+        "#recycle/d.jpg", "home/clipper.toml", "home/store/e.png", "home/images/f.jpg", ".trash/g.jpg",
+    ]  # fmt: skip
+    for name in names:
+        if remote:
+            fsspec.filesystem("memory").pipe(f"/pictures/{name}", b"123")
+        else:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(b"123")
+    found = ImageFolder(memory_folder if remote else str(folder)).survey()
+    assert [image.id for image in found.images] == [
+        "a.jpg",
+        "home/images/f.jpg",
+        "sub/b.jpg",
+        "sub/store/c.jpg",
+    ]
+    assert not found.others
 
 
 def test_what_a_url_cannot_give_is_told(memory_folder: str):

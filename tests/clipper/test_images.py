@@ -11,7 +11,8 @@ from made_images import corners, near, picture, read, saved
 from PIL import Image
 
 from clipper import images
-from clipper.images import BadImageError, content_hash, thumbnail
+from clipper.errors import BadImageError
+from clipper.images import content_hash, thumbnail
 
 ORIENTATION = 0x0112
 Draw = Callable[[], Image.Image]

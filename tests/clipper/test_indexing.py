@@ -174,6 +174,19 @@ def test_every_broken_file_is_named_and_none_ends_the_run(indexed_home: Path, ru
     assert set(steps["image_manifest"].failures) | set(steps["image_facts"].failures) == set(reasons)
 
 
+def test_what_a_broken_file_costs_is_counted(indexed_home: Path, run_index: Index):
+    draw(indexed_home / "images" / "new.png", "red")
+    for n in range(2):
+        (indexed_home / "images" / f"broken {n}.jpg").write_bytes(bytes([n]) * 900)
+    steps = run_index(indexed_home)
+    for part in ("clip_embeddings", "thumbnails", "image_facts"):
+        assert {name: steps[part].counts[name] for name in ("new", "reused", "failed")} == {
+            "new": 3 if part == "image_facts" else 1,  # why a file cannot be used is a fact of it
+            "reused": 24,
+            "failed": 2,
+        }, part
+
+
 def test_a_file_over_the_limit_is_tried_again_under_a_higher_one(indexed_home: Path, run_index: Index):
     draw(indexed_home / "images" / "large.png", "red", (1_200, 1_200))
     config = indexed_home / "clipper.toml"

@@ -49,6 +49,14 @@ def test_a_key_that_fits_several_is_told_and_not_guessed():
     assert "'b/y'" in made.problems[0]
 
 
+def test_accents_are_the_same_however_they_are_written():
+    composed, apart = "caf\u00e9", "cafe\u0301"
+    assert joined({composed: {"v": 1}}, [f"{apart}.jpg"]).rows[0]["v"] == 1
+    assert joined({f"{apart}.jpg": {"v": 1}}, [f"{composed}.jpg"]).rows[0]["v"] == 1
+    both = joined({composed: {"v": 1}, apart: {"v": 2}}, [f"{apart}.jpg", f"{composed}.jpg"])
+    assert [row["v"] for row in both.rows] == [2, 1]  # where both are there, each means itself
+
+
 def test_two_keys_of_one_image_are_joined():
     assert joined({"cat": {"a": 1}, "cat.jpg": {"b": 2}}).rows[0] | {} == {"a": 1, "b": 2}
 

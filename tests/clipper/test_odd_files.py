@@ -16,7 +16,7 @@ from PIL import Image
 import clipper
 from clipper import cli, decoding, indexing
 from clipper.decoding import crop_of
-from clipper.images import BadImageError
+from clipper.errors import BadImageError
 from clipper.indexing import Step
 from clipper.kinds import UNREAD, ending_of
 from clipper.looking import Looked, Request, look

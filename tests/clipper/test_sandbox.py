@@ -1,5 +1,6 @@
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from misbehaviour import behave
 
-from clipper import sandbox
+from clipper import sandbox, wire
 from clipper.errors import SandboxError
 from clipper.looking import look
 from clipper.sandbox import ChildDied, Sandbox, Sandboxes
@@ -244,3 +245,26 @@ def test_who_waits_is_freed_when_all_children_are_ended():
         all_.kill()
         waiting.join(5)
     assert outcome
+
+
+@pytest.mark.parametrize("head", [b"[" * 100_000, b"[{}, [1e999]]", b"[{}, 5]", b"\xff"])
+def test_an_answer_that_is_none_is_told_as_one(head: bytes):
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(len(head).to_bytes(4, "big") + head)
+        with pytest.raises(wire.WireError):
+            wire.receive(ours)
+
+
+def test_whoever_is_interrupted_gets_no_answer_to_an_earlier_request(
+    child: Sandbox, monkeypatch: pytest.MonkeyPatch
+):
+    def interrupted(*_words: object, **_more: object) -> None:
+        raise KeyboardInterrupt
+
+    child.ask({"name": "first"})
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(sandbox, "receive", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            child.ask({"name": "second"})
+    assert child.ask({"name": "third"})[0]["told"] == {"name": "third"}

@@ -49,6 +49,19 @@ def test_the_default_model_is_pinned_to_a_commit_and_others_are_not(tmp_path: Pa
     assert Settings.load(tmp_path, model_revision="v2").revision == "v2"
 
 
+def test_a_bad_value_is_blamed_on_where_it_came_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    home = write(tmp_path, "batch_size = 8")
+    with pytest.raises(SettingsError, match=r"^given for this run: batch_size = 0: "):
+        Settings.load(home, batch_size=0)
+    monkeypatch.setenv("CLIPPER_BATCH_SIZE", "-1")
+    with pytest.raises(SettingsError, match=r"^CLIPPER_BATCH_SIZE: batch_size = '-1': "):
+        Settings.load(home)
+    monkeypatch.delenv("CLIPPER_BATCH_SIZE")
+    write(tmp_path, "batch_size = -2")
+    with pytest.raises(SettingsError, match=r"clipper\.toml: batch_size = -2: "):
+        Settings.load(home)
+
+
 def test_an_unknown_key_is_told_with_file_and_key_and_what_is_known(tmp_path: Path):
     home = write(tmp_path, 'imagse = "pictures"')
     with pytest.raises(SettingsError, match="unknown setting 'imagse'") as raised:

@@ -139,3 +139,14 @@ def test_of_a_file_that_was_read_after_all_only_the_good_row_is_kept(tmp_path: P
 
 def test_a_store_has_its_key_first(tmp_path: Path):
     assert store(tmp_path).schema.names[0] == KEY == "content_hash"
+
+
+def test_of_failures_by_several_limits_that_by_the_present_ones_is_told(tmp_path: Path):
+    kept = facts.store(Home(tmp_path))
+    keys = [key(i) for i in range(20)]
+    for limits in ("10", "20", "30"):
+        for one in keys:  # a shard each: they are read in an order of their own
+            kept.append([facts.row(one, facts=None, reason=f"over {limits}", limits=limits)])
+    for limits in ("10", "20", "30"):
+        assert set(facts.failures(kept, keys, limits=limits).values()) == {f"over {limits}"}
+    assert len(facts.failures(kept, keys)) == 20

@@ -31,6 +31,11 @@ def test_a_tag_is_given_taken_and_gone_with_its_last_image(home: Home) -> None:
     assert tags.take(home, "never there", [A]) == {}
 
 
+def test_what_joins_emoji_and_persian_letters_stays(home: Home) -> None:
+    for text in ("\U0001f469\u200d\U0001f4bb coder", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"):
+        assert text in tags.give(home, f" {text}\u202e\u200d ", [A])
+
+
 @pytest.mark.parametrize("text", ["", " \t\n", "\x00\x07", "x" * (tags.LONGEST + 1)])
 def test_what_is_no_tag_is_refused(home: Home, text: str) -> None:
     with pytest.raises(ValueError, match="tag"):

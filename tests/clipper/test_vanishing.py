@@ -10,8 +10,8 @@ from subprocess import CompletedProcess
 import pytest
 from homes import draw, images, opened
 
-from clipper import indexing
-from clipper.errors import ImagesError
+from clipper import indexing, snapshots
+from clipper.errors import ImagesError, StoreError
 from clipper.settings import Settings
 from clipper.workspace import Step
 
@@ -85,6 +85,25 @@ def test_images_that_all_turn_unreadable_at_once_do_not_empty_the_atlas(indexed_
     with pytest.raises(ImagesError, match="20 of 24 images are gone"):
         run_index(indexed_home)
     assert opened(indexed_home).version == version
+
+
+def test_a_snapshot_that_cannot_be_held_is_not_read_unheld(
+    indexed_home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def refused(*_words: object) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(snapshots.os, "open", refused)
+    with pytest.raises(StoreError, match="Too many open files"):
+        opened(indexed_home)
+
+
+def test_the_same_folder_under_another_spelling_is_the_same(indexed_home: Path):
+    for path in images(indexed_home)[:20]:
+        path.unlink()
+    for spelled in ("./images", str(indexed_home / "images"), "images/../images"):
+        with pytest.raises(ImagesError, match="20 of 24 images are gone"):
+            indexing.index(Settings.load(indexed_home, images=spelled))
 
 
 def test_another_images_folder_may_be_smaller(indexed_home: Path, tmp_path: Path):

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 from PIL import Image
 
-from clipper.images import BadImageError
+from clipper.errors import BadImageError
 
 
 @dataclass(frozen=True)

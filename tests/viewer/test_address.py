@@ -233,6 +233,7 @@ def test_a_choice_that_a_link_could_not_repeat_is_not_in_it(dataset: Dataset) ->
     "colour=<script>alert(1)</script>", "at=NaN,1,2", "%", "&&&===", "cut=0.3",
     "cut=nan", "cut=-inf", "cut=<b>", "fold=true", "fold=1;drop", "within=1", "within=%00",
     "panel=../results", "panel[]=filter",
+    'filters={"group":{"values":["\\ud800"]}}', 'chosen=[{"how":"only","tag":"\\ud800"}]',
     'chosen=[{"of":"results","n":-4}]', 'chosen=[{"of":"results","n":1e9,"cut":1e999}]',
 ])  # fmt: skip
 def test_a_hostile_address_changes_nothing(dataset: Dataset, search: str) -> None:
@@ -243,6 +244,21 @@ def test_a_hostile_address_changes_nothing(dataset: Dataset, search: str) -> Non
     assert (state.filters, state.steps) == ({}, [])
     assert (state.cut, state.fold, state.within, state.panel) == (None, False, False, "results")
     assert (state.selection, state.selected, state.colour) == (None, None, dataset.first_colour)
+
+
+def test_half_a_surrogate_pair_from_a_browser_costs_no_address(dataset: Dataset) -> None:
+    state, address = viewer(dataset)
+    state.filters = {"group": {"values": ["\ud800"]}}
+    state.selected = 3
+    assert address.search.endswith("open=folder/3.png")
+
+
+def test_a_query_that_is_too_long_does_not_keep_the_rest_of_a_link_waiting(dataset: Dataset) -> None:
+    state, address = viewer(dataset)
+    address.go(f"q=like:{'a' * 2100}&open=folder/5.png&panel=filter")
+    assert (state.answer, state.selected, state.panel) == (None, 5, "filter")
+    state.param.update(selected=9, panel="results")
+    assert (state.selected, state.panel) == (9, "results")
 
 
 def test_filters_of_the_known_forms_are_kept() -> None:

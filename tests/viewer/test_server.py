@@ -18,6 +18,7 @@ from clipper.images import content_hash
 from clipper.sandbox import Sandboxes
 from viewer import media
 from viewer.media import image
+from viewer.route import is_ours
 from viewer.state import ViewState
 from viewer.versions import holder, load
 
@@ -81,6 +82,28 @@ def test_other_sizes_do_not_exist(address: str) -> None:
     assert fetch(f"{address}/viewer/img/raw/cat-face.jpg")[0] == 404
 
 
+def test_a_name_that_a_stranger_leads_to_this_machine_is_answered_no_image(address: str) -> None:
+    image = f"{address}/viewer/img/full/cat-face.jpg"
+    port = urllib.parse.urlsplit(address).port
+    for host in (
+        f"evil.example:{port}",
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example:1",
+        "[",
+    ):
+        assert fetch(image, Host=host)[0] in {400, 403}, host
+    for host in (f"localhost:{port}", f"127.0.0.1:{port}", f"[::1]:{port}", "127.0.0.1"):
+        assert fetch(image, Host=host)[0] == 200, host
+
+
+def test_a_name_that_the_websocket_is_allowed_for_is_answered() -> None:
+    assert is_ours("maps.example:443", {"maps.example:443"})
+    assert is_ours("maps.example", {"*"})
+    assert is_ours("maps.example", {"maps.example:80"})
+    assert not is_ours("maps.example", {"maps.example:443"})
+
+
 def test_sign_in_guards_the_images(sample_home: Path) -> None:
     options = ("--basic-auth", "secret", "--cookie-secret", "for-this-test-only")
     with serving(sample_home, options=options) as url:
@@ -139,7 +162,7 @@ def test_formats_browsers_cannot_show_are_converted(
     run_index(small_home)
     monkeypatch.setenv("CLIPPER_HOME", str(small_home))
     stamp = content_hash((small_home / "images" / "scan.tiff").read_bytes()).hex()
-    sent = image("full", "scan.tiff", stamp=stamp)
+    sent = media.showable(image("full", "scan.tiff", stamp=stamp))
     assert (sent.content_type, sent.lasting, sent.lost) == ("image/png", True, "")
     assert Image.open(io.BytesIO(sent.data)).size == (40, 30)
     (small_home / "images" / "scan.tiff").unlink()
@@ -157,10 +180,10 @@ def test_an_original_that_ends_its_decoder_costs_only_its_picture(
     monkeypatch.setenv("CLIPPER_HOME", str(small_home))
     with Sandboxes(exit_at_once, seconds=20) as sandboxes, monkeypatch.context() as meanwhile:
         meanwhile.setattr(media, "_converting", sandboxes)
-        assert image("full", "scan.tiff").lost == "unreadable"
+        assert media.showable(image("full", "scan.tiff")).lost == "unreadable"
     with pytest.raises(ValueError, match="pixels"):
         media.converted((small_home / "images" / "scan.tiff").read_bytes(), max_pixels=100)
-    assert image("full", "scan.tiff").content_type == "image/png"
+    assert media.showable(image("full", "scan.tiff")).content_type == "image/png"
 
 
 def test_an_export_is_sent_once_and_never_without_sign_in(sample_home: Path) -> None:

@@ -14,6 +14,7 @@ from viewer.absent import Absent
 from viewer.answers import LONGEST_QUERY, Answer, cleaned
 from viewer.app import Viewer
 from viewer.changes import between
+from viewer.choosing import choose
 from viewer.data import Dataset
 from viewer.detail import Detail
 from viewer.frames import framed
@@ -34,6 +35,15 @@ def named(text: str) -> Answer:
     return Answer(text, np.arange(3), np.array([0.3, 0.2, 0.1]), 0.0, 0.0, 0.01)
 
 
+def test_what_was_chosen_by_name_is_told_by_the_name_it_has_now(state: ViewState) -> None:
+    choose(state, {"how": "only", "image": "folder/3.png"}, np.array([3]))
+    later = FakeAtlas()
+    later.ids[3] = "renamed.png"
+    adopt(state, later)
+    assert state.steps == [{"how": "only", "image": "renamed.png"}]
+    assert [later.ids[row] for row in state.selection] == ["renamed.png"]
+
+
 def test_history_is_newest_first_without_repeats_and_limited(state: ViewState) -> None:
     for i in range(HISTORY + 3):
         state.remember(named(f"query {i}"))
@@ -41,7 +51,7 @@ def test_history_is_newest_first_without_repeats_and_limited(state: ViewState) -
     texts = [old.text for old in state.history]
     assert texts[0] == "query 5" == state.answer.text
     assert len(texts) == HISTORY == len(set(texts))
-    state.forget()
+    state.forget_all()
     assert state.answer is None
     assert not state.history
 
@@ -111,7 +121,7 @@ def test_a_search_that_is_called_off_neither_hangs_nor_answers(
     )
     Searcher(state).ask("cat")
     assert state.searching
-    state.forget()
+    state.forget_all()
     assert not state.searching
     for work, then in waiting:
         done = Future()

@@ -14,6 +14,7 @@ from clipper.home import Home
 from clipper.runs import Run
 from viewer.chosen import PAGE, Chosen
 from viewer.data import Dataset
+from viewer.overview import Overview
 from viewer.state import ViewState
 from viewer.summary import categories, duration, last_runs, sizes, summary, timeline
 from viewer.tagged import counts, of_rows, rows_by_tag
@@ -124,6 +125,26 @@ def test_the_last_runs_are_told_in_words() -> None:
     assert (first["changes"], first["took"], first["images"]) == ([], "", None)
     told = [duration(seconds) for seconds in (0.04, 9.94, 12.4, 60, 3600, 7_500, 90_061)]
     assert told == ["0.0 s", "9.9 s", "12 s", "1 min", "1 h", "2 h 5 min", "25 h 1 min"]
+
+
+def test_times_with_and_without_a_zone_make_one_timeline() -> None:
+    mixed = pd.Series(["2020-01-01T00:00Z", "2020-01-02T00:00", "2020-01-03T00:00:00+02:00"])
+    assert sum(n for _, n in timeline(mixed)) == 3
+
+
+def test_figures_that_cannot_be_made_are_told_and_tried_again(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, sheet = ViewState(dataset=dataset), Overview()
+    sheet.follow(state)
+    with monkeypatch.context() as broken:
+        broken.setattr("viewer.overview.known", lambda _: 1 / 0)
+        state.overview = True
+    assert (sheet.lost, sheet.about) == (True, {})
+    state.overview = False
+    state.overview = True
+    assert sheet.lost is False
+    assert sheet.about["facts"][0] == ["Images", "500"]
 
 
 def test_a_summary_of_one_image_and_of_odd_columns() -> None:

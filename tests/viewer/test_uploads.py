@@ -5,8 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from clipper.errors import ClipperError
-from clipper.images import BadImageError
+from clipper.errors import BadImageError, ClipperError
 from clipper.terms import Term
 from viewer.answers import Upload
 from viewer.data import Dataset
@@ -87,6 +86,29 @@ def test_what_cannot_be_used_is_told(
     assert state.message == told
     assert (state.uploads, state.answer, state.reading) == ({}, None, "")
     assert len(PLACES) == 0
+
+
+def test_a_file_that_cannot_be_read_after_all_is_no_longer_waited_for(
+    state: ViewState, uploads: Uploads
+) -> None:
+    uploads.begin({"number": 1, "name": "photos", "size": 4096})  # a folder: only reading it tells
+    assert state.reading == "photos"
+    uploads.refuse({"why": "nothing"})
+    assert state.reading == ""
+    assert len(PLACES) == 0
+    assert "no image in that" in state.message
+
+
+def test_who_announces_nothing_and_sends_nothing_makes_room_too(
+    state: ViewState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitors = [Uploads(state, ready=lambda _: None) for _ in range(AT_ONCE + 1)]
+    monkeypatch.setattr("viewer.uploads.PATIENCE", 0.0)
+    for one in visitors:
+        one.begin({"number": 1, "name": "a.png", "size": 0})
+        assert state.reading == "a.png"
+    for one in visitors:
+        one.end()
 
 
 def test_messages_that_no_browser_of_ours_sends_are_ignored(state: ViewState, uploads: Uploads) -> None:
