@@ -52,7 +52,7 @@ class Atlas(Published):
         """The images' vectors where they lie on disk: (n, d) float32, rows L2-normalised."""
         with self._loading:
             vectors = embeddings.of_model(self.home, self.snapshot.embeddings, self.snapshot.model)
-            return embeddings.Mapped(vectors, self._hashes)
+            return embeddings.Mapped(vectors, self.hashes)
 
     @cached_property
     def chance(self) -> float:
@@ -92,10 +92,6 @@ class Atlas(Published):
         The vectors are read where they lie: 2 GB of them, a million of 512 dimensions, need no memory.
         """
         return self.stored.dot(vector)
-
-    def place(self, vector: "np.ndarray", *, text: bool = True) -> tuple[float, float]:
-        """Where a query's (d,) float32 vector falls on the map."""
-        return self._place(self.similarities(vector), text=text)
 
     def query_vector(self, query: Query) -> "np.ndarray":
         """A query's terms as one vector: (d,) float32, L2-normalised.
@@ -180,7 +176,7 @@ class Atlas(Published):
             "origins": {column.name: column.source for column in self.columns.values()},
             "quality": projection.get("quality", {}),
             "frame": projection.get("state", {}).get("figures", {}),
-            "search": read_made_of(self.home.part("collection", self._versions["collection"]))["search"],
+            "search": read_made_of(self.home.part("collection", self.snapshot.parts["collection"]))["search"],
         }
 
     def close(self) -> None:
@@ -195,7 +191,7 @@ class Atlas(Published):
         import numpy as np
 
         landmarks = np.array(self._projection["placed_by"].to_pylist()) != "place"
-        _, first = np.unique(np.array(self._hashes, object), return_index=True)
+        _, first = np.unique(np.array(self.hashes, object), return_index=True)
         rows = np.sort(first[landmarks[first]])
         return rows, self.xy[rows]
 
@@ -203,7 +199,7 @@ class Atlas(Published):
     def _collection(self) -> "Collection":
         from clipper.collection import Collection, address_of
 
-        return Collection(address_of(self.home, self._versions["collection"]))
+        return Collection(address_of(self.home, self.snapshot.parts["collection"]))
 
     def _like(self, name: str, query: Query) -> "np.ndarray":
         """The vector of an image that a term names: (d,) float32."""

@@ -97,10 +97,10 @@ def place_of(data: bytes) -> dict[str, float]:
         return {}
 
 
-def thumbnail(pixels: "Image.Image", *, side: int = THUMBNAIL_PIXELS) -> bytes:
+def thumbnail(pixels: "Image.Image") -> bytes:
     """A WebP of at most `side` pixels on its longer side."""
     small = pixels.copy()
-    small.thumbnail((side, side), reducing_gap=2.0)
+    small.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS), reducing_gap=2.0)
     buffer = io.BytesIO()
     small.save(buffer, "WEBP", quality=82, method=2)
     return buffer.getvalue()

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from clipper.frame import preserved
 from clipper.neighbours import neighbours
 
 if TYPE_CHECKING:
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
 QUALITY_SAMPLE = 2_000
 
 
-def quality(vectors: "np.ndarray", positions: "np.ndarray", *, seed: int = 0) -> dict[str, float]:
+def quality(vectors: "np.ndarray", positions: "np.ndarray") -> dict[str, float]:
     """How far the map can be trusted, over a sample: shares between 0 and 1.
 
     `trustworthiness` (Venna and Kaski 2001, scikit-learn's): neighbours on the map are neighbours in
@@ -24,16 +25,13 @@ def quality(vectors: "np.ndarray", positions: "np.ndarray", *, seed: int = 0) ->
         return {}
     chosen = np.arange(n)
     if n > QUALITY_SAMPLE:
-        chosen = np.sort(np.random.default_rng(seed).choice(n, QUALITY_SAMPLE, replace=False))
+        chosen = np.sort(np.random.default_rng(0).choice(n, QUALITY_SAMPLE, replace=False))
     sample, places = vectors[chosen], positions[chosen].astype(np.float64)
     near = neighbours(sample, k + 1)[0][:, 1:]
-    apart = ((places[:, None] - places[None]) ** 2).sum(-1)
-    np.fill_diagonal(apart, np.inf)
-    on_map = np.argpartition(apart, k - 1, axis=1)[:, :k]
-    kept = [len(np.intersect1d(a, b)) for a, b in zip(near, on_map, strict=True)]
+    kept = preserved(near, places, places, np.arange(len(places)))
     trusted = trustworthiness(sample, places, n_neighbors=k, metric="cosine")
     return {
         "trustworthiness": round(float(trusted), 4),
-        "neighbour_preservation": round(float(np.mean(kept)) / k, 4),
+        "neighbour_preservation": round(kept or 0.0, 4),
         "measured_on": len(chosen),
     }

@@ -4,7 +4,7 @@ Heavy parts are loaded when first asked for and then shared, also by several thr
 here: writing anything; vectors, and searching by them (`atlas.py`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,7 +101,7 @@ class Published:
         """The map as a table: id, name, path, x, y, then the metadata columns; the index is the row."""
         import pandas as pd
 
-        told = self._metadata.select(list(self.columns)).to_pandas()
+        told = self.metadata_table.select(list(self.columns)).to_pandas()
         frame = pd.DataFrame({"id": self.ids, "x": self.xy[:, 0], "y": self.xy[:, 1]})
         frame.insert(1, "path", [self.path(row) for row in range(len(self))])
         if "name" not in told:
@@ -136,7 +136,7 @@ class Published:
 
     def name(self, row: int) -> str:
         """What to call an image: its metadata's `name`, else its file name without ending."""
-        told = self._metadata["name"][row].as_py() if "name" in self.columns else None
+        told = self.metadata_table["name"][row].as_py() if "name" in self.columns else None
         return told if isinstance(told, str) and told else name_of(self.ids[row])
 
     def path(self, row: int) -> str:
@@ -145,7 +145,7 @@ class Published:
 
     def metadata(self, row: int) -> dict[str, Any]:
         """What is told about an image; what is missing is left out."""
-        values = self._metadata.slice(row, 1).to_pylist()[0]
+        values = self.metadata_table.slice(row, 1).to_pylist()[0]
         values.pop("id")
         return present(values)
 
@@ -164,7 +164,7 @@ class Published:
 
     def image_format(self, row: int) -> str:
         """The original's format, as Pillow calls it: "JPEG", "PNG", ..."""
-        key = self._hashes[row]
+        key = self.hashes[row]
         return str(facts.read(self._facts, [key])[key]["format"])
 
     @cached_property
@@ -180,31 +180,23 @@ class Published:
         """
         return self._times(manifest.FIRST)
 
-    @property
+    @cached_property
     def hashes(self) -> Sequence[bytes]:
         """The content hash of each image's bytes, as they were indexed."""
-        return self._hashes
+        hashes: list[bytes] = self._projection["content_hash"].to_pylist()
+        return hashes
 
-    @property
+    @cached_property
     def metadata_table(self) -> "pa.Table":
         """What is told about the images: `id`, then the metadata columns; a row for each image."""
-        return self._metadata
+        return read_parquet(self._part("metadata"))
 
     def close(self) -> None:
         """Let go of this version: it may be deleted once another is published."""
         self._hold.close()
 
-    @property
-    def _versions(self) -> Mapping[str, str]:
-        return self.snapshot.parts
-
     def _part(self, name: str) -> Path:
-        return self.home.part(name, self._versions[name])
-
-    @cached_property
-    def _hashes(self) -> Sequence[bytes]:
-        hashes: list[bytes] = self._projection["content_hash"].to_pylist()
-        return hashes
+        return self.home.part(name, self.snapshot.parts[name])
 
     def _times(self, column: str) -> "np.ndarray":
         """A column of nanoseconds of the manifest as seconds, in the order of the rows: (n,) float64."""
@@ -219,12 +211,8 @@ class Published:
         return np.where(nanoseconds > 0, nanoseconds / 1e9, np.nan)
 
     @cached_property
-    def _metadata(self) -> Any:
-        return read_parquet(self._part("metadata"))
-
-    @cached_property
     def _thumbnails(self) -> Any:
-        return facts.thumbnail_store(self.home).positions(self._hashes)
+        return facts.thumbnail_store(self.home).positions(self.hashes)
 
     @cached_property
     def _facts(self) -> ShardStore:

@@ -1,7 +1,8 @@
 """Letting new points settle among points that are pinned, by UMAP's own forces. numpy and scipy only.
 
-UMAP's optimiser would have to be compiled first, half a minute for a handful of images; the few points that
-move here need no compiler. What does not belong here: which points may move (`growing.py`).
+UMAP's optimiser moves either both ends of an edge or only its head, for all edges alike; here edges between
+new points move both and edges to pinned ones one. And it has to be compiled, which the few points that move
+here need not wait for. What does not belong here: which points may move (`growing.py`).
 """
 
 from functools import lru_cache

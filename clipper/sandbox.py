@@ -180,8 +180,8 @@ class Sandbox:
 class Sandboxes:
     """As many sandboxes of one function as are used at the same time."""
 
-    def __init__(self, function: Function, *, seconds: float, memory: int = MEMORY) -> None:
-        self._make = partial(Sandbox, function, seconds=seconds, memory=memory)
+    def __init__(self, function: Function, *, seconds: float) -> None:
+        self._make = partial(Sandbox, function, seconds=seconds)
         self._lock = threading.Lock()
         self._all: list[Sandbox] = []
         self._free: list[Sandbox] = []

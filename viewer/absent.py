@@ -9,8 +9,8 @@ import param
 from clipper.errors import ClipperError, NoIndexError
 from viewer.background import in_background
 from viewer.component import Component
+from viewer.document import html_page
 from viewer.follow import LOOKERS
-from viewer.html import html_page
 from viewer.lost import Lost
 from viewer.versions import load
 

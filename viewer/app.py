@@ -23,11 +23,11 @@ from viewer.component import Action, source
 from viewer.controls import ZOOM, colour_select, map_buttons
 from viewer.data import Dataset
 from viewer.detail import Detail
+from viewer.document import html_page
 from viewer.filter_panel import FilterChips, FilterPanel
 from viewer.follow import Follower
 from viewer.gallery import Gallery
 from viewer.hover import HoverCard
-from viewer.html import html_page
 from viewer.keys import Keys
 from viewer.legend import ColourKey, Fold
 from viewer.lost import Lost

@@ -137,7 +137,7 @@ def combined(before: np.ndarray | None, rows: np.ndarray, *, how: str, n: int) -
 
 def dated(step: Step, state: ViewState) -> Step:
     """A step with what it depended on: the filters in force, and the query whose results it took."""
-    filters = getattr(state, "filters", None) or {}
+    filters = state.filters
     asked = _asked(step, state) if step.get("of") == "results" and state.answer else {}
     return {**step, **asked, **({"under": dict(filters)} if filters else {})}
 

@@ -213,15 +213,10 @@ class ViewState(param.Parameterized):
         current = next((new for new, was in pairs if self.answer and was.text == self.answer.text), None)
         tags = tags or {}
         called = {old.tag_column: dataset.tag_column}
-        facets = dataset.facets_with(tags) if self.filters else {}
-        filters = sound(facets, {called.get(name, name): asked for name, asked in self.filters.items()})
-        narrowed = narrow(facets, filters) if filters else None
         colour = called.get(self.colour, self.colour)
         self.param.update(
             dataset=dataset,
-            filters=filters,
-            kept=narrowed.kept if narrowed else None,
-            counts=dict(narrowed.counts) if narrowed else None,
+            **self._filtered(dataset, tags, called),
             colour=colour if colour in {*coloured_by(dataset, tags), ""} else dataset.first_colour,
             history=[new if new is current else new.remembered() for new in again if new],
             answer=current,
@@ -235,6 +230,16 @@ class ViewState(param.Parameterized):
             tags=tags,
             **after,
         )
+
+    def _filtered(self, dataset: Dataset, tags: Rows, called: Mapping[str, str]) -> dict[str, Any]:
+        """The filters as far as another version has them, and what passes; `called` is old column to new."""
+        asked = {called.get(name, name): condition for name, condition in self.filters.items()}
+        facets = dataset.facets_with(tags) if asked else {}
+        filters = sound(facets, asked)
+        if not filters:
+            return {"filters": {}, "kept": None, "counts": None}
+        narrowed = narrow(facets, filters)
+        return {"filters": filters, "kept": narrowed.kept, "counts": dict(narrowed.counts)}
 
     def sequence(self) -> np.ndarray | None:
         """The rows (k,) that one steps through from an image to the next: those chosen, or the results."""

@@ -39,7 +39,7 @@ def summary(dataset: Dataset) -> dict[str, Any]:
         "sizes": sizes(points) if {"width", "height"} <= {*points} else [],
         "taken": timeline(points["taken_at"]) if "taken_at" in points else [],
         "columns": [
-            [name, column.type, getattr(column, "source", ""), int(points[name].notna().sum())]
+            [name, column.type, column.source, int(points[name].notna().sum())]
             for name, column in dataset.atlas.columns.items()
             if name in points
         ],
@@ -57,7 +57,7 @@ def facts(dataset: Dataset) -> list[list[str]]:
         told.append(["On disk", size(float(pd.to_numeric(points["bytes"], errors="coerce").sum()))])
     try:
         info: Mapping[str, Any] = dataset.atlas.info()
-    except (AttributeError, ClipperError, OSError):
+    except (ClipperError, OSError):
         return told
     told += [["Folder", str(info["folder"])], ["Home", str(info["home"])]]
     told.append(["Model", f"{info['model']} ({info['dimensions']} dimensions)"])
@@ -67,7 +67,6 @@ def facts(dataset: Dataset) -> list[list[str]]:
 
 def last_runs(dataset: Dataset) -> list[dict[str, Any]]:
     """The runs that led to this version, the newest first: when, how long, what changed, which version."""
-    snapshot = getattr(dataset.atlas, "snapshot", None)
     return [
         {
             "at": run.at.isoformat(),
@@ -80,7 +79,7 @@ def last_runs(dataset: Dataset) -> list[dict[str, Any]]:
                 if run.counts.get(kind)
             ],
         }
-        for run in (snapshot.runs if snapshot else ())
+        for run in dataset.atlas.snapshot.runs
     ]
 
 

@@ -98,22 +98,21 @@ def showing(who: Shows) -> None:
         _shows.add(who)
 
 
-def holder(image_id: str, stamp: str, home: str | Path | None = None) -> Dataset:
+def holder(image_id: str, stamp: str) -> Dataset:
     """The dataset to ask for an image: one that a session shows and has these very bytes, else the published.
 
     Raises:
         ClipperError: nothing is published and nothing in memory.
     """
-    for dataset in shown(
-        _folder(home)
-    ):  # first: what is on a page never waits for another version to be opened
+    # First: what is on a page never waits for another version to be opened.
+    for dataset in shown(_folder(None)):
         row = dataset.row_of(image_id)
         if row is not None and dataset.stamp(row) == stamp:
             return dataset
     try:
-        return load(home)
+        return load()
     except ClipperError:
-        known = latest(home)
+        known = latest()
         if known is None:
             raise
         return known

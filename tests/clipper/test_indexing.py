@@ -228,4 +228,4 @@ def test_verify_finds_content_that_changed_under_the_same_size_and_time(
     assert "1 changed" in result.stderr + result.stdout
     steps = run_index(indexed_home)
     assert steps["clip_embeddings"].counts["new"] == 0
-    assert opened(indexed_home)._hashes[3] == content_hash(bytes(data))
+    assert opened(indexed_home).hashes[3] == content_hash(bytes(data))

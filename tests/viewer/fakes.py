@@ -20,6 +20,7 @@ class FakeColumn:
     name: str
     type: str
     origin: str = "metadata"
+    source: str = "metadata.json"
 
 
 class FakeAtlas:
@@ -36,6 +37,7 @@ class FakeAtlas:
         self.title = "Fake"
         self.indexed_at = datetime.now(UTC)
         self.settings = SimpleNamespace(home=Path("nowhere"), max_pixels=10**8)
+        self.snapshot = SimpleNamespace(runs=())
         self.failures = pd.DataFrame({"id": [], "reason": []})
         self.columns = {
             "group": FakeColumn("group", "str"),
@@ -77,6 +79,9 @@ class FakeAtlas:
 
     def close(self) -> None:
         pass
+
+    def info(self) -> dict[str, object]:
+        return {"folder": "/images", "home": "nowhere", "model": "fake", "dimensions": 5, "quality": {}}
 
     @property
     def n(self) -> int:
