@@ -4,40 +4,93 @@ What does not belong here: reading settings (`settings.py`).
 """
 
 import json
+import os
+import shutil
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from clipper import model_files
 from clipper.errors import SettingsError
-from clipper.settings import CONFIG_NAME, HIDDEN_HOME, Settings, absolute_location, is_url
+from clipper.settings import (
+    CONFIG_NAME,
+    DEFAULT_IMAGES,
+    HIDDEN_HOME,
+    Settings,
+    absolute_location,
+    find_home,
+    is_url,
+)
 
 
-def adopt(images: str, home: Path | None) -> tuple[Path, str]:
-    """The home for a folder of images, the one named or `.clipper` within it, and what it calls the folder.
+@contextmanager
+def adopted(images: str, home: Path | None) -> Iterator[tuple[Path, str]]:
+    """The home for a folder of images, and what it calls the folder, for a run.
 
-    Its clipper.toml notes the folder, so that later runs, schedule and viewer find the same one.
+    The home named; else that of `CLIPPER_HOME`, one found from here that is this folder's, or `.clipper`
+    within it. Its clipper.toml notes the folder, so that later runs, schedule and viewer find the same one.
+    A home that is made here is gone again where the run ends before anything came of it: it would be found
+    in place of others.
+
+    Raises:
+        SettingsError: the folder is none, or the home is another's.
     """
+    home, location = _home_for(images, home)
+    is_new = not home.exists()
+    try:
+        yield home, _adopt(location, home)
+    except BaseException:
+        if is_new and not any((home / "store" / part).exists() for part in ("facts", "embeddings")):
+            shutil.rmtree(home, ignore_errors=True)
+        raise
+
+
+def _home_for(images: str, home: Path | None) -> tuple[Path, str]:
+    """The home to use for a folder of images, and where that folder is."""
+    if not images.strip():
+        raise SettingsError("the images folder's name is empty; `clipper index .` is this folder")
     location = absolute_location(images)
     if not is_url(images) and not Path(location).is_dir():
         wrong = "is not a folder" if Path(location).exists() else "does not exist"
         raise SettingsError(f"the images folder {location} {wrong}")
+    if home is None and (Path(location) / CONFIG_NAME).is_file():
+        raise SettingsError(f"{location} is an atlas's home; index it with `clipper index --home {location}`")
+    home = home or _found_for(location)
     if home is None and is_url(images):
         raise SettingsError(f"where is the atlas of {images} to be kept? Name it with --home HOME")
-    home = home or Path(location) / HIDDEN_HOME
+    return home or Path(location) / HIDDEN_HOME, location
+
+
+def _found_for(location: str) -> Path | None:
+    """The home named by the environment, or one found from here that is this folder's."""
+    try:
+        home = find_home()
+        if os.environ.get("CLIPPER_HOME"):
+            return home
+        noted = _noted(home / CONFIG_NAME) or {}
+    except SettingsError:
+        return None
+    name = str(noted.get("images", DEFAULT_IMAGES))
+    return home if absolute_location(name, base=home) == location else None
+
+
+def _adopt(location: str, home: Path) -> str:
+    """What a home calls the folder, noted where it is new."""
     config = home / CONFIG_NAME
     noted = _noted(config)
     if noted is None:
         name = ".." if home.resolve().parent == Path(location) else location
         _note(config, "images", name)
     else:
-        name = str(noted.get("images", Settings.model_fields["images"].default))
+        name = str(noted.get("images", DEFAULT_IMAGES))
         if absolute_location(name, base=home) != location:
             raise SettingsError(
                 f"{config} belongs to the images in {absolute_location(name, base=home)}; "
                 "name another home with --home, or change `images` there"
             )
-    return home, name
+    return name
 
 
 def note_model(settings: Settings) -> None:

@@ -8,16 +8,18 @@ import os
 import socket
 import sys
 import warnings
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from clipper.adopting import adopt, note_model
+from clipper.adopting import adopted, note_model
 from clipper.console import one_line, print_failures, print_json, progress_bar, summarise, tell_damages
 from clipper.errors import BadImageError, ClipperError, SettingsError
 from clipper.files import read_file
+from clipper.home import Home as AtlasHome
 from clipper.settings import Settings
 
 app = typer.Typer(
@@ -60,13 +62,14 @@ def index(
     from clipper import indexing
 
     folder, noted = Path(home).expanduser() if home else None, None
-    if images is not None:
-        folder, noted = adopt(images, folder)
     words = {"verify": verify or None, "allow_shrink": allow_shrink or None}
-    settings = Settings.load(folder, images=noted, model=model, batch_size=batch_size, **words)
-    if images is not None and model:
-        note_model(settings)
-    with progress_bar() as progress:
+    with ExitStack() as stack:
+        if images is not None:
+            folder, noted = stack.enter_context(adopted(images, folder))
+        settings = Settings.load(folder, images=noted, model=model, batch_size=batch_size, **words)
+        if images is not None and model:
+            note_model(settings)
+        progress = stack.enter_context(progress_bar())
         steps = indexing.index(settings, progress=progress, wait=wait)
     summarise({step.name: step for step in steps}, settings)
 
@@ -124,6 +127,8 @@ def view(
 ) -> None:
     """Serve the map on this machine and print its address; Ctrl-C ends it."""
     settings = Settings.load(home)
+    if not settings.home.is_dir():
+        raise SettingsError(AtlasHome(settings.home).absence())
     spec = find_spec("viewer")
     if spec is None or spec.origin is None:
         raise SettingsError("the viewer is not installed; install Clipper with `pip install -e .`")
@@ -216,6 +221,7 @@ def main() -> None:
     try:
         code = app(args=[word for word in arguments if word != "--debug"], standalone_mode=False)
     except typer.Abort:
+        typer.echo("clipper: interrupted; what was done is kept", err=True)
         sys.exit(130)
     except Exception as error:
         if debug:
@@ -246,7 +252,7 @@ def _filter(where: str | None) -> dict[str, Any] | None:
         return None
     try:
         document = json.loads(where)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ClipperError(f"--where is not JSON ({error}); write it like '{{\"year\": 2010}}'") from error
     if not isinstance(document, dict):
         raise ClipperError("--where is no JSON object; write it like '{\"year\": 2010}'")

@@ -4,11 +4,13 @@ What does not belong here: how a new version is made (`collection_build.py`), an
 come from.
 """
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -82,7 +84,7 @@ class Collection:
     """An open collection."""
 
     def __init__(self, address: Address) -> None:
-        """Open one that exists.
+        """Open one that exists: a copy where it may not be written, for Chroma writes where it reads.
 
         Raises:
             StoreError: it is missing or damaged, or the server does not answer.
@@ -90,7 +92,11 @@ class Collection:
         from chromadb.errors import NotFoundError
 
         self.address = address
-        with _told(address):
+        self._copy: TemporaryDirectory[str] | None = None
+        if not address.on_server and address.folder.is_dir() and not os.access(address.folder, os.W_OK):
+            self._copy = TemporaryDirectory(prefix="clipper-")
+            address = _copied(address, Path(self._copy.name) / "collection")
+        with _told(self.address):
             self._client = _client(address)
             try:
                 self._collection = self._client.get_collection(address.name, embedding_function=None)
@@ -192,6 +198,21 @@ class Collection:
     def close(self) -> None:
         """Let go of the files, or of the connection."""
         self._client.close()
+        if self._copy:
+            self._copy.cleanup()
+
+
+def _copied(address: Address, folder: Path) -> Address:
+    """The same collection in another folder, whose files may be written."""
+    try:
+        shutil.copytree(address.folder, folder, copy_function=shutil.copyfile)
+    except (OSError, shutil.Error) as error:
+        raise StoreError(
+            f"{address} may not be written, as Chroma must, and cannot be copied to {folder.parent}: {error}"
+        ) from error
+    for each in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
+        each.chmod(0o700)
+    return Address.in_folder(folder)
 
 
 def address_of(home: Home, version: str) -> Address:

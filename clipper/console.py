@@ -5,9 +5,11 @@ belong here: the commands (`cli.py`).
 """
 
 import json
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -19,9 +21,20 @@ if TYPE_CHECKING:
     from clipper.workspace import Progress, Step
 
 
+# What is said of a part that was made anew of the same files, the most telling first.
+REPLACED = {
+    "model": "another model",
+    "metadata": "metadata changed",
+    "projection": "the map laid out again",
+}
+
+
 def one_line(text: str) -> str:
-    """Text from files, made safe for a terminal: no line breaks, no escape sequences."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    """Text from files, made safe for a terminal: no line breaks, no escape sequences.
+
+    Spaces of any width stay as they are: macOS puts some into the names of screenshots.
+    """
+    return "".join(c if c.isprintable() or unicodedata.category(c) == "Zs" else repr(c)[1:-1] for c in text)
 
 
 def print_json(document: Any) -> None:
@@ -52,12 +65,11 @@ def progress_bar() -> "Iterator[Progress]":
 def summarise(steps: "Mapping[str, Step]", settings: "Settings") -> None:
     """What a run did, and what a person should know of it."""
     done = steps["atlas"].counts
-    kinds = ("added", "changed", "moved", "removed")
-    changed = ", ".join(f"{done[kind]:,} {kind}" for kind in kinds if done[kind]) or "nothing changed"
     seconds = sum(step.seconds for name, step in steps.items() if name not in ("thumbnails", "image_facts"))
+    images = "image" if done["images"] == 1 else "images"
     embedded = steps["clip_embeddings"].counts["new"]
     typer.echo(
-        f"{done['images']:,} images on the map, {done['failed']:,} skipped; {changed}; "
+        f"{done['images']:,} {images} on the map, {done['failed']:,} skipped; {_changed(steps['atlas'])}; "
         f"{embedded:,} embedded; {seconds:.1f} s"
     )
     _list(steps["image_manifest"].failures | steps["image_facts"].failures, "skipped {}: {}")
@@ -67,7 +79,17 @@ def summarise(steps: "Mapping[str, Step]", settings: "Settings") -> None:
         typer.echo(f"  {one_line(note)}")
     for note in steps["image_metadata"].notes + steps["umap_projection"].notes:
         typer.echo(f"  note: {one_line(note)}")
-    typer.echo(f"See it: clipper view --home {one_line(str(settings.home))}")
+    typer.echo(f"See it: clipper view --home {one_line(quote(str(settings.home)))}")
+
+
+def _changed(atlas: "Step") -> str:
+    """What is other than before: files, else what was made of the same ones."""
+    kinds = ("added", "changed", "moved", "removed")
+    files = [f"{atlas.counts[kind]:,} {kind}" for kind in kinds if atlas.counts[kind]]
+    parts = [words for name, words in REPLACED.items() if name in atlas.replaced]
+    if files:
+        return ", ".join([*files, REPLACED["model"]] if "model" in atlas.replaced else files)
+    return ", ".join(parts) or ("the collection made again" if atlas.replaced else "nothing changed")
 
 
 def tell_damages(

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from clipper import checksums
@@ -105,10 +106,9 @@ class Home:
 
     def absence(self) -> str:
         """That the folder is not there, and how to make it."""
-        return (
-            f"the home {self.folder} does not exist; make it with "
-            f"`clipper index FOLDER-OF-IMAGES --home {self.folder}`"
-        )
+        wrong = "is not a folder" if self.folder.exists() else "does not exist"
+        command = f"clipper index FOLDER-OF-IMAGES --home {quote(str(self.folder))}"
+        return f"the home {self.folder} {wrong}; make it with `{command}`"
 
     @contextmanager
     def writing(self, *, timeout: float = 0.0) -> Iterator[None]:

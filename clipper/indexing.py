@@ -98,6 +98,7 @@ def publish(work: Workspace) -> Step:
             counts={"images": images, "failed": failed, **changes.counts()},
             seconds=work.home.written_for(),
         )
+        step.replaced = _replaced(before, snapshot)
         published = snapshots.publish(work.home, snapshot)
         _tidy(work, published=published)
         step.version = snapshot.version
@@ -137,6 +138,14 @@ def _left_alone(others: Mapping[str, int]) -> list[str]:
     told += ["..."] if len(ranked) > MOST_ENDINGS else []
     total = sum(others.values())
     return [f"{total:,} other {'file' if total == 1 else 'files'} left alone: {', '.join(told)}"]
+
+
+def _replaced(before: Snapshot | None, after: Snapshot) -> list[str]:
+    """The parts of `after` that are others than before; nothing where there were none."""
+    if before is None:
+        return []
+    replaced = [name for name, version in after.parts.items() if before.parts.get(name) != version]
+    return replaced + (["model"] if before.embeddings != after.embeddings else [])
 
 
 def _refuse_to_shrink(work: Workspace, manifest: Manifest) -> None:

@@ -4,6 +4,7 @@ What does not belong here: reading tables (`metadata_tables.py`), and joining wh
 """
 
 import json
+import math
 from collections import Counter
 from typing import Any
 
@@ -54,13 +55,34 @@ def parse(data: bytes, *, source: str) -> tuple[dict[str, dict[str, Any]], list[
         repeated.extend(key for key, count in counts.items() if count > 1)
         return dict(pairs)
 
+    odd_numbers: list[str] = []
+
+    def number(text: str) -> int | float | None:
+        """A number as JSON writes it; of one that no column can hold nothing, which is told."""
+        try:
+            value = float(text)
+            if math.isfinite(value):
+                return value if set(text) & {*".eE"} else int(text)
+        except (ValueError, OverflowError):
+            pass
+        odd_numbers.append(text)
+        return None
+
     try:
-        document = json.loads(data.decode("utf-8-sig"), object_pairs_hook=unique)
+        document = json.loads(
+            data.decode("utf-8-sig"),
+            object_pairs_hook=unique,
+            parse_constant=number,
+            parse_float=number,
+            parse_int=number,
+        )
     except (ValueError, RecursionError) as error:
         raise ImagesError(f"{source} is not valid JSON: {error}") from error
     if not isinstance(document, dict):
         raise ImagesError(f'{source} must be an object like {{"<image>": {{"<key>": value}}}}')
     problems = [f"{source}: {key!r} stands twice; the last one counts" for key in repeated]
+    if odd_numbers:
+        problems.append(f"{source}: no column can hold the number(s) {some(odd_numbers)}; left out")
     entries = {key: value for key, value in document.items() if isinstance(value, dict)}
     if odd := [key for key in document if key not in entries]:
         problems.append(f"{source}: no object under {some(odd)}; left out")

@@ -125,6 +125,7 @@ def _load(source: ModelSource) -> Any:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    logging.set_verbosity_error()  # what does not fit is told below, in one line
     model, told = CLIPModel.from_pretrained(
         source.folder,
         use_safetensors=True,

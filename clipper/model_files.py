@@ -67,6 +67,11 @@ def find(settings: Settings) -> ModelSource:
             f"{folder} has no model.safetensors; convert it with `save_pretrained` or name a revision "
             "that has one (model_revision)"
         )
+    if not _has_tokenizer(folder):
+        raise ModelError(
+            f"{folder} has no tokenizer (tokenizer.json, or vocab.json and merges.txt), and without one "
+            "all texts are the same; save it there with the `save_pretrained` of the model's processor"
+        )
     vision = config.get("vision_config") or {}
     return ModelSource(
         name=_lasting_name(settings, folder),
@@ -136,8 +141,14 @@ def _is_refusal(error: Exception) -> bool:
 
 def _is_whole(folder: Path) -> bool:
     """Whether a download was not broken off."""
-    tokenizer = any((folder / name).exists() for name in ("tokenizer.json", "vocab.json"))
-    return tokenizer and (folder / "config.json").exists() and any(folder.glob("model*.safetensors"))
+    made = (folder / "config.json").exists() and any(folder.glob("model*.safetensors"))
+    return made and _has_tokenizer(folder)
+
+
+def _has_tokenizer(folder: Path) -> bool:
+    """Whether a tokenizer's words are there; from config.json alone transformers makes an empty one."""
+    both = (folder / "vocab.json").exists() and (folder / "merges.txt").exists()
+    return both or (folder / "tokenizer.json").exists()
 
 
 def _unreachable(settings: Settings, error: Exception) -> str:

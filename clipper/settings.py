@@ -3,6 +3,7 @@
 What does not belong here: anything that reads images, the store or a model.
 """
 
+import codecs
 import os
 import re
 import tomllib
@@ -25,6 +26,7 @@ DEFAULT_MODEL = "openai/clip-vit-base-patch32"
 DEFAULT_REVISION = "c237dc49a33fc61debc9276459120b7eac67e7ef"
 CONFIG_NAME = "clipper.toml"
 HIDDEN_HOME = ".clipper"
+DEFAULT_IMAGES = "images"
 # When a map is laid out again, from where it is.
 Refit = Literal["auto", "never", "always"]
 _SERVER = re.compile(r"https?://[^\s/@?#]+/?")
@@ -44,7 +46,7 @@ class Settings(BaseSettings):
     )
 
     home: Path = Field(description="Folder of the atlas: clipper.toml and store/")
-    images: str = Field("images", description="Images folder, or an fsspec URL")
+    images: str = Field(DEFAULT_IMAGES, description="Images folder, or an fsspec URL")
     title: str = Field("", description="Name shown in the viewer; the images folder's when empty")
     model: str = Field(DEFAULT_MODEL, description="CLIP of the hub, or a local folder")
     model_revision: str = Field("", description="Commit, tag or branch of a hub model")
@@ -74,7 +76,7 @@ class Settings(BaseSettings):
         "auto", description="Lay the map out again: auto (when it no longer serves), never, always"
     )
     cross_modal_weight: float = Field(
-        2.5, gt=0, description="CLIPScore's w: a text-image similarity counts this many times"
+        2.5, gt=0, le=1000, description="CLIPScore's w: a text-image similarity counts this many times"
     )
     schedule: str = Field("0 2 * * *", description="Cron line of the scheduled reindex, in UTC")
     keep_runs: int = Field(30, ge=1, description="Days after which Dagster's finished runs are deleted")
@@ -116,7 +118,7 @@ class Settings(BaseSettings):
         Raises:
             SettingsError: no home, an unreadable clipper.toml, an unknown or malformed setting.
         """
-        folder = Path(home).expanduser().resolve() if home else find_home()
+        folder = _home_of(Path(home).expanduser().resolve() if home else find_home())
         config = folder / CONFIG_NAME
         located = type(cls.__name__, (cls,), {"model_config": SettingsConfigDict(toml_file=config)})
         given = {key: value for key, value in overrides.items() if value is not None}
@@ -127,7 +129,9 @@ class Settings(BaseSettings):
         except ValidationError as error:
             raise SettingsError(_describe(error, config, given)) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{config} is not valid TOML: {error}") from error
+            marked = config.read_bytes().startswith(codecs.BOM_UTF8)
+            why = "it begins with a byte order mark; save it as plain UTF-8" if marked else error
+            raise SettingsError(f"{config} is not valid TOML: {why}") from error
         except OSError as error:
             raise SettingsError(f"{config} cannot be read: {error.strerror}") from error
         return settings
@@ -184,6 +188,13 @@ def absolute_location(location: str, *, base: Path | None = None) -> str:
     if is_url(location):
         return location
     return str(((base or Path.cwd()) / Path(location).expanduser()).resolve())
+
+
+def _home_of(folder: Path) -> Path:
+    """The home that is meant: where only the images' folder is named, the one within it."""
+    within = folder / HIDDEN_HOME
+    is_home = (folder / CONFIG_NAME).is_file() or (folder / "store").is_dir()
+    return within if not is_home and (within / CONFIG_NAME).is_file() else folder
 
 
 def find_home() -> Path:

@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from clipper import runs
 from clipper.errors import NoIndexError, StoreError
 from clipper.home import Home, digest, read_json, write_json
 from clipper.runs import Run
+from clipper.settings import CONFIG_NAME, DEFAULT_IMAGES
 
 FORMAT = 1
 PARTS = ("manifest", "metadata", "projection", "collection")
@@ -95,7 +97,10 @@ def no_index(home: Home) -> NoIndexError:
     """That nothing is published, and how to make it."""
     if not home.folder.is_dir():
         return NoIndexError(home.absence())
-    return NoIndexError(f"{home.folder} has no index yet; make one with `clipper index --home {home.folder}`")
+    has_images = any((home.folder / name).exists() for name in (CONFIG_NAME, DEFAULT_IMAGES))
+    named = "" if has_images else "FOLDER-OF-IMAGES "
+    command = f"clipper index {named}--home {quote(str(home.folder))}"
+    return NoIndexError(f"{home.folder} has no index yet; make one with `{command}`")
 
 
 def hold(home: Home) -> tuple[Snapshot, Hold]:

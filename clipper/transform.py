@@ -5,8 +5,9 @@ here: models (`model.py`).
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from clipper.errors import ModelError
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from clipper.model_files import ModelSource
+
+
+LARGEST_SIDE = 4096  # pixels; CLIPs see some hundreds
 
 
 @dataclass(frozen=True)
@@ -42,13 +46,30 @@ class Transform:
             config = {}
         except ValueError as error:
             raise ModelError(f"{path} is not valid JSON: {error}") from error
-        return cls(
-            side=_side(config.get("size"), source.image_size),
-            crop_side=_side(config.get("crop_size"), source.image_size),
+        try:
+            return cls.from_config(config, image_size=source.image_size)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise ModelError(f"{path} is not that of an image processor: {error}") from error
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], *, image_size: int) -> Self:
+        """The settings as transformers writes them.
+
+        Raises:
+            ValueError, TypeError, AttributeError: one of them is none.
+        """
+        made = cls(
+            side=_side(config.get("size"), image_size),
+            crop_side=_side(config.get("crop_size"), image_size),
             resample=int(config.get("resample", 3)),
-            mean=tuple(config.get("image_mean", (0.48145466, 0.4578275, 0.40821073))),
-            std=tuple(config.get("image_std", (0.26862954, 0.26130258, 0.27577711))),
+            mean=_colour(config.get("image_mean", (0.48145466, 0.4578275, 0.40821073))),
+            std=_colour(config.get("image_std", (0.26862954, 0.26130258, 0.27577711))),
         )
+        if not (1 <= made.crop_side <= LARGEST_SIDE and 1 <= made.side <= LARGEST_SIDE):
+            raise ValueError(f"size {made.side} and crop_size {made.crop_side} are no sides of an image")
+        if not all(made.std):
+            raise ValueError("image_std is 0")
+        return made
 
     def crop(self, image: "Image.Image") -> "np.ndarray":
         """The centre of an upright RGB image at the model's size: (s, s, 3) uint8."""
@@ -68,6 +89,11 @@ class Transform:
         mean = torch.tensor(self.mean, device=pixels.device).view(1, 3, 1, 1)
         std = torch.tensor(self.std, device=pixels.device).view(1, 3, 1, 1)
         return (pixels.permute(0, 3, 1, 2).float() / 255.0 - mean) / std
+
+
+def _colour(values: Any) -> tuple[float, float, float]:
+    red, green, blue = map(float, values)
+    return red, green, blue
 
 
 def _side(size: Any, default: int) -> int:

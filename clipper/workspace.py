@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clipper import embeddings, facts, places
+from clipper.column_types import EXAMPLES
 from clipper.errors import ImagesError, StoreError
 from clipper.folder import ImageFolder
 from clipper.home import Home
@@ -34,6 +35,8 @@ class Step:
     # Of the step that joins metadata, and whether they differ from the published ones.
     columns: list[Column] = field(default_factory=list)
     columns_changed: bool = False
+    # Of the step that publishes: the parts that are others than before, the model among them.
+    replaced: list[str] = field(default_factory=list)
 
 
 class Workspace:
@@ -103,8 +106,10 @@ class Workspace:
 def _none_usable(manifest: Manifest, bad: Mapping[bytes, str]) -> str:
     reasons = {e.id: bad[e.content_hash] for e in manifest.entries if e.content_hash in bad}
     reasons |= manifest.unreadable
-    first = f"; {next(iter(reasons))} {next(iter(reasons.values()))}" if reasons else ""
-    return f"none of the {len(manifest.entries) + len(manifest.unreadable)} files is a usable image{first}"
+    named = [f"{image_id} {reason}" for image_id, reason in list(reasons.items())[:EXAMPLES]]
+    more = f" and {len(reasons) - EXAMPLES:,} more" if len(reasons) > EXAMPLES else ""
+    files = len(manifest.entries) + len(manifest.unreadable)
+    return f"none of the {files:,} files is a usable image: {'; '.join(named)}{more}"
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """What the launchpad offers: the settings a person may want to change for one run.
 
 The defaults shown are those of the home when Dagster loads this code. A value left at its default is
-no override: the run then follows the home's clipper.toml as it is by then.
+no override: the run then follows the home's clipper.toml as it is by then. What a value may be is said by
+`Settings`, in one line: bounds here would fail a run with a traceback, and three times more.
 """
 
 from typing import Any
@@ -41,16 +42,16 @@ class EmbedConfig(dg.Config):
     """How images are embedded, and what is kept of them."""
 
     model: str = Field(default=_DEFAULT["model"], description="A CLIP of the hub, or a local folder")
-    batch_size: int = Field(default=_DEFAULT["batch_size"], ge=1, description="Images per forward pass")
+    batch_size: int = Field(default=_DEFAULT["batch_size"], description="Images per forward pass")
     gps: bool = Field(default=_DEFAULT["gps"], description="Keep where photos were taken (image_facts)")
 
 
 class ProjectionConfig(dg.Config):
     """How UMAP lays the map out; other values than before lay it out anew."""
 
-    n_neighbors: int = Field(default=_DEFAULT["umap_n_neighbors"], ge=2, le=200, description="UMAP's")
-    min_dist: float = Field(default=_DEFAULT["umap_min_dist"], ge=0, le=0.99, description="UMAP's")
-    seed: int = Field(default=_DEFAULT["umap_seed"], ge=0, description="Same seed, same map")
+    n_neighbors: int = Field(default=_DEFAULT["umap_n_neighbors"], description="UMAP's, 2 to 200")
+    min_dist: float = Field(default=_DEFAULT["umap_min_dist"], description="UMAP's, 0 to 0.99")
+    seed: int = Field(default=_DEFAULT["umap_seed"], description="Same seed, same map")
     refit: Refit = Field(default=_DEFAULT["refit"], description="Lay it out again from where it is")
 
 

@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +17,24 @@ from clipper.published import name_of
 from clipper.search import Query, clip_score, combine, rank_exactly
 from clipper.settings import Settings
 from clipper.terms import Term
+
+
+def test_a_filter_is_answered_though_the_home_may_not_be_written(
+    indexed_home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    before = {path: path.read_bytes() for path in (indexed_home / "store").rglob("*") if path.is_file()}
+    refused = indexed_home / "store" / "collection"
+    may = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, *how: refused not in Path(path).parents and may(path, *how)
+    )
+    atlas = clipper.open(indexed_home)
+    assert len(atlas.search("cat", k=3, where={"format": "JPEG"})) == 3
+    copy = Path(atlas._collection._copy.name)
+    assert copy.is_dir()
+    atlas.close()
+    assert not copy.exists()
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_cat_face_finds_cats(sample_atlas: Atlas):
@@ -184,7 +203,7 @@ def test_an_atlas_is_opened_by_its_home(sample_home: Path):
 
 
 def test_a_home_without_an_index_is_told(tmp_path: Path):
-    with pytest.raises(NoIndexError, match="clipper index --home"):
+    with pytest.raises(NoIndexError, match="clipper index FOLDER-OF-IMAGES --home"):
         clipper.open(tmp_path)
     assert clipper.published_version(tmp_path) is None
 

@@ -52,7 +52,7 @@ def test_a_bare_folder_gets_a_home_within_it_that_is_never_indexed(
     code, out, err = command("index", photos, "--model", model_folder)
     assert (code, err) == (0, "")
     home = photos / ".clipper"
-    assert f"clipper view --home {home}" in out
+    assert f"clipper view --home '{home}'" in out
     assert "9 images on the map, 0 skipped; 9 added; 9 embedded" in out
     Image.new("RGB", (9, 9), "red").save(home / "picture.png")
     code, out, _ = command("index", photos)
@@ -69,7 +69,7 @@ def test_a_model_is_noted_once_it_is_known_to_be_one(command: InProcess, photos:
     code, _, err = command("index", photos, "--model", photos)  # a folder, but of images
     assert code == 1
     assert str(photos) in err
-    assert "model" not in (photos / ".clipper" / "clipper.toml").read_text("utf-8")
+    assert not (photos / ".clipper").exists()
     assert command("index", photos, "--model", model_folder)[0] == 0
     assert command("index", photos)[0] == 0
 
@@ -90,6 +90,51 @@ def test_an_image_that_cannot_be_searched_with_is_named(
     code, out, err = command("search", "--image", tmp_path / "query.png", "--home", sample_home)
     assert (code, out) == (1, "")
     assert err.startswith(f"clipper: {tmp_path / 'query.png'} {told}")
+
+
+def test_the_summary_says_what_is_other_though_no_file_is(
+    command: InProcess, photos: Path, model_folder: Path, tmp_path: Path
+):
+    command("index", photos, "--model", model_folder)
+    names = [path.stem for path in photos.glob("*.jpg")]
+    (photos / "metadata.json").write_text(json.dumps({names[0]: {"year": 2010}}))
+    assert "; metadata changed; 0 embedded" in command("index", photos)[1]
+    assert "; nothing changed; 0 embedded" in command("index", photos)[1]
+    shutil.copytree(model_folder, tmp_path / "another")
+    settings = json.loads((tmp_path / "another" / "preprocessor_config.json").read_text())
+    (tmp_path / "another" / "preprocessor_config.json").write_text(json.dumps(settings | {"resample": 2}))
+    out = command("index", photos, "--model", tmp_path / "another")[1]
+    assert "; another model, the map laid out again; 9 embedded" in out
+
+
+def test_a_run_that_comes_to_nothing_leaves_no_home_that_would_be_found(command: InProcess, photos: Path):
+    code, _, err = command("index", photos, "--model", "/no/such/model")
+    assert (code, "/no/such/model" in err) == (1, True)
+    assert not (photos / ".clipper").exists()
+    code, _, err = command("index", "")
+    assert (code, "name is empty" in err) == (1, True)
+
+
+def test_a_folders_own_home_is_found_wherever_it_is(
+    command: InProcess, photos: Path, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("CLIPPER_HOME", str(tmp_path / "of the environment"))
+    assert command("index", photos, "--model", model_folder)[0] == 0
+    assert not (photos / ".clipper").exists()
+    assert len(command("search", "cat", "-k", "2")[1].splitlines()) == 2
+    monkeypatch.delenv("CLIPPER_HOME")
+    code, out, _ = command("index", photos, cwd=tmp_path / "of the environment")
+    assert (code, "nothing changed" in out) == (0, True)
+    assert not (photos / ".clipper").exists()
+    code, _, err = command("index", tmp_path / "of the environment")
+    assert (code, "is an atlas's home" in err) == (1, True)
+
+
+def test_the_images_folder_stands_for_the_home_within_it(
+    command: InProcess, photos: Path, model_folder: Path
+):
+    command("index", photos, "--model", model_folder)
+    assert json.loads(command("info", "--json", "--home", photos)[1])["home"] == str(photos / ".clipper")
 
 
 def test_the_folder_that_is_named_beats_the_one_of_the_environment(
@@ -163,7 +208,7 @@ def test_info_prints_one_json_document_and_nothing_else(command: InProcess, samp
         (["search", "cat", "--home", "/no/such/home"], "the home /no/such/home does not exist; make it with"),
         (["info", "--home", "/no/such/home"], "`clipper index FOLDER-OF-IMAGES --home /no/such/home`"),
         (["doctor", "--home", "/no/such/home"], "the home /no/such/home does not exist; make it with"),
-        (["info", "--home", "."], "has no index yet; make one with `clipper index --home "),
+        (["info", "--home", "."], "has no index yet; make one with `clipper index FOLDER-OF-IMAGES --home /"),
         (["index", "/no/such/folder"], "the images folder /no/such/folder does not exist"),
         (["index", "s3://bucket/images"], "Name it with --home"),
         (["search", ""], "no atlas found from"),

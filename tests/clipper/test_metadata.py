@@ -270,6 +270,15 @@ def test_what_is_no_metadata_is_an_error_that_names_the_file(data: bytes):
     assert "\n" not in str(raised.value)
 
 
+def test_numbers_that_no_column_can_hold_are_told():
+    numbers = {"v": "NaN", "w": "1e400", "n": "-Infinity", "i": "1" * 5000, "ok": "1.5", "k": "7", "e": "1E2"}
+    data = ('{"a": {' + ", ".join(f'"{key}": {text}' for key, text in numbers.items()) + "}}").encode()
+    entries, problems = parse(data, source="metadata.json")
+    assert entries["a"] == {"v": None, "w": None, "n": None, "i": None, "ok": 1.5, "k": 7, "e": 100.0}
+    assert type(entries["a"]["k"]) is int
+    assert "no column can hold the number(s) 'NaN', '1e400'" in problems[0]
+
+
 def test_a_byte_order_mark_is_no_error():
     assert parse(b'\xef\xbb\xbf{"a": {}}', source="m")[0] == {"a": {}}
 

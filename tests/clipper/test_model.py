@@ -15,6 +15,7 @@ from clipper import model, model_files
 from clipper.errors import ModelError
 from clipper.images import decode
 from clipper.settings import DEFAULT_MODEL, DEFAULT_REVISION, Settings
+from clipper.transform import Transform
 
 Run = Callable[..., CompletedProcess[str]]
 
@@ -42,6 +43,24 @@ def source(folder: Path | str, **more: str) -> model_files.ModelSource:
 def edit(folder: Path, name: str, **values: Any) -> None:
     path = folder / name
     path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def test_a_model_without_a_tokenizer_is_refused(copied: Path):
+    for name in ("tokenizer.json", "vocab.json", "merges.txt"):
+        (copied / name).unlink(missing_ok=True)
+    with pytest.raises(ModelError, match="has no tokenizer"):
+        source(copied)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"size": "big"}, {"crop_size": -5}, {"image_mean": [1]}, {"image_std": [0, 0, 0]}, {"size": 10**9}],
+)
+def test_settings_that_are_no_image_processors_are_told(copied: Path, wrong: dict[str, object]):
+    path = copied / "preprocessor_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | wrong))
+    with pytest.raises(ModelError, match=r"preprocessor_config\.json is not that of an image processor"):
+        Transform.of(source(copied))
 
 
 def test_a_local_folder_is_a_model(model_folder: Path):
