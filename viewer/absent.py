@@ -7,6 +7,7 @@ import panel_material_ui as pmui
 import param
 
 from clipper.errors import ClipperError, NoIndexError
+from viewer.appearance import remembered_dark
 from viewer.background import in_background
 from viewer.component import Component
 from viewer.document import html_page
@@ -51,10 +52,13 @@ def words(error: ClipperError) -> dict[str, Any]:
     """What to say about an error that keeps the atlas from being shown: its own remedy, if it names one."""
     heading = "No index yet" if isinstance(error, NoIndexError) else "Nothing to show yet"
     commands = re.findall("`(clipper [^`]+)`", str(error)) or ["clipper index path/to/your/images"]
-    return {"heading": heading, "reason": str(error).replace("`", ""), "commands": commands}
+    reason = re.sub("; make (one|it) with `[^`]+`$", "", str(error))  # it stands below, to be copied
+    return {"heading": heading, "reason": reason.replace("`", ""), "commands": commands}
 
 
 def absent_page(error: ClipperError, *, failed: str = "") -> pmui.Page:
     """The whole page for an error; `failed` is the version that opens and yet cannot be shown."""
     content = Absent(failed=failed, sizing_mode="stretch_both", **words(error))
-    return html_page(has_map=False, title="Clipper", main=[content, Lost(margin=0)], dark_theme=True)
+    return html_page(
+        has_map=False, title="Clipper", main=[content, Lost(margin=0)], dark_theme=remembered_dark()
+    )

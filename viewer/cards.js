@@ -1,13 +1,15 @@
-// Cards of images, for the panel: a picture that opens, and buttons that ask for more or less like it.
+// Cards of images, for the panel: a picture that opens, and buttons that ask for more or less like it. The open image has these
+// too: here they are no stops of the keyboard's, which would have three for each of a thousand cards.
+const FULL = 100 // a CLIPScore that says nothing more
 const OURS = "application/x-clipper-image"
 const tool = (model, item, minus) => h("button", {
-  class: `tool${minus ? " less" : ""}`, type: "button", title: `${minus ? "Less" : "More"} like this`, "aria-label": `${minus ? "Less" : "More"} like ${item.label}`,
+  class: `tool${minus ? " less" : ""}`, type: "button", tabindex: "-1", title: `${minus ? "Less" : "More"} like this`, "aria-label": `${minus ? "Less" : "More"} like ${item.label}`,
   onclick: () => model.send_msg({kind: "like", id: item.id, minus}),
 }, icon(minus ? ICONS.minus : ICONS.plus))
 const face = (model, item) => {
   const scored = item.similarity != null
   const score = scored && h("span", {class: "figures"}, h("span", {class: "score"}, item.similarity.toFixed(3)),
-    item.score != null && h("span", {class: "muted"}, `${item.score}`))
+    item.score != null && item.score < FULL && h("span", {class: "muted", title: "CLIPScore, of 100"}, `${item.score}`))
   const explained = item.score != null ? `\ncosine ${item.similarity.toFixed(3)}, CLIPScore ${item.score} of 100` : ""
   return h("button", {
     class: "card", type: "button", "aria-label": scored ? `${item.label}, similarity ${item.similarity.toFixed(3)}` : item.label,

@@ -7,6 +7,6 @@ function render({model}) {
   return draw(model, ["items", "passing", "total"], () => model.items.length === 0 ? [] : [h("div", {class: "bar"},
     h("div", {class: "row line"},
       h("div", {class: "grow passing", role: "status"}, h("b", {}, number(model.passing)), h("span", {class: "whole"}, ` of ${number(model.total)} images`), " pass"),
-      h("button", {class: "action quiet clear", type: "button", title: "Remove all filters", onclick: () => model.send_msg({kind: "clear"})}, "Clear all")),
+      h("button", {class: "action quiet clear", type: "button", title: "Remove all filters", onclick: () => model.send_msg({kind: "clear"})}, "Clear filters")),
     h("div", {class: "chips"}, model.items.map(chip)))])
 }

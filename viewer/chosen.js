@@ -2,7 +2,6 @@
 const FORMATS = [["csv", "CSV table"], ["parquet", "Parquet table"], ["zip", "ZIP of originals"]]
 const TAG = "M4 4h7l9 9-7 7-9-9zM8 8h.01"
 const SAVE = "M12 4v11M7 11l5 5 5-5M5 20h14"
-const images = (n) => `${number(n)} ${n === 1 ? "image" : "images"}`
 function render({model}) {
   const say = (kind, more = {}) => model.send_msg({kind, ...more})
   const part = (names, build) => draw(model, names, () => [build()].flat(), "part")
@@ -32,7 +31,7 @@ function render({model}) {
     return h("div", {class: "drop", onkeydown: keys, onfocusout: (event) => { if (!event.currentTarget.contains(event.relatedTarget)) { show(false) } }}, button, list)
   }
   const heading = () => model.count > 0 ? h("div", {class: "row heading"},
-    h("div", {class: "grow"}, h("h2", {}, `${images(model.count)} chosen`),
+    h("div", {class: "grow"}, h("h2", {}, `${counted(model.count)} chosen`),
       h("div", {class: "muted"}, model.ranked ? "nearest to the query first" : `of ${number(model.total)}`)),
     h("button", {class: "action", type: "button", onclick: () => say("zoom")}, icon(ICONS.target), "Zoom"),
     h("button", {class: "action quiet", type: "button", onclick: () => say("clear")}, "Clear"))

@@ -264,6 +264,7 @@ def first_choice(kinds: dict[str, Kind], columns: dict[str, pd.Series]) -> str:
     """The column to colour by at the start: the first category of few values; "" for none."""
     categories = [name for name, kind in kinds.items() if kind == "category"]
     for name in categories:
-        if FEW <= columns[name].nunique() <= MANY:
+        values = columns[name].dropna()
+        if FEW <= values.nunique() <= min(MANY, len(values) // 2):  # else hardly two have the same colour
             return name
     return ""

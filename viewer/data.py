@@ -29,6 +29,7 @@ TITLES = {MODIFIED: "File modified", INDEXED: "Indexed", FILE: "File", SIMILARIT
 GIVEN = ":tags"  # the colours of tags are kept under this: their column may change its name
 SHOWN_VALUES = 3  # metadata values on a hover card
 LONGEST_VALUE = 60
+EXACT = 1e15  # below it a float holds every whole number
 SIMILAR_LIMIT = 2_000_000  # of more images no neighbours are scanned for: a million take a third of a second
 
 log = logging.getLogger(__name__)
@@ -278,7 +279,9 @@ def long(value: object) -> object:
         return [str(item) for item in value]
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:,.6g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{int(value):,}" if value.is_integer() and abs(value) < EXACT else f"{value:,.6g}"
+    return str(value)
 
 
 def short(value: object) -> str:

@@ -27,11 +27,11 @@ const picture = (item, large, signal) => {
     image, h("span", {class: "enlarge"}, icon(LARGE)))
   return h("div", {class: "picture"}, button, note)
 }
-function render({model}) {
+function render({model, view}) {
   const say = (kind, more = {}) => model.send_msg({kind, ...more})
   const square = (label, path, act, more = {}) => h("button", {class: "square", type: "button", title: label, "aria-label": label, onclick: act, ...more}, icon(path))
   const value = (known) => Array.isArray(known)
-    ? h("dd", {}, h("div", {class: "tags"}, known.map((item) => h("span", {class: "tag"}, item))))
+    ? h("dd", {}, h("div", {class: "tags"}, known.map((item) => h("span", {class: "tag"}, said(item)))))
     : h("dd", {}, known)
   const like = (item) => h("button", {
     class: "card", type: "button", title: item.label, "aria-label": `${item.label}, similarity ${item.similarity.toFixed(3)}`,
@@ -102,7 +102,7 @@ function render({model}) {
       ;[shown, whole] = [key, picture(item, large, coming.signal)]
     }
     return [h("section", {class: `sheet${arriving ? " arriving" : ""}`, "aria-label": `Details of ${item.label}`},
-      h("div", {class: "row top"}, h("h2", {class: "grow"}, item.label), step,
+      h("div", {class: "row top"}, h("h2", {class: "grow", tabindex: "-1"}, item.label), step,
         square("Show on the map", ICONS.target, () => say("locate")),
         h("button", {class: "square", type: "button", title: "Close (Esc)", "aria-label": "Close details", onclick: () => say("close")}, icon(ICONS.close))),
       whole, path,
@@ -111,5 +111,6 @@ function render({model}) {
       item.values.length > 0 && h("dl", {}, item.values.map(([name, known]) => [h("dt", {}, name), value(known)])),
       alike)]
   })
+  covers(view.el, () => sheet.querySelector("h2"), () => Boolean(model.item.id), (look) => model.on("item", look))
   return h("div", {class: "root"}, sheet, light)
 }

@@ -38,6 +38,32 @@ const focused = () => {
   while (el?.shadowRoot?.activeElement) { el = el.shadowRoot.activeElement }
   return el
 }
+// Whether an element lies within another, through every shadow root.
+const within = (el, root) => {
+  for (let at = el; at; at = at.parentNode ?? at.host) { if (at === root) { return true } }
+  return false
+}
+// While a sheet covers what lies beside it, that cannot be reached by the keyboard; whoever was there is at the sheet's title
+// meanwhile, and in the end where they were. `open` tells whether it does, `changes` calls whenever that may be other.
+const covers = (host, title, open, changes) => {
+  let [covered, from] = [null, null]
+  const look = () => {
+    if (open() === (covered !== null)) { return }
+    if (covered === null) {
+      covered = [...host.parentNode?.children ?? []].filter((el) => el !== host)
+      from = covered.some((el) => within(focused(), el)) ? focused() : null
+      covered.forEach((el) => { el.inert = true })
+      if (from) { title()?.focus({preventScroll: true}) }
+      return
+    }
+    const back = from?.isConnected && (within(focused(), host) || document.activeElement === document.body)
+    covered.forEach((el) => { el.inert = false })
+    covered = null
+    if (back) { from.focus({preventScroll: true}) }
+  }
+  changes(() => requestAnimationFrame(look)) // once the sheet is drawn
+  requestAnimationFrame(look)
+}
 // Whether a text could be put on the clipboard.
 const copy_text = async (text) => {
   try { await navigator.clipboard.writeText(text); return true } catch { // not every page may: then as browsers did it before
@@ -56,7 +82,10 @@ const image_url = (size, {id, stamp}) => {
   const path = id.split("/").map(encodeURIComponent).join("/")
   return `${base()}/img/${size}/${path}?is=${encodeURIComponent(stamp)}`
 }
+// A text of a column as it is shown: an empty one is one too.
+const said = (text) => text.trim() === "" ? "Empty" : text
 const number = (value) => Number(value).toLocaleString("en-US")
+const counted = (n) => `${number(n)} ${n === 1 ? "image" : "images"}`
 // Brings the children of `parent` to `wanted` and leaves alone what stays: its focus, its place, its pictures.
 const arrange = (parent, wanted) => {
   const kept = new Set(wanted)

@@ -1,6 +1,7 @@
 // A block for each column. Blocks stay while what they show changes: a focus, a drag and what is being typed with them.
 const FIRST = 8 // values shown before "more" is pressed
 
+const named = (value) => value == null ? "No value" : said(value)
 const line_of = (model, column) => {
   const [name, count, bar] = [h("span", {class: "name"}), h("span", {class: "count"}), h("span", {class: "fill"}, h("i"), h("i"))]
   const el = h("button", {type: "button", class: "value"}, bar, name, count)
@@ -8,13 +9,13 @@ const line_of = (model, column) => {
   el.addEventListener("click", () => model.send_msg({kind: "toggle", column, value}))
   const update = (line, most, filtered) => {
     value = line.value
-    name.textContent = line.value ?? "No value"
-    el.classList.toggle("none", line.value == null)
+    name.textContent = named(line.value)
+    el.classList.toggle("none", !line.value?.trim())
     el.classList.toggle("off", filtered && !line.on)
     el.classList.toggle("on", filtered && line.on)
     el.setAttribute("aria-pressed", String(filtered && line.on))
     el.classList.toggle("zero", line.now === 0)
-    el.title = `${line.value ?? "No value"}: ${number(line.now)} of ${number(line.whole)}`
+    el.title = `${named(line.value)}: ${number(line.now)} of ${number(line.whole)}`
     count.replaceChildren(number(line.now), ...(line.now === line.whole ? [] : [h("span", {class: "of"}, ` / ${number(line.whole)}`)]))
     ;[line.whole, line.now].forEach((n, i) => { bar.children[i].style.width = n > 0 ? `max(2px, ${100 * Math.min(1, n / most)}%)` : "0" })
   }

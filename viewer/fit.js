@@ -8,6 +8,15 @@ const watch = () => window.matchMedia(`(resolution: ${window.devicePixelRatio}dp
 if (!fig.clipper_screen) { fig.clipper_screen = true; watch() } // another monitor, the same size
 tell()
 const pane = map_pane()
+// Bokeh draws a dotted line round what has the focus, also after a click; here it is shown to whoever comes with the keyboard.
+const events = Bokeh.index.find_one(fig)?.canvas_view?.events_el
+if (events && !events.clipper_focus) {
+  events.clipper_focus = true
+  events.style.outline = "none"
+  events.addEventListener("focus", () => { events.style.outline = events.matches(":focus-visible") ? "2px solid var(--c-accent)" : "none"; events.style.outlineOffset = "-4px" })
+  events.addEventListener("pointerdown", () => { events.style.outline = "none" })
+  events.addEventListener("blur", () => { events.style.outline = "none" })
+}
 if (pane) { pane.clipper_figure = fig } // what draws over the map asks it where a pixel is
 fig.clipper_cards ??= {seen: new WeakSet(), watch: new ResizeObserver(() => home.properties.data.change.emit())}
 for (const card of cards_over(pane)) {

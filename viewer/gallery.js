@@ -31,7 +31,7 @@ const spanned = ({cut, cap}) => cut != null && cap != null ? ` ${cut.toFixed(3)}
 function render({model, view}) {
   const history = () => model.history.length > 0 && h("div", {class: "row past", role: "group", "aria-label": "Searches on the map"},
     h("div", {class: "chips history grow"}, model.history.map((one) => asked(model, one, one.text === model.text))),
-    h("button", {class: "action quiet", type: "button", title: "Remove all searches from the map", onclick: () => model.send_msg({kind: "clear"})}, "Clear all"))
+    h("button", {class: "action quiet", type: "button", title: "Remove all searches from the map", onclick: () => model.send_msg({kind: "clear"})}, "Clear searches"))
   let refining = false // on a phone the histogram and the switches leave their room to the results, until they are asked for
   const refine = (button) => {
     refining = !refining
@@ -41,7 +41,7 @@ function render({model, view}) {
   const heading = () => model.query
     ? h("div", {class: "row heading"},
       h("div", {class: "grow"}, h("h2", {}, model.query),
-        h("div", {class: "muted"}, model.listed === model.total ? `${number(model.total)} images, best first · ${model.milliseconds}\u00a0ms`
+        h("div", {class: "muted"}, model.listed === model.total ? `${counted(model.total)}, best first · ${model.milliseconds}\u00a0ms`
           : `${number(model.listed)} of ${number(model.total)} images${spanned(model)}`)),
       h("button", {class: "action narrow", type: "button", "aria-expanded": String(refining), onclick: (event) => refine(event.currentTarget)}, "Refine"),
       model.listed > 0 && h("button", {class: "action", type: "button", title: "Zoom to results", onclick: () => model.send_msg({kind: "zoom"})},
@@ -53,7 +53,7 @@ function render({model, view}) {
   const state = () => model.searching
     ? h("div", {class: "searching", role: "status"}, h("div", {class: "bar"}), h("span", {class: "muted late"}, "The first search loads the model, a moment…"))
     : model.message && h("div", {class: "error", role: "alert"}, model.message)
-  const sample = () => !model.query && h("h3", {}, model.total > 0 ? `A few of the ${number(model.total)} images` : "No image passes all filters")
+  const sample = () => !model.query && h("h3", {}, model.total > 1 ? `A few of the ${counted(model.total)}` : model.total === 1 ? "The image" : "No image passes all filters")
   const faint = () => model.query && model.faint && h("div", {class: "faint", role: "status"}, model.faint)
   const terms = () => model.parts.length > 0 && h("div", {class: "terms", role: "group", "aria-label": "Terms of the query"}, model.parts.map((part) => term(model, part)))
   const switches = () => model.query && h("div", {class: "row switches"}, toggle(model, "fold", model.fold, "Fold near-identical"),

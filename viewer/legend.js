@@ -12,7 +12,8 @@ function render({model}) {
       entry = told
       const fixed = entry.on == null
       swatch.style.setProperty("--colour", entry.colour)
-      name.textContent = entry.label
+      name.textContent = said(entry.label)
+      name.classList.toggle("muted", entry.label.trim() === "")
       count.replaceChildren(number(entry.now ?? entry.count))
       el.classList.toggle("off", entry.on === false)
       toggle.disabled = fixed

@@ -26,10 +26,11 @@ from viewer.painter import Picture, Wish, dot_radius, paint
 from viewer.points import Placed
 from viewer.state import ViewState
 from viewer.theme import tokens
-from viewer.viewport import PADDING, Box, Viewport
+from viewer.viewport import PADDING, Viewport
 
 DEEPEST, WIDEST = 4000.0, 3.0  # how far one can zoom in and out, from the first view
 LIT = 24  # results that stand out on the map; the panel lists more
+FEW, HALF_THUMBNAIL = 200, 44.0  # images, of which the first view shows thumbnails; pixels of half of one
 REACH = 14  # pixels within which a point is meant by the pointer
 SIGHT = ("find.js", "camera.js")  # in front of the scripts that move the map
 SHARPEST, MOST_PIXELS = 2.0, 6e6  # for each pixel of the page, in each direction, and altogether
@@ -109,7 +110,7 @@ class MapView:
 
     def _wire(self) -> None:
         fig = self.fig
-        self._home = ColumnDataSource(columns(self._first_view()))
+        self._home = ColumnDataSource(self._first_view())
         self._pointer = ColumnDataSource({"x": [0.0], "y": [0.0], "inside": [0]})
         self._screen = ColumnDataSource({"ratio": [1.0]})
         pan, wheel = PanTool(), WheelZoomTool(maintain_focus=True)
@@ -214,6 +215,7 @@ class MapView:
             return  # overtaken: that of the dataset now in view has been asked for
         self._shown = frame.picture
         seen = frame.picture.viewport
+        self._word(seen)
         self._frame.data = {
             "jpeg": [frame.jpeg], "x": [seen.x0], "y": [seen.y0],
             "dw": [seen.x1 - seen.x0], "dh": [seen.y1 - seen.y0],
@@ -226,9 +228,12 @@ class MapView:
         self._kept, self._chosen = Placed(), Placed()
         self._frame.data = {}
 
-    def _first_view(self) -> list[Box]:
-        """The first view, and the boxes of its points, which no card is to hide."""
-        return [self.state.dataset.view, *self.state.dataset.outline]
+    def _first_view(self) -> dict[str, list[float]]:
+        """The first view, and the boxes of its points: no card is to hide them, nor the thumbnails of few."""
+        dataset = self.state.dataset
+        boxes = columns([dataset.view, *dataset.outline])
+        reach = [HALF_THUMBNAIL if dataset.n <= FEW else 0.0] * len(boxes["x0"])
+        return {**boxes, "reach_x": reach, "reach_y": reach}
 
     # -- the pointer
 
@@ -278,11 +283,18 @@ class MapView:
     def _restyle(self, names: set[str]) -> None:
         if names == {"tags"} and self.state.colour != self.state.dataset.tag_column:
             return  # nobody sees them here
-        if "dataset" in names and (home := columns(self._first_view())) != self._home.data:
+        if "dataset" in names and (home := self._first_view()) != self._home.data:
             self._home.data = home
         if names & {"history", "answer", "dark", "dataset"}:
             self.queries.show(self.state.history, self.state.answer, dark=self.state.dark)
+            if (viewport := self.viewport) is not None:
+                self._word(viewport)
         self.refresh()
+
+    def _word(self, viewport: Viewport) -> None:
+        """Of queries whose words would lie on one another, only the newest has any."""
+        if self.queries.arrange(viewport):
+            self.queries.show(self.state.history, self.state.answer, dark=self.state.dark)
 
     def _ring(self) -> None:
         if self.picture is None:

@@ -18,7 +18,7 @@ from viewer.viewport import Viewport
 LABEL = 28  # characters of a query shown on the map
 LETTER = 8.0  # pixels of one, at most as a rule
 LIFTED = 44.0  # pixels from a query's place to the upper edge of its words; half a thumbnail is no more
-FAINTEST = 0.35
+FAINTEST = 0.62
 STAR, RAISED, LINE, TYPICAL_LETTER = 13.0, 25.0, 26.0, 6.6  # pixels: what of a query can be clicked
 
 
@@ -57,12 +57,19 @@ def label_reach(text: str) -> tuple[float, float]:
     return max(LIFTED, len(label(text)) * LETTER / 2 + 8), LIFTED
 
 
+def half_width(answer: Answer) -> float:
+    """Pixels from the middle of a query's words to their end."""
+    return len(label(answer.called)) * TYPICAL_LETTER / 2 + 8
+
+
 class Queries:
     """The query and those before it: a star where each falls on the map, and its words beside it."""
 
     def __init__(self, fig: figure) -> None:
         self._history: Sequence[Answer] = ()
-        names = ("x", "y", "text", "star", "ground", "ink", "edge", "alpha", "size")
+        self._current = ""
+        self._wordless: set[str] = set()
+        names = ("x", "y", "text", "star", "ground", "ink", "edge", "alpha", "size", "opaque")
         self.source = ColumnDataSource({name: [] for name in names})
         fig.scatter(
             "x", "y", size="size", source=self.source, marker="star",
@@ -72,7 +79,7 @@ class Queries:
             "x", "y", text="text", source=self.source, y_offset=-RAISED, text_align="center",
             text_font=value(FONT), text_font_size="12.5px",
             text_font_style="bold", text_baseline="middle", text_color="ink", alpha="alpha",
-            background_fill_color="ground", background_fill_alpha="alpha", border_radius=8,
+            background_fill_color="ground", background_fill_alpha="opaque", border_radius=8,
             padding=[8, 4], border_line_color="edge", border_line_alpha=0.0,
         )  # fmt: skip
 
@@ -90,16 +97,33 @@ class Queries:
                 "edge": look.ink if now else look.canvas,
                 "alpha": 1.0 if now else max(FAINTEST, 0.8 - 0.09 * age),
                 "size": 27 if now else 16,
+                "opaque": 1.0 if now else 0.9,
             })  # fmt: skip
+            if answer.text in self._wordless:
+                rows[-1] |= {"text": "", "opaque": 0.0}
         rows.sort(key=lambda row: row["alpha"])
-        self._history = history
+        self._history, self._current = history, current.text if current else ""
         self.source.data = {name: [row[name] for row in rows] for name in self.source.data}
+
+    def arrange(self, viewport: Viewport) -> bool:
+        """Leave those wordless whose words would lie on a newer one's; tell whether they are others now."""
+        ranked = sorted(self._history, key=lambda answer: answer.text != self._current)
+        boxes: list[tuple[float, float, float]] = []
+        wordless = set()
+        for answer in ranked:
+            x, y, half = answer.x / viewport.unit, answer.y / viewport.unit, half_width(answer)
+            if any(abs(x - ox) < half + reach and abs(y - oy) < LINE for ox, oy, reach in boxes):
+                wordless.add(answer.text)
+            else:
+                boxes.append((x, y, half))
+        changed, self._wordless = wordless != self._wordless, wordless
+        return changed
 
     def at(self, x: float, y: float, viewport: Viewport) -> str:
         """The query whose star or words are at a map position, the newest first; "" for none."""
         for answer in self._history:
             right, up = (x - answer.x) / viewport.unit, (y - answer.y) / viewport.unit
-            half = len(label(answer.called)) * TYPICAL_LETTER / 2 + 8
-            if math.hypot(right, up) <= STAR or (abs(right) <= half and abs(up - RAISED) <= LINE / 2):
+            worded = answer.text not in self._wordless and abs(right) <= half_width(answer)
+            if math.hypot(right, up) <= STAR or (worded and abs(up - RAISED) <= LINE / 2):
                 return answer.text
         return ""

@@ -1,5 +1,5 @@
 // The whole dataset in figures, and the files that cannot be read, a page at a time.
-function render({model}) {
+function render({model, view}) {
   const say = (kind, more = {}) => model.send_msg({kind, ...more})
   const bars = (title, rows) => {
     const most = Math.max(...rows.map(([, n]) => n), 1)
@@ -45,9 +45,10 @@ function render({model}) {
     more.classList.toggle("gone", rest <= 0)
     more.textContent = `Show more (${number(rest)} left)`
   }
-  const head = draw(model, ["title"], () => [h("div", {class: "row top"}, h("h2", {class: "grow"}, model.title),
+  const head = draw(model, ["title"], () => [h("div", {class: "row top"}, h("h2", {class: "grow", tabindex: "-1"}, model.title),
     h("button", {class: "square", type: "button", title: "Close (Esc)", "aria-label": "Close the overview", onclick: () => say("close")}, icon(ICONS.close)))], "head")
   model.on("turn", fill)
   if (model.start > 0) { say("more", {start: 0}) } else { fill() }
+  covers(view.el, () => head.querySelector("h2"), () => model.open, (look) => model.on("open", look))
   return h("div", {class: "root"}, h("section", {class: "sheet", "aria-label": "About the dataset"}, head, section, about))
 }

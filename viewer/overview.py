@@ -22,6 +22,7 @@ PAGE = 50  # failures told at a time
 class Overview(Component):
     """Covers the panel while it is open; its figures are made when it is opened first."""
 
+    open = param.Boolean(doc="Whether it covers the panel.")
     title = param.String()
     about = param.Dict(default={})
     lost = param.Boolean(doc="The figures could not be made.")
@@ -39,17 +40,23 @@ class Overview(Component):
         self._told = ""
         self._actions = {"close": lambda _: setattr(state, "overview", False), "more": self._more}
         state.param.watch(self._update, ["overview", "dataset"])
+        state.param.watch(self._give_way, "selected")
         self._update()
 
     def _update(self, *_events: Any) -> None:
         state, dataset = self._state, self._state.dataset
-        self.visible = state.overview
+        self.param.update(visible=state.overview, open=state.overview)
         if not state.overview or dataset.version == self._told:
             return
         self._told = dataset.version
         self.param.update(title=dataset.title, failed=len(dataset.atlas.failures))
         self._tell(0)
         in_background(partial(known, dataset), partial(self._show, dataset), pool=LOOKERS)
+
+    def _give_way(self, event: Any) -> None:
+        """One sheet at a time."""
+        if event.new is not None:
+            self._state.overview = False
 
     def _show(self, dataset: Dataset, done: "Future[dict[str, Any]]") -> None:
         if dataset is not self._state.dataset:

@@ -14,7 +14,7 @@ const ago = (iso) => {
 }
 function render({model}) {
   const line = () => [
-    `${number(model.total)} ${model.total === 1 ? "image" : "images"}`, `indexed ${ago(model.indexed_at)}`,
+    counted(model.total), `indexed ${ago(model.indexed_at)}`,
     model.lately, model.failed > 0 && `${number(model.failed)} unreadable`,
   ].filter(Boolean).join(" · ")
   const root = draw(model, ["total", "indexed_at", "failed", "lately", "trouble"], () => [

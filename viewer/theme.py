@@ -126,6 +126,10 @@ def page_sx() -> dict[str, Any]:
             "whiteSpace": "nowrap",
         },
         "& .MuiToolbar-root a": {"display": "inline-flex", "alignItems": "center", "minHeight": "24px"},
+        "& .MuiButtonBase-root.Mui-focusVisible, & a:focus-visible": {
+            "outline": "2px solid var(--c-accent)",
+            "outlineOffset": "1px",
+        },
         "& .logo": {"height": "26px !important", "width": "26px"},
         "& main": {"backgroundColor": "background.default"},
     }

@@ -58,7 +58,7 @@ def test_charts_filter_the_map_the_counts_and_the_results(visit: Visit, viewer_u
     assert all("cat" in name.lower() for name in names)
     page.get_by_label(re.compile("Remove the filter name")).click()
     assert wait_for_passing(page, other_than=few) == narrower
-    page.get_by_text("Clear all").click()
+    page.get_by_text("Clear filters").click()
     page.wait_for_selector(".filters .passing", state="detached")
     changed(page, before)
     assert seen.errors == []
@@ -99,7 +99,7 @@ def test_the_legend_hides_and_isolates_and_similarity_colours_every_image(
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")  # "only", beside it
     assert wait_for_passing(page, other_than=1601) == 269
-    page.get_by_text("Clear all").click()
+    page.get_by_text("Clear filters").click()
     page.wait_for_selector(".filters .passing", state="detached")
     page.locator(".clipper-colour").get_by_role("combobox").click()
     page.get_by_role("menuitem", name="Search similarity").click()

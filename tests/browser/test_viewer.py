@@ -60,7 +60,7 @@ def test_search_ranks_marks_and_lights_up(visit: Visit, viewer_url: str) -> None
     assert shown["alpha"][shown["text"].index("red heart")] > shown["alpha"][shown["text"].index("cat")]
     page.locator(".history .chip", has_text="cat").click()
     page.wait_for_selector(".results h2:text-is('cat')")
-    page.get_by_text("Clear all").click()
+    page.get_by_text("Clear searches").click()
     page.wait_for_selector(".suggestions")
     marked(page, set())
     assert_clean(seen)
@@ -125,6 +125,9 @@ def test_hovering_shows_the_card_of_the_nearest_image(
     page.mouse.move(px, py)
     page.wait_for_selector(".hover.shown")
     assert page.locator(".hover .label").inner_text()
+    card = page.locator(".hover").bounding_box()
+    assert 0 < card["x"] - px < 100
+    assert card["y"] < py < card["y"] + card["height"]
     page.mouse.move(640, 20)
     page.wait_for_selector(".hover.shown", state="detached")
     assert_clean(seen)

@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from bokeh.plotting import figure
 from PIL import Image
 
+from viewer.answers import Answer
 from viewer.colours import (
     CATEGORY_DARK,
     CATEGORY_LIGHT,
@@ -21,7 +23,7 @@ from viewer.colours import (
 from viewer.controls import _options
 from viewer.data import Dataset, short
 from viewer.legend import DENSITY, chip, legend, number
-from viewer.overlays import LABEL, label, label_reach
+from viewer.overlays import LABEL, Queries, label, label_reach
 from viewer.painter import Wish, paint
 from viewer.points import BANDS, PointIndex
 from viewer.state import ViewState
@@ -256,6 +258,26 @@ def test_a_querys_words_are_short_and_their_reach_is_known() -> None:
     assert label("red heart") == "red heart"
     assert len(label("x" * 300)) == LABEL
     assert label_reach("x" * 300) == label_reach("x" * LABEL) > label_reach("x")
+
+
+def test_of_queries_on_one_another_the_newest_has_words() -> None:
+    def query(text: str, x: float) -> Answer:
+        return Answer(text, np.array([3]), np.ones(1), x, 0.0, 0.1)
+
+    fig, viewport = figure(), Viewport(0, 1000, -500, 500, width=1000, height=1000)
+    queries = Queries(fig)
+    history = [query("new", 100), query("beside it", 120), query("far", 600)]
+    queries.show(history, history[0], dark=True)
+    assert queries.arrange(viewport)
+    queries.show(history, history[0], dark=True)
+    assert sorted(queries.source.data["text"]) == ["", "far", "new"]
+    assert not queries.arrange(viewport)
+    assert queries.at(110, 25, viewport) == "new"
+    assert queries.at(120, 0, viewport) == "beside it"  # its star
+    closer = Viewport(0, 100, -50, 50, width=1000, height=1000)
+    assert queries.arrange(closer)
+    queries.show(history, history[1], dark=True)
+    assert "" not in queries.source.data["text"]
 
 
 def test_which_columns_can_colour() -> None:
