@@ -22,11 +22,18 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 
 @pytest.fixture
 def reindex_in(instance: dg.DagsterInstance) -> Reindex:
-    """Run the job reindex, or some assets of it, on a home; a failure is in the result."""
+    """Run the job reindex, or some assets of it, on a home, with an op's launchpad config; a failure is in the result."""
 
-    def run(home: Path, *assets: str, wait: float = 0.0) -> dg.ExecuteInProcessResult:
+    def run(
+        home: Path, *assets: str, wait: float = 0.0, config: dict[str, dict[str, object]] | None = None
+    ) -> dg.ExecuteInProcessResult:
         job = build_definitions(home=HomeResource(home=str(home), wait=wait)).resolve_job_def("reindex")
         selection = [dg.AssetKey(asset) for asset in assets] or None
-        return job.execute_in_process(instance=instance, raise_on_error=False, asset_selection=selection)
+        return job.execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            asset_selection=selection,
+            run_config={"ops": {op: {"config": told} for op, told in (config or {}).items()}},
+        )
 
     return run
