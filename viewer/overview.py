@@ -45,13 +45,12 @@ class Overview(Component):
 
     def _update(self, *_events: Any) -> None:
         state, dataset = self._state, self._state.dataset
-        self.param.update(visible=state.overview, open=state.overview)
-        if not state.overview or dataset.version == self._told:
-            return
-        self._told = dataset.version
-        self.param.update(title=dataset.title, failed=len(dataset.atlas.failures))
-        self._tell(0)
-        in_background(partial(known, dataset), partial(self._show, dataset), pool=LOOKERS)
+        if state.overview and dataset.version != self._told:
+            self._told = dataset.version
+            self.param.update(title=dataset.title, failed=len(dataset.atlas.failures))
+            self._tell(0)
+            in_background(partial(known, dataset), partial(self._show, dataset), pool=LOOKERS)
+        self.param.update(visible=state.overview, open=state.overview)  # its title is there by then
 
     def _give_way(self, event: Any) -> None:
         """One sheet at a time."""

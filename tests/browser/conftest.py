@@ -63,11 +63,12 @@ def visit(browser: object) -> Iterator[Callable[..., SimpleNamespace]]:
         ready: bool = True,
         before: str = "",
         touch: bool = False,
-        theme: str = "dark",
+        theme: str = "",
     ) -> SimpleNamespace:
         context = browser.new_context(viewport={"width": width, "height": height}, has_touch=touch)
         contexts.append(context)
-        context.add_cookies([{"name": "clipper-theme", "value": theme, "url": url}])
+        if theme:
+            context.add_cookies([{"name": "clipper-theme", "value": theme, "url": url}])
         page = context.new_page()
         page.add_init_script(before)
         seen = SimpleNamespace(page=page, errors=[], elsewhere=[], dialogs=[])
