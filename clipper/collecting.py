@@ -5,12 +5,12 @@ What does not belong here: how a collection is made of rows (`collection_build.p
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from clipper import embeddings, metadata, probes, snapshots
 from clipper.collection import Address, address_of, remove_from_server, server_names
-from clipper.collection_build import COLLECTION_VERSION, Difference, Rows, build
+from clipper.collection_build import COLLECTION_VERSION, WANTED_RECALL, Difference, Rows, build
 from clipper.errors import StoreError
 from clipper.home import Home, digest
 from clipper.projecting import DEPARTED
@@ -47,14 +47,15 @@ def _write_collection(work: Workspace, version: str, made_of: Mapping[str, Any])
     key, _, store = work.embeddings()
     rows = stored_rows(work.home, made_of, store, key=key)
     with_places = bool(work.home.staged_entries().get("gps"))
-    base, before, dead = _base_collection(work.home, with_places=with_places)
+    base = _base_collection(work.home, with_places=with_places)
     address = _new_address(work, version)
     built = build(
         address,
         rows,
         probes=probes.read(work.home, key),
-        base=base,
-        difference=Difference.between(before, dead, rows) if base else None,
+        base=base.address if base else None,
+        difference=Difference.between(base.digests, base.dead, rows) if base else None,
+        good_enough=base.recall if base else WANTED_RECALL,
     )
     search = {"ef": built.ef, "recall_at_10": built.recall}
     points = work.home.part("projection", made_of["projection"])
@@ -106,28 +107,38 @@ def files_of(home: Home, version: str) -> tuple[Path, ...]:
     return path, path.with_suffix(".json"), home.part("collection", version, "")
 
 
-def _base_collection(home: Home, *, with_places: bool) -> tuple[Address | None, dict[str, str], int]:
-    """The published collection, its rows' digests and its dead rows: the next one starts from it.
+class _Base(NamedTuple):
+    """A collection that the next one starts from: where, its rows' digests, its dead rows and its recall."""
+
+    address: Address
+    digests: dict[str, str]
+    dead: int
+    recall: float
+
+
+def _base_collection(home: Home, *, with_places: bool) -> _Base | None:
+    """The published collection, if the next one can start from it.
 
     Not where that held places that are to be forgotten: SQLite leaves what was deleted in its file.
     """
     published = snapshots.current(home)
     if published is None:
-        return None, {}, 0
+        return None
     version = published.parts["collection"]
     path = home.part("collection", version)
     if not is_written(path):
-        return None, {}, 0
+        return None
     address = address_of(home, version)
     if address.on_server or not address.exists():
-        return None, {}, 0
+        return None
     made_of = read_made_of(path)
     if made_of.get("files") != address.graph_checksums():
-        return None, {}, 0  # damaged: made anew, from nothing
+        return None  # damaged: made anew, from nothing
     if made_of.get("with_places") and not with_places:
-        return None, {}, 0
+        return None
     table = read_parquet(path).select(["id", DIGEST]).to_pydict()
-    return address, dict(zip(table["id"], table[DIGEST], strict=True)), made_of["dead"]
+    digests = dict(zip(table["id"], table[DIGEST], strict=True))
+    return _Base(address, digests, made_of["dead"], made_of["search"]["recall_at_10"])
 
 
 def _new_address(work: Workspace, version: str) -> Address:

@@ -83,6 +83,7 @@ def build(
     probes: "np.ndarray",
     base: Address | None = None,
     difference: Difference | None = None,
+    good_enough: float = WANTED_RECALL,
 ) -> Built:
     """Make a sealed collection; from nothing where the base's index proves to be damaged.
 
@@ -92,6 +93,8 @@ def build(
         probes: (p, d) float32 text vectors with which recall is measured.
         base: an earlier collection to start from; of no use on a server.
         difference: what differs from `base`.
+        good_enough: recall with which one that starts from `base` is taken, as `base`'s own: where the wanted
+            one cannot be had, making all anew each time would not give it either.
 
     Raises:
         StoreError: what was written is not what was asked for, or the server does not answer.
@@ -101,7 +104,7 @@ def build(
     if base and not base.on_server and difference and difference.dead <= DEAD_SHARE * len(rows.ids):
         try:
             built = _build_in_folder(address, rows, probes, base, difference)
-            if built.recall >= WANTED_RECALL:
+            if built.recall >= min(WANTED_RECALL, good_enough):
                 return built
         except StoreError:
             pass  # the base is damaged

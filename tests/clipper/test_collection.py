@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from clipper import collection_build
 from clipper.collection import Address, Collection
 from clipper.collection_build import Built, Difference, Rows
 from clipper.collection_build import build as build_at
@@ -130,6 +131,32 @@ def test_when_a_third_would_be_dead_it_is_made_anew(tmp_path: Path, rows: Rows, 
     assert grown(tmp_path / "b", tmp_path / "a", rows, some, probes).written == 15
     built = grown(tmp_path / "c", tmp_path / "b", rows, some, probes, dead=15)
     assert (built.written, built.dead) == (60, 0)
+
+
+@pytest.mark.parametrize("good_enough", [0.9, 1.0])
+def test_where_the_wanted_recall_cannot_be_had_that_of_the_base_will_do(
+    tmp_path: Path,
+    rows: Rows,
+    unit_vectors: Vectors,
+    monkeypatch: pytest.MonkeyPatch,
+    good_enough: float,
+):
+    probes = unit_vectors(5, seed=1)
+    build(tmp_path / "a", rows, probes=probes)
+    tune = collection_build._tune
+    monkeypatch.setattr(collection_build, "_tune", lambda *given: (tune(*given)[0], 0.9))
+    vectors, metadata = np.vstack([rows.vectors, unit_vectors(1, seed=9)]), [*rows.metadata, {"x": 1.0}]
+    after = made([*rows.ids, "n"], vectors, metadata)
+    known = dict(zip(rows.ids, rows.digests, strict=True))
+    built = build_at(
+        Address.in_folder(tmp_path / "b"),
+        after,
+        probes=probes,
+        base=Address.in_folder(tmp_path / "a"),
+        difference=Difference.between(known, 0, after),
+        good_enough=good_enough,
+    )
+    assert (built.written, built.recall) == (1 if good_enough == 0.9 else 61, 0.9)
 
 
 def test_a_damaged_base_is_not_built_upon(tmp_path: Path, rows: Rows, unit_vectors: Vectors):

@@ -22,7 +22,7 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 
 @pytest.fixture
 def reindex_in(instance: dg.DagsterInstance) -> Reindex:
-    """Run the job reindex, or some assets of it, on a home, with an op's launchpad config; a failure is in the result."""
+    """Run the job reindex, or some assets, on a home, with config by op; a failure is in the result."""
 
     def run(
         home: Path, *assets: str, wait: float = 0.0, config: dict[str, dict[str, object]] | None = None
