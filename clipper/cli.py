@@ -37,11 +37,9 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document and nothin
 
 @app.callback()
 def options(
-    context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """See and search an image dataset."""
-    context.obj = {"debug": debug}
+    """See and search an image dataset."""  # `main` takes --debug from anywhere on the line
 
 
 @app.command()
