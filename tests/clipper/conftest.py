@@ -10,9 +10,11 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pytest
+from maps import base_of, first
 
 from clipper import indexing
 from clipper.atlas import Atlas
+from clipper.growing import Base
 from clipper.settings import Settings
 
 MODEL = Path(__file__).resolve().parents[2] / "data" / "models" / "clip-emoji"
@@ -110,3 +112,22 @@ def once_indexed(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -
 def indexed_home(once_indexed: Path, tmp_path: Path) -> Path:
     """An indexed home that a test may change."""
     return Path(shutil.copytree(once_indexed, tmp_path / "indexed"))
+
+
+@pytest.fixture(scope="module")
+def crowd() -> np.ndarray:
+    """(900, 32) vectors in eight groups, and after them 200 of a kind unlike all of these."""
+    random = np.random.default_rng(0)
+    centres = random.normal(size=(8, 32)) * ([1.0] * 16 + [0.0] * 16)
+    known = centres[random.integers(0, 8, 900)] + 0.3 * random.normal(size=(900, 32))
+    axes = random.normal(size=(3, 32)) * 0.4
+    centre = random.normal(size=32) * 1.5 * ([0.0] * 16 + [1.0] * 16)
+    kind = centre + random.normal(size=(200, 3)) @ axes + 0.05 * random.normal(size=(200, 32))
+    vectors = np.vstack([known, kind])
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def known(crowd: np.ndarray) -> Base:
+    """The map of the crowd before the new kind came."""
+    return base_of(crowd, first(900, of=1_100))

@@ -14,25 +14,6 @@ from clipper.projection import FIT, PLACE, RELAX, Layout, Parameters, fit
 from clipper.relaxation import curve, relax
 
 
-@pytest.fixture(scope="module")
-def crowd() -> np.ndarray:
-    """(900, 32) vectors in eight groups, and after them 200 of a kind unlike all of these."""
-    random = np.random.default_rng(0)
-    centres = random.normal(size=(8, 32)) * ([1.0] * 16 + [0.0] * 16)
-    known = centres[random.integers(0, 8, 900)] + 0.3 * random.normal(size=(900, 32))
-    axes = random.normal(size=(3, 32)) * 0.4
-    centre = random.normal(size=32) * 1.5 * ([0.0] * 16 + [1.0] * 16)
-    kind = centre + random.normal(size=(200, 3)) @ axes + 0.05 * random.normal(size=(200, 32))
-    vectors = np.vstack([known, kind])
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-
-
-@pytest.fixture(scope="module")
-def known(crowd: np.ndarray) -> Base:
-    """The map of the crowd before the new kind came."""
-    return base_of(crowd, first(900, of=1_100))
-
-
 def test_what_is_on_the_map_stays_to_the_bit_when_images_are_added(unit_vectors: Vectors):
     vectors = unit_vectors(500)
     base = base_of(vectors, first(450, of=500))
