@@ -169,6 +169,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--start", type=Path, help="go on from this model, not from nothing")
     parser.add_argument("--finished-share", type=float, default=0.25, help="of the sample's JPEGs")
     parser.add_argument("--run-share", type=float, default=0.4, help="of look-alikes in a batch")
+    parser.add_argument("--flat-share", type=float, default=0.35, help="of the others, in flat colours")
     parser.add_argument("--hidden-share", type=float, default=0.5, help="of each picture's patches")
     parser.add_argument("--drawings", type=Path, action="append", default=[])
     parser.add_argument("--every", type=float, default=5.0, help="minutes between measurements")
@@ -188,6 +189,7 @@ def main() -> None:
         weight_decay=0.05,
         finished_share=arguments.finished_share,
         run_share=arguments.run_share,
+        flat_share=arguments.flat_share,
         hidden_share=arguments.hidden_share,
         hidden_until=0.8,
         begins_easy=arguments.start is None,

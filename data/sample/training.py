@@ -17,8 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.optim import _muon
 
+from clipper.model import cpu_has_bf16
 from data.sample.augmentation import Augmenter
+from data.sample.flat import FlatDrawings
 from data.sample.texts import TextSampler
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ class Plan:
     weight_decay: float
     finished_share: float
     run_share: float
+    flat_share: float
     hidden_share: float
     hidden_until: float
     begins_easy: bool
@@ -93,6 +97,7 @@ class Batches:
         self._random = np.random.default_rng(plan.seed)
         generator = torch.Generator().manual_seed(plan.seed)
         self._augmenter = Augmenter(size=images.shape[-1], generator=generator)
+        self._flat = FlatDrawings(glyphs, generator=generator)
 
     def draw(self, done: float) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """Give pixels `(n, 3, size, size)`, tokens `(n, length)`, and `right` `(n, n) bool`.
@@ -109,7 +114,7 @@ class Batches:
             [
                 self._augmenter.jitter(self._images[kept]),
                 self._augmenter.redraw(
-                    self._glyphs[redrawn],
+                    self._draw_glyphs(redrawn),
                     may_mirror=self._may_mirror[redrawn],
                     keeps_colour=self._keeps_colour[redrawn],
                 ),
@@ -121,6 +126,13 @@ class Batches:
         )
         right = np.stack([applies[chosen] for _, applies in drawn])
         return pixels, dict(tokens), torch.from_numpy(right)
+
+    def _draw_glyphs(self, chosen: Tensor) -> Tensor:
+        """Take the font's glyphs for `chosen`, `(m,) int64`, but for a share that is drawn flat."""
+        flat = torch.from_numpy(self._random.random(len(chosen)) < self._plan.flat_share)
+        glyphs = self._glyphs[chosen]
+        glyphs[flat] = self._flat.draw(chosen[flat], keeps_colour=self._keeps_colour[chosen[flat]])
+        return glyphs
 
     def _choose(self, alike: int) -> np.ndarray:
         """Choose a batch: about `alike` in runs of the catalogue, where look-alikes stand together."""
@@ -190,10 +202,27 @@ def make_optimisers(model: CLIPModel, plan: Plan) -> list[torch.optim.Optimizer]
     for name, weights in model.named_parameters():
         (matrices if ".layers." in name and weights.ndim == 2 else others).append(weights)
     decay, rate = plan.weight_decay, plan.learning_rate
+    if not cpu_has_bf16():
+        # Muon orthogonalises in bfloat16 always; emulated, that is four fifths of a step.
+        _muon._zeropower_via_newtonschulz = _orthogonalise  # noqa: SLF001 -- it offers no other way
     return [
         torch.optim.Muon(matrices, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw"),
         torch.optim.AdamW(others, lr=rate, weight_decay=decay, betas=(0.9, 0.98)),
     ]
+
+
+def _orthogonalise(
+    gradient: Tensor, coefficients: tuple[float, float, float], steps: int, eps: float
+) -> Tensor:
+    """Bring a matrix's singular values near 1 by Newton and Schulz's iteration, in its own precision."""
+    a, b, c = coefficients
+    tall = gradient.shape[0] > gradient.shape[1]
+    found = gradient.T if tall else gradient
+    found = found / found.norm().clamp(min=eps)
+    for _ in range(steps):
+        gram = found @ found.T
+        found = torch.addmm(found, torch.addmm(gram, gram, gram, beta=b, alpha=c), found, beta=a)
+    return found.T if tall else found
 
 
 def train(
@@ -225,7 +254,7 @@ def _take_step(
 ) -> float:
     """Take one step of every optimiser; give the loss."""
     pixels, tokens, right = batch
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16, enabled=cpu_has_bf16()):
         images = model.get_image_features(pixel_values=pixels).pooler_output
         texts = model.get_text_features(**tokens).pooler_output
     texts, images = functional.normalize(texts.float()), functional.normalize(images.float())
