@@ -15,6 +15,8 @@ function render({model, view}) {
       h("div", {class: "row ends muted"}, h("span", {class: "grow"}, rows[0][0]), h("span", {}, rows.at(-1)[0])))
   }
   const pairs = (title, rows) => rows.length > 0 && h("section", {class: "block"}, h("h3", {}, title), h("dl", {}, rows.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])))
+  const explained = (title, rows) => rows.length > 0 && h("section", {class: "block"}, h("h3", {}, title), h("dl", {}, rows.map(([name, value, meaning]) => [
+    h("dt", {}, name), h("dd", {}, value, h("div", {class: "muted meaning"}, meaning))])))
   const when = new Intl.DateTimeFormat("en-GB", {dateStyle: "medium", timeStyle: "short"})
   const run = ({at, version, took, images, changes}) => h("li", {},
     h("div", {class: "row"}, h("time", {class: "grow", datetime: at}, when.format(new Date(at))), took && h("span", {class: "muted", title: "How long it took"}, took)),
@@ -23,11 +25,11 @@ function render({model, view}) {
       h("span", {title: `Version ${version}`}, `${images == null ? "" : `${number(images)} images · `}${version.slice(0, 7)}`)))
   const history = (rows) => rows.length > 0 && h("section", {class: "block"}, h("h3", {}, rows.length === 1 ? "The last run" : "The last runs"), h("ul", {class: "runs"}, rows.map(run)))
   const about = draw(model, ["about", "lost"], () => {
-    const {facts, runs, formats, sizes, taken, columns: told} = model.about
+    const {facts, layout, runs, formats, sizes, taken, columns: told} = model.about
     if (model.lost) { return [h("div", {class: "error", role: "alert"}, "The figures could not be made. The server's log says why.")] }
     if (!facts) { return [h("div", {class: "muted", role: "status"}, "Counting…")] }
     return [
-      pairs("The dataset", facts), bars("Formats", formats), bars("Longer side", sizes), columns("Taken", taken), history(runs),
+      pairs("The dataset", facts), explained("The map", layout), bars("Formats", formats), bars("Longer side", sizes), columns("Taken", taken), history(runs),
       told.length > 0 && h("section", {class: "block"}, h("h3", {}, "Metadata"), h("table", {}, h("thead", {}, h("tr", {}, ["Column", "Type", "From", "Filled"].map((name) => h("th", {scope: "col"}, name)))),
         h("tbody", {}, told.map(([name, type, from, filled]) => h("tr", {}, h("td", {}, name), h("td", {class: "muted"}, type), h("td", {class: "muted"}, from), h("td", {class: "count"}, number(filled))))))),
     ]

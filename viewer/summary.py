@@ -24,6 +24,11 @@ CHANGES = {
     "moved": "{} moved",
     "failed": "{} unreadable",
 }
+# The figures of a map's quality (0 to 1), and what each means.
+MEANINGS = {
+    "trustworthiness": "of what lies side by side here, how much is alike",
+    "neighbour_preservation": "of the 15 most alike, how many lie among the 15 nearest here",
+}
 _FORMATS = {"h": "%Y-%m-%d %H:00", "D": "%Y-%m-%d", "M": "%Y-%m", "Y": "%Y"}
 
 Bar = list[Any]  # a label and a count
@@ -34,6 +39,7 @@ def summary(dataset: Dataset) -> dict[str, Any]:
     points = dataset.atlas.points
     return {
         "facts": facts(dataset),
+        "layout": layout(dataset),
         "runs": last_runs(dataset),
         "formats": categories(points["format"]) if "format" in points else [],
         "sizes": sizes(points) if {"width", "height"} <= {*points} else [],
@@ -55,14 +61,25 @@ def facts(dataset: Dataset) -> list[list[str]]:
     points = dataset.atlas.points
     if "bytes" in points:
         told.append(["On disk", size(float(pd.to_numeric(points["bytes"], errors="coerce").sum()))])
+    info = _info(dataset)
+    if info:
+        told += [["Folder", str(info["folder"])], ["Home", str(info["home"])]]
+        told.append(["Model", f"{info['model']} ({info['dimensions']} dimensions)"])
+    return told
+
+
+def layout(dataset: Dataset) -> list[list[str]]:
+    """How well the map tells what is alike: name, figure, and what it means."""
+    quality = _info(dataset).get("quality") or {}
+    return [[_words(name), _figure(quality[name]), MEANINGS[name]] for name in MEANINGS if name in quality]
+
+
+def _info(dataset: Dataset) -> Mapping[str, Any]:
+    """What the atlas knows of itself; nothing where a file of it cannot be read."""
     try:
-        info: Mapping[str, Any] = dataset.atlas.info()
+        return dataset.atlas.info()
     except (ClipperError, OSError):
-        return told
-    told += [["Folder", str(info["folder"])], ["Home", str(info["home"])]]
-    told.append(["Model", f"{info['model']} ({info['dimensions']} dimensions)"])
-    quality = info.get("quality") or {}
-    return told + [[_words(name), _figure(value)] for name, value in quality.items() if _number(value)]
+        return {}
 
 
 def last_runs(dataset: Dataset) -> list[dict[str, Any]]:
@@ -153,8 +170,4 @@ def _words(name: str) -> str:
 
 
 def _figure(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
-
-
-def _number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return f"{value:.3f}"

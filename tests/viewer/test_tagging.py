@@ -127,6 +127,17 @@ def test_the_last_runs_are_told_in_words() -> None:
     assert told == ["0.0 s", "9.9 s", "12 s", "1 min", "1 h", "2 h 5 min", "25 h 1 min"]
 
 
+def test_the_maps_quality_is_told_with_what_it_means(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert summary(dataset)["layout"] == []
+    known = {**dataset.atlas.info(), "quality": {"trustworthiness": 0.97391, "measured_on": 500}}
+    monkeypatch.setattr(dataset.atlas, "info", lambda: known)
+    ((name, figure, meaning),) = summary(dataset)["layout"]
+    assert (name, figure) == ("Trustworthiness", "0.974")
+    assert "side by side" in meaning
+
+
 def test_times_with_and_without_a_zone_make_one_timeline() -> None:
     mixed = pd.Series(["2020-01-01T00:00Z", "2020-01-02T00:00", "2020-01-03T00:00:00+02:00"])
     assert sum(n for _, n in timeline(mixed)) == 3
