@@ -10,10 +10,11 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from clipper import model_files
-from clipper.errors import SettingsError
+from clipper.errors import BusyError, SettingsError
 from clipper.settings import (
     CONFIG_NAME,
     DEFAULT_IMAGES,
@@ -41,6 +42,8 @@ def adopted(images: str, home: Path | None) -> Iterator[tuple[Path, str]]:
     is_new = not home.exists()
     try:
         yield home, _adopt(location, home)
+    except BusyError:
+        raise  # it is another run's that began at the same moment
     except BaseException:
         if is_new and not any((home / "store" / part).exists() for part in ("facts", "embeddings")):
             shutil.rmtree(home, ignore_errors=True)
@@ -56,7 +59,9 @@ def _home_for(images: str, home: Path | None) -> tuple[Path, str]:
         wrong = "is not a folder" if Path(location).exists() else "does not exist"
         raise SettingsError(f"the images folder {location} {wrong}")
     if home is None and (Path(location) / CONFIG_NAME).is_file():
-        raise SettingsError(f"{location} is an atlas's home; index it with `clipper index --home {location}`")
+        raise SettingsError(
+            f"{location} is an atlas's home; index it with `clipper index --home {quote(location)}`"
+        )
     home = home or _found_for(location)
     if home is None and is_url(images):
         raise SettingsError(f"where is the atlas of {images} to be kept? Name it with --home HOME")

@@ -89,7 +89,9 @@ def _changed(atlas: "Step") -> str:
     parts = [words for name, words in REPLACED.items() if name in atlas.replaced]
     if files:
         return ", ".join([*files, REPLACED["model"]] if "model" in atlas.replaced else files)
-    return ", ".join(parts) or ("the collection made again" if atlas.replaced else "nothing changed")
+    return ", ".join(parts) or (
+        "the collection made again" if "collection" in atlas.replaced else "nothing changed"
+    )
 
 
 def tell_damages(

@@ -4,11 +4,12 @@ What does not belong here: reading those sources (`metadata_sources.py`), a colu
 (`column_types.py`), image files (`images.py`) and Chroma (`collection.py`).
 """
 
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, Self
+from unicodedata import normalize
 
 from clipper.column_types import EXAMPLES, arrow_type, clean, fit, kind_of, plain_value, some, typed
 from clipper.exif import LATITUDE, LONGITUDE
@@ -232,21 +233,20 @@ def _finder(ids: Sequence[str]) -> Callable[[str], int | None]:
     stems = [image_id.rpartition(".")[0] for image_id in ids]
     names = [stem.rpartition("/")[2] for stem in stems]
     forms = [_index(written) for written in (ids, stems, names)]
-    composed = [_index(map(_composed, written)) for written in (ids, stems, names)]
+
+    @cache
+    def composed() -> list[dict[str, int]]:
+        """The same with accents on their letters, as people type them: a Mac's file names have them apart."""
+        return [_index(normalize("NFC", name) for name in written) for written in (ids, stems, names)]
 
     def find(key: str) -> int | None:
         exact = next((form[key] for form in forms if key in form), None)
-        if exact is not None:
+        if exact is not None or key.isascii():
             return exact
-        key = _composed(key)
-        return next((form[key] for form in composed if key in form), None)
+        key = normalize("NFC", key)
+        return next((form[key] for form in composed() if key in form), None)
 
     return find
-
-
-def _composed(name: str) -> str:
-    """A name as people type it: a Mac's file names have their accents apart from their letters."""
-    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def _index(names: Iterable[str]) -> dict[str, int]:
