@@ -65,12 +65,12 @@ function render({model}) {
     draw(model, ["given", "count"], () => [given()], "part"), draw(model, ["trouble"], () => [trouble()], "part"))
 
   const card = (item) => {
-    const score = item.similarity == null ? null : h("span", {class: "score"}, item.similarity.toFixed(3))
+    const score = item.similarity == null ? null : h("span", {class: "figures"}, h("span", {class: "score"}, item.similarity.toFixed(3)))
     return h("button", {
       class: `card${item.id === model.selected ? " on" : ""}`, type: "button", "aria-label": item.label, title: item.label, "data-id": item.id,
       onclick: () => say("open", {id: item.id}), onmouseenter: () => say("point", {id: item.id}), onmouseleave: () => say("point", {id: null}),
     }, h("div", {class: "frame"}, h("img", {src: image_url("thumb", item), alt: "", loading: "lazy", decoding: "async", draggable: "false"})),
-    h("div", {class: "caption"}, h("span", {class: "label"}, item.label), score))
+    h("div", {class: "caption"}, h("span", {class: "label"}, item.label)), score)
   }
   const grid = h("div", {class: "grid"})
   const end = h("div", {class: "end", "aria-hidden": "true"})

@@ -39,7 +39,7 @@ function render({model, view}) {
     onmouseenter: () => say("point", {id: item.id}),
     onmouseleave: () => say("point", {id: null}),
   }, h("div", {class: "frame"}, h("img", {src: image_url("thumb", item), alt: "", loading: "lazy"})),
-  h("div", {class: "caption"}, h("span", {class: "label"}, item.label), h("span", {class: "score"}, item.similarity.toFixed(2))))
+  h("div", {class: "caption"}, h("span", {class: "label"}, item.label)), h("span", {class: "figures"}, h("span", {class: "score"}, item.similarity.toFixed(3))))
   const alike = draw(model, ["similar", "more"], () => model.similar.length > 0
     ? [h("div", {class: "row"}, h("h3", {class: "grow"}, "Most similar images"),
       h("button", {class: "action", type: "button", onclick: () => say("choose")}, icon(ICONS.plus), "Choose them")),

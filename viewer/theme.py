@@ -83,7 +83,10 @@ def theme_config() -> dict[str, Any]:
             "button": {"textTransform": "none", "fontWeight": 500},
         },
         "shape": {"borderRadius": 8},
-        "components": {"MuiPaper": {"styleOverrides": {"root": {"backgroundImage": "none"}}}},
+        "components": {
+            "MuiPaper": {"styleOverrides": {"root": {"backgroundImage": "none"}}},
+            "MuiTooltip": {"styleOverrides": {"tooltip": {"whiteSpace": "nowrap", "fontSize": "12px"}}},
+        },
     }
     return {
         "light": {"palette": _palette(LIGHT), **shared},
