@@ -12,7 +12,7 @@ const face = (model, item) => {
     item.score != null && item.score < FULL && h("span", {class: "muted", title: "CLIPScore, of 100"}, `${item.score}`))
   const explained = item.score != null ? `\ncosine ${item.similarity.toFixed(3)}, CLIPScore ${item.score} of 100` : ""
   return h("button", {
-    class: "card", type: "button", "aria-label": scored ? `${item.label}, similarity ${item.similarity.toFixed(3)}` : item.label,
+    class: "card", type: "button", tabindex: "-1", "aria-label": scored ? `${item.label}, similarity ${item.similarity.toFixed(3)}` : item.label,
     title: item.label + explained, "data-id": item.id,
     onclick: () => model.send_msg({kind: "open", id: item.id}),
     onmouseenter: () => model.send_msg({kind: "point", id: item.id}),

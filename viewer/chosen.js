@@ -67,18 +67,20 @@ function render({model}) {
   const card = (item) => {
     const score = item.similarity == null ? null : h("span", {class: "figures"}, h("span", {class: "score"}, item.similarity.toFixed(3)))
     return h("button", {
-      class: `card${item.id === model.selected ? " on" : ""}`, type: "button", "aria-label": item.label, title: item.label, "data-id": item.id,
+      class: `card${item.id === model.selected ? " on" : ""}`, type: "button", tabindex: "-1", "aria-label": item.label, title: item.label, "data-id": item.id,
       onclick: () => say("open", {id: item.id}), onmouseenter: () => say("point", {id: item.id}), onmouseleave: () => say("point", {id: null}),
     }, h("div", {class: "frame"}, h("img", {src: image_url("thumb", item), alt: "", loading: "lazy", decoding: "async", draggable: "false"})),
     h("div", {class: "caption"}, h("span", {class: "label"}, item.label)), score)
   }
   const grid = h("div", {class: "grid"})
+  const rove = roving(grid)
   const end = h("div", {class: "end", "aria-hidden": "true"})
   let asked = -1
   const fill = () => {
     if (model.start === 0) { grid.replaceChildren(); asked = -1 }
     if (model.start !== grid.children.length) { return } // a page that was asked for twice, or for what was chosen before
     grid.append(...model.items.map(card))
+    rove()
     follow()
   }
   const follow = () => { watch.unobserve(end); watch.observe(end) } // tells again, also where the end is in view still

@@ -48,7 +48,8 @@ const within = (el, root) => {
 const covers = (host, title, open, changes) => {
   let [covered, from] = [null, null]
   const look = () => {
-    if (open() === (covered !== null)) { return }
+    if (open() === (covered !== null) || !host.isConnected) { return }
+    if (covered === null && host.getClientRects().length === 0) { requestAnimationFrame(look); return } // about to be shown
     if (covered === null) {
       covered = [...host.parentNode?.children ?? []].filter((el) => el !== host)
       from = covered.some((el) => within(focused(), el)) ? focused() : null
@@ -63,6 +64,26 @@ const covers = (host, title, open, changes) => {
   }
   changes(() => requestAnimationFrame(look)) // once the sheet is drawn
   requestAnimationFrame(look)
+}
+// A grid of cards is one stop of the keyboard's; within it the arrows go from card to card. To be told whenever cards came or went.
+const roving = (grid) => {
+  const cards = () => [...grid.querySelectorAll(".card")]
+  const card_of = (event) => event.target.closest(".card")
+  const stop = (at) => cards().forEach((el) => { el.tabIndex = el === at ? 0 : -1 })
+  grid.addEventListener("focusin", (event) => { if (card_of(event)) { stop(card_of(event)) } })
+  grid.addEventListener("keydown", (event) => {
+    const [all, from] = [cards(), card_of(event)]
+    if (!from || event.ctrlKey || event.metaKey || event.altKey) { return }
+    const top = (el) => el.getBoundingClientRect().top
+    const [at, row] = [all.indexOf(from), all.findIndex((el) => top(el) !== top(all[0]))]
+    const columns = row < 0 ? all.length : row
+    const to = {ArrowRight: at + 1, ArrowLeft: at - 1, ArrowDown: at + columns, ArrowUp: at - columns, Home: 0, End: all.length - 1}[event.key]
+    if (to === undefined) { return }
+    event.preventDefault()
+    event.stopPropagation()
+    all[to]?.focus()
+  })
+  return () => stop(cards().find((el) => el.tabIndex === 0) ?? cards()[0])
 }
 // Whether a text could be put on the clipboard.
 const copy_text = async (text) => {

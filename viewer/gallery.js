@@ -69,6 +69,7 @@ function render({model, view}) {
     cells = next
     have = model.items.length
     arrange(grid, [...cells.values()].flatMap((el) => [el, ...open_after(el, shown)]))
+    rove()
     mark()
     watch()
   }
@@ -88,6 +89,7 @@ function render({model, view}) {
     if (reached !== "" && reached === model.near) { near() }
     watch()
   }
+  const rove = roving(grid)
   const faces = () => grid.querySelectorAll(".card")
   const mark = () => faces().forEach((el) => el.classList.toggle("on", el.dataset.id === model.selected))
   // The card of the image under the pointer on the map comes into view, unless somebody scrolls. One that is not there yet is

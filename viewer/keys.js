@@ -1,7 +1,8 @@
 // The page's keyboard, and the list of its keys. Whoever types into a field, or moves within a control, is left alone.
 const LIST = [
   ["Look", [["+"], "Zoom in"], [["−"], "Zoom out"], [["0"], "The whole map"], [["←", "→"], "Previous and next image"]],
-  ["Everywhere", [["/"], "Search"], [["Esc"], "Put away: tool, image, choice"], [["?"], "This list"]],
+  ["Everywhere", [["/"], "Search"], [["Esc"], "Put away: tool, image, choice"], [["?"], "This list"],
+    [["↑", "↓", "←", "→"], "Within a list of images"]],
   ["Choose", [["L"], "Lasso"], [["B"], "Box"], [["Shift", "drag"], "Add to what is chosen"], [["Alt", "drag"], "Take away from it"],
     [["Shift", "click"], "One image more, or less"]],
 ]

@@ -34,7 +34,7 @@ def test_whoever_opens_an_image_by_keyboard_is_in_its_sheet_and_comes_back(
 ) -> None:
     page = visit(viewer_url).page
     ask(page, "cat")
-    page.wait_for_selector(".results .card")
+    page.wait_for_selector(".results h2:has-text('cat')")
     card = page.locator(".results .card").nth(2)
     card.focus()
     name = page.evaluate(FOCUSED)
@@ -48,6 +48,23 @@ def test_whoever_opens_an_image_by_keyboard_is_in_its_sheet_and_comes_back(
     assert "Close details" in reached
     page.keyboard.press("Escape")
     page.wait_for_function(f"({FOCUSED})() === {name!r}")
+
+
+def test_a_list_of_images_is_one_stop_and_arrows_go_through_it(visit: Visit, viewer_url: str) -> None:
+    page = visit(viewer_url).page
+    ask(page, "cat")
+    page.wait_for_selector(".results h2:has-text('cat')")
+    names = page.locator(".results .card").evaluate_all("(all) => all.map((el) => el.ariaLabel)")
+    page.locator(".results .card").first.focus()
+    for key, at in (("ArrowRight", 1), ("ArrowDown", 4), ("ArrowLeft", 3), ("ArrowUp", 0), ("ArrowUp", 0)):
+        page.keyboard.press(key)
+        assert page.evaluate(FOCUSED) == names[at], key
+    assert page.locator(".detail .sheet").count() == 0
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Tab")
+    assert "indexed" in page.evaluate(FOCUSED)
+    page.keyboard.press("Shift+Tab")
+    assert page.evaluate(FOCUSED) == names[1]
 
 
 def test_whoever_opens_the_overview_by_keyboard_is_in_it_and_comes_back(
