@@ -67,6 +67,7 @@ def test_a_list_of_images_is_one_stop_and_arrows_go_through_it(visit: Visit, vie
     assert page.evaluate(FOCUSED) == names[1]
 
 
+@pytest.mark.slow
 def test_whoever_opens_the_overview_by_keyboard_is_in_it_and_comes_back(
     visit: Visit, viewer_url: str
 ) -> None:
@@ -95,6 +96,7 @@ FOUND = """(name) => {
 }"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_what_is_refused_can_be_read(visit: Visit, viewer_url: str, theme: str) -> None:
     page = visit(viewer_url, theme=theme).page
@@ -104,6 +106,7 @@ def test_what_is_refused_can_be_read(visit: Visit, viewer_url: str, theme: str) 
     assert contrast(ink, paper) > 7
 
 
+@pytest.mark.slow
 def test_a_click_on_the_map_leaves_no_line_round_it(visit: Visit, viewer_url: str) -> None:
     page = visit(viewer_url).page
     page.mouse.click(500, 700)
