@@ -164,7 +164,7 @@ def info(
         "images": f"{told['images']:,} in {told['folder']}",
         "failed": f"{told['failed']:,}",
         "model": f"{told['model']} ({told['dimensions']} dimensions)",
-        "indexed": told["indexed_at"],
+        "changed": f"{atlas.indexed_at:%Y-%m-%d %H:%M:%S} UTC",  # a run with nothing to do writes nothing
         "version": told["version"],
         "columns": ", ".join(
             f"{name} ({kind}, {told['origins'][name]})" for name, kind in told["columns"].items()

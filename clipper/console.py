@@ -115,6 +115,8 @@ def print_failures(failures: Sequence[Mapping[Any, Any]], *, as_json: bool) -> N
     if as_json:
         print_json({"failed": len(failures), "failures": failures})
         return
+    if not failures:
+        typer.echo("every file is on the map", err=True)
     for failure in failures:
         typer.echo(f"{one_line(failure['id'])}\t{one_line(failure['reason'])}")
 

@@ -180,7 +180,7 @@ def test_a_stale_atlas_is_checked_once(
     def tick(cursor: str | None = None) -> dg.SensorResult | dg.SkipReason:
         return freshness.stale_atlas(dg.build_sensor_context(instance=instance, cursor=cursor))
 
-    assert tick().skip_message == "there is no atlas yet"
+    assert tick().skip_message == "Dagster has not brought the atlas up to date yet"
     reindex_in(small_home)
     assert tick().skip_message == "the atlas is fresh"
     monkeypatch.setattr(freshness, "WINDOW", timedelta(0))
