@@ -69,7 +69,7 @@ class Queries:
         self._history: Sequence[Answer] = ()
         self._current = ""
         self._wordless: set[str] = set()
-        names = ("x", "y", "text", "star", "ground", "ink", "edge", "alpha", "size", "opaque")
+        names = ("x", "y", "label", "text", "star", "ground", "ink", "edge", "alpha", "size", "opaque")
         self.source = ColumnDataSource({name: [] for name in names})
         fig.scatter(
             "x", "y", size="size", source=self.source, marker="star",
@@ -90,7 +90,7 @@ class Queries:
         for age, answer in reversed(list(enumerate(history))):
             now = current is not None and answer.text == current.text
             rows.append({
-                "x": answer.x, "y": answer.y, "text": label(answer.called),
+                "x": answer.x, "y": answer.y, "label": label(answer.called), "text": label(answer.called),
                 "star": look.accent if now else look.muted,
                 "ground": look.accent if now else look.raised,
                 "ink": look.accent_text if now else look.text,

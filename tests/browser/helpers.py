@@ -26,7 +26,7 @@ def results(page: Any) -> list[str]:
 def markers(page: Any) -> dict[str, list[Any]]:
     return page.evaluate(
         f"() => {{ {MODELS} const s = all.find((m) => m.type === 'ColumnDataSource' && m.data.star);"
-        " return {text: [...s.data.text], x: [...s.data.x], y: [...s.data.y], alpha: [...s.data.alpha]}; }"
+        " return {text: [...s.data.label], x: [...s.data.x], y: [...s.data.y], alpha: [...s.data.alpha]}; }"
     )
 
 
