@@ -77,8 +77,7 @@ def _found_for(location: str) -> Path | None:
         noted = _noted(home / CONFIG_NAME) or {}
     except SettingsError:
         return None
-    name = str(noted.get("images", DEFAULT_IMAGES))
-    return home if absolute_location(name, base=home) == location else None
+    return home if absolute_location(_images_of(noted), base=home) == location else None
 
 
 def _adopt(location: str, home: Path) -> str:
@@ -89,7 +88,7 @@ def _adopt(location: str, home: Path) -> str:
         name = ".." if home.resolve().parent == Path(location) else location
         _note(config, "images", name)
     else:
-        name = str(noted.get("images", DEFAULT_IMAGES))
+        name = _images_of(noted)
         if absolute_location(name, base=home) != location:
             raise SettingsError(
                 f"{config} belongs to the images in {absolute_location(name, base=home)}; "
@@ -111,6 +110,11 @@ def note_model(settings: Settings) -> None:
     model_files.find(settings)
     local = Path(settings.model).expanduser()
     _note(config, "model", str(local.resolve()) if local.is_dir() else settings.model)
+
+
+def _images_of(noted: dict[str, Any]) -> str:
+    """What a clipper.toml calls its images folder."""
+    return str(noted.get("images", DEFAULT_IMAGES))
 
 
 def _note(config: Path, key: str, value: str) -> None:

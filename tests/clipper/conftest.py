@@ -10,9 +10,9 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pytest
+from homes import indexed
 from maps import base_of, first
 
-from clipper import indexing
 from clipper.atlas import Atlas
 from clipper.growing import Base
 from clipper.settings import Settings
@@ -103,9 +103,7 @@ def once_indexed(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -
     files = sorted((model_folder.parents[1] / "images").glob("*.jpg"))
     for file in files[::77][:24]:
         shutil.copy2(file, home / "images")
-    (home / "clipper.toml").write_text(f'images = "images"\nmodel = "{model_folder}"\n')
-    indexing.index(Settings.load(home))
-    return home
+    return indexed(home, model_folder)
 
 
 @pytest.fixture

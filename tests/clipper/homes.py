@@ -6,10 +6,18 @@ from pathlib import Path
 
 from PIL import Image
 
+from clipper import indexing
 from clipper.atlas import Atlas
 from clipper.settings import Settings
 
 HEAVY = ("torch", "transformers", "chromadb", "umap", "numba")  # what a run with nothing to do does not load
+
+
+def indexed(home: Path, model_folder: Path) -> Path:
+    """A home whose images are there, indexed for the first time."""
+    (home / "clipper.toml").write_text(f'images = "images"\nmodel = "{model_folder}"\n')
+    indexing.index(Settings.load(home))
+    return home
 
 
 def opened(home: Path) -> Atlas:

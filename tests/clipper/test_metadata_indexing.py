@@ -13,6 +13,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from homes import indexed
 from PIL import Image
 
 from clipper import indexing
@@ -40,9 +41,7 @@ def once_indexed(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -
         with Image.open(file) as image:
             image.save(home / "images" / f"{i}.jpg", exif=photo_exif(i) if i < 3 else b"")
     (home / "images" / "broken.jpg").write_bytes(b"broken")
-    (home / "clipper.toml").write_text(f'images = "images"\nmodel = "{model_folder}"\n')
-    indexing.index(Settings.load(home))
-    return home
+    return indexed(home, model_folder)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
+from homes import indexed
 from PIL import Image
 
 from clipper import audit, indexing, projecting
@@ -27,9 +28,7 @@ def once_indexed(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -
     (home / "more").mkdir()
     for i, file in enumerate(sorted((model_folder.parents[1] / "images").glob("*.jpg"))[::20][:90]):
         shutil.copy2(file, home / ("more" if i % 3 == 2 else "images"))
-    (home / "clipper.toml").write_text(f'images = "images"\nmodel = "{model_folder}"\n')
-    indexing.index(Settings.load(home))
-    return home
+    return indexed(home, model_folder)
 
 
 @pytest.fixture
