@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-CORE = sorted((ROOT / "clipper").glob("*.py"))
+CORE = sorted((ROOT / "clipper").rglob("*.py"))
 HEAVY = {
     "torch",
     "distributed",
@@ -75,7 +75,7 @@ def test_settings_know_nothing_but_errors():
     }
 
 
-@pytest.mark.parametrize("path", CORE, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_heavy_libraries_load_inside_functions(path: Path):
     tree = ast.parse(path.read_text())
     for statement in tree.body:
@@ -85,7 +85,7 @@ def test_heavy_libraries_load_inside_functions(path: Path):
             assert not {module.split(".")[0] for module in modules} & HEAVY
 
 
-@pytest.mark.parametrize("path", CORE, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_module_opens_by_saying_what_it_is(path: Path):
     assert ast.get_docstring(ast.parse(path.read_text()))
 
@@ -104,8 +104,10 @@ def test_importing_clipper_loads_nothing_heavy():
 
 
 def test_importing_every_module_of_the_core_loads_nothing_heavy():
-    names = [path.stem for path in CORE if path.stem != "__init__"]
-    assert loaded_by("\n".join(f"import clipper.{name}" for name in names)) == set()
+    paths = [
+        path.relative_to(ROOT).with_suffix("") for path in CORE if path.stem not in {"__init__", "__main__"}
+    ]
+    assert loaded_by("\n".join(f"import {'.'.join(path.parts)}" for path in paths)) == set()
 
 
 def test_the_commands_help_loads_nothing_heavy():
