@@ -16,12 +16,13 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from clipper import embeddings, facts, indexing, snapshots
-from clipper.home import Home
+from clipper import indexing
 from clipper.metadata import Column
 from clipper.settings import Settings
-from clipper.shards import KEY, write_shard
-from clipper.tables import write_part
+from clipper.store import embeddings, facts, snapshots
+from clipper.store.home import Home
+from clipper.store.shards import KEY, write_shard
+from clipper.store.tables import write_part
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 REAL = 24

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clipper.errors import ClipperError
-from clipper.search import Query
+from clipper.query import Query
 
 if TYPE_CHECKING:
     from clipper.atlas import Atlas
@@ -34,9 +34,9 @@ def open(home: str | Path | None = None) -> "Atlas":  # noqa: A001 - `clipper.op
 
 def published_version(home: str | Path | None = None) -> str | None:
     """The name of the published version, None before the first: cheap enough to poll."""
-    from clipper.home import Home
     from clipper.settings import Settings
-    from clipper.snapshots import current
+    from clipper.store.home import Home
+    from clipper.store.snapshots import current
 
     snapshot = current(Home(Settings.load(home).home))
     return snapshot.version if snapshot else None

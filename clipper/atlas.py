@@ -1,7 +1,7 @@
 """A published version that can be asked: its vectors, a query's vector, the images nearest to it, its place.
 
 Heavy parts are loaded when first asked for and then shared; an Atlas may be used from several threads. What
-does not belong here: points, metadata and files (`published.py`), what a query is (`search.py`), and loading
+does not belong here: points, metadata and files (`published.py`), what a query is (`query.py`), and loading
 models (`encoders.py`).
 """
 
@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from clipper import chance, embeddings, placement
+from clipper import chance, placement
 from clipper.encoders import Encoders
 from clipper.errors import ClipperError
 from clipper.published import Published
-from clipper.search import LEAST_CANDIDATES, OVERSAMPLING, Hits, Query, combine, rank_exactly
+from clipper.query import LEAST_CANDIDATES, OVERSAMPLING, Hits, Query, combine, rank_exactly
 from clipper.settings import Settings
-from clipper.tables import read_made_of
+from clipper.store import embeddings
+from clipper.store.tables import read_made_of
 
 if TYPE_CHECKING:
     import numpy as np

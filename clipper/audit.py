@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from clipper import embeddings, facts
 from clipper.frame import Frame, describe
 from clipper.projecting import WAY_OUT
 from clipper.self_search import search_themselves
-from clipper.tables import read_made_of, read_parquet
+from clipper.store import embeddings, facts
+from clipper.store.tables import read_made_of, read_parquet
 from clipper.workspace import Workspace
 
 MOST_FAILURES = 0.05

@@ -19,8 +19,8 @@ from clipper.adopting import adopted, note_model
 from clipper.console import one_line, print_failures, print_json, progress_bar, summarise, tell_damages
 from clipper.errors import BadImageError, ClipperError, SettingsError
 from clipper.files import read_file
-from clipper.home import Home as AtlasHome
 from clipper.settings import Settings
+from clipper.store.home import Home as AtlasHome
 
 app = typer.Typer(
     help="See and search an image dataset.",

@@ -18,11 +18,11 @@ from uuid import uuid4
 from clipper import model_files
 from clipper.decoding import Seen, process
 from clipper.errors import ClipperError, ClusterError, ClusterSetupError, ModelError
-from clipper.facts import FACTS_VERSION
 from clipper.folder import ImageFolder
-from clipper.manifest import Entry
 from clipper.model_files import PREPROCESS_VERSION, ModelSource
 from clipper.settings import Settings
+from clipper.store.facts import FACTS_VERSION
+from clipper.store.manifest import Entry
 
 if TYPE_CHECKING:
     from clipper.model import Clip

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from clipper import embeddings, metadata, probes, snapshots
+from clipper import metadata, probes
 from clipper.collection import Address, address_of, remove_from_server, server_names
 from clipper.collection_build import COLLECTION_VERSION, WANTED_RECALL, Difference, Rows, build
 from clipper.errors import StoreError
-from clipper.home import Home, digest
 from clipper.projecting import DEPARTED
-from clipper.shards import ShardStore
-from clipper.snapshots import Snapshot
-from clipper.tables import is_written, read_made_of, read_parquet, verify, write_part
+from clipper.store import embeddings, snapshots
+from clipper.store.home import Home, digest
+from clipper.store.shards import ShardStore
+from clipper.store.snapshots import Snapshot
+from clipper.store.tables import is_written, read_made_of, read_parquet, verify, write_part
 from clipper.workspace import Step, Workspace, timed
 
 # A collection's table is the projection it was made of and a digest of each row: from it the map can be

@@ -14,11 +14,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from clipper import checksums
+from clipper import hashing
 from clipper.errors import ClipperError, ServerError, StoreError
-from clipper.home import Home
 from clipper.imports import collector_paused
-from clipper.tables import read_made_of
+from clipper.store.home import Home
+from clipper.store.tables import read_made_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +70,7 @@ class Address:
         """The checksums of the graph's files: once sealed nothing changes them, as opening does SQLite's."""
         if self.on_server or not list(self.folder.glob(f"*/{_GRAPH_WRITTEN}")):
             return {}
-        return checksums.of_folder(self.folder, "*/*")
+        return hashing.of_folder(self.folder, "*/*")
 
     def remove(self) -> None:
         """Delete it, if it is there."""

@@ -10,15 +10,15 @@ from pathlib import Path
 from resource import RLIM_INFINITY
 from typing import Any
 
-from clipper import embeddings
 from clipper.collecting import stored_rows
 from clipper.collection import Collection, address_of
 from clipper.collection_build import BATCH, Rows
 from clipper.errors import StoreError
-from clipper.home import Home
 from clipper.sandbox import ChildDied, Sandbox
 from clipper.self_search import search_themselves
-from clipper.snapshots import Snapshot
+from clipper.store import embeddings
+from clipper.store.home import Home
+from clipper.store.snapshots import Snapshot
 
 # However large the collection is: this only ends what would never end.
 MOST_SECONDS = 86_400

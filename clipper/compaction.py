@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clipper.shards import KEY, read_shard, write_shard
+from clipper.store.shards import KEY, read_shard, write_shard
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -8,17 +8,18 @@ from collections.abc import Container, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from clipper import embeddings, facts, model, model_files, places, probes
+from clipper import model, model_files, probes
 from clipper.cluster import process_on_cluster
 from clipper.decoding import Seen, process
-from clipper.home import digest
 from clipper.images import DECODER_VERSION
-from clipper.manifest import Entry, Manifest
 from clipper.settings import Settings
+from clipper.store import embeddings, facts, gps
+from clipper.store.home import digest
+from clipper.store.manifest import Entry, Manifest
 from clipper.workspace import Step, Workspace
 
 if TYPE_CHECKING:
-    from clipper.shards import ShardStore
+    from clipper.store.shards import ShardStore
 
 CONTENT_PARTS = ("clip_embeddings", "thumbnails", "image_facts")
 # Rows, or seconds, after which what was embedded is put on disk: so much a killed run can lose.
@@ -185,11 +186,11 @@ class _Sink:
 def _keep_places(work: Workspace, manifest: Manifest, failed: Container[bytes]) -> dict[str, int]:
     """Read where photos were taken if that is asked for, else forget it."""
     if not work.settings.gps:
-        places.forget(work.home)
+        gps.forget(work.home)
         return {}
     known = work.places.keys()
     entries = [e for key, e in manifest.firsts().items() if key not in known and key not in failed]
-    return {"places_read": places.fill(work.places, work.folder, entries, progress=work.told("places"))}
+    return {"places_read": gps.fill(work.places, work.folder, entries, progress=work.told("places"))}
 
 
 def _told_about(source: model_files.ModelSource, settings: Settings) -> dict[str, Any]:

@@ -18,9 +18,9 @@ from clipper.files import check_size
 from clipper.folder import ImageFolder
 from clipper.images import THUMBNAIL_PIXELS
 from clipper.looking import Looked, Request, look
-from clipper.manifest import Entry
 from clipper.sandbox import ChildDied, Sandbox, Sandboxes
 from clipper.settings import Settings
+from clipper.store.manifest import Entry
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,12 +9,13 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
-from clipper import collecting, collection_audit, indexing, model_files, snapshots, soundness, tags
+from clipper import collecting, collection_audit, indexing, model_files, soundness
 from clipper.errors import NoIndexError, StoreError
-from clipper.home import Home
 from clipper.settings import Settings
-from clipper.snapshots import Snapshot, no_index
 from clipper.soundness import Damage
+from clipper.store import snapshots, tags
+from clipper.store.home import Home
+from clipper.store.snapshots import Snapshot, no_index
 from clipper.workspace import Progress, Workspace
 
 # What one repair uncovers (an atlas whose name was lost), the next one mends.

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from clipper import chance, model_files, probes, text_encoder
 from clipper.decoding import crop_of, look_at
 from clipper.errors import ModelError, StoreError
-from clipper.home import Home
 from clipper.model_files import ModelSource
 from clipper.settings import Settings
-from clipper.snapshots import Snapshot
+from clipper.store.home import Home
+from clipper.store.snapshots import Snapshot
 
 if TYPE_CHECKING:
     import numpy as np

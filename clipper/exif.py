@@ -1,6 +1,6 @@
 """What EXIF tells of a shot: when, with what, which way up, and where.
 
-What does not belong here: whether the place may be kept (`places.py`).
+What does not belong here: whether the place may be kept (`store/gps.py`).
 """
 
 import math

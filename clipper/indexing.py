@@ -8,18 +8,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from clipper import facts, metadata, metadata_sources, places, snapshots, tags
+from clipper import metadata, metadata_sources
 from clipper.collecting import collect, prune_server
 from clipper.compaction import compact
 from clipper.contents import embed_images
 from clipper.errors import ImagesError, StoreError
-from clipper.home import Home, digest
 from clipper.images import content_hash
-from clipper.manifest import Changes, Entry, Manifest, compare, dated_by, scan
 from clipper.projecting import project_images
 from clipper.settings import Settings, absolute_location
-from clipper.snapshots import Snapshot
-from clipper.tables import is_written, read_made_of, write_part
+from clipper.store import facts, gps, snapshots, tags
+from clipper.store.home import Home, digest
+from clipper.store.manifest import Changes, Entry, Manifest, compare, dated_by, scan
+from clipper.store.snapshots import Snapshot
+from clipper.store.tables import is_written, read_made_of, write_part
 from clipper.workspace import Progress, Step, Workspace, timed
 
 # More of the published images than this share do not vanish at once without a word.
@@ -182,7 +183,7 @@ def _places(work: Workspace, members: Sequence[Entry]) -> dict[bytes, dict[str, 
     """Content hash -> where it was taken; nothing unless that was asked for when facts were read."""
     if not work.home.staged_entries().get("gps"):
         return {}
-    return places.read(work.places, [entry.content_hash for entry in members])
+    return gps.read(work.places, [entry.content_hash for entry in members])
 
 
 def _tags(work: Workspace, members: Sequence[Entry]) -> list[list[str]] | None:

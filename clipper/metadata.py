@@ -34,7 +34,7 @@ class Column:
     """A metadata column.
 
     `type` is `str`, `int`, `list[str]`, ...; `origin` is `folder`, `file` (the image files themselves),
-    `tags` (what people gave, see `tags.py`), or the sources that tell it, such as `metadata.json and
+    `tags` (what people gave, see `store/tags.py`), or the sources that tell it, such as `metadata.json and
     metadata.csv`. `filled` is how many images have a value, and `example` one of them as text; both are
     unknown of a column written by an early Clipper, which also called metadata.json `metadata`.
     """

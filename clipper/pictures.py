@@ -6,8 +6,8 @@ What does not belong here: the viewer's map, which is drawn with far more care.
 import io
 from typing import TYPE_CHECKING
 
-from clipper import facts
-from clipper.tables import read_parquet
+from clipper.store import facts
+from clipper.store.tables import read_parquet
 from clipper.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ What does not belong here: the models.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clipper.home import Home, digest
-from clipper.tables import read_parquet, write_part
+from clipper.store.home import Home, digest
+from clipper.store.tables import read_parquet, write_part
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,14 +9,14 @@ from importlib.metadata import version as library_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipper import embeddings
 from clipper.frame import Frame, describe
 from clipper.growing import Base, Update, begin, update
-from clipper.home import digest
-from clipper.manifest import Entry
 from clipper.map_quality import quality
 from clipper.projection import FIT, PLACE, RELAX, Layout, Parameters
-from clipper.tables import is_written, read_made_of, read_parquet, write_part
+from clipper.store import embeddings
+from clipper.store.home import digest
+from clipper.store.manifest import Entry
+from clipper.store.tables import is_written, read_made_of, read_parquet, write_part
 from clipper.workspace import Step, Workspace, timed
 
 if TYPE_CHECKING:

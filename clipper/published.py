@@ -9,13 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipper import facts, manifest, snapshots
 from clipper.folder import ImageFolder
-from clipper.home import Home
 from clipper.metadata import Column, present
 from clipper.settings import Settings, absolute_location
-from clipper.shards import ShardStore
-from clipper.tables import read_made_of, read_parquet
+from clipper.store import facts, manifest, snapshots
+from clipper.store.home import Home
+from clipper.store.shards import ShardStore
+from clipper.store.tables import read_made_of, read_parquet
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -9,15 +9,16 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipper import embeddings, facts, places, probes, snapshots
+from clipper import probes
 from clipper.collection import address_of
 from clipper.errors import StoreError
-from clipper.home import Home, read_json
-from clipper.manifest import Manifest
 from clipper.projecting import DEPARTED, departed_of
-from clipper.shards import ShardStore, read_shard, verify_shard
-from clipper.snapshots import PARTS, Snapshot
-from clipper.tables import read_made_of, read_parquet, verify
+from clipper.store import embeddings, facts, gps, snapshots
+from clipper.store.home import Home, read_json
+from clipper.store.manifest import Manifest
+from clipper.store.shards import ShardStore, read_shard, verify_shard
+from clipper.store.snapshots import PARTS, Snapshot
+from clipper.store.tables import read_made_of, read_parquet, verify
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ def _damage(home: Home, path: Path, what: object, *lost: Path) -> Damage:
 
 def _stores(home: Home, snapshot: Snapshot) -> dict[str, ShardStore]:
     vectors = embeddings.of_model(home, snapshot.embeddings, snapshot.model)
-    asked_for = {"places": places.store(home)} if home.staged_entries().get("gps") else {}
+    asked_for = {"places": gps.store(home)} if home.staged_entries().get("gps") else {}
     return {
         f"embeddings/{snapshot.embeddings}": vectors,
         "thumbnails": facts.thumbnail_store(home),

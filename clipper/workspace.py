@@ -9,15 +9,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from clipper import embeddings, facts, places
 from clipper.column_types import EXAMPLES
 from clipper.errors import ImagesError, StoreError
 from clipper.folder import ImageFolder
-from clipper.home import Home
-from clipper.manifest import Entry, Manifest
 from clipper.metadata import Column
 from clipper.settings import Settings
-from clipper.shards import ShardStore
+from clipper.store import embeddings, facts, gps
+from clipper.store.home import Home
+from clipper.store.manifest import Entry, Manifest
+from clipper.store.shards import ShardStore
 
 Progress = Callable[[str, int, int], None]
 
@@ -48,7 +48,7 @@ class Workspace:
         self.progress = progress or (lambda *_: None)
         self.folder = ImageFolder(settings.images_location, max_bytes=settings.max_bytes)
         self.facts = facts.store(self.home)
-        self.places = places.store(self.home)
+        self.places = gps.store(self.home)
         self.thumbnails = facts.thumbnail_store(self.home)
         self._read: tuple[str, Manifest] | None = None  # a version never changes
 

@@ -11,11 +11,11 @@ import dagster as dg
 from clipper import collecting, indexing, pictures, projecting
 from clipper.collection_build import COLLECTION_VERSION
 from clipper.contents import CONTENT_PARTS, embed_images
-from clipper.facts import FACTS_VERSION
 from clipper.images import DECODER_VERSION
 from clipper.metadata import METADATA_VERSION
 from clipper.model_files import PREPROCESS_VERSION
 from clipper.projection import PROJECTION_VERSION
+from clipper.store.facts import FACTS_VERSION
 from pipelines.config import EmbedConfig, ProjectionConfig, PublishConfig, ScanConfig, overrides
 from pipelines.failures import asset, multi_asset
 from pipelines.presentation import columns_table, materialized, picture

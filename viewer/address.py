@@ -19,8 +19,8 @@ from urllib.parse import parse_qsl, urlencode
 import panel as pn
 import param
 
-from clipper.search import MAX_TEXT
-from clipper.terms import parse
+from clipper.query import MAX_TEXT
+from clipper.query_syntax import parse
 from viewer.answers import cleaned, refused
 from viewer.background import in_background
 from viewer.choosing import Seen, Step, combined, dated, plain, rows_of, sound

@@ -6,7 +6,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from clipper.terms import Term
+from clipper.query_syntax import Term
 from viewer.colours import Colouring, similar
 from viewer.data import Dataset
 from viewer.facets import Scale, scale

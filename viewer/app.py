@@ -13,7 +13,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from clipper.errors import ClipperError
-from clipper.terms import Term
+from clipper.query_syntax import Term
 from viewer.absent import absent_page
 from viewer.address import Address
 from viewer.appearance import Appearance, remembered_dark

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from clipper.terms import Term
+from clipper.query_syntax import Term
 from viewer.answers import Answer
 from viewer.changes import Changes
 from viewer.data import Dataset

@@ -18,7 +18,7 @@ import panel as pn
 import param
 
 from clipper.errors import ClipperError
-from clipper.terms import parse, written
+from clipper.query_syntax import parse, written
 from viewer.answers import Answer, Upload
 from viewer.background import in_background
 from viewer.carrying import renamed

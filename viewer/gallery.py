@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import param
 
-from clipper.terms import Term, written
+from clipper.query_syntax import Term, written
 from viewer.answers import Answer
 from viewer.component import Action, Component
 from viewer.data import Dataset

@@ -5,7 +5,7 @@ from typing import Any
 
 import param
 
-from clipper.terms import Term, written
+from clipper.query_syntax import Term, written
 from viewer.component import Component
 from viewer.search import image_name
 from viewer.state import ViewState

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from clipper.search import clip_score
+from clipper.query import clip_score
 from viewer.answers import Answer
 from viewer.query_bar import part
 from viewer.state import ViewState

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from clipper.errors import ClipperError
-from clipper.search import MAX_TEXT, Query
-from clipper.terms import Term, parse, pieces, usual, written
+from clipper.query import MAX_TEXT, Query
+from clipper.query_syntax import Term, parse, pieces, usual, written
 from viewer.answers import UPLOADED, Answer, Upload, cleaned, refused
 from viewer.background import failed, in_background
 from viewer.data import Dataset

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from clipper import tags as kept
-from clipper.home import Home
+from clipper.store import tags as kept
+from clipper.store.home import Home
 from viewer.colours import Colouring, by_tags
 from viewer.facets import Values, of_tags
 from viewer.rows import among

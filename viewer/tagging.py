@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import panel as pn
 
-from clipper import tags as kept
 from clipper.errors import ClipperError
-from clipper.home import Home
+from clipper.store import tags as kept
+from clipper.store.home import Home
 from viewer.background import in_background
 from viewer.data import Dataset
 from viewer.stamps import stamp

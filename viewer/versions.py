@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 
 import clipper
 from clipper.errors import ClipperError, StoreError
-from clipper.home import Home
+from clipper.store.home import Home
 from viewer.data import Dataset
 from viewer.stamps import Stamp, stamp
 

@@ -14,8 +14,8 @@ from helpers import ask, ranges, screen, settled
 from server import serving
 
 import clipper
-from clipper import tags
-from clipper.home import Home
+from clipper.store import tags
+from clipper.store.home import Home
 
 Visit = Callable[..., SimpleNamespace]
 CLIPBOARD = """Object.defineProperty(navigator, "clipboard",

@@ -14,9 +14,10 @@ from PIL import Image
 from server import serving
 
 import clipper
-from clipper import indexing, tags
-from clipper.home import Home
+from clipper import indexing
 from clipper.settings import Settings
+from clipper.store import tags
+from clipper.store.home import Home
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 # Each would call alert, or fetch from elsewhere, in whatever takes it for more than text.

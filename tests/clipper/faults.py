@@ -15,8 +15,8 @@ from PIL import Image, ImageOps
 
 import clipper
 from clipper import doctor
-from clipper.home import Home
 from clipper.settings import Settings
+from clipper.store.home import Home
 
 # Each run is a process of its own, forked from one that has imported what takes seconds to import.
 PROCESSES = multiprocessing.get_context("forkserver")

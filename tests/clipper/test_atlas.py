@@ -14,9 +14,9 @@ from clipper import chance
 from clipper.atlas import Atlas
 from clipper.errors import BadImageError, ClipperError, ModelError, NoIndexError
 from clipper.published import name_of
-from clipper.search import Query, clip_score, combine, rank_exactly
+from clipper.query import Query, clip_score, combine, rank_exactly
+from clipper.query_syntax import Term
 from clipper.settings import Settings
-from clipper.terms import Term
 
 
 def test_a_filter_is_answered_though_the_home_may_not_be_written(

@@ -11,7 +11,7 @@ from clipper.collection import Address, Collection
 from clipper.collection_build import Built, Difference, Rows
 from clipper.collection_build import build as build_at
 from clipper.errors import ClipperError, StoreError
-from clipper.home import digest
+from clipper.store.home import digest
 
 Vectors = Callable[..., np.ndarray]
 

@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 
 import clipper
-from clipper import collection_audit, doctor, indexing, snapshots
+from clipper import collection_audit, doctor, indexing
 from clipper.errors import BusyError, ImagesError, NoIndexError, StoreError
-from clipper.home import Home, read_json
 from clipper.sandbox import ChildDied
 from clipper.settings import Settings
-from clipper.shards import read_shard, write_shard
+from clipper.store import snapshots
+from clipper.store.home import Home, read_json
+from clipper.store.shards import read_shard, write_shard
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Record = Callable[[str, object], None]

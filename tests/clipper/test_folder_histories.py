@@ -16,8 +16,8 @@ from hypothesis.stateful import run_state_machine_as_test as run
 
 import clipper
 from clipper import doctor, indexing
-from clipper.home import Home
 from clipper.settings import Settings
+from clipper.store.home import Home
 
 SOURCES = sorted((faults.DATA / "images").glob("*.jpg"))[::40][:40]
 MOMENTS = (

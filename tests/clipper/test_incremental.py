@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from clipper import collecting, contents, facts, images, indexing, metadata, model_files, projection
+from clipper import collecting, contents, images, indexing, metadata, model_files, projection
 from clipper.settings import Settings
+from clipper.store import facts
 from clipper.workspace import Step, Workspace
 
 IMAGES = 24

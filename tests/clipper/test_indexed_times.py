@@ -8,11 +8,12 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 import clipper
-from clipper import doctor, indexing, snapshots
+from clipper import doctor, indexing
 from clipper.folder import ImageFolder
-from clipper.home import Home
-from clipper.manifest import FIRST, Manifest, scan
-from clipper.tables import write_part
+from clipper.store import snapshots
+from clipper.store.home import Home
+from clipper.store.manifest import FIRST, Manifest, scan
+from clipper.store.tables import write_part
 
 Runs = Callable[[Path], dict[str, indexing.Step]]
 

@@ -13,9 +13,9 @@ from homes import draw, images, opened
 
 from clipper import indexing
 from clipper.errors import BusyError, NoIndexError
-from clipper.home import Home
-from clipper.search import Query
+from clipper.query import Query
 from clipper.settings import Settings
+from clipper.store.home import Home
 from clipper.workspace import Step
 
 Index = Callable[[Path], dict[str, Step]]
@@ -91,7 +91,7 @@ def test_two_versions_are_kept_and_an_open_atlas_reads_on(indexed_home: Path, ru
 
 
 def test_a_second_run_at_the_same_time_is_told(small_home: Path, clipper_command: Run):
-    hold = "import sys,time\nfrom clipper.home import Home\nfrom pathlib import Path\n"
+    hold = "import sys,time\nfrom clipper.store.home import Home\nfrom pathlib import Path\n"
     hold += "with Home(Path(sys.argv[1])).writing():\n    print('held', flush=True)\n    time.sleep(60)"
     with subprocess.Popen(
         [sys.executable, "-c", hold, str(small_home)], stdout=subprocess.PIPE, text=True

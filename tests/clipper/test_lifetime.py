@@ -13,9 +13,9 @@ from PIL import Image, ImageOps
 import clipper
 from clipper import compaction
 from clipper.errors import StoreError
-from clipper.home import Home, read_json, write_json
 from clipper.indexing import Step
-from clipper.snapshots import PARTS
+from clipper.store.home import Home, read_json, write_json
+from clipper.store.snapshots import PARTS
 
 Index = Callable[[Path], dict[str, Step]]
 Homes = Callable[[str, int], Path]

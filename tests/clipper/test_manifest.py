@@ -7,7 +7,7 @@ import pytest
 
 from clipper.errors import ImagesError
 from clipper.folder import ImageFolder
-from clipper.manifest import Entry, Manifest, compare, scan
+from clipper.store.manifest import Entry, Manifest, compare, scan
 
 LONG_AGO = 1_600_000_000
 

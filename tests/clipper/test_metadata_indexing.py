@@ -20,10 +20,10 @@ from clipper import indexing
 from clipper.atlas import Atlas
 from clipper.collection import Collection, address_of
 from clipper.errors import ImagesError
-from clipper.facts import store as facts_store
-from clipper.home import Home, read_json
 from clipper.settings import Settings
-from clipper.shards import ShardStore
+from clipper.store.facts import store as facts_store
+from clipper.store.home import Home, read_json
+from clipper.store.shards import ShardStore
 from clipper.workspace import Step
 
 Index = Callable[[Path], dict[str, Step]]

@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from clipper import indexing, runs, snapshots
-from clipper.home import Home, read_json
+from clipper import indexing, runs
 from clipper.runs import Run
-from clipper.snapshots import Snapshot
+from clipper.store import snapshots
+from clipper.store.home import Home, read_json
+from clipper.store.snapshots import Snapshot
 
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

@@ -4,11 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clipper import embeddings, facts
 from clipper.compaction import compact
 from clipper.errors import StoreError
-from clipper.home import Home
-from clipper.shards import KEY, ShardStore
+from clipper.store import embeddings, facts
+from clipper.store.home import Home
+from clipper.store.shards import KEY, ShardStore
 
 Vectors = Callable[..., np.ndarray]
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 import clipper
-from clipper import doctor, indexing, tags
+from clipper import doctor, indexing
 from clipper.errors import StoreError
-from clipper.home import Home
 from clipper.metadata import Source, join
 from clipper.settings import Settings
+from clipper.store import tags
+from clipper.store.home import Home
 
 A, B, C = (bytes([n]) * 16 for n in (1, 2, 3))
 

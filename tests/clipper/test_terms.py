@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipper.terms import LEAST, MINUS, MINUS_IMAGE, MOST, Term, parse, written
+from clipper.query_syntax import LEAST, MINUS, MINUS_IMAGE, MOST, Term, parse, written
 
 
 @pytest.mark.parametrize(

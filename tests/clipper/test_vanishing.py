@@ -10,9 +10,10 @@ from subprocess import CompletedProcess
 import pytest
 from homes import draw, images, opened
 
-from clipper import indexing, snapshots
+from clipper import indexing
 from clipper.errors import ImagesError, StoreError
 from clipper.settings import Settings
+from clipper.store import snapshots
 from clipper.workspace import Step
 
 Index = Callable[[Path], dict[str, Step]]

@@ -15,8 +15,8 @@ from PIL import Image
 import clipper
 from clipper import audit, self_search
 from clipper.collection import Collection, address_of
-from clipper.home import Home
 from clipper.settings import Settings
+from clipper.store.home import Home
 from clipper.workspace import Workspace
 from pipelines import freshness
 from pipelines.cron import longest_gap

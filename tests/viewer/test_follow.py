@@ -14,7 +14,7 @@ import pytest
 import clipper
 from clipper import indexing
 from clipper.errors import ModelError
-from clipper.home import Home
+from clipper.store.home import Home
 from viewer import follow, versions
 from viewer.app import Viewer, page
 from viewer.carrying import MARKED, fresh

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from fakes import FakeAtlas
 
-from clipper.terms import MINUS_IMAGE, Term
+from clipper.query_syntax import MINUS_IMAGE, Term
 from viewer.answers import Answer
 from viewer.changes import Changes, between
 from viewer.data import Dataset

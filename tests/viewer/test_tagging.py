@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from fakes import FakeAtlas
 
-from clipper import tags as kept
-from clipper.home import Home
 from clipper.runs import Run
+from clipper.store import tags as kept
+from clipper.store.home import Home
 from viewer.chosen import PAGE, Chosen
 from viewer.data import Dataset
 from viewer.overview import Overview

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from test_narrowing import Waiting, of_group, shown
 from test_narrowing import waiting as waiting  # noqa: PLC0414 - a fixture
 
-from clipper import tags as kept
-from clipper.home import Home
+from clipper.store import tags as kept
+from clipper.store.home import Home
 from viewer.address import Address
 from viewer.changes import between
 from viewer.colours import MAX_CATEGORIES, MISSING, OTHER

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from clipper.errors import BadImageError, ClipperError
-from clipper.terms import Term
+from clipper.query_syntax import Term
 from viewer.answers import Upload
 from viewer.data import Dataset
 from viewer.results import parts

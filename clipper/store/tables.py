@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipper import checksums
+from clipper import hashing
 from clipper.errors import StoreError
-from clipper.home import atomic_path, damaged, read_json, write_json
+from clipper.store.home import atomic_path, damaged, read_json, write_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,7 +41,7 @@ def write_part(path: Path, table: "pa.Table", made_of: Mapping[str, Any]) -> Non
 
     with atomic_path(path) as temporary:
         pq.write_table(table, temporary)
-        write_json(path.with_suffix(".json"), {**made_of, TABLE: checksums.of_file(temporary)})
+        write_json(path.with_suffix(".json"), {**made_of, TABLE: hashing.of_file(temporary)})
 
 
 def is_written(path: Path) -> bool:
@@ -62,5 +62,5 @@ def verify(path: Path) -> None:
     """
     expected = read_made_of(path).get(TABLE)
     read_parquet(path)
-    if expected is not None and checksums.of_file(path) != expected:
+    if expected is not None and hashing.of_file(path) != expected:
         raise damaged(path, "its checksum does not hold")

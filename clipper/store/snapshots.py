@@ -16,9 +16,9 @@ from typing import Any
 
 from clipper import runs
 from clipper.errors import NoIndexError, StoreError
-from clipper.home import Home, digest, read_json, write_json
 from clipper.runs import Run
 from clipper.settings import CONFIG_NAME, DEFAULT_IMAGES
+from clipper.store.home import Home, digest, read_json, write_json
 
 FORMAT = 1
 PARTS = ("manifest", "metadata", "projection", "collection")

@@ -1,6 +1,6 @@
 """The files of a home: where each part lies, atomic writes, the lock, what is staged.
 
-What does not belong here: what the parts contain, and what is published (`snapshots.py`).
+What does not belong here: what the parts contain, and what is published (`store/snapshots.py`).
 """
 
 import errno
@@ -14,7 +14,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from clipper import checksums
+from clipper import hashing
 from clipper.errors import BusyError, StoreError
 
 # Since when this process holds the lock of a store: a run's steps may each have a `Home` of their own.
@@ -48,7 +48,7 @@ def place(temporary: Path, path: Path) -> None:
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write a JSON object and its checksum atomically."""
-    text = json.dumps(checksums.signed(value), indent=1, sort_keys=True, ensure_ascii=False)
+    text = json.dumps(hashing.signed(value), indent=1, sort_keys=True, ensure_ascii=False)
     with atomic_path(path) as temporary:
         temporary.write_text(text + "\n", "utf-8")
 
@@ -67,9 +67,9 @@ def read_json(path: Path) -> dict[str, Any]:
         raise damaged(path, error) from error
     if not isinstance(value, dict):
         raise damaged(path, "no JSON object")
-    if not checksums.holds(value):
+    if not hashing.holds(value):
         raise damaged(path, "its checksum does not hold")
-    value.pop(checksums.KEY, None)
+    value.pop(hashing.KEY, None)
     return value
 
 

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from clipper import checksums
+from clipper import hashing
 from clipper.column_types import clean
 from clipper.errors import BusyError, StoreError
-from clipper.home import Home, atomic_path
+from clipper.store.home import Home, atomic_path
 
 FORMAT = 1
 LONGEST = 60  # characters of a tag
@@ -60,7 +60,7 @@ def read(home: Home) -> Tags:
         return {}
     except (ValueError, OSError, RecursionError) as error:
         raise _damaged(path, error) from error
-    if not isinstance(value, dict) or not checksums.holds(value):
+    if not isinstance(value, dict) or not hashing.holds(value):
         raise _damaged(path, "its checksum does not hold")
     if value.get("format") != FORMAT:
         raise StoreError(f"{path} has format {value.get('format')}, this Clipper reads {FORMAT}; upgrade it")
@@ -148,7 +148,7 @@ def _writing(home: Home) -> Iterator[None]:
 
 def _write(path: Path, tags: Tags) -> None:
     listed: dict[str, Any] = {tag: sorted(key.hex() for key in images) for tag, images in tags.items()}
-    value = checksums.signed({"format": FORMAT, "tags": listed})
+    value = hashing.signed({"format": FORMAT, "tags": listed})
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(value, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
 

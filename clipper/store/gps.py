@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from clipper.errors import BadImageError
 from clipper.exif import EXIF_VERSION, LATITUDE, LONGITUDE
-from clipper.home import Home
 from clipper.images import content_hash, place_of
-from clipper.shards import KEY, ShardStore
+from clipper.store.home import Home
+from clipper.store.shards import KEY, ShardStore
 
 if TYPE_CHECKING:
     from clipper.folder import ImageFolder
-    from clipper.manifest import Entry
+    from clipper.store.manifest import Entry
 
 # Files after which what was read is put on disk, and threads that read: most of it is waiting.
 SHARD_ROWS, THREADS = 2_048, 8

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clipper import checksums
+from clipper import hashing
 from clipper.errors import StoreError
-from clipper.home import damaged, place
+from clipper.store.home import damaged, place
 
 if TYPE_CHECKING:
     import numpy as np
@@ -126,7 +126,7 @@ def write_shard(folder: Path, table: "pa.Table") -> str:
     try:
         with pa.OSFile(str(growing), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
-        name = f"{checksums.of_file(growing)}{ENDING}"
+        name = f"{hashing.of_file(growing)}{ENDING}"
         place(growing, folder / name)
     finally:
         growing.unlink(missing_ok=True)
@@ -141,5 +141,5 @@ def verify_shard(path: Path) -> None:
     """
     read_shard(path)
     named = path.name.removesuffix(ENDING)
-    if len(named) == CHECKSUM_DIGITS and checksums.of_file(path) != named:
+    if len(named) == CHECKSUM_DIGITS and hashing.of_file(path) != named:
         raise damaged(path, "its checksum does not hold")

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipper.home import Home
-from clipper.shards import KEY, ShardStore
+from clipper.store.home import Home
+from clipper.store.shards import KEY, ShardStore
 
 if TYPE_CHECKING:
     import numpy as np

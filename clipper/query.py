@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from clipper.errors import ClipperError
-from clipper.terms import MOST_TERMS, Term, parse
+from clipper.query_syntax import MOST_TERMS, Term, parse
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clipper.exif import EXIF_VERSION
-from clipper.home import Home
 from clipper.images import DECODER_VERSION
-from clipper.shards import KEY, ShardStore
+from clipper.store.home import Home
+from clipper.store.shards import KEY, ShardStore
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -4,7 +4,7 @@
 
 Words without a sign are one term as they stand. A minus in front of a word or of a phrase in quotes asks for
 less of it, a plus sets a term of its own apart, `^2` behind a term is its weight, and `like:` names an image
-by its id. What does not belong here: vectors (`search.py`).
+by its id. What does not belong here: vectors (`query.py`).
 """
 
 import re

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from clipper.errors import BadImageError, ImagesError
 from clipper.folder import FoundImage, ImageFolder
-from clipper.home import digest
 from clipper.images import content_hash
-from clipper.tables import read_parquet, write_part
+from clipper.store.home import digest
+from clipper.store.tables import read_parquet, write_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,1 @@
+"""The home on disk: its parts, snapshots, shards and tags."""
