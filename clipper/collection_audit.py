@@ -14,7 +14,7 @@ from clipper.collecting import stored_rows
 from clipper.collection import Collection, address_of
 from clipper.collection_build import BATCH, Rows
 from clipper.errors import StoreError
-from clipper.sandbox import ChildDied, Sandbox
+from clipper.sandbox.process import ChildDied, Sandbox
 from clipper.self_search import search_themselves
 from clipper.store import embeddings
 from clipper.store.home import Home

@@ -18,7 +18,7 @@ from clipper.files import check_size
 from clipper.folder import ImageFolder
 from clipper.images import THUMBNAIL_PIXELS
 from clipper.looking import Looked, Request, look
-from clipper.sandbox import ChildDied, Sandbox, Sandboxes
+from clipper.sandbox.process import ChildDied, Sandbox, Sandboxes
 from clipper.settings import Settings
 from clipper.store.manifest import Entry
 

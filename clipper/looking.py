@@ -1,7 +1,7 @@
 """One look at one file, as a sandbox's function: read it, decode it, and give all that is wanted of it.
 
 `look` runs in a child, so that only Pillow, numpy and light modules are imported. What does not belong here:
-processes (`sandbox.py`), and which files are looked at (`decoding.py`).
+processes (`sandbox/process.py`), and which files are looked at (`decoding.py`).
 """
 
 from dataclasses import asdict, dataclass
@@ -15,7 +15,7 @@ from clipper.transform import Transform
 if TYPE_CHECKING:
     import numpy as np
 
-    from clipper.wire import Message
+    from clipper.sandbox.messages import Message
 
 
 @dataclass(frozen=True)

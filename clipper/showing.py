@@ -1,7 +1,7 @@
 """An image that browsers do not show, as one that they do: a sandbox's function, as `looking.py` is.
 
 `convert` runs in a child, so that only Pillow and light modules are imported. What does not belong here:
-processes (`sandbox.py`), and who asks.
+processes (`sandbox/process.py`), and who asks.
 """
 
 import io
@@ -11,7 +11,7 @@ from clipper.errors import BadImageError
 from clipper.images import decode
 
 if TYPE_CHECKING:
-    from clipper.wire import Message
+    from clipper.sandbox.messages import Message
 
 
 def convert(told: dict[str, Any], blobs: list[bytes]) -> "Message":

@@ -17,7 +17,7 @@ from tornado.web import HTTPError
 
 from clipper.errors import ClipperError
 from clipper.images import content_hash
-from clipper.sandbox import Sandboxes
+from clipper.sandbox.process import Sandboxes
 from clipper.showing import convert
 from viewer.route import VisitorsHandler
 from viewer.versions import holder

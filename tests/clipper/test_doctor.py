@@ -18,7 +18,7 @@ import pytest
 import clipper
 from clipper import collection_audit, doctor, indexing
 from clipper.errors import BusyError, ImagesError, NoIndexError, StoreError
-from clipper.sandbox import ChildDied
+from clipper.sandbox.process import ChildDied
 from clipper.settings import Settings
 from clipper.store import snapshots
 from clipper.store.home import Home, read_json

@@ -20,7 +20,7 @@ from clipper.errors import BadImageError
 from clipper.indexing import Step
 from clipper.kinds import UNREAD, ending_of
 from clipper.looking import Looked, Request, look
-from clipper.sandbox import ChildDied, Sandbox
+from clipper.sandbox.process import ChildDied, Sandbox
 from clipper.settings import CONFIG_NAME, Settings
 from clipper.transform import Transform
 

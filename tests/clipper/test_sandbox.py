@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from misbehaviour import behave
 
-from clipper import sandbox, wire
 from clipper.errors import SandboxError
 from clipper.looking import look
-from clipper.sandbox import ChildDied, Sandbox, Sandboxes
-from clipper.sandbox_child import GRACE
+from clipper.sandbox import messages
+from clipper.sandbox.child import GRACE
+from clipper.sandbox.process import ChildDied, Sandbox, Sandboxes
+from clipper.sandbox.process import process as sandbox
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 HERE = Path(__file__).parent
@@ -147,7 +148,7 @@ PARENT = """
 import sys, threading, time
 sys.path.insert(0, sys.argv[1])
 from misbehaviour import behave
-from clipper.sandbox import Sandbox
+from clipper.sandbox.process import Sandbox
 child = Sandbox(behave, seconds=float(sys.argv[2]))
 print(child.ask({})[0]["pid"], flush=True)
 child.ask({"act": "hang", "mark": sys.argv[3]})
@@ -252,8 +253,8 @@ def test_an_answer_that_is_none_is_told_as_one(head: bytes):
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(len(head).to_bytes(4, "big") + head)
-        with pytest.raises(wire.WireError):
-            wire.receive(ours)
+        with pytest.raises(messages.WireError):
+            messages.receive(ours)
 
 
 def test_whoever_is_interrupted_gets_no_answer_to_an_earlier_request(

@@ -15,7 +15,7 @@ from server import ROOT, fetch, serving
 
 import clipper
 from clipper.images import content_hash
-from clipper.sandbox import Sandboxes
+from clipper.sandbox.process import Sandboxes
 from viewer import media
 from viewer.media import image
 from viewer.route import is_ours

@@ -22,8 +22,8 @@ from functools import partial
 from typing import Any, Self
 
 from clipper.errors import SandboxError
-from clipper.sandbox_child import OUT_OF_MEMORY
-from clipper.wire import Message, WireError, receive, send
+from clipper.sandbox.child import OUT_OF_MEMORY
+from clipper.sandbox.messages import Message, WireError, receive, send
 
 # Bytes of address space: so much, and no more, one file can ever take.
 MEMORY = 2 << 30
@@ -32,7 +32,7 @@ LONGEST_ANSWER = 64 << 20
 START_SECONDS = 60
 _START = (
     "import json, sys; told = json.loads(sys.argv[1]); sys.path[:] = told['path']; "
-    "from clipper.sandbox_child import main; main(told)"
+    "from clipper.sandbox.child import main; main(told)"
 )
 # One child works on one file: threads of a matrix library would only take address space.
 _ENVIRONMENT = {

@@ -1,7 +1,7 @@
 """Messages between a process and its child: JSON and bytes over a socket.
 
 No pickle: what a process that reads hostile files answers is data and never code. What does not belong here:
-processes (`sandbox.py`), and what a message means.
+processes (`sandbox/process.py`), and what a message means.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The child's side of `sandbox.py`: confine this process, then answer requests with one function.
+"""The child's side of `sandbox/process.py`: confine this process, then answer requests with one function.
 
 Nothing is imported here but the standard library, so that what the function needs is all that is loaded. What
 does not belong here: images, or anything else a function may be about.
@@ -16,7 +16,7 @@ import sys
 import warnings
 from typing import Any
 
-from clipper.wire import receive, send
+from clipper.sandbox.messages import receive, send
 
 # The exit code of a child that ran out of the memory it may use; any other is a crash.
 OUT_OF_MEMORY = 101

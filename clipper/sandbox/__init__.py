@@ -1,0 +1,1 @@
+"""A child process that does one kind of work within limits."""
