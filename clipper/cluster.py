@@ -18,7 +18,7 @@ from uuid import uuid4
 from clipper import model_files
 from clipper.decoding import Seen, process
 from clipper.errors import ClipperError, ClusterError, ClusterSetupError, ModelError
-from clipper.folder import ImageFolder
+from clipper.images.folder import ImageFolder
 from clipper.model_files import PREPROCESS_VERSION, ModelSource
 from clipper.settings import Settings
 from clipper.store.facts import FACTS_VERSION

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from clipper import model, model_files, probes
 from clipper.cluster import process_on_cluster
 from clipper.decoding import Seen, process
-from clipper.images import DECODER_VERSION
+from clipper.images.decode import DECODER_VERSION
 from clipper.settings import Settings
 from clipper.store import embeddings, facts, gps
 from clipper.store.home import digest

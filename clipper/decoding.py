@@ -1,7 +1,7 @@
 """One pass over image files: a few child processes decode, a bounded way ahead of the model that embeds.
 
 A file that ends its child is looked at once more when all others are done, and only then condemned.
-What does not belong here: the look itself (`looking.py`), other machines (`cluster.py`), and what becomes of
+What does not belong here: the look itself (`images/child_tasks.py`), other machines (`cluster.py`), and what becomes of
 the results (`contents.py`).
 """
 
@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from clipper.errors import BadImageError
 from clipper.files import check_size
-from clipper.folder import ImageFolder
-from clipper.images import THUMBNAIL_PIXELS
-from clipper.looking import Looked, Request, look
+from clipper.images.child_tasks import Looked, Request, look
+from clipper.images.decode import THUMBNAIL_PIXELS
+from clipper.images.folder import ImageFolder
 from clipper.sandbox.process import ChildDied, Sandbox, Sandboxes
 from clipper.settings import Settings
 from clipper.store.manifest import Entry
@@ -25,8 +25,8 @@ from clipper.store.manifest import Entry
 if TYPE_CHECKING:
     import numpy as np
 
+    from clipper.images.preprocess import Transform
     from clipper.model import Clip
-    from clipper.transform import Transform
 
 # Decoding in Pillow gains nothing from more threads than this beside a busy model.
 MAX_THREADS = 8

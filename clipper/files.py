@@ -1,6 +1,6 @@
 """Reading one file of this machine, whatever it may be.
 
-What does not belong here: folders (`folder.py`), and what the bytes mean (`images.py`).
+What does not belong here: folders (`images/folder.py`), and what the bytes mean (`images/decode.py`).
 """
 
 import os

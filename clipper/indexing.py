@@ -13,7 +13,7 @@ from clipper.collecting import collect, prune_server
 from clipper.compaction import compact
 from clipper.contents import embed_images
 from clipper.errors import ImagesError, StoreError
-from clipper.images import content_hash
+from clipper.images.decode import content_hash
 from clipper.projecting import project_images
 from clipper.settings import Settings, absolute_location
 from clipper.store import facts, gps, snapshots, tags

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from clipper.column_types import clean
 from clipper.errors import ModelError
+from clipper.images.preprocess import Transform
 from clipper.imports import collector_paused
 from clipper.model_files import ModelSource
-from clipper.transform import Transform
 
 if TYPE_CHECKING:
     import numpy as np

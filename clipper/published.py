@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipper.folder import ImageFolder
+from clipper.images.folder import ImageFolder
 from clipper.metadata import Column, present
 from clipper.settings import Settings, absolute_location
 from clipper.store import facts, manifest, snapshots

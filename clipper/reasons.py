@@ -1,12 +1,12 @@
 """Why a file cannot be decoded, in words for its owner: what decoders say, translated.
 
-What does not belong here: files of other kinds (`kinds.py`), and limits (`images.py`).
+What does not belong here: files of other kinds (`images/formats.py`), and limits (`images/decode.py`).
 """
 
 import re
 import struct
 
-from clipper.kinds import unidentified
+from clipper.images.formats import unidentified
 
 LONGEST = 160
 _ENDS_EARLY = "is damaged: its data ends early"

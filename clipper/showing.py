@@ -1,4 +1,4 @@
-"""An image that browsers do not show, as one that they do: a sandbox's function, as `looking.py` is.
+"""An image that browsers do not show, as one that they do: a sandbox's function, as `images/child_tasks.py` is.
 
 `convert` runs in a child, so that only Pillow and light modules are imported. What does not belong here:
 processes (`sandbox/process.py`), and who asks.
@@ -8,7 +8,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from clipper.errors import BadImageError
-from clipper.images import decode
+from clipper.images.decode import decode
 
 if TYPE_CHECKING:
     from clipper.sandbox.messages import Message

@@ -11,7 +11,7 @@ from typing import Any
 
 from clipper.column_types import EXAMPLES
 from clipper.errors import ImagesError, StoreError
-from clipper.folder import ImageFolder
+from clipper.images.folder import ImageFolder
 from clipper.metadata import Column
 from clipper.settings import Settings
 from clipper.store import embeddings, facts, gps

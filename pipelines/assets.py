@@ -11,7 +11,7 @@ import dagster as dg
 from clipper import collecting, indexing, pictures, projecting
 from clipper.collection_build import COLLECTION_VERSION
 from clipper.contents import CONTENT_PARTS, embed_images
-from clipper.images import DECODER_VERSION
+from clipper.images.decode import DECODER_VERSION
 from clipper.metadata import METADATA_VERSION
 from clipper.model_files import PREPROCESS_VERSION
 from clipper.projection import PROJECTION_VERSION

@@ -6,7 +6,7 @@ What does not belong here: what is done about a difference (`automation.py`).
 import threading
 from concurrent.futures import Future, wait
 
-from clipper.folder import ImageFolder
+from clipper.images.folder import ImageFolder
 
 # Of the 60 seconds that Dagster gives a sensor.
 PATIENCE_SECONDS = 30.0

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from tornado.web import HTTPError
 
 from clipper.errors import ClipperError
-from clipper.images import content_hash
+from clipper.images.decode import content_hash
 from clipper.sandbox.process import Sandboxes
 from clipper.showing import convert
 from viewer.route import VisitorsHandler

@@ -5,7 +5,7 @@ Decoders are native code that reads hostile bytes. A child is an interpreter of 
 have one too, and it holds only what the function imports. It is a fence against accidents and no jail: it has
 the rights of its user.
 
-What does not belong here: what the function does (`looking.py`), and what becomes of a failure.
+What does not belong here: what the function does (`images/child_tasks.py`), and what becomes of a failure.
 """
 
 import json

@@ -1,14 +1,14 @@
 """What one decoding of a file gave: facts or the reason of a failure, and the thumbnail. Kept by content.
 
-What does not belong here: decoding itself (`images.py`).
+What does not belong here: decoding itself (`images/decode.py`).
 """
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from clipper.exif import EXIF_VERSION
-from clipper.images import DECODER_VERSION
+from clipper.images.decode import DECODER_VERSION
+from clipper.images.exif import EXIF_VERSION
 from clipper.store.home import Home
 from clipper.store.shards import KEY, ShardStore
 

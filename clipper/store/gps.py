@@ -2,7 +2,7 @@
 
 Read and kept only when the setting `gps` is true: a map that is shown to others must not tell where people
 live. Only EXIF is read for it: switching it on decodes no pixel. What does not belong here: reading EXIF
-(`exif.py`).
+(`images/exif.py`).
 """
 
 import shutil
@@ -11,13 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from clipper.errors import BadImageError
-from clipper.exif import EXIF_VERSION, LATITUDE, LONGITUDE
-from clipper.images import content_hash, place_of
+from clipper.images.decode import content_hash, place_of
+from clipper.images.exif import EXIF_VERSION, LATITUDE, LONGITUDE
 from clipper.store.home import Home
 from clipper.store.shards import KEY, ShardStore
 
 if TYPE_CHECKING:
-    from clipper.folder import ImageFolder
+    from clipper.images.folder import ImageFolder
     from clipper.store.manifest import Entry
 
 # Files after which what was read is put on disk, and threads that read: most of it is waiting.

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clipper.errors import BadImageError, ImagesError
-from clipper.folder import FoundImage, ImageFolder
-from clipper.images import content_hash
+from clipper.images.decode import content_hash
+from clipper.images.folder import FoundImage, ImageFolder
 from clipper.store.home import digest
 from clipper.store.tables import read_parquet, write_part
 

@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from clipper.images import Decoded, decode
+from clipper.images.decode import Decoded, decode
 
 
 def picture(width: int = 60, height: int = 40) -> Image.Image:

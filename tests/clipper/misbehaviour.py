@@ -70,7 +70,7 @@ ACTS = {
 
 def look_badly(told: dict[str, Any], blobs: list[bytes]) -> Answer:
     """What `looking.look` does, but for files that begin with what they do to a decoder."""
-    from clipper.looking import look
+    from clipper.images.child_tasks import look
 
     path = told["path"]
     data = blobs[0] if blobs else Path(path).read_bytes()

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from clipper.exif import place_facts, shot_facts
-from clipper.images import decode, place_of
+from clipper.images.decode import decode, place_of
+from clipper.images.exif import place_facts, shot_facts
 
 DATE, OFFSET, ISO, FOCAL_LENGTH = 0x9003, 0x9011, 0x8827, 0x920A
 MAKE, MODEL, ORIENTATION, MAKER_NOTE = 0x010F, 0x0110, 0x0112, 0x927C

@@ -6,7 +6,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from clipper.errors import BadImageError, ImagesError
-from clipper.folder import ImageFolder
+from clipper.images.folder import ImageFolder
 
 
 def ids(folder: Path | str) -> list[str]:

@@ -10,9 +10,8 @@ import pytest
 from made_images import corners, near, picture, read, saved
 from PIL import Image
 
-from clipper import images
 from clipper.errors import BadImageError
-from clipper.images import content_hash, thumbnail
+from clipper.images.decode import content_hash, decode, thumbnail
 
 ORIENTATION = 0x0112
 Draw = Callable[[], Image.Image]
@@ -273,7 +272,7 @@ def test_memory_that_is_refused_is_no_fault_of_the_file():
         raise MemoryError
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(images, "upright", refuse)
+        patch.setattr(decode, "upright", refuse)
         with pytest.raises(MemoryError):
             read(saved(picture(), "PNG"))
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from clipper import collecting, contents, images, indexing, metadata, model_files, projection
+from clipper import collecting, contents, indexing, metadata, model_files, projection
+from clipper.images.decode import decode
 from clipper.settings import Settings
 from clipper.store import facts
 from clipper.workspace import Step, Workspace
@@ -225,7 +226,7 @@ def test_a_later_way_to_read_facts_decodes_all_and_embeds_nothing(home: Path, re
 
 
 def test_a_later_decoder_makes_thumbnails_again_and_embeds_nothing(home: Path, revised: Callable[..., None]):
-    for module in (images, facts, contents):
+    for module in (decode, facts, contents):
         revised(module, DECODER_VERSION="later")
     assert run(home) == Cost(decoded=IMAGES)
     assert run(home) == NOTHING

@@ -9,7 +9,7 @@ from PIL import Image
 
 import clipper
 from clipper import doctor, indexing
-from clipper.folder import ImageFolder
+from clipper.images.folder import ImageFolder
 from clipper.store import snapshots
 from clipper.store.home import Home
 from clipper.store.manifest import FIRST, Manifest, scan

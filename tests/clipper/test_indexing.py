@@ -12,7 +12,7 @@ from homes import HEAVY, draw, images, metadata, opened, positions, written
 
 from clipper.collection import Collection, address_of
 from clipper.errors import ImagesError
-from clipper.images import content_hash
+from clipper.images.decode import content_hash
 from clipper.query import Query
 from clipper.workspace import Step
 

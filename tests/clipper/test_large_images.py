@@ -5,13 +5,14 @@ import pytest
 from made_images import corners, near, picture, read, saved
 from PIL import Image
 
-from clipper import images, pixels
+from clipper.images import pixels
+from clipper.images.decode import decode
 
 
 @pytest.fixture
 def _all_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Treat images of some thousand pixels as those of many millions, which take seconds."""
-    monkeypatch.setattr(images, "AT_ONCE", 10_000)
+    monkeypatch.setattr(decode, "AT_ONCE", 10_000)
     monkeypatch.setattr(pixels, "AT_ONCE", 10_000)
     monkeypatch.setattr(pixels, "TILE", 100)
     monkeypatch.setattr(pixels, "LONGEST", 1_000)

@@ -6,7 +6,7 @@ import fsspec
 import pytest
 
 from clipper.errors import ImagesError
-from clipper.folder import ImageFolder
+from clipper.images.folder import ImageFolder
 from clipper.store.manifest import Entry, Manifest, compare, scan
 
 LONG_AGO = 1_600_000_000

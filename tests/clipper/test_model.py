@@ -13,9 +13,9 @@ from PIL import Image
 
 from clipper import model, model_files
 from clipper.errors import ModelError
-from clipper.images import decode
+from clipper.images.decode import decode
+from clipper.images.preprocess import Transform
 from clipper.settings import DEFAULT_MODEL, DEFAULT_REVISION, Settings
-from clipper.transform import Transform
 
 Run = Callable[..., CompletedProcess[str]]
 

@@ -17,12 +17,12 @@ import clipper
 from clipper import cli, decoding, indexing
 from clipper.decoding import crop_of
 from clipper.errors import BadImageError
+from clipper.images.child_tasks import Looked, Request, look
+from clipper.images.formats import UNREAD, ending_of
+from clipper.images.preprocess import Transform
 from clipper.indexing import Step
-from clipper.kinds import UNREAD, ending_of
-from clipper.looking import Looked, Request, look
 from clipper.sandbox.process import ChildDied, Sandbox
 from clipper.settings import CONFIG_NAME, Settings
-from clipper.transform import Transform
 
 Index = Callable[[Path], dict[str, Step]]
 TRANSFORM = Transform(56, 56, 3, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))

@@ -12,7 +12,7 @@ import pytest
 from misbehaviour import behave
 
 from clipper.errors import SandboxError
-from clipper.looking import look
+from clipper.images.child_tasks import look
 from clipper.sandbox import messages
 from clipper.sandbox.child import GRACE
 from clipper.sandbox.process import ChildDied, Sandbox, Sandboxes
@@ -61,7 +61,7 @@ def test_nothing_is_started_before_something_is_asked():
 
 def test_the_decoders_child_starts_soon_and_holds_nothing_heavy():
     request = {"max_bytes": 9, "max_pixels": 9, "smallest": 9, "transform": None, "path": None, "hash": None}
-    code = "import sys, clipper.looking; print(*sys.modules)"
+    code = "import sys, clipper.images.child_tasks; print(*sys.modules)"
     loaded = set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
     assert not loaded & {
         "torch",

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from clipper.errors import ImagesError
-from clipper.folder import ImageFolder
+from clipper.images.folder import ImageFolder
 from clipper.settings import CONFIG_NAME
 from pipelines import automation, retrying
 from pipelines.automation import images_folder

@@ -1,7 +1,7 @@
 """Decoded pixels of any kind -> upright 8-bit RGB, in little memory.
 
-What does not belong here: files and their formats (`images.py`), and what a model wants to see
-(`transform.py`).
+What does not belong here: files and their formats (`images/decode.py`), and what a model wants to see
+(`images/preprocess.py`).
 """
 
 from typing import TYPE_CHECKING, Any

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from clipper.errors import BadImageError
 from clipper.files import read_file
-from clipper.images import THUMBNAIL_PIXELS, content_hash, decode, encode_facts, thumbnail
-from clipper.transform import Transform
+from clipper.images.decode import THUMBNAIL_PIXELS, content_hash, decode, encode_facts, thumbnail
+from clipper.images.preprocess import Transform
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,6 +1,6 @@
 """ONE image file: decode its bytes safely, tell its facts, make its thumbnail.
 
-What does not belong here: folders of files (`folder.py`), and what the model wants to see (`model.py`).
+What does not belong here: folders of files (`images/folder.py`), and what the model wants to see (`model.py`).
 """
 
 import io
@@ -10,8 +10,8 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from clipper.errors import BadImageError
-from clipper.exif import place_facts, shot_facts
-from clipper.pixels import AT_ONCE, to_rgb, upright
+from clipper.images.exif import place_facts, shot_facts
+from clipper.images.pixels import AT_ONCE, to_rgb, upright
 from clipper.reasons import reason
 
 if TYPE_CHECKING:

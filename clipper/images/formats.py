@@ -1,6 +1,6 @@
 """What kind of file this is, by its ending or its first bytes: which are read, and what to say of the others.
 
-What does not belong here: decoding (`images.py`).
+What does not belong here: decoding (`images/decode.py`).
 """
 
 import os

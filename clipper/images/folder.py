@@ -1,6 +1,6 @@
 """A folder of image files, on this machine or behind an fsspec URL: list it, read from it.
 
-What does not belong here: opening images (`images.py`), and what runs remember (`store/manifest.py`).
+What does not belong here: opening images (`images/decode.py`), and what runs remember (`store/manifest.py`).
 """
 
 import os
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from clipper.errors import BadImageError, ImagesError
 from clipper.files import check_size, read_file
-from clipper.kinds import HEAD, READ, UNREAD, ending_of, is_plainly_read, refusal
+from clipper.images.formats import HEAD, READ, UNREAD, ending_of, is_plainly_read, refusal
 from clipper.metadata_sources import NAMES as METADATA_NAMES
 from clipper.settings import CONFIG_NAME, is_url
 from clipper.store.home import digest

@@ -1,0 +1,1 @@
+"""Image files: finding them in a folder, recognising, decoding and preprocessing them."""
