@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 
 import clipper
-from clipper import frame
-from clipper.growing import Base, begin, update
 from clipper.map_quality import quality
-from clipper.neighbours import nearest
-from clipper.projection import FIT, PLACE, Layout, Parameters, fit, with_placed
-from clipper.refitting import aligned, refit
+from clipper.projection import quality as frame
+from clipper.projection.layout import FIT, PLACE, Layout, Parameters, fit, with_placed
+from clipper.projection.neighbors import nearest
+from clipper.projection.refit import aligned, refit
+from clipper.projection.update import Base, begin, update
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 PLAIN = Parameters()

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from clipper import chance, placement
+from clipper import chance
 from clipper.encoders import Encoders
 from clipper.errors import ClipperError
+from clipper.projection import place
 from clipper.published import Published
 from clipper.query import LEAST_CANDIDATES, OVERSAMPLING, Hits, Query, combine, rank_exactly
 from clipper.settings import Settings
@@ -227,5 +228,5 @@ class Atlas(Published):
         if not len(rows):
             return (0.0, 0.0)
         weight = self.settings.cross_modal_weight if text else 1.0
-        x, y = placement.place(similarities[None, rows], positions, weight=weight)[0].tolist()
+        x, y = place.place(similarities[None, rows], positions, weight=weight)[0].tolist()
         return (x, y)

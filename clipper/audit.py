@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from clipper.frame import Frame, describe
 from clipper.projecting import WAY_OUT
+from clipper.projection.quality import Frame, describe
 from clipper.self_search import search_themselves
 from clipper.store import embeddings, facts
 from clipper.store.tables import read_made_of, read_parquet

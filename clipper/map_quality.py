@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from clipper.frame import preserved
-from clipper.neighbours import neighbours
+from clipper.projection.neighbors import neighbours
+from clipper.projection.quality import preserved
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,6 +1,6 @@
 """Step 4, `umap_projection`: each image's place, from the vectors and from the map that was staged before.
 
-What does not belong here: how anything is laid out (`growing.py`).
+What does not belong here: how anything is laid out (`projection/update.py`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,10 +9,10 @@ from importlib.metadata import version as library_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipper.frame import Frame, describe
-from clipper.growing import Base, Update, begin, update
 from clipper.map_quality import quality
-from clipper.projection import FIT, PLACE, RELAX, Layout, Parameters
+from clipper.projection.layout import FIT, PLACE, RELAX, Layout, Parameters
+from clipper.projection.quality import Frame, describe
+from clipper.projection.update import Base, Update, begin, update
 from clipper.store import embeddings
 from clipper.store.home import digest
 from clipper.store.manifest import Entry

@@ -14,7 +14,7 @@ from clipper.contents import CONTENT_PARTS, embed_images
 from clipper.images.decode import DECODER_VERSION
 from clipper.metadata import METADATA_VERSION
 from clipper.model_files import PREPROCESS_VERSION
-from clipper.projection import PROJECTION_VERSION
+from clipper.projection.layout import PROJECTION_VERSION
 from clipper.store.facts import FACTS_VERSION
 from pipelines.config import EmbedConfig, ProjectionConfig, PublishConfig, ScanConfig, overrides
 from pipelines.failures import asset, multi_asset

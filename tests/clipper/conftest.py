@@ -14,7 +14,7 @@ from homes import indexed
 from maps import base_of, first
 
 from clipper.atlas import Atlas
-from clipper.growing import Base
+from clipper.projection.update import Base
 from clipper.settings import Settings
 
 MODEL = Path(__file__).resolve().parents[2] / "data" / "models" / "clip-emoji"

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from clipper.frame import Frame
-from clipper.growing import Base, begin
-from clipper.projection import FIT, PLACE, Layout, Parameters
+from clipper.projection.layout import FIT, PLACE, Layout, Parameters
+from clipper.projection.quality import Frame
+from clipper.projection.update import Base, begin
 
 Vectors = Callable[..., np.ndarray]
 PLAIN = Parameters()

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from maps import PLAIN, Vectors, base_of, extended, first, of_its_kind, preserved, subset
 
-from clipper.frame import describe, measure, yardstick
-from clipper.growing import NEW_KIND, Base, grow, update
-from clipper.projection import FIT, PLACE, RELAX, Layout, Parameters, fit
-from clipper.relaxation import curve, relax
+from clipper.projection.layout import FIT, PLACE, RELAX, Layout, Parameters, fit
+from clipper.projection.quality import describe, measure, yardstick
+from clipper.projection.relax import curve, relax
+from clipper.projection.update import NEW_KIND, Base, grow, update
 
 
 def test_what_is_on_the_map_stays_to_the_bit_when_images_are_added(unit_vectors: Vectors):
@@ -97,8 +97,8 @@ def test_two_new_kinds_settle_apart(crowd: np.ndarray, known: Base):
 GROWN = """
 import hashlib, sys
 import numpy as np
-from clipper.growing import Base, update
-from clipper.projection import FIT, PLACE, Layout, Parameters
+from clipper.projection.update import Base, update
+from clipper.projection.layout import FIT, PLACE, Layout, Parameters
 random = np.random.default_rng(0)
 groups = random.normal(size=(9, 64))
 vectors = groups[np.repeat(np.arange(9), 300)] + 0.3 * random.normal(size=(2_700, 64))
@@ -130,8 +130,8 @@ def test_a_fit_and_a_refit_give_the_same_bytes_on_any_number_of_threads(
     python: Callable[..., CompletedProcess[str]],
 ):
     code = GROWN + (
-        "from clipper import neighbours\nfrom clipper.projection import fit\n"
-        "from clipper.refitting import refit\n"
+        "from clipper import neighbours\nfrom clipper.projection.layout import fit\n"
+        "from clipper.projection.refit import refit\n"
         "for limit in (30_000, 1_000):\n"
         "    neighbours.EXACT_KNN_LIMIT = limit\n"
         "    print(shown(fit(vectors, Parameters())))\n"

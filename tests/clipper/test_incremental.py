@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from clipper import collecting, contents, indexing, metadata, model_files, projection
+from clipper import collecting, contents, indexing, metadata, model_files
 from clipper.images.decode import decode
+from clipper.projection.layout import layout
 from clipper.settings import Settings
 from clipper.store import facts
 from clipper.workspace import Step, Workspace
@@ -239,7 +240,7 @@ def test_a_later_preprocessing_embeds_all(home: Path, revised: Callable[..., Non
 
 
 def test_a_later_projection_lays_out_and_embeds_nothing(home: Path, revised: Callable[..., None]):
-    revised(projection, PROJECTION_VERSION="later")
+    revised(layout, PROJECTION_VERSION="later")
     cost = run(home)
     assert (cost.decoded, cost.embedded, cost.new) == (0, 0, "projection collection")
     assert run(home) == NOTHING

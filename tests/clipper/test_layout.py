@@ -5,12 +5,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from clipper import neighbours as knn
 from clipper.islands import gather_islands
 from clipper.map_quality import quality
-from clipper.neighbours import neighbours
-from clipper.placement import geometric_median, membership, place
-from clipper.projection import Parameters, fit, place_images
+from clipper.projection import neighbors as knn
+from clipper.projection.layout import Parameters, fit, place_images
+from clipper.projection.neighbors import neighbours
+from clipper.projection.place import geometric_median, membership, place
 
 Vectors = Callable[..., np.ndarray]
 PLAIN = Parameters()

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from maps import PLAIN, Vectors, base_of, first, moved
 
-from clipper import frame as frames
-from clipper.frame import describe
-from clipper.growing import Base, begin, update
 from clipper.map_quality import quality
-from clipper.projection import FIT, PLACE, Layout, Parameters, fit
-from clipper.refitting import align, aligned, refit
+from clipper.projection import quality as frames
+from clipper.projection.layout import FIT, PLACE, Layout, Parameters, fit
+from clipper.projection.quality import describe
+from clipper.projection.refit import align, aligned, refit
+from clipper.projection.update import Base, begin, update
 
 
 def test_a_quarter_placed_is_due_and_a_refit_makes_it_undue(unit_vectors: Vectors):

@@ -1,6 +1,6 @@
 """How well the frame, the map as it was last fitted, still serves what is on it by now.
 
-What does not belong here: laying anything out (`growing.py`, `refitting.py`), and how far a map can be
+What does not belong here: laying anything out (`projection/update.py`, `projection/refit.py`), and how far a map can be
 trusted at all (`map_quality.py`).
 """
 
@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from clipper.neighbours import nearest
-from clipper.placement import NEIGHBOURS
-from clipper.projection import Layout, Parameters
+from clipper.projection.layout import Layout, Parameters
+from clipper.projection.neighbors import nearest
+from clipper.projection.place import NEIGHBOURS
 
 if TYPE_CHECKING:
     import numpy as np

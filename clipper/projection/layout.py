@@ -1,6 +1,6 @@
 """The map laid out from scratch: UMAP over L2-normalised vectors, islands gathered.
 
-What does not belong here: keeping a map as images come and go (`growing.py`), and files (`projecting.py`).
+What does not belong here: keeping a map as images come and go (`projection/update.py`), and files (`projecting.py`).
 """
 
 import warnings
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from clipper.compiled import keep_compiled
 from clipper.islands import gather_islands
-from clipper.neighbours import BLOCK, nearest, neighbours, one_blas_thread
-from clipper.placement import NEIGHBOURS, geometric_median, membership
+from clipper.projection.neighbors import BLOCK, nearest, neighbours, one_blas_thread
+from clipper.projection.place import NEIGHBOURS, geometric_median, membership
 from clipper.settings import Settings
 
 if TYPE_CHECKING:

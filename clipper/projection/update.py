@@ -7,12 +7,12 @@ What does not belong here: files (`projecting.py`).
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clipper.frame import Frame, measure, yardstick
-from clipper.neighbours import nearest, neighbours
-from clipper.placement import NEIGHBOURS
-from clipper.projection import PLACE, RELAX, Layout, Parameters, fit, place_at, place_images
-from clipper.refitting import WARM_SHARE, aligned, refit
-from clipper.relaxation import relax
+from clipper.projection.layout import PLACE, RELAX, Layout, Parameters, fit, place_at, place_images
+from clipper.projection.neighbors import nearest, neighbours
+from clipper.projection.place import NEIGHBOURS
+from clipper.projection.quality import Frame, measure, yardstick
+from clipper.projection.refit import WARM_SHARE, aligned, refit
+from clipper.projection.relax import relax
 from clipper.settings import Refit
 
 if TYPE_CHECKING:

@@ -2,15 +2,15 @@
 
 Where most of it is there already, UMAP's optimiser goes on from the old positions with a small step; where
 not, the map is fitted from scratch. Either is then aligned to the old map.
-What does not belong here: when that is due (`frame.py`).
+What does not belong here: when that is due (`projection/quality.py`).
 """
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from clipper.compiled import keep_compiled
-from clipper.neighbours import neighbours, one_blas_thread
-from clipper.projection import SMALLEST_FIT, Layout, Parameters, fit, fit_sample, with_placed
-from clipper.relaxation import JITTER, curve
+from clipper.projection.layout import SMALLEST_FIT, Layout, Parameters, fit, fit_sample, with_placed
+from clipper.projection.neighbors import neighbours, one_blas_thread
+from clipper.projection.relax import JITTER, curve
 
 if TYPE_CHECKING:
     import numpy as np

@@ -2,13 +2,13 @@
 
 UMAP's optimiser moves either both ends of an edge or only its head, for all edges alike; here edges between
 new points move both and edges to pinned ones one. And it has to be compiled, which the few points that move
-here need not wait for. What does not belong here: which points may move (`growing.py`).
+here need not wait for. What does not belong here: which points may move (`projection/update.py`).
 """
 
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from clipper.placement import membership
+from clipper.projection.place import membership
 
 if TYPE_CHECKING:
     import numpy as np
