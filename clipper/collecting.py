@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from clipper import metadata, probes
+from clipper import probes
 from clipper.collection import Address, address_of, remove_from_server, server_names
 from clipper.collection_build import COLLECTION_VERSION, WANTED_RECALL, Difference, Rows, build
 from clipper.errors import StoreError
+from clipper.metadata.join import join
 from clipper.projecting import DEPARTED
 from clipper.store import embeddings, snapshots
 from clipper.store.home import Home, digest
@@ -77,7 +78,7 @@ def stored_rows(home: Home, versions: Mapping[str, str], vectors: ShardStore, *,
     told = read_parquet(home.part("metadata", versions["metadata"])).drop_columns(["id"])
     points = projection.select(["x", "y"]).to_pylist()
     hashes = projection["content_hash"].to_pylist()
-    rows_metadata = [metadata.present(r) | p for r, p in zip(told.to_pylist(), points, strict=True)]
+    rows_metadata = [join.present(r) | p for r, p in zip(told.to_pylist(), points, strict=True)]
     return Rows(
         ids=projection["id"].to_pylist(),
         vectors=embeddings.read(vectors, hashes),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from clipper.metadata import Column
+    from clipper.metadata.join import Column
     from clipper.settings import Settings
     from clipper.soundness import Damage
     from clipper.workspace import Progress, Step

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from clipper import metadata, metadata_sources
 from clipper.collecting import collect, prune_server
 from clipper.compaction import compact
 from clipper.contents import embed_images
 from clipper.errors import ImagesError, StoreError
 from clipper.images.decode import content_hash
+from clipper.metadata import sources as metadata_sources
+from clipper.metadata.join import join
 from clipper.projecting import project_images
 from clipper.settings import Settings, absolute_location
 from clipper.store import facts, gps, snapshots, tags
@@ -64,7 +65,7 @@ def join_metadata(work: Workspace) -> Step:
         identity = [(e.id, e.content_hash.hex(), taken_at.get(e.content_hash)) for e in members]
         # Without tags it is the version that it was before there were any.
         made_from = [identity, told] if given is None else [identity, told, given]
-        step.version = digest(metadata.METADATA_VERSION, facts.FACTS_VERSION, *made_from)
+        step.version = digest(join.METADATA_VERSION, facts.FACTS_VERSION, *made_from)
         path = work.home.part("metadata", step.version)
         if not is_written(path):
             _write_metadata(work, members, beside, taken_at, path, given=given)
@@ -72,7 +73,7 @@ def join_metadata(work: Workspace) -> Step:
         work.home.stage(metadata=step.version, metadata_manifest=manifest_version)
         step.counts = {"images": len(members), "columns": len(made_of["columns"])}
         step.notes = list(made_of["problems"])
-        step.columns = [metadata.Column(**column) for column in made_of["columns"]]
+        step.columns = [join.Column(**column) for column in made_of["columns"]]
         step.columns_changed = _shapes(step.columns) != _shapes(_published_columns(work.home))
     return step
 
@@ -215,20 +216,20 @@ def _write_metadata(
         for entry in members
     ]
     ids = [entry.id for entry in members]
-    joined = metadata.join(ids, own, sources, tags=given)
+    joined = join.join(ids, own, sources, tags=given)
     made_of = {"columns": [vars(column) for column in joined.columns], "problems": joined.problems}
     write_part(path, joined.table(ids), made_of)
 
 
-def _published_columns(home: Home) -> list[metadata.Column]:
+def _published_columns(home: Home) -> list[join.Column]:
     before = snapshots.current(home)
     path = home.part("metadata", before.parts["metadata"]) if before else None
     if path is None or not is_written(path):
         return []
-    return [metadata.Column(**column) for column in read_made_of(path)["columns"]]
+    return [join.Column(**column) for column in read_made_of(path)["columns"]]
 
 
-def _shapes(columns: Sequence[metadata.Column]) -> set[tuple[str, str, str]]:
+def _shapes(columns: Sequence[join.Column]) -> set[tuple[str, str, str]]:
     return {(column.name, column.type, column.source) for column in columns}
 
 

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from clipper.column_types import clean
 from clipper.errors import ModelError
 from clipper.images.preprocess import Transform
 from clipper.imports import collector_paused
+from clipper.metadata.types import clean
 from clipper.model_files import ModelSource
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipper.images.folder import ImageFolder
-from clipper.metadata import Column, present
+from clipper.metadata.join import Column, present
 from clipper.settings import Settings, absolute_location
 from clipper.store import facts, manifest, snapshots
 from clipper.store.home import Home

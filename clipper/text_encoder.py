@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from clipper.column_types import clean
+from clipper.metadata.types import clean
 from clipper.model_files import ModelSource
 
 if TYPE_CHECKING:

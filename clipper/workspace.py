@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from clipper.column_types import EXAMPLES
 from clipper.errors import ImagesError, StoreError
 from clipper.images.folder import ImageFolder
-from clipper.metadata import Column
+from clipper.metadata.join import Column
+from clipper.metadata.types import EXAMPLES
 from clipper.settings import Settings
 from clipper.store import embeddings, facts, gps
 from clipper.store.home import Home

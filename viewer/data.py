@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from clipper.metadata import TAGS, tags_column
+from clipper.metadata.join import TAGS, tags_column
 from viewer.colours import SIMILARITY, Colouring, Kind, colouring, first_choice, graded, kind_of, plain
 from viewer.facets import Facet, Scale, facet_of, scale, text
 from viewer.points import PointIndex

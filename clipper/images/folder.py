@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from clipper.errors import BadImageError, ImagesError
 from clipper.files import check_size, read_file
 from clipper.images.formats import HEAD, READ, UNREAD, ending_of, is_plainly_read, refusal
-from clipper.metadata_sources import NAMES as METADATA_NAMES
+from clipper.metadata.sources import NAMES as METADATA_NAMES
 from clipper.settings import CONFIG_NAME, is_url
 from clipper.store.home import digest
 

@@ -2,7 +2,7 @@
 
 So a tag stays with an image that is renamed or indexed again, and copies of one image share it. Nothing can
 make this file again: no run deletes it, and `clipper doctor` only says when it is damaged. What does not
-belong here: how tags become a column (`metadata.py`), and who gives them.
+belong here: how tags become a column (`metadata/join.py`), and who gives them.
 """
 
 import json
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from clipper import hashing
-from clipper.column_types import clean
 from clipper.errors import BusyError, StoreError
+from clipper.metadata.types import clean
 from clipper.store.home import Home, atomic_path
 
 FORMAT = 1

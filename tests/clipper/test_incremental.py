@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from clipper import collecting, contents, indexing, metadata, model_files
+from clipper import collecting, contents, indexing, model_files
 from clipper.images.decode import decode
+from clipper.metadata.join import join
 from clipper.projection.layout import layout
 from clipper.settings import Settings
 from clipper.store import facts
@@ -68,11 +69,11 @@ def files(home: Path) -> list[Path]:
 
 
 def tell(home: Path, told: dict[str, dict[str, object]]) -> None:
-    (home / "images" / "metadata.json").write_text(json.dumps(told))
+    (home / "images" / "join.json").write_text(json.dumps(told))
 
 
 def told(home: Path) -> dict[str, dict[str, object]]:
-    return json.loads((home / "images" / "metadata.json").read_text())
+    return json.loads((home / "images" / "join.json").read_text())
 
 
 def draw(path: Path, colour: str = "teal") -> None:
@@ -154,7 +155,7 @@ def reorder_the_entries(home: Path) -> None:
 
 
 def add_a_table(home: Path) -> None:
-    (home / "images" / "metadata.csv").write_text(f"file,size\n{files(home)[0].name},7\n")
+    (home / "images" / "join.csv").write_text(f"file,size\n{files(home)[0].name},7\n")
 
 
 CHANGES: list[tuple[Callable[[Path], None], Cost]] = [
@@ -215,7 +216,7 @@ def revised(monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
 
 
 def test_a_later_way_to_join_metadata_makes_the_columns_again(home: Path, revised: Callable[..., None]):
-    revised(metadata, METADATA_VERSION="later")
+    revised(join, METADATA_VERSION="later")
     assert run(home) == Cost(new="metadata collection")
     assert run(home) == NOTHING
 

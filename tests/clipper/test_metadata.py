@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clipper.errors import ImagesError
-from clipper.metadata import Metadata, Source, join, present
-from clipper.metadata_sources import parse
+from clipper.metadata.join import Metadata, Source, join, present
+from clipper.metadata.sources import parse
 
 IDS = ["cat.jpg", "sub/dog.jpg", "sub/owl.v2.png"]
 

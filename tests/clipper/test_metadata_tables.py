@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clipper.errors import ImagesError
-from clipper.metadata import Source, join
-from clipper.metadata_tables import read_csv, read_parquet
+from clipper.metadata.join import Source, join
+from clipper.metadata.tables import read_csv, read_parquet
 
 
 def from_csv(data: str | bytes) -> Source:

@@ -9,7 +9,7 @@ import pytest
 import clipper
 from clipper import doctor, indexing
 from clipper.errors import StoreError
-from clipper.metadata import Source, join
+from clipper.metadata.join import Source, join
 from clipper.settings import Settings
 from clipper.store import tags
 from clipper.store.home import Home

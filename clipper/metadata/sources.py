@@ -1,6 +1,6 @@
 """What may lie beside the images and tell of them: metadata.json, metadata.parquet, metadata.csv.
 
-What does not belong here: reading tables (`metadata_tables.py`), and joining what is told (`metadata.py`).
+What does not belong here: reading tables (`metadata/tables.py`), and joining what is told (`metadata/join.py`).
 """
 
 import json
@@ -8,10 +8,10 @@ import math
 from collections import Counter
 from typing import Any
 
-from clipper.column_types import some
 from clipper.errors import ImagesError
-from clipper.metadata import Source
-from clipper.metadata_tables import read_csv, read_parquet
+from clipper.metadata.join import Source
+from clipper.metadata.tables import read_csv, read_parquet
+from clipper.metadata.types import some
 
 # The strongest first.
 NAMES = ("metadata.json", "metadata.parquet", "metadata.csv")

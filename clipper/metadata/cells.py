@@ -1,14 +1,14 @@
 """Columns of tables in the types that metadata has: what CSV's cells look like, what Arrow's types become.
 
 The whole column decides, at once, by Arrow's kernels. What does not belong here: reading tables
-(`metadata_tables.py`).
+(`metadata/tables.py`).
 """
 
 import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from clipper.column_types import EXAMPLES, misfit
+from clipper.metadata.types import EXAMPLES, misfit
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,7 +1,7 @@
 """metadata.csv and metadata.parquet beside the images: from bytes to a source of metadata.
 
 As in Hugging Face's ImageFolder a row tells of the image that its `file_name` names. What does not belong
-here: which image a name fits (`metadata.py`), and what type CSV's cells are (`table_cells.py`).
+here: which image a name fits (`metadata/join.py`), and what type CSV's cells are (`metadata/cells.py`).
 """
 
 import codecs
@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from clipper.column_types import EXAMPLES, some
 from clipper.errors import ImagesError
-from clipper.metadata import Source
-from clipper.table_cells import plain_column, typed_cells
+from clipper.metadata.cells import plain_column, typed_cells
+from clipper.metadata.join import Source
+from clipper.metadata.types import EXAMPLES, some
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,7 +1,7 @@
 """What is told about the images, joined: sources beside them, folder names and file facts -> typed columns.
 
-What does not belong here: reading those sources (`metadata_sources.py`), a column's type
-(`column_types.py`), image files (`images/decode.py`) and Chroma (`collection.py`).
+What does not belong here: reading those sources (`metadata/sources.py`), a column's type
+(`metadata/types.py`), image files (`images/decode.py`) and Chroma (`collection.py`).
 """
 
 from collections import Counter
@@ -11,8 +11,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 from unicodedata import normalize
 
-from clipper.column_types import EXAMPLES, arrow_type, clean, fit, kind_of, plain_value, some, typed
 from clipper.images.exif import LATITUDE, LONGITUDE
+from clipper.metadata.types import EXAMPLES, arrow_type, clean, fit, kind_of, plain_value, some, typed
 
 if TYPE_CHECKING:
     import pyarrow as pa

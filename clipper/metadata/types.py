@@ -1,7 +1,7 @@
 """The type of a metadata column: what is usual in it. What does not fit is named and left out.
 
 A type is `str`, `int`, `float`, `bool` or a list of one of them. What does not belong here: text that only
-looks like a number (`table_cells.py`), and where values come from.
+looks like a number (`metadata/cells.py`), and where values come from.
 """
 
 import json

@@ -1,0 +1,1 @@
+"""Metadata from files, tables, folder names and EXIF, joined as typed columns."""
