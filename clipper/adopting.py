@@ -13,8 +13,8 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from clipper import model_files
 from clipper.errors import BusyError, SettingsError
+from clipper.models import source
 from clipper.settings import (
     CONFIG_NAME,
     DEFAULT_IMAGES,
@@ -107,7 +107,7 @@ def note_model(settings: Settings) -> None:
     config = settings.home / CONFIG_NAME
     if "model" in (_noted(config) or {}):
         return
-    model_files.find(settings)
+    source.find(settings)
     local = Path(settings.model).expanduser()
     _note(config, "model", str(local.resolve()) if local.is_dir() else settings.model)
 

@@ -2,7 +2,7 @@
 
 Heavy parts are loaded when first asked for and then shared; an Atlas may be used from several threads. What
 does not belong here: points, metadata and files (`published.py`), what a query is (`query.py`), and loading
-models (`encoders.py`).
+models (`models/query_encoder.py`).
 """
 
 import threading
@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from clipper import chance
-from clipper.encoders import Encoders
 from clipper.errors import ClipperError
+from clipper.models.query_encoder import Encoders
 from clipper.projection import place
 from clipper.published import Published
 from clipper.query import LEAST_CANDIDATES, OVERSAMPLING, Hits, Query, combine, rank_exactly

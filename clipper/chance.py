@@ -2,7 +2,7 @@
 
 A text's cosine similarities mean little by themselves: what is high differs from model to model and from
 dataset to dataset. So they are measured on the dataset. What does not belong here: whose vectors they are
-(`encoders.py`).
+(`models/query_encoder.py`).
 """
 
 from typing import TYPE_CHECKING

@@ -15,17 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from clipper import model_files
 from clipper.decoding import Seen, process
 from clipper.errors import ClipperError, ClusterError, ClusterSetupError, ModelError
 from clipper.images.folder import ImageFolder
-from clipper.model_files import PREPROCESS_VERSION, ModelSource
+from clipper.models import source as model_files
+from clipper.models.source import PREPROCESS_VERSION, ModelSource
 from clipper.settings import Settings
 from clipper.store.facts import FACTS_VERSION
 from clipper.store.manifest import Entry
 
 if TYPE_CHECKING:
-    from clipper.model import Clip
+    from clipper.models.clip import Clip
 
 # Images of one task: seconds of work on a small CPU, a megabyte or two of results.
 SHARD = 256
@@ -165,7 +165,7 @@ def _work(shard: Shard) -> list[Seen]:
 @lru_cache(maxsize=1)
 def _clip(model: str, revision: str, fingerprint: str, device: str, dtype: str) -> "Clip":
     """The model a worker keeps in memory from one shard to the next."""
-    from clipper.model import Clip
+    from clipper.models.clip import Clip
 
     source = model_files.find(Settings.model_construct(home=Path("/"), model=model, model_revision=revision))
     if source.fingerprint != fingerprint:

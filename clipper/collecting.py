@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from clipper import probes
 from clipper.collection import Address, address_of, remove_from_server, server_names
 from clipper.collection_build import COLLECTION_VERSION, WANTED_RECALL, Difference, Rows, build
 from clipper.errors import StoreError
 from clipper.metadata.join import join
+from clipper.models import reference_texts
 from clipper.projecting import DEPARTED
 from clipper.store import embeddings, snapshots
 from clipper.store.home import Home, digest
@@ -54,7 +54,7 @@ def _write_collection(work: Workspace, version: str, made_of: Mapping[str, Any])
     built = build(
         address,
         rows,
-        probes=probes.read(work.home, key),
+        probes=reference_texts.read(work.home, key),
         base=base.address if base else None,
         difference=Difference.between(base.digests, base.dead, rows) if base else None,
         good_enough=base.recall if base else WANTED_RECALL,

@@ -1,6 +1,6 @@
 """The one pass over image files: vectors, thumbnails and facts of the contents that lack them.
 
-What does not belong here: decoding (`decoding.py`), the model (`model.py`), and what is made of the results.
+What does not belong here: decoding (`decoding.py`), the model (`models/clip.py`), and what is made of the results.
 """
 
 import time
@@ -8,10 +8,12 @@ from collections.abc import Container, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from clipper import model, model_files, probes
 from clipper.cluster import process_on_cluster
 from clipper.decoding import Seen, process
 from clipper.images.decode import DECODER_VERSION
+from clipper.models import clip as model
+from clipper.models import reference_texts
+from clipper.models import source as model_files
 from clipper.settings import Settings
 from clipper.store import embeddings, facts, gps
 from clipper.store.home import digest
@@ -103,12 +105,12 @@ class _Sink:
     @property
     def probes_exist(self) -> bool:
         """Whether this model's probe vectors are on disk."""
-        return self.source is not None and probes.path(self.work.home, self.source.key).exists()
+        return self.source is not None and reference_texts.path(self.work.home, self.source.key).exists()
 
     def write_probes(self, clip: model.Clip) -> None:
         """Embed the probe texts once a model."""
         if not self.probes_exist:
-            probes.write(self.work.home, clip.source.key, clip.embed_texts(probes.PROBES))
+            reference_texts.write(self.work.home, clip.source.key, clip.embed_texts(reference_texts.PROBES))
 
     def fill(self, clip: model.Clip | None) -> None:
         """Decode what is missing and write it, every few seconds."""

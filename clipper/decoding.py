@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from clipper.images.preprocess import Transform
-    from clipper.model import Clip
+    from clipper.models.clip import Clip
 
 # Decoding in Pillow gains nothing from more threads than this beside a busy model.
 MAX_THREADS = 8

@@ -9,8 +9,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
-from clipper import collecting, collection_audit, indexing, model_files, soundness
+from clipper import collecting, collection_audit, indexing, soundness
 from clipper.errors import NoIndexError, StoreError
+from clipper.models import source
 from clipper.settings import Settings
 from clipper.soundness import Damage
 from clipper.store import snapshots, tags
@@ -90,7 +91,7 @@ def repair(settings: Settings, *, progress: Progress | None = None, wait: float 
             if not after:
                 break
             work.folder.require()
-            model_files.find(settings)
+            source.find(settings)
             _delete(work.home, after)
             indexing.run_steps(work)
             after = examine(work.home)

@@ -9,9 +9,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipper import probes
 from clipper.collection import address_of
 from clipper.errors import StoreError
+from clipper.models import reference_texts
 from clipper.projecting import DEPARTED, departed_of
 from clipper.store import embeddings, facts, gps, snapshots
 from clipper.store.home import Home, read_json
@@ -110,8 +110,8 @@ def rows(home: Home, snapshot: Snapshot) -> Iterator[Damage]:
         if wrong := len(set(read_parquet(path)["id"].to_pylist()) ^ set(on_map)):
             lost = [path, path.with_suffix(".json")]
             yield _damage(home, path, f"differs from the projection in {wrong:,} images", *lost)
-    if not probes.path(home, snapshot.embeddings).exists():
-        yield _damage(home, probes.path(home, snapshot.embeddings), "is missing")
+    if not reference_texts.path(home, snapshot.embeddings).exists():
+        yield _damage(home, reference_texts.path(home, snapshot.embeddings), "is missing")
     for where, store in _stores(home, snapshot).items():
         if missing := len(set(on_map.values()) - store.keys()):
             yield Damage(where, f"lacks {missing:,} of {len(on_map):,} images")

@@ -13,7 +13,7 @@ from clipper.collection_build import COLLECTION_VERSION
 from clipper.contents import CONTENT_PARTS, embed_images
 from clipper.images.decode import DECODER_VERSION
 from clipper.metadata.join import METADATA_VERSION
-from clipper.model_files import PREPROCESS_VERSION
+from clipper.models.source import PREPROCESS_VERSION
 from clipper.projection.layout import PROJECTION_VERSION
 from clipper.store.facts import FACTS_VERSION
 from pipelines.config import EmbedConfig, ProjectionConfig, PublishConfig, ScanConfig, overrides

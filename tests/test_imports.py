@@ -22,7 +22,7 @@ HEAVY = {
     "pandas",
     "pyarrow",
 }
-APART = ("clipper.model", "clipper.collection", "clipper.projection.layout", "clipper.store.embeddings")
+APART = ("clipper.models.clip", "clipper.collection", "clipper.projection.layout", "clipper.store.embeddings")
 
 
 def imports(path: Path) -> Iterator[tuple[ast.stmt, str]]:

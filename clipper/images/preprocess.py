@@ -1,7 +1,7 @@
 """What a model wants to see of an image: the settings of its image processor, applied.
 
 Cropping needs Pillow and numpy alone, so that it can be done where images are decoded. What does not belong
-here: models (`model.py`).
+here: models (`models/clip.py`).
 """
 
 import json
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
     from PIL import Image
 
-    from clipper.model_files import ModelSource
+    from clipper.models.source import ModelSource
 
 
 LARGEST_SIDE = 4096  # pixels; CLIPs see some hundreds

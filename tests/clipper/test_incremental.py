@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from clipper import collecting, contents, indexing, model_files
+from clipper import collecting, contents, indexing
 from clipper.images.decode import decode
 from clipper.metadata.join import join
+from clipper.models import source
 from clipper.projection.layout import layout
 from clipper.settings import Settings
 from clipper.store import facts
@@ -235,7 +236,7 @@ def test_a_later_decoder_makes_thumbnails_again_and_embeds_nothing(home: Path, r
 
 
 def test_a_later_preprocessing_embeds_all(home: Path, revised: Callable[..., None]):
-    revised(model_files, PREPROCESS_VERSION="later")
+    revised(source, PREPROCESS_VERSION="later")
     assert run(home) == Cost(embedded=IMAGES, written=IMAGES, new="projection collection")
     assert run(home) == NOTHING
 

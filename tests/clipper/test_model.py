@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clipper import model, model_files
 from clipper.errors import ModelError
 from clipper.images.decode import decode
 from clipper.images.preprocess import Transform
+from clipper.models import clip as model
+from clipper.models import source as model_files
 from clipper.settings import DEFAULT_MODEL, DEFAULT_REVISION, Settings
 
 Run = Callable[..., CompletedProcess[str]]

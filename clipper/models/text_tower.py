@@ -2,7 +2,7 @@
 
 torch and transformers take seconds to load, a text takes milliseconds to embed. Only trusted where it
 repeats what transformers gave when the images were indexed (`proven`). What does not belong here: images,
-and every other use of a model (`model.py`).
+and every other use of a model (`models/clip.py`).
 """
 
 import json
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clipper.metadata.types import clean
-from clipper.model_files import ModelSource
+from clipper.models.source import ModelSource
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,6 +1,6 @@
 """The model that made a version's vectors, for its queries: loaded when first asked for, and then kept.
 
-What does not belong here: running a model (`model.py`, `text_encoder.py`), and what a vector is asked for
+What does not belong here: running a model (`models/clip.py`, `models/text_tower.py`), and what a vector is asked for
 (`atlas.py`).
 """
 
@@ -8,10 +8,12 @@ import threading
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from clipper import chance, model_files, probes, text_encoder
+from clipper import chance
 from clipper.decoding import crop_of, look_at
 from clipper.errors import ModelError, StoreError
-from clipper.model_files import ModelSource
+from clipper.models import reference_texts, text_tower
+from clipper.models import source as model_files
+from clipper.models.source import ModelSource
 from clipper.settings import Settings
 from clipper.store.home import Home
 from clipper.store.snapshots import Snapshot
@@ -19,8 +21,8 @@ from clipper.store.snapshots import Snapshot
 if TYPE_CHECKING:
     import numpy as np
 
-    from clipper.model import Clip
-    from clipper.text_encoder import TextEncoder
+    from clipper.models.clip import Clip
+    from clipper.models.text_tower import TextEncoder
 
 # The probe on which a text encoder proves itself: one of several words.
 PROOF = 1
@@ -109,14 +111,14 @@ class Encoders:
 
     @cached_property
     def _clip(self) -> "Clip":
-        from clipper.model import Clip
+        from clipper.models.clip import Clip
 
         return Clip(self._source, device=self._settings.device, dtype=self._settings.dtype)
 
     @cached_property
     def _text(self) -> "TextEncoder | Clip":
         try:
-            vector = probes.read(self._home, self._key)[PROOF]
+            vector = reference_texts.read(self._home, self._key)[PROOF]
         except StoreError:  # of no use but for this
             return self._clip
-        return text_encoder.proven(self._source, probes.PROBES[PROOF], vector) or self._clip
+        return text_tower.proven(self._source, reference_texts.PROBES[PROOF], vector) or self._clip

@@ -1,7 +1,7 @@
 """Finding a model: a local folder or the hub's local cache, and what tells one model from another.
 
 No weights are loaded here, and neither torch nor transformers is: this decides that nothing is to do.
-What does not belong here: running a model (`model.py`, `text_encoder.py`).
+What does not belong here: running a model (`models/clip.py`, `models/text_tower.py`).
 """
 
 import json

@@ -1,6 +1,6 @@
 """CLIP through transformers: load it, embed images and text.
 
-What does not belong here: finding a model (`model_files.py`), which images are embedded, and where the
+What does not belong here: finding a model (`models/source.py`), which images are embedded, and where the
 vectors are kept.
 """
 
@@ -14,7 +14,7 @@ from clipper.errors import ModelError
 from clipper.images.preprocess import Transform
 from clipper.imports import collector_paused
 from clipper.metadata.types import clean
-from clipper.model_files import ModelSource
+from clipper.models.source import ModelSource
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,0 +1,1 @@
+"""CLIP: finding its files, encoding images and texts, and the reference texts."""
