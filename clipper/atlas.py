@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from clipper.collection import Collection
+    from clipper.chroma.collection import Collection
 
 
 class Atlas(Published):
@@ -199,7 +199,7 @@ class Atlas(Published):
 
     @cached_property
     def _collection(self) -> "Collection":
-        from clipper.collection import Collection, address_of
+        from clipper.chroma.collection import Collection, address_of
 
         return Collection(address_of(self.home, self.snapshot.parts["collection"]))
 

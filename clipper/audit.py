@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from clipper.chroma.self_search import search_themselves
 from clipper.projecting import WAY_OUT
 from clipper.projection.quality import Frame, describe
-from clipper.self_search import search_themselves
 from clipper.store import embeddings, facts
 from clipper.store.tables import read_made_of, read_parquet
 from clipper.workspace import Workspace
@@ -32,7 +32,7 @@ class Finding:
 
 def counts(work: Workspace) -> Finding:
     """Whether metadata, projection and Chroma hold the ids of the usable images, no more and no less."""
-    from clipper.collection import Collection, address_of
+    from clipper.chroma.collection import Collection, address_of
 
     wanted = {entry.id for entry in work.members()}
     staged = work.home.staged_entries()
@@ -77,7 +77,7 @@ def finite(work: Workspace) -> Finding:
 
 def search(work: Workspace) -> Finding:
     """Whether a sample of images, evenly spread over their ids, finds itself first in Chroma."""
-    from clipper.collection import Collection, address_of
+    from clipper.chroma.collection import Collection, address_of
 
     projection = work.home.require("projection", "umap_projection")
     table = read_parquet(work.home.part("projection", projection))

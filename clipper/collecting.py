@@ -1,6 +1,6 @@
 """Step 5, `chroma_collection`: one row an image, from the parts that earlier steps staged.
 
-What does not belong here: how a collection is made of rows (`collection_build.py`).
+What does not belong here: how a collection is made of rows (`chroma/build.py`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from clipper.collection import Address, address_of, remove_from_server, server_names
-from clipper.collection_build import COLLECTION_VERSION, WANTED_RECALL, Difference, Rows, build
+from clipper.chroma.build import COLLECTION_VERSION, WANTED_RECALL, Difference, Rows, build
+from clipper.chroma.collection import Address, address_of, remove_from_server, server_names
 from clipper.errors import StoreError
 from clipper.metadata.join import join
 from clipper.models import reference_texts

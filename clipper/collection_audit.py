@@ -10,12 +10,12 @@ from pathlib import Path
 from resource import RLIM_INFINITY
 from typing import Any
 
+from clipper.chroma.build import BATCH, Rows
+from clipper.chroma.collection import Collection, address_of
+from clipper.chroma.self_search import search_themselves
 from clipper.collecting import stored_rows
-from clipper.collection import Collection, address_of
-from clipper.collection_build import BATCH, Rows
 from clipper.errors import StoreError
 from clipper.sandbox.process import ChildDied, Sandbox
-from clipper.self_search import search_themselves
 from clipper.store import embeddings
 from clipper.store.home import Home
 from clipper.store.snapshots import Snapshot

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipper.collection import address_of
+from clipper.chroma.collection import address_of
 from clipper.errors import StoreError
 from clipper.models import reference_texts
 from clipper.projecting import DEPARTED, departed_of

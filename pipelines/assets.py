@@ -9,7 +9,7 @@ from functools import partial
 import dagster as dg
 
 from clipper import collecting, indexing, pictures, projecting
-from clipper.collection_build import COLLECTION_VERSION
+from clipper.chroma.build import COLLECTION_VERSION
 from clipper.contents import CONTENT_PARTS, embed_images
 from clipper.images.decode import DECODER_VERSION
 from clipper.metadata.join import METADATA_VERSION

@@ -22,7 +22,12 @@ HEAVY = {
     "pandas",
     "pyarrow",
 }
-APART = ("clipper.models.clip", "clipper.collection", "clipper.projection.layout", "clipper.store.embeddings")
+APART = (
+    "clipper.models.clip",
+    "clipper.chroma.collection",
+    "clipper.projection.layout",
+    "clipper.store.embeddings",
+)
 
 
 def imports(path: Path) -> Iterator[tuple[ast.stmt, str]]:

@@ -1,7 +1,7 @@
 """What is told about the images, joined: sources beside them, folder names and file facts -> typed columns.
 
 What does not belong here: reading those sources (`metadata/sources.py`), a column's type
-(`metadata/types.py`), image files (`images/decode.py`) and Chroma (`collection.py`).
+(`metadata/types.py`), image files (`images/decode.py`) and Chroma (`chroma/collection.py`).
 """
 
 from collections import Counter

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from clipper import collection_build, indexing
+from clipper import indexing
+from clipper.chroma import build
 from clipper.settings import Settings
 
 
@@ -64,8 +65,8 @@ def watch(moments: Moments) -> None:
     moments.around(Path, "rename", renamed)
     moments.around(Path, "unlink", deleted)
     moments.around(shutil, "rmtree", deleted)
-    moments.around(collection_build, "_fill", lambda *_: "filling of the collection")
-    moments.around(collection_build, "_tune", lambda *_: "sealing of the collection")
+    moments.around(build, "_fill", lambda *_: "filling of the collection")
+    moments.around(build, "_tune", lambda *_: "sealing of the collection")
     copytree = shutil.copytree
 
     def copied(source: str, target: str) -> str:

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import clipper
-from clipper.collection import Address, Collection, server_names
-from clipper.collection_build import Rows, build
+from clipper.chroma.build import Rows, build
+from clipper.chroma.collection import Address, Collection, server_names
 from clipper.errors import ServerError, SettingsError, StoreError
 from clipper.indexing import Step
 from clipper.settings import CONFIG_NAME, Settings
@@ -186,7 +186,7 @@ def test_what_a_killed_run_left_half_written_is_replaced(
 def test_recall_is_measured_and_a_server_given_a_larger_ef(
     server: str, unit_vectors: Callable[..., np.ndarray], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("clipper.collection_build.SERVER_EF_STEPS", (10, 1_600))
+    monkeypatch.setattr("clipper.chroma.build.SERVER_EF_STEPS", (10, 1_600))
     noise = np.random.default_rng(0).normal(size=(3_000, 64)).astype(np.float32)
     noise /= np.linalg.norm(noise, axis=1, keepdims=True)
     ids = [str(i) for i in range(3_000)]

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clipper import collection_build
-from clipper.collection import Address, Collection
-from clipper.collection_build import Built, Difference, Rows
-from clipper.collection_build import build as build_at
+from clipper.chroma import build as collection_build
+from clipper.chroma.build import Built, Difference, Rows
+from clipper.chroma.build import build as build_at
+from clipper.chroma.collection import Address, Collection
 from clipper.errors import ClipperError, StoreError
 from clipper.store.home import digest
 
@@ -69,7 +69,7 @@ def test_the_ids_of_all_rows_come_page_by_page(
     build(tmp_path / "c", rows, probes=unit_vectors(5, seed=1))
     collection = opened(tmp_path / "c")
     for page in (7, 60, 1_000):  # the last one partly filled, none left over, all in one
-        monkeypatch.setattr("clipper.collection._PAGE", page)
+        monkeypatch.setattr("clipper.chroma.collection._PAGE", page)
         assert sorted(collection.ids()) == sorted(rows.ids)
     collection.close()
 

@@ -250,7 +250,7 @@ def test_an_audit_that_the_system_ends_is_no_verdict(home: Path, monkeypatch: py
 
 
 def test_rows_that_somebody_changed_in_chroma_are_found(home: Path):
-    from clipper.collection import Collection, address_of
+    from clipper.chroma.collection import Collection, address_of
 
     atlas = clipper.open(home)
     collection = Collection(address_of(Home(home), atlas.snapshot.parts["collection"]))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from homes import HEAVY, draw, images, metadata, opened, positions, written
 
-from clipper.collection import Collection, address_of
+from clipper.chroma.collection import Collection, address_of
 from clipper.errors import ImagesError
 from clipper.images.decode import content_hash
 from clipper.query import Query

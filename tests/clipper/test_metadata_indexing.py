@@ -18,7 +18,7 @@ from PIL import Image
 
 from clipper import indexing
 from clipper.atlas import Atlas
-from clipper.collection import Collection, address_of
+from clipper.chroma.collection import Collection, address_of
 from clipper.errors import ImagesError
 from clipper.settings import Settings
 from clipper.store.facts import store as facts_store

@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 import clipper
-from clipper import audit, self_search
-from clipper.collection import Collection, address_of
+from clipper import audit
+from clipper.chroma import self_search
+from clipper.chroma.collection import Collection, address_of
 from clipper.settings import Settings
 from clipper.store.home import Home
 from clipper.workspace import Workspace

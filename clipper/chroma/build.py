@@ -2,7 +2,7 @@
 
 In a folder it is a copy of the last one with the rows that differ put right. A server cannot copy one, so
 there each version is written whole. Either way nothing is written where it is read. What does not belong
-here: Chroma itself (`collection.py`).
+here: Chroma itself (`chroma/collection.py`).
 """
 
 import os
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from clipper.collection import Address, Collection
+from clipper.chroma.collection import Address, Collection
 from clipper.errors import StoreError
 
 if TYPE_CHECKING:

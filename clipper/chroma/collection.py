@@ -1,6 +1,6 @@
 """The only file that knows Chroma: a collection in a folder of the home, or on a server.
 
-What does not belong here: how a new version is made (`collection_build.py`), and where vectors and metadata
+What does not belong here: how a new version is made (`chroma/build.py`), and where vectors and metadata
 come from.
 """
 

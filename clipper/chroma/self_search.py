@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clipper.collection import Collection
+from clipper.chroma.collection import Collection
 
 if TYPE_CHECKING:
     import numpy as np

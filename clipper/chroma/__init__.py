@@ -1,0 +1,1 @@
+"""The Chroma collection of an atlas: how it is reached, made and searched."""
