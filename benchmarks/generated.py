@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from clipper import indexing
+from clipper.indexing.run import run
 from clipper.metadata.join import Column
 from clipper.settings import Settings
 from clipper.store import embeddings, facts, snapshots
@@ -56,7 +56,7 @@ def _begin(home: Path) -> None:
         shutil.copy2(file, home / "images")
     model = json.dumps(str(DATA / "models" / "clip-emoji"))
     (home / "clipper.toml").write_text(f'images = "images"\nmodel = {model}\ntitle = "Generated"\n')
-    indexing.index(Settings.load(home))
+    run.index(Settings.load(home))
 
 
 def _publish(home: Home, n: int) -> None:

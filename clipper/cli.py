@@ -57,7 +57,7 @@ def index(
     ] = False,
 ) -> None:
     """Bring the atlas up to date: one incremental pass over the images."""
-    from clipper import indexing
+    from clipper.indexing.run import run
 
     folder, noted = Path(home).expanduser() if home else None, None
     words = {"verify": verify or None, "allow_shrink": allow_shrink or None}
@@ -68,7 +68,7 @@ def index(
         if images is not None and model:
             note_model(settings)
         progress = stack.enter_context(progress_bar())
-        steps = indexing.index(settings, progress=progress, wait=wait)
+        steps = run.index(settings, progress=progress, wait=wait)
     summarise({step.name: step for step in steps}, settings)
 
 

@@ -13,8 +13,8 @@ from typing import Any
 from clipper.chroma.build import BATCH, Rows
 from clipper.chroma.collection import Collection, address_of
 from clipper.chroma.self_search import search_themselves
-from clipper.collecting import stored_rows
 from clipper.errors import StoreError
+from clipper.indexing.collect import stored_rows
 from clipper.sandbox.process import ChildDied, Sandbox
 from clipper.store import embeddings
 from clipper.store.home import Home

@@ -9,15 +9,17 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
-from clipper import collecting, collection_audit, indexing, soundness
+from clipper import collection_audit, soundness
 from clipper.errors import NoIndexError, StoreError
+from clipper.indexing import collect
+from clipper.indexing.run import run
+from clipper.indexing.workspace import Progress, Workspace
 from clipper.models import source
 from clipper.settings import Settings
 from clipper.soundness import Damage
 from clipper.store import snapshots, tags
 from clipper.store.home import Home
 from clipper.store.snapshots import Snapshot, no_index
-from clipper.workspace import Progress, Workspace
 
 # What one repair uncovers (an atlas whose name was lost), the next one mends.
 ROUNDS = 3
@@ -52,7 +54,7 @@ def examine(home: Home) -> list[Damage]:
         found += soundness.attempt(partial(soundness.rows, home, snapshot))
         if not found:  # a damaged index is not opened: it is known to be damaged
             version = snapshot.parts["collection"]
-            files = collecting.files_of(home, version)
+            files = collect.files_of(home, version)
             where = f"collection/{version}"
             found += [Damage(where, what, files) for what in collection_audit.problems(home, snapshot)]
     finally:
@@ -93,7 +95,7 @@ def repair(settings: Settings, *, progress: Progress | None = None, wait: float 
             work.folder.require()
             source.find(settings)
             _delete(work.home, after)
-            indexing.run_steps(work)
+            run.run_steps(work)
             after = examine(work.home)
     return Repair(before, after)
 
@@ -119,7 +121,7 @@ def _delete(home: Home, damages: Sequence[Damage]) -> None:
     lost = {path for damage in damages for path in damage.lost}
     tables = {path for path in lost if path.parent.name == "projection" and path.suffix == ".parquet"}
     for path in tables:
-        if collecting.restore_projection(home, path.stem):
+        if collect.restore_projection(home, path.stem):
             lost -= {path, path.with_suffix(".json")}
     for path in lost:
         snapshots.remove(path)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from clipper.chroma.collection import address_of
 from clipper.errors import StoreError
+from clipper.indexing.project import DEPARTED, departed_of
 from clipper.models import reference_texts
-from clipper.projecting import DEPARTED, departed_of
 from clipper.store import embeddings, facts, gps, snapshots
 from clipper.store.home import Home, read_json
 from clipper.store.manifest import Manifest

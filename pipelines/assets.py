@@ -8,10 +8,11 @@ from functools import partial
 
 import dagster as dg
 
-from clipper import collecting, indexing, pictures, projecting
 from clipper.chroma.build import COLLECTION_VERSION
-from clipper.contents import CONTENT_PARTS, embed_images
 from clipper.images.decode import DECODER_VERSION
+from clipper.indexing import collect, previews, project
+from clipper.indexing.embed import CONTENT_PARTS, embed_images
+from clipper.indexing.run import run
 from clipper.metadata.join import METADATA_VERSION
 from clipper.models.source import PREPROCESS_VERSION
 from clipper.projection.layout import PROJECTION_VERSION
@@ -27,7 +28,7 @@ GROUP = "atlas"
 @asset(group_name=GROUP, kinds={"python"})
 def image_manifest(home: HomeResource, config: ScanConfig) -> dg.MaterializeResult:
     """What is in the images folder: path, content hash, size and time of each file."""
-    return materialized(indexing.scan_images(home.workspace(**overrides(config))))
+    return materialized(run.scan_images(home.workspace(**overrides(config))))
 
 
 # What the one decoding gives: each part can be asked for alone.
@@ -64,7 +65,7 @@ def image_contents(
     wanted = [name for name in CONTENT_PARTS if dg.AssetKey(name) in context.selected_asset_keys]
     work = home.workspace(**overrides(config))
     for name, step in embed_images(work, wanted=wanted).items():
-        more = {"preview": picture(pictures.thumbnail_sheet(work))} if name == "thumbnails" else {}
+        more = {"preview": picture(previews.thumbnail_sheet(work))} if name == "thumbnails" else {}
         yield materialized(step, **more)
 
 
@@ -76,7 +77,7 @@ def image_contents(
 )
 def image_metadata(home: HomeResource) -> dg.MaterializeResult:
     """Metadata.json, metadata.csv, metadata.parquet, folder names and file facts as typed columns."""
-    step = indexing.join_metadata(home.workspace())
+    step = run.join_metadata(home.workspace())
     return materialized(step, column_types=columns_table(step))
 
 
@@ -89,8 +90,8 @@ def image_metadata(home: HomeResource) -> dg.MaterializeResult:
 def umap_projection(home: HomeResource, config: ProjectionConfig) -> dg.MaterializeResult:
     """Each image's place on the map."""
     work = home.workspace(**overrides(config, prefix="umap_"))
-    step = projecting.project_images(work)
-    return materialized(step, preview=picture(pictures.map_preview(work)))
+    step = project.project_images(work)
+    return materialized(step, preview=picture(previews.map_preview(work)))
 
 
 @asset(
@@ -101,7 +102,7 @@ def umap_projection(home: HomeResource, config: ProjectionConfig) -> dg.Material
 )
 def chroma_collection(home: HomeResource) -> dg.MaterializeResult:
     """A Chroma row for each image: vector, metadata and place; searchable by any Chroma client."""
-    return materialized(collecting.collect(home.workspace()))
+    return materialized(collect.collect(home.workspace()))
 
 
 @asset(
@@ -110,7 +111,7 @@ def chroma_collection(home: HomeResource) -> dg.MaterializeResult:
 )
 def atlas(home: HomeResource, config: PublishConfig) -> dg.MaterializeResult:
     """Publishes: one version of each part, named in one file; viewers follow it."""
-    return materialized(indexing.publish(home.workspace(**overrides(config))))
+    return materialized(run.publish(home.workspace(**overrides(config))))
 
 
 ASSETS = [image_manifest, image_contents, image_metadata, umap_projection, chroma_collection, atlas]

@@ -2,14 +2,14 @@
 
 Blocking where the atlas would be wrong: it is not published then. Warnings where it is worse than need be.
 
-What does not belong here: how a thing is audited (`clipper.audit`).
+What does not belong here: how a thing is audited (`clipper.indexing.checks`).
 """
 
 from typing import Any
 
 import dagster as dg
 
-from clipper import audit
+from clipper.indexing import checks
 from pipelines.failures import asset_check
 from pipelines.freshness import freshness
 from pipelines.presentation import table_of
@@ -21,47 +21,47 @@ ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 @asset_check(asset="chroma_collection", blocking=True)
 def counts_agree(home: HomeResource) -> dg.AssetCheckResult:
     """Metadata, map and Chroma have a row for each usable image, and for no other."""
-    return _result(audit.counts(home.workspace()))
+    return _result(checks.counts(home.workspace()))
 
 
 @asset_check(asset="clip_embeddings", blocking=True)
 def vectors_have_norm_one(home: HomeResource) -> dg.AssetCheckResult:
     """A cosine similarity is a plain product only of unit vectors."""
-    return _result(audit.norms(home.workspace()))
+    return _result(checks.norms(home.workspace()))
 
 
 @asset_check(asset="umap_projection", blocking=True)
 def every_point_is_finite(home: HomeResource) -> dg.AssetCheckResult:
     """A point without a place cannot be drawn, nor stored in Chroma."""
-    return _result(audit.finite(home.workspace()))
+    return _result(checks.finite(home.workspace()))
 
 
 @asset_check(asset="chroma_collection", blocking=True)
 def search_finds_itself(home: HomeResource) -> dg.AssetCheckResult:
     """An image's own vector finds it: what Chroma answers is what was written."""
-    return _result(audit.search(home.workspace()))
+    return _result(checks.search(home.workspace()))
 
 
 @asset_check(asset="image_facts")
 def failures_are_few(home: HomeResource) -> dg.AssetCheckResult:
     """A few files that cannot be used are told; many mean that something else is wrong."""
-    return _result(audit.failures(home.workspace()), severity=WARN, rows="reasons")
+    return _result(checks.failures(home.workspace()), severity=WARN, rows="reasons")
 
 
 @asset_check(asset="image_manifest")
 def duplicates(home: HomeResource) -> dg.AssetCheckResult:
     """Copies cost no embedding, but lie on each other on the map: told, never wrong."""
-    return _result(audit.duplicates(home.workspace()), severity=WARN, rows="groups")
+    return _result(checks.duplicates(home.workspace()), severity=WARN, rows="groups")
 
 
 @asset_check(asset="umap_projection")
 def map_quality(home: HomeResource) -> dg.AssetCheckResult:
     """A map on which much was placed, and little of it well, is due to be laid out again."""
-    return _result(audit.map_quality(home.workspace()), severity=WARN)
+    return _result(checks.map_quality(home.workspace()), severity=WARN)
 
 
 def _result(
-    finding: audit.Finding,
+    finding: checks.Finding,
     *,
     severity: dg.AssetCheckSeverity = ERROR,
     rows: str = "rows",

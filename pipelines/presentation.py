@@ -1,6 +1,6 @@
 """What Dagster's page shows of a step: counts, speed, a table of failures, pictures.
 
-What does not belong here: drawing (`clipper.pictures`).
+What does not belong here: drawing (`clipper.indexing.previews`).
 """
 
 import base64
@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from clipper.workspace import Step
+from clipper.indexing.workspace import Step
 
 MOST_FAILURES = 200
 

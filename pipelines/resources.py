@@ -10,8 +10,8 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from clipper.errors import ClipperError
+from clipper.indexing.workspace import Workspace
 from clipper.settings import Settings
-from clipper.workspace import Workspace
 
 
 class HomeResource(dg.ConfigurableResource):

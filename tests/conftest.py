@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from clipper import indexing
+from clipper.indexing.run import run
 from clipper.settings import CONFIG_NAME, Settings
 
 # How long a case takes says more of the machine that runs the tests than of the code.
@@ -35,7 +35,7 @@ def sample_home(tmp_path_factory: pytest.TempPathFactory, _no_settings_from_outs
     (home / CONFIG_NAME).write_text((DATA / CONFIG_NAME).read_text())
     (home / "models").symlink_to(DATA / "models")
     shutil.copytree(DATA / "images", home / "images")
-    indexing.index(Settings.load(home))
+    run.index(Settings.load(home))
     return home
 
 
@@ -64,9 +64,9 @@ def home_of(tmp_path: Path) -> Callable[[str, int], Path]:
 
 
 @pytest.fixture
-def run_index() -> Callable[[Path], dict[str, indexing.Step]]:
+def run_index() -> Callable[[Path], dict[str, run.Step]]:
     """Index a home; its steps by name."""
-    return lambda home: {step.name: step for step in indexing.index(Settings.load(home))}
+    return lambda home: {step.name: step for step in run.index(Settings.load(home))}
 
 
 def make_home(home: Path, count: int) -> Path:

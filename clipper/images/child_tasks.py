@@ -1,7 +1,7 @@
 """One look at one file, as a sandbox's function: read it, decode it, and give all that is wanted of it.
 
 `look` runs in a child, so that only Pillow, numpy and light modules are imported. What does not belong here:
-processes (`sandbox/process.py`), and which files are looked at (`decoding.py`).
+processes (`sandbox/process.py`), and which files are looked at (`indexing/decode.py`).
 """
 
 from dataclasses import asdict, dataclass

@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from clipper import chance
-from clipper.decoding import crop_of, look_at
 from clipper.errors import ModelError, StoreError
+from clipper.indexing.decode import crop_of, look_at
 from clipper.models import reference_texts, text_tower
 from clipper.models import source as model_files
 from clipper.models.source import ModelSource

@@ -1,7 +1,7 @@
 """Keeping a map as images come and go: nothing on it moves, what is new finds its place.
 
 Until too little of it is as it was fitted: then it is laid out again, if that is wanted.
-What does not belong here: files (`projecting.py`).
+What does not belong here: files (`indexing/project.py`).
 """
 
 from dataclasses import dataclass

@@ -14,7 +14,7 @@ from helpers import ask, marked, ranges, results, screen, settled, zoom_at
 from server import serving
 
 import clipper
-from clipper import indexing
+from clipper.indexing.run import run
 from clipper.settings import Settings
 
 Visit = Callable[..., SimpleNamespace]
@@ -22,7 +22,7 @@ SAMPLE = Path(__file__).resolve().parents[2] / "data" / "images"
 
 
 def index(home: Path) -> None:
-    indexing.index(Settings.load(home))
+    run.index(Settings.load(home))
 
 
 def count(home: Path) -> int:

@@ -14,7 +14,7 @@ from PIL import Image
 from server import serving
 
 import clipper
-from clipper import indexing
+from clipper.indexing.run import run
 from clipper.settings import Settings
 from clipper.store import tags
 from clipper.store.home import Home
@@ -95,7 +95,7 @@ def hostile_home(home: Path) -> Path:
         rows.writerow(["id", *(f"header {payload}" for payload in PAYLOADS)])
         turned = [*PAYLOADS[1:], EVIL]
         rows.writerows([image_id, *(turned if row % 2 else PAYLOADS)] for row, image_id in enumerate(ids))
-    indexing.index(Settings.load(home))
+    run.index(Settings.load(home))
     return home
 
 
@@ -146,11 +146,11 @@ def test_no_payload_runs_in_any_view(visit: Callable[..., SimpleNamespace], tmp_
 
 @pytest.mark.slow
 def test_no_tag_runs_in_any_view(visit: Callable[..., SimpleNamespace], small_home: Path) -> None:
-    indexing.index(Settings.load(small_home))
+    run.index(Settings.load(small_home))
     home, hashes = Home(small_home), clipper.open(small_home).hashes
     given = {payload: frozenset(hashes[at % 24 :: 2]) for at, payload in enumerate(PAYLOADS)}
     tags._write(tags.path_of(home), given)  # more than the page would take for a tag
-    indexing.index(Settings.load(small_home))  # they are a column now, in Chroma too
+    run.index(Settings.load(small_home))  # they are a column now, in Chroma too
     condition = json.dumps({"tags": {"values": PAYLOADS[:3]}})
     with serving(small_home) as address:
         seen = visit(f"{address}/viewer?{urlencode({'colour': 'tags', 'filters': condition})}")
@@ -204,7 +204,7 @@ def test_without_an_index_the_page_says_what_to_type_and_opens_later(
         page = seen.page
         page.wait_for_selector("text=No index yet", timeout=60_000)
         assert "clipper index" in page.locator("pre").inner_text()
-        indexing.index(Settings.load(small_home))
+        run.index(Settings.load(small_home))
         page.wait_for_selector(".results .card", timeout=60_000)
         assert seen.elsewhere == []
         assert seen.errors == []
@@ -214,7 +214,7 @@ def test_without_an_index_the_page_says_what_to_type_and_opens_later(
 def test_a_new_version_is_taken_and_an_untouched_first_view_fits_it(
     visit: Callable[..., SimpleNamespace], small_home: Path
 ) -> None:
-    indexing.index(Settings.load(small_home))
+    run.index(Settings.load(small_home))
     with serving(small_home) as address:
         seen = visit(f"{address}/viewer")
         page = seen.page
@@ -224,7 +224,7 @@ def test_a_new_version_is_taken_and_an_untouched_first_view_fits_it(
         atlas = clipper.open(small_home)
         for row in atlas.xy[:, 0].argsort()[:6]:  # the map's left side: the next one is narrower
             Path(atlas.path(row)).unlink()
-        indexing.index(Settings.load(small_home))
+        run.index(Settings.load(small_home))
         page.wait_for_selector(".status .line:has-text('19 images')", timeout=60_000)
         assert "+1 image, −6" in page.locator(".notice .headline").inner_text()  # noqa: RUF001
         settled(page)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from clipper import indexing
 from clipper.atlas import Atlas
+from clipper.indexing.run import run
 from clipper.settings import Settings
 
 HEAVY = ("torch", "transformers", "chromadb", "umap", "numba")  # what a run with nothing to do does not load
@@ -16,7 +16,7 @@ HEAVY = ("torch", "transformers", "chromadb", "umap", "numba")  # what a run wit
 def indexed(home: Path, model_folder: Path) -> Path:
     """A home whose images are there, indexed for the first time."""
     (home / "clipper.toml").write_text(f'images = "images"\nmodel = "{model_folder}"\n')
-    indexing.index(Settings.load(home))
+    run.index(Settings.load(home))
     return home
 
 

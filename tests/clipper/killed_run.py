@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from clipper import indexing
 from clipper.chroma import build
+from clipper.indexing.run import run
 from clipper.settings import Settings
 
 
@@ -86,6 +86,6 @@ def main(home: str, fatal: str | None, told: str) -> None:
         if done in (total, (total + 1) // 2):
             moments.pass_by(f"{stage}, {'at the end' if done == total else 'half-way'}")
 
-    indexing.index(Settings.load(home), progress=progress)
+    run.index(Settings.load(home), progress=progress)
     seen = [f"{name} {nth + 1}" for name, count in moments.seen.items() for nth in range(count)]
     Path(told).write_text(json.dumps(seen))

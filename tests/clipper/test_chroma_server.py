@@ -17,7 +17,7 @@ import clipper
 from clipper.chroma.build import Rows, build
 from clipper.chroma.collection import Address, Collection, server_names
 from clipper.errors import ServerError, SettingsError, StoreError
-from clipper.indexing import Step
+from clipper.indexing.run import Step
 from clipper.settings import CONFIG_NAME, Settings
 
 Index = Callable[[Path], dict[str, Step]]

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import clipper
-from clipper import cluster
 from clipper.errors import ClusterError, ImagesError, SettingsError
-from clipper.indexing import Step, index
+from clipper.indexing import cluster
+from clipper.indexing.run import Step, index
 from clipper.settings import CONFIG_NAME, Settings
 
 Index = Callable[[Path], dict[str, Step]]

@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 import clipper
-from clipper import collection_audit, doctor, indexing
+from clipper import collection_audit, doctor
 from clipper.errors import BusyError, ImagesError, NoIndexError, StoreError
+from clipper.indexing.run import run
 from clipper.sandbox.process import ChildDied
 from clipper.settings import Settings
 from clipper.store import snapshots
@@ -80,10 +81,10 @@ FILES = {
 def sound(tmp_path_factory: pytest.TempPathFactory, home_at: Callable[[Path, int], Path]) -> Path:
     """A home that is sound. Not to be written to."""
     home = home_at(tmp_path_factory.mktemp("doctor") / "sound", IMAGES)
-    indexing.index(Settings.load(home))
+    run.index(Settings.load(home))
     for path in sorted((home / "images").iterdir())[:2]:  # so that the map has a history
         path.unlink()
-    indexing.index(Settings.load(home))
+    run.index(Settings.load(home))
     return home
 
 
@@ -181,7 +182,7 @@ def test_a_run_stopped_at_any_deletion_of_old_parts_leaves_nothing_that_looks_da
     monkeypatch.setattr(snapshots, "remove", one_only)
     while True:
         try:
-            indexing.index(Settings.load(home))
+            run.index(Settings.load(home))
             break
         except KeyboardInterrupt:
             stopped += 1
@@ -269,7 +270,7 @@ def test_rows_that_somebody_changed_in_chroma_are_found(home: Path):
 def test_a_lost_note_of_what_is_staged_moves_no_point(home: Path):
     wanted = faults.state(home)
     (home / "store" / "staged.json").unlink()
-    steps = {step.name: step for step in indexing.index(Settings.load(home))}
+    steps = {step.name: step for step in run.index(Settings.load(home))}
     assert steps["clip_embeddings"].counts["new"] == 0
     assert faults.state(home) == wanted
 
@@ -314,7 +315,7 @@ def test_a_home_of_an_earlier_clipper_without_checksums_opens_and_is_brought_up_
     (damage,) = examined(home)
     assert damage.what.endswith(".json is missing")
     assert faults.state(home) == wanted
-    steps = {step.name: step for step in indexing.index(Settings.load(home))}
+    steps = {step.name: step for step in run.index(Settings.load(home))}
     assert steps["clip_embeddings"].counts["new"] == 0
     assert faults.state(home) == wanted
     assert examined(home) == []

@@ -15,7 +15,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from hypothesis.stateful import run_state_machine_as_test as run
 
 import clipper
-from clipper import doctor, indexing
+from clipper import doctor
+from clipper.indexing.run import run as indexing
 from clipper.settings import Settings
 from clipper.store.home import Home
 

@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from clipper import collecting, contents, indexing
 from clipper.images.decode import decode
+from clipper.indexing import collect, embed
+from clipper.indexing.run import run as indexing
+from clipper.indexing.workspace import Step, Workspace
 from clipper.metadata.join import join
 from clipper.models import source
 from clipper.projection.layout import layout
 from clipper.settings import Settings
 from clipper.store import facts
-from clipper.workspace import Step, Workspace
 
 IMAGES = 24
 PARTS = ("manifest", "metadata", "projection", "collection")
@@ -229,7 +230,7 @@ def test_a_later_way_to_read_facts_decodes_all_and_embeds_nothing(home: Path, re
 
 
 def test_a_later_decoder_makes_thumbnails_again_and_embeds_nothing(home: Path, revised: Callable[..., None]):
-    for module in (decode, facts, contents):
+    for module in (decode, facts, embed):
         revised(module, DECODER_VERSION="later")
     assert run(home) == Cost(decoded=IMAGES)
     assert run(home) == NOTHING
@@ -249,7 +250,7 @@ def test_a_later_projection_lays_out_and_embeds_nothing(home: Path, revised: Cal
 
 
 def test_a_later_form_of_the_collection_writes_it_again(home: Path, revised: Callable[..., None]):
-    revised(collecting, COLLECTION_VERSION="later")
+    revised(collect, COLLECTION_VERSION="later")
     assert run(home).new == "collection"
     assert run(home) == NOTHING
 
@@ -280,7 +281,7 @@ def test_files_that_vanish_or_change_while_they_are_read_are_left_to_the_next_ru
 
 
 def test_a_run_stopped_half_way_leaves_what_it_embedded(home: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(contents, "SHARD_ROWS", 2)
+    monkeypatch.setattr(embed, "SHARD_ROWS", 2)
     published = parts(home)
     for number in range(6):
         draw(home / "images" / f"new-{number}.png", f"hsl({60 * number}, 80%, 50%)")

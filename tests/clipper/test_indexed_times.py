@@ -8,14 +8,15 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 import clipper
-from clipper import doctor, indexing
+from clipper import doctor
 from clipper.images.folder import ImageFolder
+from clipper.indexing.run import run
 from clipper.store import snapshots
 from clipper.store.home import Home
 from clipper.store.manifest import FIRST, Manifest, scan
 from clipper.store.tables import write_part
 
-Runs = Callable[[Path], dict[str, indexing.Step]]
+Runs = Callable[[Path], dict[str, run.Step]]
 
 
 def times(home: Path) -> dict[str, float]:

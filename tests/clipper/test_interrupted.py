@@ -11,12 +11,12 @@ from subprocess import CompletedProcess
 import pytest
 from homes import draw, images, opened
 
-from clipper import indexing
 from clipper.errors import BusyError, NoIndexError
+from clipper.indexing.run import run
+from clipper.indexing.workspace import Step
 from clipper.query import Query
 from clipper.settings import Settings
 from clipper.store.home import Home
-from clipper.workspace import Step
 
 Index = Callable[[Path], dict[str, Step]]
 Run = Callable[..., CompletedProcess[str]]
@@ -52,7 +52,7 @@ def test_an_interrupted_run_keeps_what_it_embedded(small_home: Path, run_index: 
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        indexing.index(Settings.load(small_home, batch_size=4), progress=stop)
+        run.index(Settings.load(small_home, batch_size=4), progress=stop)
     assert run_index(small_home)["clip_embeddings"].counts["new"] <= 8
 
 
@@ -100,7 +100,7 @@ def test_a_second_run_at_the_same_time_is_told(small_home: Path, clipper_command
             assert holder.stdout
             assert holder.stdout.readline() == "held\n"
             with pytest.raises(BusyError, match="another run is indexing"):
-                indexing.index(Settings.load(small_home))
+                run.index(Settings.load(small_home))
             result = clipper_command("index", "--home", str(small_home))
             assert result.returncode == 1
             assert result.stderr.startswith("clipper: another run is indexing")
@@ -114,5 +114,5 @@ def test_a_run_may_wait_for_another(small_home: Path):
     with Home(small_home).writing():
         started = time.monotonic()
         with pytest.raises(BusyError):
-            indexing.index(Settings.load(small_home), wait=0.3)
+            run.index(Settings.load(small_home), wait=0.3)
         assert time.monotonic() - started >= 0.3

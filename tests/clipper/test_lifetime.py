@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 import clipper
 from clipper import compaction
 from clipper.errors import StoreError
-from clipper.indexing import Step
+from clipper.indexing.run import Step
 from clipper.store.home import Home, read_json, write_json
 from clipper.store.snapshots import PARTS
 

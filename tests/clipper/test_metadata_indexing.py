@@ -16,15 +16,15 @@ import pytest
 from homes import indexed
 from PIL import Image
 
-from clipper import indexing
 from clipper.atlas import Atlas
 from clipper.chroma.collection import Collection, address_of
 from clipper.errors import ImagesError
+from clipper.indexing.run import run
+from clipper.indexing.workspace import Step
 from clipper.settings import Settings
 from clipper.store.facts import store as facts_store
 from clipper.store.home import Home, read_json
 from clipper.store.shards import ShardStore
-from clipper.workspace import Step
 
 Index = Callable[[Path], dict[str, Step]]
 Run = Callable[..., CompletedProcess[str]]
@@ -206,7 +206,7 @@ def test_a_folder_behind_a_url_has_tables_too(
     pq.write_table(pa.table({"file_name": ["1.jpg"], "mood": ["sad"]}), buffer)
     files.pipe("/pictures/metadata.parquet", buffer.getvalue())
     (tmp_path / "remote").mkdir()
-    indexing.index(Settings.load(tmp_path / "remote", images=memory_folder, model=str(model_folder)))
+    run.index(Settings.load(tmp_path / "remote", images=memory_folder, model=str(model_folder)))
     rows = told(tmp_path / "remote")
     assert (rows["0.jpg"]["mood"], rows["1.jpg"]["mood"]) == ("glad", "sad")
 
@@ -261,7 +261,7 @@ TOGGLED = f"""
 import sys
 from clipper import contents, indexing
 from clipper.settings import Settings
-from clipper.workspace import Workspace
+from clipper.indexing.workspace import Workspace
 work = Workspace(Settings.load(sys.argv[1]))
 with work.home.writing():
     indexing.scan_images(work)
@@ -294,7 +294,7 @@ def test_places_of_images_that_are_gone_are_given_back(home: Path, run_index: In
     for i in range(6):
         (home / "images" / f"{i}.jpg").unlink()
     run_index(home)
-    work = indexing.Workspace(Settings.load(home))
+    work = run.Workspace(Settings.load(home))
     assert not any(work.places.table()["latitude"].to_pylist())
 
 

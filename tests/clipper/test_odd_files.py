@@ -14,13 +14,14 @@ from odd_files import INDEXED, NAMES, OTHERS, REFUSED, saved
 from PIL import Image
 
 import clipper
-from clipper import cli, decoding, indexing
-from clipper.decoding import crop_of
+from clipper import cli
 from clipper.errors import BadImageError
 from clipper.images.child_tasks import Looked, Request, look
 from clipper.images.formats import UNREAD, ending_of
 from clipper.images.preprocess import Transform
-from clipper.indexing import Step
+from clipper.indexing import decode
+from clipper.indexing.decode import crop_of
+from clipper.indexing.run import Step, run
 from clipper.sandbox.process import ChildDied, Sandbox
 from clipper.settings import CONFIG_NAME, Settings
 
@@ -168,7 +169,7 @@ def add(home: Path, **files: bytes) -> None:
 def test_a_file_that_crashes_its_decoder_costs_only_itself(
     small_home: Path, run_index: Index, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(decoding, "look", misbehaviour.look_badly)
+    monkeypatch.setattr(decode, "look", misbehaviour.look_badly)
     (small_home / CONFIG_NAME).open("a").write("max_seconds = 2\n")
     add(small_home, crash=b"CRASH", hang=b"HANG", grow=b"GROW", once=b"ONCE" + saved("PNG"))
     steps = run_index(small_home)
@@ -186,7 +187,7 @@ def test_a_file_that_crashes_its_decoder_costs_only_itself(
 def test_a_file_that_took_too_long_is_tried_again_when_it_may_take_longer(
     small_home: Path, run_index: Index, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(decoding, "look", misbehaviour.look_badly)
+    monkeypatch.setattr(decode, "look", misbehaviour.look_badly)
     config = (small_home / CONFIG_NAME).read_text()
     (small_home / CONFIG_NAME).write_text(config + "max_seconds = 0.6\n")
     add(small_home, slow=b"SLOW" + saved("PNG"))
@@ -199,7 +200,7 @@ def test_a_file_that_took_too_long_is_tried_again_when_it_may_take_longer(
 def test_a_run_that_is_stopped_does_not_wait_for_a_file_that_hangs(
     small_home: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(decoding, "look", misbehaviour.look_badly)
+    monkeypatch.setattr(decode, "look", misbehaviour.look_badly)
     add(small_home, **{"~hang": b"HANG"})  # the last one: all others are done
 
     def stop(stage: str, done: int, total: int) -> None:
@@ -207,7 +208,7 @@ def test_a_run_that_is_stopped_does_not_wait_for_a_file_that_hangs(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        indexing.index(Settings.load(small_home, batch_size=1), progress=stop)
+        run.index(Settings.load(small_home, batch_size=1), progress=stop)
 
 
 def test_a_query_image_is_decoded_in_a_child_too(monkeypatch: pytest.MonkeyPatch):
@@ -221,7 +222,7 @@ def test_a_query_image_is_decoded_in_a_child_too(monkeypatch: pytest.MonkeyPatch
     ):
         with pytest.raises(BadImageError, match=told):
             crop_of(data, settings, transform=TRANSFORM)
-    monkeypatch.setattr(decoding, "look", misbehaviour.look_badly)
+    monkeypatch.setattr(decode, "look", misbehaviour.look_badly)
     with pytest.raises(BadImageError, match=r"signal 11"):
         crop_of(b"CRASH", settings, transform=TRANSFORM)
 

@@ -9,11 +9,11 @@ from subprocess import CompletedProcess
 import pytest
 from homes import HEAVY, draw, images, opened, positions, written
 
-from clipper import indexing
 from clipper.atlas import Atlas
 from clipper.errors import StoreError
+from clipper.indexing.run import run
+from clipper.indexing.workspace import Step, Workspace
 from clipper.settings import Settings
-from clipper.workspace import Step, Workspace
 
 Index = Callable[[Path], dict[str, Step]]
 Run = Callable[..., CompletedProcess[str]]
@@ -23,28 +23,28 @@ def test_parts_of_different_manifests_are_not_published(indexed_home: Path):
     version = opened(indexed_home).version
     draw(indexed_home / "images" / "new.png", "red")
     work = Workspace(Settings.load(indexed_home))
-    indexing.scan_images(work)
+    run.scan_images(work)
     with pytest.raises(StoreError, match="image_metadata was made from another manifest"):
-        indexing.publish(work)
-    indexing.embed_images(work)
-    indexing.join_metadata(work)
+        run.publish(work)
+    run.embed_images(work)
+    run.join_metadata(work)
     with pytest.raises(StoreError, match="umap_projection was made from another manifest"):
-        indexing.publish(work)
-    indexing.project_images(work)
+        run.publish(work)
+    run.project_images(work)
     with pytest.raises(StoreError, match="chroma_collection is older"):
-        indexing.publish(work)
+        run.publish(work)
     assert opened(indexed_home).version == version
-    indexing.collect(work)
-    assert indexing.publish(work).counts["published"]
+    run.collect(work)
+    assert run.publish(work).counts["published"]
 
 
 def test_a_step_without_the_one_before_it_names_the_asset(small_home: Path):
     work = Workspace(Settings.load(small_home))
     with pytest.raises(StoreError, match="materialize the asset image_manifest first"):
-        indexing.join_metadata(work)
-    indexing.scan_images(work)
+        run.join_metadata(work)
+    run.scan_images(work)
     with pytest.raises(StoreError, match="materialize image_facts first"):
-        indexing.join_metadata(work)
+        run.join_metadata(work)
 
 
 def test_thumbnails_alone_need_no_model(small_home: Path, python: Run):
@@ -52,7 +52,7 @@ def test_thumbnails_alone_need_no_model(small_home: Path, python: Run):
 import sys
 from clipper import contents, indexing
 from clipper.settings import Settings
-from clipper.workspace import Workspace
+from clipper.indexing.workspace import Workspace
 work = Workspace(Settings.load(sys.argv[1]))
 indexing.scan_images(work)
 print(contents.embed_images(work, wanted=("thumbnails", "image_facts"))["thumbnails"].counts["new"])
@@ -70,7 +70,7 @@ def test_another_model_embeds_all_and_back_again_none(
     config = json.loads((other / "preprocessor_config.json").read_text())
     (other / "preprocessor_config.json").write_text(json.dumps(config | {"image_mean": [0.5, 0.5, 0.5]}))
     settings = Settings.load(indexed_home, model="other")
-    steps = {step.name: step for step in indexing.index(settings)}
+    steps = {step.name: step for step in run.index(settings)}
     assert steps["clip_embeddings"].counts["new"] == 24
     second = opened(indexed_home)
     assert second.version != first.version
@@ -81,7 +81,7 @@ def test_another_model_embeds_all_and_back_again_none(
 
 def test_a_model_that_was_moved_embeds_nothing_again(indexed_home: Path, model_folder: Path):
     moved = shutil.copytree(model_folder, indexed_home / "elsewhere" / model_folder.name)
-    steps = {step.name: step for step in indexing.index(Settings.load(indexed_home, model=str(moved)))}
+    steps = {step.name: step for step in run.index(Settings.load(indexed_home, model=str(moved)))}
     assert steps["clip_embeddings"].counts["new"] == 0
 
 
@@ -170,11 +170,11 @@ def test_a_folder_in_memory_is_indexed_like_another(
     files.pipe("/pictures/broken.jpg", b"broken")
     files.pipe("/pictures/metadata.json", json.dumps({images(small_home)[0].stem: {"v": 1}}).encode())
     settings = Settings.load(tmp_path, images=memory_folder, model=str(model_folder))
-    steps = {step.name: step for step in indexing.index(settings)}
+    steps = {step.name: step for step in run.index(settings)}
     assert steps["clip_embeddings"].counts["new"] == 6
     assert set(steps["image_facts"].failures) == {"broken.jpg"}
     atlas = Atlas(settings)
     assert atlas.path(0).startswith("memory://pictures/sub/")
     assert atlas.metadata(0)["v"] == 1
     assert atlas.image(0) == images(small_home)[0].read_bytes()
-    assert {step.name: step for step in indexing.index(settings)}["clip_embeddings"].counts["new"] == 0
+    assert {step.name: step for step in run.index(settings)}["clip_embeddings"].counts["new"] == 0

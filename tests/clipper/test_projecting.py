@@ -11,10 +11,12 @@ import pytest
 from homes import indexed
 from PIL import Image
 
-from clipper import audit, indexing, projecting
 from clipper.atlas import Atlas
+from clipper.indexing import checks
+from clipper.indexing import project as projecting
+from clipper.indexing.run import run
+from clipper.indexing.workspace import Step, Workspace
 from clipper.settings import Settings
-from clipper.workspace import Step, Workspace
 
 Run = Callable[..., CompletedProcess[str]]
 Places = dict[str, tuple[float, float]]
@@ -39,7 +41,7 @@ def home(once_indexed: Path, tmp_path: Path) -> Path:
 
 def project(home: Path, **settings: object) -> Step:
     """Bring all up to date; what the projection's step says."""
-    steps = {step.name: step for step in indexing.index(Settings.load(home, **settings))}
+    steps = {step.name: step for step in run.index(Settings.load(home, **settings))}
     return steps["umap_projection"]
 
 
@@ -99,14 +101,14 @@ def test_never_only_warns_and_auto_makes_up_for_it_without_a_changed_image(home:
     assert len(step.notes) == 1
     assert "29% of the map was placed" in step.notes[0]
     assert 'refit = "auto"' in step.notes[0]
-    finding = audit.map_quality(Workspace(Settings.load(home)))
+    finding = checks.map_quality(Workspace(Settings.load(home)))
     assert not finding.passed
     assert 'refit = "auto"' in finding.description
     assert finding.figures["placed_share"] == pytest.approx(25 / 85, abs=1e-4)
     told = clipper_command("index", "--home", str(home), CLIPPER_REFIT="never").stdout
     assert "note: 29% of the map was placed" in told
     assert project(home).counts["refitted"] is True  # put off under "never", wanted now
-    assert audit.map_quality(Workspace(Settings.load(home))).passed
+    assert checks.map_quality(Workspace(Settings.load(home))).passed
     version = Atlas(Settings.load(home)).version
     project(home)
     assert Atlas(Settings.load(home)).version == version
@@ -157,9 +159,9 @@ def test_a_run_that_ended_before_it_published_is_taken_up_where_it_was(home: Pat
     before = places(home)
     first, second, third = add(home, 3)
     work = Workspace(Settings.load(home))
-    indexing.scan_images(work)
-    indexing.embed_images(work)
-    indexing.join_metadata(work)
+    run.scan_images(work)
+    run.embed_images(work)
+    run.join_metadata(work)
     projecting.project_images(work)  # and here it was killed
     (home / "images" / second).unlink()
     Image.new("RGB", (64, 64), "teal").save(home / "images" / "later.png")
@@ -187,9 +189,9 @@ def test_the_same_history_gives_the_same_bytes(home: Path, tmp_path: Path):
 
 PROJECT = """
 import sys
-from clipper.projecting import project_images
+from clipper.indexing.project import project_images
 from clipper.settings import Settings
-from clipper.workspace import Workspace
+from clipper.indexing.workspace import Workspace
 print(project_images(Workspace(Settings.load(sys.argv[1]))).version)
 """
 
@@ -215,7 +217,7 @@ ONE_MORE = """
 import sys
 from clipper import projecting
 from clipper.settings import Settings
-from clipper.workspace import Workspace
+from clipper.indexing.workspace import Workspace
 step = projecting.project_images(Workspace(Settings.load(sys.argv[1])))
 print(step.counts["placed"], *[name for name in ("umap", "numba", "pynndescent") if name in sys.modules])
 """
@@ -224,7 +226,7 @@ print(step.counts["placed"], *[name for name in ("umap", "numba", "pynndescent")
 def test_an_added_image_waits_for_no_compiler(home: Path, python: Run):
     add(home, 1)
     work = Workspace(Settings.load(home))
-    indexing.scan_images(work)
-    indexing.embed_images(work)
+    run.scan_images(work)
+    run.embed_images(work)
     result = python(ONE_MORE, str(home))
     assert result.stdout.strip() == "1", result.stderr

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 import clipper
-from clipper import doctor, indexing
+from clipper import doctor
 from clipper.errors import StoreError
+from clipper.indexing.run import run
 from clipper.metadata.join import Source, join
 from clipper.settings import Settings
 from clipper.store import tags
@@ -92,7 +93,7 @@ def test_a_sources_own_tags_stay_as_they_are() -> None:
 def test_tags_survive_a_rename_become_a_column_and_reach_chroma(small_home: Path) -> None:
     settings = Settings.load(small_home)
     home = Home(small_home)
-    indexing.index(settings)
+    run.index(settings)
     atlas = clipper.open(small_home)
     before = atlas.snapshot.parts["metadata"]
     chosen = atlas.hashes[3]
@@ -100,7 +101,7 @@ def test_tags_survive_a_rename_become_a_column_and_reach_chroma(small_home: Path
     tags.give(home, "keep", [chosen])
     image = small_home / "images" / atlas.ids[3]
     image.rename(image.with_name("another-name.jpg"))
-    indexing.index(settings)
+    run.index(settings)
     atlas = clipper.open(small_home)
     row = atlas.row("another-name.jpg")
     assert atlas.metadata(row)["tags"] == ["keep"]
@@ -111,7 +112,7 @@ def test_tags_survive_a_rename_become_a_column_and_reach_chroma(small_home: Path
     assert doctor.diagnose(settings).before == []
     tags.take(home, "keep")
     image.with_name("another-name.jpg").rename(image)
-    indexing.index(settings)
+    run.index(settings)
     atlas = clipper.open(small_home)
     assert "tags" not in atlas.columns
     assert atlas.snapshot.parts["metadata"] == before  # no trace of there having been any
@@ -120,7 +121,7 @@ def test_tags_survive_a_rename_become_a_column_and_reach_chroma(small_home: Path
 
 def test_doctor_names_damaged_tags_and_deletes_nothing(small_home: Path) -> None:
     settings = Settings.load(small_home)
-    indexing.index(settings)
+    run.index(settings)
     tags.path_of(Home(small_home)).write_text("{")
     assert [damage.where for damage in doctor.diagnose(settings).before] == ["tags.json"]
     with pytest.raises(StoreError, match=r"tags\.json is damaged"):

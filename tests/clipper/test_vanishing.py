@@ -10,11 +10,11 @@ from subprocess import CompletedProcess
 import pytest
 from homes import draw, images, opened
 
-from clipper import indexing
 from clipper.errors import ImagesError, StoreError
+from clipper.indexing.run import run
+from clipper.indexing.workspace import Step
 from clipper.settings import Settings
 from clipper.store import snapshots
-from clipper.workspace import Step
 
 Index = Callable[[Path], dict[str, Step]]
 Run = Callable[..., CompletedProcess[str]]
@@ -32,7 +32,7 @@ def test_an_empty_or_missing_folder_leaves_what_is_published(indexed_home: Path,
     with pytest.raises(ImagesError, match="24 of 24 images are gone"):
         run_index(indexed_home)
     with pytest.raises(ImagesError, match="none of the 1 files is a usable image"):
-        indexing.index(Settings.load(indexed_home, allow_shrink=True))
+        run.index(Settings.load(indexed_home, allow_shrink=True))
     atlas = opened(indexed_home)
     assert atlas.version == version
     assert len(atlas.thumbnail(0)) > 0
@@ -104,10 +104,10 @@ def test_the_same_folder_under_another_spelling_is_the_same(indexed_home: Path):
         path.unlink()
     for spelled in ("./images", str(indexed_home / "images"), "images/../images"):
         with pytest.raises(ImagesError, match="20 of 24 images are gone"):
-            indexing.index(Settings.load(indexed_home, images=spelled))
+            run.index(Settings.load(indexed_home, images=spelled))
 
 
 def test_another_images_folder_may_be_smaller(indexed_home: Path, tmp_path: Path):
     draw(tmp_path / "one" / "only.png", "red")
-    indexing.index(Settings.load(indexed_home, images=str(tmp_path / "one")))
+    run.index(Settings.load(indexed_home, images=str(tmp_path / "one")))
     assert opened(indexed_home).ids == ["only.png"]

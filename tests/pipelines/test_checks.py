@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 import clipper
-from clipper import audit
 from clipper.chroma import self_search
 from clipper.chroma.collection import Collection, address_of
+from clipper.indexing import checks
+from clipper.indexing.workspace import Workspace
 from clipper.settings import Settings
 from clipper.store.home import Home
-from clipper.workspace import Workspace
 from pipelines import freshness
 from pipelines.cron import longest_gap
 from pipelines.failures import failure_of
@@ -132,7 +132,7 @@ def test_copies_find_each_other_and_that_is_right(small_home: Path, run_index: C
     for number in range(5):
         shutil.copy(first, small_home / "images" / f"copy-{number}.jpg")
     run_index(small_home)
-    found = audit.search(Workspace(Settings.load(small_home)))
+    found = checks.search(Workspace(Settings.load(small_home)))
     assert found.passed
     assert found.figures == {"images": 29, "sampled": 29, "share": 1.0}
 
@@ -141,17 +141,17 @@ def test_a_large_dataset_is_sampled_and_one_in_a_thousand_may_be_missed(
     sample_copy: Path, monkeypatch: pytest.MonkeyPatch
 ):
     work = Workspace(Settings.load(sample_copy))
-    found = audit.search(work)
+    found = checks.search(work)
     assert found.passed
     assert found.figures == {"images": 1870, "sampled": 935, "share": 1.0}
     spoil_a_vector(sample_copy)
     monkeypatch.setattr(self_search, "SAMPLE", 1870)
-    missed = audit.search(work)
+    missed = checks.search(work)
     assert missed.passed
     assert missed.figures["share"] == pytest.approx(0.9995, abs=1e-4)
     assert "find themselves first; not " in missed.description
     monkeypatch.setattr(self_search, "SAMPLE", 1871)  # of fewer than a sample none may be
-    assert not audit.search(work).passed
+    assert not checks.search(work).passed
 
 
 def test_an_atlas_is_fresh_for_two_periods_of_the_schedule(

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import clipper
-from clipper import indexing
 from clipper.errors import ModelError
+from clipper.indexing.run import run
 from clipper.store.home import Home
 from viewer import follow, versions
 from viewer.app import Viewer, page
@@ -27,7 +27,7 @@ from viewer.query_bar import QueryBar
 from viewer.search import Searcher
 from viewer.state import ViewState
 
-Index = Callable[[Path], dict[str, indexing.Step]]
+Index = Callable[[Path], dict[str, run.Step]]
 
 
 def files(home: Path) -> list[Path]:

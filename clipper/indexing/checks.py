@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clipper.chroma.self_search import search_themselves
-from clipper.projecting import WAY_OUT
+from clipper.indexing.project import WAY_OUT
+from clipper.indexing.workspace import Workspace
 from clipper.projection.quality import Frame, describe
 from clipper.store import embeddings, facts
 from clipper.store.tables import read_made_of, read_parquet
-from clipper.workspace import Workspace
 
 MOST_FAILURES = 0.05
 _SHOWN_GROUPS, _SHOWN_FILES = 50, 8

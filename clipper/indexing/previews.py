@@ -6,9 +6,9 @@ What does not belong here: the viewer's map, which is drawn with far more care.
 import io
 from typing import TYPE_CHECKING
 
+from clipper.indexing.workspace import Workspace
 from clipper.store import facts
 from clipper.store.tables import read_parquet
-from clipper.workspace import Workspace
 
 if TYPE_CHECKING:
     from PIL import Image

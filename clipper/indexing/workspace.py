@@ -1,6 +1,6 @@
 """A home that is being written: its settings and stores, what earlier steps staged, and a step's report.
 
-What does not belong here: the steps (`indexing.py`, `contents.py`).
+What does not belong here: the steps (`indexing/run.py`, `indexing/embed.py`).
 """
 
 import time

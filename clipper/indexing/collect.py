@@ -11,15 +11,15 @@ from uuid import uuid4
 from clipper.chroma.build import COLLECTION_VERSION, WANTED_RECALL, Difference, Rows, build
 from clipper.chroma.collection import Address, address_of, remove_from_server, server_names
 from clipper.errors import StoreError
+from clipper.indexing.project import DEPARTED
+from clipper.indexing.workspace import Step, Workspace, timed
 from clipper.metadata.join import join
 from clipper.models import reference_texts
-from clipper.projecting import DEPARTED
 from clipper.store import embeddings, snapshots
 from clipper.store.home import Home, digest
 from clipper.store.shards import ShardStore
 from clipper.store.snapshots import Snapshot
 from clipper.store.tables import is_written, read_made_of, read_parquet, verify, write_part
-from clipper.workspace import Step, Workspace, timed
 
 # A collection's table is the projection it was made of and a digest of each row: from it the map can be
 # restored, which nothing else could give back as it was.

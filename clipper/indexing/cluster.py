@@ -1,7 +1,7 @@
 """Embedding on a Dask cluster: workers decode and embed shards of files, this process alone writes.
 
 The only file that imports distributed, and only when `dask` names a scheduler. A worker that dies costs the
-shards it had in hand, which others do again. What does not belong here: the work itself (`decoding.py`).
+shards it had in hand, which others do again. What does not belong here: the work itself (`indexing/decode.py`).
 """
 
 import socket
@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from clipper.decoding import Seen, process
 from clipper.errors import ClipperError, ClusterError, ClusterSetupError, ModelError
 from clipper.images.folder import ImageFolder
+from clipper.indexing.decode import Seen, process
 from clipper.models import source as model_files
 from clipper.models.source import PREPROCESS_VERSION, ModelSource
 from clipper.settings import Settings

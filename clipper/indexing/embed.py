@@ -1,6 +1,6 @@
 """The one pass over image files: vectors, thumbnails and facts of the contents that lack them.
 
-What does not belong here: decoding (`decoding.py`), the model (`models/clip.py`), and what is made of the results.
+What does not belong here: decoding (`indexing/decode.py`), the model (`models/clip.py`), and what is made of the results.
 """
 
 import time
@@ -8,9 +8,10 @@ from collections.abc import Container, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from clipper.cluster import process_on_cluster
-from clipper.decoding import Seen, process
 from clipper.images.decode import DECODER_VERSION
+from clipper.indexing.cluster import process_on_cluster
+from clipper.indexing.decode import Seen, process
+from clipper.indexing.workspace import Step, Workspace
 from clipper.models import clip as model
 from clipper.models import reference_texts
 from clipper.models import source as model_files
@@ -18,7 +19,6 @@ from clipper.settings import Settings
 from clipper.store import embeddings, facts, gps
 from clipper.store.home import digest
 from clipper.store.manifest import Entry, Manifest
-from clipper.workspace import Step, Workspace
 
 if TYPE_CHECKING:
     from clipper.store.shards import ShardStore

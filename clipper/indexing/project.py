@@ -9,6 +9,7 @@ from importlib.metadata import version as library_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipper.indexing.workspace import Step, Workspace, timed
 from clipper.map_quality import quality
 from clipper.projection.layout import FIT, PLACE, RELAX, Layout, Parameters
 from clipper.projection.quality import Frame, describe
@@ -17,7 +18,6 @@ from clipper.store import embeddings
 from clipper.store.home import digest
 from clipper.store.manifest import Entry
 from clipper.store.tables import is_written, read_made_of, read_parquet, write_part
-from clipper.workspace import Step, Workspace, timed
 
 if TYPE_CHECKING:
     import pyarrow as pa

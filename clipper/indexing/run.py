@@ -8,21 +8,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from clipper.collecting import collect, prune_server
 from clipper.compaction import compact
-from clipper.contents import embed_images
 from clipper.errors import ImagesError, StoreError
 from clipper.images.decode import content_hash
+from clipper.indexing.collect import collect, prune_server
+from clipper.indexing.embed import embed_images
+from clipper.indexing.project import project_images
+from clipper.indexing.workspace import Progress, Step, Workspace, timed
 from clipper.metadata import sources as metadata_sources
 from clipper.metadata.join import join
-from clipper.projecting import project_images
 from clipper.settings import Settings, absolute_location
 from clipper.store import facts, gps, snapshots, tags
 from clipper.store.home import Home, digest
 from clipper.store.manifest import Changes, Entry, Manifest, compare, dated_by, scan
 from clipper.store.snapshots import Snapshot
 from clipper.store.tables import is_written, read_made_of, write_part
-from clipper.workspace import Progress, Step, Workspace, timed
 
 # More of the published images than this share do not vanish at once without a word.
 MOST_GONE = 0.5

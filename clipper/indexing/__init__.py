@@ -1,0 +1,1 @@
+"""The steps from a folder to a published atlas, each incremental."""
