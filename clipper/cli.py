@@ -190,7 +190,7 @@ def doctor(
     home: Home = None,
 ) -> None:
     """Examine everything in the store against its checksums, its other parts and Chroma."""
-    from clipper import doctor as doctors
+    from clipper.doctor.repair import repair as doctors
 
     settings = Settings.load(home)
     if repair:

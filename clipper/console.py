@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
+    from clipper.doctor.files import Damage
     from clipper.indexing.workspace import Progress, Step
     from clipper.metadata.join import Column
     from clipper.settings import Settings
-    from clipper.soundness import Damage
 
 
 # What is said of a part that was made anew of the same files, the most telling first.

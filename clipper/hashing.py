@@ -1,7 +1,7 @@
 """Checksums of what the store holds, so that damage is noticed that still reads.
 
 A JSON file of the store holds its own; a table's stands in the JSON beside it; a shard is named by it. What
-does not belong here: looking for damage (`doctor.py`).
+does not belong here: looking for damage (`doctor/repair.py`).
 """
 
 import hashlib

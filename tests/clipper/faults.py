@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 import clipper
-from clipper import doctor
+from clipper.doctor.repair import repair
 from clipper.settings import Settings
 from clipper.store.home import Home
 
@@ -119,13 +119,13 @@ def losses(home: Path, *, before: dict[str, object] | None, after: dict[str, obj
     if published not in (before, after):
         found.append("what is published is neither the old version nor the new one")
     if published is not None:
-        found += [f"{damage.where}: {damage.what}" for damage in doctor.examine(Home(home))]
+        found += [f"{damage.where}: {damage.what}" for damage in repair.examine(Home(home))]
     assert _ended(_start(home)) == 0
     if (ended := state(home)) != after:
         wrong = [name for name in after if (ended or {}).get(name) != after[name]]
         found.append(f"after the next run {', '.join(wrong)} are not those of a clean run")
     found += [f"left behind: {path.name}" for path in (home / "store").rglob(".*.tmp")]
-    found += [f"{damage.where}: {damage.what}" for damage in doctor.diagnose(Settings.load(home)).before]
+    found += [f"{damage.where}: {damage.what}" for damage in repair.diagnose(Settings.load(home)).before]
     return found
 
 

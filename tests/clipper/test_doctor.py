@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 import clipper
-from clipper import collection_audit, doctor
+from clipper.doctor import collection as collection_audit
+from clipper.doctor.repair import repair
 from clipper.errors import BusyError, ImagesError, NoIndexError, StoreError
 from clipper.indexing.run import run
 from clipper.sandbox.process import ChildDied
@@ -93,8 +94,8 @@ def home(sound: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(sound, tmp_path / "home", symlinks=True))
 
 
-def examined(home: Path) -> list[doctor.Damage]:
-    return doctor.diagnose(Settings.load(home)).before
+def examined(home: Path) -> list[repair.Damage]:
+    return repair.diagnose(Settings.load(home)).before
 
 
 def test_a_home_that_is_sound_is_called_so_and_not_touched(sound: Path, clipper_command: Run):
@@ -102,7 +103,7 @@ def test_a_home_that_is_sound_is_called_so_and_not_touched(sound: Path, clipper_
     before = {path: path.stat().st_mtime_ns for path in watched}
     result = clipper_command("doctor", "--home", str(sound))
     assert (result.returncode, result.stdout) == (0, f"{sound} is sound\n")
-    assert doctor.repair(Settings.load(sound)).before == []
+    assert repair.repair(Settings.load(sound)).before == []
     assert {path: path.stat().st_mtime_ns for path in watched} == before
 
 
@@ -121,7 +122,7 @@ def test_damage_to_any_file_is_noticed(home: Path, kind: str, record_property: R
         for path in (home / "store").glob(pattern):
             data = path.read_bytes()
             DAMAGES[kind](path)
-            found = doctor.examine(Home(home))
+            found = repair.examine(Home(home))
             assert found, f"{name}, {kind}: not noticed"
             path.write_bytes(data)
             damaged += 1
@@ -151,7 +152,7 @@ def mend(home: Path, name: str, kind: str) -> None:
     wanted = faults.state(home)
     for path in (home / "store").glob(FILES[name]):
         DAMAGES[kind](path)
-    mended = doctor.repair(Settings.load(home))
+    mended = repair.repair(Settings.load(home))
     assert mended.before, f"{name}, {kind}: not noticed"
     assert mended.after == [], f"{name}, {kind}"
     assert faults.state(home) == wanted, f"{name}, {kind}"
@@ -186,7 +187,7 @@ def test_a_run_stopped_at_any_deletion_of_old_parts_leaves_nothing_that_looks_da
             break
         except KeyboardInterrupt:
             stopped += 1
-            assert doctor.examine(Home(home)) == []
+            assert repair.examine(Home(home)) == []
     assert stopped > 2 * len(snapshots.PARTS)
 
 
@@ -195,7 +196,7 @@ def test_everything_damaged_at_once_is_made_again_from_the_images(home: Path):
     for path in (home / "store").rglob("*"):
         if path.is_file() and path.name != "lock":
             noise(path)
-    assert doctor.repair(Settings.load(home)).after == []
+    assert repair.repair(Settings.load(home)).after == []
     assert clipper.open(home).ids == ids
 
 
@@ -204,11 +205,11 @@ def test_nothing_is_deleted_while_the_images_or_the_model_are_not_there(home: Pa
     noise(path)
     hidden = (home / "images").rename(home / "elsewhere")
     with pytest.raises(ImagesError, match="does not exist"):
-        doctor.repair(Settings.load(home))
+        repair.repair(Settings.load(home))
     assert path.exists()
     hidden.rename(home / "images")
     with pytest.raises(clipper.ClipperError, match="nowhere"):
-        doctor.repair(Settings.load(home, model=str(home / "nowhere")))
+        repair.repair(Settings.load(home, model=str(home / "nowhere")))
     assert path.exists()
 
 
@@ -220,7 +221,7 @@ def test_a_shard_that_is_whole_but_wrong_is_found_by_its_vectors(home: Path):
     path.unlink()
     write_shard(path.parent, type(table).from_pylist(rows, schema=table.schema))
     assert "length is not 1" in examined(home)[0].what
-    assert doctor.repair(Settings.load(home)).after == []
+    assert repair.repair(Settings.load(home)).after == []
 
 
 def test_a_script_without_a_main_guard_may_examine_a_home(home: Path, tmp_path: Path):
@@ -264,7 +265,7 @@ def test_rows_that_somebody_changed_in_chroma_are_found(home: Path):
     assert any("rows instead of" in problem for problem in problems)
     assert any("other metadata" in problem for problem in problems)
     assert any("other vectors" in problem for problem in problems)
-    assert doctor.repair(Settings.load(home)).after == []
+    assert repair.repair(Settings.load(home)).after == []
 
 
 def test_a_lost_note_of_what_is_staged_moves_no_point(home: Path):
@@ -286,7 +287,7 @@ def test_dagsters_database_is_examined_and_never_deleted(home: Path):
     noise(path)
     (damage,) = examined(home)
     assert "stop Dagster and delete it" in damage.what
-    assert doctor.repair(Settings.load(home)).after == [damage]
+    assert repair.repair(Settings.load(home)).after == [damage]
     assert path.exists()
 
 

@@ -15,7 +15,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from hypothesis.stateful import run_state_machine_as_test as run
 
 import clipper
-from clipper import doctor
+from clipper.doctor.repair import repair
 from clipper.indexing.run import run as indexing
 from clipper.settings import Settings
 from clipper.store.home import Home
@@ -129,7 +129,7 @@ class History(RuleBasedStateMachine):
         self.embedded = set(wanted.values())
         self.published = wanted
         self.check_metadata()
-        assert doctor.examine(Home(self.home)) == []
+        assert repair.examine(Home(self.home)) == []
 
     @rule(moment=st.sampled_from(MOMENTS))
     def killed(self, moment: str) -> None:

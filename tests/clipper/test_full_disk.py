@@ -9,7 +9,7 @@ from pathlib import Path
 import faults
 import pytest
 
-from clipper import doctor
+from clipper.doctor.repair import repair
 from clipper.settings import Settings
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -62,6 +62,6 @@ def test_a_full_disk_is_told_and_nothing_is_lost(
     assert leaving or result.returncode == 1
     filler.unlink()
     assert clipper_command("index", "--home", str(home)).returncode == 0
-    assert doctor.diagnose(Settings.load(home)).before == []
+    assert repair.diagnose(Settings.load(home)).before == []
     assert not list((home / "store").rglob(".*.tmp"))
     assert len(faults.state(home)["ids"]) == len(os.listdir(images))  # noqa: PTH208 - a count

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 import clipper
-from clipper import doctor
+from clipper.doctor.repair import repair
 from clipper.images.folder import ImageFolder
 from clipper.indexing.run import run
 from clipper.store import snapshots
@@ -74,7 +74,7 @@ def test_a_time_stays_with_an_image_and_an_unchanged_run_writes_nothing(
     assert after["renamed.jpg"] == first[names[0]]
     assert after[names[1]] > first[names[1]]
     assert {name: after[name] for name in names[2:]} == {name: first[name] for name in names[2:]}
-    assert doctor.examine(Home(home)) == []
+    assert repair.examine(Home(home)) == []
 
 
 def test_a_home_of_an_earlier_clipper_has_no_times_until_something_changes(
@@ -89,7 +89,7 @@ def test_a_home_of_an_earlier_clipper_has_no_times_until_something_changes(
     assert np.isnan([*times(home).values()]).all()
     run_index(home)
     assert manifests(home) == old
-    assert doctor.examine(Home(home)) == []
+    assert repair.examine(Home(home)) == []
     Image.new("RGB", (64, 48), "teal").save(home / "images" / "new.png")
     steps = run_index(home)
     assert steps["clip_embeddings"].counts["new"] == 1

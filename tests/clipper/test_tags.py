@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import clipper
-from clipper import doctor
+from clipper.doctor.repair import repair
 from clipper.errors import StoreError
 from clipper.indexing.run import run
 from clipper.metadata.join import Source, join
@@ -109,7 +109,7 @@ def test_tags_survive_a_rename_become_a_column_and_reach_chroma(small_home: Path
     found = atlas.search("anything", k=24, where={"tags": {"$contains": "keep"}})
     assert list(found["id"]) == ["another-name.jpg"]
     atlas.close()
-    assert doctor.diagnose(settings).before == []
+    assert repair.diagnose(settings).before == []
     tags.take(home, "keep")
     image.with_name("another-name.jpg").rename(image)
     run.index(settings)
@@ -123,7 +123,7 @@ def test_doctor_names_damaged_tags_and_deletes_nothing(small_home: Path) -> None
     settings = Settings.load(small_home)
     run.index(settings)
     tags.path_of(Home(small_home)).write_text("{")
-    assert [damage.where for damage in doctor.diagnose(settings).before] == ["tags.json"]
+    assert [damage.where for damage in repair.diagnose(settings).before] == ["tags.json"]
     with pytest.raises(StoreError, match=r"tags\.json is damaged"):
-        doctor.repair(settings)
+        repair.repair(settings)
     assert tags.path_of(Home(small_home)).read_text() == "{"

@@ -1,7 +1,7 @@
 """Whether a published collection answers as it must: its rows are the parts', its vectors the stored ones.
 
 Run in a process of its own: Chroma reads an index natively, and one that is damaged may end the process. What
-does not belong here: files (`soundness.py`).
+does not belong here: files (`doctor/files.py`).
 """
 
 import math

@@ -1,6 +1,6 @@
 """What is wrong with a home's files, if anything: each is read whole and held against its checksum.
 
-What does not belong here: what Chroma answers (`collection_audit.py`), and mending anything (`doctor.py`).
+What does not belong here: what Chroma answers (`doctor/collection.py`), and mending anything (`doctor/repair.py`).
 """
 
 import sqlite3

@@ -1,6 +1,6 @@
 """An audit of a whole home, and its repair: what is damaged is deleted, and a run makes it again.
 
-What does not belong here: what damage looks like (`soundness.py`, `collection_audit.py`).
+What does not belong here: what damage looks like (`doctor/files.py`, `doctor/collection.py`).
 """
 
 import os
@@ -9,14 +9,15 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
-from clipper import collection_audit, soundness
+from clipper.doctor import collection
+from clipper.doctor import files as soundness
+from clipper.doctor.files import Damage
 from clipper.errors import NoIndexError, StoreError
 from clipper.indexing import collect
 from clipper.indexing.run import run
 from clipper.indexing.workspace import Progress, Workspace
 from clipper.models import source
 from clipper.settings import Settings
-from clipper.soundness import Damage
 from clipper.store import snapshots, tags
 from clipper.store.home import Home
 from clipper.store.snapshots import Snapshot, no_index
@@ -56,7 +57,7 @@ def examine(home: Home) -> list[Damage]:
             version = snapshot.parts["collection"]
             files = collect.files_of(home, version)
             where = f"collection/{version}"
-            found += [Damage(where, what, files) for what in collection_audit.problems(home, snapshot)]
+            found += [Damage(where, what, files) for what in collection.problems(home, snapshot)]
     finally:
         hold.close()
     return found

@@ -1,0 +1,1 @@
+"""Examining a whole home, and making again what is damaged."""
