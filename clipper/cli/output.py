@@ -1,7 +1,7 @@
 """What the command says: progress on standard error, results as lines or as one JSON document.
 
 Names, reasons and values come from files: whatever is printed is made safe for a terminal. What does not
-belong here: the commands (`cli.py`).
+belong here: the commands (`cli/main.py`).
 """
 
 import json

@@ -15,8 +15,8 @@ from typing import Annotated, Any
 
 import typer
 
-from clipper.adopting import adopted, note_model
-from clipper.console import one_line, print_failures, print_json, progress_bar, summarise, tell_damages
+from clipper.cli.home_setup import adopted, note_model
+from clipper.cli.output import one_line, print_failures, print_json, progress_bar, summarise, tell_damages
 from clipper.errors import BadImageError, ClipperError, SettingsError
 from clipper.files import read_file
 from clipper.settings import Settings
