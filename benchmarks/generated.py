@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from clipper.indexing.run import run
+from clipper.indexing import run
 from clipper.metadata.join import Column
 from clipper.settings import Settings
 from clipper.store import embeddings, facts, snapshots

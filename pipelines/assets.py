@@ -10,9 +10,8 @@ import dagster as dg
 
 from clipper.chroma.build import COLLECTION_VERSION
 from clipper.images.decode import DECODER_VERSION
-from clipper.indexing import collect, previews, project
+from clipper.indexing import collect, previews, project, run
 from clipper.indexing.embed import CONTENT_PARTS, embed_images
-from clipper.indexing.run import run
 from clipper.metadata.join import METADATA_VERSION
 from clipper.models.source import PREPROCESS_VERSION
 from clipper.projection.layout import PROJECTION_VERSION

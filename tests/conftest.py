@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from clipper.indexing.run import run
+from clipper.indexing import run
 from clipper.settings import CONFIG_NAME, Settings
 
 # How long a case takes says more of the machine that runs the tests than of the code.

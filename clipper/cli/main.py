@@ -57,7 +57,7 @@ def index(
     ] = False,
 ) -> None:
     """Bring the atlas up to date: one incremental pass over the images."""
-    from clipper.indexing.run import run
+    from clipper.indexing import run
 
     folder, noted = Path(home).expanduser() if home else None, None
     words = {"verify": verify or None, "allow_shrink": allow_shrink or None}
@@ -190,7 +190,7 @@ def doctor(
     home: Home = None,
 ) -> None:
     """Examine everything in the store against its checksums, its other parts and Chroma."""
-    from clipper.doctor.repair import repair as doctors
+    from clipper.doctor import repair as doctors
 
     settings = Settings.load(home)
     if repair:

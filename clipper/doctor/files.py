@@ -1,6 +1,7 @@
 """What is wrong with a home's files, if anything: each is read whole and held against its checksum.
 
-What does not belong here: what Chroma answers (`doctor/collection.py`), and mending anything (`doctor/repair.py`).
+What does not belong here: what Chroma answers (`doctor/collection.py`), and mending anything
+(`doctor/repair.py`).
 """
 
 import sqlite3

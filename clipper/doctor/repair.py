@@ -13,8 +13,7 @@ from clipper.doctor import collection
 from clipper.doctor import files as soundness
 from clipper.doctor.files import Damage
 from clipper.errors import NoIndexError, StoreError
-from clipper.indexing import collect
-from clipper.indexing.run import run
+from clipper.indexing import collect, run
 from clipper.indexing.workspace import Progress, Workspace
 from clipper.models import source
 from clipper.settings import Settings

@@ -1,6 +1,7 @@
 """ONE image file: decode its bytes safely, tell its facts, make its thumbnail.
 
-What does not belong here: folders of files (`images/folder.py`), and what the model wants to see (`models/clip.py`).
+What does not belong here: folders of files (`images/folder.py`), and what the model wants to see
+(`models/clip.py`).
 """
 
 import io

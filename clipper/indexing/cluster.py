@@ -1,7 +1,8 @@
 """Embedding on a Dask cluster: workers decode and embed shards of files, this process alone writes.
 
 The only file that imports distributed, and only when `dask` names a scheduler. A worker that dies costs the
-shards it had in hand, which others do again. What does not belong here: the work itself (`indexing/decode.py`).
+shards it had in hand, which others do again. What does not belong here: the work itself
+(`indexing/decode.py`).
 """
 
 import socket

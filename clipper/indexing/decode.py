@@ -1,8 +1,8 @@
 """One pass over image files: a few child processes decode, a bounded way ahead of the model that embeds.
 
-A file that ends its child is looked at once more when all others are done, and only then condemned.
-What does not belong here: the look itself (`images/child_tasks.py`), other machines (`indexing/cluster.py`), and what becomes of
-the results (`indexing/embed.py`).
+A file that ends its child is looked at once more when all others are done, and only then condemned. What does
+not belong here: the look itself (`images/child_tasks.py`), other machines (`indexing/cluster.py`), and what
+becomes of the results (`indexing/embed.py`).
 """
 
 import os

@@ -1,6 +1,7 @@
 """The one pass over image files: vectors, thumbnails and facts of the contents that lack them.
 
-What does not belong here: decoding (`indexing/decode.py`), the model (`models/clip.py`), and what is made of the results.
+What does not belong here: decoding (`indexing/decode.py`), the model (`models/clip.py`), and what is made of
+the results.
 """
 
 import time

@@ -15,8 +15,8 @@ from clipper.indexing.collect import collect, prune_server
 from clipper.indexing.embed import embed_images
 from clipper.indexing.project import project_images
 from clipper.indexing.workspace import Progress, Step, Workspace, timed
+from clipper.metadata import join
 from clipper.metadata import sources as metadata_sources
-from clipper.metadata.join import join
 from clipper.settings import Settings, absolute_location
 from clipper.store import facts, gps, snapshots, tags
 from clipper.store.home import Home, digest

@@ -1,6 +1,7 @@
 """What may lie beside the images and tell of them: metadata.json, metadata.parquet, metadata.csv.
 
-What does not belong here: reading tables (`metadata/tables.py`), and joining what is told (`metadata/join.py`).
+What does not belong here: reading tables (`metadata/tables.py`), and joining what is told
+(`metadata/join.py`).
 """
 
 import json

@@ -1,6 +1,7 @@
 """The map laid out from scratch: UMAP over L2-normalised vectors, islands gathered.
 
-What does not belong here: keeping a map as images come and go (`projection/update.py`), and files (`indexing/project.py`).
+What does not belong here: keeping a map as images come and go (`projection/update.py`), and files
+(`indexing/project.py`).
 """
 
 import warnings

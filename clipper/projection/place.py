@@ -1,7 +1,7 @@
 """Where a new image or a query falls on a finished map. numpy only: nothing here waits for a compiler.
 
-The nearest fitted images, weighted as UMAP weighs neighbours, pull the point to the geometric median of
-their positions; nothing that is on the map moves. What does not belong here: fitting (`projection/layout.py`).
+The nearest fitted images, weighted as UMAP weighs neighbours, pull the point to the geometric median of their
+positions; nothing that is on the map moves. What does not belong here: fitting (`projection/layout.py`).
 """
 
 from typing import TYPE_CHECKING

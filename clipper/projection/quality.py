@@ -1,7 +1,7 @@
 """How well the frame, the map as it was last fitted, still serves what is on it by now.
 
-What does not belong here: laying anything out (`projection/update.py`, `projection/refit.py`), and how far a map can be
-trusted at all (`map_quality.py`).
+What does not belong here: laying anything out (`projection/update.py`, `projection/refit.py`), and how far a
+map can be trusted at all (`map_quality.py`).
 """
 
 from collections.abc import Mapping

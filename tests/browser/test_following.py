@@ -14,7 +14,7 @@ from helpers import ask, marked, ranges, results, screen, settled, zoom_at
 from server import serving
 
 import clipper
-from clipper.indexing.run import run
+from clipper.indexing import run
 from clipper.settings import Settings
 
 Visit = Callable[..., SimpleNamespace]

@@ -14,7 +14,7 @@ from PIL import Image
 from server import serving
 
 import clipper
-from clipper.indexing.run import run
+from clipper.indexing import run
 from clipper.settings import Settings
 from clipper.store import tags
 from clipper.store.home import Home

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 import clipper
-from clipper.doctor.repair import repair
+from clipper.doctor import repair
 from clipper.settings import Settings
 from clipper.store.home import Home
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from clipper.atlas import Atlas
-from clipper.indexing.run import run
+from clipper.indexing import run
 from clipper.settings import Settings
 
 HEAVY = ("torch", "transformers", "chromadb", "umap", "numba")  # what a run with nothing to do does not load

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from clipper.chroma import build
-from clipper.indexing.run import run
+from clipper.indexing import run
 from clipper.settings import Settings
 
 

@@ -17,9 +17,9 @@ import pytest
 
 import clipper
 from clipper.doctor import collection as collection_audit
-from clipper.doctor.repair import repair
+from clipper.doctor import repair
 from clipper.errors import BusyError, ImagesError, NoIndexError, StoreError
-from clipper.indexing.run import run
+from clipper.indexing import run
 from clipper.sandbox.process import ChildDied
 from clipper.settings import Settings
 from clipper.store import snapshots

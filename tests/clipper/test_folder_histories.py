@@ -15,8 +15,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from hypothesis.stateful import run_state_machine_as_test as run
 
 import clipper
-from clipper.doctor.repair import repair
-from clipper.indexing.run import run as indexing
+from clipper.doctor import repair
+from clipper.indexing import run as indexing
 from clipper.settings import Settings
 from clipper.store.home import Home
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import faults
 import pytest
 
-from clipper.doctor.repair import repair
+from clipper.doctor import repair
 from clipper.settings import Settings
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -12,11 +12,11 @@ from PIL import Image
 
 from clipper.images.decode import decode
 from clipper.indexing import collect, embed
-from clipper.indexing.run import run as indexing
+from clipper.indexing import run as indexing
 from clipper.indexing.workspace import Step, Workspace
 from clipper.metadata.join import join
 from clipper.models import source
-from clipper.projection.layout import layout
+from clipper.projection import layout
 from clipper.settings import Settings
 from clipper.store import facts
 

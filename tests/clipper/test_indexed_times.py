@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 import clipper
-from clipper.doctor.repair import repair
+from clipper.doctor import repair
 from clipper.images.folder import ImageFolder
-from clipper.indexing.run import run
+from clipper.indexing import run
 from clipper.store import snapshots
 from clipper.store.home import Home
 from clipper.store.manifest import FIRST, Manifest, scan

@@ -12,7 +12,7 @@ import pytest
 from homes import draw, images, opened
 
 from clipper.errors import BusyError, NoIndexError
-from clipper.indexing.run import run
+from clipper.indexing import run
 from clipper.indexing.workspace import Step
 from clipper.query import Query
 from clipper.settings import Settings

@@ -5,8 +5,7 @@ import pytest
 from made_images import corners, near, picture, read, saved
 from PIL import Image
 
-from clipper.images import pixels
-from clipper.images.decode import decode
+from clipper.images import decode, pixels
 
 
 @pytest.fixture

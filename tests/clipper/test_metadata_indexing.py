@@ -19,7 +19,7 @@ from PIL import Image
 from clipper.atlas import Atlas
 from clipper.chroma.collection import Collection, address_of
 from clipper.errors import ImagesError
-from clipper.indexing.run import run
+from clipper.indexing import run
 from clipper.indexing.workspace import Step
 from clipper.settings import Settings
 from clipper.store.facts import store as facts_store

@@ -11,7 +11,7 @@ from homes import HEAVY, draw, images, opened, positions, written
 
 from clipper.atlas import Atlas
 from clipper.errors import StoreError
-from clipper.indexing.run import run
+from clipper.indexing import run
 from clipper.indexing.workspace import Step, Workspace
 from clipper.settings import Settings
 

@@ -12,9 +12,8 @@ from homes import indexed
 from PIL import Image
 
 from clipper.atlas import Atlas
-from clipper.indexing import checks
+from clipper.indexing import checks, run
 from clipper.indexing import project as projecting
-from clipper.indexing.run import run
 from clipper.indexing.workspace import Step, Workspace
 from clipper.settings import Settings
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from clipper import runs
-from clipper.indexing.run import run as indexing
+from clipper.indexing import run as indexing
 from clipper.runs import Run
 from clipper.store import snapshots
 from clipper.store.home import Home, read_json

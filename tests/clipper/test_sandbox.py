@@ -14,9 +14,9 @@ from misbehaviour import behave
 from clipper.errors import SandboxError
 from clipper.images.child_tasks import look
 from clipper.sandbox import messages
+from clipper.sandbox import process as sandbox
 from clipper.sandbox.child import GRACE
 from clipper.sandbox.process import ChildDied, Sandbox, Sandboxes
-from clipper.sandbox.process import process as sandbox
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 HERE = Path(__file__).parent

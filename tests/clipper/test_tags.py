@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import clipper
-from clipper.doctor.repair import repair
+from clipper.doctor import repair
 from clipper.errors import StoreError
-from clipper.indexing.run import run
+from clipper.indexing import run
 from clipper.metadata.join import Source, join
 from clipper.settings import Settings
 from clipper.store import tags

@@ -11,7 +11,7 @@ import pytest
 from homes import draw, images, opened
 
 from clipper.errors import ImagesError, StoreError
-from clipper.indexing.run import run
+from clipper.indexing import run
 from clipper.indexing.workspace import Step
 from clipper.settings import Settings
 from clipper.store import snapshots

@@ -13,7 +13,7 @@ import pytest
 
 import clipper
 from clipper.errors import ModelError
-from clipper.indexing.run import run
+from clipper.indexing import run
 from clipper.store.home import Home
 from viewer import follow, versions
 from viewer.app import Viewer, page

@@ -1,0 +1,5 @@
+"""`python -m clipper.cli`."""
+
+from clipper.cli import main
+
+main()
