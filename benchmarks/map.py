@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 import clipper
-from clipper.map_quality import quality
 from clipper.projection import quality as frame
 from clipper.projection.layout import FIT, PLACE, Layout, Parameters, fit, with_placed
 from clipper.projection.neighbors import nearest
+from clipper.projection.quality import trust_figures
 from clipper.projection.refit import aligned, refit
 from clipper.projection.update import Base, begin, update
 
@@ -97,7 +97,7 @@ def report(name: str, vectors: np.ndarray, group: np.ndarray) -> None:
             layout = made()
             seconds = time.perf_counter() - started
             moved = np.linalg.norm(layout.positions - base.layout.positions, axis=1)[base.old] / width
-            trusted = quality(vectors, layout.positions)["trustworthiness"]
+            trusted = trust_figures(vectors, layout.positions)["trustworthiness"]
             kept = [preserved(vectors, layout, rows) for rows in (base.old, new)]
             print(
                 f"| {way} | {np.median(moved):.1%} | {np.quantile(moved, 0.95):.1%} | {trusted:.3f} "

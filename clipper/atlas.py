@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from clipper import chance
 from clipper.errors import ClipperError
+from clipper.models import reference_texts
 from clipper.models.query_encoder import Encoders
 from clipper.projection import place
 from clipper.published import Published
@@ -58,11 +58,11 @@ class Atlas(Published):
 
     @cached_property
     def chance(self) -> float:
-        """The best similarity that words picked at random find here, as a rule: see `clipper.chance`.
+        """The best similarity that random words usually find here: see `reference_texts`.
 
         Embeds a few dozen words the first time; raises what `embed_text` does.
         """
-        return chance.level(self.stored.best(self.encoders.random_words))
+        return reference_texts.random_text_baseline(self.stored.best(self.encoders.random_words))
 
     def embed_text(self, text: str) -> "np.ndarray":
         """A text's vector: (d,) float32, L2-normalised. The first call loads the model."""

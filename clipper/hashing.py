@@ -44,3 +44,14 @@ def signed(value: Mapping[str, Any]) -> dict[str, Any]:
 def holds(value: Mapping[str, Any]) -> bool:
     """Whether a JSON object is as it was written; one of an earlier Clipper, without a checksum, is."""
     return KEY not in value or value[KEY] == of_value(value)
+
+
+def digest(*parts: object) -> str:
+    """A version: 16 hex digits of BLAKE2b over the parts' canonical JSON."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def content_hash(data: bytes) -> bytes:
+    """The identity of a file's bytes: 16 bytes of BLAKE2b."""
+    return hashlib.blake2b(data, digest_size=16).digest()

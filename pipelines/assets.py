@@ -10,7 +10,7 @@ import dagster as dg
 
 from clipper.chroma.build import COLLECTION_VERSION
 from clipper.images.decode import DECODER_VERSION
-from clipper.indexing import collect, previews, project, run
+from clipper.indexing import collect, metadata, previews, project, publish, scan
 from clipper.indexing.embed import CONTENT_PARTS, embed_images
 from clipper.metadata.join import METADATA_VERSION
 from clipper.models.source import PREPROCESS_VERSION
@@ -27,7 +27,7 @@ GROUP = "atlas"
 @asset(group_name=GROUP, kinds={"python"})
 def image_manifest(home: HomeResource, config: ScanConfig) -> dg.MaterializeResult:
     """What is in the images folder: path, content hash, size and time of each file."""
-    return materialized(run.scan_images(home.workspace(**overrides(config))))
+    return materialized(scan.scan_images(home.workspace(**overrides(config))))
 
 
 # What the one decoding gives: each part can be asked for alone.
@@ -76,7 +76,7 @@ def image_contents(
 )
 def image_metadata(home: HomeResource) -> dg.MaterializeResult:
     """Metadata.json, metadata.csv, metadata.parquet, folder names and file facts as typed columns."""
-    step = run.join_metadata(home.workspace())
+    step = metadata.join_metadata(home.workspace())
     return materialized(step, column_types=columns_table(step))
 
 
@@ -110,7 +110,7 @@ def chroma_collection(home: HomeResource) -> dg.MaterializeResult:
 )
 def atlas(home: HomeResource, config: PublishConfig) -> dg.MaterializeResult:
     """Publishes: one version of each part, named in one file; viewers follow it."""
-    return materialized(run.publish(home.workspace(**overrides(config))))
+    return materialized(publish.publish(home.workspace(**overrides(config))))
 
 
 ASSETS = [image_manifest, image_contents, image_metadata, umap_projection, chroma_collection, atlas]

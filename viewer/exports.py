@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clipper.images.decode import content_hash
+from clipper.hashing import content_hash
 from clipper.metadata.join import FILE, FOLDER, present
 from viewer.data import Dataset
 from viewer.tagged import of_rows

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 from tornado.web import HTTPError
 
 from clipper.errors import ClipperError
-from clipper.images.decode import content_hash
+from clipper.hashing import content_hash
+from clipper.images.child_tasks import browser_png
 from clipper.sandbox.process import Sandboxes
-from clipper.showing import convert
 from viewer.route import VisitorsHandler
 from viewer.versions import holder
 
@@ -39,7 +39,7 @@ READERS = ThreadPoolExecutor(4, thread_name_prefix="image")
 CONVERTERS = ThreadPoolExecutor(2, thread_name_prefix="convert")
 SECONDS = 30.0  # more than anybody waits for
 
-_converting = Sandboxes(convert, seconds=SECONDS)
+_converting = Sandboxes(browser_png, seconds=SECONDS)
 
 log = logging.getLogger(__name__)
 

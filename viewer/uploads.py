@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from clipper.errors import BadImageError
-from clipper.images.decode import content_hash
+from clipper.hashing import content_hash
 from viewer.answers import UPLOADED, Upload
 from viewer.background import in_background
 from viewer.data import Dataset

@@ -18,7 +18,7 @@ import typer
 from clipper.cli.home_setup import adopted, note_model
 from clipper.cli.output import one_line, print_failures, print_json, progress_bar, summarise, tell_damages
 from clipper.errors import BadImageError, ClipperError, SettingsError
-from clipper.files import read_file
+from clipper.images.decode import read_file
 from clipper.settings import Settings
 from clipper.store.home import Home as AtlasHome
 

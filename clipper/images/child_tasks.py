@@ -4,12 +4,13 @@
 processes (`sandbox/process.py`), and which files are looked at (`indexing/decode.py`).
 """
 
+import io
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from clipper.errors import BadImageError
-from clipper.files import read_file
-from clipper.images.decode import THUMBNAIL_PIXELS, content_hash, decode, encode_facts, thumbnail
+from clipper.hashing import content_hash
+from clipper.images.decode import THUMBNAIL_PIXELS, decode, encode_facts, read_file, thumbnail
 from clipper.images.preprocess import Transform
 
 if TYPE_CHECKING:
@@ -105,3 +106,27 @@ def _crop(pixels: bytes, transform: Transform) -> "np.ndarray":
 
     side = transform.crop_side
     return np.frombuffer(pixels, np.uint8).reshape(side, side, 3)
+
+
+def browser_png(told: dict[str, Any], blobs: list[bytes]) -> "Message":
+    """A file as PNG, upright, no longer than asked for.
+
+    Args:
+        told: `max_pixels`, above which it is refused before it is decoded, and `longest`, pixels.
+        blobs: the file's bytes.
+
+    Returns:
+        the PNG's bytes; or `reason`, why there are none.
+
+    Raises:
+        MemoryError: it takes more than this process may have.
+    """
+    longest = int(told["longest"])
+    try:
+        pixels = decode(blobs.pop(), max_pixels=int(told["max_pixels"]), smallest=longest).pixels
+    except BadImageError as error:
+        return {"reason": str(error)}, []
+    pixels.thumbnail((longest, longest))
+    out = io.BytesIO()
+    pixels.save(out, "PNG", compress_level=1)
+    return {}, [out.getvalue()]

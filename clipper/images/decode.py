@@ -6,14 +6,15 @@ What does not belong here: folders of files (`images/folder.py`), and what the m
 
 import io
 import json
+import os
+import stat
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from clipper.errors import BadImageError
 from clipper.images.exif import place_facts, shot_facts
+from clipper.images.formats import decode_failure
 from clipper.images.pixels import AT_ONCE, to_rgb, upright
-from clipper.reasons import reason
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -38,11 +39,6 @@ class Decoded:
 
     pixels: "Image.Image"
     facts: dict[str, Any]
-
-
-def content_hash(data: bytes) -> bytes:
-    """The identity of a file's bytes: 16 bytes of BLAKE2b."""
-    return blake2b(data, digest_size=16).digest()
 
 
 def decode(data: bytes, *, max_pixels: int, smallest: int) -> Decoded:
@@ -81,7 +77,7 @@ def decode(data: bytes, *, max_pixels: int, smallest: int) -> Decoded:
         raise
     except Exception as error:
         # Pillow's decoders raise a dozen unrelated kinds for hostile bytes: this is the one boundary.
-        raise BadImageError(reason(error, data, is_large=is_large)) from error
+        raise BadImageError(decode_failure(error, data, is_large=is_large)) from error
     return Decoded(pixels, facts)
 
 
@@ -133,3 +129,39 @@ def _pillow() -> Any:
     # Our own limit is checked before any pixel is decoded, and is a setting; Pillow's would only warn.
     Image.MAX_IMAGE_PIXELS = None
     return Image
+
+
+def read_file(path: str, *, most: int, only: int | None = None) -> bytes:
+    """The bytes of a regular file.
+
+    Args:
+        path: where it lies.
+        most: bytes; a larger file is not read as a whole.
+        only: so many bytes from the start; None: all.
+
+    Raises:
+        BadImageError: it is not a regular file, or too large.
+        OSError: it is gone, or unreadable.
+    """
+    # O_NONBLOCK: a FIFO that got an image's name must not stop the run.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise BadImageError("is a folder" if stat.S_ISDIR(status.st_mode) else "is not a regular file")
+        if only is None:
+            check_size(status.st_size, most=most)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(most if only is None else only)
+    finally:
+        os.close(descriptor)
+
+
+def check_size(size: int, *, most: int) -> None:
+    """Refuse a file of too many bytes.
+
+    Raises:
+        BadImageError: it has more than `most`.
+    """
+    if size > most:
+        raise BadImageError(f"has {size:,} bytes, more than the limit of {most:,} (max_bytes)")

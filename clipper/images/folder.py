@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipper.errors import BadImageError, ImagesError
-from clipper.files import check_size, read_file
+from clipper.hashing import digest
+from clipper.images.decode import check_size, read_file
 from clipper.images.formats import HEAD, READ, UNREAD, ending_of, is_plainly_read, refusal
-from clipper.metadata.sources import NAMES as METADATA_NAMES
 from clipper.settings import CONFIG_NAME, is_url
-from clipper.store.home import digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +27,9 @@ HOME_FILES = frozenset({CONFIG_NAME, "store"})
 # An ending is told as it is up to this length; what is longer is hardly one.
 LONGEST_ENDING = 8
 LINKED_FOLDERS = "links to folders"
+
+# The strongest first.
+METADATA_NAMES = ("metadata.json", "metadata.parquet", "metadata.csv")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ What does not belong here: decoding (`images/decode.py`).
 """
 
 import os
+import re
+import struct
 
 # The formats that are decoded and their usual endings. What a file really holds is seen when it is decoded.
 _READ = (
@@ -108,6 +110,24 @@ _AVIF_BRANDS = (b"avif", b"avis")
 # Bytes from the start that tell a kind.
 HEAD = 1024
 
+LONGEST_MESSAGE = 160
+_ENDS_EARLY = "is damaged: its data ends early"
+_BROKEN = "is damaged: its data cannot be decoded"
+_NONSENSE = "is damaged: its header makes no sense"
+_UNREAD_KIND = "is of a rare kind of its format, which Clipper does not read"
+# What Pillow and the libraries below it say. The first that fits counts.
+_FAILURE_WORDS = (
+    (r"MAX_TEXT|too large for|decompressed data", "holds a text too large to be one, as bombs do"),
+    (r"truncated|only got|end of file|unexpected end|buffer of \d+ bytes|not enough", _ENDS_EARLY),
+    (
+        r"unsupported|not supported|not implemented|unknown (raw mode|compression)|bits/pixel",
+        _UNREAD_KIND,
+    ),
+    (r"data stream|decoder (error|object)|buffer overrun|next frame|cannot load|failed to decode", _BROKEN),
+    (r"checksum|broken|^-?\d+$", _BROKEN),
+)
+_FAILURES = tuple((re.compile(pattern, re.IGNORECASE), words) for pattern, words in _FAILURE_WORDS)
+
 
 def ending_of(name: str) -> str:
     """The ending of a file's name, in small letters, with its dot."""
@@ -182,3 +202,23 @@ def _begins(head: bytes, beginnings: tuple[tuple[bytes, str], ...]) -> str | Non
 
 def _not_read(name: str, *, told: str = "") -> str:
     return f"is {name}{told}, which Clipper does not read; {_REMEDIES[name]}"
+
+
+def decode_failure(error: Exception, data: bytes, *, is_large: bool) -> str:
+    """What to tell the owner of a file that Pillow cannot decode.
+
+    Args:
+        error: what decoding raised.
+        data: the file's bytes.
+        is_large: libraries that are refused memory call the image broken: say that it may be either.
+    """
+    said = re.sub(r"[^ -~]+", " ", str(error)).strip()[:LONGEST_MESSAGE]
+    if "cannot identify image file" in said:
+        return unidentified(data)
+    if isinstance(error, struct.error):
+        words = _ENDS_EARLY
+    else:
+        words = next((words for pattern, words in _FAILURES if pattern.search(said)), _NONSENSE)
+    if is_large and words == _BROKEN:
+        words = "is damaged, or needs more memory to decode than one file may have"
+    return f"{words} ({said or type(error).__name__})"

@@ -11,12 +11,13 @@ from uuid import uuid4
 from clipper.chroma.build import COLLECTION_VERSION, WANTED_RECALL, Difference, Rows, build
 from clipper.chroma.collection import Address, address_of, remove_from_server, server_names
 from clipper.errors import StoreError
+from clipper.hashing import digest
 from clipper.indexing.project import DEPARTED
 from clipper.indexing.workspace import Step, Workspace, timed
 from clipper.metadata import join
 from clipper.models import reference_texts
 from clipper.store import embeddings, snapshots
-from clipper.store.home import Home, digest
+from clipper.store.home import Home
 from clipper.store.shards import ShardStore
 from clipper.store.snapshots import Snapshot
 from clipper.store.tables import is_written, read_made_of, read_parquet, verify, write_part

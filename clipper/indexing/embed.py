@@ -9,6 +9,7 @@ from collections.abc import Container, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from clipper.hashing import digest
 from clipper.images.decode import DECODER_VERSION
 from clipper.indexing.cluster import process_on_cluster
 from clipper.indexing.decode import Seen, process
@@ -18,7 +19,6 @@ from clipper.models import reference_texts
 from clipper.models import source as model_files
 from clipper.settings import Settings
 from clipper.store import embeddings, facts, gps
-from clipper.store.home import digest
 from clipper.store.manifest import Entry, Manifest
 
 if TYPE_CHECKING:

@@ -9,13 +9,12 @@ from importlib.metadata import version as library_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipper.hashing import digest
 from clipper.indexing.workspace import Step, Workspace, timed
-from clipper.map_quality import quality
 from clipper.projection.layout import FIT, PLACE, RELAX, Layout, Parameters
-from clipper.projection.quality import Frame, describe
+from clipper.projection.quality import Frame, describe, trust_figures
 from clipper.projection.update import Base, Update, begin, update
 from clipper.store import embeddings
-from clipper.store.home import digest
 from clipper.store.manifest import Entry
 from clipper.store.tables import is_written, read_made_of, read_parquet, write_part
 
@@ -115,7 +114,7 @@ def _project(
         "parameters": parameters.as_dict(),
         "libraries": {name: library_version(name) for name in ("umap-learn", "numpy", "scipy")},
         "counts": _counts(made, base),
-        "quality": quality(vectors, made.layout.positions),
+        "quality": trust_figures(vectors, made.layout.positions),
         "state": made.frame.as_dict(),
         DEPARTED: len(gone),
     }

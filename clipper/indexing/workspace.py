@@ -13,13 +13,17 @@ from clipper.errors import ImagesError, StoreError
 from clipper.images.folder import ImageFolder
 from clipper.metadata.join import Column
 from clipper.metadata.types import EXAMPLES
-from clipper.settings import Settings
+from clipper.settings import Settings, absolute_location
 from clipper.store import embeddings, facts, gps
 from clipper.store.home import Home
 from clipper.store.manifest import Entry, Manifest
 from clipper.store.shards import ShardStore
+from clipper.store.snapshots import Snapshot
 
 Progress = Callable[[str, int, int], None]
+
+# More of the published images than this share do not vanish at once without a word.
+MOST_GONE = 0.5
 
 
 @dataclass
@@ -119,3 +123,21 @@ def timed(name: str) -> Iterator[Step]:
     started = time.monotonic()
     yield step
     step.seconds = round(time.monotonic() - started, 3)
+
+
+def refuse_fewer(work: Workspace, images: int, before: Snapshot | None) -> None:
+    """Refuse a version with much fewer images than the published one: a disk may not be mounted.
+
+    Raises:
+        ImagesError: more than half of the images are gone, and `allow_shrink` is off.
+    """
+    if before is None or work.settings.allow_shrink:
+        return
+    if absolute_location(before.images, base=work.home.folder) != work.settings.images_location:
+        return  # another folder may hold fewer
+    if images < (1 - MOST_GONE) * before.counts["images"]:
+        raise ImagesError(
+            f"{before.counts['images'] - images:,} of {before.counts['images']:,} images are gone from "
+            f"{work.folder.location}, or unreadable; nothing was changed. Is a disk not mounted? If it is "
+            "meant: `clipper index --allow-shrink`, or allow_shrink = true in clipper.toml"
+        )

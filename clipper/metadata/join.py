@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 from unicodedata import normalize
 
 from clipper.images.exif import LATITUDE, LONGITUDE
-from clipper.metadata.types import EXAMPLES, arrow_type, clean, fit, kind_of, plain_value, some, typed
+from clipper.metadata.types import EXAMPLES, arrow_type, fit, kind_of, plain_value, some, typed
+from clipper.text import clean
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -14,9 +14,6 @@ from clipper.metadata.join import Source
 from clipper.metadata.tables import read_csv, read_parquet
 from clipper.metadata.types import some
 
-# The strongest first.
-NAMES = ("metadata.json", "metadata.parquet", "metadata.csv")
-
 
 def read(name: str, data: bytes, *, location: str, max_bytes: int) -> Source:
     """Read one of them.

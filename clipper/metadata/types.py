@@ -10,6 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from clipper.text import clean
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -104,11 +106,6 @@ def fit(value: Any, kind: str) -> Any:
     if type(value).__name__ != kind:
         return None
     return None if kind == "int" and not -(2**63) <= value < 2**63 else value
-
-
-def clean(text: str) -> str:
-    """Text that UTF-8 can hold: JSON may smuggle in half of a surrogate pair."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def arrow_type(kind: str) -> "pa.DataType":

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from clipper.errors import ModelError
 from clipper.images.preprocess import Transform
 from clipper.imports import collector_paused
-from clipper.metadata.types import clean
 from clipper.models.source import ModelSource
+from clipper.text import clean
 
 if TYPE_CHECKING:
     import numpy as np

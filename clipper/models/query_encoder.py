@@ -8,9 +8,8 @@ import threading
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from clipper import chance
 from clipper.errors import ModelError, StoreError
-from clipper.indexing.decode import crop_of, look_at
+from clipper.images.decode_apart import crop_of, look_at
 from clipper.models import reference_texts, text_tower
 from clipper.models import source as model_files
 from clipper.models.source import ModelSource
@@ -64,10 +63,10 @@ class Encoders:
 
     @cached_property
     def random_words(self) -> "np.ndarray":
-        """The vectors of `chance.WORDS`: (w, d) float32."""
+        """The vectors of `reference_texts.RANDOM_WORDS`: (w, d) float32."""
         import numpy as np
 
-        return np.stack([self.embed_text(word) for word in chance.WORDS])
+        return np.stack([self.embed_text(word) for word in reference_texts.RANDOM_WORDS])
 
     def embed_text(self, text: str) -> "np.ndarray":
         """A text's vector: (d,) float32, L2-normalised."""

@@ -7,7 +7,8 @@ What does not belong here: the models.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clipper.store.home import Home, digest
+from clipper.hashing import digest
+from clipper.store.home import Home
 from clipper.store.tables import read_parquet, write_part
 
 if TYPE_CHECKING:
@@ -19,6 +20,18 @@ PROBES = (
     "a blurry photo", "a close-up of a flower", "a map", "a smiling face", "an empty room", "music",
     "winter", "something green", "two of them", "a bird in flight", "a clock", "old paper", "a boat",
     "a crowd", "a screenshot", "a hand", "a road", "glass", "an arrow", "a fruit", "a machine",
+)  # fmt: skip
+
+# Picked from many fields, so that no dataset shows more than a few of them.
+RANDOM_WORDS = (
+    "theorem", "jurisdiction", "mortgage", "quarterly", "algebra", "parliament", "inflation", "syntax",
+    "oxygen", "granite", "sonata", "nostalgia", "verdict", "bacteria", "archive", "census", "turbine",
+    "peninsula", "carburetor", "chromosome", "ledger", "pension", "trigonometry", "liturgy", "monsoon",
+    "ballot", "fjord", "quartz", "choreography", "plumbing", "orthodontist", "electrolysis", "warranty",
+    "bureaucracy", "glacier", "isotope", "manuscript", "irony", "customs", "harvest", "vaccine", "bishop",
+    "welding", "logarithm", "mezzanine", "refugee", "dividend", "sediment", "opera", "asphalt", "estuary",
+    "grammar", "membrane", "curfew", "plankton", "tariff", "vertebra", "hydraulics", "pilgrimage", "enzyme",
+    "copyright", "transistor", "famine", "stalactite",
 )  # fmt: skip
 
 
@@ -45,3 +58,13 @@ def read(home: Home, key: str) -> "np.ndarray":
 
     column = read_parquet(path(home, key))["vector"].combine_chunks()
     return np.asarray(column.flatten().to_numpy(), np.float32).reshape(len(PROBES), -1)
+
+
+def random_text_baseline(best: "np.ndarray") -> float:
+    """What a query has to surpass, from the best similarity of each of `RANDOM_WORDS`: (w,) float32.
+
+    The median: a few of the words may well be in the dataset.
+    """
+    import numpy as np
+
+    return float(np.median(best)) if np.isfinite(best).all() else 0.0

@@ -9,8 +9,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from clipper.metadata.types import clean
 from clipper.models.source import ModelSource
+from clipper.text import clean
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,7 +1,7 @@
 """How well the frame, the map as it was last fitted, still serves what is on it by now.
 
 What does not belong here: laying anything out (`projection/update.py`, `projection/refit.py`), and how far a
-map can be trusted at all (`map_quality.py`).
+map can be trusted at all (`projection/quality.py`).
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clipper.projection.layout import Layout, Parameters
-from clipper.projection.neighbors import nearest
+from clipper.projection.neighbors import nearest, neighbours
 from clipper.projection.place import NEIGHBOURS
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ LEAST_PRESERVED = 0.5
 # What is placed must be this much before its figures mean anything: a number, and a share of the map. A
 # handful of odd images is not worth that everything moves.
 ENOUGH, ENOUGH_SHARE = 30, 0.02
+
+QUALITY_SAMPLE = 2_000
 
 
 class Yardstick(NamedTuple):
@@ -189,3 +191,29 @@ def _sample(rows: "np.ndarray", seed: int) -> "np.ndarray":
     if len(rows) <= SAMPLE:
         return rows
     return np.sort(np.random.default_rng(seed).choice(rows, SAMPLE, replace=False))
+
+
+def trust_figures(vectors: "np.ndarray", positions: "np.ndarray") -> dict[str, float]:
+    """How far the map can be trusted, over a sample: shares between 0 and 1.
+
+    `trustworthiness` (Venna and Kaski 2001, scikit-learn's): neighbours on the map are neighbours in
+    the vectors. `neighbour_preservation`: share of an image's 15 nearest that are its nearest on the map.
+    """
+    import numpy as np
+    from sklearn.manifold import trustworthiness
+
+    n, k = vectors.shape[0], 15
+    if n <= 2 * k:
+        return {}
+    chosen = np.arange(n)
+    if n > QUALITY_SAMPLE:
+        chosen = np.sort(np.random.default_rng(0).choice(n, QUALITY_SAMPLE, replace=False))
+    sample, places = vectors[chosen], positions[chosen].astype(np.float64)
+    near = neighbours(sample, k + 1)[0][:, 1:]
+    kept = preserved(near, places, places, np.arange(len(places)))
+    trusted = trustworthiness(sample, places, n_neighbors=k, metric="cosine")
+    return {
+        "trustworthiness": round(float(trusted), 4),
+        "neighbour_preservation": round(kept or 0.0, 4),
+        "measured_on": len(chosen),
+    }

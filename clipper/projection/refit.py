@@ -7,8 +7,15 @@ What does not belong here: when that is due (`projection/quality.py`).
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from clipper.compiled import keep_compiled
-from clipper.projection.layout import SMALLEST_FIT, Layout, Parameters, fit, fit_sample, with_placed
+from clipper.projection.layout import (
+    SMALLEST_FIT,
+    Layout,
+    Parameters,
+    fit,
+    fit_sample,
+    keep_compiled,
+    with_placed,
+)
 from clipper.projection.neighbors import neighbours, one_blas_thread
 from clipper.projection.relax import JITTER, curve
 

@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from clipper.errors import BadImageError
-from clipper.images.decode import content_hash, place_of
+from clipper.hashing import content_hash
+from clipper.images.decode import place_of
 from clipper.images.exif import EXIF_VERSION, LATITUDE, LONGITUDE
 from clipper.store.home import Home
 from clipper.store.shards import KEY, ShardStore

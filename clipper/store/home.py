@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from hashlib import blake2b
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -19,12 +18,6 @@ from clipper.errors import BusyError, StoreError
 
 # Since when this process holds the lock of a store: a run's steps may each have a `Home` of their own.
 _since: dict[Path, float] = {}
-
-
-def digest(*parts: object) -> str:
-    """A version: 16 hex digits of BLAKE2b over the parts' canonical JSON."""
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
-    return blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 @contextmanager

@@ -3,25 +3,17 @@
 What does not belong here: opening images, and anything derived from them.
 """
 
-import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clipper.errors import BadImageError, ImagesError
-from clipper.images.decode import content_hash
-from clipper.images.folder import FoundImage, ImageFolder
-from clipper.store.home import digest
+from clipper.hashing import digest
 from clipper.store.tables import read_parquet, write_part
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pyarrow as pa
 
-# A file changed this shortly before the scan may change again within the clock's grain: hash it again.
-RACY_NS = 2_000_000_000
 # The column of the times at which contents were first indexed; a manifest of an earlier Clipper has none.
 FIRST = "first_ns"
 
@@ -115,51 +107,6 @@ class Manifest:
         return cls(entries, reasons)
 
 
-def scan(
-    folder: ImageFolder,
-    *,
-    before: Manifest | None = None,
-    verify: bool = False,
-    progress: "Callable[[int, int], None] | None" = None,
-) -> Manifest:
-    """List the folder; hash what is new or has another size or time than before, or everything to `verify`.
-
-    Raises:
-        ImagesError: the folder is missing, unreadable or holds no image.
-    """
-    started = time.time_ns()
-    known = {entry.id: entry for entry in before.entries} if before and not verify else {}
-    listing = folder.survey()
-    found = listing.images
-    if not found:
-        raise ImagesError(
-            f"no image files in {folder.location}; check `images` in clipper.toml (nothing was changed)"
-        )
-    entries: list[Entry] = []
-    unreadable: dict[str, str] = {}
-    for position, image in enumerate(found):
-        try:
-            entries.append(_entry(folder, image, known.get(image.id), started))
-        except BadImageError as error:
-            unreadable[_printable(image.id)] = str(error)
-        if progress:
-            progress(position + 1, len(found))
-    dated = _dated(entries, before, now_ns=started)
-    return Manifest(dated, unreadable, dict(listing.others))
-
-
-def dated_by(manifest: Manifest, before: Manifest | None, *, at_ns: int) -> Manifest:
-    """A manifest that differs from the one before, with a time where none is known.
-
-    A Clipper that did not keep times made those: they were indexed at `at_ns`, in nanoseconds since 1970, or
-    earlier. One that is as the one before stays as it is: nothing is written for this alone.
-    """
-    if before is None or before.entries == manifest.entries:
-        return manifest
-    entries = [replace(e, first_ns=at_ns) if e.first_ns is None else e for e in manifest.entries]
-    return replace(manifest, entries=entries)
-
-
 def compare(before: Manifest | None, after: Manifest) -> Changes:
     """What differs. A removed and an added file of the same content are one that moved."""
     old = {entry.id: entry.content_hash for entry in before.entries} if before else {}
@@ -181,31 +128,6 @@ def compare(before: Manifest | None, after: Manifest) -> Changes:
     gone = [image_id for image_id in removed if image_id not in left]
     same = len(new) - len(added) - len(moved) - len(changed)
     return Changes(added, changed, gone, moved, same)
-
-
-def _entry(folder: ImageFolder, image: FoundImage, known: Entry | None, started: int) -> Entry:
-    if _printable(image.id) != image.id:
-        raise BadImageError("has a name that is not valid UTF-8; rename it")
-    same = known and (known.bytes, known.mtime_ns) == (image.bytes, image.mtime_ns)
-    if known and same and image.mtime_ns and image.mtime_ns < started - RACY_NS:
-        return known
-    if refusal := folder.refusal(image.id):
-        raise BadImageError(refusal)
-    return Entry(image.id, content_hash(folder.read(image.id)), image.bytes, image.mtime_ns)
-
-
-def _dated(entries: list[Entry], before: Manifest | None, *, now_ns: int) -> list[Entry]:
-    """Entries with the time at which each content was first indexed: as it is known from before, else now."""
-    known = {entry.content_hash: entry.first_ns for entry in before.entries} if before else {}
-    firsts = (known.get(entry.content_hash, now_ns) for entry in entries)
-    return [
-        entry if entry.first_ns == first else replace(entry, first_ns=first)
-        for entry, first in zip(entries, firsts, strict=True)
-    ]
-
-
-def _printable(name: str) -> str:
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _schema() -> "pa.Schema":

@@ -8,21 +8,37 @@ import fcntl
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from clipper import runs
 from clipper.errors import NoIndexError, StoreError
-from clipper.runs import Run
+from clipper.hashing import digest
 from clipper.settings import CONFIG_NAME, DEFAULT_IMAGES
-from clipper.store.home import Home, digest, read_json, write_json
+from clipper.store.home import Home, read_json, write_json
 
 FORMAT = 1
 PARTS = ("manifest", "metadata", "projection", "collection")
 _TRIES = 100
+
+MOST_RUNS = 20  # runs that are remembered
+
+
+@dataclass(frozen=True)
+class Run:
+    """When a version was published, what its run counted, and the seconds it took; None: not known."""
+
+    at: datetime
+    version: str
+    counts: Mapping[str, int] = field(default_factory=dict)
+    seconds: float | None = None
+
+    def told(self) -> dict[str, Any]:
+        """The run as JSON holds it."""
+        counts = dict(self.counts)
+        return {"at": self.at.isoformat(), "version": self.version, "counts": counts, "seconds": self.seconds}
 
 
 @dataclass(frozen=True)
@@ -44,7 +60,7 @@ class Snapshot:
     @property
     def runs(self) -> tuple[Run, ...]:
         """The run that published it and those before, the newest first."""
-        return runs.after(Run(self.published_at, self.version, self.counts, self.seconds), self.earlier)
+        return runs_after(Run(self.published_at, self.version, self.counts, self.seconds), self.earlier)
 
     @property
     def version(self) -> str:
@@ -256,7 +272,7 @@ def _read(path: Path) -> Snapshot:
             published_at=datetime.fromisoformat(entry["published_at"]),
             counts=entry["counts"],
             seconds=entry.get("seconds"),
-            earlier=runs.read(entry.get("earlier")),
+            earlier=read_runs(entry.get("earlier")),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise StoreError(f"{path} is damaged ({error!r}); delete it and run `clipper index`") from error
@@ -279,3 +295,25 @@ def remove(entry: Path) -> None:
         shutil.rmtree(entry)
     else:
         entry.unlink(missing_ok=True)
+
+
+def runs_after(run: Run, earlier: Sequence[Run]) -> tuple[Run, ...]:
+    """A run and those before it, as many as are remembered."""
+    return (run, *earlier)[:MOST_RUNS]
+
+
+def read_runs(told: object) -> tuple[Run, ...]:
+    """The runs of a JSON value; what is no run, as in a file that somebody edited, is passed over."""
+    found = (_read_run(entry) for entry in told) if isinstance(told, list) else ()
+    return tuple(run for run in found if run is not None)[:MOST_RUNS]
+
+
+def _read_run(told: object) -> Run | None:
+    try:
+        at, version, counts, seconds = (told[name] for name in ("at", "version", "counts", "seconds"))  # type: ignore[index]
+        when = datetime.fromisoformat(at)
+        known = {str(name): int(count) for name, count in counts.items()}
+        took = None if seconds is None else float(seconds)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        return None
+    return Run(when if when.tzinfo else when.replace(tzinfo=UTC), str(version), known, took)

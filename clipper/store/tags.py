@@ -13,8 +13,8 @@ from typing import Any
 
 from clipper import hashing
 from clipper.errors import BusyError, StoreError
-from clipper.metadata.types import clean
 from clipper.store.home import Home, atomic_path
+from clipper.text import clean
 
 FORMAT = 1
 LONGEST = 60  # characters of a tag

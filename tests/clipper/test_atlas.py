@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 import clipper
-from clipper import chance
 from clipper.atlas import Atlas
 from clipper.errors import BadImageError, ClipperError, ModelError, NoIndexError
+from clipper.models import reference_texts
 from clipper.published import name_of
 from clipper.query import Query, clip_score, combine, rank_exactly
 from clipper.query_syntax import Term
@@ -274,7 +274,7 @@ def test_too_many_terms_are_told():
 
 
 def test_chance_is_what_most_random_words_reach(sample_atlas: Atlas):
-    best = [sample_atlas.search(word, k=1)["similarity"][0] for word in chance.WORDS]
+    best = [sample_atlas.search(word, k=1)["similarity"][0] for word in reference_texts.RANDOM_WORDS]
     assert sample_atlas.chance == pytest.approx(float(np.median(best)), abs=1e-5)
     assert sample_atlas.search("cat", k=1)["similarity"][0] > sample_atlas.chance
     assert sample_atlas.search("tax return", k=1)["similarity"][0] < sample_atlas.chance

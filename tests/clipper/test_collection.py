@@ -11,7 +11,7 @@ from clipper.chroma.build import Built, Difference, Rows
 from clipper.chroma.build import build as build_at
 from clipper.chroma.collection import Address, Collection
 from clipper.errors import ClipperError, StoreError
-from clipper.store.home import digest
+from clipper.hashing import digest
 
 Vectors = Callable[..., np.ndarray]
 

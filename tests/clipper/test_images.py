@@ -11,7 +11,8 @@ from made_images import corners, near, picture, read, saved
 from PIL import Image
 
 from clipper.errors import BadImageError
-from clipper.images.decode import content_hash, decode, thumbnail
+from clipper.hashing import content_hash
+from clipper.images.decode import decode, thumbnail
 
 ORIENTATION = 0x0112
 Draw = Callable[[], Image.Image]

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from clipper.images.decode import decode
-from clipper.indexing import collect, embed
+from clipper.indexing import collect, embed, metadata, publish, scan
 from clipper.indexing import run as indexing
 from clipper.indexing.workspace import Step, Workspace
 from clipper.metadata.join import join
@@ -267,14 +267,14 @@ def test_files_that_vanish_or_change_while_they_are_read_are_left_to_the_next_ru
     for name in ("gone", "changed", "stays"):
         draw(home / "images" / f"{name}.png", {"gone": "red", "changed": "green", "stays": "blue"}[name])
     work = Workspace(Settings.load(home))
-    indexing.scan_images(work)
+    scan.scan_images(work)
     (home / "images" / "gone.png").unlink()
     draw(home / "images" / "changed.png", "yellow")
     steps = indexing.embed_images(work)
     assert steps["clip_embeddings"].counts["new"] == 1
     assert set(steps["image_facts"].failures) == {"broken.jpg", "gone.png", "changed.png"}
     assert "the next run takes it" in steps["image_facts"].failures["changed.png"]
-    for step in (indexing.join_metadata, indexing.project_images, indexing.collect, indexing.publish):
+    for step in (metadata.join_metadata, indexing.project_images, indexing.collect, publish.publish):
         last = step(work)
     assert (last.counts["images"], last.counts["failed"]) == (IMAGES + 1, 3)
     assert run(home) == Cost(decoded=1, embedded=1, written=1, new=ALL_FOUR)

@@ -11,9 +11,10 @@ import clipper
 from clipper.doctor import repair
 from clipper.images.folder import ImageFolder
 from clipper.indexing import run
+from clipper.indexing.scan import scan
 from clipper.store import snapshots
 from clipper.store.home import Home
-from clipper.store.manifest import FIRST, Manifest, scan
+from clipper.store.manifest import FIRST, Manifest
 from clipper.store.tables import write_part
 
 Runs = Callable[[Path], dict[str, run.Step]]

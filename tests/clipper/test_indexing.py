@@ -12,7 +12,7 @@ from homes import HEAVY, draw, images, metadata, opened, positions, written
 
 from clipper.chroma.collection import Collection, address_of
 from clipper.errors import ImagesError
-from clipper.images.decode import content_hash
+from clipper.hashing import content_hash
 from clipper.indexing.workspace import Step
 from clipper.query import Query
 

@@ -5,12 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from clipper.islands import gather_islands
-from clipper.map_quality import quality
 from clipper.projection import neighbors as knn
-from clipper.projection.layout import Parameters, fit, place_images
+from clipper.projection.layout import Parameters, fit, gather_islands, place_images
 from clipper.projection.neighbors import neighbours
 from clipper.projection.place import geometric_median, membership, place
+from clipper.projection.quality import trust_figures
 
 Vectors = Callable[..., np.ndarray]
 PLAIN = Parameters()
@@ -78,16 +77,16 @@ def test_the_same_seed_gives_the_same_map_to_the_byte_and_another_another(unit_v
 
 def test_what_is_alike_lies_together(unit_vectors: Vectors):
     vectors = unit_vectors(600, groups=6, spread=0.15)
-    measured = quality(vectors, fit(vectors, PLAIN).positions)
+    measured = trust_figures(vectors, fit(vectors, PLAIN).positions)
     assert measured["trustworthiness"] > 0.9
     assert measured["neighbour_preservation"] > 0.3
     assert measured["measured_on"] == 600
     scattered = np.random.default_rng(0).normal(size=(600, 2)).astype(np.float32)
-    assert quality(vectors, scattered)["trustworthiness"] < 0.6
+    assert trust_figures(vectors, scattered)["trustworthiness"] < 0.6
 
 
 def test_of_too_few_images_no_quality_is_claimed(unit_vectors: Vectors):
-    assert quality(unit_vectors(30), np.zeros((30, 2), np.float32)) == {}
+    assert trust_figures(unit_vectors(30), np.zeros((30, 2), np.float32)) == {}
 
 
 def test_beyond_the_limit_a_sample_is_fitted_and_the_rest_is_placed_with_its_like(unit_vectors: Vectors):

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image, ImageOps
 
 import clipper
-from clipper import compaction
 from clipper.errors import StoreError
 from clipper.indexing.run import Step
+from clipper.store import shards
 from clipper.store.home import Home, read_json, write_json
 from clipper.store.snapshots import PARTS
 
@@ -116,7 +116,7 @@ def test_a_version_that_comes_back_is_held_again(small_home: Path, run_index: In
 def test_rows_of_images_that_are_gone_are_given_back(
     home_of: Homes, run_index: Index, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(compaction, "MANY_SMALL", 4)
+    monkeypatch.setattr(shards, "MANY_SMALL", 4)
     home = home_of("home", 30)
     run_index(home)
     for path in files(home)[:12]:
@@ -124,7 +124,7 @@ def test_rows_of_images_that_are_gone_are_given_back(
     run_index(home)
     atlas = clipper.open(home)
     for store in (atlas.home.store / "facts", atlas.home.embeddings(atlas.snapshot.embeddings)):
-        tables = [compaction.read_shard(path) for path in store.glob("*.arrow")]
+        tables = [shards.read_shard(path) for path in store.glob("*.arrow")]
         assert sum(map(len, tables)) == 18
     assert len(atlas.vectors) == 18
     assert run_index(home)["clip_embeddings"].counts["new"] == 0
@@ -134,7 +134,7 @@ def test_rows_of_images_that_are_gone_are_given_back(
 def test_many_small_shards_become_few_and_readers_find_every_row(
     home_of: Homes, run_index: Index, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(compaction, "MANY_SMALL", 4)
+    monkeypatch.setattr(shards, "MANY_SMALL", 4)
     home = home_of("home", 24)
     later = files(home)[12:]
     held = {path: path.read_bytes() for path in later}
@@ -144,8 +144,8 @@ def test_many_small_shards_become_few_and_readers_find_every_row(
     for path, data in held.items():
         path.write_bytes(data)
         run_index(home)
-    shards = list((home / "store" / "thumbnails").glob("*.arrow"))
-    assert len(shards) <= 5
+    files = list((home / "store" / "thumbnails").glob("*.arrow"))
+    assert len(files) <= 5
     atlas = clipper.open(home)
     assert all(atlas.thumbnail(row) for row in range(24))
 

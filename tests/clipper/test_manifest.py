@@ -7,7 +7,8 @@ import pytest
 
 from clipper.errors import ImagesError
 from clipper.images.folder import ImageFolder
-from clipper.store.manifest import Entry, Manifest, compare, scan
+from clipper.indexing.scan import scan
+from clipper.store.manifest import Entry, Manifest, compare
 
 LONG_AGO = 1_600_000_000
 

@@ -17,10 +17,10 @@ import clipper
 from clipper import cli
 from clipper.errors import BadImageError
 from clipper.images.child_tasks import Looked, Request, look
+from clipper.images.decode_apart import crop_of
 from clipper.images.formats import UNREAD, ending_of
 from clipper.images.preprocess import Transform
 from clipper.indexing import decode
-from clipper.indexing.decode import crop_of
 from clipper.indexing.run import Step, run
 from clipper.sandbox.process import ChildDied, Sandbox
 from clipper.settings import CONFIG_NAME, Settings

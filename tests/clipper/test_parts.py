@@ -11,7 +11,7 @@ from homes import HEAVY, draw, images, opened, positions, written
 
 from clipper.atlas import Atlas
 from clipper.errors import StoreError
-from clipper.indexing import run
+from clipper.indexing import metadata, publish, run, scan
 from clipper.indexing.workspace import Step, Workspace
 from clipper.settings import Settings
 
@@ -23,28 +23,28 @@ def test_parts_of_different_manifests_are_not_published(indexed_home: Path):
     version = opened(indexed_home).version
     draw(indexed_home / "images" / "new.png", "red")
     work = Workspace(Settings.load(indexed_home))
-    run.scan_images(work)
+    scan.scan_images(work)
     with pytest.raises(StoreError, match="image_metadata was made from another manifest"):
-        run.publish(work)
+        publish.publish(work)
     run.embed_images(work)
-    run.join_metadata(work)
+    metadata.join_metadata(work)
     with pytest.raises(StoreError, match="umap_projection was made from another manifest"):
-        run.publish(work)
+        publish.publish(work)
     run.project_images(work)
     with pytest.raises(StoreError, match="chroma_collection is older"):
-        run.publish(work)
+        publish.publish(work)
     assert opened(indexed_home).version == version
     run.collect(work)
-    assert run.publish(work).counts["published"]
+    assert publish.publish(work).counts["published"]
 
 
 def test_a_step_without_the_one_before_it_names_the_asset(small_home: Path):
     work = Workspace(Settings.load(small_home))
     with pytest.raises(StoreError, match="materialize the asset image_manifest first"):
-        run.join_metadata(work)
-    run.scan_images(work)
+        metadata.join_metadata(work)
+    scan.scan_images(work)
     with pytest.raises(StoreError, match="materialize image_facts first"):
-        run.join_metadata(work)
+        metadata.join_metadata(work)
 
 
 def test_thumbnails_alone_need_no_model(small_home: Path, python: Run):

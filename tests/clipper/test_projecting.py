@@ -12,7 +12,7 @@ from homes import indexed
 from PIL import Image
 
 from clipper.atlas import Atlas
-from clipper.indexing import checks, run
+from clipper.indexing import checks, metadata, run, scan
 from clipper.indexing import project as projecting
 from clipper.indexing.workspace import Step, Workspace
 from clipper.settings import Settings
@@ -158,9 +158,9 @@ def test_a_run_that_ended_before_it_published_is_taken_up_where_it_was(home: Pat
     before = places(home)
     first, second, third = add(home, 3)
     work = Workspace(Settings.load(home))
-    run.scan_images(work)
+    scan.scan_images(work)
     run.embed_images(work)
-    run.join_metadata(work)
+    metadata.join_metadata(work)
     projecting.project_images(work)  # and here it was killed
     (home / "images" / second).unlink()
     Image.new("RGB", (64, 64), "teal").save(home / "images" / "later.png")
@@ -225,7 +225,7 @@ print(step.counts["placed"], *[name for name in ("umap", "numba", "pynndescent")
 def test_an_added_image_waits_for_no_compiler(home: Path, python: Run):
     add(home, 1)
     work = Workspace(Settings.load(home))
-    run.scan_images(work)
+    scan.scan_images(work)
     run.embed_images(work)
     result = python(ONE_MORE, str(home))
     assert result.stdout.strip() == "1", result.stderr

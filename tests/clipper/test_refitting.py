@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from maps import PLAIN, Vectors, base_of, first, moved
 
-from clipper.map_quality import quality
 from clipper.projection import quality as frames
 from clipper.projection.layout import FIT, PLACE, Layout, Parameters, fit
-from clipper.projection.quality import describe
+from clipper.projection.quality import describe, trust_figures
 from clipper.projection.refit import align, aligned, refit
 from clipper.projection.update import Base, begin, update
 
@@ -83,7 +82,7 @@ def test_a_refit_moves_the_median_old_point_little_and_maps_as_well_as_a_fit_fro
     assert (warm.by == FIT).all()
     assert 0 < moved(warm, base) < 0.05
     assert moved(cold, base) > 2 * moved(warm, base)
-    measured, scratch = quality(vectors, warm.positions), quality(vectors, cold.positions)
+    measured, scratch = trust_figures(vectors, warm.positions), trust_figures(vectors, cold.positions)
     assert measured["trustworthiness"] > scratch["trustworthiness"] - 0.02
     assert measured["neighbour_preservation"] > 0.9 * scratch["neighbour_preservation"]
 

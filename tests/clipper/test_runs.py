@@ -6,12 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from clipper import runs
 from clipper.indexing import run as indexing
-from clipper.runs import Run
 from clipper.store import snapshots
 from clipper.store.home import Home, read_json
-from clipper.store.snapshots import Snapshot
+from clipper.store.snapshots import Run, Snapshot
 
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -43,7 +41,7 @@ def test_the_latest_runs_are_told_newest_first_and_no_more_than_so_many(tmp_path
     run = snapshots.published(home).runs[1]
     assert run == Run(AT + timedelta(days=2), snapshot(2).version, {"images": 2, "added": 1}, 1.0)
     publish(home, *range(4, 60))
-    assert images(home) == [*range(59, 59 - runs.MOST, -1)]
+    assert images(home) == [*range(59, 59 - snapshots.MOST_RUNS, -1)]
     publish(home, 3)  # as when a folder is put back to what it was
     assert images(home)[:3] == [3, 59, 58]
 

@@ -4,11 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clipper.compaction import compact
 from clipper.errors import StoreError
 from clipper.store import embeddings, facts
 from clipper.store.home import Home
-from clipper.store.shards import KEY, ShardStore
+from clipper.store.shards import KEY, ShardStore, compact
 
 Vectors = Callable[..., np.ndarray]
 

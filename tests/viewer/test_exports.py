@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from fakes import FakeAtlas, FakeColumn
 
-from clipper.images.decode import content_hash
+from clipper.hashing import content_hash
 from viewer import download
 from viewer.chosen import Chosen
 from viewer.data import Dataset

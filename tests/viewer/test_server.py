@@ -14,7 +14,7 @@ from PIL import Image
 from server import ROOT, fetch, serving
 
 import clipper
-from clipper.images.decode import content_hash
+from clipper.hashing import content_hash
 from clipper.sandbox.process import Sandboxes
 from viewer import media
 from viewer.media import image

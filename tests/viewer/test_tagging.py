@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from fakes import FakeAtlas
 
-from clipper.runs import Run
 from clipper.store import tags as kept
 from clipper.store.home import Home
+from clipper.store.snapshots import Run
 from viewer.chosen import PAGE, Chosen
 from viewer.data import Dataset
 from viewer.overview import Overview

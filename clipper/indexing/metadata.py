@@ -1,0 +1,96 @@
+"""The step `image_metadata`: metadata.json, tables, folder names and file facts as typed columns.
+
+What does not belong here: how metadata is read and joined (`metadata/`).
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from clipper.hashing import content_hash, digest
+from clipper.images.folder import METADATA_NAMES
+from clipper.indexing.workspace import Step, Workspace, timed
+from clipper.metadata import join
+from clipper.metadata import sources as metadata_sources
+from clipper.store import facts, gps, snapshots, tags
+from clipper.store.home import Home
+from clipper.store.manifest import Entry
+from clipper.store.tables import is_written, read_made_of, write_part
+
+
+def join_metadata(work: Workspace) -> Step:
+    """Step 3, `image_metadata`: metadata.json, tables, folder names and file facts as typed columns."""
+    with timed("image_metadata") as step:
+        manifest_version, _ = work.manifest()
+        members = work.members()
+        beside = {name: work.folder.read_beside(name) for name in METADATA_NAMES}
+        told = {name: content_hash(data).hex() for name, data in beside.items() if data is not None}
+        taken_at = _places(work, members)
+        given = _tags(work, members)
+        identity = [(e.id, e.content_hash.hex(), taken_at.get(e.content_hash)) for e in members]
+        # Without tags it is the version that it was before there were any.
+        made_from = [identity, told] if given is None else [identity, told, given]
+        step.version = digest(join.METADATA_VERSION, facts.FACTS_VERSION, *made_from)
+        path = work.home.part("metadata", step.version)
+        if not is_written(path):
+            _write_metadata(work, members, beside, taken_at, path, given=given)
+        made_of = read_made_of(path)
+        work.home.stage(metadata=step.version, metadata_manifest=manifest_version)
+        step.counts = {"images": len(members), "columns": len(made_of["columns"])}
+        step.notes = list(made_of["problems"])
+        step.columns = [join.Column(**column) for column in made_of["columns"]]
+        step.columns_changed = _shapes(step.columns) != _shapes(_published_columns(work.home))
+    return step
+
+
+def _places(work: Workspace, members: Sequence[Entry]) -> dict[bytes, dict[str, Any]]:
+    """Content hash -> where it was taken; nothing unless that was asked for when facts were read."""
+    if not work.home.staged_entries().get("gps"):
+        return {}
+    return gps.read(work.places, [entry.content_hash for entry in members])
+
+
+def _tags(work: Workspace, members: Sequence[Entry]) -> list[list[str]] | None:
+    """What people gave each image; None where nobody gave any."""
+    known = tags.by_image(tags.read(work.home))
+    given = [known.get(entry.content_hash, []) for entry in members]
+    return given if any(given) else None
+
+
+def _write_metadata(
+    work: Workspace,
+    members: Sequence[Entry],
+    beside: Mapping[str, bytes | None],
+    taken_at: Mapping[bytes, Mapping[str, Any]],
+    path: Path,
+    *,
+    given: Sequence[Sequence[str]] | None,
+) -> None:
+    limit = work.settings.max_bytes
+    sources = [
+        metadata_sources.read(name, data, location=work.folder.path(name), max_bytes=limit)
+        for name, data in beside.items()
+        if data is not None
+    ]
+    keys = [entry.content_hash for entry in members]
+    known = facts.read(work.facts, keys)
+    own = [
+        {**known[entry.content_hash], **taken_at.get(entry.content_hash, {}), "bytes": entry.bytes}
+        for entry in members
+    ]
+    ids = [entry.id for entry in members]
+    joined = join.join(ids, own, sources, tags=given)
+    made_of = {"columns": [vars(column) for column in joined.columns], "problems": joined.problems}
+    write_part(path, joined.table(ids), made_of)
+
+
+def _published_columns(home: Home) -> list[join.Column]:
+    before = snapshots.current(home)
+    path = home.part("metadata", before.parts["metadata"]) if before else None
+    if path is None or not is_written(path):
+        return []
+    return [join.Column(**column) for column in read_made_of(path)["columns"]]
+
+
+def _shapes(columns: Sequence[join.Column]) -> set[tuple[str, str, str]]:
+    return {(column.name, column.type, column.source) for column in columns}

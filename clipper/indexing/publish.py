@@ -1,0 +1,72 @@
+"""The step `atlas`: name one version of each part in current.json, and delete what nobody needs any more.
+
+What does not belong here: making any part.
+"""
+
+from clipper.errors import StoreError
+from clipper.indexing.collect import prune_server
+from clipper.indexing.workspace import Step, Workspace, refuse_fewer, timed
+from clipper.store import facts, snapshots
+from clipper.store.home import Home
+from clipper.store.manifest import Changes, Manifest, compare
+from clipper.store.shards import compact
+from clipper.store.snapshots import Snapshot
+
+
+def publish(work: Workspace) -> Step:
+    """Step 6, `atlas`: name one version of each part in current.json, if they belong together."""
+    with timed("atlas") as step:
+        staged = work.consistent()
+        made_of = {name: staged[name] for name in ("metadata", "projection", "embeddings")}
+        if staged.get("collection_of") != made_of:
+            raise StoreError("chroma_collection is older than its inputs; materialize it first")
+        _, manifest = work.manifest()
+        before = snapshots.current(work.home)
+        changes = _since(work.home, before, manifest)
+        images = len(work.members())
+        refuse_fewer(work, images, before)
+        failed = len(manifest.entries) + len(manifest.unreadable) - images
+        snapshot = Snapshot(
+            parts={name: staged[name] for name in ("manifest", "metadata", "projection", "collection")},
+            images=staged["images"],
+            model=staged["model"],
+            embeddings=staged["embeddings"],
+            published_at=snapshots.now(),
+            counts={"images": images, "failed": failed, **changes.counts()},
+            seconds=work.home.written_for(),
+        )
+        step.replaced = _replaced(before, snapshot)
+        published = snapshots.publish(work.home, snapshot)
+        _tidy(work, published=published)
+        step.version = snapshot.version
+        step.counts = {**snapshot.counts, "published": published}
+    return step
+
+
+def _replaced(before: Snapshot | None, after: Snapshot) -> list[str]:
+    """The parts of `after` that are others than before; nothing where there were none."""
+    if before is None:
+        return []
+    replaced = [name for name, version in after.parts.items() if before.parts.get(name) != version]
+    return replaced + (["model"] if before.embeddings != after.embeddings else [])
+
+
+def _tidy(work: Workspace, *, published: bool) -> None:
+    """Give back what neither the published version nor one that a reader holds needs."""
+    alive = snapshots.kept(work.home)
+    snapshots.prune(work.home, alive)
+    if not published:
+        return
+    prune_server(work, alive)
+    manifests = {work.home.part("manifest", snapshot.parts["manifest"]) for snapshot in alive}
+    keys = {key for path in manifests for key in Manifest.read(path).hashes()}
+    compact(work.facts.folder, keys, made_by=work.facts.made_by.decode(), reason=facts.REASON)
+    for store in (work.places, work.thumbnails):
+        compact(store.folder, keys, made_by=store.made_by.decode())
+    for folder in (work.home.store / "embeddings").iterdir():
+        compact(folder, keys)
+
+
+def _since(home: Home, before: Snapshot | None, manifest: Manifest) -> Changes:
+    path = home.part("manifest", before.parts["manifest"]) if before else None
+    return compare(Manifest.read(path) if path and path.exists() else None, manifest)

@@ -1,0 +1,148 @@
+"""The step `image_manifest`: what is in the images folder now, and what differs from last time.
+
+What does not belong here: opening images, and what a manifest is (`store/manifest.py`).
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from clipper.errors import BadImageError, ImagesError
+from clipper.hashing import content_hash
+from clipper.images.folder import FoundImage, ImageFolder
+from clipper.indexing.workspace import Step, Workspace, refuse_fewer, timed
+from clipper.store import snapshots
+from clipper.store.home import Home
+from clipper.store.manifest import Entry, Manifest, compare
+from clipper.store.tables import is_written
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Kinds of other files that are told by name.
+MOST_ENDINGS = 8
+
+# A file changed this shortly before the scan may change again within the clock's grain: hash it again.
+RACY_NS = 2_000_000_000
+
+
+def scan_images(work: Workspace) -> Step:
+    """Step 1, `image_manifest`: what is in the folder, and what differs from what was there."""
+    with timed("image_manifest") as step:
+        snapshots.restage(work.home)
+        staged = work.home.staged_entries().get("manifest")
+        path = work.home.part("manifest", staged) if staged else None
+        before = Manifest.read(path) if path and path.exists() else None
+        told = work.told("scan")
+        manifest = scan(work.folder, before=before, verify=work.settings.verify, progress=told)
+        manifest = dated_by(manifest, before, at_ns=_published_ns(work.home))
+        _refuse_to_shrink(work, manifest)
+        step.version = manifest.version
+        target = work.home.part("manifest", manifest.version)
+        if before is None or before.entries != manifest.entries or not is_written(target):
+            manifest.write(target)
+        work.home.stage(manifest=manifest.version, images=work.settings.images)
+        step.counts = {"images": len(manifest.entries), **compare(before, manifest).counts()}
+        step.counts["other_files"] = sum(manifest.others.values())
+        step.failures = manifest.unreadable
+        step.notes = _left_alone(manifest.others)
+    return step
+
+
+def _left_alone(others: Mapping[str, int]) -> list[str]:
+    """One line about the files that are no images, the most frequent endings first."""
+    if not others:
+        return []
+    ranked = sorted(others.items(), key=lambda item: (-item[1], item[0]))
+    told = [f"{ending} {count:,}" for ending, count in ranked[:MOST_ENDINGS]]
+    told += ["..."] if len(ranked) > MOST_ENDINGS else []
+    total = sum(others.values())
+    return [f"{total:,} other {'file' if total == 1 else 'files'} left alone: {', '.join(told)}"]
+
+
+def _refuse_to_shrink(work: Workspace, manifest: Manifest) -> None:
+    """A disk that is not mounted, or half of it, must not empty an atlas."""
+    before = snapshots.current(work.home)
+    path = work.home.part("manifest", before.parts["manifest"]) if before else None
+    if path is None or not path.exists():
+        return
+    gone = len(compare(Manifest.read(path), manifest).removed)
+    refuse_fewer(work, before.counts["images"] - gone if before else 0, before)
+
+
+def _published_ns(home: Home) -> int:
+    """When what is published was, in nanoseconds since 1970; of a home without an index, now."""
+    before = snapshots.current(home)
+    at = before.published_at if before else snapshots.now()
+    return int(at.timestamp()) * 1_000_000_000
+
+
+def scan(
+    folder: ImageFolder,
+    *,
+    before: Manifest | None = None,
+    verify: bool = False,
+    progress: "Callable[[int, int], None] | None" = None,
+) -> Manifest:
+    """List the folder; hash what is new or has another size or time than before, or everything to `verify`.
+
+    Raises:
+        ImagesError: the folder is missing, unreadable or holds no image.
+    """
+    started = time.time_ns()
+    known = {entry.id: entry for entry in before.entries} if before and not verify else {}
+    listing = folder.survey()
+    found = listing.images
+    if not found:
+        raise ImagesError(
+            f"no image files in {folder.location}; check `images` in clipper.toml (nothing was changed)"
+        )
+    entries: list[Entry] = []
+    unreadable: dict[str, str] = {}
+    for position, image in enumerate(found):
+        try:
+            entries.append(_entry(folder, image, known.get(image.id), started))
+        except BadImageError as error:
+            unreadable[_printable(image.id)] = str(error)
+        if progress:
+            progress(position + 1, len(found))
+    dated = _dated(entries, before, now_ns=started)
+    return Manifest(dated, unreadable, dict(listing.others))
+
+
+def dated_by(manifest: Manifest, before: Manifest | None, *, at_ns: int) -> Manifest:
+    """A manifest that differs from the one before, with a time where none is known.
+
+    A Clipper that did not keep times made those: they were indexed at `at_ns`, in nanoseconds since 1970, or
+    earlier. One that is as the one before stays as it is: nothing is written for this alone.
+    """
+    if before is None or before.entries == manifest.entries:
+        return manifest
+    entries = [replace(e, first_ns=at_ns) if e.first_ns is None else e for e in manifest.entries]
+    return replace(manifest, entries=entries)
+
+
+def _entry(folder: ImageFolder, image: FoundImage, known: Entry | None, started: int) -> Entry:
+    if _printable(image.id) != image.id:
+        raise BadImageError("has a name that is not valid UTF-8; rename it")
+    same = known and (known.bytes, known.mtime_ns) == (image.bytes, image.mtime_ns)
+    if known and same and image.mtime_ns and image.mtime_ns < started - RACY_NS:
+        return known
+    if refusal := folder.refusal(image.id):
+        raise BadImageError(refusal)
+    return Entry(image.id, content_hash(folder.read(image.id)), image.bytes, image.mtime_ns)
+
+
+def _dated(entries: list[Entry], before: Manifest | None, *, now_ns: int) -> list[Entry]:
+    """Entries with the time at which each content was first indexed: as it is known from before, else now."""
+    known = {entry.content_hash: entry.first_ns for entry in before.entries} if before else {}
+    firsts = (known.get(entry.content_hash, now_ns) for entry in entries)
+    return [
+        entry if entry.first_ns == first else replace(entry, first_ns=first)
+        for entry, first in zip(entries, firsts, strict=True)
+    ]
+
+
+def _printable(name: str) -> str:
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
