@@ -9,7 +9,7 @@ import param
 from clipper.errors import ClipperError, NoIndexError
 from viewer.appearance import remembered_dark
 from viewer.background import in_background
-from viewer.component import Component
+from viewer.components.base import Component
 from viewer.document import html_page
 from viewer.follow import LOOKERS
 from viewer.lost import Lost

@@ -24,7 +24,7 @@ from clipper.query_syntax import parse
 from viewer.answers import cleaned, refused
 from viewer.background import in_background
 from viewer.choosing import Seen, Step, combined, dated, plain, rows_of, sound
-from viewer.component import Component
+from viewer.components.base import Component
 from viewer.data import Dataset
 from viewer.filters import keep
 from viewer.filters import sound as narrowable

@@ -19,7 +19,7 @@ from viewer.address import Address
 from viewer.appearance import Appearance, remembered_dark
 from viewer.choosing import clear
 from viewer.chosen import Chosen
-from viewer.component import Action, source
+from viewer.components.base import Action, source
 from viewer.controls import ZOOM, colour_select, map_buttons
 from viewer.data import Dataset
 from viewer.detail import Detail

@@ -3,7 +3,7 @@
 import panel as pn
 import param
 
-from viewer.component import Component
+from viewer.components.base import Component
 from viewer.state import ViewState
 
 COOKIE = "clipper-theme"

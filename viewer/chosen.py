@@ -8,7 +8,7 @@ import numpy as np
 import param
 
 from viewer.choosing import clear, sound
-from viewer.component import Component
+from viewer.components.base import Component
 from viewer.download import MOST, offer, withdraw
 from viewer.exports import TYPES, Export
 from viewer.map import MapView

@@ -9,10 +9,10 @@ import param
 
 from viewer.background import failed, in_background
 from viewer.colours import SIMILARITY
-from viewer.component import Component
+from viewer.components.base import Component
+from viewer.components.filter_actions import drawn, histogram, press, similar_enough, similar_said
 from viewer.data import Dataset
 from viewer.facets import Facet, Scale, Values
-from viewer.filtering import drawn, histogram, press, similar_enough, similar_said
 from viewer.filters import LONGEST, Condition, labelled, said, shows, sound, toggled
 from viewer.narrowing import NARROWERS
 from viewer.state import NO_LIMITS, ViewState

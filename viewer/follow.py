@@ -23,7 +23,7 @@ from viewer.answers import Answer, Upload
 from viewer.background import in_background
 from viewer.carrying import renamed
 from viewer.changes import Changes, between
-from viewer.component import Component
+from viewer.components.base import Component
 from viewer.data import Dataset
 from viewer.gallery import suggestions
 from viewer.search import SEARCHERS, answer, excuse

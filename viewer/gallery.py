@@ -10,7 +10,7 @@ import param
 
 from clipper.query_syntax import Term, written
 from viewer.answers import Answer
-from viewer.component import Action, Component
+from viewer.components.base import Action, Component
 from viewer.data import Dataset
 from viewer.ranking import place
 from viewer.results import cards, figures

@@ -4,7 +4,7 @@ from typing import Any
 
 import param
 
-from viewer.component import Component
+from viewer.components.base import Component
 from viewer.map import MapView
 from viewer.state import ViewState
 

@@ -1,6 +1,6 @@
 """The page's keyboard, and the button that shows its list. Listens to the whole page."""
 
-from viewer.component import Component
+from viewer.components.base import Component
 
 
 class Keys(Component):

@@ -7,9 +7,9 @@ import numpy as np
 import param
 
 from viewer.colours import MAX_CATEGORIES, NO_VALUE, OTHER, SIMILARITY, Colouring, Entry, stops
-from viewer.component import Component
+from viewer.components.base import Component
+from viewer.components.filter_actions import drawn, histogram, press, similar_enough
 from viewer.facets import Facet, Scale, Values
-from viewer.filtering import drawn, histogram, press, similar_enough
 from viewer.filters import Condition, labelled, shows, toggled
 from viewer.scales import moment, number
 from viewer.state import ViewState

@@ -1,6 +1,6 @@
 """What a page says when its connection to the server is gone, until it opens again by itself."""
 
-from viewer.component import Component
+from viewer.components.base import Component
 
 
 class Lost(Component):

@@ -17,7 +17,7 @@ from bokeh.models import ColumnDataSource, CustomJS, PanTool, Range1d, TapTool, 
 from bokeh.plotting import figure
 
 from viewer.camera import Camera, columns
-from viewer.component import source
+from viewer.components.base import source
 from viewer.filters import passing_rows
 from viewer.frames import Frame, framed
 from viewer.loop import PLAIN, RenderLoop

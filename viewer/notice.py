@@ -6,7 +6,7 @@ import param
 
 from viewer.carrying import News
 from viewer.changes import Changes
-from viewer.component import Component
+from viewer.components.base import Component
 from viewer.state import ViewState
 
 

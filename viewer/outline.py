@@ -10,7 +10,7 @@ import param
 
 from viewer.background import failed, in_background
 from viewer.choosing import HOWS, Seen, Step, choose, dated, listed, outline, rows_of, take_dated
-from viewer.component import Component
+from viewer.components.base import Component
 from viewer.map import MapView
 from viewer.regions import simplified
 from viewer.rows import among

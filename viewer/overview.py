@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import param
 
 from viewer.background import failed, in_background
-from viewer.component import Component
+from viewer.components.base import Component
 from viewer.data import Dataset
 from viewer.follow import LOOKERS
 from viewer.state import ViewState

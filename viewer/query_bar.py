@@ -6,7 +6,7 @@ from typing import Any
 import param
 
 from clipper.query_syntax import Term, written
-from viewer.component import Component
+from viewer.components.base import Component
 from viewer.search import image_name
 from viewer.state import ViewState
 from viewer.uploads import MOST_BYTES

@@ -1,6 +1,6 @@
 """The route that serves the components' script: /components-<stamp>.js below the app's own path."""
 
-from viewer.component import module
+from viewer.components.base import module
 from viewer.media import A_YEAR
 from viewer.route import OpenHandler
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import param
 
-from viewer.component import Component
+from viewer.components.base import Component
 from viewer.state import PANELS, ViewState
 
 

@@ -11,7 +11,7 @@ import pytest
 from helpers import arrived, ask, marked, ranges, screen, settled
 
 import clipper
-from viewer.component import source
+from viewer.components.base import source
 
 Visit = Callable[..., SimpleNamespace]
 

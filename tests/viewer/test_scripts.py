@@ -9,7 +9,7 @@ import pytest
 from server import fetch, serving
 
 import viewer.app  # noqa: F401 - makes all components known
-from viewer.component import Component, module
+from viewer.components.base import Component, module
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""The page's own components, each beside its script and style sheet."""
