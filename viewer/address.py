@@ -3,7 +3,7 @@
 `q` is the query, `colour` the column, `filters` and `chosen` are JSON, `open` is an image's id; `cut` is the
 least similarity listed or, after a comma, the largest, `fold=1` and `within=1` are the switches over the
 results, `panel` is what is beside the map. `at`, the part of the map in view, is the browser's own
-(`camera.js`). Whatever a link says that cannot be is left out.
+(`components/map/camera.js`). Whatever a link says that cannot be is left out.
 What does not belong here: history and the map (`address.js`).
 """
 
@@ -25,10 +25,10 @@ from viewer.answers import cleaned, refused
 from viewer.background import in_background
 from viewer.choosing import Seen, Step, combined, dated, plain, rows_of, sound
 from viewer.components.base import Component
+from viewer.components.map.lasso import CHOOSERS
 from viewer.data import Dataset
 from viewer.filters import keep
 from viewer.filters import sound as narrowable
-from viewer.outline import CHOOSERS
 from viewer.search import Searcher
 from viewer.state import PANELS, ViewState
 from viewer.tagged import rows_by_tag
@@ -174,7 +174,7 @@ class Address(Component):
     pushes = param.Integer(doc="Another number for each step that Back is to take back.")
     arrivals = param.Integer(doc="Another number each time that what an address asked for is shown.")
 
-    scripts = ("find.js", "camera.js", "address.js")
+    scripts = ("find.js", "map/camera.js", "address.js")
     _css = ()
 
     def follow(self, state: ViewState, searcher: Searcher) -> None:

@@ -20,22 +20,22 @@ from viewer.appearance import Appearance, remembered_dark
 from viewer.choosing import clear
 from viewer.chosen import Chosen
 from viewer.components.base import Action, source
-from viewer.controls import ZOOM, colour_select, map_buttons
+from viewer.components.map.controls import ZOOM, colour_select, map_buttons
+from viewer.components.map.hover_card import HoverCard
+from viewer.components.map.lasso import Outline, switch, toggle
+from viewer.components.map.legend import ColourKey, Fold
+from viewer.components.map.map import MapView
+from viewer.components.map.query_marks import Marks
 from viewer.data import Dataset
 from viewer.detail import Detail
 from viewer.document import html_page
 from viewer.filter_panel import FilterChips, FilterPanel
 from viewer.follow import Follower
 from viewer.gallery import Gallery
-from viewer.hover import HoverCard
 from viewer.keys import Keys
-from viewer.legend import ColourKey, Fold
 from viewer.lost import Lost
-from viewer.map import MapView
-from viewer.marks import Marks
 from viewer.narrowing import Narrower
 from viewer.notice import Notice
-from viewer.outline import Outline, switch, toggle
 from viewer.overview import Overview
 from viewer.query_bar import QueryBar
 from viewer.search import Searcher
@@ -258,7 +258,7 @@ class Viewer:
         marks.follow(self.state)
         colours = pn.Column(
             fold, colour_select(self.state), legend, css_classes=["legend-card"], margin=0,
-            stylesheets=[source("legend_card.css")],
+            stylesheets=[source("map/legend_card.css")],
         )  # fmt: skip
         notice = Notice(css_classes=["notice"], margin=0, actions={
             "show": self._show_news, "dismiss": lambda _: self.state.dismiss(),
@@ -268,7 +268,7 @@ class Viewer:
             self.map.pane, outline, marks, colours, map_buttons(self.map, self.state), card, notice,
             Lost(margin=0),
             sizing_mode="stretch_both", margin=0, css_classes=["map-area"],
-            stylesheets=[source("map_area.css")],
+            stylesheets=[source("map/map_area.css")],
         )  # fmt: skip
 
     def _side(self) -> pn.Column:

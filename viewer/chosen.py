@@ -9,10 +9,10 @@ import param
 
 from viewer.choosing import clear, sound
 from viewer.components.base import Component
+from viewer.components.map.lasso import take
+from viewer.components.map.map import MapView
 from viewer.download import MOST, offer, withdraw
 from viewer.exports import TYPES, Export
-from viewer.map import MapView
-from viewer.outline import take
 from viewer.rows import among
 from viewer.state import ViewState
 from viewer.tagged import counts

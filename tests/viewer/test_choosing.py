@@ -9,8 +9,8 @@ import pytest
 from viewer.answers import Answer, in_order
 from viewer.choosing import Seen, choose, clear, combined, rows_of, sound
 from viewer.chosen import shared
+from viewer.components.map.lasso import Outline, drawn, toggle
 from viewer.data import Dataset
-from viewer.outline import Outline, drawn, toggle
 from viewer.points import PointIndex
 from viewer.regions import inside, simplified, within
 from viewer.state import ViewState

@@ -10,10 +10,10 @@ from fakes import FakeAtlas
 
 from viewer.changes import between
 from viewer.colours import MISSING, NO_VALUE, OTHER, SIMILARITY, _palette
+from viewer.components.map.legend import ColourKey, Fold
 from viewer.data import INDEXED, MODIFIED, Dataset
 from viewer.filter_panel import FilterChips, FilterPanel
 from viewer.gallery import Gallery, sample
-from viewer.legend import ColourKey, Fold
 from viewer.narrowing import Narrower
 from viewer.painter import Wish, paint
 from viewer.search import Searcher

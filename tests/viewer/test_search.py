@@ -10,10 +10,10 @@ from fakes import FakeAtlas
 from clipper.query_syntax import MINUS_IMAGE, Term
 from viewer.answers import Answer
 from viewer.changes import Changes, between
+from viewer.components.map.overlays import Queries
 from viewer.data import Dataset
 from viewer.follow import step
 from viewer.gallery import DEEPEST, Gallery
-from viewer.overlays import Queries
 from viewer.query_bar import QueryBar
 from viewer.ranking import PAGE
 from viewer.results import faint, parts

@@ -15,11 +15,11 @@ from viewer.answers import LONGEST_QUERY, Answer, cleaned
 from viewer.app import Viewer
 from viewer.changes import between
 from viewer.choosing import choose
+from viewer.components.map.map import MapView
 from viewer.data import Dataset
 from viewer.detail import Detail
 from viewer.frames import framed
 from viewer.gallery import Gallery, sample, suggestions
-from viewer.map import MapView
 from viewer.painter import Wish, paint
 from viewer.results import cards
 from viewer.search import Searcher, answer
@@ -190,14 +190,14 @@ def test_a_session_that_is_over_pins_nothing_large() -> None:
     pinned = weakref.ref(dataset)
     viewer = Viewer(ViewState(dataset=dataset))
     viewport = Viewport.fitted(dataset.view, width=500, height=400)
-    viewer.map._show(framed(paint(Wish(dataset, viewport, "group", dark=True)), fine=True))
+    viewer.components.map.map._show(framed(paint(Wish(dataset, viewport, "group", dark=True)), fine=True))
     viewer._ended(None)
-    assert viewer.map.picture is not None
+    assert viewer.components.map.map.picture is not None
     viewer._ended(object())
     del dataset
     gc.collect()
     assert pinned() is None
-    assert not viewer.map._frame.data
+    assert not viewer.components.map.map._frame.data
 
 
 def test_gallery_shows_a_sample_then_results(state: ViewState) -> None:

@@ -18,11 +18,11 @@ from clipper.store.home import Home
 from viewer.address import Address
 from viewer.changes import between
 from viewer.colours import MAX_CATEGORIES, MISSING, OTHER
-from viewer.controls import colour_select
+from viewer.components.map.controls import colour_select
+from viewer.components.map.legend import ColourKey
 from viewer.data import Dataset
 from viewer.facets import lists, of_tags
 from viewer.filter_panel import FilterChips, FilterPanel
-from viewer.legend import ColourKey
 from viewer.narrowing import Narrower
 from viewer.search import Searcher
 from viewer.state import ViewState

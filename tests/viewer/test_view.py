@@ -20,10 +20,10 @@ from viewer.colours import (
     kind_of,
     plain,
 )
-from viewer.controls import _options
+from viewer.components.map.controls import _options
+from viewer.components.map.legend import DENSITY, chip, legend, number
+from viewer.components.map.overlays import LABEL, Queries, label, label_reach
 from viewer.data import Dataset, short
-from viewer.legend import DENSITY, chip, legend, number
-from viewer.overlays import LABEL, Queries, label, label_reach
 from viewer.painter import Wish, paint
 from viewer.points import BANDS, PointIndex
 from viewer.state import ViewState

@@ -59,8 +59,8 @@ class ColourKey(OfColours):
     others = param.Integer(doc="How many values have no colour of their own; they can be searched for.")
     found = param.List()
 
-    scripts = ("histogram.js", "legend.js")
-    _css = ("components.css", "histogram.css", "legend.css")
+    scripts = ("histogram.js", "map/legend.js")
+    _css = ("components.css", "histogram.css", "map/legend.css")
     _seen = (*COLOURS, "counts", "kept", "filters", "cut", "cap")
 
     def __init__(self, **params: Any) -> None:
@@ -135,8 +135,8 @@ class Fold(OfColours):
     colours = param.List()
     smooth = param.Boolean(default=False)
 
-    scripts = ("fold.js",)
-    _css = ("components.css", "fold.css")
+    scripts = ("map/fold.js",)
+    _css = ("components.css", "map/fold.css")
 
     def _told(self, state: ViewState) -> dict[str, Any]:
         return chip(state.colouring, dark=state.dark)

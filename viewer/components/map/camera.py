@@ -1,4 +1,4 @@
-"""Where the map is to go: parts of it that are asked for. The way there is the browser's (`camera.js`)."""
+"""Where the map is to go: parts of it that are asked for. The way there is the browser's (`components/map/camera.js`)."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 from bokeh.models import ColumnDataSource
 
 from viewer.answers import Answer
-from viewer.overlays import label_reach
+from viewer.components.map.overlays import label_reach
 from viewer.ranking import PAGE
 from viewer.state import ViewState
 from viewer.viewport import Box

@@ -5,9 +5,9 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
-from viewer.legend import DENSITY
-from viewer.map import MapView
-from viewer.outline import Tools
+from viewer.components.map.lasso import Tools
+from viewer.components.map.legend import DENSITY
+from viewer.components.map.map import MapView
 from viewer.state import ViewState
 
 ZOOM = 0.55  # the unit changes by this factor for each press of + and -

@@ -1,8 +1,8 @@
 """The map: a figure whose picture one render loop keeps up with what the visitor looks at.
 
 The browser tells every change of the ranges at once; the loop draws the latest and hands the browser a frame
-of it, which `frame.js` puts into the figure. HoloViews builds the figure; choosing and drawing what is in it
-is `painter.py`'s, marks above it `overlays.py`'s, moving it `camera.py`'s.
+of it, which `components/map/frame.js` puts into the figure. HoloViews builds the figure; choosing and drawing what is in it
+is `painter.py`'s, marks above it `components/map/overlays.py`'s, moving it `components/map/camera.py`'s.
 """
 
 from collections.abc import Callable
@@ -16,12 +16,12 @@ import panel as pn
 from bokeh.models import ColumnDataSource, CustomJS, PanTool, Range1d, TapTool, WheelZoomTool
 from bokeh.plotting import figure
 
-from viewer.camera import Camera, columns
 from viewer.components.base import source
+from viewer.components.map.camera import Camera, columns
+from viewer.components.map.overlays import Queries, Rings
 from viewer.filters import passing_rows
 from viewer.frames import Frame, framed
 from viewer.loop import PLAIN, RenderLoop
-from viewer.overlays import Queries, Rings
 from viewer.painter import Picture, Wish, dot_radius, paint
 from viewer.points import Placed
 from viewer.state import ViewState
@@ -32,7 +32,7 @@ DEEPEST, WIDEST = 4000.0, 3.0  # how far one can zoom in and out, from the first
 LIT = 24  # results that stand out on the map; the panel lists more
 FEW, HALF_THUMBNAIL = 200, 44.0  # images, of which the first view shows thumbnails; pixels of half of one
 REACH = 14  # pixels within which a point is meant by the pointer
-SIGHT = ("find.js", "camera.js")  # in front of the scripts that move the map
+SIGHT = ("find.js", "map/camera.js")  # in front of the scripts that move the map
 SHARPEST, MOST_PIXELS = 2.0, 6e6  # for each pixel of the page, in each direction, and altogether
 
 hv.extension("bokeh")
@@ -121,18 +121,18 @@ class MapView:
             "fig": fig, "home": self._home, "target": self.camera.target, "frame": self._frame,
             "padding": PADDING,
         }  # fmt: skip
-        fit = _script(*SIGHT, "fit.js", **args, deepest=DEEPEST, widest=WIDEST, screen=self._screen)
+        fit = _script(*SIGHT, "map/fit.js", **args, deepest=DEEPEST, widest=WIDEST, screen=self._screen)
         for name in ("inner_width", "inner_height"):
             fig.js_on_change(name, fit)
             fig.on_change(name, self._viewport_changed)
         self._home.js_on_change("data", fit)
         image = fig.renderers[0].data_source
-        self._frame.js_on_change("data", _script("frame.js", **args, image=image))
+        self._frame.js_on_change("data", _script("map/frame.js", **args, image=image))
         for ends in (fig.x_range, fig.y_range):
             ends.on_change("start", self._viewport_changed)
             ends.on_change("end", self._viewport_changed)
-        self.camera.target.js_on_change("data", _script(*SIGHT, "fly.js", **args))
-        pointer = _script("pointer.js", fig=fig, pointer=self._pointer)
+        self.camera.target.js_on_change("data", _script(*SIGHT, "map/fly.js", **args))
+        pointer = _script("map/pointer.js", fig=fig, pointer=self._pointer)
         fig.js_on_event("mousemove", pointer)
         fig.js_on_event("mouseleave", pointer)
         self._pointer.on_change("data", self._pointed)

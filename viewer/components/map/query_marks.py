@@ -1,11 +1,11 @@
-"""What can be done at a query's mark on the map: take it away. A click on the mark asks again (`map.py`)."""
+"""What can be done at a query's mark on the map: take it away. A click on the mark asks again (`components/map/map.py`)."""
 
 from typing import Any
 
 import param
 
 from viewer.components.base import Component
-from viewer.overlays import RAISED, label
+from viewer.components.map.overlays import RAISED, label
 from viewer.state import ViewState
 
 
@@ -15,8 +15,8 @@ class Marks(Component):
     marks = param.List(doc="Each: the query as written, as it reads, what the map shows of it, and where.")
     raised = param.Number(RAISED, doc="Pixels from a query's place up to the middle of its words.")
 
-    scripts = ("find.js", "marks.js")
-    _css = ("components.css", "marks.css")
+    scripts = ("find.js", "map/query_marks.js")
+    _css = ("components.css", "map/query_marks.css")
 
     def follow(self, state: ViewState) -> None:
         """Show what the state says, now and whenever it changes."""

@@ -11,7 +11,7 @@ import param
 from viewer.background import failed, in_background
 from viewer.choosing import HOWS, Seen, Step, choose, dated, listed, outline, rows_of, take_dated
 from viewer.components.base import Component
-from viewer.map import MapView
+from viewer.components.map.map import MapView
 from viewer.regions import simplified
 from viewer.rows import among
 from viewer.state import ViewState
@@ -29,8 +29,8 @@ class Outline(Component):
 
     tool = param.String()
 
-    scripts = ("find.js", "outline.js")
-    _css = ("components.css", "outline.css")
+    scripts = ("find.js", "map/lasso.js")
+    _css = ("components.css", "map/lasso.css")
 
     def follow(self, state: ViewState, view: MapView) -> None:
         """Draw with the tool that the state says."""
@@ -74,8 +74,8 @@ class Tools(Component):
 
     tool = param.String()
 
-    scripts = ("tools.js",)
-    _css = ("components.css", "tools.css")
+    scripts = ("map/tools.js",)
+    _css = ("components.css", "map/tools.css")
 
     def follow(self, state: ViewState) -> None:
         """Show which tool the state says, and set it."""

@@ -5,7 +5,7 @@ from typing import Any
 import param
 
 from viewer.components.base import Component
-from viewer.map import MapView
+from viewer.components.map.map import MapView
 from viewer.state import ViewState
 
 PLACE = ("x", "y", "reach")  # in pixels: an image's centre on the map and half its height
@@ -16,8 +16,8 @@ class HoverCard(Component):
 
     item = param.Dict(default={})
 
-    scripts = ("hover.js",)
-    _css = ("components.css", "hover.css")
+    scripts = ("map/hover_card.js",)
+    _css = ("components.css", "map/hover_card.css")
 
     def follow(self, state: ViewState, view: MapView) -> None:
         """Show the hovered image beside its point; hide as soon as the map moves."""
