@@ -23,7 +23,7 @@ from helpers import ask, changed, picture, screen, settled, zoom_at  # noqa: E40
 from server import serving  # noqa: E402
 
 import clipper  # noqa: E402
-from viewer.appearance import COOKIE  # noqa: E402
+from viewer.components.page.theme_cookie import COOKIE  # noqa: E402
 
 LOOKS = ROOT / "docs" / "looks"
 HOME = Path(os.environ.get("CLIPPER_HOME") or ROOT / "data")

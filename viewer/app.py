@@ -14,9 +14,6 @@ import panel_material_ui as pmui
 
 from clipper.errors import ClipperError
 from clipper.query_syntax import Term
-from viewer.absent import absent_page
-from viewer.address import Address
-from viewer.appearance import Appearance, remembered_dark
 from viewer.choosing import clear
 from viewer.chosen import Chosen
 from viewer.components.base import Action, source
@@ -26,18 +23,21 @@ from viewer.components.map.lasso import Outline, switch, toggle
 from viewer.components.map.legend import ColourKey, Fold
 from viewer.components.map.map import MapView
 from viewer.components.map.query_marks import Marks
+from viewer.components.page.change_notice import Notice
+from viewer.components.page.connection_lost import Lost
+from viewer.components.page.follower import Follower
+from viewer.components.page.no_atlas import absent_page
+from viewer.components.page.page import html_page
+from viewer.components.page.query_bar import QueryBar
+from viewer.components.page.shortcuts import Keys
+from viewer.components.page.theme_cookie import Appearance, remembered_dark
+from viewer.components.page.url import Address
 from viewer.data import Dataset
 from viewer.detail import Detail
-from viewer.document import html_page
 from viewer.filter_panel import FilterChips, FilterPanel
-from viewer.follow import Follower
 from viewer.gallery import Gallery
-from viewer.keys import Keys
-from viewer.lost import Lost
 from viewer.narrowing import Narrower
-from viewer.notice import Notice
 from viewer.overview import Overview
-from viewer.query_bar import QueryBar
 from viewer.search import Searcher
 from viewer.state import ViewState
 from viewer.status import Status
@@ -236,13 +236,13 @@ class Viewer:
         follower = Follower(state=self.state, width=0, height=0, margin=0)
         return pn.Row(
             box, keys, follower, address, appearance, sizing_mode="stretch_width", margin=0,
-            stylesheets=[source("header.css")],
+            stylesheets=[source("page/header.css")],
         )  # fmt: skip
 
     def _shell(self) -> pn.Row:
         return pn.Row(
             self._map_area(), self._side(), sizing_mode="stretch_both", margin=0,
-            stylesheets=[source("app.css")],
+            stylesheets=[source("page/app.css")],
         )  # fmt: skip
 
     def _map_area(self) -> pn.Column:

@@ -8,8 +8,8 @@ import param
 
 from viewer.background import failed, in_background
 from viewer.components.base import Component
+from viewer.components.page.follower import LOOKERS
 from viewer.data import Dataset
-from viewer.follow import LOOKERS
 from viewer.state import ViewState
 from viewer.summary import summary
 

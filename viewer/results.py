@@ -4,7 +4,7 @@ from typing import Any
 
 from clipper.query import clip_score
 from viewer.answers import Answer
-from viewer.query_bar import part
+from viewer.components.page.query_bar import part
 from viewer.state import ViewState
 
 NO_QUERY: dict[str, Any] = {

@@ -5,7 +5,7 @@ from typing import Any
 import param
 
 from viewer.components.base import Component
-from viewer.notice import tally
+from viewer.components.page.change_notice import tally
 from viewer.state import ViewState
 
 

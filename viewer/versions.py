@@ -1,7 +1,7 @@
 """Which versions of an atlas are in memory: the published one, loaded once, and those that sessions show.
 
 The same for all visitors of a process. What does not belong here: how a session comes from one version to
-the next (`follow.py`).
+the next (`components/page/follower.py`).
 """
 
 import logging

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from fakes import FakeAtlas
 
-from viewer.address import LONGEST, Address, asked_for, wanted
 from viewer.answers import Answer
 from viewer.changes import between
 from viewer.choosing import choose
+from viewer.components.page.url import LONGEST, Address, asked_for, wanted
 from viewer.data import Dataset
 from viewer.search import Searcher
 from viewer.state import ViewState
@@ -121,7 +121,7 @@ def test_a_link_taken_while_another_version_comes_chooses_its_images_there(
 ) -> None:
     waiting = []
     monkeypatch.setattr(
-        "viewer.address.in_background", lambda work, then, **_pool: waiting.append((work, then))
+        "viewer.components.page.url.in_background", lambda work, then, **_pool: waiting.append((work, then))
     )
     state, address = viewer(dataset)
     address.go('chosen=[{"how":"only","image":"folder/3.png"}]')
@@ -139,7 +139,7 @@ def test_a_link_taken_while_another_version_comes_chooses_its_images_there(
 def test_a_link_that_cannot_be_followed_leaves_an_address_that_can(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("viewer.address.rows_by_tag", lambda _dataset: 1 // 0)
+    monkeypatch.setattr("viewer.components.page.url.rows_by_tag", lambda _dataset: 1 // 0)
     state, address = viewer(dataset)
     address.go('chosen=[{"how":"only","tag":"a"}]&open=folder/3.png')
     assert "could not be chosen" in caplog.text

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from viewer.carrying import News
 from viewer.changes import Changes, between
-from viewer.notice import figures, tally, words
+from viewer.components.page.change_notice import figures, tally, words
 
 
 def atlas_of(contents: dict[str, bytes], *, shift: float = 0.0, told: str = "a") -> FakeAtlas:

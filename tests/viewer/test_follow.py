@@ -15,15 +15,16 @@ import clipper
 from clipper.errors import ModelError
 from clipper.indexing import run
 from clipper.store.home import Home
-from viewer import follow, versions
+from viewer import versions
 from viewer.app import Viewer, page
 from viewer.carrying import MARKED, fresh
 from viewer.changes import Changes
+from viewer.components.page import follower as follow
+from viewer.components.page.follower import Follower
+from viewer.components.page.query_bar import QueryBar
 from viewer.data import Dataset
 from viewer.detail import Detail
-from viewer.follow import Follower
 from viewer.gallery import sample
-from viewer.query_bar import QueryBar
 from viewer.search import Searcher
 from viewer.state import ViewState
 

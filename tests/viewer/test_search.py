@@ -11,10 +11,10 @@ from clipper.query_syntax import MINUS_IMAGE, Term
 from viewer.answers import Answer
 from viewer.changes import Changes, between
 from viewer.components.map.overlays import Queries
+from viewer.components.page.follower import step
+from viewer.components.page.query_bar import QueryBar
 from viewer.data import Dataset
-from viewer.follow import step
 from viewer.gallery import DEEPEST, Gallery
-from viewer.query_bar import QueryBar
 from viewer.ranking import PAGE
 from viewer.results import faint, parts
 from viewer.search import Searcher, answer
@@ -258,7 +258,7 @@ def test_one_query_that_cannot_be_asked_again_costs_only_itself(
 ) -> None:
     newer = FakeAtlas(500)
     newer.version = "v2"
-    monkeypatch.setattr("viewer.follow.load", lambda *_args, **_more: Dataset(newer))
+    monkeypatch.setattr("viewer.components.page.follower.load", lambda *_args, **_more: Dataset(newer))
     found = step(dataset, colour="group", texts=["dog", "like:upload:gone"])
     assert found.answers["dog"].text == "dog"
     assert found.answers["like:upload:gone"] is None

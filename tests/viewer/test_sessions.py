@@ -14,7 +14,7 @@ import pytest
 from server import started
 from visitor import Visitor, page
 
-from viewer.document import let_go_of
+from viewer.components.page.page import let_go_of
 
 PAGES, GROWTH = 200, 50  # loads of the page; MiB
 QUICKLY = ("--check-unused-sessions", "1000", "--unused-session-lifetime", "2000", "--log-level", "warning")

@@ -10,12 +10,12 @@ from fakes import FakeAtlas
 
 from clipper.errors import ModelError, StoreError
 from viewer import background
-from viewer.absent import Absent
 from viewer.answers import LONGEST_QUERY, Answer, cleaned
 from viewer.app import Viewer
 from viewer.changes import between
 from viewer.choosing import choose
 from viewer.components.map.map import MapView
+from viewer.components.page.no_atlas import Absent
 from viewer.data import Dataset
 from viewer.detail import Detail
 from viewer.frames import framed
@@ -258,7 +258,7 @@ def test_the_page_without_an_atlas_reloads_only_for_one_that_opens(
             raise found[0]
         return found[0]
 
-    monkeypatch.setattr("viewer.absent.load", load)
+    monkeypatch.setattr("viewer.components.page.no_atlas.load", load)
     page, shown = Absent(), Absent(failed=dataset.version)
     page._look({})
     assert not page.ready

@@ -15,11 +15,11 @@ from test_narrowing import waiting as waiting  # noqa: PLC0414 - a fixture
 
 from clipper.store import tags as kept
 from clipper.store.home import Home
-from viewer.address import Address
 from viewer.changes import between
 from viewer.colours import MAX_CATEGORIES, MISSING, OTHER
 from viewer.components.map.controls import colour_select
 from viewer.components.map.legend import ColourKey
+from viewer.components.page.url import Address
 from viewer.data import Dataset
 from viewer.facets import lists, of_tags
 from viewer.filter_panel import FilterChips, FilterPanel

@@ -7,12 +7,12 @@ import panel_material_ui as pmui
 import param
 
 from clipper.errors import ClipperError, NoIndexError
-from viewer.appearance import remembered_dark
 from viewer.background import in_background
 from viewer.components.base import Component
-from viewer.document import html_page
-from viewer.follow import LOOKERS
-from viewer.lost import Lost
+from viewer.components.page.connection_lost import Lost
+from viewer.components.page.follower import LOOKERS
+from viewer.components.page.page import html_page
+from viewer.components.page.theme_cookie import remembered_dark
 from viewer.versions import load
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ class Absent(Component):
     commands = param.List()
     ready = param.Boolean(default=False)
 
-    scripts = ("absent.js",)
-    _css = ("components.css", "absent.css")
+    scripts = ("page/no_atlas.js",)
+    _css = ("components.css", "page/no_atlas.css")
 
     def __init__(self, *, failed: str = "", **params: Any) -> None:
         super().__init__(actions={"look": self._look}, **params)

@@ -17,8 +17,8 @@ class Notice(Component):
     note = param.String()
     action = param.String(doc='The words on the button that shows what is new, "" where nothing is.')
 
-    scripts = ("notice.js",)
-    _css = ("components.css", "notice.css")
+    scripts = ("page/change_notice.js",)
+    _css = ("components.css", "page/change_notice.css")
 
     def follow(self, state: ViewState) -> None:
         """Show the news, now and whenever they change."""

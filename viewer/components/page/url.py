@@ -4,7 +4,7 @@
 least similarity listed or, after a comma, the largest, `fold=1` and `within=1` are the switches over the
 results, `panel` is what is beside the map. `at`, the part of the map in view, is the browser's own
 (`components/map/camera.js`). Whatever a link says that cannot be is left out.
-What does not belong here: history and the map (`address.js`).
+What does not belong here: history and the map (`components/page/url.js`).
 """
 
 import json
@@ -174,7 +174,7 @@ class Address(Component):
     pushes = param.Integer(doc="Another number for each step that Back is to take back.")
     arrivals = param.Integer(doc="Another number each time that what an address asked for is shown.")
 
-    scripts = ("find.js", "map/camera.js", "address.js")
+    scripts = ("find.js", "map/camera.js", "page/url.js")
     _css = ()
 
     def follow(self, state: ViewState, searcher: Searcher) -> None:

@@ -21,8 +21,8 @@ class QueryBar(Component):
     reading = param.String(doc="The name of the image that is on its way.")
     most_bytes = param.Integer(default=MOST_BYTES)
 
-    scripts = ("query_bar.js",)
-    _css = ("components.css", "query_bar.css")
+    scripts = ("page/query_bar.js",)
+    _css = ("components.css", "page/query_bar.css")
 
     def follow(self, state: ViewState) -> None:
         """Show what is asked, now and whenever it changes."""

@@ -112,7 +112,7 @@ class Follower(Component):
 
     ready = param.String(doc="The version that waits for a quiet moment.")
 
-    scripts = ("follow.js",)
+    scripts = ("page/follower.js",)
     _css = ()
 
     def __init__(self, *, state: ViewState, **params: Any) -> None:

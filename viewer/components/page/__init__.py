@@ -1,0 +1,1 @@
+"""The page around the map: its address, theme, query bar, notices and keys."""
