@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from viewer.answers import Answer
+from viewer.components.side.filter_panel import described
 from viewer.data import MODIFIED, Dataset
-from viewer.filter_panel import described
 from viewer.filters import Masks, count, keep, narrow, passing
 from viewer.painter import Wish, paint
 from viewer.state import ViewState

@@ -15,7 +15,6 @@ import panel_material_ui as pmui
 from clipper.errors import ClipperError
 from clipper.query_syntax import Term
 from viewer.choosing import clear
-from viewer.chosen import Chosen
 from viewer.components.base import Action, source
 from viewer.components.map.controls import ZOOM, colour_select, map_buttons
 from viewer.components.map.hover_card import HoverCard
@@ -32,16 +31,17 @@ from viewer.components.page.query_bar import QueryBar
 from viewer.components.page.shortcuts import Keys
 from viewer.components.page.theme_cookie import Appearance, remembered_dark
 from viewer.components.page.url import Address
+from viewer.components.side.detail import Detail
+from viewer.components.side.filter_panel import FilterChips, FilterPanel
+from viewer.components.side.gallery import Gallery
+from viewer.components.side.overview import Overview
+from viewer.components.side.selection_panel import Chosen
+from viewer.components.side.status import Status
+from viewer.components.side.tabs import Tabs
 from viewer.data import Dataset
-from viewer.detail import Detail
-from viewer.filter_panel import FilterChips, FilterPanel
-from viewer.gallery import Gallery
 from viewer.narrowing import Narrower
-from viewer.overview import Overview
 from viewer.search import Searcher
 from viewer.state import ViewState
-from viewer.status import Status
-from viewer.tabs import Tabs
 from viewer.tagging import Tagger
 from viewer.uploads import Uploads
 from viewer.versions import latest, load
@@ -301,5 +301,5 @@ class Viewer:
             part.follow(self.state)
         return pn.Column(
             tabs, chips, gallery, columns, chosen, status, overview, detail, margin=0, css_classes=["side"],
-            stylesheets=[source("side.css")],
+            stylesheets=[source("side/side.css")],
         )  # fmt: skip

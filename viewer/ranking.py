@@ -1,7 +1,7 @@
 """The similarities of all images -> those that are listed: filtered, cut, ranked, alike ones folded.
 
 Pure: arrays in, arrays out. What does not belong here: queries (`search.py`), and how results look
-(`gallery.py`).
+(`components/side/gallery.py`).
 """
 
 from collections.abc import Callable

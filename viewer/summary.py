@@ -1,6 +1,6 @@
 """What a dataset is made of, in figures: formats, sizes, dates, columns, the last runs. Pure: no Panel.
 
-What does not belong here: showing it (`overview.py`).
+What does not belong here: showing it (`components/side/overview.py`).
 """
 
 from collections.abc import Mapping, Sequence

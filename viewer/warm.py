@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 
 from clipper.errors import ClipperError
-from viewer.gallery import suggestions
+from viewer.components.side.gallery import suggestions
 from viewer.painter import Wish, paint
 from viewer.search import CHANCERS, SEARCHERS
 from viewer.tagged import rows_by_tag

@@ -8,8 +8,8 @@ import pytest
 
 from viewer.answers import Answer, in_order
 from viewer.choosing import Seen, choose, clear, combined, rows_of, sound
-from viewer.chosen import shared
 from viewer.components.map.lasso import Outline, drawn, toggle
+from viewer.components.side.selection_panel import shared
 from viewer.data import Dataset
 from viewer.points import PointIndex
 from viewer.regions import inside, simplified, within

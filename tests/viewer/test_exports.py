@@ -18,7 +18,7 @@ from fakes import FakeAtlas, FakeColumn
 
 from clipper.hashing import content_hash
 from viewer import download
-from viewer.chosen import Chosen
+from viewer.components.side.selection_panel import Chosen
 from viewer.data import Dataset
 from viewer.download import MOST, file_name, offer, taken
 from viewer.exports import BLOCK, Export, neutral, written

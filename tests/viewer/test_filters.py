@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from viewer.colours import kind_of
 from viewer.components.filter_actions import drawn
+from viewer.components.side.filter_panel import described
 from viewer.facets import Facet, Scale, Text, Values, facet_of, lists, scale, text, values
-from viewer.filter_panel import described
 from viewer.filters import NO_VALUE, bounded, count, keep, passing, ranged, said, shows, sound, toggled
 
 GROUPS = ["cat", "dog", None, "cat", "owl", "cat", None, "dog"]

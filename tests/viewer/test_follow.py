@@ -22,9 +22,9 @@ from viewer.changes import Changes
 from viewer.components.page import follower as follow
 from viewer.components.page.follower import Follower
 from viewer.components.page.query_bar import QueryBar
+from viewer.components.side.detail import Detail
+from viewer.components.side.gallery import sample
 from viewer.data import Dataset
-from viewer.detail import Detail
-from viewer.gallery import sample
 from viewer.search import Searcher
 from viewer.state import ViewState
 

@@ -11,14 +11,14 @@ from fakes import FakeAtlas
 from viewer.changes import between
 from viewer.colours import MISSING, NO_VALUE, OTHER, SIMILARITY, _palette
 from viewer.components.map.legend import ColourKey, Fold
+from viewer.components.side.filter_panel import FilterChips, FilterPanel
+from viewer.components.side.gallery import Gallery, sample
+from viewer.components.side.tabs import Tabs
 from viewer.data import INDEXED, MODIFIED, Dataset
-from viewer.filter_panel import FilterChips, FilterPanel
-from viewer.gallery import Gallery, sample
 from viewer.narrowing import Narrower
 from viewer.painter import Wish, paint
 from viewer.search import Searcher
 from viewer.state import ViewState
-from viewer.tabs import Tabs
 from viewer.viewport import Viewport
 
 Waiting = list[tuple[Callable[[], Any], Callable[[Future[Any]], None]]]

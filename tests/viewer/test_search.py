@@ -13,10 +13,10 @@ from viewer.changes import Changes, between
 from viewer.components.map.overlays import Queries
 from viewer.components.page.follower import step
 from viewer.components.page.query_bar import QueryBar
+from viewer.components.side.gallery import DEEPEST, Gallery
+from viewer.components.side.result_cards import faint, parts
 from viewer.data import Dataset
-from viewer.gallery import DEEPEST, Gallery
 from viewer.ranking import PAGE
-from viewer.results import faint, parts
 from viewer.search import Searcher, answer
 from viewer.state import ViewState
 from viewer.viewport import Viewport

@@ -16,12 +16,12 @@ from viewer.changes import between
 from viewer.choosing import choose
 from viewer.components.map.map import MapView
 from viewer.components.page.no_atlas import Absent
+from viewer.components.side.detail import Detail
+from viewer.components.side.gallery import Gallery, sample, suggestions
+from viewer.components.side.result_cards import cards
 from viewer.data import Dataset
-from viewer.detail import Detail
 from viewer.frames import framed
-from viewer.gallery import Gallery, sample, suggestions
 from viewer.painter import Wish, paint
-from viewer.results import cards
 from viewer.search import Searcher, answer
 from viewer.state import HISTORY, ViewState
 from viewer.viewport import Viewport

@@ -12,9 +12,9 @@ from fakes import FakeAtlas
 from clipper.store import tags as kept
 from clipper.store.home import Home
 from clipper.store.snapshots import Run
-from viewer.chosen import PAGE, Chosen
+from viewer.components.side.overview import Overview
+from viewer.components.side.selection_panel import PAGE, Chosen
 from viewer.data import Dataset
-from viewer.overview import Overview
 from viewer.state import ViewState
 from viewer.summary import categories, duration, last_runs, sizes, summary, timeline
 from viewer.tagged import counts, of_rows, rows_by_tag
@@ -149,7 +149,7 @@ def test_figures_that_cannot_be_made_are_told_and_tried_again(
     state, sheet = ViewState(dataset=dataset), Overview()
     sheet.follow(state)
     with monkeypatch.context() as broken:
-        broken.setattr("viewer.overview.known", lambda _: 1 / 0)
+        broken.setattr("viewer.components.side.overview.known", lambda _: 1 / 0)
         state.overview = True
     assert (sheet.lost, sheet.about) == (True, {})
     state.overview = False

@@ -20,9 +20,9 @@ from viewer.colours import MAX_CATEGORIES, MISSING, OTHER
 from viewer.components.map.controls import colour_select
 from viewer.components.map.legend import ColourKey
 from viewer.components.page.url import Address
+from viewer.components.side.filter_panel import FilterChips, FilterPanel
 from viewer.data import Dataset
 from viewer.facets import lists, of_tags
-from viewer.filter_panel import FilterChips, FilterPanel
 from viewer.narrowing import Narrower
 from viewer.search import Searcher
 from viewer.state import ViewState

@@ -24,8 +24,8 @@ from viewer.background import in_background
 from viewer.carrying import renamed
 from viewer.changes import Changes, between
 from viewer.components.base import Component
+from viewer.components.side.gallery import suggestions
 from viewer.data import Dataset
-from viewer.gallery import suggestions
 from viewer.search import SEARCHERS, answer, excuse
 from viewer.state import ViewState
 from viewer.tagged import Rows, rows_by_tag

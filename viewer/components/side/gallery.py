@@ -11,9 +11,9 @@ import param
 from clipper.query_syntax import Term, written
 from viewer.answers import Answer
 from viewer.components.base import Action, Component
+from viewer.components.side.result_cards import cards, figures
 from viewer.data import Dataset
 from viewer.ranking import place
-from viewer.results import cards, figures
 from viewer.state import ViewState
 
 SAMPLE = 24
@@ -48,8 +48,8 @@ class Gallery(Component):
     selected = param.String(doc="The id of the image that is open.")
     near = param.String(doc="The id of the image under the pointer on the map.")
 
-    scripts = ("cards.js", "threshold.js", "gallery.js")
-    _css = ("components.css", "gallery.css", "threshold.css")
+    scripts = ("side/cards.js", "side/threshold.js", "side/gallery.js")
+    _css = ("components.css", "side/gallery.css", "side/threshold.css")
 
     def __init__(self, *, actions: Mapping[str, Action] | None = None, **params: Any) -> None:
         super().__init__(actions={"more": self._load, "reach": self._reach, **(actions or {})}, **params)

@@ -31,8 +31,8 @@ class Overview(Component):
     failures = param.List(doc="One page: file and reason.")
     turn = param.Integer(doc="Another number for each page that is told.")
 
-    scripts = ("overview.js",)
-    _css = ("components.css", "detail.css", "overview.css")
+    scripts = ("side/overview.js",)
+    _css = ("components.css", "side/detail.css", "side/overview.css")
 
     def follow(self, state: ViewState) -> None:
         """Show the dataset's overview while the state says so."""

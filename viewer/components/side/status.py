@@ -18,8 +18,8 @@ class Status(Component):
     lately = param.String()
     trouble = param.String()
 
-    scripts = ("status.js",)
-    _css = ("components.css", "status.css")
+    scripts = ("side/status.js",)
+    _css = ("components.css", "side/status.css")
 
     def follow(self, state: ViewState) -> None:
         """Show what the state says, now and whenever it changes."""

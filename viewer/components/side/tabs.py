@@ -15,8 +15,8 @@ class Tabs(Component):
     tabs = param.List(doc="Each: its part, and a count, 0 for none.")
     active = param.String()
 
-    scripts = ("tabs.js",)
-    _css = ("components.css", "tabs.css")
+    scripts = ("side/tabs.js",)
+    _css = ("components.css", "side/tabs.css")
 
     def __init__(self, **params: Any) -> None:
         super().__init__(actions={"choose": self._choose}, **params)

@@ -33,8 +33,8 @@ class Detail(Component):
     known = param.List(doc="All tags there are.")
     trouble = param.String(doc="Why a tag could not be kept.")
 
-    scripts = ("detail.js",)
-    _css = ("components.css", "tagging.css", "detail.css")
+    scripts = ("side/detail.js",)
+    _css = ("components.css", "side/tagging.css", "side/detail.css")
 
     def follow(self, state: ViewState) -> None:
         """Show the selected image, now and whenever it changes."""

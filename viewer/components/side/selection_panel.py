@@ -39,8 +39,8 @@ class Chosen(Component):
     offered = param.Dict(default={}, doc="An export to fetch: its token and kind.")
     selected = param.String(doc="The id of the image that is open.")
 
-    scripts = ("chosen.js",)
-    _css = ("components.css", "gallery.css", "tagging.css", "chosen.css")
+    scripts = ("side/selection_panel.js",)
+    _css = ("components.css", "side/gallery.css", "side/tagging.css", "side/selection_panel.css")
 
     def follow(self, state: ViewState, view: MapView, tagger: Tagger) -> None:
         """Show the state's selection, now and whenever it changes."""

@@ -30,8 +30,8 @@ class FilterPanel(Component):
     ready = param.Boolean(default=False)
     narrowed = param.Boolean(doc="Whether any filter is in use.")
 
-    scripts = ("histogram.js", "filter_panel.js")
-    _css = ("components.css", "histogram.css", "filter_panel.css")
+    scripts = ("histogram.js", "side/filter_panel.js")
+    _css = ("components.css", "histogram.css", "side/filter_panel.css")
 
     def __init__(self, **params: Any) -> None:
         actions = {"toggle": self._toggle, "range": self._brush, "text": self._text, "find": self._find}
@@ -104,8 +104,8 @@ class FilterChips(Component):
     passing = param.Integer()
     total = param.Integer()
 
-    scripts = ("chips.js",)
-    _css = ("components.css", "chips.css")
+    scripts = ("side/chips.js",)
+    _css = ("components.css", "side/chips.css")
 
     def follow(self, state: ViewState) -> None:
         """Show what the state says, now and whenever it changes."""

@@ -1,0 +1,1 @@
+"""The panel beside the map: results, filters, selection, detail and overview."""
