@@ -17,11 +17,11 @@ import pandas as pd
 
 from viewer.answers import Answer
 from viewer.components.side.filter_panel import described
-from viewer.data import MODIFIED, Dataset
-from viewer.filters import Masks, count, keep, narrow, passing
+from viewer.dataset.dataset import MODIFIED, Dataset
+from viewer.dataset.filters import Masks, count, keep, narrow, passing
+from viewer.dataset.viewport import Viewport
 from viewer.painter import Wish, paint
 from viewer.state import ViewState
-from viewer.viewport import Viewport
 
 SIZES = (100_000, 1_000_000)
 REPEATS = 5

@@ -7,10 +7,10 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from clipper.query_syntax import Term
-from viewer.colours import Colouring, similar
-from viewer.data import Dataset
-from viewer.facets import Scale, scale
-from viewer.ranking import PAGE, Spread
+from viewer.dataset.colouring import Colouring, similar
+from viewer.dataset.dataset import Dataset
+from viewer.dataset.facets import Scale, scale
+from viewer.dataset.ranking import PAGE, Spread
 
 LONGEST_QUERY = 300  # characters of its words; CLIP reads 77 tokens at most
 UPLOADED = "upload:"  # what the names of uploaded images begin with

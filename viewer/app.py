@@ -38,13 +38,13 @@ from viewer.components.side.overview import Overview
 from viewer.components.side.selection_panel import Chosen
 from viewer.components.side.status import Status
 from viewer.components.side.tabs import Tabs
-from viewer.data import Dataset
+from viewer.dataset.dataset import Dataset
+from viewer.dataset.versions import latest, load
 from viewer.narrowing import Narrower
 from viewer.search import Searcher
 from viewer.state import ViewState
 from viewer.tagging import Tagger
 from viewer.uploads import Uploads
-from viewer.versions import latest, load
 
 LOGO = Path(__file__).parent / "static" / "logo.svg"
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from clipper.query_syntax import Term
 from viewer.answers import Answer
-from viewer.changes import Changes
-from viewer.data import Dataset
+from viewer.dataset.changes import Changes
+from viewer.dataset.dataset import Dataset
 
 MARKED = 2_000  # images that are marked as new; among more, marks would say nothing
 

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from viewer.answers import Answer
-from viewer.data import Dataset
-from viewer.ranking import Narrowing, rank
-from viewer.regions import LEAST_CORNERS, MOST_CORNERS, inside
+from viewer.dataset.dataset import Dataset
+from viewer.dataset.lasso import LEAST_CORNERS, MOST_CORNERS, inside
+from viewer.dataset.ranking import Narrowing, rank
 from viewer.state import ViewState
 
 Step = dict[str, Any]

@@ -9,8 +9,8 @@ import threading
 
 import numpy as np
 
+from viewer.dataset.viewport import Viewport
 from viewer.layer import Layer
-from viewer.viewport import Viewport
 
 SAMPLED = 3  # of the lines and columns of a picture, every so many tell what a dense pixel is
 GLOW_CELL = 10  # pixels of the page that share one value of the soft light behind the dots

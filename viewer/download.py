@@ -21,7 +21,7 @@ from urllib.parse import quote
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError
 
-from viewer.exports import TYPES, Export, written
+from viewer.dataset.exports import TYPES, Export, written
 from viewer.route import VisitorsHandler
 
 ROUTE = r"/export/([A-Za-z0-9_-]{20,64})"

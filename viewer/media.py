@@ -19,8 +19,8 @@ from clipper.errors import ClipperError
 from clipper.hashing import content_hash
 from clipper.images.child_tasks import browser_png
 from clipper.sandbox.process import Sandboxes
+from viewer.dataset.versions import holder
 from viewer.route import VisitorsHandler
-from viewer.versions import holder
 
 ROUTE = r"/img/(thumb|full)/(.+)"
 AS_THEY_ARE = {

@@ -1,6 +1,6 @@
 """Works out what a visitor's filters let pass, off the event loop, and puts it into the state.
 
-What conditions mean is `filters.py`'s.
+What conditions mean is `dataset/filters.py`'s.
 """
 
 import logging
@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from viewer.background import in_background
-from viewer.data import Dataset
-from viewer.filters import Condition, Filters, Masks, count, keep, sound
+from viewer.dataset.dataset import Dataset
+from viewer.dataset.filters import Condition, Filters, Masks, count, keep, sound
+from viewer.dataset.tag_column import Rows
 from viewer.state import ViewState
-from viewer.tagged import Rows
 
 NARROWERS = ThreadPoolExecutor(2, thread_name_prefix="filter")
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from viewer.colours import Colouring
-from viewer.data import Dataset
+from viewer.dataset.colouring import Colouring
+from viewer.dataset.dataset import Dataset
+from viewer.dataset.viewport import Box, Viewport
 from viewer.density import GLOW_MARGIN
 from viewer.layer import Layer
 from viewer.loop import DECODERS
 from viewer.raster import DISC_LIMIT, Scene, Tile, render
 from viewer.tiles import cell_size, choose, crowded, place
-from viewer.viewport import Box, Viewport
 
 CROWDED_DOT = 0.33  # a dot's radius, as a part of the room that a point has at the first view
 OCCUPIED = 0.4  # the part of a map that has points on it, roughly

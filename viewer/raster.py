@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from viewer import density
+from viewer.dataset.viewport import Viewport
 from viewer.layer import Layer
 from viewer.theme import rgb, tokens
-from viewer.viewport import Viewport
 
 DISC_LIMIT = 60_000  # more points in view than this are drawn as density
 RIMMED = 2.0  # pixels of the page: smaller dots have no room for a rim

@@ -20,8 +20,8 @@ from clipper.query import MAX_TEXT, Query
 from clipper.query_syntax import Term, parse, pieces, usual, written
 from viewer.answers import UPLOADED, Answer, Upload, cleaned, refused
 from viewer.background import failed, in_background
-from viewer.data import Dataset
-from viewer.ranking import PAGE, Narrowing, Ranked, rank, spread
+from viewer.dataset.dataset import Dataset
+from viewer.dataset.ranking import PAGE, Narrowing, Ranked, rank, spread
 from viewer.state import NO_LIMITS, NO_SEARCH, ViewState
 
 # One at a time: two models' threads on the same cores would only slow each other.

@@ -8,14 +8,14 @@ import param
 
 from viewer.answers import Answer, Similar, Upload, in_order
 from viewer.carrying import MARKED, News, as_before, carried, fresh, renamed, retold, row_in
-from viewer.changes import Changes
-from viewer.colours import SIMILARITY, Colouring
-from viewer.data import Dataset
-from viewer.facets import Facet
-from viewer.filters import Condition, narrow, sound, without
-from viewer.ranking import PAGE, Narrowing, passing
-from viewer.tagged import Rows, Tagged, of_rows
-from viewer.versions import showing
+from viewer.dataset.changes import Changes
+from viewer.dataset.colouring import SIMILARITY, Colouring
+from viewer.dataset.dataset import Dataset
+from viewer.dataset.facets import Facet
+from viewer.dataset.filters import Condition, narrow, sound, without
+from viewer.dataset.ranking import PAGE, Narrowing, passing
+from viewer.dataset.tag_column import Rows, Tagged, of_rows
+from viewer.dataset.versions import showing
 
 HISTORY = 8  # queries kept on the map, the newest first
 UPLOADS = 12  # uploaded images a session remembers
@@ -39,7 +39,9 @@ class ViewState(param.Parameterized):
     selected = param.Integer(default=None, allow_None=True, doc="The row whose detail is open.")
     hovered = param.Integer(default=None, allow_None=True, doc="The row under the pointer.")
     pointed = param.Integer(default=None, allow_None=True, doc="The row pointed at in the panel.")
-    filters = param.Dict(default={}, doc="A condition for each column that has one, see `filters.py`.")
+    filters = param.Dict(
+        default={}, doc="A condition for each column that has one, see `dataset/filters.py`."
+    )
     counts = param.Dict(default=None, allow_None=True, doc="Of each column, with `kept`; None: among all.")
     kept = param.Parameter(default=None, doc="Which rows pass the filters, (n,) bool; None: all do.")
     selection = param.Parameter(default=None, doc="The rows chosen, (k,) int64, ascending; None: none are.")

@@ -1,6 +1,6 @@
 """The tags of one session: read when they change, given and taken in the background.
 
-What does not belong here: the rows that have them (`tagged.py`), and showing them.
+What does not belong here: the rows that have them (`dataset/tag_column.py`), and showing them.
 """
 
 import logging
@@ -16,10 +16,10 @@ from clipper.errors import ClipperError
 from clipper.store import tags as kept
 from clipper.store.home import Home
 from viewer.background import in_background
-from viewer.data import Dataset
+from viewer.dataset.dataset import Dataset
+from viewer.dataset.tag_column import Rows, rows_by_tag
 from viewer.stamps import stamp
 from viewer.state import ViewState
-from viewer.tagged import Rows, rows_by_tag
 
 LOOK = 2000  # milliseconds between two looks at the file
 TAGGERS = ThreadPoolExecutor(1, thread_name_prefix="tags")

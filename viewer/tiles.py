@@ -15,7 +15,7 @@ from threading import Lock
 import numpy as np
 from PIL import Image
 
-from viewer.viewport import Viewport
+from viewer.dataset.viewport import Viewport
 
 SMALLEST_CELL = 58  # pixels; cells double in map units, so one is 58 to 116 pixels wide
 FILL = 0.82  # a thumbnail's longest side, as a part of its cell

@@ -15,7 +15,7 @@ from clipper.errors import BadImageError
 from clipper.hashing import content_hash
 from viewer.answers import UPLOADED, Upload
 from viewer.background import in_background
-from viewer.data import Dataset
+from viewer.dataset.dataset import Dataset
 from viewer.search import excuse
 from viewer.state import ViewState
 

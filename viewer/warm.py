@@ -7,11 +7,11 @@ from contextlib import suppress
 
 from clipper.errors import ClipperError
 from viewer.components.side.gallery import suggestions
+from viewer.dataset.tag_column import rows_by_tag
+from viewer.dataset.versions import load, shown
+from viewer.dataset.viewport import Viewport
 from viewer.painter import Wish, paint
 from viewer.search import CHANCERS, SEARCHERS
-from viewer.tagged import rows_by_tag
-from viewer.versions import load, shown
-from viewer.viewport import Viewport
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from fakes import FakeAtlas
 
-from viewer.data import Dataset
+from viewer.dataset.dataset import Dataset
 from viewer.search import Searcher
 from viewer.state import ViewState
 

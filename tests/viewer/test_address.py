@@ -10,10 +10,10 @@ import pytest
 from fakes import FakeAtlas
 
 from viewer.answers import Answer
-from viewer.changes import between
 from viewer.choosing import choose
 from viewer.components.page.url import LONGEST, Address, asked_for, wanted
-from viewer.data import Dataset
+from viewer.dataset.changes import between
+from viewer.dataset.dataset import Dataset
 from viewer.search import Searcher
 from viewer.state import ViewState
 

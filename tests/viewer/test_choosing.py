@@ -10,11 +10,11 @@ from viewer.answers import Answer, in_order
 from viewer.choosing import Seen, choose, clear, combined, rows_of, sound
 from viewer.components.map.lasso import Outline, drawn, toggle
 from viewer.components.side.selection_panel import shared
-from viewer.data import Dataset
-from viewer.points import PointIndex
-from viewer.regions import inside, simplified, within
+from viewer.dataset.dataset import Dataset
+from viewer.dataset.lasso import inside, simplified, within
+from viewer.dataset.spatial_index import PointIndex
+from viewer.dataset.viewport import Viewport
 from viewer.state import ViewState
-from viewer.viewport import Viewport
 
 SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
 

@@ -19,9 +19,9 @@ from fakes import FakeAtlas, FakeColumn
 from clipper.hashing import content_hash
 from viewer import download
 from viewer.components.side.selection_panel import Chosen
-from viewer.data import Dataset
+from viewer.dataset.dataset import Dataset
+from viewer.dataset.exports import BLOCK, Export, neutral, written
 from viewer.download import MOST, file_name, offer, taken
-from viewer.exports import BLOCK, Export, neutral, written
 from viewer.state import ViewState
 from viewer.tagging import Tagger
 

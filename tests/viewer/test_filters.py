@@ -9,11 +9,22 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from viewer.colours import kind_of
 from viewer.components.filter_actions import drawn
 from viewer.components.side.filter_panel import described
-from viewer.facets import Facet, Scale, Text, Values, facet_of, lists, scale, text, values
-from viewer.filters import NO_VALUE, bounded, count, keep, passing, ranged, said, shows, sound, toggled
+from viewer.dataset.colouring import kind_of
+from viewer.dataset.facets import Facet, Scale, Text, Values, facet_of, lists, scale, text, values
+from viewer.dataset.filters import (
+    NO_VALUE,
+    bounded,
+    count,
+    keep,
+    passing,
+    ranged,
+    said,
+    shows,
+    sound,
+    toggled,
+)
 
 GROUPS = ["cat", "dog", None, "cat", "owl", "cat", None, "dog"]
 TAGS = [["a", "b"], [], None, ["b", "b"], ["c"], ["a"], ["a", "c"], ["b"]]

@@ -15,16 +15,16 @@ import clipper
 from clipper.errors import ModelError
 from clipper.indexing import run
 from clipper.store.home import Home
-from viewer import versions
 from viewer.app import Viewer, page
 from viewer.carrying import MARKED, fresh
-from viewer.changes import Changes
 from viewer.components.page import follower as follow
 from viewer.components.page.follower import Follower
 from viewer.components.page.query_bar import QueryBar
 from viewer.components.side.detail import Detail
 from viewer.components.side.gallery import sample
-from viewer.data import Dataset
+from viewer.dataset import versions
+from viewer.dataset.changes import Changes
+from viewer.dataset.dataset import Dataset
 from viewer.search import Searcher
 from viewer.state import ViewState
 

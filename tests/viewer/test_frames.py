@@ -7,10 +7,10 @@ import pytest
 from fakes import FakeAtlas
 from PIL import Image
 
-from viewer.data import Dataset
+from viewer.dataset.dataset import Dataset
+from viewer.dataset.viewport import Viewport
 from viewer.frames import encoded, framed
 from viewer.painter import Wish, paint
-from viewer.viewport import Viewport
 
 
 @pytest.fixture(scope="module")

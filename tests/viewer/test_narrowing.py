@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 from fakes import FakeAtlas
 
-from viewer.changes import between
-from viewer.colours import MISSING, NO_VALUE, OTHER, SIMILARITY, _palette
 from viewer.components.map.legend import ColourKey, Fold
 from viewer.components.side.filter_panel import FilterChips, FilterPanel
 from viewer.components.side.gallery import Gallery, sample
 from viewer.components.side.tabs import Tabs
-from viewer.data import INDEXED, MODIFIED, Dataset
+from viewer.dataset.changes import between
+from viewer.dataset.colouring import MISSING, NO_VALUE, OTHER, SIMILARITY, _palette
+from viewer.dataset.dataset import INDEXED, MODIFIED, Dataset
+from viewer.dataset.viewport import Viewport
 from viewer.narrowing import Narrower
 from viewer.painter import Wish, paint
 from viewer.search import Searcher
 from viewer.state import ViewState
-from viewer.viewport import Viewport
 
 Waiting = list[tuple[Callable[[], Any], Callable[[Future[Any]], None]]]
 

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from viewer.ranking import ALIKE, BINS, Narrowing, best, leaders, passing, place, rank, spread
+from viewer.dataset.ranking import ALIKE, BINS, Narrowing, best, leaders, passing, place, rank, spread
 
 
 def unused(_rows: np.ndarray) -> np.ndarray:

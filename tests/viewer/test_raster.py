@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from viewer.colours import Colouring
+from viewer.dataset.colouring import Colouring
+from viewer.dataset.viewport import Viewport
 from viewer.raster import DISC_LIMIT, Layer, Scene, Tile, render
 from viewer.theme import DARK, LIGHT, rgb
-from viewer.viewport import Viewport
 
 VIEW = Viewport(0.0, 10.0, 0.0, 8.0, 200, 160)
 PALETTE = Colouring("", "category", np.zeros(0, np.uint8)).palette(dark=True)

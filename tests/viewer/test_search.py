@@ -9,17 +9,17 @@ from fakes import FakeAtlas
 
 from clipper.query_syntax import MINUS_IMAGE, Term
 from viewer.answers import Answer
-from viewer.changes import Changes, between
 from viewer.components.map.overlays import Queries
 from viewer.components.page.follower import step
 from viewer.components.page.query_bar import QueryBar
 from viewer.components.side.gallery import DEEPEST, Gallery
 from viewer.components.side.result_cards import faint, parts
-from viewer.data import Dataset
-from viewer.ranking import PAGE
+from viewer.dataset.changes import Changes, between
+from viewer.dataset.dataset import Dataset
+from viewer.dataset.ranking import PAGE
+from viewer.dataset.viewport import Viewport
 from viewer.search import Searcher, answer
 from viewer.state import ViewState
-from viewer.viewport import Viewport
 
 
 def terms_asked(state: ViewState) -> list[Term]:

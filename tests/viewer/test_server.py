@@ -17,10 +17,10 @@ import clipper
 from clipper.hashing import content_hash
 from clipper.sandbox.process import Sandboxes
 from viewer import media
+from viewer.dataset.versions import holder, load
 from viewer.media import image
 from viewer.route import is_ours
 from viewer.state import ViewState
-from viewer.versions import holder, load
 
 TRAVERSALS = [
     "../../clipper.toml", "..%2f..%2fclipper.toml", "%2e%2e/%2e%2e/clipper.toml", "....//clipper.toml",

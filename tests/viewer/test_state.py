@@ -12,19 +12,19 @@ from clipper.errors import ModelError, StoreError
 from viewer import background
 from viewer.answers import LONGEST_QUERY, Answer, cleaned
 from viewer.app import Viewer
-from viewer.changes import between
 from viewer.choosing import choose
 from viewer.components.map.map import MapView
 from viewer.components.page.no_atlas import Absent
 from viewer.components.side.detail import Detail
 from viewer.components.side.gallery import Gallery, sample, suggestions
 from viewer.components.side.result_cards import cards
-from viewer.data import Dataset
+from viewer.dataset.changes import between
+from viewer.dataset.dataset import Dataset
+from viewer.dataset.viewport import Viewport
 from viewer.frames import framed
 from viewer.painter import Wish, paint
 from viewer.search import Searcher, answer
 from viewer.state import HISTORY, ViewState
-from viewer.viewport import Viewport
 
 
 def adopt(state: ViewState, atlas: FakeAtlas) -> None:

@@ -14,10 +14,10 @@ from clipper.store.home import Home
 from clipper.store.snapshots import Run
 from viewer.components.side.overview import Overview
 from viewer.components.side.selection_panel import PAGE, Chosen
-from viewer.data import Dataset
+from viewer.dataset.dataset import Dataset
+from viewer.dataset.summary import categories, duration, last_runs, sizes, summary, timeline
+from viewer.dataset.tag_column import counts, of_rows, rows_by_tag
 from viewer.state import ViewState
-from viewer.summary import categories, duration, last_runs, sizes, summary, timeline
-from viewer.tagged import counts, of_rows, rows_by_tag
 from viewer.tagging import Tagger
 
 

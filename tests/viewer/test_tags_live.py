@@ -15,18 +15,18 @@ from test_narrowing import waiting as waiting  # noqa: PLC0414 - a fixture
 
 from clipper.store import tags as kept
 from clipper.store.home import Home
-from viewer.changes import between
-from viewer.colours import MAX_CATEGORIES, MISSING, OTHER
 from viewer.components.map.controls import colour_select
 from viewer.components.map.legend import ColourKey
 from viewer.components.page.url import Address
 from viewer.components.side.filter_panel import FilterChips, FilterPanel
-from viewer.data import Dataset
-from viewer.facets import lists, of_tags
+from viewer.dataset.changes import between
+from viewer.dataset.colouring import MAX_CATEGORIES, MISSING, OTHER
+from viewer.dataset.dataset import Dataset
+from viewer.dataset.facets import lists, of_tags
+from viewer.dataset.tag_column import rows_by_tag
 from viewer.narrowing import Narrower
 from viewer.search import Searcher
 from viewer.state import ViewState
-from viewer.tagged import rows_by_tag
 from viewer.tagging import Tagger
 
 # The column of that name is the metadata's in the fake atlas.

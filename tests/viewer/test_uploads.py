@@ -9,7 +9,7 @@ from clipper.errors import BadImageError, ClipperError
 from clipper.query_syntax import Term
 from viewer.answers import Upload
 from viewer.components.side.result_cards import parts
-from viewer.data import Dataset
+from viewer.dataset.dataset import Dataset
 from viewer.search import Searcher, answer
 from viewer.state import UPLOADS, ViewState
 from viewer.uploads import AT_ONCE, MOST_BYTES, PLACES, Uploads

@@ -7,7 +7,10 @@ from bokeh.plotting import figure
 from PIL import Image
 
 from viewer.answers import Answer
-from viewer.colours import (
+from viewer.components.map.controls import _options
+from viewer.components.map.legend import DENSITY, chip, legend, number
+from viewer.components.map.overlays import LABEL, Queries, label, label_reach
+from viewer.dataset.colouring import (
     CATEGORY_DARK,
     CATEGORY_LIGHT,
     MAX_CATEGORIES,
@@ -20,16 +23,13 @@ from viewer.colours import (
     kind_of,
     plain,
 )
-from viewer.components.map.controls import _options
-from viewer.components.map.legend import DENSITY, chip, legend, number
-from viewer.components.map.overlays import LABEL, Queries, label, label_reach
-from viewer.data import Dataset, short
+from viewer.dataset.dataset import Dataset, short
+from viewer.dataset.spatial_index import BANDS, PointIndex
+from viewer.dataset.viewport import PADDING, Viewport
 from viewer.painter import Wish, paint
-from viewer.points import BANDS, PointIndex
 from viewer.state import ViewState
 from viewer.theme import rgb, tokens
 from viewer.tiles import choose, place
-from viewer.viewport import PADDING, Viewport
 
 # Machado, Oliveira and Fernandes 2009, severity 1.0.
 BLINDNESS = {

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from viewer.facets import Facet, Scale
-from viewer.filters import Condition, bounded, ranged, spanning
-from viewer.scales import number
+from viewer.dataset.binning import number
+from viewer.dataset.facets import Facet, Scale
+from viewer.dataset.filters import Condition, bounded, ranged, spanning
 from viewer.state import ViewState
 
 Change = Callable[[Condition | None], Condition | None]

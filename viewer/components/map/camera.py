@@ -7,9 +7,9 @@ from bokeh.models import ColumnDataSource
 
 from viewer.answers import Answer
 from viewer.components.map.overlays import label_reach
-from viewer.ranking import PAGE
+from viewer.dataset.ranking import PAGE
+from viewer.dataset.viewport import Box
 from viewer.state import ViewState
-from viewer.viewport import Box
 
 NOWHERE: Box = (0.0, 1.0, 0.0, 1.0)  # where no part of the map is meant
 SPACE = 0.15  # air round images when zooming to them, as a part of their extent ...

@@ -12,7 +12,7 @@ from viewer.background import failed, in_background
 from viewer.choosing import HOWS, Seen, Step, choose, dated, listed, outline, rows_of, take_dated
 from viewer.components.base import Component
 from viewer.components.map.map import MapView
-from viewer.regions import simplified
+from viewer.dataset.lasso import simplified
 from viewer.rows import among
 from viewer.state import ViewState
 

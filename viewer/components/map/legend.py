@@ -6,12 +6,12 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import param
 
-from viewer.colours import MAX_CATEGORIES, NO_VALUE, OTHER, SIMILARITY, Colouring, Entry, stops
 from viewer.components.base import Component
 from viewer.components.filter_actions import drawn, histogram, press, similar_enough
-from viewer.facets import Facet, Scale, Values
-from viewer.filters import Condition, labelled, shows, toggled
-from viewer.scales import moment, number
+from viewer.dataset.binning import moment, number
+from viewer.dataset.colouring import MAX_CATEGORIES, NO_VALUE, OTHER, SIMILARITY, Colouring, Entry, stops
+from viewer.dataset.facets import Facet, Scale, Values
+from viewer.dataset.filters import Condition, labelled, shows, toggled
 from viewer.state import ViewState
 
 DENSITY = "Density only"  # what no column at all is called

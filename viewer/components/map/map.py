@@ -19,14 +19,14 @@ from bokeh.plotting import figure
 from viewer.components.base import source
 from viewer.components.map.camera import Camera, columns
 from viewer.components.map.overlays import Queries, Rings
-from viewer.filters import passing_rows
+from viewer.dataset.filters import passing_rows
+from viewer.dataset.spatial_index import Placed
+from viewer.dataset.viewport import PADDING, Viewport
 from viewer.frames import Frame, framed
 from viewer.loop import PLAIN, RenderLoop
 from viewer.painter import Picture, Wish, dot_radius, paint
-from viewer.points import Placed
 from viewer.state import ViewState
 from viewer.theme import tokens
-from viewer.viewport import PADDING, Viewport
 
 DEEPEST, WIDEST = 4000.0, 3.0  # how far one can zoom in and out, from the first view
 LIT = 24  # results that stand out on the map; the panel lists more

@@ -12,8 +12,8 @@ from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure
 
 from viewer.answers import Answer
+from viewer.dataset.viewport import Viewport
 from viewer.theme import FONT, tokens
-from viewer.viewport import Viewport
 
 LABEL = 28  # characters of a query shown on the map
 LETTER = 8.0  # pixels of one, at most as a rule

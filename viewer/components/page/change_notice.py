@@ -5,8 +5,8 @@ from typing import Any
 import param
 
 from viewer.carrying import News
-from viewer.changes import Changes
 from viewer.components.base import Component
+from viewer.dataset.changes import Changes
 from viewer.state import ViewState
 
 

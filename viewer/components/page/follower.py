@@ -22,14 +22,14 @@ from clipper.query_syntax import parse, written
 from viewer.answers import Answer, Upload
 from viewer.background import in_background
 from viewer.carrying import renamed
-from viewer.changes import Changes, between
 from viewer.components.base import Component
 from viewer.components.side.gallery import suggestions
-from viewer.data import Dataset
+from viewer.dataset.changes import Changes, between
+from viewer.dataset.dataset import Dataset
+from viewer.dataset.tag_column import Rows, rows_by_tag
+from viewer.dataset.versions import load
 from viewer.search import SEARCHERS, answer, excuse
 from viewer.state import ViewState
-from viewer.tagged import Rows, rows_by_tag
-from viewer.versions import load
 
 LOOK = 1000  # milliseconds between two looks
 LOOKERS = ThreadPoolExecutor(2, thread_name_prefix="version")

@@ -13,12 +13,12 @@ from viewer.components.page.connection_lost import Lost
 from viewer.components.page.follower import LOOKERS
 from viewer.components.page.page import html_page
 from viewer.components.page.theme_cookie import remembered_dark
-from viewer.versions import load
+from viewer.dataset.versions import load
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from viewer.data import Dataset
+    from viewer.dataset.dataset import Dataset
 
 
 class Absent(Component):

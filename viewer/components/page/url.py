@@ -26,12 +26,12 @@ from viewer.background import in_background
 from viewer.choosing import Seen, Step, combined, dated, plain, rows_of, sound
 from viewer.components.base import Component
 from viewer.components.map.lasso import CHOOSERS
-from viewer.data import Dataset
-from viewer.filters import keep
-from viewer.filters import sound as narrowable
+from viewer.dataset.dataset import Dataset
+from viewer.dataset.filters import keep
+from viewer.dataset.filters import sound as narrowable
+from viewer.dataset.tag_column import rows_by_tag
 from viewer.search import Searcher
 from viewer.state import PANELS, ViewState
-from viewer.tagged import rows_by_tag
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -9,7 +9,7 @@ import param
 from viewer.background import failed, in_background
 from viewer.choosing import add_images
 from viewer.components.base import Component
-from viewer.data import Dataset
+from viewer.dataset.dataset import Dataset
 from viewer.search import SEARCHERS
 from viewer.state import ViewState
 

@@ -8,12 +8,12 @@ import numpy as np
 import param
 
 from viewer.background import failed, in_background
-from viewer.colours import SIMILARITY
 from viewer.components.base import Component
 from viewer.components.filter_actions import drawn, histogram, press, similar_enough, similar_said
-from viewer.data import Dataset
-from viewer.facets import Facet, Scale, Values
-from viewer.filters import LONGEST, Condition, labelled, said, shows, sound, toggled
+from viewer.dataset.colouring import SIMILARITY
+from viewer.dataset.dataset import Dataset
+from viewer.dataset.facets import Facet, Scale, Values
+from viewer.dataset.filters import LONGEST, Condition, labelled, said, shows, sound, toggled
 from viewer.narrowing import NARROWERS
 from viewer.state import NO_LIMITS, ViewState
 

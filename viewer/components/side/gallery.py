@@ -12,8 +12,8 @@ from clipper.query_syntax import Term, written
 from viewer.answers import Answer
 from viewer.components.base import Action, Component
 from viewer.components.side.result_cards import cards, figures
-from viewer.data import Dataset
-from viewer.ranking import place
+from viewer.dataset.dataset import Dataset
+from viewer.dataset.ranking import place
 from viewer.state import ViewState
 
 SAMPLE = 24

@@ -9,9 +9,9 @@ import param
 from viewer.background import failed, in_background
 from viewer.components.base import Component
 from viewer.components.page.follower import LOOKERS
-from viewer.data import Dataset
+from viewer.dataset.dataset import Dataset
+from viewer.dataset.summary import summary
 from viewer.state import ViewState
-from viewer.summary import summary
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

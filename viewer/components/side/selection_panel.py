@@ -11,11 +11,11 @@ from viewer.choosing import clear, sound
 from viewer.components.base import Component
 from viewer.components.map.lasso import take
 from viewer.components.map.map import MapView
+from viewer.dataset.exports import TYPES, Export
+from viewer.dataset.tag_column import counts
 from viewer.download import MOST, offer, withdraw
-from viewer.exports import TYPES, Export
 from viewer.rows import among
 from viewer.state import ViewState
-from viewer.tagged import counts
 from viewer.tagging import Tagger
 
 PAGE = 60  # images told at a time

@@ -15,13 +15,13 @@ import numpy as np
 
 from clipper.store import tags as kept
 from clipper.store.home import Home
-from viewer.colours import Colouring, by_tags
-from viewer.facets import Values, of_tags
+from viewer.dataset.colouring import Colouring, by_tags
+from viewer.dataset.facets import Values, of_tags
 from viewer.rows import among
 from viewer.stamps import Stamp, stamp
 
 if TYPE_CHECKING:
-    from viewer.data import Dataset
+    from viewer.dataset.dataset import Dataset
 
 Rows = Mapping[str, np.ndarray]
 

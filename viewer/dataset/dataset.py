@@ -1,7 +1,7 @@
 """An atlas made ready to be looked at, shared by all sessions.
 
 What belongs here: positions in drawing order, columns as colours, thumbnails, what is said about one image.
-Nothing of a single visitor, and nothing of Panel; which versions are in memory is `versions.py`'s.
+Nothing of a single visitor, and nothing of Panel; which versions are in memory is `dataset/versions.py`'s.
 """
 
 import logging
@@ -14,13 +14,22 @@ from typing import Any
 import numpy as np
 
 from clipper.metadata.join import TAGS, tags_column
-from viewer.colours import SIMILARITY, Colouring, Kind, colouring, first_choice, graded, kind_of, plain
-from viewer.facets import Facet, Scale, facet_of, scale, text
-from viewer.points import PointIndex
-from viewer.tagged import Rows, Tagged
-from viewer.tagged import title_of as title_of_tags
+from viewer.dataset.colouring import (
+    SIMILARITY,
+    Colouring,
+    Kind,
+    colouring,
+    first_choice,
+    graded,
+    kind_of,
+    plain,
+)
+from viewer.dataset.facets import Facet, Scale, facet_of, scale, text
+from viewer.dataset.spatial_index import PointIndex
+from viewer.dataset.tag_column import Rows, Tagged
+from viewer.dataset.tag_column import title_of as title_of_tags
+from viewer.dataset.viewport import Box
 from viewer.tiles import Thumbnails
-from viewer.viewport import Box
 
 # What the files tell, and when the index first had them: beside the columns of the metadata.
 MODIFIED, INDEXED, FILE = ":modified", ":indexed", ":file"

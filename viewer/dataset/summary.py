@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from clipper.errors import ClipperError
-from viewer.data import Dataset
+from viewer.dataset.dataset import Dataset
 
 BARS = 8  # of categories; the rest is one more
 BINS = 24

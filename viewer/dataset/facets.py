@@ -1,7 +1,7 @@
 """From a metadata column to what it can be filtered by: values, a scale of numbers or times, or text.
 
 Pure data: pandas in, arrays out. Which images pass and how many are counted is asked of these; how several
-conditions go together is `filters.py`'s.
+conditions go together is `dataset/filters.py`'s.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,9 +14,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from viewer.colours import FEW, label
-from viewer.colours import Kind as Colour
-from viewer.scales import Scaled, binned, instants
+from viewer.dataset.binning import Scaled, binned, instants
+from viewer.dataset.colouring import FEW, label
+from viewer.dataset.colouring import Kind as Colour
 
 Kind = Literal["values", "number", "time", "text"]
 

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from viewer.scales import are_dates, robust_range
+from viewer.dataset.binning import are_dates, robust_range
 from viewer.theme import rgb, tokens
 
 SIMILARITY = ":similarity"  # coloured by how near each image is to the query

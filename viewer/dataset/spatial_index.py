@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from viewer.viewport import Box
+from viewer.dataset.viewport import Box
 
 POINTS_PER_CELL = 24
 MAX_GRID = 1024

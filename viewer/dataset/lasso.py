@@ -1,12 +1,12 @@
 """Which points lie within an outline that somebody drew on the map. Pure arrays in and out.
 
-The grid of `points.py` decides whole cells at once; only the points of cells that the outline runs through
+The grid of `dataset/spatial_index.py` decides whole cells at once; only the points of cells that the outline runs through
 are looked at one by one.
 """
 
 import numpy as np
 
-from viewer.points import PointIndex
+from viewer.dataset.spatial_index import PointIndex
 
 LEAST_CORNERS = 3
 MOST_CORNERS = 512  # of an outline; the page sends far fewer

@@ -1,0 +1,1 @@
+"""One published atlas as the viewer reads it, shared by all sessions: columns, filters, ranking."""
