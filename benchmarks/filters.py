@@ -20,7 +20,7 @@ from viewer.components.side.filter_panel import described
 from viewer.dataset.dataset import MODIFIED, Dataset
 from viewer.dataset.filters import Masks, count, keep, narrow, passing
 from viewer.dataset.viewport import Viewport
-from viewer.painter import Wish, paint
+from viewer.render.painter import Wish, paint
 from viewer.state import ViewState
 
 SIZES = (100_000, 1_000_000)

@@ -10,7 +10,7 @@ from viewer.components.side.gallery import suggestions
 from viewer.dataset.tag_column import rows_by_tag
 from viewer.dataset.versions import load, shown
 from viewer.dataset.viewport import Viewport
-from viewer.painter import Wish, paint
+from viewer.render.painter import Wish, paint
 from viewer.search import CHANCERS, SEARCHERS
 
 log = logging.getLogger(__name__)

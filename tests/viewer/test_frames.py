@@ -9,8 +9,8 @@ from PIL import Image
 
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.viewport import Viewport
-from viewer.frames import encoded, framed
-from viewer.painter import Wish, paint
+from viewer.render.jpeg import encoded, framed
+from viewer.render.painter import Wish, paint
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from viewer.loop import COARSE, CROWD, PLAIN, RENDERERS, REST, RenderLoop
+from viewer.render.render_loop import COARSE, CROWD, PLAIN, RENDERERS, REST, RenderLoop
 
 
 class Session:

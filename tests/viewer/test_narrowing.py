@@ -17,7 +17,7 @@ from viewer.dataset.colouring import MISSING, NO_VALUE, OTHER, SIMILARITY, _pale
 from viewer.dataset.dataset import INDEXED, MODIFIED, Dataset
 from viewer.dataset.viewport import Viewport
 from viewer.narrowing import Narrower
-from viewer.painter import Wish, paint
+from viewer.render.painter import Wish, paint
 from viewer.search import Searcher
 from viewer.state import ViewState
 

@@ -5,7 +5,7 @@ import pytest
 
 from viewer.dataset.colouring import Colouring
 from viewer.dataset.viewport import Viewport
-from viewer.raster import DISC_LIMIT, Layer, Scene, Tile, render
+from viewer.render.raster import DISC_LIMIT, Layer, Scene, Tile, render
 from viewer.theme import DARK, LIGHT, rgb
 
 VIEW = Viewport(0.0, 10.0, 0.0, 8.0, 200, 160)

@@ -21,8 +21,8 @@ from viewer.components.side.result_cards import cards
 from viewer.dataset.changes import between
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.viewport import Viewport
-from viewer.frames import framed
-from viewer.painter import Wish, paint
+from viewer.render.jpeg import framed
+from viewer.render.painter import Wish, paint
 from viewer.search import Searcher, answer
 from viewer.state import HISTORY, ViewState
 

@@ -26,10 +26,10 @@ from viewer.dataset.colouring import (
 from viewer.dataset.dataset import Dataset, short
 from viewer.dataset.spatial_index import BANDS, PointIndex
 from viewer.dataset.viewport import PADDING, Viewport
-from viewer.painter import Wish, paint
+from viewer.render.painter import Wish, paint
+from viewer.render.tiles import choose, place
 from viewer.state import ViewState
 from viewer.theme import rgb, tokens
-from viewer.tiles import choose, place
 
 # Machado, Oliveira and Fernandes 2009, severity 1.0.
 BLINDNESS = {

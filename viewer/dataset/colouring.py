@@ -1,6 +1,6 @@
 """From a metadata column to colours: a code for every image, a palette for every theme, a legend.
 
-Pure data: pandas and numpy in, arrays out. Drawing is `raster.py`'s, showing the legend `components/map/legend.py`'s.
+Pure data: pandas and numpy in, arrays out. Drawing is `render/raster.py`'s, showing the legend `components/map/legend.py`'s.
 """
 
 from collections import Counter

@@ -29,7 +29,7 @@ from viewer.dataset.spatial_index import PointIndex
 from viewer.dataset.tag_column import Rows, Tagged
 from viewer.dataset.tag_column import title_of as title_of_tags
 from viewer.dataset.viewport import Box
-from viewer.tiles import Thumbnails
+from viewer.render.tiles import Thumbnails
 
 # What the files tell, and when the index first had them: beside the columns of the metadata.
 MODIFIED, INDEXED, FILE = ":modified", ":indexed", ":file"

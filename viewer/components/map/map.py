@@ -2,7 +2,7 @@
 
 The browser tells every change of the ranges at once; the loop draws the latest and hands the browser a frame
 of it, which `components/map/frame.js` puts into the figure. HoloViews builds the figure; choosing and drawing what is in it
-is `painter.py`'s, marks above it `components/map/overlays.py`'s, moving it `components/map/camera.py`'s.
+is `render/painter.py`'s, marks above it `components/map/overlays.py`'s, moving it `components/map/camera.py`'s.
 """
 
 from collections.abc import Callable
@@ -22,9 +22,9 @@ from viewer.components.map.overlays import Queries, Rings
 from viewer.dataset.filters import passing_rows
 from viewer.dataset.spatial_index import Placed
 from viewer.dataset.viewport import PADDING, Viewport
-from viewer.frames import Frame, framed
-from viewer.loop import PLAIN, RenderLoop
-from viewer.painter import Picture, Wish, dot_radius, paint
+from viewer.render.jpeg import Frame, framed
+from viewer.render.painter import Picture, Wish, dot_radius, paint
+from viewer.render.render_loop import PLAIN, RenderLoop
 from viewer.state import ViewState
 from viewer.theme import tokens
 

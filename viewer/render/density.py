@@ -53,14 +53,14 @@ def lights(points: Layer, viewport: Viewport, scale: float) -> np.ndarray:
 
 def summed(pixels: np.ndarray, scale: float) -> np.ndarray:
     """The colour sums of glow cells, from those of pixels."""
-    from viewer import density_kernels
+    from viewer.render import density_kernels
 
     return density_kernels.summed(pixels.reshape(len(pixels), -1), _cell(scale))
 
 
 def glow(canvas: np.ndarray, cells: np.ndarray, scale: float, *, dark: bool) -> None:
     """Lay the density of glow cells over the canvas as a soft light: groups are seen before points are."""
-    from viewer import density_kernels
+    from viewer.render import density_kernels
 
     for _ in range(2):
         cells = spread(cells, GLOW_REACH)
@@ -77,7 +77,7 @@ def glow(canvas: np.ndarray, cells: np.ndarray, scale: float, *, dark: bool) -> 
 
 def shade(canvas: np.ndarray, pixels: np.ndarray, dot: float, scale: float) -> None:
     """Lay what was counted over the canvas, as dots of a radius in pixels of the page."""
-    from viewer import density_kernels
+    from viewer.render import density_kernels
 
     shape = canvas.shape[:2]
     weights, colours = scratch("weights", shape), scratch("colours", (*shape, 3), np.uint8)
@@ -99,7 +99,7 @@ def _opacities(full: float) -> np.ndarray:
 
 def spread(layer: np.ndarray, sigma: float) -> np.ndarray:
     """Colour sums (h, w, 4) float32, blurred by a Gaussian of `sigma` pixels."""
-    from viewer import density_kernels
+    from viewer.render import density_kernels
 
     flat = layer.reshape(len(layer), -1)
     out = np.empty_like(flat)
@@ -142,7 +142,7 @@ def _aggregate(points: Layer, viewport: Viewport) -> np.ndarray:
 
 def _mixed_colours(points: Layer, viewport: Viewport) -> np.ndarray:
     """Each pixel's colour is the mean of its points' colours."""
-    from viewer import density_kernels
+    from viewer.render import density_kernels
 
     inks = np.ones((256, 4), np.float32)
     inks[:, :3] = points.palette
@@ -160,7 +160,7 @@ def _mean_colours(points: Layer, values: np.ndarray, viewport: Viewport) -> np.n
     import datashader as ds
     import pandas as pd
 
-    from viewer import density_kernels
+    from viewer.render import density_kernels
 
     cv = ds.Canvas(
         plot_width=viewport.width,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from simplejpeg import encode_jpeg
 
-from viewer.painter import Picture
+from viewer.render.painter import Picture
 
 # JPEG's quality. In a fine one nobody sees a difference; it takes a browser twice as long to take apart.
 FINE, QUICK = 92, 80

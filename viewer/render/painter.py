@@ -1,4 +1,4 @@
-"""From what a visitor looks at to the map's picture: picks points and thumbnails, lets `raster.py` draw.
+"""From what a visitor looks at to the map's picture: picks points and thumbnails, lets `render/raster.py` draw.
 
 Runs in a thread. Knows datasets, not Panel.
 """
@@ -10,11 +10,11 @@ import numpy as np
 from viewer.dataset.colouring import Colouring
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.viewport import Box, Viewport
-from viewer.density import GLOW_MARGIN
 from viewer.layer import Layer
-from viewer.loop import DECODERS
-from viewer.raster import DISC_LIMIT, Scene, Tile, render
-from viewer.tiles import cell_size, choose, crowded, place
+from viewer.render.density import GLOW_MARGIN
+from viewer.render.raster import DISC_LIMIT, Scene, Tile, render
+from viewer.render.render_loop import DECODERS
+from viewer.render.tiles import cell_size, choose, crowded, place
 
 CROWDED_DOT = 0.33  # a dot's radius, as a part of the room that a point has at the first view
 OCCUPIED = 0.4  # the part of a map that has points on it, roughly

@@ -1,6 +1,6 @@
 """The map's picture as a pure function: points in view, colours, size and ranges in, RGBA out.
 
-Few points are drawn as anti-aliased discs, many as density (`density.py`), thumbnails above both. Nothing
+Few points are drawn as anti-aliased discs, many as density (`render/density.py`), thumbnails above both. Nothing
 here knows of Panel, of sessions or of files.
 """
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from viewer import density
 from viewer.dataset.viewport import Viewport
 from viewer.layer import Layer
+from viewer.render import density
 from viewer.theme import rgb, tokens
 
 DISC_LIMIT = 60_000  # more points in view than this are drawn as density
@@ -99,7 +99,7 @@ def _colour(text: str) -> np.ndarray:
 
 def _veil(canvas: np.ndarray, ground: np.ndarray, amount: float) -> None:
     """Move the whole canvas so much, 0..1, towards the ground."""
-    from viewer import kernels
+    from viewer.render import kernels
 
     added = np.append(ground, 255).astype(np.float32) * np.float32(amount) + np.float32(0.5)
     flat = canvas.reshape(len(canvas), -1)
@@ -132,7 +132,7 @@ def _faint(canvas: np.ndarray, points: Layer, viewport: Viewport, scene: Scene, 
 
 
 def _discs(canvas: np.ndarray, points: Layer, viewport: Viewport, scene: Scene) -> None:
-    from viewer import kernels
+    from viewer.render import kernels
 
     px, py = viewport.pixels(points.x, points.y)
     radius, ground = scene.dot * scene.scale, _colour(tokens(dark=scene.dark).canvas)
@@ -142,7 +142,7 @@ def _discs(canvas: np.ndarray, points: Layer, viewport: Viewport, scene: Scene) 
 
 def _chosen(canvas: np.ndarray, chosen: Layer, viewport: Viewport, scene: Scene, ink: np.ndarray) -> None:
     """The chosen points in their colours, above all others; few enough to be told apart, each has a rim."""
-    from viewer import kernels
+    from viewer.render import kernels
 
     dot, scale = scene.dot, scene.scale
     if len(chosen) > DISC_LIMIT:
@@ -154,7 +154,7 @@ def _chosen(canvas: np.ndarray, chosen: Layer, viewport: Viewport, scene: Scene,
 
 
 def _rings(canvas: np.ndarray, hits: Layer, viewport: Viewport, scene: Scene, ink: np.ndarray) -> None:
-    from viewer import kernels
+    from viewer.render import kernels
 
     px, py = viewport.pixels(hits.x, hits.y)
     radius, edge = scene.scale * max(scene.dot * 1.25, 4.5), scene.scale * 1.5
@@ -163,7 +163,7 @@ def _rings(canvas: np.ndarray, hits: Layer, viewport: Viewport, scene: Scene, in
 
 def _marks(canvas: np.ndarray, marks: Layer, viewport: Viewport, scene: Scene) -> None:
     """A ring at a distance from its point: it is seen whatever the point's colour."""
-    from viewer import kernels
+    from viewer.render import kernels
 
     px, py = viewport.pixels(marks.x, marks.y)
     look, radius, scale = tokens(dark=scene.dark), max(scene.dot, 3.0), scene.scale
@@ -173,7 +173,7 @@ def _marks(canvas: np.ndarray, marks: Layer, viewport: Viewport, scene: Scene) -
 
 
 def _tiles(canvas: np.ndarray, scene: Scene, ink: np.ndarray, accent: np.ndarray, ground: np.ndarray) -> None:
-    from viewer import kernels
+    from viewer.render import kernels
 
     scale, strength = scene.scale, 0.75 if scene.dark else 0.28
     rivals = any(tile.emphasised for tile in scene.tiles)

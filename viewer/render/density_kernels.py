@@ -1,7 +1,7 @@
 """Compiled loops of density: points in, sums of their colours for each pixel, blurred, shaded.
 
 Images are (h, w, ...) with the top row first; colour sums are red, green, blue and how many points. As in
-`kernels.py` signatures are explicit and the machine code is cached. Only `density.py` uses this file.
+`render/kernels.py` signatures are explicit and the machine code is cached. Only `render/density.py` uses this file.
 """
 
 # mypy: disable-error-code="no-untyped-def"
@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numba import njit  # noqa: TID253 - this file is itself loaded inside functions only
 
-from viewer.kernels import CANVAS, OPTIONS
+from viewer.render.kernels import CANVAS, OPTIONS
 
 FAINTEST = 0.004  # of one point, and of an opacity: less is not seen
 

@@ -1,8 +1,8 @@
 """Compiled loops of the raster: what is drawn one by one, on a (h, w, 4) uint8 canvas, top row first.
 
 Signatures are explicit and the machine code is cached, so that no visitor waits for the compiler.
-Only `raster.py` uses this file, and loads it when the first picture is drawn; those of density are
-`density_kernels.py`'s.
+Only `render/raster.py` uses this file, and loads it when the first picture is drawn; those of density are
+`render/density_kernels.py`'s.
 """
 
 # mypy: disable-error-code="no-untyped-def"
