@@ -10,17 +10,17 @@ from typing import Any
 from panel.io.server import per_app_patterns
 
 import viewer.app  # noqa: F401 - makes all components known, of which the script consists
-from viewer import download, media, scripts
-from viewer.binding import keep_to_this_machine
-from viewer.warm import warm
+from viewer.server import export_route, image_route, script_route
+from viewer.server.access import keep_to_this_machine
+from viewer.server.warmup import warm
 
 keep_to_this_machine()
 logging.getLogger("viewer").setLevel(logging.INFO)
 
 ROUTES = (
-    (media.ROUTE, media.ImageHandler),
-    (download.ROUTE, download.ExportHandler),
-    (scripts.ROUTE, scripts.ScriptHandler),
+    (image_route.ROUTE, image_route.ImageHandler),
+    (export_route.ROUTE, export_route.ExportHandler),
+    (script_route.ROUTE, script_route.ScriptHandler),
 )
 for route, handler in ROUTES:
     if not any(pattern[0] == route for pattern in per_app_patterns):

@@ -4,7 +4,7 @@ import panel as pn
 import pytest
 from server import serving
 
-from viewer.binding import guarded, is_loopback
+from viewer.server.access import guarded, is_loopback
 
 
 def test_without_an_address_the_server_listens_on_this_machine_only():
@@ -20,7 +20,7 @@ def test_other_machines_are_refused_without_sign_in(address: str):
 
 
 def test_with_sign_in_any_address_is_fine(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("viewer.binding.signs_in", lambda: True)
+    monkeypatch.setattr("viewer.server.access.signs_in", lambda: True)
     assert guarded(lambda address, _: address)("0.0.0.0", 5006) == "0.0.0.0"  # noqa: S104
 
 

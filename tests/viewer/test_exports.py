@@ -17,11 +17,11 @@ import pytest
 from fakes import FakeAtlas, FakeColumn
 
 from clipper.hashing import content_hash
-from viewer import download
 from viewer.components.side.selection_panel import Chosen
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.exports import BLOCK, Export, neutral, written
-from viewer.download import MOST, file_name, offer, taken
+from viewer.server import export_route
+from viewer.server.export_route import MOST, file_name, offer, taken
 from viewer.state import ViewState
 from viewer.tagging import Tagger
 
@@ -150,14 +150,14 @@ def test_a_token_is_good_once_and_only_so_many_wait(
         taken(tokens[0])
     with pytest.raises(KeyError):
         offer(told, "exe")
-    monkeypatch.setattr("viewer.download.time.monotonic", lambda: 1e12)
+    monkeypatch.setattr("viewer.server.export_route.time.monotonic", lambda: 1e12)
     with pytest.raises(KeyError):
         taken(tokens[-1])
 
 
 def test_an_export_that_nobody_fetches_is_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("GOOD_FOR", 1.0), ("_offered", OrderedDict()), ("_sweeper", None)):
-        monkeypatch.setattr(download, name, value)
+        monkeypatch.setattr(export_route, name, value)
     told = export(Dataset(FakeAtlas(n=3)))
     held, fetched = ref(told.dataset), offer(told, "csv")
     taken(fetched)

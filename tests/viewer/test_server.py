@@ -16,10 +16,10 @@ from server import ROOT, fetch, serving
 import clipper
 from clipper.hashing import content_hash
 from clipper.sandbox.process import Sandboxes
-from viewer import media
 from viewer.dataset.versions import holder, load
-from viewer.media import image
-from viewer.route import is_ours
+from viewer.server import image_route
+from viewer.server.handlers import is_ours
+from viewer.server.image_route import image
 from viewer.state import ViewState
 
 TRAVERSALS = [
@@ -162,7 +162,7 @@ def test_formats_browsers_cannot_show_are_converted(
     run_index(small_home)
     monkeypatch.setenv("CLIPPER_HOME", str(small_home))
     stamp = content_hash((small_home / "images" / "scan.tiff").read_bytes()).hex()
-    sent = media.showable(image("full", "scan.tiff", stamp=stamp))
+    sent = image_route.showable(image("full", "scan.tiff", stamp=stamp))
     assert (sent.content_type, sent.lasting, sent.lost) == ("image/png", True, "")
     assert Image.open(io.BytesIO(sent.data)).size == (40, 30)
     (small_home / "images" / "scan.tiff").unlink()
@@ -179,11 +179,11 @@ def test_an_original_that_ends_its_decoder_costs_only_its_picture(
     run_index(small_home)
     monkeypatch.setenv("CLIPPER_HOME", str(small_home))
     with Sandboxes(exit_at_once, seconds=20) as sandboxes, monkeypatch.context() as meanwhile:
-        meanwhile.setattr(media, "_converting", sandboxes)
-        assert media.showable(image("full", "scan.tiff")).lost == "unreadable"
+        meanwhile.setattr(image_route, "_converting", sandboxes)
+        assert image_route.showable(image("full", "scan.tiff")).lost == "unreadable"
     with pytest.raises(ValueError, match="pixels"):
-        media.converted((small_home / "images" / "scan.tiff").read_bytes(), max_pixels=100)
-    assert media.showable(image("full", "scan.tiff")).content_type == "image/png"
+        image_route.converted((small_home / "images" / "scan.tiff").read_bytes(), max_pixels=100)
+    assert image_route.showable(image("full", "scan.tiff")).content_type == "image/png"
 
 
 def test_an_export_is_sent_once_and_never_without_sign_in(sample_home: Path) -> None:

@@ -1,7 +1,7 @@
 """Chosen images as a file: a CSV or Parquet table, a ZIP with the originals, or their ids; block by block.
 
 Every export is a generator of bytes that holds a block of rows, or one original, and never the whole. What
-does not belong here: who may have it (`download.py`).
+does not belong here: who may have it (`server/export_route.py`).
 """
 
 import csv

@@ -13,8 +13,8 @@ from viewer.components.map.lasso import take
 from viewer.components.map.map import MapView
 from viewer.dataset.exports import TYPES, Export
 from viewer.dataset.tag_column import counts
-from viewer.download import MOST, offer, withdraw
 from viewer.rows import among
+from viewer.server.export_route import MOST, offer, withdraw
 from viewer.state import ViewState
 from viewer.tagging import Tagger
 

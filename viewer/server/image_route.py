@@ -20,7 +20,7 @@ from clipper.hashing import content_hash
 from clipper.images.child_tasks import browser_png
 from clipper.sandbox.process import Sandboxes
 from viewer.dataset.versions import holder
-from viewer.route import VisitorsHandler
+from viewer.server.handlers import VisitorsHandler
 
 ROUTE = r"/img/(thumb|full)/(.+)"
 AS_THEY_ARE = {

@@ -1,8 +1,8 @@
 """The route that serves the components' script: /components-<stamp>.js below the app's own path."""
 
 from viewer.components.base import module
-from viewer.media import A_YEAR
-from viewer.route import OpenHandler
+from viewer.server.handlers import OpenHandler
+from viewer.server.image_route import A_YEAR
 
 ROUTE = r"/(components-[0-9a-f]{16}\.js)"
 

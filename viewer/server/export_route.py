@@ -22,7 +22,7 @@ from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError
 
 from viewer.dataset.exports import TYPES, Export, written
-from viewer.route import VisitorsHandler
+from viewer.server.handlers import VisitorsHandler
 
 ROUTE = r"/export/([A-Za-z0-9_-]{20,64})"
 GOOD_FOR = 60.0  # seconds; a page fetches at once

@@ -11,7 +11,7 @@ from bokeh.server.views.auth_request_handler import AuthRequestHandler
 from bokeh.settings import settings
 from tornado.web import HTTPError, RequestHandler
 
-from viewer.binding import is_loopback, signs_in
+from viewer.server.access import is_loopback, signs_in
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""What the server answers beside the page: images, exports, the script; and who may ask."""
