@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from viewer.answers import Answer
 from viewer.components.side.filter_panel import described
 from viewer.dataset.dataset import MODIFIED, Dataset
 from viewer.dataset.filters import Masks, count, keep, narrow, passing
 from viewer.dataset.viewport import Viewport
 from viewer.render.painter import Wish, paint
-from viewer.state import ViewState
+from viewer.session.answers import Answer
+from viewer.session.state import ViewState
 
 SIZES = (100_000, 1_000_000)
 REPEATS = 5

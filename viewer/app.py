@@ -14,7 +14,6 @@ import panel_material_ui as pmui
 
 from clipper.errors import ClipperError
 from clipper.query_syntax import Term
-from viewer.choosing import clear
 from viewer.components.base import Action, source
 from viewer.components.map.controls import ZOOM, colour_select, map_buttons
 from viewer.components.map.hover_card import HoverCard
@@ -40,11 +39,12 @@ from viewer.components.side.status import Status
 from viewer.components.side.tabs import Tabs
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.versions import latest, load
-from viewer.narrowing import Narrower
-from viewer.search import Searcher
-from viewer.state import ViewState
-from viewer.tagging import Tagger
-from viewer.uploads import Uploads
+from viewer.session.filter_worker import Narrower
+from viewer.session.search import Searcher
+from viewer.session.selection import clear
+from viewer.session.state import ViewState
+from viewer.session.tag_worker import Tagger
+from viewer.session.uploads import Uploads
 
 LOGO = Path(__file__).parent / "static" / "logo.svg"
 

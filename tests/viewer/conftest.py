@@ -10,8 +10,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from fakes import FakeAtlas
 
 from viewer.dataset.dataset import Dataset
-from viewer.search import Searcher
-from viewer.state import ViewState
+from viewer.session.search import Searcher
+from viewer.session.state import ViewState
 
 
 @pytest.fixture

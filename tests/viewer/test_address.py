@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from fakes import FakeAtlas
 
-from viewer.answers import Answer
-from viewer.choosing import choose
 from viewer.components.page.url import LONGEST, Address, asked_for, wanted
 from viewer.dataset.changes import between
 from viewer.dataset.dataset import Dataset
-from viewer.search import Searcher
-from viewer.state import ViewState
+from viewer.session.answers import Answer
+from viewer.session.search import Searcher
+from viewer.session.selection import choose
+from viewer.session.state import ViewState
 
 SHAPE = [[-50, -50], [50, -50], [50, 50], [-50, 50]]
 

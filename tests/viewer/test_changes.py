@@ -8,9 +8,9 @@ from fakes import FakeAtlas
 from hypothesis import given
 from hypothesis import strategies as st
 
-from viewer.carrying import News
 from viewer.components.page.change_notice import figures, tally, words
 from viewer.dataset.changes import Changes, between
+from viewer.session.migration import News
 
 
 def atlas_of(contents: dict[str, bytes], *, shift: float = 0.0, told: str = "a") -> FakeAtlas:

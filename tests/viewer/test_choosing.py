@@ -6,15 +6,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from viewer.answers import Answer, in_order
-from viewer.choosing import Seen, choose, clear, combined, rows_of, sound
 from viewer.components.map.lasso import Outline, drawn, toggle
 from viewer.components.side.selection_panel import shared
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.lasso import inside, simplified, within
 from viewer.dataset.spatial_index import PointIndex
 from viewer.dataset.viewport import Viewport
-from viewer.state import ViewState
+from viewer.session.answers import Answer, in_order
+from viewer.session.selection import Seen, choose, clear, combined, rows_of, sound
+from viewer.session.state import ViewState
 
 SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
 

@@ -22,8 +22,8 @@ from viewer.dataset.dataset import Dataset
 from viewer.dataset.exports import BLOCK, Export, neutral, written
 from viewer.server import export_route
 from viewer.server.export_route import MOST, file_name, offer, taken
-from viewer.state import ViewState
-from viewer.tagging import Tagger
+from viewer.session.state import ViewState
+from viewer.session.tag_worker import Tagger
 
 EVILS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("http://x")', "\uff1d1"]
 

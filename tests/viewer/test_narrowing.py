@@ -16,10 +16,10 @@ from viewer.dataset.changes import between
 from viewer.dataset.colouring import MISSING, NO_VALUE, OTHER, SIMILARITY, _palette
 from viewer.dataset.dataset import INDEXED, MODIFIED, Dataset
 from viewer.dataset.viewport import Viewport
-from viewer.narrowing import Narrower
 from viewer.render.painter import Wish, paint
-from viewer.search import Searcher
-from viewer.state import ViewState
+from viewer.session.filter_worker import Narrower
+from viewer.session.search import Searcher
+from viewer.session.state import ViewState
 
 Waiting = list[tuple[Callable[[], Any], Callable[[Future[Any]], None]]]
 
@@ -34,7 +34,7 @@ def waiting(monkeypatch: pytest.MonkeyPatch) -> Waiting:
     """What is to be done in the background, and what then: nothing is done by itself."""
     put_off: Waiting = []
     monkeypatch.setattr(
-        "viewer.narrowing.in_background", lambda work, then, **_pool: put_off.append((work, then))
+        "viewer.session.filter_worker.in_background", lambda work, then, **_pool: put_off.append((work, then))
     )
     return put_off
 

@@ -8,7 +8,6 @@ import pytest
 from fakes import FakeAtlas
 
 from clipper.query_syntax import MINUS_IMAGE, Term
-from viewer.answers import Answer
 from viewer.components.map.overlays import Queries
 from viewer.components.page.follower import step
 from viewer.components.page.query_bar import QueryBar
@@ -18,8 +17,9 @@ from viewer.dataset.changes import Changes, between
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.ranking import PAGE
 from viewer.dataset.viewport import Viewport
-from viewer.search import Searcher, answer
-from viewer.state import ViewState
+from viewer.session.answers import Answer
+from viewer.session.search import Searcher, answer
+from viewer.session.state import ViewState
 
 
 def terms_asked(state: ViewState) -> list[Term]:
@@ -94,7 +94,9 @@ def test_a_filter_set_while_a_search_runs_holds(
 ) -> None:
     waiting = []
     with monkeypatch.context() as patch:
-        patch.setattr("viewer.search.in_background", lambda work, then, **_: waiting.append((work, then)))
+        patch.setattr(
+            "viewer.session.search.in_background", lambda work, then, **_: waiting.append((work, then))
+        )
         searcher.ask("cat")
         state.kept = np.arange(500) < 100
         state.fold = True

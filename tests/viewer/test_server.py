@@ -20,7 +20,7 @@ from viewer.dataset.versions import holder, load
 from viewer.server import image_route
 from viewer.server.handlers import is_ours
 from viewer.server.image_route import image
-from viewer.state import ViewState
+from viewer.session.state import ViewState
 
 TRAVERSALS = [
     "../../clipper.toml", "..%2f..%2fclipper.toml", "%2e%2e/%2e%2e/clipper.toml", "....//clipper.toml",

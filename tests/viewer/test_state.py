@@ -9,10 +9,7 @@ import pytest
 from fakes import FakeAtlas
 
 from clipper.errors import ModelError, StoreError
-from viewer import background
-from viewer.answers import LONGEST_QUERY, Answer, cleaned
 from viewer.app import Viewer
-from viewer.choosing import choose
 from viewer.components.map.map import MapView
 from viewer.components.page.no_atlas import Absent
 from viewer.components.side.detail import Detail
@@ -23,8 +20,11 @@ from viewer.dataset.dataset import Dataset
 from viewer.dataset.viewport import Viewport
 from viewer.render.jpeg import framed
 from viewer.render.painter import Wish, paint
-from viewer.search import Searcher, answer
-from viewer.state import HISTORY, ViewState
+from viewer.session import background
+from viewer.session.answers import LONGEST_QUERY, Answer, cleaned
+from viewer.session.search import Searcher, answer
+from viewer.session.selection import choose
+from viewer.session.state import HISTORY, ViewState
 
 
 def adopt(state: ViewState, atlas: FakeAtlas) -> None:
@@ -101,12 +101,12 @@ def test_an_unforeseen_failure_shows_no_internals(state: ViewState, monkeypatch:
 def test_an_overtaken_answer_is_dropped(state: ViewState, monkeypatch: pytest.MonkeyPatch) -> None:
     waiting = []
     monkeypatch.setattr(
-        "viewer.search.in_background", lambda work, then, pool: waiting.append((work, then, pool))
+        "viewer.session.search.in_background", lambda work, then, pool: waiting.append((work, then, pool))
     )
     searcher = Searcher(state)
     searcher.ask("first")
     searcher.ask("second")
-    monkeypatch.setattr("viewer.search.in_background", background.in_background)
+    monkeypatch.setattr("viewer.session.search.in_background", background.in_background)
     for work, then, pool in reversed(waiting):
         then(pool.submit(work))
     assert state.answer.text == "second"
@@ -117,7 +117,7 @@ def test_a_search_that_is_called_off_neither_hangs_nor_answers(
 ) -> None:
     waiting = []
     monkeypatch.setattr(
-        "viewer.search.in_background", lambda work, then, **_pool: waiting.append((work, then))
+        "viewer.session.search.in_background", lambda work, then, **_pool: waiting.append((work, then))
     )
     Searcher(state).ask("cat")
     assert state.searching

@@ -17,8 +17,8 @@ from viewer.components.side.selection_panel import PAGE, Chosen
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.summary import categories, duration, last_runs, sizes, summary, timeline
 from viewer.dataset.tag_column import counts, of_rows, rows_by_tag
-from viewer.state import ViewState
-from viewer.tagging import Tagger
+from viewer.session.state import ViewState
+from viewer.session.tag_worker import Tagger
 
 
 @pytest.fixture

@@ -24,10 +24,10 @@ from viewer.dataset.colouring import MAX_CATEGORIES, MISSING, OTHER
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.facets import lists, of_tags
 from viewer.dataset.tag_column import rows_by_tag
-from viewer.narrowing import Narrower
-from viewer.search import Searcher
-from viewer.state import ViewState
-from viewer.tagging import Tagger
+from viewer.session.filter_worker import Narrower
+from viewer.session.search import Searcher
+from viewer.session.state import ViewState
+from viewer.session.tag_worker import Tagger
 
 # The column of that name is the metadata's in the fake atlas.
 COLUMN = "clipper_tags"

@@ -7,12 +7,12 @@ import pytest
 
 from clipper.errors import BadImageError, ClipperError
 from clipper.query_syntax import Term
-from viewer.answers import Upload
 from viewer.components.side.result_cards import parts
 from viewer.dataset.dataset import Dataset
-from viewer.search import Searcher, answer
-from viewer.state import UPLOADS, ViewState
-from viewer.uploads import AT_ONCE, MOST_BYTES, PLACES, Uploads
+from viewer.session.answers import Upload
+from viewer.session.search import Searcher, answer
+from viewer.session.state import UPLOADS, ViewState
+from viewer.session.uploads import AT_ONCE, MOST_BYTES, PLACES, Uploads
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_who_announces_nothing_and_sends_nothing_makes_room_too(
     state: ViewState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     visitors = [Uploads(state, ready=lambda _: None) for _ in range(AT_ONCE + 1)]
-    monkeypatch.setattr("viewer.uploads.PATIENCE", 0.0)
+    monkeypatch.setattr("viewer.session.uploads.PATIENCE", 0.0)
     for one in visitors:
         one.begin({"number": 1, "name": "a.png", "size": 0})
         assert state.reading == "a.png"
@@ -143,7 +143,7 @@ def test_who_stops_sending_makes_room_for_others(
     for one in stuck:
         one.begin({"number": 1, "name": "a.png", "size": 9})
         one.part({"number": 1, "data": b"abc"})
-    monkeypatch.setattr("viewer.uploads.PATIENCE", 0.0)
+    monkeypatch.setattr("viewer.session.uploads.PATIENCE", 0.0)
     send(Uploads(state, ready=searcher.like), b"x" * 10)
     assert len(state.uploads) == 1
     stuck[0].part({"number": 1, "data": b"defghi"})

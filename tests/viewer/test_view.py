@@ -6,7 +6,6 @@ import pytest
 from bokeh.plotting import figure
 from PIL import Image
 
-from viewer.answers import Answer
 from viewer.components.map.controls import _options
 from viewer.components.map.legend import DENSITY, chip, legend, number
 from viewer.components.map.overlays import LABEL, Queries, label, label_reach
@@ -28,7 +27,8 @@ from viewer.dataset.spatial_index import BANDS, PointIndex
 from viewer.dataset.viewport import PADDING, Viewport
 from viewer.render.painter import Wish, paint
 from viewer.render.tiles import choose, place
-from viewer.state import ViewState
+from viewer.session.answers import Answer
+from viewer.session.state import ViewState
 from viewer.theme import rgb, tokens
 
 # Machado, Oliveira and Fernandes 2009, severity 1.0.

@@ -8,7 +8,7 @@ import numpy as np
 from viewer.dataset.binning import number
 from viewer.dataset.facets import Facet, Scale
 from viewer.dataset.filters import Condition, bounded, ranged, spanning
-from viewer.state import ViewState
+from viewer.session.state import ViewState
 
 Change = Callable[[Condition | None], Condition | None]
 

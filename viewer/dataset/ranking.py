@@ -1,6 +1,6 @@
 """The similarities of all images -> those that are listed: filtered, cut, ranked, alike ones folded.
 
-Pure: arrays in, arrays out. What does not belong here: queries (`search.py`), and how results look
+Pure: arrays in, arrays out. What does not belong here: queries (`session/search.py`), and how results look
 (`components/side/gallery.py`).
 """
 

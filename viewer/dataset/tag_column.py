@@ -1,7 +1,7 @@
 """The tags of a home in the rows of a dataset, as something to filter and to colour by.
 
 They are what `tags.json` says now, never what the index made of it. Nothing of a single visitor here: giving
-and taking tags is `tagging.py`'s, keeping them `clipper/tags.py`'s.
+and taking tags is `session/tag_worker.py`'s, keeping them `clipper/tags.py`'s.
 """
 
 import threading

@@ -11,7 +11,7 @@ from viewer.dataset.tag_column import rows_by_tag
 from viewer.dataset.versions import load, shown
 from viewer.dataset.viewport import Viewport
 from viewer.render.painter import Wish, paint
-from viewer.search import CHANCERS, SEARCHERS
+from viewer.session.search import CHANCERS, SEARCHERS
 
 log = logging.getLogger(__name__)
 

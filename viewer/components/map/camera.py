@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from bokeh.models import ColumnDataSource
 
-from viewer.answers import Answer
 from viewer.components.map.overlays import label_reach
 from viewer.dataset.ranking import PAGE
 from viewer.dataset.viewport import Box
-from viewer.state import ViewState
+from viewer.session.answers import Answer
+from viewer.session.state import ViewState
 
 NOWHERE: Box = (0.0, 1.0, 0.0, 1.0)  # where no part of the map is meant
 SPACE = 0.15  # air round images when zooming to them, as a part of their extent ...

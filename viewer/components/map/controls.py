@@ -8,7 +8,7 @@ import panel_material_ui as pmui
 from viewer.components.map.lasso import Tools
 from viewer.components.map.legend import DENSITY
 from viewer.components.map.map import MapView
-from viewer.state import ViewState
+from viewer.session.state import ViewState
 
 ZOOM = 0.55  # the unit changes by this factor for each press of + and -
 FIELD = {

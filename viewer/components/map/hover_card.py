@@ -6,7 +6,7 @@ import param
 
 from viewer.components.base import Component
 from viewer.components.map.map import MapView
-from viewer.state import ViewState
+from viewer.session.state import ViewState
 
 PLACE = ("x", "y", "reach")  # in pixels: an image's centre on the map and half its height
 

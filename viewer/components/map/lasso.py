@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import param
 
-from viewer.background import failed, in_background
-from viewer.choosing import HOWS, Seen, Step, choose, dated, listed, outline, rows_of, take_dated
 from viewer.components.base import Component
 from viewer.components.map.map import MapView
 from viewer.dataset.lasso import simplified
 from viewer.rows import among
-from viewer.state import ViewState
+from viewer.session.background import failed, in_background
+from viewer.session.selection import HOWS, Seen, Step, choose, dated, listed, outline, rows_of, take_dated
+from viewer.session.state import ViewState
 
 CHOOSERS = ThreadPoolExecutor(1, thread_name_prefix="choose")
 TOLERANCE = 1.5  # pixels by which an outline may differ from what was drawn

@@ -12,7 +12,7 @@ from viewer.dataset.binning import moment, number
 from viewer.dataset.colouring import MAX_CATEGORIES, NO_VALUE, OTHER, SIMILARITY, Colouring, Entry, stops
 from viewer.dataset.facets import Facet, Scale, Values
 from viewer.dataset.filters import Condition, labelled, shows, toggled
-from viewer.state import ViewState
+from viewer.session.state import ViewState
 
 DENSITY = "Density only"  # what no column at all is called
 ABSENT = "No value"

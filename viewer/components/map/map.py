@@ -25,7 +25,7 @@ from viewer.dataset.viewport import PADDING, Viewport
 from viewer.render.jpeg import Frame, framed
 from viewer.render.painter import Picture, Wish, dot_radius, paint
 from viewer.render.render_loop import PLAIN, RenderLoop
-from viewer.state import ViewState
+from viewer.session.state import ViewState
 from viewer.theme import tokens
 
 DEEPEST, WIDEST = 4000.0, 3.0  # how far one can zoom in and out, from the first view

@@ -11,8 +11,8 @@ from bokeh.core.properties import value
 from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure
 
-from viewer.answers import Answer
 from viewer.dataset.viewport import Viewport
+from viewer.session.answers import Answer
 from viewer.theme import FONT, tokens
 
 LABEL = 28  # characters of a query shown on the map

@@ -6,7 +6,7 @@ import param
 
 from viewer.components.base import Component
 from viewer.components.map.overlays import RAISED, label
-from viewer.state import ViewState
+from viewer.session.state import ViewState
 
 
 class Marks(Component):

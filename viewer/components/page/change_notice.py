@@ -4,10 +4,10 @@ from typing import Any
 
 import param
 
-from viewer.carrying import News
 from viewer.components.base import Component
 from viewer.dataset.changes import Changes
-from viewer.state import ViewState
+from viewer.session.migration import News
+from viewer.session.state import ViewState
 
 
 class Notice(Component):

@@ -19,17 +19,17 @@ import param
 
 from clipper.errors import ClipperError
 from clipper.query_syntax import parse, written
-from viewer.answers import Answer, Upload
-from viewer.background import in_background
-from viewer.carrying import renamed
 from viewer.components.base import Component
 from viewer.components.side.gallery import suggestions
 from viewer.dataset.changes import Changes, between
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.tag_column import Rows, rows_by_tag
 from viewer.dataset.versions import load
-from viewer.search import SEARCHERS, answer, excuse
-from viewer.state import ViewState
+from viewer.session.answers import Answer, Upload
+from viewer.session.background import in_background
+from viewer.session.migration import renamed
+from viewer.session.search import SEARCHERS, answer, excuse
+from viewer.session.state import ViewState
 
 LOOK = 1000  # milliseconds between two looks
 LOOKERS = ThreadPoolExecutor(2, thread_name_prefix="version")

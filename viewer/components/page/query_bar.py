@@ -7,9 +7,9 @@ import param
 
 from clipper.query_syntax import Term, written
 from viewer.components.base import Component
-from viewer.search import image_name
-from viewer.state import ViewState
-from viewer.uploads import MOST_BYTES
+from viewer.session.search import image_name
+from viewer.session.state import ViewState
+from viewer.session.uploads import MOST_BYTES
 
 
 class QueryBar(Component):

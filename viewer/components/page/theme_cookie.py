@@ -4,7 +4,7 @@ import panel as pn
 import param
 
 from viewer.components.base import Component
-from viewer.state import ViewState
+from viewer.session.state import ViewState
 
 COOKIE = "clipper-theme"
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import param
 
-from viewer.background import failed, in_background
-from viewer.choosing import add_images
 from viewer.components.base import Component
 from viewer.dataset.dataset import Dataset
-from viewer.search import SEARCHERS
-from viewer.state import ViewState
+from viewer.session.background import failed, in_background
+from viewer.session.search import SEARCHERS
+from viewer.session.selection import add_images
+from viewer.session.state import ViewState
 
 SIMILAR, MOST_SIMILAR = 12, 60  # told at once, and when more are asked for
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import param
 
-from viewer.background import failed, in_background
 from viewer.components.base import Component
 from viewer.components.filter_actions import drawn, histogram, press, similar_enough, similar_said
 from viewer.dataset.colouring import SIMILARITY
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.facets import Facet, Scale, Values
 from viewer.dataset.filters import LONGEST, Condition, labelled, said, shows, sound, toggled
-from viewer.narrowing import NARROWERS
-from viewer.state import NO_LIMITS, ViewState
+from viewer.session.background import failed, in_background
+from viewer.session.filter_worker import NARROWERS
+from viewer.session.state import NO_LIMITS, ViewState
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -9,12 +9,12 @@ import pandas as pd
 import param
 
 from clipper.query_syntax import Term, written
-from viewer.answers import Answer
 from viewer.components.base import Action, Component
 from viewer.components.side.result_cards import cards, figures
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.ranking import place
-from viewer.state import ViewState
+from viewer.session.answers import Answer
+from viewer.session.state import ViewState
 
 SAMPLE = 24
 SUGGESTIONS = 8

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import param
 
-from viewer.background import failed, in_background
 from viewer.components.base import Component
 from viewer.components.page.follower import LOOKERS
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.summary import summary
-from viewer.state import ViewState
+from viewer.session.background import failed, in_background
+from viewer.session.state import ViewState
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -3,9 +3,9 @@
 from typing import Any
 
 from clipper.query import clip_score
-from viewer.answers import Answer
 from viewer.components.page.query_bar import part
-from viewer.state import ViewState
+from viewer.session.answers import Answer
+from viewer.session.state import ViewState
 
 NO_QUERY: dict[str, Any] = {
     "query": "", "text": "", "listed": 0, "milliseconds": 0, "spread": {}, "chance": None, "faint": "",

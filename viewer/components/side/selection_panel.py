@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import param
 
-from viewer.choosing import clear, sound
 from viewer.components.base import Component
 from viewer.components.map.lasso import take
 from viewer.components.map.map import MapView
@@ -15,8 +14,9 @@ from viewer.dataset.exports import TYPES, Export
 from viewer.dataset.tag_column import counts
 from viewer.rows import among
 from viewer.server.export_route import MOST, offer, withdraw
-from viewer.state import ViewState
-from viewer.tagging import Tagger
+from viewer.session.selection import clear, sound
+from viewer.session.state import ViewState
+from viewer.session.tag_worker import Tagger
 
 PAGE = 60  # images told at a time
 

@@ -6,7 +6,7 @@ import param
 
 from viewer.components.base import Component
 from viewer.components.page.change_notice import tally
-from viewer.state import ViewState
+from viewer.session.state import ViewState
 
 
 class Status(Component):

@@ -6,7 +6,7 @@ from typing import Any
 import param
 
 from viewer.components.base import Component
-from viewer.state import PANELS, ViewState
+from viewer.session.state import PANELS, ViewState
 
 
 class Tabs(Component):

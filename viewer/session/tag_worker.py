@@ -15,11 +15,11 @@ import panel as pn
 from clipper.errors import ClipperError
 from clipper.store import tags as kept
 from clipper.store.home import Home
-from viewer.background import in_background
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.tag_column import Rows, rows_by_tag
+from viewer.session.background import in_background
+from viewer.session.state import ViewState
 from viewer.stamps import stamp
-from viewer.state import ViewState
 
 LOOK = 2000  # milliseconds between two looks at the file
 TAGGERS = ThreadPoolExecutor(1, thread_name_prefix="tags")

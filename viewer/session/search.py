@@ -18,11 +18,11 @@ import numpy as np
 from clipper.errors import ClipperError
 from clipper.query import MAX_TEXT, Query
 from clipper.query_syntax import Term, parse, pieces, usual, written
-from viewer.answers import UPLOADED, Answer, Upload, cleaned, refused
-from viewer.background import failed, in_background
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.ranking import PAGE, Narrowing, Ranked, rank, spread
-from viewer.state import NO_LIMITS, NO_SEARCH, ViewState
+from viewer.session.answers import UPLOADED, Answer, Upload, cleaned, refused
+from viewer.session.background import failed, in_background
+from viewer.session.state import NO_LIMITS, NO_SEARCH, ViewState
 
 # One at a time: two models' threads on the same cores would only slow each other.
 SEARCHERS = ThreadPoolExecutor(1, thread_name_prefix="search")

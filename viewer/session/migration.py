@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from clipper.query_syntax import Term
-from viewer.answers import Answer
 from viewer.dataset.changes import Changes
 from viewer.dataset.dataset import Dataset
+from viewer.session.answers import Answer
 
 MARKED = 2_000  # images that are marked as new; among more, marks would say nothing
 

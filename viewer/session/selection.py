@@ -12,11 +12,11 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from viewer.answers import Answer
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.lasso import LEAST_CORNERS, MOST_CORNERS, inside
 from viewer.dataset.ranking import Narrowing, rank
-from viewer.state import ViewState
+from viewer.session.answers import Answer
+from viewer.session.state import ViewState
 
 Step = dict[str, Any]
 HOWS = ("only", "add", "less")

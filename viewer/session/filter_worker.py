@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from viewer.background import in_background
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.filters import Condition, Filters, Masks, count, keep, sound
 from viewer.dataset.tag_column import Rows
-from viewer.state import ViewState
+from viewer.session.background import in_background
+from viewer.session.state import ViewState
 
 NARROWERS = ThreadPoolExecutor(2, thread_name_prefix="filter")
 

@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 import param
 
-from viewer.answers import Answer, Similar, Upload, in_order
-from viewer.carrying import MARKED, News, as_before, carried, fresh, renamed, retold, row_in
 from viewer.dataset.changes import Changes
 from viewer.dataset.colouring import SIMILARITY, Colouring
 from viewer.dataset.dataset import Dataset
@@ -16,6 +14,8 @@ from viewer.dataset.filters import Condition, narrow, sound, without
 from viewer.dataset.ranking import PAGE, Narrowing, passing
 from viewer.dataset.tag_column import Rows, Tagged, of_rows
 from viewer.dataset.versions import showing
+from viewer.session.answers import Answer, Similar, Upload, in_order
+from viewer.session.migration import MARKED, News, as_before, carried, fresh, renamed, retold, row_in
 
 HISTORY = 8  # queries kept on the map, the newest first
 UPLOADS = 12  # uploaded images a session remembers
@@ -45,7 +45,7 @@ class ViewState(param.Parameterized):
     counts = param.Dict(default=None, allow_None=True, doc="Of each column, with `kept`; None: among all.")
     kept = param.Parameter(default=None, doc="Which rows pass the filters, (n,) bool; None: all do.")
     selection = param.Parameter(default=None, doc="The rows chosen, (k,) int64, ascending; None: none are.")
-    steps = param.List(doc="How the rows came to be chosen, see `choosing.py`; a link repeats it.")
+    steps = param.List(doc="How the rows came to be chosen, see `session/selection.py`; a link repeats it.")
     tool = param.Selector(default="", objects=["", "lasso", "box"], doc="What a drag on the map draws.")
     panel = param.Selector(default="results", objects=PANELS, doc="What is beside the map.")
     tags = param.Dict(default={}, doc="The rows (k,) int64, ascending, of each tag that people gave.")

@@ -1,7 +1,7 @@
 """Images that a visitor brings along to search with: taken in piece by piece, decoded in a child process.
 
 Only their vector and a small picture are kept, for the session. What does not belong here: what is searched
-for with them (`search.py`), and the browser's side (`components/page/query_bar.js`). No address is ever fetched.
+for with them (`session/search.py`), and the browser's side (`components/page/query_bar.js`). No address is ever fetched.
 """
 
 import threading
@@ -13,11 +13,11 @@ from typing import Any
 
 from clipper.errors import BadImageError
 from clipper.hashing import content_hash
-from viewer.answers import UPLOADED, Upload
-from viewer.background import in_background
 from viewer.dataset.dataset import Dataset
-from viewer.search import excuse
-from viewer.state import ViewState
+from viewer.session.answers import UPLOADED, Upload
+from viewer.session.background import in_background
+from viewer.session.search import excuse
+from viewer.session.state import ViewState
 
 MOST_BYTES = 20_000_000
 MOST_SECONDS = 15.0  # of decoding

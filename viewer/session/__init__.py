@@ -1,0 +1,1 @@
+"""One visitor's state, and the work done for it in the background."""
