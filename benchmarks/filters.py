@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from viewer.components.side.filter_panel import described
+from viewer.dataset.columns.filters import Masks, count, keep, narrow, passing
 from viewer.dataset.dataset import MODIFIED, Dataset
-from viewer.dataset.filters import Masks, count, keep, narrow, passing
 from viewer.dataset.viewport import Viewport
 from viewer.render.painter import Wish, paint
 from viewer.session.answers import Answer

@@ -19,6 +19,8 @@ from clipper.errors import BusyError, StoreError
 # Since when this process holds the lock of a store: a run's steps may each have a `Home` of their own.
 _since: dict[Path, float] = {}
 
+Stamp = tuple[int, int, int]
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
@@ -166,3 +168,12 @@ class Home:
         if not version:
             raise StoreError(f"{self.store} has no {name} yet; materialize the asset {asset} first")
         return str(version)
+
+
+def stamp(path: Path) -> Stamp | None:
+    """The stamp of a file as it is now, None when there is none."""
+    try:
+        seen = path.stat()
+    except OSError:
+        return None
+    return seen.st_mtime_ns, seen.st_ino, seen.st_size

@@ -144,8 +144,8 @@ def test_many_small_shards_become_few_and_readers_find_every_row(
     for path, data in held.items():
         path.write_bytes(data)
         run_index(home)
-    files = list((home / "store" / "thumbnails").glob("*.arrow"))
-    assert len(files) <= 5
+    written = list((home / "store" / "thumbnails").glob("*.arrow"))
+    assert len(written) <= 5
     atlas = clipper.open(home)
     assert all(atlas.thumbnail(row) for row in range(24))
 

@@ -21,7 +21,8 @@ from viewer.components.side.selection_panel import Chosen
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.exports import BLOCK, Export, neutral, written
 from viewer.server import export_route
-from viewer.server.export_route import MOST, file_name, offer, taken
+from viewer.server.export_route import file_name
+from viewer.session.export_offers import MOST, offer, taken
 from viewer.session.state import ViewState
 from viewer.session.tag_worker import Tagger
 

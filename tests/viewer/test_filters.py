@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from viewer.components.filter_actions import drawn
 from viewer.components.side.filter_panel import described
-from viewer.dataset.colouring import kind_of
-from viewer.dataset.facets import Facet, Scale, Text, Values, facet_of, lists, scale, text, values
-from viewer.dataset.filters import (
+from viewer.dataset.columns.colouring import kind_of
+from viewer.dataset.columns.facets import Facet, Scale, Text, Values, facet_of, lists, scale, text, values
+from viewer.dataset.columns.filters import (
     NO_VALUE,
     bounded,
     count,

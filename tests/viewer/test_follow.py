@@ -20,10 +20,10 @@ from viewer.components.page import follower as follow
 from viewer.components.page.follower import Follower
 from viewer.components.page.query_bar import QueryBar
 from viewer.components.side.detail import Detail
-from viewer.components.side.gallery import sample
 from viewer.dataset import versions
 from viewer.dataset.changes import Changes
 from viewer.dataset.dataset import Dataset
+from viewer.dataset.suggestions import sample
 from viewer.session.migration import MARKED, fresh
 from viewer.session.search import Searcher
 from viewer.session.state import ViewState

@@ -10,11 +10,12 @@ from fakes import FakeAtlas
 
 from viewer.components.map.legend import ColourKey, Fold
 from viewer.components.side.filter_panel import FilterChips, FilterPanel
-from viewer.components.side.gallery import Gallery, sample
+from viewer.components.side.gallery import Gallery
 from viewer.components.side.tabs import Tabs
 from viewer.dataset.changes import between
-from viewer.dataset.colouring import MISSING, NO_VALUE, OTHER, SIMILARITY, _palette
+from viewer.dataset.columns.colouring import MISSING, NO_VALUE, OTHER, SIMILARITY, _palette
 from viewer.dataset.dataset import INDEXED, MODIFIED, Dataset
+from viewer.dataset.suggestions import sample
 from viewer.dataset.viewport import Viewport
 from viewer.render.painter import Wish, paint
 from viewer.session.filter_worker import Narrower

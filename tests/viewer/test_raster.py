@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from viewer.dataset.colouring import Colouring
+from viewer.dataset.columns.colouring import Colouring
 from viewer.dataset.viewport import Viewport
 from viewer.render.raster import DISC_LIMIT, Layer, Scene, Tile, render
 from viewer.theme import DARK, LIGHT, rgb

@@ -13,10 +13,11 @@ from viewer.app import Viewer
 from viewer.components.map.map import MapView
 from viewer.components.page.no_atlas import Absent
 from viewer.components.side.detail import Detail
-from viewer.components.side.gallery import Gallery, sample, suggestions
+from viewer.components.side.gallery import Gallery
 from viewer.components.side.result_cards import cards
 from viewer.dataset.changes import between
 from viewer.dataset.dataset import Dataset
+from viewer.dataset.suggestions import sample, suggestions
 from viewer.dataset.viewport import Viewport
 from viewer.render.jpeg import framed
 from viewer.render.painter import Wish, paint

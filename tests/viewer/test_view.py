@@ -9,7 +9,7 @@ from PIL import Image
 from viewer.components.map.controls import _options
 from viewer.components.map.legend import DENSITY, chip, legend, number
 from viewer.components.map.overlays import LABEL, Queries, label, label_reach
-from viewer.dataset.colouring import (
+from viewer.dataset.columns.colouring import (
     CATEGORY_DARK,
     CATEGORY_LIGHT,
     MAX_CATEGORIES,

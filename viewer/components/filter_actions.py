@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from viewer.dataset.binning import number
-from viewer.dataset.facets import Facet, Scale
-from viewer.dataset.filters import Condition, bounded, ranged, spanning
+from viewer.dataset.columns.binning import number
+from viewer.dataset.columns.facets import Facet, Scale
+from viewer.dataset.columns.filters import Condition, bounded, ranged, spanning
 from viewer.session.state import ViewState
 
 Change = Callable[[Condition | None], Condition | None]

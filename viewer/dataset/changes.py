@@ -1,6 +1,7 @@
 """What differs between two versions of a dataset: images that came, went or changed; whether the map did.
 
-Pure: two atlases in, sets out. What does not belong here: how it is said (`components/page/change_notice.py`).
+Pure: two atlases in, sets out. What does not belong here: how it is said
+(`components/page/change_notice.py`).
 """
 
 from collections.abc import Mapping

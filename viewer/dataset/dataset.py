@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from clipper.metadata.join import TAGS, tags_column
-from viewer.dataset.colouring import (
+from viewer.dataset.columns.colouring import (
     SIMILARITY,
     Colouring,
     Kind,
@@ -24,12 +24,13 @@ from viewer.dataset.colouring import (
     kind_of,
     plain,
 )
-from viewer.dataset.facets import Facet, Scale, facet_of, scale, text
+from viewer.dataset.columns.facets import Facet, Scale, facet_of, scale, text
+from viewer.dataset.columns.tag_column import Tagged
+from viewer.dataset.columns.tag_column import title_of as title_of_tags
+from viewer.dataset.columns.tag_rows import Rows
 from viewer.dataset.spatial_index import PointIndex
-from viewer.dataset.tag_column import Rows, Tagged
-from viewer.dataset.tag_column import title_of as title_of_tags
+from viewer.dataset.thumbnails import Thumbnails
 from viewer.dataset.viewport import Box
-from viewer.render.tiles import Thumbnails
 
 # What the files tell, and when the index first had them: beside the columns of the metadata.
 MODIFIED, INDEXED, FILE = ":modified", ":indexed", ":file"

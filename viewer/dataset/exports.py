@@ -17,8 +17,8 @@ import numpy as np
 
 from clipper.hashing import content_hash
 from clipper.metadata.join import FILE, FOLDER, present
+from viewer.dataset.columns.tag_column import of_rows
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.tag_column import of_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa

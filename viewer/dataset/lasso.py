@@ -1,7 +1,7 @@
 """Which points lie within an outline that somebody drew on the map. Pure arrays in and out.
 
-The grid of `dataset/spatial_index.py` decides whole cells at once; only the points of cells that the outline runs through
-are looked at one by one.
+The grid of `dataset/spatial_index.py` decides whole cells at once; only the points of cells that the outline
+runs through are looked at one by one.
 """
 
 import numpy as np

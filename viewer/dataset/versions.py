@@ -15,9 +15,8 @@ from typing import NamedTuple, Protocol
 
 import clipper
 from clipper.errors import ClipperError, StoreError
-from clipper.store.home import Home
+from clipper.store.home import Home, Stamp, stamp
 from viewer.dataset.dataset import Dataset
-from viewer.stamps import Stamp, stamp
 
 RETRY = 2.0  # seconds after which a version that could not be opened is tried again
 

@@ -47,7 +47,8 @@ class Viewport:
     def fitted(cls, view: Box, *, width: int, height: int) -> Self:
         """The smallest viewport of this shape that holds `view`, same unit on both axes.
 
-        A measure of a pane's size: what is seen first is up to `components/map/camera.js`, which knows the cards over it.
+        A measure of a pane's size: what is seen first is up to `components/map/camera.js`, which knows the
+        cards over it.
         """
         x0, x1, y0, y1 = view
         unit = max((x1 - x0) / width, (y1 - y0) / height, 1e-9) * PADDING

@@ -6,11 +6,11 @@ Numbers are aggregated by datashader, categories mixed by a loop of our own; bot
 
 import math
 import threading
+from dataclasses import dataclass
 
 import numpy as np
 
 from viewer.dataset.viewport import Viewport
-from viewer.layer import Layer
 
 SAMPLED = 3  # of the lines and columns of a picture, every so many tell what a dense pixel is
 GLOW_CELL = 10  # pixels of the page that share one value of the soft light behind the dots
@@ -36,6 +36,25 @@ def scratch(name: str, shape: tuple[int, ...], dtype: type = np.float32) -> np.n
         known = np.empty(size, dtype)
         setattr(_LOCAL, name, known)
     return known[:size].reshape(shape)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Points in view: map positions (n,) float32, codes (n,) uint8 into `palette` (256, 3) uint8."""
+
+    x: np.ndarray
+    y: np.ndarray
+    codes: np.ndarray
+    palette: np.ndarray
+    values: np.ndarray | None = None  # (n,) float32 of 0..1 or NaN where colour is a number
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def only(self, which: np.ndarray) -> "Layer":
+        """Some of the points: `which` (n,) bool."""
+        values = None if self.values is None else self.values[which]
+        return Layer(self.x[which], self.y[which], self.codes[which], self.palette, values)
 
 
 def counted(points: Layer, viewport: Viewport, scale: float) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Compiled loops of density: points in, sums of their colours for each pixel, blurred, shaded.
 
 Images are (h, w, ...) with the top row first; colour sums are red, green, blue and how many points. As in
-`render/kernels.py` signatures are explicit and the machine code is cached. Only `render/density.py` uses this file.
+`render/kernels.py` signatures are explicit and the machine code is cached. Only `render/density.py` uses this
+file.
 """
 
 # mypy: disable-error-code="no-untyped-def"

@@ -1,6 +1,7 @@
 """A picture of the map as it is sent to a browser: JPEG, a tenth of its pixels' bytes.
 
-Made in the thread that draws, while the server and other threads go on. `components/map/frame.js` takes it apart again.
+Made in the thread that draws, while the server and other threads go on. `components/map/frame.js` takes it
+apart again.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""From what a visitor looks at to the map's picture: picks points and thumbnails, lets `render/raster.py` draw.
+"""The map's picture for one viewport: pick points and thumbnails, and let `render/raster.py` draw them.
 
 Runs in a thread. Knows datasets, not Panel.
 """
@@ -7,11 +7,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from viewer.dataset.colouring import Colouring
+from viewer.dataset.columns.colouring import Colouring
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.viewport import Box, Viewport
-from viewer.layer import Layer
-from viewer.render.density import GLOW_MARGIN
+from viewer.render.density import GLOW_MARGIN, Layer
 from viewer.render.raster import DISC_LIMIT, Scene, Tile, render
 from viewer.render.render_loop import DECODERS
 from viewer.render.tiles import cell_size, choose, crowded, place

@@ -1,7 +1,7 @@
 """The map's picture as a pure function: points in view, colours, size and ranges in, RGBA out.
 
-Few points are drawn as anti-aliased discs, many as density (`render/density.py`), thumbnails above both. Nothing
-here knows of Panel, of sessions or of files.
+Few points are drawn as anti-aliased discs, many as density (`render/density.py`), thumbnails above both.
+Nothing here knows of Panel, of sessions or of files.
 """
 
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from viewer.dataset.viewport import Viewport
-from viewer.layer import Layer
 from viewer.render import density
+from viewer.render.density import Layer
 from viewer.theme import rgb, tokens
 
 DISC_LIMIT = 60_000  # more points in view than this are drawn as density

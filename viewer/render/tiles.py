@@ -5,16 +5,11 @@ random priority: the same images stay on panning, and those that are shown stay 
 zooming in.
 """
 
-import io
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
-from threading import Lock
 
 import numpy as np
-from PIL import Image
 
+from viewer.dataset.thumbnails import NARROW
 from viewer.dataset.viewport import Viewport
 
 SMALLEST_CELL = 58  # pixels; cells double in map units, so one is 58 to 116 pixels wide
@@ -22,8 +17,6 @@ FILL = 0.82  # a thumbnail's longest side, as a part of its cell
 FILL_OF_FEW = 0.6  # the same while only results have thumbnails: smaller, and nearer to their points
 CROWD = 14  # a cell with more points than this shows density, not an image
 LEGIBLE = 0.3  # thumbnails appear once this share of the points in view is in uncrowded cells
-CACHED = 1500  # decoded thumbnails kept, about 80 kB each
-NARROW = 0.45  # an image narrower than this part of its length is cropped to it
 
 
 @dataclass(frozen=True)
@@ -104,56 +97,3 @@ def place(choice: Choice, px: float, py: float, aspect: float) -> tuple[float, f
     cx = min(max(px, choice.cx - reach_x), choice.cx + reach_x)
     cy = min(max(py, choice.cy - reach_y), choice.cy + reach_y)
     return cx, cy, width, height
-
-
-class Thumbnails:
-    """Decoded thumbnails, the most recently used of them, shared by all sessions."""
-
-    def __init__(self, read: Callable[[int], bytes], *, capacity: int = CACHED) -> None:
-        self._read = read
-        self._capacity = capacity
-        self._kept: OrderedDict[int, tuple[np.ndarray, np.ndarray]] = OrderedDict()
-        self._lock = Lock()
-
-    def get(
-        self, rows: Sequence[int], *, pixels: float, pool: Executor | None = None
-    ) -> dict[int, np.ndarray]:
-        """Pictures (h, w, 4) uint8 by row, about `pixels` long; what cannot be read is left out."""
-        missing = [row for row in rows if row not in self._kept]
-        decode = pool.map if pool else map
-        for row, pair in zip(missing, decode(self._decode, missing), strict=True):
-            if pair is not None:
-                self._keep(row, pair)
-        found = {}
-        with self._lock:
-            for row in rows:
-                if row in self._kept:
-                    self._kept.move_to_end(row)
-                    whole, half = self._kept[row]
-                    found[row] = half if max(half.shape) >= pixels * 0.9 else whole
-        return found
-
-    def _keep(self, row: int, pair: tuple[np.ndarray, np.ndarray]) -> None:
-        with self._lock:
-            self._kept[row] = pair
-            while len(self._kept) > self._capacity:
-                self._kept.popitem(last=False)
-
-    def _decode(self, row: int) -> tuple[np.ndarray, np.ndarray] | None:
-        try:
-            with Image.open(io.BytesIO(self._read(row))) as opened:
-                image = _cropped(opened.convert("RGBA"))
-        except Exception:  # noqa: BLE001 - Pillow raises nearly everything; a point without a picture stays a point
-            return None
-        ground = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(ground, image)
-        half = image.reduce(2) if min(image.size) >= 4 else image  # noqa: PLR2004 - nothing to halve
-        return np.array(image), np.array(half)
-
-
-def _cropped(image: Image.Image) -> Image.Image:
-    """The middle of an image that is too long to be read as a thumbnail."""
-    width, height = image.size
-    kept_w, kept_h = min(width, round(height / NARROW)), min(height, round(width / NARROW))
-    left, top = (width - kept_w) // 2, (height - kept_h) // 2
-    return image.crop((left, top, left + max(kept_w, 1), top + max(kept_h, 1)))

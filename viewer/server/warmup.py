@@ -6,12 +6,12 @@ import time
 from contextlib import suppress
 
 from clipper.errors import ClipperError
-from viewer.components.side.gallery import suggestions
-from viewer.dataset.tag_column import rows_by_tag
+from viewer.dataset.columns.tag_rows import rows_by_tag
+from viewer.dataset.suggestions import suggestions
 from viewer.dataset.versions import load, shown
 from viewer.dataset.viewport import Viewport
 from viewer.render.painter import Wish, paint
-from viewer.session.search import CHANCERS, SEARCHERS
+from viewer.session.background import CHANCERS, SEARCHERS
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from clipper.query_syntax import Term
-from viewer.dataset.colouring import Colouring, similar
+from viewer.dataset.columns.colouring import Colouring, similar
+from viewer.dataset.columns.facets import Scale, scale
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.facets import Scale, scale
 from viewer.dataset.ranking import PAGE, Spread
 
 LONGEST_QUERY = 300  # characters of its words; CLIP reads 77 tokens at most

@@ -5,19 +5,19 @@ What conditions mean is `dataset/filters.py`'s.
 
 import logging
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from viewer.dataset.columns.filters import Condition, Filters, Masks, count, keep, sound
+from viewer.dataset.columns.tag_rows import Rows
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.filters import Condition, Filters, Masks, count, keep, sound
-from viewer.dataset.tag_column import Rows
-from viewer.session.background import in_background
+from viewer.session.background import NARROWERS, in_background
 from viewer.session.state import ViewState
 
-NARROWERS = ThreadPoolExecutor(2, thread_name_prefix="filter")
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _Kept = tuple[dict[str, Condition], np.ndarray | None]
 

@@ -8,10 +8,9 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,13 +20,11 @@ from clipper.query_syntax import Term, parse, pieces, usual, written
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.ranking import PAGE, Narrowing, Ranked, rank, spread
 from viewer.session.answers import UPLOADED, Answer, Upload, cleaned, refused
-from viewer.session.background import failed, in_background
+from viewer.session.background import CHANCERS, RANKERS, SEARCHERS, failed, in_background
 from viewer.session.state import NO_LIMITS, NO_SEARCH, ViewState
 
-# One at a time: two models' threads on the same cores would only slow each other.
-SEARCHERS = ThreadPoolExecutor(1, thread_name_prefix="search")
-RANKERS = ThreadPoolExecutor(1, thread_name_prefix="rank")
-CHANCERS = ThreadPoolExecutor(1, thread_name_prefix="chance")
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 log = logging.getLogger(__name__)
 

@@ -7,12 +7,13 @@ import numpy as np
 import param
 
 from viewer.dataset.changes import Changes
-from viewer.dataset.colouring import SIMILARITY, Colouring
+from viewer.dataset.columns.colouring import SIMILARITY, Colouring
+from viewer.dataset.columns.facets import Facet
+from viewer.dataset.columns.filters import Condition, narrow, sound, without
+from viewer.dataset.columns.tag_column import Tagged, of_rows
+from viewer.dataset.columns.tag_rows import Rows
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.facets import Facet
-from viewer.dataset.filters import Condition, narrow, sound, without
 from viewer.dataset.ranking import PAGE, Narrowing, passing
-from viewer.dataset.tag_column import Rows, Tagged, of_rows
 from viewer.dataset.versions import showing
 from viewer.session.answers import Answer, Similar, Upload, in_order
 from viewer.session.migration import MARKED, News, as_before, carried, fresh, renamed, retold, row_in

@@ -14,12 +14,11 @@ import panel as pn
 
 from clipper.errors import ClipperError
 from clipper.store import tags as kept
-from clipper.store.home import Home
+from clipper.store.home import Home, stamp
+from viewer.dataset.columns.tag_rows import Rows, rows_by_tag
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.tag_column import Rows, rows_by_tag
 from viewer.session.background import in_background
 from viewer.session.state import ViewState
-from viewer.stamps import stamp
 
 LOOK = 2000  # milliseconds between two looks at the file
 TAGGERS = ThreadPoolExecutor(1, thread_name_prefix="tags")

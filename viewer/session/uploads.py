@@ -1,7 +1,8 @@
 """Images that a visitor brings along to search with: taken in piece by piece, decoded in a child process.
 
 Only their vector and a small picture are kept, for the session. What does not belong here: what is searched
-for with them (`session/search.py`), and the browser's side (`components/page/query_bar.js`). No address is ever fetched.
+for with them (`session/search.py`), and the browser's side (`components/page/query_bar.js`). No address is
+ever fetched.
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""Where the map is to go: parts of it that are asked for. The way there is the browser's (`components/map/camera.js`)."""
+"""Where the map is to go. `camera.js` in the browser decides how it gets there."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,9 +1,8 @@
 """Choosing by drawing on the map: the outline under the pointer, and the buttons of its two tools."""
 
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import param
@@ -11,12 +10,14 @@ import param
 from viewer.components.base import Component
 from viewer.components.map.map import MapView
 from viewer.dataset.lasso import simplified
-from viewer.rows import among
-from viewer.session.background import failed, in_background
+from viewer.dataset.ranking import among
+from viewer.session.background import CHOOSERS, failed, in_background
 from viewer.session.selection import HOWS, Seen, Step, choose, dated, listed, outline, rows_of, take_dated
 from viewer.session.state import ViewState
 
-CHOOSERS = ThreadPoolExecutor(1, thread_name_prefix="choose")
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
 TOLERANCE = 1.5  # pixels by which an outline may differ from what was drawn
 LONGEST = 20_000  # corners of what a browser sends
 

@@ -8,10 +8,18 @@ import param
 
 from viewer.components.base import Component
 from viewer.components.filter_actions import drawn, histogram, press, similar_enough
-from viewer.dataset.binning import moment, number
-from viewer.dataset.colouring import MAX_CATEGORIES, NO_VALUE, OTHER, SIMILARITY, Colouring, Entry, stops
-from viewer.dataset.facets import Facet, Scale, Values
-from viewer.dataset.filters import Condition, labelled, shows, toggled
+from viewer.dataset.columns.binning import moment, number
+from viewer.dataset.columns.colouring import (
+    MAX_CATEGORIES,
+    NO_VALUE,
+    OTHER,
+    SIMILARITY,
+    Colouring,
+    Entry,
+    stops,
+)
+from viewer.dataset.columns.facets import Facet, Scale, Values
+from viewer.dataset.columns.filters import Condition, labelled, shows, toggled
 from viewer.session.state import ViewState
 
 DENSITY = "Density only"  # what no column at all is called

@@ -1,8 +1,9 @@
 """The map: a figure whose picture one render loop keeps up with what the visitor looks at.
 
 The browser tells every change of the ranges at once; the loop draws the latest and hands the browser a frame
-of it, which `components/map/frame.js` puts into the figure. HoloViews builds the figure; choosing and drawing what is in it
-is `render/painter.py`'s, marks above it `components/map/overlays.py`'s, moving it `components/map/camera.py`'s.
+of it, which `components/map/frame.js` puts into the figure. HoloViews builds the figure; choosing and drawing
+what is in it is `render/painter.py`'s, marks above it `components/map/overlays.py`'s, moving it
+`components/map/camera.py`'s.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from bokeh.plotting import figure
 from viewer.components.base import source
 from viewer.components.map.camera import Camera, columns
 from viewer.components.map.overlays import Queries, Rings
-from viewer.dataset.filters import passing_rows
+from viewer.dataset.columns.filters import passing_rows
 from viewer.dataset.spatial_index import Placed
 from viewer.dataset.viewport import PADDING, Viewport
 from viewer.render.jpeg import Frame, framed

@@ -1,4 +1,4 @@
-"""What can be done at a query's mark on the map: take it away. A click on the mark asks again (`components/map/map.py`)."""
+"""The cross at a query's mark, which takes it off the map. A click on the mark asks again (`map.py`)."""
 
 from typing import Any
 

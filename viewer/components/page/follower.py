@@ -8,11 +8,10 @@ movement, and the session's state changes in one step. What cannot be opened is 
 import logging
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import panel as pn
 import param
@@ -20,19 +19,21 @@ import param
 from clipper.errors import ClipperError
 from clipper.query_syntax import parse, written
 from viewer.components.base import Component
-from viewer.components.side.gallery import suggestions
 from viewer.dataset.changes import Changes, between
+from viewer.dataset.columns.tag_rows import Rows, rows_by_tag
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.tag_column import Rows, rows_by_tag
+from viewer.dataset.suggestions import suggestions
 from viewer.dataset.versions import load
 from viewer.session.answers import Answer, Upload
-from viewer.session.background import in_background
+from viewer.session.background import LOOKERS, SEARCHERS, in_background
 from viewer.session.migration import renamed
-from viewer.session.search import SEARCHERS, answer, excuse
+from viewer.session.search import answer, excuse
 from viewer.session.state import ViewState
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
 LOOK = 1000  # milliseconds between two looks
-LOOKERS = ThreadPoolExecutor(2, thread_name_prefix="version")
 
 log = logging.getLogger(__name__)
 _comparing = threading.Lock()

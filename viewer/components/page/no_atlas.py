@@ -9,11 +9,10 @@ import param
 from clipper.errors import ClipperError, NoIndexError
 from viewer.components.base import Component
 from viewer.components.page.connection_lost import Lost
-from viewer.components.page.follower import LOOKERS
 from viewer.components.page.page import html_page
 from viewer.components.page.theme_cookie import remembered_dark
 from viewer.dataset.versions import load
-from viewer.session.background import in_background
+from viewer.session.background import LOOKERS, in_background
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -22,13 +22,12 @@ import param
 from clipper.query import MAX_TEXT
 from clipper.query_syntax import parse
 from viewer.components.base import Component
-from viewer.components.map.lasso import CHOOSERS
+from viewer.dataset.columns.filters import keep
+from viewer.dataset.columns.filters import sound as narrowable
+from viewer.dataset.columns.tag_rows import rows_by_tag
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.filters import keep
-from viewer.dataset.filters import sound as narrowable
-from viewer.dataset.tag_column import rows_by_tag
 from viewer.session.answers import cleaned, refused
-from viewer.session.background import in_background
+from viewer.session.background import CHOOSERS, in_background
 from viewer.session.search import Searcher
 from viewer.session.selection import Seen, Step, combined, dated, plain, rows_of, sound
 from viewer.session.state import PANELS, ViewState

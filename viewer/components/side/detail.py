@@ -8,8 +8,7 @@ import param
 
 from viewer.components.base import Component
 from viewer.dataset.dataset import Dataset
-from viewer.session.background import failed, in_background
-from viewer.session.search import SEARCHERS
+from viewer.session.background import SEARCHERS, failed, in_background
 from viewer.session.selection import add_images
 from viewer.session.state import ViewState
 

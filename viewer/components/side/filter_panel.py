@@ -9,12 +9,11 @@ import param
 
 from viewer.components.base import Component
 from viewer.components.filter_actions import drawn, histogram, press, similar_enough, similar_said
-from viewer.dataset.colouring import SIMILARITY
+from viewer.dataset.columns.colouring import SIMILARITY
+from viewer.dataset.columns.facets import Facet, Scale, Values
+from viewer.dataset.columns.filters import LONGEST, Condition, labelled, said, shows, sound, toggled
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.facets import Facet, Scale, Values
-from viewer.dataset.filters import LONGEST, Condition, labelled, said, shows, sound, toggled
-from viewer.session.background import failed, in_background
-from viewer.session.filter_worker import NARROWERS
+from viewer.session.background import NARROWERS, failed, in_background
 from viewer.session.state import NO_LIMITS, ViewState
 
 if TYPE_CHECKING:

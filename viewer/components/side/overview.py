@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 import param
 
 from viewer.components.base import Component
-from viewer.components.page.follower import LOOKERS
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.summary import summary
-from viewer.session.background import failed, in_background
+from viewer.session.background import LOOKERS, failed, in_background
 from viewer.session.state import ViewState
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ import param
 from viewer.components.base import Component
 from viewer.components.map.lasso import take
 from viewer.components.map.map import MapView
+from viewer.dataset.columns.tag_column import counts
 from viewer.dataset.exports import TYPES, Export
-from viewer.dataset.tag_column import counts
-from viewer.rows import among
-from viewer.server.export_route import MOST, offer, withdraw
+from viewer.dataset.ranking import among
+from viewer.session.export_offers import MOST, offer, withdraw
 from viewer.session.selection import clear, sound
 from viewer.session.state import ViewState
 from viewer.session.tag_worker import Tagger

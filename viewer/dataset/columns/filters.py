@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from viewer.dataset.binning import instant, iso, moment, number
-from viewer.dataset.facets import Facet, Scale, Text, Values
+from viewer.dataset.columns.binning import instant, iso, moment, number
+from viewer.dataset.columns.facets import Facet, Scale, Text, Values
 
 MOST_VALUES = 2_000  # in one condition: a link carries them
 LONGEST = 500  # characters of one value

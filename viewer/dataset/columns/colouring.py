@@ -1,6 +1,7 @@
 """From a metadata column to colours: a code for every image, a palette for every theme, a legend.
 
-Pure data: pandas and numpy in, arrays out. Drawing is `render/raster.py`'s, showing the legend `components/map/legend.py`'s.
+Pure data: pandas and numpy in, arrays out. Drawing is `render/raster.py`'s, showing the legend
+`components/map/legend.py`'s.
 """
 
 from collections import Counter
@@ -11,7 +12,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from viewer.dataset.binning import are_dates, robust_range
+from viewer.dataset.columns.binning import are_dates, robust_range
 from viewer.theme import rgb, tokens
 
 SIMILARITY = ":similarity"  # coloured by how near each image is to the query

@@ -14,9 +14,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from viewer.dataset.binning import Scaled, binned, instants
-from viewer.dataset.colouring import FEW, label
-from viewer.dataset.colouring import Kind as Colour
+from viewer.dataset.columns.binning import Scaled, binned, instants
+from viewer.dataset.columns.colouring import FEW, label
+from viewer.dataset.columns.colouring import Kind as Colour
 
 Kind = Literal["values", "number", "time", "text"]
 

@@ -1,0 +1,70 @@
+"""What a page suggests before a person types: words of the dataset's metadata, and a sample of images.
+
+What does not belong here: showing them (`components/side/gallery.py`).
+"""
+
+import heapq
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from clipper.query_syntax import Term, written
+from viewer.dataset.dataset import Dataset
+
+SAMPLE = 24
+SUGGESTIONS = 8
+LONGEST_SUGGESTION = 22
+
+
+def sample(dataset: Dataset, kept: np.ndarray | None = None) -> list[dict[str, Any]]:
+    """A few images at random: the same for every visitor, and in every version that has them."""
+    if kept is not None:
+        at = np.flatnonzero(kept[dataset.index.order])
+        first = at[np.argsort(dataset.priority[at], kind="stable")[:SAMPLE]]
+        return [dataset.named(int(row)) for row in dataset.index.order[first]]
+    if "sample" not in dataset.remembered:
+        hashes = dataset.atlas.hashes
+        rows = heapq.nsmallest(SAMPLE, range(dataset.n), key=hashes.__getitem__)
+        dataset.remembered["sample"] = [dataset.named(row) for row in rows]
+    return list(dataset.remembered["sample"])
+
+
+def suggestions(dataset: Dataset) -> list[dict[str, str]]:
+    """Words worth searching for: values that several images share, then names of single images.
+
+    Each as what is asked, and how it reads.
+    """
+    if "suggestions" not in dataset.remembered:
+        shared = _shared_words(dataset)
+        names = [item["label"] for item in sample(dataset)]
+        spoken = [name.replace("-", " ").replace("_", " ") for name in names if _speakable(name)]
+        most = 3 * SUGGESTIONS // 4
+        mixed = [*shared[:most], *spoken[: SUGGESTIONS - most], *shared[most:], *spoken]
+        dataset.remembered["suggestions"] = [
+            {"text": written([Term(text=" ".join(words.split()))]), "label": words}
+            for words in list(dict.fromkeys(mixed))[:SUGGESTIONS]
+        ]
+    return list(dataset.remembered["suggestions"])
+
+
+def _speakable(text: str) -> bool:
+    return 2 < len(text) <= LONGEST_SUGGESTION and not any(c.isdigit() for c in text)  # noqa: PLR2004 - shorter says nothing
+
+
+def _shared_words(dataset: Dataset) -> list[str]:
+    """The commonest items of list columns (keywords), else the commonest values of categories."""
+    points, columns = dataset.atlas.points, dataset.atlas.columns
+    lists = [name for name, column in columns.items() if column.type == "list[str]" and name in points]
+    if lists:
+        values = pd.Series([item for cell in points[lists[0]].dropna() for item in cell], dtype=object)
+    else:
+        name = dataset.first_colour
+        values = points[name].dropna().astype(str) if name else pd.Series([], dtype=object)
+    counts = values.value_counts()
+    fitting = counts[(counts >= 3) & (counts <= max(3, 0.06 * dataset.n))]  # noqa: PLR2004 - neither rare nor everywhere
+    words = [str(word) for word in fitting.index if _speakable(str(word))]
+    seen = {str(name).lower() for name in points["name"]} if "name" in points else set()
+    named = [word for word in words if word.lower() in seen]  # shared, and what a single image shows
+    wanted = named or words
+    return wanted[:: max(1, len(wanted) // SUGGESTIONS)]
