@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from helpers import ask, ranges, screen, settled
-from server import serving
+from panel_server import serving
 
 import clipper
 from clipper.store import tags

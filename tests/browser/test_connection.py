@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from helpers import ask, results, settled
-from server import serving
+from panel_server import serving
 
 Visit = Callable[..., SimpleNamespace]
 SERVER = "**/static/logo.svg"  # what a page asks to see whether there is a server

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from dagster_dev import dagster_dev, make_instance, wait_for
 from helpers import ask, marked, ranges, results, screen, settled, zoom_at
-from server import serving
+from panel_server import serving
 
 import clipper
 from clipper.indexing import run

@@ -10,8 +10,8 @@ from urllib.parse import quote, urlencode
 
 import pytest
 from helpers import arrived, ask, ranges, settled
+from panel_server import serving
 from PIL import Image
-from server import serving
 
 import clipper
 from clipper.indexing import run

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import panel as pn
 import pytest
-from server import serving
+from panel_server import serving
 
 from viewer.server.access import guarded, is_loopback
 

@@ -151,7 +151,7 @@ def test_a_token_is_good_once_and_only_so_many_wait(
         taken(tokens[0])
     with pytest.raises(KeyError):
         offer(told, "exe")
-    monkeypatch.setattr("viewer.server.export_route.time.monotonic", lambda: 1e12)
+    monkeypatch.setattr("viewer.session.export_offers.time.monotonic", lambda: 1e12)
     with pytest.raises(KeyError):
         taken(tokens[-1])
 

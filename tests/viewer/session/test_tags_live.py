@@ -10,8 +10,8 @@ import pytest
 from fakes import FakeAtlas, FakeColumn
 from hypothesis import given
 from hypothesis import strategies as st
-from test_narrowing import Waiting, of_group, shown
-from test_narrowing import waiting as waiting  # noqa: PLC0414 - a fixture
+from test_filter_worker import Waiting, of_group, shown
+from test_filter_worker import waiting as waiting  # noqa: PLC0414 - a fixture
 
 from clipper.store import tags as kept
 from clipper.store.home import Home

@@ -37,7 +37,7 @@ def files(home: Path) -> list[Path]:
 
 def drop(home: Path, name: str = "dropped.jpg") -> None:
     """Put an image of the sample, of which the small home has none, into the folder."""
-    images = Path(__file__).resolve().parents[2] / "data" / "images"
+    images = Path(__file__).resolve().parents[3] / "data" / "images"
     shutil.copy2(images / "red-heart.jpg", home / "images" / name)
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from bokeh.command.util import build_single_handler_application
+from panel_server import ROOT, fetch, serving
 from PIL import Image
-from server import ROOT, fetch, serving
 
 import clipper
 from clipper.hashing import content_hash

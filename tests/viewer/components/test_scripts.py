@@ -6,7 +6,7 @@ from pathlib import Path
 
 import param
 import pytest
-from server import fetch, serving
+from panel_server import fetch, serving
 
 import viewer.app  # noqa: F401 - makes all components known
 from viewer.components.base import Component, module

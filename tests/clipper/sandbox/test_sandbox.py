@@ -19,7 +19,7 @@ from clipper.sandbox.child import GRACE
 from clipper.sandbox.process import ChildDied, Sandbox, Sandboxes
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 
 import panel_material_ui as pmui
 import pytest
-from server import started
+from panel_server import started
 from visitor import Visitor, page
 
 from viewer.components.page.page import let_go_of
