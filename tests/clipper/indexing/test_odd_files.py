@@ -20,8 +20,7 @@ from clipper.images.child_tasks import Looked, Request, look
 from clipper.images.decode_apart import crop_of
 from clipper.images.formats import UNREAD, ending_of
 from clipper.images.preprocess import Transform
-from clipper.indexing import decode
-from clipper.indexing import run
+from clipper.indexing import decode, run
 from clipper.indexing.run import Step
 from clipper.sandbox.process import ChildDied, Sandbox
 from clipper.settings import CONFIG_NAME, Settings
