@@ -7,6 +7,7 @@ here: models (`models/clip.py`).
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from clipper.errors import ModelError
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
     from PIL import Image
-
-    from clipper.models.source import ModelSource
 
 
 LARGEST_SIDE = 4096  # pixels; CLIPs see some hundreds
@@ -37,9 +36,17 @@ class Transform:
     std: tuple[float, float, float]
 
     @classmethod
-    def of(cls, source: "ModelSource") -> "Transform":
-        """Read preprocessor_config.json; what is absent has CLIP's own value."""
-        path = source.folder / "preprocessor_config.json"
+    def read(cls, folder: Path, *, image_size: int) -> "Transform":
+        """Read a model folder's preprocessor_config.json; an absent key has CLIP's own value.
+
+        Args:
+            folder: of a model.
+            image_size: the side that the model's images have, in pixels, if the file gives none.
+
+        Raises:
+            ModelError: the file is damaged, or is not an image processor's.
+        """
+        path = folder / "preprocessor_config.json"
         try:
             config = json.loads(path.read_text())
         except FileNotFoundError:
@@ -47,7 +54,7 @@ class Transform:
         except ValueError as error:
             raise ModelError(f"{path} is not valid JSON: {error}") from error
         try:
-            return cls.from_config(config, image_size=source.image_size)
+            return cls.from_config(config, image_size=image_size)
         except (TypeError, ValueError, AttributeError) as error:
             raise ModelError(f"{path} is not that of an image processor: {error}") from error
 

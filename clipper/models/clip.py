@@ -55,7 +55,7 @@ class Clip:
     @cached_property
     def transform(self) -> "Transform":
         """What turns decoded images into the model's input."""
-        return Transform.of(self.source)
+        return Transform.read(self.source.folder, image_size=self.source.image_size)
 
     def embed_pixels(self, pixels: "np.ndarray") -> "np.ndarray":
         """Embed images that `transform.crop` prepared.

@@ -25,9 +25,8 @@ from viewer.dataset.columns.colouring import (
     plain,
 )
 from viewer.dataset.columns.facets import Facet, Scale, facet_of, scale, text
-from viewer.dataset.columns.tag_column import Tagged
+from viewer.dataset.columns.tag_column import Rows, Tagged
 from viewer.dataset.columns.tag_column import title_of as title_of_tags
-from viewer.dataset.columns.tag_rows import Rows
 from viewer.dataset.spatial_index import PointIndex
 from viewer.dataset.thumbnails import Thumbnails
 from viewer.dataset.viewport import Box

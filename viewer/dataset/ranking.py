@@ -176,14 +176,3 @@ def spread(similarities: np.ndarray) -> Spread:
     at = ((similarities - np.float32(low)) * np.float32(scale)).astype(np.int32)
     counts = np.bincount(np.minimum(at, BINS - 1), minlength=BINS)
     return Spread(tuple(counts.tolist()), low, high)
-
-
-def among(rows: np.ndarray, members: np.ndarray) -> np.ndarray:
-    """Which of `rows` (k,) are among `members` (m,), ascending: (k,) bool.
-
-    A search for each: `numpy.isin` would look through all the members, for one row under the pointer too.
-    """
-    if not len(members):
-        return np.zeros(len(rows), bool)
-    at = np.minimum(np.searchsorted(members, rows), len(members) - 1)
-    return np.asarray(members[at] == rows)

@@ -6,8 +6,8 @@ import time
 from contextlib import suppress
 
 from clipper.errors import ClipperError
-from viewer.dataset.columns.tag_rows import rows_by_tag
 from viewer.dataset.suggestions import suggestions
+from viewer.dataset.tag_rows import rows_by_tag
 from viewer.dataset.versions import load, shown
 from viewer.dataset.viewport import Viewport
 from viewer.render.painter import Wish, paint

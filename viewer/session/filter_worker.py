@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from viewer.dataset.columns.filters import Condition, Filters, Masks, count, keep, sound
-from viewer.dataset.columns.tag_rows import Rows
+from viewer.dataset.columns.tag_column import Rows
 from viewer.dataset.dataset import Dataset
 from viewer.session.background import NARROWERS, in_background
 from viewer.session.state import ViewState

@@ -10,8 +10,7 @@ from viewer.dataset.changes import Changes
 from viewer.dataset.columns.colouring import SIMILARITY, Colouring
 from viewer.dataset.columns.facets import Facet
 from viewer.dataset.columns.filters import Condition, narrow, sound, without
-from viewer.dataset.columns.tag_column import Tagged, of_rows
-from viewer.dataset.columns.tag_rows import Rows
+from viewer.dataset.columns.tag_column import Rows, Tagged, of_rows
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.ranking import PAGE, Narrowing, passing
 from viewer.dataset.versions import showing

@@ -15,8 +15,9 @@ import panel as pn
 from clipper.errors import ClipperError
 from clipper.store import tags as kept
 from clipper.store.home import Home, stamp
-from viewer.dataset.columns.tag_rows import Rows, rows_by_tag
+from viewer.dataset.columns.tag_column import Rows
 from viewer.dataset.dataset import Dataset
+from viewer.dataset.tag_rows import rows_by_tag
 from viewer.session.background import in_background
 from viewer.session.state import ViewState
 

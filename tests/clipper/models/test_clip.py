@@ -61,7 +61,7 @@ def test_settings_that_are_no_image_processors_are_told(copied: Path, wrong: dic
     path = copied / "preprocessor_config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | wrong))
     with pytest.raises(ModelError, match=r"preprocessor_config\.json is not that of an image processor"):
-        Transform.of(source(copied))
+        Transform.read(copied, image_size=224)
 
 
 def test_a_local_folder_is_a_model(model_folder: Path):

@@ -15,9 +15,9 @@ from clipper.store.snapshots import Run
 from viewer.components.side.overview import Overview
 from viewer.components.side.selection_panel import PAGE, Chosen
 from viewer.dataset.columns.tag_column import counts, of_rows
-from viewer.dataset.columns.tag_rows import rows_by_tag
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.summary import categories, duration, last_runs, sizes, summary, timeline
+from viewer.dataset.tag_rows import rows_by_tag
 from viewer.session.state import ViewState
 from viewer.session.tag_worker import Tagger
 

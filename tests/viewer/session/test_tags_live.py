@@ -22,8 +22,8 @@ from viewer.components.side.filter_panel import FilterChips, FilterPanel
 from viewer.dataset.changes import between
 from viewer.dataset.columns.colouring import MAX_CATEGORIES, MISSING, OTHER
 from viewer.dataset.columns.facets import lists, of_tags
-from viewer.dataset.columns.tag_rows import rows_by_tag
 from viewer.dataset.dataset import Dataset
+from viewer.dataset.tag_rows import rows_by_tag
 from viewer.session.filter_worker import Narrower
 from viewer.session.search import Searcher
 from viewer.session.state import ViewState

@@ -9,8 +9,8 @@ import param
 
 from viewer.components.base import Component
 from viewer.components.map.map import MapView
+from viewer.dataset.columns.filters import among
 from viewer.dataset.lasso import simplified
-from viewer.dataset.ranking import among
 from viewer.session.background import CHOOSERS, failed, in_background
 from viewer.session.selection import HOWS, Seen, Step, choose, dated, listed, outline, rows_of, take_dated
 from viewer.session.state import ViewState

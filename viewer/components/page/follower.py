@@ -20,9 +20,10 @@ from clipper.errors import ClipperError
 from clipper.query_syntax import parse, written
 from viewer.components.base import Component
 from viewer.dataset.changes import Changes, between
-from viewer.dataset.columns.tag_rows import Rows, rows_by_tag
+from viewer.dataset.columns.tag_column import Rows
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.suggestions import suggestions
+from viewer.dataset.tag_rows import rows_by_tag
 from viewer.dataset.versions import load
 from viewer.session.answers import Answer, Upload
 from viewer.session.background import LOOKERS, SEARCHERS, in_background

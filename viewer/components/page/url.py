@@ -24,8 +24,8 @@ from clipper.query_syntax import parse
 from viewer.components.base import Component
 from viewer.dataset.columns.filters import keep
 from viewer.dataset.columns.filters import sound as narrowable
-from viewer.dataset.columns.tag_rows import rows_by_tag
 from viewer.dataset.dataset import Dataset
+from viewer.dataset.tag_rows import rows_by_tag
 from viewer.session.answers import cleaned, refused
 from viewer.session.background import CHOOSERS, in_background
 from viewer.session.search import Searcher

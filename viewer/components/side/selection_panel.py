@@ -10,9 +10,9 @@ import param
 from viewer.components.base import Component
 from viewer.components.map.lasso import take
 from viewer.components.map.map import MapView
+from viewer.dataset.columns.filters import among
 from viewer.dataset.columns.tag_column import counts
 from viewer.dataset.exports import TYPES, Export
-from viewer.dataset.ranking import among
 from viewer.session.export_offers import MOST, offer, withdraw
 from viewer.session.selection import clear, sound
 from viewer.session.state import ViewState

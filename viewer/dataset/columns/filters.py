@@ -252,3 +252,14 @@ def labelled(facet: Values, *, part: str, most: int) -> list[str]:
     wanted = part.casefold().strip()
     found = (label for label in facet.labels if wanted in label.casefold())
     return [label for label, _ in zip(found, range(most), strict=False)]
+
+
+def among(rows: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """Which of `rows` (k,) are among `members` (m,), ascending: (k,) bool.
+
+    A search for each: `numpy.isin` would look through all the members, for one row under the pointer too.
+    """
+    if not len(members):
+        return np.zeros(len(rows), bool)
+    at = np.minimum(np.searchsorted(members, rows), len(members) - 1)
+    return np.asarray(members[at] == rows)

@@ -12,8 +12,9 @@ import numpy as np
 
 from viewer.dataset.columns.colouring import Colouring, by_tags
 from viewer.dataset.columns.facets import Values, of_tags
-from viewer.dataset.columns.tag_rows import Rows
-from viewer.dataset.ranking import among
+from viewer.dataset.columns.filters import among
+
+Rows = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)

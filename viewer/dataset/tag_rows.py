@@ -6,19 +6,16 @@ What does not belong here: colouring and filtering by tags (`dataset/tag_column.
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from clipper.store import tags as kept
 from clipper.store.home import Home, Stamp, stamp
-
-if TYPE_CHECKING:
-    from viewer.dataset.dataset import Dataset
+from viewer.dataset.columns.tag_column import Rows
+from viewer.dataset.dataset import Dataset
 
 _lock = threading.Lock()
-
-Rows = Mapping[str, np.ndarray]
 
 
 class _Read(NamedTuple):
@@ -26,7 +23,7 @@ class _Read(NamedTuple):
     rows: Rows
 
 
-def rows_by_tag(dataset: "Dataset") -> Rows:
+def rows_by_tag(dataset: Dataset) -> Rows:
     """The rows (k,) int64, ascending, of each tag of the home; read once for each state of the file.
 
     Raises:
@@ -42,7 +39,7 @@ def rows_by_tag(dataset: "Dataset") -> Rows:
         return known.rows
 
 
-def located(dataset: "Dataset", tags: Mapping[str, Iterable[bytes]]) -> Rows:
+def located(dataset: Dataset, tags: Mapping[str, Iterable[bytes]]) -> Rows:
     """The rows of each tag that any image of the dataset has."""
     if not tags:
         return {}
@@ -57,7 +54,7 @@ def located(dataset: "Dataset", tags: Mapping[str, Iterable[bytes]]) -> Rows:
     return found
 
 
-def _by_hash(dataset: "Dataset") -> tuple[np.ndarray, np.ndarray]:
+def _by_hash(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
     """The rows in the order of the first 64 bits of their content hashes, and those bits."""
     if "by hash" not in dataset.remembered:
         halves = np.frombuffer(b"".join(dataset.atlas.hashes), ">u8").reshape(-1, 2)[:, 0].astype(np.uint64)
