@@ -1,4 +1,4 @@
-"""A stranger finds the room: a wing imports only wings below it, nothing goes in a circle, wings stay small."""
+"""A stranger finds the room: wings import only wings below, nothing goes in a circle, no wing is crowded."""
 
 import ast
 from collections.abc import Iterator
