@@ -59,8 +59,8 @@ def index(home: Path) -> dict[str, float]:
     """Seconds and peak MiB of one `clipper index`, and the seconds of each step."""
     code = (
         "import sys, json, resource, time; started = time.perf_counter()\n"
-        "from clipper import indexing; from clipper.settings import Settings\n"
-        "steps = indexing.index(Settings.load(sys.argv[1]))\n"
+        "from clipper.indexing import run; from clipper.settings import Settings\n"
+        "steps = run.index(Settings.load(sys.argv[1]))\n"
         "told = {s.name: s.seconds for s in steps}\n"
         "told |= {'embedded': steps[1].counts['new'], 'torch': int('torch' in sys.modules)}\n"
         "told['peak_mib'] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"

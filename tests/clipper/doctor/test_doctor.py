@@ -227,7 +227,7 @@ def test_a_shard_that_is_whole_but_wrong_is_found_by_its_vectors(home: Path):
 def test_a_script_without_a_main_guard_may_examine_a_home(home: Path, tmp_path: Path):
     script = tmp_path / "script.py"
     script.write_text(
-        "import sys; from clipper import doctor; from clipper.settings import Settings\n"
+        "import sys; from clipper.doctor import repair as doctor; from clipper.settings import Settings\n"
         "print('FOUND', doctor.diagnose(Settings.load(sys.argv[1])).before)"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

@@ -38,9 +38,9 @@ def test_the_first_run_embeds_all_and_publishes(small_home: Path, run_index: Ind
 
 SECOND = f"""
 import sys
-from clipper import indexing
+from clipper.indexing import run
 from clipper.settings import Settings
-steps = {{step.name: step for step in indexing.index(Settings.load(sys.argv[1]))}}
+steps = {{step.name: step for step in run.index(Settings.load(sys.argv[1]))}}
 print(steps["clip_embeddings"].counts["new"], steps["atlas"].counts["published"])
 print(*[name for name in {HEAVY} if name in sys.modules])
 """

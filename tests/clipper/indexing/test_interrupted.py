@@ -24,13 +24,13 @@ Run = Callable[..., CompletedProcess[str]]
 
 KILLED = """
 import os, signal, sys
-from clipper import contents, embeddings, indexing
+from clipper.indexing import embed, run
 from clipper.settings import Settings
-contents.SHARD_ROWS = 8
+embed.SHARD_ROWS = 8
 def progress(stage, done, total):
     if stage == "embed" and done == 20:
         os.kill(os.getpid(), signal.SIGKILL)
-indexing.index(Settings.load(sys.argv[1], batch_size=4), progress=progress)
+run.index(Settings.load(sys.argv[1], batch_size=4), progress=progress)
 """
 
 

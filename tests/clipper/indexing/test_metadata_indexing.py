@@ -259,14 +259,14 @@ def test_gps_on_off_and_on_again_reads_facts_alone(home: Path, run_index: Index)
 
 TOGGLED = f"""
 import sys
-from clipper import contents, indexing
+from clipper.indexing import embed, metadata, scan
 from clipper.settings import Settings
 from clipper.indexing.workspace import Workspace
 work = Workspace(Settings.load(sys.argv[1]))
 with work.home.writing():
-    indexing.scan_images(work)
-    contents.embed_images(work)
-    indexing.join_metadata(work)
+    scan.scan_images(work)
+    embed.embed_images(work)
+    metadata.join_metadata(work)
 print(*[name for name in {HEAVY} if name in sys.modules])
 """
 

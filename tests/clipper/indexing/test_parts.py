@@ -50,12 +50,12 @@ def test_a_step_without_the_one_before_it_names_the_asset(small_home: Path):
 def test_thumbnails_alone_need_no_model(small_home: Path, python: Run):
     code = f"""
 import sys
-from clipper import contents, indexing
+from clipper.indexing import embed, scan
 from clipper.settings import Settings
 from clipper.indexing.workspace import Workspace
 work = Workspace(Settings.load(sys.argv[1]))
-indexing.scan_images(work)
-print(contents.embed_images(work, wanted=("thumbnails", "image_facts"))["thumbnails"].counts["new"])
+scan.scan_images(work)
+print(embed.embed_images(work, wanted=("thumbnails", "image_facts"))["thumbnails"].counts["new"])
 print(*[name for name in {HEAVY} if name in sys.modules])
 """
     result = python(code, str(small_home))

@@ -214,10 +214,10 @@ def test_the_samples_map_has_the_same_bytes_on_any_number_of_threads(
 
 ONE_MORE = """
 import sys
-from clipper import projecting
+from clipper.indexing import project
 from clipper.settings import Settings
 from clipper.indexing.workspace import Workspace
-step = projecting.project_images(Workspace(Settings.load(sys.argv[1])))
+step = project.project_images(Workspace(Settings.load(sys.argv[1])))
 print(step.counts["placed"], *[name for name in ("umap", "numba", "pynndescent") if name in sys.modules])
 """
 

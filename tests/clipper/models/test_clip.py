@@ -227,9 +227,9 @@ def hub_copy(model_folder: Path, cache: Path, name: str, revision: str) -> Path:
 FIND = """
 import sys
 from pathlib import Path
-from clipper import model_files
+from clipper.models import source
 from clipper.settings import Settings
-print(model_files.find(Settings.load(Path(sys.argv[1]))).folder)
+print(source.find(Settings.load(Path(sys.argv[1]))).folder)
 """
 
 # The same, telling what kind of error it is.

@@ -130,10 +130,10 @@ def test_a_fit_and_a_refit_give_the_same_bytes_on_any_number_of_threads(
     python: Callable[..., CompletedProcess[str]],
 ):
     code = GROWN + (
-        "from clipper import neighbours\nfrom clipper.projection.layout import fit\n"
+        "from clipper.projection import neighbors\nfrom clipper.projection.layout import fit\n"
         "from clipper.projection.refit import refit\n"
         "for limit in (30_000, 1_000):\n"
-        "    neighbours.EXACT_KNN_LIMIT = limit\n"
+        "    neighbors.EXACT_KNN_LIMIT = limit\n"
         "    print(shown(fit(vectors, Parameters())))\n"
         "    print(shown(refit(vectors, made.layout, old, Parameters())))\n"
     )
