@@ -43,6 +43,10 @@ class StoreError(ClipperError):
     """A file of the store is damaged, or parts of it do not belong together."""
 
 
+class AuditError(StoreError):
+    """A staged part is not as it must be; it was not published."""
+
+
 class ServerError(StoreError):
     """The Chroma server that holds the collections cannot be reached."""
 

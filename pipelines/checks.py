@@ -19,27 +19,33 @@ ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 
 
 @asset_check(asset="chroma_collection", blocking=True)
+def files_are_as_written(home: HomeResource) -> dg.AssetCheckResult:
+    """The files of the staged parts are those that the steps before wrote."""
+    return _result(checks.audit(home.workspace(), "files_are_as_written"))
+
+
+@asset_check(asset="chroma_collection", blocking=True)
 def counts_agree(home: HomeResource) -> dg.AssetCheckResult:
     """Metadata, map and Chroma have a row for each usable image, and for no other."""
-    return _result(checks.counts(home.workspace()))
+    return _result(checks.audit(home.workspace(), "counts_agree"))
 
 
 @asset_check(asset="clip_embeddings", blocking=True)
 def vectors_have_norm_one(home: HomeResource) -> dg.AssetCheckResult:
     """A cosine similarity is a plain product only of unit vectors."""
-    return _result(checks.norms(home.workspace()))
+    return _result(checks.audit(home.workspace(), "vectors_have_norm_one"))
 
 
 @asset_check(asset="umap_projection", blocking=True)
 def every_point_is_finite(home: HomeResource) -> dg.AssetCheckResult:
     """A point without a place cannot be drawn, nor stored in Chroma."""
-    return _result(checks.finite(home.workspace()))
+    return _result(checks.audit(home.workspace(), "every_point_is_finite"))
 
 
 @asset_check(asset="chroma_collection", blocking=True)
 def search_finds_itself(home: HomeResource) -> dg.AssetCheckResult:
     """An image's own vector finds it: what Chroma answers is what was written."""
-    return _result(checks.search(home.workspace()))
+    return _result(checks.audit(home.workspace(), "search_finds_itself"))
 
 
 @asset_check(asset="image_facts")
@@ -76,6 +82,7 @@ def _result(
 
 
 CHECKS = [
+    files_are_as_written,
     counts_agree,
     vectors_have_norm_one,
     every_point_is_finite,

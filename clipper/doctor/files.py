@@ -19,6 +19,7 @@ from clipper.store.home import Home, read_json
 from clipper.store.manifest import Manifest
 from clipper.store.shards import ShardStore, read_shard, verify_shard
 from clipper.store.snapshots import PARTS, Snapshot
+from clipper.store.staged import Staged
 from clipper.store.tables import read_made_of, read_parquet, verify
 
 
@@ -43,7 +44,7 @@ def names(home: Home) -> Iterator[Damage]:
             yield _damage(home, home.current, "is missing")
     if home.staged.exists():
         try:
-            home.staged_entries()
+            Staged.read(home)
         except StoreError as error:
             yield _damage(home, home.staged, error, home.staged)
     elif published:
@@ -67,7 +68,7 @@ def parts(home: Home, named: Sequence[Mapping[str, str]]) -> Iterator[Damage]:
     """
     for name in PARTS:
         there = {path.stem for path in (home.store / name).glob("[!.]*.parquet")}
-        for version in sorted(there | {versions[name] for versions in named if name in versions}):
+        for version in sorted(there | {versions[name] for versions in named if versions.get(name)}):
             path = home.part(name, version)
             files = [path, path.with_suffix(".json"), home.part(name, version, "")]
             try:
@@ -118,7 +119,7 @@ def rows(home: Home, snapshot: Snapshot) -> Iterator[Damage]:
             yield Damage(where, f"lacks {missing:,} of {len(on_map):,} images")
     failed = facts.failures(facts.store(home), held.values())
     explained = {image_id for image_id, key in held.items() if key in failed}
-    explained |= set(home.staged_entries().get("passed_over", []))
+    explained |= set(Staged.read(home).passed_over)
     if lost_images := set(held) - set(on_map) - explained:
         yield Damage("projection", f"lacks {len(lost_images):,} images that are in the folder")
 
@@ -164,7 +165,7 @@ def _damage(home: Home, path: Path, what: object, *lost: Path) -> Damage:
 
 def _stores(home: Home, snapshot: Snapshot) -> dict[str, ShardStore]:
     vectors = embeddings.of_model(home, snapshot.embeddings, snapshot.model)
-    asked_for = {"places": gps.store(home)} if home.staged_entries().get("gps") else {}
+    asked_for = {"places": gps.store(home)} if Staged.read(home).gps else {}
     return {
         f"embeddings/{snapshot.embeddings}": vectors,
         "thumbnails": facts.thumbnail_store(home),

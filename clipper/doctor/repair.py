@@ -20,6 +20,7 @@ from clipper.settings import Settings
 from clipper.store import snapshots, tags
 from clipper.store.home import Home
 from clipper.store.snapshots import Snapshot, no_index
+from clipper.store.staged import Staged
 
 # What one repair uncovers (an atlas whose name was lost), the next one mends.
 ROUNDS = 3
@@ -111,7 +112,7 @@ def _named(home: Home, snapshot: Snapshot | None) -> list[Mapping[str, str]]:
     """The versions that must be there: those published, and those that the next run starts from."""
     named = [snapshot.parts] if snapshot else []
     try:
-        return [*named, home.staged_entries()]
+        return [*named, vars(Staged.read(home))]
     except StoreError:
         return named
 

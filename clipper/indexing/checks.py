@@ -1,20 +1,24 @@
-"""Whether the staged parts are right: each audit is one finding that a person can read.
+"""Audits of the staged parts: each is one finding that a person can read.
 
-What does not belong here: mending anything.
+`GATE` has the audits that a version must pass before it is published, whoever runs the steps. What does not
+belong here: making a part, and publishing (`indexing/publish.py`).
 """
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from shlex import quote
 from typing import Any
 
 from clipper.chroma.self_search import search_themselves
+from clipper.errors import AuditError, StoreError
 from clipper.indexing.project import WAY_OUT
 from clipper.indexing.workspace import Workspace
 from clipper.projection.quality import Frame, describe
-from clipper.store import embeddings, facts
-from clipper.store.tables import read_made_of, read_parquet
+from clipper.store import embeddings, facts, snapshots
+from clipper.store.staged import ASSETS
+from clipper.store.tables import read_made_of, read_parquet, verify
 
 MOST_FAILURES = 0.05
 _SHOWN_GROUPS, _SHOWN_FILES = 50, 8
@@ -22,37 +26,57 @@ _SHOWN_GROUPS, _SHOWN_FILES = 50, 8
 
 @dataclass(frozen=True)
 class Finding:
-    """Whether something holds, in words and figures."""
+    """Whether something holds, in words and figures; `wrong` names the staged parts that are damaged."""
 
     passed: bool
     description: str
     figures: Mapping[str, Any] = field(default_factory=dict)
     rows: Sequence[Mapping[str, Any]] = ()
+    wrong: Sequence[str] = ()
+
+
+def files(work: Workspace) -> Finding:
+    """Check that the files of the staged parts are as they were written."""
+    from clipper.chroma.collection import address_of
+
+    wrong: dict[str, str] = {}
+    for part in snapshots.PARTS:
+        path = work.home.part(part, work.require(part))
+        try:
+            verify(path)
+        except StoreError as error:
+            wrong[part] = str(error).partition(";")[0]
+    address = address_of(work.home, work.require("collection")) if "collection" not in wrong else None
+    if address and not address.on_server:
+        expected = read_made_of(work.home.part("collection", work.require("collection"))).get("files")
+        if expected is not None and address.graph_checksums() != expected:
+            wrong["collection"] = f"the index files in {address.folder} are damaged"
+    found = "; ".join(wrong.values()) or "every file is as it was written"
+    return Finding(not wrong, found, wrong=tuple(wrong))
 
 
 def counts(work: Workspace) -> Finding:
-    """Whether metadata, projection and Chroma hold the ids of the usable images, no more and no less."""
+    """Check that metadata, projection and Chroma hold the ids of the usable images, no more and no less."""
     from clipper.chroma.collection import Collection, address_of
 
     wanted = {entry.id for entry in work.members()}
-    staged = work.home.staged_entries()
     held = {
-        name: set(read_parquet(work.home.part(name, staged[name]))["id"].to_pylist())
+        name: set(read_parquet(work.home.part(name, work.require(name)))["id"].to_pylist())
         for name in ("metadata", "projection")
     }
-    collection = Collection(address_of(work.home, staged["collection"]))
+    collection = Collection(address_of(work.home, work.require("collection")))
     try:
         held["collection"] = set(collection.ids())
     finally:
         collection.close()
     wrong = {name: len(ids ^ wanted) for name, ids in held.items() if ids != wanted}
-    told = ", ".join(f"{name} differs in {count} ids" for name, count in wrong.items())
+    found = ", ".join(f"{name} differs in {count} ids" for name, count in wrong.items())
     figures = {"images": len(wanted), **{name: len(ids) for name, ids in held.items()}}
-    return Finding(not wrong, told or f"{len(wanted)} images in every part", figures)
+    return Finding(not wrong, found or f"{len(wanted)} images in every part", figures, wrong=tuple(wrong))
 
 
 def norms(work: Workspace) -> Finding:
-    """Whether the vectors of the images in the manifest are finite and of length 1."""
+    """Check that the vectors of the images in the manifest are finite and of length 1."""
     _, _, store = work.embeddings()
     _, manifest = work.manifest()
     there = store.keys()
@@ -60,30 +84,30 @@ def norms(work: Workspace) -> Finding:
     if not len(vectors):
         return Finding(passed=True, description="no vectors")
     worst = embeddings.deviation(vectors)
-    told = f"the largest deviation from 1 is {worst:.1e}"
-    return Finding(worst <= embeddings.NORM_TOLERANCE, told, {"vectors": len(vectors)})
+    passed = worst <= embeddings.NORM_TOLERANCE
+    found = f"the largest deviation from length 1 is {worst:.1e}"
+    return Finding(passed, found, {"vectors": len(vectors)}, wrong=() if passed else ("embeddings",))
 
 
 def finite(work: Workspace) -> Finding:
-    """Whether every image has a finite place."""
+    """Check that every image has a finite place."""
     import numpy as np
 
-    version = work.home.require("projection", "umap_projection")
-    table = read_parquet(work.home.part("projection", version))
+    table = read_parquet(work.home.part("projection", work.require("projection")))
     places = np.stack([table[axis].to_numpy() for axis in ("x", "y")], axis=1)
     lost = int((~np.isfinite(places)).any(axis=1).sum())
-    return Finding(lost == 0, f"{lost} of {len(places)} points have no finite place", {"points": len(places)})
+    found = f"{lost} of {len(places)} points have no finite place"
+    return Finding(lost == 0, found, {"points": len(places)}, wrong=("projection",) if lost else ())
 
 
 def search(work: Workspace) -> Finding:
-    """Whether a sample of images, evenly spread over their ids, finds itself first in Chroma."""
+    """Check that a sample of images, evenly spread over their ids, finds itself first in Chroma."""
     from clipper.chroma.collection import Collection, address_of
 
-    projection = work.home.require("projection", "umap_projection")
-    table = read_parquet(work.home.part("projection", projection))
+    table = read_parquet(work.home.part("projection", work.require("projection")))
     ids, keys = table["id"].to_pylist(), table["content_hash"].to_pylist()
     _, _, store = work.embeddings()
-    collection = Collection(address_of(work.home, work.home.require("collection", "chroma_collection")))
+    collection = Collection(address_of(work.home, work.require("collection")))
     try:
         found = search_themselves(
             collection, ids, lambda rows: embeddings.read(store, [keys[row] for row in rows])
@@ -95,14 +119,52 @@ def search(work: Workspace) -> Finding:
         f"{found.sampled - len(found.missed):,} of {found.sampled:,} images find themselves first"
         + (f"; not {_some([ids[row] for row in found.missed])}" if found.missed else ""),
         {"images": found.images, "sampled": found.sampled, "share": round(found.share, 4)},
+        wrong=() if found.passed else ("collection",),
     )
+
+
+# By the name that Dagster shows. Files come first: the other audits read them.
+GATE: Mapping[str, Callable[[Workspace], Finding]] = {
+    "files_are_as_written": files,
+    "counts_agree": counts,
+    "vectors_have_norm_one": norms,
+    "every_point_is_finite": finite,
+    "search_finds_itself": search,
+}
+
+
+def audit(work: Workspace, name: str) -> Finding:
+    """Make one audit of `GATE`; set a staged part aside that fails, so that the next run makes it again."""
+    finding = GATE[name](work)
+    if finding.passed:
+        return finding
+    published = snapshots.current(work.home)
+    damaged = [part for part in finding.wrong if not work.set_aside(part, published)]
+    again = f"`clipper doctor --repair --home {quote(str(work.home.folder))}` makes again what is damaged"
+    way_out = again if damaged else "it was set aside: the next run makes it again"
+    return replace(finding, description=f"{finding.description}; {way_out}")
+
+
+def pass_gate(work: Workspace) -> None:
+    """Make every audit of `GATE`.
+
+    Raises:
+        AuditError: one fails; the message names the part and the way out. Nothing is published.
+    """
+    for name in GATE:
+        finding = audit(work, name)
+        if not finding.passed:
+            parts = " and ".join(ASSETS[part] for part in finding.wrong)
+            raise AuditError(
+                f"{parts} failed the check {name}: {finding.description}. The published atlas stays as it is"
+            )
 
 
 def failures(work: Workspace) -> Finding:
     """Whether only a few files could not be used, with a row for each kind of reason."""
     _, manifest = work.manifest()
     bad = facts.failures(work.facts, manifest.hashes(), limits=work.settings.limits)
-    passed_over = set(work.home.staged_entries().get("passed_over", []))
+    passed_over = set(work.staged.passed_over)
     reasons = [*manifest.unreadable.values()]
     for entry in manifest.entries:
         if entry.content_hash in bad:
@@ -144,8 +206,7 @@ def _some(names: Sequence[str]) -> str:
 
 def map_quality(work: Workspace) -> Finding:
     """Whether the map, as it was last fitted, still serves what is on it by now."""
-    version = work.home.require("projection", "umap_projection")
-    state = Frame.of(read_made_of(work.home.part("projection", version))["state"])
+    state = Frame.of(read_made_of(work.home.part("projection", work.require("projection")))["state"])
     if not state.due:
         return Finding(passed=True, description="the map serves as it is", figures=state.figures)
     return Finding(

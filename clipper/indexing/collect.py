@@ -32,7 +32,7 @@ def collect(work: Workspace) -> Step:
     with timed("chroma_collection") as step:
         staged = work.consistent()
         key, told, _ = work.embeddings()
-        made_of = {name: staged[name] for name in ("metadata", "projection")} | {"embeddings": key}
+        made_of = {"metadata": staged.metadata, "projection": staged.projection, "embeddings": key}
         step.version = digest(COLLECTION_VERSION, made_of, told["fingerprint"], work.settings.chroma)
         path = work.home.part("collection", step.version)
         if is_written(path) and address_of(work.home, step.version).exists():
@@ -40,7 +40,7 @@ def collect(work: Workspace) -> Step:
         else:
             step.counts = _write_collection(work, step.version, made_of)
         step.counts |= read_made_of(path)["search"]
-        work.home.stage(collection=step.version, collection_of=made_of)
+        work.stage(collection=step.version, collection_of=made_of)
     return step
 
 
@@ -49,7 +49,7 @@ def _write_collection(work: Workspace, version: str, made_of: Mapping[str, Any])
 
     key, _, store = work.embeddings()
     rows = stored_rows(work.home, made_of, store, key=key)
-    with_places = bool(work.home.staged_entries().get("gps"))
+    with_places = work.staged.gps
     base = _base_collection(work.home, with_places=with_places)
     address = _new_address(work, version)
     built = build(
@@ -153,10 +153,10 @@ def _new_address(work: Workspace, version: str) -> Address:
 
 def _server_prefix(work: Workspace) -> str:
     """What the names of this home's collections on a server begin with: other homes may have theirs there."""
-    key = work.home.staged_entries().get("server_key")
+    key = work.staged.server_key
     if not key:
         key = uuid4().hex[:12]
-        work.home.stage(server_key=key)
+        work.stage(server_key=key)
     return f"clipper-{key}-"
 
 

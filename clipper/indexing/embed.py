@@ -45,9 +45,9 @@ def embed_images(work: Workspace, *, wanted: Sequence[str] = CONTENT_PARTS) -> d
         sink.write_probes(clip)
     sink.fill(clip)
     if source:
-        work.home.stage(embeddings=source.key, model=_told_about(source, work.settings))
+        work.stage(embeddings=source.key, model=_told_about(source, work.settings))
     if "image_facts" in wanted:
-        work.home.stage(passed_over=sorted(sink.passed_over), gps=work.settings.gps)
+        work.stage(passed_over=sorted(sink.passed_over), gps=work.settings.gps)
     steps = sink.steps(manifest_version)
     if "image_facts" in wanted:
         steps["image_facts"].counts |= _keep_places(work, manifest, sink.failed)

@@ -35,7 +35,7 @@ def join_metadata(work: Workspace) -> Step:
         if not is_written(path):
             _write_metadata(work, members, beside, taken_at, path, given=given)
         made_of = read_made_of(path)
-        work.home.stage(metadata=step.version, metadata_manifest=manifest_version)
+        work.stage(metadata=step.version, metadata_manifest=manifest_version)
         step.counts = {"images": len(members), "columns": len(made_of["columns"])}
         step.notes = list(made_of["problems"])
         step.columns = [join.Column(**column) for column in made_of["columns"]]
@@ -45,7 +45,7 @@ def join_metadata(work: Workspace) -> Step:
 
 def _places(work: Workspace, members: Sequence[Entry]) -> dict[bytes, dict[str, Any]]:
     """Content hash -> where it was taken; nothing unless that was asked for when facts were read."""
-    if not work.home.staged_entries().get("gps"):
+    if not work.staged.gps:
         return {}
     return gps.read(work.places, [entry.content_hash for entry in members])
 

@@ -43,7 +43,7 @@ def map_preview(work: Workspace) -> bytes:
     import numpy as np
     from PIL import Image
 
-    version = work.home.require("projection", "umap_projection")
+    version = work.require("projection")
     table = read_parquet(work.home.part("projection", version))
     places = np.stack([table[axis].to_numpy().astype(np.float64) for axis in ("x", "y")])
     # A point without a place is an asset check's to tell, which runs after the picture was drawn.

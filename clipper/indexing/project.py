@@ -69,7 +69,7 @@ def project_images(work: Workspace) -> Step:
             step.version, made_of = before.version, before.made_of
         else:
             step.version, made_of = _project(work, members, before, frame=frame, inputs=inputs)
-        work.home.stage(projection=step.version, projection_manifest=manifest_version)
+        work.stage(projection=step.version, projection_manifest=manifest_version)
         state = Frame.of(made_of["state"])
         step.counts = {"images": len(members), **made_of["counts"], **made_of["quality"], **state.figures}
         step.notes = [f"{words}; {WAY_OUT}" for words in describe(state)]
@@ -77,7 +77,7 @@ def project_images(work: Workspace) -> Step:
 
 
 def _staged(work: Workspace) -> Before | None:
-    version = work.home.staged_entries().get("projection")
+    version = work.staged.projection
     path = work.home.part("projection", version) if version else None
     if not version or path is None or not is_written(path):
         return None

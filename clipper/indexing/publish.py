@@ -4,6 +4,7 @@ What does not belong here: making any part.
 """
 
 from clipper.errors import StoreError
+from clipper.indexing.checks import pass_gate
 from clipper.indexing.collect import prune_server
 from clipper.indexing.workspace import Step, Workspace, refuse_fewer, timed
 from clipper.store import facts, snapshots
@@ -14,11 +15,17 @@ from clipper.store.snapshots import Snapshot
 
 
 def publish(work: Workspace) -> Step:
-    """Step 6, `atlas`: name one version of each part in current.json, if they belong together."""
+    """Step 6, `atlas`: name one version of each part in current.json, if they belong together and are right.
+
+    Raises:
+        StoreError: parts are missing or do not belong together.
+        AuditError: a part failed an audit.
+        ImagesError: more than half of the images are gone.
+    """
     with timed("atlas") as step:
         staged = work.consistent()
-        made_of = {name: staged[name] for name in ("metadata", "projection", "embeddings")}
-        if staged.get("collection_of") != made_of:
+        made_of = {name: getattr(staged, name) for name in ("metadata", "projection", "embeddings")}
+        if staged.collection_of != made_of:
             raise StoreError("chroma_collection is older than its inputs; materialize it first")
         _, manifest = work.manifest()
         before = snapshots.current(work.home)
@@ -27,14 +34,16 @@ def publish(work: Workspace) -> Step:
         refuse_fewer(work, images, before)
         failed = len(manifest.entries) + len(manifest.unreadable) - images
         snapshot = Snapshot(
-            parts={name: staged[name] for name in ("manifest", "metadata", "projection", "collection")},
-            images=staged["images"],
-            model=staged["model"],
-            embeddings=staged["embeddings"],
+            parts={name: getattr(staged, name) for name in snapshots.PARTS},
+            images=staged.images,
+            model=staged.model,
+            embeddings=staged.embeddings,
             published_at=snapshots.now(),
             counts={"images": images, "failed": failed, **changes.counts()},
             seconds=work.home.written_for(),
         )
+        if before is None or before.version != snapshot.version:
+            pass_gate(work)
         step.replaced = _replaced(before, snapshot)
         published = snapshots.publish(work.home, snapshot)
         _tidy(work, published=published)

@@ -30,8 +30,8 @@ RACY_NS = 2_000_000_000
 def scan_images(work: Workspace) -> Step:
     """Step 1, `image_manifest`: what is in the folder, and what differs from what was there."""
     with timed("image_manifest") as step:
-        snapshots.restage(work.home)
-        staged = work.home.staged_entries().get("manifest")
+        work.take_up()
+        staged = work.staged.manifest
         path = work.home.part("manifest", staged) if staged else None
         before = Manifest.read(path) if path and path.exists() else None
         told = work.told("scan")
@@ -42,7 +42,7 @@ def scan_images(work: Workspace) -> Step:
         target = work.home.part("manifest", manifest.version)
         if before is None or before.entries != manifest.entries or not is_written(target):
             manifest.write(target)
-        work.home.stage(manifest=manifest.version, images=work.settings.images)
+        work.stage(manifest=manifest.version, images=work.settings.images)
         step.counts = {"images": len(manifest.entries), **compare(before, manifest).counts()}
         step.counts["other_files"] = sum(manifest.others.values())
         step.failures = manifest.unreadable

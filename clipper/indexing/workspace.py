@@ -1,4 +1,4 @@
-"""A home that is being written: its settings and stores, what earlier steps staged, and a step's report.
+"""A home that is being written: its settings and stores, the staged parts, and a step's report.
 
 What does not belong here: the steps (`indexing/run.py`, `indexing/embed.py`).
 """
@@ -6,7 +6,7 @@ What does not belong here: the steps (`indexing/run.py`, `indexing/embed.py`).
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from clipper.errors import ImagesError, StoreError
@@ -14,11 +14,12 @@ from clipper.images.folder import ImageFolder
 from clipper.metadata.join import Column
 from clipper.metadata.types import EXAMPLES
 from clipper.settings import Settings, absolute_location
-from clipper.store import embeddings, facts, gps
+from clipper.store import embeddings, facts, gps, snapshots
 from clipper.store.home import Home
 from clipper.store.manifest import Entry, Manifest
 from clipper.store.shards import ShardStore
 from clipper.store.snapshots import Snapshot
+from clipper.store.staged import ASSETS, Staged
 
 Progress = Callable[[str, int, int], None]
 
@@ -44,7 +45,7 @@ class Step:
 
 
 class Workspace:
-    """A home that is being written: its settings, its stores, and where progress is told."""
+    """A home that is being written: its settings, stores and staged parts, and who is shown the progress."""
 
     def __init__(self, settings: Settings, progress: Progress | None = None) -> None:
         self.settings = settings
@@ -55,10 +56,57 @@ class Workspace:
         self.places = gps.store(self.home)
         self.thumbnails = facts.thumbnail_store(self.home)
         self._read: tuple[str, Manifest] | None = None  # a version never changes
+        self._staged: Staged | None = None
+
+    @property
+    def staged(self) -> Staged:
+        """The parts that are staged, read from the home when first asked for."""
+        if self._staged is None:
+            self._staged = Staged.read(self.home)
+        return self._staged
+
+    def stage(self, **entries: Any) -> None:
+        """Note what a step made, for the next step and for a run that is taken up again."""
+        after = replace(self.staged, **entries)
+        if after != self._staged:
+            after.write(self.home)
+            self._staged = after
+
+    def take_up(self) -> None:
+        """Start a run: from what the last run staged, or from what is published where that is lost."""
+        self._staged = None
+        published = snapshots.current(self.home)
+        if published and not self.home.staged.exists():
+            self.stage(**vars(snapshots.staged_from(published)))
+
+    def set_aside(self, part: str, published: Snapshot | None) -> bool:
+        """Delete a staged part that must not be published, and stage the published one in its place.
+
+        Returns:
+            whether that was possible: not for vectors, nor for a part that is published already.
+        """
+        version = getattr(self.staged, part)
+        if part == "embeddings" or (published and published.parts[part] == version):
+            return False
+        for suffix in (".parquet", ".json", ""):
+            snapshots.remove(self.home.part(part, version, suffix))
+        self._read = None
+        instead = vars(snapshots.staged_from(published) if published else Staged())
+        names = {part, f"{part}_manifest", f"{part}_of"} & instead.keys()
+        self.stage(**{name: instead[name] for name in names})
+        return True
+
+    def require(self, part: str) -> str:
+        """Return the staged version of a part.
+
+        Raises:
+            StoreError: the part is not made yet; the message names the asset to materialize.
+        """
+        return self.staged.require(self.home, part)
 
     def manifest(self) -> tuple[str, Manifest]:
         """The staged manifest and its version."""
-        version = self.home.require("manifest", "image_manifest")
+        version = self.require("manifest")
         if self._read is None or self._read[0] != version:
             self._read = version, Manifest.read(self.home.part("manifest", version))
         return self._read
@@ -73,7 +121,7 @@ class Workspace:
         _, manifest = self.manifest()
         tried = facts.known(self.facts, limits=self.settings.limits)
         bad = facts.failures(self.facts, manifest.hashes(), limits=self.settings.limits)
-        passed_over = set(self.home.staged_entries().get("passed_over", []))
+        passed_over = set(self.staged.passed_over)
         unknown = [e.id for e in manifest.entries if e.content_hash not in tried]
         if set(unknown) - passed_over:
             raise StoreError(f"{len(unknown)} images have no facts; materialize image_facts first")
@@ -85,22 +133,24 @@ class Workspace:
 
     def embeddings(self) -> tuple[str, Mapping[str, Any], ShardStore]:
         """The staged model's key, what is told about it, and its vectors."""
-        key = self.home.require("embeddings", "clip_embeddings")
-        told = self.home.staged_entries()["model"]
-        return key, told, embeddings.of_model(self.home, key, told)
+        key = self.require("embeddings")
+        model = self.staged.model
+        return key, model, embeddings.of_model(self.home, key, model)
 
-    def consistent(self) -> dict[str, Any]:
-        """What is staged, once it belongs together.
+    def consistent(self) -> Staged:
+        """Return the staged parts if they were made from the same manifest.
 
         Raises:
             StoreError: parts were made from different manifests; the message names the asset.
         """
-        for part, asset in (("metadata", "image_metadata"), ("projection", "umap_projection")):
-            self.home.require(part, asset)
-            staged = self.home.staged_entries()
-            if staged.get(f"{part}_manifest") != staged["manifest"]:
-                raise StoreError(f"{asset} was made from another manifest; materialize {asset} again")
-        return self.home.staged_entries()
+        made_from = {"metadata": self.staged.metadata_manifest, "projection": self.staged.projection_manifest}
+        for part, manifest in made_from.items():
+            self.require(part)
+            if manifest != self.staged.manifest:
+                raise StoreError(
+                    f"{ASSETS[part]} was made from another manifest; materialize {ASSETS[part]} again"
+                )
+        return self.staged
 
     def told(self, stage: str) -> Callable[[int, int], None]:
         """What a stage reports its progress to: done, total."""

@@ -1,6 +1,7 @@
-"""The files of a home: where each part lies, atomic writes, the lock, what is staged.
+"""The files of a home: where each part lies, atomic writes, the lock.
 
-What does not belong here: what the parts contain, and what is published (`store/snapshots.py`).
+What does not belong here: what the parts contain, what is staged (`store/staged.py`) and what is published
+(`store/snapshots.py`).
 """
 
 import errno
@@ -69,8 +70,10 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def damaged(path: Path, why: object) -> StoreError:
-    """What is said of a file of the store that cannot be used."""
-    return StoreError(f"{path} is damaged ({why}); `clipper doctor --repair` makes it again")
+    """Return the error for a file of the store that cannot be used, in one line whatever a library says."""
+    return StoreError(
+        f"{path} is damaged ({' '.join(str(why).split())}); `clipper doctor --repair` makes it again"
+    )
 
 
 def _is_full(error: Exception) -> bool:
@@ -147,27 +150,6 @@ class Home:
         """The seconds for which this process has held the home's lock, as a run does; None: it does not."""
         since = _since.get(self.store)
         return None if since is None else round(time.monotonic() - since, 1)
-
-    def stage(self, **entries: Any) -> None:
-        """Note what the run that holds the lock has made; written only when it differs."""
-        before = self.staged_entries()
-        if (after := {**before, **entries}) != before:
-            write_json(self.staged, after)
-
-    def staged_entries(self) -> dict[str, Any]:
-        """What the last run made, published or not."""
-        return read_json(self.staged) if self.staged.exists() else {}
-
-    def require(self, name: str, asset: str) -> str:
-        """The staged version of a part.
-
-        Raises:
-            StoreError: nothing is staged; the message names the asset to materialize.
-        """
-        version = self.staged_entries().get(name)
-        if not version:
-            raise StoreError(f"{self.store} has no {name} yet; materialize the asset {asset} first")
-        return str(version)
 
 
 def stamp(path: Path) -> Stamp | None:

@@ -18,6 +18,7 @@ from clipper.errors import NoIndexError, StoreError
 from clipper.hashing import digest
 from clipper.settings import CONFIG_NAME, DEFAULT_IMAGES
 from clipper.store.home import Home, read_json, write_json
+from clipper.store.staged import Staged
 
 FORMAT = 1
 PARTS = ("manifest", "metadata", "projection", "collection")
@@ -207,17 +208,14 @@ def prune(home: Home, alive: Sequence[Snapshot]) -> None:
             remove(entry)
 
 
-def restage(home: Home) -> None:
-    """Note what is published as what the next run starts from, where that note is lost.
-
-    Only for who holds the home's lock.
-    """
-    snapshot = current(home)
-    if snapshot is None or home.staged.exists():
-        return
-    parts = dict(snapshot.parts)
-    home.stage(
-        **parts,
+def staged_from(snapshot: Snapshot) -> Staged:
+    """Return a snapshot's parts as the parts that the next run starts from."""
+    parts = snapshot.parts
+    return Staged(
+        manifest=parts["manifest"],
+        metadata=parts["metadata"],
+        projection=parts["projection"],
+        collection=parts["collection"],
         images=snapshot.images,
         model=dict(snapshot.model),
         embeddings=snapshot.embeddings,

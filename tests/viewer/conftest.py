@@ -1,12 +1,6 @@
 """What the viewer's tests share: a small fake atlas for pure things, the real server for the others."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from fakes import FakeAtlas
 
 from viewer.dataset.dataset import Dataset

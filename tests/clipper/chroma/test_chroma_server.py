@@ -77,8 +77,9 @@ def served_home(server: str, small_home: Path) -> Path:
 def ours(home: Path, server: str) -> list[str]:
     """The names of the home's collections on the server."""
     from clipper.store.home import Home
+    from clipper.store.staged import Staged
 
-    key = Home(home).staged_entries()["server_key"]
+    key = Staged.read(Home(home)).server_key
     return [name for name in server_names(server) if key in name]
 
 

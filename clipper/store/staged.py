@@ -1,0 +1,73 @@
+"""What runs have made so far for the next version: one version of each part, in `staged.json`.
+
+A run that was killed is taken up again from this file. A run reads it once; from then on a `Staged` travels
+from step to step. What does not belong here: what is published (`store/snapshots.py`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
+
+from clipper.errors import StoreError
+from clipper.store.home import Home, read_json, write_json
+
+# The asset that makes each part, as an error names it.
+ASSETS = {
+    "manifest": "image_manifest",
+    "embeddings": "clip_embeddings",
+    "metadata": "image_metadata",
+    "projection": "umap_projection",
+    "collection": "chroma_collection",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staged:
+    """The staged version of each part; an empty string where a part is not made yet.
+
+    `embeddings` is the model's key and `model` describes the model. `metadata_manifest` and
+    `projection_manifest` are the manifests that those parts were made from; `collection_of` has the versions
+    that the collection was made from. `passed_over` are ids of files that vanished while they were read.
+    """
+
+    manifest: str = ""
+    images: str = ""
+    embeddings: str = ""
+    model: Mapping[str, Any] = field(default_factory=dict)
+    metadata: str = ""
+    metadata_manifest: str = ""
+    projection: str = ""
+    projection_manifest: str = ""
+    collection: str = ""
+    collection_of: Mapping[str, str] = field(default_factory=dict)
+    passed_over: tuple[str, ...] = ()
+    gps: bool = False
+    server_key: str = ""
+
+    @classmethod
+    def read(cls, home: Home) -> Self:
+        """Read a home's file; where there is none, nothing is staged.
+
+        Raises:
+            StoreError: the file is damaged.
+        """
+        if not home.staged.exists():
+            return cls()
+        entries = read_json(home.staged)
+        known = {each.name: entries[each.name] for each in fields(cls) if each.name in entries}
+        return cls(**known | {"passed_over": tuple(known.get("passed_over", ()))})
+
+    def write(self, home: Home) -> None:
+        """Write the home's file. Only for the holder of the home's lock."""
+        write_json(home.staged, {name: value for name, value in vars(self).items() if value != ""})
+
+    def require(self, home: Home, part: str) -> str:
+        """Return the staged version of a part.
+
+        Raises:
+            StoreError: the part is not made yet; the message names the asset to materialize.
+        """
+        version: str = getattr(self, part)
+        if not version:
+            raise StoreError(f"{home.store} has no {part} yet; materialize the asset {ASSETS[part]} first")
+        return version

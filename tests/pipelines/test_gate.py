@@ -1,0 +1,37 @@
+"""Dagster's way through the gate: what is damaged just before publishing is not published either."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+import damage
+import pytest
+from PIL import Image
+
+import clipper
+from pipelines.failures import failure_of
+
+Reindex = Callable[..., dg.ExecuteInProcessResult]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", damage.ALL)
+def test_a_part_that_is_damaged_after_its_checks_is_not_published(
+    name: str,
+    small_home: Path,
+    reindex_in: Reindex,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    assert reindex_in(small_home).success
+    before = clipper.published_version(small_home)
+    Image.new("RGB", (64, 64), "teal").save(small_home / "images" / "new.png")
+    with monkeypatch.context() as patch:
+        damage.before_publishing(name, patch)
+        result = reindex_in(small_home)
+    assert not result.success
+    assert clipper.published_version(small_home) == before
+    assert damage.ALL[name].message in failure_of(instance, result.run_id)
+    damage.mend(small_home, name)
+    assert reindex_in(small_home).success
+    assert clipper.published_version(small_home) != before
