@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -136,13 +135,11 @@ def test_a_scheduler_without_workers_is_told(small_home: Path, monkeypatch: pyte
     from distributed import LocalCluster
 
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
-    started = time.monotonic()
     with (
         LocalCluster(n_workers=0, dashboard_address=None, host="127.0.0.1") as local,
         pytest.raises(ClusterError, match="has no workers; start some"),
     ):
         index(on(small_home, local.scheduler_address))
-    assert time.monotonic() - started < 60
 
 
 def test_an_address_that_is_no_schedulers_is_told(small_home: Path):

@@ -1,4 +1,5 @@
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -36,7 +37,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def ended(pid: int, *, within: float = 5) -> bool:
+def ended(pid: int, *, within: float = 60) -> bool:
     until = time.monotonic() + within
     while alive(pid) and time.monotonic() < until:
         time.sleep(0.02)
@@ -59,7 +60,15 @@ def test_nothing_is_started_before_something_is_asked():
         assert idle.pid is None
 
 
-def test_the_decoders_child_starts_soon_and_holds_nothing_heavy():
+def processor_seconds(work: Callable[[], object]) -> float:
+    """What the processes cost that `work` starts and waits for."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    work()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def test_the_decoders_child_costs_little_to_start_and_holds_nothing_heavy():
     request = {"max_bytes": 9, "max_pixels": 9, "smallest": 9, "transform": None, "path": None, "hash": None}
     code = "import sys, clipper.images.child_tasks; print(*sys.modules)"
     loaded = set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
@@ -72,12 +81,15 @@ def test_the_decoders_child_starts_soon_and_holds_nothing_heavy():
         "chromadb",
         "multiprocessing",
     }
-    started = time.monotonic()
-    with Sandbox(look, seconds=20) as one:
-        assert "not an image" in one.ask(request, [b"words"])[0]["reason"]
-        assert time.monotonic() - started < 4  # a quarter of a second where nothing else runs
-        status = Path(f"/proc/{one.pid}/status").read_text()
-    assert int(status.partition("VmHWM:")[2].split()[0]) < 100_000  # kB
+
+    def answered() -> None:
+        with Sandbox(look, seconds=60) as one:
+            assert "not an image" in one.ask(request, [b"words"])[0]["reason"]
+            status = Path(f"/proc/{one.pid}/status").read_text()
+        assert int(status.partition("VmHWM:")[2].split()[0]) < 100_000  # kB
+
+    pillow = [sys.executable, "-c", "import numpy, PIL.Image"]
+    assert processor_seconds(answered) < 2 * processor_seconds(lambda: subprocess.run(pillow, check=True))
 
 
 @pytest.mark.parametrize(
@@ -105,10 +117,8 @@ def test_a_child_that_dies_costs_its_request_and_the_next_one_is_answered(
 def test_a_child_that_takes_too_long_is_ended():
     with Sandbox(behave, seconds=0.5) as child:
         pid = child.ask({})[0]["pid"]
-        started = time.monotonic()
         with pytest.raises(ChildDied, match=r"took longer than 0\.5 s \(max_seconds\)"):
-            child.ask({"act": "hang"})
-        assert time.monotonic() - started < 3
+            child.ask({"act": "hang"})  # for ten minutes, if it is left
         assert ended(pid)
         assert child.ask({})[0]["pid"] != pid
 
@@ -244,7 +254,7 @@ def test_who_waits_is_freed_when_all_children_are_ended():
         waiting.start()
         time.sleep(0.3)
         all_.kill()
-        waiting.join(5)
+        waiting.join(60)
     assert outcome
 
 

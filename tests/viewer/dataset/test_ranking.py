@@ -1,9 +1,8 @@
 """Similarities in, listed results out, as arrays."""
 
-import time
-
 import numpy as np
 import pytest
+from effort import ratio
 
 from viewer.dataset.ranking import ALIKE, BINS, Narrowing, best, leaders, passing, place, rank, spread
 
@@ -105,13 +104,13 @@ def test_the_histogram_counts_every_image() -> None:
     assert spread(np.empty(0, np.float32)).counts == ()
 
 
-def test_a_million_are_ranked_within_the_budget() -> None:
+def test_a_million_are_ranked_and_counted_in_less_than_it_takes_to_sort_them() -> None:
     rng = np.random.default_rng(1)
     similarities = rng.normal(0.2, 0.05, 1_000_000).astype(np.float32)
     narrowing = Narrowing(rng.random(1_000_000) < 0.7, cut=0.1, count=600)
-    started = time.perf_counter()
-    for _ in range(3):
+
+    def listed() -> None:
         rank(similarities, narrowing, vectors=unused)
         spread(similarities)
-    print(f"ranked and counted: {(time.perf_counter() - started) / 3 * 1000:.0f} ms")  # noqa: T201 - a figure for the log
-    assert time.perf_counter() - started < 3  # the figure itself is the benchmark's: this machine may be busy
+
+    assert ratio(listed, lambda: np.argsort(-similarities, kind="stable")) < 0.5
