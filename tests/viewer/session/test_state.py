@@ -17,7 +17,7 @@ from viewer.components.side.gallery import Gallery
 from viewer.components.side.result_cards import cards
 from viewer.dataset.changes import between
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.suggestions import sample, suggestions
+from viewer.dataset.suggestions import sample
 from viewer.dataset.viewport import Viewport
 from viewer.render.jpeg import framed
 from viewer.render.painter import Wish, paint
@@ -210,11 +210,6 @@ def test_gallery_shows_a_sample_then_results(state: ViewState) -> None:
     assert gallery.items == cards(state, state.answer)
     assert gallery.query == "cat"
     assert all(set(item) == {"id", "stamp", "label", "similarity", "score"} for item in gallery.items)
-
-
-def test_suggestions_are_short_and_different(dataset: Dataset) -> None:
-    offered = suggestions(dataset)
-    assert len(offered) == len({one["text"] for one in offered}) <= 8
 
 
 def test_detail_has_all_metadata_and_neighbours(state: ViewState) -> None:
