@@ -1,7 +1,6 @@
 import csv
 import io
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -289,12 +288,19 @@ def test_a_parquet_of_any_wrong_bits_is_read_or_is_a_clear_error():
     nested = pa.array([{"a": [1, 2]}] * 50)
     pq.write_table(pa.table({"file_name": names, "v": range(50), "t": nested}), buffer)
     random = np.random.default_rng(0)
+    read, refused = 0, []
     for _ in range(400):
         data = bytearray(buffer.getvalue())
         data[random.integers(len(data))] = random.integers(256)
-        with suppress(ImagesError):
+        try:
             source = read_parquet(bytes(data), name="m", source="the/m", max_bytes=1_000_000)
-            assert join(["1.jpg"], [{}], [source]).table(["1.jpg"]).num_rows == 1
+        except ImagesError as error:
+            refused.append(str(error))
+            continue
+        assert join(["1.jpg"], [{}], [source]).table(["1.jpg"]).num_rows == 1
+        read += 1
+    assert 50 < read < 350
+    assert all(reason.startswith("the/m ") for reason in refused)
 
 
 def test_a_parquet_that_is_large_once_unpacked_is_refused():
@@ -332,7 +338,13 @@ def test_cells_of_any_text_are_kept_typed_or_told(pairs: list[tuple[str, str]]):
 
 @settings(max_examples=200, deadline=None)
 @given(text)
-def test_any_text_is_a_table_or_a_clear_error(data: str):
-    with suppress(ImagesError):
+def test_any_text_is_a_table_or_an_error_that_names_the_file(data: str):
+    refused = ""
+    try:
         source = from_csv(f"file_name,v\n{data}")
+    except ImagesError as error:
+        refused = str(error)
+    else:
         assert join(["a.jpg"], [{}], [source]).table(["a.jpg"]).num_rows == 1
+    assert not refused or refused.startswith("the/metadata.csv")
+    assert not refused or not data.isalnum()

@@ -158,15 +158,26 @@ def test_far_islands_come_near_and_are_moved_as_a_whole():
     for part in (slice(2_000, 2_060), slice(2_060, 2_100)):
         shift = after[part] - before[part]
         assert np.abs(shift - shift[0]).max() < 1e-4
-        mainland = np.linalg.norm(after[:2_000, None] - after[part][None], axis=2).min()
-        assert 0.5 < mainland < 2.5
+        assert np.ptp(shift.mean(0)) > 0
+    assert np.array_equal(after[:2_000], before[:2_000])
 
 
-def test_one_mainland_stays_where_it_is():
-    mainland = islands()[:1_500] * 0.5
-    assert np.abs(gather_islands(mainland) - mainland).max() < 0.5 * np.ptp(mainland, axis=0).max()
-    dense = np.random.default_rng(0).random((2_000, 2)).astype(np.float32)
-    assert np.array_equal(gather_islands(dense), dense)
+@pytest.mark.parametrize("gap", [1.0, 3.0])
+def test_an_island_ends_at_the_gap_from_the_shore(gap: float):
+    after = gather_islands(islands(), gap=gap)
+    for part in (slice(2_000, 2_060), slice(2_060, 2_100)):
+        apart = np.linalg.norm(after[:2_000, None] - after[part][None], axis=2).min()
+        assert 0.75 * gap < apart < 1.1 * gap
+
+
+def test_one_mainland_stays_where_it_is_and_so_does_what_lies_close_to_it():
+    mainland = islands()[:1_500]
+    assert np.array_equal(gather_islands(mainland), mainland)
+    close = np.vstack([mainland, [[mainland[:, 0].max() + 1.2, 0]]]).astype(np.float32)
+    assert np.array_equal(gather_islands(close), close)
+    far = np.vstack([mainland, [[mainland[:, 0].max() + 3, 0]]]).astype(np.float32)
+    assert np.array_equal(gather_islands(far)[:-1], mainland)
+    assert gather_islands(far)[-1, 0] < far[-1, 0] - 1
 
 
 def test_islands_never_end_on_top_of_one_another():

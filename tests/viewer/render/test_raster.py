@@ -91,7 +91,10 @@ def test_a_tile_is_drawn_with_its_ring_inside_its_rectangle() -> None:
 def test_tiles_over_the_border_are_clipped() -> None:
     image = np.full((8, 8, 4), 255, np.uint8)
     tiles = [Tile(0, image, x, y, 50.0, 50.0, (1, 2, 3)) for x in (-10.0, 210.0) for y in (-10.0, 170.0)]
-    assert render(Scene(layer([], []), tiles=tiles), VIEW).shape == (160, 200, 4)
+    picture = render(Scene(layer([], []), tiles=tiles), VIEW)
+    assert picture.shape == (160, 200, 4)
+    assert (picture[[0, 0, -1, -1], [0, -1, 0, -1], :3] == 255).all()
+    assert differs(picture, DARK.canvas)[60:100, 60:140].max() == 0
 
 
 @pytest.mark.parametrize(
