@@ -19,7 +19,7 @@ from homes import positions
 from PIL import Image
 
 import clipper
-from clipper.workspace import Step
+from clipper.indexing.workspace import Step
 
 ROOT = Path(__file__).resolve().parents[2]
 EARLIER = "2467a1a89186fefb1214fb5ae0db46ac6d09c403"

@@ -191,7 +191,7 @@ def test_a_session_that_is_over_pins_nothing_large() -> None:
     pinned = weakref.ref(dataset)
     viewer = Viewer(ViewState(dataset=dataset))
     viewport = Viewport.fitted(dataset.view, width=500, height=400)
-    viewer.components.map.map._show(framed(paint(Wish(dataset, viewport, "group", dark=True)), fine=True))
+    viewer.map._show(framed(paint(Wish(dataset, viewport, "group", dark=True)), fine=True))
     viewer._ended(None)
     assert viewer.components.map.map.picture is not None
     viewer._ended(object())

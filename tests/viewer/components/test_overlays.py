@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from bokeh.plotting import figure
 
-from viewer.answers import Answer
-from viewer.overlays import LABEL, Queries, Rings, half_width, label_reach
-from viewer.state import HISTORY
+from viewer.components.map.overlays import LABEL, Queries, Rings, half_width, label_reach
+from viewer.dataset.viewport import Viewport
+from viewer.session.answers import Answer
+from viewer.session.state import HISTORY
 from viewer.theme import DARK, LIGHT, rgb
-from viewer.viewport import Viewport
 
 PIXELS = Viewport(-500, 500, -500, 500, width=1000, height=1000)  # one map unit a pixel
 LEGIBLE = 4.5  # WCAG 2.2, criterion 1.4.3, of text of this size

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from fakes import FakeAtlas, FakeColumn
 
-from clipper.terms import Term, parse
-from viewer.data import Dataset
-from viewer.gallery import SAMPLE, sample, suggestions
+from clipper.query_syntax import Term, parse
+from viewer.dataset.dataset import Dataset
+from viewer.dataset.suggestions import SAMPLE, sample, suggestions
 
 
 def keywords(counts: dict[str, int], *, n: int = 500) -> FakeAtlas:

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from viewer.colours import Colouring
-from viewer.raster import DISC_LIMIT, Layer, Scene, render
+from viewer.dataset.columns.colouring import Colouring
+from viewer.dataset.viewport import Viewport
+from viewer.render.density import Layer
+from viewer.render.raster import DISC_LIMIT, Scene, render
 from viewer.theme import DARK, LIGHT, rgb
-from viewer.viewport import Viewport
 
 VIEW = Viewport(0, 300, 0, 300, 300, 300)  # one map unit a pixel
 PALETTE = Colouring("", "category", np.zeros(0, np.uint8)).palette(dark=True)
