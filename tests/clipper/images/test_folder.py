@@ -1,4 +1,6 @@
 import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import fsspec
@@ -6,7 +8,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from clipper.errors import BadImageError, ImagesError
-from clipper.images.folder import ImageFolder
+from clipper.images.folder import FoundImage, ImageFolder
 
 
 def ids(folder: Path | str) -> list[str]:
@@ -65,7 +67,7 @@ def test_a_missing_folder_is_told(tmp_path: Path):
 
 def test_a_broken_link_is_listed_and_told_when_read(folder: Path):
     (folder / "gone.jpg").symlink_to(folder / "nothing.jpg")
-    assert ids(folder) == ["gone.jpg"]
+    assert ImageFolder(str(folder)).find() == [FoundImage("gone.jpg", bytes=0, mtime_ns=0)]
     with pytest.raises(BadImageError, match="cannot be read"):
         ImageFolder(str(folder)).read("gone.jpg")
 
@@ -97,15 +99,19 @@ def test_empty_and_oversized_files_are_told(folder: Path):
 
 
 def test_what_is_no_image_by_its_ending_is_counted_and_not_listed(folder: Path, tmp_path: Path):
-    others = ("a.txt", "b.TXT", "sub/c.csv", "README", "x.tar.gz", "odd.a b", "d.pdf", "sub/metadata.csv")
+    others = ("a.txt", "b.TXT", "sub/c.csv", "README", "x.tar.gz", "odd.a b", "d.pdf", "sub/metadata.csv",
+              "e.parquet", "f.database")  # fmt: skip
     for name in (*others, "metadata.csv", ".hidden.txt", ".git/d.txt"):
         touch(folder / name)
     (tmp_path / "elsewhere").mkdir()
     (folder / "link").symlink_to(tmp_path / "elsewhere")
     (folder / "gone.txt").symlink_to(tmp_path / "nowhere")
+    (folder / "itself").symlink_to(folder / "itself")
     listing = ImageFolder(str(folder)).survey()
     assert listing.images == []
-    expected = {".txt": 3, ".csv": 2, "no ending": 2, ".gz": 1, ".pdf": 1, "links to folders": 1}
+    expected = {
+        ".txt": 3, ".csv": 2, "no ending": 4, ".gz": 1, ".pdf": 1, ".parquet": 1, "links to folders": 1,
+    }  # fmt: skip
     assert listing.others == expected
 
 
@@ -137,6 +143,82 @@ def test_images_that_are_not_decoded_are_listed_and_refused_without_being_read(f
     assert "camera raw (.dng)" in (reasons["e.dng"] or "")
     assert "Photoshop" in (reasons["b.psd"] or "")
     assert [name for name, reason in reasons.items() if reason is None] == ["c.heic", "d.jpg", "f.cr2"]
+
+
+def test_behind_a_url_the_ending_alone_decides_what_is_refused(memory_folder: str):
+    found = ImageFolder(memory_folder)
+    fsspec.filesystem("memory").pipe("/pictures/c.heic", b"\xff\xd8\xff\xe0 a JPEG")
+    assert "convert it to JPEG" in (found.refusal("c.heic") or "")
+    assert found.refusal("a.jpg") is None
+
+
+def test_a_folder_within_that_cannot_be_listed_is_named_and_the_rest_is_there(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    touch(folder / "a.jpg")
+    touch(folder / "locked" / "b.jpg")
+    closed = folder / "locked"
+
+    def scandir(path: Path) -> Iterator[os.DirEntry[str]]:
+        if path == closed:
+            raise PermissionError(13, "Permission denied")
+        return listed(path)
+
+    listed = os.scandir
+    monkeypatch.setattr(os, "scandir", scandir)
+    found = ImageFolder(str(folder))
+    assert found.find() == [
+        FoundImage("a.jpg", 1, (folder / "a.jpg").stat().st_mtime_ns),
+        FoundImage("locked", bytes=0, mtime_ns=0),
+    ]
+    with pytest.raises(BadImageError):
+        found.read("locked")
+    closed = folder
+    with pytest.raises(ImagesError, match="cannot be read: Permission denied"):
+        found.find()
+
+
+def test_a_folder_that_is_required_is_there_or_the_error_says_what_to_check(folder: Path, memory_folder: str):
+    for there, missing in ((str(folder), f"{folder}/none"), (memory_folder, "memory://none")):
+        ImageFolder(there).require()
+        with pytest.raises(ImagesError, match="does not exist; check `images`"):
+            ImageFolder(missing).require()
+
+
+def test_the_fingerprint_changes_with_any_file_of_the_dataset_and_with_no_other(folder: Path):
+    found = ImageFolder(str(folder))
+    touch(folder / "a.jpg", b"123")
+    known = [found.fingerprint()]
+    for change in (
+        lambda: touch(folder / "b.jpg"),
+        lambda: touch(folder / "a.jpg", b"1234"),
+        lambda: os.utime(folder / "a.jpg", ns=(5, 5)),
+        lambda: touch(folder / "metadata.json", b"{}"),
+        lambda: touch(folder / "metadata.json", b"{ }"),
+        lambda: os.utime(folder / "metadata.json", ns=(5, 5)),
+        (folder / "b.jpg").unlink,
+    ):
+        change()
+        known.append(found.fingerprint())
+    assert len(set(known)) == len(known)
+    touch(folder / "notes.txt")
+    assert found.fingerprint() == known[-1]
+
+
+def test_the_fingerprint_of_a_url_changes_with_its_metadata(memory_folder: str):
+    files, found = fsspec.filesystem("memory"), ImageFolder(memory_folder)
+    files.pipe("/pictures/a.jpg", b"123")
+    without = found.fingerprint()
+    files.pipe("/pictures/metadata.json", b"{}")
+    assert without != found.fingerprint() == found.fingerprint()
+
+
+def test_an_empty_file_behind_a_url_is_refused(memory_folder: str):
+    fsspec.filesystem("memory").pipe("/pictures/a.jpg", b"")
+    found = ImageFolder(memory_folder)
+    assert [image.bytes for image in found.find()] == [0]
+    with pytest.raises(BadImageError, match="0 bytes"):
+        found.read("a.jpg")
 
 
 def test_a_file_beside_the_images_is_read_or_absent(folder: Path):
@@ -192,6 +274,38 @@ def test_what_a_url_cannot_give_is_told(memory_folder: str):
         ImageFolder(memory_folder, max_bytes=2).read("a.jpg")
     with pytest.raises(ImagesError, match=r"nosuch://"):
         ImageFolder("nosuch://bucket").find()
+
+
+class Described(MemoryFileSystem):
+    """Describes its files as object stores of several kinds do."""
+
+    protocol = "described"
+    entries: dict[str, dict[str, object]] = {}  # noqa: RUF012 - of the whole process
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return super()._strip_protocol(path.replace("described://", "memory://"))
+
+    def find(self, path: str, *_args: object, **_kwargs: object) -> object:
+        return {f"{path}/{name}": entry for name, entry in self.entries.items()}
+
+
+@pytest.mark.parametrize(
+    ("entry", "size", "mtime_ns"),
+    [
+        ({"size": 3, "mtime": 12.5}, 3, 12_500_000_000),
+        ({"size": 3, "LastModified": datetime(1970, 1, 1, 0, 0, 2, tzinfo=UTC)}, 3, 2_000_000_000),
+        ({"size": 3, "created": datetime(1970, 1, 1, 0, 0, 3, tzinfo=UTC)}, 3, 3_000_000_000),
+        ({"size": 3}, 3, 0),
+        ({"size": None}, 0, 0),
+    ],
+)
+def test_sizes_and_times_of_remote_files_come_in_bytes_and_nanoseconds(
+    monkeypatch: pytest.MonkeyPatch, entry: dict[str, object], size: int, mtime_ns: int
+):
+    fsspec.register_implementation("described", Described, clobber=True)
+    monkeypatch.setattr(Described, "entries", {"a.jpg": entry})
+    assert ImageFolder("described://pictures").find() == [FoundImage("a.jpg", size, mtime_ns)]
 
 
 class Remembering(MemoryFileSystem):

@@ -126,6 +126,28 @@ def test_placing_follows_the_majority_and_not_the_middle():
     assert np.linalg.norm(geometric_median(points, np.ones((1, 15)))[0]) < 0.01
 
 
+def test_the_fifteen_most_similar_images_decide_the_place_and_no_other(unit_vectors: Vectors):
+    vectors = unit_vectors(300, spread=1.0)
+    positions = np.random.default_rng(4).normal(size=(280, 2)).astype(np.float32)
+    similarities = vectors[280:] @ vectors[:280].T
+    nearest = np.argsort(-similarities, axis=1)[:, :15]
+    weights = membership(1 - np.take_along_axis(similarities, nearest, axis=1))
+    wanted = geometric_median(positions[nearest], weights)
+    assert np.allclose(place(similarities, positions), wanted, atol=1e-4)
+
+
+def test_no_step_away_from_the_geometric_median_is_nearer_to_the_points():
+    random = np.random.default_rng(5)
+    points, weights = random.normal(size=(20, 15, 2)), random.random((20, 15)) + 0.1
+
+    def distance(centre: np.ndarray) -> np.ndarray:
+        return (weights * np.linalg.norm(points - centre[:, None], axis=2)).sum(axis=1)
+
+    median = geometric_median(points, weights)
+    for step in ((0.01, 0), (-0.01, 0), (0, 0.01), (0, -0.01)):
+        assert (distance(median) <= distance(median + step)).all()
+
+
 def test_membership_sums_to_the_logarithm_of_the_neighbours_and_falls_with_distance():
     distances = np.sort(np.random.default_rng(0).random((5, 15)), axis=1) - 0.8
     weights = membership(distances)
