@@ -16,7 +16,7 @@ def test_the_table_lists_every_setting_with_its_default():
 
 def test_every_command_shown_exists():
     makefile = (Path(__file__).parents[1] / "Makefile").read_text()
-    told = set(re.findall(r"(?:^|`)make ([a-z-]+)", README, re.MULTILINE))
-    assert {"demo", "test", "check", "test-slow", "reliability", "bench", "bench-viewer"} <= told
-    for target in told:
+    named = set(re.findall(r"(?:^|`)make ([a-z-]+)", README, re.MULTILINE))
+    assert {"demo", "test", "check", "test-slow", "reliability", "bench", "bench-viewer"} <= named
+    for target in named:
         assert f"\n{target}:" in makefile, target

@@ -52,8 +52,8 @@ def drag(page: object, corners: list[tuple[float, float]], *, holding: str = "")
 
 
 def count(page: object) -> int:
-    told = page.get_by_role("tab", name="Selection").text_content()
-    return int(told.removeprefix("Selection").replace(",", "") or 0)
+    text = page.get_by_role("tab", name="Selection").text_content()
+    return int(text.removeprefix("Selection").replace(",", "") or 0)
 
 
 def choose_results(page: object, query: str) -> None:

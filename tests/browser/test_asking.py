@@ -19,13 +19,13 @@ Visit = Callable[..., SimpleNamespace]
 EVIL = "<img src=x onerror=alert(1)>.png"
 # Files or a link, given to the page as a drop or a paste would.
 GIVE = """([kind, files, link]) => {
-  const told = new DataTransfer()
+  const data = new DataTransfer()
   const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0))
-  files.forEach(([name, type, text]) => told.items.add(new File([bytes(text)], name, {type})))
-  if (link) { told.setData("text/uri-list", link) }
+  files.forEach(([name, type, text]) => data.items.add(new File([bytes(text)], name, {type})))
+  if (link) { data.setData("text/uri-list", link) }
   const more = {bubbles: true, cancelable: true}
-  document.body.dispatchEvent(kind === "paste" ? new ClipboardEvent(kind, {clipboardData: told, ...more})
-    : new DragEvent(kind, {dataTransfer: told, ...more}))
+  document.body.dispatchEvent(kind === "paste" ? new ClipboardEvent(kind, {clipboardData: data, ...more})
+    : new DragEvent(kind, {dataTransfer: data, ...more}))
 }"""
 
 
@@ -227,7 +227,7 @@ def test_an_image_is_dropped_pasted_or_chosen(visit: Visit, viewer_url: str, sam
 
 
 @pytest.mark.slow
-def test_what_is_no_image_to_search_with_is_told(visit: Visit, viewer_url: str) -> None:
+def test_what_is_no_image_to_search_with_is_reported(visit: Visit, viewer_url: str) -> None:
     seen = visit(viewer_url)
     page = seen.page
     give(page, "drop", link="http://127.0.0.1:1/cat.png")

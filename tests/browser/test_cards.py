@@ -179,7 +179,7 @@ def test_the_room_beside_cards_is_used_as_well_as_can_be(browser: Any) -> None:
     rng = np.random.default_rng(5)
     page = browser.new_page()
     code = source("find.js") + source("camera.js") + "; return placed(whole, parts, cards, pane)"
-    run = f"(told) => new Function('whole', 'parts', 'cards', 'pane', {json.dumps(code)})(...told)"
+    run = f"(args) => new Function('whole', 'parts', 'cards', 'pane', {json.dumps(code)})(...args)"
     for _ in range(40):
         w, h = rng.uniform(300, 1500, 2)
         card = {"left": bool(rng.random() < 0.5), "top": bool(rng.random() < 0.5), "x": 0.2 * w, "y": 0.4 * h}

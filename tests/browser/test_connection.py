@@ -41,7 +41,7 @@ def opened(visit: Visit, address: str, *, there: str = ".results .card") -> tupl
 
 
 @pytest.mark.slow
-def test_a_lost_connection_is_told_and_the_page_opens_again_as_it_was(visit: Visit, viewer_url: str) -> None:
+def test_a_lost_connection_is_shown_and_the_page_opens_again_as_it_was(visit: Visit, viewer_url: str) -> None:
     page, line = opened(visit, viewer_url)
     ask(page, "cat")
     page.wait_for_selector(".results h2:text-is('cat')", timeout=60_000)

@@ -48,7 +48,7 @@ def test_a_light_page_is_light_from_the_start(visit: Visit, viewer_url: str) -> 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("script", [SCRIPTS, "**/viewer/components-*.js"])
-def test_scripts_that_do_not_come_are_told(visit: Visit, viewer_url: str, script: str) -> None:
+def test_scripts_that_do_not_come_are_reported(visit: Visit, viewer_url: str, script: str) -> None:
     page = visit("about:blank", ready=False).page
     page.route(script, lambda route: route.abort())
     page.goto(viewer_url)

@@ -160,11 +160,11 @@ def test_edited_metadata_is_shown_in_an_open_detail(visit: Visit, url: str, home
     page.wait_for_selector(".detail .alike .card")
     image = Path(page.locator(".detail .path").inner_text()).name
     page.locator(".detail img.full").evaluate("el => { window.kept = el }")
-    told = {
+    entries = {
         path.stem: {"mood": "sunny" if path.name == image else "plain"}
         for path in (home / "images").iterdir()
     }
-    (home / "images" / "metadata.json").write_text(json.dumps(told))
+    (home / "images" / "metadata.json").write_text(json.dumps(entries))
     index(home)
     page.wait_for_selector(".detail dd:has-text('sunny')", timeout=20_000)
     assert page.evaluate("window.kept.isConnected")
@@ -271,7 +271,7 @@ def test_two_pages_follow_ten_versions_in_a_row_and_a_search_goes_on(
 
 
 @pytest.mark.slow
-def test_what_cannot_be_read_is_told_and_the_page_stays(visit: Visit, url: str, home: Path) -> None:
+def test_what_cannot_be_read_is_reported_and_the_page_stays(visit: Visit, url: str, home: Path) -> None:
     seen = visit(url)
     page = seen.page
     published = home / "store" / "current.json"
@@ -348,6 +348,6 @@ def test_what_was_indexed_last_has_a_colour_a_filter_and_a_run_of_its_own(
         page.wait_for_selector(".filters .passing b:text-is('1')")
         page.locator(".status button.line").click()
         page.wait_for_selector(".overview .runs li >> nth=1")
-        told = page.locator(".overview .runs li").all_inner_texts()
-        assert ["+1 new" in told[0], "+24 new" in told[1]] == [True, True]
+        runs = page.locator(".overview .runs li").all_inner_texts()
+        assert ["+1 new" in runs[0], "+24 new" in runs[1]] == [True, True]
         assert (seen.errors, seen.elsewhere) == ([], [])

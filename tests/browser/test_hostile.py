@@ -74,7 +74,7 @@ def hostile_home(home: Path) -> Path:
     model = DATA / "models" / "clip-emoji"
     (home / "clipper.toml").write_text(f"title = {json.dumps(EVIL)}\nmodel = {json.dumps(str(model))}\n")
     files = sorted((DATA / "images").glob("*.jpg"))[::20]
-    told, ids = {}, []
+    entries, ids = {}, []
     for number, (payload, file) in enumerate(zip(PAYLOADS, files, strict=False)):
         path = Path(file_name(payload), f"{number} {file_name(payload)}.jpg")
         (images / path).parent.mkdir()
@@ -84,12 +84,12 @@ def hostile_home(home: Path) -> Path:
             exif.get_ifd(0x8769)[0xA434] = payload  # the lens
             opened.save(images / path, exif=exif)
         ids.append(str(path))
-        told[str(path)] = {
+        entries[str(path)] = {
             "kind": PAYLOADS[number // 2], "other": PAYLOADS[-1 - number // 2], "list": [payload, EVIL],
             "name": payload, "n": number,
         }  # fmt: skip
-    told[ids[0]] |= {f"key {payload}": payload for payload in PAYLOADS}
-    (images / "metadata.json").write_text(json.dumps(told))
+    entries[ids[0]] |= {f"key {payload}": payload for payload in PAYLOADS}
+    (images / "metadata.json").write_text(json.dumps(entries))
     with (images / "metadata.csv").open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["id", *(f"header {payload}" for payload in PAYLOADS)])
@@ -101,9 +101,9 @@ def hostile_home(home: Path) -> Path:
 
 def test_no_payload_runs_in_any_view(visit: Callable[..., SimpleNamespace], tmp_path: Path) -> None:
     home = hostile_home(tmp_path / "hostile")
-    told = urlencode({name: payload for payload in PAYLOADS[:20] for name in (payload, "q", "colour")})
+    query = urlencode({name: payload for payload in PAYLOADS[:20] for name in (payload, "q", "colour")})
     with serving(home) as address:
-        seen = visit(f"{address}/viewer?{told}#{quote(EVIL)}")
+        seen = visit(f"{address}/viewer?{query}#{quote(EVIL)}")
         page = seen.page
         settled(page)
         for name in ("kind", "other", f"header {PAYLOADS[1]}"):

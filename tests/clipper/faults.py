@@ -54,8 +54,8 @@ def begin(home: Path, count: int) -> None:
     for file in files[:: len(files) // count][:count]:
         shutil.copy2(file, home / "images")
     names = [file.stem for file in sorted((home / "images").glob("*.jpg"))]
-    told = {name: {"number": number, "first": name[0]} for number, name in enumerate(names)}
-    (home / "images" / "metadata.json").write_text(json.dumps(told))
+    entries = {name: {"number": number, "first": name[0]} for number, name in enumerate(names)}
+    (home / "images" / "metadata.json").write_text(json.dumps(entries))
     (home / "images" / "broken.jpg").write_bytes(b"no image")
     (home / "clipper.toml").write_text(f"model = {json.dumps(str(DATA / 'models' / 'clip-emoji'))}\n")
 
@@ -74,16 +74,16 @@ def change(home: Path) -> None:
     files[3].unlink()
     files[4].write_bytes(b"broken")
     shutil.copy2(files[5], images / "broken.jpg")
-    told = json.loads((images / "metadata.json").read_text())
-    told[files[6].stem] = {"number": -1}
-    (images / "metadata.json").write_text(json.dumps(told))
+    entries = json.loads((images / "metadata.json").read_text())
+    entries[files[6].stem] = {"number": -1}
+    (images / "metadata.json").write_text(json.dumps(entries))
 
 
 def moments(home: Path) -> list[str]:
     """The moments that a run of this home comes by; the run is made."""
-    with tempfile.NamedTemporaryFile() as told:
-        assert _ended(_start(home, told=told.name)) == 0
-        return list(json.loads(Path(told.name).read_text()))
+    with tempfile.NamedTemporaryFile() as log:
+        assert _ended(_start(home, log=log.name)) == 0
+        return list(json.loads(Path(log.name).read_text()))
 
 
 def kill_at(home: Path, moment: str) -> bool:
@@ -134,8 +134,8 @@ def at_random(seconds: float, tries: int, *, seed: int = 0) -> list[float]:
     return (np.random.default_rng(seed).random(tries) * seconds).round(3).tolist()
 
 
-def _start(home: Path, moment: str | None = None, told: str = os.devnull) -> BaseProcess:
-    process = PROCESSES.Process(target=killed_run.main, args=(str(home), moment, told))
+def _start(home: Path, moment: str | None = None, log: str = os.devnull) -> BaseProcess:
+    process = PROCESSES.Process(target=killed_run.main, args=(str(home), moment, log))
     process.start()
     return process
 

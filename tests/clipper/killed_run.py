@@ -77,8 +77,8 @@ def watch(moments: Moments) -> None:
     shutil.copytree = lambda *args: copytree(*args) if args[2:] else copytree(*args, copy_function=copied)
 
 
-def main(home: str, fatal: str | None, told: str) -> None:
-    """Run, and be killed at the moment `fatal`; without one, write those that a run comes by to `told`."""
+def main(home: str, fatal: str | None, log: str) -> None:
+    """Run, and be killed at the moment `fatal`; without one, write those that a run comes by to `log`."""
     moments = Moments(fatal)
     watch(moments)
 
@@ -88,4 +88,4 @@ def main(home: str, fatal: str | None, told: str) -> None:
 
     run.index(Settings.load(home), progress=progress)
     seen = [f"{name} {nth + 1}" for name, count in moments.seen.items() for nth in range(count)]
-    Path(told).write_text(json.dumps(seen))
+    Path(log).write_text(json.dumps(seen))

@@ -13,47 +13,47 @@ from typing import Any
 Answer = tuple[dict[str, Any], list[bytes]]
 
 
-def behave(told: dict[str, Any], blobs: list[bytes]) -> Answer:
+def behave(request: dict[str, Any], blobs: list[bytes]) -> Answer:
     """Do what the request says, and tell about this process."""
-    act = ACTS.get(told.get("act", ""))
+    act = ACTS.get(request.get("act", ""))
     if act:
-        act(told)
-    return {"pid": os.getpid(), "modules": sorted(sys.modules), "told": told}, blobs
+        act(request)
+    return {"pid": os.getpid(), "modules": sorted(sys.modules), "request": request}, blobs
 
 
-def crash(_told: dict[str, Any]) -> None:
+def crash(_request: dict[str, Any]) -> None:
     ctypes.string_at(0)
 
 
-def hang(told: dict[str, Any]) -> None:
-    if mark := told.get("mark"):
+def hang(request: dict[str, Any]) -> None:
+    if mark := request.get("mark"):
         Path(mark).touch()
-    time.sleep(told.get("seconds", 600))
+    time.sleep(request.get("seconds", 600))
 
 
-def grow(told: dict[str, Any]) -> None:
-    bytearray(told["bytes"])
+def grow(request: dict[str, Any]) -> None:
+    bytearray(request["bytes"])
 
 
-def chatter(_told: dict[str, Any]) -> None:
+def chatter(_request: dict[str, Any]) -> None:
     os.write(2, b"noise of a native library\n")
     os.write(1, b"noise of a native library\n")
 
 
-def leave(told: dict[str, Any]) -> None:
-    os._exit(told["code"])
+def leave(request: dict[str, Any]) -> None:
+    os._exit(request["code"])
 
 
-def fail(_told: dict[str, Any]) -> None:
+def fail(_request: dict[str, Any]) -> None:
     raise ValueError("no such thing")
 
 
-def kill_itself(told: dict[str, Any]) -> None:
-    os.kill(os.getpid(), told["signal"])
+def kill_itself(request: dict[str, Any]) -> None:
+    os.kill(os.getpid(), request["signal"])
 
 
-def answer_too_much(told: dict[str, Any]) -> None:
-    told["padding"] = "x" * told["bytes"]
+def answer_too_much(request: dict[str, Any]) -> None:
+    request["padding"] = "x" * request["bytes"]
 
 
 ACTS = {
@@ -68,14 +68,14 @@ ACTS = {
 }
 
 
-def look_badly(told: dict[str, Any], blobs: list[bytes]) -> Answer:
+def look_badly(request: dict[str, Any], blobs: list[bytes]) -> Answer:
     """What `looking.look` does, but for files that begin with what they do to a decoder."""
     from clipper.images.child_tasks import look
 
-    path = told["path"]
+    path = request["path"]
     data = blobs[0] if blobs else Path(path).read_bytes()
     if data.startswith(b"CRASH"):
-        crash(told)
+        crash(request)
     if data.startswith(b"HANG"):
         hang({})
     if data.startswith(b"GROW"):
@@ -86,7 +86,7 @@ def look_badly(told: dict[str, Any], blobs: list[bytes]) -> Answer:
         seen = Path(f"{path}.seen")
         if not seen.exists():
             seen.touch()
-            crash(told)
+            crash(request)
     if data.startswith((b"ONCE", b"SLOW")):
-        return look(told | {"path": None, "hash": None}, [data[4:]])
-    return look(told, blobs)
+        return look(request | {"path": None, "hash": None}, [data[4:]])
+    return look(request, blobs)

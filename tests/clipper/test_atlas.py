@@ -67,16 +67,16 @@ def test_what_is_found_is_what_brute_force_finds(sample_atlas: Atlas):
 
 def test_every_row_is_one_image_in_every_view_of_it(sample_atlas: Atlas):
     atlas = sample_atlas
-    told = json.loads((Path(atlas.path(0)).parent / "metadata.json").read_text())
+    known = json.loads((Path(atlas.path(0)).parent / "metadata.json").read_text())
     points = atlas.points
-    assert len(atlas) == atlas.n == len(told) == len(points) == len(atlas.xy) == len(atlas.vectors)
+    assert len(atlas) == atlas.n == len(known) == len(points) == len(atlas.xy) == len(atlas.vectors)
     assert atlas.ids == sorted(atlas.ids) == points["id"].tolist()
     for row in range(0, len(atlas), 191):
         image_id = atlas.ids[row]
         stem = image_id.removesuffix(".jpg")
         assert atlas.row(image_id) == row
-        assert atlas.metadata(row)["name"] == told[stem]["name"] == atlas.name(row) == points["name"][row]
-        assert atlas.metadata(row)["keywords"] == told[stem]["keywords"]
+        assert atlas.metadata(row)["name"] == known[stem]["name"] == atlas.name(row) == points["name"][row]
+        assert atlas.metadata(row)["keywords"] == known[stem]["keywords"]
         assert (points["x"][row], points["y"][row]) == tuple(atlas.xy[row])
         assert float(atlas.embed_image(atlas.image(row)) @ atlas.vectors[row]) > 0.99
         assert atlas.image_format(row) == "JPEG"
@@ -114,7 +114,7 @@ def test_a_filter_limits_what_is_found(sample_atlas: Atlas):
     assert sample_atlas.search("a flag", where={"name": one})["id"].tolist() == ["pizza.jpg"]
 
 
-def test_a_filter_that_is_not_understood_is_told(sample_atlas: Atlas):
+def test_a_filter_that_is_not_understood_is_reported(sample_atlas: Atlas):
     with pytest.raises(ClipperError, match="filter"):
         sample_atlas.search("cat", where={"group": {"$near": "x"}})
 
@@ -127,7 +127,7 @@ def test_more_than_there_are_gives_all_of_them(sample_atlas: Atlas):
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\t"])
-def test_an_empty_query_is_told(sample_atlas: Atlas, text: str):
+def test_an_empty_query_is_reported(sample_atlas: Atlas, text: str):
     with pytest.raises(ClipperError, match="query is empty"):
         sample_atlas.search(text)
 
@@ -139,7 +139,7 @@ def test_odd_queries_are_answered(sample_atlas: Atlas):
         sample_atlas.search("c" * 2_001)
 
 
-def test_an_image_that_cannot_be_searched_for_is_told(sample_atlas: Atlas):
+def test_an_image_that_cannot_be_searched_for_is_reported(sample_atlas: Atlas):
     with pytest.raises(BadImageError, match="not an image"):
         sample_atlas.rank(Query(image=b"words"))
     with pytest.raises(BadImageError):
@@ -176,14 +176,14 @@ def test_a_query_falls_among_its_best_images(sample_atlas: Atlas):
 
 
 def test_info_tells_what_is_there(sample_atlas: Atlas):
-    told = sample_atlas.info()
-    assert {"images", "failed", "model", "dimensions", "home", "indexed_at", "version", "parts"} <= set(told)
-    assert told["images"] == len(sample_atlas)
-    assert told["failed"] == 0
-    assert told["columns"]["keywords"] == "list[str]"
-    assert told["quality"]["trustworthiness"] > 0.8
-    assert told["search"]["recall_at_10"] >= 0.99
-    json.dumps(told, allow_nan=False)
+    known = sample_atlas.info()
+    assert {"images", "failed", "model", "dimensions", "home", "indexed_at", "version", "parts"} <= set(known)
+    assert known["images"] == len(sample_atlas)
+    assert known["failed"] == 0
+    assert known["columns"]["keywords"] == "list[str]"
+    assert known["quality"]["trustworthiness"] > 0.8
+    assert known["search"]["recall_at_10"] >= 0.99
+    json.dumps(known, allow_nan=False)
 
 
 def test_many_may_ask_at_once(sample_home: Path):
@@ -202,13 +202,13 @@ def test_an_atlas_is_opened_by_its_home(sample_home: Path):
     assert isinstance(atlas, clipper.Atlas)
 
 
-def test_a_home_without_an_index_is_told(tmp_path: Path):
+def test_a_home_without_an_index_is_reported(tmp_path: Path):
     with pytest.raises(NoIndexError, match="clipper index FOLDER-OF-IMAGES --home"):
         clipper.open(tmp_path)
     assert clipper.published_version(tmp_path) is None
 
 
-def test_a_model_that_changed_since_is_told_and_not_used(
+def test_a_model_that_changed_since_is_reported_and_not_used(
     sample_home: Path, tmp_path: Path, model_folder: Path
 ):
     home = tmp_path / "home"
@@ -268,7 +268,7 @@ def test_where_texts_meet_images_they_weigh_as_the_map_weighs_them(sample_atlas:
     assert np.allclose(apart, combine([text, sample_atlas.embed_text("cat")]), atol=1e-6)
 
 
-def test_too_many_terms_are_told():
+def test_too_many_terms_are_reported():
     with pytest.raises(ClipperError, match="17 terms; 16"):
         Query(text=" ".join(f"+{i}" for i in range(17)))
 

@@ -62,7 +62,7 @@ def test_a_bad_value_is_blamed_on_where_it_came_from(tmp_path: Path, monkeypatch
         Settings.load(home)
 
 
-def test_an_unknown_key_is_told_with_file_and_key_and_what_is_known(tmp_path: Path):
+def test_an_unknown_key_is_reported_with_file_and_key_and_what_is_known(tmp_path: Path):
     home = write(tmp_path, 'imagse = "pictures"')
     with pytest.raises(SettingsError, match="unknown setting 'imagse'") as raised:
         Settings.load(home)
@@ -83,7 +83,7 @@ def test_an_unknown_key_is_told_with_file_and_key_and_what_is_known(tmp_path: Pa
         "umap_seed = -1",
     ],
 )
-def test_a_value_out_of_range_is_told_with_file_and_key(tmp_path: Path, line: str):
+def test_a_value_out_of_range_is_reported_with_file_and_key(tmp_path: Path, line: str):
     home = write(tmp_path, line)
     with pytest.raises(SettingsError) as raised:
         Settings.load(home)
@@ -93,7 +93,7 @@ def test_a_value_out_of_range_is_told_with_file_and_key(tmp_path: Path, line: st
     assert "\n" not in message
 
 
-def test_a_bad_value_from_the_environment_is_told_by_the_variable(
+def test_a_bad_value_from_the_environment_is_reported_by_the_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("CLIPPER_UMAP_N_NEIGHBORS", "few")
@@ -102,7 +102,7 @@ def test_a_bad_value_from_the_environment_is_told_by_the_variable(
 
 
 @pytest.mark.parametrize("data", [b"images = ", b"a = 1\na = 2", b'title = "caf\xe9"'])
-def test_what_is_not_toml_is_told_with_the_file(tmp_path: Path, data: bytes):
+def test_what_is_not_toml_is_reported_with_the_file(tmp_path: Path, data: bytes):
     (tmp_path / "clipper.toml").write_bytes(data)
     with pytest.raises(SettingsError, match=r"clipper\.toml is not valid TOML") as raised:
         Settings.load(tmp_path)
@@ -168,6 +168,6 @@ def test_cron_lines_are_taken(tmp_path: Path, line: str):
 @pytest.mark.parametrize(
     "line", ["nightly", "* * * *", "61 * * * *", "0 24 * * *", "0 2 * * 8", "0 2 * * *; x"]
 )
-def test_a_line_that_is_no_cron_line_is_told(tmp_path: Path, line: str):
+def test_a_line_that_is_no_cron_line_is_reported(tmp_path: Path, line: str):
     with pytest.raises(SettingsError, match=r"schedule = .*must be a cron line"):
         Settings.load(tmp_path, schedule=line)

@@ -33,7 +33,7 @@ def reindex_in(instance: dg.DagsterInstance) -> Reindex:
             instance=instance,
             raise_on_error=False,
             asset_selection=selection,
-            run_config={"ops": {op: {"config": told} for op, told in (config or {}).items()}},
+            run_config={"ops": {op: {"config": given} for op, given in (config or {}).items()}},
         )
 
     return run

@@ -55,7 +55,7 @@ def test_it_asks_once_for_each_state_of_the_folder(small_home: Path, tick: Tick)
 
 
 @pytest.mark.parametrize("name", ["metadata.csv", "metadata.parquet", "metadata.json"])
-def test_it_notices_what_is_told_beside_the_images(small_home: Path, tick: Tick, name: str):
+def test_it_notices_changed_metadata_beside_the_images(small_home: Path, tick: Tick, name: str):
     first = tick()
     beside = small_home / "images" / name
     beside.write_text("file_name,mood\n")
@@ -78,7 +78,7 @@ def test_it_skips_with_the_reason_when_a_setting_is_wrong(small_home: Path, tick
     assert "clipper.toml: batch_size = 0" in tick().skip_message
 
 
-def test_a_failed_reindex_is_asked_for_again_ever_less_often_and_the_reason_is_told(
+def test_a_failed_reindex_is_asked_for_again_ever_less_often_and_the_reason_is_reported(
     small_home: Path, tick: Tick, reindex_in: Reindex
 ):
     break_metadata(small_home)
@@ -174,7 +174,7 @@ def test_another_folder_is_looked_at_though_the_first_hangs(tmp_path: Path, monk
     go_on.set()
 
 
-def test_a_look_that_fails_is_told_and_the_next_one_looks_again(tmp_path: Path):
+def test_a_look_that_fails_is_reported_and_the_next_one_looks_again(tmp_path: Path):
     watch = FolderWatch()
     with pytest.raises(ImagesError, match="does not exist"):
         watch.fingerprint(str(tmp_path / "images"))

@@ -1,4 +1,4 @@
-"""The asset checks: what is wrong is not published, what could be better is told."""
+"""The asset checks: what is wrong is not published, what could be better is a warning."""
 
 import shutil
 from collections.abc import Callable
@@ -54,8 +54,8 @@ def spoil_a_vector(home: Path) -> None:
     first, other = collection.get()["ids"][:2]
     rows = collection.get([first, other], vectors=True)
     vectors = dict(zip(rows["ids"], rows["embeddings"], strict=True))
-    told = dict(zip(rows["ids"], rows["metadatas"], strict=True))
-    collection.write([first], np.asarray([-vectors[other]], np.float32), [told[first]])
+    metadata = dict(zip(rows["ids"], rows["metadatas"], strict=True))
+    collection.write([first], np.asarray([-vectors[other]], np.float32), [metadata[first]])
     collection.close()
 
 

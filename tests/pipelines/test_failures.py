@@ -13,7 +13,7 @@ from pipelines.failures import as_failure, failure_of
 from pipelines.resources import HomeResource
 
 
-def told_by(result: dg.ExecuteInProcessResult) -> str:
+def message_of(result: dg.ExecuteInProcessResult) -> str:
     """What the run's own failure event says of its first failed step."""
     assert not result.success
     event = next(e for e in result.all_events if e.is_failure and not e.is_step_failure)
@@ -73,7 +73,7 @@ def test_a_failed_runs_event_names_what_is_wrong_and_the_way_out(
         run_index(small_home)
     words = spoil(small_home)
     result = reindex_in(small_home)
-    message = told_by(result)
+    message = message_of(result)
     assert "\n" not in message
     for word in words:
         assert word in message
@@ -85,9 +85,9 @@ def test_an_odd_value_of_the_launchpad_fails_at_once_and_in_one_line(
     small_home: Path, run_index: Callable, reindex_in: Callable[..., dg.ExecuteInProcessResult]
 ):
     run_index(small_home)
-    for value, told in (({"n_neighbors": 1}, "umap_n_neighbors = 1"), ({"seed": -1}, "umap_seed = -1")):
+    for value, setting in (({"n_neighbors": 1}, "umap_n_neighbors = 1"), ({"seed": -1}, "umap_seed = -1")):
         result = reindex_in(small_home, config={"umap_projection": value})
-        assert told_by(result).startswith(f"given for this run: {told}: Input should be greater")
+        assert message_of(result).startswith(f"given for this run: {setting}: Input should be greater")
         assert not [event for event in result.all_events if event.is_step_up_for_retry]
 
 
@@ -96,7 +96,7 @@ def test_a_run_that_cannot_have_the_home_says_who_has_it(
 ):
     other = HomeResource(home=str(small_home))
     with dg.build_init_resource_context() as context, other.yield_for_execution(context):
-        message = told_by(reindex_in(small_home))
+        message = message_of(reindex_in(small_home))
     assert f"another run is indexing {small_home}; wait for it to end" in message
 
 
@@ -148,7 +148,7 @@ def test_an_asset_that_is_tried_in_vain_fails_with_the_last_message():
 
     result = dg.materialize([part], raise_on_error=False)
     assert flaky.calls == 4
-    assert told_by(result) == "down 3"
+    assert message_of(result) == "down 3"
 
 
 @pytest.mark.usefixtures("at_once")
@@ -163,7 +163,7 @@ def test_a_step_of_several_assets_fails_in_the_same_way():
 
     result = dg.materialize([both], raise_on_error=False)
     assert flaky.calls == 2
-    assert told_by(result) == "model = 7: must be a name"
+    assert message_of(result) == "model = 7: must be a name"
 
 
 def test_an_unforeseen_error_keeps_its_traceback():
@@ -172,6 +172,6 @@ def test_an_unforeseen_error_keeps_its_traceback():
         {}["missing"]
 
     result = dg.materialize([part], raise_on_error=False)
-    assert told_by(result) == "KeyError: 'missing'"
+    assert message_of(result) == "KeyError: 'missing'"
     failed = next(event for event in result.all_events if event.is_step_failure)
     assert "test_failures.py" in failed.step_failure_data.error.cause.to_string()

@@ -132,11 +132,11 @@ def test_the_columns_are_a_table_of_the_metadata_asset(small_home: Path):
     (small_home / "images" / "metadata.csv").write_text(f"file_name,mood\n{first},glad\nnobody.jpg,sad\n")
     made = results(run(small_home))
     table = figure(made, "image_metadata", "column_types")
-    told = {record.data["column"]: record.data for record in table.records}
-    assert told["mood"] == {
+    columns = {record.data["column"]: record.data for record in table.records}
+    assert columns["mood"] == {
         "column": "mood", "type": "str", "origin": "metadata.csv", "filled": "4%", "example": "glad",
     }  # fmt: skip
-    assert told["width"]["filled"] == "100%"
+    assert columns["width"]["filled"] == "100%"
     assert "no image is called 'nobody.jpg'" in figure(made, "image_metadata", "notes")
 
 

@@ -24,7 +24,7 @@ class RefusedError(RuntimeError):
 
 
 class Visitor:
-    """One open page. `ready` are the models of its document, by id, as the server told them."""
+    """One open page. `ready` are the models of its document, by id, as the server sent them."""
 
     def __init__(self, socket: WebSocketClientConnection) -> None:
         self._socket = socket
@@ -49,8 +49,8 @@ class Visitor:
         )  # fmt: skip
         await asyncio.wait_for(visitor._greeted, PATIENCE)
         await visitor._send("PULL-DOC-REQ", {})
-        told = await asyncio.wait_for(visitor._pulled, PATIENCE)
-        visitor.models = {model["id"]: model for model in _models(told)}
+        value = await asyncio.wait_for(visitor._pulled, PATIENCE)
+        visitor.models = {model["id"]: model for model in _models(value)}
         await visitor._event("document_ready", [])
         return visitor
 
@@ -174,13 +174,13 @@ class Visitor:
 
     async def _listen(self) -> None:
         while (header := await self._socket.read_message()) is not None:
-            told = json.loads(header)
+            value = json.loads(header)
             await self._socket.read_message()
             content = json.loads(await self._socket.read_message() or "null")
-            for _ in range(told.get("num_buffers", 0)):
+            for _ in range(value.get("num_buffers", 0)):
                 await self._socket.read_message()
                 await self._socket.read_message()
-            self._take(told["msgtype"], content)
+            self._take(value["msgtype"], content)
         self._fail("the server closed the connection")
 
     def _take(self, kind: str, content: dict[str, Any]) -> None:
@@ -214,20 +214,20 @@ async def page(address: str) -> str:
     return found[1]
 
 
-def _models(told: Any) -> Iterator[dict[str, Any]]:
+def _models(value: Any) -> Iterator[dict[str, Any]]:
     """Every model in a document's JSON, however deep."""
-    if isinstance(told, dict):
-        if "id" in told and "attributes" in told:
-            yield told
-        told = list(told.values())
-    if isinstance(told, list):
-        for inner in told:
+    if isinstance(value, dict):
+        if "id" in value and "attributes" in value:
+            yield value
+        value = list(value.values())
+    if isinstance(value, list):
+        for inner in value:
             yield from _models(inner)
 
 
-def _columns(told: Any) -> dict[str, Any]:
+def _columns(value: Any) -> dict[str, Any]:
     """A mapping as Bokeh writes it."""
-    entries = told.get("entries", []) if isinstance(told, dict) else []
+    entries = value.get("entries", []) if isinstance(value, dict) else []
     return {pair[0]: pair[1] for pair in entries if isinstance(pair[0], str)}
 
 

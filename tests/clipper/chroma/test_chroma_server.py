@@ -197,7 +197,7 @@ def test_recall_is_measured_and_a_server_given_a_larger_ef(
 
 
 @pytest.mark.slow
-def test_a_server_that_does_not_answer_is_told_and_the_published_atlas_stays(
+def test_a_server_that_does_not_answer_is_reported_and_the_published_atlas_stays(
     small_home: Path, tmp_path: Path, run_index: Index
 ):
     port = free_port()
@@ -228,7 +228,7 @@ def test_a_server_that_does_not_answer_is_told_and_the_published_atlas_stays(
         "http://",
     ],
 )
-def test_a_url_that_is_no_servers_is_told(small_home: Path, monkeypatch: pytest.MonkeyPatch, url: str):
+def test_a_url_that_is_no_servers_is_reported(small_home: Path, monkeypatch: pytest.MonkeyPatch, url: str):
     monkeypatch.setenv("CLIPPER_CHROMA", url)
     with pytest.raises(SettingsError, match=r"CLIPPER_CHROMA.*must be http://HOST:PORT"):
         Settings.load(small_home)

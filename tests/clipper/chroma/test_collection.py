@@ -168,7 +168,7 @@ def test_a_damaged_base_is_not_built_upon(tmp_path: Path, rows: Rows, unit_vecto
     assert len(held(tmp_path / "b")) == 61
 
 
-def test_the_ef_of_a_collection_is_the_one_that_is_told(tmp_path: Path, rows: Rows, unit_vectors: Vectors):
+def test_a_collection_reports_the_ef_that_it_searches_with(tmp_path: Path, rows: Rows, unit_vectors: Vectors):
     probes = unit_vectors(5, seed=1)
     build(tmp_path / "a", rows, probes=probes)
     collection = opened(tmp_path / "a")
@@ -215,7 +215,7 @@ def test_a_filter_gives_all_that_satisfy_it(
         {3: 4},
     ],
 )
-def test_a_filter_that_is_not_understood_is_told(
+def test_a_filter_that_is_not_understood_is_reported(
     tmp_path: Path, rows: Rows, unit_vectors: Vectors, where: dict[str, object]
 ):
     build(tmp_path / "a", rows, probes=unit_vectors(5))
@@ -240,7 +240,7 @@ def test_recall_is_measured_against_brute_force(tmp_path: Path, unit_vectors: Ve
     collection.close()
 
 
-def test_a_folder_without_a_collection_is_told(tmp_path: Path, rows: Rows, unit_vectors: Vectors):
+def test_a_folder_without_a_collection_is_reported(tmp_path: Path, rows: Rows, unit_vectors: Vectors):
     (tmp_path / "empty").mkdir()
     with pytest.raises(StoreError, match="empty"):
         opened(tmp_path / "empty")
@@ -249,7 +249,7 @@ def test_a_folder_without_a_collection_is_told(tmp_path: Path, rows: Rows, unit_
     assert len(held(tmp_path / "copy")) == 60
 
 
-def test_a_damaged_collection_is_told_by_its_folder(tmp_path: Path, rows: Rows, unit_vectors: Vectors):
+def test_a_damaged_collection_is_reported_with_its_folder(tmp_path: Path, rows: Rows, unit_vectors: Vectors):
     build(tmp_path / "a", rows, probes=unit_vectors(5))
     (tmp_path / "a" / "chroma.sqlite3").write_bytes(b"not a database at all" * 100)
     with pytest.raises(StoreError, match="a is damaged; delete it"):

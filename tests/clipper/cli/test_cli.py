@@ -75,7 +75,7 @@ def test_a_model_is_noted_once_it_is_known_to_be_one(command: InProcess, photos:
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda path: path.write_text("words"), "is not an image"),
         (lambda path: path.mkdir(), "is a folder"),
@@ -84,12 +84,12 @@ def test_a_model_is_noted_once_it_is_known_to_be_one(command: InProcess, photos:
     ],
 )
 def test_an_image_that_cannot_be_searched_with_is_named(
-    command: InProcess, sample_home: Path, tmp_path: Path, make: Callable[[Path], object], told: str
+    command: InProcess, sample_home: Path, tmp_path: Path, make: Callable[[Path], object], message: str
 ):
     make(tmp_path / "query.png")
     code, out, err = command("search", "--image", tmp_path / "query.png", "--home", sample_home)
     assert (code, out) == (1, "")
-    assert err.startswith(f"clipper: {tmp_path / 'query.png'} {told}")
+    assert err.startswith(f"clipper: {tmp_path / 'query.png'} {message}")
 
 
 def test_the_summary_says_what_is_other_though_no_file_is(
@@ -195,15 +195,15 @@ def test_search_reads_terms(command: InProcess, sample_home: Path):
 def test_info_prints_one_json_document_and_nothing_else(command: InProcess, sample_home: Path):
     code, out, err = command("info", "--json", "--home", sample_home)
     assert (code, err) == (0, "")
-    told = json.loads(out)
-    assert {"images", "failed", "model", "dimensions", "home", "indexed_at"} <= set(told)
-    assert told["home"] == str(sample_home)
+    found = json.loads(out)
+    assert {"images", "failed", "model", "dimensions", "home", "indexed_at"} <= set(found)
+    assert found["home"] == str(sample_home)
     _, out, _ = command("info", "--home", sample_home)
-    assert f"{told['images']:,}" in out
+    assert f"{found['images']:,}" in out
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["search", "cat", "--home", "/no/such/home"], "the home /no/such/home does not exist; make it with"),
         (["info", "--home", "/no/such/home"], "`clipper index FOLDER-OF-IMAGES --home /no/such/home`"),
@@ -215,18 +215,18 @@ def test_info_prints_one_json_document_and_nothing_else(command: InProcess, samp
     ],
 )
 def test_an_error_is_one_line_with_the_remedy_and_exit_code_one(
-    command: InProcess, tmp_path: Path, words: list[str], told: str
+    command: InProcess, tmp_path: Path, words: list[str], message: str
 ):
     code, out, err = command(*words, cwd=tmp_path)
     assert (code, out) == (1, "")
     assert err.startswith("clipper: ")
-    assert told in err
+    assert message in err
     assert len(err.splitlines()) == 1
 
 
 def test_errors_of_the_query_are_one_line_too(command: InProcess, sample_home: Path, tmp_path: Path):
     (tmp_path / "words.jpg").write_text("words")
-    for words, told in (
+    for words, message in (
         (["search", " "], "the query is empty"),
         (["search", "cat like:none.jpg"], "no image 'none.jpg' here"),
         (["search", "cat -cat^1"], "take each other away"),
@@ -235,7 +235,7 @@ def test_errors_of_the_query_are_one_line_too(command: InProcess, sample_home: P
     ):
         code, out, err = command(*words, "--home", sample_home)
         assert (code, out, len(err.splitlines())) == (1, "", 1)
-        assert told in err
+        assert message in err
 
 
 def test_an_empty_folder_is_an_error_and_the_index_of_nothing_is_not_made(
@@ -299,7 +299,7 @@ def test_broken_files_are_named_in_the_summary(command: InProcess, photos: Path,
     assert "no image is called 'nobody'" in out
 
 
-def test_columns_are_told_with_types_and_sources_once_and_by_info(
+def test_columns_are_listed_with_types_and_sources_once_and_by_info(
     command: InProcess, photos: Path, model_folder: Path
 ):
     first = next(photos.glob("*.jpg")).name
@@ -345,13 +345,13 @@ def test_all_failures_are_listed_a_line_each_or_as_one_document(
     assert lines[12][0] == "a.nef"
     assert len(lines) == 13
     _, out, _ = command("info", "--failures", "--json", *place)
-    told = json.loads(out)
-    assert told["failed"] == 13
-    assert {row["id"]: row["reason"] for row in told["failures"]}.items() >= reasons.items()
+    found = json.loads(out)
+    assert found["failed"] == 13
+    assert {row["id"]: row["reason"] for row in found["failures"]}.items() >= reasons.items()
 
 
 @pytest.mark.slow
-def test_a_damaged_collection_is_told_and_made_again_by_its_own_remedy(
+def test_a_damaged_collection_is_reported_and_made_again_by_its_own_remedy(
     clipper_command: Run, command: InProcess, photos: Path, model_folder: Path
 ):
     home = photos / ".clipper"
@@ -377,7 +377,7 @@ def test_the_first_model_named_is_the_one_of_later_runs(command: InProcess, phot
     assert config.read_text().splitlines() == ['images = ".."', f'model = "{model_folder}"']
 
 
-def test_a_filter_narrows_the_search_and_a_malformed_one_is_told(clipper_command: Run, sample_home: Path):
+def test_a_filter_narrows_the_search_and_a_malformed_one_is_reported(clipper_command: Run, sample_home: Path):
     def found(where: str) -> CompletedProcess[str]:
         return clipper_command("search", "cat", "--where", where, "--json", "--home", str(sample_home))
 

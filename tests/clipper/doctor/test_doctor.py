@@ -161,12 +161,12 @@ def mend(home: Path, name: str, kind: str) -> None:
 def test_the_command_names_the_damage_and_the_way_out(home: Path, clipper_command: Run):
     (path,) = (home / "store" / "metadata").glob("*.parquet")
     flip(path)
-    told = clipper_command("doctor", "--home", str(home))
-    assert told.returncode == 1
-    assert f"metadata/{path.name}: is damaged" in told.stdout
-    assert "clipper doctor --repair" in told.stdout
-    told = clipper_command("doctor", "--repair", "--home", str(home))
-    assert (told.returncode, told.stdout.splitlines()[-1]) == (0, "1 repaired")
+    result = clipper_command("doctor", "--home", str(home))
+    assert result.returncode == 1
+    assert f"metadata/{path.name}: is damaged" in result.stdout
+    assert "clipper doctor --repair" in result.stdout
+    result = clipper_command("doctor", "--repair", "--home", str(home))
+    assert (result.returncode, result.stdout.splitlines()[-1]) == (0, "1 repaired")
 
 
 @pytest.mark.slow
@@ -232,8 +232,8 @@ def test_a_script_without_a_main_guard_may_examine_a_home(home: Path, tmp_path: 
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     words = [sys.executable, str(script), str(home)]
-    told = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=120, check=True)
-    assert told.stdout.splitlines() == ["FOUND []"]
+    result = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=120, check=True)
+    assert result.stdout.splitlines() == ["FOUND []"]
 
 
 def test_what_cannot_be_examined_is_not_called_damaged(home: Path):
@@ -291,7 +291,7 @@ def test_dagsters_database_is_examined_and_never_deleted(home: Path):
     assert path.exists()
 
 
-def test_a_home_without_an_index_and_one_that_is_being_written_are_told(
+def test_a_home_without_an_index_and_one_that_is_being_written_are_reported(
     home: Path, tmp_path: Path, home_at: Callable[[Path, int], Path]
 ):
     empty = home_at(tmp_path / "empty", 3)

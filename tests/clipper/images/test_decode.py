@@ -154,7 +154,7 @@ def test_an_image_stands_upright_whatever_its_exif_orientation(kind: str, orient
     assert (decoded.facts["width"], decoded.facts["height"]) == (60, 40)
 
 
-def test_a_large_jpeg_is_decoded_smaller_but_its_own_size_is_told():
+def test_a_large_jpeg_is_decoded_smaller_and_its_full_size_is_a_fact():
     data = saved(picture(1600, 1200), "JPEG")
     decoded = read(data, max_pixels=10_000_000, smallest=64)
     assert (decoded.facts["width"], decoded.facts["height"]) == (1600, 1200)
@@ -168,7 +168,7 @@ def test_a_turned_large_jpeg_tells_its_upright_size():
     assert read(data, max_pixels=10_000_000).facts["height"] == 1600
 
 
-def test_the_shot_is_told_from_exif():
+def test_facts_of_the_shot_come_from_exif():
     exif = Image.Exif()
     exif[0x010F], exif[0x0110] = "Canon", "Canon EOS 5D\x00"
     exposure = exif.get_ifd(0x8769)
@@ -242,7 +242,7 @@ def test_what_is_no_image_is_refused_with_a_reason(data: bytes):
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "reason"),
     [
         (b"\x00\x00\x00\x18ftypheic" + bytes(100), "is HEIF, .*; convert it to JPEG or AVIF"),
         (b"\x00\x00\x00\x18ftypcrx " + bytes(100), "is camera raw"),
@@ -254,8 +254,8 @@ def test_what_is_no_image_is_refused_with_a_reason(data: bytes):
         (b"II*\x00\x08\x00\x00\x00\x00\x00\x00\x00\x00\x00", "begins as TIFF"),
     ],
 )
-def test_what_is_known_by_its_first_bytes_is_told_by_its_name(data: bytes, told: str):
-    with pytest.raises(BadImageError, match=told):
+def test_a_format_known_by_its_first_bytes_is_named_in_the_reason(data: bytes, reason: str):
+    with pytest.raises(BadImageError, match=reason):
         read(data)
 
 

@@ -47,7 +47,7 @@ def place(latitude: Any, longitude: Any, refs: tuple[Any, Any] = ("N", "E")) -> 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
 @pytest.mark.parametrize("orientation", [3, 6])
-def test_the_orientation_is_told_beside_the_upright_size(kind: str, orientation: int):
+def test_the_orientation_is_a_fact_beside_the_upright_size(kind: str, orientation: int):
     facts = facts_of(exif_of(orientation=orientation), kind)
     assert facts["orientation"] == orientation
     assert (facts["width"], facts["height"]) == ((60, 40) if orientation == 3 else (40, 60))
@@ -63,7 +63,7 @@ def test_an_image_without_exif_tells_neither_shot_nor_place():
 
 
 @pytest.mark.parametrize(
-    ("date", "offset", "told"),
+    ("date", "offset", "expected"),
     [
         ("2024:05:06 07:08:09", None, "2024-05-06T07:08:09"),
         ("2024:05:06 07:08:09", "+02:00", "2024-05-06T07:08:09+02:00"),
@@ -81,19 +81,19 @@ def test_an_image_without_exif_tells_neither_shot_nor_place():
     ],
 )
 def test_the_time_is_the_cameras_clock_with_its_offset_where_it_has_one(
-    date: str, offset: str | None, told: str | None
+    date: str, offset: str | None, expected: str | None
 ):
     shot = {DATE: date} | ({OFFSET: offset} if offset else {})
-    assert shot_facts(FakeExif({}, {0x8769: shot})).get("taken_at") == told
+    assert shot_facts(FakeExif({}, {0x8769: shot})).get("taken_at") == expected
 
 
 @pytest.mark.parametrize(
-    ("written", "told"),
+    ("written", "expected"),
     [(400, 400), ((800, 800), 800), ((), None), (0, None), ("many", None), (float("nan"), None)],
 )
-def test_iso_is_an_int_above_zero_or_absent(written: Any, told: int | None):
+def test_iso_is_an_int_above_zero_or_absent(written: Any, expected: int | None):
     iso = shot_facts(FakeExif({}, {0x8769: {ISO: written}})).get("iso")
-    assert iso == told
+    assert iso == expected
     assert iso is None or type(iso) is int
 
 
@@ -107,7 +107,7 @@ def test_a_focal_length_of_nothing_over_nothing_is_absent():
 
 
 @pytest.mark.parametrize(
-    ("gps", "told"),
+    ("gps", "expected"),
     [
         (place((52.0, 31.0, 12.0), (13.0, 24.0, 18.0)), (52.52, 13.405)),
         (place((33.0, 52.0, 10.5), (151.0, 12.0, 30.0), ("S", "E")), (-33.869583, 151.208333)),
@@ -131,10 +131,10 @@ def test_a_focal_length_of_nothing_over_nothing_is_absent():
     ],
 )
 def test_a_place_is_signed_degrees_and_what_is_malformed_is_absent(
-    gps: dict[int, Any], told: tuple[float, float] | None
+    gps: dict[int, Any], expected: tuple[float, float] | None
 ):
     found = place_facts(FakeExif({}, {0x8825: gps}))
-    assert found == ({"latitude": told[0], "longitude": told[1]} if told else {})
+    assert found == ({"latitude": expected[0], "longitude": expected[1]} if expected else {})
     assert all(str(value) != "-0.0" for value in found.values())
 
 

@@ -54,18 +54,18 @@ def test_links_to_files_are_followed_and_circles_of_folders_are_not(folder: Path
         found.read("circle.jpg")
 
 
-def test_size_and_time_are_told_without_opening(folder: Path):
+def test_sizes_and_times_are_listed_without_opening_a_file(folder: Path):
     file = touch(folder / "a.jpg", b"12345")
     found = ImageFolder(str(folder)).find()[0]
     assert (found.bytes, found.mtime_ns) == (5, file.stat().st_mtime_ns)
 
 
-def test_a_missing_folder_is_told(tmp_path: Path):
+def test_a_missing_folder_is_reported(tmp_path: Path):
     with pytest.raises(ImagesError, match="does not exist"):
         ImageFolder(str(tmp_path / "none")).find()
 
 
-def test_a_broken_link_is_listed_and_told_when_read(folder: Path):
+def test_a_broken_link_is_listed_and_refused_when_read(folder: Path):
     (folder / "gone.jpg").symlink_to(folder / "nothing.jpg")
     assert ImageFolder(str(folder)).find() == [FoundImage("gone.jpg", bytes=0, mtime_ns=0)]
     with pytest.raises(BadImageError, match="cannot be read"):
@@ -87,7 +87,7 @@ def test_a_pipe_with_the_name_of_the_metadata_does_not_stop_the_run(folder: Path
         ImageFolder(str(folder)).read_beside("metadata.json")
 
 
-def test_empty_and_oversized_files_are_told(folder: Path):
+def test_empty_and_oversized_files_are_reported(folder: Path):
     touch(folder / "empty.jpg", b"")
     touch(folder / "large.jpg", bytes(11))
     small = ImageFolder(str(folder), max_bytes=10)
@@ -266,7 +266,7 @@ def test_thumbnails_bins_and_homes_of_others_are_no_images(remote: bool, folder:
     assert not found.others
 
 
-def test_what_a_url_cannot_give_is_told(memory_folder: str):
+def test_files_and_urls_that_cannot_be_read_are_reported(memory_folder: str):
     fsspec.filesystem("memory").pipe("/pictures/a.jpg", b"123")
     with pytest.raises(BadImageError):
         ImageFolder(memory_folder).read("gone.jpg")

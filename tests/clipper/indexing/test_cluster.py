@@ -51,16 +51,16 @@ def test_a_cluster_gives_what_this_machine_gives(
         (home / "images" / "broken.jpg").write_bytes(b"no image")
     run_index(here)
     settings = on(there, workers.scheduler_address)
-    told: list[tuple[int, int]] = []
+    reported: list[tuple[int, int]] = []
     steps = {
         step.name: step
         for step in index(
             settings,
-            progress=lambda stage, done, total: told.append((done, total)) if stage == "embed" else None,
+            progress=lambda stage, done, total: reported.append((done, total)) if stage == "embed" else None,
         )
     }
     assert steps["clip_embeddings"].counts == {"new": 48, "reused": 0, "failed": 1}
-    assert told[-1] == (49, 49)
+    assert reported[-1] == (49, 49)
     expected, found = vectors(here), vectors(there)
     assert expected.keys() == found.keys()
     assert max(np.abs(expected[key] - found[key]).max() for key in expected) < 1e-4
@@ -88,7 +88,7 @@ def test_a_worker_that_is_killed_loses_nothing(workers: Any, home_of: Homes, mon
 
 
 @pytest.mark.slow
-def test_workers_that_do_not_see_the_images_are_told_and_nothing_is_published(
+def test_workers_that_do_not_see_the_images_are_reported_and_nothing_is_published(
     workers: Any, home_of: Homes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     home = home_of("home", 24)
@@ -125,13 +125,13 @@ def test_a_run_that_is_stopped_keeps_what_was_embedded(
     assert len(clipper.open(home)) == 96
 
 
-def test_a_scheduler_that_does_not_answer_is_told(small_home: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_scheduler_that_does_not_answer_is_reported(small_home: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
     with pytest.raises(ClusterError, match=r"tcp://127.0.0.1:1 does not answer.*CLIPPER_DASK"):
         index(on(small_home, "tcp://127.0.0.1:1"))
 
 
-def test_a_scheduler_without_workers_is_told(small_home: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_scheduler_without_workers_is_reported(small_home: Path, monkeypatch: pytest.MonkeyPatch):
     from distributed import LocalCluster
 
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
@@ -142,6 +142,6 @@ def test_a_scheduler_without_workers_is_told(small_home: Path, monkeypatch: pyte
         index(on(small_home, local.scheduler_address))
 
 
-def test_an_address_that_is_no_schedulers_is_told(small_home: Path):
+def test_an_address_that_is_no_schedulers_is_reported(small_home: Path):
     with pytest.raises(SettingsError, match=r"dask = 'localhost:8786'.*must be tcp://HOST:PORT"):
         on(small_home, "localhost:8786")

@@ -46,7 +46,7 @@ class History(RuleBasedStateMachine):
             f"allow_shrink = true\nmodel = {json.dumps(str(faults.DATA / 'models' / 'clip-emoji'))}\n"
         )
         self.files: dict[str, int | None] = {}
-        self.told: dict[str, dict[str, int]] = {}
+        self.entries: dict[str, dict[str, int]] = {}
         self.published: dict[str, int] | None = None
         self.embedded: set[int] = set()
         self.number = itertools.count()
@@ -108,10 +108,10 @@ class History(RuleBasedStateMachine):
 
     @rule(name=names, value=st.none() | st.integers(0, 9))
     def tell(self, name: str, value: int | None) -> None:
-        self.told.pop(name, None)
+        self.entries.pop(name, None)
         if value is not None:
-            self.told[name] = {"value": value}
-        (self.home / "images" / "metadata.json").write_text(json.dumps(self.told))
+            self.entries[name] = {"value": value}
+        (self.home / "images" / "metadata.json").write_text(json.dumps(self.entries))
 
     # -- runs
 
@@ -162,7 +162,7 @@ class History(RuleBasedStateMachine):
         atlas = clipper.open(self.home)
         try:
             for row, name in enumerate(atlas.ids):
-                assert atlas.metadata(row).get("value") == self.told.get(name, {}).get("value")
+                assert atlas.metadata(row).get("value") == self.entries.get(name, {}).get("value")
             found = atlas.search("anything", k=len(atlas), where={"bytes": {"$gt": 0}})
             assert set(found["id"]) == set(atlas.ids)
         finally:

@@ -41,7 +41,7 @@ def fill(disk: Path, *, leaving: int) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("leaving", [0, 200_000])
-def test_a_full_disk_is_told_and_nothing_is_lost(
+def test_a_full_disk_is_reported_and_nothing_is_lost(
     small_disk: Path, home_at: Callable[[Path, int], Path], clipper_command: Run, leaving: int
 ):
     home = home_at(small_disk / "home", 24)

@@ -52,7 +52,7 @@ ALL_FOUR = "manifest metadata projection collection"
 def once_indexed(tmp_path_factory: pytest.TempPathFactory, home_at: Callable[[Path, int], Path]) -> Path:
     home = home_at(tmp_path_factory.mktemp("incremental") / "home", IMAGES)
     (home / "images" / "broken.jpg").write_bytes(b"no image")
-    tell(home, {name: {"mood": "calm", "rank": i} for i, name in enumerate(stems(home))})
+    write_metadata(home, {name: {"mood": "calm", "rank": i} for i, name in enumerate(stems(home))})
     indexing.index(Settings.load(home))
     return home
 
@@ -70,12 +70,12 @@ def files(home: Path) -> list[Path]:
     return [path for path in sorted((home / "images").glob("*.jpg")) if path.name != "broken.jpg"]
 
 
-def tell(home: Path, told: dict[str, dict[str, object]]) -> None:
-    (home / "images" / "join.json").write_text(json.dumps(told))
+def write_metadata(home: Path, entries: dict[str, dict[str, object]]) -> None:
+    (home / "images" / "metadata.json").write_text(json.dumps(entries))
 
 
-def told(home: Path) -> dict[str, dict[str, object]]:
-    return json.loads((home / "images" / "join.json").read_text())
+def read_metadata(home: Path) -> dict[str, dict[str, object]]:
+    return json.loads((home / "images" / "metadata.json").read_text())
 
 
 def draw(path: Path, colour: str = "teal") -> None:
@@ -142,22 +142,22 @@ def mend_the_broken(home: Path) -> None:
 
 
 def edit_two_entries(home: Path) -> None:
-    entries = told(home)
+    entries = read_metadata(home)
     for name in stems(home)[:2]:
         entries[name]["mood"] = "glad"
-    tell(home, entries)
+    write_metadata(home, entries)
 
 
 def remove_a_key(home: Path) -> None:
-    tell(home, {name: {"rank": entry["rank"]} for name, entry in told(home).items()})
+    write_metadata(home, {name: {"rank": entry["rank"]} for name, entry in read_metadata(home).items()})
 
 
 def reorder_the_entries(home: Path) -> None:
-    tell(home, dict(reversed(told(home).items())))
+    write_metadata(home, dict(reversed(read_metadata(home).items())))
 
 
 def add_a_table(home: Path) -> None:
-    (home / "images" / "join.csv").write_text(f"file,size\n{files(home)[0].name},7\n")
+    (home / "images" / "metadata.csv").write_text(f"file,size\n{files(home)[0].name},7\n")
 
 
 CHANGES: list[tuple[Callable[[Path], None], Cost]] = [

@@ -1,4 +1,4 @@
-"""One incremental pass over a folder: what is embedded, kept, moved, told and skipped."""
+"""One incremental pass over a folder: what is embedded, kept, moved, reported and skipped."""
 
 import os
 import shutil

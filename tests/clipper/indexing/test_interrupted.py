@@ -1,4 +1,4 @@
-"""Runs that are killed, stopped or doubled: what stays, and what is told."""
+"""Runs that are killed, stopped or doubled: what stays, and what is reported."""
 
 import signal
 import subprocess
@@ -90,7 +90,7 @@ def test_two_versions_are_kept_and_an_open_atlas_reads_on(indexed_home: Path, ru
         assert len(versions) == 2, part
 
 
-def test_a_second_run_at_the_same_time_is_told(small_home: Path, clipper_command: Run):
+def test_a_second_run_at_the_same_time_is_reported(small_home: Path, clipper_command: Run):
     hold = "import sys,time\nfrom clipper.store.home import Home\nfrom pathlib import Path\n"
     hold += "with Home(Path(sys.argv[1])).writing():\n    print('held', flush=True)\n    time.sleep(60)"
     with subprocess.Popen(

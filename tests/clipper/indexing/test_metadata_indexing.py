@@ -1,4 +1,4 @@
-"""What is told about images, through real runs: into the published atlas and into Chroma."""
+"""Metadata through real runs: into the published atlas and into Chroma."""
 
 import io
 import json
@@ -34,7 +34,7 @@ HEAVY = ("torch", "transformers", "chromadb", "umap", "numba")
 @pytest.fixture(scope="module")
 def once_indexed(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Path:
     """A home of 24 images `0.jpg` ..., three of them photos with a place, and a broken one; indexed once."""
-    home = tmp_path_factory.mktemp("told") / "home"
+    home = tmp_path_factory.mktemp("published") / "home"
     (home / "images").mkdir(parents=True)
     files = sorted((model_folder.parents[1] / "images").glob("*.jpg"))[::77][:24]
     for i, file in enumerate(files):
@@ -65,8 +65,8 @@ def opened(home: Path) -> Iterator[Atlas]:
     atlas.close()
 
 
-def told(home: Path) -> dict[str, dict[str, Any]]:
-    """What the published atlas tells of each image."""
+def published(home: Path) -> dict[str, dict[str, Any]]:
+    """Each image's metadata in the published atlas."""
     with opened(home) as atlas:
         return {image_id: atlas.metadata(row) for row, image_id in enumerate(atlas.ids)}
 
@@ -113,7 +113,7 @@ def test_a_csv_alone_becomes_columns_of_the_atlas_and_of_chroma(home: Path, run_
     assert embedded(steps) == (0, 0)
     assert types(home)["mood"] == ("str", "metadata.csv")
     assert types(home)["year"] == ("int", "metadata.csv")
-    for rows in (told(home), held(home)):
+    for rows in (published(home), held(home)):
         assert (rows["0.jpg"]["mood"], rows["0.jpg"]["year"]) == ("glad", 2010)
         assert rows["1.jpg"]["year"] == 2011
         assert not {"mood", "year"} & set(rows["2.jpg"])
@@ -128,19 +128,19 @@ def test_a_parquet_alone_becomes_columns_too(home: Path, run_index: Index):
     pq.write_table(table, home / "images" / "metadata.parquet")
     assert embedded(run_index(home)) == (0, 0)
     assert types(home)["tags"] == ("list[str]", "metadata.parquet")
-    for rows in (told(home), held(home)):
+    for rows in (published(home), held(home)):
         assert rows["0.jpg"]["score"] == 0.5
         assert rows["0.jpg"]["tags"] == ["a", "b"]
         assert "score" not in rows["1.jpg"]
 
 
-def test_of_three_sources_the_strongest_counts_and_disagreements_are_told(home: Path, run_index: Index):
+def test_of_three_sources_the_strongest_counts_and_disagreements_are_reported(home: Path, run_index: Index):
     (home / "images" / "metadata.json").write_text(json.dumps({"0": {"v": "json", "only": 1}}))
     table = pa.table({"file_name": ["0.jpg", "1.jpg"], "v": ["parquet", "parquet"]})
     pq.write_table(table, home / "images" / "metadata.parquet")
     write_csv(home, "file_name,v", "0.jpg,csv", "1.jpg,csv", "2.jpg,csv")
     steps = run_index(home)
-    assert [told(home)[f"{i}.jpg"]["v"] for i in range(3)] == ["json", "parquet", "csv"]
+    assert [published(home)[f"{i}.jpg"]["v"] for i in range(3)] == ["json", "parquet", "csv"]
     assert held(home)["2.jpg"]["v"] == "csv"
     assert types(home)["v"] == ("str", "metadata.json and metadata.parquet and metadata.csv")
     assert steps["image_metadata"].notes == [
@@ -186,12 +186,12 @@ def test_a_broken_table_keeps_what_is_published(
     config = home / "clipper.toml"
     config.write_text(config.read_text() + "max_bytes = 400000\n")
     run_index(home)
-    before = told(home)
+    before = published(home)
     (home / "images" / name).write_bytes(data)
     with pytest.raises(ImagesError, match=remedy) as raised:
         run_index(home)
     assert str(home / "images" / name) in str(raised.value)
-    assert told(home) == before
+    assert published(home) == before
     assert before["0.jpg"]["mood"] == "glad"
 
 
@@ -207,7 +207,7 @@ def test_a_folder_behind_a_url_has_tables_too(
     files.pipe("/pictures/metadata.parquet", buffer.getvalue())
     (tmp_path / "remote").mkdir()
     run.index(Settings.load(tmp_path / "remote", images=memory_folder, model=str(model_folder)))
-    rows = told(tmp_path / "remote")
+    rows = published(tmp_path / "remote")
     assert (rows["0.jpg"]["mood"], rows["1.jpg"]["mood"]) == ("glad", "sad")
 
 
@@ -218,7 +218,7 @@ def stored(home: Path) -> bytes:
 
 
 def test_without_gps_no_coordinate_is_stored(home: Path):
-    rows = told(home)
+    rows = published(home)
     assert rows["0.jpg"]["taken_at"] == "2024-05-01T07:08:09"
     assert rows["0.jpg"]["orientation"] == 1
     assert not (home / "store" / "places").exists()
@@ -236,7 +236,7 @@ def test_gps_on_off_and_on_again_reads_facts_alone(home: Path, run_index: Index)
         steps = run_index(home)
         assert embedded(steps) == (0, 0)
         assert steps["image_facts"].counts["places_read"] == 24
-        for rows in (told(home), held(home)):
+        for rows in (published(home), held(home)):
             assert (rows["1.jpg"]["latitude"], rows["1.jpg"]["longitude"]) == (52.5, -14.25)
             assert "latitude" not in rows["5.jpg"]
         assert types(home)["latitude"] == ("float", "file")
@@ -248,7 +248,7 @@ def test_gps_on_off_and_on_again_reads_facts_alone(home: Path, run_index: Index)
         set_gps(home, on=False)
         steps = run_index(home)
         assert embedded(steps) == (0, 0)
-        assert not any("latitude" in row for row in (told(home) | held(home)).values())
+        assert not any("latitude" in row for row in (published(home) | held(home)).values())
         assert "longitude" not in types(home)
         assert not (home / "store" / "places").exists()
         assert b"latitude" not in stored(home)
@@ -285,7 +285,7 @@ def test_a_new_image_has_its_place_at_once(home: Path, run_index: Index):
     steps = run_index(home)
     assert embedded(steps) == (1, 1)
     assert steps["image_facts"].counts["places_read"] == 1
-    assert told(home)["new.jpg"]["longitude"] == -20.25
+    assert published(home)["new.jpg"]["longitude"] == -20.25
 
 
 def test_places_of_images_that_are_gone_are_given_back(home: Path, run_index: Index):
@@ -321,7 +321,7 @@ def test_columns_that_an_earlier_clipper_wrote_can_still_be_read(home: Path):
         assert atlas.info()["origins"] == {"mood": "metadata.json", "width": "the files"}
 
 
-def test_columns_are_told_when_they_changed(home: Path, run_index: Index):
+def test_columns_are_reported_when_they_changed(home: Path, run_index: Index):
     step = run_index(home)["image_metadata"]
     assert not step.columns_changed
     write_csv(home, "file_name,mood", "0.jpg,glad", "1.jpg,sad")

@@ -215,12 +215,12 @@ def test_a_query_image_is_decoded_in_a_child_too(monkeypatch: pytest.MonkeyPatch
     settings = Settings(home=Path("/"), max_pixels=10_000, max_bytes=50_000)
     crop = crop_of(saved("PNG"), settings, transform=TRANSFORM)
     assert (crop.shape, crop.dtype) == ((56, 56, 3), np.uint8)
-    for data, told in (
+    for data, reason in (
         (b"words", "not an image"),
         (saved("PNG", odd_files.picture(size=(101, 100))), "max_pixels"),
         (bytes(50_001), "max_bytes"),
     ):
-        with pytest.raises(BadImageError, match=told):
+        with pytest.raises(BadImageError, match=reason):
             crop_of(data, settings, transform=TRANSFORM)
     monkeypatch.setattr(decode, "look", misbehaviour.look_badly)
     with pytest.raises(BadImageError, match=r"signal 11"):

@@ -131,16 +131,16 @@ def test_a_lost_or_damaged_file_can_be_made_again_by_its_own_remedy(
     before = positions(indexed_home)
     (path,) = (indexed_home / "store").glob(pattern)
     path.write_bytes(b"damaged")
-    told = ""
+    message = ""
     try:
         run_index(indexed_home)
         opened(indexed_home).info()
         opened(indexed_home).thumbnail(0)
         opened(indexed_home).search("cat")
     except StoreError as error:
-        told = str(error)
+        message = str(error)
         path.unlink()
-    assert not told or str(path) in told
+    assert not message or str(path) in message
     run_index(indexed_home)
     atlas = opened(indexed_home)
     assert len(atlas.search("cat", k=24)) == 24

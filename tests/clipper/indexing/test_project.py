@@ -104,8 +104,8 @@ def test_never_only_warns_and_auto_makes_up_for_it_without_a_changed_image(home:
     assert not finding.passed
     assert 'refit = "auto"' in finding.description
     assert finding.figures["placed_share"] == pytest.approx(25 / 85, abs=1e-4)
-    told = clipper_command("index", "--home", str(home), CLIPPER_REFIT="never").stdout
-    assert "note: 29% of the map was placed" in told
+    output = clipper_command("index", "--home", str(home), CLIPPER_REFIT="never").stdout
+    assert "note: 29% of the map was placed" in output
     assert project(home).counts["refitted"] is True  # put off under "never", wanted now
     assert checks.map_quality(Workspace(Settings.load(home))).passed
     version = Atlas(Settings.load(home)).version

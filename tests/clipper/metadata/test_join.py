@@ -18,7 +18,7 @@ def joined(entries: dict[str, dict[str, Any]], ids: list[str] = IDS, **facts: An
 
 
 def column(values: list[Any], *, name: str = "v") -> tuple[str | None, list[Any], list[str]]:
-    """The type a column of these values gets, its values, and what was told."""
+    """The type a column of these values gets, its values, and the problems reported."""
     ids = [f"{i}.jpg" for i in range(len(values))]
     made = joined({str(i): {name: value} for i, value in enumerate(values)}, ids)
     kinds = {c.name: c.type for c in made.columns}
@@ -33,14 +33,14 @@ def test_an_entry_is_matched_by_name_by_path_without_ending_and_by_path():
     assert made.problems == []
 
 
-def test_a_key_that_fits_nothing_is_told():
+def test_a_key_that_fits_nothing_is_reported():
     made = joined({"horse": {"v": 1}, "CAT": {"v": 1}})
     assert [row.get("v") for row in made.rows] == [None] * 3
     assert "'horse'" in made.problems[0]
     assert "'CAT'" in made.problems[0]
 
 
-def test_a_key_that_fits_several_is_told_and_not_guessed():
+def test_a_key_that_fits_several_is_reported_and_not_guessed():
     ids = ["a/x.jpg", "b/x.jpg", "b/y.jpg", "b/y.png"]
     made = joined({"x": {"v": 1}, "b/y": {"v": 1}, "a/x": {"v": 2}}, ids)
     assert [row.get("v") for row in made.rows] == [2, None, None, None]
@@ -61,7 +61,7 @@ def test_two_keys_of_one_image_are_joined():
     assert joined({"cat": {"a": 1}, "cat.jpg": {"b": 2}}).rows[0] | {} == {"a": 1, "b": 2}
 
 
-def test_two_keys_of_one_image_that_disagree_are_told_and_the_last_one_counts():
+def test_two_keys_of_one_image_that_disagree_are_reported_and_the_last_one_counts():
     made = joined({"cat": {"a": 1, "b": 1}, "cat.jpg": {"a": 2, "b": 1}})
     assert made.rows[0] == {"a": 2, "b": 1}
     assert made.problems == [
@@ -73,11 +73,11 @@ SOURCES = ("metadata.json", "metadata.parquet", "metadata.csv")
 
 
 def joined_from(*entries: dict[str, dict[str, Any]], **facts: Any) -> Metadata:
-    sources = [Source.of_entries(name, told) for name, told in zip(SOURCES, entries, strict=True)]
+    sources = [Source.of_entries(name, source) for name, source in zip(SOURCES, entries, strict=True)]
     return join(IDS, [facts] * len(IDS), sources)
 
 
-def test_the_strongest_source_counts_and_each_disagreement_is_told_once():
+def test_the_strongest_source_counts_and_each_disagreement_is_reported_once():
     made = joined_from(
         {"cat": {"a": 1}},
         {"cat.jpg": {"a": 2, "b": 2}, "dog": {"a": 2}},
@@ -119,11 +119,11 @@ def test_sources_that_differ_in_type_make_one_column_of_the_usual_one():
 
 def test_a_column_tells_how_many_images_have_it_and_an_example():
     made = joined({"cat": {"tags": ["a", "b"]}, "dog": {"long": "x" * 1_000}}, width=160)
-    told = {column.name: (column.filled, column.example) for column in made.columns}
-    assert told["tags"] == (1, "a, b")
-    assert told["width"] == (3, "160")
-    assert told["folder"] == (2, "sub")
-    assert len(told["long"][1]) == 60
+    shown = {column.name: (column.filled, column.example) for column in made.columns}
+    assert shown["tags"] == (1, "a, b")
+    assert shown["width"] == (3, "160")
+    assert shown["folder"] == (2, "sub")
+    assert len(shown["long"][1]) == 60
 
 
 def test_a_place_is_no_example():
@@ -132,7 +132,7 @@ def test_a_place_is_no_example():
     assert columns["longitude"].example == ""
 
 
-def test_many_unknown_keys_are_told_in_one_line():
+def test_many_unknown_keys_are_reported_in_one_line():
     made = joined({f"no-{i}": {} for i in range(500)})
     assert len(made.problems) == 1
     assert len(made.problems[0]) < 400
@@ -165,7 +165,7 @@ def test_a_column_of_nothing_is_no_column():
     assert column([None, [], math.nan, [None]]) == (None, [None] * 4, [])
 
 
-def test_what_does_not_fit_its_column_is_told_and_left_out():
+def test_what_does_not_fit_its_column_is_reported_and_left_out():
     kind, kept, problems = column([1, 2, "three", 4])
     assert (kind, kept) == ("int", [1, 2, None, 4])
     assert len(problems) == 1
@@ -186,7 +186,7 @@ def test_what_is_nested_is_kept_as_json_text():
     assert (kind, json.loads(kept[0])) == ("str", [[1, 2], [3]])
 
 
-def test_a_number_too_large_for_its_column_is_told_and_left_out():
+def test_a_number_too_large_for_its_column_is_reported_and_left_out():
     kind, kept, problems = column([1, 2**63, -(2**63) - 1, 2**63 - 1, 10**400])
     assert (kind, kept) == ("int", [1, None, None, 2**63 - 1, None])
     assert "3 value(s)" in problems[0]
@@ -203,7 +203,7 @@ def test_half_a_surrogate_pair_is_replaced():
     assert made.rows[0]["k?"] == "v?"
 
 
-def test_names_that_are_clippers_own_or_chromas_get_a_prefix_and_that_is_told():
+def test_names_that_are_clippers_own_or_chromas_get_a_prefix_and_a_note_says_so():
     made = joined({"cat": {"id": "x", "x": 1, "path": "p", "#a": 1, "chroma:document": "d", "fine": 1}})
     assert set(made.rows[0]) == {
         "metadata_id", "metadata_x", "metadata_path", "metadata_#a", "metadata_chroma:document", "fine",
@@ -211,13 +211,13 @@ def test_names_that_are_clippers_own_or_chromas_get_a_prefix_and_that_is_told():
     assert len(made.problems) == 5
 
 
-def test_two_keys_that_become_one_are_told():
+def test_two_keys_that_become_one_are_reported():
     made = joined({"cat": {"id": 1, "metadata_id": 2}})
     assert list(made.rows[0]) == ["metadata_id"]
     assert any("both become" in problem for problem in made.problems)
 
 
-def test_an_empty_key_is_told_and_left_out():
+def test_an_empty_key_is_reported_and_left_out():
     made = joined({"cat": {"": 1, "  ": 2, "v": 3}})
     assert made.rows[0] == {"v": 3}
     assert len(made.problems) == 2
@@ -248,14 +248,14 @@ def test_a_table_has_every_column_in_its_type():
     }  # fmt: skip
 
 
-def test_a_key_that_stands_twice_is_told_and_the_last_one_counts():
+def test_a_key_that_stands_twice_is_reported_and_the_last_one_counts():
     entries, problems = parse(b'{"cat": {"v": 1}, "cat": {"v": 2, "v": 3}}', source="m.json")
     assert entries == {"cat": {"v": 3}}
     assert len(problems) == 2
     assert all("stands twice" in problem and "m.json" in problem for problem in problems)
 
 
-def test_an_entry_that_is_no_object_is_told():
+def test_an_entry_that_is_no_object_is_reported():
     entries, problems = parse(b'{"cat": {"v": 1}, "dog": 3, "owl": null}', source="m.json")
     assert list(entries) == ["cat"]
     assert "'dog'" in problems[0]
@@ -270,7 +270,7 @@ def test_what_is_no_metadata_is_an_error_that_names_the_file(data: bytes):
     assert "\n" not in str(raised.value)
 
 
-def test_numbers_that_no_column_can_hold_are_told():
+def test_numbers_that_no_column_can_hold_are_reported():
     numbers = {"v": "NaN", "w": "1e400", "n": "-Infinity", "i": "1" * 5000, "ok": "1.5", "k": "7", "e": "1E2"}
     data = ('{"a": {' + ", ".join(f'"{key}": {text}' for key, text in numbers.items()) + "}}").encode()
     entries, problems = parse(data, source="metadata.json")
@@ -299,13 +299,13 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
-told = st.dictionaries(
+entry = st.dictionaries(
     st.text(max_size=6) | st.sampled_from(["width", "folder", "id", "#x"]), values, max_size=5
 )
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(told, min_size=1, max_size=5))
+@given(st.lists(entry, min_size=1, max_size=5))
 def test_any_json_gives_a_table(entries: list[dict[str, Any]]):
     ids = [f"f/{i}.jpg" for i in range(len(entries))]
     data = json.dumps({str(i): entry for i, entry in enumerate(entries)}).encode()

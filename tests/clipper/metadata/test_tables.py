@@ -31,14 +31,14 @@ def from_parquet(table: pa.Table, *, max_bytes: int = 1_000_000) -> Source:
 
 
 def rows(source: Source) -> dict[str, dict[str, Any]]:
-    """Key -> what is told, without what is missing."""
+    """The values of each key, without missing ones."""
     entries = source.pick(range(len(source.keys)))
-    told = [{name: value for name, value in entry.items() if value is not None} for entry in entries]
-    return dict(zip(source.keys, told, strict=True))
+    present = [{name: value for name, value in entry.items() if value is not None} for entry in entries]
+    return dict(zip(source.keys, present, strict=True))
 
 
 def cells(*values: str) -> tuple[list[Any], list[str]]:
-    """A CSV column of these cells: its values, and what was told."""
+    """A CSV column of these cells: its values, and the problems reported."""
     buffer = io.StringIO()
     csv.writer(buffer).writerows([["file_name", "v"], *([f"{i}.jpg", cell] for i, cell in enumerate(values))])
     source = from_csv(buffer.getvalue())
@@ -104,7 +104,7 @@ def test_an_empty_cell_is_missing_and_blanks_around_a_cell_do_not_count():
     assert cells("", " ", "\t") == ([None] * 3, [])
 
 
-def test_rows_with_other_cells_than_the_header_are_told_and_left_out():
+def test_rows_with_other_cells_than_the_header_are_reported_and_left_out():
     source = from_csv("file_name,v\na.jpg,1\nb.jpg\nc.jpg,3,4\nd.jpg,4\n")
     assert rows(source) == {"a.jpg": {"v": 1}, "d.jpg": {"v": 4}}
     assert source.problems == [
@@ -112,7 +112,7 @@ def test_rows_with_other_cells_than_the_header_are_told_and_left_out():
     ]
 
 
-def test_rows_that_name_no_file_are_told():
+def test_rows_that_name_no_file_are_reported():
     source = from_csv("file_name,v\n,1\na.jpg,2\n")
     assert rows(source) == {"a.jpg": {"v": 2}}
     assert source.problems == ["metadata.csv: 1 row(s) name no file; left out"]
@@ -121,7 +121,7 @@ def test_rows_that_name_no_file_are_told():
     assert source.problems == ["metadata.parquet: 2 row(s) name no file; left out"]
 
 
-def test_a_column_that_stands_twice_is_told_and_the_first_one_counts():
+def test_a_column_that_stands_twice_is_reported_and_the_first_one_counts():
     source = from_csv("file_name,v,v\na.jpg,1,2\n")
     assert rows(source) == {"a.jpg": {"v": 1}}
     assert source.problems == ["metadata.csv: the column 'v' stands twice; the first one counts"]
@@ -153,7 +153,7 @@ def test_a_table_of_names_alone_is_a_table():
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "message"),
     [
         (b"", "is empty"),
         (b"\xef\xbb\xbf \r\n", "is empty"),
@@ -166,8 +166,8 @@ def test_a_table_of_names_alone_is_a_table():
         (b"\x89PNG\r\n\x1a\n\x00\x00", "is not UTF-8"),
     ],
 )
-def test_what_is_no_csv_is_an_error_that_names_the_file_and_the_way_out(data: bytes, told: str):
-    with pytest.raises(ImagesError, match=told) as raised:
+def test_what_is_no_csv_is_an_error_that_names_the_file_and_the_way_out(data: bytes, message: str):
+    with pytest.raises(ImagesError, match=message) as raised:
         from_csv(data)
     assert "the/metadata.csv" in str(raised.value)
     assert "\n" not in str(raised.value)
@@ -202,7 +202,7 @@ def test_the_whole_column_decides_what_its_cells_are(given: list[str], kept: lis
     assert problems == []
 
 
-def test_a_cell_that_is_no_number_among_numbers_is_told_and_left_out():
+def test_a_cell_that_is_no_number_among_numbers_is_reported_and_left_out():
     assert cells("2001", "2002", "n/a", "2004") == (
         [2001, 2002, None, 2004],
         ["metadata.csv: 'v' is int, 1 value(s) are not ('n/a'); left out"],
@@ -245,7 +245,7 @@ def test_parquet_types_become_those_of_metadata():
         assert parquet_column(values, kind) == (kept, []), kind
 
 
-def test_bytes_and_what_holds_them_are_told_and_left_out():
+def test_bytes_and_what_holds_them_are_reported_and_left_out():
     for values in ([b"x"], [[b"x"]], [{"bytes": b"x", "path": "p"}]):
         found, problems = parquet_column(values)
         assert found == [None]
@@ -314,7 +314,7 @@ text = st.text(st.characters(exclude_categories=["Cs"]))
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(text, text), min_size=1, max_size=6))
-def test_cells_of_any_text_are_kept_typed_or_told(pairs: list[tuple[str, str]]):
+def test_cells_of_any_text_are_kept_typed_or_reported(pairs: list[tuple[str, str]]):
     buffer = io.StringIO()
     writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)
     writer.writerows([["file_name", "a", "b"], *([f"{i}.jpg", *pair] for i, pair in enumerate(pairs))])

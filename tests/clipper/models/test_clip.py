@@ -57,7 +57,7 @@ def test_a_model_without_a_tokenizer_is_refused(copied: Path):
     "wrong",
     [{"size": "big"}, {"crop_size": -5}, {"image_mean": [1]}, {"image_std": [0, 0, 0]}, {"size": 10**9}],
 )
-def test_settings_that_are_no_image_processors_are_told(copied: Path, wrong: dict[str, object]):
+def test_settings_that_are_no_image_processors_are_reported(copied: Path, wrong: dict[str, object]):
     path = copied / "preprocessor_config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | wrong))
     with pytest.raises(ModelError, match=r"preprocessor_config\.json is not that of an image processor"):
@@ -88,19 +88,19 @@ def test_a_copy_elsewhere_is_the_same_model_and_another_file_another(copied: Pat
     assert source(moved).fingerprint != original.fingerprint
 
 
-def test_a_model_that_is_not_clip_is_told(copied: Path):
+def test_a_model_that_is_not_clip_is_reported(copied: Path):
     edit(copied, "config.json", model_type="bert")
     with pytest.raises(ModelError, match="is a bert model"):
         source(copied)
 
 
-def test_a_folder_without_safetensors_is_told_and_no_pickle_is_loaded(copied: Path):
+def test_a_folder_without_safetensors_is_reported_and_no_pickle_is_loaded(copied: Path):
     (copied / "model.safetensors").rename(copied / "pytorch_model.bin")
     with pytest.raises(ModelError, match=r"no model\.safetensors"):
         source(copied)
 
 
-def test_a_folder_that_is_no_model_is_told(tmp_path: Path, copied: Path):
+def test_a_folder_that_is_no_model_is_reported(tmp_path: Path, copied: Path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ModelError, match=r"no config\.json"):
         source(tmp_path / "empty")
@@ -110,12 +110,12 @@ def test_a_folder_that_is_no_model_is_told(tmp_path: Path, copied: Path):
 
 
 @pytest.mark.parametrize("name", ["/no/such/folder", "./none", "~/none", "models/of/mine", "one-word"])
-def test_a_missing_folder_is_told_and_not_looked_for_in_the_hub(name: str):
+def test_a_missing_folder_is_reported_and_not_looked_for_in_the_hub(name: str):
     with pytest.raises(ModelError, match="does not exist"):
         source(name)
 
 
-def test_damaged_weights_are_told(copied: Path):
+def test_damaged_weights_are_reported(copied: Path):
     whole = (copied / "model.safetensors").read_bytes()
     for data in (whole[: len(whole) // 2], b"version https://git-lfs.github.com/spec/v1\n", b""):
         (copied / "model.safetensors").write_bytes(data)
@@ -123,7 +123,7 @@ def test_damaged_weights_are_told(copied: Path):
             model.Clip(source(copied))
 
 
-def test_weights_that_lack_a_part_are_told_and_not_made_up(copied: Path):
+def test_weights_that_lack_a_part_are_reported_and_not_made_up(copied: Path):
     from safetensors.torch import load_file, save_file
 
     weights = load_file(copied / "model.safetensors")
@@ -133,7 +133,7 @@ def test_weights_that_lack_a_part_are_told_and_not_made_up(copied: Path):
         model.Clip(source(copied))
 
 
-def test_a_device_that_is_not_there_is_told(model_folder: Path):
+def test_a_device_that_is_not_there_is_reported(model_folder: Path):
     for device in ("cuda:99", "nonsense"):
         with pytest.raises(ModelError, match=f"device = '{device}'"):
             model.Clip(source(model_folder), device=device)
@@ -265,13 +265,13 @@ def test_without_network_and_copy_one_line_says_the_three_ways_out(
         assert word in result.stderr
 
 
-def test_a_name_the_hub_cannot_have_is_told():
+def test_a_name_the_hub_cannot_have_is_reported():
     with pytest.raises(ModelError):
         source("a--b../c..d")
 
 
 @pytest.mark.parametrize(("status", "kind"), [(404, "ModelError"), (401, "ModelError"), (503, "HubError")])
-def test_a_hub_that_refuses_is_told_from_one_that_is_away(
+def test_a_hub_that_refuses_and_one_that_is_away_give_different_errors(
     python: Run, tmp_path: Path, status: int, kind: str
 ):
     """What it refuses a person must mend; a hub that is away may be back at the next try."""

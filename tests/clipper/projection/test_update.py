@@ -118,9 +118,9 @@ def test_growing_needs_no_compiler_and_gives_the_same_bytes_on_any_number_of_thr
     python: Callable[..., CompletedProcess[str]],
 ):
     one, two = (python(GROWN, **dict.fromkeys(THREADS, str(count))) for count in (1, 2))
-    told, heavy = one.stdout.splitlines()
+    figures, heavy = one.stdout.splitlines()
     assert heavy == "", one.stderr
-    assert int(told.split()[-1]) > 200
+    assert int(figures.split()[-1]) > 200
     assert one.stdout == two.stdout
 
 

@@ -45,10 +45,10 @@ def ended(pid: int, *, within: float = 60) -> bool:
 
 
 def test_a_request_is_answered_by_another_process_and_its_bytes_come_back(child: Sandbox):
-    told, blobs = child.ask({"name": "caf\u00e9 \udcff\n"}, [b"", bytes(range(256)) * 9_000])
-    assert told["told"] == {"name": "caf\u00e9 \udcff\n"}
+    answer, blobs = child.ask({"name": "caf\u00e9 \udcff\n"}, [b"", bytes(range(256)) * 9_000])
+    assert answer["request"] == {"name": "caf\u00e9 \udcff\n"}
     assert blobs == [b"", bytes(range(256)) * 9_000]
-    assert told["pid"] == child.pid != os.getpid()
+    assert answer["pid"] == child.pid != os.getpid()
 
 
 def test_one_child_answers_all_requests(child: Sandbox):
@@ -202,7 +202,7 @@ def test_a_function_that_cannot_be_imported_is_no_fault_of_a_file(monkeypatch: p
         broken.ask({})
 
 
-def test_an_interpreter_that_cannot_be_started_is_told(monkeypatch: pytest.MonkeyPatch):
+def test_an_interpreter_that_cannot_be_started_is_reported(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "executable", "/no/such/python")
     with (
         Sandbox(behave, seconds=20) as broken,
@@ -259,7 +259,7 @@ def test_who_waits_is_freed_when_all_children_are_ended():
 
 
 @pytest.mark.parametrize("head", [b"[" * 100_000, b"[{}, [1e999]]", b"[{}, 5]", b"\xff"])
-def test_an_answer_that_is_none_is_told_as_one(head: bytes):
+def test_bytes_that_are_no_answer_are_an_error(head: bytes):
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(len(head).to_bytes(4, "big") + head)
@@ -278,4 +278,4 @@ def test_whoever_is_interrupted_gets_no_answer_to_an_earlier_request(
         meanwhile.setattr(sandbox, "receive", interrupted)
         with pytest.raises(KeyboardInterrupt):
             child.ask({"name": "second"})
-    assert child.ask({"name": "third"})[0]["told"] == {"name": "third"}
+    assert child.ask({"name": "third"})[0]["request"] == {"name": "third"}

@@ -26,7 +26,7 @@ def scanned(folder: Path, before: Manifest | None = None, *, max_bytes: int = 10
     return scan(ImageFolder(str(folder), max_bytes=max_bytes), before=before)
 
 
-def test_added_changed_moved_removed_and_copied_are_told_apart(folder: Path):
+def test_added_changed_moved_removed_and_copied_are_distinguished(folder: Path):
     for name in ("same", "changes", "moves", "goes"):
         write(folder, f"{name}.jpg", name.encode())
     before = scanned(folder)
@@ -163,9 +163,9 @@ def test_the_version_follows_from_names_and_contents_alone(folder: Path, tmp_pat
     assert scanned(folder).version != scanned(other).version
 
 
-def test_progress_is_told_for_each_file(folder: Path):
+def test_progress_is_reported_for_each_file(folder: Path):
     write(folder, "a.jpg", b"a")
     write(folder, "b.jpg", b"b")
-    told: list[tuple[int, int]] = []
-    scan(ImageFolder(str(folder)), progress=lambda done, total: told.append((done, total)))
-    assert told == [(1, 2), (2, 2)]
+    reported: list[tuple[int, int]] = []
+    scan(ImageFolder(str(folder)), progress=lambda done, total: reported.append((done, total)))
+    assert reported == [(1, 2), (2, 2)]

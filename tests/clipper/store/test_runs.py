@@ -34,7 +34,7 @@ def rewrite(path: Path, **entries: object) -> None:
     path.write_text(json.dumps({**read_json(path), **entries}))
 
 
-def test_the_latest_runs_are_told_newest_first_and_no_more_than_so_many(tmp_path: Path):
+def test_the_latest_runs_are_listed_newest_first_and_no_more_than_so_many(tmp_path: Path):
     home = Home(tmp_path)
     publish(home, 1, 2, 3)
     assert images(home) == [3, 2, 1]
@@ -46,7 +46,7 @@ def test_the_latest_runs_are_told_newest_first_and_no_more_than_so_many(tmp_path
     assert images(home)[:3] == [3, 59, 58]
 
 
-def test_a_run_that_changes_nothing_writes_nothing_and_is_not_told(tmp_path: Path):
+def test_a_run_that_changes_nothing_writes_nothing_and_is_not_listed(tmp_path: Path):
     home = Home(tmp_path)
     publish(home, 1, 2)
     before = home.current.read_bytes()
@@ -77,10 +77,10 @@ def test_what_is_no_run_is_passed_over(tmp_path: Path):
 def test_what_an_earlier_clipper_published_is_a_run_too(tmp_path: Path):
     home = Home(tmp_path)
     publish(home, 1)
-    told = {
+    value = {
         name: value for name, value in read_json(home.current).items() if name not in {"earlier", "seconds"}
     }
-    home.current.write_text(json.dumps(told))
+    home.current.write_text(json.dumps(value))
     (run,) = snapshots.published(home).runs
     assert (run.at, run.seconds) == (AT + timedelta(days=1), None)
     publish(home, 2)

@@ -85,7 +85,7 @@ def test_rows_of_another_model_are_passed_over(tmp_path: Path, unit_vectors: Vec
     assert store(tmp_path).keys() == set()
 
 
-def test_a_missing_row_is_told_with_the_folder(tmp_path: Path, unit_vectors: Vectors):
+def test_a_missing_row_is_reported_with_the_folder(tmp_path: Path, unit_vectors: Vectors):
     shards = store(tmp_path)
     shards.append(rows([key(1)], unit_vectors(1)))
     with pytest.raises(StoreError, match=str(tmp_path)):
@@ -93,7 +93,7 @@ def test_a_missing_row_is_told_with_the_folder(tmp_path: Path, unit_vectors: Vec
 
 
 @pytest.mark.parametrize("damage", [b"", b"ARROW1", b"x" * 500, None])
-def test_a_damaged_shard_is_told_by_its_name(tmp_path: Path, unit_vectors: Vectors, damage: bytes | None):
+def test_a_damaged_shard_is_reported_by_its_name(tmp_path: Path, unit_vectors: Vectors, damage: bytes | None):
     shards = store(tmp_path)
     shards.append(rows([key(i) for i in range(20)], unit_vectors(20)))
     (path,) = tmp_path.glob("*.arrow")
@@ -140,7 +140,7 @@ def test_a_store_has_its_key_first(tmp_path: Path):
     assert store(tmp_path).schema.names[0] == KEY == "content_hash"
 
 
-def test_of_failures_by_several_limits_that_by_the_present_ones_is_told(tmp_path: Path):
+def test_of_failures_by_several_limits_the_one_by_the_present_limits_is_reported(tmp_path: Path):
     kept = facts.store(Home(tmp_path))
     keys = [key(i) for i in range(20)]
     for limits in ("10", "20", "30"):

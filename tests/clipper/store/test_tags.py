@@ -62,7 +62,7 @@ def test_writers_at_the_same_time_lose_nothing(home: Home) -> None:
 
 
 @pytest.mark.parametrize("change", ["cut", "edit", "empty", "list"])
-def test_damage_is_told_and_nothing_is_written_over_it(home: Home, change: str) -> None:
+def test_damage_is_reported_and_nothing_is_written_over_it(home: Home, change: str) -> None:
     tags.give(home, "keep", [A])
     path = tags.path_of(home)
     whole = path.read_text()

@@ -217,7 +217,7 @@ def test_what_is_being_typed_is_left_alone(
 
 
 @pytest.mark.parametrize("part", ["projection", "metadata", "current"])
-def test_a_damaged_version_is_told_and_left_alone_until_it_is_mended(
+def test_a_damaged_version_is_reported_and_left_alone_until_it_is_mended(
     viewer: Viewer, follower: Follower, home: Path, run_index: Index, part: str
 ) -> None:
     state, store = viewer.session.state, Home(home)

@@ -80,15 +80,15 @@ def test_a_link_lists_the_same_results(dataset: Dataset) -> None:
     assert other.answer.total == state.answer.total < 500
 
 
-@pytest.mark.parametrize(("told", "ends"), [
+@pytest.mark.parametrize(("text", "ends"), [
     ("0.2", (0.2, None)), ("0.2,0.3", (0.2, 0.3)), (",0.3", (None, 0.3)), ("0.3,0.2", (None, None)),
     ("0.1,0.2,0.3", (None, None)), ("nan,0.3", (None, None)), ("x", (None, None)), (",", (None, None)),
 ])  # fmt: skip
 def test_a_range_of_similarities_has_one_end_or_two(
-    dataset: Dataset, told: str, ends: tuple[float | None, float | None]
+    dataset: Dataset, text: str, ends: tuple[float | None, float | None]
 ) -> None:
     state, address = viewer(dataset)
-    address.go(f"?q=cat&cut={told}")
+    address.go(f"?q=cat&cut={text}")
     assert (state.cut, state.cap) == ends
     address.go("?q=cat")
     assert (state.cut, state.cap) == (None, None)
@@ -176,7 +176,7 @@ def test_the_panel_of_a_link_is_what_it_chose_unless_it_says_another(dataset: Da
         assert state.panel == panel
 
 
-def test_no_colour_and_an_unknown_column_are_told_apart(dataset: Dataset) -> None:
+def test_no_colour_and_an_unknown_column_are_distinguished(dataset: Dataset) -> None:
     state, address = viewer(dataset)
     state.colour = ""
     assert address.search == "colour=none"

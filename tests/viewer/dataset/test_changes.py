@@ -13,12 +13,12 @@ from viewer.dataset.changes import Changes, between
 from viewer.session.migration import News
 
 
-def atlas_of(contents: dict[str, bytes], *, shift: float = 0.0, told: str = "a") -> FakeAtlas:
+def atlas_of(contents: dict[str, bytes], *, shift: float = 0.0, group: str = "a") -> FakeAtlas:
     """An atlas of these images and their content hashes; every image lies where its hash says."""
     atlas = FakeAtlas(len(contents))
     atlas.ids, atlas.hashes = sorted(contents), [contents[name] for name in sorted(contents)]
     atlas.xy = np.array([[key[0], key[-1]] for key in atlas.hashes], np.float32).reshape(-1, 2) + shift
-    atlas.points = atlas.points.assign(id=atlas.ids, group=told, size=1.0)
+    atlas.points = atlas.points.assign(id=atlas.ids, group=group, size=1.0)
     return atlas
 
 
@@ -27,7 +27,7 @@ def test_the_same_atlas_has_no_changes() -> None:
     assert between(atlas, atlas) == Changes()
 
 
-def test_images_that_came_went_changed_and_were_renamed_are_told_apart() -> None:
+def test_images_that_came_went_changed_and_were_renamed_are_distinguished() -> None:
     old = atlas_of({"a": b"1", "b": b"2", "c": b"3", "d": b"4"})
     new = atlas_of({"a": b"1", "b": b"9", "e": b"4", "f": b"5", "g": b"6"})
     changes = between(old, new)

@@ -51,8 +51,8 @@ class Hostile(FakeAtlas):
         return pa.Table.from_pandas(self.points[["id", "=group", "size", "tags"]], preserve_index=False)
 
 
-def export(dataset: Dataset, rows: object = None, **told: object) -> Export:
-    return Export(dataset, np.arange(dataset.n) if rows is None else np.array(rows), **told)
+def export(dataset: Dataset, rows: object = None, **options: object) -> Export:
+    return Export(dataset, np.arange(dataset.n) if rows is None else np.array(rows), **options)
 
 
 def test_a_csv_has_no_cell_that_is_a_formula_and_numbers_stay_numbers() -> None:
@@ -109,10 +109,10 @@ def test_a_zip_has_the_originals_that_are_there_and_says_which_are_not() -> None
     assert "a/CON_.png" in names
     assert archive.read("a/CON_.png") == b"a/CON?.png"
     assert "has changed" in archive.read("missing.txt").decode()
-    told = json.loads(archive.read("metadata.json"))
-    assert len(told) == dataset.n - 1
-    assert told["a/CON_.png"]["tags"] == ["a", "b"]
-    assert set(told) < set(names)
+    metadata = json.loads(archive.read("metadata.json"))
+    assert len(metadata) == dataset.n - 1
+    assert metadata["a/CON_.png"]["tags"] == ["a", "b"]
+    assert set(metadata) < set(names)
     assert archive.read("table.csv").decode().count("\n") == dataset.n + 1
 
 
@@ -141,16 +141,16 @@ def test_an_export_of_originals_never_holds_more_than_a_few_of_them() -> None:
 def test_a_token_is_good_once_and_only_so_many_wait(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = export(dataset)
-    token = offer(told, "csv")
-    assert taken(token).export is told
+    offered = export(dataset)
+    token = offer(offered, "csv")
+    assert taken(token).export is offered
     with pytest.raises(KeyError):
         taken(token)
-    tokens = [offer(told, "ids") for _ in range(MOST + 1)]
+    tokens = [offer(offered, "ids") for _ in range(MOST + 1)]
     with pytest.raises(KeyError):
         taken(tokens[0])
     with pytest.raises(KeyError):
-        offer(told, "exe")
+        offer(offered, "exe")
     monkeypatch.setattr("viewer.session.export_offers.time.monotonic", lambda: 1e12)
     with pytest.raises(KeyError):
         taken(tokens[-1])
@@ -159,11 +159,11 @@ def test_a_token_is_good_once_and_only_so_many_wait(
 def test_an_export_that_nobody_fetches_is_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("GOOD_FOR", 1.0), ("_offered", OrderedDict()), ("_sweeper", None)):
         monkeypatch.setattr(export_route, name, value)
-    told = export(Dataset(FakeAtlas(n=3)))
-    held, fetched = ref(told.dataset), offer(told, "csv")
+    offered = export(Dataset(FakeAtlas(n=3)))
+    held, fetched = ref(offered.dataset), offer(offered, "csv")
     taken(fetched)
-    tokens = [offer(told, "csv"), offer(told, "zip")]
-    del told
+    tokens = [offer(offered, "csv"), offer(offered, "zip")]
+    del offered
     assert held() is not None  # a minute long it can be fetched
     for _ in range(200):
         time.sleep(0.05)

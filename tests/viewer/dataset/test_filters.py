@@ -137,9 +137,9 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("told", HOSTILE)
-def test_what_makes_no_sense_is_left_out(told: object) -> None:
-    assert sound(columns(), told) == {}
+@pytest.mark.parametrize("value", HOSTILE)
+def test_what_makes_no_sense_is_left_out(value: object) -> None:
+    assert sound(columns(), value) == {}
 
 
 def test_what_is_sound_can_be_carried_by_a_link() -> None:
@@ -271,10 +271,10 @@ def test_what_tells_no_image_from_another_is_no_filter() -> None:
 def test_the_panel_shows_the_commonest_values_and_those_that_are_asked_for() -> None:
     many = pd.Series([f"v{i}" for i in range(40) for _ in range(50 - i)] + [None], dtype="str")
     facet = values("v", many)
-    told = described(facet, {"values": ["v39"]}, None)
-    assert [line["value"] for line in told["lines"]] == [*(f"v{i}" for i in range(20)), "v39"]
-    assert [line["on"] for line in told["lines"]] == [False] * 20 + [True]
-    assert (told["total"], told["missing"]["whole"]) == (40, 1)
+    shown = described(facet, {"values": ["v39"]}, None)
+    assert [line["value"] for line in shown["lines"]] == [*(f"v{i}" for i in range(20)), "v39"]
+    assert [line["on"] for line in shown["lines"]] == [False] * 20 + [True]
+    assert (shown["total"], shown["missing"]["whole"]) == (40, 1)
     found = described(facet, None, None, part=" V3")
     assert [line["value"] for line in found["lines"]] == ["v3", *(f"v{i}" for i in range(30, 40))]
 

@@ -138,7 +138,7 @@ def test_a_picture_that_stays_is_as_sharp_as_the_screen_and_one_that_is_left_is_
     assert not session.later
 
 
-def test_an_error_is_told_in_the_log_and_the_next_picture_is_drawn(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_is_logged_and_the_next_picture_is_drawn(caplog: pytest.LogCaptureFixture) -> None:
     session = Session()
     session.loop._draw = lambda _request, _scale: 1 // 0  # type: ignore[assignment,return-value]
     session.loop.ask("broken")

@@ -25,12 +25,12 @@ def test_with_sign_in_any_address_is_fine(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize(
-    "told",
+    "settings",
     [{"basic_auth": ""}, {"oauth_provider": ""}, {"oauth_provider": "github"}, {"oauth_key": "key"},
      {"oauth_provider": "github", "oauth_key": "", "oauth_secret": "secret"}],
 )  # fmt: skip
-def test_half_a_sign_in_is_none(told: dict[str, str], monkeypatch: pytest.MonkeyPatch):
-    for name, value in told.items():
+def test_half_a_sign_in_is_none(settings: dict[str, str], monkeypatch: pytest.MonkeyPatch):
+    for name, value in settings.items():
         monkeypatch.setattr(pn.config, name, value)
     with pytest.raises(SystemExit, match="without sign-in"):
         guarded(lambda *_: None)("0.0.0.0", 5006)  # noqa: S104
@@ -51,11 +51,11 @@ def test_panel_serve_refuses_other_machines_and_says_why(tmp_path: Path, options
 
 
 @pytest.mark.parametrize(
-    "told",
+    "settings",
     [{"basic_auth": "secret"}, {"oauth_provider": "pam"}, {"oauth_provider": "github", "oauth_key": "key"}],
 )
-def test_a_whole_sign_in_opens_the_server(told: dict[str, str], monkeypatch: pytest.MonkeyPatch):
-    for name, value in told.items():
+def test_a_whole_sign_in_opens_the_server(settings: dict[str, str], monkeypatch: pytest.MonkeyPatch):
+    for name, value in settings.items():
         monkeypatch.setattr(pn.config, name, value)
     assert guarded(lambda address, _: address)("0.0.0.0", 5006) == "0.0.0.0"  # noqa: S104
 

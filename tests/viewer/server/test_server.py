@@ -35,7 +35,7 @@ TRAVERSALS = [
 ]  # fmt: skip
 
 
-def exit_at_once(_told: object, _blobs: object) -> None:
+def exit_at_once(_request: object, _blobs: object) -> None:
     os._exit(11)
 
 

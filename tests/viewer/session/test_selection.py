@@ -78,23 +78,23 @@ def test_a_drawn_line_keeps_the_corners_that_count() -> None:
     assert len(step["shape"]) <= 6
 
 
-@pytest.mark.parametrize("told", [
+@pytest.mark.parametrize("value", [
     None, "x", [], [[0, 0]], [[0, 0], [1, 1]], [[0, "a"], [1, 1], [2, 2]],
     [[0, 0], [1, float("nan")], [2, 2]], [[[0]]], {"a": 1}, [[0, 0]] * 30_000,
 ])  # fmt: skip
-def test_what_is_no_outline_is_none(told: object) -> None:
-    assert drawn(told, unit=0.01) is None
+def test_what_is_no_outline_is_none(value: object) -> None:
+    assert drawn(value, unit=0.01) is None
 
 
-@pytest.mark.parametrize("told", [
+@pytest.mark.parametrize("value", [
     None, 1, [], {}, {"how": "add"}, {"how": "burn", "of": "all"}, {"of": "everything"}, {"image": 3},
     {"tag": "x" * 5000}, {"shape": "0,0"}, {"shape": [[0, 0], [1, 1]]},
     {"shape": [[0, 0], [1, 1], [1e400, 2]]},
     {"shape": [[0, 0], [1, 1], [None, 2]]}, {"shape": [[0, 0]] * 600}, {"shape": [[0, 0, 0]] * 4},
     {"shape": [[0, 0], [1], [2, 2]]},
 ])  # fmt: skip
-def test_what_is_no_step_is_none(told: object) -> None:
-    assert sound(told) is None
+def test_what_is_no_step_is_none(value: object) -> None:
+    assert sound(value) is None
 
 
 def test_steps_add_and_take_away_and_a_step_that_chooses_anew_forgets_them(dataset: Dataset) -> None:

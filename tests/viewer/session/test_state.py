@@ -36,7 +36,7 @@ def named(text: str) -> Answer:
     return Answer(text, np.arange(3), np.array([0.3, 0.2, 0.1]), 0.0, 0.0, 0.01)
 
 
-def test_what_was_chosen_by_name_is_told_by_the_name_it_has_now(state: ViewState) -> None:
+def test_an_image_chosen_by_name_is_named_by_its_new_name_after_a_rename(state: ViewState) -> None:
     choose(state, {"how": "only", "image": "folder/3.png"}, np.array([3]))
     later = FakeAtlas()
     later.ids[3] = "renamed.png"
@@ -79,7 +79,9 @@ def test_an_over_long_query_says_so(state: ViewState) -> None:
     assert str(LONGEST_QUERY) in state.message
 
 
-def test_a_missing_model_is_told_in_its_own_words(state: ViewState, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_model_is_reported_in_its_own_words(
+    state: ViewState, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def missing(*_args: object, **_more: object) -> None:
         raise ModelError("no model in models/clip; run `clipper index`")
 
@@ -165,12 +167,12 @@ def test_what_is_chosen_stays_chosen_in_another_version_under_its_new_name(state
     assert (state.selection, state.tags) == (None, {})
 
 
-def test_the_page_is_told_where_the_points_of_the_first_view_are(state: ViewState) -> None:
+def test_the_page_knows_where_the_points_of_the_first_view_are(state: ViewState) -> None:
     view = MapView(state, opened=lambda _row: None)
-    told = view._home.data
-    assert tuple(told[name][0] for name in ("x0", "x1", "y0", "y1")) == state.dataset.view
-    assert len(told["x0"]) == 1 + len(state.dataset.outline)
-    assert min(told["x0"][1:]) == state.dataset.atlas.xy[:, 0].min()
+    data = view._home.data
+    assert tuple(data[name][0] for name in ("x0", "x1", "y0", "y1")) == state.dataset.view
+    assert len(data["x0"]) == 1 + len(state.dataset.outline)
+    assert min(data["x0"][1:]) == state.dataset.atlas.xy[:, 0].min()
     adopt(state, FakeAtlas(50, seed=1))
     assert len(view._home.data["x0"]) == 1 + len(state.dataset.outline)
 
@@ -179,11 +181,11 @@ def test_flying_to_results_shows_the_query_however_far_it_is(state: ViewState) -
     view = MapView(state, opened=lambda _row: None)
     state.remember(Answer("cat", np.arange(40), np.linspace(1, 0, 40), 40.0, -40.0, 0.01))
     view.camera.to_results()
-    told = view.camera.target.data
-    assert told["aim"] == ["part", "part"]
-    assert told["x1"][0] > 40
-    assert told["y0"][0] < -40
-    assert told["reach_x"][0] > 0
+    data = view.camera.target.data
+    assert data["aim"] == ["part", "part"]
+    assert data["x1"][0] > 40
+    assert data["y0"][0] < -40
+    assert data["reach_x"][0] > 0
 
 
 def test_a_session_that_is_over_pins_nothing_large() -> None:

@@ -70,7 +70,7 @@ def test_tags_of_another_version_are_in_its_rows(dataset: Dataset, home: Home) -
     assert rows_by_tag(Dataset(atlas))["keep"].tolist() == [494]
 
 
-def test_the_selection_is_told_page_by_page(dataset: Dataset) -> None:
+def test_the_selection_is_sent_page_by_page(dataset: Dataset) -> None:
     state = ViewState(dataset=dataset, selection=np.arange(0, 500, 2))
     chosen = Chosen()
     chosen.follow(state, None, Tagger(state))  # type: ignore[arg-type]
@@ -98,7 +98,7 @@ def test_the_dataset_in_figures() -> None:
     assert categories(pd.Series(list("aabbbcdefghij")))[-1] == ["others", 2]
 
 
-def test_the_last_runs_are_told_in_words() -> None:
+def test_the_last_runs_are_described_in_words() -> None:
     at = datetime(2026, 5, 1, tzinfo=UTC)
     counts = {
         "images": 1999,
@@ -124,11 +124,11 @@ def test_the_last_runs_are_told_in_words() -> None:
         1999,
     )
     assert (first["changes"], first["took"], first["images"]) == ([], "", None)
-    told = [duration(seconds) for seconds in (0.04, 9.94, 12.4, 60, 3600, 7_500, 90_061)]
-    assert told == ["0.0 s", "9.9 s", "12 s", "1 min", "1 h", "2 h 5 min", "25 h 1 min"]
+    shown = [duration(seconds) for seconds in (0.04, 9.94, 12.4, 60, 3600, 7_500, 90_061)]
+    assert shown == ["0.0 s", "9.9 s", "12 s", "1 min", "1 h", "2 h 5 min", "25 h 1 min"]
 
 
-def test_the_maps_quality_is_told_with_what_it_means(
+def test_the_maps_quality_is_shown_with_its_meaning(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert summary(dataset)["layout"] == []
@@ -144,7 +144,7 @@ def test_times_with_and_without_a_zone_make_one_timeline() -> None:
     assert sum(n for _, n in timeline(mixed)) == 3
 
 
-def test_figures_that_cannot_be_made_are_told_and_tried_again(
+def test_figures_that_cannot_be_made_are_reported_and_tried_again(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state, sheet = ViewState(dataset=dataset), Overview()
@@ -164,6 +164,6 @@ def test_a_summary_of_one_image_and_of_odd_columns() -> None:
     atlas.points = atlas.points.assign(
         format=[None], width=["x"], height=[None], taken_at=[3.0], bytes=[None]
     )
-    told = summary(Dataset(atlas))
-    assert told["facts"][0] == ["Images", "1"]
-    assert (told["formats"], told["sizes"]) == ([], [])
+    shown = summary(Dataset(atlas))
+    assert shown["facts"][0] == ["Images", "1"]
+    assert (shown["formats"], shown["sizes"]) == ([], [])

@@ -186,9 +186,9 @@ def test_what_the_index_knew_of_tags_gives_way_to_what_they_are(home: Home) -> N
     state = ViewState(dataset=Dataset(atlas), panel="filter")
     Tagger(state)
     panel = shown(FilterPanel(), state)
-    told = {item["name"]: item for item in panel.items}
-    assert [line["value"] for line in told["tags"]["lines"]] == ["now"]  # not a and b, of the index
-    assert told["tags"]["title"] == "Tags"
+    facets = {item["name"]: item for item in panel.items}
+    assert [line["value"] for line in facets["tags"]["lines"]] == ["now"]  # not a and b, of the index
+    assert facets["tags"]["title"] == "Tags"
     named = state.dataset.card(3, colour="tags", tags=state.tags_of(3))["values"]
     assert named[0] == ["Tags", "now"]
     assert "a, b" not in str(state.dataset.card(0))

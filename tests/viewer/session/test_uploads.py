@@ -69,7 +69,7 @@ def nothing(uploads: Uploads) -> None:
 
 
 @pytest.mark.parametrize(
-    ("act", "told"),
+    ("act", "message"),
     [
         (too_large, "That file has 21.0 MB; up to 20 MB are read. Make it smaller first."),
         (refused_by_the_browser, "Those were 100 files. Drop one image at a time."),
@@ -79,11 +79,11 @@ def nothing(uploads: Uploads) -> None:
         (nothing, "“a.png” cannot be searched with: it is empty."),
     ],
 )
-def test_what_cannot_be_used_is_told(
-    state: ViewState, uploads: Uploads, act: Callable[[Uploads], None], told: str
+def test_what_cannot_be_used_is_reported(
+    state: ViewState, uploads: Uploads, act: Callable[[Uploads], None], message: str
 ) -> None:
     act(uploads)
-    assert state.message == told
+    assert state.message == message
     assert (state.uploads, state.answer, state.reading) == ({}, None, "")
     assert len(PLACES) == 0
 
@@ -166,7 +166,7 @@ def test_the_latest_uploads_are_remembered(state: ViewState) -> None:
     assert list(state.uploads) == [str(number) for number in range(3, UPLOADS + 3)]
 
 
-def test_an_upload_that_was_not_kept_is_told(dataset: Dataset) -> None:
+def test_an_upload_that_was_not_kept_is_reported(dataset: Dataset) -> None:
     with pytest.raises(ClipperError, match="drop it in once more"):
         answer(dataset, "like:upload:abc")
 
