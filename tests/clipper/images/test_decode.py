@@ -12,7 +12,7 @@ from PIL import Image
 
 from clipper.errors import BadImageError
 from clipper.hashing import content_hash
-from clipper.images.decode import decode, thumbnail
+from clipper.images.decode import thumbnail
 
 ORIENTATION = 0x0112
 Draw = Callable[[], Image.Image]
@@ -273,7 +273,7 @@ def test_memory_that_is_refused_is_no_fault_of_the_file():
         raise MemoryError
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decode, "upright", refuse)
+        patch.setattr("clipper.images.decode.upright", refuse)
         with pytest.raises(MemoryError):
             read(saved(picture(), "PNG"))
 

@@ -158,3 +158,102 @@ def test_a_pane_of_any_shape_is_drawn_at_any_scale(width: int, height: int, scal
         picture = render(Scene(points, scale=scale), view)
         assert picture.shape == (view.height, view.width, 4)
         assert picture[..., :3].std() > 0
+
+
+# -- how far what stands behind steps back, and how dots look
+
+
+def lone(scene: Scene, *, dark: bool = True) -> np.ndarray:
+    """How far the row of pixels through (2.5, 4) is from the ground, from that point to the right."""
+    picture = render(scene, VIEW)
+    return differs(picture, (DARK if dark else LIGHT).canvas)[80, 50:]
+
+
+@pytest.mark.parametrize(("dark", "left"), [(True, 0.38), (False, 0.32)])
+def test_behind_results_and_chosen_images_a_third_of_a_points_strength_is_left(
+    dark: bool, left: float
+) -> None:
+    point, away = layer([2.5], [4.0]), layer([7.5], [4.0])
+    plain = lone(Scene(point, dot=5, dark=dark), dark=dark)
+    for beside in ({"hits": away}, {"chosen": away}):
+        shown = lone(Scene(point, dot=5, dark=dark, **beside), dark=dark)
+        assert shown[0] / plain[0] == pytest.approx(left, abs=0.02)
+        seen_through = lone(Scene(point, dot=5, dark=dark, behind=0.2, **beside), dark=dark)
+        assert seen_through[0] / plain[0] == pytest.approx(1 - 0.2 * (1 - left), abs=0.02)
+
+
+def test_behind_thumbnails_half_of_a_points_strength_is_left() -> None:
+    point, image = layer([2.5], [4.0]), np.zeros((8, 8, 4), np.uint8)
+    plain = lone(Scene(point, dot=5))
+    tile = Tile(0, image, 150.0, 30.0, 20.0, 20.0, (9, 9, 9))
+    for recede, left in ((1.0, 0.5), (0.4, 0.8), (0.0, 1.0)):
+        shown = lone(Scene(point, dot=5, tiles=[tile], recede=recede))
+        assert shown[0] / plain[0] == pytest.approx(left, abs=0.02)
+
+
+@pytest.mark.parametrize("n", [1, DISC_LIMIT + 1])
+def test_what_does_not_pass_the_filters_is_smaller_grey_and_faint(n: int) -> None:
+    none, some = layer([], []), layer([2.5] * n, [4.0] * n)
+    shown, plain = (render(scene, VIEW) for scene in (Scene(none, faint=some, dot=6), Scene(some, dot=6)))
+    grey = np.array(rgb(DARK.neutral), int) - rgb(DARK.canvas)
+    away = shown[80, 50, :3].astype(int) - rgb(DARK.canvas)
+    assert away == pytest.approx(grey * 0.34, abs=4)
+    assert differs(shown, DARK.canvas)[80, 60:].max() == 0  # it gives no light
+    wide = [int((differs(picture, DARK.canvas)[80] > 0.5 * differs(picture, DARK.canvas)[80, 50]).sum())
+            for picture in (shown, plain)]  # fmt: skip
+    if n == 1:  # dense dots are blurred as far as they may be
+        assert 0.5 * wide[1] < wide[0] < 0.85 * wide[1]
+
+
+@pytest.mark.parametrize(("dot", "rimmed"), [(1.9, False), (2.5, True), (6.0, True)])
+def test_dots_have_a_rim_as_dark_as_the_ground_where_there_is_room_for_one(dot: float, rimmed: bool) -> None:
+    row = lone(Scene(layer([2.5], [4.0]), dot=dot))[:12]
+    light = row[-1]
+    assert bool(row.min() < 0.7 * light) is rimmed
+
+
+@pytest.mark.parametrize(("dot", "scale"), [(1.0, 1.0), (8.0, 1.0), (4.0, 2.0)])
+def test_results_have_a_ring_of_ink_round_their_colour_and_are_never_small(dot: float, scale: float) -> None:
+    hit = layer([2.5], [4.0])
+    row = render(Scene(layer([], []), hits=hit, dot=dot, scale=scale), VIEW.scaled(scale))[int(80 * scale)]
+    reach = scale * max(dot * 1.25, 4.5)
+    centre = 50 * scale
+    assert tuple(row[int(centre), :3]) == tuple(PALETTE[0])
+    assert row[int(centre + reach + 0.6 * scale), :3].min() > 200  # white ink
+    assert differs(row[None], DARK.canvas)[0, int(centre + reach + 3 * scale) :].max() == 0
+
+
+def tiled(**options: object) -> np.ndarray:
+    image = np.zeros((64, 64, 4), np.uint8)
+    image[..., 1] = 255
+    tiles = [Tile(0, image, 50.0, 80.0, 60.0, 60.0, (255, 0, 0), **options)]
+    if not options:
+        tiles.append(Tile(1, image, 150.0, 80.0, 60.0, 60.0, (255, 0, 0), emphasised=True))
+    return render(Scene(layer([], []), tiles=tiles), VIEW)
+
+
+def test_beside_results_the_other_thumbnails_fade_and_results_and_marks_have_rings_of_their_own() -> None:
+    beside = tiled()
+    faded = np.array(rgb(DARK.canvas)) * 0.65 + np.array([0, 255, 0]) * 0.35
+    assert beside[80, 50, :3] == pytest.approx(faded, abs=2)
+    assert tuple(beside[80, 150, :3]) == (0, 255, 0)
+    assert tuple(tiled(emphasised=True)[80, 50, :3]) == (0, 255, 0)  # nothing is beside it
+    rings = {
+        name: tuple(int(channel) for channel in tiled(**{name: True})[80, 21, :3])
+        for name in ("emphasised", "marked")
+    }
+    assert rings == {"emphasised": rgb(DARK.ink), "marked": rgb(DARK.accent)}
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_a_thumbnail_has_a_shadow_below_it_and_round_corners(dark: bool) -> None:
+    image = np.full((64, 64, 4), 255, np.uint8)
+    tile = Tile(0, image, 100.0, 80.0, 60.0, 60.0, (255, 255, 255))
+    picture = render(Scene(layer([], []), tiles=[tile], dark=dark), VIEW)
+    brightness = picture[..., :3].astype(int).sum(-1)
+    ground = sum(rgb((DARK if dark else LIGHT).canvas))
+    assert brightness[113, 100] < ground  # below
+    assert ground - brightness[113, 100] > ground - brightness[46, 100]  # more than above
+    assert brightness[125, 100] == brightness[80, 145] == ground  # and it ends
+    assert brightness[51, 71] < 3 * 255  # the corner's pixel is not the picture's
+    assert brightness[56, 76] == 3 * 255
