@@ -137,10 +137,12 @@ def _moments(low: float, high: float) -> np.ndarray:
 
 
 def number(value: float) -> str:
-    """A number as short as it can be read: 4 digits, years without a comma."""
-    if float(value).is_integer() and abs(value) < 10_000:  # noqa: PLR2004 - 2024 is a year more often than a count
+    """Write a number as short as it reads well: "2024" (more often a year than a count), "50,000", "0.1235"."""
+    if float(value).is_integer() and abs(value) < 10_000:  # noqa: PLR2004
         return str(int(value))
-    return f"{value:,.4g}" if abs(value) < 1e6 else f"{value:.3g}"  # noqa: PLR2004
+    if abs(value) >= 1e6:  # noqa: PLR2004
+        return f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.4g}"  # noqa: PLR2004
 
 
 def moment(seconds: float, *, step: float = DAY) -> str:
