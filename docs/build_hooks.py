@@ -1,0 +1,79 @@
+"""Hooks of the documentation site's build (`mkdocs.yml`).
+
+They make pages of Markdown files that lie outside `docs/`, rewrite links so that each works in the repository
+and on the site, show the picture of the theme in use, and refuse a site that loads anything from another host.
+"""
+
+import re
+from pathlib import Path, PurePosixPath
+from posixpath import normpath, relpath
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).resolve().parents[1]
+# Files of the repository that are part of the site, and where each is on it.
+ADDED = {
+    "README.md": "index.md",
+    "CHANGELOG.md": "changelog.md",
+    "data/sample/README.md": "sample.md",
+    "data/models/clip-emoji/README.md": "sample-model.md",
+    "LICENSE": "LICENSE",
+    "viewer/static/logo.svg": "assets/logo.svg",
+    "viewer/static/inter-latin-wght-normal.woff2": "assets/inter-latin-wght-normal.woff2",
+    "viewer/static/inter-latin-ext-wght-normal.woff2": "assets/inter-latin-ext-wght-normal.woff2",
+    "viewer/static/inter-LICENSE.txt": "assets/inter-LICENSE.txt",
+}
+
+_LINK = re.compile(r"\]\((?P<target>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
+# A picture for each colour scheme, as GitHub shows it.
+_PICTURE = re.compile(
+    r'<picture>\s*<source [^>]*srcset="(?P<dark>[^"]+)">\s*'
+    r'<img alt="(?P<alt>[^"]*)" src="(?P<light>[^"]+)">\s*</picture>'
+)
+# What a browser fetches by itself when it opens a page or a style sheet.
+_FETCHED = re.compile(
+    r"""(?:\bsrc(?:set)?=|<link\b[^>]*\bhref=|\burl\(|@import\s)\s*["']?\s*((?:https?:)?//[^"'\s)>]+)""",
+    re.IGNORECASE,
+)
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the files that lie outside `docs/`."""
+    for source, page in ADDED.items():
+        files.append(File.generated(config, page, abs_src_path=str(ROOT / source)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001
+    """Turn the repository's pictures and links into the site's."""
+    source = Path(page.file.abs_src_path or "").relative_to(ROOT).as_posix()
+    markdown = _PICTURE.sub(r"![\g<alt>](\g<light>#only-light)![\g<alt>](\g<dark>#only-dark)", markdown)
+    return _LINK.sub(lambda link: _site_link(link, source, page.file.src_uri), markdown)
+
+
+def _site_link(link: re.Match[str], source: str, page: str) -> str:
+    """Write a link of the repository file `source` as one of the site's page `page`."""
+    target = normpath(PurePosixPath(source).parent / link["target"])
+    on_site = ADDED.get(target) or (target.removeprefix("docs/") if target.startswith("docs/") else None)
+    if on_site is None:  # another host's, or broken: mkdocs says so
+        return link[0]
+    return f"]({relpath(on_site, str(PurePosixPath(page).parent))}{link['anchor'] or ''})"
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Fail if a page or a style sheet loads anything from another host.
+
+    Raises:
+        PluginError: one does.
+    """
+    site = Path(config.site_dir)
+    foreign = {
+        f"{file.relative_to(site)} loads {address}"
+        for file in (*site.rglob("*.html"), *site.rglob("*.css"))
+        for address in _FETCHED.findall(file.read_text("utf-8"))
+    }
+    if foreign:
+        raise PluginError("The site must not need a network: " + "; ".join(sorted(foreign)))
