@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTANCE := data/store/dagster
 
-.PHONY: setup index demo view test test-slow reliability check lint types sample screenshots bench bench-map bench-viewer clean
+.PHONY: setup index demo view test test-slow reliability check lint types docs sample screenshots bench bench-map bench-viewer clean
 
 setup: $(VENV)/.installed .env $(INSTANCE)/dagster.yaml
 
@@ -52,7 +52,12 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
-check: lint types test
+# The documentation as a site: open build/docs/index.html. A broken link is an error. The variable silences a
+# notice about MkDocs 2.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+check: lint types docs test
 
 # Makes data/images and data/models anew. Needs Debian's fonts-noto-color-emoji, unicode-cldr-core and
 # unicode-data, and hours of two cores.
@@ -76,4 +81,4 @@ bench-viewer: setup
 	$(BIN)/python benchmarks/viewer.py
 
 clean:
-	rm -rf $(VENV) .env data/store
+	rm -rf $(VENV) .env data/store build/docs

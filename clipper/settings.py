@@ -47,41 +47,49 @@ class Settings(BaseSettings):
 
     home: Path = Field(description="Folder of the atlas: clipper.toml and store/")
     images: str = Field(DEFAULT_IMAGES, description="Images folder, or an fsspec URL")
-    title: str = Field("", description="Name shown in the viewer; the images folder's when empty")
-    model: str = Field(DEFAULT_MODEL, description="CLIP of the hub, or a local folder")
+    title: str = Field("", description="Name shown in the viewer; if empty, the images folder's name")
+    model: str = Field(DEFAULT_MODEL, description="CLIP model of the Hugging Face hub, or a local folder")
     model_revision: str = Field("", description="Commit, tag or branch of a hub model")
-    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    device: str = Field("auto", description="Where the model runs: auto, cpu, cuda, cuda:1, mps")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="Precision of the image model: auto, float32, bfloat16, float16"
+    )
     batch_size: int = Field(64, ge=1, le=4096, description="Images per forward pass")
-    max_pixels: int = Field(178_000_000, ge=1, description="A larger image is skipped")
-    max_bytes: int = Field(1 << 29, ge=1, description="A larger file is skipped")
-    max_seconds: float = Field(60, gt=0, le=86_400, description="A file that takes longer is skipped")
+    max_pixels: int = Field(178_000_000, ge=1, description="Skip images that have more pixels")
+    max_bytes: int = Field(1 << 29, ge=1, description="Skip files that have more bytes")
+    max_seconds: float = Field(
+        60, gt=0, le=86_400, description="Skip files that take longer to read and decode, in seconds"
+    )
     verify: bool = Field(
-        default=False, description="Hash every file again, also those of the same size and time"
+        default=False, description="Hash every file again, even if its size and time are as before"
     )
     allow_shrink: bool = Field(
-        default=False, description="Publish although more than half of the images are gone"
+        default=False, description="Publish even if more than half of the images are gone"
     )
     gps: bool = Field(
         default=False,
-        description="Keep where photos were taken; off: a map shown to others must not tell where you live",
+        description="Keep where photos were taken; a map shown to others may then show where you live",
     )
     umap_n_neighbors: int = Field(15, ge=2, le=200, description="UMAP's n_neighbors")
     umap_min_dist: float = Field(0.1, ge=0.0, le=0.99, description="UMAP's min_dist")
-    umap_seed: int = Field(42, ge=0, lt=2**32, description="Same seed, same map")
+    umap_seed: int = Field(42, ge=0, lt=2**32, description="UMAP's seed: the same seed gives the same map")
     umap_fit_limit: int = Field(
-        200_000, ge=100, description="Images fitted; the others are placed among them"
+        200_000, ge=100, description="Most images that UMAP fits; further images are placed among them"
     )
     refit: Refit = Field(
-        "auto", description="Lay the map out again: auto (when it no longer serves), never, always"
+        "auto", description="When to lay the map out again: auto (when it no longer serves), never, always"
     )
     cross_modal_weight: float = Field(
-        2.5, gt=0, le=1000, description="CLIPScore's w: a text-image similarity counts this many times"
+        2.5, gt=0, le=1000, description="Factor on the similarity of a text and an image (CLIPScore's w)"
     )
     schedule: str = Field("0 2 * * *", description="Cron line of the scheduled reindex, in UTC")
     keep_runs: int = Field(30, ge=1, description="Days after which Dagster's finished runs are deleted")
-    chroma: str = Field("", description="URL of a Chroma server to hold the collections; empty: the home")
-    dask: str = Field("", description="Address of a Dask scheduler whose workers embed; empty: this machine")
+    chroma: str = Field(
+        "", description="URL of a Chroma server for the collections; if empty, they are in the home"
+    )
+    dask: str = Field(
+        "", description="Address of a Dask scheduler whose workers embed; if empty, this machine embeds"
+    )
 
     @field_validator("chroma")
     @classmethod

@@ -1,7 +1,9 @@
-"""Hooks of the documentation site's build (`mkdocs.yml`).
+"""Hooks of the documentation site's build, which `mkdocs.yml` names.
 
-They make pages of Markdown files that lie outside `docs/`, rewrite links so that each works in the repository
-and on the site, show the picture of the theme in use, and refuse a site that loads anything from another host.
+They make pages of Markdown files outside `docs/`, rewrite links so that each works in the repository and on the
+site, show the pictures of the theme in use, and refuse a site that loads anything from another host.
+
+What does not belong here: text, and what the site looks like (`assets/site.css`).
 """
 
 import re
@@ -50,7 +52,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001
     """Turn the repository's pictures and links into the site's."""
     source = Path(page.file.abs_src_path or "").relative_to(ROOT).as_posix()
-    markdown = _PICTURE.sub(r"![\g<alt>](\g<light>#only-light)![\g<alt>](\g<dark>#only-dark)", markdown)
+    markdown = _PICTURE.sub(
+        r"[![\g<alt>](\g<light>#only-light)](\g<light>)[![\g<alt>](\g<dark>#only-dark)](\g<dark>)", markdown
+    )
     return _LINK.sub(lambda link: _site_link(link, source, page.file.src_uri), markdown)
 
 
@@ -58,7 +62,7 @@ def _site_link(link: re.Match[str], source: str, page: str) -> str:
     """Write a link of the repository file `source` as one of the site's page `page`."""
     target = normpath(PurePosixPath(source).parent / link["target"])
     on_site = ADDED.get(target) or (target.removeprefix("docs/") if target.startswith("docs/") else None)
-    if on_site is None:  # another host's, or broken: mkdocs says so
+    if on_site is None or not (ROOT / target).exists():  # another host's, or broken: then mkdocs reports it
         return link[0]
     return f"]({relpath(on_site, str(PurePosixPath(page).parent))}{link['anchor'] or ''})"
 

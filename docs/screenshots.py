@@ -1,4 +1,4 @@
-"""Takes the pictures of the README and `looks.md` from the running viewer: `make screenshots`.
+"""Takes the pictures of the README and of `docs/` from the running viewer: `make screenshots`.
 
 It needs Chromium.
 Each state is taken dark and light.

@@ -1,0 +1,125 @@
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+import typer
+
+from clipper.cli.main import app
+from clipper.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in (README, *ROOT.glob("docs/*.md"))}
+OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
+
+
+def options() -> dict[str, set[str]]:
+    """The options of each command of `clipper`."""
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    return {
+        name: {option for parameter in command.params for option in parameter.opts if option.startswith("-")}
+        for name, command in commands.items()
+    }
+
+
+def build_hooks() -> ModuleType:
+    pytest.importorskip("mkdocs")
+    spec = importlib.util.spec_from_file_location("build_hooks", ROOT / "docs" / "build_hooks.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_readme_fits_on_a_screen():
+    assert len(README.read_text().splitlines()) <= 60
+
+
+def test_the_table_lists_every_setting_with_its_default_and_its_meaning():
+    expected = []
+    for name, field in Settings.model_fields.items():
+        if name != "home":
+            default = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+            shown = f"`{default}`" if default else ""
+            expected.append(f"| `{name}` | {shown} | {field.description} |")
+    assert re.findall(r"^\| `.*$", PAGES["docs/settings.md"], re.MULTILINE) == expected
+
+
+def test_every_make_target_in_the_pages_exists():
+    makefile = (ROOT / "Makefile").read_text()
+    named = {
+        target for text in PAGES.values() for target in re.findall(r"(?m)(?:^|`)make ([a-z][a-z-]*)", text)
+    }
+    assert {"demo", "test", "check", "test-slow", "docs", "reliability", "bench", "bench-viewer"} <= named
+    for target in named:
+        assert f"\n{target}:" in makefile, target
+
+
+def test_every_option_in_the_pages_exists():
+    known = options()
+    found = 0
+    for page, text in PAGES.items():
+        for command, rest in re.findall(r"\bclipper (index|search|view|info|doctor)\b([^`\n#]*)", text):
+            for option in OPTION.findall(re.sub(r"'[^']*'", "", rest)):
+                assert option in known[command], f"{page}: clipper {command} {option}"
+                found += 1
+    assert found > 10
+
+
+def test_the_commands_page_lists_every_option():
+    sections = re.split(r"^## ", PAGES["docs/command.md"], flags=re.MULTILINE)
+    for command, known in options().items():
+        section = next(text for text in sections if text.startswith(f"`clipper {command}`"))
+        listed = set(re.findall(r"(?m)^\| `(-[a-z-]+)", section))
+        assert listed == known - {"--help"}, command
+
+
+def test_every_file_named_in_the_pages_exists():
+    named = {
+        (page, path)
+        for page, text in PAGES.items()
+        for path in re.findall(r"`((?:clipper|pipelines|viewer|benchmarks|docs|tests)/[\w./-]*)`", text)
+    }
+    assert len(named) > 20
+    missing = [f"{page}: {path}" for page, path in sorted(named) if not (ROOT / path).exists()]
+    assert not missing
+
+
+def test_the_drawing_of_the_wings_shows_every_one():
+    drawing = (ROOT / "docs" / "diagrams" / "wings.svg").read_text()
+    shown = set(re.findall(r'class="name"[^>]*>([^<]*)<', drawing))
+    for package in ("clipper", "viewer", "viewer/components"):
+        for module in (ROOT / package).glob("*/__init__.py"):
+            wing = module.parent.relative_to(ROOT / package.partition("/")[0]).as_posix()
+            if wing != "components":
+                assert {wing, f"{wing}/"} & shown, f"{package}: {wing}"
+
+
+def test_a_link_to_a_file_outside_of_docs_becomes_one_to_its_page():
+    page = SimpleNamespace(
+        file=SimpleNamespace(abs_src_path=str(ROOT / "docs" / "limits.md"), src_uri="limits.md")
+    )
+    text = "[a](../CHANGELOG.md#now) [b](map.md) [c](https://example.org/x.md)"
+    rewritten = build_hooks().on_page_markdown(text, page, None, None)
+    assert rewritten == "[a](changelog.md#now) [b](map.md) [c](https://example.org/x.md)"
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        '<script src="https://example.org/x.js"></script>',
+        '<link rel="stylesheet" href="//example.org/x.css">',
+        "<style>@import url('https://example.org/x.css')</style>",
+    ],
+)
+def test_a_site_that_loads_from_another_host_is_refused(tmp_path: Path, foreign: str):
+    hooks = build_hooks()
+    page = tmp_path / "index.html"
+    page.write_text('<a href="https://example.org">a link is followed by a person</a><img src="here.png">')
+    hooks.on_post_build(SimpleNamespace(site_dir=str(tmp_path)))
+    page.write_text(foreign)
+    with pytest.raises(hooks.PluginError, match=r"example\.org"):
+        hooks.on_post_build(SimpleNamespace(site_dir=str(tmp_path)))
