@@ -1,7 +1,7 @@
 """Hooks of the documentation site's build, which `mkdocs.yml` names.
 
-They make pages of Markdown files outside `docs/`, rewrite links so that each works in the repository and on the
-site, show the pictures of the theme in use, and refuse a site that loads anything from another host.
+They make pages of Markdown files outside `docs/`, rewrite links so that each works in the repository and on
+the site, show the pictures of the theme in use, and refuse a site that loads anything from another host.
 
 What does not belong here: text, and what the site looks like (`assets/site.css`).
 """
