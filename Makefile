@@ -52,10 +52,10 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
-# The documentation as a site: open build/docs/index.html. A broken link is an error. The variable silences a
-# notice about MkDocs 2.
+# The documentation as a site: open build/docs/index.html. A broken link is an error (with --quiet it would not be).
+# The variable silences a notice about MkDocs 2.
 docs: setup
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 check: lint types docs test
 
