@@ -1,8 +1,9 @@
 """Clipper: see and search an image dataset.
 
->>> import clipper
->>> atlas = clipper.open("data")
->>> atlas.search("red heart", k=10)
+Examples:
+    >>> import clipper
+    >>> atlas = clipper.open("data")
+    >>> atlas.search("red heart", k=10)  # a DataFrame, best first
 """
 
 from pathlib import Path
