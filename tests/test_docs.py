@@ -1,10 +1,12 @@
 import importlib.util
 import re
+from itertools import permutations
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
 import typer
+from test_layers import CORE, VIEWER, floors, wing_of
 
 from clipper.cli.main import app
 from clipper.settings import Settings
@@ -12,6 +14,7 @@ from clipper.settings import Settings
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in (README, *ROOT.glob("docs/*.md"))}
+UNDRAWN = {"imports", "published"}  # rooms of one user each
 OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
 
 
@@ -88,14 +91,25 @@ def test_every_file_named_in_the_pages_exists():
     assert not missing
 
 
-def test_the_drawing_of_the_wings_shows_every_one():
+def drawn(package: str) -> dict[str, int]:
+    """The wings and modules of a package in the drawing, each with its distance from the top."""
     drawing = (ROOT / "docs" / "diagrams" / "wings.svg").read_text()
-    shown = set(re.findall(r'class="name"[^>]*>([^<]*)<', drawing))
-    for package in ("clipper", "viewer", "viewer/components"):
-        for module in (ROOT / package).glob("*/__init__.py"):
-            wing = module.parent.relative_to(ROOT / package.partition("/")[0]).as_posix()
-            if wing != "components":
-                assert {wing, f"{wing}/"} & shown, f"{package}: {wing}"
+    inside = drawing.split(f"<!-- {package}/ -->")[1].split("<!--")[0]
+    cells = re.findall(r'y="(\d+)"><tspan class="name">([^<]+)<', inside)
+    return {name.rstrip("/"): int(y) for y, names in cells for name in names.split(", ")}
+
+
+@pytest.mark.parametrize("package", ["clipper", "viewer"])
+def test_the_drawing_of_the_wings_shows_every_one(package: str):
+    wings = {wing_of(path, package) for path in (ROOT / package).rglob("*.py")} - {"__init__"}
+    assert wings - UNDRAWN <= drawn(package).keys()
+
+
+@pytest.mark.parametrize(("package", "plan"), [("clipper", CORE), ("viewer", VIEWER)])
+def test_the_drawing_of_the_wings_has_them_in_the_order_of_their_imports(package: str, plan: str):
+    floor, shown = floors(plan), drawn(package)
+    for one, other in permutations(floor.keys() & shown.keys(), 2):
+        assert floor[one] <= floor[other] or shown[one] <= shown[other], f"{one} is drawn below {other}"
 
 
 def test_a_link_to_a_file_outside_of_docs_becomes_one_to_its_page():
