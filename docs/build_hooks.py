@@ -1,14 +1,18 @@
 """Hooks of the documentation site's build, which `mkdocs.yml` names.
 
-They make pages of Markdown files outside `docs/`, rewrite links so that each works in the repository and on
-the site, show the pictures of the theme in use, and refuse a site that loads anything from another host.
+They make pages of notebooks and of Markdown files outside `docs/`, rewrite links so that each works in the
+repository and on the site, show the pictures of the theme in use, and refuse a site that loads anything from
+another host.
 
 What does not belong here: text, and what the site looks like (`assets/site.css`).
 """
 
+import json
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from posixpath import normpath, relpath
+from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
@@ -29,6 +33,8 @@ ADDED = {
     "viewer/static/inter-LICENSE.txt": "assets/inter-LICENSE.txt",
 }
 
+NOTEBOOKS = ROOT / "docs" / "notebooks"
+
 _LINK = re.compile(r"\]\((?P<target>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
 # A picture for each colour scheme, as GitHub shows it.
 _PICTURE = re.compile(
@@ -43,15 +49,47 @@ _FETCHED = re.compile(
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the files that lie outside `docs/`."""
+    """Add the files that lie outside `docs/`, and a page for each notebook."""
     for source, page in ADDED.items():
         files.append(File.generated(config, page, abs_src_path=str(ROOT / source)))
+    for notebook in NOTEBOOKS.glob("*.ipynb"):
+        text = notebook_page(json.loads(notebook.read_text("utf-8")))
+        files.append(File.generated(config, f"notebooks/{notebook.stem}.md", content=text))
     return files
+
+
+def notebook_page(notebook: Mapping[str, Any]) -> str:
+    """Write a notebook of format 4, with the outputs stored in it, as Markdown."""
+    return "\n\n".join(part.strip() for cell in notebook["cells"] for part in _cell(cell)) + "\n"
+
+
+def _cell(cell: Mapping[str, Any]) -> Iterator[str]:
+    source = "".join(cell["source"])
+    if cell["cell_type"] != "code":
+        yield source
+        return
+    yield f"```python\n{source}\n```"
+    for output in cell["outputs"]:
+        yield _output(output)
+
+
+def _output(output: Mapping[str, Any]) -> str:
+    """Write one output in the richest of its forms that a page can show."""
+    data = output.get("data", {})
+    if "text/html" in data:
+        lines = "".join(data["text/html"]).splitlines()  # a blank line would end the block of HTML
+        return "\n".join(['<div class="output">', *filter(str.strip, lines), "</div>"])
+    if "image/png" in data:
+        picture = "".join("".join(data["image/png"]).split())
+        return f'<img alt="Output" src="data:image/png;base64,{picture}">'
+    text = "".join(data.get("text/plain", output.get("text", "")))
+    return f"```text\n{text.rstrip()}\n```"
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001
     """Turn the repository's pictures and links into the site's."""
-    source = Path(page.file.abs_src_path or "").relative_to(ROOT).as_posix()
+    written = page.file.abs_src_path  # None: made of a notebook
+    source = Path(written).relative_to(ROOT).as_posix() if written else f"docs/{page.file.src_uri}"
     markdown = _PICTURE.sub(
         r"[![\g<alt>](\g<light>#only-light)](\g<light>)[![\g<alt>](\g<dark>#only-dark)](\g<dark>)", markdown
     )

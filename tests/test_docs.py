@@ -121,6 +121,29 @@ def test_a_link_to_a_file_outside_of_docs_becomes_one_to_its_page():
     assert rewritten == "[a](changelog.md#now) [b](map.md) [c](https://example.org/x.md)"
 
 
+def test_a_notebook_becomes_a_page_with_its_outputs():
+    outputs = [
+        {"output_type": "stream", "text": ["62 images\n", "on the map\n"]},
+        {"output_type": "display_data", "data": {"image/png": "aGVsbG8=\n", "text/plain": "<Figure>"}},
+        {
+            "output_type": "execute_result",
+            "data": {"text/html": ["<table>\n", "\n", "</table>"], "text/plain": "x"},
+        },
+    ]
+    cells = [
+        {"cell_type": "markdown", "source": ["# A tour\n", "\n", "Hello."]},
+        {"cell_type": "code", "source": ["import clipper"], "outputs": outputs},
+    ]
+    assert build_hooks().notebook_page({"cells": cells}).split("\n\n") == [
+        "# A tour",
+        "Hello.",
+        "```python\nimport clipper\n```",
+        "```text\n62 images\non the map\n```",
+        '<img alt="Output" src="data:image/png;base64,aGVsbG8=">',
+        '<div class="output">\n<table>\n</table>\n</div>\n',
+    ]
+
+
 @pytest.mark.parametrize(
     "foreign",
     [
