@@ -3,7 +3,23 @@
 What does not belong here: errors of one library that never leave the module that calls it.
 """
 
+from importlib.util import find_spec
 from typing import ClassVar
+
+# What the code behind each extra of pyproject.toml imports.
+EXTRAS = {
+    "viewer": (
+        "panel",
+        "panel_material_ui",
+        "holoviews",
+        "datashader",
+        "bokeh",
+        "param",
+        "simplejpeg",
+        "tornado",
+    ),
+    "pipeline": ("dagster",),
+}
 
 
 class ClipperError(Exception):
@@ -15,6 +31,10 @@ class ClipperError(Exception):
 
 class SettingsError(ClipperError):
     """A setting is unknown, malformed or names something that is not there."""
+
+
+class MissingExtraError(ClipperError):
+    """Packages of an extra are not installed."""
 
 
 class NoIndexError(ClipperError):
@@ -71,6 +91,20 @@ class SandboxError(ClipperError):
 
 class BadImageError(Exception):
     """One image file cannot be used; the message is the reason, in words for its owner. It ends no run."""
+
+
+def require_extra(extra: str) -> None:
+    """Check that the packages of an extra are installed, without importing them.
+
+    Raises:
+        MissingExtraError: one is missing; the message says what to install.
+    """
+    missing = [name for name in EXTRAS[extra] if find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(
+            f"the {extra} needs packages that are not installed ({', '.join(missing)}); "
+            f"run: pip install 'clipper[{extra}]'"
+        )
 
 
 def is_transient(error: BaseException) -> bool:

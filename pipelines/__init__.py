@@ -2,3 +2,7 @@
 
 What does not belong here: how anything is computed; that is `clipper`.
 """
+
+from clipper.errors import require_extra
+
+require_extra("pipeline")

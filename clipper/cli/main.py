@@ -17,7 +17,7 @@ import typer
 
 from clipper.cli.home_setup import adopted, note_model
 from clipper.cli.output import one_line, print_failures, print_json, progress_bar, summarise, tell_damages
-from clipper.errors import BadImageError, ClipperError, SettingsError
+from clipper.errors import BadImageError, ClipperError, SettingsError, require_extra
 from clipper.images.decode import read_file
 from clipper.settings import Settings
 from clipper.store.home import Home as AtlasHome
@@ -127,9 +127,10 @@ def view(
     settings = Settings.load(home)
     if not settings.home.is_dir():
         raise SettingsError(AtlasHome(settings.home).absence())
+    require_extra("viewer")
     spec = find_spec("viewer")
     if spec is None or spec.origin is None:
-        raise SettingsError("the viewer is not installed; install Clipper with `pip install -e .`")
+        raise SettingsError("the package `viewer` is not installed; install Clipper anew")
     port = _bindable(port)
     command = [sys.executable, "-m", "panel", "serve", str(Path(spec.origin).parent)]
     command += ["--address", "127.0.0.1", "--port", str(port), "--log-level", "warning"]
