@@ -1,17 +1,34 @@
-# The commands of the README. Each makes the environment it needs.
+# The commands of README.md and CONTRIBUTING.md. Each makes the environment it needs.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTANCE := data/store/dagster
+# What `make check` runs of the tests: `coverage` measures how much of the code they run.
+TESTS ?= test
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 
-.PHONY: setup index demo view test test-slow reliability check lint types docs sample screenshots bench bench-map bench-viewer clean
+.PHONY: setup setup-dev hooks index demo view test test-slow coverage reliability static lint types docs check release \
+	footprint sample screenshots bench bench-map bench-viewer clean
 
+# What Clipper needs to run: the index, the viewer, Dagster.
 setup: $(VENV)/.installed .env $(INSTANCE)/dagster.yaml
+
+# And what its developers need: the tests, the linters, Chromium's driver.
+setup-dev: $(VENV)/.installed-dev setup
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	$(PIP_INSTALL) ".[all]"
 	touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP_INSTALL) ".[dev]"
+	touch $(VENV)/.installed $@
+
+# Run the quick checks before each commit, from now on.
+hooks: setup-dev
+	$(BIN)/pre-commit install
 
 # An upgrade brings a new one; one that was edited by hand stays beside it as dagster.yaml.before.
 $(INSTANCE)/dagster.yaml: pipelines/dagster.yaml
@@ -30,34 +47,61 @@ index: setup
 demo: index
 	$(BIN)/clipper view --home data --port 0
 
-# Two at once, but for those before a browser: they wait for pictures, and would wait for one another.
-test: setup
-	$(BIN)/python -m pytest -m "not slow" tests/browser
-	$(BIN)/python -m pytest -m "not slow and not reliability" --ignore tests/browser -n 2 --dist worksteal
+# Tests with a browser run one at a time: they wait for pictures, and two would wait for each other.
+RUN := $(BIN)/python
+define RUN_TESTS
+	$(RUN) -m pytest -m "not slow" tests/browser
+	$(RUN) -m pytest -m "not slow and not reliability and not release" --ignore tests/browser -n 2 --dist worksteal
+endef
+
+test: setup-dev
+	$(RUN_TESTS)
+
+# `make test` with the lines counted that ran, in subprocesses too. It takes half as much CPU time again.
+coverage: RUN := $(BIN)/coverage run
+coverage: setup-dev
+	$(BIN)/coverage erase
+	$(RUN_TESTS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 # The tests that take longer, twenty minutes in all.
-test-slow: setup
+test-slow: setup-dev
 	$(BIN)/python -m pytest -m slow tests/browser
 	$(BIN)/python -m pytest -m slow --ignore tests/browser -n 2 --dist worksteal
 
 # Every moment a run can be killed at, every kind of damage to every file, two hundred histories: an hour or
 # more, and the table of docs/reliability.md.
-reliability: setup
+reliability: setup-dev
 	$(BIN)/python benchmarks/reliability.py --write
 
-lint: setup
+lint: setup-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 
-types: setup
+types: setup-dev
 	$(BIN)/mypy
 
 # The documentation as a site: open build/docs/index.html. A broken link is an error (with --quiet it would not be).
 # The variable silences a notice about MkDocs 2.
-docs: setup
+docs: setup-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-check: lint types docs test
+# Everything that is checked without running Clipper.
+static: lint types docs
+
+check: static $(TESTS)
+
+# Builds dist/, installs the wheel into an empty environment and runs the sample from it.
+release: setup-dev
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/python -m pytest -m release tests/release
+
+# A table of what each extra of pyproject.toml brings.
+footprint: setup-dev
+	$(BIN)/python benchmarks/footprint.py
 
 # Makes data/images and data/models anew. Needs Debian's fonts-noto-color-emoji, unicode-cldr-core and
 # unicode-data, and hours of two cores.
@@ -66,7 +110,7 @@ sample: setup
 	$(BIN)/python -m data.sample.train_model
 	$(BIN)/python -m data.sample.evaluate
 
-screenshots: index
+screenshots: setup-dev index
 	$(BIN)/python docs/screenshots.py
 
 bench: index
@@ -77,8 +121,8 @@ bench-map: index
 	$(BIN)/python benchmarks/map.py
 
 # Half an hour, 5 GB of disk and 6 GB of memory; `--sizes 100000 1000000` needs less.
-bench-viewer: setup
+bench-viewer: setup-dev
 	$(BIN)/python benchmarks/viewer.py
 
 clean:
-	rm -rf $(VENV) .env data/store build/docs
+	rm -rf $(VENV) .env data/store build dist

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from clipper.settings import Settings
 
 __all__ = ["Atlas", "ClipperError", "Query", "Settings", "open", "published_version"]
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 
 def open(home: str | Path | None = None) -> "Atlas":  # noqa: A001 - `clipper.open`, as `gzip.open`

@@ -3,7 +3,6 @@
 What does not belong here: errors of one library that never leave the module that calls it.
 """
 
-from importlib.util import find_spec
 from typing import ClassVar
 
 # What the code behind each extra of pyproject.toml imports.
@@ -99,6 +98,8 @@ def require_extra(extra: str) -> None:
     Raises:
         MissingExtraError: one is missing; the message says what to install.
     """
+    from importlib.util import find_spec
+
     missing = [name for name in EXTRAS[extra] if find_spec(name) is None]
     if missing:
         raise MissingExtraError(

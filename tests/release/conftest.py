@@ -1,29 +1,27 @@
-"""What `make release` built, and an environment that holds nothing but the wheel."""
+"""What `make release` built, and an environment that holds nothing but the wheel and what it requires."""
 
-import os
-import re
 import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-DIST = ROOT / "dist"
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(
+    0, str(Path(__file__).parents[1] / "viewer")
+)  # `visitor`, which opens a page without a browser
 
-sys.path.insert(0, str(ROOT / "tests" / "viewer"))  # `visitor`, which opens a page without a browser
-
-Installed = Callable[..., subprocess.CompletedProcess[str]]
+from installation import ROOT, Installation
 
 
 def built(pattern: str) -> Path:
     """The one file of a kind in dist/."""
-    found = sorted(DIST.glob(pattern))
+    found = sorted((ROOT / "dist").glob(pattern))
     if len(found) != 1:
-        pytest.fail(f"dist/ holds {len(found)} files {pattern}, not one: run `make release`")
+        pytest.fail(f"dist/ holds {len(found)} files {pattern} instead of one: run `make release`")
     return found[0]
 
 
@@ -46,47 +44,19 @@ def tracked() -> set[str]:
 
 
 @pytest.fixture(scope="session")
-def environment(wheel: Path) -> Iterator[Path]:
-    """The folder of an environment with the wheel and what it requires, without any extra."""
-    with tempfile.TemporaryDirectory() as folder:  # pytest would keep the gigabytes of three
+def installation(wheel: Path) -> Iterator[Installation]:
+    """The wheel in an environment without any extra."""
+    with tempfile.TemporaryDirectory() as folder:  # two gigabytes; pytest would keep those of three runs
         venv.create(folder, with_pip=True)
-        pip_install(Path(folder), str(wheel))
-        yield Path(folder)
-
-
-def pip_install(environment: Path, requirement: str) -> None:
-    """Install a requirement in an environment, with the versions that were tested together."""
-    command = [environment / "bin" / "python", "-m", "pip", "install", "--quiet"]
-    command += ["--disable-pip-version-check", "--constraint", ROOT / "constraints.txt", requirement]
-    subprocess.run(command, cwd=environment, env=outside(), check=True)
-
-
-def outside() -> dict[str, str]:
-    """This process's environment variables, without those that would lead into the repository."""
-    leading = re.compile("PYTHON|CLIPPER_|DAGSTER_|VIRTUAL_ENV|COVERAGE_")
-    return {name: value for name, value in os.environ.items() if not leading.match(name)}
-
-
-@pytest.fixture(scope="session")
-def installed(environment: Path) -> Installed:
-    """Run a command of the environment, from a folder that is not the repository; fail where it fails."""
-
-    def run(name: str, *arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [environment / "bin" / name, *arguments],
-            cwd=environment, env=outside(), capture_output=True, text=True, timeout=280, check=False,
-        )  # fmt: skip
-        if check:
-            assert done.returncode == 0, done.stderr
-        return done
-
-    return run
+        made = Installation(Path(folder))
+        made.install(wheel)
+        yield made
 
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample's home as the repository holds it: images, model and settings, and no store."""
-    home = tmp_path_factory.mktemp("sample")
+    folder = tmp_path_factory.mktemp("sample")
     archive = subprocess.run(["git", "archive", "HEAD", "data"], cwd=ROOT, capture_output=True, check=True)
-    subprocess.run(["tar", "-x", "-C", home], input=archive.stdout, check=True)
-    return home / "data"
+    subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
+    return folder / "data"

@@ -13,10 +13,11 @@ import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
-from conftest import Installed, outside, pip_install
-from server import fetch
+from installation import Installation, outside
+from panel_server import fetch
 from visitor import Visitor
 
 import clipper
@@ -48,44 +49,47 @@ def test_the_sdist_holds_the_packages_and_neither_caches_nor_data(sdist: Path, t
     }
 
 
-def test_every_file_bears_the_version(wheel: Path, sdist: Path, installed: Installed) -> None:
+def test_every_file_bears_the_version(wheel: Path, sdist: Path, installation: Installation) -> None:
     assert wheel.name.startswith(f"clipper-{clipper.__version__}-")
     assert sdist.name == f"clipper-{clipper.__version__}.tar.gz"
     code = "import importlib.metadata as m, clipper; print(clipper.__version__, m.version('clipper'))"
-    assert installed("python", "-c", code).stdout.split() == [clipper.__version__] * 2
+    assert installation.run("python", "-c", code).stdout.split() == [clipper.__version__] * 2
 
 
-def test_the_core_brings_neither_the_viewer_nor_the_pipeline(installed: Installed) -> None:
-    listed = json.loads(installed("python", "-m", "pip", "list", "--format", "json").stdout)
+def test_the_core_brings_neither_the_viewer_nor_the_pipeline(installation: Installation) -> None:
+    listed = json.loads(installation.run("python", "-m", "pip", "list", "--format", "json").stdout)
     names = {package["name"].replace("-", "_") for package in listed}
     assert "chromadb" in names
     assert not names & {*EXTRAS["viewer"], *EXTRAS["pipeline"], "distributed", "pytest"}
 
 
-def test_the_command_indexes_and_searches_the_sample(sample: Path, installed: Installed) -> None:
-    installed("clipper", "index", "--home", sample)
-    found = json.loads(installed("clipper", "search", "red heart", "--json", "--home", sample).stdout)
+def test_the_command_indexes_and_searches_the_sample(sample: Path, installation: Installation) -> None:
+    installation.run("clipper", "index", "--home", sample)
+    found = json.loads(installation.run("clipper", "search", "red heart", "--json", "--home", sample).stdout)
     assert "red-heart" in [hit["id"].removesuffix(".jpg") for hit in found["hits"][:5]]
-    assert json.loads(installed("clipper", "info", "--json", "--home", sample).stdout)["images"] == 1870
+    told = json.loads(installation.run("clipper", "info", "--json", "--home", sample).stdout)
+    assert told["images"] == 1870
 
 
-def test_python_searches_the_sample(sample: Path, installed: Installed) -> None:
+def test_python_searches_the_sample(sample: Path, installation: Installation) -> None:
     code = f"import clipper; print(len(clipper.open({str(sample)!r}).search('cat', k=7)))"
-    assert installed("python", "-c", code).stdout.split() == ["7"]
+    assert installation.run("python", "-c", code).stdout.split() == ["7"]
 
 
-def test_view_names_the_command_that_installs_what_it_lacks(sample: Path, installed: Installed) -> None:
-    refused = installed("clipper", "view", "--home", sample, "--port", "0", check=False)
+def test_view_names_the_command_that_installs_what_it_lacks(sample: Path, installation: Installation) -> None:
+    refused = installation.run("clipper", "view", "--home", sample, "--port", "0", check=False)
     assert refused.returncode == 1
     assert "pip install 'clipper[viewer]'" in refused.stderr
 
 
 @pytest.fixture(scope="module")
-def address(environment: Path, sample: Path) -> Iterator[str]:
+def address(installation: Installation, sample: Path) -> Iterator[str]:
     """The address that `clipper view` prints once its extra is installed."""
-    pip_install(environment, "clipper[viewer]")
-    command = [environment / "bin" / "clipper", "view", "--home", sample, "--port", "0"]
-    process = subprocess.Popen(command, cwd=environment, env=outside(), stdout=subprocess.PIPE, text=True)
+    installation.install("clipper[viewer]")
+    command = installation.command("clipper", "view", "--home", sample, "--port", "0")
+    process = subprocess.Popen(
+        command, cwd=installation.folder, env=outside(), stdout=subprocess.PIPE, text=True
+    )
     try:
         found = re.search(r"http://[\d.:]+", process.stdout.readline())[0]
         _await(found, process)
@@ -102,8 +106,10 @@ def test_the_viewer_starts_and_answers_with_all_its_files(address: str) -> None:
     page = fetch(f"{address}/viewer")[2].decode()
     status, _, script = fetch(f"{address}/viewer/{module().address.removeprefix('./viewer/')}")
     assert (status, script.decode()) == (200, module().text)
-    for path in {*re.findall(r'(?:src|href)="([^"#:]+)"', page)}:
-        assert fetch(f"{address}/{path.removeprefix('./').removeprefix('/')}")[0] == 200, path
+    linked = {*re.findall(r'(?:src|href)="([^"#:]+)"', page)}
+    assert linked
+    for path in linked:
+        assert fetch(urljoin(f"{address}/viewer", path))[0] == 200, path
 
 
 def _await(address: str, process: "subprocess.Popen[str]") -> None:
