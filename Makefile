@@ -96,7 +96,7 @@ check: static $(TESTS)
 # Builds dist/, installs the wheel into an empty environment and runs the sample from it.
 release: setup-dev
 	rm -rf dist
-	$(BIN)/python -m build --outdir dist
+	$(BIN)/python -m build --quiet --outdir dist
 	$(BIN)/python -m pytest -m release tests/release
 
 # A table of what each extra of pyproject.toml brings.

@@ -10,7 +10,7 @@ from panel_material_ui.template.base import parse_template
 from viewer.theme import FONT_FACES, page_css, page_sx, theme_config
 
 STATIC = "viewer/static"
-TEMPLATE = parse_template(str(Path(__file__).parent / "page/page.html"))
+TEMPLATE = parse_template(str(Path(__file__).parent / "page.html"))
 TEMPLATE.globals["style"] = FONT_FACES.replace("STATIC", STATIC) + page_css()
 
 
