@@ -21,6 +21,7 @@ from panel_server import fetch
 from visitor import Visitor
 
 import clipper
+import viewer.app  # noqa: F401 - makes all components known, of which the script consists
 from clipper.errors import EXTRAS
 from viewer.components.base import module
 
