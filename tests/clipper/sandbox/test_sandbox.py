@@ -68,7 +68,8 @@ def processor_seconds(work: Callable[[], object]) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def test_the_decoders_child_costs_little_to_start_and_holds_nothing_heavy():
+def test_the_decoders_child_costs_little_to_start_and_holds_nothing_heavy(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # what measures coverage is heavy
     request = {"max_bytes": 9, "max_pixels": 9, "smallest": 9, "transform": None, "path": None, "hash": None}
     code = "import sys, clipper.images.child_tasks; print(*sys.modules)"
     loaded = set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
