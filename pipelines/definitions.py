@@ -5,7 +5,7 @@ import dagster as dg
 from pipelines.assets import ASSETS
 from pipelines.automation import JOBS, SCHEDULES, SENSORS
 from pipelines.checks import CHECKS
-from pipelines.recovery import watched_in_process
+from pipelines.history import watched_in_process
 from pipelines.resources import HomeResource
 
 

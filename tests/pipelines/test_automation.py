@@ -13,11 +13,9 @@ from PIL import Image
 from clipper.errors import ImagesError
 from clipper.images.folder import ImageFolder
 from clipper.settings import CONFIG_NAME
-from pipelines import automation, retrying
-from pipelines.automation import images_folder
-from pipelines.cron import cron_line
-from pipelines.retrying import delay, failures_in_a_row
-from pipelines.watching import FolderWatch
+from pipelines import automation
+from pipelines.automation import FolderWatch, delay, failures_in_a_row, images_folder
+from pipelines.freshness import cron_line
 
 Reindex = Callable[..., dg.ExecuteInProcessResult]
 Tick = Callable[..., dg.SensorResult | dg.SkipReason]
@@ -31,7 +29,7 @@ def tick(small_home: Path, instance: dg.DagsterInstance, monkeypatch: pytest.Mon
 
     def look(cursor: str | None = None, *, after: float = 0.0) -> dg.SensorResult | dg.SkipReason:
         with monkeypatch.context() as patch:
-            patch.setattr(retrying.time, "time", lambda: now() + after)
+            patch.setattr(automation.time, "time", lambda: now() + after)
             return images_folder(dg.build_sensor_context(instance=instance, cursor=cursor))
 
     return look

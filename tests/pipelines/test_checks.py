@@ -20,8 +20,8 @@ from clipper.indexing.workspace import Workspace
 from clipper.settings import Settings
 from clipper.store.home import Home
 from pipelines import freshness
-from pipelines.cron import longest_gap
 from pipelines.failures import failure_of
+from pipelines.freshness import longest_gap
 
 Reindex = Callable[..., dg.ExecuteInProcessResult]
 

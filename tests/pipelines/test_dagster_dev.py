@@ -12,7 +12,7 @@ from dagster_dev import dagster_dev, make_instance, runs, wait_for
 
 import clipper
 from pipelines.failures import failure_of
-from pipelines.recovery import GONE
+from pipelines.history import GONE
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

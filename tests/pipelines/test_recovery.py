@@ -12,14 +12,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from pipelines import recovery
+from pipelines import history
 from pipelines.definitions import defs
-from pipelines.recovery import GONE, event_log_of, find_lost, lock_of, lost_runs, report_lost
+from pipelines.history import GONE, event_log_of, find_lost, lock_of, lost_runs, report_lost
 
 HOLD = """
 import sys, time
 import dagster as dg
-from pipelines.recovery import hold
+from pipelines.history import hold
 with dg.DagsterInstance.local_temp(sys.argv[1]) as instance:
     hold(instance, sys.argv[2])
     print("held", flush=True)
@@ -63,7 +63,7 @@ def lost(instance: dg.DagsterInstance, location: str | None = None) -> list[str]
 def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Let so many seconds pass."""
     now = time.time
-    return lambda seconds: monkeypatch.setattr(recovery.time, "time", lambda: now() + seconds)
+    return lambda seconds: monkeypatch.setattr(history.time, "time", lambda: now() + seconds)
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,8 @@ def test_a_run_that_waits_or_works_for_days_is_not_lost(
 @pytest.mark.parametrize(
     ("status", "seconds"),
     [
-        (dg.DagsterRunStatus.STARTED, recovery.STARTED_SECONDS),
-        (dg.DagsterRunStatus.STARTING, recovery.STARTING_SECONDS),
+        (dg.DagsterRunStatus.STARTED, history.STARTED_SECONDS),
+        (dg.DagsterRunStatus.STARTING, history.STARTING_SECONDS),
     ],
 )
 def test_a_run_that_never_took_its_lock_is_lost_after_a_while(
@@ -158,12 +158,12 @@ def test_every_run_holds_its_lock_from_its_first_step_to_the_end_of_its_process(
     held: set[str] = set()
     while process.poll() is None:
         held |= {
-            path.stem for path in lock_of(instance, "any").parent.glob("*.lock") if recovery._is_held(path)
+            path.stem for path in lock_of(instance, "any").parent.glob("*.lock") if history._is_held(path)
         }
         time.sleep(0.02)
     assert process.returncode == 0
     assert held
     assert held == {run.run_id for run in instance.get_runs()}
     assert lost(instance) == []
-    recovery.remove_old_locks(instance)
+    history.remove_old_locks(instance)
     assert not list(lock_of(instance, "any").parent.glob("*.lock"))
