@@ -134,15 +134,15 @@ GATE: Mapping[str, Callable[[Workspace], Finding]] = {
 
 
 def audit(work: Workspace, name: str) -> Finding:
-    """Make one audit of `GATE`; set a staged part aside that fails, so that the next run makes it again."""
+    """Make one audit of `GATE`; condemn a staged part that fails, so that the next run makes it again."""
     finding = GATE[name](work)
     if finding.passed:
         return finding
-    published = snapshots.current(work.home)
-    damaged = [part for part in finding.wrong if not work.set_aside(part, published)]
-    again = f"`clipper doctor --repair --home {quote(str(work.home.folder))}` makes again what is damaged"
-    way_out = again if damaged else "it was set aside: the next run makes it again"
-    return replace(finding, description=f"{finding.description}; {way_out}")
+    lasting = [part for part in finding.wrong if not work.condemn(part)]
+    repair = f"`clipper doctor --repair --home {quote(str(work.home.folder))}` makes it again"
+    return replace(
+        finding, description=f"{finding.description}; {repair if lasting else 'the next run makes it again'}"
+    )
 
 
 def pass_gate(work: Workspace) -> None:

@@ -30,6 +30,7 @@ DIGEST, PROJECTION = "digest", "projection"
 def collect(work: Workspace) -> Step:
     """Step 5, `chroma_collection`: one row an image, with vector, metadata and place; sealed."""
     with timed("chroma_collection") as step:
+        work.drop_condemned("collection")
         staged = work.consistent()
         key, told, _ = work.embeddings()
         made_of = {"metadata": staged.metadata, "projection": staged.projection, "embeddings": key}

@@ -21,6 +21,7 @@ from clipper.store.tables import is_written, read_made_of, write_part
 def join_metadata(work: Workspace) -> Step:
     """Step 3, `image_metadata`: metadata.json, tables, folder names and file facts as typed columns."""
     with timed("image_metadata") as step:
+        work.drop_condemned("metadata")
         manifest_version, _ = work.manifest()
         members = work.members()
         beside = {name: work.folder.read_beside(name) for name in METADATA_NAMES}

@@ -59,6 +59,7 @@ def project_images(work: Workspace) -> Step:
     An unchanged folder leaves all as it is, but for a refit that is due and was put off by `refit = "never"`.
     """
     with timed("umap_projection") as step:
+        work.drop_condemned("projection")
         manifest_version, _ = work.manifest()
         _, told, _ = work.embeddings()
         members = work.members()

@@ -31,6 +31,7 @@ def scan_images(work: Workspace) -> Step:
     """Step 1, `image_manifest`: what is in the folder, and what differs from what was there."""
     with timed("image_manifest") as step:
         work.take_up()
+        work.drop_condemned("manifest")
         staged = work.staged.manifest
         path = work.home.part("manifest", staged) if staged else None
         before = Manifest.read(path) if path and path.exists() else None

@@ -79,22 +79,30 @@ class Workspace:
         if published and not self.home.staged.exists():
             self.stage(**vars(snapshots.staged_from(published)))
 
-    def set_aside(self, part: str, published: Snapshot | None) -> bool:
-        """Delete a staged part that must not be published, and stage the published one in its place.
+    def condemn(self, part: str) -> bool:
+        """Note that a staged part must not be published, so that the next step that makes it makes it again.
 
         Returns:
-            whether that was possible: not for vectors, nor for a part that is published already.
+            whether a step can do that: it cannot for vectors, nor for a part that is published already.
         """
-        version = getattr(self.staged, part)
-        if part == "embeddings" or (published and published.parts[part] == version):
+        published = snapshots.current(self.home)
+        if part == "embeddings" or (published and published.parts[part] == getattr(self.staged, part)):
             return False
+        self.stage(condemned=tuple(sorted({*self.staged.condemned, part})))
+        return True
+
+    def drop_condemned(self, part: str) -> None:
+        """Delete a staged part that an audit condemned, and start from the published one in its place."""
+        if part not in self.staged.condemned:
+            return
         for suffix in (".parquet", ".json", ""):
-            snapshots.remove(self.home.part(part, version, suffix))
+            snapshots.remove(self.home.part(part, getattr(self.staged, part), suffix))
         self._read = None
+        published = snapshots.current(self.home)
         instead = vars(snapshots.staged_from(published) if published else Staged())
         names = {part, f"{part}_manifest", f"{part}_of"} & instead.keys()
-        self.stage(**{name: instead[name] for name in names})
-        return True
+        condemned = tuple(other for other in self.staged.condemned if other != part)
+        self.stage(**{name: instead[name] for name in names}, condemned=condemned)
 
     def require(self, part: str) -> str:
         """Return the staged version of a part.

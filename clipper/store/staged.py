@@ -28,6 +28,7 @@ class Staged:
     `embeddings` is the model's key and `model` describes the model. `metadata_manifest` and
     `projection_manifest` are the manifests that those parts were made from; `collection_of` has the versions
     that the collection was made from. `passed_over` are ids of files that vanished while they were read.
+    `condemned` are parts that failed an audit: the next step that makes such a part makes it again.
     """
 
     manifest: str = ""
@@ -43,6 +44,7 @@ class Staged:
     passed_over: tuple[str, ...] = ()
     gps: bool = False
     server_key: str = ""
+    condemned: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, home: Home) -> Self:
@@ -55,7 +57,8 @@ class Staged:
             return cls()
         entries = read_json(home.staged)
         known = {each.name: entries[each.name] for each in fields(cls) if each.name in entries}
-        return cls(**known | {"passed_over": tuple(known.get("passed_over", ()))})
+        lists = {name: tuple(known.get(name, ())) for name in ("passed_over", "condemned")}
+        return cls(**known | lists)
 
     def write(self, home: Home) -> None:
         """Write the home's file. Only for the holder of the home's lock."""

@@ -76,7 +76,7 @@ def test_a_published_part_that_is_damaged_names_the_repair(
     first = opened(indexed_home).ids[0].rpartition(".")[0]
     (indexed_home / "images" / "metadata.json").write_text(json.dumps({first: {"year": 1999}}))
     damage.before_publishing("lost point", monkeypatch)
-    with pytest.raises(AuditError, match=r"`clipper doctor --repair --home .*` makes again what is damaged"):
+    with pytest.raises(AuditError, match=r"`clipper doctor --repair --home .*` makes it again"):
         run.index(Settings.load(indexed_home))
 
 

@@ -137,7 +137,7 @@ def _moments(low: float, high: float) -> np.ndarray:
 
 
 def number(value: float) -> str:
-    """Write a number as short as it reads well: "2024" (more often a year than a count), "50,000", "0.1235"."""
+    """Write a number as short as it reads well: "2024" (often a year, so no comma), "50,000", "0.1235"."""
     if float(value).is_integer() and abs(value) < 10_000:  # noqa: PLR2004
         return str(int(value))
     if abs(value) >= 1e6:  # noqa: PLR2004
