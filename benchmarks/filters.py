@@ -32,7 +32,7 @@ WORDS = [f"word {i}" for i in range(400)]
 
 @dataclass(frozen=True)
 class Column:
-    """As `clipper.metadata.join.Column`, as far as the viewer reads it."""
+    """As `clipper.metadata.columns.Column`, as far as the viewer reads it."""
 
     name: str
     type: str

@@ -17,7 +17,7 @@ import pyarrow as pa
 from PIL import Image
 
 from clipper.indexing import run
-from clipper.metadata.join import Column
+from clipper.metadata.columns import Column
 from clipper.settings import Settings
 from clipper.store import embeddings, facts, snapshots
 from clipper.store.home import Home

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipper.images.folder import ImageFolder
-from clipper.metadata.join import Column, present
+from clipper.metadata.columns import Column, columns_of
+from clipper.metadata.join import present
 from clipper.settings import Settings, absolute_location
 from clipper.store import facts, manifest, snapshots
 from clipper.store.home import Home
@@ -93,8 +94,8 @@ class Published:
     @cached_property
     def columns(self) -> dict[str, Column]:
         """The metadata columns by name: those of metadata.json and its like first."""
-        listed = read_made_of(self._part("metadata"))["columns"]
-        return {entry["name"]: Column(**entry) for entry in listed}
+        entries = read_made_of(self._part("metadata"))["columns"]
+        return {column.name: column for column in columns_of(entries, lambda: self.metadata_table)}
 
     @cached_property
     def points(self) -> "pd.DataFrame":

@@ -17,7 +17,7 @@ import typer
 if TYPE_CHECKING:
     from clipper.doctor.files import Damage
     from clipper.indexing.workspace import Progress, Step
-    from clipper.metadata.join import Column
+    from clipper.metadata.columns import Column
     from clipper.settings import Settings
 
 

@@ -12,6 +12,7 @@ from clipper.images.folder import METADATA_NAMES
 from clipper.indexing.workspace import Step, Workspace, timed
 from clipper.metadata import join
 from clipper.metadata import sources as metadata_sources
+from clipper.metadata.columns import Column, with_roles
 from clipper.store import facts, gps, snapshots, tags
 from clipper.store.home import Home
 from clipper.store.manifest import Entry
@@ -39,7 +40,7 @@ def join_metadata(work: Workspace) -> Step:
         work.stage(metadata=step.version, metadata_manifest=manifest_version)
         step.counts = {"images": len(members), "columns": len(made_of["columns"])}
         step.notes = list(made_of["problems"])
-        step.columns = [join.Column(**column) for column in made_of["columns"]]
+        step.columns = [Column.from_json(entry) for entry in made_of["columns"]]
         step.columns_changed = _shapes(step.columns) != _shapes(_published_columns(work.home))
     return step
 
@@ -81,17 +82,18 @@ def _write_metadata(
     ]
     ids = [entry.id for entry in members]
     joined = join.join(ids, own, sources, tags=given)
-    made_of = {"columns": [vars(column) for column in joined.columns], "problems": joined.problems}
-    write_part(path, joined.table(ids), made_of)
+    table = joined.table(ids)
+    columns = with_roles(joined.columns, table)
+    write_part(path, table, {"columns": [vars(column) for column in columns], "problems": joined.problems})
 
 
-def _published_columns(home: Home) -> list[join.Column]:
+def _published_columns(home: Home) -> list[Column]:
     before = snapshots.current(home)
     path = home.part("metadata", before.parts["metadata"]) if before else None
     if path is None or not is_written(path):
         return []
-    return [join.Column(**column) for column in read_made_of(path)["columns"]]
+    return [Column.from_json(entry) for entry in read_made_of(path)["columns"]]
 
 
-def _shapes(columns: Sequence[join.Column]) -> set[tuple[str, str, str]]:
+def _shapes(columns: Sequence[Column]) -> set[tuple[str, str, str]]:
     return {(column.name, column.type, column.source) for column in columns}

@@ -11,7 +11,7 @@ from typing import Any
 
 from clipper.errors import ImagesError, StoreError
 from clipper.images.folder import ImageFolder
-from clipper.metadata.join import Column
+from clipper.metadata.columns import Column
 from clipper.metadata.types import EXAMPLES
 from clipper.settings import Settings, absolute_location
 from clipper.store import embeddings, facts, gps, snapshots

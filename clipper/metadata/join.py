@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from unicodedata import normalize
 
 from clipper.images.exif import LATITUDE, LONGITUDE
+from clipper.metadata.columns import FILE, FOLDER, TAGS, Column
 from clipper.metadata.types import EXAMPLES, arrow_type, fit, kind_of, plain_value, some, typed
 from clipper.text import clean
 
@@ -24,33 +25,8 @@ RESERVED = frozenset({"id", "path", "x", "y", "similarity"})
 RESERVED_PREFIX = "metadata_"
 # What a column of tags is called where a source has one of that name, which stays as it is.
 _OTHER_TAGS = "clipper_"
-# Origins that are no file beside the images.
-FOLDER, FILE, TAGS = "folder", "file", "tags"
 _AMBIGUOUS = -1
 _EXAMPLE_CHARACTERS = 60
-
-
-@dataclass(frozen=True)
-class Column:
-    """A metadata column.
-
-    `type` is `str`, `int`, `list[str]`, ...; `origin` is `folder`, `file` (the image files themselves),
-    `tags` (what people gave, see `store/tags.py`), or the sources that tell it, such as `metadata.json and
-    metadata.csv`. `filled` is how many images have a value, and `example` one of them as text; both are
-    unknown of a column written by an early Clipper, which also called metadata.json `metadata`.
-    """
-
-    name: str
-    type: str
-    origin: str
-    filled: int = 0
-    example: str = ""
-
-    @property
-    def source(self) -> str:
-        """The origin, in words."""
-        words = {FOLDER: "the files", FILE: "the files", TAGS: "the viewer", "metadata": "metadata.json"}
-        return words.get(self.origin, self.origin)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from clipper.metadata.join import TAGS, tags_column
+from clipper.metadata.columns import TAGS
+from clipper.metadata.join import tags_column
 from viewer.dataset.columns.colouring import (
     SIMILARITY,
     Colouring,

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clipper.hashing import content_hash
-from clipper.metadata.join import FILE, FOLDER, present
+from clipper.metadata.columns import FILE, FOLDER
+from clipper.metadata.join import present
 from viewer.dataset.columns.tag_column import of_rows
 from viewer.dataset.dataset import Dataset
 

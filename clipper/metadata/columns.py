@@ -1,0 +1,118 @@
+"""A metadata column: its name, type and origin, and the role it plays when the dataset is shown.
+
+What does not belong here: the type of a value (`metadata/types.py`), and joining sources
+(`metadata/join.py`).
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# Origins that are no file beside the images.
+FOLDER, FILE, TAGS = "folder", "file", "tags"
+
+# A category has values that several images share, a text differs from image to image.
+Role = Literal["category", "number", "time", "list", "text"]
+# A column of text with more different values than this, and than half of its rows, is a text.
+MANY_VALUES = 40
+# A time is an ISO 8601 date, alone or with a time of day. Python and pandas both read this form of it.
+_TIME = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)? ?(Z|[+-]\d\d(:?\d\d)?)?)?", re.ASCII)
+# Values that are looked at first, all of which must look like times; and the share of all that must be times.
+_TIME_SAMPLE, _TIME_SHARE = 200, 0.99
+
+
+@dataclass(frozen=True)
+class Column:
+    """A metadata column.
+
+    `type` is `str`, `int`, `list[str]`, ...; `origin` is `folder`, `file` (the image files themselves),
+    `tags` (from `store/tags.py`), or the sources that have it, such as `metadata.json and metadata.csv`.
+    `filled` is how many images have a value, `example` one of the values as text, `distinct` how many
+    different values there are; of lists, how many different items. A column written by an earlier Clipper
+    may lack them, and its `role`: `columns_of` adds these. An early Clipper called metadata.json `metadata`.
+    """
+
+    name: str
+    type: str
+    origin: str
+    filled: int = 0
+    example: str = ""
+    role: Role | None = None
+    distinct: int = 0
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> Self:
+        """Read what `vars` of a column wrote; keys of a later Clipper are left out."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in entry.items() if name in known})
+
+    @property
+    def source(self) -> str:
+        """The origin, in words."""
+        words = {FOLDER: "the files", FILE: "the files", TAGS: "the viewer", "metadata": "metadata.json"}
+        return words.get(self.origin, self.origin)
+
+
+def columns_of(entries: Sequence[Mapping[str, Any]], read_table: "Callable[[], pa.Table]") -> list[Column]:
+    """Read the columns of a metadata part; the roles that its JSON lacks are decided from its table.
+
+    Args:
+        entries: the columns, from the JSON beside the table.
+        read_table: reads that table; only called for a part that an earlier Clipper wrote.
+    """
+    columns = [Column.from_json(entry) for entry in entries]
+    return columns if all(column.role for column in columns) else with_roles(columns, read_table())
+
+
+def with_roles(columns: Sequence[Column], table: "pa.Table") -> list[Column]:
+    """Decide each column's role from its cells, and count its values; a column without cells stays as it is."""
+    there = set(table.column_names)
+    return [_with_role(one, table[one.name]) if one.name in there else one for one in columns]
+
+
+def _with_role(column: Column, cells: "pa.ChunkedArray") -> Column:
+    import pyarrow.compute as pc
+
+    values = pc.list_flatten(cells) if column.type.startswith("list[") else cells.drop_null()
+    distinct = int(pc.count_distinct(values).as_py())
+    filled = len(cells) - cells.null_count
+    return replace(column, role=_role(column.type, values, distinct), distinct=distinct, filled=filled)
+
+
+def _role(kind: str, values: "pa.ChunkedArray", distinct: int) -> Role:
+    if kind.startswith("list["):
+        return "list"
+    if kind in ("int", "float"):
+        return "number"
+    if kind == "str" and distinct > 1:
+        if _are_times(values):
+            return "time"
+        if distinct > max(MANY_VALUES, len(values) // 2):
+            return "text"
+    return "category"
+
+
+def _are_times(values: "pa.ChunkedArray") -> bool:
+    """Whether nearly all of these texts are ISO 8601 dates, with or without a time of day."""
+    sample = values.take([*range(0, len(values), max(1, len(values) // _TIME_SAMPLE))])
+    if not all(map(_TIME.fullmatch, sample.to_pylist())):
+        return False
+    counted = values.value_counts()
+    texts, counts = counted.field("values").to_pylist(), counted.field("counts").to_pylist()
+    times = sum(count for text, count in zip(texts, counts, strict=True) if _is_time(text))
+    return bool(times >= _TIME_SHARE * len(values))
+
+
+def _is_time(text: str) -> bool:
+    if not _TIME.fullmatch(text):
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
