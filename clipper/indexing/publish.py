@@ -9,7 +9,7 @@ from clipper.indexing.collect import prune_server
 from clipper.indexing.workspace import Step, Workspace, refuse_fewer, timed
 from clipper.store import facts, snapshots
 from clipper.store.home import Home
-from clipper.store.manifest import Changes, Manifest, compare
+from clipper.store.manifest import Changes, Manifest
 from clipper.store.shards import compact
 from clipper.store.snapshots import Snapshot
 
@@ -78,4 +78,4 @@ def _tidy(work: Workspace, *, published: bool) -> None:
 
 def _since(home: Home, before: Snapshot | None, manifest: Manifest) -> Changes:
     path = home.part("manifest", before.parts["manifest"]) if before else None
-    return compare(Manifest.read(path) if path and path.exists() else None, manifest)
+    return manifest.changes_since(Manifest.read(path) if path and path.exists() else None)

@@ -14,7 +14,7 @@ from clipper.images.folder import FoundImage, ImageFolder
 from clipper.indexing.workspace import Step, Workspace, refuse_fewer, timed
 from clipper.store import snapshots
 from clipper.store.home import Home
-from clipper.store.manifest import Entry, Manifest, compare
+from clipper.store.manifest import Entry, Manifest
 from clipper.store.tables import is_written
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def scan_images(work: Workspace) -> Step:
         if before is None or before.entries != manifest.entries or not is_written(target):
             manifest.write(target)
         work.stage(manifest=manifest.version, images=work.settings.images)
-        step.counts = {"images": len(manifest.entries), **compare(before, manifest).counts()}
+        step.counts = {"images": len(manifest.entries), **manifest.changes_since(before).counts()}
         step.counts["other_files"] = sum(manifest.others.values())
         step.failures = manifest.unreadable
         step.notes = _left_alone(manifest.others)
@@ -68,7 +68,7 @@ def _refuse_to_shrink(work: Workspace, manifest: Manifest) -> None:
     path = work.home.part("manifest", before.parts["manifest"]) if before else None
     if path is None or not path.exists():
         return
-    gone = len(compare(Manifest.read(path), manifest).removed)
+    gone = len(manifest.changes_since(Manifest.read(path)).removed)
     refuse_fewer(work, before.counts["images"] - gone if before else 0, before)
 
 

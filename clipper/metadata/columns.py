@@ -70,7 +70,7 @@ def columns_of(entries: Sequence[Mapping[str, Any]], read_table: "Callable[[], p
 
 
 def with_roles(columns: Sequence[Column], table: "pa.Table") -> list[Column]:
-    """Decide each column's role from its cells, and count its values; a column without cells stays as it is."""
+    """Decide each column's role from its cells and count its values; leave a column that has no cells."""
     there = set(table.column_names)
     return [_with_role(one, table[one.name]) if one.name in there else one for one in columns]
 

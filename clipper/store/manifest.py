@@ -3,7 +3,10 @@
 What does not belong here: opening images, and anything derived from them.
 """
 
+from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +19,10 @@ if TYPE_CHECKING:
 
 # The column of the times at which contents were first indexed; a manifest of an earlier Clipper has none.
 FIRST = "first_ns"
+
+# An image's content hash before and after; None where it is not there.
+Fate = tuple[bytes | None, bytes | None]
+_NOWHERE: Fate = (None, None)
 
 
 @dataclass(frozen=True)
@@ -34,16 +41,42 @@ class Entry:
 
 @dataclass(frozen=True)
 class Changes:
-    """Ids that differ between two manifests. `moved` maps a new id to the one it had."""
+    """What differs between two versions of a dataset: the images that came, went, changed or were renamed.
 
-    added: list[str] = field(default_factory=list)
-    changed: list[str] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
-    moved: dict[str, str] = field(default_factory=dict)
-    unchanged: int = 0
+    `fates` has the content hashes before and after of each image that differs. `unchanged` counts the others.
+    """
+
+    fates: Mapping[str, Fate] = field(default_factory=dict)
+    unchanged: int = field(default=0, compare=False)
+
+    @cached_property
+    def moved(self) -> dict[str, str]:
+        """Old id -> new id, of a removed and an added image with the same bytes."""
+        came: dict[bytes, deque[str]] = {}
+        for image_id, (before, after) in self.fates.items():
+            if before is None and after is not None:
+                came.setdefault(after, deque()).append(image_id)
+        went = ((image_id, before) for image_id, (before, after) in self.fates.items() if after is None)
+        return {image_id: came[key].popleft() for image_id, key in went if key and came.get(key)}
+
+    @cached_property
+    def added(self) -> list[str]:
+        """Images that were not there before, under any name."""
+        known = set(self.moved.values())
+        return [i for i, (before, _) in self.fates.items() if before is None and i not in known]
+
+    @cached_property
+    def removed(self) -> list[str]:
+        """Images that are not there any more, under any name."""
+        return [i for i, (_, after) in self.fates.items() if after is None and i not in self.moved]
+
+    @cached_property
+    def changed(self) -> list[str]:
+        """Images with the same id and other bytes."""
+        return [i for i, (before, after) in self.fates.items() if before and after]
 
     def counts(self) -> dict[str, int]:
-        """How many of each kind."""
+        """How many images of each kind there are."""
         return {
             "added": len(self.added),
             "changed": len(self.changed),
@@ -51,6 +84,17 @@ class Changes:
             "removed": len(self.removed),
             "unchanged": self.unchanged,
         }
+
+    def then(self, later: "Changes") -> "Changes":
+        """Join these changes and later ones: an image that came and went again has not changed."""
+        fates = {}
+        for image_id in {**self.fates, **later.fates}:
+            earlier = self.fates.get(image_id, later.fates.get(image_id, _NOWHERE))
+            latest = later.fates.get(image_id, self.fates.get(image_id, _NOWHERE))
+            if earlier[0] != latest[1]:
+                fates[image_id] = (earlier[0], latest[1])
+        images = later.unchanged + _still_there(later.fates)
+        return Changes(fates, images - _still_there(fates))
 
 
 @dataclass(frozen=True)
@@ -74,12 +118,20 @@ class Manifest:
         """The distinct content hashes, in the order they first appear."""
         return list(self.firsts())
 
+    def contents(self) -> dict[str, bytes]:
+        """Id -> content hash."""
+        return {entry.id: entry.content_hash for entry in self.entries}
+
     def firsts(self) -> dict[bytes, Entry]:
         """For each distinct content the first file that has it, in the order in which they appear."""
         firsts: dict[bytes, Entry] = {}
         for entry in self.entries:
             firsts.setdefault(entry.content_hash, entry)
         return firsts
+
+    def changes_since(self, before: "Manifest | None") -> Changes:
+        """Compare with an earlier manifest; with None, every image is new."""
+        return compare(before.contents() if before else {}, self.contents())
 
     def write(self, path: Path) -> None:
         """Write as Parquet."""
@@ -107,27 +159,15 @@ class Manifest:
         return cls(entries, reasons)
 
 
-def compare(before: Manifest | None, after: Manifest) -> Changes:
-    """What differs. A removed and an added file of the same content are one that moved."""
-    old = {entry.id: entry.content_hash for entry in before.entries} if before else {}
-    new = {entry.id: entry.content_hash for entry in after.entries}
-    removed = {image_id: old[image_id] for image_id in old if image_id not in new}
-    by_hash: dict[bytes, list[str]] = {}
-    for image_id, key in removed.items():
-        by_hash.setdefault(key, []).append(image_id)
-    added: list[str] = []
-    moved: dict[str, str] = {}
-    for image_id in (image_id for image_id in new if image_id not in old):
-        sources = by_hash.get(new[image_id])
-        if sources:
-            moved[image_id] = sources.pop(0)
-        else:
-            added.append(image_id)
-    changed = [key for key in new if key in old and new[key] != old[key]]
-    left = set(moved.values())
-    gone = [image_id for image_id in removed if image_id not in left]
-    same = len(new) - len(added) - len(moved) - len(changed)
-    return Changes(added, changed, gone, moved, same)
+def compare(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> Changes:
+    """Compare two versions of a dataset: the content hash of each image by its id."""
+    fates: dict[str, Fate] = {i: (key, after.get(i)) for i, key in before.items() if after.get(i) != key}
+    fates |= {i: (None, key) for i, key in after.items() if i not in before}
+    return Changes(fates, len(after) - _still_there(fates))
+
+
+def _still_there(fates: Mapping[str, Fate]) -> int:
+    return sum(after is not None for _, after in fates.values())
 
 
 def _schema() -> "pa.Schema":

@@ -5,6 +5,8 @@ from pathlib import Path
 import fsspec
 import pytest
 from effort import ratio
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clipper.errors import ImagesError
 from clipper.images.folder import ImageFolder
@@ -35,10 +37,10 @@ def test_added_changed_moved_removed_and_copied_are_distinguished(folder: Path):
     (folder / "goes.jpg").unlink()
     write(folder, "new.jpg", b"new")
     write(folder, "sub/copy.jpg", b"same")
-    changes = compare(before, scanned(folder, before))
+    changes = scanned(folder, before).changes_since(before)
     assert changes.added == ["new.jpg", "sub/copy.jpg"]
     assert changes.changed == ["changes.jpg"]
-    assert changes.moved == {"moved.jpg": "moves.jpg"}
+    assert changes.moved == {"moves.jpg": "moved.jpg"}
     assert changes.removed == ["goes.jpg"]
     assert changes.unchanged == 1
     assert changes.counts() == {"added": 2, "changed": 1, "moved": 1, "removed": 1, "unchanged": 1}
@@ -46,7 +48,7 @@ def test_added_changed_moved_removed_and_copied_are_distinguished(folder: Path):
 
 def test_the_first_time_everything_is_added(folder: Path):
     write(folder, "a.jpg", b"a")
-    assert compare(None, scanned(folder)).added == ["a.jpg"]
+    assert scanned(folder).changes_since(None).added == ["a.jpg"]
 
 
 def test_two_files_that_swap_names_are_two_changed_ones(folder: Path):
@@ -56,7 +58,7 @@ def test_two_files_that_swap_names_are_two_changed_ones(folder: Path):
     write(folder, "a.jpg", b"b", at=LONG_AGO + 1)
     write(folder, "b.jpg", b"a", at=LONG_AGO + 1)
     after = scanned(folder, before)
-    assert compare(before, after).changed == ["a.jpg", "b.jpg"]
+    assert after.changes_since(before).changed == ["a.jpg", "b.jpg"]
     assert set(before.hashes()) == set(after.hashes())
 
 
@@ -66,8 +68,8 @@ def test_of_two_copies_that_move_each_moves_once(folder: Path):
     before = scanned(folder)
     (folder / "a.jpg").rename(folder / "c.jpg")
     (folder / "b.jpg").rename(folder / "d.jpg")
-    changes = compare(before, scanned(folder, before))
-    assert (changes.moved, changes.removed, changes.added) == ({"c.jpg": "a.jpg", "d.jpg": "b.jpg"}, [], [])
+    changes = scanned(folder, before).changes_since(before)
+    assert (changes.moved, changes.removed, changes.added) == ({"a.jpg": "c.jpg", "b.jpg": "d.jpg"}, [], [])
 
 
 def test_a_renamed_folder_of_many_images_is_compared_in_a_few_passes_over_it():
@@ -75,10 +77,24 @@ def test_a_renamed_folder_of_many_images_is_compared_in_a_few_passes_over_it():
         return Manifest([Entry(f"{folder}/{i}.jpg", b"%016d" % i, 1, 1) for i in range(30_000)], {})
 
     before, after = named("old"), named("new")
-    assert len(compare(before, after).moved) == 30_000
+    assert len(after.changes_since(before).moved) == 30_000
     both = [*before.entries, *after.entries]
-    one_pass = ratio(lambda: compare(before, after), lambda: {entry.content_hash: entry.id for entry in both})
+    one_pass = ratio(
+        lambda: after.changes_since(before), lambda: {entry.content_hash: entry.id for entry in both}
+    )
     assert one_pass < 50  # each with each other would be thousands
+
+
+VERSIONS = st.dictionaries(st.sampled_from("abcdef"), st.sampled_from([b"1", b"2", b"3"]))
+
+
+@given(VERSIONS, VERSIONS, VERSIONS)
+def test_changes_and_later_ones_are_joined_as_if_they_were_one_step(
+    first: dict[str, bytes], second: dict[str, bytes], third: dict[str, bytes]
+):
+    joined, once = compare(first, second).then(compare(second, third)), compare(first, third)
+    assert joined == once
+    assert joined.counts() == once.counts()
 
 
 def test_touching_a_file_changes_nothing(folder: Path):
@@ -87,7 +103,7 @@ def test_touching_a_file_changes_nothing(folder: Path):
     os.utime(path, (LONG_AGO + 9, LONG_AGO + 9))
     after = scanned(folder, before)
     assert after.version == before.version
-    assert compare(before, after).unchanged == 1
+    assert after.changes_since(before).unchanged == 1
 
 
 def test_a_file_of_known_size_and_time_is_not_read_again(folder: Path):
