@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from clipper.images.decode import decode
+from clipper.images import decode
 from clipper.indexing import collect, embed, metadata, publish, scan
 from clipper.indexing import run as indexing
 from clipper.indexing.workspace import Step, Workspace
-from clipper.metadata.join import join
+from clipper.metadata import join
 from clipper.models import source
 from clipper.projection import layout
 from clipper.settings import Settings
