@@ -17,7 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-import clipper
+from clipper.atlas.engine import SearchEngine
+from clipper.query import Query
+from clipper.settings import Settings
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 SEARCHES = ("red heart", "cat", "a flag with a star", "sad face", "winter sport")
@@ -47,25 +49,25 @@ def time_commands(home: Path) -> dict[str, float]:
     }
 
 
-def time_searches(atlas: "clipper.Atlas") -> list[float]:
+def time_searches(atlas: SearchEngine) -> list[float]:
     """Seconds of searches in a process that is warm, as the viewer's is."""
     atlas.warm()
     seconds = []
     for text in SEARCHES * 4:
         started = time.perf_counter()
-        atlas.rank(clipper.Query(text=text), k=100)
+        atlas.rank(Query(text=text), k=100)
         seconds.append(time.perf_counter() - started)
     return seconds
 
 
-def query_distances(atlas: "clipper.Atlas") -> np.ndarray:
+def query_distances(atlas: SearchEngine) -> np.ndarray:
     """Distances from query markers to their ten best images, (100, 10), as shares of the map's width."""
-    names = atlas.points["name"].drop_duplicates()
+    names = {atlas.name(row): None for row in range(len(atlas))}
     chosen = names.sample(min(NAMES, len(names)), random_state=0)
     width = float(np.ptp(atlas.xy[:, 0]))
     rows = []
     for name in chosen:
-        hits = atlas.rank(clipper.Query(text=name), k=BEST)
+        hits = atlas.rank(Query(text=name), k=BEST)
         rows.append(np.linalg.norm(atlas.xy[hits.rows] - (hits.x, hits.y), axis=1) / width)
     return np.array(rows)
 
@@ -76,7 +78,7 @@ def main() -> None:
         home = copy_of_sample(Path(folder))
         for name, seconds in time_commands(home).items():
             print(f"{name:<42} {seconds:6.2f} s")
-        atlas = clipper.open(home)
+        atlas = SearchEngine(Settings.load(home))
         seconds = time_searches(atlas)
         print(f"{'search in a warm process, median':<42} {1e3 * statistics.median(seconds):6.0f} ms")
         print(f"{'search in a warm process, slowest of 20':<42} {1e3 * max(seconds):6.0f} ms")

@@ -24,13 +24,14 @@ from typing import Any
 import numpy as np
 from generated import SEARCHED, home_of
 
+from clipper.atlas.engine import SearchEngine
+from clipper.settings import Settings
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "viewer")]
 
-from server import Server, started  # noqa: E402 - found through the line above
+from panel_server import Server, started  # noqa: E402 - found through the line above
 from visitor import HEIGHT, WIDTH, Visitor  # noqa: E402
-
-import clipper  # noqa: E402
 
 SIZES = (100_000, 1_000_000, 10_000_000)
 CROWD, LOAD = 10, 20
@@ -115,7 +116,7 @@ class Person:
 
 async def arrive(address: str, home: Path, count: int) -> list[Person]:
     """So many people, each with the page open and the first picture seen."""
-    atlas = clipper.open(home)
+    atlas = SearchEngine(Settings.load(home))
     xy = atlas.xy[np.random.default_rng(1).integers(0, len(atlas), min(len(atlas), 50_000))]
     people = []
     for seed in range(count):

@@ -1,5 +1,23 @@
 """The errors a person can mend. Each message is one line that names the file or setting and the way out.
 
+    ClipperError
+    ├── SettingsError          a setting is unknown or malformed, or names something that is not there
+    │   └── MissingExtraError  packages of an extra are not installed
+    ├── NoIndexError           the home has no published atlas yet
+    ├── BusyError              another run holds the home's lock
+    ├── ImagesError            the images folder is missing, unreadable or empty
+    ├── BadImageError          one image file cannot be used; it ends no run
+    ├── UnknownImageError      no image has this id; also a KeyError
+    ├── TagError               a tag is not acceptable; also a ValueError
+    ├── ModelError             the model cannot be found, fetched or used
+    │   └── HubError           the model hub cannot be reached
+    ├── StoreError             a file of the store is damaged, or parts do not belong together
+    │   ├── AuditError         a staged part is not as it must be, and was not published
+    │   └── ServerError        the Chroma server cannot be reached
+    ├── ClusterError           the Dask cluster cannot be reached, or its workers fail
+    │   └── ClusterSetupError  the Dask cluster, or this machine, is not set up for the work
+    └── SandboxError           no child process can be started to decode in
+
 What does not belong here: errors of one library that never leave the module that calls it.
 """
 
@@ -32,7 +50,7 @@ class SettingsError(ClipperError):
     """A setting is unknown, malformed or names something that is not there."""
 
 
-class MissingExtraError(ClipperError):
+class MissingExtraError(SettingsError):
     """Packages of an extra are not installed."""
 
 
@@ -88,8 +106,19 @@ class SandboxError(ClipperError):
     """No child process can be started to decode in."""
 
 
-class BadImageError(Exception):
+class BadImageError(ClipperError):
     """One image file cannot be used; the message is the reason, in words for its owner. It ends no run."""
+
+
+class UnknownImageError(ClipperError, KeyError):
+    """No image has this id, and no file this path."""
+
+    def __str__(self) -> str:
+        return f"there is no image {self.args[0]!r} here; an id is a path below the images folder (a/b.jpg)"
+
+
+class TagError(ClipperError, ValueError):
+    """A tag is empty or too long, or there are too many tags."""
 
 
 def require_extra(extra: str) -> None:

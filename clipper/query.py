@@ -1,6 +1,6 @@
 """A query -> ranked hits: candidates, ranked again exactly.
 
-What does not belong here: how results are shown, and what is searched (`atlas.py`).
+What does not belong here: how results are shown, and what is searched (`atlas/engine.py`).
 """
 
 from collections.abc import Mapping, Sequence

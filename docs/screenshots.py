@@ -16,13 +16,15 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
+from clipper.atlas.engine import SearchEngine
+from clipper.settings import Settings
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "viewer"), str(ROOT / "tests" / "browser")]
 
 from helpers import ask, changed, picture, screen, settled, zoom_at  # noqa: E402 - found through the line above
-from server import serving  # noqa: E402
+from panel_server import serving  # noqa: E402
 
-import clipper  # noqa: E402
 from viewer.components.page.theme_cookie import COOKIE  # noqa: E402
 
 LOOKS = ROOT / "docs" / "looks"
@@ -38,14 +40,14 @@ OPENED = "cat-with-wry-smile.jpg"
 
 def place(image_id: str) -> tuple[float, float]:
     """Where an image of the sample is on the map."""
-    atlas = clipper.open(HOME)
+    atlas = SearchEngine(Settings.load(HOME))
     x, y = atlas.xy[atlas.row(image_id)]
     return float(x), float(y)
 
 
 def middle() -> tuple[float, float]:
     """The image in the middle of the sample, where there are many round about it."""
-    atlas = clipper.open(HOME)
+    atlas = SearchEngine(Settings.load(HOME))
     centre = np.median(atlas.xy, axis=0)
     x, y = atlas.xy[np.abs(atlas.xy - centre).sum(1).argmin()]
     return float(x), float(y)

@@ -33,13 +33,11 @@ import sys
 from pathlib import Path
 
 import clipper
-from clipper import indexing
 
 home, image = map(Path, sys.argv[1:])
-assert indexing.index(clipper.Settings.load(home))
-atlas = clipper.open(home)
+atlas = clipper.index(home=home, progress=False)
 assert len(atlas.search("red heart", k=5)) == 5
-assert len(atlas.rank(clipper.Query(text="-heart", image=image.read_bytes()), k=5).rows) == 5
+assert len(atlas.search("-heart", image=image, k=5)) == 5
 assert len(atlas.points) == atlas.info()["images"]
 assert clipper.published_version(home) == atlas.info()["version"]
 """

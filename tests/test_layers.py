@@ -14,7 +14,6 @@ CORE = """
     doctor
     indexing
     atlas
-    published
     chroma models
     store metadata
     projection images

@@ -8,17 +8,16 @@ import os
 import socket
 import sys
 import warnings
-from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from clipper.cli.home_setup import adopted, note_model
-from clipper.cli.output import one_line, print_failures, print_json, progress_bar, summarise, tell_damages
+from clipper.cli.output import one_line, print_failures, print_json, summarise, tell_damages
 from clipper.errors import BadImageError, ClipperError, SettingsError, require_extra
 from clipper.images.decode import read_file
+from clipper.indexing.progress import progress_bar
 from clipper.settings import Settings
 from clipper.store.home import Home as AtlasHome
 
@@ -59,16 +58,15 @@ def index(
     """Bring the atlas up to date: one incremental pass over the images."""
     from clipper.indexing import run
 
-    folder, noted = Path(home).expanduser() if home else None, None
-    words = {"verify": verify or None, "allow_shrink": allow_shrink or None}
-    with ExitStack() as stack:
-        if images is not None:
-            folder, noted = stack.enter_context(adopted(images, folder))
-        settings = Settings.load(folder, images=noted, model=model, batch_size=batch_size, **words)
-        if images is not None and model:
-            note_model(settings)
-        progress = stack.enter_context(progress_bar())
-        steps = run.index(settings, progress=progress, wait=wait)
+    settings, steps = run.index_images(
+        images,
+        home=home,
+        model=model,
+        wait=wait,
+        batch_size=batch_size,
+        verify=verify or None,
+        allow_shrink=allow_shrink or None,
+    )
     summarise({step.name: step for step in steps}, settings)
 
 
@@ -88,12 +86,13 @@ def search(
     In `dog -indoor "red car"^2 like:pets/rex.jpg` a minus asks for less, quotes keep a phrase, `^2` is a
     weight. Before a query that starts with a minus, write `--`.
     """
-    import clipper
+    from clipper.atlas.engine import SearchEngine
+    from clipper.query import Query
 
-    atlas = clipper.open(home)
+    atlas = SearchEngine(Settings.load(home))
     data = _read(image, most=atlas.settings.max_bytes)
     try:
-        hits = atlas.rank(clipper.Query(text=text, image=data, where=_filter(where)), k=k)
+        hits = atlas.rank(Query(text=text, image=data, where=_filter(where)), k=k)
     except BadImageError as error:
         raise ClipperError(f"{image} {error}") from error
     rows, similarity = hits.rows.tolist(), hits.similarity.tolist()
@@ -150,9 +149,9 @@ def info(
     home: Home = None,
 ) -> None:
     """What is indexed: images, failures, model, versions, when."""
-    import clipper
+    from clipper.atlas.engine import SearchEngine
 
-    atlas = clipper.open(home)
+    atlas = SearchEngine(Settings.load(home))
     if failures:
         print_failures(atlas.failures.to_dict("records"), as_json=as_json)
         return

@@ -7,8 +7,7 @@ belong here: the commands (`cli/main.py`).
 import json
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ import typer
 
 if TYPE_CHECKING:
     from clipper.doctor.files import Damage
-    from clipper.indexing.workspace import Progress, Step
+    from clipper.indexing.workspace import Step
     from clipper.metadata.columns import Column
     from clipper.settings import Settings
 
@@ -41,25 +40,6 @@ def print_json(document: Any) -> None:
     """JSON escapes the control characters below 32 only; a terminal obeys others too."""
     text = json.dumps(document, ensure_ascii=False, allow_nan=False)
     typer.echo("".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text))
-
-
-@contextmanager
-def progress_bar() -> "Iterator[Progress]":
-    """A progress bar on standard error, where that is a terminal."""
-    from rich.console import Console
-    from rich.progress import Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (*Progress.get_default_columns()[:3], TextColumn("{task.completed:,}/{task.total:,}"))
-    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bars:
-        tasks: dict[str, Any] = {}
-
-        def told(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done, total=total)
-
-        yield told
 
 
 def summarise(steps: "Mapping[str, Step]", settings: "Settings") -> None:

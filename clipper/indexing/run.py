@@ -4,14 +4,55 @@ A step reads what the steps before it staged, makes its part unless that exists 
 Who runs steps holds the home's lock. What does not belong here: how anything is computed.
 """
 
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
 from clipper.indexing.collect import collect
 from clipper.indexing.embed import embed_images
+from clipper.indexing.home_setup import note_model, prepare_home
 from clipper.indexing.metadata import join_metadata
+from clipper.indexing.progress import progress_bar
 from clipper.indexing.project import project_images
 from clipper.indexing.publish import publish
 from clipper.indexing.scan import scan_images
 from clipper.indexing.workspace import Progress, Step, Workspace
 from clipper.settings import Settings
+
+
+def index_images(
+    images: str | Path | None = None,
+    *,
+    home: str | Path | None = None,
+    model: str | None = None,
+    progress: bool | Progress = True,
+    wait: float = 0.0,
+    **overrides: Any,
+) -> tuple[Settings, list[Step]]:
+    """Bring the atlas of a folder of images up to date; make its home where there is none yet.
+
+    Args:
+        images: the folder or its URL; None: the one that the home's clipper.toml names.
+        home: the folder that holds the atlas; None: see `prepare_home`.
+        model: a CLIP of the hub, or a folder; noted in the clipper.toml of a new home.
+        progress: whether to show progress bars; or what is called with a stage, what is done, and the total.
+        wait: seconds to wait for another run to end.
+        overrides: other settings, for this run alone.
+
+    Raises:
+        BusyError: another run holds the home's lock.
+        ClipperError: what a person must mend; the published atlas stays as it is.
+    """
+    folder, noted = Path(home).expanduser() if home else None, None
+    with ExitStack() as stack:
+        if images is not None:
+            folder, noted = stack.enter_context(prepare_home(str(images), folder))
+        settings = Settings.load(folder, images=noted, model=model, **overrides)
+        if images is not None and model:
+            note_model(settings)
+        if progress is True:
+            progress = stack.enter_context(progress_bar())
+        return settings, index(settings, progress=progress or None, wait=wait)
 
 
 def index(settings: Settings, *, progress: Progress | None = None, wait: float = 0.0) -> list[Step]:

@@ -1,7 +1,7 @@
 """The model that made a version's vectors, for its queries: loaded when first asked for, and then kept.
 
 What does not belong here: running a model (`models/clip.py`, `models/text_tower.py`), and what a vector is
-asked for (`atlas.py`).
+asked for (`atlas/engine.py`).
 """
 
 import threading

@@ -11,9 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 from helpers import ask, ranges, screen, settled
+from homes import engine_of
 from panel_server import serving
 
-import clipper
 from clipper.store import tags
 from clipper.store.home import Home
 
@@ -75,7 +75,7 @@ def chosen(page: object, number: int) -> None:
 
 def test_a_box_a_lasso_shift_and_alt_choose_what_lies_within(visit: Visit, url: str, home: Path) -> None:
     seen = visit(url)
-    page, xy = seen.page, clipper.open(home).xy
+    page, xy = seen.page, engine_of(home).xy
     settled(page)
     seen_now = ranges(page)
     middle = (seen_now["x0"] + seen_now["x1"]) / 2, (seen_now["y0"] + seen_now["y1"]) / 2

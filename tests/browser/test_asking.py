@@ -14,6 +14,7 @@ from helpers import ask, marked, results, screen, settled, zoom_at
 from PIL import Image
 
 import clipper
+from clipper.query import Query
 
 Visit = Callable[..., SimpleNamespace]
 EVIL = "<img src=x onerror=alert(1)>.png"
@@ -164,8 +165,8 @@ def test_the_card_of_the_image_under_the_pointer_comes_into_view(
     ask(page, "flag")
     heading(page, "flag")
     atlas = clipper.open(sample_home)
-    rows = atlas.rank(clipper.Query(text="flag"), k=500).rows
-    x, y = map(float, atlas.xy[int(rows[place])])
+    rows = atlas._engine.rank(Query(text="flag"), k=500).rows
+    x, y = map(float, atlas._engine.xy[int(rows[place])])
     zoom_at(page, x, y, steps=5)
     px, py = screen(page, x, y)
     page.mouse.move(px + 1, py + 1)

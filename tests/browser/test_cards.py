@@ -41,10 +41,10 @@ def hidden(page: Any, xy: np.ndarray) -> int:
 def first_points(home: Path) -> np.ndarray:
     """The points of the first view: all but a few stray ones."""
     atlas = clipper.open(home)
-    x0, x1, y0, y1 = atlas.view
-    x, y = atlas.xy.T
-    points = atlas.xy[(x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)]
-    assert len(points) >= 0.99 * len(atlas.xy)
+    x0, x1, y0, y1 = atlas._engine.view
+    x, y = atlas._engine.xy.T
+    points = atlas._engine.xy[(x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)]
+    assert len(points) >= 0.99 * len(atlas._engine.xy)
     return points
 
 

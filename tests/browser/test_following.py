@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from dagster_dev import dagster_dev, make_instance, wait_for
 from helpers import ask, marked, ranges, results, screen, settled, zoom_at
+from homes import engine_of
 from panel_server import serving
 
 import clipper
 from clipper.indexing import run
+from clipper.query import Query
 from clipper.settings import Settings
 
 Visit = Callable[..., SimpleNamespace]
@@ -39,7 +41,7 @@ def drop(home: Path, number: int = 0) -> str:
 
 def place(home: Path, image_id: str) -> tuple[float, float]:
     atlas = clipper.open(home)
-    x, y = atlas.xy[atlas.row(image_id)]
+    x, y = atlas._engine.xy[atlas._engine.row(image_id)]
     return float(x), float(y)
 
 
@@ -130,7 +132,7 @@ def test_a_deleted_image_vanishes_and_its_open_detail_closes(visit: Visit, url: 
     page.wait_for_selector(".results .score", timeout=60_000)
     first = page.locator(".results .card").first
     gone, label = first.get_attribute("data-id"), first.locator(".label").inner_text()
-    stamp = clipper.open(home).hashes[clipper.open(home).row(gone)].hex()
+    stamp = engine_of(home).hashes[engine_of(home).row(gone)].hex()
     page.locator(".results .card").nth(1).evaluate("el => { window.kept = el }")
     (home / "images" / gone).unlink()
     first.click()
@@ -190,14 +192,14 @@ def test_a_map_laid_out_anew_keeps_the_query_and_fits_an_untouched_view(
     page.wait_for_selector(".notice:has-text('The map was laid out anew.')", timeout=20_000)
     assert results(page) == before
     atlas = clipper.open(home)
-    hits = atlas.rank(clipper.Query(text="flag"), k=60)
+    hits = atlas._engine.rank(Query(text="flag"), k=60)
     shown = marked(page, {"flag"})
     assert (shown["x"][0], shown["y"][0]) == pytest.approx((hits.x, hits.y), abs=1e-4)
     settled(page)
-    seen_now, (x0, x1, y0, y1) = ranges(page), atlas.view
+    seen_now, (x0, x1, y0, y1) = ranges(page), atlas._engine.view
     assert seen_now["x0"] < x0 < x1 < seen_now["x1"]
     assert seen_now["y0"] < y0 < y1 < seen_now["y1"]
-    hover(page, *map(float, atlas.xy[hits.rows[0]]))
+    hover(page, *map(float, atlas._engine.xy[hits.rows[0]]))
     assert seen.errors == []
 
 
@@ -314,7 +316,7 @@ def test_a_dropped_jpeg_is_on_the_open_map_within_two_minutes_with_nobody_touchi
             hover(page, *place(small_home, fresh))
             assert page.locator(".hover .label").inner_text() == Path(fresh).stem
             page.mouse.move(1100, 700)
-            stamp = clipper.open(small_home).hashes[clipper.open(small_home).row(fresh)].hex()
+            stamp = engine_of(small_home).hashes[engine_of(small_home).row(fresh)].hex()
             assert fetched(page, "thumb", fresh, stamp) == 200
             (small_home / "images" / fresh).unlink()
             went = shows(page, 24, seconds=120)

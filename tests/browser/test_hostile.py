@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 from helpers import arrived, ask, ranges, settled
+from homes import engine_of
 from panel_server import serving
 from PIL import Image
 
@@ -147,7 +148,7 @@ def test_no_payload_runs_in_any_view(visit: Callable[..., SimpleNamespace], tmp_
 @pytest.mark.slow
 def test_no_tag_runs_in_any_view(visit: Callable[..., SimpleNamespace], small_home: Path) -> None:
     run.index(Settings.load(small_home))
-    home, hashes = Home(small_home), clipper.open(small_home).hashes
+    home, hashes = Home(small_home), engine_of(small_home).hashes
     given = {payload: frozenset(hashes[at % 24 :: 2]) for at, payload in enumerate(PAYLOADS)}
     tags._write(tags.path_of(home), given)  # more than the page would take for a tag
     run.index(Settings.load(small_home))  # they are a column now, in Chroma too
@@ -222,14 +223,14 @@ def test_a_new_version_is_taken_and_an_untouched_first_view_fits_it(
         assert "24 images" in page.locator(".status .line").inner_text()
         shutil.copy2(DATA / "images" / "red-heart.jpg", small_home / "images" / "one-more.jpg")
         atlas = clipper.open(small_home)
-        for row in atlas.xy[:, 0].argsort()[:6]:  # the map's left side: the next one is narrower
-            Path(atlas.path(row)).unlink()
+        for row in atlas._engine.xy[:, 0].argsort()[:6]:  # the map's left side: the next one is narrower
+            Path(atlas._engine.path(row)).unlink()
         run.index(Settings.load(small_home))
         page.wait_for_selector(".status .line:has-text('19 images')", timeout=60_000)
         assert "+1 image, −6" in page.locator(".notice .headline").inner_text()  # noqa: RUF001
         settled(page)
-        whole = clipper.open(small_home).view
-        assert whole != pytest.approx(atlas.view, abs=1e-2)
+        whole = engine_of(small_home).view
+        assert whole != pytest.approx(atlas._engine.view, abs=1e-2)
         shown = ranges(page)
         assert shown["x0"] < whole[0] < whole[1] < shown["x1"]
         assert shown["y0"] < whole[2] < whole[3] < shown["y1"]

@@ -25,7 +25,7 @@ def assert_clean(seen: SimpleNamespace) -> None:
 
 def place_of(home: Path, image_id: str) -> tuple[float, float]:
     atlas = clipper.open(home)
-    return tuple(map(float, atlas.xy[atlas.row(image_id)]))
+    return tuple(map(float, atlas._engine.xy[atlas._engine.row(image_id)]))
 
 
 def test_the_page_shows_the_dataset_and_asks_no_other_host(visit: Visit, viewer_url: str) -> None:

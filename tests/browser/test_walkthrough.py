@@ -18,7 +18,7 @@ def test_all_cats_that_are_not_faces_are_found_chosen_and_exported(
     visit: Visit, viewer_url: str, sample_home: Path
 ) -> None:
     atlas = clipper.open(sample_home)
-    at = {name: atlas.xy[atlas.row(name)] for name in (*CATS, "cat-face.jpg")}
+    at = {name: atlas._engine.xy[atlas._engine.row(name)] for name in (*CATS, "cat-face.jpg")}
     atlas.close()
     seen = visit(viewer_url, width=1440, height=900)
     page = seen.page

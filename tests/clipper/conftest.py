@@ -10,10 +10,11 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pytest
-from homes import indexed
+from homes import engine_of, indexed
 from maps import base_of, first
 
 from clipper.atlas import Atlas
+from clipper.atlas.engine import SearchEngine
 from clipper.projection.update import Base
 from clipper.settings import Settings
 
@@ -34,6 +35,14 @@ def sample_atlas(sample_home: Path) -> Iterator[Atlas]:
     atlas = Atlas(Settings.load(sample_home))
     yield atlas
     atlas.close()
+
+
+@pytest.fixture(scope="session")
+def sample_engine(sample_home: Path) -> Iterator[SearchEngine]:
+    """The indexed sample, for reading by rows."""
+    engine = engine_of(sample_home)
+    yield engine
+    engine.close()
 
 
 @pytest.fixture

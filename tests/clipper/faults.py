@@ -35,10 +35,10 @@ def state(home: Path, *, filtered: bool = True) -> dict[str, object] | None:
         found = atlas.search("cat", k=5, where={"bytes": {"$gt": 0}} if filtered else None)
         return {
             "ids": atlas.ids,
-            "map": atlas.xy.tolist(),
+            "map": atlas._engine.xy.tolist(),
             "vectors": atlas.vectors.tobytes(),
-            "metadata": [atlas.metadata(row) for row in range(len(atlas))],
-            "thumbnails": [atlas.thumbnail(row) for row in range(len(atlas))],
+            "metadata": [atlas._engine.metadata(row) for row in range(len(atlas))],
+            "thumbnails": [atlas._engine.thumbnail(row) for row in range(len(atlas))],
             "failures": atlas.failures.to_dict("records"),
             "found": found[["id", "similarity"]].to_dict("records"),
             "version": atlas.version,

@@ -7,6 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from clipper.atlas import Atlas
+from clipper.atlas.engine import SearchEngine
 from clipper.indexing import run
 from clipper.settings import Settings
 
@@ -24,9 +25,14 @@ def opened(home: Path) -> Atlas:
     return Atlas(Settings.load(home))
 
 
+def engine_of(home: str | Path) -> SearchEngine:
+    """What the viewer and the command read of a home, by rows."""
+    return SearchEngine(Settings.load(home))
+
+
 def positions(home: Path) -> dict[str, tuple[float, float]]:
     atlas = opened(home)
-    return dict(zip(atlas.ids, map(tuple, atlas.xy.tolist()), strict=True))
+    return dict(zip(atlas.ids, map(tuple, atlas._engine.xy.tolist()), strict=True))
 
 
 def written(home: Path) -> dict[str, tuple[int, int]]:

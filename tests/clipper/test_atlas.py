@@ -11,9 +11,10 @@ from PIL import Image
 
 import clipper
 from clipper.atlas import Atlas
+from clipper.atlas.engine import SearchEngine
+from clipper.atlas.published import name_of
 from clipper.errors import BadImageError, ClipperError, ModelError, NoIndexError
 from clipper.models import reference_texts
-from clipper.published import name_of
 from clipper.query import Query, clip_score, combine, rank_exactly
 from clipper.query_syntax import Term
 from clipper.settings import Settings
@@ -30,7 +31,7 @@ def test_a_filter_is_answered_though_the_home_may_not_be_written(
     )
     atlas = clipper.open(indexed_home)
     assert len(atlas.search("cat", k=3, where={"format": "JPEG"})) == 3
-    copy = Path(atlas._collection._copy.name)
+    copy = Path(atlas._engine._collection._copy.name)
     assert copy.is_dir()
     atlas.close()
     assert not copy.exists()
@@ -57,52 +58,59 @@ def test_results_are_ranked_and_carry_what_is_known(sample_atlas: Atlas):
     assert all(Path(path).is_file() for path in found["path"])
 
 
-def test_what_is_found_is_what_brute_force_finds(sample_atlas: Atlas):
+def test_what_is_found_is_what_brute_force_finds(sample_engine: SearchEngine):
     for text in ("a smiling face", "something to eat", "transport", "two people", "zzz"):
-        vector = sample_atlas.embed_text(text)
-        exact = np.sort(sample_atlas.similarities(vector))[::-1][:20]
-        found = sample_atlas.rank(Query(text=text), k=20).similarity
+        vector = sample_engine.embed_text(text)
+        exact = np.sort(sample_engine.similarities(vector))[::-1][:20]
+        found = sample_engine.rank(Query(text=text), k=20).similarity
         assert np.allclose(found, exact, atol=1e-5)
 
 
 def test_every_row_is_one_image_in_every_view_of_it(sample_atlas: Atlas):
     atlas = sample_atlas
-    known = json.loads((Path(atlas.path(0)).parent / "metadata.json").read_text())
+    known = json.loads((Path(atlas._engine.path(0)).parent / "metadata.json").read_text())
     points = atlas.points
-    assert len(atlas) == atlas.n == len(known) == len(points) == len(atlas.xy) == len(atlas.vectors)
-    assert atlas.ids == sorted(atlas.ids) == points["id"].tolist()
+    assert (
+        len(atlas)
+        == atlas._engine.n
+        == len(known)
+        == len(points)
+        == len(atlas._engine.xy)
+        == len(atlas.vectors)
+    )
+    assert atlas.ids == sorted(atlas.ids) == points.index.tolist()
     for row in range(0, len(atlas), 191):
         image_id = atlas.ids[row]
         stem = image_id.removesuffix(".jpg")
-        assert atlas.row(image_id) == row
-        assert atlas.metadata(row)["name"] == known[stem]["name"] == atlas.name(row) == points["name"][row]
-        assert atlas.metadata(row)["keywords"] == known[stem]["keywords"]
-        assert (points["x"][row], points["y"][row]) == tuple(atlas.xy[row])
-        assert float(atlas.embed_image(atlas.image(row)) @ atlas.vectors[row]) > 0.99
-        assert atlas.image_format(row) == "JPEG"
+        assert atlas._engine.row(image_id) == row
+        assert atlas._engine.metadata(row)["name"] == known[stem]["name"] == atlas._engine.name(row)
+        assert atlas._engine.metadata(row)["keywords"] == known[stem]["keywords"]
+        assert (points["x"].iloc[row], points["y"].iloc[row]) == tuple(atlas._engine.xy[row])
+        assert float(atlas._engine.embed_image(atlas._engine.image(row)) @ atlas.vectors[row]) > 0.99
+        assert atlas._engine.image_format(row) == "JPEG"
     with pytest.raises(KeyError):
-        atlas.row("../../etc/passwd")
+        atlas._engine.row("../../etc/passwd")
 
 
-def test_an_image_finds_itself_first(sample_atlas: Atlas):
+def test_an_image_finds_itself_first(sample_atlas: Atlas, sample_engine: SearchEngine):
     for row in range(3, len(sample_atlas), 311):
-        hits = sample_atlas.rank(Query(image=sample_atlas.image(row)), k=3)
+        hits = sample_engine.rank(Query(image=sample_engine.image(row)), k=3)
         assert sample_atlas.ids[hits.rows[0]] == sample_atlas.ids[row]
         assert hits.similarity[0] > 0.99
-        apart = np.linalg.norm(sample_atlas.xy[row] - (hits.x, hits.y))
-        assert apart < 0.1 * np.ptp(sample_atlas.xy, axis=0).max()
+        apart = np.linalg.norm(sample_engine.xy[row] - (hits.x, hits.y))
+        assert apart < 0.1 * np.ptp(sample_engine.xy, axis=0).max()
 
 
-def test_a_text_and_an_image_are_searched_together(sample_atlas: Atlas):
-    image = sample_atlas.image(sample_atlas.row("cat-face.jpg"))
-    hits = sample_atlas.rank(Query(text="red heart", image=image), k=200)
+def test_a_text_and_an_image_are_searched_together(sample_atlas: Atlas, sample_engine: SearchEngine):
+    image = sample_engine.image(sample_engine.row("cat-face.jpg"))
+    hits = sample_engine.rank(Query(text="red heart", image=image), k=200)
     found = [sample_atlas.ids[row] for row in hits.rows]
     assert "cat-face.jpg" in found
     assert np.linalg.norm(hits.vector) == pytest.approx(1, abs=1e-5)
 
 
-def test_a_filter_limits_what_is_found(sample_atlas: Atlas):
-    group = sample_atlas.metadata(sample_atlas.row("cat-face.jpg"))["group"]
+def test_a_filter_limits_what_is_found(sample_atlas: Atlas, sample_engine: SearchEngine):
+    group = sample_engine.metadata(sample_engine.row("cat-face.jpg"))["group"]
     found = sample_atlas.search("flag of a country", k=30, where={"group": group})
     assert len(found) == 30
     assert set(found["group"]) == {group}
@@ -110,7 +118,7 @@ def test_a_filter_limits_what_is_found(sample_atlas: Atlas):
     assert 1 <= len(tagged) < 100
     assert all("cat" in keywords for keywords in tagged["keywords"])
     assert len(sample_atlas.search("cat", where={"group": "no such group"})) == 0
-    one = sample_atlas.metadata(sample_atlas.row("pizza.jpg"))["name"]
+    one = sample_engine.metadata(sample_engine.row("pizza.jpg"))["name"]
     assert sample_atlas.search("a flag", where={"name": one})["id"].tolist() == ["pizza.jpg"]
 
 
@@ -139,40 +147,40 @@ def test_odd_queries_are_answered(sample_atlas: Atlas):
         sample_atlas.search("c" * 2_001)
 
 
-def test_an_image_that_cannot_be_searched_for_is_reported(sample_atlas: Atlas):
+def test_an_image_that_cannot_be_searched_for_is_reported(sample_engine: SearchEngine):
     with pytest.raises(BadImageError, match="not an image"):
-        sample_atlas.rank(Query(image=b"words"))
+        sample_engine.rank(Query(image=b"words"))
     with pytest.raises(BadImageError):
-        sample_atlas.rank(Query(image=b""))
+        sample_engine.rank(Query(image=b""))
     buffer = io.BytesIO()
     Image.new("1", (20_000, 20_000)).save(buffer, "PNG")
     with pytest.raises(BadImageError, match="max_pixels"):
-        sample_atlas.embed_image(buffer.getvalue())
+        sample_engine.embed_image(buffer.getvalue())
 
 
-def test_thumbnails_are_small_pictures_of_their_images(sample_atlas: Atlas):
+def test_thumbnails_are_small_pictures_of_their_images(sample_atlas: Atlas, sample_engine: SearchEngine):
     for row in (0, 500, len(sample_atlas) - 1):
-        small = Image.open(io.BytesIO(sample_atlas.thumbnail(row))).convert("RGB")
-        whole = Image.open(io.BytesIO(sample_atlas.image(row))).convert("RGB")
+        small = Image.open(io.BytesIO(sample_engine.thumbnail(row))).convert("RGB")
+        whole = Image.open(io.BytesIO(sample_engine.image(row))).convert("RGB")
         assert max(small.size) <= 128
         apart = np.asarray(small.resize((16, 16)), int) - np.asarray(whole.resize((16, 16)), int)
         assert np.abs(apart).mean() < 12
 
 
-def test_the_map_is_finite_and_its_first_view_holds_nearly_all(sample_atlas: Atlas):
-    x0, x1, y0, y1 = sample_atlas.view
-    x, y = sample_atlas.xy.T
-    assert np.isfinite(sample_atlas.xy).all()
+def test_the_map_is_finite_and_its_first_view_holds_nearly_all(sample_engine: SearchEngine):
+    x0, x1, y0, y1 = sample_engine.view
+    x, y = sample_engine.xy.T
+    assert np.isfinite(sample_engine.xy).all()
     assert ((x > x0) & (x < x1) & (y > y0) & (y < y1)).mean() > 0.99
 
 
-def test_a_query_falls_among_its_best_images(sample_atlas: Atlas):
+def test_a_query_falls_among_its_best_images(sample_atlas: Atlas, sample_engine: SearchEngine):
     apart = []
     for row in range(0, len(sample_atlas), 37):
-        hits = sample_atlas.rank(Query(text=sample_atlas.name(row)), k=10)
-        distance = np.linalg.norm(sample_atlas.xy[hits.rows] - (hits.x, hits.y), axis=1)
+        hits = sample_engine.rank(Query(text=sample_engine.name(row)), k=10)
+        distance = np.linalg.norm(sample_engine.xy[hits.rows] - (hits.x, hits.y), axis=1)
         apart.append(np.median(distance))
-    assert np.median(apart) < 0.04 * np.ptp(sample_atlas.xy[:, 0])
+    assert np.median(apart) < 0.04 * np.ptp(sample_engine.xy[:, 0])
 
 
 def test_info_tells_what_is_there(sample_atlas: Atlas):
@@ -247,25 +255,30 @@ def test_a_minus_takes_away_what_it_names(sample_atlas: Atlas):
     assert phrase["id"].tolist() != sample_atlas.search("cat", k=5)["id"].tolist()
 
 
-def test_an_image_is_named_by_its_id(sample_atlas: Atlas):
-    row = sample_atlas.row("cat-face.jpg")
-    hits = sample_atlas.rank(Query(text="like:cat-face.jpg"), k=2)
+def test_an_image_is_named_by_its_id(sample_atlas: Atlas, sample_engine: SearchEngine):
+    row = sample_engine.row("cat-face.jpg")
+    hits = sample_engine.rank(Query(text="like:cat-face.jpg"), k=2)
     assert hits.rows[0] == row
     assert np.allclose(hits.vector, sample_atlas.vectors[row], atol=1e-6)
     assert np.allclose(hits.similarities, sample_atlas.vectors @ hits.vector, atol=1e-5)
     given = Query(terms=(Term(like="mine"), Term("heart", weight=0.5)), known={"mine": hits.vector})
-    assert sample_atlas.rank(given, k=1).similarity[0] < 1
+    assert sample_engine.rank(given, k=1).similarity[0] < 1
     with pytest.raises(ClipperError, match=r"no image 'gone\.jpg'"):
         sample_atlas.search("like:gone.jpg")
 
 
-def test_where_texts_meet_images_they_weigh_as_the_map_weighs_them(sample_atlas: Atlas):
-    text, image = sample_atlas.embed_text("heart"), sample_atlas.vectors[sample_atlas.row("cat.jpg")]
-    weight = sample_atlas.settings.cross_modal_weight
-    both = sample_atlas.query_vector(Query(text="heart like:cat.jpg"))
+def test_where_texts_meet_images_they_weigh_as_the_map_weighs_them(
+    sample_atlas: Atlas, sample_engine: SearchEngine
+):
+    text, image = (
+        sample_engine.embed_text("heart"),
+        sample_atlas.vectors[sample_engine.row("cat.jpg")],
+    )
+    weight = sample_engine.settings.cross_modal_weight
+    both = sample_engine.query_vector(Query(text="heart like:cat.jpg"))
     assert np.allclose(both, combine([text, image], [weight, 1]), atol=1e-6)
-    apart = sample_atlas.query_vector(Query(text="heart +cat"))
-    assert np.allclose(apart, combine([text, sample_atlas.embed_text("cat")]), atol=1e-6)
+    apart = sample_engine.query_vector(Query(text="heart +cat"))
+    assert np.allclose(apart, combine([text, sample_engine.embed_text("cat")]), atol=1e-6)
 
 
 def test_too_many_terms_are_reported():
@@ -273,11 +286,11 @@ def test_too_many_terms_are_reported():
         Query(text=" ".join(f"+{i}" for i in range(17)))
 
 
-def test_chance_is_what_most_random_words_reach(sample_atlas: Atlas):
+def test_chance_is_what_most_random_words_reach(sample_atlas: Atlas, sample_engine: SearchEngine):
     best = [sample_atlas.search(word, k=1)["similarity"][0] for word in reference_texts.RANDOM_WORDS]
-    assert sample_atlas.chance == pytest.approx(float(np.median(best)), abs=1e-5)
-    assert sample_atlas.search("cat", k=1)["similarity"][0] > sample_atlas.chance
-    assert sample_atlas.search("tax return", k=1)["similarity"][0] < sample_atlas.chance
+    assert sample_engine.chance == pytest.approx(float(np.median(best)), abs=1e-5)
+    assert sample_atlas.search("cat", k=1)["similarity"][0] > sample_engine.chance
+    assert sample_atlas.search("tax return", k=1)["similarity"][0] < sample_engine.chance
 
 
 def test_the_scale_of_clipscore_runs_from_0_to_100():

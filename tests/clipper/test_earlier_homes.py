@@ -144,8 +144,8 @@ def test_a_reader_gets_from_an_earlier_home_what_the_earlier_reader_got(home: Pa
     atlas = clipper.open(home)
     rows = range(len(atlas.ids))
     assert len(atlas.ids) == 31
-    assert {atlas.ids[row]: atlas.xy[row].tolist() for row in rows} == shown["positions"]
-    metadata = {atlas.ids[row]: atlas.metadata(row) for row in rows}
+    assert {atlas.ids[row]: atlas._engine.xy[row].tolist() for row in rows} == shown["positions"]
+    metadata = {atlas.ids[row]: atlas._engine.metadata(row) for row in rows}
     assert json.loads(json.dumps(metadata, default=str)) == shown["metadata"]
     assert metadata["c/renamed.jpg"]["tags"] == ["keep"]
     assert list(atlas.search("red heart", k=5)["id"]) == shown["found"]

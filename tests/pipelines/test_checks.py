@@ -19,6 +19,7 @@ from clipper.indexing import checks
 from clipper.indexing.workspace import Workspace
 from clipper.settings import Settings
 from clipper.store.home import Home
+from clipper.store.staged import Staged
 from pipelines import freshness
 from pipelines.failures import failure_of
 from pipelines.freshness import longest_gap
@@ -36,7 +37,7 @@ def made(result: dg.ExecuteInProcessResult) -> set[str]:
 
 def staged(home: Path, part: str) -> Path:
     store = Home(home)
-    return store.part(part, store.staged_entries()[part])
+    return store.part(part, getattr(Staged.read(store), part))
 
 
 def lose_a_point(home: Path) -> None:
@@ -50,7 +51,7 @@ def lose_a_point(home: Path) -> None:
 def spoil_a_vector(home: Path) -> None:
     """What a damaged index gives: a row that is there, and is found by another picture."""
     store = Home(home)
-    collection = Collection(address_of(store, store.staged_entries()["collection"]))
+    collection = Collection(address_of(store, Staged.read(store).collection))
     first, other = collection.get()["ids"][:2]
     rows = collection.get([first, other], vectors=True)
     vectors = dict(zip(rows["ids"], rows["embeddings"], strict=True))
@@ -61,7 +62,7 @@ def spoil_a_vector(home: Path) -> None:
 
 def lose_a_row(home: Path) -> None:
     store = Home(home)
-    collection = Collection(address_of(store, store.staged_entries()["collection"]))
+    collection = Collection(address_of(store, Staged.read(store).collection))
     collection.delete(collection.get()["ids"][:1])
     collection.close()
 

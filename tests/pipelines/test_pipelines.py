@@ -4,6 +4,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from homes import engine_of
 from PIL import Image
 
 import clipper
@@ -108,10 +109,10 @@ def test_of_many_broken_files_as_many_are_listed_as_a_page_holds(small_home: Pat
 
 def test_run_config_lays_the_map_out_anew(small_home: Path):
     run(small_home)
-    before = clipper.open(small_home).xy
+    before = engine_of(small_home).xy
     made = results(run(small_home, run_config={"ops": {"umap_projection": {"config": {"seed": 7}}}}))
     assert figure(made, "clip_embeddings", "new") == 0
-    assert not (clipper.open(small_home).xy == before).all()
+    assert not (engine_of(small_home).xy == before).all()
 
 
 def test_the_launchpad_can_ask_for_places_in_one_run_and_the_next_forgets_them(small_home: Path):
@@ -121,7 +122,7 @@ def test_the_launchpad_can_ask_for_places_in_one_run_and_the_next_forgets_them(s
     Image.new("RGB", (64, 64), "teal").save(photo, exif=exif.tobytes())
     results(run(small_home, run_config={"ops": {"image_contents": {"config": {"gps": True}}}}))
     atlas = clipper.open(small_home)
-    assert atlas.metadata(atlas.row("photo.jpg"))["latitude"] == 52.5
+    assert atlas._engine.metadata(atlas._engine.row("photo.jpg"))["latitude"] == 52.5
     made = results(run(small_home))
     assert figure(made, "clip_embeddings", "new") == 0
     assert "latitude" not in clipper.open(small_home).columns

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import clipper
+from clipper.atlas.engine import SearchEngine
 from clipper.errors import ClipperError, StoreError
+from clipper.settings import Settings
 from clipper.store.home import Home, Stamp, stamp
 from viewer.dataset.dataset import Dataset
 
@@ -138,11 +140,11 @@ def _made_ready(folder: Path, *, colour: str) -> Dataset:
     version = clipper.published_version(folder) or ""
     before = latest(folder)
     if before is None:
-        return Dataset(clipper.open(folder))
+        return Dataset(SearchEngine(Settings.load(folder)))
     for dataset in (before, *shown(folder)):  # as when one returns to an earlier state
         if dataset.version == version:
             return dataset
-    atlas = clipper.open(folder)
+    atlas = SearchEngine(Settings.load(folder))
     atlas.share_model(before.atlas)
     dataset = Dataset(atlas, before=before)
     dataset.prepare(colour=colour)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from homes import engine_of
 
 import clipper
 from clipper.chroma.build import Rows, build
@@ -90,15 +91,15 @@ def test_a_home_indexed_with_a_server_keeps_no_collection_of_its_own(
     assert steps["chroma_collection"].counts["written"] == 24
     assert [path.suffix for path in (served_home / "store" / "collection").iterdir()].count("") == 0
     atlas = clipper.open(served_home)
-    collection = atlas._collection
+    collection = atlas._engine._collection
     assert collection.address.place == server
     assert collection.count() == 24
     row = collection.get([atlas.ids[3]], vectors=True)
     assert np.allclose(row["embeddings"][0], atlas.vectors[3], atol=1e-6)
-    assert np.isclose(row["metadatas"][0]["x"], atlas.xy[3, 0])
-    found = atlas.search("a face", k=5, where={"x": {"$gt": float(np.median(atlas.xy[:, 0]))}})
+    assert np.isclose(row["metadatas"][0]["x"], atlas._engine.xy[3, 0])
+    found = atlas.search("a face", k=5, where={"x": {"$gt": float(np.median(atlas._engine.xy[:, 0]))}})
     assert len(found) == 5
-    assert (found["x"] > np.median(atlas.xy[:, 0])).all()
+    assert (found["x"] > np.median(atlas._engine.xy[:, 0])).all()
     atlas.close()
 
 
@@ -119,13 +120,13 @@ def test_readers_keep_the_version_they_have_open_and_older_ones_go(
     gone = first.ids[0]
     (served_home / "images" / gone).unlink()
     run_index(served_home)
-    assert first._collection.count() == 24
-    assert clipper.open(served_home)._collection.count() == 23
+    assert first._engine._collection.count() == 24
+    assert engine_of(served_home)._collection.count() == 23
     assert len(ours(served_home, server)) == 2
     (served_home / "images" / first.ids[1]).unlink()
     run_index(served_home)
     assert len(ours(served_home, server)) == 2
-    assert clipper.open(served_home)._collection.count() == 22
+    assert engine_of(served_home)._collection.count() == 22
 
 
 def test_homes_share_a_server_without_touching_each_other(
@@ -141,13 +142,13 @@ def test_homes_share_a_server_without_touching_each_other(
     (served_home / "images" / clipper.open(other).ids[0]).unlink()
     run_index(other)
     run_index(other)
-    assert clipper.open(served_home)._collection.count() == 24
+    assert engine_of(served_home)._collection.count() == 24
 
 
 def test_a_collection_that_is_gone_is_written_again(served_home: Path, server: str, run_index: Index):
     run_index(served_home)
     atlas = clipper.open(served_home)
-    Address.at_server(server, atlas._collection.address.name).remove()
+    Address.at_server(server, atlas._engine._collection.address.name).remove()
     with pytest.raises(StoreError, match="run `clipper index`"):
         clipper.open(served_home).search("a face", where={"x": {"$gt": 0.0}})
     assert run_index(served_home)["chroma_collection"].counts["written"] == 24
@@ -162,10 +163,10 @@ def test_moving_between_server_and_home_embeds_nothing(served_home: Path, server
     steps = run_index(served_home)
     assert steps["clip_embeddings"].counts["new"] == 0
     assert steps["chroma_collection"].counts["written"] == 24
-    assert clipper.open(served_home)._collection.address.folder.is_dir()
+    assert engine_of(served_home)._collection.address.folder.is_dir()
     config.write_text(with_server)
     run_index(served_home)
-    assert clipper.open(served_home)._collection.address.place == server
+    assert engine_of(served_home)._collection.address.place == server
 
 
 def test_what_a_killed_run_left_half_written_is_replaced(

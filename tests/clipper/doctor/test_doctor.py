@@ -255,13 +255,13 @@ def test_rows_that_somebody_changed_in_chroma_are_found(home: Path):
     from clipper.chroma.collection import Collection, address_of
 
     atlas = clipper.open(home)
-    collection = Collection(address_of(Home(home), atlas.snapshot.parts["collection"]))
+    collection = Collection(address_of(Home(home), atlas._engine.snapshot.parts["collection"]))
     collection.delete([atlas.ids[3]])
     ids, vectors = [atlas.ids[7]], -atlas.vectors[7:8]
     collection.write(ids, vectors, [{"group": "other"}])
     collection.close()
     atlas.close()
-    problems = collection_audit.problems(Home(home), atlas.snapshot)
+    problems = collection_audit.problems(Home(home), atlas._engine.snapshot)
     assert any("rows instead of" in problem for problem in problems)
     assert any("other metadata" in problem for problem in problems)
     assert any("other vectors" in problem for problem in problems)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from homes import engine_of
 
 import clipper
 from clipper.errors import ClusterError, ImagesError, SettingsError
@@ -65,7 +66,7 @@ def test_a_cluster_gives_what_this_machine_gives(
     assert expected.keys() == found.keys()
     assert max(np.abs(expected[key] - found[key]).max() for key in expected) < 1e-4
     assert [clipper.open(home).failures["id"].tolist() for home in (here, there)] == [["broken.jpg"]] * 2
-    assert clipper.open(there).thumbnail(0)
+    assert engine_of(there).thumbnail(0)
     again = {step.name: step for step in index(settings)}
     assert again["clip_embeddings"].counts["new"] == 0
 

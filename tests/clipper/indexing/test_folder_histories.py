@@ -148,13 +148,13 @@ class History(RuleBasedStateMachine):
         atlas = clipper.open(self.home)
         try:
             assert atlas.ids == sorted(self.published)
-            assert len(atlas.vectors) == len(self.published) == len(atlas.xy)
+            assert len(atlas.vectors) == len(self.published) == len(atlas._engine.xy)
             same = {
                 drawing: atlas.vectors[row] for row, drawing in enumerate(map(self.published.get, atlas.ids))
             }
             for row, name in enumerate(atlas.ids):
                 assert (atlas.vectors[row] == same[self.published[name]]).all()
-                assert atlas.thumbnail(row)
+                assert atlas._engine.thumbnail(row)
         finally:
             atlas.close()
 
@@ -162,7 +162,7 @@ class History(RuleBasedStateMachine):
         atlas = clipper.open(self.home)
         try:
             for row, name in enumerate(atlas.ids):
-                assert atlas.metadata(row).get("value") == self.entries.get(name, {}).get("value")
+                assert atlas._engine.metadata(row).get("value") == self.entries.get(name, {}).get("value")
             found = atlas.search("anything", k=len(atlas), where={"bytes": {"$gt": 0}})
             assert set(found["id"]) == set(atlas.ids)
         finally:

@@ -51,8 +51,10 @@ def test_a_damaged_part_is_not_published_and_the_next_run_makes_it_again(
     run_index(changed_home)
     mended = opened(changed_home)
     assert len(mended) == len(before) + 1
-    kept = dict(zip(mended.ids, map(tuple, mended.xy), strict=True))
-    assert all(kept[image_id] == tuple(place) for image_id, place in zip(before.ids, before.xy, strict=True))
+    kept = dict(zip(mended.ids, map(tuple, mended._engine.xy), strict=True))
+    assert all(
+        kept[image_id] == tuple(place) for image_id, place in zip(before.ids, before._engine.xy, strict=True)
+    )
 
 
 @pytest.mark.slow

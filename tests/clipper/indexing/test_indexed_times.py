@@ -23,7 +23,7 @@ Runs = Callable[[Path], dict[str, run.Step]]
 def times(home: Path) -> dict[str, float]:
     atlas = clipper.open(home)
     try:
-        return dict(zip(atlas.ids, atlas.indexed.tolist(), strict=True))
+        return dict(zip(atlas.ids, atlas._engine.indexed.tolist(), strict=True))
     finally:
         atlas.close()
 

@@ -8,7 +8,7 @@ from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
-from homes import HEAVY, draw, images, metadata, opened, positions, written
+from homes import HEAVY, draw, engine_of, images, metadata, opened, positions, written
 
 from clipper.chroma.collection import Collection, address_of
 from clipper.errors import ImagesError
@@ -33,7 +33,7 @@ def test_the_first_run_embeds_all_and_publishes(small_home: Path, run_index: Ind
     assert steps["clip_embeddings"].seconds > 0
     atlas = opened(small_home)
     assert len(atlas) == 24
-    assert np.isfinite(atlas.xy).all()
+    assert np.isfinite(atlas._engine.xy).all()
     assert np.allclose(np.linalg.norm(atlas.vectors, axis=1), 1, atol=1e-5)
 
 
@@ -68,7 +68,7 @@ def test_one_new_image_embeds_one_and_nothing_else_moves(indexed_home: Path, run
     assert steps["chroma_collection"].counts["written"] == 1
     after = positions(indexed_home)
     assert {key: after[key] for key in before} == before
-    assert opened(indexed_home).metadata(opened(indexed_home).row("sub/new.png"))["folder"] == "sub"
+    assert engine_of(indexed_home).metadata(engine_of(indexed_home).row("sub/new.png"))["folder"] == "sub"
 
 
 def test_a_renamed_image_keeps_its_place_and_is_not_embedded(indexed_home: Path, run_index: Index):
@@ -82,7 +82,7 @@ def test_a_renamed_image_keeps_its_place_and_is_not_embedded(indexed_home: Path,
     assert after["zzz renamed.jpg"] == before[old.name]
     assert old.name not in after
     atlas = opened(indexed_home)
-    assert atlas.search(Query(image=atlas.image(23)), k=1)["id"].tolist() == ["zzz renamed.jpg"]
+    assert atlas.search(Query(image=atlas._engine.image(23)), k=1)["id"].tolist() == ["zzz renamed.jpg"]
     atlas.close()
 
 
@@ -109,8 +109,8 @@ def test_a_changed_image_is_embedded_again_and_a_deleted_one_is_gone(indexed_hom
     assert (steps["atlas"].counts["changed"], steps["atlas"].counts["removed"]) == (1, 1)
     atlas = opened(indexed_home)
     assert gone.name not in atlas.ids
-    assert float(atlas.vectors[atlas.row(changed.name)] @ before) < 0.999
-    collection = Collection(address_of(atlas.home, atlas.snapshot.parts["collection"]))
+    assert float(atlas.vectors[atlas._engine.row(changed.name)] @ before) < 0.999
+    collection = Collection(address_of(atlas.home, atlas._engine.snapshot.parts["collection"]))
     assert gone.name not in collection.get()["ids"]
     collection.close()
 
@@ -125,14 +125,14 @@ def test_edited_metadata_changes_rows_and_removed_keys_are_gone(indexed_home: Pa
     assert steps["chroma_collection"].counts["written"] == 1
     assert any("nobody" in note for note in steps["image_metadata"].notes)
     atlas = opened(indexed_home)
-    row = atlas.row(f"{first}.jpg")
-    assert atlas.metadata(row)["mood"] == "calm"
-    collection = Collection(address_of(atlas.home, atlas.snapshot.parts["collection"]))
+    row = atlas._engine.row(f"{first}.jpg")
+    assert atlas._engine.metadata(row)["mood"] == "calm"
+    collection = Collection(address_of(atlas.home, atlas._engine.snapshot.parts["collection"]))
     held = collection.get([f"{first}.jpg"])["metadatas"][0]
     collection.close()
     assert held["mood"] == "calm"
     assert "tags" not in held
-    assert (held["x"], held["y"]) == pytest.approx(tuple(atlas.xy[row].tolist()))
+    assert (held["x"], held["y"]) == pytest.approx(tuple(atlas._engine.xy[row].tolist()))
 
 
 def test_metadata_that_is_no_json_leaves_what_is_published(indexed_home: Path, run_index: Index):
@@ -229,4 +229,4 @@ def test_verify_finds_content_that_changed_under_the_same_size_and_time(
     assert "1 changed" in result.stderr + result.stdout
     steps = run_index(indexed_home)
     assert steps["clip_embeddings"].counts["new"] == 0
-    assert opened(indexed_home).hashes[3] == content_hash(bytes(data))
+    assert engine_of(indexed_home).hashes[3] == content_hash(bytes(data))

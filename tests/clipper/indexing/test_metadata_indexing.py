@@ -68,13 +68,13 @@ def opened(home: Path) -> Iterator[Atlas]:
 def published(home: Path) -> dict[str, dict[str, Any]]:
     """Each image's metadata in the published atlas."""
     with opened(home) as atlas:
-        return {image_id: atlas.metadata(row) for row, image_id in enumerate(atlas.ids)}
+        return {image_id: atlas._engine.metadata(row) for row, image_id in enumerate(atlas.ids)}
 
 
 def held(home: Path) -> dict[str, dict[str, Any]]:
     """What Chroma holds of each image."""
     with opened(home) as atlas:
-        collection = Collection(address_of(atlas.home, atlas.snapshot.parts["collection"]))
+        collection = Collection(address_of(atlas.home, atlas._engine.snapshot.parts["collection"]))
         found = collection.get()
         collection.close()
     return dict(zip(found["ids"], found["metadatas"], strict=True))
@@ -305,7 +305,7 @@ def test_facts_that_another_version_made_can_still_be_read_by_an_open_atlas(home
     ShardStore(ours.folder, ours.schema.remove_metadata(), made_by="another").append(rows)
     assert len(facts_store(Home(home)).table()) == 0
     with opened(home) as atlas:
-        assert atlas.image_format(0) == "JPEG"
+        assert atlas._engine.image_format(0) == "JPEG"
         assert atlas.failures["id"].tolist() == ["broken.jpg"]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
-from homes import HEAVY, draw, images, opened, positions, written
+from homes import HEAVY, draw, engine_of, images, opened, positions, written
 
 from clipper.atlas import Atlas
 from clipper.errors import StoreError
@@ -92,8 +92,8 @@ def test_an_images_folder_that_was_moved_is_published_at_its_new_place(indexed_h
     steps = run_index(indexed_home)
     assert steps["clip_embeddings"].counts["new"] == 0
     atlas = opened(indexed_home)
-    assert Path(atlas.path(0)).exists()
-    assert len(atlas.image(0)) > 0
+    assert Path(atlas._engine.path(0)).exists()
+    assert len(atlas._engine.image(0)) > 0
 
 
 def test_a_home_that_was_moved_works_on(indexed_home: Path, run_index: Index):
@@ -102,7 +102,7 @@ def test_a_home_that_was_moved_works_on(indexed_home: Path, run_index: Index):
     assert run_index(moved)["clip_embeddings"].counts["new"] == 0
     assert written(moved) == before
     atlas = opened(moved)
-    assert Path(atlas.path(0)).exists()
+    assert Path(atlas._engine.path(0)).exists()
     assert len(atlas.search("cat", k=2)) == 2
     atlas.close()
 
@@ -135,7 +135,7 @@ def test_a_lost_or_damaged_file_can_be_made_again_by_its_own_remedy(
     try:
         run_index(indexed_home)
         opened(indexed_home).info()
-        opened(indexed_home).thumbnail(0)
+        engine_of(indexed_home).thumbnail(0)
         opened(indexed_home).search("cat")
     except StoreError as error:
         message = str(error)
@@ -144,7 +144,7 @@ def test_a_lost_or_damaged_file_can_be_made_again_by_its_own_remedy(
     run_index(indexed_home)
     atlas = opened(indexed_home)
     assert len(atlas.search("cat", k=24)) == 24
-    assert len(atlas.thumbnail(0)) > 0
+    assert len(atlas._engine.thumbnail(0)) > 0
     assert atlas.vectors.shape[0] == atlas.info()["images"] == 24
     assert positions(indexed_home) == before
     atlas.close()
@@ -174,7 +174,7 @@ def test_a_folder_in_memory_is_indexed_like_another(
     assert steps["clip_embeddings"].counts["new"] == 6
     assert set(steps["image_facts"].failures) == {"broken.jpg"}
     atlas = Atlas(settings)
-    assert atlas.path(0).startswith("memory://pictures/sub/")
-    assert atlas.metadata(0)["v"] == 1
-    assert atlas.image(0) == images(small_home)[0].read_bytes()
+    assert atlas._engine.path(0).startswith("memory://pictures/sub/")
+    assert atlas._engine.metadata(0)["v"] == 1
+    assert atlas._engine.image(0) == images(small_home)[0].read_bytes()
     assert {step.name: step for step in run.index(settings)}["clip_embeddings"].counts["new"] == 0

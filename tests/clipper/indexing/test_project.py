@@ -47,7 +47,7 @@ def project(home: Path, **settings: object) -> Step:
 def places(home: Path) -> Places:
     atlas = Atlas(Settings.load(home))
     try:
-        return dict(zip(atlas.ids, map(tuple, atlas.xy.tolist()), strict=True))
+        return dict(zip(atlas.ids, map(tuple, atlas._engine.xy.tolist()), strict=True))
     finally:
         atlas.close()
 

@@ -35,7 +35,7 @@ def test_an_empty_or_missing_folder_leaves_what_is_published(indexed_home: Path,
         run.index(Settings.load(indexed_home, allow_shrink=True))
     atlas = opened(indexed_home)
     assert atlas.version == version
-    assert len(atlas.thumbnail(0)) > 0
+    assert len(atlas._engine.thumbnail(0)) > 0
     shutil.rmtree(indexed_home / "images")
     (indexed_home / "away").rename(indexed_home / "images")
     assert run_index(indexed_home)["clip_embeddings"].counts["new"] == 0

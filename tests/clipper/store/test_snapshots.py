@@ -69,8 +69,8 @@ def test_a_reader_keeps_what_it_has_open_through_many_versions(small_home: Path,
         run_index(small_home)
     # Only now does it look at the rest: every file of its version is still there.
     assert len(reader) == reader.vectors.shape[0] == len(reader.points) == 24
-    assert reader.thumbnail(23)
-    assert reader.image_format(0) == "JPEG"
+    assert reader._engine.thumbnail(23)
+    assert reader._engine.image_format(0) == "JPEG"
     assert len(reader.search("a face", k=24, where={"x": {"$gt": -1e9}})) == 24
     reader.close()
     files(small_home)[0].unlink()
@@ -123,7 +123,7 @@ def test_rows_of_images_that_are_gone_are_given_back(
         path.unlink()
     run_index(home)
     atlas = clipper.open(home)
-    for store in (atlas.home.store / "facts", atlas.home.embeddings(atlas.snapshot.embeddings)):
+    for store in (atlas.home.store / "facts", atlas.home.embeddings(atlas._engine.snapshot.embeddings)):
         tables = [shards.read_shard(path) for path in store.glob("*.arrow")]
         assert sum(map(len, tables)) == 18
     assert len(atlas.vectors) == 18
@@ -147,7 +147,7 @@ def test_many_small_shards_become_few_and_readers_find_every_row(
     written = list((home / "store" / "thumbnails").glob("*.arrow"))
     assert len(written) <= 5
     atlas = clipper.open(home)
-    assert all(atlas.thumbnail(row) for row in range(24))
+    assert all(atlas._engine.thumbnail(row) for row in range(24))
 
 
 def test_vectors_of_another_model_stay_for_images_that_are_there(
@@ -211,7 +211,7 @@ def test_a_reader_finds_rows_that_are_being_moved_between_shards(
         return found
 
     monkeypatch.setattr(Path, "glob", glob)
-    assert atlas.thumbnail(3)
+    assert atlas._engine.thumbnail(3)
     assert moved
 
 

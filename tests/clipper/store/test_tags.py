@@ -95,16 +95,16 @@ def test_tags_survive_a_rename_become_a_column_and_reach_chroma(small_home: Path
     home = Home(small_home)
     run.index(settings)
     atlas = clipper.open(small_home)
-    before = atlas.snapshot.parts["metadata"]
-    chosen = atlas.hashes[3]
+    before = atlas._engine.snapshot.parts["metadata"]
+    chosen = atlas._engine.hashes[3]
     atlas.close()
     tags.give(home, "keep", [chosen])
     image = small_home / "images" / atlas.ids[3]
     image.rename(image.with_name("another-name.jpg"))
     run.index(settings)
     atlas = clipper.open(small_home)
-    row = atlas.row("another-name.jpg")
-    assert atlas.metadata(row)["tags"] == ["keep"]
+    row = atlas._engine.row("another-name.jpg")
+    assert atlas._engine.metadata(row)["tags"] == ["keep"]
     assert atlas.columns["tags"].origin == "tags"
     found = atlas.search("anything", k=24, where={"tags": {"$contains": "keep"}})
     assert list(found["id"]) == ["another-name.jpg"]
@@ -115,7 +115,7 @@ def test_tags_survive_a_rename_become_a_column_and_reach_chroma(small_home: Path
     run.index(settings)
     atlas = clipper.open(small_home)
     assert "tags" not in atlas.columns
-    assert atlas.snapshot.parts["metadata"] == before  # no trace of there having been any
+    assert atlas._engine.snapshot.parts["metadata"] == before  # no trace of there having been any
     atlas.close()
 
 

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from homes import engine_of
 
 import clipper
 from clipper.errors import ModelError
 from clipper.indexing import run
+from clipper.query import Query
 from clipper.store.home import Home
 from viewer.app import Viewer, page
 from viewer.components.page import follower as follow
@@ -110,7 +112,7 @@ def test_everything_a_visitor_has_set_stays(
     assert (state.colour, state.dark) == ("", False)
     assert [old.text for old in state.history] == ["cat", "dog"]
     assert state.answer is state.history[0]
-    hits = atlas.rank(clipper.Query(text="cat"), k=60)
+    hits = atlas.rank(Query(text="cat"), k=60)
     assert state.answer.rows.tolist() == hits.rows.tolist()
     assert (state.answer.x, state.answer.y) == (hits.x, hits.y)
 
@@ -224,7 +226,7 @@ def test_a_damaged_version_is_reported_and_left_alone_until_it_is_mended(
     before = state.dataset
     drop(home)
     run_index(home)
-    snapshot = clipper.open(home).snapshot
+    snapshot = engine_of(home).snapshot
     path = store.current if part == "current" else store.part(part, snapshot.parts[part])
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
@@ -243,7 +245,7 @@ def test_a_sidecar_nobody_foresaw_is_a_damaged_store(
 ) -> None:
     drop(home)
     run_index(home)
-    path = Home(home).part("metadata", clipper.open(home).snapshot.parts["metadata"], ".json")
+    path = Home(home).part("metadata", engine_of(home).snapshot.parts["metadata"], ".json")
     path.write_text('{"columns": [{"nonsense": 1}]}')
     look(follower)
     assert viewer.session.state.dataset.n == 24

@@ -27,7 +27,7 @@ from clipper.settings import (
 
 
 @contextmanager
-def adopted(images: str, home: Path | None) -> Iterator[tuple[Path, str]]:
+def prepare_home(images: str, home: Path | None) -> Iterator[tuple[Path, str]]:
     """The home for a folder of images, and what it calls the folder, for a run.
 
     The home named; else that of `CLIPPER_HOME`, one found from here that is this folder's, or `.clipper`

@@ -1,7 +1,7 @@
 """One published version of a home, for reading: points, metadata, thumbnails, files.
 
 Heavy parts are loaded when first asked for and then shared, also by several threads. What does not belong
-here: writing anything; vectors, and searching by them (`atlas.py`).
+here: writing anything; vectors, and searching by them (`atlas/engine.py`).
 """
 
 from collections.abc import Sequence
@@ -55,6 +55,9 @@ class Published:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def __contains__(self, image_id: str) -> bool:
+        return image_id in self._rows
 
     @property
     def n(self) -> int:

@@ -1,20 +1,19 @@
-"""A published version that can be asked: its vectors, a query's vector, the images nearest to it, its place.
+"""Search in a published version: its vectors, a query's vector, the nearest images, the query's place.
 
-Heavy parts are loaded when first asked for and then shared; an Atlas may be used from several threads. What
-does not belong here: points, metadata and files (`published.py`), what a query is (`query.py`), and loading
-models (`models/query_encoder.py`).
+It counts images by rows, as the viewer and the command do. Heavy parts are loaded when first asked for, and
+then shared; several threads may use one engine. What does not belong here: points, metadata and files
+(`atlas/published.py`), what a query is (`query.py`), and loading models (`models/query_encoder.py`).
 """
 
 import threading
-from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from clipper.errors import ClipperError
+from clipper.atlas.published import Published
+from clipper.errors import UnknownImageError
 from clipper.models import reference_texts
 from clipper.models.query_encoder import Encoders
 from clipper.projection import place
-from clipper.published import Published
 from clipper.query import LEAST_CANDIDATES, OVERSAMPLING, Hits, Query, combine, rank_exactly
 from clipper.settings import Settings
 from clipper.store import embeddings
@@ -22,13 +21,12 @@ from clipper.store.tables import read_made_of
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
 
     from clipper.chroma.collection import Collection
 
 
-class Atlas(Published):
-    """What `clipper.open` gives. Row i of everything belongs to `ids[i]`; rows are sorted by id."""
+class SearchEngine(Published):
+    """A published version that can be searched. Row i of everything belongs to `ids[i]`."""
 
     def __init__(self, settings: Settings) -> None:
         """Open what is published in the settings' home.
@@ -40,9 +38,6 @@ class Atlas(Published):
         super().__init__(settings)
         self.encoders = Encoders(self.home, self.snapshot, settings)
         self._loading = threading.RLock()
-
-    def __repr__(self) -> str:
-        return f"<Atlas {self.title!r}: {len(self):,} images, {self.settings.home}>"
 
     @cached_property
     def vectors(self) -> "np.ndarray":
@@ -137,21 +132,7 @@ class Atlas(Published):
         x, y = self._place(similarities, text=query.words_only)
         return Hits(query, rows, similarity, vector, x, y, similarities)
 
-    def search(
-        self, text: str | Query, *, k: int = 20, where: Mapping[str, Any] | None = None
-    ) -> "pd.DataFrame":
-        """The k images most similar to a query: id, path, similarity, x, y and the metadata columns.
-
-        A text is read by `terms.parse`: `atlas.search('dog -indoor "at night"')`.
-        """
-        query = text if isinstance(text, Query) else Query(text=text, where=where)
-        hits = self.rank(query, k=k)
-        found = self.points.iloc[hits.rows].reset_index(drop=True)
-        found["similarity"] = hits.similarity
-        first = ["id", "path", "similarity", "x", "y"]
-        return found[first + [name for name in found.columns if name not in first]]
-
-    def share_model(self, earlier: "Atlas") -> None:
+    def share_model(self, earlier: "SearchEngine") -> None:
         """Use the model that an atlas of another version uses, if both were made with the same."""
         if self.encoders.made_with == earlier.encoders.made_with:
             self.encoders = earlier.encoders
@@ -207,11 +188,9 @@ class Atlas(Published):
         """The vector of an image that a term names: (d,) float32."""
         if name in query.known:
             return query.known[name]
-        if name not in self._rows:
-            raise ClipperError(
-                f"there is no image {name!r} here; `like:` takes an image's id, its path below the folder"
-            )
-        row = self._rows[name]
+        if name not in self:
+            raise UnknownImageError(name)
+        row = self.row(name)
         vector: np.ndarray = self.stored[row : row + 1][0]
         return vector
 

@@ -1,0 +1,255 @@
+"""What `clipper.open` returns: a dataset to look into from a notebook, image by image, by their ids.
+
+What does not belong here: rows and threads (`engine.py`), tables (`frames.py`) and HTML (`html.py`).
+"""
+
+import io
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+
+from clipper.atlas import frames, html
+from clipper.atlas.engine import SearchEngine
+from clipper.atlas.tags import Tags
+from clipper.errors import BadImageError, ClipperError, UnknownImageError
+from clipper.images.decode import read_file
+from clipper.metadata.columns import Column
+from clipper.query import Query
+from clipper.query_syntax import Term
+from clipper.settings import Settings
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from types import TracebackType
+
+    import numpy as np
+    import pandas as pd
+    from PIL import Image
+
+# An image to search with: an id of the atlas, a file, a file's bytes, or a picture in memory.
+ImageLike: TypeAlias = "str | Path | bytes | Image.Image"
+
+
+class Atlas:
+    """A published dataset: images, their metadata, their places on the map, and search.
+
+    An atlas reads one version of the dataset and keeps it until it is closed, also while a run publishes the
+    next one. What is large is loaded when first asked for. Several threads may use one atlas.
+
+    >>> with clipper.open("data") as atlas:
+    ...     len(atlas)
+    1870
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Open what is published in the home of `settings`.
+
+        Raises:
+            NoIndexError: nothing is published yet.
+            StoreError: a file of the store is damaged.
+        """
+        self._engine = SearchEngine(settings)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: "TracebackType | None",
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return len(self._engine)
+
+    def __contains__(self, image_id: object) -> bool:
+        return isinstance(image_id, str) and image_id in self._engine
+
+    def __repr__(self) -> str:
+        return f"<Atlas {self.title!r}: {len(self):,} images, {self.home}>"
+
+    def _repr_html_(self) -> str:
+        return html.summary(self._engine)
+
+    def close(self) -> None:
+        """Let go of this version's files. A `with` block does it at its end."""
+        self._engine.close()
+
+    @property
+    def title(self) -> str:
+        """The dataset's name: the setting `title`, or the name of the images folder."""
+        return self._engine.title
+
+    @property
+    def home(self) -> Path:
+        """The folder that holds the atlas."""
+        return self._engine.settings.home
+
+    @property
+    def version(self) -> str:
+        """The name of the published version; it changes with every change of the dataset."""
+        return self._engine.version
+
+    @property
+    def indexed_at(self) -> "datetime":
+        """When the version was published, in UTC."""
+        return self._engine.indexed_at
+
+    @property
+    def ids(self) -> list[str]:
+        """The images' ids, sorted: each is a path below the images folder, with `/`."""
+        return list(self._engine.ids)
+
+    @property
+    def columns(self) -> dict[str, Column]:
+        """The metadata columns by name: type, role and origin of each."""
+        return dict(self._engine.columns)
+
+    @cached_property
+    def points(self) -> "pd.DataFrame":
+        """The map as a table: one row an image, with `path`, `x` and `y`, and the id as its index.
+
+        >>> atlas.points.columns.to_list()
+        ['path', 'x', 'y']
+        """
+        return frames.points(self._engine)
+
+    @cached_property
+    def metadata(self) -> "pd.DataFrame":
+        """The metadata as a table: one row an image, and the id as its index.
+
+        Whole numbers stay whole where values are missing (`Int64`). Times are datetimes in UTC.
+
+        >>> atlas.metadata["year"].dtype
+        Int64Dtype()
+        """
+        return frames.metadata(self._engine)
+
+    @cached_property
+    def failures(self) -> "pd.DataFrame":
+        """The files that are not on the map: `id` and `reason`."""
+        return self._engine.failures
+
+    @property
+    def vectors(self) -> "np.ndarray":
+        """The images' vectors in the order of `ids`: (n, d) float32, rows L2-normalised; a copy in memory."""
+        return self._engine.vectors
+
+    @cached_property
+    def tags(self) -> Tags:
+        """The tags that people give to images: to read, to add and to remove."""
+        return Tags(self._engine)
+
+    def search(
+        self,
+        text: str = "",
+        *,
+        image: "ImageLike | None" = None,
+        k: int = 10,
+        where: Mapping[str, Any] | None = None,
+    ) -> "pd.DataFrame":
+        """Rank the images by a text, by an image, or by both together.
+
+        >>> atlas.search("red heart -blue", k=3)["id"][0]
+        'red-heart.jpg'
+
+        Args:
+            text: words. `-word` asks for less of it, `"two words"` is a phrase, `^2` a weight, and `like:ID`
+                an image.
+            image: an id of the atlas, a path, a file's bytes, or a PIL image.
+            k: how many images to return at most.
+            where: a Chroma metadata filter, such as `{"group": "Flags"}`.
+
+        Returns:
+            one row an image, best first: `id`, `path`, `similarity` (cosine), `x`, `y`, the metadata columns.
+
+        Raises:
+            ClipperError: there is nothing to search for, or the filter is not understood.
+            UnknownImageError: a term names an image that is not in the atlas.
+            BadImageError: the image cannot be read or decoded.
+            ModelError: the model that made the vectors cannot be found.
+        """
+        terms, data = self._image_terms(image)
+        hits = self._engine.rank(Query(text=text, image=data, terms=terms, where=where), k=k)
+        return self._table(hits.rows, hits.similarity)
+
+    def similar(self, image_id: str, k: int = 10) -> "pd.DataFrame":
+        """Rank the other images by their similarity to one of the atlas; needs no model.
+
+        >>> atlas.similar("cat-face.jpg", k=1)["id"][0]
+        'cat.jpg'
+
+        Returns:
+            a table as `search` returns it, without the image itself.
+
+        Raises:
+            UnknownImageError: the image is not in the atlas.
+        """
+        row = self._row(image_id)
+        hits = self._engine.rank(Query(terms=(Term(like=image_id),)), k=k + 1)
+        others = hits.rows != row
+        return self._table(hits.rows[others][:k], hits.similarity[others][:k])
+
+    def image(self, image_id: str) -> "Image.Image":
+        """Open an original, upright, as RGB, in its full size.
+
+        Raises:
+            UnknownImageError: the image is not in the atlas.
+            BadImageError: the file is gone or unreadable by now.
+        """
+        from clipper.images.decode import decode
+
+        limit = self._engine.settings.max_pixels
+        return decode(self._engine.image(self._row(image_id)), max_pixels=limit, smallest=limit).pixels
+
+    def thumbnail(self, image_id: str) -> "Image.Image":
+        """Open an image's thumbnail: 128 pixels on the longer side at most, without reading the original.
+
+        Raises:
+            UnknownImageError: the image is not in the atlas.
+        """
+        from PIL import Image
+
+        return Image.open(io.BytesIO(self._engine.thumbnail(self._row(image_id))))
+
+    def info(self) -> dict[str, Any]:
+        """Return what `clipper info --json` prints: counts, the model, versions, figures of the map."""
+        return self._engine.info()
+
+    def _row(self, image_id: str) -> int:
+        try:
+            return self._engine.row(image_id)
+        except KeyError:
+            raise UnknownImageError(image_id) from None
+
+    def _table(self, rows: "np.ndarray", similarity: "np.ndarray") -> "pd.DataFrame":
+        """The images of some rows with their similarities, places and metadata."""
+        table = self.points.iloc[rows].reset_index()
+        table.insert(2, "similarity", similarity)
+        told = self.metadata.iloc[rows].reset_index(drop=True)
+        return table.join(told[[name for name in told if name not in table.columns]])
+
+    def _image_terms(self, image: "ImageLike | None") -> tuple[tuple[Term, ...], bytes | None]:
+        """An image to search with as a term, where it is in the atlas, else as bytes to decode."""
+        if image is None or isinstance(image, bytes):
+            return (), image
+        if isinstance(image, str) and image in self:
+            return (Term(like=image),), None
+        if isinstance(image, str | Path):
+            return (), self._read(Path(image).expanduser())
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG")
+        return (), buffer.getvalue()
+
+    def _read(self, path: Path) -> bytes:
+        try:
+            return read_file(str(path), most=self._engine.settings.max_bytes)
+        except FileNotFoundError:
+            raise UnknownImageError(str(path)) from None
+        except BadImageError as error:
+            raise BadImageError(f"{path} {error}") from error
+        except OSError as error:
+            raise ClipperError(f"{path} cannot be read: {error.strerror}") from error
