@@ -238,7 +238,7 @@ def _read(image: Path | None, *, most: int) -> bytes | None:
     if image is None:
         return None
     try:
-        return read_file(str(image.expanduser()), most=most)
+        return read_file(str(image.expanduser()), max_bytes=most)
     except BadImageError as error:
         raise ClipperError(f"{image} {error}") from error
     except OSError as error:

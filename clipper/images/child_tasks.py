@@ -1,7 +1,7 @@
-"""One look at one file, as a sandbox's function: read it, decode it, and give all that is wanted of it.
+"""The functions that a sandbox's child runs: decode one file for the index, or convert one for a browser.
 
-`look` runs in a child, so that only Pillow, numpy and light modules are imported. What does not belong here:
-processes (`sandbox/process.py`), and which files are looked at (`indexing/decode.py`).
+Only Pillow, numpy and light modules are imported here, as a child loads this module. What does not belong
+here: processes (`sandbox/process.py`), and which files are decoded (`indexing/decode.py`).
 """
 
 import io
@@ -17,88 +17,124 @@ if TYPE_CHECKING:
     import numpy as np
 
     from clipper.sandbox.messages import Message
+    from clipper.settings import Settings
 
 
 @dataclass(frozen=True)
-class Request:
-    """What to look at, and what for."""
+class DecodeRequest:
+    """Which file to decode, within which limits, and what to make of it.
+
+    `min_side` is the shorter side, in pixels, that the decoded image needs. `transform` asks for the model's
+    input. `path` names the file; without it, the file's bytes come with the request. `hash` is the
+    hexadecimal content hash that the bytes must have; without it, any will do.
+    """
 
     max_bytes: int
     max_pixels: int
-    # The shorter side, in pixels, that what is made needs; see `images.decode`.
-    smallest: int = THUMBNAIL_PIXELS
-    # Asks for the model's input; None: only for facts and thumbnail.
+    min_side: int = THUMBNAIL_PIXELS
     transform: Transform | None = None
-    # A file to read; without one the bytes come with the request.
     path: str | None = None
-    # What the bytes must have, hexadecimal; None: any will do.
     hash: str | None = None
 
-    def told(self) -> dict[str, Any]:
-        """As JSON can hold it."""
+    @classmethod
+    def within(cls, settings: "Settings", transform: Transform | None, *, with_crop: bool) -> "DecodeRequest":
+        """Make a request with the limits of `settings`.
+
+        Args:
+            settings: with the limits.
+            transform: the model's; the image is decoded at the same size whether its crop is wanted or was
+                kept from an earlier run.
+            with_crop: whether the model's input is wanted.
+        """
+        return cls(
+            max_bytes=settings.max_bytes,
+            max_pixels=settings.max_pixels,
+            min_side=max(transform.side if transform else 0, THUMBNAIL_PIXELS),
+            transform=transform if with_crop else None,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Write the request as a JSON object."""
         return asdict(self)
 
     @classmethod
-    def of(cls, told: dict[str, Any]) -> "Request":
-        """What `told` gave."""
-        transform = Transform(**told["transform"]) if told["transform"] else None
-        return cls(**told | {"transform": transform})
+    def from_json(cls, value: dict[str, Any]) -> "DecodeRequest":
+        """Read what `to_json` wrote."""
+        transform = Transform(**value["transform"]) if value["transform"] else None
+        return cls(**value | {"transform": transform})
 
 
 @dataclass(frozen=True)
-class Looked:
-    """What one look gave: facts as JSON text, thumbnail and crop, or the reason why not."""
+class DecodeResult:
+    """What came of one file: facts, a thumbnail and what the model needs, or the reason of a failure.
 
+    The child that decodes fills in `facts` (JSON text), `thumbnail` (WebP) and, if the request has a
+    transform, `crop` ((s, s, 3) uint8). The process that embeds replaces `crop` by `vector` ((d,) float32).
+    `vanished` means that the file is gone or has other bytes by now, so that nothing is remembered of it.
+    """
+
+    content_hash: bytes = b""
     facts: str | None = None
     thumbnail: bytes | None = None
-    # (s, s, 3) uint8
     crop: "np.ndarray | None" = None
+    vector: "np.ndarray | None" = None
     reason: str | None = None
-    # The file is not there, or not the one that was meant.
     vanished: bool = False
 
+    def to_message(self) -> "Message":
+        """Write what a child answers: all but the vector, which it never has."""
+        head = {"facts": self.facts, "reason": self.reason, "vanished": self.vanished}
+        crop = [] if self.crop is None else [self.crop.tobytes()]
+        return head, [*([] if self.thumbnail is None else [self.thumbnail]), *crop]
+
     @classmethod
-    def of(cls, answer: "Message", request: Request) -> "Looked":
-        """What a child answered to `request`."""
-        told, made = answer
-        if error := told.get("error"):  # a picture that decodes but cannot be resized or saved
-            return cls(reason=f"cannot be used: {error}")
-        if reason := told.get("reason"):
-            return cls(reason=reason, vanished=bool(told.get("vanished")))
-        return cls(told["facts"], made[0], _crop(made[1], request.transform) if request.transform else None)
+    def from_message(cls, message: "Message", request: DecodeRequest) -> "DecodeResult":
+        """Read what a child answered to `request`."""
+        head, blobs = message
+        key = bytes.fromhex(request.hash or "")
+        if error := head.get("error"):  # an image that can be decoded, but not resized or saved
+            return cls(key, reason=f"cannot be used: {error}")
+        if reason := head.get("reason"):
+            return cls(key, reason=reason, vanished=bool(head.get("vanished")))
+        crop = _crop(blobs[1], request.transform) if request.transform else None
+        return cls(key, facts=head["facts"], thumbnail=blobs[0], crop=crop)
 
 
-def look(told: dict[str, Any], blobs: list[bytes]) -> "Message":
-    """Look at one file.
+def decode_file(request: dict[str, Any], blobs: list[bytes]) -> "Message":
+    """Decode one file.
 
     Args:
-        told: a `Request`.
+        request: a `DecodeRequest` as JSON.
         blobs: the file's bytes, unless the request names its path.
 
     Returns:
-        What `Looked.of` reads: facts, with the thumbnail's bytes and the crop's; or a reason.
+        what `DecodeResult.from_message` reads.
 
     Raises:
-        MemoryError: it takes more than this process may have.
+        MemoryError: the file needs more memory than this process may have.
     """
-    request = Request.of(told)
+    return _decode(DecodeRequest.from_json(request), blobs).to_message()
+
+
+def _decode(request: DecodeRequest, blobs: list[bytes]) -> DecodeResult:
     try:
-        data = blobs.pop() if request.path is None else read_file(request.path, most=request.max_bytes)
+        data = blobs.pop() if request.path is None else read_file(request.path, max_bytes=request.max_bytes)
     except BadImageError as error:
-        return {"reason": str(error), "vanished": True}, []
+        return DecodeResult(reason=str(error), vanished=True)
     except OSError as error:
-        return {"reason": f"cannot be read: {error.strerror or error}", "vanished": True}, []
+        return DecodeResult(reason=f"cannot be read: {error.strerror or error}", vanished=True)
     if request.hash and content_hash(data).hex() != request.hash:
-        return {"reason": "changed while it was being indexed; the next run takes it", "vanished": True}, []
+        return DecodeResult(reason="changed while it was being indexed; the next run takes it", vanished=True)
     try:
-        decoded = decode(data, max_pixels=request.max_pixels, smallest=request.smallest)
+        image = decode(data, max_pixels=request.max_pixels, min_side=request.min_side)
     except BadImageError as error:
-        return {"reason": str(error)}, []
+        return DecodeResult(reason=str(error))
     del data
-    made = [thumbnail(decoded.pixels)]
-    if request.transform:
-        made.append(request.transform.crop(decoded.pixels).tobytes())
-    return {"facts": encode_facts(decoded.facts)}, made
+    return DecodeResult(
+        facts=encode_facts(image.facts),
+        thumbnail=thumbnail(image.pixels),
+        crop=request.transform.crop(image.pixels) if request.transform else None,
+    )
 
 
 def _crop(pixels: bytes, transform: Transform) -> "np.ndarray":
@@ -108,22 +144,23 @@ def _crop(pixels: bytes, transform: Transform) -> "np.ndarray":
     return np.frombuffer(pixels, np.uint8).reshape(side, side, 3)
 
 
-def browser_png(told: dict[str, Any], blobs: list[bytes]) -> "Message":
-    """A file as PNG, upright, no longer than asked for.
+def browser_png(request: dict[str, Any], blobs: list[bytes]) -> "Message":
+    """Convert a file to an upright PNG for a browser.
 
     Args:
-        told: `max_pixels`, above which it is refused before it is decoded, and `longest`, pixels.
+        request: `max_pixels`, above which the image is refused before it is decoded, and `longest`, the
+            longer side of the PNG in pixels.
         blobs: the file's bytes.
 
     Returns:
-        the PNG's bytes; or `reason`, why there are none.
+        the PNG's bytes; or the `reason` why there are none.
 
     Raises:
-        MemoryError: it takes more than this process may have.
+        MemoryError: the file needs more memory than this process may have.
     """
-    longest = int(told["longest"])
+    longest = int(request["longest"])
     try:
-        pixels = decode(blobs.pop(), max_pixels=int(told["max_pixels"]), smallest=longest).pixels
+        pixels = decode(blobs.pop(), max_pixels=int(request["max_pixels"]), min_side=longest).pixels
     except BadImageError as error:
         return {"reason": str(error)}, []
     pixels.thumbnail((longest, longest))

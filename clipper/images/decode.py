@@ -41,13 +41,13 @@ class Decoded:
     facts: dict[str, Any]
 
 
-def decode(data: bytes, *, max_pixels: int, smallest: int) -> Decoded:
+def decode(data: bytes, *, max_pixels: int, min_side: int) -> Decoded:
     """Decode one image to upright RGB, the first frame of an animation, transparency on white.
 
     Args:
         data: the file's bytes.
         max_pixels: a larger image is refused before it is decoded.
-        smallest: what the pixels are for needs no more than this shorter side; a JPEG is decoded at
+        min_side: what the pixels are for needs no more than this shorter side; a JPEG is decoded at
             the next eighth above twice that (`draft()`), which is several times faster.
 
     Raises:
@@ -62,14 +62,14 @@ def decode(data: bytes, *, max_pixels: int, smallest: int) -> Decoded:
             _check_pixels(width, height, max_pixels)
             is_large = width * height > AT_ONCE
             kind = str(image.format)
-            image.draft(None, (2 * smallest, 2 * smallest))
+            image.draft(None, (2 * min_side, 2 * min_side))
             if is_large and kind == "JPEG2000":
-                image.reduce = _levels_to_leave(data, min(width, height) // (2 * smallest))
+                image.reduce = _levels_to_leave(data, min(width, height) // (2 * min_side))
             exif = image.getexif()
             told = shot_facts(exif)  # before TIFF turns itself, and forgets that
             image.load()
             _check_pixels(image.width, image.height, max_pixels)  # an icon may hold more than it says
-            pixels = upright(to_rgb(image, smallest=smallest), exif.get(_ORIENTATION))
+            pixels = upright(to_rgb(image, min_side=min_side), exif.get(_ORIENTATION))
             turned = exif.get(_ORIENTATION) in (5, 6, 7, 8)
             size = (height, width) if turned else (width, height)
             facts = {"width": size[0], "height": size[1], "format": kind, **told}
@@ -131,13 +131,13 @@ def _pillow() -> Any:
     return Image
 
 
-def read_file(path: str, *, most: int, only: int | None = None) -> bytes:
+def read_file(path: str, *, max_bytes: int, head: int | None = None) -> bytes:
     """The bytes of a regular file.
 
     Args:
         path: where it lies.
-        most: bytes; a larger file is not read as a whole.
-        only: so many bytes from the start; None: all.
+        max_bytes: a larger file is not read as a whole.
+        head: read only so many bytes from the start; None reads all.
 
     Raises:
         BadImageError: it is not a regular file, or too large.
@@ -149,19 +149,19 @@ def read_file(path: str, *, most: int, only: int | None = None) -> bytes:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise BadImageError("is a folder" if stat.S_ISDIR(status.st_mode) else "is not a regular file")
-        if only is None:
-            check_size(status.st_size, most=most)
+        if head is None:
+            check_size(status.st_size, max_bytes=max_bytes)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read(most if only is None else only)
+            return file.read(max_bytes if head is None else head)
     finally:
         os.close(descriptor)
 
 
-def check_size(size: int, *, most: int) -> None:
+def check_size(size: int, *, max_bytes: int) -> None:
     """Refuse a file of too many bytes.
 
     Raises:
-        BadImageError: it has more than `most`.
+        BadImageError: the file has more than `max_bytes`.
     """
-    if size > most:
-        raise BadImageError(f"has {size:,} bytes, more than the limit of {most:,} (max_bytes)")
+    if size > max_bytes:
+        raise BadImageError(f"has {size:,} bytes, more than the limit of {max_bytes:,} (max_bytes)")

@@ -96,7 +96,7 @@ class ImageFolder:
         if reason is None or self.remote:
             return reason
         try:
-            head = read_file(self.path(image_id), most=self.max_bytes, only=HEAD)
+            head = read_file(self.path(image_id), max_bytes=self.max_bytes, head=HEAD)
         except (OSError, BadImageError):
             return None  # told when it is read
         return None if is_plainly_read(head) else reason
@@ -155,7 +155,7 @@ class ImageFolder:
     def _read(self, name: str) -> bytes:
         if self.remote:
             return self._read_remote(name)
-        return read_file(self.path(name), most=self.max_bytes)
+        return read_file(self.path(name), max_bytes=self.max_bytes)
 
     def _stamp(self, name: str) -> list[int]:
         """Size and time of one file; nothing of one that is not there."""
@@ -175,7 +175,7 @@ class ImageFolder:
     def _read_remote(self, name: str) -> bytes:
         files, root = _filesystem(self.location)
         path = f"{root}/{name}"
-        check_size(int(files.size(path) or 0), most=self.max_bytes)
+        check_size(int(files.size(path) or 0), max_bytes=self.max_bytes)
         return bytes(files.cat_file(path))
 
     def _list_remote(self) -> Listing:

@@ -22,12 +22,12 @@ LONGEST = 1 << 16
 _SIXTEEN_BITS = (0.0, 65535.0)
 
 
-def to_rgb(image: "Image.Image", *, smallest: int) -> "Image.Image":
+def to_rgb(image: "Image.Image", *, min_side: int) -> "Image.Image":
     """8-bit RGB, what is transparent on white.
 
     Args:
         image: of any mode Pillow has.
-        smallest: of more than `AT_ONCE` pixels, only so many are kept that the shorter side has at least
+        min_side: of more than `AT_ONCE` pixels, only so many are kept that the shorter side has at least
             twice this.
     """
     levels = _levels(image)
@@ -35,7 +35,7 @@ def to_rgb(image: "Image.Image", *, smallest: int) -> "Image.Image":
         return _converted(image, levels)
     from PIL import Image
 
-    factor = max(min(image.size) // (2 * smallest), 1)
+    factor = max(min(image.size) // (2 * min_side), 1)
     across, down = (max(factor, -(-side // LONGEST)) for side in image.size)
     small = Image.new("RGB", (-(-image.width // across), -(-image.height // down)))
     for box in _tiles(image, across, down):

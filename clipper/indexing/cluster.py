@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from clipper.errors import ClipperError, ClusterError, ClusterSetupError, ModelError
+from clipper.images.child_tasks import DecodeResult
 from clipper.images.folder import ImageFolder
-from clipper.indexing.decode import Seen, process
+from clipper.indexing.decode import decode_and_embed
 from clipper.models import source as model_files
 from clipper.models.source import PREPROCESS_VERSION, ModelSource
 from clipper.settings import Settings
@@ -44,22 +45,22 @@ class Shard:
     """One task: files, and all a worker needs to know of the run."""
 
     entries: Sequence[Entry]
-    wanting: frozenset[bytes]
+    to_embed: frozenset[bytes]
     settings: dict[str, Any]
     fingerprint: str
     versions: tuple[str, ...] = _VERSIONS
 
 
-def process_on_cluster(
-    entries: Sequence[Entry], settings: Settings, *, source: ModelSource, wanting: Collection[bytes]
-) -> Iterator[Seen]:
-    """What `decoding.process` gives, in the order in which the workers finish.
+def decode_on_cluster(
+    entries: Sequence[Entry], settings: Settings, *, source: ModelSource, to_embed: Collection[bytes]
+) -> Iterator[DecodeResult]:
+    """What `decode_and_embed` gives, in the order in which the workers finish.
 
     Args:
         entries: the files; the workers must see the images folder under the same path or URL.
         settings: `dask` is the scheduler's address.
         source: the model; a local folder must be at the same path there, a hub model is fetched by each.
-        wanting: content hashes that lack a vector.
+        to_embed: content hashes that lack a vector.
 
     Raises:
         ClusterError: the scheduler does not answer, or a shard fails again and again.
@@ -68,7 +69,7 @@ def process_on_cluster(
     with _connected(settings.dask) as client:
         from distributed import as_completed
 
-        shards = _shards(entries, settings, source=source, wanting=wanting)
+        shards = _shards(entries, settings, source=source, to_embed=to_embed)
         threads = sum(client.nthreads().values())
 
         def submit(count: int) -> list[Any]:
@@ -114,7 +115,7 @@ def _await_workers(client: Any, address: str) -> None:
 
 
 def _shards(
-    entries: Sequence[Entry], settings: Settings, *, source: ModelSource, wanting: Collection[bytes]
+    entries: Sequence[Entry], settings: Settings, *, source: ModelSource, to_embed: Collection[bytes]
 ) -> Iterator[Shard]:
     told = settings.model_dump()
     told["images"] = settings.images_location
@@ -122,11 +123,11 @@ def _shards(
         told["model"] = str(source.folder)
     for start in range(0, len(entries), SHARD):
         part = entries[start : start + SHARD]
-        keys = frozenset(entry.content_hash for entry in part if entry.content_hash in wanting)
+        keys = frozenset(entry.content_hash for entry in part if entry.content_hash in to_embed)
         yield Shard(part, keys, told, source.fingerprint)
 
 
-def _result(future: Any, address: str) -> list[Seen]:
+def _result(future: Any, address: str) -> list[DecodeResult]:
     from distributed import KilledWorker
 
     try:
@@ -145,7 +146,7 @@ def _result(future: Any, address: str) -> list[Seen]:
         ) from error
 
 
-def _work(shard: Shard) -> list[Seen]:
+def _work(shard: Shard) -> list[DecodeResult]:
     """On a worker: decode and embed one shard."""
     host = socket.gethostname()
     if shard.versions != _VERSIONS:
@@ -160,7 +161,7 @@ def _work(shard: Shard) -> list[Seen]:
             )
     except ClipperError as error:
         raise type(error)(f"on the Dask worker {host}: {error}") from None
-    return list(process(shard.entries, folder, settings, clip=clip, wanting=shard.wanting))
+    return list(decode_and_embed(shard.entries, folder, settings, clip=clip, to_embed=shard.to_embed))
 
 
 @lru_cache(maxsize=1)

@@ -10,9 +10,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from clipper.hashing import digest
+from clipper.images.child_tasks import DecodeResult
 from clipper.images.decode import DECODER_VERSION
-from clipper.indexing.cluster import process_on_cluster
-from clipper.indexing.decode import Seen, process
+from clipper.indexing.cluster import decode_on_cluster
+from clipper.indexing.decode import decode_and_embed
 from clipper.indexing.workspace import Step, Workspace
 from clipper.models import clip as model
 from clipper.models import reference_texts
@@ -38,25 +39,25 @@ def embed_images(work: Workspace, *, wanted: Sequence[str] = CONTENT_PARTS) -> d
     started = time.monotonic()
     manifest_version, manifest = work.manifest()
     source = model_files.find(work.settings) if "clip_embeddings" in wanted else None
-    sink = _Sink(work, manifest, source, wanted)
+    writer = ShardWriter(work, manifest, source, wanted)
     clip = None
-    if source and (sink.lacks_vectors or not sink.probes_exist):
+    if source and (writer.lacks_vectors or not writer.probes_exist):
         clip = model.Clip(source, device=work.settings.device, dtype=work.settings.dtype)
-        sink.write_probes(clip)
-    sink.fill(clip)
+        writer.write_probes(clip)
+    writer.fill(clip)
     if source:
         work.stage(embeddings=source.key, model=_told_about(source, work.settings))
     if "image_facts" in wanted:
-        work.stage(passed_over=sorted(sink.passed_over), gps=work.settings.gps)
-    steps = sink.steps(manifest_version)
+        work.stage(passed_over=sorted(writer.passed_over), gps=work.settings.gps)
+    steps = writer.steps(manifest_version)
     if "image_facts" in wanted:
-        steps["image_facts"].counts |= _keep_places(work, manifest, sink.failed)
+        steps["image_facts"].counts |= _keep_places(work, manifest, writer.failed)
     for step in steps.values():
         step.seconds = round(time.monotonic() - started, 3)
     return steps
 
 
-class _Sink:
+class ShardWriter:
     """Takes what decoding gives to the three stores, in shards."""
 
     def __init__(
@@ -118,17 +119,17 @@ class _Sink:
         entries = [entry for key, entry in self.manifest.firsts().items() if key in self.todo]
         told = self.work.told("embed" if clip else "decode")
         try:
-            for position, seen in enumerate(self._process(entries, clip)):
-                self._take(seen)
+            for position, result in enumerate(self._process(entries, clip)):
+                self._take(result)
                 told(position + 1, len(entries))
         finally:  # also of a run that is interrupted
             self._flush()
 
-    def _process(self, entries: Sequence[Entry], clip: model.Clip | None) -> Iterator[Seen]:
-        settings, wanting = self.work.settings, self.missing.get("clip_embeddings", set())
-        if settings.dask and clip and wanting:
-            return process_on_cluster(entries, settings, source=clip.source, wanting=wanting)
-        return process(entries, self.work.folder, settings, clip=clip, wanting=wanting)
+    def _process(self, entries: Sequence[Entry], clip: model.Clip | None) -> Iterator[DecodeResult]:
+        settings, to_embed = self.work.settings, self.missing.get("clip_embeddings", set())
+        if settings.dask and clip and to_embed:
+            return decode_on_cluster(entries, settings, source=clip.source, to_embed=to_embed)
+        return decode_and_embed(entries, self.work.folder, settings, clip=clip, to_embed=to_embed)
 
     def steps(self, manifest_version: str) -> dict[str, Step]:
         """What was done, a step for each part that was asked for."""
@@ -148,22 +149,22 @@ class _Sink:
             steps[name] = Step(name, version, counts, failures=reasons)
         return steps
 
-    def _take(self, seen: Seen) -> None:
-        key = seen.entry.content_hash
-        if seen.vanished:
+    def _take(self, result: DecodeResult) -> None:
+        key = result.content_hash
+        if result.vanished:
             self.passed_over.update(self.ids[key])
-            self.failed[key] = seen.reason or ""
+            self.failed[key] = result.reason or ""
             return
         if key in self.missing["image_facts"]:
-            row = facts.row(key, facts=seen.facts, reason=seen.reason, limits=self.work.settings.limits)
+            row = facts.row(key, facts=result.facts, reason=result.reason, limits=self.work.settings.limits)
             self._add("image_facts", row)
-        if seen.reason:
-            self.failed[key] = seen.reason
+        if result.reason:
+            self.failed[key] = result.reason
             return
         if key in self.missing.get("thumbnails", ()):
-            self._add("thumbnails", {"content_hash": key, facts.THUMBNAIL: seen.thumbnail})
-        if seen.vector is not None:
-            self._add("clip_embeddings", embeddings.row(key, seen.vector))
+            self._add("thumbnails", {"content_hash": key, facts.THUMBNAIL: result.thumbnail})
+        if result.vector is not None:
+            self._add("clip_embeddings", embeddings.row(key, result.vector))
         waited = time.monotonic() - self.flushed_at
         if max(map(len, self.rows.values())) >= SHARD_ROWS or waited > SHARD_SECONDS:
             self._flush()

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from clipper.errors import ModelError, StoreError
-from clipper.images.decode_apart import crop_of, look_at
+from clipper.images.decode_apart import decode_apart
 from clipper.models import reference_texts, text_tower
 from clipper.models import source as model_files
 from clipper.models.source import ModelSource
@@ -79,7 +79,8 @@ class Encoders:
         Raises:
             BadImageError: it cannot be decoded, or is over the limits.
         """
-        return self._embed_crop(crop_of(data, limits, transform=self.clip.transform))
+        crop, _ = decode_apart(data, limits, transform=self.clip.transform)
+        return self._embed_crop(crop)
 
     def embed_upload(self, data: bytes, *, limits: Settings) -> "tuple[np.ndarray, bytes]":
         """The vector of an image file's bytes, (d,) float32, L2-normalised; and its thumbnail, WebP.
@@ -87,7 +88,7 @@ class Encoders:
         Raises:
             BadImageError: it cannot be decoded, or is over the limits.
         """
-        crop, small = look_at(data, limits, transform=self.clip.transform)
+        crop, small = decode_apart(data, limits, transform=self.clip.transform)
         return self._embed_crop(crop), small
 
     def _embed_crop(self, crop: "np.ndarray") -> "np.ndarray":

@@ -17,7 +17,7 @@ Message = tuple[dict[str, Any], list[bytes]]
 _LENGTH = struct.Struct(">I")
 
 
-class WireError(Exception):
+class MessageError(Exception):
     """What arrived is no message, or a longer one than agreed."""
 
 
@@ -44,20 +44,20 @@ def receive(connection: socket.socket, *, deadline: float | None = None, most: i
     Raises:
         EOFError: the other side has gone.
         TimeoutError: the deadline has passed.
-        WireError: it is no message, or too long.
+        MessageError: it is no message, or too long.
     """
     (length,) = _LENGTH.unpack(_exactly(connection, _LENGTH.size, deadline))
     if most is not None and length > most:
-        raise WireError(f"a message of {length:,} bytes")
+        raise MessageError(f"a message of {length:,} bytes")
     try:
         told, lengths = json.loads(_exactly(connection, length, deadline))
         sizes = [int(size) for size in lengths]
     except (ValueError, TypeError, RecursionError, OverflowError) as error:
-        raise WireError("not a message") from error
+        raise MessageError("not a message") from error
     if not isinstance(told, dict) or any(size < 0 for size in sizes):
-        raise WireError("not a message")
+        raise MessageError("not a message")
     if most is not None and length + sum(sizes) > most:
-        raise WireError(f"a message of {length + sum(sizes):,} bytes")
+        raise MessageError(f"a message of {length + sum(sizes):,} bytes")
     return told, [_exactly(connection, size, deadline) for size in sizes]
 
 

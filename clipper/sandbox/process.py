@@ -23,7 +23,7 @@ from typing import Any, Self
 
 from clipper.errors import SandboxError
 from clipper.sandbox.child import OUT_OF_MEMORY
-from clipper.sandbox.messages import Message, WireError, receive, send
+from clipper.sandbox.messages import Message, MessageError, receive, send
 
 # Bytes of address space: so much, and no more, one file can ever take.
 MEMORY = 2 << 30
@@ -105,7 +105,7 @@ class Sandbox:
             raise ChildDied(f"took longer than {self.seconds:g} s (max_seconds)") from None
         except (EOFError, OSError):
             raise self._cause() from None
-        except WireError as error:
+        except MessageError as error:
             self.close()
             raise ChildDied(f"crashed the decoder (it answered {error})", crashed=True) from error
         except BaseException:  # as Ctrl-C: its answer to this would be taken for one to the next request
@@ -153,7 +153,7 @@ class Sandbox:
         self._connection = ours
         try:
             receive(ours, deadline=time.monotonic() + START_SECONDS, most=LONGEST_ANSWER)
-        except (EOFError, OSError, WireError) as error:
+        except (EOFError, OSError, MessageError) as error:
             why = "did not start in time" if isinstance(error, TimeoutError) else str(self._cause())
             self.close()
             raise SandboxError(f"the process for decoding {why}; the lines above may say more") from error
@@ -177,7 +177,7 @@ class Sandbox:
         return ChildDied(f"crashed the decoder ({how})", crashed=True)
 
 
-class Sandboxes:
+class SandboxPool:
     """As many sandboxes of one function as are used at the same time."""
 
     def __init__(self, function: Function, *, seconds: float) -> None:
@@ -200,7 +200,7 @@ class Sandboxes:
                 sandbox.kill()
 
     @contextmanager
-    def one(self) -> Iterator[Sandbox]:
+    def borrow(self) -> Iterator[Sandbox]:
         """A sandbox for this thread alone: the one used last, whose child is there already."""
         with self._lock:
             if not self._free:

@@ -24,8 +24,8 @@ def saved(image: Image.Image, kind: str, **options: object) -> bytes:
     return buffer.getvalue()
 
 
-def read(data: bytes, *, max_pixels: int = 1_000_000, smallest: int = 32) -> Decoded:
-    return decode(data, max_pixels=max_pixels, smallest=smallest)
+def read(data: bytes, *, max_pixels: int = 1_000_000, min_side: int = 32) -> Decoded:
+    return decode(data, max_pixels=max_pixels, min_side=min_side)
 
 
 def corners(image: Image.Image) -> list[tuple[int, ...]]:

@@ -68,9 +68,9 @@ ACTS = {
 }
 
 
-def look_badly(request: dict[str, Any], blobs: list[bytes]) -> Answer:
-    """What `looking.look` does, but for files that begin with what they do to a decoder."""
-    from clipper.images.child_tasks import look
+def decode_badly(request: dict[str, Any], blobs: list[bytes]) -> Answer:
+    """Decode a file as `decode_file` does, unless it begins with what it does to its decoder."""
+    from clipper.images.child_tasks import decode_file
 
     path = request["path"]
     data = blobs[0] if blobs else Path(path).read_bytes()
@@ -88,5 +88,5 @@ def look_badly(request: dict[str, Any], blobs: list[bytes]) -> Answer:
             seen.touch()
             crash(request)
     if data.startswith((b"ONCE", b"SLOW")):
-        return look(request | {"path": None, "hash": None}, [data[4:]])
-    return look(request, blobs)
+        return decode_file(request | {"path": None, "hash": None}, [data[4:]])
+    return decode_file(request, blobs)

@@ -18,7 +18,7 @@ from tornado.web import HTTPError
 from clipper.errors import ClipperError
 from clipper.hashing import content_hash
 from clipper.images.child_tasks import browser_png
-from clipper.sandbox.process import Sandboxes
+from clipper.sandbox.process import SandboxPool
 from viewer.dataset.versions import holder
 from viewer.server.handlers import VisitorsHandler
 
@@ -39,7 +39,7 @@ READERS = ThreadPoolExecutor(4, thread_name_prefix="image")
 CONVERTERS = ThreadPoolExecutor(2, thread_name_prefix="convert")
 SECONDS = 30.0  # more than anybody waits for
 
-_converting = Sandboxes(browser_png, seconds=SECONDS)
+_converting = SandboxPool(browser_png, seconds=SECONDS)
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ def converted(data: bytes, *, max_pixels: int) -> bytes:
         ValueError: it cannot be decoded.
         ChildDied: decoding it crashed, took too long or too much memory; only the child is gone.
     """
-    with _converting.one() as sandbox:
+    with _converting.borrow() as sandbox:
         told, made = sandbox.ask({"max_pixels": max_pixels, "longest": LONGEST_CONVERTED}, [data])
     if not made:
         raise ValueError(told.get("reason") or told.get("error") or "nothing came of it")

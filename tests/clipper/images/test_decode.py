@@ -156,7 +156,7 @@ def test_an_image_stands_upright_whatever_its_exif_orientation(kind: str, orient
 
 def test_a_large_jpeg_is_decoded_smaller_and_its_full_size_is_a_fact():
     data = saved(picture(1600, 1200), "JPEG")
-    decoded = read(data, max_pixels=10_000_000, smallest=64)
+    decoded = read(data, max_pixels=10_000_000, min_side=64)
     assert (decoded.facts["width"], decoded.facts["height"]) == (1600, 1200)
     assert 128 <= min(decoded.pixels.size) < 400
 

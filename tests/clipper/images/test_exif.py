@@ -32,7 +32,7 @@ def facts_of(exif: Image.Exif, kind: str = "JPEG", size: tuple[int, int] = (60, 
 
 
 def facts_in(data: bytes) -> dict[str, Any]:
-    return decode(data, max_pixels=1_000_000, smallest=32).facts
+    return decode(data, max_pixels=1_000_000, min_side=32).facts
 
 
 def file_of(exif: Image.Exif, kind: str, size: tuple[int, int] = (60, 40)) -> bytes:
@@ -100,10 +100,10 @@ def test_iso_is_an_int_above_zero_or_absent(written: Any, expected: int | None):
 def test_a_focal_length_of_nothing_over_nothing_is_absent():
     data = io.BytesIO()
     Image.new("RGB", (8, 8)).save(data, "JPEG", exif=rational_exif(FOCAL_LENGTH, 0, 0))
-    assert "focal_length" not in decode(data.getvalue(), max_pixels=100, smallest=8).facts
+    assert "focal_length" not in decode(data.getvalue(), max_pixels=100, min_side=8).facts
     data = io.BytesIO()
     Image.new("RGB", (8, 8)).save(data, "JPEG", exif=rational_exif(FOCAL_LENGTH, 355, 10))
-    assert decode(data.getvalue(), max_pixels=100, smallest=8).facts["focal_length"] == 35.5
+    assert decode(data.getvalue(), max_pixels=100, min_side=8).facts["focal_length"] == 35.5
 
 
 @pytest.mark.parametrize(

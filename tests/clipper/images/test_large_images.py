@@ -44,7 +44,7 @@ def steps(kind: str) -> Image.Image:
 def test_a_very_large_image_is_shrunk_on_the_way_and_looks_the_same(kind: str, mode: str):
     decoded = read(saved(steps(mode), kind))
     assert (decoded.facts["width"], decoded.facts["height"]) == (630, 470)
-    assert decoded.pixels.size == (90, 68)  # by 7: the shorter side keeps at least twice `smallest`
+    assert decoded.pixels.size == (90, 68)  # by 7: the shorter side keeps at least twice `min_side`
     found = np.asarray(decoded.pixels)[:, [11, 33, 56, 78], 0]
     assert near(found, [[0, 85, 170, 255]] * 68, by=1)
 

@@ -16,8 +16,8 @@ from PIL import Image
 import clipper
 from clipper import cli
 from clipper.errors import BadImageError
-from clipper.images.child_tasks import Looked, Request, look
-from clipper.images.decode_apart import crop_of
+from clipper.images.child_tasks import DecodeRequest, DecodeResult, decode_file
+from clipper.images.decode_apart import decode_apart
 from clipper.images.formats import UNREAD, ending_of
 from clipper.images.preprocess import Transform
 from clipper.indexing import decode, run
@@ -27,28 +27,28 @@ from clipper.settings import CONFIG_NAME, Settings
 
 Index = Callable[[Path], dict[str, Step]]
 TRANSFORM = Transform(56, 56, 3, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-REQUEST = Request(max_bytes=1 << 29, max_pixels=178_000_000, transform=TRANSFORM)
+REQUEST = DecodeRequest(max_bytes=1 << 29, max_pixels=178_000_000, transform=TRANSFORM)
 
 
 @pytest.fixture(scope="module")
-def looker() -> Iterator[Sandbox]:
+def decoder() -> Iterator[Sandbox]:
     """The child that decodes in a run."""
-    with Sandbox(look, seconds=20) as child:
+    with Sandbox(decode_file, seconds=20) as child:
         yield child
 
 
-def looked(child: Sandbox, data: bytes) -> Looked:
+def decoded(child: Sandbox, data: bytes) -> DecodeResult:
     """What becomes of one file; it must not cost the child."""
-    child.ask(REQUEST.told(), [b"x"])
+    child.ask(REQUEST.to_json(), [b"x"])
     pid = child.pid
-    found = Looked.of(child.ask(REQUEST.told(), [data]), REQUEST)
+    found = DecodeResult.from_message(child.ask(REQUEST.to_json(), [data]), REQUEST)
     assert child.pid == pid
     return found
 
 
 @pytest.mark.parametrize("name", INDEXED)
-def test_what_is_odd_and_whole_is_decoded(looker: Sandbox, name: str):
-    found = looked(looker, INDEXED[name]())
+def test_what_is_odd_and_whole_is_decoded(decoder: Sandbox, name: str):
+    found = decoded(decoder, INDEXED[name]())
     assert found.reason is None
     assert found.crop is not None
     assert found.crop.shape == (56, 56, 3)
@@ -56,10 +56,10 @@ def test_what_is_odd_and_whole_is_decoded(looker: Sandbox, name: str):
 
 
 @pytest.mark.parametrize("name", [name for name in REFUSED if ending_of(name) not in UNREAD])
-def test_what_cannot_be_decoded_has_a_reason_for_its_owner(looker: Sandbox, name: str):
+def test_what_cannot_be_decoded_has_a_reason_for_its_owner(decoder: Sandbox, name: str):
     make, words = REFUSED[name]
     try:
-        reason = looked(looker, make()).reason
+        reason = decoded(decoder, make()).reason
     except ChildDied as died:
         reason = str(died)
     assert reason
@@ -153,8 +153,8 @@ def test_an_image_of_as_many_pixels_as_are_allowed_fits_the_memory_of_a_child(tm
     path = tmp_path / "image"
     path.write_bytes(VERY_LARGE[kind]())
     request = replace(REQUEST, path=str(path))
-    with Sandbox(look, seconds=120) as child:
-        found = Looked.of(child.ask(request.told()), request)
+    with Sandbox(decode_file, seconds=120) as child:
+        found = DecodeResult.from_message(child.ask(request.to_json()), request)
         peak = int(Path(f"/proc/{child.pid}/status").read_text().partition("VmHWM:")[2].split()[0])
     assert found.reason is None
     assert json.loads(found.facts or "")["width"] == 13_312
@@ -169,7 +169,7 @@ def add(home: Path, **files: bytes) -> None:
 def test_a_file_that_crashes_its_decoder_costs_only_itself(
     small_home: Path, run_index: Index, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(decode, "look", misbehaviour.look_badly)
+    monkeypatch.setattr(decode, "decode_file", misbehaviour.decode_badly)
     (small_home / CONFIG_NAME).open("a").write("max_seconds = 2\n")
     add(small_home, crash=b"CRASH", hang=b"HANG", grow=b"GROW", once=b"ONCE" + saved("PNG"))
     steps = run_index(small_home)
@@ -187,7 +187,7 @@ def test_a_file_that_crashes_its_decoder_costs_only_itself(
 def test_a_file_that_took_too_long_is_tried_again_when_it_may_take_longer(
     small_home: Path, run_index: Index, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(decode, "look", misbehaviour.look_badly)
+    monkeypatch.setattr(decode, "decode_file", misbehaviour.decode_badly)
     config = (small_home / CONFIG_NAME).read_text()
     (small_home / CONFIG_NAME).write_text(config + "max_seconds = 0.6\n")
     add(small_home, slow=b"SLOW" + saved("PNG"))
@@ -200,7 +200,7 @@ def test_a_file_that_took_too_long_is_tried_again_when_it_may_take_longer(
 def test_a_run_that_is_stopped_does_not_wait_for_a_file_that_hangs(
     small_home: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(decode, "look", misbehaviour.look_badly)
+    monkeypatch.setattr(decode, "decode_file", misbehaviour.decode_badly)
     add(small_home, **{"~hang": b"HANG"})  # the last one: all others are done
 
     def stop(stage: str, done: int, total: int) -> None:
@@ -213,18 +213,19 @@ def test_a_run_that_is_stopped_does_not_wait_for_a_file_that_hangs(
 
 def test_a_query_image_is_decoded_in_a_child_too(monkeypatch: pytest.MonkeyPatch):
     settings = Settings(home=Path("/"), max_pixels=10_000, max_bytes=50_000)
-    crop = crop_of(saved("PNG"), settings, transform=TRANSFORM)
+    crop, thumbnail = decode_apart(saved("PNG"), settings, transform=TRANSFORM)
     assert (crop.shape, crop.dtype) == ((56, 56, 3), np.uint8)
+    assert thumbnail
     for data, reason in (
         (b"words", "not an image"),
         (saved("PNG", odd_files.picture(size=(101, 100))), "max_pixels"),
         (bytes(50_001), "max_bytes"),
     ):
         with pytest.raises(BadImageError, match=reason):
-            crop_of(data, settings, transform=TRANSFORM)
-    monkeypatch.setattr(decode, "look", misbehaviour.look_badly)
+            decode_apart(data, settings, transform=TRANSFORM)
+    monkeypatch.setattr("clipper.images.decode_apart.decode_file", misbehaviour.decode_badly)
     with pytest.raises(BadImageError, match=r"signal 11"):
-        crop_of(b"CRASH", settings, transform=TRANSFORM)
+        decode_apart(b"CRASH", settings, transform=TRANSFORM)
 
 
 SEEDS: dict[str, Callable[[], bytes]] = {
@@ -276,7 +277,7 @@ def damaged(data: bytes, random: np.random.Generator) -> bytes:
 def fuzz(child: Sandbox, count: int, *, seed: int) -> None:
     random = np.random.default_rng(seed)
     whole = [make() for make in SEEDS.values()]
-    outcomes = [looked(child, damaged(whole[i % len(whole)], random)) for i in range(count)]
+    outcomes = [decoded(child, damaged(whole[i % len(whole)], random)) for i in range(count)]
     refused = [found.reason for found in outcomes if found.reason]
     assert all(found.crop is not None for found in outcomes if not found.reason)
     assert all(reason.isprintable() and len(reason) < 300 for reason in refused)
@@ -284,10 +285,10 @@ def fuzz(child: Sandbox, count: int, *, seed: int) -> None:
     assert count / 4 < len(refused) < count  # some are damaged where it does not matter
 
 
-def test_damaged_files_of_every_format_end_as_images_or_with_a_reason(looker: Sandbox):
-    fuzz(looker, 440, seed=1)
+def test_damaged_files_of_every_format_end_as_images_or_with_a_reason(decoder: Sandbox):
+    fuzz(decoder, 440, seed=1)
 
 
 @pytest.mark.slow
-def test_thousands_of_damaged_files_end_as_images_or_with_a_reason(looker: Sandbox):
-    fuzz(looker, 5_000, seed=2)
+def test_thousands_of_damaged_files_end_as_images_or_with_a_reason(decoder: Sandbox):
+    fuzz(decoder, 5_000, seed=2)

@@ -29,7 +29,7 @@ def clip(model_folder: Path) -> model.Clip:
 @pytest.fixture(scope="module")
 def pictures(model_folder: Path) -> list[Image.Image]:
     files = sorted((model_folder.parents[1] / "images").glob("*.jpg"))[::60][:32]
-    return [decode(f.read_bytes(), max_pixels=10**6, smallest=48).pixels for f in files]
+    return [decode(f.read_bytes(), max_pixels=10**6, min_side=48).pixels for f in files]
 
 
 @pytest.fixture

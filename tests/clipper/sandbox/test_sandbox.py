@@ -13,11 +13,11 @@ import pytest
 from misbehaviour import behave
 
 from clipper.errors import SandboxError
-from clipper.images.child_tasks import look
+from clipper.images.child_tasks import decode_file
 from clipper.sandbox import messages
 from clipper.sandbox import process as sandbox
 from clipper.sandbox.child import GRACE
-from clipper.sandbox.process import ChildDied, Sandbox, Sandboxes
+from clipper.sandbox.process import ChildDied, Sandbox, SandboxPool
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 HERE = Path(__file__).parents[1]
@@ -70,7 +70,7 @@ def processor_seconds(work: Callable[[], object]) -> float:
 
 def test_the_decoders_child_costs_little_to_start_and_holds_nothing_heavy(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # what measures coverage is heavy
-    request = {"max_bytes": 9, "max_pixels": 9, "smallest": 9, "transform": None, "path": None, "hash": None}
+    request = {"max_bytes": 9, "max_pixels": 9, "min_side": 9, "transform": None, "path": None, "hash": None}
     code = "import sys, clipper.images.child_tasks; print(*sys.modules)"
     loaded = set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
     assert not loaded & {
@@ -84,7 +84,7 @@ def test_the_decoders_child_costs_little_to_start_and_holds_nothing_heavy(monkey
     }
 
     def answered() -> None:
-        with Sandbox(look, seconds=60) as one:
+        with Sandbox(decode_file, seconds=60) as one:
             assert "not an image" in one.ask(request, [b"words"])[0]["reason"]
             status = Path(f"/proc/{one.pid}/status").read_text()
         assert int(status.partition("VmHWM:")[2].split()[0]) < 100_000  # kB
@@ -228,12 +228,12 @@ def test_no_descriptor_and_no_process_is_left(child: Sandbox):
 
 
 def test_as_many_children_as_threads_and_the_warm_one_first():
-    with Sandboxes(behave, seconds=20) as all_:
-        with all_.one() as first, all_.one() as second:
+    with SandboxPool(behave, seconds=20) as all_:
+        with all_.borrow() as first, all_.borrow() as second:
             pids = {one.ask({})[0]["pid"] for one in (first, second)}
         assert len(pids) == 2
         for _ in range(3):
-            with all_.one() as again:
+            with all_.borrow() as again:
                 assert again.ask({})[0]["pid"] in pids
     assert all(map(ended, pids))
 
@@ -241,15 +241,15 @@ def test_as_many_children_as_threads_and_the_warm_one_first():
 def test_who_waits_is_freed_when_all_children_are_ended():
     outcome: list[str] = []
 
-    def wait(all_: Sandboxes) -> None:
-        with all_.one() as one:
+    def wait(all_: SandboxPool) -> None:
+        with all_.borrow() as one:
             try:
                 one.ask({"act": "hang"})
             except ChildDied as died:
                 outcome.append(str(died))
 
-    with Sandboxes(behave, seconds=100) as all_:
-        with all_.one() as one:
+    with SandboxPool(behave, seconds=100) as all_:
+        with all_.borrow() as one:
             one.ask({})
         waiting = threading.Thread(target=wait, args=(all_,))
         waiting.start()
@@ -264,7 +264,7 @@ def test_bytes_that_are_no_answer_are_an_error(head: bytes):
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(len(head).to_bytes(4, "big") + head)
-        with pytest.raises(messages.WireError):
+        with pytest.raises(messages.MessageError):
             messages.receive(ours)
 
 

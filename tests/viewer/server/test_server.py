@@ -15,7 +15,7 @@ from PIL import Image
 
 import clipper
 from clipper.hashing import content_hash
-from clipper.sandbox.process import Sandboxes
+from clipper.sandbox.process import SandboxPool
 from viewer.dataset.versions import holder, load
 from viewer.server import image_route
 from viewer.server.handlers import is_ours
@@ -178,7 +178,7 @@ def test_an_original_that_ends_its_decoder_costs_only_its_picture(
     Image.new("RGB", (40, 30)).save(small_home / "images" / "scan.tiff")
     run_index(small_home)
     monkeypatch.setenv("CLIPPER_HOME", str(small_home))
-    with Sandboxes(exit_at_once, seconds=20) as sandboxes, monkeypatch.context() as meanwhile:
+    with SandboxPool(exit_at_once, seconds=20) as sandboxes, monkeypatch.context() as meanwhile:
         meanwhile.setattr(image_route, "_converting", sandboxes)
         assert image_route.showable(image("full", "scan.tiff")).lost == "unreadable"
     with pytest.raises(ValueError, match="pixels"):
