@@ -14,11 +14,11 @@ import numpy as np
 
 import clipper
 from clipper.projection import quality as frame
-from clipper.projection.layout import FIT, PLACE, Layout, Parameters, fit, with_placed
+from clipper.projection.layout import FIT, PLACE, Layout, Parameters, fit, place_rest
 from clipper.projection.neighbors import nearest
-from clipper.projection.quality import trust_figures
-from clipper.projection.refit import aligned, refit
-from clipper.projection.update import Base, begin, update
+from clipper.projection.quality import measure_trust
+from clipper.projection.refit import align, refit
+from clipper.projection.update import EarlierMap, start_map, update_map
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 PLAIN = Parameters()
@@ -56,23 +56,23 @@ def cases(vectors: np.ndarray, group: np.ndarray) -> Iterator[tuple[str, np.ndar
     yield "a new kind", group == group.max()
 
 
-def on_map_of(vectors: np.ndarray, old: np.ndarray) -> Base:
+def on_map_of(vectors: np.ndarray, old: np.ndarray) -> EarlierMap:
     """The map before anything was added."""
-    begun = begin(vectors[old], PLAIN)
+    begun = start_map(vectors[old], PLAIN)
     positions = np.zeros((len(vectors), 2), np.float32)
     positions[old] = begun.layout.positions
-    return Base(Layout(positions, np.where(old, FIT, PLACE)), old, begun.frame)
+    return EarlierMap(Layout(positions, np.where(old, FIT, PLACE)), old, begun.drift)
 
 
-def ways(vectors: np.ndarray, base: Base) -> dict[str, Callable[[], Layout]]:
+def ways(vectors: np.ndarray, base: EarlierMap) -> dict[str, Callable[[], Layout]]:
     """The ways to take in what is new."""
-    known, old = base.layout.positions, base.old
-    grown = update(vectors, base, PLAIN, mode="never").layout
+    known, old = base.layout.positions, base.known
+    grown = update_map(vectors, base, PLAIN, mode="never").layout
     return {
-        "placed only": lambda: with_placed(vectors, old, known[old]),
-        "placed, new kinds relaxed": lambda: update(vectors, base, PLAIN, mode="never").layout,
+        "placed only": lambda: place_rest(vectors, old, known[old]),
+        "placed, new kinds relaxed": lambda: update_map(vectors, base, PLAIN, mode="never").layout,
         "refitted from where it was": lambda: refit(vectors, grown, old, PLAIN),
-        "fitted anew, aligned": lambda: aligned(fit(vectors, PLAIN), known, old),
+        "fitted anew, aligned": lambda: align(fit(vectors, PLAIN), known, old),
         "fitted anew": lambda: fit(vectors, PLAIN),
     }
 
@@ -81,24 +81,24 @@ def preserved(vectors: np.ndarray, layout: Layout, rows: np.ndarray) -> float:
     """Share of the rows' 15 nearest images that are among the 15 nearest on the map, over a sample."""
     own = np.random.default_rng(0).permutation(np.flatnonzero(rows))[: frame.SAMPLE]
     indices, _ = nearest(vectors[own], vectors, 15, own=own)
-    return frame.preserved(indices, layout.positions[own], layout.positions, own) or 0.0
+    return frame.preserved_share(indices, layout.positions[own], layout.positions, own) or 0.0
 
 
 def report(name: str, vectors: np.ndarray, group: np.ndarray) -> None:
     """Print a table for each case."""
     for case, new in cases(vectors, group):
         base = on_map_of(vectors, ~new)
-        width = np.ptp(base.layout.positions[base.old], axis=0).max()
-        print(f"\n{name}: {case}, {new.sum():,} added to {base.old.sum():,}\n")
+        width = np.ptp(base.layout.positions[base.known], axis=0).max()
+        print(f"\n{name}: {case}, {new.sum():,} added to {base.known.sum():,}\n")
         print("| | median moved | 95 % moved less than | trustworthiness | kept, old | kept, new | seconds |")
         print("|---|---|---|---|---|---|---|")
         for way, made in ways(vectors, base).items():
             started = time.perf_counter()
             layout = made()
             seconds = time.perf_counter() - started
-            moved = np.linalg.norm(layout.positions - base.layout.positions, axis=1)[base.old] / width
-            trusted = trust_figures(vectors, layout.positions)["trustworthiness"]
-            kept = [preserved(vectors, layout, rows) for rows in (base.old, new)]
+            moved = np.linalg.norm(layout.positions - base.layout.positions, axis=1)[base.known] / width
+            trusted = measure_trust(vectors, layout.positions)["trustworthiness"]
+            kept = [preserved(vectors, layout, rows) for rows in (base.known, new)]
             print(
                 f"| {way} | {np.median(moved):.1%} | {np.quantile(moved, 0.95):.1%} | {trusted:.3f} "
                 f"| {kept[0]:.3f} | {kept[1]:.3f} | {seconds:.1f} |",

@@ -13,7 +13,7 @@ from typing import Any
 KEY = "checksum"
 
 
-def of_file(path: Path) -> str:
+def file_checksum(path: Path) -> str:
     """32 hex digits of BLAKE2b over a file's bytes.
 
     Raises:
@@ -23,27 +23,27 @@ def of_file(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
-def of_folder(folder: Path, pattern: str) -> dict[str, str]:
+def folder_checksums(folder: Path, pattern: str) -> dict[str, str]:
     """The checksum of each file of a folder that matches, by its path within the folder."""
     files = sorted(path for path in folder.glob(pattern) if path.is_file())
-    return {path.relative_to(folder).as_posix(): of_file(path) for path in files}
+    return {path.relative_to(folder).as_posix(): file_checksum(path) for path in files}
 
 
-def of_value(value: Mapping[str, Any]) -> str:
+def json_checksum(value: Mapping[str, Any]) -> str:
     """32 hex digits over a JSON object, however it is laid out; its own checksum is left out of account."""
     rest = {key: item for key, item in value.items() if key != KEY}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def signed(value: Mapping[str, Any]) -> dict[str, Any]:
+def with_checksum(value: Mapping[str, Any]) -> dict[str, Any]:
     """A JSON object with its checksum."""
-    return {**value, KEY: of_value(value)}
+    return {**value, KEY: json_checksum(value)}
 
 
-def holds(value: Mapping[str, Any]) -> bool:
+def checksum_holds(value: Mapping[str, Any]) -> bool:
     """Whether a JSON object is as it was written; one of an earlier Clipper, without a checksum, is."""
-    return KEY not in value or value[KEY] == of_value(value)
+    return KEY not in value or value[KEY] == json_checksum(value)
 
 
 def digest(*parts: object) -> str:

@@ -46,20 +46,20 @@ class Term:
         """Whether less of it is wanted."""
         return self.weight < 0
 
-    def weighing(self, weight: float) -> "Term":
+    def with_weight(self, weight: float) -> "Term":
         """The same with another weight, as near to it as weights can be written."""
         size = round(min(max(abs(weight), LEAST), MOST), 2)
         return replace(self, weight=-size if weight < 0 else size)
 
-    def turned(self) -> "Term":
+    def negated(self) -> "Term":
         """The same with the other sign; a weight that nobody chose becomes the one of that sign."""
         image = bool(self.like)
-        if self.weight == usual(minus=self.minus, image=image):
-            return replace(self, weight=usual(minus=not self.minus, image=image))
+        if self.weight == default_weight(minus=self.minus, image=image):
+            return replace(self, weight=default_weight(minus=not self.minus, image=image))
         return replace(self, weight=-self.weight)
 
 
-def usual(*, minus: bool, image: bool = False) -> float:
+def default_weight(*, minus: bool, image: bool = False) -> float:
     """The weight of a term for which none is given."""
     if not minus:
         return 1.0
@@ -84,12 +84,12 @@ def parse(text: str) -> tuple[Term, ...]:
     return tuple(terms + _as_text(run))
 
 
-def written(terms: Iterable[Term]) -> str:
+def format_terms(terms: Iterable[Term]) -> str:
     """Terms as `parse` reads them: the same terms have the same text, whatever was typed."""
-    return " ".join(pieces(terms))
+    return " ".join(format_each(terms))
 
 
-def pieces(terms: Iterable[Term]) -> list[str]:
+def format_each(terms: Iterable[Term]) -> list[str]:
     """Each term as it is written behind those before it."""
     parts: list[str] = []
     free = True  # until words stand without a sign: a second run of them would be read as one with the first
@@ -124,7 +124,7 @@ def _term(found: re.Match[str]) -> Term | None:
     minus = sign not in {None, "+"}
     image = bool(found["like"])
     size = min(max(weight, LEAST), MOST)
-    signed = (-size if minus else size) if weight else usual(minus=minus, image=image)
+    signed = (-size if minus else size) if weight else default_weight(minus=minus, image=image)
     return Term(like=content, weight=signed) if image else Term(text=content, weight=signed)
 
 
@@ -142,7 +142,7 @@ def _as_text(words: list[str]) -> list[Term]:
 
 def _written(term: Term, *, free: bool) -> str:
     told = f"^{abs(term.weight):.2f}".rstrip("0").rstrip(".")
-    weight = "" if term.weight == usual(minus=term.minus, image=bool(term.like)) else told
+    weight = "" if term.weight == default_weight(minus=term.minus, image=bool(term.like)) else told
     if term.like:
         name = term.like if _NAME.fullmatch(term.like) else _quoted(term.like)
         return f"{'-' if term.minus else ''}like:{name}{weight}"

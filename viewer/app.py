@@ -194,7 +194,7 @@ class Viewer:
             weight = message.get("weight")
             if isinstance(weight, (int, float)) and 0 < weight < math.inf:
                 sign = {False: weight, True: -weight}
-                searcher.change(str(message.get("term")), lambda term: term.weighing(sign[term.minus]))
+                searcher.change(str(message.get("term")), lambda term: term.with_weight(sign[term.minus]))
 
         def cut(message: Mapping[str, Any]) -> None:
             at = message.get("at")
@@ -207,7 +207,7 @@ class Viewer:
             "like": like,
             "weigh": weigh,
             "cut": cut,
-            "turn": lambda message: searcher.change(str(message.get("term")), Term.turned),
+            "turn": lambda message: searcher.change(str(message.get("term")), Term.negated),
             "drop": lambda message: searcher.change(str(message.get("term")), lambda _: None),
             "forget": lambda message: state.forget(str(message.get("text", ""))),
             "fold": lambda message: setattr(state, "fold", message.get("on") is True),

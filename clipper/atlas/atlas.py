@@ -203,7 +203,7 @@ class Atlas:
         from clipper.images.decode import decode
 
         limit = self._engine.settings.max_pixels
-        return decode(self._engine.image(self._row(image_id)), max_pixels=limit, smallest=limit).pixels
+        return decode(self._engine.image(self._row(image_id)), max_pixels=limit, min_side=limit).pixels
 
     def thumbnail(self, image_id: str) -> "Image.Image":
         """Open an image's thumbnail: 128 pixels on the longer side at most, without reading the original.
@@ -246,7 +246,7 @@ class Atlas:
 
     def _read(self, path: Path) -> bytes:
         try:
-            return read_file(str(path), most=self._engine.settings.max_bytes)
+            return read_file(str(path), max_bytes=self._engine.settings.max_bytes)
         except FileNotFoundError:
             raise UnknownImageError(str(path)) from None
         except BadImageError as error:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from clipper.atlas.published import Published
 from clipper.errors import UnknownImageError
 from clipper.models import reference_texts
-from clipper.models.query_encoder import Encoders
+from clipper.models.query_encoder import QueryEncoder
 from clipper.projection import place
 from clipper.query import LEAST_CANDIDATES, OVERSAMPLING, Hits, Query, combine, rank_exactly
 from clipper.settings import Settings
@@ -36,7 +36,7 @@ class SearchEngine(Published):
             StoreError: a file is damaged.
         """
         super().__init__(settings)
-        self.encoders = Encoders(self.home, self.snapshot, settings)
+        self.encoders = QueryEncoder(self.home, self.snapshot, settings)
         self._loading = threading.RLock()
 
     @cached_property
@@ -45,11 +45,11 @@ class SearchEngine(Published):
         return self.stored[:]
 
     @cached_property
-    def stored(self) -> embeddings.Mapped:
+    def stored(self) -> embeddings.MappedVectors:
         """The images' vectors where they lie on disk: (n, d) float32, rows L2-normalised."""
         with self._loading:
             vectors = embeddings.of_model(self.home, self.snapshot.embeddings, self.snapshot.model)
-            return embeddings.Mapped(vectors, self.hashes)
+            return embeddings.MappedVectors(vectors, self.hashes)
 
     @cached_property
     def chance(self) -> float:
@@ -57,7 +57,7 @@ class SearchEngine(Published):
 
         Embeds a few dozen words the first time; raises what `embed_text` does.
         """
-        return reference_texts.random_text_baseline(self.stored.best(self.encoders.random_words))
+        return reference_texts.random_text_baseline(self.stored.best_similarity(self.encoders.random_words))
 
     def embed_text(self, text: str) -> "np.ndarray":
         """A text's vector: (d,) float32, L2-normalised. The first call loads the model."""
@@ -134,7 +134,7 @@ class SearchEngine(Published):
 
     def share_model(self, earlier: "SearchEngine") -> None:
         """Use the model that an atlas of another version uses, if both were made with the same."""
-        if self.encoders.made_with == earlier.encoders.made_with:
+        if self.encoders.identity == earlier.encoders.identity:
             self.encoders = earlier.encoders
 
     def warm(self) -> None:
@@ -207,5 +207,5 @@ class SearchEngine(Published):
         if not len(rows):
             return (0.0, 0.0)
         weight = self.settings.cross_modal_weight if text else 1.0
-        x, y = place.place(similarities[None, rows], positions, weight=weight)[0].tolist()
+        x, y = place.place_by_similarity(similarities[None, rows], positions, weight=weight)[0].tolist()
         return (x, y)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from clipper.images.folder import ImageFolder
 from clipper.metadata.columns import Column, columns_of
-from clipper.metadata.join import present
+from clipper.metadata.join import without_missing
 from clipper.settings import Settings, absolute_location
 from clipper.store import facts, manifest, snapshots
 from clipper.store.home import Home
@@ -43,7 +43,7 @@ class Published:
         self.settings = settings
         self.home = Home(settings.home)
         # Held until this atlas is closed: no run deletes what it reads.
-        self.snapshot, self._hold = snapshots.hold(self.home)
+        self.snapshot, self._lease = snapshots.lease(self.home)
         self.version = self.snapshot.version
         self.title = settings.display_title
         self._projection = read_parquet(self._part("projection"))
@@ -151,7 +151,7 @@ class Published:
         """What is told about an image; what is missing is left out."""
         values = self.metadata_table.slice(row, 1).to_pylist()[0]
         values.pop("id")
-        return present(values)
+        return without_missing(values)
 
     def thumbnail(self, row: int) -> bytes:
         """A WebP of at most 128 pixels on the longer side."""
@@ -197,7 +197,7 @@ class Published:
 
     def close(self) -> None:
         """Let go of this version: it may be deleted once another is published."""
-        self._hold.close()
+        self._lease.close()
 
     def _part(self, name: str) -> Path:
         return self.home.part(name, self.snapshot.parts[name])

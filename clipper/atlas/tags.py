@@ -64,7 +64,7 @@ class Tags:
         """
         images = self._hashes(image_ids)
         try:
-            store.give(self._atlas.home, tag, images)
+            store.add(self._atlas.home, tag, images)
         except ValueError as error:
             raise TagError(str(error)) from error
 
@@ -75,7 +75,7 @@ class Tags:
             UnknownImageError: an image is not in the atlas; no image loses the tag then.
             StoreError: the home's tags are damaged or cannot be written.
         """
-        store.take(self._atlas.home, tag, self._hashes(image_ids))
+        store.remove(self._atlas.home, tag, self._hashes(image_ids))
 
     def _hashes(self, image_ids: str | Iterable[str]) -> list[bytes]:
         """The content hashes of some images."""

@@ -70,7 +70,7 @@ class Address:
         """The checksums of the graph's files: once sealed nothing changes them, as opening does SQLite's."""
         if self.on_server or not list(self.folder.glob(f"*/{_GRAPH_WRITTEN}")):
             return {}
-        return hashing.of_folder(self.folder, "*/*")
+        return hashing.folder_checksums(self.folder, "*/*")
 
     def remove(self) -> None:
         """Delete it, if it is there."""

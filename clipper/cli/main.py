@@ -125,7 +125,7 @@ def view(
     """Serve the map on this machine and print its address; Ctrl-C ends it."""
     settings = Settings.load(home)
     if not settings.home.is_dir():
-        raise SettingsError(AtlasHome(settings.home).absence())
+        raise SettingsError(AtlasHome(settings.home).missing_message())
     require_extra("viewer")
     spec = find_spec("viewer")
     if spec is None or spec.origin is None:

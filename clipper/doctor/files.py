@@ -50,7 +50,7 @@ def names(home: Home) -> Iterator[Damage]:
     elif published:
         yield _damage(home, home.staged, "is missing")
     if published:
-        path = snapshots.file_of(home, published)
+        path = snapshots.lease_path(home, published)
         try:
             read_json(path)
         except StoreError as error:
@@ -197,5 +197,5 @@ def _verify_index(home: Home, version: str) -> None:
 def _verify_norms(path: Path) -> None:
     column = read_shard(path)[embeddings.VECTOR].combine_chunks()
     vectors = column.flatten().to_numpy().reshape(len(column), -1)
-    if len(vectors) and embeddings.deviation(vectors) > embeddings.NORM_TOLERANCE:
+    if len(vectors) and embeddings.norm_deviation(vectors) > embeddings.NORM_TOLERANCE:
         raise StoreError(f"{path} holds vectors whose length is not 1")

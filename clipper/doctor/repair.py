@@ -101,9 +101,9 @@ def repair(settings: Settings, *, progress: Progress | None = None, wait: float 
     return Repair(before, after)
 
 
-def _held(home: Home) -> tuple[Snapshot | None, snapshots.Hold | None]:
+def _held(home: Home) -> tuple[Snapshot | None, snapshots.SnapshotLease | None]:
     try:
-        return snapshots.hold(home)
+        return snapshots.lease(home)
     except (NoIndexError, StoreError):  # told by `soundness.names`
         return None, None
 

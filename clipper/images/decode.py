@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clipper.errors import BadImageError
-from clipper.images.exif import place_facts, shot_facts
-from clipper.images.formats import decode_failure
+from clipper.images.exif import camera_facts, gps_facts
+from clipper.images.formats import describe_failure
 from clipper.images.pixels import AT_ONCE, to_rgb, upright
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _ORIENTATION = 0x0112
 
 
 @dataclass(frozen=True)
-class Decoded:
+class DecodedImage:
     """One decoded image: upright RGB pixels and what was told about the file.
 
     `facts` has `width`, `height` (pixels, upright), `format` and what EXIF tells of the shot.
@@ -41,7 +41,7 @@ class Decoded:
     facts: dict[str, Any]
 
 
-def decode(data: bytes, *, max_pixels: int, min_side: int) -> Decoded:
+def decode(data: bytes, *, max_pixels: int, min_side: int) -> DecodedImage:
     """Decode one image to upright RGB, the first frame of an animation, transparency on white.
 
     Args:
@@ -66,7 +66,7 @@ def decode(data: bytes, *, max_pixels: int, min_side: int) -> Decoded:
             if is_large and kind == "JPEG2000":
                 image.reduce = _levels_to_leave(data, min(width, height) // (2 * min_side))
             exif = image.getexif()
-            told = shot_facts(exif)  # before TIFF turns itself, and forgets that
+            told = camera_facts(exif)  # before TIFF turns itself, and forgets that
             image.load()
             _check_pixels(image.width, image.height, max_pixels)  # an icon may hold more than it says
             pixels = upright(to_rgb(image, min_side=min_side), exif.get(_ORIENTATION))
@@ -77,11 +77,11 @@ def decode(data: bytes, *, max_pixels: int, min_side: int) -> Decoded:
         raise
     except Exception as error:
         # Pillow's decoders raise a dozen unrelated kinds for hostile bytes: this is the one boundary.
-        raise BadImageError(decode_failure(error, data, is_large=is_large)) from error
-    return Decoded(pixels, facts)
+        raise BadImageError(describe_failure(error, data, is_large=is_large)) from error
+    return DecodedImage(pixels, facts)
 
 
-def place_of(data: bytes) -> dict[str, float]:
+def read_gps(data: bytes) -> dict[str, float]:
     """Where a photo was taken: `latitude` and `longitude` in degrees, or nothing; no pixel is looked at.
 
     Args:
@@ -89,7 +89,7 @@ def place_of(data: bytes) -> dict[str, float]:
     """
     try:
         with _pillow().open(io.BytesIO(data), formats=FORMATS) as image:
-            return place_facts(image.getexif())
+            return gps_facts(image.getexif())
     except Exception:  # noqa: BLE001 - it was decoded before: whatever is odd now costs only its place
         return {}
 

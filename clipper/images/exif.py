@@ -26,7 +26,7 @@ _WHEN = re.compile(
 _ZONE = re.compile(r"Z|[+-](0\d|1[0-4]):[0-5]\d", re.ASCII)
 
 
-def shot_facts(exif: Any) -> dict[str, Any]:
+def camera_facts(exif: Any) -> dict[str, Any]:
     """What a Pillow `Exif` tells of a shot; what is malformed is absent.
 
     Returns:
@@ -47,7 +47,7 @@ def shot_facts(exif: Any) -> dict[str, Any]:
     return {key: value for key, value in facts.items() if value not in (None, "")}
 
 
-def place_facts(exif: Any) -> dict[str, float]:
+def gps_facts(exif: Any) -> dict[str, float]:
     """`latitude` (-90 to 90, north positive) and `longitude` (-180 to 180, east positive) in degrees.
 
     Both, or neither where one is malformed.

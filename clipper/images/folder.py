@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any
 from clipper.errors import BadImageError, ImagesError
 from clipper.hashing import digest
 from clipper.images.decode import check_size, read_file
-from clipper.images.formats import HEAD, READ, UNREAD, ending_of, is_plainly_read, refusal
+from clipper.images.formats import (
+    HEAD_BYTES,
+    READABLE_ENDINGS,
+    UNREADABLE_ENDINGS,
+    ending_of,
+    is_surely_readable,
+    reason_not_read,
+)
 from clipper.settings import CONFIG_NAME, is_url
 
 if TYPE_CHECKING:
@@ -53,7 +60,7 @@ class Listing:
         if _is_hidden(image_id):
             return
         ending = ending_of(image_id)
-        if ending in READ or ending in UNREAD:
+        if ending in READABLE_ENDINGS or ending in UNREADABLE_ENDINGS:
             self.images.append(describe())
         elif image_id not in METADATA_NAMES:
             is_plain = ending[1:].isalnum() and ending.isascii() and len(ending) <= LONGEST_ENDING
@@ -74,9 +81,9 @@ class ImageFolder:
         Raises:
             ImagesError: the folder is missing or cannot be read.
         """
-        return self.survey().images
+        return self.list_files().images
 
-    def survey(self) -> Listing:
+    def list_files(self) -> Listing:
         """All image files, as `find` gives them, and a count of the other files.
 
         Raises:
@@ -92,14 +99,14 @@ class ImageFolder:
         Its ending says that it is an image of a format Clipper does not decode. On this machine its first
         bytes may say otherwise: phones send many a JPEG as .heic.
         """
-        reason = refusal(ending_of(image_id))
+        reason = reason_not_read(ending_of(image_id))
         if reason is None or self.remote:
             return reason
         try:
-            head = read_file(self.path(image_id), max_bytes=self.max_bytes, head=HEAD)
+            head = read_file(self.path(image_id), max_bytes=self.max_bytes, head=HEAD_BYTES)
         except (OSError, BadImageError):
             return None  # told when it is read
-        return None if is_plainly_read(head) else reason
+        return None if is_surely_readable(head) else reason
 
     def require(self) -> None:
         """See that the folder is there.
@@ -224,7 +231,7 @@ def _walk(root: Path) -> Listing:
             if entry.is_dir(follow_symlinks=False):
                 if _is_entered(entry.name):
                     folders.append(image_id)
-            elif _is_linked_folder(entry) and ending_of(entry.name) not in READ:
+            elif _is_linked_folder(entry) and ending_of(entry.name) not in READABLE_ENDINGS:
                 listing.others[LINKED_FOLDERS] += 1
             else:
                 listing.add(image_id, partial(_describe, entry, image_id))

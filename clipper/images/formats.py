@@ -21,7 +21,7 @@ _READ = (
     ("ICO", "ico"),
     ("TGA", "tga vda icb vst"),
 )
-READ = frozenset(f".{ending}" for _, endings in _READ for ending in endings.split())
+READABLE_ENDINGS = frozenset(f".{ending}" for _, endings in _READ for ending in endings.split())
 _TO_JPEG = "convert it to JPEG or PNG"
 _RAW = "camera raw"
 # Images in formats that are not decoded: name, what to do, endings. EPS would start an interpreter; the
@@ -60,7 +60,7 @@ _UNREAD = (
     ("BPG", _TO_JPEG, "bpg"),
 )
 _REMEDIES = {name: remedy for name, remedy, _ in _UNREAD}
-UNREAD = {f".{ending}": name for name, _, endings in _UNREAD for ending in endings.split()}
+UNREADABLE_ENDINGS = {f".{ending}": name for name, _, endings in _UNREAD for ending in endings.split()}
 
 # How formats begin; the first that fits counts.
 _READ_BEGINNINGS = (
@@ -108,7 +108,7 @@ _OTHER_BEGINNINGS = (
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _AVIF_BRANDS = (b"avif", b"avis")
 # Bytes from the start that tell a kind.
-HEAD = 1024
+HEAD_BYTES = 1024
 
 LONGEST_MESSAGE = 160
 _ENDS_EARLY = "is damaged: its data ends early"
@@ -134,13 +134,13 @@ def ending_of(name: str) -> str:
     return os.path.splitext(name)[1].lower()  # noqa: PTH122 - ten times faster, and asked of every file
 
 
-def refusal(ending: str) -> str | None:
+def reason_not_read(ending: str) -> str | None:
     """Why an image with this ending is not read; None when it may be."""
-    name = UNREAD.get(ending)
+    name = UNREADABLE_ENDINGS.get(ending)
     return _not_read(name, told=f" ({ending})" if name == _RAW else "") if name else None
 
 
-def read_format(head: bytes) -> str | None:
+def readable_format(head: bytes) -> str | None:
     """The format that is decoded and begins like this; TGA and PPM, which hardly begin, are never told."""
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WebP"
@@ -149,17 +149,17 @@ def read_format(head: bytes) -> str | None:
     return _begins(head, _READ_BEGINNINGS)
 
 
-def is_plainly_read(head: bytes) -> bool:
+def is_surely_readable(head: bytes) -> bool:
     """Whether this begins a format that is decoded, and nothing else: camera raw begins as TIFF does."""
-    return read_format(head) not in (None, "TIFF", "BMP")
+    return readable_format(head) not in (None, "TIFF", "BMP")
 
 
-def unidentified(data: bytes) -> str:
+def describe_unidentified(data: bytes) -> str:
     """What to say of bytes in which no format was found that is decoded."""
-    head = data[:HEAD]
+    head = data[:HEAD_BYTES]
     if name := _unread_format(head):
         return _not_read(name)
-    if name := read_format(head):
+    if name := readable_format(head):
         return f"is damaged: it begins as {name}, but what follows is not"
     if other := _begins(head, _OTHER_BEGINNINGS) or _other_kind(head):
         return f"is not an image but {other}"
@@ -190,7 +190,7 @@ def _other_kind(head: bytes) -> str | None:
 
 def _is_text(head: bytes) -> bool:
     try:
-        text = head.decode("utf-8") if len(head) < HEAD else head[:-4].decode("utf-8", "ignore")
+        text = head.decode("utf-8") if len(head) < HEAD_BYTES else head[:-4].decode("utf-8", "ignore")
     except UnicodeDecodeError:
         return False
     return all(c.isprintable() or c.isspace() for c in text)
@@ -204,7 +204,7 @@ def _not_read(name: str, *, told: str = "") -> str:
     return f"is {name}{told}, which Clipper does not read; {_REMEDIES[name]}"
 
 
-def decode_failure(error: Exception, data: bytes, *, is_large: bool) -> str:
+def describe_failure(error: Exception, data: bytes, *, is_large: bool) -> str:
     """What to tell the owner of a file that Pillow cannot decode.
 
     Args:
@@ -214,7 +214,7 @@ def decode_failure(error: Exception, data: bytes, *, is_large: bool) -> str:
     """
     said = re.sub(r"[^ -~]+", " ", str(error)).strip()[:LONGEST_MESSAGE]
     if "cannot identify image file" in said:
-        return unidentified(data)
+        return describe_unidentified(data)
     if isinstance(error, struct.error):
         words = _ENDS_EARLY
     else:

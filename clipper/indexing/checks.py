@@ -15,7 +15,7 @@ from clipper.chroma.self_search import search_themselves
 from clipper.errors import AuditError, StoreError
 from clipper.indexing.project import WAY_OUT
 from clipper.indexing.workspace import Workspace
-from clipper.projection.quality import Frame, describe
+from clipper.projection.quality import MapDrift, describe_drift
 from clipper.store import embeddings, facts, snapshots
 from clipper.store.staged import ASSETS
 from clipper.store.tables import read_made_of, read_parquet, verify
@@ -83,7 +83,7 @@ def norms(work: Workspace) -> Finding:
     vectors = embeddings.read(store, [key for key in manifest.hashes() if key in there])
     if not len(vectors):
         return Finding(passed=True, description="no vectors")
-    worst = embeddings.deviation(vectors)
+    worst = embeddings.norm_deviation(vectors)
     passed = worst <= embeddings.NORM_TOLERANCE
     found = f"the largest deviation from length 1 is {worst:.1e}"
     return Finding(passed, found, {"vectors": len(vectors)}, wrong=() if passed else ("embeddings",))
@@ -206,9 +206,11 @@ def _some(names: Sequence[str]) -> str:
 
 def map_quality(work: Workspace) -> Finding:
     """Whether the map, as it was last fitted, still serves what is on it by now."""
-    state = Frame.of(read_made_of(work.home.part("projection", work.require("projection")))["state"])
+    state = MapDrift.from_json(
+        read_made_of(work.home.part("projection", work.require("projection")))["state"]
+    )
     if not state.due:
         return Finding(passed=True, description="the map serves as it is", figures=state.figures)
     return Finding(
-        passed=False, description=f"{'; '.join(describe(state))}. {WAY_OUT}", figures=state.figures
+        passed=False, description=f"{'; '.join(describe_drift(state))}. {WAY_OUT}", figures=state.figures
     )

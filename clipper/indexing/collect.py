@@ -80,7 +80,7 @@ def stored_rows(home: Home, versions: Mapping[str, str], vectors: ShardStore, *,
     told = read_parquet(home.part("metadata", versions["metadata"])).drop_columns(["id"])
     points = projection.select(["x", "y"]).to_pylist()
     hashes = projection["content_hash"].to_pylist()
-    rows_metadata = [join.present(r) | p for r, p in zip(told.to_pylist(), points, strict=True)]
+    rows_metadata = [join.without_missing(r) | p for r, p in zip(told.to_pylist(), points, strict=True)]
     return Rows(
         ids=projection["id"].to_pylist(),
         vectors=embeddings.read(vectors, hashes),

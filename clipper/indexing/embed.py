@@ -46,7 +46,7 @@ def embed_images(work: Workspace, *, wanted: Sequence[str] = CONTENT_PARTS) -> d
         writer.write_probes(clip)
     writer.fill(clip)
     if source:
-        work.stage(embeddings=source.key, model=_told_about(source, work.settings))
+        work.stage(embeddings=source.key, model=_model_entry(source, work.settings))
     if "image_facts" in wanted:
         work.stage(passed_over=sorted(writer.passed_over), gps=work.settings.gps)
     steps = writer.steps(manifest_version)
@@ -112,12 +112,14 @@ class ShardWriter:
     def write_probes(self, clip: model.Clip) -> None:
         """Embed the probe texts once a model."""
         if not self.probes_exist:
-            reference_texts.write(self.work.home, clip.source.key, clip.embed_texts(reference_texts.PROBES))
+            reference_texts.write(
+                self.work.home, clip.source.key, clip.embed_texts(reference_texts.REFERENCE_TEXTS)
+            )
 
     def fill(self, clip: model.Clip | None) -> None:
         """Decode what is missing and write it, every few seconds."""
         entries = [entry for key, entry in self.manifest.firsts().items() if key in self.todo]
-        told = self.work.told("embed" if clip else "decode")
+        told = self.work.progress_for("embed" if clip else "decode")
         try:
             for position, result in enumerate(self._process(entries, clip)):
                 self._take(result)
@@ -190,14 +192,14 @@ class ShardWriter:
 def _keep_places(work: Workspace, manifest: Manifest, failed: Container[bytes]) -> dict[str, int]:
     """Read where photos were taken if that is asked for, else forget it."""
     if not work.settings.gps:
-        gps.forget(work.home)
+        gps.delete_all(work.home)
         return {}
     known = work.places.keys()
     entries = [e for key, e in manifest.firsts().items() if key not in known and key not in failed]
-    return {"places_read": gps.fill(work.places, work.folder, entries, progress=work.told("places"))}
+    return {"places_read": gps.fill(work.places, work.folder, entries, progress=work.progress_for("places"))}
 
 
-def _told_about(source: model_files.ModelSource, settings: Settings) -> dict[str, Any]:
+def _model_entry(source: model_files.ModelSource, settings: Settings) -> dict[str, Any]:
     return {
         "name": source.name,
         "revision": settings.revision,

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from clipper.hashing import digest
 from clipper.indexing.workspace import Step, Workspace, timed
 from clipper.projection.layout import FIT, PLACE, RELAX, Layout, Parameters
-from clipper.projection.quality import Frame, describe, trust_figures
-from clipper.projection.update import Base, Update, begin, update
+from clipper.projection.quality import MapDrift, describe_drift, measure_trust
+from clipper.projection.update import EarlierMap, MapUpdate, start_map, update_map
 from clipper.store import embeddings
 from clipper.store.manifest import Entry
 from clipper.store.tables import is_written, read_made_of, read_parquet, write_part
@@ -63,7 +63,7 @@ def project_images(work: Workspace) -> Step:
         manifest_version, _ = work.manifest()
         _, told, _ = work.embeddings()
         members = work.members()
-        frame = digest(Parameters.of(work.settings).as_dict(), told["fingerprint"])
+        frame = digest(Parameters.from_settings(work.settings).to_json(), told["fingerprint"])
         inputs = digest(frame, [(e.id, e.content_hash.hex()) for e in members])
         before = _staged(work)
         if before and before.made_of["inputs"] == inputs and not _put_off(before, work):
@@ -71,9 +71,9 @@ def project_images(work: Workspace) -> Step:
         else:
             step.version, made_of = _project(work, members, before, frame=frame, inputs=inputs)
         work.stage(projection=step.version, projection_manifest=manifest_version)
-        state = Frame.of(made_of["state"])
+        state = MapDrift.from_json(made_of["state"])
         step.counts = {"images": len(members), **made_of["counts"], **made_of["quality"], **state.figures}
-        step.notes = [f"{words}; {WAY_OUT}" for words in describe(state)]
+        step.notes = [f"{words}; {WAY_OUT}" for words in describe_drift(state)]
     return step
 
 
@@ -87,7 +87,7 @@ def _staged(work: Workspace) -> Before | None:
 
 def _put_off(before: Before, work: Workspace) -> bool:
     """Whether a refit was due, is not made yet, and is wanted by now."""
-    return bool(Frame.of(before.made_of["state"]).due) and work.settings.refit != "never"
+    return bool(MapDrift.from_json(before.made_of["state"]).due) and work.settings.refit != "never"
 
 
 def _project(
@@ -97,14 +97,14 @@ def _project(
     keys = list(dict.fromkeys(entry.content_hash for entry in members))
     _, _, store = work.embeddings()
     vectors = embeddings.read(store, keys)
-    parameters = Parameters.of(work.settings)
+    parameters = Parameters.from_settings(work.settings)
     known = before.places() if before else {}
     same_frame = before is not None and before.made_of["frame"] == frame
     base = _base(keys, known, state=before.made_of["state"] if before and same_frame else None)
     if same_frame:
-        made = update(vectors, base, parameters, mode=work.settings.refit)
+        made = update_map(vectors, base, parameters, mode=work.settings.refit)
     else:
-        made = begin(vectors, parameters, like=base)
+        made = start_map(vectors, parameters, like=base)
     # What is written follows from these three, and so has its name from them.
     version = digest(inputs, before.version if before else None, made.refitted)
     path = work.home.part("projection", version)
@@ -112,11 +112,11 @@ def _project(
     made_of = {
         "frame": frame,
         "inputs": inputs,
-        "parameters": parameters.as_dict(),
+        "parameters": parameters.to_json(),
         "libraries": {name: library_version(name) for name in ("umap-learn", "numpy", "scipy")},
         "counts": _counts(made, base),
-        "quality": trust_figures(vectors, made.layout.positions),
-        "state": made.frame.as_dict(),
+        "quality": measure_trust(vectors, made.layout.positions),
+        "state": made.drift.to_json(),
         DEPARTED: len(gone),
     }
     if gone:
@@ -130,7 +130,7 @@ def _base(
     known: Mapping[bytes, tuple[float, float, str]],
     *,
     state: Mapping[str, Any] | None,
-) -> Base:
+) -> EarlierMap:
     """What is known of the contents `keys`, in their order."""
     import numpy as np
 
@@ -138,16 +138,18 @@ def _base(
     places = [known.get(key, nowhere) for key in keys]
     positions = np.array([place[:2] for place in places], np.float32)
     layout = Layout(positions, np.array([by for _, _, by in places]))
-    return Base(layout, np.array([key in known for key in keys], bool), Frame.of(state) if state else None)
+    return EarlierMap(
+        layout, np.array([key in known for key in keys], bool), MapDrift.from_json(state) if state else None
+    )
 
 
-def _counts(made: Update, base: Base) -> dict[str, Any]:
+def _counts(made: MapUpdate, base: EarlierMap) -> dict[str, Any]:
     by = made.layout.by.tolist()
     return {
         "fitted": by.count(FIT),
         "relaxed": by.count(RELAX),
         "placed": by.count(PLACE),
-        "kept": 0 if made.refitted else int(base.old.sum()),
+        "kept": 0 if made.refitted else int(base.known.sum()),
         "refitted": made.refitted,
     }
 

@@ -40,7 +40,7 @@ def publish(work: Workspace) -> Step:
             embeddings=staged.embeddings,
             published_at=snapshots.now(),
             counts={"images": images, "failed": failed, **changes.counts()},
-            seconds=work.home.written_for(),
+            seconds=work.home.locked_seconds(),
         )
         if before is None or before.version != snapshot.version:
             pass_gate(work)
@@ -62,7 +62,7 @@ def _replaced(before: Snapshot | None, after: Snapshot) -> list[str]:
 
 def _tidy(work: Workspace, *, published: bool) -> None:
     """Give back what neither the published version nor one that a reader holds needs."""
-    alive = snapshots.kept(work.home)
+    alive = snapshots.drop_unleased(work.home)
     snapshots.prune(work.home, alive)
     if not published:
         return

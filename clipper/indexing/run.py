@@ -71,7 +71,7 @@ def run_steps(work: Workspace) -> list[Step]:
     """All steps. Only for who holds the home's lock."""
     steps = [scan_images(work), *embed_images(work).values(), join_metadata(work)]
     for stage, step in (("map", project_images), ("collection", collect), ("publish", publish)):
-        progress_of = work.told(stage)
+        progress_of = work.progress_for(stage)
         progress_of(0, 1)
         steps.append(step(work))
         progress_of(1, 1)

@@ -35,7 +35,7 @@ def scan_images(work: Workspace) -> Step:
         staged = work.staged.manifest
         path = work.home.part("manifest", staged) if staged else None
         before = Manifest.read(path) if path and path.exists() else None
-        told = work.told("scan")
+        told = work.progress_for("scan")
         manifest = scan(work.folder, before=before, verify=work.settings.verify, progress=told)
         manifest = dated_by(manifest, before, at_ns=_published_ns(work.home))
         _refuse_to_shrink(work, manifest)
@@ -93,7 +93,7 @@ def scan(
     """
     started = time.time_ns()
     known = {entry.id: entry for entry in before.entries} if before and not verify else {}
-    listing = folder.survey()
+    listing = folder.list_files()
     found = listing.images
     if not found:
         raise ImagesError(

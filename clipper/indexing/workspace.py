@@ -160,8 +160,8 @@ class Workspace:
                 )
         return self.staged
 
-    def told(self, stage: str) -> Callable[[int, int], None]:
-        """What a stage reports its progress to: done, total."""
+    def progress_for(self, stage: str) -> Callable[[int, int], None]:
+        """Return the function to which a stage reports its progress: done, total."""
         return lambda done, total: self.progress(stage, done, total)
 
 

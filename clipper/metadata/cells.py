@@ -8,7 +8,7 @@ import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from clipper.metadata.types import EXAMPLES, misfit
+from clipper.metadata.types import EXAMPLES, describe_misfits
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,7 +26,7 @@ FEW = 0.05
 SPELLINGS = 3
 
 
-def typed_cells(name: str, cells: "pa.ChunkedArray") -> "tuple[pa.ChunkedArray, str | None]":
+def infer_cell_type(name: str, cells: "pa.ChunkedArray") -> "tuple[pa.ChunkedArray, str | None]":
     """Give a column of cells its type by what is usual in it.
 
     Args:
@@ -47,7 +47,7 @@ def typed_cells(name: str, cells: "pa.ChunkedArray") -> "tuple[pa.ChunkedArray, 
         return text, None
     kept = pc.if_else(fits, text, None)
     lost = text.filter(pc.invert(fits))
-    words = misfit(name, kind, len(lost), lost[:EXAMPLES].to_pylist()) if len(lost) else None
+    words = describe_misfits(name, kind, len(lost), lost[:EXAMPLES].to_pylist()) if len(lost) else None
     if kind == "bool":
         return pc.equal(pc.utf8_lower(kept), "true"), words
     return kept.cast(pa.int64() if kind == "int" else pa.float64()), words

@@ -13,7 +13,15 @@ from unicodedata import normalize
 
 from clipper.images.exif import LATITUDE, LONGITUDE
 from clipper.metadata.columns import FILE, FOLDER, TAGS, Column
-from clipper.metadata.types import EXAMPLES, arrow_type, fit, kind_of, plain_value, some, typed
+from clipper.metadata.types import (
+    EXAMPLES,
+    arrow_type,
+    convert,
+    first_few,
+    infer_types,
+    plain_value,
+    type_name,
+)
 from clipper.text import clean
 
 if TYPE_CHECKING:
@@ -86,9 +94,9 @@ def join(
             tag away again never takes one of a source's.
     """
     told, origins, problems = _merged(ids, sources)
-    told_types, told_rows, misfits = typed(told)
+    told_types, told_rows, misfits = infer_types(told)
     own = [_own(image_id, fact) for image_id, fact in zip(ids, facts, strict=True)]
-    own_types, own_rows, _ = typed(own)
+    own_types, own_rows, _ = infer_types(own)
     columns = [Column(name, kind, " and ".join(origins[name])) for name, kind in told_types.items()]
     columns += [
         Column(name, kind, FOLDER if name == "folder" else FILE)
@@ -112,7 +120,7 @@ def tags_column(taken: Iterable[str]) -> str:
     return name
 
 
-def present(row: Mapping[str, Any]) -> dict[str, Any]:
+def without_missing(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row without what is missing: None and empty lists (Chroma takes neither)."""
     return {key: value for key, value in row.items() if value is not None and value != []}
 
@@ -142,7 +150,7 @@ def _merged(
             examples = [f"{key} of {ids[index]}" for key, index in differing[:EXAMPLES]]
             problems.append(
                 f"{source.name}: {len(differing)} value(s) differ from those of {' and '.join(before)}, "
-                f"which count ({some(examples, count=len(differing))})"
+                f"which count ({first_few(examples, count=len(differing))})"
             )
         if entries:
             before.append(source.name)
@@ -162,7 +170,7 @@ def _of_images(
         image = entries.setdefault(index, {})
         for key, told in entry.items():
             value = plain_value(told)
-            if kind_of(value) is None or key in refused:
+            if type_name(value) is None or key in refused:
                 continue
             if key not in names and not _name(key, names, refused):
                 continue
@@ -179,7 +187,7 @@ def _of_images(
     if twice:
         problems.append(
             f"{source.name}: {len(twice)} image(s) stand twice and differently "
-            f"({some([ids[index] for index in twice])}); what stands last counts"
+            f"({first_few([ids[index] for index in twice])}); what stands last counts"
         )
     return entries, problems
 
@@ -199,9 +207,9 @@ def _match(source: Source, find: Callable[[str], int | None]) -> tuple[dict[int,
             matches[position] = index
     problems = []
     if nowhere:
-        problems.append(f"{source.name}: no image is called {some(nowhere)}")
+        problems.append(f"{source.name}: no image is called {first_few(nowhere)}")
     if ambiguous:
-        problems.append(f"{source.name}: several images are called {some(ambiguous)}; write their paths")
+        problems.append(f"{source.name}: several images are called {first_few(ambiguous)}; write their paths")
     return matches, problems
 
 
@@ -253,7 +261,7 @@ def _taken(key: str) -> bool:
 
 def _fitting(ours: Mapping[str, Any], told: Mapping[str, str]) -> dict[str, Any]:
     """A file's own facts, in the type a source gave a column of the same name; else left out."""
-    fitted = {key: fit(value, told[key]) if key in told else value for key, value in ours.items()}
+    fitted = {key: convert(value, told[key]) if key in told else value for key, value in ours.items()}
     return {key: value for key, value in fitted.items() if value is not None}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from clipper.errors import ImagesError
 from clipper.metadata.join import Source
 from clipper.metadata.tables import read_csv, read_parquet
-from clipper.metadata.types import some
+from clipper.metadata.types import first_few
 
 
 def read(name: str, data: bytes, *, location: str, max_bytes: int) -> Source:
@@ -80,8 +80,8 @@ def parse(data: bytes, *, source: str) -> tuple[dict[str, dict[str, Any]], list[
         raise ImagesError(f'{source} must be an object like {{"<image>": {{"<key>": value}}}}')
     problems = [f"{source}: {key!r} stands twice; the last one counts" for key in repeated]
     if odd_numbers:
-        problems.append(f"{source}: no column can hold the number(s) {some(odd_numbers)}; left out")
+        problems.append(f"{source}: no column can hold the number(s) {first_few(odd_numbers)}; left out")
     entries = {key: value for key, value in document.items() if isinstance(value, dict)}
     if odd := [key for key in document if key not in entries]:
-        problems.append(f"{source}: no object under {some(odd)}; left out")
+        problems.append(f"{source}: no object under {first_few(odd)}; left out")
     return entries, problems

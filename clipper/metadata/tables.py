@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clipper.errors import ImagesError
-from clipper.metadata.cells import plain_column, typed_cells
+from clipper.metadata.cells import infer_cell_type, plain_column
 from clipper.metadata.join import Source
-from clipper.metadata.types import EXAMPLES, some
+from clipper.metadata.types import EXAMPLES, first_few
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,7 +47,7 @@ def read_csv(data: bytes, *, name: str, source: str) -> Source:
     table: dict[str, pa.ChunkedArray] = {}
     for index in chosen:
         if index != key:
-            table[names[index]], misfit = typed_cells(names[index], columns[index])
+            table[names[index]], misfit = infer_cell_type(names[index], columns[index])
             problems += [f"{name}: {misfit}"] if misfit else []
     return _source(name, columns[key], table, problems + odd)
 
@@ -81,7 +81,7 @@ def read_parquet(data: bytes, *, name: str, source: str, max_bytes: int) -> Sour
             continue
         column = plain_column(whole.column(index))
         if column is None:
-            kind = some([str(whole.column(index).type)])
+            kind = first_few([str(whole.column(index).type)])
             problems.append(f"{name}: {names[index]!r} is {kind}, which cannot be kept; left out")
         else:
             table[names[index]] = column
@@ -241,7 +241,7 @@ def _key(names: Sequence[str], source: str) -> int:
         if wanted in lower:
             return lower.index(wanted)
     raise ImagesError(
-        f"{source} has no column that names the images; call it file_name (its columns: {some(names)})"
+        f"{source} has no column that names the images; call it file_name (its columns: {first_few(names)})"
     )
 
 

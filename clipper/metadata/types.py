@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 EXAMPLES = 3
 
 
-def typed(
+def infer_types(
     rows: Sequence[Mapping[str, Any]],
 ) -> tuple[dict[str, str], list[dict[str, Any]], dict[str, str]]:
     """Column types by what is usual in them.
@@ -36,7 +36,7 @@ def typed(
         plain.append({})
         for key, told in row.items():
             value = plain_value(told)
-            if (kind := kind_of(value)) is not None:
+            if (kind := type_name(value)) is not None:
                 plain[-1][key] = value
                 kinds[key][kind] += 1
     types = {key: _usual(counts) for key, counts in kinds.items()}
@@ -45,20 +45,20 @@ def typed(
     for row in plain:
         fitted.append({})
         for key, value in row.items():
-            if (kept := fit(value, types[key])) is None:
+            if (kept := convert(value, types[key])) is None:
                 misfits.setdefault(key, []).append(value)
             else:
                 fitted[-1][key] = kept
-    words = {key: misfit(key, types[key], len(values), values) for key, values in misfits.items()}
+    words = {key: describe_misfits(key, types[key], len(values), values) for key, values in misfits.items()}
     return types, fitted, words
 
 
-def misfit(name: str, kind: str, count: int, examples: Sequence[Any]) -> str:
+def describe_misfits(name: str, kind: str, count: int, examples: Sequence[Any]) -> str:
     """What is told about values that are not of their column's type; `examples` may be all of them."""
-    return f"{name!r} is {kind}, {count} value(s) are not ({some(examples, count=count)}); left out"
+    return f"{name!r} is {kind}, {count} value(s) are not ({first_few(examples, count=count)}); left out"
 
 
-def some(values: Sequence[Any], *, count: int | None = None) -> str:
+def first_few(values: Sequence[Any], *, count: int | None = None) -> str:
     """Three of `values`, and how many more of `count` there are."""
     shown = ", ".join(repr(value)[:60] for value in values[:EXAMPLES])
     more = (len(values) if count is None else count) - min(len(values), EXAMPLES)
@@ -78,12 +78,12 @@ def plain_value(value: Any) -> Any:
     return value
 
 
-def kind_of(value: Any) -> str | None:
+def type_name(value: Any) -> str | None:
     """The name of a value's type; None where there is nothing to keep."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return None
     if isinstance(value, list):
-        kinds = {kind for item in value if (kind := kind_of(item))}
+        kinds = {kind for item in value if (kind := type_name(item))}
         if not kinds:
             return None
         if kinds == {"int", "float"}:
@@ -92,13 +92,13 @@ def kind_of(value: Any) -> str | None:
     return type(value).__name__
 
 
-def fit(value: Any, kind: str) -> Any:
+def convert(value: Any, kind: str) -> Any:
     """`value` in a column's type, or None."""
     if kind.startswith("list["):
         inner = kind[5:-1]
         items = value if isinstance(value, list) else [value]
-        mixed = isinstance(value, list) and kind_of(value) == "list[mixed]"
-        fitted = [fit(str(item) if mixed else item, inner) for item in items]
+        mixed = isinstance(value, list) and type_name(value) == "list[mixed]"
+        fitted = [convert(str(item) if mixed else item, inner) for item in items]
         kept = [item for item in fitted if item is not None]
         return kept or None
     if kind == "float" and type(value) in (int, float):

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     import numpy as np
 
     from clipper.models.clip import Clip
-    from clipper.models.text_tower import TextEncoder
+    from clipper.models.text_tower import TextTower
 
 # The probe on which a text encoder proves itself: one of several words.
 PROOF = 1
 
 
-class Encoders:
+class QueryEncoder:
     """One model's, for texts and for images; several threads and several versions may use the same.
 
     It keeps nothing of the version it was made for but what names the model.
@@ -38,7 +38,7 @@ class Encoders:
         self._home, self._key, self._told = home, snapshot.embeddings, snapshot.model
         self._settings = settings
         # What is equal for two of one model, found from one place and run in the same way.
-        self.made_with = (snapshot.model, home.folder, settings.device, settings.dtype)
+        self.identity = (snapshot.model, home.folder, settings.device, settings.dtype)
         self._loading = threading.RLock()
 
     @property
@@ -52,7 +52,7 @@ class Encoders:
             return self._clip
 
     @property
-    def text(self) -> "TextEncoder | Clip":
+    def text(self) -> "TextTower | Clip":
         """The one that starts fast, where it repeats what the model gave for a text at indexing.
 
         Raises:
@@ -116,9 +116,12 @@ class Encoders:
         return Clip(self._source, device=self._settings.device, dtype=self._settings.dtype)
 
     @cached_property
-    def _text(self) -> "TextEncoder | Clip":
+    def _text(self) -> "TextTower | Clip":
         try:
             vector = reference_texts.read(self._home, self._key)[PROOF]
         except StoreError:  # of no use but for this
             return self._clip
-        return text_tower.proven(self._source, reference_texts.PROBES[PROOF], vector) or self._clip
+        return (
+            text_tower.load_verified(self._source, reference_texts.REFERENCE_TEXTS[PROOF], vector)
+            or self._clip
+        )

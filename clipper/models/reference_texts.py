@@ -14,7 +14,7 @@ from clipper.store.tables import read_parquet, write_part
 if TYPE_CHECKING:
     import numpy as np
 
-PROBES = (
+REFERENCE_TEXTS = (
     "a cat", "a dog on a sofa", "a red car", "people at a table", "a mountain lake", "a night sky",
     "a handwritten note", "food on a plate", "a tall building", "a child's drawing", "a flag",
     "a blurry photo", "a close-up of a flower", "a map", "a smiling face", "an empty room", "music",
@@ -37,19 +37,19 @@ RANDOM_WORDS = (
 
 def path(home: Home, key: str) -> Path:
     """Where a model's probe vectors lie."""
-    return home.embeddings(key) / f"probes-{digest(PROBES)}.parquet"
+    return home.embeddings(key) / f"probes-{digest(REFERENCE_TEXTS)}.parquet"
 
 
 def write(home: Home, key: str, vectors: "np.ndarray") -> None:
-    """Keep the vectors of `PROBES`: (p, d) float32."""
+    """Keep the vectors of `REFERENCE_TEXTS`: (p, d) float32."""
     import pyarrow as pa
 
     column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
-    write_part(path(home, key), pa.table({"text": PROBES, "vector": column}), {})
+    write_part(path(home, key), pa.table({"text": REFERENCE_TEXTS, "vector": column}), {})
 
 
 def read(home: Home, key: str) -> "np.ndarray":
-    """The vectors of `PROBES`: (p, d) float32.
+    """The vectors of `REFERENCE_TEXTS`: (p, d) float32.
 
     Raises:
         StoreError: missing or damaged.
@@ -57,7 +57,7 @@ def read(home: Home, key: str) -> "np.ndarray":
     import numpy as np
 
     column = read_parquet(path(home, key))["vector"].combine_chunks()
-    return np.asarray(column.flatten().to_numpy(), np.float32).reshape(len(PROBES), -1)
+    return np.asarray(column.flatten().to_numpy(), np.float32).reshape(len(REFERENCE_TEXTS), -1)
 
 
 def random_text_baseline(best: "np.ndarray") -> float:

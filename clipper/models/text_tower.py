@@ -1,8 +1,8 @@
 """CLIP's text tower in numpy: the first search of a process need not wait for torch's import.
 
-torch and transformers take seconds to load, a text takes milliseconds to embed. Only trusted where it
-repeats what transformers gave when the images were indexed (`proven`). What does not belong here: images,
-and every other use of a model (`models/clip.py`).
+torch and transformers take seconds to load, a text takes milliseconds to embed. `load_verified` trusts it
+only if it repeats a vector that transformers made when the images were indexed. What does not belong here:
+images, and every other use of a model (`models/clip.py`).
 """
 
 import json
@@ -21,7 +21,7 @@ LEAST_AGREEMENT = 1 - 2e-6
 _EOS_OF_OLD_CONFIGS = 2  # written by early versions whatever the tokenizer's was; the highest token is meant
 
 
-class TextEncoder:
+class TextTower:
     """The text half of a `CLIPModel` folder, in float32."""
 
     def __init__(self, source: ModelSource) -> None:
@@ -96,10 +96,10 @@ class TextEncoder:
         return np.asarray(centred / scale * self._weights[f"{name}.weight"] + self._weights[f"{name}.bias"])
 
 
-def proven(source: ModelSource, text: str, vector: "np.ndarray") -> TextEncoder | None:
+def load_verified(source: ModelSource, text: str, vector: "np.ndarray") -> TextTower | None:
     """The model's text encoder, if it gives (d,) `vector` for `text` as transformers did; else None."""
     try:
-        encoder = TextEncoder(source)
+        encoder = TextTower(source)
         agreement = float(encoder.embed_texts([text])[0] @ vector)
     except Exception:  # noqa: BLE001 - of another make than is written here: transformers knows it, or tells
         return None

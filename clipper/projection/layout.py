@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from clipper.projection.neighbors import BLOCK, nearest, neighbours, one_blas_thread
-from clipper.projection.place import NEIGHBOURS, geometric_median, membership
+from clipper.projection.neighbors import BLOCK, knn_graph, nearest, one_blas_thread
+from clipper.projection.place import NEIGHBORS, geometric_median, membership
 from clipper.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Parameters:
     fit_limit: int = 200_000
 
     @classmethod
-    def of(cls, settings: Settings) -> "Parameters":
+    def from_settings(cls, settings: Settings) -> "Parameters":
         """The parameters that `settings` ask for."""
         return cls(
             settings.umap_n_neighbors,
@@ -45,7 +45,7 @@ class Parameters:
             settings.umap_fit_limit,
         )
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """For versions and sidecars."""
         return asdict(self) | {"code": PROJECTION_VERSION}
 
@@ -78,7 +78,7 @@ def fit(vectors: "np.ndarray", parameters: Parameters) -> Layout:
     Beyond `fit_limit` a sample that holds something of every region is fitted and the rest is placed.
     """
     chosen = fit_sample(vectors, parameters)
-    return with_placed(vectors, chosen, gather_islands(_layout(vectors[chosen], parameters)))
+    return place_rest(vectors, chosen, gather_islands(_layout(vectors[chosen], parameters)))
 
 
 def fit_sample(vectors: "np.ndarray", parameters: Parameters) -> "np.ndarray":
@@ -94,24 +94,26 @@ def fit_sample(vectors: "np.ndarray", parameters: Parameters) -> "np.ndarray":
     return chosen
 
 
-def with_placed(vectors: "np.ndarray", fitted: "np.ndarray", positions: "np.ndarray") -> Layout:
+def place_rest(vectors: "np.ndarray", fitted: "np.ndarray", positions: "np.ndarray") -> Layout:
     """All of `vectors`, (n, d): the `fitted`, (n,) bool, at `positions`; the others placed."""
     import numpy as np
 
     out = np.empty((len(vectors), 2), np.float32)
     out[fitted] = positions
     if not fitted.all():
-        out[~fitted] = place_images(vectors[~fitted], vectors[fitted], positions)
+        out[~fitted] = place_among(vectors[~fitted], vectors[fitted], positions)
     return Layout(out, np.where(fitted, FIT, PLACE))
 
 
-def place_images(vectors: "np.ndarray", landmarks: "np.ndarray", positions: "np.ndarray") -> "np.ndarray":
+def place_among(vectors: "np.ndarray", landmarks: "np.ndarray", positions: "np.ndarray") -> "np.ndarray":
     """Place new images, (m, d), among landmarks, (n, d) at (n, 2): (m, 2) float32."""
-    count = min(NEIGHBOURS, len(landmarks))
-    return place_at(*nearest(vectors, landmarks, count), positions)
+    count = min(NEIGHBORS, len(landmarks))
+    return place_by_neighbors(*nearest(vectors, landmarks, count), positions)
 
 
-def place_at(indices: "np.ndarray", distances: "np.ndarray", positions: "np.ndarray") -> "np.ndarray":
+def place_by_neighbors(
+    indices: "np.ndarray", distances: "np.ndarray", positions: "np.ndarray"
+) -> "np.ndarray":
     """Place images by their nearest landmarks: (m, k) rows of `positions` and distances; (m, 2) float32."""
     import numpy as np
 
@@ -130,9 +132,9 @@ def _layout(vectors: "np.ndarray", parameters: Parameters) -> "np.ndarray":
         return _principal_components(vectors)
     from umap import UMAP
 
-    keep_compiled()
+    cache_compiled()
     k = min(parameters.neighbors, n - 1)
-    indices, distances = neighbours(vectors, k)
+    indices, distances = knn_graph(vectors, k)
     with warnings.catch_warnings(), one_blas_thread():
         # It warns of what is meant: one thread for the seed's sake, no transform, groups that do not touch.
         warnings.simplefilter("ignore")
@@ -147,7 +149,7 @@ def _layout(vectors: "np.ndarray", parameters: Parameters) -> "np.ndarray":
         positions = np.asarray(reducer.fit_transform(vectors), np.float32)
     lost = ~np.isfinite(positions).all(axis=1)
     if lost.any():  # points without an edge: UMAP drops them; they go to their nearest neighbours
-        positions[lost] = place_images(vectors[lost], vectors[~lost], positions[~lost])
+        positions[lost] = place_among(vectors[lost], vectors[~lost], positions[~lost])
     return np.asarray(positions - positions.mean(0))
 
 
@@ -191,7 +193,7 @@ def _far_apart(vectors: "np.ndarray", count: int) -> "np.ndarray":
     return chosen
 
 
-def keep_compiled() -> None:
+def cache_compiled() -> None:
     """Have numba keep the functions of UMAP that a layout uses, and read them where they were kept.
 
     They lie where numba keeps others: beside UMAP, or in the user's cache folder; nowhere if neither can be

@@ -71,7 +71,7 @@ def nearest(
     return indices, distances.clip(0.0)
 
 
-def neighbours(vectors: "np.ndarray", k: int) -> "tuple[np.ndarray, np.ndarray]":
+def knn_graph(vectors: "np.ndarray", k: int) -> "tuple[np.ndarray, np.ndarray]":
     """Each vector's k nearest by cosine distance, itself first at 0: (n, k) int32, (n, k) float32."""
     import numpy as np
 

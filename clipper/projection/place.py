@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-NEIGHBOURS = 15
+NEIGHBORS = 15
 _BISECTIONS = 48
 _WEISZFELD_STEPS = 60
 
 
-def place(similarities: "np.ndarray", positions: "np.ndarray", *, weight: float = 1.0) -> "np.ndarray":
+def place_by_similarity(
+    similarities: "np.ndarray", positions: "np.ndarray", *, weight: float = 1.0
+) -> "np.ndarray":
     """Place points by their similarities with the fitted ones.
 
     Args:
@@ -28,7 +30,7 @@ def place(similarities: "np.ndarray", positions: "np.ndarray", *, weight: float 
     """
     import numpy as np
 
-    count = min(NEIGHBOURS, positions.shape[0])
+    count = min(NEIGHBORS, positions.shape[0])
     nearest = np.argpartition(-similarities, count - 1, axis=1)[:, :count]
     distances = 1.0 - weight * np.take_along_axis(similarities, nearest, axis=1)
     return geometric_median(positions[nearest], membership(distances)).astype(np.float32)

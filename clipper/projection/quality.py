@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clipper.projection.layout import Layout, Parameters
-from clipper.projection.neighbors import nearest, neighbours
-from clipper.projection.place import NEIGHBOURS
+from clipper.projection.neighbors import knn_graph, nearest
+from clipper.projection.place import NEIGHBORS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +34,7 @@ ENOUGH, ENOUGH_SHARE = 30, 0.02
 QUALITY_SAMPLE = 2_000
 
 
-class Yardstick(NamedTuple):
+class Baseline(NamedTuple):
     """What is usual among landmarks: how far the last of their nearest is, and how many are kept."""
 
     reach: float
@@ -42,7 +42,7 @@ class Yardstick(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Frame:
+class MapDrift:
     """The state of a frame, as a projection's sidecar keeps it.
 
     `figures` are shares: `placed_share` of what a fit would lay out, only placed; `gone_share` of what was
@@ -57,38 +57,38 @@ class Frame:
     past_when_fitted: tuple[str, ...]
     fitted: int
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """For the sidecar."""
         return asdict(self)
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> "Frame":
+    def from_json(cls, told: Mapping[str, Any]) -> "MapDrift":
         """From a sidecar."""
         return cls(told["figures"], tuple(told["due"]), tuple(told["past_when_fitted"]), told["fitted"])
 
 
-def yardstick(vectors: "np.ndarray", layout: Layout, *, seed: int) -> Yardstick:
+def measure_baseline(vectors: "np.ndarray", layout: Layout, *, seed: int) -> Baseline:
     """Measure what is usual among a layout's landmarks, over a sample of them."""
     import numpy as np
 
     rows = np.flatnonzero(layout.landmarks)
-    count = min(NEIGHBOURS, len(rows) - 1)
+    count = min(NEIGHBORS, len(rows) - 1)
     if count < 1:
-        return Yardstick(np.inf, None)
+        return Baseline(np.inf, None)
     own = _sample(np.arange(len(rows)), seed)
     indices, distances = nearest(vectors[rows[own]], vectors[rows], count, own=own)
     reach = float(np.quantile(distances[:, -1], REACH_QUANTILE))
-    return Yardstick(reach, preserved(indices, layout.positions[rows[own]], layout.positions[rows], own))
+    return Baseline(reach, preserved_share(indices, layout.positions[rows[own]], layout.positions[rows], own))
 
 
-def measure(
+def measure_drift(
     vectors: "np.ndarray",
     layout: Layout,
-    usual: Yardstick,
+    usual: Baseline,
     parameters: Parameters,
     *,
-    since: Frame | None = None,
-) -> Frame:
+    since: MapDrift | None = None,
+) -> MapDrift:
     """The state of a layout's frame.
 
     Args:
@@ -114,19 +114,19 @@ def measure(
     if len(placed) and len(rows) > 1:
         chosen = _sample(placed, parameters.seed)
         own = np.where(layout.landmarks[chosen], np.searchsorted(rows, chosen), -1)
-        count = min(NEIGHBOURS, len(rows) - 1)
+        count = min(NEIGHBORS, len(rows) - 1)
         indices, distances = nearest(vectors[chosen], vectors[rows], count, own=own)
         figures["far_share"] = float(((own < 0) & (distances[:, -1] > usual.reach)).mean())
-        kept = preserved(indices, layout.positions[chosen], layout.positions[rows], own)
+        kept = preserved_share(indices, layout.positions[chosen], layout.positions[rows], own)
         if kept is not None:
             figures["placed_preservation"] = kept
     past = _past(figures, enough=len(placed) >= max(ENOUGH, ENOUGH_SHARE * n))
     unmendable = since.past_when_fitted if since else past
     due = tuple(name for name in past if name not in unmendable)
-    return Frame({name: round(value, 4) for name, value in figures.items()}, due, unmendable, fitted_then)
+    return MapDrift({name: round(value, 4) for name, value in figures.items()}, due, unmendable, fitted_then)
 
 
-def describe(frame: Frame) -> list[str]:
+def describe_drift(frame: MapDrift) -> list[str]:
     """What is past its threshold, in words."""
     shown = {name: f"{value:.0%}" for name, value in frame.figures.items()}
     words = {
@@ -157,7 +157,7 @@ def _past(figures: Mapping[str, float], *, enough: bool) -> tuple[str, ...]:
     return tuple(name for name, is_past in past.items() if is_past)
 
 
-def preserved(
+def preserved_share(
     indices: "np.ndarray", places: "np.ndarray", landmarks: "np.ndarray", own: "np.ndarray"
 ) -> float | None:
     """How many of their nearest images points have about them on the map.
@@ -176,7 +176,7 @@ def preserved(
     from scipy.spatial import cKDTree
 
     k = indices.shape[1]
-    if len(landmarks) <= 2 * NEIGHBOURS:
+    if len(landmarks) <= 2 * NEIGHBORS:
         return None
     _, near = cKDTree(landmarks).query(places, k + 1)
     # Without the point itself, where it is a landmark: what it is put behind is cut off.
@@ -193,7 +193,7 @@ def _sample(rows: "np.ndarray", seed: int) -> "np.ndarray":
     return np.sort(np.random.default_rng(seed).choice(rows, SAMPLE, replace=False))
 
 
-def trust_figures(vectors: "np.ndarray", positions: "np.ndarray") -> dict[str, float]:
+def measure_trust(vectors: "np.ndarray", positions: "np.ndarray") -> dict[str, float]:
     """How far the map can be trusted, over a sample: shares between 0 and 1.
 
     `trustworthiness` (Venna and Kaski 2001, scikit-learn's): neighbours on the map are neighbours in
@@ -209,8 +209,8 @@ def trust_figures(vectors: "np.ndarray", positions: "np.ndarray") -> dict[str, f
     if n > QUALITY_SAMPLE:
         chosen = np.sort(np.random.default_rng(0).choice(n, QUALITY_SAMPLE, replace=False))
     sample, places = vectors[chosen], positions[chosen].astype(np.float64)
-    near = neighbours(sample, k + 1)[0][:, 1:]
-    kept = preserved(near, places, places, np.arange(len(places)))
+    near = knn_graph(sample, k + 1)[0][:, 1:]
+    kept = preserved_share(near, places, places, np.arange(len(places)))
     trusted = trustworthiness(sample, places, n_neighbors=k, metric="cosine")
     return {
         "trustworthiness": round(float(trusted), 4),

@@ -11,12 +11,12 @@ from clipper.projection.layout import (
     SMALLEST_FIT,
     Layout,
     Parameters,
+    cache_compiled,
     fit,
     fit_sample,
-    keep_compiled,
-    with_placed,
+    place_rest,
 )
-from clipper.projection.neighbors import neighbours, one_blas_thread
+from clipper.projection.neighbors import knn_graph, one_blas_thread
 from clipper.projection.relax import JITTER, curve
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ WARM_SHARE = 0.5
 FEWEST_SHARED = 3
 
 
-class Similarity(NamedTuple):
+class SimilarityTransform(NamedTuple):
     """The map p -> scale * p @ rotation + shift; `rotation` (2, 2) may reflect."""
 
     rotation: "np.ndarray"
@@ -61,11 +61,11 @@ def refit(vectors: "np.ndarray", grown: Layout, old: "np.ndarray", parameters: P
     chosen = fit_sample(vectors, parameters)
     if grown.fitted.sum() >= max(SMALLEST_FIT, WARM_SHARE * chosen.sum()):
         settled = _settle(vectors[chosen], grown.positions[chosen], parameters)
-        return aligned(with_placed(vectors, chosen, settled), grown.positions, old, scaled=True)
-    return aligned(fit(vectors, parameters), grown.positions, old)
+        return align(place_rest(vectors, chosen, settled), grown.positions, old, scaled=True)
+    return align(fit(vectors, parameters), grown.positions, old)
 
 
-def aligned(layout: Layout, onto: "np.ndarray", shared: "np.ndarray", *, scaled: bool = False) -> Layout:
+def align(layout: Layout, onto: "np.ndarray", shared: "np.ndarray", *, scaled: bool = False) -> Layout:
     """A layout turned onto another map by the images that are on both.
 
     Args:
@@ -79,11 +79,11 @@ def aligned(layout: Layout, onto: "np.ndarray", shared: "np.ndarray", *, scaled:
     if shared.sum() < FEWEST_SHARED:
         return layout
     with one_blas_thread():
-        turn = align(layout.positions[shared], onto[shared], scaled=scaled)
+        turn = fit_similarity(layout.positions[shared], onto[shared], scaled=scaled)
         return Layout(turn(layout.positions), layout.by)
 
 
-def align(positions: "np.ndarray", onto: "np.ndarray", *, scaled: bool) -> Similarity:
+def fit_similarity(positions: "np.ndarray", onto: "np.ndarray", *, scaled: bool) -> SimilarityTransform:
     """The similarity under which `positions`, (n, 2), are nearest to `onto`, (n, 2), in squares.
 
     Umeyama, IEEE PAMI 13(4) 1991, with reflections allowed: a person knows a mirrored map less well.
@@ -98,7 +98,7 @@ def align(positions: "np.ndarray", onto: "np.ndarray", *, scaled: bool) -> Simil
     # Points that lie on one another have no scale, on either side.
     scale = float(stretch.sum()) / spread if scaled and spread > 0 and stretch.sum() > 0 else 1.0
     shift = onto.mean(0, np.float64) - scale * positions.mean(0, np.float64) @ rotation
-    return Similarity(rotation, scale, shift)
+    return SimilarityTransform(rotation, scale, shift)
 
 
 def _settle(vectors: "np.ndarray", start: "np.ndarray", parameters: Parameters) -> "np.ndarray":
@@ -107,9 +107,9 @@ def _settle(vectors: "np.ndarray", start: "np.ndarray", parameters: Parameters) 
     from umap.layouts import optimize_layout_euclidean
     from umap.umap_ import fuzzy_simplicial_set, make_epochs_per_sample
 
-    keep_compiled()
+    cache_compiled()
     k = min(parameters.neighbors, len(vectors) - 1)
-    indices, distances = neighbours(vectors, k)
+    indices, distances = knn_graph(vectors, k)
     random = np.random.RandomState(parameters.seed)
     graph, _, _ = fuzzy_simplicial_set(vectors, k, random, "cosine", knn_indices=indices, knn_dists=distances)
     graph = graph.tocoo()

@@ -7,11 +7,11 @@ What does not belong here: files (`indexing/project.py`).
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clipper.projection.layout import PLACE, RELAX, Layout, Parameters, fit, place_at, place_images
-from clipper.projection.neighbors import nearest, neighbours
-from clipper.projection.place import NEIGHBOURS
-from clipper.projection.quality import Frame, measure, yardstick
-from clipper.projection.refit import WARM_SHARE, aligned, refit
+from clipper.projection.layout import PLACE, RELAX, Layout, Parameters, fit, place_among, place_by_neighbors
+from clipper.projection.neighbors import knn_graph, nearest
+from clipper.projection.place import NEIGHBORS
+from clipper.projection.quality import MapDrift, measure_baseline, measure_drift
+from clipper.projection.refit import WARM_SHARE, align, refit
 from clipper.projection.relax import relax
 from clipper.settings import Refit
 
@@ -26,36 +26,38 @@ NEAR = 0.5
 
 
 @dataclass(frozen=True)
-class Base:
+class EarlierMap:
     """What is known of images from an earlier map.
 
     `old`, (n,) bool, are those that it has; elsewhere the positions of `layout` mean nothing, and it says
-    `PLACE`. `frame` is the state of the earlier map, None where that was fitted otherwise.
+    `PLACE`. `drift` is the state of the earlier map, None where that was fitted otherwise.
     """
 
     layout: Layout
-    old: "np.ndarray"
-    frame: Frame | None = None
+    known: "np.ndarray"
+    drift: MapDrift | None = None
 
 
 @dataclass(frozen=True)
-class Update:
-    """A map brought up to date: its layout, its frame's state, whether it was laid out anew."""
+class MapUpdate:
+    """A map brought up to date: its layout, its drift's state, whether it was laid out anew."""
 
     layout: Layout
-    frame: Frame
+    drift: MapDrift
     refitted: bool
 
 
-def begin(vectors: "np.ndarray", parameters: Parameters, *, like: Base | None = None) -> Update:
+def start_map(vectors: "np.ndarray", parameters: Parameters, *, like: EarlierMap | None = None) -> MapUpdate:
     """Lay out a map from scratch; where there is an earlier one of some of the images, turned onto that."""
     layout = fit(vectors, parameters)
     if like is not None:
-        layout = aligned(layout, like.layout.positions, like.old)
+        layout = align(layout, like.layout.positions, like.known)
     return _fitted(vectors, layout, parameters)
 
 
-def update(vectors: "np.ndarray", base: Base, parameters: Parameters, *, mode: Refit = "auto") -> Update:
+def update_map(
+    vectors: "np.ndarray", base: EarlierMap, parameters: Parameters, *, mode: Refit = "auto"
+) -> MapUpdate:
     """Bring a map up to date: keep, place, relax; then lay it out again if that is due and wanted.
 
     Args:
@@ -67,16 +69,16 @@ def update(vectors: "np.ndarray", base: Base, parameters: Parameters, *, mode: R
     """
     outgrown = base.layout.fitted.sum() < WARM_SHARE * min(len(vectors), parameters.fit_limit)
     if not base.layout.landmarks.any() or (mode != "never" and outgrown):
-        return begin(vectors, parameters, like=base)  # due, and of no use to place what is new before
-    usual = yardstick(vectors, base.layout, seed=parameters.seed)
-    grown = grow(vectors, base, parameters, reach=usual.reach)
-    frame = measure(vectors, grown, usual, parameters, since=base.frame)
-    if mode == "always" or (mode == "auto" and frame.due):
-        return _fitted(vectors, refit(vectors, grown, base.old, parameters), parameters)
-    return Update(grown, frame, refitted=False)
+        return start_map(vectors, parameters, like=base)  # due, and of no use to place what is new before
+    usual = measure_baseline(vectors, base.layout, seed=parameters.seed)
+    grown = add_images(vectors, base, parameters, reach=usual.reach)
+    drift = measure_drift(vectors, grown, usual, parameters, since=base.drift)
+    if mode == "always" or (mode == "auto" and drift.due):
+        return _fitted(vectors, refit(vectors, grown, base.known, parameters), parameters)
+    return MapUpdate(grown, drift, refitted=False)
 
 
-def grow(vectors: "np.ndarray", base: Base, parameters: Parameters, *, reach: float) -> Layout:
+def add_images(vectors: "np.ndarray", base: EarlierMap, parameters: Parameters, *, reach: float) -> Layout:
     """Place what is new; what has a position keeps it to the bit.
 
     New images that have fewer than 15 landmarks within `reach` (a cosine distance) and are near each other
@@ -84,25 +86,25 @@ def grow(vectors: "np.ndarray", base: Base, parameters: Parameters, *, reach: fl
     """
     import numpy as np
 
-    new = np.flatnonzero(~base.old)
+    new = np.flatnonzero(~base.known)
     if not len(new):
         return base.layout
     positions = base.layout.positions.copy()
     by = base.layout.by.astype("U5")  # long enough for each, whatever it holds so far
     rows = np.flatnonzero(base.layout.landmarks)
-    indices, distances = nearest(vectors[new], vectors[rows], min(NEIGHBOURS, len(rows)))
-    positions[new] = place_at(indices, distances, positions[rows])
+    indices, distances = nearest(vectors[new], vectors[rows], min(NEIGHBORS, len(rows)))
+    positions[new] = place_by_neighbors(indices, distances, positions[rows])
     far = distances[:, -1] > reach
     near = np.full(len(vectors), reach)
     near[new] = np.maximum(reach, NEAR * distances[:, 0])
-    kinds = _new_kinds(vectors, new[far], np.flatnonzero(base.old & (by == PLACE)), near)
-    moving = kinds[~base.old[kinds]]
+    kinds = _new_kinds(vectors, new[far], np.flatnonzero(base.known & (by == PLACE)), near)
+    moving = kinds[~base.known[kinds]]
     if len(moving):
         positions[moving] = _relaxed(vectors, positions, moving, np.union1d(rows, kinds), parameters)
         by[moving] = RELAX
         # The rest of the new ones may be of the kind too: now it has landmarks.
         rest, rows = np.setdiff1d(new, moving), np.union1d(rows, moving)
-        positions[rest] = place_images(vectors[rest], vectors[rows], positions[rows])
+        positions[rest] = place_among(vectors[rest], vectors[rows], positions[rows])
     return Layout(positions, by)
 
 
@@ -129,8 +131,8 @@ def _new_kinds(
         far = np.union1d(far, companions[apart <= near[far[closest]]])
     if len(far) < NEW_KIND:
         return far[:0]
-    k = min(NEIGHBOURS + 1, len(far))
-    indices, distances = (array[:, 1:] for array in neighbours(vectors[far], k))
+    k = min(NEIGHBORS + 1, len(far))
+    indices, distances = (array[:, 1:] for array in knn_graph(vectors[far], k))
     linked = distances <= near[far][:, None]
     head, tail = np.nonzero(linked)[0], indices[linked]
     graph = sparse.coo_array((np.ones(len(head)), (head, tail)), shape=(len(far), len(far)))
@@ -161,6 +163,6 @@ def _relaxed(
     )
 
 
-def _fitted(vectors: "np.ndarray", layout: Layout, parameters: Parameters) -> Update:
-    usual = yardstick(vectors, layout, seed=parameters.seed)
-    return Update(layout, measure(vectors, layout, usual, parameters), refitted=True)
+def _fitted(vectors: "np.ndarray", layout: Layout, parameters: Parameters) -> MapUpdate:
+    usual = measure_baseline(vectors, layout, seed=parameters.seed)
+    return MapUpdate(layout, measure_drift(vectors, layout, usual, parameters), refitted=True)

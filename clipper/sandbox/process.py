@@ -28,7 +28,7 @@ from clipper.sandbox.messages import Message, MessageError, receive, send
 # Bytes of address space: so much, and no more, one file can ever take.
 MEMORY = 2 << 30
 # Bytes of an answer: a crop, a thumbnail, an image of a few megapixels.
-LONGEST_ANSWER = 64 << 20
+MAX_ANSWER_BYTES = 64 << 20
 START_SECONDS = 60
 _START = (
     "import json, sys; told = json.loads(sys.argv[1]); sys.path[:] = told['path']; "
@@ -99,7 +99,7 @@ class Sandbox:
         try:
             connection.settimeout(self.seconds)
             send(connection, {"seconds": self.seconds, "told": told}, blobs)
-            return receive(connection, deadline=deadline, most=LONGEST_ANSWER)
+            return receive(connection, deadline=deadline, most=MAX_ANSWER_BYTES)
         except TimeoutError:
             self.close()
             raise ChildDied(f"took longer than {self.seconds:g} s (max_seconds)") from None
@@ -152,7 +152,7 @@ class Sandbox:
                 raise SandboxError(f"no process can be started for decoding: {error}") from error
         self._connection = ours
         try:
-            receive(ours, deadline=time.monotonic() + START_SECONDS, most=LONGEST_ANSWER)
+            receive(ours, deadline=time.monotonic() + START_SECONDS, most=MAX_ANSWER_BYTES)
         except (EOFError, OSError, MessageError) as error:
             why = "did not start in time" if isinstance(error, TimeoutError) else str(self._cause())
             self.close()

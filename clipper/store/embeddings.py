@@ -37,7 +37,7 @@ def row(key: bytes, vector: "np.ndarray") -> dict[str, object]:
     return {KEY: key, VECTOR: vector}
 
 
-class Mapped:
+class MappedVectors:
     """The vectors of some keys where they lie on disk, memory-mapped: (n, d) float32, rows L2-normalised.
 
     Nothing is copied but what is asked for; what is worked through goes in blocks.
@@ -89,7 +89,7 @@ class Mapped:
         parts = [block @ vector for block in self._blocks()]
         return np.concatenate(parts)[self._positions] if parts else np.empty(0, np.float32)
 
-    def best(self, vectors: "np.ndarray") -> "np.ndarray":
+    def best_similarity(self, vectors: "np.ndarray") -> "np.ndarray":
         """The largest product of any row with each of (m, d) float32 `vectors`: (m,) float32."""
         import numpy as np
 
@@ -110,10 +110,10 @@ def read(vectors: ShardStore, keys: Sequence[bytes]) -> "np.ndarray":
     Raises:
         StoreError: one is missing.
     """
-    return Mapped(vectors, keys)[slice(None)]
+    return MappedVectors(vectors, keys)[slice(None)]
 
 
-def deviation(vectors: "np.ndarray") -> float:
+def norm_deviation(vectors: "np.ndarray") -> float:
     """The largest deviation from 1 of the lengths of vectors, (n, d) with n > 0; infinite for a NaN."""
     import numpy as np
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from clipper.errors import BadImageError
 from clipper.hashing import content_hash
-from clipper.images.decode import place_of
+from clipper.images.decode import read_gps
 from clipper.images.exif import EXIF_VERSION, LATITUDE, LONGITUDE
 from clipper.store.home import Home
 from clipper.store.shards import KEY, ShardStore
@@ -57,7 +57,7 @@ def fill(
             return None
         if content_hash(data) != entry.content_hash:
             return None
-        return {KEY: entry.content_hash, LATITUDE: None, LONGITUDE: None, **place_of(data)}
+        return {KEY: entry.content_hash, LATITUDE: None, LONGITUDE: None, **read_gps(data)}
 
     looked = 0
     with ThreadPoolExecutor(THREADS, thread_name_prefix="places") as pool:
@@ -80,7 +80,7 @@ def read(places: ShardStore, keys: Iterable[bytes]) -> dict[bytes, dict[str, Any
     }
 
 
-def forget(home: Home) -> None:
+def delete_all(home: Home) -> None:
     """Delete every place."""
     if (folder := store(home).folder).exists():
         shutil.rmtree(folder)

@@ -30,12 +30,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
-        place(temporary, path)
+        move_durably(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def place(temporary: Path, path: Path) -> None:
+def move_durably(temporary: Path, path: Path) -> None:
     """Rename a file that was written beside its place onto it, once its bytes are on the disk."""
     with temporary.open("rb") as written:
         os.fsync(written.fileno())
@@ -44,7 +44,7 @@ def place(temporary: Path, path: Path) -> None:
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write a JSON object and its checksum atomically."""
-    text = json.dumps(hashing.signed(value), indent=1, sort_keys=True, ensure_ascii=False)
+    text = json.dumps(hashing.with_checksum(value), indent=1, sort_keys=True, ensure_ascii=False)
     with atomic_path(path) as temporary:
         temporary.write_text(text + "\n", "utf-8")
 
@@ -60,16 +60,16 @@ def read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise StoreError(f"{path} is missing; run `clipper index` to rebuild it") from None
     except (ValueError, OSError) as error:
-        raise damaged(path, error) from error
+        raise damage_error(path, error) from error
     if not isinstance(value, dict):
-        raise damaged(path, "no JSON object")
-    if not hashing.holds(value):
-        raise damaged(path, "its checksum does not hold")
+        raise damage_error(path, "no JSON object")
+    if not hashing.checksum_holds(value):
+        raise damage_error(path, "its checksum does not hold")
     value.pop(hashing.KEY, None)
     return value
 
 
-def damaged(path: Path, why: object) -> StoreError:
+def damage_error(path: Path, why: object) -> StoreError:
     """Return the error for a file of the store that cannot be used, in one line whatever a library says."""
     return StoreError(
         f"{path} is damaged ({' '.join(str(why).split())}); `clipper doctor --repair` makes it again"
@@ -102,7 +102,7 @@ class Home:
         """The folder of one model's vectors."""
         return self.store / "embeddings" / key
 
-    def absence(self) -> str:
+    def missing_message(self) -> str:
         """That the folder is not there, and how to make it."""
         wrong = "is not a folder" if self.folder.exists() else "does not exist"
         command = f"clipper index FOLDER-OF-IMAGES --home {quote(str(self.folder))}"
@@ -119,7 +119,7 @@ class Home:
         from filelock import FileLock, Timeout
 
         if not self.folder.is_dir():
-            raise StoreError(self.absence())
+            raise StoreError(self.missing_message())
         try:
             self.store.mkdir(exist_ok=True)
             lock = FileLock(self.store / "lock")
@@ -146,7 +146,7 @@ class Home:
             _since.pop(self.store, None)
             lock.release()
 
-    def written_for(self) -> float | None:
+    def locked_seconds(self) -> float | None:
         """The seconds for which this process has held the home's lock, as a run does; None: it does not."""
         since = _since.get(self.store)
         return None if since is None else round(time.monotonic() - since, 1)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from clipper import hashing
 from clipper.errors import StoreError
-from clipper.store.home import damaged, place
+from clipper.store.home import damage_error, move_durably
 
 if TYPE_CHECKING:
     import numpy as np
@@ -120,7 +120,7 @@ def read_shard(path: Path) -> "pa.Table":
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError) as error:
-        raise damaged(path, error) from error
+        raise damage_error(path, error) from error
 
 
 def write_shard(folder: Path, table: "pa.Table") -> str:
@@ -132,8 +132,8 @@ def write_shard(folder: Path, table: "pa.Table") -> str:
     try:
         with pa.OSFile(str(growing), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
-        name = f"{hashing.of_file(growing)}{ENDING}"
-        place(growing, folder / name)
+        name = f"{hashing.file_checksum(growing)}{ENDING}"
+        move_durably(growing, folder / name)
     finally:
         growing.unlink(missing_ok=True)
     return name
@@ -147,8 +147,8 @@ def verify_shard(path: Path) -> None:
     """
     read_shard(path)
     named = path.name.removesuffix(ENDING)
-    if len(named) == CHECKSUM_DIGITS and hashing.of_file(path) != named:
-        raise damaged(path, "its checksum does not hold")
+    if len(named) == CHECKSUM_DIGITS and hashing.file_checksum(path) != named:
+        raise damage_error(path, "its checksum does not hold")
 
 
 def compact(

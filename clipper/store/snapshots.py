@@ -36,7 +36,7 @@ class Run:
     counts: Mapping[str, int] = field(default_factory=dict)
     seconds: float | None = None
 
-    def told(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The run as JSON holds it."""
         counts = dict(self.counts)
         return {"at": self.at.isoformat(), "version": self.version, "counts": counts, "seconds": self.seconds}
@@ -69,7 +69,7 @@ class Snapshot:
         return digest(dict(self.parts), self.embeddings, self.images)
 
 
-class Hold:
+class SnapshotLease:
     """A reader's claim on a snapshot: its parts stay until `close`, or until the process ends."""
 
     def __init__(self, descriptor: int | None) -> None:
@@ -113,14 +113,14 @@ def published(home: Home) -> Snapshot:
 def no_index(home: Home) -> NoIndexError:
     """That nothing is published, and how to make it."""
     if not home.folder.is_dir():
-        return NoIndexError(home.absence())
+        return NoIndexError(home.missing_message())
     has_images = any((home.folder / name).exists() for name in (CONFIG_NAME, DEFAULT_IMAGES))
     named = "" if has_images else "FOLDER-OF-IMAGES "
     command = f"clipper index {named}--home {quote(str(home.folder))}"
     return NoIndexError(f"{home.folder} has no index yet; make one with `{command}`")
 
 
-def hold(home: Home) -> tuple[Snapshot, Hold]:
+def lease(home: Home) -> tuple[Snapshot, SnapshotLease]:
     """What is published, kept from being pruned until the hold is closed.
 
     Raises:
@@ -129,16 +129,16 @@ def hold(home: Home) -> tuple[Snapshot, Hold]:
     """
     for _ in range(_TRIES):  # a writer may prune what was just read: then another is published
         snapshot = published(home)
-        path = file_of(home, snapshot)
+        path = lease_path(home, snapshot)
         try:
             descriptor = os.open(path, os.O_RDONLY)
         except FileNotFoundError:
             if published(home).version == snapshot.version:
-                return snapshot, Hold(None)  # of an earlier Clipper, which kept no such file
+                return snapshot, SnapshotLease(None)  # of an earlier Clipper, which kept no such file
             continue
         except OSError as error:
             raise StoreError(f"{path} cannot be read: {error.strerror or error}") from error
-        held = Hold(descriptor)
+        held = SnapshotLease(descriptor)
         _lock(descriptor, fcntl.LOCK_SH)
         if path.exists() and path.stat().st_ino == os.fstat(descriptor).st_ino:
             return snapshot, held
@@ -161,17 +161,17 @@ def publish(home: Home, snapshot: Snapshot) -> bool:
         "published_at": snapshot.published_at.isoformat(),
         "counts": dict(snapshot.counts),
         "seconds": snapshot.seconds,
-        "earlier": [run.told() for run in _earlier(home, snapshot, before)],
+        "earlier": [run.to_json() for run in _earlier(home, snapshot, before)],
     }
-    if not file_of(home, snapshot).exists():  # else a reader may hold it
-        write_json(file_of(home, snapshot), entry)
+    if not lease_path(home, snapshot).exists():  # else a reader may hold it
+        write_json(lease_path(home, snapshot), entry)
     if before and before.version == snapshot.version:
         return False
     write_json(home.current, entry)
     return True
 
 
-def kept(home: Home) -> list[Snapshot]:
+def drop_unleased(home: Home) -> list[Snapshot]:
     """The published snapshot and those that readers hold; the others' files are deleted.
 
     Only for who holds the home's lock.
@@ -179,7 +179,7 @@ def kept(home: Home) -> list[Snapshot]:
     now_published = published(home)
     alive = [now_published]
     for path in home.snapshots.glob("[!.]*.json"):
-        if path != file_of(home, now_published):
+        if path != lease_path(home, now_published):
             descriptor = os.open(path, os.O_RDONLY)
             try:
                 if _lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
@@ -234,7 +234,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def file_of(home: Home, snapshot: Snapshot) -> Path:
+def lease_path(home: Home, snapshot: Snapshot) -> Path:
     """The file that a snapshot's readers hold."""
     return home.snapshots / f"{snapshot.version}.json"
 
@@ -244,7 +244,7 @@ def _earlier(home: Home, snapshot: Snapshot, before: Snapshot | None) -> tuple[R
     if before is not None:
         return before.earlier if before.version == snapshot.version else before.runs
     try:
-        return _read(file_of(home, snapshot)).earlier
+        return _read(lease_path(home, snapshot)).earlier
     except StoreError:
         return ()
 
@@ -270,7 +270,7 @@ def _read(path: Path) -> Snapshot:
             published_at=datetime.fromisoformat(entry["published_at"]),
             counts=entry["counts"],
             seconds=entry.get("seconds"),
-            earlier=read_runs(entry.get("earlier")),
+            earlier=runs_from_json(entry.get("earlier")),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise StoreError(f"{path} is damaged ({error!r}); delete it and run `clipper index`") from error
@@ -300,7 +300,7 @@ def runs_after(run: Run, earlier: Sequence[Run]) -> tuple[Run, ...]:
     return (run, *earlier)[:MOST_RUNS]
 
 
-def read_runs(told: object) -> tuple[Run, ...]:
+def runs_from_json(told: object) -> tuple[Run, ...]:
     """The runs of a JSON value; what is no run, as in a file that somebody edited, is passed over."""
     found = (_read_run(entry) for entry in told) if isinstance(told, list) else ()
     return tuple(run for run in found if run is not None)[:MOST_RUNS]

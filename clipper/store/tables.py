@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from clipper import hashing
 from clipper.errors import StoreError
-from clipper.store.home import atomic_path, damaged, read_json, write_json
+from clipper.store.home import atomic_path, damage_error, read_json, write_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,7 +32,7 @@ def read_parquet(path: Path) -> "pa.Table":
     except FileNotFoundError:
         raise StoreError(f"{path} is missing; run `clipper index` to rebuild it") from None
     except (pa.ArrowException, OSError) as error:
-        raise damaged(path, error) from error
+        raise damage_error(path, error) from error
 
 
 def write_part(path: Path, table: "pa.Table", made_of: Mapping[str, Any]) -> None:
@@ -41,7 +41,7 @@ def write_part(path: Path, table: "pa.Table", made_of: Mapping[str, Any]) -> Non
 
     with atomic_path(path) as temporary:
         pq.write_table(table, temporary)
-        write_json(path.with_suffix(".json"), {**made_of, TABLE: hashing.of_file(temporary)})
+        write_json(path.with_suffix(".json"), {**made_of, TABLE: hashing.file_checksum(temporary)})
 
 
 def is_written(path: Path) -> bool:
@@ -62,5 +62,5 @@ def verify(path: Path) -> None:
     """
     expected = read_made_of(path).get(TABLE)
     read_parquet(path)
-    if expected is not None and hashing.of_file(path) != expected:
-        raise damaged(path, "its checksum does not hold")
+    if expected is not None and hashing.file_checksum(path) != expected:
+        raise damage_error(path, "its checksum does not hold")

@@ -17,10 +17,10 @@ from clipper.store.home import Home, atomic_path
 from clipper.text import clean
 
 FORMAT = 1
-LONGEST = 60  # characters of a tag
+MAX_LENGTH = 60  # characters of a tag
 # What joins emoji and Persian letters, or keeps them apart: Python does not call it printable.
 JOINERS = "\u200c\u200d"
-MOST = 1000  # tags of one home
+MAX_TAGS = 1000  # tags of one home
 _WAIT = 10.0  # seconds for another writer, who needs a moment
 
 # A tag's images, by content hash.
@@ -32,7 +32,7 @@ def path_of(home: Home) -> Path:
     return home.folder / "tags.json"
 
 
-def cleaned(text: str) -> str:
+def clean_tag(text: str) -> str:
     """A tag as it is kept: one line, no surrounding or repeated white space.
 
     Raises:
@@ -42,8 +42,8 @@ def cleaned(text: str) -> str:
     tag = tag.strip(f"{JOINERS} ")
     if not tag:
         raise ValueError("a tag needs at least one letter")
-    if len(tag) > LONGEST:
-        raise ValueError(f"a tag has at most {LONGEST} letters; this one has {len(tag):,}")
+    if len(tag) > MAX_LENGTH:
+        raise ValueError(f"a tag has at most {MAX_LENGTH} letters; this one has {len(tag):,}")
     return tag
 
 
@@ -60,7 +60,7 @@ def read(home: Home) -> Tags:
         return {}
     except (ValueError, OSError, RecursionError) as error:
         raise _damaged(path, error) from error
-    if not isinstance(value, dict) or not hashing.holds(value):
+    if not isinstance(value, dict) or not hashing.checksum_holds(value):
         raise _damaged(path, "its checksum does not hold")
     if value.get("format") != FORMAT:
         raise StoreError(f"{path} has format {value.get('format')}, this Clipper reads {FORMAT}; upgrade it")
@@ -70,7 +70,7 @@ def read(home: Home) -> Tags:
         raise _damaged(path, repr(error)) from error
 
 
-def give(home: Home, tag: str, images: Iterable[bytes]) -> Tags:
+def add(home: Home, tag: str, images: Iterable[bytes]) -> Tags:
     """Give a tag to images, by content hash, and to nothing less than all of them; all tags as they are then.
 
     Raises:
@@ -78,17 +78,17 @@ def give(home: Home, tag: str, images: Iterable[bytes]) -> Tags:
         StoreError: the file is damaged, or cannot be written.
         BusyError: another writer keeps the file.
     """
-    name, added = cleaned(tag), frozenset(images)
+    name, added = clean_tag(tag), frozenset(images)
 
     def change(tags: Tags) -> Tags:
-        if name not in tags and len(tags) >= MOST:
-            raise ValueError(f"there are {MOST:,} tags, and no room for another")
+        if name not in tags and len(tags) >= MAX_TAGS:
+            raise ValueError(f"there are {MAX_TAGS:,} tags, and no room for another")
         return {**tags, name: tags.get(name, frozenset()) | added}
 
     return _changed(home, change)
 
 
-def take(home: Home, tag: str, images: Iterable[bytes] | None = None) -> Tags:
+def remove(home: Home, tag: str, images: Iterable[bytes] | None = None) -> Tags:
     """Take a tag from images, None: from all; a tag that no image has is gone.
 
     Raises:
@@ -148,7 +148,7 @@ def _writing(home: Home) -> Iterator[None]:
 
 def _write(path: Path, tags: Tags) -> None:
     listed: dict[str, Any] = {tag: sorted(key.hex() for key in images) for tag, images in tags.items()}
-    value = hashing.signed({"format": FORMAT, "tags": listed})
+    value = hashing.with_checksum({"format": FORMAT, "tags": listed})
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(value, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
 

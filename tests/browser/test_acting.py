@@ -200,12 +200,12 @@ def test_a_tag_filters_and_colours_at_once_for_all_who_look(visit: Visit, url: s
     other = visit(page.url)
     other.page.wait_for_selector(".filters .passing b:text-is('60')")
     other.page.wait_for_selector(".legend .toggle >> text=hearts")
-    tags.take(Home(home), "hearts")
+    tags.remove(Home(home), "hearts")
     for one in (seen, other):
         one.page.wait_for_selector(".filters .chip", state="detached", timeout=10_000)
         one.page.wait_for_selector(".legend .toggle >> text=seen")
         clean(one)
-    tags.take(Home(home), "seen")
+    tags.remove(Home(home), "seen")
 
 
 @pytest.mark.slow

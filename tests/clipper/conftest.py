@@ -15,7 +15,7 @@ from maps import base_of, first
 
 from clipper.atlas import Atlas
 from clipper.atlas.engine import SearchEngine
-from clipper.projection.update import Base
+from clipper.projection.update import EarlierMap
 from clipper.settings import Settings
 
 MODEL = Path(__file__).resolve().parents[2] / "data" / "models" / "clip-emoji"
@@ -135,6 +135,6 @@ def crowd() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def known(crowd: np.ndarray) -> Base:
+def known(crowd: np.ndarray) -> EarlierMap:
     """The map of the crowd before the new kind came."""
     return base_of(crowd, first(900, of=1_100))

@@ -54,7 +54,7 @@ def _rewrite(path: Path, change: Callable[[pa.Table], pa.Table]) -> None:
     """Write a table anew, with the checksum that belongs to it: what a faulty step would leave."""
     pq.write_table(change(pq.read_table(path)), path)
     beside = read_json(path.with_suffix(".json"))
-    write_json(path.with_suffix(".json"), beside | {"table": hashing.of_file(path)})
+    write_json(path.with_suffix(".json"), beside | {"table": hashing.file_checksum(path)})
 
 
 def _lose_point(work: Workspace) -> None:

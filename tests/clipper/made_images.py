@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from clipper.images.decode import Decoded, decode
+from clipper.images.decode import DecodedImage, decode
 
 
 def picture(width: int = 60, height: int = 40) -> Image.Image:
@@ -24,7 +24,7 @@ def saved(image: Image.Image, kind: str, **options: object) -> bytes:
     return buffer.getvalue()
 
 
-def read(data: bytes, *, max_pixels: int = 1_000_000, min_side: int = 32) -> Decoded:
+def read(data: bytes, *, max_pixels: int = 1_000_000, min_side: int = 32) -> DecodedImage:
     return decode(data, max_pixels=max_pixels, min_side=min_side)
 
 

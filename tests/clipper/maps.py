@@ -5,36 +5,36 @@ from collections.abc import Callable
 import numpy as np
 
 from clipper.projection.layout import FIT, PLACE, Layout, Parameters
-from clipper.projection.quality import Frame
-from clipper.projection.update import Base, begin
+from clipper.projection.quality import MapDrift
+from clipper.projection.update import EarlierMap, start_map
 
 Vectors = Callable[..., np.ndarray]
 PLAIN = Parameters()
 
 
-def base_of(vectors: np.ndarray, old: np.ndarray) -> Base:
+def base_of(vectors: np.ndarray, old: np.ndarray) -> EarlierMap:
     """A map of the old ones, known to all."""
-    begun = begin(vectors[old], PLAIN)
+    begun = start_map(vectors[old], PLAIN)
     positions = np.zeros((len(vectors), 2), np.float32)
     positions[old] = begun.layout.positions
-    return Base(Layout(positions, np.where(old, FIT, PLACE)), old, begun.frame)
+    return EarlierMap(Layout(positions, np.where(old, FIT, PLACE)), old, begun.drift)
 
 
-def extended(vectors: np.ndarray, layout: Layout, frame: Frame, more: int) -> Base:
+def extended(vectors: np.ndarray, layout: Layout, frame: MapDrift, more: int) -> EarlierMap:
     """A map of the first of `vectors` and so many new ones."""
     positions = np.vstack([layout.positions, np.zeros((more, 2), np.float32)])
     old = np.arange(len(vectors)) < len(layout.positions)
-    return Base(Layout(positions, np.concatenate([layout.by, [PLACE] * more])), old, frame)
+    return EarlierMap(Layout(positions, np.concatenate([layout.by, [PLACE] * more])), old, frame)
 
 
 def first(n: int, of: int) -> np.ndarray:
     return np.arange(of) < n
 
 
-def moved(layout: Layout, base: Base) -> float:
+def moved(layout: Layout, base: EarlierMap) -> float:
     """How far the median old point moved, as a share of the map's width."""
-    apart = np.linalg.norm(layout.positions[base.old] - base.layout.positions[base.old], axis=1)
-    return float(np.median(apart) / np.ptp(base.layout.positions[base.old], axis=0).max())
+    apart = np.linalg.norm(layout.positions[base.known] - base.layout.positions[base.known], axis=1)
+    return float(np.median(apart) / np.ptp(base.layout.positions[base.known], axis=0).max())
 
 
 def of_its_kind(layout: Layout, kind: np.ndarray) -> float:
@@ -51,5 +51,5 @@ def preserved(vectors: np.ndarray, layout: Layout, rows: np.ndarray) -> float:
     return float(np.mean([len(set(a) & set(b)) / 15 for a, b in zip(near, near_on_map, strict=True)]))
 
 
-def subset(base: Base, rows: np.ndarray) -> Base:
-    return Base(Layout(base.layout.positions[rows], base.layout.by[rows]), base.old[rows], base.frame)
+def subset(base: EarlierMap, rows: np.ndarray) -> EarlierMap:
+    return EarlierMap(Layout(base.layout.positions[rows], base.layout.by[rows]), base.known[rows], base.drift)

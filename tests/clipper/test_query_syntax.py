@@ -3,7 +3,7 @@ from effort import ratio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipper.query_syntax import LEAST, MINUS, MINUS_IMAGE, MOST, Term, parse, written
+from clipper.query_syntax import LEAST, MINUS, MINUS_IMAGE, MOST, Term, format_terms, parse
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,10 @@ def test_what_is_no_term_of_another_kind_is_text(text: str):
 )
 def test_the_work_of_reading_a_query_grows_with_its_length_and_not_with_its_square(start: str, repeated: str):
     short, long = (start + repeated * (length // len(repeated)) for length in (250, 2_000))
-    assert written(parse(long))
-    assert ratio(lambda: written(parse(long)), lambda: written(parse(short))) < 30  # the square's would be 64
+    assert format_terms(parse(long))
+    assert (
+        ratio(lambda: format_terms(parse(long)), lambda: format_terms(parse(short))) < 30
+    )  # the square's would be 64
 
 
 def test_nothing_is_no_term():
@@ -58,20 +60,20 @@ def test_nothing_is_no_term():
 
 def test_terms_are_written_as_short_as_they_can_be():
     for text in ("a dog", "dog -indoor", '"red car"^2 -"at night" +snow', "like:a.jpg -like:b.jpg^2 dog"):
-        assert written(parse(text)) == text
-    assert written(parse('"red car"')) == "red car"
+        assert format_terms(parse(text)) == text
+    assert format_terms(parse('"red car"')) == "red car"
 
 
 def test_a_weight_is_kept_within_bounds():
-    assert Term("a").weighing(1e9).weight == MOST
-    assert Term("a").weighing(-1e-9).weight == -LEAST
-    assert Term("a").weighing(0.333).weight == 0.33
+    assert Term("a").with_weight(1e9).weight == MOST
+    assert Term("a").with_weight(-1e-9).weight == -LEAST
+    assert Term("a").with_weight(0.333).weight == 0.33
 
 
 def test_a_turned_term_keeps_a_weight_that_was_chosen():
-    assert Term("a").turned() == Term("a", weight=-MINUS)
-    assert Term("a").turned().turned() == Term("a")
-    assert Term("a", weight=2).turned() == Term("a", weight=-2)
+    assert Term("a").negated() == Term("a", weight=-MINUS)
+    assert Term("a").negated().negated() == Term("a")
+    assert Term("a", weight=2).negated() == Term("a", weight=-2)
 
 
 texts = st.one_of(
@@ -79,7 +81,7 @@ texts = st.one_of(
     st.text(alphabet="é日😀\x00\x1c\x85\u2028\u202e\ufeff$#/*", max_size=12),
     st.sampled_from(["like:x", "-x", '"', "x^2", "\\", '\\"', "like:", "a b"]),
 ).map(lambda text: " ".join(text.split()))
-weights = st.floats(-MOST, MOST).filter(bool).map(lambda w: Term("x").weighing(w).weight)
+weights = st.floats(-MOST, MOST).filter(bool).map(lambda w: Term("x").with_weight(w).weight)
 terms = st.one_of(
     st.builds(Term, text=texts.filter(bool), weight=weights | st.just(1.0)),
     st.builds(Term, like=texts.filter(bool), weight=weights | st.just(1.0)),
@@ -88,10 +90,10 @@ terms = st.one_of(
 
 @given(st.lists(terms, max_size=5))
 def test_terms_are_read_as_they_were_written(given_terms: list[Term]):
-    assert parse(written(given_terms)) == tuple(given_terms)
+    assert parse(format_terms(given_terms)) == tuple(given_terms)
 
 
 @given(texts)
 def test_what_was_read_is_written_the_same_ever_after(text: str):
-    once = written(parse(text))
-    assert written(parse(once)) == once
+    once = format_terms(parse(text))
+    assert format_terms(parse(once)) == once

@@ -17,7 +17,7 @@ import numpy as np
 
 from clipper.hashing import content_hash
 from clipper.metadata.columns import FILE, FOLDER
-from clipper.metadata.join import present
+from clipper.metadata.join import without_missing
 from viewer.dataset.columns.tag_column import of_rows
 from viewer.dataset.dataset import Dataset
 
@@ -217,7 +217,7 @@ def _metadata(export: Export, names: _Names) -> Iterator[str]:
         for row in block.drop_columns(["path", "x", "y"]).to_pylist():
             image_id = row.pop("id")
             row.pop("similarity", None)
-            told = {name: value for name, value in present(row).items() if name not in own}
+            told = {name: value for name, value in without_missing(row).items() if name not in own}
             if image_id in names.by_id:
                 lines.append(f"{json.dumps(names.by_id[image_id])}: {json.dumps(told, default=str)}")
         if lines:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clipper.query_syntax import Term, written
+from clipper.query_syntax import Term, format_terms
 from viewer.dataset.dataset import Dataset
 
 SAMPLE = 24
@@ -42,7 +42,7 @@ def suggestions(dataset: Dataset) -> list[dict[str, str]]:
         most = 3 * SUGGESTIONS // 4
         mixed = [*shared[:most], *spoken[: SUGGESTIONS - most], *shared[most:], *spoken]
         dataset.remembered["suggestions"] = [
-            {"text": written([Term(text=" ".join(words.split()))]), "label": words}
+            {"text": format_terms([Term(text=" ".join(words.split()))]), "label": words}
             for words in list(dict.fromkeys(mixed))[:SUGGESTIONS]
         ]
     return list(dataset.remembered["suggestions"])

@@ -16,7 +16,7 @@ import numpy as np
 
 from clipper.errors import ClipperError
 from clipper.query import MAX_TEXT, Query
-from clipper.query_syntax import Term, parse, pieces, usual, written
+from clipper.query_syntax import Term, default_weight, format_each, format_terms, parse
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.ranking import PAGE, Narrowing, Ranked, rank, spread
 from viewer.session.answers import UPLOADED, Answer, Upload, cleaned, refused
@@ -56,7 +56,8 @@ def answer(
     hits = dataset.atlas.rank(Query(terms=terms, known=known), k=1)
     similarities = np.nan_to_num(np.asarray(hits.similarities), copy=False, nan=-1.0)
     found = Answer(
-        written(terms), np.empty(0, np.int64), np.empty(0, np.float32), float(hits.x), float(hits.y), 0.0,
+        format_terms(terms), np.empty(0, np.int64), np.empty(0, np.float32),
+        float(hits.x), float(hits.y), 0.0,
         similarities, terms, called(terms, dataset, names),
         spread=spread(similarities),
     )  # fmt: skip
@@ -88,7 +89,7 @@ def called(terms: Sequence[Term], dataset: Dataset, names: Mapping[str, str]) ->
         return terms[0].text
     return " ".join(
         f"{'-' if term.minus else ''}like “{image_name(term.like, dataset, names)}”" if term.like else piece
-        for term, piece in zip(terms, pieces(terms), strict=True)
+        for term, piece in zip(terms, format_each(terms), strict=True)
     )
 
 
@@ -133,12 +134,12 @@ class Searcher:
 
     def change(self, old: str, change: Callable[[Term], Term | None]) -> None:
         """Ask with the term that is written `old` changed, or without it where the change gives None."""
-        terms = [change(term) if written([term]) == old else term for term in self._state.asked]
+        terms = [change(term) if format_terms([term]) == old else term for term in self._state.asked]
         self._search(tuple(term for term in terms if term))
 
     def like(self, name: str, *, minus: bool = False) -> None:
         """Ask for more like an image, or for less."""
-        self.add(Term(like=name, weight=usual(minus=minus, image=True)))
+        self.add(Term(like=name, weight=default_weight(minus=minus, image=True)))
 
     def _read(self, text: str) -> tuple[Term, ...] | None:
         """A query as its terms; None, and told why, where it is longer than anybody writes one."""
@@ -156,10 +157,10 @@ class Searcher:
         if why := refused(terms):
             state.param.update(searching=False, message=why)
             return
-        anew = state.answer is None or written(terms) != state.answer.text
+        anew = state.answer is None or format_terms(terms) != state.answer.text
         state.param.update(searching=True, message="", asked=terms)
         narrowing = state.narrowing(cut=not anew)
-        work = partial(answer, state.dataset, written(terms), narrowing=narrowing, uploads=state.uploads)
+        work = partial(answer, state.dataset, format_terms(terms), narrowing=narrowing, uploads=state.uploads)
         then = partial(self._finish, self._latest, self._listing, state.dataset)
         in_background(work, then, pool=SEARCHERS)
 

@@ -63,11 +63,11 @@ class Tagger:
         """Give one tag, or several between commas, to the images of some rows."""
         names = [name for part in text.split(",") if (name := " ".join(part.split()))]
         for name in names:
-            self._write(kept.give, name, rows)
+            self._write(kept.add, name, rows)
 
     def take(self, tag: str, rows: np.ndarray) -> None:
         """Take a tag from the images of some rows."""
-        self._write(kept.take, tag, rows)
+        self._write(kept.remove, tag, rows)
 
     def _tell(self, why: str) -> None:
         for tell in self.troubled:

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from clipper.images.decode import decode, place_of
-from clipper.images.exif import place_facts, shot_facts
+from clipper.images.decode import decode, read_gps
+from clipper.images.exif import camera_facts, gps_facts
 
 DATE, OFFSET, ISO, FOCAL_LENGTH = 0x9003, 0x9011, 0x8827, 0x920A
 MAKE, MODEL, ORIENTATION, MAKER_NOTE = 0x010F, 0x0110, 0x0112, 0x927C
@@ -55,7 +55,7 @@ def test_the_orientation_is_a_fact_beside_the_upright_size(kind: str, orientatio
 
 @pytest.mark.parametrize("orientation", [0, 9, 65_535, "6", (1, 6)])
 def test_an_orientation_that_is_none_is_absent(orientation: Any):
-    assert "orientation" not in shot_facts(FakeExif({ORIENTATION: orientation}))
+    assert "orientation" not in camera_facts(FakeExif({ORIENTATION: orientation}))
 
 
 def test_an_image_without_exif_tells_neither_shot_nor_place():
@@ -84,7 +84,7 @@ def test_the_time_is_the_cameras_clock_with_its_offset_where_it_has_one(
     date: str, offset: str | None, expected: str | None
 ):
     shot = {DATE: date} | ({OFFSET: offset} if offset else {})
-    assert shot_facts(FakeExif({}, {0x8769: shot})).get("taken_at") == expected
+    assert camera_facts(FakeExif({}, {0x8769: shot})).get("taken_at") == expected
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_the_time_is_the_cameras_clock_with_its_offset_where_it_has_one(
     [(400, 400), ((800, 800), 800), ((), None), (0, None), ("many", None), (float("nan"), None)],
 )
 def test_iso_is_an_int_above_zero_or_absent(written: Any, expected: int | None):
-    iso = shot_facts(FakeExif({}, {0x8769: {ISO: written}})).get("iso")
+    iso = camera_facts(FakeExif({}, {0x8769: {ISO: written}})).get("iso")
     assert iso == expected
     assert iso is None or type(iso) is int
 
@@ -133,7 +133,7 @@ def test_a_focal_length_of_nothing_over_nothing_is_absent():
 def test_a_place_is_signed_degrees_and_what_is_malformed_is_absent(
     gps: dict[int, Any], expected: tuple[float, float] | None
 ):
-    found = place_facts(FakeExif({}, {0x8825: gps}))
+    found = gps_facts(FakeExif({}, {0x8825: gps}))
     assert found == ({"latitude": expected[0], "longitude": expected[1]} if expected else {})
     assert all(str(value) != "-0.0" for value in found.values())
 
@@ -141,12 +141,12 @@ def test_a_place_is_signed_degrees_and_what_is_malformed_is_absent(
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
 def test_a_place_is_read_from_a_real_file_only_when_it_is_asked_for(kind: str):
     exif = exif_of(gps=place((52.0, 31.0, 12.0), (13.0, 24.0, 18.0), ("S", "W")))
-    assert place_of(file_of(exif, kind)) == {"latitude": -52.52, "longitude": -13.405}
+    assert read_gps(file_of(exif, kind)) == {"latitude": -52.52, "longitude": -13.405}
     assert set(facts_of(exif, kind)) == {"width", "height", "format"}
 
 
 def test_what_is_no_image_tells_no_place():
-    assert place_of(b"no image") == {}
+    assert read_gps(b"no image") == {}
 
 
 def test_text_loses_nuls_and_control_characters_and_is_cut():
@@ -176,9 +176,9 @@ def test_no_value_of_any_kind_breaks_the_reading(values: list[Any]):
     exif = FakeExif(
         dict(zip((MAKE, MODEL, ORIENTATION), values[9:], strict=True)), {0x8769: shot, 0x8825: gps}
     )
-    facts = shot_facts(exif)
+    facts = camera_facts(exif)
     assert all(isinstance(value, str | int | float) for value in facts.values())
-    assert set(place_facts(exif)) in (set(), {"latitude", "longitude"})
+    assert set(gps_facts(exif)) in (set(), {"latitude", "longitude"})
 
 
 class FakeExif(dict[int, Any]):

@@ -107,7 +107,7 @@ def test_what_is_no_image_by_its_ending_is_counted_and_not_listed(folder: Path, 
     (folder / "link").symlink_to(tmp_path / "elsewhere")
     (folder / "gone.txt").symlink_to(tmp_path / "nowhere")
     (folder / "itself").symlink_to(folder / "itself")
-    listing = ImageFolder(str(folder)).survey()
+    listing = ImageFolder(str(folder)).list_files()
     assert listing.images == []
     expected = {
         ".txt": 3, ".csv": 2, "no ending": 4, ".gz": 1, ".pdf": 1, ".parquet": 1, "links to folders": 1,
@@ -122,7 +122,7 @@ def test_the_files_of_a_home_within_are_neither_listed_nor_counted(folder: Path)
         touch(home / "store" / "manifest" / "1.parquet")
     for name in ("a.jpg", "other/store/b.jpg", "other/notes.txt"):
         touch(folder / name)
-    listing = ImageFolder(str(folder)).survey()
+    listing = ImageFolder(str(folder)).list_files()
     assert [image.id for image in listing.images] == ["a.jpg", "other/store/b.jpg"]
     assert listing.others == {".txt": 1}
 
@@ -256,7 +256,7 @@ def test_thumbnails_bins_and_homes_of_others_are_no_images(remote: bool, folder:
         else:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(b"123")
-    found = ImageFolder(memory_folder if remote else str(folder)).survey()
+    found = ImageFolder(memory_folder if remote else str(folder)).list_files()
     assert [image.id for image in found.images] == [
         "a.jpg",
         "home/images/f.jpg",

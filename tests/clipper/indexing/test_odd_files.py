@@ -18,7 +18,7 @@ from clipper import cli
 from clipper.errors import BadImageError
 from clipper.images.child_tasks import DecodeRequest, DecodeResult, decode_file
 from clipper.images.decode_apart import decode_apart
-from clipper.images.formats import UNREAD, ending_of
+from clipper.images.formats import UNREADABLE_ENDINGS, ending_of
 from clipper.images.preprocess import Transform
 from clipper.indexing import decode, run
 from clipper.indexing.run import Step
@@ -55,7 +55,7 @@ def test_what_is_odd_and_whole_is_decoded(decoder: Sandbox, name: str):
     assert found.thumbnail
 
 
-@pytest.mark.parametrize("name", [name for name in REFUSED if ending_of(name) not in UNREAD])
+@pytest.mark.parametrize("name", [name for name in REFUSED if ending_of(name) not in UNREADABLE_ENDINGS])
 def test_what_cannot_be_decoded_has_a_reason_for_its_owner(decoder: Sandbox, name: str):
     make, words = REFUSED[name]
     try:

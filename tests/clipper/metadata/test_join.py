@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clipper.errors import ImagesError
-from clipper.metadata.join import Metadata, Source, join, present
+from clipper.metadata.join import Metadata, Source, join, without_missing
 from clipper.metadata.sources import parse
 
 IDS = ["cat.jpg", "sub/dog.jpg", "sub/owl.v2.png"]
@@ -243,7 +243,7 @@ def test_a_table_has_every_column_in_its_type():
     table = made.table(IDS)
     assert table.schema.names[0] == "id"
     row = table.to_pylist()[0]
-    assert present(row) == {
+    assert without_missing(row) == {
         "id": "cat.jpg", "s": "a", "i": 1, "f": 1.5, "b": True, "ls": ["a"], "li": [1], "lb": [True],
     }  # fmt: skip
 
@@ -314,4 +314,4 @@ def test_any_json_gives_a_table(entries: list[dict[str, Any]]):
     made = join(ids, [{"width": 1, "format": "JPEG"}] * len(ids), [source])
     back = made.table(ids).to_pylist()
     for row, kept in zip(made.rows, back, strict=True):
-        assert present(row) == {k: v for k, v in present(kept).items() if k != "id"}
+        assert without_missing(row) == {k: v for k, v in without_missing(kept).items() if k != "id"}

@@ -39,7 +39,7 @@ def made(model_folder: Path, folder: Path, *, shards: bool = False, **text_confi
 
 def test_the_sample_model_gives_what_transformers_gives(model_folder: Path):
     found = source(model_folder)
-    ours, theirs = text_tower.TextEncoder(found), clip.Clip(found)
+    ours, theirs = text_tower.TextTower(found), clip.Clip(found)
     assert np.abs(ours.embed_texts(TEXTS) - theirs.embed_texts(TEXTS)).max() < 1e-5
 
 
@@ -59,14 +59,14 @@ def test_models_of_other_shapes_give_what_transformers_gives(
     found = source(made(model_folder, tmp_path / "clip", **config))
     assert len(list(found.folder.glob("*.safetensors"))) > 1 or "shards" not in config
     vectors = clip.Clip(found).embed_texts(TEXTS)
-    encoder = text_tower.proven(found, TEXTS[0], vectors[0])
+    encoder = text_tower.load_verified(found, TEXTS[0], vectors[0])
     assert encoder is not None
     assert np.abs(encoder.embed_texts(TEXTS) - vectors).max() < 1e-5
 
 
 def test_a_model_of_another_make_is_left_to_transformers(model_folder: Path, tmp_path: Path):
     found = source(made(model_folder, tmp_path / "clip", hidden_act="relu"))
-    assert text_tower.proven(found, "a cat", clip.Clip(found).embed_texts(["a cat"])[0]) is None
+    assert text_tower.load_verified(found, "a cat", clip.Clip(found).embed_texts(["a cat"])[0]) is None
 
 
 def test_an_encoder_that_gives_other_vectors_is_not_believed(model_folder: Path, tmp_path: Path):
@@ -75,15 +75,15 @@ def test_an_encoder_that_gives_other_vectors_is_not_believed(model_folder: Path,
     config = json.loads((copied / "config.json").read_text())
     config["text_config"]["hidden_act"] = "quick_gelu"
     (copied / "config.json").write_text(json.dumps(config))
-    assert text_tower.proven(source(model_folder), "a cat", theirs) is not None
-    assert text_tower.proven(source(copied), "a cat", theirs) is None
+    assert text_tower.load_verified(source(model_folder), "a cat", theirs) is not None
+    assert text_tower.load_verified(source(copied), "a cat", theirs) is None
 
 
 @pytest.mark.parametrize("name", ["tokenizer.json", "clip.safetensors"])
 def test_a_damaged_file_is_left_to_transformers_to_tell(model_folder: Path, tmp_path: Path, name: str):
     found = source(Path(shutil.copytree(model_folder, tmp_path / "clip")))
     (found.folder / name).write_bytes(b"{")
-    assert text_tower.proven(found, "a cat", np.ones(found.dimensions, np.float32)) is None
+    assert text_tower.load_verified(found, "a cat", np.ones(found.dimensions, np.float32)) is None
 
 
 def test_a_text_search_needs_neither_torch_nor_chroma(sample_home: Path):

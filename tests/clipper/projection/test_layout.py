@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from clipper.projection import neighbors as knn
-from clipper.projection.layout import Parameters, fit, gather_islands, place_images
-from clipper.projection.neighbors import neighbours
-from clipper.projection.place import geometric_median, membership, place
-from clipper.projection.quality import trust_figures
+from clipper.projection.layout import Parameters, fit, gather_islands, place_among
+from clipper.projection.neighbors import knn_graph
+from clipper.projection.place import geometric_median, membership, place_by_similarity
+from clipper.projection.quality import measure_trust
 
 Vectors = Callable[..., np.ndarray]
 PLAIN = Parameters()
@@ -17,7 +17,7 @@ PLAIN = Parameters()
 
 def test_the_nearest_are_those_of_brute_force(unit_vectors: Vectors):
     vectors = unit_vectors(3_000)
-    indices, distances = neighbours(vectors, 15)
+    indices, distances = knn_graph(vectors, 15)
     for i in (0, 2_047, 2_048, 2_999):
         apart = 1.0 - vectors @ vectors[i]
         apart[i] = -1
@@ -27,7 +27,7 @@ def test_the_nearest_are_those_of_brute_force(unit_vectors: Vectors):
 
 def test_each_vector_is_its_own_first_neighbour_also_among_copies(unit_vectors: Vectors):
     vectors = np.repeat(unit_vectors(10), 20, axis=0)
-    indices, distances = neighbours(vectors, 15)
+    indices, distances = knn_graph(vectors, 15)
     assert (indices[:, 0] == np.arange(200)).all()
     assert (distances[:, 0] == 0).all()
     assert (distances >= 0).all()
@@ -39,9 +39,9 @@ def test_an_index_of_many_vectors_agrees_with_brute_force(
     unit_vectors: Vectors, monkeypatch: pytest.MonkeyPatch
 ):
     vectors = unit_vectors(4_000, d=64, groups=40)
-    exact, _ = neighbours(vectors, 15)
+    exact, _ = knn_graph(vectors, 15)
     monkeypatch.setattr(knn, "EXACT_KNN_LIMIT", 100)
-    indices, distances = neighbours(vectors, 15)
+    indices, distances = knn_graph(vectors, 15)
     same = np.mean([len(set(a) & set(b)) / 15 for a, b in zip(exact.tolist(), indices.tolist(), strict=True)])
     assert same > 0.98
     assert (indices[:, 0] == np.arange(4_000)).all()
@@ -77,16 +77,16 @@ def test_the_same_seed_gives_the_same_map_to_the_byte_and_another_another(unit_v
 
 def test_what_is_alike_lies_together(unit_vectors: Vectors):
     vectors = unit_vectors(600, groups=6, spread=0.15)
-    measured = trust_figures(vectors, fit(vectors, PLAIN).positions)
+    measured = measure_trust(vectors, fit(vectors, PLAIN).positions)
     assert measured["trustworthiness"] > 0.9
     assert measured["neighbour_preservation"] > 0.3
     assert measured["measured_on"] == 600
     scattered = np.random.default_rng(0).normal(size=(600, 2)).astype(np.float32)
-    assert trust_figures(vectors, scattered)["trustworthiness"] < 0.6
+    assert measure_trust(vectors, scattered)["trustworthiness"] < 0.6
 
 
 def test_of_too_few_images_no_quality_is_claimed(unit_vectors: Vectors):
-    assert trust_figures(unit_vectors(30), np.zeros((30, 2), np.float32)) == {}
+    assert measure_trust(unit_vectors(30), np.zeros((30, 2), np.float32)) == {}
 
 
 def test_beyond_the_limit_a_sample_is_fitted_and_the_rest_is_placed_with_its_like(unit_vectors: Vectors):
@@ -105,7 +105,7 @@ def test_beyond_the_limit_a_sample_is_fitted_and_the_rest_is_placed_with_its_lik
 def test_a_new_image_lands_among_its_neighbours(unit_vectors: Vectors):
     vectors = unit_vectors(800, groups=8, spread=0.2)
     positions = fit(vectors[:700], PLAIN).positions
-    placed = place_images(vectors[700:], vectors[:700], positions)
+    placed = place_among(vectors[700:], vectors[:700], positions)
     extent = np.ptp(positions, axis=0).max()
     apart = []
     for vector, point in zip(vectors[700:], placed, strict=True):
@@ -117,7 +117,7 @@ def test_a_new_image_lands_among_its_neighbours(unit_vectors: Vectors):
 def test_a_copy_of_a_fitted_image_lands_close_to_it(unit_vectors: Vectors):
     vectors = unit_vectors(400)
     positions = fit(vectors, PLAIN).positions
-    apart = np.linalg.norm(place_images(vectors[:50], vectors, positions) - positions[:50], axis=1)
+    apart = np.linalg.norm(place_among(vectors[:50], vectors, positions) - positions[:50], axis=1)
     assert np.median(apart) < 0.1 * np.ptp(positions, axis=0).max()
 
 
@@ -133,7 +133,7 @@ def test_the_fifteen_most_similar_images_decide_the_place_and_no_other(unit_vect
     nearest = np.argsort(-similarities, axis=1)[:, :15]
     weights = membership(1 - np.take_along_axis(similarities, nearest, axis=1))
     wanted = geometric_median(positions[nearest], weights)
-    assert np.allclose(place(similarities, positions), wanted, atol=1e-4)
+    assert np.allclose(place_by_similarity(similarities, positions), wanted, atol=1e-4)
 
 
 def test_no_step_away_from_the_geometric_median_is_nearer_to_the_points():
@@ -157,8 +157,13 @@ def test_membership_sums_to_the_logarithm_of_the_neighbours_and_falls_with_dista
 
 
 def test_placing_is_finite_when_all_neighbours_are_equal_or_there_is_only_one():
-    assert place(np.ones((2, 30), np.float32), np.zeros((30, 2), np.float32)).tolist() == [[0, 0]] * 2
-    assert place(np.ones((1, 1), np.float32), np.full((1, 2), 3.0, np.float32)).tolist() == [[3, 3]]
+    assert (
+        place_by_similarity(np.ones((2, 30), np.float32), np.zeros((30, 2), np.float32)).tolist()
+        == [[0, 0]] * 2
+    )
+    assert place_by_similarity(np.ones((1, 1), np.float32), np.full((1, 2), 3.0, np.float32)).tolist() == [
+        [3, 3]
+    ]
 
 
 def islands() -> np.ndarray:

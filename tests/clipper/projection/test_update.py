@@ -9,85 +9,89 @@ import pytest
 from maps import PLAIN, Vectors, base_of, extended, first, of_its_kind, preserved, subset
 
 from clipper.projection.layout import FIT, PLACE, RELAX, Layout, Parameters, fit
-from clipper.projection.quality import describe, measure, yardstick
+from clipper.projection.quality import describe_drift, measure_baseline, measure_drift
 from clipper.projection.relax import curve, relax
-from clipper.projection.update import NEW_KIND, Base, grow, update
+from clipper.projection.update import NEW_KIND, EarlierMap, add_images, update_map
 
 
 def test_what_is_on_the_map_stays_to_the_bit_when_images_are_added(unit_vectors: Vectors):
     vectors = unit_vectors(500)
     base = base_of(vectors, first(450, of=500))
-    made = update(vectors, base, PLAIN)
+    made = update_map(vectors, base, PLAIN)
     assert not made.refitted
     assert made.layout.positions[:450].tobytes() == base.layout.positions[:450].tobytes()
     assert (made.layout.by == [FIT] * 450 + [PLACE] * 50).all()
     assert np.isfinite(made.layout.positions).all()
 
 
-def test_a_new_kind_of_image_settles_among_its_like_and_nothing_else_moves(crowd: np.ndarray, known: Base):
+def test_a_new_kind_of_image_settles_among_its_like_and_nothing_else_moves(
+    crowd: np.ndarray, known: EarlierMap
+):
     new = np.arange(900, 1_100)
-    placed = grow(crowd, known, PLAIN, reach=np.inf)  # nothing counts as far
-    made = update(crowd, known, PLAIN, mode="never")
+    placed = add_images(crowd, known, PLAIN, reach=np.inf)  # nothing counts as far
+    made = update_map(crowd, known, PLAIN, mode="never")
     assert made.layout.positions[:900].tobytes() == known.layout.positions[:900].tobytes()
     assert (made.layout.by[900:] == RELAX).mean() > 0.95
     before, after = preserved(crowd, placed, new), preserved(crowd, made.layout, new)
     assert after > 2 * before
     assert after > 0.8 * preserved(crowd, fit(crowd, PLAIN), new)
-    assert of_its_kind(made.layout, ~known.old) > 0.9
-    assert made.frame.due == ()
+    assert of_its_kind(made.layout, ~known.known) > 0.9
+    assert made.drift.due == ()
 
 
-def test_the_same_new_kind_settles_in_the_same_places_to_the_byte(crowd: np.ndarray, known: Base):
-    usual = yardstick(crowd, known.layout, seed=0)
-    one, two = (grow(crowd, known, PLAIN, reach=usual.reach).positions.tobytes() for _ in range(2))
-    other = grow(crowd, known, Parameters(seed=7), reach=usual.reach).positions.tobytes()
+def test_the_same_new_kind_settles_in_the_same_places_to_the_byte(crowd: np.ndarray, known: EarlierMap):
+    usual = measure_baseline(crowd, known.layout, seed=0)
+    one, two = (add_images(crowd, known, PLAIN, reach=usual.reach).positions.tobytes() for _ in range(2))
+    other = add_images(crowd, known, Parameters(seed=7), reach=usual.reach).positions.tobytes()
     assert one == two != other
 
 
-def test_a_kind_that_came_before_has_landmarks_for_those_that_come_later(crowd: np.ndarray, known: Base):
+def test_a_kind_that_came_before_has_landmarks_for_those_that_come_later(
+    crowd: np.ndarray, known: EarlierMap
+):
     came = np.arange(1_000)
-    made = update(crowd[came], subset(known, came), PLAIN, mode="never")
-    later = update(crowd, extended(crowd, made.layout, made.frame, 100), PLAIN, mode="never")
+    made = update_map(crowd[came], subset(known, came), PLAIN, mode="never")
+    later = update_map(crowd, extended(crowd, made.layout, made.drift, 100), PLAIN, mode="never")
     assert (later.layout.by[1_000:] == PLACE).mean() > 0.9
     assert later.layout.positions[:1_000].tobytes() == made.layout.positions.tobytes()
-    assert of_its_kind(later.layout, ~known.old) > 0.9
+    assert of_its_kind(later.layout, ~known.known) > 0.9
 
 
-def test_a_kind_that_comes_a_few_at_a_time_is_seen_in_the_end(crowd: np.ndarray, known: Base):
+def test_a_kind_that_comes_a_few_at_a_time_is_seen_in_the_end(crowd: np.ndarray, known: EarlierMap):
     few = NEW_KIND - 4
     came = np.arange(900 + few)
-    made = update(crowd[came], subset(known, came), PLAIN)
+    made = update_map(crowd[came], subset(known, came), PLAIN)
     assert (made.layout.by[900:] == PLACE).all()
     vectors = crowd[: 900 + 2 * few]
-    later = update(vectors, extended(vectors, made.layout, made.frame, few), PLAIN)
+    later = update_map(vectors, extended(vectors, made.layout, made.drift, few), PLAIN)
     assert (later.layout.by[900:] == [PLACE] * few + [RELAX] * few).all()
     assert later.layout.positions[: 900 + few].tobytes() == made.layout.positions.tobytes()
 
 
-def test_odd_images_and_images_of_known_kinds_are_no_new_kind(crowd: np.ndarray, known: Base):
+def test_odd_images_and_images_of_known_kinds_are_no_new_kind(crowd: np.ndarray, known: EarlierMap):
     random = np.random.default_rng(3)
     odd = random.normal(size=(40, 32))
     odd = (odd / np.linalg.norm(odd, axis=1, keepdims=True)).astype(np.float32)
     vectors = np.vstack([crowd[:900], odd])
-    made = update(vectors, subset(known, np.arange(940)), PLAIN, mode="never")
+    made = update_map(vectors, subset(known, np.arange(940)), PLAIN, mode="never")
     assert (made.layout.by[900:] == PLACE).all()
-    assert made.frame.figures["far_share"] > 0.5
+    assert made.drift.figures["far_share"] > 0.5
     known_kinds = unit(crowd[:100] + 0.02 * random.normal(size=(100, 32)))
-    made = update(np.vstack([crowd[:900], known_kinds]), subset(known, np.arange(1_000)), PLAIN)
+    made = update_map(np.vstack([crowd[:900], known_kinds]), subset(known, np.arange(1_000)), PLAIN)
     assert (made.layout.by[900:] == PLACE).all()
-    assert made.frame.figures["far_share"] < 0.05
+    assert made.drift.figures["far_share"] < 0.05
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
-def test_two_new_kinds_settle_apart(crowd: np.ndarray, known: Base):
+def test_two_new_kinds_settle_apart(crowd: np.ndarray, known: EarlierMap):
     mirrored = crowd[900:] * ([1.0] * 16 + [-1.0] * 16)
     vectors = np.vstack([crowd, mirrored.astype(np.float32)])
-    base = extended(vectors, Layout(known.layout.positions, known.layout.by), known.frame or None, 200)
-    base = replace(base, old=first(900, of=1_300))
-    made = update(vectors, base, PLAIN, mode="never")
+    base = extended(vectors, Layout(known.layout.positions, known.layout.by), known.drift or None, 200)
+    base = replace(base, known=first(900, of=1_300))
+    made = update_map(vectors, base, PLAIN, mode="never")
     for kind in (slice(900, 1_100), slice(1_100, 1_300)):
         mask = np.zeros(1_300, bool)
         mask[kind] = True
@@ -108,7 +112,7 @@ positions = 10 * groups[np.repeat(np.arange(9), 300), :2] + random.normal(size=(
 base = Base(Layout(positions.astype(np.float32), np.where(old, FIT, PLACE)), old)
 made = update(vectors, base, Parameters(), mode="never")
 shown = lambda layout: hashlib.sha256(layout.positions.tobytes()).hexdigest()
-print(shown(made.layout), made.frame, (made.layout.by == "relax").sum())
+print(shown(made.layout), made.drift, (made.layout.by == "relax").sum())
 print(*[name for name in ("umap", "numba", "sklearn", "pynndescent") if name in sys.modules])
 """
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -175,24 +179,24 @@ def test_points_that_start_on_one_another_come_apart():
 def test_the_frames_figures_tell_well_placed_from_badly_placed(unit_vectors: Vectors):
     vectors = unit_vectors(1_000, spread=0.4)
     base = base_of(vectors, first(900, of=1_000))
-    usual = yardstick(vectors, base.layout, seed=0)
-    grown = grow(vectors, base, PLAIN, reach=usual.reach)
-    good = measure(vectors, grown, usual, PLAIN, since=base.frame)
+    usual = measure_baseline(vectors, base.layout, seed=0)
+    grown = add_images(vectors, base, PLAIN, reach=usual.reach)
+    good = measure_drift(vectors, grown, usual, PLAIN, since=base.drift)
     assert good.figures["placed_share"] == 0.1
     assert good.figures["placed_preservation"] > 0.6 * good.figures["fitted_preservation"] > 0.1
     assert good.due == ()
     scattered = grown.positions.copy()
     scattered[900:] = np.random.default_rng(0).permutation(scattered[900:])
-    bad = measure(vectors, Layout(scattered, grown.by), usual, PLAIN, since=base.frame)
+    bad = measure_drift(vectors, Layout(scattered, grown.by), usual, PLAIN, since=base.drift)
     assert bad.due == ("placed_preservation",)
-    assert "keep" in describe(bad)[0]
-    assert "threshold 50% of that" in describe(bad)[0]
+    assert "keep" in describe_drift(bad)[0]
+    assert "threshold 50% of that" in describe_drift(bad)[0]
 
 
 def test_preservation_is_that_of_brute_force(unit_vectors: Vectors):
     vectors = unit_vectors(300)
     layout = fit(vectors, PLAIN)
-    measured = yardstick(vectors, layout, seed=0)
+    measured = measure_baseline(vectors, layout, seed=0)
     assert measured.preservation == pytest.approx(preserved(vectors, layout, np.arange(300)), abs=0.005)
     alike = np.sort(vectors @ vectors.T, axis=1)[:, -16]
     assert measured.reach == pytest.approx(np.quantile(1 - alike, 0.99), abs=1e-5)

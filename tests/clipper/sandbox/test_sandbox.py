@@ -102,7 +102,7 @@ def test_the_decoders_child_costs_little_to_start_and_holds_nothing_heavy(monkey
         ({"act": "leave", "code": 3}, r"crashed the decoder \(exit code 3\)"),
         ({"act": "leave", "code": 0}, r"crashed the decoder \(exit code 0\)"),
         ({"act": "grow", "bytes": 3 << 30}, "needs more memory than 2 GiB"),
-        ({"act": "answer too much", "bytes": sandbox.LONGEST_ANSWER}, "crashed the decoder"),
+        ({"act": "answer too much", "bytes": sandbox.MAX_ANSWER_BYTES}, "crashed the decoder"),
     ],
 )
 def test_a_child_that_dies_costs_its_request_and_the_next_one_is_answered(

@@ -52,7 +52,7 @@ def test_a_run_that_changes_nothing_writes_nothing_and_is_not_listed(tmp_path: P
     before = home.current.read_bytes()
     assert snapshots.publish(home, replace(snapshot(2), published_at=AT + timedelta(days=9))) is False
     assert home.current.read_bytes() == before
-    snapshots.file_of(home, snapshot(2)).unlink()
+    snapshots.lease_path(home, snapshot(2)).unlink()
     publish(home, 2)
     assert home.current.read_bytes() == before
     assert [run.counts["images"] for run in snapshots._earlier(home, snapshot(2), None)] == [1]
@@ -107,4 +107,4 @@ def test_a_run_tells_how_long_it_took_and_what_it_found(
     assert (first.counts["added"], second.counts["removed"]) == (5, 1)
     assert 0 < second.seconds < 300
     assert first.seconds > 0
-    assert Home(home).written_for() is None
+    assert Home(home).locked_seconds() is None

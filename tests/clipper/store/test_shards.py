@@ -45,13 +45,15 @@ def test_products_are_those_of_the_vectors_asked_for(
     shards.append(rows([key(i) for i in range(20)], vectors[:20]))
     shards.append(rows([key(i) for i in range(20, 30)], vectors[20:]))
     order = [25, 3, 29, 0, 3, *range(10, 22)]  # not of all the rows that are on disk
-    mapped = embeddings.Mapped(shards, [key(i) for i in order])
+    mapped = embeddings.MappedVectors(shards, [key(i) for i in order])
     assert mapped.shape == (17, 32)
     assert np.array_equal(mapped[2:5], vectors[[29, 0, 3]])
     assert np.array_equal(mapped[np.array([4, 0])], vectors[[3, 25]])
     assert np.allclose(mapped.dot(vectors[7]), vectors[order] @ vectors[7], atol=1e-6)
-    assert np.allclose(mapped.best(vectors[5:8]), (vectors[order] @ vectors[5:8].T).max(0), atol=1e-6)
-    assert embeddings.Mapped(store(tmp_path / "none"), []).dot(vectors[0]).shape == (0,)
+    assert np.allclose(
+        mapped.best_similarity(vectors[5:8]), (vectors[order] @ vectors[5:8].T).max(0), atol=1e-6
+    )
+    assert embeddings.MappedVectors(store(tmp_path / "none"), []).dot(vectors[0]).shape == (0,)
 
 
 def test_appending_never_touches_what_is_there(tmp_path: Path, unit_vectors: Vectors):

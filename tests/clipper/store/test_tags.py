@@ -25,31 +25,31 @@ def home(tmp_path: Path) -> Home:
 
 def test_a_tag_is_given_taken_and_gone_with_its_last_image(home: Home) -> None:
     assert tags.read(home) == {}
-    tags.give(home, "  keep \n it ", [A, B])
-    assert tags.give(home, "keep it", [C]) == {"keep it": {A, B, C}}
-    assert tags.take(home, "keep it", [A, C]) == {"keep it": {B}}
+    tags.add(home, "  keep \n it ", [A, B])
+    assert tags.add(home, "keep it", [C]) == {"keep it": {A, B, C}}
+    assert tags.remove(home, "keep it", [A, C]) == {"keep it": {B}}
     assert tags.read(home) == {"keep it": {B}}
-    assert tags.take(home, "keep it") == {}
-    assert tags.take(home, "never there", [A]) == {}
+    assert tags.remove(home, "keep it") == {}
+    assert tags.remove(home, "never there", [A]) == {}
 
 
 def test_what_joins_emoji_and_persian_letters_stays(home: Home) -> None:
     for text in ("\U0001f469\u200d\U0001f4bb coder", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"):
-        assert text in tags.give(home, f" {text}\u202e\u200d ", [A])
+        assert text in tags.add(home, f" {text}\u202e\u200d ", [A])
 
 
-@pytest.mark.parametrize("text", ["", " \t\n", "\x00\x07", "x" * (tags.LONGEST + 1)])
+@pytest.mark.parametrize("text", ["", " \t\n", "\x00\x07", "x" * (tags.MAX_LENGTH + 1)])
 def test_what_is_no_tag_is_refused(home: Home, text: str) -> None:
     with pytest.raises(ValueError, match="tag"):
-        tags.give(home, text, [A])
+        tags.add(home, text, [A])
     assert not tags.path_of(home).exists()
 
 
 def test_writers_at_the_same_time_lose_nothing(home: Home) -> None:
     def write(n: int) -> None:
         for k in range(5):
-            tags.give(home, "shared", [bytes([n, k]) * 8])
-            tags.give(home, f"of {n}", [A])
+            tags.add(home, "shared", [bytes([n, k]) * 8])
+            tags.add(home, f"of {n}", [A])
 
     threads = [threading.Thread(target=write, args=(n,)) for n in range(6)]
     for thread in threads:
@@ -63,7 +63,7 @@ def test_writers_at_the_same_time_lose_nothing(home: Home) -> None:
 
 @pytest.mark.parametrize("change", ["cut", "edit", "empty", "list"])
 def test_damage_is_reported_and_nothing_is_written_over_it(home: Home, change: str) -> None:
-    tags.give(home, "keep", [A])
+    tags.add(home, "keep", [A])
     path = tags.path_of(home)
     whole = path.read_text()
     path.write_text(
@@ -71,7 +71,7 @@ def test_damage_is_reported_and_nothing_is_written_over_it(home: Home, change: s
     )
     damaged = path.read_text()
     with pytest.raises(StoreError, match="is damaged"):
-        tags.give(home, "more", [B])
+        tags.add(home, "more", [B])
     assert path.read_text() == damaged
     assert "damaged" in (tags.problem(home) or "")
 
@@ -98,7 +98,7 @@ def test_tags_survive_a_rename_become_a_column_and_reach_chroma(small_home: Path
     before = atlas._engine.snapshot.parts["metadata"]
     chosen = atlas._engine.hashes[3]
     atlas.close()
-    tags.give(home, "keep", [chosen])
+    tags.add(home, "keep", [chosen])
     image = small_home / "images" / atlas.ids[3]
     image.rename(image.with_name("another-name.jpg"))
     run.index(settings)
@@ -110,7 +110,7 @@ def test_tags_survive_a_rename_become_a_column_and_reach_chroma(small_home: Path
     assert list(found["id"]) == ["another-name.jpg"]
     atlas.close()
     assert repair.diagnose(settings).before == []
-    tags.take(home, "keep")
+    tags.remove(home, "keep")
     image.with_name("another-name.jpg").rename(image)
     run.index(settings)
     atlas = clipper.open(small_home)

@@ -45,9 +45,9 @@ def test_words_and_images_are_asked_together(state: ViewState, searcher: Searche
 
 def test_a_term_is_weighed_turned_and_dropped(state: ViewState, searcher: Searcher) -> None:
     searcher.ask('dog -"at night"')
-    searcher.change('-"at night"', lambda term: term.weighing(-2))
+    searcher.change('-"at night"', lambda term: term.with_weight(-2))
     assert state.answer.text == 'dog -"at night"^2'
-    searcher.change('-"at night"^2', Term.turned)
+    searcher.change('-"at night"^2', Term.negated)
     assert state.answer.text == 'dog "at night"^2'
     searcher.change("of another query", lambda _: None)
     assert state.answer.text == 'dog "at night"^2'

@@ -44,7 +44,7 @@ def test_what_another_writer_tags_is_seen_and_copies_share_it(dataset: Dataset, 
     state = ViewState(dataset=dataset)
     tagger = Tagger(state)
     assert state.tags == {}
-    kept.give(home, "seen", [dataset.atlas.hashes[7], b"x" * 16])
+    kept.add(home, "seen", [dataset.atlas.hashes[7], b"x" * 16])
     tagger.look()
     assert state.tags["seen"].tolist() == [7, 400]
 
@@ -61,7 +61,7 @@ def test_why_a_tag_is_refused_or_cannot_be_kept_is_said(dataset: Dataset, home: 
 
 
 def test_tags_of_another_version_are_in_its_rows(dataset: Dataset, home: Home) -> None:
-    kept.give(home, "keep", [dataset.atlas.hashes[5]])
+    kept.add(home, "keep", [dataset.atlas.hashes[5]])
     assert rows_by_tag(dataset)["keep"].tolist() == [5]
     atlas = FakeAtlas()
     atlas.settings.home = home.folder

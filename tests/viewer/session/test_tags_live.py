@@ -138,7 +138,7 @@ def test_colours_follow_tags_and_each_tag_keeps_its_own(state: ViewState) -> Non
 def test_beyond_twenty_tags_the_rest_are_others(state: ViewState) -> None:
     tagger = Tagger(state)
     for number in range(MAX_CATEGORIES + 2):
-        kept.give(
+        kept.add(
             Home(state.dataset.atlas.settings.home), f"t{number:02}", state.dataset.atlas.hashes[number:30]
         )
     tagger.look()
@@ -182,7 +182,7 @@ def test_what_the_index_knew_of_tags_gives_way_to_what_they_are(home: Home) -> N
     atlas = FakeAtlas()
     atlas.settings.home = home.folder
     atlas.columns["tags"] = FakeColumn("tags", "list[str]", origin="tags")
-    kept.give(home, "now", atlas.hashes[3:5])
+    kept.add(home, "now", atlas.hashes[3:5])
     state = ViewState(dataset=Dataset(atlas), panel="filter")
     Tagger(state)
     panel = shown(FilterPanel(), state)
@@ -193,7 +193,7 @@ def test_what_the_index_knew_of_tags_gives_way_to_what_they_are(home: Home) -> N
     assert named[0] == ["Tags", "now"]
     assert "a, b" not in str(state.dataset.card(0))
     assert all(name != "tags" for name, _ in state.dataset.detail(0)["values"])
-    kept.take(home, "now")
+    kept.remove(home, "now")
     Tagger(state)
     assert "tags" not in {item["name"] for item in panel.items}
 
@@ -221,7 +221,7 @@ def test_another_version_takes_tags_filters_and_colours_over(state: ViewState, h
 
 
 def test_a_link_to_a_tag_opens_what_has_it(dataset: Dataset, home: Home) -> None:
-    kept.give(home, "good", dataset.atlas.hashes[:6])
+    kept.add(home, "good", dataset.atlas.hashes[:6])
     state = ViewState(dataset=dataset, colour="group")
     Narrower(state)
     Tagger(state)  # before the page asks for its address

@@ -17,7 +17,7 @@ import panel as pn
 import param
 
 from clipper.errors import ClipperError
-from clipper.query_syntax import parse, written
+from clipper.query_syntax import format_terms, parse
 from viewer.components.base import Component
 from viewer.dataset.changes import Changes, between
 from viewer.dataset.columns.tag_column import Rows
@@ -87,7 +87,7 @@ def step(
     answers: dict[str, Answer | None] = {}
     why = ""
     for text in texts:
-        query = written(renamed(parse(text), changes.moved))
+        query = format_terms(renamed(parse(text), changes.moved))
         try:
             answers[text] = SEARCHERS.submit(answer, dataset, query, uploads=uploads).result()
         except Exception as error:  # noqa: BLE001 - no query is worth a version: the images of the old one may be gone

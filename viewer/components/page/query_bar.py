@@ -5,7 +5,7 @@ from typing import Any
 
 import param
 
-from clipper.query_syntax import Term, written
+from clipper.query_syntax import Term, format_terms
 from viewer.components.base import Component
 from viewer.session.search import image_name
 from viewer.session.state import ViewState
@@ -33,7 +33,7 @@ class QueryBar(Component):
 
     def _update(self, *events: Any) -> None:
         state = self._state
-        words = written(term for term in state.asked if not term.like)
+        words = format_terms(term for term in state.asked if not term.like)
         images = [part(term, state) for term in state.asked if term.like]
         begun = any(event.name == "searching" and event.new for event in events)
         again = begun or (words, images) != (self.words, self.images)
@@ -42,7 +42,7 @@ class QueryBar(Component):
 
 def part(term: Term, state: ViewState) -> dict[str, Any]:
     """A term as the page shows it; `key` is what its messages name it by."""
-    shown: dict[str, Any] = {"key": written([term]), "minus": term.minus, "weight": abs(term.weight)}
+    shown: dict[str, Any] = {"key": format_terms([term]), "minus": term.minus, "weight": abs(term.weight)}
     if not term.like:
         return {**shown, "label": term.text}
     row = state.dataset.row_of(term.like)
