@@ -23,6 +23,8 @@ ROOT = Path(__file__).resolve().parents[1]
 # Files of the repository that are part of the site, and where each is on it.
 ADDED = {
     "README.md": "index.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "SECURITY.md": "security.md",
     "CHANGELOG.md": "changelog.md",
     "data/sample/README.md": "sample.md",
     "data/models/clip-emoji/README.md": "sample-model.md",

@@ -13,7 +13,9 @@ from clipper.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in (README, *ROOT.glob("docs/*.md"))}
+# Not the changelog: it names what there was.
+WRITTEN = (README, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *ROOT.glob("docs/*.md"))
+PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in WRITTEN}
 UNDRAWN = {"imports", "published"}  # rooms of one user each
 OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
 
