@@ -101,7 +101,7 @@ def drawn(package: str) -> dict[str, int]:
     return {name.rstrip("/"): int(y) for y, names in cells for name in names.split(", ")}
 
 
-@pytest.mark.parametrize("package", ["clipper", "viewer"])
+@pytest.mark.parametrize("package", ["clipper", "pipelines", "viewer"])
 def test_the_drawing_of_the_wings_shows_every_one(package: str):
     wings = {wing_of(path, package) for path in (ROOT / package).rglob("*.py")} - {"__init__"}
     assert wings - UNDRAWN <= drawn(package).keys()
