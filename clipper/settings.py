@@ -32,11 +32,6 @@ Refit = Literal["auto", "never", "always"]
 _SERVER = re.compile(r"https?://[^\s/@?#]+/?")
 _SCHEDULER = re.compile(r"(tcp|tls|ws|wss)://[^\s@]+")
 
-_CRON_ALIAS = re.compile(r"@(hourly|daily|midnight|weekly|monthly|yearly|annually)")
-_CRON_PART = re.compile(r"(\*|\d+|[a-zA-Z]{3})(-(\d+|[a-zA-Z]{3}))?(/\d+)?|L")
-# The largest number of each field: minute, hour, day of the month, month, weekday.
-_CRON_MOST = (59, 23, 31, 12, 7)
-
 
 class Settings(BaseSettings):
     """The settings of one home."""
@@ -100,17 +95,6 @@ class Settings(BaseSettings):
                 "CHROMA_CLIENT_AUTH_PROVIDER and CHROMA_CLIENT_AUTH_CREDENTIALS"
             )
         return url.rstrip("/")
-
-    @field_validator("schedule")
-    @classmethod
-    def _cron_line(cls, line: str) -> str:
-        fields = line.split()
-        if not _CRON_ALIAS.fullmatch(line) and not (
-            len(fields) == len(_CRON_MOST)
-            and all(_is_cron_field(field, most) for field, most in zip(fields, _CRON_MOST, strict=True))
-        ):
-            raise ValueError("must be a cron line: minute, hour, day, month and weekday, as in 0 2 * * *")
-        return line
 
     @field_validator("dask")
     @classmethod
@@ -178,12 +162,6 @@ class Settings(BaseSettings):
         """The revision asked for; the default model has a pinned one."""
         pinned = DEFAULT_REVISION if self.model == DEFAULT_MODEL else None
         return self.model_revision or pinned
-
-
-def _is_cron_field(field: str, most: int) -> bool:
-    parts = field.split(",")
-    numbers = [int(number) for part in parts for number in re.findall(r"\d+", part.partition("/")[0])]
-    return all(map(_CRON_PART.fullmatch, parts)) and max(numbers, default=0) <= most
 
 
 def is_url(location: str) -> bool:

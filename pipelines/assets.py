@@ -1,58 +1,89 @@
-"""The assets, from an images folder to a published atlas. Each is thin: it calls one step of `clipper`.
+"""The assets, from the images folder to a published atlas. Each is thin: it calls one step of `clipper`.
 
 What does not belong here: what is checked afterwards (`checks.py`) and when things run (`automation.py`).
 """
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import dagster as dg
 
 from clipper.chroma.build import COLLECTION_VERSION
 from clipper.images.decode import DECODER_VERSION
+from clipper.images.folder import ImageFolder
 from clipper.indexing import collect, metadata, previews, project, publish, scan
 from clipper.indexing.embed import CONTENT_PARTS, embed_images
 from clipper.metadata.join import METADATA_VERSION
 from clipper.models.source import PREPROCESS_VERSION
 from clipper.projection.layout import PROJECTION_VERSION
 from clipper.store.facts import FACTS_VERSION
+from pipelines.compat import observable_asset
 from pipelines.config import EmbedConfig, ProjectionConfig, PublishConfig, ScanConfig, overrides
-from pipelines.failures import asset, multi_asset
-from pipelines.presentation import columns_table, materialized, picture
+from pipelines.failures import asset, fail_in_one_line, multi_asset
+from pipelines.presentation import column_schema, columns_table, materialized, observed, picture
 from pipelines.resources import HomeResource
 
-GROUP = "atlas"
+# What all assets have in common; Dagster's catalog and asset graph filter by it.
+_COMMON: dict[str, Any] = {"group_name": "atlas", "owners": ["team:clipper"]}
+# How a part is stored: rows by content hash, which all versions share, or one file for each version.
+_BY_CONTENT = {"clipper/stored": "by-content"}
+_BY_VERSION = {"clipper/stored": "by-version"}
 
 
-@asset(group_name=GROUP, kinds={"python"})
+@observable_asset(
+    dg.AssetSpec(
+        "images_folder",
+        kinds={"source", "file"},
+        description="Your images, and the metadata tables beside them. Clipper never writes here.\n\nThe "
+        "data version is a fingerprint of all names, sizes and times; no file is read for it.",
+        **_COMMON,
+    )
+)
+@fail_in_one_line
+def images_folder(home: HomeResource) -> dg.ObserveResult:
+    """Observe the images folder."""
+    return observed(ImageFolder(home.settings().images_location))
+
+
+@asset(deps=[images_folder], kinds={"parquet"}, tags=_BY_VERSION, **_COMMON)
 def image_manifest(home: HomeResource, config: ScanConfig) -> dg.MaterializeResult:
-    """What is in the images folder: path, content hash, size and time of each file."""
-    return materialized(scan.scan_images(home.workspace(**overrides(config))))
+    """Every file in the images folder: path, content hash, size and time.
+
+    Only files whose size or time has changed are read. An image is known by its content: a renamed file
+    counts as moved, and a copy costs nothing.
+    """
+    work = home.workspace(**overrides(config))
+    step = scan.scan_images(work)
+    return materialized(step, file=work.home.part("manifest", step.version))
 
 
-# What the one decoding gives: each part can be asked for alone.
-_content_spec = partial(dg.AssetSpec, deps=[image_manifest], skippable=True, group_name=GROUP)
+# One decoding gives three parts, and each can be requested alone.
+_content_spec = partial(dg.AssetSpec, deps=[image_manifest], skippable=True, tags=_BY_CONTENT, **_COMMON)
 
 
 @multi_asset(
     specs=[
         _content_spec(
-            "clip_embeddings",
-            kinds={"torch"},
+            key="clip_embeddings",
+            kinds={"pytorch", "arrow"},
             code_version=PREPROCESS_VERSION,
-            description="A CLIP vector of each image, kept by content.",
+            description="The CLIP vector of each image.\n\nStored by content and by model: only new contents "
+            "are embedded, and no model is loaded if there are none.",
         ),
         _content_spec(
-            "thumbnails",
-            kinds={"pillow"},
+            key="thumbnails",
+            kinds={"pillow", "arrow"},
             code_version=DECODER_VERSION,
-            description="A small WebP of each image, kept by content.",
+            description="A small WebP of each image, for the map and the gallery.\n\nThe preview shows up to "
+            "48 of them, taken evenly from the whole dataset.",
         ),
         _content_spec(
-            "image_facts",
-            kinds={"pillow"},
+            key="image_facts",
+            kinds={"pillow", "arrow"},
             code_version=FACTS_VERSION,
-            description="Size, format and EXIF of each image, or why it could not be used.",
+            description="Size, format and EXIF of each image, or why it cannot be used.\n\nThe table of "
+            "failures names each file and the reason.",
         ),
     ],
     can_subset=True,
@@ -60,7 +91,7 @@ _content_spec = partial(dg.AssetSpec, deps=[image_manifest], skippable=True, gro
 def image_contents(
     context: dg.AssetExecutionContext, home: HomeResource, config: EmbedConfig
 ) -> Iterator[dg.MaterializeResult]:
-    """One decoding of each new image gives its vector, its thumbnail and its facts."""
+    """Decode each new image once, for its vector, its thumbnail and its facts."""
     wanted = [name for name in CONTENT_PARTS if dg.AssetKey(name) in context.selected_asset_keys]
     work = home.workspace(**overrides(config))
     for name, step in embed_images(work, wanted=wanted).items():
@@ -69,48 +100,84 @@ def image_contents(
 
 
 @asset(
-    deps=["image_manifest", "image_facts"],
-    group_name=GROUP,
+    # The tables are read from the folder here; everything else about the images comes from their facts.
+    deps=[images_folder, "image_manifest", "image_facts"],
     kinds={"parquet"},
+    tags=_BY_VERSION,
     code_version=METADATA_VERSION,
+    **_COMMON,
 )
 def image_metadata(home: HomeResource) -> dg.MaterializeResult:
-    """Metadata.json, metadata.csv, metadata.parquet, folder names and file facts as typed columns."""
-    step = metadata.join_metadata(home.workspace())
-    return materialized(step, column_types=columns_table(step))
+    """What is known about each image, as typed columns.
+
+    From `metadata.json`, `metadata.csv`, `metadata.parquet`, folder names, tags and the facts of the files.
+    """
+    work = home.workspace()
+    step = metadata.join_metadata(work)
+    return materialized(
+        step,
+        file=work.home.part("metadata", step.version),
+        column_types=columns_table(step),
+        **{"dagster/column_schema": column_schema(step)},
+    )
 
 
 @asset(
     deps=["clip_embeddings", "image_facts"],
-    group_name=GROUP,
-    kinds={"umap"},
+    kinds={"umap", "parquet"},
+    tags=_BY_VERSION,
     code_version=PROJECTION_VERSION,
+    **_COMMON,
 )
 def umap_projection(home: HomeResource, config: ProjectionConfig) -> dg.MaterializeResult:
-    """Each image's place on the map."""
+    """The position of each image on the map.
+
+    New images are placed among their nearest ones, and nothing that is already there moves, until the map no
+    longer serves; then it is laid out again from where it is.
+    """
     work = home.workspace(**overrides(config, prefix="umap_"))
     step = project.project_images(work)
-    return materialized(step, preview=picture(previews.map_preview(work)))
+    preview = picture(previews.map_preview(work))
+    return materialized(step, file=work.home.part("projection", step.version), preview=preview)
 
 
 @asset(
     deps=["clip_embeddings", "image_metadata", "umap_projection"],
-    group_name=GROUP,
     kinds={"chroma"},
+    tags=_BY_VERSION,
     code_version=COLLECTION_VERSION,
+    **_COMMON,
 )
 def chroma_collection(home: HomeResource) -> dg.MaterializeResult:
-    """A Chroma row for each image: vector, metadata and place; searchable by any Chroma client."""
+    """A Chroma row for each image: vector, metadata and position. Any Chroma client can search it.
+
+    Each version is a sealed collection of its own, made from the one before: readers are never disturbed.
+    """
     return materialized(collect.collect(home.workspace()))
 
 
 @asset(
     deps=["image_manifest", "thumbnails", "image_metadata", "umap_projection", "chroma_collection"],
-    group_name=GROUP,
+    kinds={"dataset"},
+    tags=_BY_VERSION,
+    **_COMMON,
 )
 def atlas(home: HomeResource, config: PublishConfig) -> dg.MaterializeResult:
-    """Publishes: one version of each part, named in one file; viewers follow it."""
-    return materialized(publish.publish(home.workspace(**overrides(config))))
+    """The published atlas: one version of each part, named in one file that viewers follow.
+
+    Nothing is published if a blocking check failed, or if more than half of the images are gone.
+    """
+    work = home.workspace(**overrides(config))
+    step = publish.publish(work)
+    return materialized(step, file=work.home.current, see_it=f"clipper view --home {work.home.folder}")
 
 
-ASSETS = [image_manifest, image_contents, image_metadata, umap_projection, chroma_collection, atlas]
+ASSETS = [
+    images_folder,
+    image_manifest,
+    image_contents,
+    image_metadata,
+    umap_projection,
+    chroma_collection,
+    atlas,
+]

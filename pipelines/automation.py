@@ -1,6 +1,9 @@
-"""When things run: the `reindex` job, its schedule, the sensor that watches the images folder; the pruning.
+"""When things run: the job `reindex`, its schedule, and the sensor that watches the images folder.
 
-What does not belong here: what is done in a run, and runs that were lost (`history.py`).
+Two things try again what failed: a step itself, for a minute (`failures.py`), and the sensor, for as long
+as it takes.
+
+What does not belong here: what a run does, and what is done about runs whose process is gone (`history.py`).
 """
 
 import threading
@@ -14,66 +17,129 @@ import dagster as dg
 
 from clipper.errors import ClipperError
 from clipper.images.folder import ImageFolder
-from clipper.settings import Settings
-from pipelines.failures import failure_of
-from pipelines.freshness import CRON, stale_atlas
+from pipelines.failures import RETRIES, reason_of_failure
+from pipelines.freshness import cron_line, stale_atlas
 from pipelines.history import FINISHED, REINDEX, lost_runs, prune_history
+from pipelines.resources import HomeResource
 
-# Of the 60 seconds that Dagster gives a sensor.
+SENSOR_SECONDS = 30
+# How long the sensor waits for a listing, of the 60 seconds that Dagster gives it.
 PATIENCE_SECONDS = 30.0
+# A failed reindex is requested again after 30 seconds, 1 minute, 2 minutes and so on, at most an hour.
+FIRST_DELAY, LONGEST_DELAY = 30.0, 3_600.0
+_COUNTED = 8  # after the eighth failure the delay is the longest
+_ENDS = [dg.AssetKey("image_manifest"), dg.AssetKey("atlas")]
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 
 
 class FolderWatch:
-    """Lists a folder in a thread of its own; a look that is not over is waited for by the next tick."""
+    """Lists a folder in a thread of its own. The next tick waits on for a listing that takes long."""
 
     def __init__(self) -> None:
         self._location = ""
-        self._look: Future[str] | None = None
+        self._listing: Future[str] | None = None
         self._lock = threading.Lock()
 
     def fingerprint(self, location: str, *, patience: float = PATIENCE_SECONDS) -> str | None:
-        """What the folder looks like; None while the look is not over.
+        """The fingerprint of a folder, or None while it is still being listed.
 
         Args:
             location: path or URL of the folder.
-            patience: seconds to wait for the look that is under way.
+            patience: seconds to wait for the listing.
 
         Raises:
             ImagesError: the folder is missing or cannot be read.
         """
-        look = self._looking(location)
-        done, _ = wait([look], timeout=patience)
+        listing = self._listing_of(location)
+        done, _ = wait([listing], timeout=patience)
         if not done:
             return None
         with self._lock:
-            if self._look is look:
-                self._look = None
-        return look.result()
+            if self._listing is listing:
+                self._listing = None
+        return listing.result()
 
-    def _looking(self, location: str) -> "Future[str]":
+    def _listing_of(self, location: str) -> "Future[str]":
         with self._lock:
-            if self._look is None or self._location != location:
-                self._location, self._look = location, Future()
-                # A daemon: a folder that hangs must not keep the code server from ending.
-                threading.Thread(target=_look_at, args=(location, self._look), daemon=True).start()
-            return self._look
+            if self._listing is None or self._location != location:
+                self._location, self._listing = location, Future()
+                # A daemon thread: a folder that hangs must not keep the code server from ending.
+                threading.Thread(target=_list, args=(location, self._listing), daemon=True).start()
+            return self._listing
 
 
-def _look_at(location: str, look: "Future[str]") -> None:
+def _list(location: str, listing: "Future[str]") -> None:
     try:
-        look.set_result(ImageFolder(location).fingerprint())
+        listing.set_result(ImageFolder(location).fingerprint())
     except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
-        look.set_exception(error)
+        listing.set_exception(error)
 
 
-# After 30 seconds, 1 minute, 2 minutes and so on, at most an hour.
-FIRST_DELAY, LONGEST_DELAY = 30.0, 3_600.0
-_COUNTED = 8  # the eighth failure makes the delay the longest
-_ENDS = [dg.AssetKey("image_manifest"), dg.AssetKey("atlas")]
+_watch = FolderWatch()
+
+reindex = dg.define_asset_job(
+    REINDEX,
+    # The images folder first: `all` leaves out what Dagster does not make.
+    selection=dg.AssetSelection.all() | dg.AssetSelection.assets("images_folder"),
+    description="Bring the whole atlas up to date. Only what changed is done again.",
+    # For the observation of the images folder, whose decorator takes no policy.
+    op_retry_policy=RETRIES,
+)
+
+
+def schedules(home: HomeResource) -> list[dg.ScheduleDefinition]:
+    """The schedules of a home, whose cron line Dagster needs when it loads the definitions."""
+    reindexing = dg.ScheduleDefinition(
+        name="scheduled_reindex",
+        job=reindex,
+        cron_schedule=cron_line(home),
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+    pruning = dg.ScheduleDefinition(
+        name="scheduled_pruning",
+        job=prune_history,
+        cron_schedule="0 1 * * *",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+    return [reindexing, pruning]
+
+
+@dg.sensor(
+    job=reindex,
+    minimum_interval_seconds=SENSOR_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def folder_changes(
+    context: dg.SensorEvaluationContext, home: HomeResource
+) -> dg.SensorResult | dg.SkipReason:
+    """Request a reindex when names, sizes or times in the images folder have changed; no file is read.
+
+    The cursor is the folder's fingerprint. A run key would ignore a folder that returns to an earlier state.
+    A reindex that failed is requested again, after ever longer delays, until one succeeds or the folder
+    changes.
+    """
+    if context.instance.get_run_records(dg.RunsFilter(job_name=REINDEX, statuses=_UNFINISHED), limit=1):
+        return dg.SkipReason("a reindex is in progress; changes are looked for when it has ended")
+    try:
+        location = home.settings().images_location
+        seen = _watch.fingerprint(location)
+    except ClipperError as error:
+        return dg.SkipReason(str(error))
+    if seen is None:
+        return dg.SkipReason(f"{location} is still being listed; the next tick waits on")
+    if seen == context.cursor and (reason := reason_to_wait(context.instance)):
+        return dg.SkipReason(reason)
+    return dg.SensorResult(run_requests=[dg.RunRequest()], cursor=seen)
 
 
 def reason_to_wait(instance: dg.DagsterInstance) -> str | None:
-    """Why no reindex is to be asked for while the folder stays as it is; None when a try is due."""
+    """Why no reindex is requested for an unchanged folder; None if a failed one is due to be tried again."""
     failed = failures_in_a_row(instance)
     if not failed:
         return "nothing changed in the images folder"
@@ -84,14 +150,14 @@ def reason_to_wait(instance: dg.DagsterInstance) -> str | None:
     if len(failed) == _COUNTED:
         times = f"at least {times}"
     at = datetime.fromtimestamp(again, UTC).strftime("%H:%M:%S UTC")
-    reason = failure_of(instance, failed[0].dagster_run.run_id)
+    reason = reason_of_failure(instance, failed[0].dagster_run.run_id)
     return f"the reindex failed {times}, the next try is at {at}: {reason}"
 
 
 def failures_in_a_row(instance: dg.DagsterInstance) -> list[dg.RunRecord]:
-    """The reindex runs that failed since one succeeded, the newest first; as many as decide on the delay.
+    """The reindex runs that failed since the last success, newest first, as many as the delay depends on.
 
-    None, once both ends of the chain were materialized after them, in whatever run.
+    Empty if both ends of the chain were materialized after the newest one, in whatever run.
     """
     finished = dg.RunsFilter(job_name=REINDEX, statuses=FINISHED)
     records = instance.get_run_records(finished, limit=_COUNTED)
@@ -115,66 +181,5 @@ def _made(instance: dg.DagsterInstance, key: dg.AssetKey) -> float:
     return event.timestamp if event else 0.0
 
 
-SENSOR_SECONDS = 30
-BUSY = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
-_watch = FolderWatch()
-
-reindex = dg.define_asset_job(
-    REINDEX,
-    selection=dg.AssetSelection.all(),
-    description="Bring the whole atlas up to date; only what changed is done.",
-    # After a crash from its first step: the folder may have changed, and what is done costs seconds.
-    tags={"dagster/retry_strategy": "ALL_STEPS"},
-)
-
-nightly = dg.ScheduleDefinition(
-    name="scheduled_reindex",
-    job=reindex,
-    cron_schedule=CRON,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-)
-
-daily_pruning = dg.ScheduleDefinition(
-    name="scheduled_pruning",
-    job=prune_history,
-    cron_schedule="0 1 * * *",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-)
-
-
-@dg.sensor(
-    job=reindex,
-    minimum_interval_seconds=SENSOR_SECONDS,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-)
-def images_folder(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """Asks for a reindex when names, sizes or times in the images folder differ from the last look.
-
-    Nothing is hashed. The cursor is what was seen, so a folder that returns to an earlier state counts. A
-    reindex that failed is asked for again, ever less often, until one succeeds or the folder changes.
-    """
-    if context.instance.get_runs_count(dg.RunsFilter(job_name=REINDEX, statuses=BUSY)):
-        return dg.SkipReason("a reindex is under way; what changed is taken up after it")
-    try:
-        location = Settings.load().images_location
-        seen = _watch.fingerprint(location)
-    except ClipperError as error:
-        return dg.SkipReason(str(error))
-    if seen is None:
-        return dg.SkipReason(f"{location} is still being listed; the next look goes on with it")
-    if seen != context.cursor:
-        return dg.SensorResult(run_requests=[dg.RunRequest()], cursor=seen)
-    if reason := reason_to_wait(context.instance):
-        return dg.SkipReason(reason)
-    return dg.SensorResult(run_requests=[dg.RunRequest()], cursor=seen)
-
-
 JOBS: list[Any] = [reindex, prune_history]
-SCHEDULES = [nightly, daily_pruning]
-SENSORS = [images_folder, lost_runs, stale_atlas]
+SENSORS = [folder_changes, lost_runs, stale_atlas]

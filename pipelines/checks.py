@@ -1,8 +1,8 @@
-"""What must hold of the parts, checked after they are made. Each check calls one audit of `clipper`.
+"""The asset checks: each reports what one audit of `clipper` found about a part that was just made.
 
-Blocking where the atlas would be wrong: it is not published then. Warnings where it is worse than need be.
+A check is blocking if the atlas would be wrong, which is then not published; else it is a warning.
 
-What does not belong here: how a thing is audited (`clipper.indexing.checks`).
+What does not belong here: how a part is audited (`clipper.indexing.checks`).
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ def files_are_as_written(home: HomeResource) -> dg.AssetCheckResult:
 
 @asset_check(asset="chroma_collection", blocking=True)
 def counts_agree(home: HomeResource) -> dg.AssetCheckResult:
-    """Metadata, map and Chroma have a row for each usable image, and for no other."""
+    """Metadata, map and Chroma have one row for each usable image, and no other rows."""
     return _result(checks.audit(home.workspace(), "counts_agree"))
 
 
@@ -38,31 +38,31 @@ def vectors_have_norm_one(home: HomeResource) -> dg.AssetCheckResult:
 
 @asset_check(asset="umap_projection", blocking=True)
 def every_point_is_finite(home: HomeResource) -> dg.AssetCheckResult:
-    """A point without a place cannot be drawn, nor stored in Chroma."""
+    """A point without a position can neither be drawn nor stored in Chroma."""
     return _result(checks.audit(home.workspace(), "every_point_is_finite"))
 
 
 @asset_check(asset="chroma_collection", blocking=True)
 def search_finds_itself(home: HomeResource) -> dg.AssetCheckResult:
-    """An image's own vector finds it: what Chroma answers is what was written."""
+    """The vector of an image finds that image: Chroma answers with what was written."""
     return _result(checks.audit(home.workspace(), "search_finds_itself"))
 
 
 @asset_check(asset="image_facts")
 def failures_are_few(home: HomeResource) -> dg.AssetCheckResult:
-    """A few files that cannot be used are told; many mean that something else is wrong."""
+    """A few files that cannot be used are normal; many mean that something else is wrong."""
     return _result(checks.failures(home.workspace()), severity=WARN, rows="reasons")
 
 
 @asset_check(asset="image_manifest")
 def duplicates(home: HomeResource) -> dg.AssetCheckResult:
-    """Copies cost no embedding, but lie on each other on the map: told, never wrong."""
+    """Copies cost no embedding, but lie on each other on the map: they are counted, and never a warning."""
     return _result(checks.duplicates(home.workspace()), severity=WARN, rows="groups")
 
 
 @asset_check(asset="umap_projection")
 def map_quality(home: HomeResource) -> dg.AssetCheckResult:
-    """A map on which much was placed, and little of it well, is due to be laid out again."""
+    """A map on which many images were placed, and few of them well, is due to be laid out again."""
     return _result(checks.map_quality(home.workspace()), severity=WARN)
 
 
@@ -72,7 +72,7 @@ def _result(
     severity: dg.AssetCheckSeverity = ERROR,
     rows: str = "rows",
 ) -> dg.AssetCheckResult:
-    """A finding as Dagster's, its table under the name `rows`."""
+    """A finding as the result of a check; its table gets the name `rows`."""
     metadata: dict[str, Any] = dict(finding.figures)
     if finding.rows:
         metadata[rows] = table_of(finding.rows)

@@ -1,25 +1,37 @@
-"""What Dagster loads. One process a run: torch and numba are imported once, and the lock spans the run."""
+"""What Dagster loads, and the one place where everything is put together.
+
+What does not belong here: any asset, check, job, schedule, sensor or resource; each kind has a module.
+"""
 
 import dagster as dg
 
+from pipelines import compat, history
 from pipelines.assets import ASSETS
-from pipelines.automation import JOBS, SCHEDULES, SENSORS
+from pipelines.automation import JOBS, SENSORS, schedules
 from pipelines.checks import CHECKS
-from pipelines.history import watched_in_process
 from pipelines.resources import HomeResource
 
 
 def build_definitions(*, home: HomeResource | None = None) -> dg.Definitions:
-    """All definitions, on the home found from here or on another one."""
+    """All definitions.
+
+    Args:
+        home: another home than the one that `clipper` would find from the working folder, for tests.
+    """
+    home = home or HomeResource()
     return dg.Definitions(
         assets=ASSETS,
         asset_checks=CHECKS,
         jobs=JOBS,
-        schedules=SCHEDULES,
+        schedules=schedules(home),
         sensors=SENSORS,
-        resources={"home": home or HomeResource()},
-        executor=watched_in_process,
+        resources={"home": home},
+        # One process for a run: torch and numba are imported once, and the home's lock is held throughout.
+        executor=compat.in_process_executor(at_start=history.hold),
     )
 
 
-defs = build_definitions()
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The definitions, built when Dagster loads them and not when Python imports this module."""
+    return build_definitions()

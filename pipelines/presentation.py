@@ -1,21 +1,36 @@
-"""What Dagster's page shows of a step: counts, speed, a table of failures, pictures.
+"""What Dagster's pages show about a step: counts to plot, speed, a table of failures, files, pictures.
 
 What does not belong here: drawing (`clipper.indexing.previews`).
 """
 
 import base64
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from clipper.images.folder import ImageFolder
 from clipper.indexing.workspace import Step
 
 MOST_FAILURES = 200
 
 
+def observed(folder: ImageFolder) -> dg.ObserveResult:
+    """The images folder as it is now: its fingerprint as the data version, and how much is in it."""
+    listing = folder.survey()
+    megabytes = sum(image.bytes for image in listing.images) / 1e6
+    metadata: dict[str, Any] = {
+        "location": dg.MetadataValue.text(folder.location) if folder.remote else Path(folder.location),
+        "images": len(listing.images),
+        "other_files": sum(listing.others.values()),
+        "megabytes": round(megabytes, 1),
+    }
+    return dg.ObserveResult(metadata=metadata, data_version=dg.DataVersion(folder.fingerprint(listing)))
+
+
 def materialized(step: Step, **more: Any) -> dg.MaterializeResult:
-    """A step as the result of the asset it made."""
+    """A step as the result of the asset it made; numbers become plots over time."""
     metadata: dict[str, Any] = {**step.counts, "seconds": step.seconds, **more}
     if (new := step.counts.get("new")) and step.seconds:
         metadata["images_per_second"] = round(new / step.seconds, 1)
@@ -23,6 +38,8 @@ def materialized(step: Step, **more: Any) -> dg.MaterializeResult:
         metadata["failures"] = _failures(step.failures)
     if step.notes:
         metadata["notes"] = dg.MetadataValue.text("\n".join(step.notes))
+    if (rows := step.counts.get("images", step.counts.get("rows"))) is not None:
+        metadata["dagster/row_count"] = rows
     return dg.MaterializeResult(
         asset_key=step.name, metadata=metadata, data_version=dg.DataVersion(step.version)
     )
@@ -35,14 +52,13 @@ def picture(png: bytes) -> dg.MarkdownMetadataValue:
 
 def columns_table(step: Step) -> dg.TableMetadataValue:
     """The metadata's columns: type, where each comes from, how many images have it, one value."""
-    images = step.counts["images"]
     return table_of(
         [
             {
                 "column": column.name,
                 "type": column.type,
                 "origin": column.source,
-                "filled": f"{column.filled / images:.0%}",
+                "filled": _share(column.filled, step),
                 "example": column.example,
             }
             for column in step.columns
@@ -50,17 +66,35 @@ def columns_table(step: Step) -> dg.TableMetadataValue:
     )
 
 
-def table_of(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
-    """Rows of the same columns as a table; numbers stay numbers."""
-    kinds = {name: "integer" if isinstance(value, int) else "string" for name, value in rows[0].items()}
-    return dg.MetadataValue.table(
-        [dg.TableRecord(dict(row)) for row in rows],
-        schema=dg.TableSchema([dg.TableColumn(name, kind) for name, kind in kinds.items()]),
+def column_schema(step: Step) -> dg.TableSchema:
+    """The metadata's columns as the asset's page lists them."""
+    return dg.TableSchema(
+        [
+            dg.TableColumn(
+                column.name,
+                column.type,
+                description=f"From {column.source}; {_share(column.filled, step)} of the images have it",
+            )
+            for column in step.columns
+        ]
     )
 
 
+def table_of(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
+    """Rows that have the same columns as a table; numbers stay numbers."""
+    types = {name: "integer" if isinstance(value, int) else "string" for name, value in rows[0].items()}
+    return dg.MetadataValue.table(
+        [dg.TableRecord(dict(row)) for row in rows],
+        schema=dg.TableSchema([dg.TableColumn(name, type_) for name, type_ in types.items()]),
+    )
+
+
+def _share(filled: int, step: Step) -> str:
+    return f"{filled / step.counts['images']:.0%}"
+
+
 def _failures(failures: Mapping[str, str]) -> dg.TableMetadataValue:
-    """At most so many rows; the last one says how many more there are."""
+    """A table of at most MOST_FAILURES rows; the last one says how many more there are."""
     rows = [{"file": name, "reason": reason} for name, reason in sorted(failures.items())]
     if (more := len(rows) - MOST_FAILURES) > 0:
         rows[MOST_FAILURES - 1 :] = [

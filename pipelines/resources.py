@@ -1,50 +1,73 @@
-"""The home as a resource: opened and locked when a run starts, let go when it ends, however it ends.
+"""The atlas's home as a resource: its settings for everyone, and the lock that one run at a time holds.
 
-What does not belong here: settings themselves (`clipper.settings`) and what is done in the home.
+What does not belong here: the settings themselves (`clipper.settings`) and what is done in the home.
 """
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import dagster as dg
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, field_validator
 
-from clipper.errors import ClipperError
 from clipper.indexing.workspace import Workspace
 from clipper.settings import Settings
 
 
-class HomeResource(dg.ConfigurableResource):
-    """One atlas's home. Each run reads its settings anew, so that an edited clipper.toml counts at once."""
+class PipelineSettings(Settings):
+    """A home's settings, with a cron line that Dagster accepts: it is Dagster that runs it."""
 
-    home: str = Field(default="", description="The atlas's folder; found as the command does when empty")
+    @field_validator("schedule")
+    @classmethod
+    def _is_cron_line(cls, line: str) -> str:
+        try:
+            dg.ScheduleDefinition(name="any", job_name="any", cron_schedule=line)
+        except dg.DagsterInvalidDefinitionError as error:
+            raise ValueError(
+                "must be a cron line: minute, hour, day, month and weekday, as in 0 2 * * *"
+            ) from error
+        return line
+
+
+class HomeResource(dg.ConfigurableResource):
+    """One atlas's home. Runs, checks and sensors read its settings when they start, never before."""
+
+    home: str = Field(default="", description="The atlas's folder; if empty, the one that `clipper` finds")
     wait: float = Field(default=3_600.0, ge=0, description="Seconds to wait for another run to end")
-    _settings: Settings = PrivateAttr()
-    _error: ClipperError | None = PrivateAttr(default=None)
+    _held: ExitStack = PrivateAttr()
+    _settings: PipelineSettings | None = PrivateAttr(default=None)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["HomeResource"]:  # noqa: ARG002 - Dagster's
-        """Hold the home's lock for as long as the run lasts.
-
-        A home that cannot be opened fails the first step that asks for it: of an error in here Dagster would
-        show the stack trace, of a step's the one line that helps.
-        """
-        self._error = None
-        with ExitStack() as held:
-            try:
-                self._settings = Settings.load(self.home or None)
-                held.enter_context(Workspace(self._settings).home.writing(timeout=self.wait))
-            except ClipperError as error:
-                self._error = error
+        """Release the home's lock when the run ends, however it ends."""
+        with ExitStack() as self._held:
             yield self
 
-    def workspace(self, **overrides: object) -> Workspace:
-        """The home to write to, its settings with this run's own words on top.
+    def settings(self) -> PipelineSettings:
+        """The home's settings as they are now.
 
         Raises:
-            ClipperError: why the home could not be opened when the run started.
+            SettingsError: no home, an unreadable clipper.toml, an unknown or malformed setting.
         """
-        if self._error:
-            raise self._error
-        settings = Settings.load(self._settings.home, **overrides) if overrides else self._settings
-        return Workspace(settings)
+        return PipelineSettings.load(self.home or None)
+
+    def workspace(self, **overrides: object) -> Workspace:
+        """The home to write to, locked until the run ends.
+
+        The first step that calls this reads the settings for the whole run and waits for the lock. That is
+        left to a step because Dagster shows the message of a step that fails, but only the stack trace of a
+        resource that fails.
+
+        Args:
+            overrides: settings for this step alone.
+
+        Raises:
+            SettingsError: as `settings`.
+            BusyError: another run holds the lock.
+        """
+        if self._settings is None:
+            settings = self.settings()
+            self._held.enter_context(Workspace(settings).home.writing(timeout=self.wait))
+            self._settings = settings
+        if not overrides:
+            return Workspace(self._settings)
+        return Workspace(PipelineSettings.load(self._settings.home, **overrides))

@@ -121,13 +121,17 @@ class ImageFolder:
         if not files.exists(root):
             raise ImagesError(f"{self.location} does not exist; check `images` in clipper.toml")
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, listing: Listing | None = None) -> str:
         """Changes with any name, size or time in the folder, metadata's files too; nothing is read.
+
+        Args:
+            listing: what `survey` gave; without it the folder is listed.
 
         Raises:
             ImagesError: the folder is missing or cannot be read.
         """
-        seen = [(image.id, image.bytes, image.mtime_ns) for image in self.find()]
+        listing = listing or self.survey()
+        seen = [(image.id, image.bytes, image.mtime_ns) for image in listing.images]
         return digest(self.location, seen, [self._stamp(name) for name in METADATA_NAMES])
 
     def path(self, image_id: str) -> str:

@@ -158,16 +158,3 @@ def test_without_any_home_the_error_says_how_to_make_one(tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SettingsError, match="clipper index FOLDER"):
         Settings.load()
-
-
-@pytest.mark.parametrize("line", ["0 2 * * *", "*/15 0-6,22 1 jan mon-fri", "0 2 L * *", "@daily"])
-def test_cron_lines_are_taken(tmp_path: Path, line: str):
-    assert Settings.load(tmp_path, schedule=line).schedule == line
-
-
-@pytest.mark.parametrize(
-    "line", ["nightly", "* * * *", "61 * * * *", "0 24 * * *", "0 2 * * 8", "0 2 * * *; x"]
-)
-def test_a_line_that_is_no_cron_line_is_reported(tmp_path: Path, line: str):
-    with pytest.raises(SettingsError, match=r"schedule = .*must be a cron line"):
-        Settings.load(tmp_path, schedule=line)

@@ -1,15 +1,19 @@
 """Fixtures of the pipelines' tests: an instance with a folder of its own, and runs in it."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from pipelines import automation
+from pipelines.automation import folder_changes
 from pipelines.definitions import build_definitions
 from pipelines.resources import HomeResource
 
 Reindex = Callable[..., dg.ExecuteInProcessResult]
+Tick = Callable[..., dg.SensorResult | dg.SkipReason]
 
 
 @pytest.fixture
@@ -37,3 +41,18 @@ def reindex_in(instance: dg.DagsterInstance) -> Reindex:
         )
 
     return run
+
+
+@pytest.fixture
+def tick(small_home: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Tick:
+    """A tick of the sensor that watches the small home's folder, some seconds from now."""
+    resources = {"home": HomeResource(home=str(small_home))}
+    now = time.time
+
+    def evaluate(cursor: str | None = None, *, after: float = 0.0) -> dg.SensorResult | dg.SkipReason:
+        with monkeypatch.context() as patch:
+            patch.setattr(automation.time, "time", lambda: now() + after)
+            with dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources) as context:
+                return folder_changes(context)
+
+    return evaluate

@@ -1,8 +1,7 @@
-"""The folder's sensor: what it asks for, and when it asks again."""
+"""The folder's sensor: when it requests a reindex, and when again."""
 
 import os
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,32 +13,22 @@ from clipper.errors import ImagesError
 from clipper.images.folder import ImageFolder
 from clipper.settings import CONFIG_NAME
 from pipelines import automation
-from pipelines.automation import FolderWatch, delay, failures_in_a_row, images_folder
+from pipelines.automation import FolderWatch, delay, failures_in_a_row
+from pipelines.compat import end_run
+from pipelines.definitions import build_definitions
 from pipelines.freshness import cron_line
+from pipelines.history import GONE
+from pipelines.resources import HomeResource
 
 Reindex = Callable[..., dg.ExecuteInProcessResult]
 Tick = Callable[..., dg.SensorResult | dg.SkipReason]
-
-
-@pytest.fixture
-def tick(small_home: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Tick:
-    """One look of the sensor at the small home's folder, some seconds from now."""
-    monkeypatch.setenv("CLIPPER_HOME", str(small_home))
-    now = time.time
-
-    def look(cursor: str | None = None, *, after: float = 0.0) -> dg.SensorResult | dg.SkipReason:
-        with monkeypatch.context() as patch:
-            patch.setattr(automation.time, "time", lambda: now() + after)
-            return images_folder(dg.build_sensor_context(instance=instance, cursor=cursor))
-
-    return look
 
 
 def break_metadata(home: Path) -> None:
     (home / "images" / "metadata.json").write_text("{")
 
 
-def test_it_asks_once_for_each_state_of_the_folder(small_home: Path, tick: Tick):
+def test_it_requests_one_reindex_for_each_state_of_the_folder(small_home: Path, tick: Tick):
     first = tick()
     assert len(first.run_requests) == 1
     assert tick(first.cursor).skip_message == "nothing changed in the images folder"
@@ -93,7 +82,7 @@ def test_a_failed_reindex_is_asked_for_again_ever_less_often_and_the_reason_is_r
     assert len(tick(cursor, after=61).run_requests) == 1
 
 
-def test_a_folder_that_changes_is_asked_for_at_once_whatever_failed(
+def test_a_changed_folder_is_reindexed_at_once_whatever_failed(
     small_home: Path, tick: Tick, reindex_in: Reindex
 ):
     break_metadata(small_home)
@@ -106,7 +95,7 @@ def test_a_folder_that_changes_is_asked_for_at_once_whatever_failed(
     assert tick(mended.cursor, after=7_200).skip_message == "nothing changed in the images folder"
 
 
-def test_what_succeeded_by_other_hands_is_not_asked_for_again(
+def test_what_succeeded_in_another_run_is_not_requested_again(
     small_home: Path, tick: Tick, reindex_in: Reindex, instance: dg.DagsterInstance
 ):
     cursor = tick().cursor
@@ -123,19 +112,27 @@ def test_what_succeeded_by_other_hands_is_not_asked_for_again(
     assert tick(cursor, after=7_200).skip_message == "nothing changed in the images folder"
 
 
+def test_a_run_whose_process_is_gone_is_requested_again_as_any_that_failed(
+    tick: Tick, instance: dg.DagsterInstance
+):
+    job = build_definitions().resolve_job_def("reindex")
+    cursor = tick().cursor
+    end_run(instance, instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED), GONE)
+    assert tick(cursor).skip_message.endswith(GONE)
+    assert len(tick(cursor, after=31).run_requests) == 1
+
+
 def test_the_delay_doubles_up_to_an_hour():
     assert [delay(n) for n in range(1, 10)] == [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]
 
 
-def test_it_waits_for_a_reindex_that_is_under_way(tick: Tick, instance: dg.DagsterInstance):
-    from pipelines.definitions import defs
-
-    job = defs.resolve_job_def("reindex")
+def test_it_waits_for_a_reindex_that_is_in_progress(tick: Tick, instance: dg.DagsterInstance):
+    job = build_definitions().resolve_job_def("reindex")
     instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
-    assert "under way" in tick().skip_message
+    assert "in progress" in tick().skip_message
 
 
-def test_a_folder_that_takes_long_to_list_is_looked_at_over_several_ticks(
+def test_a_folder_that_takes_long_is_listed_once_over_several_ticks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     looks, go_on = [], threading.Event()
@@ -156,7 +153,7 @@ def test_a_folder_that_takes_long_to_list_is_looked_at_over_several_ticks(
     assert looks == [str(tmp_path)] * 2
 
 
-def test_another_folder_is_looked_at_though_the_first_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_another_folder_is_listed_though_the_first_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     go_on = threading.Event()
     look = ImageFolder.fingerprint
 
@@ -186,6 +183,5 @@ def test_a_look_that_fails_is_reported_and_the_next_one_looks_again(tmp_path: Pa
 def test_a_cron_line_that_cannot_be_used_leaves_the_nightly_one(
     small_home: Path, monkeypatch: pytest.MonkeyPatch, line: str, used: str
 ):
-    monkeypatch.setenv("CLIPPER_HOME", str(small_home))
     monkeypatch.setenv("CLIPPER_SCHEDULE", line)
-    assert cron_line() == used
+    assert cron_line(HomeResource(home=str(small_home))) == used

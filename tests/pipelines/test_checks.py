@@ -21,8 +21,9 @@ from clipper.settings import Settings
 from clipper.store.home import Home
 from clipper.store.staged import Staged
 from pipelines import freshness
-from pipelines.failures import failure_of
+from pipelines.failures import reason_of_failure
 from pipelines.freshness import longest_gap
+from pipelines.resources import HomeResource
 
 Reindex = Callable[..., dg.ExecuteInProcessResult]
 
@@ -96,7 +97,7 @@ def test_what_is_wrong_keeps_the_new_atlas_from_being_published(
     assert not evaluations(result)[check].passed
     assert "atlas" not in made(result)
     assert clipper.published_version(small_home) == before
-    assert f"the check {check} of " in failure_of(instance, result.run_id)
+    assert f"the check {check} of " in reason_of_failure(instance, result.run_id)
 
 
 def test_many_broken_files_are_a_warning_and_the_atlas_is_published(small_home: Path, reindex_in: Reindex):
@@ -158,9 +159,9 @@ def test_a_large_dataset_is_sampled_and_one_in_a_thousand_may_be_missed(
 def test_an_atlas_is_fresh_for_two_periods_of_the_schedule(
     small_home: Path, reindex_in: Reindex, monkeypatch: pytest.MonkeyPatch
 ):
-    assert timedelta(days=2) == freshness.WINDOW
+    assert freshness.window("0 2 * * *") == timedelta(days=2)
     assert evaluations(reindex_in(small_home))["freshness"].passed
-    monkeypatch.setattr(freshness, "WINDOW", timedelta(0))
+    monkeypatch.setattr(freshness, "window", lambda _: timedelta(0))
     found = evaluations(reindex_in(small_home, "image_manifest", "atlas"))["freshness"]
     assert not found.passed
     assert found.severity == dg.AssetCheckSeverity.WARN
@@ -179,14 +180,17 @@ def test_a_stale_atlas_is_checked_once(
     instance: dg.DagsterInstance,
     monkeypatch: pytest.MonkeyPatch,
 ):
+    resources = {"home": HomeResource(home=str(small_home))}
+
     def tick(cursor: str | None = None) -> dg.SensorResult | dg.SkipReason:
-        return freshness.stale_atlas(dg.build_sensor_context(instance=instance, cursor=cursor))
+        with dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources) as context:
+            return freshness.stale_atlas(context)
 
     assert tick().skip_message == "Dagster has not brought the atlas up to date yet"
     reindex_in(small_home)
     assert tick().skip_message == "the atlas is fresh"
-    monkeypatch.setattr(freshness, "WINDOW", timedelta(0))
+    monkeypatch.setattr(freshness, "window", lambda _: timedelta(0))
     asked = tick()
     (request,) = asked.run_requests
     assert [key.name for key in request.asset_check_keys] == ["freshness"]
-    assert "its check says so" in tick(asked.cursor).skip_message
+    assert "its check has said so" in tick(asked.cursor).skip_message

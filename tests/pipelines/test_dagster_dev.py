@@ -11,7 +11,7 @@ import pytest
 from dagster_dev import dagster_dev, make_instance, runs, wait_for
 
 import clipper
-from pipelines.failures import failure_of
+from pipelines.failures import reason_of_failure
 from pipelines.history import GONE
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -79,7 +79,7 @@ def test_a_killed_run_is_made_again_and_a_machine_that_stopped_leaves_nothing_st
     assert clipper.published_version(home) is None
     with dagster_dev(home, folder) as url:
         wait_for(lambda: history.get_run_by_id(stopped).is_finished, "the notice that the machine stopped")
-        assert failure_of(history, stopped) == GONE
+        assert reason_of_failure(history, stopped) == GONE
         wait_for(lambda: clipper.published_version(home), "the atlas")
         assert len(clipper.open(home)) == 900
         wait_for(lambda: runs(url)[0] == "SUCCESS", "the end of the run that made it")

@@ -9,7 +9,7 @@ import pytest
 from clipper.errors import ClusterError, HubError, ServerError, SettingsError
 from clipper.settings import CONFIG_NAME
 from pipelines import failures
-from pipelines.failures import as_failure, failure_of
+from pipelines.failures import as_failure, reason_of_failure
 from pipelines.resources import HomeResource
 
 
@@ -77,7 +77,7 @@ def test_a_failed_runs_event_names_what_is_wrong_and_the_way_out(
     assert "\n" not in message
     for word in words:
         assert word in message
-    assert failure_of(instance, result.run_id) == message
+    assert reason_of_failure(instance, result.run_id) == message
     assert not [event for event in result.all_events if event.is_step_up_for_retry]
 
 
@@ -96,6 +96,7 @@ def test_a_run_that_cannot_have_the_home_says_who_has_it(
 ):
     other = HomeResource(home=str(small_home))
     with dg.build_init_resource_context() as context, other.yield_for_execution(context):
+        other.workspace()
         message = message_of(reindex_in(small_home))
     assert f"another run is indexing {small_home}; wait for it to end" in message
 

@@ -8,8 +8,9 @@ import dagster as dg
 import pytest
 
 from pipelines.automation import reindex
-from pipelines.definitions import defs
+from pipelines.definitions import build_definitions
 from pipelines.history import prune, prune_history
+from pipelines.resources import HomeResource
 
 Reindex = Callable[..., dg.ExecuteInProcessResult]
 AT_ONCE = timedelta(0)
@@ -38,7 +39,7 @@ def test_old_runs_go_with_their_logs_and_the_assets_keep_their_latest_materializ
     assert sorted(prune(instance, older_than=AT_ONCE, location=None)) == sorted([*old, failed])
     assert recorded(instance) == on_disk(instance) == {shown, latest}
     assert prune(instance, older_than=AT_ONCE, location=None) == []
-    for key in defs.resolve_job_def("reindex").asset_layer.executable_asset_keys:
+    for key in build_definitions().resolve_job_def("reindex").asset_layer.materializable_asset_keys:
         event = instance.get_latest_materialization_event(key)
         assert event is not None, key
         assert event.run_id == shown
@@ -60,7 +61,7 @@ def test_young_runs_runs_in_progress_and_those_of_others_stay(
     reindex_in(small_home, "image_manifest")
     reindex_in(small_home, "image_manifest")
     under_way = instance.create_run_for_job(
-        defs.resolve_job_def("reindex"), status=dg.DagsterRunStatus.STARTED
+        build_definitions().resolve_job_def("reindex"), status=dg.DagsterRunStatus.STARTED
     ).run_id
     assert prune(instance, older_than=timedelta(days=1), location=None) == []
     assert prune(instance, older_than=AT_ONCE, location="another project's") == []
@@ -74,10 +75,10 @@ def test_the_job_takes_its_days_from_the_settings(
     instance: dg.DagsterInstance,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setenv("CLIPPER_HOME", str(small_home))
     monkeypatch.setenv("CLIPPER_KEEP_RUNS", "3")
     runs = [reindex_in(small_home, "image_manifest").run_id for _ in range(2)]
-    result = prune_history.execute_in_process(instance=instance)
+    job = build_definitions(home=HomeResource(home=str(small_home))).resolve_job_def(prune_history.name)
+    result = job.execute_in_process(instance=instance)
     assert result.success
     assert recorded(instance) == {*runs, result.run_id}
     messages = [entry.user_message for entry in instance.all_logs(result.run_id)]

@@ -43,10 +43,11 @@ def figure(made: dict[str, dg.AssetMaterialization], asset: str, name: str) -> o
 
 
 def test_definitions_load_with_schedules_and_sensors_that_run_from_the_start():
-    dg.Definitions.validate_loadable(defs)
-    assert {schedule.name for schedule in defs.schedules} == {"scheduled_reindex", "scheduled_pruning"}
-    assert {sensor.name for sensor in defs.sensors} == {"images_folder", "lost_runs", "stale_atlas"}
-    running = [*defs.schedules, *defs.sensors]
+    definitions = defs()
+    dg.Definitions.validate_loadable(definitions)
+    assert {schedule.name for schedule in definitions.schedules} == {"scheduled_reindex", "scheduled_pruning"}
+    assert {sensor.name for sensor in definitions.sensors} == {"folder_changes", "lost_runs", "stale_atlas"}
+    running = [*definitions.schedules, *definitions.sensors]
     assert {instigator.default_status.value for instigator in running} == {"RUNNING"}
 
 
@@ -174,16 +175,24 @@ def test_an_asset_whose_inputs_are_missing_names_the_one_to_materialize(small_ho
 
 def test_two_runs_never_write_at_once(small_home: Path):
     work = HomeResource(home=str(small_home))
-    with (
-        dg.build_init_resource_context() as context,
-        work.yield_for_execution(context),
-        pytest.raises(dg.Failure, match="another run is indexing"),
-    ):
-        run(small_home)
+    with dg.build_init_resource_context() as context, work.yield_for_execution(context) as home:
+        home.workspace()
+        with pytest.raises(dg.Failure, match="another run is indexing"):
+            run(small_home)
 
 
 def test_reindex_selects_every_asset():
     assert reindex.name == "reindex"
-    job = defs.resolve_job_def("reindex")
-    keys = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
-    assert keys == set(PARTS)
+    layer = build_definitions().resolve_job_def("reindex").asset_layer
+    assert {key.to_user_string() for key in layer.materializable_asset_keys} == set(PARTS)
+    assert {key.to_user_string() for key in layer.executable_asset_keys} == {"images_folder", *PARTS}
+
+
+def test_every_asset_says_what_it_is_and_whose():
+    graph = build_definitions().resolve_asset_graph()
+    nodes = [graph.get(key) for key in graph.get_all_asset_keys()]
+    assert len(nodes) == len(PARTS) + 1
+    for node in nodes:
+        assert node.owners, node.key
+        assert node.kinds, node.key
+        assert len(node.description.split()) > 5, node.key

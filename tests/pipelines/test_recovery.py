@@ -13,8 +13,9 @@ import dagster as dg
 import pytest
 
 from pipelines import history
-from pipelines.definitions import defs
-from pipelines.history import GONE, event_log_of, find_lost, lock_of, lost_runs, report_lost
+from pipelines.compat import event_log_file
+from pipelines.definitions import build_definitions
+from pipelines.history import GONE, find_lost, lock_of, lost_runs, report_lost
 
 HOLD = """
 import sys, time
@@ -29,7 +30,9 @@ with dg.DagsterInstance.local_temp(sys.argv[1]) as instance:
 
 def begin(instance: dg.DagsterInstance, status: dg.DagsterRunStatus = dg.DagsterRunStatus.STARTED) -> str:
     """A run that is in progress in the books."""
-    run = instance.create_run_for_job(defs.resolve_job_def("reindex"), status=dg.DagsterRunStatus.STARTING)
+    run = instance.create_run_for_job(
+        build_definitions().resolve_job_def("reindex"), status=dg.DagsterRunStatus.STARTING
+    )
     kinds = {
         dg.DagsterRunStatus.STARTED: dg.DagsterEventType.RUN_START,
         dg.DagsterRunStatus.CANCELING: dg.DagsterEventType.RUN_CANCELING,
@@ -124,7 +127,9 @@ def test_runs_of_other_projects_and_of_other_machines_are_nobodys_to_judge(
     run_id = begin(instance)
     later(90 * 86_400)
     assert lost(instance, location="another project's") == []
-    event_log_of(instance, run_id).rename(event_log_of(instance, "elsewhere"))  # as with a shared database
+    event_log_file(instance, run_id).rename(
+        event_log_file(instance, "elsewhere")
+    )  # as with a shared database
     assert lost(instance) == []
 
 
