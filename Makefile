@@ -112,6 +112,7 @@ sample: setup
 
 screenshots: setup-dev index
 	$(BIN)/python docs/screenshots.py
+	$(BIN)/python docs/screenshots_dagster.py
 
 bench: index
 	$(BIN)/python benchmarks/sample.py

@@ -21,7 +21,7 @@ from clipper.store.facts import FACTS_VERSION
 from pipelines.compat import observable_asset
 from pipelines.config import EmbedConfig, ProjectionConfig, PublishConfig, ScanConfig, overrides
 from pipelines.failures import asset, fail_in_one_line, multi_asset
-from pipelines.presentation import column_schema, columns_table, materialized, observed, picture
+from pipelines.presentation import column_schema, columns_table, materialized, observed
 from pipelines.resources import HomeResource
 
 # What all assets have in common; Dagster's catalog and asset graph filter by it.
@@ -95,8 +95,7 @@ def image_contents(
     wanted = [name for name in CONTENT_PARTS if dg.AssetKey(name) in context.selected_asset_keys]
     work = home.workspace(**overrides(config))
     for name, step in embed_images(work, wanted=wanted).items():
-        more = {"preview": picture(previews.thumbnail_sheet(work))} if name == "thumbnails" else {}
-        yield materialized(step, **more)
+        yield materialized(step, preview=previews.thumbnail_sheet(work) if name == "thumbnails" else None)
 
 
 @asset(
@@ -137,8 +136,8 @@ def umap_projection(home: HomeResource, config: ProjectionConfig) -> dg.Material
     """
     work = home.workspace(**overrides(config, prefix="umap_"))
     step = project.project_images(work)
-    preview = picture(previews.map_preview(work))
-    return materialized(step, file=work.home.part("projection", step.version), preview=preview)
+    file = work.home.part("projection", step.version)
+    return materialized(step, preview=previews.map_preview(work), file=file)
 
 
 @asset(

@@ -17,6 +17,7 @@ import dagster as dg
 
 from clipper.errors import ClipperError
 from clipper.images.folder import ImageFolder
+from pipelines.config import LAUNCHPAD
 from pipelines.failures import RETRIES, reason_of_failure
 from pipelines.freshness import cron_line, stale_atlas
 from pipelines.history import FINISHED, REINDEX, lost_runs, prune_history
@@ -88,6 +89,7 @@ reindex = dg.define_asset_job(
     # The images folder first: `all` leaves out what Dagster does not make.
     selection=dg.AssetSelection.all() | dg.AssetSelection.assets("images_folder"),
     description="Bring the whole atlas up to date. Only what changed is done again.",
+    config=LAUNCHPAD,
     # For the observation of the images folder, whose decorator takes no policy.
     op_retry_policy=RETRIES,
 )

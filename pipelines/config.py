@@ -1,7 +1,7 @@
 """What the launchpad offers: the settings that a person may want to change for one run.
 
-What is left out follows the home's clipper.toml, as the run finds it. `Settings` alone decides which values
-are allowed, and says so in one line; a bound here would fail the run with a stack trace.
+What is null or left out follows the home's clipper.toml, as the run finds it. `Settings` alone decides which
+values are allowed, and says so in one line; a bound here would fail the run with a stack trace.
 
 What does not belong here: settings that describe the home and not a run, such as its images folder.
 """
@@ -17,7 +17,7 @@ from clipper.settings import Settings
 def _setting(name: str) -> Any:
     return Field(
         default=None,
-        description=f"{Settings.model_fields[name].description}. If left out, as clipper.toml says.",
+        description=f"{Settings.model_fields[name].description}. Null, or left out: as clipper.toml says.",
     )
 
 
@@ -48,6 +48,16 @@ class ProjectionConfig(dg.Config):
     min_dist: float | None = _setting("umap_min_dist")
     seed: int | None = _setting("umap_seed")
     refit: str | None = _setting("refit")
+
+
+_CONFIGS: dict[str, type[dg.Config]] = {
+    "image_manifest": ScanConfig,
+    "image_contents": EmbedConfig,
+    "umap_projection": ProjectionConfig,
+    "atlas": PublishConfig,
+}
+# Shows each option in the launchpad of a job, where null stands for what clipper.toml says.
+LAUNCHPAD = {"ops": {op: {"config": dict.fromkeys(config.model_fields)} for op, config in _CONFIGS.items()}}
 
 
 def overrides(config: dg.Config, *, prefix: str = "") -> dict[str, Any]:

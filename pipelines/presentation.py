@@ -29,9 +29,16 @@ def observed(folder: ImageFolder) -> dg.ObserveResult:
     return dg.ObserveResult(metadata=metadata, data_version=dg.DataVersion(folder.fingerprint(listing)))
 
 
-def materialized(step: Step, **more: Any) -> dg.MaterializeResult:
-    """A step as the result of the asset it made; numbers become plots over time."""
-    metadata: dict[str, Any] = {**step.counts, "seconds": step.seconds, **more}
+def materialized(step: Step, *, preview: bytes | None = None, **more: Any) -> dg.MaterializeResult:
+    """A step as the result of the asset it made.
+
+    Args:
+        step: its counts are shown as numbers, which Dagster also plots over time.
+        preview: a PNG of what was made, shown above everything else.
+        more: further metadata, by name.
+    """
+    metadata: dict[str, Any] = {} if preview is None else {"preview": picture(preview)}
+    metadata |= {**step.counts, "seconds": step.seconds, **more}
     if (new := step.counts.get("new")) and step.seconds:
         metadata["images_per_second"] = round(new / step.seconds, 1)
     if step.failures:
