@@ -21,7 +21,7 @@ from clipper.store.facts import FACTS_VERSION
 from pipelines.compat import observable_asset
 from pipelines.config import EmbedConfig, ProjectionConfig, PublishConfig, ScanConfig, overrides
 from pipelines.failures import asset, fail_in_one_line, multi_asset
-from pipelines.presentation import column_schema, columns_table, materialized, observed
+from pipelines.presentation import materialized, observed
 from pipelines.resources import HomeResource
 
 # What all assets have in common; Dagster's catalog and asset graph filter by it.
@@ -113,12 +113,7 @@ def image_metadata(home: HomeResource) -> dg.MaterializeResult:
     """
     work = home.workspace()
     step = metadata.join_metadata(work)
-    return materialized(
-        step,
-        file=work.home.part("metadata", step.version),
-        column_types=columns_table(step),
-        **{"dagster/column_schema": column_schema(step)},
-    )
+    return materialized(step, file=work.home.part("metadata", step.version))
 
 
 @asset(

@@ -41,6 +41,8 @@ def materialized(step: Step, *, preview: bytes | None = None, **more: Any) -> dg
     metadata |= {**step.counts, "seconds": step.seconds, **more}
     if (new := step.counts.get("new")) and step.seconds:
         metadata["images_per_second"] = round(new / step.seconds, 1)
+    if step.columns:
+        metadata |= {"column_types": _columns_table(step), "dagster/column_schema": _column_schema(step)}
     if step.failures:
         metadata["failures"] = _failures(step.failures)
     if step.notes:
@@ -57,7 +59,7 @@ def picture(png: bytes) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(f"![preview](data:image/png;base64,{base64.b64encode(png).decode()})")
 
 
-def columns_table(step: Step) -> dg.TableMetadataValue:
+def _columns_table(step: Step) -> dg.TableMetadataValue:
     """The metadata's columns: type, where each comes from, how many images have it, one value."""
     return table_of(
         [
@@ -73,7 +75,7 @@ def columns_table(step: Step) -> dg.TableMetadataValue:
     )
 
 
-def column_schema(step: Step) -> dg.TableSchema:
+def _column_schema(step: Step) -> dg.TableSchema:
     """The metadata's columns as the asset's page lists them."""
     return dg.TableSchema(
         [
