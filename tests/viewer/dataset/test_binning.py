@@ -37,10 +37,13 @@ def test_edges_are_multiples_of_the_smallest_round_step_that_gives_few_enough_bi
     assert (found.below, found.above) == (False, False)
 
 
-@pytest.mark.parametrize(("count", "step"), [(5, 1), (40, 1), (41, 2), (100, 5), (200, 10), (1_000, 50)])
+@pytest.mark.parametrize(
+    ("count", "step"), [(2, 1), (5, 1), (40, 1), (41, 2), (98, 5), (196, 5), (197, 10), (1_000, 50)]
+)
 def test_whole_numbers_have_whole_edges_and_each_bin_says_its_last_number(count: int, step: int):
     found = binned(np.arange(float(count)), time=False)
     assert found.whole
+    assert (found.below, found.above) == (False, False)
     assert found.edges.tolist() == [*range(0, len(found) * step + 1, step)]
     assert found.labels[1] == str(step)
     assert found.tops[1] == str(step - 1)
@@ -54,7 +57,32 @@ def test_a_range_of_fractions_ends_just_below_the_edge():
     assert low == pytest.approx(0.1)
     assert 0.2 - 1e-6 < high < 0.2
     assert found.range_of(0, len(found)) == (None, None)
-    assert found.bins_of(low, high) == (2, 4)
+    assert found.range_of(1, len(found)) == (0.05, None)
+    assert found.tops == found.labels
+
+
+def test_a_range_touches_the_bins_that_its_ends_lie_in():
+    found = binned(np.linspace(0, 1, 500), time=False)
+    last = len(found)
+    for low, high, touched in [
+        (0.1, 0.2 - 1e-6, (2, 4)), (0.1, 0.2, (2, 5)), (0.12, 0.13, (2, 3)), (None, 0.03, (0, 1)),
+        (0.99, None, (19, last)),
+        (None, None, (0, last)), (-5, 5, (0, last)), (0.3, 0.1, (6, 7)),
+    ]:  # fmt: skip
+        assert found.bins_of(low, high) == touched, (low, high)
+
+
+def test_numbers_beyond_the_precision_of_whole_ones_are_binned_as_fractions():
+    assert binned(np.array([2.0**52, 0.0]), time=False).whole
+    assert not binned(np.array([2.0**53, 0.0]), time=False).whole
+
+
+def test_numbers_that_hardly_differ_have_one_bin():
+    near = np.nextafter(1e9, np.inf)
+    found = binned(np.array([1e9, near]) + 0.5, time=False)
+    assert len(found) == 1
+    assert found.edges[0] <= 1e9 + 0.5 < found.edges[1]
+    assert found.bins.tolist() == [0, 0]
 
 
 @pytest.mark.parametrize(("outlier", "inner"), [(15.0, True), (17.0, False), (1e9, False)])
@@ -84,22 +112,29 @@ def test_the_robust_range_leaves_out_a_hundredth_at_each_end():
 @pytest.mark.parametrize(
     ("seconds", "step"),
     [
-        (35, 1), (150, 5), (550, 15), (1_100, 30), (2_200, MINUTE), (11_000, 5 * MINUTE),
+        (39, 1), (40, 5), (150, 5), (550, 15), (1_100, 30), (2_200, MINUTE), (11_000, 5 * MINUTE),
         (9 * HOUR, 15 * MINUTE),
-        (19 * HOUR, 30 * MINUTE), (37 * HOUR, HOUR), (3 * DAY, 2 * HOUR), (9 * DAY, 6 * HOUR),
+        (19 * HOUR, 30 * MINUTE), (37 * HOUR, HOUR), (3 * DAY, 2 * HOUR), (4.5 * DAY, 3 * HOUR),
+        (9 * DAY, 6 * HOUR),
         (19 * DAY, 12 * HOUR),
         (38 * DAY, DAY), (70 * DAY, 2 * DAY), (250 * DAY, 7 * DAY), (500 * DAY, 14 * DAY),
     ],
 )  # fmt: skip
-def test_bins_of_a_short_time_are_full_seconds_minutes_hours_and_days(seconds: int, step: int):
+def test_bins_of_a_short_time_are_full_seconds_minutes_hours_and_days(seconds: float, step: int):
     found = binned(1.5e9 + np.linspace(0, seconds, 500).round(), time=True)
     assert set(np.diff(found.edges)) == {step}
     assert (found.edges % step == 0).all()
+    assert {found.bins[0], found.bins[-1]} == {0, len(found) - 1}
 
 
 @pytest.mark.parametrize(
-    ("years", "months"), [(2.5, 1), (5, 2), (9, 3), (18, 6), (37, 12), (70, 24), (150, 60)]
-)
+    ("years", "months"),
+    [
+        (2.5, 1), (5, 2), (9, 3), (18, 6), (37, 12), (70, 24), (150, 60), (300, 120), (700, 240),
+        (1_800, 600),
+        (3_700, 1_200), (7_500, 2_400),
+    ],
+)  # fmt: skip
 def test_bins_of_a_long_time_begin_with_a_month_or_a_year(years: float, months: int):
     found = binned(NEW_YEAR + np.linspace(0, years * YEAR, 500).round(), time=True)
     begins = pd.to_datetime(found.edges, unit="s")
@@ -107,6 +142,14 @@ def test_bins_of_a_long_time_begin_with_a_month_or_a_year(years: float, months: 
     assert set(begins.hour) == {0}
     assert set(np.diff(12 * begins.year + begins.month)) == {months}
     assert found.labels[0] == ("2024" if months >= 12 else "2024-01") or months > 24
+    assert {found.bins[0], found.bins[-1]} == {0, len(found) - 1}
+
+
+@pytest.mark.parametrize(("last", "months"), [("2027-03-01", 1), ("2027-04-01", 2)])
+def test_up_to_thirty_eight_months_have_a_bin_each(last: str, months: int):
+    found = binned(np.array([NEW_YEAR, pd.Timestamp(last).timestamp()]), time=True)
+    begins = pd.to_datetime(found.edges, unit="s")
+    assert set(np.diff(12 * begins.year + begins.month)) == {months}
 
 
 @pytest.mark.parametrize(
@@ -128,7 +171,8 @@ def test_numbers_are_as_short_as_they_can_be_read(value: float, text: str):
         (MAY + 53_445, MINUTE, "2024-05-01 14:50"), (MAY, 12 * HOUR, "2024-05-01 00:00"),
         (MAY, DAY, "2024-05-01"), (MAY, 14 * DAY, "2024-05-01"), (MAY, 30 * DAY, "2024-05"),
         (MAY + DAY, 30 * DAY, "2024-05-02"), (MAY, YEAR, "2024-05"), (NEW_YEAR, 300 * DAY, "2024-01"),
-        (NEW_YEAR, YEAR, "2024"), (-62_135_596_800, YEAR, "0001"), (1e18, DAY, "1e+18"),
+        (NEW_YEAR, YEAR, "2024"), (NEW_YEAR, 12 * 28 * DAY, "2024"),
+        (MAY, 28 * DAY, "2024-05"), (-62_135_596_800, YEAR, "0001"), (1e18, DAY, "1e+18"),
     ],
 )  # fmt: skip
 def test_moments_are_as_exact_as_the_steps_between_them(seconds: float, step: float, text: str):
