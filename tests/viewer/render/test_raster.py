@@ -257,3 +257,33 @@ def test_a_thumbnail_has_a_shadow_below_it_and_round_corners(dark: bool) -> None
     assert brightness[125, 100] == brightness[80, 145] == ground  # and it ends
     assert brightness[51, 71] < 3 * 255  # the corner's pixel is not the picture's
     assert brightness[56, 76] == 3 * 255
+
+
+@pytest.mark.parametrize(("mark", "wide"), [(None, 1.5), ("emphasised", 2.5), ("marked", 3.0)])
+def test_the_ring_of_a_thumbnail_is_wider_round_results_and_widest_round_marks(
+    mark: str | None, wide: float
+) -> None:
+    image = np.zeros((64, 64, 4), np.uint8)
+    tile = Tile(0, image, 100.0, 80.0, 60.0, 60.0, (255, 255, 255), **({mark: True} if mark else {}))
+    row = render(Scene(layer([], []), tiles=[tile]), VIEW)[80, 70:85, :3].astype(float)
+    assert row.max(-1).sum() / row.max() == pytest.approx(wide, abs=0.1)
+
+
+def test_the_corners_of_an_oblong_thumbnail_are_as_round_as_its_shorter_side_allows() -> None:
+    image = np.full((64, 64, 4), 255, np.uint8)
+    for width, height in ((80.0, 20.0), (20.0, 80.0)):
+        tile = Tile(0, image, 100.0, 80.0, width, height, (255, 255, 255))
+        picture = render(Scene(layer([], []), tiles=[tile]), VIEW)
+        left, top = int(100 - width / 2), int(80 - height / 2)
+        assert picture[top, left, 0] < 128
+        assert picture[top + 1, left + 3, 0] == picture[top + 3, left + 1, 0] == 255
+
+
+@pytest.mark.parametrize(("dot", "rim"), [(1.5, 0.0), (3.0, 0.75), (8.0, 1.0)])
+def test_a_chosen_point_has_a_thin_rim_of_ink_beyond_its_own_size(dot: float, rim: float) -> None:
+    none, point = layer([], []), layer([2.5], [4.0])
+    row = render(Scene(none, chosen=point, dot=dot), VIEW)[80, 50:80, :3].astype(float)
+    ground = np.array(rgb(DARK.canvas), float)
+    red = (row[:, 0] - ground[0]) / (PALETTE[0, 0] - ground[0])  # white ink counts for more than one
+    ink = (255 - ground[0]) / (PALETTE[0, 0] - ground[0])
+    assert red.sum() == pytest.approx(dot + rim * ink, abs=0.3)
