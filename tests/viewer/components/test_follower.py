@@ -65,40 +65,40 @@ def viewer(home: Path) -> Viewer:
 
 @pytest.fixture
 def follower(viewer: Viewer) -> Follower:
-    return Follower(state=viewer.session.state)
+    return Follower(state=viewer.state)
 
 
 def test_nothing_happens_while_nothing_is_published(viewer: Viewer, follower: Follower) -> None:
-    before = viewer.session.state.dataset
+    before = viewer.state.dataset
     look(follower)
-    assert viewer.session.state.dataset is before
-    assert (follower.ready, viewer.session.state.news) == ("", None)
+    assert viewer.state.dataset is before
+    assert (follower.ready, viewer.state.news) == ("", None)
 
 
 def test_a_new_version_waits_for_a_quiet_moment(
     viewer: Viewer, follower: Follower, home: Path, run_index: Index
 ) -> None:
-    before = viewer.session.state.dataset
+    before = viewer.state.dataset
     drop(home)
     run_index(home)
     follower.look()
     assert follower.ready == clipper.published_version(home)
-    assert viewer.session.state.dataset is before
+    assert viewer.state.dataset is before
     waiting = follower._next
     follower.look()
     assert follower._next is waiting  # made ready once, however long it waits
     follower._take({})
-    assert viewer.session.state.dataset.version == clipper.published_version(home)
+    assert viewer.state.dataset.version == clipper.published_version(home)
     assert follower.ready == ""
-    assert viewer.session.state.news.changes.added == ["dropped.jpg"]
-    marked = viewer.session.state.dataset.row_of("dropped.jpg")
-    assert viewer.session.state.marked == [marked]
+    assert viewer.state.news.changes.added == ["dropped.jpg"]
+    marked = viewer.state.dataset.row_of("dropped.jpg")
+    assert viewer.state.marked == [marked]
 
 
 def test_everything_a_visitor_has_set_stays(
     viewer: Viewer, follower: Follower, home: Path, run_index: Index
 ) -> None:
-    state = viewer.session.state
+    state = viewer.state
     for text in ("dog", "cat"):
         Searcher(state).ask(text)
     opened = state.dataset.atlas.ids[20]
@@ -120,7 +120,7 @@ def test_everything_a_visitor_has_set_stays(
 def test_an_open_image_that_is_deleted_closes_and_is_named(
     viewer: Viewer, follower: Follower, home: Path, run_index: Index
 ) -> None:
-    state = viewer.session.state
+    state = viewer.state
     state.param.update(selected=5, hovered=5, pointed=5)
     label = state.dataset.label(5)
     files(home)[5].unlink()
@@ -134,18 +134,18 @@ def test_an_open_image_that_is_deleted_closes_and_is_named(
 def test_an_open_image_that_is_renamed_stays_open(
     viewer: Viewer, follower: Follower, home: Path, run_index: Index
 ) -> None:
-    viewer.session.state.selected = 5
+    viewer.state.selected = 5
     files(home)[5].rename(home / "images" / "zz.jpg")
     run_index(home)
     look(follower)
-    assert viewer.session.state.dataset.atlas.ids[viewer.session.state.selected] == "zz.jpg"
-    assert viewer.session.state.news.lost == ""
+    assert viewer.state.dataset.atlas.ids[viewer.state.selected] == "zz.jpg"
+    assert viewer.state.news.lost == ""
 
 
 def test_news_add_up_until_they_are_dismissed(
     viewer: Viewer, follower: Follower, home: Path, run_index: Index
 ) -> None:
-    state = viewer.session.state
+    state = viewer.state
     for name in ("n1.jpg", "n2.jpg"):
         drop(home, name)
         run_index(home)
@@ -177,15 +177,15 @@ def test_a_search_under_way_is_one_of_the_new_version(
     drop(home)
     run_index(home)
     look(follower)
-    assert viewer.session.state.searching
+    assert viewer.state.searching
     monkeypatch.undo()
     pool = ThreadPoolExecutor(1)
     for work, then in waiting:
         future = pool.submit(work)
         future.exception()
         then(future)
-    assert not viewer.session.state.searching
-    assert len(viewer.session.state.answer.rows) == viewer.session.state.dataset.n == 25
+    assert not viewer.state.searching
+    assert len(viewer.state.answer.rows) == viewer.state.dataset.n == 25
 
 
 def test_a_query_asked_meanwhile_is_answered_before_the_version_is_taken(
@@ -196,23 +196,23 @@ def test_a_query_asked_meanwhile_is_answered_before_the_version_is_taken(
     follower.look()
     viewer.searcher.ask("cat")
     follower._take({})
-    assert viewer.session.state.dataset.n == 24
+    assert viewer.state.dataset.n == 24
     look(follower)
-    assert viewer.session.state.dataset.n == len(viewer.session.state.answer.rows) == 25
+    assert viewer.state.dataset.n == len(viewer.state.answer.rows) == 25
 
 
 def test_what_is_being_typed_is_left_alone(
     viewer: Viewer, follower: Follower, home: Path, run_index: Index
 ) -> None:
     bar = QueryBar()
-    bar.follow(viewer.session.state)
+    bar.follow(viewer.state)
     viewer.searcher.ask("cat")
     assert bar.words == "cat"
     before = bar.asked  # the page replaces what is typed when this counts on
     drop(home)
     run_index(home)
     look(follower)
-    assert viewer.session.state.dataset.n == 25
+    assert viewer.state.dataset.n == 25
     assert bar.asked == before
     viewer.searcher.ask("cat")
     assert bar.asked == before + 1
@@ -222,7 +222,7 @@ def test_what_is_being_typed_is_left_alone(
 def test_a_damaged_version_is_reported_and_left_alone_until_it_is_mended(
     viewer: Viewer, follower: Follower, home: Path, run_index: Index, part: str
 ) -> None:
-    state, store = viewer.session.state, Home(home)
+    state, store = viewer.state, Home(home)
     before = state.dataset
     drop(home)
     run_index(home)
@@ -248,14 +248,14 @@ def test_a_sidecar_nobody_foresaw_is_a_damaged_store(
     path = Home(home).part("metadata", engine_of(home).snapshot.parts["metadata"], ".json")
     path.write_text('{"columns": [{"nonsense": 1}]}')
     look(follower)
-    assert viewer.session.state.dataset.n == 24
-    assert "run `clipper index`" in viewer.session.state.trouble
+    assert viewer.state.dataset.n == 24
+    assert "run `clipper index`" in viewer.state.trouble
 
 
 def test_a_home_or_folder_that_is_gone_leaves_what_is_shown(
     viewer: Viewer, follower: Follower, home: Path
 ) -> None:
-    state = viewer.session.state
+    state = viewer.state
     before = state.dataset
     viewer.searcher.ask("cat")
     before.prepare(colour="")  # as the server does when it starts
@@ -288,9 +288,9 @@ def test_a_query_that_cannot_be_asked_again_does_not_keep_a_version_away(
 
     monkeypatch.setattr(follow, "answer", broken)
     look(follower)
-    assert viewer.session.state.dataset.n == 25
-    assert (viewer.session.state.answer, viewer.session.state.history) == (None, [])
-    assert viewer.session.state.message == "no model; run `clipper index`"
+    assert viewer.state.dataset.n == 25
+    assert (viewer.state.answer, viewer.state.history) == (None, [])
+    assert viewer.state.message == "no model; run `clipper index`"
 
 
 def test_one_load_serves_all_who_notice_at_once(
@@ -319,20 +319,20 @@ def test_versions_one_after_another_are_let_go_and_the_model_is_loaded_once(
     viewer: Viewer, follower: Follower, home: Path, run_index: Index
 ) -> None:
     viewer.searcher.ask("cat")
-    encoder = viewer.session.state.dataset.atlas.encoders.text
-    seen = [weakref.ref(viewer.session.state.dataset)]
-    holds = [weakref.ref(viewer.session.state.dataset.atlas._hold)]
+    encoder = viewer.state.dataset.atlas.encoders.text
+    seen = [weakref.ref(viewer.state.dataset)]
+    holds = [weakref.ref(viewer.state.dataset.atlas._hold)]
     for number in range(6):
         drop(home, f"n{number}.jpg")
         run_index(home)
         look(follower)
-        seen.append(weakref.ref(viewer.session.state.dataset))
-        holds.append(weakref.ref(viewer.session.state.dataset.atlas._hold))
+        seen.append(weakref.ref(viewer.state.dataset))
+        holds.append(weakref.ref(viewer.state.dataset.atlas._hold))
     gc.collect()
     assert [ref() is not None for ref in seen] == [False] * 6 + [True]
     assert [ref() is not None for ref in holds] == [False] * 6 + [True]
-    assert viewer.session.state.dataset.atlas.encoders.text is encoder
-    assert viewer.session.state.dataset.n == 30
+    assert viewer.state.dataset.atlas.encoders.text is encoder
+    assert viewer.state.dataset.n == 30
     run_index(home)
     assert len(list((home / "store" / "snapshots").glob("*.json"))) == 1
 
@@ -340,7 +340,7 @@ def test_versions_one_after_another_are_let_go_and_the_model_is_loaded_once(
 def test_a_state_that_returns_is_not_loaded_again_while_it_is_shown(
     viewer: Viewer, home: Path, run_index: Index
 ) -> None:
-    first, published = viewer.session.state.dataset, Home(home).current
+    first, published = viewer.state.dataset, Home(home).current
     before = published.read_bytes()
     drop(home)
     run_index(home)
@@ -352,32 +352,32 @@ def test_a_state_that_returns_is_not_loaded_again_while_it_is_shown(
 def test_old_points_colours_and_priorities_stay(
     viewer: Viewer, follower: Follower, home: Path, run_index: Index
 ) -> None:
-    old = viewer.session.state.dataset
+    old = viewer.state.dataset
     drop(home, "a-first.jpg")
     run_index(home)
     look(follower)
-    new = viewer.session.state.dataset
+    new = viewer.state.dataset
     for row, image_id in enumerate(old.atlas.ids):
         there = new.row_of(image_id)
         assert (old.atlas.xy[row] == new.atlas.xy[there]).all()
         assert old.priority[old.index.rank[row]] == new.priority[new.index.rank[there]]
     stay = [item for item in sample(new) if item["id"] in old.atlas.ids]
     assert [item for item in sample(old) if item in stay] == stay
-    assert not viewer.session.state.news.changes.anew
+    assert not viewer.state.news.changes.anew
 
 
 def test_metadata_edited_under_an_open_detail_is_shown_there(
     viewer: Viewer, follower: Follower, home: Path, run_index: Index
 ) -> None:
     detail = Detail()
-    detail.follow(viewer.session.state)
-    viewer.session.state.selected = 5
+    detail.follow(viewer.state)
+    viewer.state.selected = 5
     name = files(home)[5].stem
     (home / "images" / "metadata.json").write_text(f'{{"{name}": {{"mood": "sunny"}}}}')
     run_index(home)
     look(follower)
     assert dict(detail.item["values"])["mood"] == "sunny"
-    assert viewer.session.state.news.changes.edited == {files(home)[5].name}
+    assert viewer.state.news.changes.edited == {files(home)[5].name}
 
 
 def test_too_many_new_images_are_not_marked(dataset: Dataset) -> None:

@@ -4,9 +4,9 @@ import csv
 import gc
 import io
 import json
-import time
 import zipfile
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from weakref import ref
@@ -20,8 +20,8 @@ from clipper.hashing import content_hash
 from viewer.components.side.selection_panel import Chosen
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.exports import BLOCK, Export, neutral, written
-from viewer.server import export_route
 from viewer.server.export_route import file_name
+from viewer.session import export_offers
 from viewer.session.export_offers import MOST, offer, taken
 from viewer.session.state import ViewState
 from viewer.session.tag_worker import Tagger
@@ -156,20 +156,42 @@ def test_a_token_is_good_once_and_only_so_many_wait(
         taken(tokens[-1])
 
 
-def test_an_export_that_nobody_fetches_is_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("GOOD_FOR", 1.0), ("_offered", OrderedDict()), ("_sweeper", None)):
-        monkeypatch.setattr(export_route, name, value)
+class Timer:
+    """A timer that waits for nobody: the test calls what it would call."""
+
+    started: list["Timer"]
+
+    def __init__(self, seconds: float, call: Callable[[], None]) -> None:
+        self.seconds, self.call = seconds, call
+
+    def start(self) -> None:
+        self.started.append(self)
+
+
+def test_an_export_that_nobody_fetches_is_let_go_of_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    Timer.started = []
+    for name, value in {
+        "_offered": OrderedDict(), "_sweeper": None, "threading": SimpleNamespace(Timer=Timer),
+        "time": SimpleNamespace(monotonic=lambda: now[0]),
+    }.items():  # fmt: skip
+        monkeypatch.setattr(export_offers, name, value)
     offered = export(Dataset(FakeAtlas(n=3)))
     held, fetched = ref(offered.dataset), offer(offered, "csv")
     taken(fetched)
     tokens = [offer(offered, "csv"), offer(offered, "zip")]
     del offered
-    assert held() is not None  # a minute long it can be fetched
-    for _ in range(200):
-        time.sleep(0.05)
-        gc.collect()
-        if held() is None:
-            break
+    gc.collect()
+    (timer,) = Timer.started  # one looks after all
+    now[0] += 59
+    timer.call()
+    gc.collect()
+    assert held() is not None
+    (_, timer) = Timer.started
+    now[0] += timer.seconds
+    assert now[0] == pytest.approx(160, abs=1)
+    timer.call()
+    gc.collect()
     assert held() is None  # though nobody offered or took anything since
     for token in tokens:
         with pytest.raises(KeyError):

@@ -195,12 +195,12 @@ def test_a_session_that_is_over_pins_nothing_large() -> None:
     viewport = Viewport.fitted(dataset.view, width=500, height=400)
     viewer.map._show(framed(paint(Wish(dataset, viewport, "group", dark=True)), fine=True))
     viewer._ended(None)
-    assert viewer.components.map.map.picture is not None
+    assert viewer.map.picture is not None
     viewer._ended(object())
     del dataset
     gc.collect()
     assert pinned() is None
-    assert not viewer.components.map.map._frame.data
+    assert not viewer.map._frame.data
 
 
 def test_gallery_shows_a_sample_then_results(state: ViewState) -> None:
