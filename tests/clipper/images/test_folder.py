@@ -100,7 +100,7 @@ def test_empty_and_oversized_files_are_reported(folder: Path):
 
 def test_what_is_no_image_by_its_ending_is_counted_and_not_listed(folder: Path, tmp_path: Path):
     others = ("a.txt", "b.TXT", "sub/c.csv", "README", "x.tar.gz", "odd.a b", "d.pdf", "sub/metadata.csv",
-              "e.parquet", "f.database")  # fmt: skip
+              "e.parquet", "f.database", "g.~bak")  # fmt: skip
     for name in (*others, "metadata.csv", ".hidden.txt", ".git/d.txt"):
         touch(folder / name)
     (tmp_path / "elsewhere").mkdir()
@@ -110,7 +110,7 @@ def test_what_is_no_image_by_its_ending_is_counted_and_not_listed(folder: Path, 
     listing = ImageFolder(str(folder)).list_files()
     assert listing.images == []
     expected = {
-        ".txt": 3, ".csv": 2, "no ending": 4, ".gz": 1, ".pdf": 1, ".parquet": 1, "links to folders": 1,
+        ".txt": 3, ".csv": 2, "no ending": 5, ".gz": 1, ".pdf": 1, ".parquet": 1, "links to folders": 1,
     }  # fmt: skip
     assert listing.others == expected
 
