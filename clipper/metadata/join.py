@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 from unicodedata import normalize
 
+from clipper.errors import ImagesError
 from clipper.images.exif import LATITUDE, LONGITUDE
 from clipper.metadata.columns import FILE, FOLDER, TAGS, Column
 from clipper.metadata.types import (
@@ -169,7 +170,12 @@ def _of_images(
     for index, entry in zip(matches.values(), source.pick(list(matches)), strict=True):
         image = entries.setdefault(index, {})
         for key, told in entry.items():
-            value = plain_value(told)
+            try:
+                value = plain_value(told)
+            except RecursionError:
+                raise ImagesError(
+                    f"{source.name}: {key} of {ids[index]} is nested too deeply; flatten it"
+                ) from None
             if type_name(value) is None or key in refused:
                 continue
             if key not in names and not _name(key, names, refused):

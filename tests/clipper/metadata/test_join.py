@@ -294,6 +294,14 @@ def test_deep_nesting_is_kept_or_refused_but_does_not_crash(depth: int):
         assert joined(entries).rows[0]["w"] == 1
 
 
+def test_a_value_nested_too_deeply_to_be_kept_is_an_error_that_names_its_key():
+    nested: list[Any] = []
+    for _ in range(100_000):
+        nested = [nested]
+    with pytest.raises(ImagesError, match=r"metadata\.json: v of cat\.jpg is nested too deeply; flatten it"):
+        joined({"cat": {"v": nested, "w": 1}})
+
+
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=3),
