@@ -112,6 +112,21 @@ def test_rows_with_other_cells_than_the_header_are_reported_and_left_out():
     ]
 
 
+def test_of_many_rows_with_other_cells_the_first_three_are_named():
+    source = from_csv("file_name,v\n" + "".join(f"{row}.jpg{',x' * row}\n" for row in range(2, 7)))
+    assert source.problems == [
+        "metadata.csv: 5 row(s) have not 2 cells, as the header has (row 2: 3, row 3: 4, row 4: 5); left out"
+    ]
+
+
+@pytest.mark.parametrize("name", ["v", '"v, of\nseveral, many, lines"'])
+def test_the_header_alone_decides_what_separates_cells(name: str):
+    source = from_csv(f"file_name;{name}\na.jpg;1,5 and 2,5 and 3,5 and 4,5\n")
+    assert source.keys == ["a.jpg"]
+    (entry,) = source.pick([0])
+    assert list(entry.values()) == ["1,5 and 2,5 and 3,5 and 4,5"]
+
+
 def test_rows_that_name_no_file_are_reported():
     source = from_csv("file_name,v\n,1\na.jpg,2\n")
     assert rows(source) == {"a.jpg": {"v": 2}}
