@@ -6,6 +6,9 @@ INSTANCE := data/store/dagster
 # What `make check` runs of the tests: `coverage` measures how much of the code they run.
 TESTS ?= test
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
+# The tools for the viewer's scripts run by the environment's own Node, whatever the machine has.
+SCRIPT_TOOLS := node_modules/.installed
+NPM := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/npm
 
 .PHONY: setup setup-dev hooks index demo view test test-slow coverage reliability static lint types docs check release \
 	footprint sample screenshots bench bench-map bench-viewer clean
@@ -14,7 +17,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 setup: $(VENV)/.installed .env $(INSTANCE)/dagster.yaml
 
 # And what its developers need: the tests, the linters, Chromium's driver.
-setup-dev: $(VENV)/.installed-dev setup
+setup-dev: $(VENV)/.installed-dev $(SCRIPT_TOOLS) setup
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -29,6 +32,10 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt
 # Run the quick checks before each commit, from now on.
 hooks: setup-dev
 	$(BIN)/pre-commit install
+
+$(SCRIPT_TOOLS): package.json package-lock.json | $(VENV)/.installed-dev
+	$(NPM) ci --no-audit --no-fund --loglevel=error
+	touch $@
 
 # An upgrade brings a new one; one that was edited by hand stays beside it as dagster.yaml.before.
 $(INSTANCE)/dagster.yaml: pipelines/dagster.yaml
@@ -50,6 +57,7 @@ demo: index
 # Tests with a browser run one at a time: they wait for pictures, and two would wait for each other.
 RUN := $(BIN)/python
 define RUN_TESTS
+	$(NPM) test --silent
 	$(RUN) -m pytest -m "not slow" tests/browser
 	$(RUN) -m pytest -m "not slow and not reliability and not release" --ignore tests/browser -n 2 --dist worksteal
 endef
@@ -79,9 +87,11 @@ lint: setup-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
+	$(NPM) run --silent lint
 
 types: setup-dev
 	$(BIN)/mypy
+	$(NPM) run --silent types
 
 # The documentation as a site: open build/docs/index.html. A broken link is an error (with --quiet it would not be).
 # The variable silences a notice about MkDocs 2.
@@ -126,4 +136,4 @@ bench-viewer: setup-dev
 	$(BIN)/python benchmarks/viewer.py
 
 clean:
-	rm -rf $(VENV) .env data/store build dist
+	rm -rf $(VENV) .env data/store build dist node_modules

@@ -14,7 +14,7 @@ import panel_material_ui as pmui
 
 from clipper.errors import ClipperError
 from clipper.query_syntax import Term
-from viewer.components.base import Action, source
+from viewer.components.base import Action, style_sheet
 from viewer.components.map.controls import ZOOM, colour_select, map_buttons
 from viewer.components.map.hover_card import HoverCard
 from viewer.components.map.lasso import Outline, switch, toggle
@@ -236,13 +236,13 @@ class Viewer:
         follower = Follower(state=self.state, width=0, height=0, margin=0)
         return pn.Row(
             box, keys, follower, address, appearance, sizing_mode="stretch_width", margin=0,
-            stylesheets=[source("page/header.css")],
+            stylesheets=[style_sheet("page/header.css")],
         )  # fmt: skip
 
     def _shell(self) -> pn.Row:
         return pn.Row(
             self._map_area(), self._side(), sizing_mode="stretch_both", margin=0,
-            stylesheets=[source("page/app.css")],
+            stylesheets=[style_sheet("page/app.css")],
         )  # fmt: skip
 
     def _map_area(self) -> pn.Column:
@@ -258,7 +258,7 @@ class Viewer:
         marks.follow(self.state)
         colours = pn.Column(
             fold, colour_select(self.state), legend, css_classes=["legend-card"], margin=0,
-            stylesheets=[source("map/legend_card.css")],
+            stylesheets=[style_sheet("map/legend_card.css")],
         )  # fmt: skip
         notice = Notice(css_classes=["notice"], margin=0, actions={
             "show": self._show_news, "dismiss": lambda _: self.state.dismiss(),
@@ -268,7 +268,7 @@ class Viewer:
             self.map.pane, outline, marks, colours, map_buttons(self.map, self.state), card, notice,
             Lost(margin=0),
             sizing_mode="stretch_both", margin=0, css_classes=["map-area"],
-            stylesheets=[source("map/map_area.css")],
+            stylesheets=[style_sheet("map/map_area.css")],
         )  # fmt: skip
 
     def _side(self) -> pn.Column:
@@ -301,5 +301,5 @@ class Viewer:
             part.follow(self.state)
         return pn.Column(
             tabs, chips, gallery, columns, chosen, status, overview, detail, margin=0, css_classes=["side"],
-            stylesheets=[source("side/side.css")],
+            stylesheets=[style_sheet("side/side.css")],
         )  # fmt: skip

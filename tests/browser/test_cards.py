@@ -1,6 +1,5 @@
 """The cards over the map: what is looked at lies beside them, and the legend folds away."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +10,6 @@ import pytest
 from helpers import arrived, ask, marked, ranges, screen, settled
 
 import clipper
-from viewer.components.base import source
 
 Visit = Callable[..., SimpleNamespace]
 
@@ -172,48 +170,3 @@ def markers(page: Any, text: str) -> tuple[float, float]:
     found = marked(page, {text} if text == "flag" else {text, "flag"})
     at = found["text"].index(text)
     return found["x"][at], found["y"][at]
-
-
-def test_the_room_beside_cards_is_used_as_well_as_can_be(browser: Any) -> None:
-    """Against plain arithmetic: nothing is hidden, and no side of the cards would have left more."""
-    rng = np.random.default_rng(5)
-    page = browser.new_page()
-    code = source("find.js") + source("camera.js") + "; return placed(whole, parts, cards, pane)"
-    run = f"(args) => new Function('whole', 'parts', 'cards', 'pane', {json.dumps(code)})(...args)"
-    for _ in range(40):
-        w, h = rng.uniform(300, 1500, 2)
-        card = {"left": bool(rng.random() < 0.5), "top": bool(rng.random() < 0.5), "x": 0.2 * w, "y": 0.4 * h}
-        boxes = [box(rng) for _ in range(rng.integers(1, 9))]
-        whole = {side: pick(b[side] for b in boxes) for side, pick in SIDES.items()}
-        pane = {"w": w, "h": h, "padding": 1.08, "reach": {"x": 0, "y": 0}}
-        got = page.evaluate(run, [whole, boxes, [card], pane])
-        one = page.evaluate(run, [whole, [whole], [card], pane])
-        none = page.evaluate(run, [whole, [], [card], pane])
-        spans = whole["right"] - whole["left"], whole["bottom"] - whole["top"]
-        air = 20
-        beside = max(spans[0] / (w * (1 - 0.04 / 1.08) - card["x"] - air), spans[1] * 1.08 / h)
-        past = max(spans[0] * 1.08 / w, spans[1] / (h * (1 - 0.04 / 1.08) - card["y"] - air))
-        assert one["unit"] == pytest.approx(min(beside, past))
-        assert none["unit"] <= got["unit"] * (1 + 1e-9) <= one["unit"] * (1 + 2e-9)
-        assert none["x"] == pytest.approx((whole["left"] + whole["right"]) / 2)
-        for part in boxes:
-            assert clear(part, got, card, w=w, h=h, air=air - 1e-6)
-    page.close()
-
-
-SIDES: dict[str, Callable[..., float]] = {"left": min, "right": max, "top": min, "bottom": max}
-
-
-def box(rng: np.random.Generator) -> dict[str, float]:
-    x, y = rng.uniform(-5, 5, 2)
-    return {"left": x, "right": x + rng.uniform(0.1, 2), "top": y, "bottom": y + rng.uniform(0.1, 2)}
-
-
-def clear(part: dict[str, float], seen: dict[str, float], card: dict[str, Any], **of: float) -> bool:
-    """Whether a part of the map is in the pane and `air` pixels from the card."""
-    w, h, air = of["w"], of["h"], of["air"]
-    left, right = ((part[side] - seen["x"]) / seen["unit"] + w / 2 for side in ("left", "right"))
-    top, bottom = ((part[side] + seen["y"]) / seen["unit"] + h / 2 for side in ("top", "bottom"))
-    beside = left >= card["x"] + air if card["left"] else right <= w - card["x"] - air
-    past = top >= card["y"] + air if card["top"] else bottom <= h - card["y"] - air
-    return 0 < left < right < w and 0 < top < bottom < h and (beside or past)

@@ -1,10 +1,11 @@
-"""The base of this page's own components: a script without imports that defines `render`, and style sheets.
+"""The base of this page's own components: a script that exports `render`, and style sheets.
 
-They show text as text only, and speak to the server in messages {"kind": ..., ...}. What a browser runs is
-one module of all of them: compiled once and kept, not on every visit and for every component anew.
+They show text as text only, and speak to the server in messages {"kind": ..., ...}. A browser runs one module
+of all components: it compiles the module once and keeps it, not on every visit and for every component anew.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from functools import cache, cached_property
 from pathlib import Path
@@ -12,17 +13,32 @@ from typing import Any, ClassVar
 
 import param
 from bokeh.document import Document
+from bokeh.models import CustomJS
 from panel.custom import JSComponent
 from panel.theme.base import Design
 
+from viewer.components.linking import link
+
 HERE = Path(__file__).parent
-SHARED = "dom.js"  # what all scripts use
 Action = Callable[[Mapping[str, Any]], Any]
+_CSS_SPACE = re.compile(r"(?:\s|/\*.*?\*/)+", re.DOTALL)
 
 
-def source(name: str) -> str:
-    """A text file of this package."""
+def _source(name: str) -> str:
+    """Read a text file of this package."""
     return (HERE / name).read_text(encoding="utf-8")
+
+
+@cache
+def style_sheet(name: str) -> str:
+    """Read a style sheet, without comments and line breaks: every component on a page gets its own copy."""
+    return _CSS_SPACE.sub(" ", _source(name)).strip()
+
+
+def callback(name: str, **args: Any) -> CustomJS:
+    """Make a Bokeh callback of a script that exports `run`: it is called with `args` and the event."""
+    call = f'return modules["{name}"].run({{ {", ".join(args)} }}, cb_obj)'
+    return CustomJS(args=args, code=link([name], _source) + call)
 
 
 class Component(JSComponent):
@@ -33,11 +49,11 @@ class Component(JSComponent):
     __abstract = True
 
     _bundle_path = None  # the module is no file: Panel need not look for one
-    scripts: ClassVar[tuple[str, ...]] = ()  # the last defines `render`, those before it what it uses
+    script: ClassVar[str] = ""  # exports `render`
     _css: ClassVar[tuple[str, ...]] = ("components.css",)
 
     def __init__(self, *, actions: Mapping[str, Action] | None = None, **params: Any) -> None:
-        super().__init__(stylesheets=[source(name) for name in self._css], **params)
+        super().__init__(stylesheets=[style_sheet(name) for name in self._css], **params)
         self._actions = dict(actions or {})
 
     def _process_param_change(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -72,14 +88,11 @@ class Module:
 def module() -> Module:
     """The script of the components that are known, which is all of them once `viewer.app` is imported."""
     parts = param.concrete_descendents(Component)
-    return _module(tuple((name, part.scripts) for name, part in sorted(parts.items()) if part.scripts))
+    return _module(tuple((name, part.script) for name, part in sorted(parts.items()) if part.script))
 
 
 @cache
-def _module(parts: tuple[tuple[str, tuple[str, ...]], ...]) -> Module:
-    scopes = [
-        f"components.{name} = (() => {{\n{''.join(map(source, scripts))}return {{render}}\n}})()\n"
-        for name, scripts in parts
-    ]
-    start, end = source(SHARED) + "const components = {}\n", "export default components\n"
-    return Module("".join([start, *scopes, end]))
+def _module(parts: tuple[tuple[str, str], ...]) -> Module:
+    linked = link([script for _, script in parts], _source)
+    components = [f'components.{name} = {{ render: modules["{script}"].render }}\n' for name, script in parts]
+    return Module(f"{linked}const components = {{}}\n{''.join(components)}export default components\n")

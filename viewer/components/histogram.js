@@ -1,115 +1,239 @@
-// In front of legend.js and filter_panel.js: bars of a scale, all of them behind those that pass, and a brush that filters.
-const SAY = 70 // milliseconds between two ranges that a drag tells
-const LATE = 5000 // milliseconds after which no answer to a range is expected any more
-const KEYS = {ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -5, PageUp: 5, Home: -Infinity, End: Infinity}
+// The histogram of a column: bars of all images, before them bars of those that pass the filters, and a brush that filters.
 
-// `say(span)` is told [first, last) in bins, or null. `update(chart)` shows another state; while a person drags, theirs stays.
-const histogram = (title, say) => {
-  const bars = h("div", {class: "bars", "aria-hidden": "true"})
-  const brush = h("div", {class: "brush"})
-  const ends = ["from", "to"].map((name) => h("div", {class: `end ${name}`, role: "slider", tabindex: "0", "aria-label": `${title}, ${name}`}))
-  const plot = h("div", {class: "plot"}, bars, brush, ends)
-  const words = h("div", {class: "ends"}, h("span", {}), h("span", {}))
-  const el = h("div", {class: "histogram"}, plot, words)
-  let [asked, since] = [null, 0] // the range that was asked for last, and when, until the server has it: what it says of earlier ones is out of date
-  let [chart, span, drag, said, timer] = [{whole: [], now: [], labels: [], tops: [], span: [], colours: []}, null, null, 0, null]
-  const bins = () => chart.whole.length
+import { draggedSpan, keyedSpan, pressedSpan } from "./bin_span.js"
+import { h } from "./dom.js"
+import { clamp } from "./numbers.js"
 
-  const tell = (now = false) => {
-    clearTimeout(timer)
-    ;[asked, since] = [JSON.stringify(span ?? []), performance.now()]
-    const wait = now ? 0 : SAY - (performance.now() - said)
-    if (wait > 0) { timer = setTimeout(tell, wait); return }
-    said = performance.now()
-    say(span)
-  }
-  const mark = () => {
-    const [first, last] = span ?? [0, bins()]
-    el.classList.toggle("on", span != null)
-    brush.style.left = `${100 * first / bins()}%`
-    brush.style.width = `${100 * (last - first) / bins()}%`
-    ;[first, last].forEach((at, i) => {
-      ends[i].style.left = `${100 * at / bins()}%`
-      ends[i].setAttribute("aria-valuemin", "0")
-      ends[i].setAttribute("aria-valuemax", String(bins()))
-      ends[i].setAttribute("aria-valuenow", String(at))
-      ends[i].setAttribute("aria-valuetext", (i === 0 ? chart.labels : chart.tops)[at] ?? "")
+/** @import { Drag, Span } from "./bin_span.js" */
+/** @import { Chart } from "./types" */
+
+/** Milliseconds between two ranges that a drag sends. */
+const INTERVAL = 70
+
+/** Milliseconds after which no answer to a range is expected any more. */
+const LATE = 5000
+
+/** Pixels by which the pointer moves before a press becomes a drag. */
+const STILL = 3
+
+/** The least height of a bar that counts anything, in percent. */
+const LEAST_HEIGHT = 3
+
+/** @type {Chart} */
+const NO_CHART = { whole: [], now: [], labels: [], tops: [], low: "", high: "", span: [] }
+
+const ENDS = /** @type {const} */ (["from", "to"])
+
+/**
+ * The height of a bar, as CSS.
+ *
+ * @param {number} count
+ * @param {number} most that a bar counts
+ */
+export function barHeight(count, most) {
+  return count > 0 ? `${Math.max(LEAST_HEIGHT, (100 * count) / most)}%` : "0"
+}
+
+/**
+ * A histogram. `update` shows another chart; while a person drags, and until the server has answered, their span stays.
+ *
+ * @param {string} title
+ * @param {(span: Span) => void} send
+ */
+export function histogram(title, send) {
+  const bars = h("div", { class: "bars", "aria-hidden": "true" })
+  const brush = h("div", { class: "brush" })
+  const ends = ENDS.map((name) => endOf(title, name))
+  const plot = h("div", { class: "plot" }, bars, brush, ends)
+  const [low, high] = [h("span"), h("span")]
+  const el = h("div", { class: "histogram" }, plot, h("div", { class: "ends" }, low, high))
+
+  let chart = NO_CHART
+  /** @type {Span} */
+  let span = null
+  /** @type {{ drag: Drag, x: number, moved: boolean } | null} */
+  let held = null
+  const count = () => chart.whole.length
+
+  const show = () => {
+    const [first, last] = span ?? [0, count()]
+    el.classList.toggle("on", span !== null)
+    brush.style.left = `${(100 * first) / count()}%`
+    brush.style.width = `${(100 * (last - first)) / count()}%`
+    ends.forEach((end, i) => {
+      const at = i === 0 ? first : last
+      end.style.left = `${(100 * at) / count()}%`
+      end.setAttribute("aria-valuemin", "0")
+      end.setAttribute("aria-valuemax", String(count()))
+      end.setAttribute("aria-valuenow", String(at))
+      end.setAttribute("aria-valuetext", (i === 0 ? chart.labels : chart.tops)[at] ?? "")
     })
-    ;[...bars.children].forEach((bar, i) => bar.classList.toggle("out", span != null && (i < first || i >= last)))
-    const named = span != null && drag != null
-    words.children[0].textContent = named ? chart.labels[first] : chart.low
-    words.children[1].textContent = named ? chart.tops[last] : chart.high
-  }
-  const fill = () => {
-    const most = Math.max(1, ...chart.whole)
-    const height = (count) => count > 0 ? `${Math.max(3, 100 * count / most)}%` : "0"
-    if (bars.children.length !== bins()) { bars.replaceChildren(...chart.whole.map(() => h("div", {class: "bar"}, h("i"), h("i")))) }
     ;[...bars.children].forEach((bar, i) => {
-      const [all, some] = bar.children
-      all.style.height = height(chart.whole[i])
-      some.style.height = height(chart.now[i])
-      if (chart.colours[i]) { some.style.background = chart.colours[i] }
+      bar.classList.toggle("out", span !== null && (i < first || i >= last))
     })
+    const namesSpan = span !== null && held !== null
+    low.textContent = namesSpan ? (chart.labels[first] ?? "") : chart.low
+    high.textContent = namesSpan ? (chart.tops[last] ?? "") : chart.high
   }
-  const set = (first, last) => {
-    const low = Math.max(0, Math.min(first, last))
-    const high = Math.min(bins(), Math.max(first, last))
-    span = high - low <= 0 || (low === 0 && high === bins()) ? null : [low, high]
-    mark()
+  const sender = sendsSpans(send)
+  /** @param {Span} next */
+  const set = (next) => {
+    span = next
+    show()
   }
 
-  const bin_at = (event) => {
+  /** @param {PointerEvent} event */
+  const binAt = (event) => {
     const box = plot.getBoundingClientRect()
-    return Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1) * bins()
+    return clamp((event.clientX - box.left) / box.width, 0, 1) * count()
   }
   plot.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) { return }
-    const [at, end] = [bin_at(event), ends.indexOf(event.target)]
-    const within = span && at >= span[0] && at <= span[1]
-    const old = span ?? [0, bins()]
-    drag = end >= 0 ? {way: "end", still: old[1 - end]} : within ? {way: "move", at, old} : {way: "new", still: Math.floor(at)}
-    drag.x = event.clientX
+    if (event.button !== 0) {
+      return
+    }
+    const end = event.target instanceof HTMLDivElement ? ends.indexOf(event.target) : -1
+    held = { drag: beginDrag(binAt(event), end, span, count()), x: event.clientX, moved: false }
     plot.setPointerCapture(event.pointerId)
     event.preventDefault()
-    if (end >= 0) { ends[end].focus({focusVisible: false}) }
+    focusQuietly(ends[end])
   })
   plot.addEventListener("pointermove", (event) => {
-    if (!drag || (!drag.moved && Math.abs(event.clientX - drag.x) < 3)) { return }
-    drag.moved = true
-    const at = bin_at(event)
-    if (drag.way === "move") {
-      const shift = Math.max(-drag.old[0], Math.min(Math.round(at - drag.at), bins() - drag.old[1]))
-      set(drag.old[0] + shift, drag.old[1] + shift)
-    } else if (drag.way === "end") { set(Math.round(at), drag.still) }
-    else { set(...(at >= drag.still ? [drag.still, Math.ceil(at)] : [Math.floor(at), drag.still + 1])) }
-    tell()
+    if (!held || (!held.moved && Math.abs(event.clientX - held.x) < STILL)) {
+      return
+    }
+    held.moved = true
+    set(draggedSpan(held.drag, binAt(event), count()))
+    sender.soon(span)
   })
   const release = () => {
-    if (!drag) { return }
-    if (!drag.moved && drag.way !== "end") { set(...(span ? [0, bins()] : [drag.still, drag.still + 1])) } // a press: one bar, or all again
-    drag = null
-    mark()
-    tell(true)
+    if (!held) {
+      return
+    }
+    const { drag, moved } = held
+    held = null
+    set(moved ? span : pressedSpan(drag, span, count()))
+    sender.now(span)
   }
   plot.addEventListener("pointerup", release)
   plot.addEventListener("pointercancel", release)
-  ends.forEach((end, i) => end.addEventListener("keydown", (event) => {
-    const now = [...(span ?? [0, bins()])]
-    if (event.key === "Delete" || event.key === "Backspace") { set(0, bins()) }
-    else if (event.key in KEYS) {
-      const [low, high] = i === 0 ? [0, now[1] - 1] : [now[0] + 1, bins()]
-      now[i] = Math.min(Math.max(now[i] + KEYS[event.key] * (event.shiftKey ? 5 : 1), low), high)
-      set(...now)
-    } else { return }
-    event.preventDefault()
-    tell()
-  }))
-  const update = (told) => {
-    chart = told
-    fill()
-    if (JSON.stringify(chart.span) === asked || performance.now() - since > LATE) { asked = null }
-    if (!drag && asked == null) { span = chart.span.length === 2 ? [...chart.span] : null }
-    mark()
+  ENDS.forEach((name, i) => {
+    ends[i]?.addEventListener("keydown", (event) => {
+      const next = keyedSpan(span, name, event, count())
+      if (next !== undefined) {
+        event.preventDefault()
+        set(next)
+        sender.soon(span)
+      }
+    })
+  })
+  /** @param {Chart} next */
+  const update = (next) => {
+    chart = next
+    fillBars(bars, chart)
+    if (!sender.awaits(chart.span) && !held) {
+      const [first, last] = chart.span
+      span = first === undefined || last === undefined ? null : [first, last]
+    }
+    show()
   }
-  return {el, update}
+  return { el, update }
+}
+
+/**
+ * The drag that a press begins: on an end, within the span, or elsewhere.
+ *
+ * @param {number} at in bins
+ * @param {number} end the index of the end that is pressed, -1 for none
+ * @param {Span} span
+ * @param {number} count of bins
+ * @returns {Drag}
+ */
+export function beginDrag(at, end, span, count) {
+  const [first, last] = span ?? [0, count]
+  if (end >= 0) {
+    return { kind: "end", fixed: end === 0 ? last : first }
+  }
+  return span && at >= first && at <= last
+    ? { kind: "move", at, span }
+    : { kind: "new", fixed: Math.floor(at) }
+}
+
+/**
+ * Sends spans, not more often than every INTERVAL, and knows whether the server has yet to answer the last one: what it
+ * says of earlier ones is out of date.
+ *
+ * @param {(span: Span) => void} send
+ */
+function sendsSpans(send) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer
+  let sentAt = 0
+  let askedAt = 0
+  /** @type {string | null} */
+  let asked = null
+  /** @param {Span} span */
+  const now = (span) => {
+    clearTimeout(timer)
+    asked = JSON.stringify(span ?? [])
+    askedAt = sentAt = performance.now()
+    send(span)
+  }
+  /** @param {Span} span */
+  const soon = (span) => {
+    clearTimeout(timer)
+    asked = JSON.stringify(span ?? [])
+    askedAt = performance.now()
+    const wait = INTERVAL - (askedAt - sentAt)
+    if (wait > 0) {
+      timer = setTimeout(() => now(span), wait)
+    } else {
+      now(span)
+    }
+  }
+  /** @param {number[]} answered */
+  const awaits = (answered) => {
+    if (JSON.stringify(answered) === asked || performance.now() - askedAt > LATE) {
+      asked = null
+    }
+    return asked !== null
+  }
+  return { now, soon, awaits }
+}
+
+/**
+ * @param {string} title
+ * @param {"from" | "to"} name
+ */
+function endOf(title, name) {
+  return h("div", { class: `end ${name}`, role: "slider", tabindex: "0", "aria-label": `${title}, ${name}` })
+}
+
+/**
+ * Give an element the focus without its outline: the pointer is on it.
+ *
+ * @param {HTMLElement | undefined} el
+ */
+function focusQuietly(el) {
+  el?.focus(/** @type {FocusOptions} */ ({ focusVisible: false }))
+}
+
+/**
+ * @param {HTMLElement} bars
+ * @param {Chart} chart
+ */
+function fillBars(bars, { whole, now, colours }) {
+  const most = Math.max(1, ...whole)
+  if (bars.children.length !== whole.length) {
+    bars.replaceChildren(...whole.map(() => h("div", { class: "bar" }, h("i"), h("i"))))
+  }
+  ;[...bars.children].forEach((bar, i) => {
+    const [all, some] = bar.querySelectorAll("i")
+    if (all && some) {
+      all.style.height = barHeight(whole[i] ?? 0, most)
+      some.style.height = barHeight(now[i] ?? 0, most)
+      if (colours?.[i]) {
+        some.style.background = colours[i]
+      }
+    }
+  })
 }

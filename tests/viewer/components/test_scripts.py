@@ -21,7 +21,7 @@ def address(sample_home: Path) -> Iterator[str]:
 def test_every_component_is_in_the_module_once() -> None:
     named = re.findall(r"^components\.(\w+) = ", module().text, re.MULTILINE)
     assert named == sorted(
-        name for name, part in param.concrete_descendents(Component).items() if part.scripts
+        name for name, part in param.concrete_descendents(Component).items() if part.script
     )
     assert {"Outline", "Gallery", "ColourKey", "Absent"} <= {*named}
 

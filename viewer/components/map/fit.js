@@ -1,45 +1,167 @@
-// Runs in the browser whenever the plot's inner size, a card over it or the map's first view changes: the same unit on both
-// axes, the same place in the middle; a first view that nobody has moved stays the first view.
-const w = fig.inner_width
-const h = fig.inner_height
-if (!(w > 0 && h > 0)) { return }
-const tell = () => { if (screen.data.ratio[0] !== window.devicePixelRatio) { screen.data = {ratio: [window.devicePixelRatio]} } }
-const watch = () => window.matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`).addEventListener("change", () => { tell(); watch() }, {once: true})
-if (!fig.clipper_screen) { fig.clipper_screen = true; watch() } // another monitor, the same size
-tell()
-const pane = map_pane()
-// Bokeh draws a dotted line round what has the focus, also after a click; here it is shown to whoever comes with the keyboard.
-const events = Bokeh.index.find_one(fig)?.canvas_view?.events_el
-if (events && !events.clipper_focus) {
+// Runs whenever the pane of the map, a card over it or the map's first view changes, and fits the map to the pane: the same
+// unit on both axes. A first view that nobody has moved stays the first view; whoever has moved the map keeps the place.
+
+import { findMapPane } from "../find.js"
+import { clamp } from "../numbers.js"
+import { cardsOver, currentView, glideTo, showView, viewAskedFor, viewOf } from "./camera.js"
+
+/** @import { BoxColumns, Figure, MapPane, MapView, Source } from "../types" */
+
+/**
+ * @param {object} args
+ * @param {Figure} args.fig
+ * @param {Source<BoxColumns>} args.home the first view
+ * @param {number} args.padding
+ * @param {number} args.deepest how many times larger than in the first view the map may be shown
+ * @param {number} args.widest how many times smaller
+ * @param {Source<{ ratio: number[] }>} args.screen how many pixels of the screen a pixel of the page has
+ */
+export function run({ fig, home, padding, deepest, widest, screen }) {
+  const { inner_width: width, inner_height: height } = fig
+  if (!(width > 0 && height > 0)) {
+    return
+  }
+  watchScreen(fig, screen)
+  const pane = findMapPane()
+  if (pane) {
+    pane.clipper_figure = fig
+  }
+  showFocusOfKeyboardOnly(fig)
+  watchCards(fig, pane, home)
+  const before = fig.clipper_fitted
+  const first = viewOf(fig, home.data, padding)
+  const isResized = before?.width !== width || before.height !== height
+  if (!isResized && isSameView(first, before.first)) {
+    return
+  }
+  const limits = { least: first.unit / deepest, most: first.unit * widest }
+  fig.x_range.setv({ min_interval: width * limits.least, max_interval: width * limits.most })
+  fig.y_range.setv({ min_interval: height * limits.least, max_interval: height * limits.most })
+  fig.clipper_fitted = { width, height, first }
+  if (!before) {
+    showView(fig, viewAskedFor(window.location.search, fig) ?? first)
+    return
+  }
+  const now = currentView(fig, before.width)
+  const isUntouched = isAlike(fig.clipper_flight ?? now, before.first)
+  const isInUse = navigator.userActivation?.hasBeenActive ?? false
+  const next = nextView({ first, now, limits, isUntouched, isResized, isInUse })
+  if (next.glides) {
+    glideTo(fig, next.view)
+    return
+  }
+  if (isUntouched) {
+    fig.clipper_flight = null
+  }
+  showView(fig, next.view)
+}
+
+/**
+ * The view to show after the first one: where the map is untouched, the new first view, else the present one. The map
+ * glides only where a person has changed something on the page, such as a card's size, and can see where it goes.
+ *
+ * @param {object} state
+ * @param {MapView} state.first
+ * @param {MapView} state.now
+ * @param {{ least: number, most: number }} state.limits of the unit
+ * @param {boolean} state.isUntouched
+ * @param {boolean} state.isResized
+ * @param {boolean} state.isInUse whether a person has touched the page
+ * @returns {{ view: MapView, glides: boolean }}
+ */
+export function nextView({ first, now, limits, isUntouched, isResized, isInUse }) {
+  if (isUntouched) {
+    return { view: first, glides: isInUse && !isResized }
+  }
+  return { view: { ...now, unit: clamp(now.unit, limits.least, limits.most) }, glides: false }
+}
+
+/**
+ * @param {MapView} a
+ * @param {MapView} b
+ */
+function isSameView(a, b) {
+  return a.unit === b.unit && a.x === b.x && a.y === b.y
+}
+
+/**
+ * Say whether two views differ by less than a pixel.
+ *
+ * @param {MapView} a
+ * @param {MapView} b
+ */
+export function isAlike(a, b) {
+  return Math.abs(a.unit / b.unit - 1) < 1e-6 && Math.abs(a.x - b.x) + Math.abs(a.y - b.y) < a.unit
+}
+
+/**
+ * Tell the server how fine the screen is, now and whenever the page comes to another one.
+ *
+ * @param {Figure} fig
+ * @param {Source<{ ratio: number[] }>} screen
+ */
+function watchScreen(fig, screen) {
+  const send = () => {
+    if (screen.data.ratio[0] !== window.devicePixelRatio) {
+      screen.data = { ratio: [window.devicePixelRatio] }
+    }
+  }
+  const watch = () => {
+    const changed = () => {
+      send()
+      watch()
+    }
+    const query = window.matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`)
+    query.addEventListener("change", changed, { once: true })
+  }
+  if (!fig.clipper_watches_screen) {
+    fig.clipper_watches_screen = true
+    watch()
+  }
+  send()
+}
+
+/**
+ * Outline the map where the keyboard brought the focus to it. Bokeh draws a dotted line also after a click.
+ *
+ * @param {Figure} fig
+ */
+function showFocusOfKeyboardOnly(fig) {
+  const events = Bokeh.index.find_one(fig)?.canvas_view?.events_el
+  if (!events || events.clipper_focus) {
+    return
+  }
+  const hide = () => {
+    events.style.outline = "none"
+  }
+  const show = () => {
+    events.style.outline = events.matches(":focus-visible") ? "2px solid var(--c-accent)" : "none"
+    events.style.outlineOffset = "-4px"
+  }
   events.clipper_focus = true
-  events.style.outline = "none"
-  events.addEventListener("focus", () => { events.style.outline = events.matches(":focus-visible") ? "2px solid var(--c-accent)" : "none"; events.style.outlineOffset = "-4px" })
-  events.addEventListener("pointerdown", () => { events.style.outline = "none" })
-  events.addEventListener("blur", () => { events.style.outline = "none" })
+  hide()
+  events.addEventListener("focus", show)
+  events.addEventListener("pointerdown", hide)
+  events.addEventListener("blur", hide)
 }
-if (pane) { pane.clipper_figure = fig } // what draws over the map asks it where a pixel is
-fig.clipper_cards ??= {seen: new WeakSet(), watch: new ResizeObserver(() => home.properties.data.change.emit())}
-for (const card of cards_over(pane)) {
-  if (!fig.clipper_cards.seen.has(card)) { fig.clipper_cards.seen.add(card); fig.clipper_cards.watch.observe(card) }
-}
-const first = goal(fig, home.data, padding)
-const seen = fig.clipper_seen
-const alike = (a, b) => Math.abs(a.unit / b.unit - 1) < 1e-6 && Math.abs(a.x - b.x) + Math.abs(a.y - b.y) < a.unit
-const resized = seen == null || seen.w !== w || seen.h !== h
-if (!resized && first.unit === seen.first.unit && first.x === seen.first.x && first.y === seen.first.y) { return }
-const [shallowest, steepest] = [first.unit * widest, first.unit / deepest]
-fig.x_range.setv({min_interval: w * steepest, max_interval: w * shallowest})
-fig.y_range.setv({min_interval: h * steepest, max_interval: h * shallowest})
-fig.clipper_seen = {w, h, first}
-const linked = seen == null ? asked_at(window.location.search, fig) : null // a link to a part of the map
-if (linked) { show(fig, linked); return }
-const now = seen == null ? first : current(fig, seen.w)
-const untouched = seen == null || alike(fig.clipper_flight ?? now, seen.first)
-if (!untouched) { // whoever has moved the map keeps the place, and the unit as far as it is allowed
-  show(fig, {...now, unit: Math.min(Math.max(now.unit, steepest), shallowest)})
-} else if (resized || !navigator.userActivation?.hasBeenActive) { // else somebody opened a card, and sees where the map goes
-  fig.clipper_flight = null
-  show(fig, first)
-} else {
-  glide(fig, first)
+
+/**
+ * Fit the map again whenever a card over it changes its size.
+ *
+ * @param {Figure} fig
+ * @param {MapPane | null} pane
+ * @param {Source<BoxColumns>} home
+ */
+function watchCards(fig, pane, home) {
+  fig.clipper_cards ??= {
+    seen: new WeakSet(),
+    observer: new ResizeObserver(() => home.properties.data.change.emit()),
+  }
+  const { seen, observer } = fig.clipper_cards
+  for (const card of cardsOver(pane)) {
+    if (!seen.has(card)) {
+      seen.add(card)
+      observer.observe(card)
+    }
+  }
 }

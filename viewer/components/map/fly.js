@@ -1,9 +1,36 @@
-// Runs in the browser when the server names a part of the map to show: glides there in a third of a second.
-const w = fig.inner_width
-const h = fig.inner_height
-const d = target.data
-if (!(w > 0 && h > 0) || d.stamp[0] === 0) { return }
-const now = current(fig, w)
-const to = d.aim[0] === "zoom" ? {...now, unit: now.unit * d.factor[0]} : goal(fig, d.aim[0] === "home" ? home.data : d, padding)
-const {min_interval, max_interval} = fig.x_range
-glide(fig, {...to, unit: Math.min(Math.max(to.unit, min_interval / w), max_interval / w)})
+// Runs whenever the server names a part of the map to show: glides there.
+
+import { currentView, glideTo, viewOf, withinLimits } from "./camera.js"
+
+/** @import { BoxColumns, Figure, MapView, Source, TargetColumns } from "../types" */
+
+/**
+ * @param {object} args
+ * @param {Figure} args.fig
+ * @param {Source<BoxColumns>} args.home the first view
+ * @param {Source<TargetColumns>} args.target
+ * @param {number} args.padding
+ */
+export function run({ fig, home, target, padding }) {
+  const isLaidOut = fig.inner_width > 0 && fig.inner_height > 0
+  if (isLaidOut && target.data.stamp[0] !== 0) {
+    glideTo(fig, withinLimits(fig, destination(fig, home.data, target.data, padding)))
+  }
+}
+
+/**
+ * The view that a movement leads to.
+ *
+ * @param {Figure} fig
+ * @param {BoxColumns} home
+ * @param {TargetColumns} target
+ * @param {number} padding
+ * @returns {MapView}
+ */
+export function destination(fig, home, target, padding) {
+  if (target.aim[0] === "zoom") {
+    const now = currentView(fig, fig.inner_width)
+    return { ...now, unit: now.unit * (target.factor[0] ?? 1) }
+  }
+  return viewOf(fig, target.aim[0] === "home" ? home : target, padding)
+}

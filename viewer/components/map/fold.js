@@ -1,38 +1,97 @@
-// Folds the card whose first child it is into a chip. While it is folded, its host has the class "folded": the card's style
-// sheet does the rest. In a narrow pane (the map's style sheet says --narrow) the card starts folded, unless a person chose.
+// Folds the card whose first child it is into a chip. A folded card's host has the class "folded", by which its style sheet
+// shows it. In a narrow pane (the map's style sheet sets --narrow there) the card starts folded, unless a person has chosen.
+
+import { h, ICONS, icon, onChange } from "../dom.js"
+
+/** @import { Component } from "../types" */
+
+/** The name under which the browser keeps a person's choice. */
 const KEY = "clipper-legend"
-const chosen = () => { try { return localStorage.getItem(KEY) } catch { return null } } // a private window may refuse
-const keep = (choice) => { try { localStorage.setItem(KEY, choice) } catch { /* it holds until the page is left */ } }
-const strip = (colours, smooth) => {
-  const share = 100 / colours.length
-  const stops = smooth ? colours : colours.map((colour, i) => `${colour} ${i * share}% ${(i + 1) * share}%`)
-  return h("span", {class: "strip", style: `background:linear-gradient(90deg, ${stops.join(", ")})`})
+
+/** @typedef {"folded" | "open"} Choice */
+
+/** @returns {Choice | null} */
+function readChoice() {
+  try {
+    const stored = localStorage.getItem(KEY)
+    return stored === "folded" || stored === "open" ? stored : null
+  } catch {
+    return null // a private window may refuse
+  }
 }
-function render({model, view}) {
-  let choice = chosen()
+
+/** @param {Choice} choice */
+function keepChoice(choice) {
+  try {
+    localStorage.setItem(KEY, choice)
+  } catch {
+    // Then it holds until the page is left.
+  }
+}
+
+/**
+ * Say whether the card is folded: as a person chose, else by the width of the pane.
+ *
+ * @param {Choice | null} choice
+ * @param {boolean} isNarrow
+ */
+export function isFolded(choice, isNarrow) {
+  return choice === null ? isNarrow : choice === "folded"
+}
+
+/**
+ * A strip of colours as CSS: smooth, or one equal piece for each.
+ *
+ * @param {readonly string[]} colours
+ * @param {boolean} smooth
+ */
+export function gradient(colours, smooth) {
+  const share = 100 / colours.length
+  const pieces = colours.map((colour, i) => `${colour} ${i * share}% ${(i + 1) * share}%`)
+  return `linear-gradient(90deg, ${(smooth ? colours : pieces).join(", ")})`
+}
+
+/**
+ * @typedef {object} Properties
+ * @property {string} label what the colours mean
+ * @property {string[]} colours
+ * @property {boolean} smooth whether the colours are those of a scale
+ */
+
+/** @param {Component<Properties>} component */
+export function render({ model, view }) {
+  let choice = readChoice()
+  let folded = false
+  const button = h("button", {
+    type: "button",
+    class: "toggle",
+    onclick: () => {
+      choice = folded ? "open" : "folded"
+      keepChoice(choice)
+      fold()
+    },
+  })
   const fold = () => {
-    const narrow = getComputedStyle(view.el).getPropertyValue("--narrow").trim() === "1"
-    const folded = (choice ?? (narrow ? "folded" : "open")) === "folded"
+    folded = isFolded(choice, getComputedStyle(view.el).getPropertyValue("--narrow").trim() === "1")
     view.el.classList.toggle("folded", folded)
     button.setAttribute("aria-expanded", String(!folded))
     button.title = folded ? "Show the legend" : "Hide the legend"
   }
-  const toggle = () => {
-    choice = button.getAttribute("aria-expanded") === "true" ? "folded" : "open"
-    keep(choice)
-    fold()
-  }
-  const button = h("button", {type: "button", class: "toggle", onclick: toggle})
   const update = () => {
+    const { colours, smooth } = model
+    const strip = () => h("span", { class: "strip", style: `background:${gradient(colours, smooth)}` })
     button.setAttribute("aria-label", `Legend: ${model.label}`)
-    button.replaceChildren(...(model.colours.length > 0 ? [strip(model.colours, model.smooth)] : []),
-      h("span", {class: "column"}, model.label), icon(ICONS.down))
+    button.replaceChildren(
+      ...(colours.length > 0 ? [strip()] : []),
+      h("span", { class: "column" }, model.label),
+      icon(ICONS.down),
+    )
   }
-  ["label", "colours", "smooth"].forEach((name) => model.on(name, update))
+  onChange(model, ["label", "colours", "smooth"], update)
   update()
-  const watch = new ResizeObserver(fold)
-  watch.observe(view.el) // tells once when it is in the page
-  watch.observe(document.documentElement)
-  model.on("remove", () => watch.disconnect())
-  return h("div", {class: "root"}, button)
+  const observer = new ResizeObserver(fold)
+  observer.observe(view.el) // calls once as soon as the card is in the page
+  observer.observe(document.documentElement)
+  model.on("remove", () => observer.disconnect())
+  return h("div", { class: "root" }, button)
 }

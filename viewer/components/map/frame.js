@@ -1,42 +1,108 @@
-// Runs in the browser whenever the server has sent a picture of the map: takes it apart and hands its pixels to the figure.
-// While one is taken apart others may come: only the latest waits, and none that is older than what is shown is shown.
-const sent = frame.data
-if (!sent.jpeg?.length) { return } // the session is over, or has not begun
-const drawn = (bitmap, canvas) => {
-  [canvas.width, canvas.height] = [bitmap.width, bitmap.height]
-  const context = canvas.getContext("2d", {alpha: false, willReadFrequently: true})
+// Runs whenever the server has sent a picture of the map: decodes it and hands its pixels to the figure. While one is
+// decoded others may come: only the latest of them waits, and none is shown after a newer one.
+
+/** @import { Figure, FrameColumns, Source } from "../types" */
+
+/** @typedef {{ image: unknown[], x: number[], y: number[], dw: number[], dh: number[] }} ImageColumns */
+
+/**
+ * @param {object} args
+ * @param {Figure} args.fig
+ * @param {Source<FrameColumns>} args.frame
+ * @param {Source<ImageColumns>} args.image of the figure
+ */
+export function run({ fig, frame, image }) {
+  if (!frame.data.jpeg?.length) {
+    return // the session is over, or has not begun
+  }
+  fig.clipper_next_frame = frame.data
+  fig.clipper_showing ??= showLatest(fig, image).finally(() => {
+    fig.clipper_showing = null
+  })
+}
+
+/**
+ * @param {Figure} fig
+ * @param {Source<ImageColumns>} image
+ */
+async function showLatest(fig, image) {
+  while (fig.clipper_next_frame) {
+    const next = fig.clipper_next_frame
+    fig.clipper_next_frame = null
+    try {
+      await show(fig, image, next)
+    } catch (error) {
+      console.error(error) // the next one waits
+    }
+  }
+}
+
+/**
+ * @param {Figure} fig
+ * @param {Source<ImageColumns>} image
+ * @param {FrameColumns} frame
+ */
+async function show(fig, image, { jpeg, x, y, dw, dh }) {
+  const bitmap = await createImageBitmap(new Blob(jpeg.slice(0, 1), { type: "image/jpeg" }))
+  const { width, height } = bitmap
+  fig.clipper_canvas ??= document.createElement("canvas")
+  const pixels = paint(bitmap, fig.clipper_canvas).getImageData(0, 0, width, height).data
+  const { ndarray } = Bokeh.require("core/util/ndarray")
+  const array = ndarray(new Uint32Array(pixels.buffer), { dtype: "uint32", shape: [height, width] })
+  image.setv({ data: { image: [array], x, y, dw, dh } }, { sync: false })
+  fig.clipper_reads_canvas ??= readsTruePixels()
+  if (!fig.clipper_reads_canvas) {
+    paintByCanvas(fig, bitmap)
+  }
+  bitmap.close()
+}
+
+/**
+ * Hand the figure a canvas, which it draws without reading it.
+ *
+ * @param {Figure} fig
+ * @param {ImageBitmap} bitmap
+ */
+function paintByCanvas(fig, bitmap) {
+  const canvas = document.createElement("canvas")
+  paint(bitmap, canvas)
+  const view = Bokeh.index.find_one(fig)?.views.find_one(fig.renderers[0])
+  if (view) {
+    view.glyph.image_data[0] = canvas
+    view.request_paint()
+  }
+}
+
+/**
+ * Draw a bitmap onto a canvas of its size.
+ *
+ * @param {ImageBitmap} bitmap
+ * @param {HTMLCanvasElement} canvas
+ */
+function paint(bitmap, canvas) {
+  canvas.width = bitmap.width
+  canvas.height = bitmap.height
+  const context = contextOf(canvas, { alpha: false, willReadFrequently: true })
   context.drawImage(bitmap, 0, 0)
   return context
 }
-// Some browsers falsify what a page reads from a canvas, so that nobody is known by it.
-const honest = () => {
-  const context = document.createElement("canvas").getContext("2d")
+
+/** Say whether a page may read the true pixels of a canvas: some browsers change them so that nobody is known by them. */
+function readsTruePixels() {
+  const context = contextOf(document.createElement("canvas"))
   context.fillStyle = "#123456"
   context.fillRect(0, 0, 1, 1)
   return String(context.getImageData(0, 0, 1, 1).data) === "18,52,86,255"
 }
-const show = async ({jpeg: [bytes], x, y, dw, dh}) => {
-  const bitmap = await createImageBitmap(new Blob([bytes], {type: "image/jpeg"}))
-  const [w, h] = [bitmap.width, bitmap.height]
-  const context = drawn(bitmap, fig.clipper_canvas ??= document.createElement("canvas"))
-  const {ndarray} = Bokeh.require("core/util/ndarray")
-  const pixels = ndarray(new Uint32Array(context.getImageData(0, 0, w, h).data.buffer), {dtype: "uint32", shape: [h, w]})
-  image.setv({data: {image: [pixels], x, y, dw, dh}}, {sync: false})
-  if (!(fig.clipper_honest ??= honest())) { // then the figure is handed a canvas, which it only draws
-    const canvas = document.createElement("canvas")
-    drawn(bitmap, canvas)
-    const view = Bokeh.index.find_one(fig).views.find_one(fig.renderers[0])
-    view.glyph.image_data[0] = canvas
-    view.request_paint()
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {CanvasRenderingContext2DSettings} settings
+ */
+function contextOf(canvas, settings = {}) {
+  const context = canvas.getContext("2d", settings)
+  if (!context) {
+    throw new Error("this browser has no canvas left to decode the map on")
   }
-  bitmap.close()
+  return context
 }
-const latest = async () => {
-  while (fig.clipper_frame) {
-    const next = fig.clipper_frame
-    fig.clipper_frame = null
-    try { await show(next) } catch (error) { console.error(error) } // the next one waits
-  }
-}
-fig.clipper_frame = sent
-fig.clipper_showing ??= latest().finally(() => { fig.clipper_showing = null })

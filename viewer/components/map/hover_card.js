@@ -1,23 +1,70 @@
-// The card of the image under the pointer. It stays inside the map and never takes the pointer's events.
+// The card of the image under the pointer. It stays within the map and never takes the pointer's events.
+
+import { h } from "../dom.js"
+import { clamp } from "../numbers.js"
+import { imageUrl } from "../text.js"
+
+/** @import { Component, ImageItem } from "../types" */
+
+/** Pixels: the width of the card, its distance from the image's place, and from the edge of the map. */
 const WIDTH = 176
 const GAP = 12
-function render({model}) {
-  const root = h("div", {class: "root hover", "aria-hidden": "true"})
-  const place = (item) => {
-    const map = root.parentElement.getBoundingClientRect()
-    const right = item.x + item.reach + GAP
-    const x = right + WIDTH > map.width ? item.x - item.reach - GAP - WIDTH : right
-    const y = Math.min(Math.max(8, item.y - 60), Math.max(8, map.height - root.offsetHeight - 8))
-    root.style.transform = `translate(${Math.round(Math.max(8, x))}px, ${Math.round(y)}px)`
-  }
+const EDGE = 8
+
+/** Pixels from the card's upper edge down to the image's place. */
+const LIFT = 60
+
+/**
+ * An image with the names and values to show, and where on the map it is drawn: `reach` is half its height.
+ *
+ * @typedef {ImageItem & { values: [string, string][], x: number, y: number, reach: number }} HoveredItem
+ */
+
+/**
+ * Where the card goes: to the right of the image, else to its left, all of it within the map.
+ *
+ * @param {{ x: number, y: number, reach: number }} image
+ * @param {{ width: number, height: number }} map
+ * @param {number} height of the card
+ */
+export function cardPlace(image, map, height) {
+  const right = image.x + image.reach + GAP
+  const left = image.x - image.reach - GAP - WIDTH
+  const x = Math.max(EDGE, right + WIDTH > map.width ? left : right)
+  const y = clamp(image.y - LIFT, EDGE, Math.max(EDGE, map.height - height - EDGE))
+  return { x: Math.round(x), y: Math.round(y) }
+}
+
+/**
+ * @typedef {object} Properties
+ * @property {HoveredItem | { id?: undefined }} item the image under the pointer, {} for none
+ */
+
+/** @param {Component<Properties>} component */
+export function render({ model }) {
+  const root = h("div", { class: "root hover", "aria-hidden": "true" })
   const update = () => {
-    const item = model.item
-    if (!item.id) { root.classList.remove("shown"); return }
+    const { item } = model
+    if (!item.id) {
+      root.classList.remove("shown")
+      return
+    }
     root.replaceChildren(
-      h("div", {class: "frame"}, h("img", {src: image_url("thumb", item), alt: ""})),
-      h("div", {class: "words"}, h("div", {class: "label"}, item.label),
-        item.values.map(([name, value]) => h("div", {class: "value"}, h("span", {class: "muted"}, name), h("span", {}, value)))))
-    place(item)
+      h("div", { class: "frame" }, h("img", { src: imageUrl("thumb", item), alt: "" })),
+      h(
+        "div",
+        { class: "words" },
+        h("div", { class: "label" }, item.label),
+        item.values.map(([name, value]) =>
+          h("div", { class: "value" }, h("span", { class: "muted" }, name), h("span", {}, value)),
+        ),
+      ),
+    )
+    const map = root.parentElement?.getBoundingClientRect()
+    if (map) {
+      const { x, y } = cardPlace(item, map, root.offsetHeight)
+      root.style.transform = `translate(${x}px, ${y}px)`
+    }
     root.classList.add("shown")
   }
   model.on("item", update)

@@ -16,7 +16,7 @@ class HoverCard(Component):
 
     item = param.Dict(default={})
 
-    scripts = ("map/hover_card.js",)
+    script = "map/hover_card.js"
     _css = ("components.css", "map/hover_card.css")
 
     def follow(self, state: ViewState, view: MapView) -> None:

@@ -30,7 +30,7 @@ class Outline(Component):
 
     tool = param.String()
 
-    scripts = ("find.js", "map/lasso.js")
+    script = "map/lasso.js"
     _css = ("components.css", "map/lasso.css")
 
     def follow(self, state: ViewState, view: MapView) -> None:
@@ -75,7 +75,7 @@ class Tools(Component):
 
     tool = param.String()
 
-    scripts = ("map/tools.js",)
+    script = "map/tools.js"
     _css = ("components.css", "map/tools.css")
 
     def follow(self, state: ViewState) -> None:

@@ -1,70 +1,177 @@
-// What the colours on the map mean. A line hides and shows its value; the histogram's brush filters by its range.
-function render({model}) {
-  const send = (kind, entry) => model.send_msg({kind, label: entry.value ?? null, others: Boolean(entry.others)})
-  const lines = new Map() // by what they stand for: a line that stays keeps its focus
-  const line = () => {
-    const [swatch, name, count] = ["swatch", "name", "count"].map((part) => h("span", {class: part}))
-    let entry = {}
-    const toggle = h("button", {type: "button", class: "toggle", onclick: () => send("toggle", entry)}, swatch, name, count)
-    const only = h("button", {type: "button", class: "only", onclick: () => send("only", entry)})
-    const el = h("li", {class: "line"}, toggle, only)
-    return {el, update: (told) => {
-      entry = told
-      const fixed = entry.on == null
-      swatch.style.setProperty("--colour", entry.colour)
-      name.textContent = said(entry.label)
-      name.classList.toggle("muted", entry.label.trim() === "")
-      count.replaceChildren(number(entry.now ?? entry.count))
-      el.classList.toggle("off", entry.on === false)
-      toggle.disabled = fixed
-      only.hidden = fixed
-      toggle.setAttribute("aria-pressed", String(entry.on !== false))
-      toggle.title = fixed ? entry.label : `${entry.label}: ${number(entry.now)} of ${number(entry.count)}. Press to ${entry.on ? "hide" : "show"}.`
-      only.setAttribute("aria-label", `Show only ${entry.label}`)
-    }}
-  }
-  const fill = (list, entries, where) => arrange(list, entries.map((entry) => {
-    const key = JSON.stringify([where, entry.value, entry.label, entry.others])
-    if (!lines.has(key)) { lines.set(key, line()) }
-    lines.get(key).update(entry)
-    return lines.get(key).el
-  }))
-  const [list, found] = ["lines", "lines found"].map((name) => h("ul", {class: name}))
-  let timer = null
-  const find = h("input", {type: "search", class: "find", maxlength: "200", autocomplete: "off", spellcheck: "false"})
-  find.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(() => model.send_msg({kind: "find", part: find.value}), 180) })
-  const nothing = h("div", {class: "muted nothing"}, "No value like this")
-  const matches = h("div", {class: "matches"}, found, nothing)
-  const chart = histogram("Legend", (span) => model.send_msg({kind: "range", from: span?.[0] ?? null, to: span?.[1] ?? null}))
-  const gradient = h("div", {class: "gradient"})
-  const ends = h("div", {class: "ends"}, h("span", {}), h("span", {}))
-  const plain = h("div", {class: "ramp"}, gradient, ends)
-  const hint = h("div", {class: "muted hint"})
+// What the colours on the map mean. A line hides and shows its value; the histogram's brush filters by a range.
 
-  let column = model.column
-  const update = () => {
-    if (column !== model.column) { column = model.column; find.value = ""; lines.clear() }
-    const charted = (model.chart.whole?.length ?? 0) > 0
-    chart.el.hidden = !charted
-    if (charted) { chart.update(model.chart) }
-    plain.hidden = model.ramp.length === 0 || charted
-    gradient.style.background = model.ramp.length > 0 ? `linear-gradient(90deg, ${model.ramp.join(", ")})` : ""
-    ;[model.low, model.high].forEach((text, i) => { ends.children[i].textContent = text })
-    hint.textContent = model.hint
-    fill(list, model.entries, "all")
-    const searching = model.others > 0 && find.value.trim() !== ""
-    if (searching && !list.hidden) { matches.style.minHeight = `${list.offsetHeight}px` } // the card keeps its size while one types
-    list.hidden = searching
-    matches.hidden = !searching
-    find.hidden = model.others === 0
-    find.placeholder = `Find among ${number(model.others + 20)} values`
-    find.setAttribute("aria-label", find.placeholder)
-    fill(found, model.found, "found")
+import { arrange, h, onChange } from "../dom.js"
+import { histogram } from "../histogram.js"
+import { formatNumber, formatValue } from "../text.js"
+import { afterPause, batched } from "../timing.js"
+
+/** @import { Chart, Component, LegendEntry, Model } from "../types" */
+
+/**
+ * @typedef {object} Properties
+ * @property {string} column that colours the map
+ * @property {string} kind of the colouring
+ * @property {LegendEntry[]} entries
+ * @property {string[]} ramp the colours of a scale, low to high
+ * @property {string} low
+ * @property {string} high
+ * @property {Chart | { whole?: undefined }} chart the histogram of a scale
+ * @property {string} hint what to do where there is nothing to show yet, ""
+ * @property {number} others how many values have no colour of their own
+ * @property {LegendEntry[]} found the values that a search found
+ */
+
+/** Values of a column that have a colour of their own. */
+const COLOURED = 20
+
+/** Milliseconds after the last letter until what is typed is sent. */
+const TYPING = 180
+
+/** @param {Component<Properties>} component */
+export function render({ model }) {
+  const all = lineList(model, "lines")
+  const found = lineList(model, "lines found")
+  const nothing = h("div", { class: "muted nothing" }, "No value like this")
+  const matches = h("div", { class: "matches" }, found.el, nothing)
+  const find = h("input", {
+    type: "search",
+    class: "find",
+    maxlength: "200",
+    autocomplete: "off",
+    spellcheck: "false",
+  })
+  find.addEventListener(
+    "input",
+    afterPause(() => model.send_msg({ kind: "find", part: find.value }), TYPING),
+  )
+  const chart = histogram("Legend", (span) =>
+    model.send_msg({ kind: "range", from: span?.[0] ?? null, to: span?.[1] ?? null }),
+  )
+  const ramp = colourRamp(model)
+  const hint = h("div", { class: "muted hint" })
+
+  const updateSearch = () => {
+    const isSearching = model.others > 0 && find.value.trim() !== ""
+    if (isSearching && !all.el.hidden) {
+      matches.style.minHeight = `${all.el.offsetHeight}px` // the card keeps its size while a person types
+    }
+    all.el.hidden = isSearching
+    matches.hidden = !isSearching
     nothing.hidden = model.found.length > 0
+    find.hidden = model.others === 0
+    find.placeholder = `Find among ${formatNumber(model.others + COLOURED)} values`
+    find.setAttribute("aria-label", find.placeholder)
   }
-  let waiting = false
-  const soon = () => { if (!waiting) { waiting = true; queueMicrotask(() => { waiting = false; update() }) } }
-  ;["column", "entries", "ramp", "low", "high", "kind", "chart", "hint", "others", "found"].forEach((name) => model.on(name, soon))
+  let { column } = model
+  const update = () => {
+    if (column !== model.column) {
+      column = model.column
+      find.value = ""
+      all.clear()
+      found.clear()
+    }
+    const hasChart = (model.chart.whole?.length ?? 0) > 0
+    chart.el.hidden = !hasChart
+    if (model.chart.whole && hasChart) {
+      chart.update(model.chart)
+    }
+    ramp.update(hasChart)
+    hint.textContent = model.hint
+    all.update(model.entries)
+    updateSearch()
+    found.update(model.found)
+  }
+  onChange(
+    model,
+    ["column", "entries", "ramp", "low", "high", "kind", "chart", "hint", "others", "found"],
+    batched(update),
+  )
   update()
-  return h("div", {class: "root"}, chart.el, plain, find, list, matches, hint)
+  return h("div", { class: "root" }, chart.el, ramp.el, find, all.el, matches, hint)
+}
+
+/**
+ * The colours of a scale, with its ends in words; hidden where a histogram shows them.
+ *
+ * @param {Model<Properties>} model
+ */
+function colourRamp(model) {
+  const gradient = h("div", { class: "gradient" })
+  const [low, high] = [h("span"), h("span")]
+  const el = h("div", { class: "ramp" }, gradient, h("div", { class: "ends" }, low, high))
+  /** @param {boolean} hasChart */
+  const update = (hasChart) => {
+    const { ramp } = model
+    el.hidden = ramp.length === 0 || hasChart
+    gradient.style.background = ramp.length > 0 ? `linear-gradient(90deg, ${ramp.join(", ")})` : ""
+    low.textContent = model.low
+    high.textContent = model.high
+  }
+  return { el, update }
+}
+
+/**
+ * A list of lines. A line that stays keeps its focus.
+ *
+ * @param {Model<Properties>} model
+ * @param {string} className
+ */
+function lineList(model, className) {
+  const el = h("ul", { class: className })
+  /** @type {Map<string, ReturnType<typeof legendLine>>} */
+  const lines = new Map()
+  /** @param {LegendEntry} entry */
+  const lineOf = (entry) => {
+    const key = JSON.stringify([entry.value, entry.label, entry.others])
+    const line = lines.get(key) ?? legendLine(model)
+    lines.set(key, line)
+    line.update(entry)
+    return line.el
+  }
+  /** @param {LegendEntry[]} entries */
+  const update = (entries) => arrange(el, entries.map(lineOf))
+  return { el, update, clear: () => lines.clear() }
+}
+
+/**
+ * A line: a button that hides and shows its value, and one that shows only this value.
+ *
+ * @param {Model<Properties>} model
+ */
+function legendLine(model) {
+  /** @type {LegendEntry | null} */
+  let shown = null
+  /** @param {"toggle" | "only"} kind */
+  const send = (kind) => model.send_msg({ kind, label: shown?.value ?? null, others: Boolean(shown?.others) })
+  const swatch = h("span", { class: "swatch" })
+  const name = h("span", { class: "name" })
+  const count = h("span", { class: "count" })
+  const toggle = h(
+    "button",
+    { type: "button", class: "toggle", onclick: () => send("toggle") },
+    swatch,
+    name,
+    count,
+  )
+  const only = h("button", { type: "button", class: "only", onclick: () => send("only") })
+  const el = h("li", { class: "line" }, toggle, only)
+  /** @param {LegendEntry} entry */
+  const update = (entry) => {
+    shown = entry
+    const { label, on } = entry
+    const now = entry.now ?? entry.count
+    const isFixed = on === undefined
+    swatch.style.setProperty("--colour", entry.colour)
+    name.textContent = formatValue(label)
+    name.classList.toggle("muted", label.trim() === "")
+    count.textContent = formatNumber(now)
+    el.classList.toggle("off", on === false)
+    toggle.disabled = isFixed
+    toggle.setAttribute("aria-pressed", String(on !== false))
+    const figures = `${formatNumber(now)} of ${formatNumber(entry.count)}`
+    toggle.title = isFixed ? label : `${label}: ${figures}. Press to ${on ? "hide" : "show"}.`
+    only.hidden = isFixed
+    only.setAttribute("aria-label", `Show only ${label}`)
+  }
+  return { el, update }
 }

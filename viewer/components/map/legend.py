@@ -67,7 +67,7 @@ class ColourKey(OfColours):
     others = param.Integer(doc="How many values have no colour of their own; they can be searched for.")
     found = param.List()
 
-    scripts = ("histogram.js", "map/legend.js")
+    script = "map/legend.js"
     _css = ("components.css", "histogram.css", "map/legend.css")
     _seen = (*COLOURS, "counts", "kept", "filters", "cut", "cap")
 
@@ -143,7 +143,7 @@ class Fold(OfColours):
     colours = param.List()
     smooth = param.Boolean(default=False)
 
-    scripts = ("map/fold.js",)
+    script = "map/fold.js"
     _css = ("components.css", "map/fold.css")
 
     def _told(self, state: ViewState) -> dict[str, Any]:

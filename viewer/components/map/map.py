@@ -14,10 +14,10 @@ from typing import Any
 import holoviews as hv
 import numpy as np
 import panel as pn
-from bokeh.models import ColumnDataSource, CustomJS, PanTool, Range1d, TapTool, WheelZoomTool
+from bokeh.models import ColumnDataSource, PanTool, Range1d, TapTool, WheelZoomTool
 from bokeh.plotting import figure
 
-from viewer.components.base import source
+from viewer.components.base import callback
 from viewer.components.map.camera import Camera, columns
 from viewer.components.map.overlays import Queries, Rings
 from viewer.dataset.columns.filters import passing_rows
@@ -33,14 +33,9 @@ DEEPEST, WIDEST = 4000.0, 3.0  # how far one can zoom in and out, from the first
 LIT = 24  # results that stand out on the map; the panel lists more
 FEW, HALF_THUMBNAIL = 200, 44.0  # images, of which the first view shows thumbnails; pixels of half of one
 REACH = 14  # pixels within which a point is meant by the pointer
-SIGHT = ("find.js", "map/camera.js")  # in front of the scripts that move the map
 SHARPEST, MOST_PIXELS = 2.0, 6e6  # for each pixel of the page, in each direction, and altogether
 
 hv.extension("bokeh")
-
-
-def _script(*names: str, **args: Any) -> CustomJS:
-    return CustomJS(args=args, code="".join(map(source, names)))
 
 
 def _figure() -> figure:
@@ -122,18 +117,18 @@ class MapView:
             "fig": fig, "home": self._home, "target": self.camera.target, "frame": self._frame,
             "padding": PADDING,
         }  # fmt: skip
-        fit = _script(*SIGHT, "map/fit.js", **args, deepest=DEEPEST, widest=WIDEST, screen=self._screen)
+        fit = callback("map/fit.js", **args, deepest=DEEPEST, widest=WIDEST, screen=self._screen)
         for name in ("inner_width", "inner_height"):
             fig.js_on_change(name, fit)
             fig.on_change(name, self._viewport_changed)
         self._home.js_on_change("data", fit)
         image = fig.renderers[0].data_source
-        self._frame.js_on_change("data", _script("map/frame.js", **args, image=image))
+        self._frame.js_on_change("data", callback("map/frame.js", **args, image=image))
         for ends in (fig.x_range, fig.y_range):
             ends.on_change("start", self._viewport_changed)
             ends.on_change("end", self._viewport_changed)
-        self.camera.target.js_on_change("data", _script(*SIGHT, "map/fly.js", **args))
-        pointer = _script("map/pointer.js", fig=fig, pointer=self._pointer)
+        self.camera.target.js_on_change("data", callback("map/fly.js", **args))
+        pointer = callback("map/pointer.js", fig=fig, pointer=self._pointer)
         fig.js_on_event("mousemove", pointer)
         fig.js_on_event("mouseleave", pointer)
         self._pointer.on_change("data", self._pointed)

@@ -1,12 +1,31 @@
-// Runs in the browser on every move of the pointer over the map: tells the server where it is, twelve times a second.
-const say = (inside) => {
-  fig.clipper_said = performance.now()
-  pointer.data = {x: [cb_obj.x], y: [cb_obj.y], inside: [inside]}
-}
-clearTimeout(fig.clipper_timer)
-if (cb_obj.event_name === "mouseleave") {
-  say(0)
-} else {
-  const wait = 80 - (performance.now() - (fig.clipper_said ?? 0))
-  if (wait <= 0) { say(1) } else { fig.clipper_timer = setTimeout(() => say(1), wait) }
+// Runs on every move of the pointer over the map: sends the server its place, twelve times a second.
+
+/** @import { Figure, Source } from "../types" */
+
+/** Milliseconds between two places that are sent. */
+const INTERVAL = 80
+
+/**
+ * @param {object} args
+ * @param {Figure} args.fig
+ * @param {Source<{ x: number[], y: number[], inside: number[] }>} args.pointer
+ * @param {{ event_name: "mousemove" | "mouseleave", x: number, y: number }} event
+ */
+export function run({ fig, pointer }, event) {
+  /** @param {0 | 1} inside */
+  const send = (inside) => {
+    fig.clipper_pointer_sent = performance.now()
+    pointer.data = { x: [event.x], y: [event.y], inside: [inside] }
+  }
+  clearTimeout(fig.clipper_pointer_timer)
+  if (event.event_name === "mouseleave") {
+    send(0)
+    return
+  }
+  const wait = INTERVAL - (performance.now() - (fig.clipper_pointer_sent ?? 0))
+  if (wait <= 0) {
+    send(1)
+  } else {
+    fig.clipper_pointer_timer = setTimeout(() => send(1), wait)
+  }
 }

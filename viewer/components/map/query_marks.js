@@ -1,61 +1,194 @@
 // Over the map, beside the words of each query's mark: a button that takes the mark away.
-const FONT = '700 12.5px "Inter Variable", system-ui, sans-serif' // as overlays.py has the words drawn
-const PADDING = 8 // pixels beside the words
+
+import { arrange, h, ICONS, icon, listenWhileShown } from "../dom.js"
+import { findMapPane } from "../find.js"
+import { batched } from "../timing.js"
+
+/** @import { Component, Figure } from "../types" */
+
+/**
+ * A query on the map: as it is written, as it reads, the words that the map shows, and its place in map units.
+ *
+ * @typedef {{ text: string, called: string, label: string, x: number, y: number }} Mark
+ */
+
+/** @typedef {{ left: number, right: number, top: number, bottom: number }} Box */
+
+/** The font in which the map draws the words: that of the server's overlays. */
+const FONT = '700 12.5px "Inter Variable", system-ui, sans-serif'
+
+/** Pixels: beside the words, of a button's side, and from the middle of the words to where the pointer leaves them. */
+const PADDING = 8
 const SIZE = 24
-const HALF = 14 // pixels from the middle of the words within which the pointer is at them
-const LAID_OUT = 200 // milliseconds between two looks whether the map is laid out
-const pen = document.createElement("canvas").getContext("2d")
-const width_of = (text) => { pen.font = FONT; return pen.measureText(text).width }
-function render({model, view}) {
-  const root = h("div", {class: "root over"})
-  const buttons = new Map() // by query: one that stays keeps its focus
-  let [fig, timer, waiting] = [null, null, false]
-  const figure = () => {
-    const found = inside(document, "clipper-map")?.clipper_figure ?? null
-    if (found && found !== fig) {
-      fig = found
-      for (const ends of [fig.x_range, fig.y_range]) { ends.change.connect(soon) }
+const HALF = 14
+
+/** Milliseconds between two looks whether the map is laid out. */
+const LOOK = 200
+
+/**
+ * Where a mark is drawn, in pixels from the pane's upper left corner.
+ *
+ * @param {{ x: number, y: number }} place in map units
+ * @param {Pick<Figure, "x_range" | "y_range" | "inner_width" | "inner_height">} figure
+ */
+export function pixelOf({ x, y }, { x_range, y_range, inner_width, inner_height }) {
+  return {
+    x: ((x - x_range.start) / (x_range.end - x_range.start)) * inner_width,
+    y: ((y_range.end - y) / (y_range.end - y_range.start)) * inner_height,
+  }
+}
+
+/**
+ * Where the button of a mark stands, and the box within which the pointer shows it.
+ *
+ * @param {{ x: number, y: number }} words their middle, in pixels
+ * @param {number} textWidth
+ * @param {number} raised pixels from the query's place up to the words
+ * @param {number} paneWidth
+ */
+export function placeButton(words, textWidth, raised, paneWidth) {
+  const half = textWidth / 2 + PADDING
+  return {
+    left: Math.min(words.x + half - 2, paneWidth - SIZE - 2), // at the pane's edge the button stays within it
+    top: words.y - SIZE / 2,
+    box: {
+      left: words.x - half - 2,
+      right: words.x + half + SIZE + 4,
+      top: words.y - HALF,
+      bottom: words.y + raised + HALF,
+    },
+  }
+}
+
+/**
+ * @param {Box | undefined} box
+ * @param {number} x
+ * @param {number} y
+ */
+function holds(box, x, y) {
+  return box !== undefined && x >= box.left && x <= box.right && y >= box.top && y <= box.bottom
+}
+
+/** A measure for the width of words as the map draws them. */
+function textMeasure() {
+  const context = document.createElement("canvas").getContext("2d")
+  /** @param {string} text */
+  return (text) => {
+    if (!context) {
+      return 0
     }
-    return fig
+    context.font = FONT
+    return context.measureText(text).width
+  }
+}
+
+/**
+ * @typedef {object} Properties
+ * @property {Mark[]} marks
+ * @property {number} raised pixels from a query's place up to the middle of its words
+ */
+
+/** @param {Component<Properties>} component */
+export function render({ model, view }) {
+  const root = h("div", { class: "root over" })
+  const widthOf = textMeasure()
+  /**
+   * By query: a button that stays keeps its focus.
+   *
+   * @type {Map<string, { el: HTMLButtonElement, box?: Box }>}
+   */
+  const buttons = new Map()
+  /** @type {Figure | null} */
+  let figure = null
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer
+  const findFigure = () => {
+    const found = findMapPane()?.clipper_figure
+    if (found && found !== figure) {
+      figure = found
+      figure.x_range.change.connect(placeSoon)
+      figure.y_range.change.connect(placeSoon)
+    }
+    return figure
   }
   const place = () => {
-    waiting = false
-    if (model.marks.length > 0 && !figure()) { clearTimeout(timer); timer = setTimeout(place, LAID_OUT); return }
-    for (const {text, label, x, y} of model.marks) {
-      const {x_range, y_range, inner_width: w, inner_height: h} = fig
-      const at = {x: (x - x_range.start) / (x_range.end - x_range.start) * w, y: (y_range.end - y) / (y_range.end - y_range.start) * h - model.raised}
-      const half = width_of(label) / 2 + PADDING
-      const button = buttons.get(text)
-      button.clipper_box = {left: at.x - half - 2, right: at.x + half + SIZE + 4, top: at.y - HALF, bottom: at.y + model.raised + HALF}
-      const left = Math.min(at.x + half - 2, w - SIZE - 2) // words at the map's edge keep theirs within it
-      button.hidden = at.x < 0 || at.x > w || at.y < 0 || at.y > h
-      button.style.transform = `translate(${Math.round(left)}px, ${Math.round(at.y - SIZE / 2)}px)`
+    if (model.marks.length === 0) {
+      return
+    }
+    const shown = findFigure()
+    if (!shown) {
+      clearTimeout(timer)
+      timer = setTimeout(place, LOOK)
+      return
+    }
+    for (const mark of model.marks) {
+      const button = buttons.get(mark.text)
+      if (button) {
+        placeOne(button, mark, shown)
+      }
     }
   }
-  const soon = () => { if (!waiting) { waiting = true; requestAnimationFrame(place) } }
-  const button = ({text, called}) => h("button", {type: "button", class: "remove", title: "Remove from the map", "aria-label": `Take the mark of ${called} off the map`,
-    onclick: () => model.send_msg({kind: "forget", text})}, icon(ICONS.close))
-  const update = () => {
-    const texts = new Set(model.marks.map(({text}) => text))
-    for (const text of [...buttons.keys()]) { if (!texts.has(text)) { buttons.delete(text) } }
-    for (const mark of model.marks) { if (!buttons.has(mark.text)) { buttons.set(mark.text, button(mark)) } }
-    arrange(root, model.marks.map(({text}) => buttons.get(text)))
-    soon()
+  /**
+   * @param {{ el: HTMLButtonElement, box?: Box }} button
+   * @param {Mark} mark
+   * @param {Figure} shown
+   */
+  const placeOne = (button, mark, shown) => {
+    const { inner_width, inner_height } = shown
+    const at = pixelOf(mark, shown)
+    const words = { x: at.x, y: at.y - model.raised }
+    const { left, top, box } = placeButton(words, widthOf(mark.label), model.raised, inner_width)
+    button.box = box
+    button.el.hidden = words.x < 0 || words.x > inner_width || words.y < 0 || words.y > inner_height
+    button.el.style.transform = `translate(${Math.round(left)}px, ${Math.round(top)}px)`
   }
-  const point = (event) => { // of several marks at one place the newest is meant, as it is by a click
+  const placeSoon = batched(place, requestAnimationFrame)
+  /** @param {Mark} mark */
+  const buttonOf = ({ text, called }) => {
+    const attributes = {
+      class: "remove",
+      title: "Remove from the map",
+      "aria-label": `Take the mark of ${called} off the map`,
+      onclick: () => model.send_msg({ kind: "forget", text }),
+    }
+    return { el: h("button", { type: "button", ...attributes }, icon(ICONS.close)) }
+  }
+  const update = () => {
+    const texts = new Set(model.marks.map(({ text }) => text))
+    for (const text of [...buttons.keys()]) {
+      if (!texts.has(text)) {
+        buttons.delete(text)
+      }
+    }
+    const elements = model.marks.map((mark) => {
+      const button = buttons.get(mark.text) ?? buttonOf(mark)
+      buttons.set(mark.text, button)
+      return button.el
+    })
+    arrange(root, elements)
+    placeSoon()
+  }
+  /**
+   * Show the button of the mark under the pointer: of several at one place that of the newest, which a click opens too.
+   *
+   * @param {PointerEvent} event
+   */
+  const showNear = (event) => {
     const pane = view.el.getBoundingClientRect()
     const [x, y] = [event.clientX - pane.left, event.clientY - pane.top]
-    const at = ({clipper_box: box}) => box && x >= box.left && x <= box.right && y >= box.top && y <= box.bottom
-    const meant = event.buttons > 0 && event.type === "pointermove" ? null : [...root.children].find((el) => !el.hidden && at(el))
-    for (const el of root.children) { el.classList.toggle("near", el === meant) }
+    const isDrag = event.buttons > 0 && event.type === "pointermove"
+    const inOrder = model.marks.flatMap(({ text }) => buttons.get(text) ?? [])
+    const near = isDrag ? undefined : inOrder.find(({ el, box }) => !el.hidden && holds(box, x, y))
+    for (const { el } of buttons.values()) {
+      el.classList.toggle("near", el === near?.el)
+    }
   }
-  const listeners = ["pointermove", "pointerdown"]
-  listeners.forEach((name) => document.addEventListener(name, point, {passive: true}))
+  listenWhileShown(model, document, ["pointermove", "pointerdown"], showNear, { passive: true })
   model.on("marks", update)
   model.on("remove", () => {
     clearTimeout(timer)
-    listeners.forEach((name) => document.removeEventListener(name, point))
-    if (fig) { for (const ends of [fig.x_range, fig.y_range]) { ends.change.disconnect(soon) } }
+    figure?.x_range.change.disconnect(placeSoon)
+    figure?.y_range.change.disconnect(placeSoon)
   })
   update()
   return root

@@ -15,7 +15,7 @@ class Marks(Component):
     marks = param.List(doc="Each: the query as written, as it reads, what the map shows of it, and where.")
     raised = param.Number(RAISED, doc="Pixels from a query's place up to the middle of its words.")
 
-    scripts = ("find.js", "map/query_marks.js")
+    script = "map/query_marks.js"
     _css = ("components.css", "map/query_marks.css")
 
     def follow(self, state: ViewState) -> None:

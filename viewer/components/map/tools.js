@@ -1,14 +1,46 @@
 // The tools that choose images on the map: a lasso and a box. The one in hand is pressed.
+
+import { h, icon } from "../dom.js"
+
+/** @import { Component } from "../types" */
+
 const TOOLS = [
-  ["lasso", "Choose with a lasso (L)", "M12 5c5 0 8.5 2.2 8.5 5.2S17 15.6 12 15.6 3.5 13.300 3.500 10.200 7 5 12 5zM7.300 14.700a2.100 2.100 0 11-1.500 3.900M7.300 18.600c.6 1 .3 2-1 2.900"],
-  ["box", "Choose with a box (B)", "M4 8V4h4M16 4h4v4M20 16v4h-4M8 20H4v-4M4 11v2M20 11v2M11 4h2M11 20h2"],
+  {
+    tool: "lasso",
+    label: "Choose with a lasso (L)",
+    shape:
+      "M12 5c5 0 8.5 2.2 8.5 5.2S17 15.6 12 15.6 3.5 13.300 3.500 10.200 7 5 12 5zM7.300 14.700a2.100 2.100 0 11-1.500 3.900M7.300 18.600c.6 1 .3 2-1 2.900",
+  },
+  {
+    tool: "box",
+    label: "Choose with a box (B)",
+    shape: "M4 8V4h4M16 4h4v4M20 16v4h-4M8 20H4v-4M4 11v2M20 11v2M11 4h2M11 20h2",
+  },
 ]
-function render({model}) {
-  const buttons = TOOLS.map(([tool, label, shape]) => h("button", {
-    class: "square tool", type: "button", title: label, "aria-label": label, onclick: () => model.send_msg({kind: "tool", tool}),
-  }, icon(shape)))
-  const update = () => buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(model.tool === TOOLS[i][0])))
-  model.on("tool", update)
-  update()
-  return h("div", {class: "root tools", role: "group", "aria-label": "Choose on the map"}, buttons)
+
+/**
+ * @typedef {object} Properties
+ * @property {string} tool in hand, "" for none
+ */
+
+/** @param {Component<Properties>} component */
+export function render({ model }) {
+  const buttons = TOOLS.map(({ tool, label, shape }) => {
+    const button = h(
+      "button",
+      {
+        class: "square tool",
+        type: "button",
+        title: label,
+        "aria-label": label,
+        onclick: () => model.send_msg({ kind: "tool", tool }),
+      },
+      icon(shape),
+    )
+    const update = () => button.setAttribute("aria-pressed", String(model.tool === tool))
+    model.on("tool", update)
+    update()
+    return button
+  })
+  return h("div", { class: "root tools", role: "group", "aria-label": "Choose on the map" }, buttons)
 }

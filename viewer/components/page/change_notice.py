@@ -17,7 +17,7 @@ class Notice(Component):
     note = param.String()
     action = param.String(doc='The words on the button that shows what is new, "" where nothing is.')
 
-    scripts = ("page/change_notice.js",)
+    script = "page/change_notice.js"
     _css = ("components.css", "page/change_notice.css")
 
     def follow(self, state: ViewState) -> None:

@@ -6,5 +6,5 @@ from viewer.components.base import Component
 class Lost(Component):
     """Shown by the browser alone: there is no server to tell it anything."""
 
-    scripts = ("page/connection_lost.js",)
+    script = "page/connection_lost.js"
     _css = ("components.css", "page/change_notice.css", "page/connection_lost.css")

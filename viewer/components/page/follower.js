@@ -1,28 +1,79 @@
 // Says when a version that is ready may be taken: at once where nobody looks or moves, else in the next pause. Shows nothing.
-const PAUSE = 500 // milliseconds without a movement are a pause
-const LONGEST = 2000 // whoever moves without a pause is not waited for longer than this ...
-const HELD = 15000 // ... but for whoever holds a button down, as in a drag
-const EVENTS = ["pointermove", "pointerdown", "pointerup", "pointercancel", "wheel"]
-function render({model}) {
-  let [held, moved, since, timer] = [false, -Infinity, null, null]
-  const quiet = (now) => document.hidden || now - since > HELD || (!held && (now - moved > PAUSE || now - since > LONGEST))
+
+import { h, listenWhileShown } from "../dom.js"
+
+/** @import { Component } from "../types" */
+
+/** Milliseconds without a movement that make a pause. */
+const PAUSE = 500
+
+/** Milliseconds after which a person who moves without a pause is no longer waited for. */
+const LONGEST = 2000
+
+/** The same for a person who holds a button down, as in a drag. */
+const LONGEST_HELD = 15000
+
+/** Milliseconds between two looks for a pause. */
+const LOOK = 100
+
+/**
+ * Say whether a version may be taken now. All times are milliseconds.
+ *
+ * @param {object} state
+ * @param {boolean} state.isHidden whether nobody sees the page
+ * @param {boolean} state.isHeld whether a person holds a button down
+ * @param {number} state.sinceReady
+ * @param {number} state.sinceMoved
+ */
+export function isQuiet({ isHidden, isHeld, sinceReady, sinceMoved }) {
+  if (isHidden || sinceReady > LONGEST_HELD) {
+    return true
+  }
+  return !isHeld && (sinceMoved > PAUSE || sinceReady > LONGEST)
+}
+
+/**
+ * @typedef {object} Properties
+ * @property {string} ready the version that waits to be taken, ""
+ */
+
+/** @param {Component<Properties>} component */
+export function render({ model }) {
+  let isHeld = false
+  let movedAt = Number.NEGATIVE_INFINITY
+  /** @type {number | null} */
+  let readyAt = null
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer
   const check = () => {
     clearTimeout(timer)
-    if (!model.ready) { since = null; return }
-    since ??= performance.now()
-    if (!quiet(performance.now())) { timer = setTimeout(check, 100); return }
-    since = null
-    model.send_msg({kind: "take"})
+    if (!model.ready) {
+      readyAt = null
+      return
+    }
+    const now = performance.now()
+    readyAt ??= now
+    const times = { sinceReady: now - readyAt, sinceMoved: now - movedAt }
+    if (!isQuiet({ isHidden: document.hidden, isHeld, ...times })) {
+      timer = setTimeout(check, LOOK)
+      return
+    }
+    readyAt = null
+    model.send_msg({ kind: "take" })
   }
-  const listen = (event) => { moved = performance.now(); held = event.buttons > 0 }
-  EVENTS.forEach((name) => document.addEventListener(name, listen, {capture: true, passive: true}))
-  document.addEventListener("visibilitychange", check)
+  listenWhileShown(
+    model,
+    document,
+    ["pointermove", "pointerdown", "pointerup", "pointercancel", "wheel"],
+    (event) => {
+      movedAt = performance.now()
+      isHeld = event.buttons > 0
+    },
+    { capture: true, passive: true },
+  )
+  listenWhileShown(model, document, ["visibilitychange"], check)
   model.on("ready", check)
-  model.on("remove", () => {
-    clearTimeout(timer)
-    EVENTS.forEach((name) => document.removeEventListener(name, listen, {capture: true}))
-    document.removeEventListener("visibilitychange", check)
-  })
+  model.on("remove", () => clearTimeout(timer))
   check()
-  return h("div", {hidden: true})
+  return h("div", { hidden: true })
 }

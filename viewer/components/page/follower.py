@@ -114,7 +114,7 @@ class Follower(Component):
 
     ready = param.String(doc="The version that waits for a quiet moment.")
 
-    scripts = ("page/follower.js",)
+    script = "page/follower.js"
     _css = ()
 
     def __init__(self, *, state: ViewState, **params: Any) -> None:

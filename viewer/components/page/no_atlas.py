@@ -28,7 +28,7 @@ class Absent(Component):
     commands = param.List()
     ready = param.Boolean(default=False)
 
-    scripts = ("page/no_atlas.js",)
+    script = "page/no_atlas.js"
     _css = ("components.css", "page/no_atlas.css")
 
     def __init__(self, *, failed: str = "", **params: Any) -> None:

@@ -1,110 +1,204 @@
-// The query bar. Files come by its button, by paste and by drop anywhere on the page; they go to the server in pieces.
-const CHUNK = 1 << 20
-const OURS = "application/x-clipper-image" // a card of this page that is dragged
-const HELP = [
-  ["a dog on the beach", "words, as you would describe the image"],
-  ["dog -indoor", "less of what a minus stands before"],
-  ['"red car" +snow', "quotes keep a phrase together, a plus sets a term apart"],
-  ["dog^2 -cat^0.5", "weights; without one a term counts 1, a minus 0.3, an image less 0.5"],
-]
-const picture_of = (part) => part.picture ?? (part.image && image_url("thumb", part.image))
-const chip = (model, part) => h("span", {class: `image${part.minus ? " minus" : ""}`, title: `${part.minus ? "Less" : "More"} like ${part.label}`},
-  picture_of(part) && h("img", {src: picture_of(part), alt: ""}),
-  part.minus && h("span", {class: "sign", "aria-hidden": "true"}, "−"),
-  h("button", {type: "button", class: "off", "aria-label": `Remove ${part.minus ? "less" : "more"} like ${part.label}`,
-    onclick: () => model.send_msg({kind: "drop", term: part.key})}, icon(ICONS.close)))
+// The query bar: the words of the query, before them its images, and how to search.
 
-function render({model}) {
-  const say = (kind, more = {}) => model.send_msg({kind, ...more})
-  const words = h("input", {class: "words", type: "text", size: "1", maxlength: "1000", autocomplete: "off", spellcheck: "false", enterkeyhint: "search",
-    "aria-label": "Search images", onkeydown: (event) => {
-      if (event.isComposing) { return }
-      if (event.key === "Enter") { sent = words.value; say("ask", {text: sent}) }
-      if (event.key === "Backspace" && words.value === "" && model.images.length > 0) { say("drop", {term: model.images.at(-1).key}) }
-    }, oninput: () => root.classList.toggle("filled", filled())})
-  let sent = ""
-  const filled = () => words.value !== "" || model.images.length > 0
-  // -- images
-  let sending = 0
-  const refuse = (why, count = 0) => { ++sending; say("refuse", {why, count}) } // what is on its way is called off too
-  const send = async (file) => {
-    const number = ++sending
-    say("begin", {number, name: file.name, size: file.size})
-    let at = 0
-    do {
-      const data = await file.slice(at, at + CHUNK).arrayBuffer().catch(() => null) // a folder, or gone meanwhile
-      if (number !== sending) { return }
-      if (data === null) { refuse("nothing"); return }
-      say("part", {number, data})
-      at += CHUNK
-    } while (at < file.size)
-  }
-  const take = (files) => {
-    if (files.length > 1) { refuse("many", files.length) }
-    else if (files[0].size > model.most_bytes) { refuse("large", files[0].size) }
-    else { send(files[0]) }
-  }
-  const chosen = h("input", {type: "file", accept: "image/*", class: "chosen", tabindex: "-1", "aria-hidden": "true",
-    onchange: () => { if (chosen.files.length > 0) { take([...chosen.files]) } chosen.value = "" }})
-  const target = h("div", {class: "target", "aria-hidden": "true"}, h("div", {}, "Drop an image to search with it"))
-  const has = (event, type) => [...event.dataTransfer?.types ?? []].includes(type)
-  const ours = (event) => has(event, OURS)
-  const wanted = (event) => ours(event) || has(event, "Files") || has(event, "text/uri-list")
-  let leaving
-  const over = (event) => {
-    if (!wanted(event)) { return }
-    event.preventDefault()
-    target.classList.add("shown")
-    clearTimeout(leaving) // "dragover" comes again and again while something is over the page
-    leaving = setTimeout(() => target.classList.remove("shown"), 250)
-  }
-  const drop = (event) => {
-    if (!wanted(event)) { return }
-    event.preventDefault()
-    target.classList.remove("shown")
-    const files = [...event.dataTransfer.files]
-    if (ours(event)) { say("like", {id: event.dataTransfer.getData(OURS), minus: false}) }
-    else if (files.length > 0) { take(files) }
-    else { refuse(has(event, "text/uri-list") ? "link" : "nothing") }
-  }
-  const paste = (event) => {
-    const files = [...event.clipboardData?.files ?? []]
-    if (files.length === 0) { return } // words go where they are pasted
-    event.preventDefault()
-    take(files)
-  }
-  const heard = [["dragover", over], ["drop", drop], ["paste", paste]]
-  heard.forEach(([name, listen]) => document.addEventListener(name, listen))
-  model.on("remove", () => heard.forEach(([name, listen]) => document.removeEventListener(name, listen)))
-  // -- help
-  const help = h("div", {class: "help", id: "help", role: "region", "aria-label": "How to search", hidden: true},
-    h("dl", {}, HELP.map(([example, meaning]) => [h("dt", {}, h("code", {}, example)), h("dd", {}, meaning)])),
-    h("p", {}, "Images are terms too: “more like this” and “less like this” on every result, or drop, paste or choose one of yours (up to 20 MB)."),
-    h("p", {class: "muted"}, "The query is the weighted sum of its terms’ unit vectors, scaled to length one. Beside images, words weigh 2.5 times as much: their cosines are that much smaller."))
-  const asking = h("button", {type: "button", class: "square", "aria-label": "How to search", title: "How to search", "aria-expanded": "false", "aria-controls": "help",
-    onclick: () => fold(help.hidden)}, "?")
-  const fold = (open) => { help.hidden = !open; asking.setAttribute("aria-expanded", String(open)) }
-  // -- the line
-  const images = draw(model, ["images", "reading"], () => [...model.images.map((part) => chip(model, part)),
-    model.reading && h("span", {class: "image reading", role: "status"}, h("span", {class: "wheel"}), h("span", {class: "name"}, `Reading ${model.reading}`))], "images")
-  const clear = h("button", {type: "button", class: "square clear", "aria-label": "Clear the search", title: "Clear",
-    onclick: () => { words.value = ""; say("clear"); update(); words.focus() }}, icon(ICONS.close))
-  const root = h("div", {class: "root bar", role: "search", onkeydown: (event) => { if (event.key === "Escape") { fold(false) } },
-    onfocusout: (event) => { if (!root.contains(event.relatedTarget)) { fold(false) } }},
-  h("span", {class: "lens"}, icon(ICONS.lens)), images, words, clear,
-  h("button", {type: "button", class: "square", "aria-label": "Search with an image", title: "Search with an image: choose, paste or drop one", onclick: () => chosen.click()}, icon(ICONS.picture)),
-  asking, chosen, help, target)
-  const update = () => {
-    words.placeholder = model.images.length > 0 ? "Add words, e.g. “at night”" : "Search images, e.g. “a red heart”"
-    root.classList.toggle("filled", filled())
-  }
-  const typing = () => words.matches(":focus") && words.value !== sent // of what goes on being typed nothing is lost
-  let soon = false
-  model.on("asked", () => { // the words come in the same message
-    if (!soon) { soon = true; queueMicrotask(() => { soon = false; if (!typing()) { words.value = sent = model.words } update() }) }
+import { draw, h, ICONS, icon } from "../dom.js"
+import { imageUrl } from "../text.js"
+import { batched } from "../timing.js"
+import { imageUpload } from "./image_upload.js"
+
+/** @import { Component, Model, QueryTerm } from "../types" */
+
+/**
+ * @typedef {object} Properties
+ * @property {string} words of the query
+ * @property {QueryTerm[]} images of the query
+ * @property {number} asked changes with each query: its words replace those that were typed
+ * @property {string} reading the name of the image that is being read, ""
+ * @property {number} most_bytes of an image
+ */
+
+/** @typedef {Model<Properties>} BarModel */
+
+const EXAMPLES = [
+  { query: "a dog on the beach", meaning: "words, as you would describe the image" },
+  { query: "dog -indoor", meaning: "less of what a minus stands before" },
+  { query: '"red car" +snow', meaning: "quotes keep a phrase together, a plus sets a term apart" },
+  {
+    query: "dog^2 -cat^0.5",
+    meaning: "weights; without one a term counts 1, a minus 0.3, an image less 0.5",
+  },
+]
+const IMAGES_HELP =
+  "Images are terms too: “more like this” and “less like this” on every result, or drop, paste or choose one of yours (up to 20 MB)."
+const WEIGHTS_HELP =
+  "The query is the weighted sum of its terms’ unit vectors, scaled to length one. Beside images, words weigh 2.5 times as much: their cosines are that much smaller."
+
+/** @param {Component<Properties>} component */
+export function render({ model }) {
+  let sent = "" // the words that were asked last
+  const words = h("input", {
+    class: "words",
+    type: "text",
+    size: "1",
+    maxlength: "1000",
+    autocomplete: "off",
+    spellcheck: "false",
+    enterkeyhint: "search",
+    "aria-label": "Search images",
+    onkeydown: (event) => {
+      if (event.isComposing) {
+        return
+      }
+      if (event.key === "Enter") {
+        sent = words.value
+        model.send_msg({ kind: "ask", text: sent })
+      }
+      const last = model.images.at(-1)
+      if (event.key === "Backspace" && words.value === "" && last) {
+        model.send_msg({ kind: "drop", term: last.key })
+      }
+    },
+    oninput: () => update(),
   })
+  const update = () => {
+    const hasImages = model.images.length > 0
+    words.placeholder = hasImages ? "Add words, e.g. “at night”" : "Search images, e.g. “a red heart”"
+    root.classList.toggle("filled", words.value !== "" || hasImages)
+  }
+  const clear = h(
+    "button",
+    {
+      type: "button",
+      class: "square clear",
+      "aria-label": "Clear the search",
+      title: "Clear",
+      onclick: () => {
+        words.value = ""
+        model.send_msg({ kind: "clear" })
+        update()
+        words.focus()
+      },
+    },
+    icon(ICONS.close),
+  )
+  const upload = imageUpload(model)
+  const help = helpButton()
+  const root = h(
+    "div",
+    {
+      class: "root bar",
+      role: "search",
+      onkeydown: (event) => {
+        if (event.key === "Escape") {
+          help.close()
+        }
+      },
+      onfocusout: ({ relatedTarget }) => {
+        if (!(relatedTarget instanceof Node && root.contains(relatedTarget))) {
+          help.close()
+        }
+      },
+    },
+    h("span", { class: "lens" }, icon(ICONS.lens)),
+    queryImages(model),
+    words,
+    clear,
+    upload.button,
+    help.button,
+    help.text,
+    upload.target,
+  )
+  /** What a person goes on typing is not replaced. */
+  const isTyping = () => words.matches(":focus") && words.value !== sent
+  const showAsked = () => {
+    if (!isTyping()) {
+      sent = model.words
+      words.value = sent
+    }
+    update()
+  }
+  model.on("asked", batched(showAsked)) // the words come in the same message
   model.on("images", update)
   words.value = model.words
   update()
   return root
+}
+
+/**
+ * The images of the query, and the one that is being read.
+ *
+ * @param {BarModel} model
+ */
+function queryImages(model) {
+  const reading = () =>
+    h(
+      "span",
+      { class: "image reading", role: "status" },
+      h("span", { class: "wheel" }),
+      h("span", { class: "name" }, `Reading ${model.reading}`),
+    )
+  return draw(
+    model,
+    ["images", "reading"],
+    () => [...model.images.map((term) => imageChip(model, term)), model.reading && reading()],
+    "images",
+  )
+}
+
+/**
+ * @param {BarModel} model
+ * @param {QueryTerm} term
+ */
+function imageChip(model, { key, label, minus, picture, image }) {
+  const thumbnail = picture ?? (image && imageUrl("thumb", image))
+  const remove = h(
+    "button",
+    {
+      type: "button",
+      class: "off",
+      "aria-label": `Remove ${minus ? "less" : "more"} like ${label}`,
+      onclick: () => model.send_msg({ kind: "drop", term: key }),
+    },
+    icon(ICONS.close),
+  )
+  return h(
+    "span",
+    { class: `image${minus ? " minus" : ""}`, title: `${minus ? "Less" : "More"} like ${label}` },
+    thumbnail && h("img", { src: thumbnail, alt: "" }),
+    minus && h("span", { class: "sign", "aria-hidden": "true" }, "−"),
+    remove,
+  )
+}
+
+/** How to search, and the button that shows and hides it. */
+function helpButton() {
+  const text = h(
+    "div",
+    { class: "help", id: "help", role: "region", "aria-label": "How to search", hidden: true },
+    h(
+      "dl",
+      {},
+      EXAMPLES.map(({ query, meaning }) => [h("dt", {}, h("code", {}, query)), h("dd", {}, meaning)]),
+    ),
+    h("p", {}, IMAGES_HELP),
+    h("p", { class: "muted" }, WEIGHTS_HELP),
+  )
+  const button = h(
+    "button",
+    {
+      type: "button",
+      class: "square",
+      "aria-label": "How to search",
+      title: "How to search",
+      "aria-expanded": "false",
+      "aria-controls": "help",
+      onclick: () => open(Boolean(text.hidden)),
+    },
+    "?",
+  )
+  /** @param {boolean} isOpen */
+  const open = (isOpen) => {
+    text.hidden = !isOpen
+    button.setAttribute("aria-expanded", String(isOpen))
+  }
+  return { text, button, close: () => open(false) }
 }

@@ -21,7 +21,7 @@ class QueryBar(Component):
     reading = param.String(doc="The name of the image that is on its way.")
     most_bytes = param.Integer(default=MOST_BYTES)
 
-    scripts = ("page/query_bar.js",)
+    script = "page/query_bar.js"
     _css = ("components.css", "page/query_bar.css")
 
     def follow(self, state: ViewState) -> None:

@@ -1,46 +1,191 @@
-// The page's keyboard, and the list of its keys. Whoever types into a field, or moves within a control, is left alone.
-const LIST = [
-  ["Look", [["+"], "Zoom in"], [["−"], "Zoom out"], [["0"], "The whole map"], [["←", "→"], "Previous and next image"]],
-  ["Everywhere", [["/"], "Search"], [["Esc"], "Put away: tool, image, choice"], [["?"], "This list"],
-    [["↑", "↓", "←", "→"], "Within a list of images"]],
-  ["Choose", [["L"], "Lasso"], [["B"], "Box"], [["Shift", "drag"], "Add to what is chosen"], [["Alt", "drag"], "Take away from it"],
-    [["Shift", "click"], "One image more, or less"]],
+// The page's keyboard, and the list of its keys. A person who types into a field or moves within a control is left alone.
+
+import { h, ICONS, icon, listenWhileShown } from "../dom.js"
+import { findByClass } from "../find.js"
+import { focusedElement } from "../focus.js"
+
+/** @import { Component, Message } from "../types" */
+
+/**
+ * The list that a person sees: titles, and below each the keys and what they do.
+ *
+ * @type {{ title: string, lines: [string[], string][] }[]}
+ */
+const SECTIONS = [
+  {
+    title: "Look",
+    lines: [
+      [["+"], "Zoom in"],
+      [["−"], "Zoom out"],
+      [["0"], "The whole map"],
+      [["←", "→"], "Previous and next image"],
+    ],
+  },
+  {
+    title: "Everywhere",
+    lines: [
+      [["/"], "Search"],
+      [["Esc"], "Put away: tool, image, choice"],
+      [["?"], "This list"],
+      [["↑", "↓", "←", "→"], "Within a list of images"],
+    ],
+  },
+  {
+    title: "Choose",
+    lines: [
+      [["L"], "Lasso"],
+      [["B"], "Box"],
+      [["Shift", "drag"], "Add to what is chosen"],
+      [["Alt", "drag"], "Take away from it"],
+      [["Shift", "click"], "One image more, or less"],
+    ],
+  },
 ]
-const SENDS = {
-  l: {kind: "tool", tool: "lasso"}, b: {kind: "tool", tool: "box"}, ArrowLeft: {kind: "step", by: -1}, ArrowRight: {kind: "step", by: 1},
-  "+": {kind: "zoom", by: 1}, "=": {kind: "zoom", by: 1}, "-": {kind: "zoom", by: -1}, 0: {kind: "home"},
+
+/**
+ * What a key says to the server; a zoom by 1 goes in, by -1 out.
+ *
+ * @type {Map<string, Message>}
+ */
+export const KEY_MESSAGES = new Map([
+  ["l", { kind: "tool", tool: "lasso" }],
+  ["b", { kind: "tool", tool: "box" }],
+  ["ArrowLeft", { kind: "step", by: -1 }],
+  ["ArrowRight", { kind: "step", by: 1 }],
+  ["+", { kind: "zoom", by: 1 }],
+  ["=", { kind: "zoom", by: 1 }],
+  ["-", { kind: "zoom", by: -1 }],
+  ["0", { kind: "home" }],
+])
+
+/** Elements whose keys are their own. */
+const OWN_KEYS = [
+  "input",
+  "textarea",
+  "select",
+  "[contenteditable]",
+  ...["slider", "tab", "menuitem", "combobox", "listbox", "radio"].map((role) => `[role=${role}]`),
+].join(", ")
+
+const KEYBOARD =
+  "M4 6.500h16a1.500 1.500 0 011.500 1.500v8a1.500 1.500 0 01-1.500 1.500H4A1.500 1.500 0 012.500 16V8A1.500 1.500 0 014 6.500zM6.500 10h.01M10 10h.01M14 10h.01M17.500 10h.01M8 14h8"
+
+/** Put the focus into the search field, with all its words selected. */
+function focusSearch() {
+  const field = findByClass(document, "clipper-search")?.shadowRoot?.querySelector("input")
+  field?.focus()
+  field?.select()
+  return Boolean(field)
 }
-const OWN_KEYS = "input, textarea, select, [contenteditable], [role=slider], [role=tab], [role=menuitem], [role=combobox], [role=listbox], [role=radio]"
-const search = () => inside(document, "clipper-search")?.shadowRoot?.querySelector("input")
-const KEYBOARD = "M4 6.500h16a1.500 1.500 0 011.500 1.500v8a1.500 1.500 0 01-1.500 1.500H4A1.500 1.500 0 012.500 16V8A1.500 1.500 0 014 6.500zM6.500 10h.01M10 10h.01M14 10h.01M17.500 10h.01M8 14h8"
-function render({model}) {
-  const rows = LIST.map(([title, ...lines]) => h("section", {}, h("h3", {}, title), h("dl", {}, lines.map(([keys, words]) => [
-    h("dt", {}, keys.map((key) => h("kbd", {}, key))), h("dd", {}, words)]))))
-  const dialog = h("dialog", {"aria-labelledby": "keys-title", onclick: (event) => { if (event.target === dialog) { dialog.close() } }},
-    h("div", {class: "sheet"}, h("div", {class: "row"}, h("h2", {id: "keys-title", class: "grow", tabindex: "-1", autofocus: true}, "Keyboard"),
-      h("button", {class: "square", type: "button", title: "Close (Esc)", "aria-label": "Close", onclick: () => dialog.close()}, icon(ICONS.close))),
-    h("div", {class: "lists"}, rows)))
-  const help = () => { if (dialog.open) { dialog.close() } else { dialog.showModal() } }
-  const listen = (event) => {
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) { return }
-    const el = focused()
-    const typing = Boolean(el?.matches?.(OWN_KEYS))
-    if (event.key === "Escape") {
-      if (dialog.open) { return } // it closes itself
-      if (typing) { el.blur() }
-      model.send_msg({kind: "escape"})
-    } else if (typing || (dialog.open && event.key !== "?")) {
-      return
-    } else if (event.key === "/") {
-      const box = search()
-      if (box) { event.preventDefault(); box.focus(); box.select() }
-    } else if (event.key === "?") {
-      help()
-    } else if (SENDS[event.key]) {
-      model.send_msg(SENDS[event.key])
+
+/** @param {Component<Record<never, never>>} component */
+export function render({ model }) {
+  const dialog = h(
+    "dialog",
+    {
+      "aria-labelledby": "keys-title",
+      onclick: (event) => {
+        if (event.target === dialog) {
+          dialog.close()
+        }
+      },
+    },
+    h(
+      "div",
+      { class: "sheet" },
+      heading(() => dialog.close()),
+      h("div", { class: "lists" }, SECTIONS.map(section)),
+    ),
+  )
+  const toggleList = () => {
+    if (dialog.open) {
+      dialog.close()
+    } else {
+      dialog.showModal()
     }
   }
-  document.addEventListener("keydown", listen)
-  model.on("remove", () => document.removeEventListener("keydown", listen))
-  return h("div", {class: "root"}, h("button", {class: "square ask", type: "button", title: "Keyboard (?)", "aria-label": "Keyboard shortcuts", onclick: help}, icon(KEYBOARD)), dialog)
+  /** @param {Element | null} field the one that a person types into */
+  const putAway = (field) => {
+    if (dialog.open) {
+      return // it closes itself
+    }
+    if (field instanceof HTMLElement) {
+      field.blur()
+    }
+    model.send_msg({ kind: "escape" })
+  }
+  /** @param {KeyboardEvent} event */
+  const act = (event) => {
+    const message = KEY_MESSAGES.get(event.key)
+    if (event.key === "?") {
+      toggleList()
+    } else if (dialog.open) {
+      return
+    } else if (event.key === "/" && focusSearch()) {
+      event.preventDefault()
+    } else if (message) {
+      model.send_msg(message)
+    }
+  }
+  /** @param {KeyboardEvent} event */
+  const listen = (event) => {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) {
+      return
+    }
+    const focused = focusedElement()
+    const field = focused?.matches(OWN_KEYS) ? focused : null
+    if (event.key === "Escape") {
+      putAway(field)
+    } else if (!field) {
+      act(event)
+    }
+  }
+  listenWhileShown(model, document, ["keydown"], listen)
+  const button = h(
+    "button",
+    {
+      class: "square ask",
+      type: "button",
+      title: "Keyboard (?)",
+      "aria-label": "Keyboard shortcuts",
+      onclick: toggleList,
+    },
+    icon(KEYBOARD),
+  )
+  return h("div", { class: "root" }, button, dialog)
+}
+
+/** @param {() => void} close */
+function heading(close) {
+  return h(
+    "div",
+    { class: "row" },
+    h("h2", { id: "keys-title", class: "grow", tabindex: "-1", autofocus: true }, "Keyboard"),
+    h(
+      "button",
+      { class: "square", type: "button", title: "Close (Esc)", "aria-label": "Close", onclick: close },
+      icon(ICONS.close),
+    ),
+  )
+}
+
+/** @param {{ title: string, lines: [string[], string][] }} section */
+function section({ title, lines }) {
+  return h(
+    "section",
+    {},
+    h("h3", {}, title),
+    h(
+      "dl",
+      {},
+      lines.map(([keys, words]) => [
+        h(
+          "dt",
+          {},
+          keys.map((key) => h("kbd", {}, key)),
+        ),
+        h("dd", {}, words),
+      ]),
+    ),
+  )
 }

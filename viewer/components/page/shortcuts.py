@@ -6,5 +6,5 @@ from viewer.components.base import Component
 class Keys(Component):
     """Sends `escape`, `tool`, `step` (to the previous or next image), `zoom` and `home`."""
 
-    scripts = ("find.js", "page/shortcuts.js")
+    script = "page/shortcuts.js"
     _css = ("components.css", "page/shortcuts.css")

@@ -1,6 +1,20 @@
 // Remembers dark or light for a year, for this page and its server only. Shows nothing.
-function render({model}) {
-  const keep = () => { document.cookie = `clipper-theme=${model.dark ? "dark" : "light"}; path=/; max-age=31536000; SameSite=Strict` }
-  model.on("dark", keep)
-  return h("div", {hidden: true})
+
+import { h } from "../dom.js"
+
+/** @import { Component } from "../types" */
+
+/**
+ * @typedef {object} Properties
+ * @property {boolean} dark
+ */
+
+/** @param {Component<Properties>} component */
+export function render({ model }) {
+  model.on("dark", () => {
+    const theme = model.dark ? "dark" : "light"
+    // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API needs an encrypted page
+    document.cookie = `clipper-theme=${theme}; path=/; max-age=31536000; SameSite=Strict`
+  })
+  return h("div", { hidden: true })
 }

@@ -20,7 +20,7 @@ class Appearance(Component):
 
     dark = param.Boolean(default=True)
 
-    scripts = ("page/theme_cookie.js",)
+    script = "page/theme_cookie.js"
     _css = ()
 
     def follow(self, state: ViewState) -> None:

@@ -1,47 +1,111 @@
-// The page's address: what the server says of the state, and the part of the map in view. A step that Back is to take back gets
-// an entry of the history; moving the map only changes the one there is. Shows nothing.
-const TICK = 400 // milliseconds between two looks at the map; an address is written when it has come to rest
-const CARE = ["q", "colour", "filters", "chosen", "open", "cut", "fold", "within", "panel", "at"]
-function render({model}) {
-  let [before, pushes, seen] = ["", model.pushes, null]
-  const figure = () => seen?.isConnected ? seen.clipper_figure : (seen = map_pane())?.clipper_figure
-  const moved = (fig) => {
-    const {first} = fig.clipper_seen
-    const now = current(fig, fig.inner_width)
-    return Math.abs(now.unit / first.unit - 1) > 1e-3 || Math.hypot(now.x - first.x, now.y - first.y) > 2 * first.unit
+// Keeps the page's address up with what is shown: the server writes the state, this script the part of the map in view. A
+// step that Back should undo adds an entry to the history; a movement of the map only changes the present entry. Shows nothing.
+
+import { h, onChange } from "../dom.js"
+import { findMapPane } from "../find.js"
+import { currentView, glideTo, viewAskedFor, viewText } from "../map/camera.js"
+import { batched } from "../timing.js"
+
+/** @import { Component, Figure, MapPane, MapView } from "../types" */
+
+/** Milliseconds between two looks at the map. The address is written once the map has come to rest. */
+const LOOK = 400
+
+/** The names in the address that are ours; others stay as they are. */
+const OWN_NAMES = ["q", "colour", "filters", "chosen", "open", "cut", "fold", "within", "panel", "at"]
+
+/**
+ * The page's address after its "?": what others have put there, the state, and the part of the map in view.
+ *
+ * @param {string} search the present address after its "?"
+ * @param {string} state as the server writes it
+ * @param {string} view "" for the first view
+ */
+export function composeSearch(search, state, view) {
+  const others = [...new URLSearchParams(search)].filter(([name]) => !OWN_NAMES.includes(name))
+  const parts = [new URLSearchParams(others).toString(), state, view && `at=${view}`]
+  return parts.filter(Boolean).join("&")
+}
+
+/**
+ * Say whether somebody has moved the map away from its first view.
+ *
+ * @param {MapView} first
+ * @param {MapView} now
+ */
+export function isMoved(first, now) {
+  return (
+    Math.abs(now.unit / first.unit - 1) > 1e-3 ||
+    Math.hypot(now.x - first.x, now.y - first.y) > 2 * first.unit
+  )
+}
+
+/**
+ * @typedef {object} Properties
+ * @property {string} search the state as the address has it, without the part of the map in view
+ * @property {number} pushes changes with each step that Back should undo
+ * @property {number} arrivals changes each time that what an address asked for is shown
+ */
+
+/** @param {Component<Properties>} component */
+export function render({ model }) {
+  /** @type {MapPane | null} */
+  let pane = null
+  const fittedFigure = () => {
+    if (!pane?.isConnected) {
+      pane = findMapPane()
+    }
+    const figure = pane?.clipper_figure
+    return figure?.clipper_fitted ? { figure, first: figure.clipper_fitted.first } : null
   }
-  const address = () => {
-    const others = [...new URLSearchParams(window.location.search)].filter(([name]) => !CARE.includes(name))
-    const fig = figure()
-    const at = fig?.clipper_seen && moved(fig) ? `at=${at_of(fig)}` : ""
-    return [new URLSearchParams(others).toString(), model.search, at].filter(Boolean).join("&")
+  /** @param {boolean} isStep */
+  const write = (isStep) => {
+    const { search, pathname, hash } = window.location
+    const map = fittedFigure()
+    const composed = composeSearch(search, model.search, map && hasMoved(map) ? viewText(map.figure) : "")
+    if (composed !== search.slice(1)) {
+      const address = `${pathname}${composed ? `?${composed}` : ""}${hash}`
+      window.history[isStep ? "pushState" : "replaceState"](null, "", address)
+    }
   }
-  const write = (push) => {
-    const search = address()
-    if (search === window.location.search.slice(1)) { return }
-    window.history[push ? "pushState" : "replaceState"](null, "", `${window.location.pathname}${search ? `?${search}` : ""}${window.location.hash}`)
-  }
+  let hasBegun = window.location.search === "" // until what the address asks for is shown, it stays as it is
+  let before = ""
   const look = () => {
-    const fig = figure()
-    if (!fig?.clipper_seen || fig.clipper_flight) { return }
-    const now = at_of(fig)
-    if (now === before && began) { write(false) }
+    const figure = fittedFigure()?.figure
+    if (!figure || figure.clipper_flight) {
+      return
+    }
+    const now = viewText(figure)
+    if (now === before && hasBegun) {
+      write(false)
+    }
     before = now
   }
-  let began = window.location.search === "" // until what the address asks for is shown, it stays as it is
-  const take = () => { waiting = false; began = true; write(model.pushes !== pushes); pushes = model.pushes }
-  let waiting = false // one message may change several of these: they are taken together
-  const told = () => { if (!waiting) { waiting = true; queueMicrotask(take) } }
-  const back = () => {
-    const fig = figure()
-    model.send_msg({kind: "went", search: window.location.search})
-    if (fig?.clipper_seen) { glide(fig, asked_at(window.location.search, fig) ?? fig.clipper_seen.first) }
+  let pushes = model.pushes
+  const follow = () => {
+    hasBegun = true
+    write(model.pushes !== pushes)
+    pushes = model.pushes
   }
-  const timer = setInterval(look, TICK)
-  window.addEventListener("popstate", back)
-  model.on("search", told)
-  model.on("pushes", told)
-  model.on("arrivals", told)
-  model.on("remove", () => { clearInterval(timer); window.removeEventListener("popstate", back) })
-  return h("div", {hidden: true})
+  const goBack = () => {
+    const { search } = window.location
+    model.send_msg({ kind: "went", search })
+    const map = fittedFigure()
+    if (map) {
+      glideTo(map.figure, viewAskedFor(search, map.figure) ?? map.first)
+    }
+  }
+  const timer = setInterval(look, LOOK)
+  window.addEventListener("popstate", goBack)
+  onChange(model, ["search", "pushes", "arrivals"], batched(follow))
+  model.on("remove", () => {
+    clearInterval(timer)
+    window.removeEventListener("popstate", goBack)
+  })
+  return h("div", { hidden: true })
+}
+
+/** @param {{ figure: Figure, first: MapView }} map */
+function hasMoved({ figure, first }) {
+  return isMoved(first, currentView(figure, figure.inner_width))
 }

@@ -173,7 +173,7 @@ class Address(Component):
     pushes = param.Integer(doc="Another number for each step that Back is to take back.")
     arrivals = param.Integer(doc="Another number each time that what an address asked for is shown.")
 
-    scripts = ("find.js", "map/camera.js", "page/url.js")
+    script = "page/url.js"
     _css = ()
 
     def follow(self, state: ViewState, searcher: Searcher) -> None:

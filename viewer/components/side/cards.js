@@ -1,40 +1,197 @@
-// Cards of images, for the panel: a picture that opens, and buttons that ask for more or less like it. The open image has these
-// too: here they are no stops of the keyboard's, which would have three for each of a thousand cards.
-const FULL = 100 // a CLIPScore that says nothing more
-const OURS = "application/x-clipper-image"
-const tool = (model, item, minus) => h("button", {
-  class: `tool${minus ? " less" : ""}`, type: "button", tabindex: "-1", title: `${minus ? "Less" : "More"} like this`, "aria-label": `${minus ? "Less" : "More"} like ${item.label}`,
-  onclick: () => model.send_msg({kind: "like", id: item.id, minus}),
-}, icon(minus ? ICONS.minus : ICONS.plus))
-const face = (model, item) => {
-  const scored = item.similarity != null
-  const score = scored && h("span", {class: "figures"}, h("span", {class: "score"}, item.similarity.toFixed(3)),
-    item.score != null && item.score < FULL && h("span", {class: "muted", title: "CLIPScore, of 100"}, `${item.score}`))
-  const explained = item.score != null ? `\ncosine ${item.similarity.toFixed(3)}, CLIPScore ${item.score} of 100` : ""
-  return h("button", {
-    class: "card", type: "button", tabindex: "-1", "aria-label": scored ? `${item.label}, similarity ${item.similarity.toFixed(3)}` : item.label,
-    title: item.label + explained, "data-id": item.id,
-    onclick: () => model.send_msg({kind: "open", id: item.id}),
-    onmouseenter: () => model.send_msg({kind: "point", id: item.id}),
-    onmouseleave: () => model.send_msg({kind: "point", id: null}),
-    onfocus: (event) => { if (event.currentTarget.matches(":focus-visible")) { model.send_msg({kind: "point", id: item.id}) } },
-    onblur: () => model.send_msg({kind: "point", id: null}),
-  }, h("div", {class: "frame"}, h("img", {src: image_url("thumb", item), alt: "", loading: "lazy", decoding: "async", draggable: "false"})),
-  h("div", {class: "caption"}, h("span", {class: "label"}, item.label)), score)
+// Cards of images: a thumbnail that opens the image, its name and its figures; among results also buttons that ask for more
+// or less like it.
+
+import { h, ICONS, icon } from "../dom.js"
+import { formatNumber, imageUrl } from "../text.js"
+
+/** @import { Attributes, Child, ImageItem, Message, ResultItem } from "../types" */
+
+/** @typedef {{ send_msg(message: Message): void }} Sender */
+
+/** The largest CLIPScore: a card does not show it. */
+const FULL_SCORE = 100
+
+/** The type of what is dragged when a result's card is. */
+export const DRAGGED_IMAGE = "application/x-clipper-image"
+
+/**
+ * A card that opens its image, and rings it on the map while the pointer is on the card.
+ *
+ * @param {Sender} model
+ * @param {ImageItem} item
+ * @param {Attributes<HTMLButtonElement>} attributes
+ * @param {Child[]} figures
+ */
+export function imageCard(model, item, attributes, ...figures) {
+  const thumbnail = h("img", {
+    src: imageUrl("thumb", item),
+    alt: "",
+    loading: "lazy",
+    decoding: "async",
+    draggable: "false",
+  })
+  return h(
+    "button",
+    {
+      class: "card",
+      type: "button",
+      "aria-label": item.label,
+      title: item.label,
+      "data-id": item.id,
+      onclick: () => model.send_msg({ kind: "open", id: item.id }),
+      onmouseenter: () => model.send_msg({ kind: "point", id: item.id }),
+      onmouseleave: () => model.send_msg({ kind: "point", id: null }),
+      ...attributes,
+    },
+    h("div", { class: "frame" }, thumbnail),
+    h("div", { class: "caption" }, h("span", { class: "label" }, item.label)),
+    figures.length > 0 && h("span", { class: "figures" }, figures),
+  )
 }
-// A card with its buttons; where others are folded under it, a button that shows them behind it.
-const cell = (model, item) => {
-  const others = item.alike ?? []
-  const el = h("div", {class: "cell", draggable: "true", ondragstart: (event) => event.dataTransfer.setData(OURS, item.id)},
-    face(model, item), h("div", {class: "tools"}, tool(model, item, false), tool(model, item, true)))
-  if (others.length > 0) {
-    const cells = others.map((other) => { const one = cell(model, other); one.classList.add("folded"); return one })
-    const more = h("button", {class: "alike", type: "button", "aria-expanded": "false", title: "Show those that are nearly the same", onclick: () => {
-      const open = more.getAttribute("aria-expanded") !== "true"
-      more.setAttribute("aria-expanded", String(open))
-      if (open) { el.after(...cells) } else { cells.forEach((one) => one.remove()) }
-    }}, `+${number(item.count)} alike`)
-    el.append(more)
+
+/**
+ * A similarity as a figure of a card; nothing where there is none.
+ *
+ * @param {number | undefined} similarity
+ * @returns {HTMLElement[]}
+ */
+export function similarityFigure(similarity) {
+  return similarity == null ? [] : [h("span", { class: "score" }, similarity.toFixed(3))]
+}
+
+/**
+ * The card of a result. It is not a stop of the Tab key: the grid sees to that.
+ *
+ * @param {Sender} model
+ * @param {ResultItem} item
+ */
+function resultCard(model, item) {
+  const { id, label, similarity, score } = item
+  const similarityText = similarity?.toFixed(3)
+  const explained = score == null ? "" : `\ncosine ${similarityText}, CLIPScore ${score} of ${FULL_SCORE}`
+  const clipScore =
+    score != null &&
+    score < FULL_SCORE &&
+    h("span", { class: "muted", title: "CLIPScore, of 100" }, String(score))
+  const figures = similarityFigure(similarity)
+  return imageCard(
+    model,
+    item,
+    {
+      tabindex: "-1",
+      "aria-label": similarityText ? `${label}, similarity ${similarityText}` : label,
+      title: label + explained,
+      onfocus: ({ currentTarget }) => {
+        if (currentTarget.matches(":focus-visible")) {
+          model.send_msg({ kind: "point", id })
+        }
+      },
+      onblur: () => model.send_msg({ kind: "point", id: null }),
+    },
+    ...(figures.length > 0 ? [figures, clipScore] : []),
+  )
+}
+
+/**
+ * A button that asks for more or less like an image. It is not a stop of the Tab key either: the open image has the same
+ * buttons, and a thousand cards would have three stops each.
+ *
+ * @param {Sender} model
+ * @param {ResultItem} item
+ * @param {boolean} minus
+ */
+function likeButton(model, item, minus) {
+  const word = minus ? "Less" : "More"
+  return h(
+    "button",
+    {
+      class: `tool${minus ? " less" : ""}`,
+      type: "button",
+      tabindex: "-1",
+      title: `${word} like this`,
+      "aria-label": `${word} like ${item.label}`,
+      onclick: () => model.send_msg({ kind: "like", id: item.id, minus }),
+    },
+    icon(minus ? ICONS.minus : ICONS.plus),
+  )
+}
+
+/**
+ * A cell of the results' grid: a card, its buttons, and one that unfolds the images nearly identical to it.
+ *
+ * @param {Sender} model
+ * @param {ResultItem} item
+ * @returns {HTMLElement}
+ */
+export function resultCell(model, item) {
+  const cell = h(
+    "div",
+    {
+      class: "cell",
+      draggable: "true",
+      ondragstart: (event) => event.dataTransfer?.setData(DRAGGED_IMAGE, item.id),
+    },
+    resultCard(model, item),
+    h("div", { class: "tools" }, likeButton(model, item, false), likeButton(model, item, true)),
+  )
+  const alike = (item.alike ?? []).map((other) => resultCell(model, other))
+  if (alike.length > 0) {
+    cell.append(unfoldButton(cell, alike, item.count ?? alike.length))
   }
-  return el
+  return cell
+}
+
+/**
+ * @param {HTMLElement} cell
+ * @param {HTMLElement[]} folded the cells behind it
+ * @param {number} count
+ */
+function unfoldButton(cell, folded, count) {
+  for (const other of folded) {
+    other.classList.add("folded")
+  }
+  const button = h(
+    "button",
+    {
+      class: "alike",
+      type: "button",
+      "aria-expanded": "false",
+      title: "Show those that are nearly the same",
+      onclick: () => {
+        const open = button.getAttribute("aria-expanded") !== "true"
+        button.setAttribute("aria-expanded", String(open))
+        if (open) {
+          cell.after(...folded)
+        } else {
+          for (const other of folded) {
+            other.remove()
+          }
+        }
+      },
+    },
+    `+${formatNumber(count)} alike`,
+  )
+  return button
+}
+
+/**
+ * The cards of a grid.
+ *
+ * @param {HTMLElement} grid
+ * @returns {HTMLElement[]}
+ */
+export function cardsIn(grid) {
+  return [...grid.querySelectorAll(".card")].filter((el) => el instanceof HTMLElement)
+}
+
+/**
+ * Mark the card of the open image.
+ *
+ * @param {HTMLElement} grid
+ * @param {string} id of the image
+ */
+export function markOpenCard(grid, id) {
+  for (const card of cardsIn(grid)) {
+    card.classList.toggle("on", card.dataset.id === id)
+  }
 }

@@ -1,12 +1,61 @@
-// The filters in use. Pressing a chip takes its filter away.
-function render({model}) {
-  const chip = (item) => h("button", {
-    class: "chip filter", type: "button", title: `${item.title}: ${item.words}`, "aria-label": `Remove the filter ${item.title}: ${item.words}`,
-    onclick: () => model.send_msg({kind: "drop", column: item.column}),
-  }, h("span", {}, h("b", {}, item.title), ` ${item.words}`), icon(ICONS.close))
-  return draw(model, ["items", "passing", "total"], () => model.items.length === 0 ? [] : [h("div", {class: "bar"},
-    h("div", {class: "row line"},
-      h("div", {class: "grow passing", role: "status"}, h("b", {}, number(model.passing)), h("span", {class: "whole"}, ` of ${number(model.total)} images`), " pass"),
-      h("button", {class: "action quiet clear", type: "button", title: "Remove all filters", onclick: () => model.send_msg({kind: "clear"})}, "Clear filters")),
-    h("div", {class: "chips"}, model.items.map(chip)))])
+// The filters in use. A press on a chip removes its filter.
+
+import { draw, h, ICONS, icon } from "../dom.js"
+import { formatNumber } from "../text.js"
+
+/** @import { Component } from "../types" */
+
+/** @typedef {{ column: string, title: string, words: string }} Filter */
+
+/**
+ * @typedef {object} Properties
+ * @property {Filter[]} items the filters in use
+ * @property {number} passing how many images pass them
+ * @property {number} total
+ */
+
+/** @param {Component<Properties>} component */
+export function render({ model }) {
+  /** @param {Filter} filter */
+  const chip = ({ column, title, words }) =>
+    h(
+      "button",
+      {
+        class: "chip filter",
+        type: "button",
+        title: `${title}: ${words}`,
+        "aria-label": `Remove the filter ${title}: ${words}`,
+        onclick: () => model.send_msg({ kind: "drop", column }),
+      },
+      h("span", {}, h("b", {}, title), ` ${words}`),
+      icon(ICONS.close),
+    )
+  const passing = () =>
+    h(
+      "div",
+      { class: "grow passing", role: "status" },
+      h("b", {}, formatNumber(model.passing)),
+      h("span", { class: "whole" }, ` of ${formatNumber(model.total)} images`),
+      " pass",
+    )
+  const clear = () =>
+    h(
+      "button",
+      {
+        class: "action quiet clear",
+        type: "button",
+        title: "Remove all filters",
+        onclick: () => model.send_msg({ kind: "clear" }),
+      },
+      "Clear filters",
+    )
+  return draw(model, ["items", "passing", "total"], () => [
+    model.items.length > 0 &&
+      h(
+        "div",
+        { class: "bar" },
+        h("div", { class: "row line" }, passing(), clear()),
+        h("div", { class: "chips" }, model.items.map(chip)),
+      ),
+  ])
 }

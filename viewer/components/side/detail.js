@@ -1,116 +1,267 @@
-// One image in full: the picture, all that is known of it, and the images most like it.
-const LOST = {
-  gone: "The original is gone or was moved. This is its thumbnail.",
-  changed: "The original has changed since it was indexed. This is its thumbnail.",
-  unreadable: "The original cannot be shown. This is its thumbnail.",
-}
-const PREVIOUS = "M15 6l-6 6 6 6"
-const NEXT = "M9 6l6 6-6 6"
-const DONE = "M5 13l4 4L19 7"
-const LARGEST = 3 // times its own size
-const LARGE = "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5"
-// The thumbnail at once, the original over it when it has come, and in words why where it has not.
-const picture = (item, large, signal) => {
-  const image = h("img", {class: "full", alt: item.label, src: image_url("thumb", item)})
-  const note = h("div", {class: "lost muted", role: "status"})
-  const show = async () => {
-    const answer = await fetch(image_url("full", item), {signal})
-    const lost = answer.ok ? answer.headers.get("Original-Is") : "gone"
-    if (lost) { note.textContent = LOST[lost] ?? LOST.unreadable; return }
-    const url = URL.createObjectURL(await answer.blob())
-    image.addEventListener("load", () => URL.revokeObjectURL(url), {once: true})
-    image.addEventListener("error", () => { note.textContent = LOST.unreadable; image.src = image_url("thumb", item) }, {once: true})
-    image.src = url
+// One image in full: its picture, all that is known of it, and the images most like it.
+
+import { copyText, draw, h, ICONS, icon } from "../dom.js"
+import { coverNeighbours } from "../focus.js"
+import { formatNumber, formatValue } from "../text.js"
+import { imageCard, similarityFigure } from "./cards.js"
+import { lightbox, pictureOf } from "./picture.js"
+import { tagChip, tagForm } from "./tag_fields.js"
+
+/** @import { Attributes, Component, ImageItem, Model } from "../types" */
+
+/** @typedef {ImageItem & { values: [string, string | string[]][] }} DetailItem */
+/** @typedef {{ id?: undefined, stamp?: undefined, label?: undefined }} NoItem */
+
+/**
+ * @typedef {object} Properties
+ * @property {DetailItem | NoItem} item the open image
+ * @property {ImageItem[]} similar
+ * @property {boolean} more whether there are more similar images
+ * @property {string} path where the original lies
+ * @property {number} place of the image among those that one steps through, from 1; 0: it is none of them
+ * @property {number} among how many those are
+ * @property {boolean} chosen whether the image is in the selection
+ * @property {string[]} given its tags
+ * @property {string[]} known all tags
+ * @property {string} trouble why a tag could not be kept, ""
+ */
+
+/** @typedef {Model<Properties>} DetailModel */
+
+/** @param {Component<Properties>} component */
+export function render({ model, view }) {
+  const light = lightbox(model)
+  const parts = {
+    steps: stepButtons(model),
+    path: pathLine(model),
+    choice: chooseButton(model),
+    tagging: tagging(model),
+    similar: similarImages(model),
   }
-  show().catch(() => { if (signal.aborted) { return } note.textContent = LOST.unreadable })
-  const button = h("button", {class: "stage", type: "button", title: "See it large", "aria-label": `See ${item.label} large`, onclick: large},
-    image, h("span", {class: "enlarge"}, icon(LARGE)))
-  return h("div", {class: "picture"}, button, note)
-}
-function render({model, view}) {
-  const say = (kind, more = {}) => model.send_msg({kind, ...more})
-  const square = (label, path, act, more = {}) => h("button", {class: "square", type: "button", title: label, "aria-label": label, onclick: act, ...more}, icon(path))
-  const value = (known) => Array.isArray(known)
-    ? h("dd", {}, h("div", {class: "tags"}, known.map((item) => h("span", {class: "tag"}, said(item)))))
-    : h("dd", {}, known)
-  const like = (item) => h("button", {
-    class: "card", type: "button", title: item.label, "aria-label": `${item.label}, similarity ${item.similarity.toFixed(3)}`,
-    onclick: () => say("open", {id: item.id}),
-    onmouseenter: () => say("point", {id: item.id}),
-    onmouseleave: () => say("point", {id: null}),
-  }, h("div", {class: "frame"}, h("img", {src: image_url("thumb", item), alt: "", loading: "lazy"})),
-  h("div", {class: "caption"}, h("span", {class: "label"}, item.label)), h("span", {class: "figures"}, h("span", {class: "score"}, item.similarity.toFixed(3))))
-  const alike = draw(model, ["similar", "more"], () => model.similar.length > 0
-    ? [h("div", {class: "row"}, h("h3", {class: "grow"}, "Most similar images"),
-      h("button", {class: "action", type: "button", onclick: () => say("choose")}, icon(ICONS.plus), "Choose them")),
-    h("div", {class: "grid"}, model.similar.map(like)),
-    model.more && h("button", {class: "action", type: "button", onclick: () => say("similar")}, "Show more")] : [], "alike")
-
-  // a small image is not blown up to the whole screen
-  const natural = () => { seen.style.maxWidth = `${seen.naturalWidth * LARGEST}px`; seen.style.maxHeight = `${seen.naturalHeight * LARGEST}px` }
-  const seen = h("img", {alt: "", onload: natural})
-  const caption = h("div", {class: "row words"})
-  const light = h("dialog", {class: "light", "aria-label": "The image in full", onclick: () => light.close(),
-    onkeydown: (event) => { if (event.key === "Escape") { event.stopPropagation() } }}, seen, caption)
-  const enlarge = () => {
-    if (!model.item.id) { light.close(); return }
-    seen.alt = model.item.label
-    seen.src = image_url("full", model.item)
-    caption.textContent = model.place > 0 ? `${model.item.label} · ${number(model.place)} of ${number(model.among)}` : model.item.label
+  let shown = "" // the image whose picture is there: it stays when only what is known of the image changes
+  /** @type {HTMLElement | null} */
+  let picture = null
+  let loading = new AbortController()
+  const close = () => {
+    shown = ""
+    loading.abort()
+    light.close()
+    return []
   }
-  const large = () => { enlarge(); light.showModal() }
-  model.on("item", () => { if (light.open) { enlarge() } })
-  model.on("place", () => { if (light.open) { enlarge() } })
-
-  const step = draw(model, ["place", "among"], () => model.place > 0 ? [
-    square("Previous image (←)", PREVIOUS, () => say("step", {by: -1}), {disabled: model.place === 1}),
-    h("span", {class: "muted place"}, `${number(model.place)} / ${number(model.among)}`),
-    square("Next image (→)", NEXT, () => say("step", {by: 1}), {disabled: model.place === model.among})] : [], "step")
-  const choice = draw(model, ["chosen"], () => [h("button", {class: `chip${model.chosen ? " on" : ""}`, type: "button", "aria-pressed": String(model.chosen),
-    onclick: () => say("toggle")}, icon(model.chosen ? DONE : ICONS.plus), h("span", {}, model.chosen ? "Chosen" : "Choose"))], "choice")
-  const names = h("datalist", {id: "known-tags-of-one"})
-  const suggest = () => names.replaceChildren(...model.known.map((tag) => h("option", {value: tag})))
-  model.on("known", suggest)
-  suggest()
-  const input = h("input", {class: "field", type: "text", maxlength: "200", placeholder: "Add a tag…", "aria-label": "Add a tag", list: "known-tags-of-one", autocomplete: "off"})
-  const give = (event) => { event.preventDefault(); if (input.value.trim()) { say("tag", {text: input.value}); input.value = "" } }
-  const tags = draw(model, ["given"], () => model.given.map((tag) => h("span", {class: "chip tagged", title: tag}, h("span", {}, tag),
-    h("button", {class: "remove", type: "button", title: "Remove", "aria-label": `Remove the tag ${tag}`, onclick: () => say("untag", {tag})}, icon(ICONS.close)))), "chips")
-  const trouble = draw(model, ["trouble"], () => [model.trouble && h("div", {class: "error", role: "alert"}, model.trouble)], "part")
-  const tagging = h("div", {class: "tagging"}, tags, h("form", {onsubmit: give}, input, names), trouble)
-
-  const path = draw(model, ["path"], () => {
-    const copy = square("Copy the path", ICONS.copy, async () => {
-      const done = await copy_text(model.path)
-      copy.replaceChildren(icon(done ? DONE : ICONS.close))
-      copy.title = done ? "Copied" : "The browser did not let it be copied"
-    })
-    return [h("span", {class: "grow muted"}, model.path), copy]
-  }, "row path")
-  const more = (item, minus) => h("button", {class: `chip${minus ? " less" : ""}`, type: "button", onclick: () => model.send_msg({kind: "like", id: item.id, minus})},
-    icon(minus ? ICONS.minus : ICONS.plus), `${minus ? "Less" : "More"} like this`)
-  let [shown, whole] = ["", null] // the picture stays when only what is told of it changes
-  let coming = new AbortController() // whoever steps on does not wait for the one before
   const sheet = draw(model, ["item"], () => {
-    const item = model.item
-    if (!item.id) { shown = ""; coming.abort(); if (light.open) { light.close() }; return [] }
-    const key = `${item.id} ${item.stamp}`
-    const arriving = shown !== key
-    if (arriving) {
-      coming.abort()
-      coming = new AbortController()
-      ;[shown, whole] = [key, picture(item, large, coming.signal)]
+    const { item } = model
+    if (!item.id) {
+      return close()
     }
-    return [h("section", {class: `sheet${arriving ? " arriving" : ""}`, "aria-label": `Details of ${item.label}`},
-      h("div", {class: "row top"}, h("h2", {class: "grow", tabindex: "-1"}, item.label), step,
-        square("Show on the map", ICONS.target, () => say("locate")),
-        h("button", {class: "square", type: "button", title: "Close (Esc)", "aria-label": "Close details", onclick: () => say("close")}, icon(ICONS.close))),
-      whole, path,
-      h("div", {class: "row more"}, more(item, false), more(item, true)),
-      h("div", {class: "row marks"}, choice, tagging),
-      item.values.length > 0 && h("dl", {}, item.values.map(([name, known]) => [h("dt", {}, name), value(known)])),
-      alike)]
+    const key = `${item.id} ${item.stamp}`
+    const isNew = shown !== key
+    if (isNew) {
+      loading.abort() // a person who steps on does not wait for the image before
+      loading = new AbortController()
+      picture = pictureOf(item, light.open, loading.signal)
+      shown = key
+    }
+    return [
+      h(
+        "section",
+        { class: `sheet${isNew ? " arriving" : ""}`, "aria-label": `Details of ${item.label}` },
+        heading(model, item, parts.steps),
+        picture,
+        parts.path,
+        h("div", { class: "row more" }, likeButton(model, item, false), likeButton(model, item, true)),
+        h("div", { class: "row marks" }, parts.choice, parts.tagging),
+        item.values.length > 0 && h("dl", {}, item.values.map(valueRow)),
+        parts.similar,
+      ),
+    ]
   })
-  covers(view.el, () => sheet.querySelector("h2"), () => Boolean(model.item.id), (look) => model.on("item", look))
-  return h("div", {class: "root"}, sheet, light)
+  coverNeighbours(
+    view.el,
+    () => sheet.querySelector("h2"),
+    () => Boolean(model.item.id),
+    (look) => model.on("item", look),
+  )
+  return h("div", { class: "root" }, sheet, light.el)
+}
+
+/**
+ * A square button with an icon.
+ *
+ * @param {string} label
+ * @param {string} shape
+ * @param {() => void} onclick
+ * @param {Attributes<HTMLButtonElement>} more
+ */
+function squareButton(label, shape, onclick, more = {}) {
+  const attributes = { class: "square", type: "button", title: label, "aria-label": label, onclick, ...more }
+  return h("button", attributes, icon(shape))
+}
+
+/**
+ * @param {DetailModel} model
+ * @param {DetailItem} item
+ * @param {HTMLElement} steps
+ */
+function heading(model, item, steps) {
+  const close = { title: "Close (Esc)" }
+  return h(
+    "div",
+    { class: "row top" },
+    h("h2", { class: "grow", tabindex: "-1" }, item.label),
+    steps,
+    squareButton("Show on the map", ICONS.target, () => model.send_msg({ kind: "locate" })),
+    squareButton("Close details", ICONS.close, () => model.send_msg({ kind: "close" }), close),
+  )
+}
+
+/** @param {[string, string | string[]]} value of a column */
+function valueRow([name, value]) {
+  const tags = (/** @type {string[]} */ values) =>
+    values.map((text) => h("span", { class: "tag" }, formatValue(text)))
+  const shown = Array.isArray(value) ? h("div", { class: "tags" }, tags(value)) : value
+  return [h("dt", {}, name), h("dd", {}, shown)]
+}
+
+/**
+ * Buttons to the image before and to the one after, among the chosen or found images.
+ *
+ * @param {DetailModel} model
+ */
+function stepButtons(model) {
+  /** @param {-1 | 1} by */
+  const step = (by) => () => model.send_msg({ kind: "step", by })
+  return draw(
+    model,
+    ["place", "among"],
+    () => {
+      const { place, among } = model
+      if (place === 0) {
+        return []
+      }
+      return [
+        squareButton("Previous image (←)", ICONS.left, step(-1), { disabled: place === 1 }),
+        h("span", { class: "muted place" }, `${formatNumber(place)} / ${formatNumber(among)}`),
+        squareButton("Next image (→)", ICONS.right, step(1), { disabled: place === among }),
+      ]
+    },
+    "step",
+  )
+}
+
+/** @param {DetailModel} model */
+function pathLine(model) {
+  return draw(
+    model,
+    ["path"],
+    () => {
+      const button = squareButton("Copy the path", ICONS.copy, async () => {
+        const done = await copyText(model.path)
+        button.replaceChildren(icon(done ? ICONS.done : ICONS.close))
+        button.title = done ? "Copied" : "The browser did not let it be copied"
+      })
+      return [h("span", { class: "grow muted" }, model.path), button]
+    },
+    "row path",
+  )
+}
+
+/** @param {DetailModel} model */
+function chooseButton(model) {
+  return draw(
+    model,
+    ["chosen"],
+    () => [
+      h(
+        "button",
+        {
+          class: `chip${model.chosen ? " on" : ""}`,
+          type: "button",
+          "aria-pressed": String(model.chosen),
+          onclick: () => model.send_msg({ kind: "toggle" }),
+        },
+        icon(model.chosen ? ICONS.done : ICONS.plus),
+        h("span", {}, model.chosen ? "Chosen" : "Choose"),
+      ),
+    ],
+    "choice",
+  )
+}
+
+/** @param {DetailModel} model */
+function tagging(model) {
+  /** @param {string} tag */
+  const chip = (tag) => tagChip(model, tag, { title: "Remove", label: `Remove the tag ${tag}` })
+  const form = tagForm(model, {
+    id: "known-tags-of-one",
+    placeholder: "Add a tag…",
+    label: "Add a tag",
+    known: "known",
+    tags: () => model.known,
+  })
+  const trouble = () => [model.trouble && h("div", { class: "error", role: "alert" }, model.trouble)]
+  return h(
+    "div",
+    { class: "tagging" },
+    draw(model, ["given"], () => model.given.map(chip), "chips"),
+    form,
+    draw(model, ["trouble"], trouble, "part"),
+  )
+}
+
+/**
+ * A button that searches for more or less like an image.
+ *
+ * @param {DetailModel} model
+ * @param {DetailItem} item
+ * @param {boolean} minus
+ */
+function likeButton(model, { id }, minus) {
+  return h(
+    "button",
+    {
+      class: `chip${minus ? " less" : ""}`,
+      type: "button",
+      onclick: () => model.send_msg({ kind: "like", id, minus }),
+    },
+    icon(minus ? ICONS.minus : ICONS.plus),
+    `${minus ? "Less" : "More"} like this`,
+  )
+}
+
+/** @param {DetailModel} model */
+function similarImages(model) {
+  /** @param {ImageItem} item */
+  const card = (item) =>
+    imageCard(
+      model,
+      item,
+      { "aria-label": `${item.label}, similarity ${item.similarity?.toFixed(3)}` },
+      ...similarityFigure(item.similarity),
+    )
+  const choose = () =>
+    h(
+      "button",
+      { class: "action", type: "button", onclick: () => model.send_msg({ kind: "choose" }) },
+      icon(ICONS.plus),
+      "Choose them",
+    )
+  const more = () =>
+    h(
+      "button",
+      { class: "action", type: "button", onclick: () => model.send_msg({ kind: "similar" }) },
+      "Show more",
+    )
+  return draw(
+    model,
+    ["similar", "more"],
+    () =>
+      model.similar.length > 0
+        ? [
+            h("div", { class: "row" }, h("h3", { class: "grow" }, "Most similar images"), choose()),
+            h("div", { class: "grid" }, model.similar.map(card)),
+            model.more && more(),
+          ]
+        : [],
+    "alike",
+  )
 }

@@ -32,7 +32,7 @@ class Detail(Component):
     known = param.List(doc="All tags there are.")
     trouble = param.String(doc="Why a tag could not be kept.")
 
-    scripts = ("side/detail.js",)
+    script = "side/detail.js"
     _css = ("components.css", "side/tagging.css", "side/detail.css")
 
     def follow(self, state: ViewState) -> None:

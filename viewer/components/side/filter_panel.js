@@ -1,127 +1,355 @@
-// A block for each column. Blocks stay while what they show changes: a focus, a drag and what is being typed with them.
-const FIRST = 8 // values shown before "more" is pressed
+// A block for each column to filter by. Blocks stay while what they show changes, and with them a focus, a drag and what is
+// being typed.
 
-const named = (value) => value == null ? "No value" : said(value)
-const line_of = (model, column) => {
-  const [name, count, bar] = [h("span", {class: "name"}), h("span", {class: "count"}), h("span", {class: "fill"}, h("i"), h("i"))]
-  const el = h("button", {type: "button", class: "value"}, bar, name, count)
-  let value = null
-  el.addEventListener("click", () => model.send_msg({kind: "toggle", column, value}))
-  const update = (line, most, filtered) => {
-    value = line.value
-    name.textContent = named(line.value)
-    el.classList.toggle("none", !line.value?.trim())
-    el.classList.toggle("off", filtered && !line.on)
-    el.classList.toggle("on", filtered && line.on)
-    el.setAttribute("aria-pressed", String(filtered && line.on))
-    el.classList.toggle("zero", line.now === 0)
-    el.title = `${named(line.value)}: ${number(line.now)} of ${number(line.whole)}`
-    count.replaceChildren(number(line.now), ...(line.now === line.whole ? [] : [h("span", {class: "of"}, ` / ${number(line.whole)}`)]))
-    ;[line.whole, line.now].forEach((n, i) => { bar.children[i].style.width = n > 0 ? `max(2px, ${100 * Math.min(1, n / most)}%)` : "0" })
-  }
-  return {el, update}
+import { arrange, draw, h } from "../dom.js"
+import { histogram } from "../histogram.js"
+import { formatNumber, formatValue } from "../text.js"
+import { afterPause } from "../timing.js"
+
+/** @import { Component, Facet, Model, ScaleFacet, TextFacet, ValueLine, ValuesFacet } from "../types" */
+
+/** Values shown before "more" is pressed. */
+const FIRST = 8
+
+/** A column with more values than this has a field to search them. */
+const MANY = 20
+
+/** Milliseconds after the last letter until what is typed is sent. */
+const TYPING = 180
+
+/**
+ * @typedef {object} Properties
+ * @property {Facet[]} items
+ * @property {boolean} ready whether the columns are counted
+ */
+
+/** @typedef {Model<Properties>} PanelModel */
+
+/**
+ * What a block shows below its title.
+ *
+ * @template {Facet} Kind
+ * @typedef {{ el: HTMLElement, update: (facet: Kind) => void }} Body
+ */
+
+/** @param {string | null} value */
+function nameOf(value) {
+  return value === null ? "No value" : formatValue(value)
 }
-const field = (placeholder, say) => {
-  let timer = null
-  const input = h("input", {type: "search", class: "field", placeholder, "aria-label": placeholder, maxlength: "500", autocomplete: "off", spellcheck: "false"})
-  const tell = () => { clearTimeout(timer); timer = setTimeout(() => say(input.value), 180) }
-  input.addEventListener("input", tell)
+
+/**
+ * The lines shown of a column's values: the first ones, those that its filter names, and, unless all are shown, no others.
+ *
+ * @param {ValuesFacet} facet
+ * @param {boolean} showsAll
+ */
+export function shownLines({ lines, on, picks }, showsAll) {
+  return lines.filter((line, i) => showsAll || i < FIRST || (on && line.on === picks))
+}
+
+/**
+ * The width of a bar, as CSS.
+ *
+ * @param {number} count
+ * @param {number} most that a bar counts
+ */
+export function barWidth(count, most) {
+  return count > 0 ? `max(2px, ${100 * Math.min(1, count / most)}%)` : "0"
+}
+
+/**
+ * A line that filters by its value, with how many images have it.
+ *
+ * @param {PanelModel} model
+ * @param {string} column
+ */
+function valueLine(model, column) {
+  const name = h("span", { class: "name" })
+  const count = h("span", { class: "count" })
+  const [wholeBar, nowBar] = [h("i"), h("i")]
+  /** @type {string | null} */
+  let value = null
+  const el = h(
+    "button",
+    { type: "button", class: "value", onclick: () => model.send_msg({ kind: "toggle", column, value }) },
+    h("span", { class: "fill" }, wholeBar, nowBar),
+    name,
+    count,
+  )
+  /**
+   * @param {ValueLine} line
+   * @param {number} most that a bar of this column counts
+   * @param {boolean} isFiltered whether a filter on the column is in use
+   */
+  const update = (line, most, isFiltered) => {
+    value = line.value
+    const [now, whole] = [formatNumber(line.now), formatNumber(line.whole)]
+    name.textContent = nameOf(value)
+    count.replaceChildren(
+      now,
+      ...(line.now === line.whole ? [] : [h("span", { class: "of" }, ` / ${whole}`)]),
+    )
+    wholeBar.style.width = barWidth(line.whole, most)
+    nowBar.style.width = barWidth(line.now, most)
+    el.title = `${nameOf(value)}: ${now} of ${whole}`
+    el.setAttribute("aria-pressed", String(isFiltered && line.on))
+    el.classList.toggle("none", !value?.trim())
+    el.classList.toggle("off", isFiltered && !line.on)
+    el.classList.toggle("on", isFiltered && line.on)
+    el.classList.toggle("zero", line.now === 0)
+  }
+  return { el, update }
+}
+
+/**
+ * The line of the images without a value; hidden where there are none.
+ *
+ * @param {PanelModel} model
+ * @param {string} column
+ */
+function missingLine(model, column) {
+  const line = valueLine(model, column)
+  /**
+   * @param {Facet} facet
+   * @param {number} most that a bar of this column counts
+   */
+  const update = ({ missing, on }, most = 1) => {
+    line.el.hidden = !missing.whole
+    if (missing.whole) {
+      line.update(missing, Math.max(most, missing.whole), on)
+    }
+  }
+  return { el: line.el, update }
+}
+
+/**
+ * A field that says what is typed into it after a pause.
+ *
+ * @param {string} placeholder
+ * @param {(text: string) => void} say
+ */
+function searchField(placeholder, say) {
+  const input = h("input", {
+    type: "search",
+    class: "field",
+    placeholder,
+    "aria-label": placeholder,
+    maxlength: "500",
+    autocomplete: "off",
+    spellcheck: "false",
+  })
+  input.addEventListener(
+    "input",
+    afterPause(() => say(input.value), TYPING),
+  )
   return input
 }
-const values_of = (model, column) => {
-  const list = h("div", {class: "values"})
+
+/**
+ * The values of a column, the commonest first, and a field that searches them where they are many.
+ *
+ * @param {PanelModel} model
+ * @param {string} column
+ * @returns {Body<ValuesFacet>}
+ */
+function valuesBody(model, column) {
+  /** @type {Map<string, ReturnType<typeof valueLine>>} */
   const lines = new Map()
-  let [all, item] = [false, null]
-  const more = h("button", {type: "button", class: "action quiet more", onclick: () => { all = !all; update(item) }})
-  const find = field("Find a value", (part) => { all = all || part !== ""; model.send_msg({kind: "find", column, part}) })
-  const update = (told) => {
-    item = told
-    const shown = item.lines.filter((line, i) => all || i < FIRST || (item.on && line.on === item.picks))
-    const wanted = item.missing.whole ? [...shown, item.missing] : shown
-    const els = wanted.map((line) => {
-      const key = JSON.stringify(line.value)
-      if (!lines.has(key)) { lines.set(key, line_of(model, column)) }
-      lines.get(key).update(line, Math.max(item.most, item.missing.whole ?? 0), item.on)
-      return lines.get(key).el
-    })
-    arrange(list, els)
-    find.hidden = item.total <= 20
-    find.placeholder = `Find among ${number(item.total)} values`
-    find.setAttribute("aria-label", `${item.title}: find among ${number(item.total)} values`)
-    const rest = item.lines.length - FIRST
-    more.hidden = rest <= 0 || item.part !== ""
-    more.textContent = all ? "Show fewer" : `${number(rest)} more`
-    more.setAttribute("aria-expanded", String(all))
-    empty.hidden = item.lines.length > 0
-  }
-  const empty = h("div", {class: "muted empty"}, "No value like this")
-  return {el: h("div", {}, find, list, empty, more), update}
-}
-const scale_of = (model, column, title) => {
-  const chart = histogram(title, (span) => model.send_msg({kind: "range", column, from: span?.[0] ?? null, to: span?.[1] ?? null}))
-  const none = line_of(model, column)
-  const el = h("div", {}, chart.el, none.el)
-  const update = (item) => {
-    chart.update(item.chart)
-    none.el.hidden = !item.missing.whole
-    if (item.missing.whole) { none.update(item.missing, Math.max(...item.chart.whole, item.missing.whole), item.on) }
-  }
-  return {el, update}
-}
-const text_of = (model, column) => {
-  const input = field("Contains…", (text) => model.send_msg({kind: "text", column, text}))
-  const none = line_of(model, column)
-  let [told, all] = ["", 0]
-  const update = (item) => {
-    input.setAttribute("aria-label", `${item.title} contains`)
-    if (item.text !== told) { told = item.text; if (input.getRootNode().activeElement !== input) { input.value = told } } // not what is being typed
-    none.el.hidden = !item.missing.whole
-    if (item.missing.whole) { none.update(item.missing, item.missing.whole, item.on) }
-  }
-  return {el: h("div", {}, input, none.el), update}
-}
-const KINDS = {values: values_of, number: scale_of, time: scale_of, text: text_of}
-
-// When chips come or go above the panel, what is under the pointer stays there.
-const stand_still = (model, panel, list) => {
-  let top = null
-  const seen = () => { top = list.getBoundingClientRect().top }
-  panel.addEventListener("scroll", seen, {passive: true})
-  const watch = new ResizeObserver(() => {
-    if (panel.offsetHeight === 0) { top = null; return }
-    if (top != null) { panel.scrollTop += list.getBoundingClientRect().top - top }
-    seen()
+  /** @type {ValuesFacet | null} */
+  let shown = null
+  let showsAll = false
+  const list = h("div", { class: "values" })
+  const empty = h("div", { class: "muted empty" }, "No value like this")
+  const more = h("button", {
+    type: "button",
+    class: "action quiet more",
+    onclick: () => {
+      showsAll = !showsAll
+      if (shown) {
+        update(shown)
+      }
+    },
   })
-  watch.observe(panel)
-  model.on("remove", () => watch.disconnect())
+  const find = searchField("Find a value", (part) => {
+    showsAll = showsAll || part !== ""
+    model.send_msg({ kind: "find", column, part })
+  })
+  /** @param {ValueLine} value */
+  const lineOf = ({ value }) => {
+    const key = JSON.stringify(value)
+    const line = lines.get(key) ?? valueLine(model, column)
+    lines.set(key, line)
+    return line
+  }
+  /** @param {ValuesFacet} facet */
+  const update = (facet) => {
+    shown = facet
+    const { missing } = facet
+    const wanted = [...shownLines(facet, showsAll), ...(missing.whole ? [missing] : [])]
+    const most = Math.max(facet.most, missing.whole ?? 0)
+    const elements = wanted.map((value) => {
+      const line = lineOf(value)
+      line.update(value, most, facet.on)
+      return line.el
+    })
+    arrange(list, elements)
+    const total = formatNumber(facet.total)
+    find.hidden = facet.total <= MANY
+    find.placeholder = `Find among ${total} values`
+    find.setAttribute("aria-label", `${facet.title}: find among ${total} values`)
+    const rest = facet.lines.length - FIRST
+    more.hidden = rest <= 0 || facet.part !== ""
+    more.textContent = showsAll ? "Show fewer" : `${formatNumber(rest)} more`
+    more.setAttribute("aria-expanded", String(showsAll))
+    empty.hidden = facet.lines.length > 0
+  }
+  return { el: h("div", {}, find, list, empty, more), update }
 }
 
-function render({model, view}) {
-  const list = h("div", {class: "facets"})
+/**
+ * The histogram of a column of numbers or times.
+ *
+ * @param {PanelModel} model
+ * @param {string} column
+ * @param {string} title
+ * @returns {Body<ScaleFacet>}
+ */
+function scaleBody(model, column, title) {
+  const chart = histogram(title, (span) =>
+    model.send_msg({ kind: "range", column, from: span?.[0] ?? null, to: span?.[1] ?? null }),
+  )
+  const missing = missingLine(model, column)
+  return {
+    el: h("div", {}, chart.el, missing.el),
+    update: (facet) => {
+      chart.update(facet.chart)
+      missing.update(facet, Math.max(...facet.chart.whole))
+    },
+  }
+}
+
+/**
+ * A field for what a text contains. While a person types, what they type stays.
+ *
+ * @param {PanelModel} model
+ * @param {string} column
+ * @returns {Body<TextFacet>}
+ */
+function textBody(model, column) {
+  const input = searchField("Contains…", (text) => model.send_msg({ kind: "text", column, text }))
+  const missing = missingLine(model, column)
+  let text = ""
+  const isFocused = () => {
+    const root = input.getRootNode()
+    return root instanceof ShadowRoot && root.activeElement === input
+  }
+  return {
+    el: h("div", {}, input, missing.el),
+    update: (facet) => {
+      input.setAttribute("aria-label", `${facet.title} contains`)
+      if (facet.text !== text) {
+        text = facet.text
+        input.value = isFocused() ? input.value : text
+      }
+      missing.update(facet)
+    },
+  }
+}
+
+/**
+ * The body for a kind of column. A block is only ever updated with a facet of its kind.
+ *
+ * @param {PanelModel} model
+ * @param {Facet} facet
+ * @returns {{ el: HTMLElement, update: (facet: never) => void }}
+ */
+function bodyOf(model, { kind, name, title }) {
+  switch (kind) {
+    case "values":
+      return valuesBody(model, name)
+    case "text":
+      return textBody(model, name)
+    default:
+      return scaleBody(model, name, title)
+  }
+}
+
+/**
+ * A block: the column's title, its filter in words, and the body.
+ *
+ * @param {PanelModel} model
+ * @param {Facet} facet
+ */
+function blockOf(model, facet) {
+  const body = bodyOf(model, facet)
+  const words = h("span", { class: "words" })
+  const heading = h("div", { class: "row title" }, h("h3", { class: "grow" }, facet.title), words)
+  const el = h("section", { class: "facet", "aria-label": facet.title }, heading, body.el)
+  /** @param {Facet} next */
+  const update = (next) => {
+    words.textContent = next.words ?? ""
+    el.classList.toggle("used", next.on)
+    body.update(/** @type {never} */ (next))
+  }
+  return { el, kind: facet.kind, update }
+}
+
+/**
+ * Keep what is under the pointer where it is when chips come or go above the panel.
+ *
+ * @param {PanelModel} model
+ * @param {HTMLElement} panel
+ * @param {HTMLElement} list
+ */
+function holdScroll(model, panel, list) {
+  /** @type {number | null} */
+  let top = null
+  const remember = () => {
+    top = list.getBoundingClientRect().top
+  }
+  panel.addEventListener("scroll", remember, { passive: true })
+  const observer = new ResizeObserver(() => {
+    if (panel.offsetHeight === 0) {
+      top = null
+      return
+    }
+    if (top !== null) {
+      panel.scrollTop += list.getBoundingClientRect().top - top
+    }
+    remember()
+  })
+  observer.observe(panel)
+  model.on("remove", () => observer.disconnect())
+}
+
+/** @param {Component<Properties>} component */
+export function render({ model, view }) {
+  const list = h("div", { class: "facets" })
+  /** @type {Map<string, ReturnType<typeof blockOf>>} */
   const blocks = new Map()
-  const block = (item) => {
-    const part = KINDS[item.kind](model, item.name, item.title)
-    const words = h("span", {class: "words"})
-    const el = h("section", {class: "facet", "aria-label": item.title}, h("div", {class: "row title"}, h("h3", {class: "grow"}, item.title), words), part.el)
-    return {el, kind: item.kind, update: (told) => {
-      words.textContent = told.words ?? ""
-      el.classList.toggle("used", told.on)
-      part.update(told)
-    }}
+  /** @param {Facet} facet */
+  const updateBlock = (facet) => {
+    const known = blocks.get(facet.name)
+    const block = known?.kind === facet.kind ? known : blockOf(model, facet)
+    blocks.set(facet.name, block)
+    block.update(facet)
+    return block.el
   }
-  const update = () => {
-    const kept = model.items.map((item) => {
-      if (blocks.get(item.name)?.kind !== item.kind) { blocks.set(item.name, block(item)) }
-      blocks.get(item.name).update(item)
-      return blocks.get(item.name).el
-    })
-    arrange(list, kept)
-  }
+  const update = () => arrange(list, model.items.map(updateBlock))
   model.on("items", update)
   update()
-  stand_still(model, view.el, list)
-  const state = draw(model, ["ready", "items"], () => [
-    !model.ready ? h("div", {class: "muted wait", role: "status"}, "Counting the columns…")
-      : model.items.length === 0 && h("div", {class: "muted wait"}, "There is nothing to filter by: no column tells the images apart.")], "news")
-  return h("div", {class: "root"}, state, list)
+  holdScroll(model, view.el, list)
+  const news = draw(
+    model,
+    ["ready", "items"],
+    () => {
+      if (!model.ready) {
+        return [h("div", { class: "muted wait", role: "status" }, "Counting the columns…")]
+      }
+      const nothing = "There is nothing to filter by: no column tells the images apart."
+      return [model.items.length === 0 && h("div", { class: "muted wait" }, nothing)]
+    },
+    "news",
+  )
+  return h("div", { class: "root" }, news, list)
 }

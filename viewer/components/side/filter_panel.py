@@ -29,7 +29,7 @@ class FilterPanel(Component):
     ready = param.Boolean(default=False)
     narrowed = param.Boolean(doc="Whether any filter is in use.")
 
-    scripts = ("histogram.js", "side/filter_panel.js")
+    script = "side/filter_panel.js"
     _css = ("components.css", "histogram.css", "side/filter_panel.css")
 
     def __init__(self, **params: Any) -> None:
@@ -103,7 +103,7 @@ class FilterChips(Component):
     passing = param.Integer()
     total = param.Integer()
 
-    scripts = ("side/chips.js",)
+    script = "side/chips.js"
     _css = ("components.css", "side/chips.css")
 
     def follow(self, state: ViewState) -> None:

@@ -1,142 +1,372 @@
-// The panel beside the map: suggestions before the first search, ranked results after it, the queries so far.
-const ask = (model, {text, label}, on) => h("button", {
-  class: `chip${on ? " on" : ""}`, type: "button", title: label, onclick: () => model.send_msg({kind: "ask", text}),
-}, h("span", {}, label))
-const asked = (model, one, on) => h("span", {class: `chip two${on ? " on" : ""}`},
-  h("button", {type: "button", title: one.label, "aria-pressed": String(on), onclick: () => model.send_msg({kind: "ask", text: one.text})}, h("span", {}, one.label)),
-  h("button", {type: "button", class: "off", "aria-label": `Remove ${one.label} from the map`, title: "Remove from the map",
-    onclick: () => model.send_msg({kind: "forget", text: one.text})}, icon(ICONS.close)))
-const term = (model, part) => {
-  const picture = part.picture ?? (part.image && image_url("thumb", part.image))
-  const weigh = (event) => {
-    const weight = Number(event.target.value)
-    if (weight > 0) { model.send_msg({kind: "weigh", term: part.key, weight}) } else { event.target.value = String(part.weight) }
-  }
-  return h("span", {class: `term${part.minus ? " minus" : ""}`, role: "group", "aria-label": `${part.minus ? "Less" : "More"} of ${part.label}`},
-    h("button", {type: "button", class: "sign", title: part.minus ? "Ask for more of it" : "Ask for less of it", "aria-label": `${part.minus ? "More" : "Less"} of ${part.label} instead`,
-      onclick: () => model.send_msg({kind: "turn", term: part.key})}, icon(part.minus ? ICONS.minus : ICONS.plus)),
-    picture && h("img", {src: picture, alt: ""}), h("span", {class: "name", title: part.label}, part.label),
-    h("input", {type: "number", class: "weight", min: "0.1", max: "10", step: "0.1", value: String(part.weight), "aria-label": `Weight of ${part.label}`, title: "Weight", onchange: weigh}),
-    h("button", {type: "button", class: "off", "aria-label": `Remove ${part.label}`, title: "Remove", onclick: () => model.send_msg({kind: "drop", term: part.key})}, icon(ICONS.close)))
-}
-const toggle = (model, kind, on, label) => h("button", {type: "button", class: `switch${on ? " on" : ""}`, role: "switch", "aria-checked": String(on),
-  onclick: () => model.send_msg({kind, on: !on})}, h("span", {class: "knob"}), label)
-const REST = 350 // milliseconds for which the pointer rests before a card is fetched for it
-const SETTLES = 8 // frames until the list's heights are known
-const HANDS = 600 // milliseconds after which nobody scrolls any more
-// The range of similarities that is listed, in a few letters.
-const spanned = ({cut, cap}) => cut != null && cap != null ? ` ${cut.toFixed(3)}\u00a0–\u00a0${cap.toFixed(3)}`
-  : cut != null ? ` ≥\u00a0${cut.toFixed(3)}` : cap != null ? ` ≤\u00a0${cap.toFixed(3)}` : ""
+// The panel beside the map: suggestions before the first search; then the query, its ranked results and the searches so far.
 
-function render({model, view}) {
-  const history = () => model.history.length > 0 && h("div", {class: "row past", role: "group", "aria-label": "Searches on the map"},
-    h("div", {class: "chips history grow"}, model.history.map((one) => asked(model, one, one.text === model.text))),
-    h("button", {class: "action quiet", type: "button", title: "Remove all searches from the map", onclick: () => model.send_msg({kind: "clear"})}, "Clear searches"))
-  let refining = false // on a phone the histogram and the switches leave their room to the results, until they are asked for
-  const refine = (button) => {
-    refining = !refining
-    button.setAttribute("aria-expanded", String(refining))
-    root.classList.toggle("refining", refining)
+import { draw, h, ICONS, icon } from "../dom.js"
+import { countImages, formatNumber, imageUrl } from "../text.js"
+import { resultGrid } from "./result_grid.js"
+import { threshold } from "./threshold.js"
+
+/** @import { Child, Component, Model, QueryTerm, QueryText, ResultItem } from "../types" */
+/** @import { Spread } from "./threshold.js" */
+
+/**
+ * @typedef {object} Properties
+ * @property {ResultItem[]} items the cards to begin with
+ * @property {{ start: number, items: ResultItem[] } | { start?: undefined }} page more cards, and where they begin
+ * @property {QueryText[]} history the searches on the map
+ * @property {QueryText[]} suggestions
+ * @property {QueryTerm[]} parts the terms of the query, where they can be weighed
+ * @property {string} query as a person reads it, "" for none
+ * @property {string} text the query as it is written
+ * @property {string} message what is wrong with the query, ""
+ * @property {boolean} searching
+ * @property {number} milliseconds that the search took
+ * @property {number} total how many images there are to search
+ * @property {number} listed how many of them are results
+ * @property {Spread} spread of all similarities
+ * @property {number | null} cut the least similarity of a result
+ * @property {number | null} cap the largest one
+ * @property {number | null} chance the similarity that words picked at random find
+ * @property {string} faint why the results are not worth much, ""
+ * @property {boolean} fold whether nearly identical results are folded
+ * @property {boolean} within whether only the selection is searched
+ * @property {boolean} selectable whether there is a selection
+ * @property {string} selected the id of the open image
+ * @property {string} near the id of the image under the pointer on the map
+ */
+
+/** @typedef {Model<Properties>} GalleryModel */
+
+const NBSP = "\u00a0"
+
+/**
+ * The limits of the listed similarities in a few letters, "" without limits.
+ *
+ * @param {number | null} least
+ * @param {number | null} most
+ */
+export function formatLimits(least, most) {
+  if (least !== null && most !== null) {
+    return ` ${least.toFixed(3)}${NBSP}–${NBSP}${most.toFixed(3)}`
   }
-  const heading = () => model.query
-    ? h("div", {class: "row heading"},
-      h("div", {class: "grow"}, h("h2", {}, model.query),
-        h("div", {class: "muted"}, model.listed === model.total ? `${counted(model.total)}, best first · ${model.milliseconds}\u00a0ms`
-          : `${number(model.listed)} of ${number(model.total)} images${spanned(model)}`)),
-      h("button", {class: "action narrow", type: "button", "aria-expanded": String(refining), onclick: (event) => refine(event.currentTarget)}, "Refine"),
-      model.listed > 0 && h("button", {class: "action", type: "button", title: "Zoom to results", onclick: () => model.send_msg({kind: "zoom"})},
-        icon(ICONS.target), h("span", {}, "Zoom", h("span", {class: "rest"}, " to results"))))
-    : h("div", {class: "heading"}, h("h2", {}, "Search by describing an image"),
-      h("div", {class: "muted"}, "Type a few words above, or drop an image. The closest images light up on the map."))
-  const suggestions = () => !model.query && model.suggestions.length > 0 && h("div", {class: "block"},
-    h("h3", {}, "Try"), h("div", {class: "chips suggestions"}, model.suggestions.map((one) => ask(model, one, false))))
-  const state = () => model.searching
-    ? h("div", {class: "searching", role: "status"}, h("div", {class: "bar"}), h("span", {class: "muted late"}, "The first search loads the model, a moment…"))
-    : model.message && h("div", {class: "error", role: "alert"}, model.message)
-  const sample = () => !model.query && h("h3", {}, model.total > 1 ? `A few of the ${counted(model.total)}` : model.total === 1 ? "The image" : "No image passes all filters")
-  const faint = () => model.query && model.faint && h("div", {class: "faint", role: "status"}, model.faint)
-  const terms = () => model.parts.length > 0 && h("div", {class: "terms", role: "group", "aria-label": "Terms of the query"}, model.parts.map((part) => term(model, part)))
-  const switches = () => model.query && h("div", {class: "row switches"}, toggle(model, "fold", model.fold, "Fold near-identical"),
-    model.selectable && toggle(model, "within", model.within, "Only in the selection"))
-  // -- cards
-  const grid = h("div", {class: "grid"})
-  const end = h("div", {class: "end", "aria-hidden": "true"})
-  let [cells, have] = [new Map(), 0] // by all that a card shows: what another version shows alike stays as it is
-  const put = (items) => items.map((item) => { const key = JSON.stringify(item); return [key, cells.get(key) ?? cell(model, item)] })
-  const fill = () => {
-    const next = new Map(put(model.items))
-    const shown = [...grid.children]
-    cells = next
-    have = model.items.length
-    arrange(grid, [...cells.values()].flatMap((el) => [el, ...open_after(el, shown)]))
-    rove()
-    mark()
-    watch()
+  if (least !== null) {
+    return ` ≥${NBSP}${least.toFixed(3)}`
   }
-  const open_after = (el, shown) => { // the folded ones that are shown behind a card stay with it
-    const at = shown.indexOf(el)
-    if (at < 0) { return [] }
-    const stop = shown.findIndex((other, i) => i > at && !other.classList.contains("folded"))
-    return shown.slice(at + 1, stop < 0 ? undefined : stop)
+  return most === null ? "" : ` ≤${NBSP}${most.toFixed(3)}`
+}
+
+/** @param {Component<Properties>} component */
+export function render({ model, view }) {
+  /**
+   * @param {(keyof Properties)[]} names
+   * @param {() => Child} build
+   * @param {string} className
+   */
+  const part = (names, build, className = "part") => draw(model, names, () => [build()], className)
+  let isRefining = false // on a phone the histogram and the switches leave their room to the results until they are wanted
+  const refine = () => {
+    isRefining = !isRefining
+    root.classList.toggle("refining", isRefining)
+    return isRefining
   }
-  const append = () => {
-    if (model.page.start !== have) { return }
-    const more = put(model.page.items)
-    more.forEach(([key, el]) => cells.set(key, el))
-    grid.append(...more.map(([, el]) => el))
-    have += more.length
-    mark()
-    if (reached !== "" && reached === model.near) { near() }
-    watch()
-  }
-  const rove = roving(grid)
-  const faces = () => grid.querySelectorAll(".card")
-  const mark = () => faces().forEach((el) => el.classList.toggle("on", el.dataset.id === model.selected))
-  // The card of the image under the pointer on the map comes into view, unless somebody scrolls. One that is not there yet is
-  // asked for once the pointer rests: who sweeps over the map asks for nothing.
-  let [reached, resting, scrolled] = ["", null, -Infinity]
-  const reveal = (card, again = SETTLES) => { // cards that come into view are of another height than was guessed
-    if (card.dataset.id !== model.near || performance.now() - scrolled < HANDS) { return }
-    card.parentElement.scrollIntoView({block: "nearest"})
-    if (again > 0) { requestAnimationFrame(() => reveal(card, again - 1)) }
-  }
-  const near = () => {
-    clearTimeout(resting)
-    const card = [...faces()].reduce((found, el) => {
-      const meant = model.near !== "" && el.dataset.id === model.near
-      el.classList.toggle("near", meant)
-      return meant ? el : found
-    }, null)
-    if (model.near === "" || !model.query || performance.now() - scrolled < HANDS) { return }
-    if (card) { reveal(card) }
-    else { resting = setTimeout(() => { reached = model.near; model.send_msg({kind: "reach", id: reached}) }, REST) }
-  }
-  for (const name of ["wheel", "touchmove", "pointerdown", "keydown"]) { // a "scroll" may also be the page's own
-    view.el.addEventListener(name, () => { scrolled = performance.now() }, {passive: true})
-  }
-  const seen = new IntersectionObserver((entries) => {
-    if (entries.some((entry) => entry.isIntersecting) && model.query && have < model.listed) { model.send_msg({kind: "more", have}) }
-  }, {root: view.el, rootMargin: "600px"})
-  const watch = () => { seen.unobserve(end); seen.observe(end) } // tells anew whether the end is in sight
-  model.on("remove", () => { seen.disconnect(); clearTimeout(resting) })
-  const part = (names, build, name = "part") => draw(model, names, () => [build()], name)
-  const root = h("div", {class: "root"},
-    draw(model, ["searching", "message"], () => [state()], "news"),
-    h("div", {class: "contents"},
-      h("div", {"aria-live": "polite"}, part(["query", "listed", "cut", "cap", "total", "milliseconds"], heading)),
-      part(["parts"], terms),
-      part(["query", "faint"], faint),
-      h("div", {class: "block refine"}, threshold(model), part(["query", "fold", "within", "selectable"], switches)),
-      part(["query", "suggestions"], suggestions),
-      part(["history", "text"], history),
-      h("div", {class: "block"}, part(["query", "total"], sample), grid, end)))
-  const scroll = () => { if (view.el.scrollTop > 0) { view.el.scrollTop = 0 } }
-  model.on("items", fill)
-  model.on("page", append)
-  model.on("query", scroll)
-  model.on("listed", watch)
-  model.on("selected", mark)
-  model.on("near", near)
-  fill()
+  const root = h(
+    "div",
+    { class: "root" },
+    part(["searching", "message"], () => progress(model), "news"),
+    h(
+      "div",
+      { class: "contents" },
+      h(
+        "div",
+        { "aria-live": "polite" },
+        part(["query", "listed", "cut", "cap", "total", "milliseconds"], () =>
+          model.query ? heading(model, isRefining, refine) : invitation(),
+        ),
+      ),
+      part(["parts"], () => terms(model)),
+      part(
+        ["query", "faint"],
+        () => model.query && model.faint && h("div", { class: "faint", role: "status" }, model.faint),
+      ),
+      h(
+        "div",
+        { class: "block refine" },
+        threshold(model),
+        part(["query", "fold", "within", "selectable"], () => switches(model)),
+      ),
+      part(["query", "suggestions"], () => suggestions(model)),
+      part(["history", "text"], () => searches(model)),
+      h(
+        "div",
+        { class: "block" },
+        part(["query", "total"], () => !model.query && h("h3", {}, sampleTitle(model.total))),
+        resultGrid(model, view.el),
+      ),
+    ),
+  )
+  model.on("query", () => {
+    if (view.el.scrollTop > 0) {
+      view.el.scrollTop = 0
+    }
+  })
   return root
+}
+
+/** @param {GalleryModel} model */
+function progress(model) {
+  if (model.searching) {
+    return h(
+      "div",
+      { class: "searching", role: "status" },
+      h("div", { class: "bar" }),
+      h("span", { class: "muted late" }, "The first search loads the model, a moment…"),
+    )
+  }
+  return model.message && h("div", { class: "error", role: "alert" }, model.message)
+}
+
+/**
+ * @param {GalleryModel} model
+ * @param {boolean} isRefining
+ * @param {() => boolean} refine shows or hides the histogram and the switches, and says which
+ */
+function heading(model, isRefining, refine) {
+  const { listed, total, milliseconds, cut, cap } = model
+  const figures =
+    listed === total
+      ? `${countImages(total)}, best first · ${milliseconds}${NBSP}ms`
+      : `${formatNumber(listed)} of ${formatNumber(total)} images${formatLimits(cut, cap)}`
+  const refineButton = h(
+    "button",
+    {
+      class: "action narrow",
+      type: "button",
+      "aria-expanded": String(isRefining),
+      onclick: ({ currentTarget }) => currentTarget.setAttribute("aria-expanded", String(refine())),
+    },
+    "Refine",
+  )
+  const zoomButton = h(
+    "button",
+    {
+      class: "action",
+      type: "button",
+      title: "Zoom to results",
+      onclick: () => model.send_msg({ kind: "zoom" }),
+    },
+    icon(ICONS.target),
+    h("span", {}, "Zoom", h("span", { class: "rest" }, " to results")),
+  )
+  return h(
+    "div",
+    { class: "row heading" },
+    h("div", { class: "grow" }, h("h2", {}, model.query), h("div", { class: "muted" }, figures)),
+    refineButton,
+    listed > 0 && zoomButton,
+  )
+}
+
+function invitation() {
+  const how = "Type a few words above, or drop an image. The closest images light up on the map."
+  return h(
+    "div",
+    { class: "heading" },
+    h("h2", {}, "Search by describing an image"),
+    h("div", { class: "muted" }, how),
+  )
+}
+
+/** @param {GalleryModel} model */
+function terms(model) {
+  return (
+    model.parts.length > 0 &&
+    h(
+      "div",
+      { class: "terms", role: "group", "aria-label": "Terms of the query" },
+      model.parts.map((part) => termOf(model, part)),
+    )
+  )
+}
+
+/**
+ * A term of the query: its sign, its weight, and a button that removes it.
+ *
+ * @param {GalleryModel} model
+ * @param {QueryTerm} term
+ */
+function termOf(model, { key, label, minus, weight, picture, image }) {
+  const thumbnail = picture ?? (image && imageUrl("thumb", image))
+  const sign = h(
+    "button",
+    {
+      type: "button",
+      class: "sign",
+      title: minus ? "Ask for more of it" : "Ask for less of it",
+      "aria-label": `${minus ? "More" : "Less"} of ${label} instead`,
+      onclick: () => model.send_msg({ kind: "turn", term: key }),
+    },
+    icon(minus ? ICONS.minus : ICONS.plus),
+  )
+  const weightField = h("input", {
+    type: "number",
+    class: "weight",
+    min: "0.1",
+    max: "10",
+    step: "0.1",
+    value: String(weight),
+    "aria-label": `Weight of ${label}`,
+    title: "Weight",
+    onchange: ({ currentTarget }) => {
+      const typed = Number(currentTarget.value)
+      if (typed > 0) {
+        model.send_msg({ kind: "weigh", term: key, weight: typed })
+      } else {
+        currentTarget.value = String(weight)
+      }
+    },
+  })
+  const remove = h(
+    "button",
+    {
+      type: "button",
+      class: "off",
+      "aria-label": `Remove ${label}`,
+      title: "Remove",
+      onclick: () => model.send_msg({ kind: "drop", term: key }),
+    },
+    icon(ICONS.close),
+  )
+  return h(
+    "span",
+    {
+      class: `term${minus ? " minus" : ""}`,
+      role: "group",
+      "aria-label": `${minus ? "Less" : "More"} of ${label}`,
+    },
+    sign,
+    thumbnail && h("img", { src: thumbnail, alt: "" }),
+    h("span", { class: "name", title: label }, label),
+    weightField,
+    remove,
+  )
+}
+
+/** @param {GalleryModel} model */
+function switches(model) {
+  const { query, fold, within, selectable } = model
+  return (
+    query &&
+    h(
+      "div",
+      { class: "row switches" },
+      switchOf(model, "fold", fold, "Fold near-identical"),
+      selectable && switchOf(model, "within", within, "Only in the selection"),
+    )
+  )
+}
+
+/**
+ * @param {GalleryModel} model
+ * @param {string} kind of its message
+ * @param {boolean} isOn
+ * @param {string} label
+ */
+function switchOf(model, kind, isOn, label) {
+  return h(
+    "button",
+    {
+      type: "button",
+      class: `switch${isOn ? " on" : ""}`,
+      role: "switch",
+      "aria-checked": String(isOn),
+      onclick: () => model.send_msg({ kind, on: !isOn }),
+    },
+    h("span", { class: "knob" }),
+    label,
+  )
+}
+
+/** @param {GalleryModel} model */
+function suggestions(model) {
+  const chips = model.suggestions.map(({ text, label }) =>
+    h(
+      "button",
+      { class: "chip", type: "button", title: label, onclick: () => model.send_msg({ kind: "ask", text }) },
+      h("span", {}, label),
+    ),
+  )
+  return (
+    !model.query &&
+    chips.length > 0 &&
+    h("div", { class: "block" }, h("h3", {}, "Try"), h("div", { class: "chips suggestions" }, chips))
+  )
+}
+
+/**
+ * The searches on the map: each can be asked again and removed.
+ *
+ * @param {GalleryModel} model
+ */
+function searches(model) {
+  const clear = () =>
+    h(
+      "button",
+      {
+        class: "action quiet",
+        type: "button",
+        title: "Remove all searches from the map",
+        onclick: () => model.send_msg({ kind: "clear" }),
+      },
+      "Clear searches",
+    )
+  const chips = model.history.map((search) => searchChip(model, search))
+  return (
+    chips.length > 0 &&
+    h(
+      "div",
+      { class: "row past", role: "group", "aria-label": "Searches on the map" },
+      h("div", { class: "chips history grow" }, chips),
+      clear(),
+    )
+  )
+}
+
+/**
+ * @param {GalleryModel} model
+ * @param {QueryText} search
+ */
+function searchChip(model, { text, label }) {
+  const isOn = text === model.text
+  return h(
+    "span",
+    { class: `chip two${isOn ? " on" : ""}` },
+    h(
+      "button",
+      {
+        type: "button",
+        title: label,
+        "aria-pressed": String(isOn),
+        onclick: () => model.send_msg({ kind: "ask", text }),
+      },
+      h("span", {}, label),
+    ),
+    h(
+      "button",
+      {
+        type: "button",
+        class: "off",
+        "aria-label": `Remove ${label} from the map`,
+        title: "Remove from the map",
+        onclick: () => model.send_msg({ kind: "forget", text }),
+      },
+      icon(ICONS.close),
+    ),
+  )
+}
+
+/** @param {number} total */
+function sampleTitle(total) {
+  if (total === 0) {
+    return "No image passes all filters"
+  }
+  return total === 1 ? "The image" : `A few of the ${countImages(total)}`
 }

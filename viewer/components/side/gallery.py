@@ -42,7 +42,7 @@ class Gallery(Component):
     selected = param.String(doc="The id of the image that is open.")
     near = param.String(doc="The id of the image under the pointer on the map.")
 
-    scripts = ("side/cards.js", "side/threshold.js", "side/gallery.js")
+    script = "side/gallery.js"
     _css = ("components.css", "side/gallery.css", "side/threshold.css")
 
     def __init__(self, *, actions: Mapping[str, Action] | None = None, **params: Any) -> None:

@@ -30,7 +30,7 @@ class Overview(Component):
     failures = param.List(doc="One page: file and reason.")
     turn = param.Integer(doc="Another number for each page that is told.")
 
-    scripts = ("side/overview.js",)
+    script = "side/overview.js"
     _css = ("components.css", "side/detail.css", "side/overview.css")
 
     def follow(self, state: ViewState) -> None:

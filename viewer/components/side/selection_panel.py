@@ -39,7 +39,7 @@ class Chosen(Component):
     offered = param.Dict(default={}, doc="An export to fetch: its token and kind.")
     selected = param.String(doc="The id of the image that is open.")
 
-    scripts = ("side/selection_panel.js",)
+    script = "side/selection_panel.js"
     _css = ("components.css", "side/gallery.css", "side/tagging.css", "side/selection_panel.css")
 
     def follow(self, state: ViewState, view: MapView, tagger: Tagger) -> None:

@@ -1,30 +1,89 @@
-// One quiet line: how many images, how old the index is, what came and went; and what keeps a newer version away.
-const ago = (iso) => {
-  const seconds = Math.max(0, (Date.now() - Date.parse(iso)) / 1000)
-  const steps = [[60, "second"], [60, "minute"], [24, "hour"], [365, "day"], [Infinity, "year"]]
-  let value = seconds
-  for (const [size, unit] of steps) {
+// One quiet line: how many images there are, how old the index is, what came and went. Above it, why the index cannot be read.
+
+import { draw, h, ICONS, icon } from "../dom.js"
+import { countImages, formatNumber } from "../text.js"
+
+/** @import { Component } from "../types" */
+
+/** Milliseconds after which the age of the index is written anew. */
+const REFRESH = 30000
+
+/**
+ * The units of an age, each with how many of the one before it has.
+ *
+ * @type {[number, string][]}
+ */
+const UNITS = [
+  [60, "minute"],
+  [60, "hour"],
+  [24, "day"],
+  [365, "year"],
+]
+
+/**
+ * Write how long ago a time was: "just now", "1 minute ago", "3 days ago".
+ *
+ * @param {number} seconds
+ */
+export function formatAge(seconds) {
+  let value = Math.max(0, seconds)
+  let unit = ""
+  for (const [size, name] of UNITS) {
     if (value < size) {
-      const whole = Math.floor(value)
-      if (unit === "second") { return "just now" }
-      return `${whole} ${unit}${whole === 1 ? "" : "s"} ago`
+      break
     }
     value /= size
+    unit = name
   }
+  const whole = Math.floor(value)
+  return unit === "" ? "just now" : `${whole} ${unit}${whole === 1 ? "" : "s"} ago`
 }
-function render({model}) {
-  const line = () => [
-    counted(model.total), `indexed ${ago(model.indexed_at)}`,
-    model.lately, model.failed > 0 && `${number(model.failed)} unreadable`,
-  ].filter(Boolean).join(" · ")
-  const root = draw(model, ["total", "indexed_at", "failed", "lately", "trouble"], () => [
-    model.trouble && h("details", {class: "trouble", role: "status"},
+
+/**
+ * @typedef {object} Properties
+ * @property {number} total
+ * @property {number} failed
+ * @property {string} indexed_at
+ * @property {string} lately what came and went, "" for nothing
+ * @property {string} trouble why the index cannot be read, ""
+ */
+
+/** @param {Component<Properties>} component */
+export function render({ model }) {
+  const line = () => {
+    const age = formatAge((Date.now() - Date.parse(model.indexed_at)) / 1000)
+    const failed = model.failed > 0 && `${formatNumber(model.failed)} unreadable`
+    return [countImages(model.total), `indexed ${age}`, model.lately, failed].filter(Boolean).join(" · ")
+  }
+  const words = h("span", { class: "grow said" })
+  const trouble = () =>
+    h(
+      "details",
+      { class: "trouble", role: "status" },
       h("summary", {}, "The index cannot be read right now"),
-      h("div", {class: "muted"}, `${model.trouble}. Until then the map shows what it was.`)),
-    h("button", {class: "line muted", type: "button", title: "About this dataset", onclick: () => model.send_msg({kind: "overview"})},
-      icon(ICONS.clock), h("span", {class: "grow said"}, line()), icon("M9 6l6 6-6 6")),
-  ])
-  const age = setInterval(() => { root.querySelector(".said").textContent = line() }, 30000) // "ago" grows
-  model.on("remove", () => clearInterval(age))
+      h("div", { class: "muted" }, `${model.trouble}. Until then the map shows what it was.`),
+    )
+  const root = draw(model, ["total", "indexed_at", "failed", "lately", "trouble"], () => {
+    words.textContent = line()
+    return [
+      model.trouble && trouble(),
+      h(
+        "button",
+        {
+          class: "line muted",
+          type: "button",
+          title: "About this dataset",
+          onclick: () => model.send_msg({ kind: "overview" }),
+        },
+        icon(ICONS.clock),
+        words,
+        icon(ICONS.right),
+      ),
+    ]
+  })
+  const timer = setInterval(() => {
+    words.textContent = line()
+  }, REFRESH)
+  model.on("remove", () => clearInterval(timer))
   return root
 }

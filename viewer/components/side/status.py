@@ -18,7 +18,7 @@ class Status(Component):
     lately = param.String()
     trouble = param.String()
 
-    scripts = ("side/status.js",)
+    script = "side/status.js"
     _css = ("components.css", "side/status.css")
 
     def follow(self, state: ViewState) -> None:

@@ -1,32 +1,68 @@
-// Tabs: arrows go from one to the next, as in any tab list.
-function render({model}) {
-  const choose = (key) => model.send_msg({kind: "choose", tab: key})
-  const root = h("div", {class: "root tablist", role: "tablist", "aria-label": "Panel"})
+// Tabs: the arrow keys go from one to the next, as in any tab list.
+
+import { arrange, h, onChange } from "../dom.js"
+import { formatNumber } from "../text.js"
+
+/** @import { Component } from "../types" */
+
+/** @typedef {{ key: string, title: string, count: number }} Tab */
+
+/**
+ * The tab that an arrow key leads to, past the last one the first; null for any other key.
+ *
+ * @param {string} key of the keyboard
+ * @param {readonly Tab[]} tabs
+ * @param {string} from the key of a tab
+ * @returns {string | null}
+ */
+export function tabAfterKey(key, tabs, from) {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[key]
+  if (!step) {
+    return null
+  }
+  const at = tabs.findIndex((tab) => tab.key === from)
+  return tabs.at((at + step) % tabs.length)?.key ?? null
+}
+
+/**
+ * @typedef {object} Properties
+ * @property {Tab[]} tabs
+ * @property {string} active the key of the tab in view
+ */
+
+/** @param {Component<Properties>} component */
+export function render({ model }) {
+  const root = h("div", { class: "root tablist", role: "tablist", "aria-label": "Panel" })
+  /** @type {Map<string, HTMLButtonElement>} */
   const buttons = new Map()
-  const button = ({key}) => {
-    const el = h("button", {type: "button", class: "tab", role: "tab", onclick: () => choose(key)})
-    el.addEventListener("keydown", (event) => {
-      const step = {ArrowRight: 1, ArrowLeft: -1}[event.key]
-      if (!step) { return }
-      const keys = model.tabs.map((tab) => tab.key)
-      const next = keys[(keys.indexOf(key) + step + keys.length) % keys.length]
-      event.preventDefault()
-      buttons.get(next).focus()
-      choose(next)
+  /** @param {string} key */
+  const choose = (key) => model.send_msg({ kind: "choose", tab: key })
+  /** @param {string} key */
+  const addButton = (key) => {
+    const button = h("button", { type: "button", class: "tab", role: "tab", onclick: () => choose(key) })
+    button.addEventListener("keydown", (event) => {
+      const next = tabAfterKey(event.key, model.tabs, key)
+      if (next !== null) {
+        event.preventDefault()
+        buttons.get(next)?.focus()
+        choose(next)
+      }
     })
-    return el
+    buttons.set(key, button)
+    return button
   }
-  const update = () => {
-    for (const tab of model.tabs) {
-      if (!buttons.has(tab.key)) { buttons.set(tab.key, button(tab)) }
-      const [el, on] = [buttons.get(tab.key), tab.key === model.active]
-      el.replaceChildren(h("span", {}, tab.title), ...(tab.count > 0 ? [h("span", {class: "badge"}, number(tab.count))] : []))
-      el.setAttribute("aria-selected", String(on))
-      el.tabIndex = on ? 0 : -1
-    }
-    arrange(root, model.tabs.map((tab) => buttons.get(tab.key)))
+  /** @param {Tab} tab */
+  const updateTab = ({ key, title, count }) => {
+    const button = buttons.get(key) ?? addButton(key)
+    const isActive = key === model.active
+    const badge = h("span", { class: "badge" }, formatNumber(count))
+    button.replaceChildren(h("span", {}, title), ...(count > 0 ? [badge] : []))
+    button.setAttribute("aria-selected", String(isActive))
+    button.tabIndex = isActive ? 0 : -1
+    return button
   }
-  ;["tabs", "active"].forEach((name) => model.on(name, update))
+  const update = () => arrange(root, model.tabs.map(updateTab))
+  onChange(model, ["tabs", "active"], update)
   update()
   return root
 }

@@ -15,7 +15,7 @@ class Tabs(Component):
     tabs = param.List(doc="Each: its part, and a count, 0 for none.")
     active = param.String()
 
-    scripts = ("side/tabs.js",)
+    script = "side/tabs.js"
     _css = ("components.css", "side/tabs.css")
 
     def __init__(self, **params: Any) -> None:

@@ -1,0 +1,167 @@
+// Images of a person's own to search with: chosen, pasted, or dropped anywhere on the page. They go to the server in pieces.
+
+import { h, ICONS, icon, listenWhileShown } from "../dom.js"
+import { DRAGGED_IMAGE } from "../side/cards.js"
+
+/** @import { BarModel } from "./query_bar.js" */
+
+/**
+ * Why an image is not taken: there is none, it is a link, it is too large, or there are several.
+ *
+ * @typedef {"nothing" | "link" | "large" | "many"} Refusal
+ */
+
+/** Bytes of a piece that goes to the server. */
+const PIECE = 1 << 20
+
+/** Milliseconds after the last "dragover" until nothing is over the page: it comes all the while. */
+const AWAY = 250
+
+/**
+ * The button that lets a person choose an image, and what covers the page while one is dragged over it.
+ *
+ * @param {BarModel} model
+ */
+export function imageUpload(model) {
+  const upload = uploader(model)
+  listenWhileShown(model, document, ["paste"], (event) => {
+    const files = [...(event.clipboardData?.files ?? [])]
+    if (files.length > 0) {
+      event.preventDefault() // words go where they are pasted
+      upload.take(files)
+    }
+  })
+  return { button: fileButton(upload.take), target: dropTarget(model, upload) }
+}
+
+/**
+ * Sends one image at a time: another one, or a refusal, calls off the one that is on its way.
+ *
+ * @param {BarModel} model
+ */
+function uploader(model) {
+  let current = 0
+  /**
+   * @param {Refusal} why
+   * @param {number} count
+   */
+  const refuse = (why, count = 0) => {
+    current += 1
+    model.send_msg({ kind: "refuse", why, count })
+  }
+  /** @param {File} file */
+  const send = async (file) => {
+    current += 1
+    const number = current
+    model.send_msg({ kind: "begin", number, name: file.name, size: file.size })
+    let at = 0
+    do {
+      const piece = file.slice(at, at + PIECE)
+      const data = await piece.arrayBuffer().catch(() => null) // a folder, or a file that is gone meanwhile
+      if (number !== current) {
+        return
+      }
+      if (data === null) {
+        refuse("nothing")
+        return
+      }
+      model.send_msg({ kind: "part", number, data })
+      at += PIECE
+    } while (at < file.size)
+  }
+  /** @param {File[]} files */
+  const take = (files) => {
+    const [file, ...more] = files
+    if (!file) {
+      refuse("nothing")
+    } else if (more.length > 0) {
+      refuse("many", files.length)
+    } else if (file.size > model.most_bytes) {
+      refuse("large", file.size)
+    } else {
+      send(file)
+    }
+  }
+  return { take, refuse }
+}
+
+/**
+ * A button that lets a person choose an image.
+ *
+ * @param {(files: File[]) => void} take
+ */
+function fileButton(take) {
+  const input = h("input", {
+    type: "file",
+    accept: "image/*",
+    class: "chosen",
+    tabindex: "-1",
+    "aria-hidden": "true",
+    onchange: () => {
+      if (input.files?.length) {
+        take([...input.files])
+      }
+      input.value = ""
+    },
+  })
+  const button = h(
+    "button",
+    {
+      type: "button",
+      class: "square",
+      "aria-label": "Search with an image",
+      title: "Search with an image: choose, paste or drop one",
+      onclick: () => input.click(),
+    },
+    icon(ICONS.picture),
+  )
+  return [button, input]
+}
+
+/**
+ * What covers the page while an image is dragged over it, and takes what is dropped.
+ *
+ * @param {BarModel} model
+ * @param {ReturnType<typeof uploader>} upload
+ */
+function dropTarget(model, upload) {
+  const el = h(
+    "div",
+    { class: "target", "aria-hidden": "true" },
+    h("div", {}, "Drop an image to search with it"),
+  )
+  const hide = () => el.classList.remove("shown")
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer
+  listenWhileShown(model, document, ["dragover"], (event) => {
+    if (event.dataTransfer && isWanted(event.dataTransfer)) {
+      event.preventDefault()
+      el.classList.add("shown")
+      clearTimeout(timer)
+      timer = setTimeout(hide, AWAY)
+    }
+  })
+  listenWhileShown(model, document, ["drop"], (event) => {
+    const { dataTransfer } = event
+    if (!dataTransfer || !isWanted(dataTransfer)) {
+      return
+    }
+    event.preventDefault()
+    hide()
+    const { types } = dataTransfer
+    const files = [...dataTransfer.files]
+    if (types.includes(DRAGGED_IMAGE)) {
+      model.send_msg({ kind: "like", id: dataTransfer.getData(DRAGGED_IMAGE), minus: false })
+    } else if (files.length > 0) {
+      upload.take(files)
+    } else {
+      upload.refuse(types.includes("text/uri-list") ? "link" : "nothing")
+    }
+  })
+  return el
+}
+
+/** @param {DataTransfer} transfer */
+function isWanted({ types }) {
+  return [DRAGGED_IMAGE, "Files", "text/uri-list"].some((type) => types.includes(type))
+}
