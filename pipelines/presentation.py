@@ -18,7 +18,7 @@ MOST_FAILURES = 200
 
 def observed(folder: ImageFolder) -> dg.ObserveResult:
     """The images folder as it is now: its fingerprint as the data version, and how much is in it."""
-    listing = folder.survey()
+    listing = folder.list_files()
     megabytes = sum(image.bytes for image in listing.images) / 1e6
     metadata: dict[str, Any] = {
         "location": dg.MetadataValue.text(folder.location) if folder.remote else Path(folder.location),

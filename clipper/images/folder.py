@@ -125,12 +125,12 @@ class ImageFolder:
         """Changes with any name, size or time in the folder, metadata's files too; nothing is read.
 
         Args:
-            listing: what `survey` gave; without it the folder is listed.
+            listing: what `list_files` gave; without it the folder is listed.
 
         Raises:
             ImagesError: the folder is missing or cannot be read.
         """
-        listing = listing or self.survey()
+        listing = listing or self.list_files()
         seen = [(image.id, image.bytes, image.mtime_ns) for image in listing.images]
         return digest(self.location, seen, [self._stamp(name) for name in METADATA_NAMES])
 

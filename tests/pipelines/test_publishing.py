@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import clipper
-from pipelines.failures import failure_of
+from pipelines.failures import reason_of_failure
 
 Reindex = Callable[..., dg.ExecuteInProcessResult]
 
@@ -31,7 +31,7 @@ def test_a_part_that_is_damaged_after_its_checks_is_not_published(
         result = reindex_in(small_home)
     assert not result.success
     assert clipper.published_version(small_home) == before
-    assert damage.ALL[name].message in failure_of(instance, result.run_id)
+    assert damage.ALL[name].message in reason_of_failure(instance, result.run_id)
     damage.mend(small_home, name)
     assert reindex_in(small_home).success
     assert clipper.published_version(small_home) != before
