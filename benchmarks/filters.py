@@ -6,7 +6,7 @@ python benchmarks/filters.py [images ...]
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from types import SimpleNamespace
@@ -14,12 +14,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from clipper.metadata.columns import Column, with_roles
 from viewer.components.side.filter_panel import described
-from viewer.dataset.columns.filters import Masks, count, keep, narrow, passing
+from viewer.dataset.columns.filters import Masks, apply_filters, count_values, filter_rows, match_condition
 from viewer.dataset.dataset import MODIFIED, Dataset
-from viewer.dataset.viewport import Viewport
-from viewer.render.painter import Wish, paint
+from viewer.dataset.geometry.viewport import Viewport
+from viewer.render.painter import RenderRequest, paint
 from viewer.session.answers import Answer
 from viewer.session.state import ViewState
 
@@ -28,14 +30,6 @@ REPEATS = 5
 BUDGET = 200  # milliseconds
 WIDTH, HEIGHT = 1220, 830
 WORDS = [f"word {i}" for i in range(400)]
-
-
-@dataclass(frozen=True)
-class Column:
-    """As `clipper.metadata.columns.Column`, as far as the viewer reads it."""
-
-    name: str
-    type: str
 
 
 class Generated:
@@ -55,8 +49,10 @@ class Generated:
         self.failures = pd.DataFrame()
         told = _table(random, group)
         kinds = {"tags": "list[str]", "checked": "bool", "width": "int", "price": "float", "size": "float"}
-        self.columns = {name: Column(name, kinds.get(name, "str")) for name in told}
         self.points = pd.DataFrame({"id": self.ids, **told})
+        table = pa.Table.from_pandas(self.points, preserve_index=False)
+        columns = with_roles([Column(name, kinds.get(name, "str"), "metadata.json") for name in told], table)
+        self.columns = {column.name: column for column in columns}
 
     @cached_property
     def modified(self) -> np.ndarray:
@@ -127,20 +123,22 @@ def measured(n: int) -> dict[str, Cost]:
         "text": ("caption", {"text": "word 21"}),
     }
     for name, (column, condition) in conditions.items():
-        found[f"{name}: what passes"] = best(lambda c=column, d=condition: keep(facets, {c: d}, masks={}))
-        found[f"{name}: and all counts"] = best(lambda c=column, d=condition: narrow(facets, {c: d}))
+        found[f"{name}: what passes"] = best(
+            lambda c=column, d=condition: filter_rows(facets, {c: d}, masks={})
+        )
+        found[f"{name}: and all counts"] = best(lambda c=column, d=condition: apply_filters(facets, {c: d}))
     masks: Masks = {}
-    keep(facets, others, masks=masks)
+    filter_rows(facets, others, masks=masks)
     brushed = iter(range(1000, 5000, 10))
 
     def step() -> None:
-        keep(facets, {**others, "width": {"range": [next(brushed), 5500]}}, masks=masks)
-        count(facets, masks)
+        filter_rows(facets, {**others, "width": {"range": [next(brushed), 5500]}}, masks=masks)
+        count_values(facets, masks)
 
     found["a brush's step beside three others, and all counts"] = best(step)
-    counts = narrow(facets, others).counts
+    counts = apply_filters(facets, others).counts
     found["the panel's charts"] = best(lambda: [described(f, None, counts[c]) for c, f in facets.items()])
-    return found | _drawn(dataset, passing(facets["width"], {"range": [1000, 3000]}))
+    return found | _drawn(dataset, match_condition(facets["width"], {"range": [1000, 3000]}))
 
 
 def _drawn(dataset: Dataset, kept: np.ndarray) -> dict[str, Cost]:
@@ -149,16 +147,16 @@ def _drawn(dataset: Dataset, kept: np.ndarray) -> dict[str, Cost]:
     found = {}
     for colour in ("group", "price", "taken_at", MODIFIED):
         found[f"(once a version) colours by {colour}"] = once(lambda c=colour: dataset.colouring(c))
-        wish = Wish(dataset, viewport, colour, dark=True)
-        paint(wish)
-        found[f"the picture by {colour}"] = best(lambda w=wish: paint(w))
+        request = RenderRequest(dataset, viewport, colour, dark=True)
+        paint(request)
+        found[f"the picture by {colour}"] = best(lambda w=request: paint(w))
     likeness = np.random.default_rng(0).normal(0.2, 0.05, n).astype(np.float32)
-    filtered = Wish(dataset, viewport, "group", dark=True, kept=kept[dataset.index.order])
+    filtered = RenderRequest(dataset, viewport, "group", dark=True, kept=kept[dataset.index.order])
     found["the picture of what passes"] = best(lambda: paint(filtered))
     width = dataset.facets["width"]
 
     def pressed() -> None:
-        kept = passing(width, {"range": [1000, 3000]})
+        kept = match_condition(width, {"range": [1000, 3000]})
         paint(replace(filtered, kept=kept))
 
     found["a press, from the server's side: what passes, and its picture"] = best(pressed)

@@ -31,8 +31,8 @@ VIEWER = """
     session
     render
     dataset
-    dataset/columns
-    theme
+    dataset/columns dataset/geometry
+    theme pools
 """
 MOST_FILES = 13  # a dozen and the `__init__.py` that says what the wing is for
 

@@ -38,7 +38,7 @@ from viewer.components.side.selection_panel import Chosen
 from viewer.components.side.status import Status
 from viewer.components.side.tabs import Tabs
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.versions import latest, load
+from viewer.dataset.versions import latest_loaded, load
 from viewer.session.filter_worker import Narrower
 from viewer.session.search import Searcher
 from viewer.session.selection import clear
@@ -71,7 +71,7 @@ def _published() -> tuple[Dataset, str]:
     try:
         return load(), ""
     except ClipperError as error:
-        dataset = latest()
+        dataset = latest_loaded()
         if dataset is None:
             raise
         return dataset, str(error)
@@ -81,7 +81,7 @@ class Viewer:
     """One session: its state, its parts, its page."""
 
     def __init__(self, state: ViewState) -> None:
-        state.param.update(colour=state.dataset.first_colour, dark=remembered_dark(default=state.dark))
+        state.param.update(colour=state.dataset.default_colour, dark=remembered_dark(default=state.dark))
         self.state = state
         # Before the address follows: a link may want another panel than an answer brings.
         state.param.watch(self._answered, ["answer", "dataset"])
@@ -178,7 +178,7 @@ class Viewer:
         """Mark what is new and go there."""
         self.state.mark_news()
         if self.state.news:
-            ids = self.state.news.changes.worth_a_look
+            ids = self.state.news.changes.notable
             self.map.camera.to_images([row for row in map(self.state.dataset.row_of, ids) if row is not None])
 
     def _asking(self) -> dict[str, Action]:
@@ -196,22 +196,22 @@ class Viewer:
                 sign = {False: weight, True: -weight}
                 searcher.change(str(message.get("term")), lambda term: term.with_weight(sign[term.minus]))
 
-        def cut(message: Mapping[str, Any]) -> None:
+        def set_min_similarity(message: Mapping[str, Any]) -> None:
             at = message.get("at")
             known = float(at) if isinstance(at, (int, float)) and math.isfinite(at) else None
             low = None if known is None else round(known, 4)  # short in a link; nobody sees a difference
-            inside = low is None or state.cap is None or low <= state.cap
-            state.param.update(cut=low, cap=state.cap if inside else None)
+            inside = low is None or state.max_similarity is None or low <= state.max_similarity
+            state.param.update(min_similarity=low, max_similarity=state.max_similarity if inside else None)
 
         return {
             "like": like,
             "weigh": weigh,
-            "cut": cut,
+            "cut": set_min_similarity,
             "turn": lambda message: searcher.change(str(message.get("term")), Term.negated),
             "drop": lambda message: searcher.change(str(message.get("term")), lambda _: None),
             "forget": lambda message: state.forget(str(message.get("text", ""))),
             "fold": lambda message: setattr(state, "fold", message.get("on") is True),
-            "within": lambda message: setattr(state, "within", message.get("on") is True),
+            "within": lambda message: setattr(state, "only_selection", message.get("on") is True),
         }
 
     # -- parts

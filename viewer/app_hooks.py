@@ -12,7 +12,7 @@ from panel.io.server import per_app_patterns
 import viewer.app  # noqa: F401 - makes all components known, of which the script consists
 from viewer.server import export_route, image_route, script_route
 from viewer.server.access import keep_to_this_machine
-from viewer.server.warmup import warm
+from viewer.server.warmup import warm_up
 
 keep_to_this_machine()
 logging.getLogger("viewer").setLevel(logging.INFO)
@@ -29,4 +29,4 @@ for route, handler in ROUTES:
 
 def on_server_loaded(_context: Any) -> None:
     """Start warming; visitors who come before it is done wait no longer than without it."""
-    threading.Thread(target=warm, name="warm", daemon=True).start()
+    threading.Thread(target=warm_up, name="warm", daemon=True).start()

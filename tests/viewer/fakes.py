@@ -1,11 +1,11 @@
-"""A small atlas made of numbers, with the attributes of `clipper.atlas.Atlas` that the viewer reads."""
+"""A small atlas made of numbers: an `AtlasReader`, as `clipper.Atlas` is."""
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
-from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,14 +13,52 @@ import pyarrow as pa
 from PIL import Image
 
 from clipper.errors import BadImageError
+from clipper.metadata.columns import Column, with_roles
+
+if TYPE_CHECKING:
+    from clipper.query import Query
+    from clipper.store.snapshots import Run
+    from viewer.dataset.atlas_reader import AtlasReader
+
+
+MOST_LOOKED_AT = 2_000  # cells whose role is decided again at each look
 
 
 @dataclass(frozen=True)
-class FakeColumn:
-    name: str
-    type: str
+class FakeColumn(Column):
     origin: str = "metadata"
-    source: str = "metadata.json"
+
+
+def column_of(name: str, cells: "pd.Series[Any]", declared: str) -> Column:
+    """A column with the role that its cells have, as indexing decides it."""
+    return with_role(FakeColumn(name, declared), cells)
+
+
+def with_role(column: Column, cells: "pd.Series[Any]") -> Column:
+    name = column.name
+    try:
+        return with_roles([column], pa.table({name: pa.array(cells, from_pandas=True)}))[0]
+    except (pa.ArrowInvalid, pa.ArrowTypeError, NotImplementedError):
+        return replace(column, role="text", filled=int(cells.notna().sum()))
+
+
+@dataclass
+class FakeSettings:
+    home: Path = Path("nowhere")
+    max_pixels: int = 10**8
+
+
+@dataclass
+class FakeSnapshot:
+    runs: "tuple[Run, ...]" = ()
+
+
+@dataclass
+class FakeHits:
+    similarities: np.ndarray
+    rows: np.ndarray
+    x: float
+    y: float
 
 
 class FakeAtlas:
@@ -36,10 +74,10 @@ class FakeAtlas:
         self.version = "v1"
         self.title = "Fake"
         self.indexed_at = datetime.now(UTC)
-        self.settings = SimpleNamespace(home=Path("nowhere"), max_pixels=10**8)
-        self.snapshot = SimpleNamespace(runs=())
+        self.settings = FakeSettings()
+        self.snapshot = FakeSnapshot()
         self.failures = pd.DataFrame({"id": [], "reason": []})
-        self.columns = {
+        self._columns: dict[str, Column] = {
             "group": FakeColumn("group", "str"),
             "size": FakeColumn("size", "float"),
             "tags": FakeColumn("tags", "list[str]"),
@@ -63,6 +101,18 @@ class FakeAtlas:
         self.uploaded: list[bytes] = []
 
     @property
+    def columns(self) -> dict[str, Column]:
+        """The columns, with the roles that their cells have now; of many cells, with the first ones."""
+        for name, column in self._columns.items():
+            if name in self.points and (column.role is None or self.n <= MOST_LOOKED_AT):
+                self._columns[name] = with_role(column, self.points[name])
+        return self._columns
+
+    @columns.setter
+    def columns(self, columns: dict[str, Column]) -> None:
+        self._columns = columns
+
+    @property
     def metadata_table(self) -> pa.Table:
         return pa.Table.from_pandas(self.points[["id", "group", "size", "tags"]], preserve_index=False)
 
@@ -80,7 +130,10 @@ class FakeAtlas:
     def close(self) -> None:
         pass
 
-    def info(self) -> dict[str, object]:
+    def warm(self) -> None:
+        pass
+
+    def info(self) -> dict[str, Any]:
         return {"folder": "/images", "home": "nowhere", "model": "fake", "dimensions": 5, "quality": {}}
 
     @property
@@ -100,11 +153,15 @@ class FakeAtlas:
     def image(self, row: int) -> bytes:
         return self.ids[row].encode()
 
+    def image_format(self, row: int) -> str:
+        return self.ids[row].rpartition(".")[2].upper()
+
     def name(self, row: int) -> str:
         return str(row)
 
-    def metadata(self, row: int) -> dict[str, object]:
-        return self.points.iloc[row][["group", "size", "tags"]].to_dict()
+    def metadata(self, row: int) -> dict[str, Any]:
+        found = self.points.iloc[row][["group", "size", "tags"]].to_dict()
+        return {str(name): value for name, value in found.items()}
 
     def thumbnail(self, row: int) -> bytes:
         out = io.BytesIO()
@@ -113,25 +170,21 @@ class FakeAtlas:
         return out.getvalue()
 
     def similarities(self, vector: np.ndarray) -> np.ndarray:
-        return self.vectors @ vector
+        return np.asarray(self.vectors @ vector)
 
-    def embed_upload(self, data: bytes, **_limits: object) -> tuple[np.ndarray, bytes]:
+    def embed_upload(self, data: bytes, **_limits: float) -> tuple[np.ndarray, bytes]:
         self.uploaded.append(data)
         if data.startswith(b"text"):
             raise BadImageError("is not an image but text")
         return self.vectors[0], self.thumbnail(0)
 
-    def rank(self, query: object, *, k: int = 20) -> SimpleNamespace:
+    def rank(self, query: "Query", *, k: int = 20) -> FakeHits:
         self.queries.append(query)
         scores = self.similarities(self.vectors[0])
         rows = np.argsort(-scores, kind="stable")[:k]
         x, y = map(float, self.xy[rows].mean(0))
-        return SimpleNamespace(
-            query=query,
-            rows=rows,
-            similarity=scores[rows],
-            vector=self.vectors[0],
-            x=x,
-            y=y,
-            similarities=scores,
-        )
+        return FakeHits(scores, rows, x, y)
+
+
+if TYPE_CHECKING:
+    _reader: AtlasReader = FakeAtlas()  # mypy checks that the viewer gets what it expects

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from viewer.dataset.columns.binning import number
-from viewer.dataset.columns.facets import Facet, Scale
-from viewer.dataset.columns.filters import Condition, bounded, ranged, spanning
+from viewer.dataset.columns.binning import format_number
+from viewer.dataset.columns.facets import Facet, ScaleFacet
+from viewer.dataset.columns.filters import Condition, bins_to_condition, condition_to_bins, describe_range
 from viewer.session.state import ViewState
 
 Change = Callable[[Condition | None], Condition | None]
@@ -28,13 +28,13 @@ def drawn(facet: Facet | None, message: Mapping[str, Any]) -> Change:
     ends = message.get("from"), message.get("to")
 
     def change(old: Condition | None) -> Condition | None:
-        if not isinstance(facet, Scale):
+        if not isinstance(facet, ScaleFacet):
             return old
         bins = [end for end in ends if isinstance(end, int)]
         if len(bins) != len(ends):
             return None
-        first, last = sorted(max(0, min(end, len(facet.scaled))) for end in bins)
-        condition = ranged(facet, first, last) if last > first else None
+        first, last = sorted(max(0, min(end, len(facet.bins))) for end in bins)
+        condition = bins_to_condition(facet, first, last) if last > first else None
         missing = condition and old and old.get("missing")
         return {**condition, "missing": True} if condition and missing else condition
 
@@ -43,17 +43,19 @@ def drawn(facet: Facet | None, message: Mapping[str, Any]) -> Change:
 
 def similar_enough(state: ViewState) -> Condition | None:
     """The range of similarities that is listed, as a condition; None where all are."""
-    if state.answer is None or (state.cut is None and state.cap is None):
+    if state.answer is None or (state.min_similarity is None and state.max_similarity is None):
         return None
-    return {"range": [state.cut, state.cap]}
+    return {"range": [state.min_similarity, state.max_similarity]}
 
 
 def similar_said(state: ViewState) -> str:
     """That range in words."""
-    return spanning(*("" if end is None else number(end) for end in (state.cut, state.cap)))
+    return describe_range(
+        *("" if end is None else format_number(end) for end in (state.min_similarity, state.max_similarity))
+    )
 
 
-def histogram(facet: Scale, condition: Condition | None, counts: np.ndarray | None) -> dict[str, Any]:
+def histogram(facet: ScaleFacet, condition: Condition | None, counts: np.ndarray | None) -> dict[str, Any]:
     """A scale as the page draws it.
 
     Args:
@@ -61,12 +63,13 @@ def histogram(facet: Scale, condition: Condition | None, counts: np.ndarray | No
         condition: on it.
         counts: (b + 1,) of its bins among what the other conditions let pass; None: among all.
     """
-    now = facet.whole if counts is None else counts
-    span = bounded(facet, condition)
+    now = facet.total_counts if counts is None else counts
+    span = condition_to_bins(facet, condition)
     return {
-        "whole": facet.whole[:-1].tolist(), "now": now[:-1].tolist(), "labels": list(facet.scaled.labels),
-        "tops": list(facet.scaled.tops),
+        "whole": facet.total_counts[:-1].tolist(), "now": now[:-1].tolist(),
+        "labels": list(facet.bins.labels),
+        "tops": list(facet.bins.upper_labels),
         "span": list(span) if span else [], "colours": [],
-        "low": f"≤ {facet.scaled.labels[1]}" if facet.scaled.below else facet.scaled.labels[0],
-        "high": f"≥ {facet.scaled.labels[-2]}" if facet.scaled.above else facet.scaled.tops[-1],
+        "low": f"≤ {facet.bins.labels[1]}" if facet.bins.below else facet.bins.labels[0],
+        "high": f"≥ {facet.bins.labels[-2]}" if facet.bins.above else facet.bins.upper_labels[-1],
     }  # fmt: skip

@@ -18,19 +18,19 @@ import numpy as np
 from clipper.hashing import content_hash
 from clipper.metadata.columns import FILE, FOLDER
 from clipper.metadata.join import without_missing
-from viewer.dataset.columns.tag_column import of_rows
+from viewer.dataset.columns.tag_column import tags_of_rows
 from viewer.dataset.dataset import Dataset
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BLOCK = 4096  # rows
+BLOCK_ROWS = 4096  # rows
 # What some system takes for more than a letter of a name.
 _ODD = re.compile(r"""[\x00-\x1f\\:*?"<>|]""")
-PIECE = 1 << 18  # bytes that are sent at once, or more
+PIECE_BYTES = 1 << 18  # bytes that are sent at once, or more
 # What a spreadsheet takes for the start of a formula, in its full-width forms too.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-TYPES = {
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+CONTENT_TYPES = {
     "csv": "text/csv; charset=utf-8",
     "parquet": "application/vnd.apache.parquet",
     "zip": "application/zip",
@@ -52,8 +52,8 @@ class Export:
 
     def blocks(self) -> Iterator["pa.Table"]:
         """Tables of some rows each, all of one schema: id, path, place, similarity, metadata, tags."""
-        for start in range(0, max(len(self.rows), 1), BLOCK):
-            yield self._block(self.rows[start : start + BLOCK])
+        for start in range(0, max(len(self.rows), 1), BLOCK_ROWS):
+            yield self._block(self.rows[start : start + BLOCK_ROWS])
 
     def _block(self, rows: np.ndarray) -> "pa.Table":
         import pyarrow as pa
@@ -70,9 +70,9 @@ class Export:
             columns["similarity"] = pa.array(self.similarities[rows].astype(np.float32))
         told = atlas.metadata_table.take(pa.array(rows, pa.int64()))
         columns |= {name: told[name] for name in told.column_names if name not in columns}
-        tags = self.dataset.tag_column
+        tags = self.dataset.tag_column_name
         if self.tags or tags in columns:
-            columns[tags] = pa.array(of_rows(self.tags, rows), pa.list_(pa.string()))
+            columns[tags] = pa.array(tags_of_rows(self.tags, rows), pa.list_(pa.string()))
         return pa.table(columns)
 
 
@@ -102,25 +102,25 @@ class _Spool:
         return data
 
 
-def written(export: Export, kind: str) -> Iterator[bytes]:
-    """An export of a kind of `TYPES`, in pieces."""
+def write_export(export: Export, kind: str) -> Iterator[bytes]:
+    """An export of a kind of `CONTENT_TYPES`, in pieces."""
     makers = {"csv": _csv, "parquet": _parquet, "zip": _zip, "ids": _ids}
     return makers[kind](export)
 
 
-def neutral(cell: object) -> object:
+def escape_formula(cell: object) -> object:
     """A cell of a CSV file that no spreadsheet takes for a formula; numbers stay what they are."""
     if isinstance(cell, (list, tuple)):
         return json.dumps(list(cell), ensure_ascii=False)
-    if isinstance(cell, str) and cell.startswith(FORMULA):
+    if isinstance(cell, str) and cell.startswith(FORMULA_STARTS):
         return f"'{cell}"
     return cell
 
 
 def _ids(export: Export) -> Iterator[bytes]:
     ids = export.dataset.atlas.ids
-    for start in range(0, len(export.rows), BLOCK):
-        lines = [ids[row].replace("\n", " ") for row in export.rows[start : start + BLOCK].tolist()]
+    for start in range(0, len(export.rows), BLOCK_ROWS):
+        lines = [ids[row].replace("\n", " ") for row in export.rows[start : start + BLOCK_ROWS].tolist()]
         yield (("\n" if start else "") + "\n".join(lines)).encode()
 
 
@@ -129,9 +129,9 @@ def _csv(export: Export) -> Iterator[bytes]:
         text = io.StringIO()
         writer = csv.writer(text)
         if number == 0:
-            writer.writerow([neutral(name) for name in block.column_names])
+            writer.writerow([escape_formula(name) for name in block.column_names])
         columns = [block[name].to_pylist() for name in block.column_names]
-        writer.writerows([neutral(cell) for cell in row] for row in zip(*columns, strict=True))
+        writer.writerows([escape_formula(cell) for cell in row] for row in zip(*columns, strict=True))
         yield text.getvalue().encode("utf-8", "replace")
 
 
@@ -161,7 +161,7 @@ def _zip(export: Export) -> Iterator[bytes]:
                 continue
             archive.writestr(_entry(names.of(export.dataset.atlas.ids[row])), data, zipfile.ZIP_DEFLATED, 0)
             del data
-            if spool.size >= PIECE:
+            if spool.size >= PIECE_BYTES:
                 yield spool.taken()
         with archive.open(_entry("metadata.json"), "w", force_zip64=True) as file:
             for text in _metadata(export, names):

@@ -9,31 +9,31 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-PAGE = 60  # results that are loaded at a time
-ALIKE = 0.97  # images of a higher cosine similarity are one image to a person who compares results
-WINDOW = 4_096  # results among which alike ones are looked for, at least
-ABOVE = 2_000  # results within a range of similarities that the map shows
-BINS = 56  # of the histogram
+PAGE_SIZE = 60  # results that are loaded at a time
+ALIKE_SIMILARITY = 0.97  # images of a higher cosine similarity are one image to a person who compares results
+MIN_FOLD_WINDOW = 4_096  # results among which alike ones are looked for, at least
+MAX_IN_RANGE = 2_000  # results within a range of similarities that the map shows
+HISTOGRAM_BINS = 56  # of the histogram
 _BLOCK = 512
 
 
 @dataclass(frozen=True)
-class Narrowing:
+class Listing:
     """Which of all images are listed: those that `passes`, (n,) bool, of a similarity from `cut` to `cap`.
 
     `count` is how many are wanted; with `fold`, images alike count as one.
     """
 
     passes: np.ndarray | None = None
-    cut: float | None = None
-    cap: float | None = None
+    min_similarity: float | None = None
+    max_similarity: float | None = None
     fold: bool = False
-    count: int = PAGE
+    count: int = PAGE_SIZE
 
     @property
     def ranged(self) -> bool:
         """Whether only some similarities are listed."""
-        return self.cut is not None or self.cap is not None
+        return self.min_similarity is not None or self.max_similarity is not None
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ class Ranked:
     similarity: np.ndarray
     total: int
     alike: tuple[tuple[int, ...], ...] = ()
-    above: np.ndarray | None = None
+    in_range: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
-class Spread:
+class SimilarityHistogram:
     """How the similarities of all images are spread: how many in each of equal bins from `low` to `high`."""
 
     counts: tuple[int, ...]
@@ -60,7 +60,7 @@ class Spread:
     high: float
 
 
-def passing(n: int, *, kept: np.ndarray | None, selection: np.ndarray | None) -> np.ndarray | None:
+def listable_mask(n: int, *, kept: np.ndarray | None, selection: np.ndarray | None) -> np.ndarray | None:
     """Which of `n` images pass the filters and are chosen, (n,) bool; None where all do."""
     if selection is None:
         return kept
@@ -70,26 +70,26 @@ def passing(n: int, *, kept: np.ndarray | None, selection: np.ndarray | None) ->
 
 
 def rank(
-    similarities: np.ndarray, narrowing: Narrowing, *, vectors: Callable[[np.ndarray], np.ndarray]
+    similarities: np.ndarray, listing: Listing, *, vectors: Callable[[np.ndarray], np.ndarray]
 ) -> Ranked:
     """Rank what is listed.
 
     Args:
         similarities: (n,) float32, of all images.
-        narrowing: which of them, how many.
+        listing: which of them, how many.
         vectors: gives the (k, d) float32 unit vectors of rows; asked only to fold.
     """
-    rows = np.arange(len(similarities)) if narrowing.passes is None else np.flatnonzero(narrowing.passes)
-    values = similarities if narrowing.passes is None else similarities[rows]
-    if narrowing.ranged:
-        meant = _within(values, narrowing.cut, narrowing.cap)
+    rows = np.arange(len(similarities)) if listing.passes is None else np.flatnonzero(listing.passes)
+    values = similarities if listing.passes is None else similarities[rows]
+    if listing.ranged:
+        meant = _within(values, listing.min_similarity, listing.max_similarity)
         rows, values = rows[meant], values[meant]
-    if narrowing.fold:
-        found = _folded(rows, values, narrowing.count, vectors)
+    if listing.fold:
+        found = _folded(rows, values, listing.count, vectors)
     else:
-        listed = rows[best(values, narrowing.count)]
+        listed = rows[best_first(values, listing.count)]
         found = Ranked(listed, similarities[listed], len(values))
-    return replace(found, above=rows[best(values, ABOVE)]) if narrowing.ranged else found
+    return replace(found, in_range=rows[best_first(values, MAX_IN_RANGE)]) if listing.ranged else found
 
 
 def _within(values: np.ndarray, low: float | None, high: float | None) -> np.ndarray:
@@ -98,25 +98,25 @@ def _within(values: np.ndarray, low: float | None, high: float | None) -> np.nda
     return meant if high is None else meant & (values <= np.float32(high))
 
 
-def place(similarities: np.ndarray, row: int, narrowing: Narrowing) -> int | None:
+def position_in_list(similarities: np.ndarray, row: int, listing: Listing) -> int | None:
     """How many images are listed before the one of a row, none folded; None where it is not listed at all.
 
     Args:
         similarities: (n,) float32, of all images.
         row: the image's.
-        narrowing: which are listed.
+        listing: which are listed.
     """
-    passes, value = narrowing.passes, similarities[row]
-    listed = _within(similarities[row : row + 1], narrowing.cut, narrowing.cap).all()
+    passes, value = listing.passes, similarities[row]
+    listed = _within(similarities[row : row + 1], listing.min_similarity, listing.max_similarity).all()
     if not listed or (passes is not None and not passes[row]):
         return None
     before = similarities > value
     before[:row] |= similarities[:row] == value
-    before &= _within(similarities, None, narrowing.cap)
+    before &= _within(similarities, None, listing.max_similarity)
     return int(np.count_nonzero(before if passes is None else before & passes))
 
 
-def best(values: np.ndarray, k: int) -> np.ndarray:
+def best_first(values: np.ndarray, k: int) -> np.ndarray:
     """Where the `k` largest values are, largest first; of equal ones the first is first: (k,) int64."""
     if k >= len(values):
         return np.argsort(-values, kind="stable")
@@ -129,10 +129,10 @@ def _folded(
     rows: np.ndarray, values: np.ndarray, count: int, vectors: Callable[[np.ndarray], np.ndarray]
 ) -> Ranked:
     """Until there are `count` that differ, or no more to look at, twice as many are looked at."""
-    window, most = 2 * count, max(WINDOW, 4 * count)
+    window, most = 2 * count, max(MIN_FOLD_WINDOW, 4 * count)
     while True:
-        looked = best(values, window)
-        leader = leaders(vectors(rows[looked]))
+        looked = best_first(values, window)
+        leader = find_leaders(vectors(rows[looked]))
         first = np.flatnonzero(leader == np.arange(len(leader)))
         if len(first) >= count or window >= min(len(values), most):
             break
@@ -146,7 +146,7 @@ def _folded(
     return Ranked(rows[listed], values[listed], len(values), tuple(map(tuple, groups.values())))
 
 
-def leaders(vectors: np.ndarray) -> np.ndarray:
+def find_leaders(vectors: np.ndarray) -> np.ndarray:
     """For each of (k, d) unit vectors, best first, the first one it is alike: itself or an earlier leader.
 
     Greedy: who is alike a leader leads nobody.
@@ -157,7 +157,7 @@ def leaders(vectors: np.ndarray) -> np.ndarray:
     k = len(vectors)
     leader = np.full(k, -1, np.int64)
     for start in range(0, k, _BLOCK):
-        alike = vectors[start : start + _BLOCK] @ vectors[start:].T > ALIKE
+        alike = vectors[start : start + _BLOCK] @ vectors[start:].T > ALIKE_SIMILARITY
         for line, near in enumerate(alike):
             at = start + line
             if leader[at] < 0:
@@ -167,12 +167,12 @@ def leaders(vectors: np.ndarray) -> np.ndarray:
     return leader
 
 
-def spread(similarities: np.ndarray) -> Spread:
+def similarity_histogram(similarities: np.ndarray) -> SimilarityHistogram:
     """The histogram of (n,) float32 similarities, of all but infinite ones."""
     if not len(similarities):
-        return Spread((), 0.0, 0.0)
+        return SimilarityHistogram((), 0.0, 0.0)
     low, high = float(similarities.min()), float(similarities.max())
-    scale = BINS / max(high - low, 1e-6)
+    scale = HISTOGRAM_BINS / max(high - low, 1e-6)
     at = ((similarities - np.float32(low)) * np.float32(scale)).astype(np.int32)
-    counts = np.bincount(np.minimum(at, BINS - 1), minlength=BINS)
-    return Spread(tuple(counts.tolist()), low, high)
+    counts = np.bincount(np.minimum(at, HISTOGRAM_BINS - 1), minlength=HISTOGRAM_BINS)
+    return SimilarityHistogram(tuple(counts.tolist()), low, high)

@@ -12,44 +12,44 @@ import pandas as pd
 from clipper.query_syntax import Term, format_terms
 from viewer.dataset.dataset import Dataset
 
-SAMPLE = 24
-SUGGESTIONS = 8
-LONGEST_SUGGESTION = 22
+SAMPLE_SIZE = 24
+MAX_SUGGESTIONS = 8
+MAX_SUGGESTION_LENGTH = 22
 
 
-def sample(dataset: Dataset, kept: np.ndarray | None = None) -> list[dict[str, Any]]:
+def sample_images(dataset: Dataset, kept: np.ndarray | None = None) -> list[dict[str, Any]]:
     """A few images at random: the same for every visitor, and in every version that has them."""
     if kept is not None:
         at = np.flatnonzero(kept[dataset.index.order])
-        first = at[np.argsort(dataset.priority[at], kind="stable")[:SAMPLE]]
-        return [dataset.named(int(row)) for row in dataset.index.order[first]]
-    if "sample" not in dataset.remembered:
+        first = at[np.argsort(dataset.priority[at], kind="stable")[:SAMPLE_SIZE]]
+        return [dataset.image_ref(int(row)) for row in dataset.index.order[first]]
+    if "sample" not in dataset.cache:
         hashes = dataset.atlas.hashes
-        rows = heapq.nsmallest(SAMPLE, range(dataset.n), key=hashes.__getitem__)
-        dataset.remembered["sample"] = [dataset.named(row) for row in rows]
-    return list(dataset.remembered["sample"])
+        rows = heapq.nsmallest(SAMPLE_SIZE, range(dataset.n), key=hashes.__getitem__)
+        dataset.cache["sample"] = [dataset.image_ref(row) for row in rows]
+    return list(dataset.cache["sample"])
 
 
-def suggestions(dataset: Dataset) -> list[dict[str, str]]:
+def suggest_queries(dataset: Dataset) -> list[dict[str, str]]:
     """Words worth searching for: values that several images share, then names of single images.
 
     Each as what is asked, and how it reads.
     """
-    if "suggestions" not in dataset.remembered:
+    if "suggestions" not in dataset.cache:
         shared = _shared_words(dataset)
-        names = [item["label"] for item in sample(dataset)]
+        names = [item["label"] for item in sample_images(dataset)]
         spoken = [name.replace("-", " ").replace("_", " ") for name in names if _speakable(name)]
-        most = 3 * SUGGESTIONS // 4
-        mixed = [*shared[:most], *spoken[: SUGGESTIONS - most], *shared[most:], *spoken]
-        dataset.remembered["suggestions"] = [
+        most = 3 * MAX_SUGGESTIONS // 4
+        mixed = [*shared[:most], *spoken[: MAX_SUGGESTIONS - most], *shared[most:], *spoken]
+        dataset.cache["suggestions"] = [
             {"text": format_terms([Term(text=" ".join(words.split()))]), "label": words}
-            for words in list(dict.fromkeys(mixed))[:SUGGESTIONS]
+            for words in list(dict.fromkeys(mixed))[:MAX_SUGGESTIONS]
         ]
-    return list(dataset.remembered["suggestions"])
+    return list(dataset.cache["suggestions"])
 
 
 def _speakable(text: str) -> bool:
-    return 2 < len(text) <= LONGEST_SUGGESTION and not any(c.isdigit() for c in text)  # noqa: PLR2004 - shorter says nothing
+    return 2 < len(text) <= MAX_SUGGESTION_LENGTH and not any(c.isdigit() for c in text)  # noqa: PLR2004 - shorter says nothing
 
 
 def _shared_words(dataset: Dataset) -> list[str]:
@@ -59,7 +59,7 @@ def _shared_words(dataset: Dataset) -> list[str]:
     if lists:
         values = pd.Series([item for cell in points[lists[0]].dropna() for item in cell], dtype=object)
     else:
-        name = dataset.first_colour
+        name = dataset.default_colour
         values = points[name].dropna().astype(str) if name else pd.Series([], dtype=object)
     counts = values.value_counts()
     fitting = counts[(counts >= 3) & (counts <= max(3, 0.06 * dataset.n))]  # noqa: PLR2004 - neither rare nor everywhere
@@ -67,4 +67,4 @@ def _shared_words(dataset: Dataset) -> list[str]:
     seen = {str(name).lower() for name in points["name"]} if "name" in points else set()
     named = [word for word in words if word.lower() in seen]  # shared, and what a single image shows
     wanted = named or words
-    return wanted[:: max(1, len(wanted) // SUGGESTIONS)]
+    return wanted[:: max(1, len(wanted) // MAX_SUGGESTIONS)]

@@ -12,12 +12,12 @@ import pandas as pd
 from clipper.errors import ClipperError
 from viewer.dataset.dataset import Dataset
 
-BARS = 8  # of categories; the rest is one more
-BINS = 24
-EDGES = (0, 256, 512, 1024, 2048, 4096, 8192)  # pixels of the longer side
-SPANS = ((2, "h"), (60, "D"), (365 * 3, "M"), (10**9, "Y"))  # days, and the unit in which fewer are told
+MAX_BARS = 8  # of categories; the rest is one more
+MAX_TIME_BARS = 24
+SIDE_EDGES = (0, 256, 512, 1024, 2048, 4096, 8192)  # pixels of the longer side
+TIME_SPANS = ((2, "h"), (60, "D"), (365 * 3, "M"), (10**9, "Y"))  # days, and the unit in which fewer are told
 # What a run counted, and how it is said.
-CHANGES = {
+CHANGE_WORDS = {
     "added": "+{} new",
     "removed": "\N{MINUS SIGN}{} gone",
     "changed": "{} changed",
@@ -29,21 +29,21 @@ MEANINGS = {
     "trustworthiness": "of what lies side by side here, how much is alike",
     "neighbour_preservation": "of the 15 most alike, how many lie among the 15 nearest here",
 }
-_FORMATS = {"h": "%Y-%m-%d %H:00", "D": "%Y-%m-%d", "M": "%Y-%m", "Y": "%Y"}
+_TIME_FORMATS = {"h": "%Y-%m-%d %H:00", "D": "%Y-%m-%d", "M": "%Y-%m", "Y": "%Y"}
 
 Bar = list[Any]  # a label and a count
 
 
-def summary(dataset: Dataset) -> dict[str, Any]:
+def summarise(dataset: Dataset) -> dict[str, Any]:
     """What the overview says, as JSON holds it; what is not known is left out."""
     points = dataset.atlas.points
     return {
-        "facts": facts(dataset),
-        "layout": layout(dataset),
+        "facts": key_figures(dataset),
+        "layout": map_quality(dataset),
         "runs": last_runs(dataset),
-        "formats": categories(points["format"]) if "format" in points else [],
-        "sizes": sizes(points) if {"width", "height"} <= {*points} else [],
-        "taken": timeline(points["taken_at"]) if "taken_at" in points else [],
+        "formats": category_bars(points["format"]) if "format" in points else [],
+        "sizes": size_bars(points) if {"width", "height"} <= {*points} else [],
+        "taken": time_bars(points["taken_at"]) if "taken_at" in points else [],
         "columns": [
             [name, column.type, column.source, int(points[name].notna().sum())]
             for name, column in dataset.atlas.columns.items()
@@ -52,7 +52,7 @@ def summary(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def facts(dataset: Dataset) -> list[list[str]]:
+def key_figures(dataset: Dataset) -> list[list[str]]:
     """Names and values: how many images, from where, seen by which model."""
     told: list[list[str]] = [["Images", f"{dataset.n:,}"]]
     failed = len(dataset.atlas.failures)
@@ -60,7 +60,7 @@ def facts(dataset: Dataset) -> list[list[str]]:
         told.append(["Unreadable files", f"{failed:,}"])
     points = dataset.atlas.points
     if "bytes" in points:
-        told.append(["On disk", size(float(pd.to_numeric(points["bytes"], errors="coerce").sum()))])
+        told.append(["On disk", format_bytes(float(pd.to_numeric(points["bytes"], errors="coerce").sum()))])
     info = _info(dataset)
     if info:
         told += [["Folder", str(info["folder"])], ["Home", str(info["home"])]]
@@ -68,10 +68,12 @@ def facts(dataset: Dataset) -> list[list[str]]:
     return told
 
 
-def layout(dataset: Dataset) -> list[list[str]]:
+def map_quality(dataset: Dataset) -> list[list[str]]:
     """How well the map tells what is alike: name, figure, and what it means."""
     quality = _info(dataset).get("quality") or {}
-    return [[_words(name), _figure(quality[name]), MEANINGS[name]] for name in MEANINGS if name in quality]
+    return [
+        [_title(name), _format_figure(quality[name]), MEANINGS[name]] for name in MEANINGS if name in quality
+    ]
 
 
 def _info(dataset: Dataset) -> Mapping[str, Any]:
@@ -88,11 +90,11 @@ def last_runs(dataset: Dataset) -> list[dict[str, Any]]:
         {
             "at": run.at.isoformat(),
             "version": run.version,
-            "took": "" if run.seconds is None else duration(run.seconds),
+            "took": "" if run.seconds is None else format_duration(run.seconds),
             "images": run.counts.get("images"),
             "changes": [
                 [kind, words.format(f"{run.counts[kind]:,}")]
-                for kind, words in CHANGES.items()
+                for kind, words in CHANGE_WORDS.items()
                 if run.counts.get(kind)
             ],
         }
@@ -100,7 +102,7 @@ def last_runs(dataset: Dataset) -> list[dict[str, Any]]:
     ]
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Seconds as a person says them: "0.4 s", "12 s", "3 min 20 s", "2 h 5 min"."""
     if seconds < 60:  # noqa: PLR2004 - a minute
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"  # noqa: PLR2004
@@ -110,27 +112,27 @@ def duration(seconds: float) -> str:
     return " ".join(part for part in parts if not part.startswith("0 "))
 
 
-def categories(column: pd.Series) -> list[Bar]:
+def category_bars(column: pd.Series) -> list[Bar]:
     """The commonest values and how often each is there; all others as one."""
     counts = column.dropna().astype(str).value_counts()
-    bars: list[Bar] = [[str(label), int(n)] for label, n in counts.iloc[:BARS].items()]
-    rest = int(counts.iloc[BARS:].sum())
+    bars: list[Bar] = [[str(label), int(n)] for label, n in counts.iloc[:MAX_BARS].items()]
+    rest = int(counts.iloc[MAX_BARS:].sum())
     return [*bars, ["others", rest]] if rest else bars
 
 
-def sizes(points: pd.DataFrame) -> list[Bar]:
+def size_bars(points: pd.DataFrame) -> list[Bar]:
     """Images by their longer side, in steps of a doubling; empty steps at either end are left out."""
     sides = [
         pd.to_numeric(points[name], errors="coerce").to_numpy(float, na_value=np.nan)
         for name in ("width", "height")
     ]
     longer = np.fmax(*sides)
-    counts = np.histogram(longer[np.isfinite(longer)], [*EDGES, np.inf])[0].tolist()
-    labels = [f"up to {high:,} px" for high in EDGES[1:]] + [f"over {EDGES[-1]:,} px"]
+    counts = np.histogram(longer[np.isfinite(longer)], [*SIDE_EDGES, np.inf])[0].tolist()
+    labels = [f"up to {high:,} px" for high in SIDE_EDGES[1:]] + [f"over {SIDE_EDGES[-1]:,} px"]
     return _trimmed(list(zip(labels, counts, strict=True)))
 
 
-def timeline(column: pd.Series) -> list[Bar]:
+def time_bars(column: pd.Series) -> list[Bar]:
     """How many images were taken when: by hour, day, month or year, as far as bars can be told apart."""
     text = column.dropna().astype(str).str.slice(0, 19)
     # Some may tell their zone and others not: two kinds that pandas does not mix, unless all become UTC.
@@ -138,13 +140,13 @@ def timeline(column: pd.Series) -> list[Bar]:
     if when.empty:
         return []
     days = (when.max() - when.min()).days
-    unit = next(unit for most, unit in SPANS if days < most)
-    counts = when.dt.strftime(_FORMATS[unit]).value_counts().sort_index()
+    unit = next(unit for most, unit in TIME_SPANS if days < most)
+    counts = when.dt.strftime(_TIME_FORMATS[unit]).value_counts().sort_index()
     bars: list[Bar] = [[str(label), int(n)] for label, n in counts.items()]
-    return bars if len(bars) <= BINS * 2 else _merged(bars)
+    return bars if len(bars) <= MAX_TIME_BARS * 2 else _merged(bars)
 
 
-def size(count: float) -> str:
+def format_bytes(count: float) -> str:
     """Bytes as a person says them."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:  # noqa: PLR2004 - decimal units
@@ -154,8 +156,8 @@ def size(count: float) -> str:
 
 
 def _merged(bars: Sequence[Bar]) -> list[Bar]:
-    """Neighbouring bars as one, until there are about `BINS`."""
-    step = -(-len(bars) // BINS)
+    """Neighbouring bars as one, until there are about `MAX_TIME_BARS`."""
+    step = -(-len(bars) // MAX_TIME_BARS)
     groups = [bars[start : start + step] for start in range(0, len(bars), step)]
     return [[f"{group[0][0]} to {group[-1][0]}", sum(n for _, n in group)] for group in groups]
 
@@ -165,9 +167,9 @@ def _trimmed(bars: Sequence[tuple[str, int]]) -> list[Bar]:
     return [list(bar) for bar in bars[there[0] : there[-1] + 1]] if there else []
 
 
-def _words(name: str) -> str:
+def _title(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-def _figure(value: float) -> str:
+def _format_figure(value: float) -> str:
     return f"{value:.3f}"

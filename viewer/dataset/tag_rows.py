@@ -12,7 +12,7 @@ import numpy as np
 
 from clipper.store import tags as kept
 from clipper.store.home import Home, Stamp, stamp
-from viewer.dataset.columns.tag_column import Rows
+from viewer.dataset.columns.tag_column import TagRows
 from viewer.dataset.dataset import Dataset
 
 _lock = threading.Lock()
@@ -20,10 +20,10 @@ _lock = threading.Lock()
 
 class _Read(NamedTuple):
     stamp: Stamp | None
-    rows: Rows
+    rows: TagRows
 
 
-def rows_by_tag(dataset: Dataset) -> Rows:
+def read_tag_rows(dataset: Dataset) -> TagRows:
     """The rows (k,) int64, ascending, of each tag of the home; read once for each state of the file.
 
     Raises:
@@ -32,14 +32,14 @@ def rows_by_tag(dataset: Dataset) -> Rows:
     home = Home(Path(dataset.atlas.settings.home))
     now = stamp(kept.path_of(home))
     with _lock:
-        known: _Read | None = dataset.remembered.get("tags")
+        known: _Read | None = dataset.cache.get("tags")
         if known is None or known.stamp != now:
-            known = _Read(now, located(dataset, kept.read(home)))
-            dataset.remembered["tags"] = known
+            known = _Read(now, locate_tags(dataset, kept.read(home)))
+            dataset.cache["tags"] = known
         return known.rows
 
 
-def located(dataset: Dataset, tags: Mapping[str, Iterable[bytes]]) -> Rows:
+def locate_tags(dataset: Dataset, tags: Mapping[str, Iterable[bytes]]) -> TagRows:
     """The rows of each tag that any image of the dataset has."""
     if not tags:
         return {}
@@ -56,9 +56,9 @@ def located(dataset: Dataset, tags: Mapping[str, Iterable[bytes]]) -> Rows:
 
 def _by_hash(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
     """The rows in the order of the first 64 bits of their content hashes, and those bits."""
-    if "by hash" not in dataset.remembered:
+    if "by hash" not in dataset.cache:
         halves = np.frombuffer(b"".join(dataset.atlas.hashes), ">u8").reshape(-1, 2)[:, 0].astype(np.uint64)
         order = np.argsort(halves, kind="stable")
-        dataset.remembered["by hash"] = (order, halves[order])
-    found: tuple[np.ndarray, np.ndarray] = dataset.remembered["by hash"]
+        dataset.cache["by hash"] = (order, halves[order])
+    found: tuple[np.ndarray, np.ndarray] = dataset.cache["by hash"]
     return found

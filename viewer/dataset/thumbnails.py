@@ -12,14 +12,14 @@ from threading import Lock
 import numpy as np
 from PIL import Image
 
-CACHED = 1500  # decoded thumbnails kept, about 80 kB each
-NARROW = 0.45  # an image narrower than this part of its length is cropped to it
+CAPACITY = 1500  # decoded thumbnails kept, about 80 kB each
+MIN_ASPECT = 0.45  # an image narrower than this part of its length is cropped to it
 
 
 class Thumbnails:
     """Decoded thumbnails, the most recently used of them, shared by all sessions."""
 
-    def __init__(self, read: Callable[[int], bytes], *, capacity: int = CACHED) -> None:
+    def __init__(self, read: Callable[[int], bytes], *, capacity: int = CAPACITY) -> None:
         self._read = read
         self._capacity = capacity
         self._kept: OrderedDict[int, tuple[np.ndarray, np.ndarray]] = OrderedDict()
@@ -64,6 +64,6 @@ class Thumbnails:
 def _cropped(image: Image.Image) -> Image.Image:
     """The middle of an image that is too long to be read as a thumbnail."""
     width, height = image.size
-    kept_w, kept_h = min(width, round(height / NARROW)), min(height, round(width / NARROW))
+    kept_w, kept_h = min(width, round(height / MIN_ASPECT)), min(height, round(width / MIN_ASPECT))
     left, top = (width - kept_w) // 2, (height - kept_h) // 2
     return image.crop((left, top, left + max(kept_w, 1), top + max(kept_h, 1)))

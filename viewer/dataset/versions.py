@@ -20,13 +20,13 @@ from clipper.settings import Settings
 from clipper.store.home import Home, Stamp, stamp
 from viewer.dataset.dataset import Dataset
 
-RETRY = 2.0  # seconds after which a version that could not be opened is tried again
+RETRY_SECONDS = 2.0  # seconds after which a version that could not be opened is tried again
 
 
 log = logging.getLogger(__name__)
 
 
-class Shows(Protocol):
+class DatasetHolder(Protocol):
     """Whoever shows a dataset, such as a session's state; None once it is over."""
 
     dataset: Dataset | None
@@ -50,8 +50,8 @@ class _Failed(NamedTuple):
 _lock = threading.Lock()
 _published: dict[Path, _Published] = {}
 _failed: dict[Path, _Failed] = {}
-_shows_lock = threading.Lock()
-_shows: "weakref.WeakSet[Shows]" = weakref.WeakSet()
+_holders_lock = threading.Lock()
+_holders: "weakref.WeakSet[DatasetHolder]" = weakref.WeakSet()
 
 
 def load(home: str | Path | None = None, *, colour: str = "") -> Dataset:
@@ -70,10 +70,10 @@ def load(home: str | Path | None = None, *, colour: str = "") -> Dataset:
         return known.dataset
     with _lock:
         failed = _failed.get(folder)
-        if failed and failed.stamp == now and time.monotonic() - failed.at < RETRY:
+        if failed and failed.stamp == now and time.monotonic() - failed.at < RETRY_SECONDS:
             raise failed.error.with_traceback(None)
         try:
-            dataset = _opened(folder, colour=colour)
+            dataset = _open(folder, colour=colour)
         except ClipperError as error:
             if failed is None or failed.stamp != now:
                 log.warning("%s cannot be shown: %s", folder, error, exc_info=error.__cause__)
@@ -84,7 +84,7 @@ def load(home: str | Path | None = None, *, colour: str = "") -> Dataset:
         return dataset
 
 
-def latest(home: str | Path | None = None) -> Dataset | None:
+def latest_loaded(home: str | Path | None = None) -> Dataset | None:
     """The version last opened, be it still published or not; None when there is none in memory."""
     try:
         known = _published.get(_folder(home))
@@ -93,59 +93,60 @@ def latest(home: str | Path | None = None) -> Dataset | None:
     return known.dataset if known else None
 
 
-def showing(who: Shows) -> None:
+def register_holder(who: DatasetHolder) -> None:
     """From now on what `who` shows counts as in use, until its dataset is None or it is gone."""
-    with _shows_lock:
-        _shows.add(who)
+    with _holders_lock:
+        _holders.add(who)
 
 
-def holder(image_id: str, stamp: str) -> Dataset:
+def dataset_with(image_id: str, stamp: str) -> Dataset:
     """The dataset to ask for an image: one that a session shows and has these very bytes, else the published.
 
     Raises:
         ClipperError: nothing is published and nothing in memory.
     """
     # First: what is on a page never waits for another version to be opened.
-    for dataset in shown(_folder(None)):
+    for dataset in shown_datasets(_folder(None)):
         row = dataset.row_of(image_id)
-        if row is not None and dataset.stamp(row) == stamp:
+        if row is not None and dataset.content_stamp(row) == stamp:
             return dataset
     try:
         return load()
     except ClipperError:
-        known = latest()
+        known = latest_loaded()
         if known is None:
             raise
         return known
 
 
-def shown(folder: Path) -> list[Dataset]:
+def shown_datasets(folder: Path) -> list[Dataset]:
     """The versions of a home that sessions show, each once."""
-    with _shows_lock:
-        datasets = [who.dataset for who in _shows]
+    with _holders_lock:
+        datasets = [who.dataset for who in _holders]
     ours = [dataset for dataset in datasets if dataset and dataset.atlas.settings.home == folder]
     return list({id(dataset): dataset for dataset in ours}.values())
 
 
-def _opened(folder: Path, *, colour: str) -> Dataset:
+def _open(folder: Path, *, colour: str) -> Dataset:
     try:
-        return _made_ready(folder, colour=colour)
+        return _open_version(folder, colour=colour)
     except ClipperError:
         raise
     except Exception as error:  # a damaged file that none of our readers foresaw
         raise StoreError(f"{folder / 'store'} is damaged ({error!r}); run `clipper index`") from error
 
 
-def _made_ready(folder: Path, *, colour: str) -> Dataset:
+def _open_version(folder: Path, *, colour: str) -> Dataset:
     version = clipper.published_version(folder) or ""
-    before = latest(folder)
+    before = latest_loaded(folder)
     if before is None:
         return Dataset(SearchEngine(Settings.load(folder)))
-    for dataset in (before, *shown(folder)):  # as when one returns to an earlier state
+    for dataset in (before, *shown_datasets(folder)):  # as when one returns to an earlier state
         if dataset.version == version:
             return dataset
     atlas = SearchEngine(Settings.load(folder))
-    atlas.share_model(before.atlas)
+    if isinstance(before.atlas, SearchEngine):
+        atlas.share_model(before.atlas)
     dataset = Dataset(atlas, before=before)
     dataset.prepare(colour=colour)
     return dataset
@@ -153,9 +154,9 @@ def _made_ready(folder: Path, *, colour: str) -> Dataset:
 
 def _folder(home: str | Path | None) -> Path:
     """The home's folder, found once for each way of naming it."""
-    return _found(str(home) if home else "", os.environ.get("CLIPPER_HOME", ""), os.getcwd())  # noqa: PTH109 - a key, not a path
+    return _resolve_folder(str(home) if home else "", os.environ.get("CLIPPER_HOME", ""), os.getcwd())  # noqa: PTH109 - a key, not a path
 
 
 @lru_cache(maxsize=64)
-def _found(home: str, _named: str, _here: str) -> Path:
+def _resolve_folder(home: str, _named: str, _here: str) -> Path:
     return clipper.Settings.load(home or None).home

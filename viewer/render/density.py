@@ -10,15 +10,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from viewer.dataset.viewport import Viewport
+from viewer.dataset.geometry.viewport import Viewport
 
-SAMPLED = 3  # of the lines and columns of a picture, every so many tell what a dense pixel is
+SAMPLE_STEP = 3  # of the lines and columns of a picture, every so many tell what a dense pixel is
 GLOW_CELL = 10  # pixels of the page that share one value of the soft light behind the dots
 GLOW_MARGIN = 60  # pixels of the page round the view whose points still light it
 GLOW_REACH = 1.5  # standard deviation of each of two blurs, in cells
-SINGLE, LEAST = 4.0, 0.42  # how opaque a lone point's pixels are, by their weight; and any that are seen
-STEPS = 2048  # of the table of opacities
-KEPT = 1 << 23  # numbers that a thread keeps room for at most, of one kind: a picture of 2 megapixels
+SINGLE_WEIGHT, MIN_OPACITY = (
+    4.0,
+    0.42,
+)  # how opaque a lone point's pixels are, by their weight; and any that are seen
+OPACITY_STEPS = 2048  # of the table of opacities
+MAX_SCRATCH = 1 << 23  # numbers that a thread keeps room for at most, of one kind: a picture of 2 megapixels
 
 _LOCAL = threading.local()
 
@@ -29,7 +32,7 @@ def scratch(name: str, shape: tuple[int, ...], dtype: type = np.float32) -> np.n
     New memory for every picture, some 50 MB, costs as much time as half of the drawing.
     """
     size = math.prod(shape)
-    if size > KEPT:
+    if size > MAX_SCRATCH:
         return np.empty(shape, dtype)
     known = _LOCAL.__dict__.get(name)
     if known is None or len(known) < size:
@@ -51,13 +54,13 @@ class Layer:
     def __len__(self) -> int:
         return len(self.x)
 
-    def only(self, which: np.ndarray) -> "Layer":
+    def select(self, which: np.ndarray) -> "Layer":
         """Some of the points: `which` (n,) bool."""
         values = None if self.values is None else self.values[which]
         return Layer(self.x[which], self.y[which], self.codes[which], self.palette, values)
 
 
-def counted(points: Layer, viewport: Viewport, scale: float) -> np.ndarray:
+def count_pixels(points: Layer, viewport: Viewport, scale: float) -> np.ndarray:
     """The colour sums of the view's pixels and those of `GLOW_MARGIN` pixels round it.
 
     They are this thread's until it counts again. `scale` are the view's pixels for each of the page.
@@ -65,16 +68,16 @@ def counted(points: Layer, viewport: Viewport, scale: float) -> np.ndarray:
     return _aggregate(points, _wide(viewport, 1, scale))
 
 
-def lights(points: Layer, viewport: Viewport, scale: float) -> np.ndarray:
+def count_cells(points: Layer, viewport: Viewport, scale: float) -> np.ndarray:
     """The colour sums of glow cells, of points too few to be counted by pixel."""
     return _aggregate(points, _wide(viewport, _cell(scale), scale))
 
 
-def summed(pixels: np.ndarray, scale: float) -> np.ndarray:
+def sum_cells(pixels: np.ndarray, scale: float) -> np.ndarray:
     """The colour sums of glow cells, from those of pixels."""
     from viewer.render import density_kernels
 
-    return density_kernels.summed(pixels.reshape(len(pixels), -1), _cell(scale))
+    return density_kernels.sum_cells(pixels.reshape(len(pixels), -1), _cell(scale))
 
 
 def glow(canvas: np.ndarray, cells: np.ndarray, scale: float, *, dark: bool) -> None:
@@ -82,7 +85,7 @@ def glow(canvas: np.ndarray, cells: np.ndarray, scale: float, *, dark: bool) -> 
     from viewer.render import density_kernels
 
     for _ in range(2):
-        cells = spread(cells, GLOW_REACH)
+        cells = blur(cells, GLOW_REACH)
     weights = cells[..., 3:]
     full = max(float(np.percentile(weights[weights > 0], 97)), 0.05) if weights.any() else 1.0
     opacity = (0.34 if dark else 0.24) * np.sqrt(np.minimum(weights / np.float32(full), 1.0))
@@ -102,8 +105,10 @@ def shade(canvas: np.ndarray, pixels: np.ndarray, dot: float, scale: float) -> N
     weights, colours = scratch("weights", shape), scratch("colours", (*shape, 3), np.uint8)
     flat = pixels.reshape(len(pixels), -1)
     taps = _taps(float(np.clip(dot * scale * 0.55, 0.35, 1.2 * max(scale, 1.0))))
-    density_kernels.dotted(weights, colours, flat, taps, density_kernels.occupied(flat), _margin(scale))
-    some = weights[::SAMPLED, ::SAMPLED]
+    density_kernels.blur_dots(
+        weights, colours, flat, taps, density_kernels.occupied_spans(flat), _margin(scale)
+    )
+    some = weights[::SAMPLE_STEP, ::SAMPLE_STEP]
     seen = some[some > 0.05]  # noqa: PLR2004 - the tails of the blur do not count
     full = float(np.percentile(seen, 99)) if len(seen) else 1.0
     density_kernels.shade(canvas, weights, colours, _opacities(full), full)
@@ -111,18 +116,20 @@ def shade(canvas: np.ndarray, pixels: np.ndarray, dot: float, scale: float) -> N
 
 def _opacities(full: float) -> np.ndarray:
     """How opaque pixels are, by even steps of their weight's square root: wholly at `full`."""
-    weight = np.linspace(0, 1, STEPS) ** 2 * full
+    weight = np.linspace(0, 1, OPACITY_STEPS) ** 2 * full
     dense = np.log1p(weight) / np.log1p(full)
-    return ((LEAST + (1 - LEAST) * dense) * np.minimum(1.0, weight * SINGLE)).astype(np.float32)
+    return ((MIN_OPACITY + (1 - MIN_OPACITY) * dense) * np.minimum(1.0, weight * SINGLE_WEIGHT)).astype(
+        np.float32
+    )
 
 
-def spread(layer: np.ndarray, sigma: float) -> np.ndarray:
+def blur(layer: np.ndarray, sigma: float) -> np.ndarray:
     """Colour sums (h, w, 4) float32, blurred by a Gaussian of `sigma` pixels."""
     from viewer.render import density_kernels
 
     flat = layer.reshape(len(layer), -1)
     out = np.empty_like(flat)
-    density_kernels.spread(out, flat, _taps(sigma), density_kernels.occupied(flat))
+    density_kernels.blur(out, flat, _taps(sigma), density_kernels.occupied_spans(flat))
     return out.reshape(layer.shape)
 
 
@@ -147,7 +154,7 @@ def _wide(viewport: Viewport, cell: int, scale: float) -> Viewport:
     columns = -(-(viewport.width + 2 * margin) // whole)
     rows = -(-(viewport.height + 2 * margin) // whole)
     # A coarse picture is a whole number of pixels: its units differ a little across and down.
-    across, down = viewport.unit, (viewport.y1 - viewport.y0) / viewport.height
+    across, down = viewport.units_per_pixel, (viewport.y1 - viewport.y0) / viewport.height
     x0, y1, parts = viewport.x0 - margin * across, viewport.y1 + margin * down, whole // cell
     x1, y0 = x0 + columns * whole * across, y1 - rows * whole * down
     return Viewport(x0, x1, y0, y1, columns * parts, rows * parts)
@@ -170,7 +177,7 @@ def _mixed_colours(points: Layer, viewport: Viewport) -> np.ndarray:
     scale_x = viewport.width / (viewport.x1 - viewport.x0)
     scale_y = viewport.height / (viewport.y1 - viewport.y0)
     places = (np.ascontiguousarray(array) for array in (points.x, points.y, points.codes))
-    density_kernels.mixed(out, *places, inks, viewport.x0, viewport.y1, scale_x, scale_y)
+    density_kernels.mix_colours(out, *places, inks, viewport.x0, viewport.y1, scale_x, scale_y)
     return out
 
 
@@ -192,4 +199,4 @@ def _mean_colours(points: Layer, values: np.ndarray, viewport: Viewport) -> np.n
     agg = cv.points(frame, "x", "y", wanted)
     counts = (np.ascontiguousarray(agg[name].to_numpy(), np.uint32) for name in ("n", "known"))
     total = np.ascontiguousarray(agg["total"].to_numpy(), np.float64)
-    return density_kernels.averaged(*counts, total, np.ascontiguousarray(points.palette))
+    return density_kernels.average_colours(*counts, total, np.ascontiguousarray(points.palette))

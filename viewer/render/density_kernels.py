@@ -15,7 +15,7 @@ from numba import njit  # noqa: TID253 - this file is itself loaded inside funct
 
 from viewer.render.kernels import CANVAS, OPTIONS
 
-FAINTEST = 0.004  # of one point, and of an opacity: less is not seen
+MIN_WEIGHT = 0.004  # of one point, and of an opacity: less is not seen
 
 
 @njit(
@@ -23,7 +23,7 @@ FAINTEST = 0.004  # of one point, and of an opacity: less is not seen
     "float64, float64, float64, float64)",
     **OPTIONS,
 )
-def mixed(out, x, y, codes, inks, x0, y1, scale_x, scale_y):
+def mix_colours(out, x, y, codes, inks, x0, y1, scale_x, scale_y):
     """Add each point's ink to its pixel of `out` (h, w, 4); `inks` (256, 4) by code.
 
     datashader's `by` would make an image for each category first: ten times the memory, four times the time.
@@ -44,7 +44,7 @@ def mixed(out, x, y, codes, inks, x0, y1, scale_x, scale_y):
     "float32[:, :, ::1](uint32[:, ::1], uint32[:, ::1], float64[:, ::1], uint8[:, ::1])",
     **OPTIONS,
 )
-def averaged(counts, known, total, palette):
+def average_colours(counts, known, total, palette):
     """Colour sums (h, w, 4) by the mean of each pixel's known values of 0..1.
 
     Counts of points and of known values and the values' sums (h, w) come bottom row first. What has no value
@@ -65,14 +65,14 @@ def averaged(counts, known, total, palette):
 
 
 @njit("void(float32[::1], float32[::1], float32)", **OPTIONS)
-def added(out, line, weight):
+def add_weighted(out, line, weight):
     """Add a weighted line to `out`: counted from 0, as only then the processor takes several at once."""
     for i in range(len(line)):
         out[i] += line[i] * weight
 
 
 @njit("float32[:, :, ::1](float32[:, ::1], int64)", **OPTIONS)
-def summed(layer, cell):
+def sum_cells(layer, cell):
     """(h, w * 4) summed over squares of `cell` pixels, whole ones only: (h // cell, w // cell, 4)."""
     rows, columns = layer.shape[0] // cell, layer.shape[1] // (4 * cell)
     out = np.zeros((rows, columns, 4), np.float32)
@@ -80,7 +80,7 @@ def summed(layer, cell):
     for v in range(rows):
         line[:] = 0.0
         for w in range(cell):
-            added(line, layer[v * cell + w, : len(line)], 1.0)
+            add_weighted(line, layer[v * cell + w, : len(line)], 1.0)
         for u in range(columns):
             whole = line[u * cell * 4 : (u + 1) * cell * 4]
             for i in range(0, len(whole), 4):
@@ -90,7 +90,7 @@ def summed(layer, cell):
 
 
 @njit("int64[:, ::1](float32[:, ::1])", **OPTIONS)
-def occupied(layer):
+def occupied_spans(layer):
     """From where to where each row of (h, w * 4) has a point: (h, 2), (w * 4, 0) where there is none."""
     height, width = layer.shape
     spans = np.empty((height, 2), np.int64)
@@ -105,11 +105,11 @@ def occupied(layer):
 
 
 @njit("boolean(float32[::1], float32[::1], float32[:, ::1], int64, float32[::1], int64[:, ::1])", **OPTIONS)
-def blurred(out, row, layer, v, taps, spans):
+def blur_row(out, row, layer, v, taps, spans):
     """Row `v` of a separable blur of (h, w * 4) with symmetric `taps`, centre first; whether it has anything.
 
     `out` and `row`, the scratch, are (w * 4,): whole rows of pixels, which the processor works through
-    several numbers at once. `spans` (h, 2) are where rows have anything, as `occupied` finds them.
+    several numbers at once. `spans` (h, 2) are where rows have anything, as `occupied_spans` finds them.
     """
     height, width = layer.shape
     reach = len(taps) - 1
@@ -121,29 +121,29 @@ def blurred(out, row, layer, v, taps, spans):
     within = row[left:right]
     within[:] = 0.0
     for w in range(above, below):
-        added(within, layer[w, left:right], taps[abs(w - v)])
-    added(out[left:right], within, taps[0])
+        add_weighted(within, layer[w, left:right], taps[abs(w - v)])
+    add_weighted(out[left:right], within, taps[0])
     for t in range(1, reach + 1):
         away = 4 * t
         right_end, left_end = min(right, width - away), max(left, away)
-        added(out[left + away : right_end + away], row[left:right_end], taps[t])
-        added(out[left_end - away : right - away], row[left_end:right], taps[t])
+        add_weighted(out[left + away : right_end + away], row[left:right_end], taps[t])
+        add_weighted(out[left_end - away : right - away], row[left_end:right], taps[t])
     return True
 
 
 @njit("void(float32[:, ::1], float32[:, ::1], float32[::1], int64[:, ::1])", **OPTIONS)
-def spread(out, layer, taps, spans):
-    """A separable blur of (h, w * 4), as `blurred` does each row."""
+def blur(out, layer, taps, spans):
+    """A separable blur of (h, w * 4), as `blur_row` does each row."""
     row = np.empty(layer.shape[1], np.float32)
     for v in range(layer.shape[0]):
-        if not blurred(out[v], row, layer, v, taps, spans):
+        if not blur_row(out[v], row, layer, v, taps, spans):
             out[v, :] = 0.0
 
 
 @njit(
     "void(float32[:, ::1], uint8[:, :, ::1], float32[:, ::1], float32[::1], int64[:, ::1], int64)", **OPTIONS
 )
-def dotted(weights, colours, layer, taps, spans, margin):
+def blur_dots(weights, colours, layer, taps, spans, margin):
     """The same, kept as the weight (h, w) and mean colour (h, w, 3) of each pixel that is within a margin.
 
     So single pixels become round dots. Where the weight is not seen, the colour is left as it was.
@@ -153,14 +153,14 @@ def dotted(weights, colours, layer, taps, spans, margin):
     half = np.float32(0.5)
     for v in range(height):
         weighed, coloured = weights[v], colours[v]
-        if not blurred(line, row, layer, v + margin, taps, spans):
+        if not blur_row(line, row, layer, v + margin, taps, spans):
             weighed[:] = 0.0
             continue
         within = line[4 * margin : 4 * (margin + width)]
         for u in range(np.uintp(width)):
             weight = within[4 * u + 3]
             weighed[u] = weight
-            if weight > FAINTEST:
+            if weight > MIN_WEIGHT:
                 share = np.float32(1.0) / weight
                 coloured[u, 0] = np.uint8(within[4 * u] * share + half)
                 coloured[u, 1] = np.uint8(within[4 * u + 1] * share + half)
@@ -180,7 +180,7 @@ def shade(canvas, weights, colours, opacities, full):
         weighed, coloured, line = weights[v], colours[v], canvas[v]
         for u in range(len(weighed)):
             weight = weighed[u]
-            if weight <= FAINTEST:
+            if weight <= MIN_WEIGHT:
                 continue
             opacity = opacities[np.uintp(math.sqrt(min(weight * scale, np.float32(1.0))) * last)]
             keep = np.float32(1.0) - opacity
@@ -190,7 +190,7 @@ def shade(canvas, weights, colours, opacities, full):
 
 
 @njit("void(float32[::1], float32[:, ::1], uintp[::1], float32[::1])", **OPTIONS)
-def stretched(out, row, first, part):
+def stretch_row(out, row, first, part):
     """One coarse row (k, 4) smoothly over the pixels (w * 4,) of `out`: each `part` way from `first` on."""
     for u in range(len(first)):
         left, right, pixel = row[first[u]], row[first[u] + np.uintp(1)], out[4 * u : 4 * u + 4]
@@ -199,7 +199,7 @@ def stretched(out, row, first, part):
 
 
 @njit("void(uint8[::1], float32[:, ::1], float32[:, ::1], float32)", **OPTIONS)
-def laid(line, lights, shadows, part):
+def lay_light(line, lights, shadows, part):
     """One line of the canvas under the light between two lines (2, w * 4)."""
     first, second, keep, keep_second = lights[0], lights[1], shadows[0], shadows[1]
     half = np.float32(0.5)
@@ -226,7 +226,7 @@ def glow(canvas, light, shadow, cell, margin):
         y0 = int(sy)
         if y0 != known:
             for i in range(2):
-                stretched(lights[i], light[y0 + i], first, part)
-                stretched(shadows[i], shadow[y0 + i], first, part)
+                stretch_row(lights[i], light[y0 + i], first, part)
+                stretch_row(shadows[i], shadow[y0 + i], first, part)
             known = y0
-        laid(canvas[v], lights, shadows, np.float32(sy - y0))
+        lay_light(canvas[v], lights, shadows, np.float32(sy - y0))

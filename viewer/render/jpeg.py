@@ -12,7 +12,7 @@ from simplejpeg import encode_jpeg
 from viewer.render.painter import Picture
 
 # JPEG's quality. In a fine one nobody sees a difference; it takes a browser twice as long to take apart.
-FINE, QUICK = 92, 80
+FINE_QUALITY, QUICK_QUALITY = 92, 80
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,14 @@ class Frame:
     jpeg: np.ndarray
 
 
-def framed(picture: Picture, fine: bool) -> Frame:
+def encode_frame(picture: Picture, fine: bool) -> Frame:
     """A picture as it is sent: to be looked at, or to be there soon."""
-    return Frame(picture.without_pixels(), encoded(picture.pixels, quality=FINE if fine else QUICK))
+    return Frame(
+        picture.without_pixels(), to_jpeg(picture.pixels, quality=FINE_QUALITY if fine else QUICK_QUALITY)
+    )
 
 
-def encoded(pixels: np.ndarray, *, quality: int = FINE) -> np.ndarray:
+def to_jpeg(pixels: np.ndarray, *, quality: int = FINE_QUALITY) -> np.ndarray:
     """An opaque picture (h, w, 4) uint8 as the bytes (n,) uint8 of a JPEG, colours as fine as brightness."""
     jpeg = encode_jpeg(pixels, quality=quality, colorspace="RGBA", colorsubsampling="444")
     return np.frombuffer(jpeg, np.uint8)

@@ -22,7 +22,7 @@ OPTIONS = {"cache": True, "nogil": True, "fastmath": True}
     "float64, float64)",
     **OPTIONS,
 )
-def discs(canvas, px, py, codes, palette, radius, edge, edge_width, alpha):
+def draw_discs(canvas, px, py, codes, palette, radius, edge, edge_width, alpha):
     """Anti-aliased discs with a rim of `edge` colour, one a point, later points above earlier ones."""
     height, width = canvas.shape[0], canvas.shape[1]
     for i in range(len(px)):
@@ -48,7 +48,7 @@ def discs(canvas, px, py, codes, palette, radius, edge, edge_width, alpha):
 
 
 @njit("float64(float64, float64, float64, float64, float64)", **OPTIONS)
-def rounded(dx, dy, half_w, half_h, corner):
+def rounded_distance(dx, dy, half_w, half_h, corner):
     """Signed distance to a rounded rectangle (Quilez's `sdRoundedBox`): negative inside."""
     qx = abs(dx) - half_w + corner
     qy = abs(dy) - half_h + corner
@@ -57,14 +57,14 @@ def rounded(dx, dy, half_w, half_h, corner):
 
 
 @njit(f"void({CANVAS}, float64, float64, float64, float64, float64, float64, float64)", **OPTIONS)
-def shadow(canvas, cx, cy, w, h, corner, blur, strength):
+def draw_shadow(canvas, cx, cy, w, h, corner, blur, strength):
     """A soft dark rounded rectangle, `blur` pixels wide at its border."""
     height, width = canvas.shape[0], canvas.shape[1]
     left, right = max(0, int(cx - w / 2 - blur)), min(width - 1, int(cx + w / 2 + blur))
     top, bottom = max(0, int(cy - h / 2 - blur)), min(height - 1, int(cy + h / 2 + blur))
     for v in range(top, bottom + 1):
         for u in range(left, right + 1):
-            distance = rounded(u + 0.5 - cx, v + 0.5 - cy, w / 2, h / 2, corner)
+            distance = rounded_distance(u + 0.5 - cx, v + 0.5 - cy, w / 2, h / 2, corner)
             fall = min(1.0, max(0.0, (blur - distance) / (2.0 * blur)))
             keep = 1.0 - strength * fall * fall
             for c in range(3):
@@ -76,7 +76,7 @@ def shadow(canvas, cx, cy, w, h, corner, blur, strength):
     "uint8[::1], float64)",
     **OPTIONS,
 )
-def picture(canvas, image, cx, cy, w, h, corner, ring, ring_width, ground, fade):
+def draw_thumbnail(canvas, image, cx, cy, w, h, corner, ring, ring_width, ground, fade):
     """`image` (ih, iw, 4) in a rounded rectangle round (cx, cy), a ring just inside its border.
 
     A `fade` below 1 moves it towards the ground, as if it were further away.
@@ -91,7 +91,7 @@ def picture(canvas, image, cx, cy, w, h, corner, ring, ring_width, ground, fade)
         y1 = min(y0 + 1, ih - 1)
         fy = sy - y0
         for u in range(left, right + 1):
-            distance = rounded(u + 0.5 - cx, v + 0.5 - cy, w / 2, h / 2, corner)
+            distance = rounded_distance(u + 0.5 - cx, v + 0.5 - cy, w / 2, h / 2, corner)
             cover = min(1.0, max(0.0, 0.5 - distance))
             if cover <= 0.0:
                 continue
@@ -109,7 +109,7 @@ def picture(canvas, image, cx, cy, w, h, corner, ring, ring_width, ground, fade)
 
 
 @njit("void(uint8[:, ::1], float32[::1], float32)", **OPTIONS)
-def veil(canvas, line, keep):
+def fade_canvas(canvas, line, keep):
     """Move the whole canvas (h, w * 4) towards one colour: what lies behind thumbnails or results steps back.
 
     `keep` is what is left of each number, `line` (w * 4,) what is added, and half of one to round by.

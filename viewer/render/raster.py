@@ -9,15 +9,15 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from viewer.dataset.viewport import Viewport
+from viewer.dataset.geometry.viewport import Viewport
 from viewer.render import density
 from viewer.render.density import Layer
 from viewer.theme import rgb, tokens
 
 DISC_LIMIT = 60_000  # more points in view than this are drawn as density
-RIMMED = 2.0  # pixels of the page: smaller dots have no room for a rim
+MIN_RIM_DOT = 2.0  # pixels of the page: smaller dots have no room for a rim
 FAINT_SIZE = 0.7  # of a dot that does not pass the filters, as a part of one that does ...
-FAINT_VEIL = 0.66  # ... and how much of its colour is the ground's
+FAINT_FADE = 0.66  # ... and how much of its colour is the ground's
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ class Scene:
     points: Layer
     faint: Layer | None = None
     hits: Layer | None = None
-    chosen: Layer | None = None
+    selection: Layer | None = None
     marks: Layer | None = None
     tiles: Sequence[Tile] = field(default_factory=tuple)
     dot: float = 4.0  # radius in pixels of the page
     scale: float = 1.0  # pixels of the picture for each of the page, in each direction
     dark: bool = True
-    recede: float = 1.0  # how far the points step back behind the thumbnails, 0..1
-    behind: float = 1.0  # ... and behind the results
+    fade_behind_tiles: float = 1.0  # how far the points step back behind the thumbnails, 0..1
+    fade_behind_hits: float = 1.0  # ... and behind the results
 
 
 def render(scene: Scene, viewport: Viewport) -> np.ndarray:
@@ -79,12 +79,12 @@ def render(scene: Scene, viewport: Viewport) -> np.ndarray:
         _faint(canvas, scene.faint, viewport, scene, ground)
     if len(scene.points):
         _points(canvas, scene, viewport)
-    if scene.hits is not None or scene.chosen is not None:
-        _veil(canvas, ground, (0.62 if scene.dark else 0.68) * scene.behind)
-    if scene.chosen is not None and len(scene.chosen):
-        _chosen(canvas, scene.chosen, viewport, scene, _colour(look.ink))
+    if scene.hits is not None or scene.selection is not None:
+        _fade(canvas, ground, (0.62 if scene.dark else 0.68) * scene.fade_behind_hits)
+    if scene.selection is not None and len(scene.selection):
+        _chosen(canvas, scene.selection, viewport, scene, _colour(look.ink))
     if scene.tiles:
-        _veil(canvas, ground, 0.5 * scene.recede)
+        _fade(canvas, ground, 0.5 * scene.fade_behind_tiles)
     if scene.hits is not None:
         _rings(canvas, scene.hits, viewport, scene, _colour(look.ink))
     if scene.marks is not None and len(scene.marks):
@@ -97,24 +97,24 @@ def _colour(text: str) -> np.ndarray:
     return np.array(rgb(text), np.uint8)
 
 
-def _veil(canvas: np.ndarray, ground: np.ndarray, amount: float) -> None:
+def _fade(canvas: np.ndarray, ground: np.ndarray, amount: float) -> None:
     """Move the whole canvas so much, 0..1, towards the ground."""
     from viewer.render import kernels
 
     added = np.append(ground, 255).astype(np.float32) * np.float32(amount) + np.float32(0.5)
     flat = canvas.reshape(len(canvas), -1)
-    kernels.veil(flat, np.tile(added, canvas.shape[1]), np.float32(1 - amount))
+    kernels.fade_canvas(flat, np.tile(added, canvas.shape[1]), np.float32(1 - amount))
 
 
 def _points(canvas: np.ndarray, scene: Scene, viewport: Viewport) -> None:
     """The points before a soft light in their colours; many are counted once for both."""
     points = scene.points
     if len(points) <= DISC_LIMIT:
-        density.glow(canvas, density.lights(points, viewport, scene.scale), scene.scale, dark=scene.dark)
+        density.glow(canvas, density.count_cells(points, viewport, scene.scale), scene.scale, dark=scene.dark)
         _discs(canvas, points, viewport, scene)
         return
-    pixels = density.counted(points, viewport, scene.scale)
-    density.glow(canvas, density.summed(pixels, scene.scale), scene.scale, dark=scene.dark)
+    pixels = density.count_pixels(points, viewport, scene.scale)
+    density.glow(canvas, density.sum_cells(pixels, scene.scale), scene.scale, dark=scene.dark)
     density.shade(canvas, pixels, scene.dot, scene.scale)
 
 
@@ -127,8 +127,8 @@ def _faint(canvas: np.ndarray, points: Layer, viewport: Viewport, scene: Scene, 
     if len(points) <= DISC_LIMIT:
         _discs(canvas, alike, viewport, replace(scene, dot=small))
     else:
-        density.shade(canvas, density.counted(alike, viewport, scene.scale), small, scene.scale)
-    _veil(canvas, ground, FAINT_VEIL)
+        density.shade(canvas, density.count_pixels(alike, viewport, scene.scale), small, scene.scale)
+    _fade(canvas, ground, FAINT_FADE)
 
 
 def _discs(canvas: np.ndarray, points: Layer, viewport: Viewport, scene: Scene) -> None:
@@ -136,8 +136,8 @@ def _discs(canvas: np.ndarray, points: Layer, viewport: Viewport, scene: Scene) 
 
     px, py = viewport.pixels(points.x, points.y)
     radius, ground = scene.dot * scene.scale, _colour(tokens(dark=scene.dark).canvas)
-    edge = min(scene.scale, radius * 0.22) if scene.dot > RIMMED else 0.0
-    kernels.discs(canvas, px, py, points.codes, points.palette, radius, ground, edge, 0.92)
+    edge = min(scene.scale, radius * 0.22) if scene.dot > MIN_RIM_DOT else 0.0
+    kernels.draw_discs(canvas, px, py, points.codes, points.palette, radius, ground, edge, 0.92)
 
 
 def _chosen(canvas: np.ndarray, chosen: Layer, viewport: Viewport, scene: Scene, ink: np.ndarray) -> None:
@@ -146,11 +146,11 @@ def _chosen(canvas: np.ndarray, chosen: Layer, viewport: Viewport, scene: Scene,
 
     dot, scale = scene.dot, scene.scale
     if len(chosen) > DISC_LIMIT:
-        density.shade(canvas, density.counted(chosen, viewport, scale), dot, scale)
+        density.shade(canvas, density.count_pixels(chosen, viewport, scale), dot, scale)
         return
     px, py = viewport.pixels(chosen.x, chosen.y)
-    rim = scale * float(np.clip(dot * 0.25, 0.0, 1.0)) if dot > RIMMED else 0.0
-    kernels.discs(canvas, px, py, chosen.codes, chosen.palette, dot * scale + rim, ink, rim, 1.0)
+    rim = scale * float(np.clip(dot * 0.25, 0.0, 1.0)) if dot > MIN_RIM_DOT else 0.0
+    kernels.draw_discs(canvas, px, py, chosen.codes, chosen.palette, dot * scale + rim, ink, rim, 1.0)
 
 
 def _rings(canvas: np.ndarray, hits: Layer, viewport: Viewport, scene: Scene, ink: np.ndarray) -> None:
@@ -158,7 +158,7 @@ def _rings(canvas: np.ndarray, hits: Layer, viewport: Viewport, scene: Scene, in
 
     px, py = viewport.pixels(hits.x, hits.y)
     radius, edge = scene.scale * max(scene.dot * 1.25, 4.5), scene.scale * 1.5
-    kernels.discs(canvas, px, py, hits.codes, hits.palette, radius + edge, ink, edge, 1.0)
+    kernels.draw_discs(canvas, px, py, hits.codes, hits.palette, radius + edge, ink, edge, 1.0)
 
 
 def _marks(canvas: np.ndarray, marks: Layer, viewport: Viewport, scene: Scene) -> None:
@@ -169,7 +169,7 @@ def _marks(canvas: np.ndarray, marks: Layer, viewport: Viewport, scene: Scene) -
     look, radius, scale = tokens(dark=scene.dark), max(scene.dot, 3.0), scene.scale
     for beyond, colour in ((5.0, look.accent), (2.5, look.canvas)):
         size, edge = scale * (radius + beyond), scale * 2.5
-        kernels.discs(canvas, px, py, marks.codes, marks.palette, size, _colour(colour), edge, 1.0)
+        kernels.draw_discs(canvas, px, py, marks.codes, marks.palette, size, _colour(colour), edge, 1.0)
 
 
 def _tiles(canvas: np.ndarray, scene: Scene, ink: np.ndarray, accent: np.ndarray, ground: np.ndarray) -> None:
@@ -181,10 +181,10 @@ def _tiles(canvas: np.ndarray, scene: Scene, ink: np.ndarray, accent: np.ndarray
     for tile, fade in drawn:
         corner = 0.14 * min(tile.width, tile.height)
         size = tile.width, tile.height, corner
-        kernels.shadow(canvas, tile.cx, tile.cy + 2 * scale, *size, 7.0 * scale, strength * fade)
+        kernels.draw_shadow(canvas, tile.cx, tile.cy + 2 * scale, *size, 7.0 * scale, strength * fade)
     for tile, fade in drawn:
         ring = accent if tile.marked else ink if tile.emphasised else np.array(tile.ring, np.uint8)
         corner = 0.14 * min(tile.width, tile.height)
         place = tile.cx, tile.cy, tile.width, tile.height, corner
         width = scale * (3.0 if tile.marked else 2.5 if tile.emphasised else 1.5)
-        kernels.picture(canvas, tile.image, *place, ring, width, ground, fade)
+        kernels.draw_thumbnail(canvas, tile.image, *place, ring, width, ground, fade)

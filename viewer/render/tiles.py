@@ -9,18 +9,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from viewer.dataset.thumbnails import NARROW
-from viewer.dataset.viewport import Viewport
+from viewer.dataset.geometry.viewport import Viewport
+from viewer.dataset.thumbnails import MIN_ASPECT
 
-SMALLEST_CELL = 58  # pixels; cells double in map units, so one is 58 to 116 pixels wide
+MIN_CELL = 58  # pixels; cells double in map units, so one is 58 to 116 pixels wide
 FILL = 0.82  # a thumbnail's longest side, as a part of its cell
 FILL_OF_FEW = 0.6  # the same while only results have thumbnails: smaller, and nearer to their points
-CROWD = 14  # a cell with more points than this shows density, not an image
-LEGIBLE = 0.3  # thumbnails appear once this share of the points in view is in uncrowded cells
+MAX_POINTS_IN_CELL = 14  # a cell with more points than this shows density, not an image
+MIN_LEGIBLE_SHARE = 0.3  # thumbnails appear once this share of the points in view is in uncrowded cells
 
 
 @dataclass(frozen=True)
-class Choice:
+class TileSpot:
     """A point that gets a thumbnail: its place among the candidates, its cell's centre and width in pixels.
 
     `longest` is the thumbnail's longer side.
@@ -34,25 +34,27 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class TileChoice:
     """The thumbnails of one picture, and how legible the view is (0: none belong here, 1: all do)."""
 
-    choices: tuple[Choice, ...]
+    choices: tuple[TileSpot, ...]
     legible: float
 
 
 def cell_size(viewport: Viewport) -> float:
-    """The width of a cell in map units: a power of two, at least `SMALLEST_CELL` pixels."""
-    return float(2.0 ** np.ceil(np.log2(SMALLEST_CELL * viewport.unit)))
+    """The width of a cell in map units: a power of two, at least `MIN_CELL` pixels."""
+    return float(2.0 ** np.ceil(np.log2(MIN_CELL * viewport.units_per_pixel)))
 
 
 def crowded(n: int, viewport: Viewport, *, hits: int) -> bool:
     """Whether of `n` points in view, `hits` of them results, none can have a thumbnail, wherever they are."""
-    cells_in_view = (viewport.width * viewport.height) * (viewport.unit / cell_size(viewport)) ** 2
-    return n > 8 * CROWD * max(cells_in_view, 1) + 4 * hits
+    cells_in_view = (viewport.width * viewport.height) * (viewport.units_per_pixel / cell_size(viewport)) ** 2
+    return n > 8 * MAX_POINTS_IN_CELL * max(cells_in_view, 1) + 4 * hits
 
 
-def choose(x: np.ndarray, y: np.ndarray, priority: np.ndarray, hit: np.ndarray, viewport: Viewport) -> Chosen:
+def choose_tiles(
+    x: np.ndarray, y: np.ndarray, priority: np.ndarray, hit: np.ndarray, viewport: Viewport
+) -> TileChoice:
     """One point for each uncrowded cell: a result of the query before others, then the lowest priority.
 
     Args:
@@ -63,7 +65,7 @@ def choose(x: np.ndarray, y: np.ndarray, priority: np.ndarray, hit: np.ndarray, 
         viewport: what is in view.
     """
     if not len(x) or crowded(len(x), viewport, hits=int(hit.sum())):
-        return Chosen((), 0.0)
+        return TileChoice((), 0.0)
     cell = cell_size(viewport)
     column = np.floor(np.asarray(x, np.float64) / cell).astype(np.int64)
     line = np.floor(np.asarray(y, np.float64) / cell).astype(np.int64)
@@ -72,24 +74,24 @@ def choose(x: np.ndarray, y: np.ndarray, priority: np.ndarray, hit: np.ndarray, 
     new[1:] = (np.diff(column[order]) != 0) | (np.diff(line[order]) != 0)
     first = order[new]
     counts = np.diff(np.append(np.flatnonzero(new), len(order)))
-    calm = counts <= CROWD
+    calm = counts <= MAX_POINTS_IN_CELL
     share = float(counts[calm].sum() / len(x))
-    legible = float(np.clip((share - LEGIBLE) / 0.3, 0, 1))
-    shown = hit[first] | calm if share >= LEGIBLE else hit[first]
+    legible = float(np.clip((share - MIN_LEGIBLE_SHARE) / 0.3, 0, 1))
+    shown = hit[first] | calm if share >= MIN_LEGIBLE_SHARE else hit[first]
     centre_x, centre_y = viewport.pixels((column[first] + 0.5) * cell, (line[first] + 0.5) * cell)
-    width = cell / viewport.unit
-    longest = width * (FILL if share >= LEGIBLE else FILL_OF_FEW)
+    width = cell / viewport.units_per_pixel
+    longest = width * (FILL if share >= MIN_LEGIBLE_SHARE else FILL_OF_FEW)
     choices = [
-        Choice(int(first[i]), float(centre_x[i]), float(centre_y[i]), width, longest)
+        TileSpot(int(first[i]), float(centre_x[i]), float(centre_y[i]), width, longest)
         for i in np.flatnonzero(shown)
     ]
-    return Chosen(tuple(choices), legible)
+    return TileChoice(tuple(choices), legible)
 
 
-def place(choice: Choice, px: float, py: float, aspect: float) -> tuple[float, float, float, float]:
+def place_tile(choice: TileSpot, px: float, py: float, aspect: float) -> tuple[float, float, float, float]:
     """Centre and size in pixels of a thumbnail near its point (px, py), wholly inside its cell."""
     longest = choice.longest
-    aspect = min(max(aspect, NARROW), 1 / NARROW)
+    aspect = min(max(aspect, MIN_ASPECT), 1 / MIN_ASPECT)
     width, height = (longest, longest / aspect) if aspect >= 1 else (longest * aspect, longest)
     gap = 2.0
     reach_x = max(0.0, (choice.cell - width) / 2 - gap)

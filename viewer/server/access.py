@@ -18,14 +18,14 @@ KEYLESS = ("pam",)  # ways to sign in that are this machine's own
 def keep_to_this_machine() -> None:
     """Make the server that is about to start listen here only; harmless when called again."""
     if not getattr(bokeh_server.bind_sockets, "keeps_to_this_machine", False):
-        bokeh_server.bind_sockets = guarded(bokeh_server.bind_sockets)
+        bokeh_server.bind_sockets = guard_bind(bokeh_server.bind_sockets)
 
 
-def guarded(bind: Callable[..., Any]) -> Callable[..., Any]:
+def guard_bind(bind: Callable[..., Any]) -> Callable[..., Any]:
     """`bind(address, port)` that refuses other machines without sign-in, and has loopback as its default."""
 
     def bind_sockets(address: str | None, port: int) -> Any:
-        if signs_in():
+        if requires_sign_in():
             return bind(address, port)
         if address and not is_loopback(address):
             raise SystemExit(
@@ -38,7 +38,7 @@ def guarded(bind: Callable[..., Any]) -> Callable[..., Any]:
     return bind_sockets
 
 
-def signs_in() -> bool:
+def requires_sign_in() -> bool:
     """Whether Panel was told to ask visitors who they are, and told enough of it.
 
     With an OAuth provider Panel starts without its key too, and gives the provider's name as `basic_auth`.

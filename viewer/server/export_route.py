@@ -8,31 +8,30 @@ reads slowly makes the server wait, not remember.
 import asyncio
 import logging
 import re
-from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from urllib.parse import quote
 
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError
 
-from viewer.dataset.exports import TYPES, written
-from viewer.server.handlers import VisitorsHandler
+from viewer.dataset.exports import CONTENT_TYPES, write_export
+from viewer.pools import EXPORT_POOL
+from viewer.server.handlers import VisitorHandler
 from viewer.session.export_offers import Offer, taken
 
 ROUTE = r"/export/([A-Za-z0-9_-]{20,64})"
-EXPORTERS = ThreadPoolExecutor(2, thread_name_prefix="export")
 ENDINGS = {"ids": "txt"}
 
 log = logging.getLogger(__name__)
 
 
-def file_name(title: str, kind: str) -> str:
+def export_file_name(title: str, kind: str) -> str:
     """What a browser calls the file: letters that every system takes."""
     words = re.sub(r"[^\w-]+", "-", title, flags=re.UNICODE).strip("-_")[:60]
     return f"{words or 'images'}-selection.{ENDINGS.get(kind, kind)}"
 
 
-class ExportHandler(VisitorsHandler):
+class ExportHandler(VisitorHandler):
     """Sends one export."""
 
     async def get(self, token: str) -> None:
@@ -42,22 +41,22 @@ class ExportHandler(VisitorsHandler):
         except KeyError:
             raise HTTPError(HTTPStatus.NOT_FOUND) from None
         self._headers_for(offered)
-        pieces = written(offered.export, offered.kind)
+        pieces = write_export(offered.export, offered.kind)
         loop = asyncio.get_running_loop()
         try:
-            while (piece := await loop.run_in_executor(EXPORTERS, next, pieces, None)) is not None:
+            while (piece := await loop.run_in_executor(EXPORT_POOL, next, pieces, None)) is not None:
                 if piece:
                     self.write(piece)
                     await self.flush()
         except StreamClosedError:
             log.info("an export was called off by its reader")
         finally:
-            await loop.run_in_executor(EXPORTERS, _close, pieces)
+            await loop.run_in_executor(EXPORT_POOL, _close, pieces)
 
     def _headers_for(self, offered: Offer) -> None:
-        name = file_name(offered.export.dataset.title, offered.kind)
+        name = export_file_name(offered.export.dataset.title, offered.kind)
         plain = name.encode("ascii", "replace").decode().replace("?", "_")
-        self.set_header("Content-Type", TYPES[offered.kind])
+        self.set_header("Content-Type", CONTENT_TYPES[offered.kind])
         self.set_header(
             "Content-Disposition", f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"
         )

@@ -11,19 +11,19 @@ from bokeh.server.views.auth_request_handler import AuthRequestHandler
 from bokeh.settings import settings
 from tornado.web import HTTPError, RequestHandler
 
-from viewer.server.access import is_loopback, signs_in
+from viewer.server.access import is_loopback, requires_sign_in
 
 log = logging.getLogger(__name__)
 
 
-class OpenHandler(RequestHandler):
+class PublicHandler(RequestHandler):
     """A route for everybody."""
 
     def initialize(self, **_context: object) -> None:
         """Panel hands every route of an app its context; none of ours needs it."""
 
 
-class VisitorsHandler(AuthRequestHandler, OpenHandler):
+class VisitorHandler(AuthRequestHandler, PublicHandler):
     """A route for those only whom the page is shown to."""
 
     async def prepare(self) -> None:
@@ -34,7 +34,7 @@ class VisitorsHandler(AuthRequestHandler, OpenHandler):
         host = self.request.host.lower()
         server: Any = self.application
         allowed = settings.allowed_ws_origin() or server.websocket_origins
-        if not signs_in() and not is_ours(host, allowed):
+        if not requires_sign_in() and not is_allowed_host(host, allowed):
             log.error(
                 "refused an image or a file to a page of %s; if that is how this server is reached, "
                 "say so with --allow-websocket-origin=%s",
@@ -44,7 +44,7 @@ class VisitorsHandler(AuthRequestHandler, OpenHandler):
             raise HTTPError(HTTPStatus.FORBIDDEN)
 
 
-def is_ours(host: str, allowed: Collection[str]) -> bool:
+def is_allowed_host(host: str, allowed: Collection[str]) -> bool:
     """Whether a page of this host, as the request names it, may be shown images that ask for no sign-in.
 
     A stranger's site may lead its own name to this machine (DNS rebinding), and a browser then takes our

@@ -8,7 +8,6 @@ header that says why.
 
 import asyncio
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -19,11 +18,12 @@ from clipper.errors import ClipperError
 from clipper.hashing import content_hash
 from clipper.images.child_tasks import browser_png
 from clipper.sandbox.process import SandboxPool
-from viewer.dataset.versions import holder
-from viewer.server.handlers import VisitorsHandler
+from viewer.dataset.versions import dataset_with
+from viewer.pools import CONVERT_POOL, IMAGE_POOL
+from viewer.server.handlers import VisitorHandler
 
 ROUTE = r"/img/(thumb|full)/(.+)"
-AS_THEY_ARE = {
+BROWSER_TYPES = {
     "JPEG": "image/jpeg",
     "MPO": "image/jpeg",
     "PNG": "image/png",
@@ -32,19 +32,16 @@ AS_THEY_ARE = {
     "AVIF": "image/avif",
     "BMP": "image/bmp",
 }
-LONGEST_CONVERTED = 2048  # pixels
-A_YEAR = 31_536_000
-READERS = ThreadPoolExecutor(4, thread_name_prefix="image")
-# A child of its own for each of these threads that meets an odd file: decoders are native code.
-CONVERTERS = ThreadPoolExecutor(2, thread_name_prefix="convert")
-SECONDS = 30.0  # more than anybody waits for
+MAX_CONVERTED_SIDE = 2048  # pixels
+YEAR_SECONDS = 31_536_000
+CONVERT_SECONDS = 30.0  # more than anybody waits for
 
-_converting = SandboxPool(browser_png, seconds=SECONDS)
+_converting = SandboxPool(browser_png, seconds=CONVERT_SECONDS)
 
 log = logging.getLogger(__name__)
 
 
-class Sent(NamedTuple):
+class ImageResponse(NamedTuple):
     """What an image request is answered with.
 
     `lasting` when this URL will never mean anything else; `lost` says why an original is not what is sent.
@@ -56,7 +53,7 @@ class Sent(NamedTuple):
     lost: str = ""
 
 
-class Odd(NamedTuple):
+class ForeignImage(NamedTuple):
     """An original of a format that browsers do not show, and whose it is."""
 
     data: bytes
@@ -65,28 +62,28 @@ class Odd(NamedTuple):
     lasting: bool = False
 
 
-def image(size: str, image_id: str, *, stamp: str = "") -> Sent | Odd:
+def find_image(size: str, image_id: str, *, stamp: str = "") -> ImageResponse | ForeignImage:
     """An image that a session shows or that is published; with a stamp, of these very bytes where they are.
 
     Raises:
         KeyError: there is no such image, or not any more.
         ClipperError: there is no atlas.
     """
-    dataset = holder(image_id, stamp)
+    dataset = dataset_with(image_id, stamp)
     row = dataset.atlas.row(image_id)
-    lasting = dataset.stamp(row) == stamp
+    lasting = dataset.content_stamp(row) == stamp
     if size == "full":
-        found = original(dataset.atlas, row)
+        found = read_original(dataset.atlas, row)
         if not isinstance(found, str):
             return found._replace(lasting=lasting)
-        return Sent(dataset.atlas.thumbnail(row), "image/webp", lost=found)
-    return Sent(dataset.atlas.thumbnail(row), "image/webp", lasting)
+        return ImageResponse(dataset.atlas.thumbnail(row), "image/webp", lost=found)
+    return ImageResponse(dataset.atlas.thumbnail(row), "image/webp", lasting)
 
 
-def original(atlas: Any, row: int) -> Sent | Odd | str:
+def read_original(atlas: Any, row: int) -> ImageResponse | ForeignImage | str:
     """The original where a browser can show it, else what is to be converted; or why it is not sent."""
     try:
-        content_type = AS_THEY_ARE.get(atlas.image_format(row))
+        content_type = BROWSER_TYPES.get(atlas.image_format(row))
         data = atlas.image(row)
     except Exception:
         log.info("the original of row %d cannot be read, its thumbnail is sent", row, exc_info=True)
@@ -94,20 +91,20 @@ def original(atlas: Any, row: int) -> Sent | Odd | str:
     if content_hash(data) != atlas.hashes[row]:
         log.info("the original of row %d has changed since it was indexed, its thumbnail is sent", row)
         return "changed"
-    return Sent(data, content_type) if content_type else Odd(data, atlas, row)
+    return ImageResponse(data, content_type) if content_type else ForeignImage(data, atlas, row)
 
 
-def showable(odd: Odd) -> Sent:
+def convert_or_thumbnail(odd: ForeignImage) -> ImageResponse:
     """What browsers show of a file that they do not: itself converted, else its thumbnail."""
     try:
-        made = converted(odd.data, max_pixels=odd.atlas.settings.max_pixels)
-        return Sent(made, "image/png", odd.lasting)
+        made = convert_to_png(odd.data, max_pixels=odd.atlas.settings.max_pixels)
+        return ImageResponse(made, "image/png", odd.lasting)
     except Exception:
         log.info("the original of row %d cannot be converted, its thumbnail is sent", odd.row, exc_info=True)
-        return Sent(odd.atlas.thumbnail(odd.row), "image/webp", lost="unreadable")
+        return ImageResponse(odd.atlas.thumbnail(odd.row), "image/webp", lost="unreadable")
 
 
-def converted(data: bytes, *, max_pixels: int) -> bytes:
+def convert_to_png(data: bytes, *, max_pixels: int) -> bytes:
     """Any format that Clipper indexes, as PNG: opened in a child, with the limits it was indexed with.
 
     Raises:
@@ -115,13 +112,13 @@ def converted(data: bytes, *, max_pixels: int) -> bytes:
         ChildDied: decoding it crashed, took too long or too much memory; only the child is gone.
     """
     with _converting.borrow() as sandbox:
-        told, made = sandbox.ask({"max_pixels": max_pixels, "longest": LONGEST_CONVERTED}, [data])
+        told, made = sandbox.ask({"max_pixels": max_pixels, "longest": MAX_CONVERTED_SIDE}, [data])
     if not made:
         raise ValueError(told.get("reason") or told.get("error") or "nothing came of it")
     return made[0]
 
 
-class ImageHandler(VisitorsHandler):
+class ImageHandler(VisitorHandler):
     """Answers one image."""
 
     _left = False
@@ -131,11 +128,15 @@ class ImageHandler(VisitorsHandler):
         stamp = self.get_query_argument("is", "")
         loop = asyncio.get_running_loop()
         try:
-            found = await loop.run_in_executor(READERS, partial(image, size, image_id, stamp=stamp))
+            found = await loop.run_in_executor(IMAGE_POOL, partial(find_image, size, image_id, stamp=stamp))
         except (KeyError, ClipperError, OSError):
             raise HTTPError(HTTPStatus.NOT_FOUND) from None
         # In threads of their own: one takes seconds, and thumbnails must not wait for it.
-        sent = await loop.run_in_executor(CONVERTERS, self._shown, found) if isinstance(found, Odd) else found
+        sent = (
+            await loop.run_in_executor(CONVERT_POOL, self._shown, found)
+            if isinstance(found, ForeignImage)
+            else found
+        )
         if sent is None:
             return
         self._headers_for(sent)
@@ -145,11 +146,11 @@ class ImageHandler(VisitorsHandler):
         """Whoever went on to the next image waits for this one no longer."""
         self._left = True
 
-    def _shown(self, odd: Odd) -> Sent | None:
-        return None if self._left else showable(odd)
+    def _shown(self, odd: ForeignImage) -> ImageResponse | None:
+        return None if self._left else convert_or_thumbnail(odd)
 
-    def _headers_for(self, sent: Sent) -> None:
-        fresh = f"max-age={A_YEAR}, immutable" if sent.lasting else "no-cache"
+    def _headers_for(self, sent: ImageResponse) -> None:
+        fresh = f"max-age={YEAR_SECONDS}, immutable" if sent.lasting else "no-cache"
         self.set_header("Content-Type", sent.content_type)
         self.set_header("Cache-Control", f"private, {fresh}")
         if sent.lost:

@@ -1,13 +1,13 @@
 """The route that serves the components' script: /components-<stamp>.js below the app's own path."""
 
 from viewer.components.base import module
-from viewer.server.handlers import OpenHandler
-from viewer.server.image_route import A_YEAR
+from viewer.server.handlers import PublicHandler
+from viewer.server.image_route import YEAR_SECONDS
 
 ROUTE = r"/(components-[0-9a-f]{16}\.js)"
 
 
-class ScriptHandler(OpenHandler):
+class ScriptHandler(PublicHandler):
     """Answers the script. There is nothing of a dataset in it: it is for everybody, like a style sheet."""
 
     def get(self, name: str) -> None:
@@ -15,6 +15,8 @@ class ScriptHandler(OpenHandler):
         this = module()
         lasting = this.address.endswith(f"/{name}")
         self.set_header("Content-Type", "text/javascript; charset=utf-8")
-        self.set_header("Cache-Control", f"public, max-age={A_YEAR}, immutable" if lasting else "no-store")
+        self.set_header(
+            "Cache-Control", f"public, max-age={YEAR_SECONDS}, immutable" if lasting else "no-store"
+        )
         self.set_header("X-Content-Type-Options", "nosniff")
         self.write(this.text)

@@ -6,41 +6,43 @@ import time
 from contextlib import suppress
 
 from clipper.errors import ClipperError
-from viewer.dataset.suggestions import suggestions
-from viewer.dataset.tag_rows import rows_by_tag
-from viewer.dataset.versions import load, shown
-from viewer.dataset.viewport import Viewport
-from viewer.render.painter import Wish, paint
-from viewer.session.background import CHANCERS, SEARCHERS
+from viewer.dataset.geometry.viewport import Viewport
+from viewer.dataset.suggestions import suggest_queries
+from viewer.dataset.tag_rows import read_tag_rows
+from viewer.dataset.versions import load, shown_datasets
+from viewer.pools import BASELINE_POOL, SEARCH_POOL
+from viewer.render.painter import RenderRequest, paint
 
 log = logging.getLogger(__name__)
 
 
-def warm() -> None:
+def warm_up() -> None:
     """Load the dataset and what a page shows of it, draw it, load the model. What fails here is not fatal."""
     started = time.perf_counter()
-    _settle()
+    _freeze_loaded()
     try:
         dataset = load()
         viewport = Viewport.fitted(dataset.view, width=640, height=480)
-        paint(Wish(dataset, viewport, dataset.first_colour, dark=True))
-        dataset.prepare(colour=dataset.first_colour)
-        suggestions(dataset)
+        paint(RenderRequest(dataset, viewport, dataset.default_colour, dark=True))
+        dataset.prepare(colour=dataset.default_colour)
+        suggest_queries(dataset)
         with suppress(ClipperError):  # the page says why
-            rows_by_tag(dataset)
+            read_tag_rows(dataset)
         log.info("map ready after %.1f s", time.perf_counter() - started)
-        SEARCHERS.submit(dataset.atlas.warm).result()
-        CHANCERS.submit(lambda: dataset.atlas.chance)  # a search that finds nothing can then say so at once
+        SEARCH_POOL.submit(dataset.atlas.warm).result()
+        BASELINE_POOL.submit(lambda: dataset.atlas.chance)  # needed once a search finds nothing
         log.info("model ready after %.1f s", time.perf_counter() - started)
-        if not shown(dataset.atlas.settings.home):  # what a visitor has must be found again as garbage
-            _settle()
+        if not shown_datasets(
+            dataset.atlas.settings.home
+        ):  # what a visitor has must be found again as garbage
+            _freeze_loaded()
     except ClipperError as error:
         log.info("nothing to warm yet: %s", error)
     except Exception:
         log.exception("warming failed; the first visitor will wait a little longer")
 
 
-def _settle() -> None:
+def _freeze_loaded() -> None:
     """Count what is loaded as there to stay: each visitor who leaves would have all of it looked through."""
     gc.collect()
     gc.freeze()

@@ -7,10 +7,10 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from clipper.query_syntax import Term
-from viewer.dataset.columns.colouring import Colouring, similar
-from viewer.dataset.columns.facets import Scale, scale
+from viewer.dataset.columns.colouring import Colouring, similarity_colouring
+from viewer.dataset.columns.facets import ScaleFacet, scale_facet
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.ranking import PAGE, Spread
+from viewer.dataset.ranking import PAGE_SIZE, SimilarityHistogram
 
 LONGEST_QUERY = 300  # characters of its words; CLIP reads 77 tokens at most
 UPLOADED = "upload:"  # what the names of uploaded images begin with
@@ -35,8 +35,8 @@ class Answer:
     label: str = ""  # the query as a person reads it
     total: int = 0  # images there are to be listed
     alike: tuple[tuple[int, ...], ...] = ()  # rows folded under each of `rows`
-    spread: Spread | None = None
-    above: np.ndarray | None = None  # (a,) int64, the best as similar as is asked for; None: any are
+    histogram: SimilarityHistogram | None = None
+    in_range: np.ndarray | None = None  # (a,) int64, the best as similar as is asked for; None: any are
 
     @property
     def called(self) -> str:
@@ -50,17 +50,17 @@ class Answer:
 
     def lit(self, most: int) -> np.ndarray:
         """Rows (k,) int64 that stand out on the map, best first: all in a range, or the first."""
-        return self.rows[:most] if self.above is None else self.above
+        return self.rows[:most] if self.in_range is None else self.in_range
 
     def remembered(self) -> "Answer":
         """What the history keeps of it: nothing of the dataset's size."""
         return replace(
             self,
             similarities=None,
-            rows=self.rows[:PAGE],
-            similarity=self.similarity[:PAGE],
+            rows=self.rows[:PAGE_SIZE],
+            similarity=self.similarity[:PAGE_SIZE],
             alike=(),
-            above=None,
+            in_range=None,
         )
 
 
@@ -82,14 +82,14 @@ class Similar(NamedTuple):
 
     similarities: np.ndarray
     colouring: Colouring
-    scale: Scale
+    scale: ScaleFacet
 
     @classmethod
     def of(cls, answer: Answer, dataset: Dataset) -> Self:
         """Those of an answer that has them."""
         known = np.asarray(answer.similarities)
-        drawn = similar(answer.text, known[dataset.index.order])
-        return cls(known, drawn, scale("", known.astype(np.float64)))
+        drawn = similarity_colouring(answer.text, known[dataset.index.order])
+        return cls(known, drawn, scale_facet("", known.astype(np.float64)))
 
 
 def in_order(rows: np.ndarray, answer: Answer | None) -> np.ndarray:

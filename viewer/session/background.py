@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from typing import Any, TypeVar
 
 import panel as pn
@@ -10,19 +10,6 @@ import panel as pn
 log = logging.getLogger(__name__)
 
 Outcome = TypeVar("Outcome")
-
-LOOKERS = ThreadPoolExecutor(2, thread_name_prefix="version")
-
-NARROWERS = ThreadPoolExecutor(2, thread_name_prefix="filter")
-
-CHOOSERS = ThreadPoolExecutor(1, thread_name_prefix="choose")
-
-# One at a time: two models' threads on the same cores would only slow each other.
-SEARCHERS = ThreadPoolExecutor(1, thread_name_prefix="search")
-
-RANKERS = ThreadPoolExecutor(1, thread_name_prefix="rank")
-
-CHANCERS = ThreadPoolExecutor(1, thread_name_prefix="chance")
 
 
 def in_background(

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from viewer.dataset.exports import TYPES, Export
+from viewer.dataset.exports import CONTENT_TYPES, Export
 
 GOOD_FOR = 60.0  # seconds; a page fetches at once
 MOST = 64  # tokens that wait; the oldest is forgotten
@@ -34,7 +34,7 @@ def offer(export: Export, kind: str) -> str:
     Raises:
         KeyError: there is no such kind.
     """
-    if kind not in TYPES:
+    if kind not in CONTENT_TYPES:
         raise KeyError(kind)
     token = secrets.token_urlsafe(24)
     with _lock:

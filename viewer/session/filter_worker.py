@@ -10,10 +10,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from viewer.dataset.columns.filters import Condition, Filters, Masks, count, keep, sound
-from viewer.dataset.columns.tag_column import Rows
+from viewer.dataset.columns.filters import (
+    Condition,
+    Filters,
+    Masks,
+    count_values,
+    filter_rows,
+    validate_filters,
+)
+from viewer.dataset.columns.tag_column import TagRows
 from viewer.dataset.dataset import Dataset
-from viewer.session.background import NARROWERS, in_background
+from viewer.pools import FILTER_POOL
+from viewer.session.background import in_background
 from viewer.session.state import ViewState
 
 if TYPE_CHECKING:
@@ -29,7 +37,7 @@ class _Asked(NamedTuple):
 
     dataset: Dataset
     filters: Filters
-    tags: Rows
+    tags: TagRows
 
     def holds(self, state: ViewState) -> bool:
         """Whether the state still shows that dataset with those tags."""
@@ -61,7 +69,7 @@ class Narrower:
             return
         # Other tags alone let no others pass where none is asked for.
         asked = {event.name for event in events} | state.filters.keys()
-        if not self._busy and asked & {"filters", dataset.tag_column}:
+        if not self._busy and asked & {"filters", dataset.tag_column_name}:
             self._start()
 
     def _start(self) -> None:
@@ -72,9 +80,9 @@ class Narrower:
         if of is None or of.dataset is not asked.dataset:
             self._masks = {}
         elif of.tags is not asked.tags:
-            self._masks.pop(asked.dataset.tag_column, None)
+            self._masks.pop(asked.dataset.tag_column_name, None)
         self._of, self._busy = asked, True
-        in_background(partial(_kept, asked, self._masks), partial(self._found, asked), pool=NARROWERS)
+        in_background(partial(_kept, asked, self._masks), partial(self._found, asked), pool=FILTER_POOL)
 
     def _found(self, asked: _Asked, done: "Future[_Kept]") -> None:
         state = self._state
@@ -87,7 +95,7 @@ class Narrower:
             state.param.update(filters=dict(good), kept=kept)
         else:
             state.kept = kept
-        in_background(partial(_counted, asked, self._masks), partial(self._counted, asked), pool=NARROWERS)
+        in_background(partial(_counted, asked, self._masks), partial(self._counted, asked), pool=FILTER_POOL)
 
     def _counted(self, asked: _Asked, done: "Future[dict[str, np.ndarray]]") -> None:
         if asked.holds(self._state) and done.exception() is None:
@@ -112,12 +120,12 @@ class Narrower:
 def _kept(asked: _Asked, masks: Masks) -> _Kept:
     """What makes sense of the filters here, and what it lets pass."""
     started = time.perf_counter()
-    facets = asked.dataset.facets_with(asked.tags)
-    good = sound(facets, asked.filters)
-    kept = keep(facets, good, masks=masks)
+    facets = asked.dataset.facets_with_tags(asked.tags)
+    good = validate_filters(facets, asked.filters)
+    kept = filter_rows(facets, good, masks=masks)
     log.info("filtering %d images took %.0f ms", asked.dataset.n, (time.perf_counter() - started) * 1000)
     return good, kept
 
 
 def _counted(asked: _Asked, masks: Masks) -> dict[str, np.ndarray]:
-    return count(asked.dataset.facets_with(asked.tags), masks)
+    return count_values(asked.dataset.facets_with_tags(asked.tags), masks)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from clipper.query_syntax import Term
-from viewer.dataset.changes import Changes
+from viewer.dataset.changes import DatasetChanges
 from viewer.dataset.dataset import Dataset
 from viewer.session.answers import Answer
 
@@ -18,11 +18,11 @@ MARKED = 2_000  # images that are marked as new; among more, marks would say not
 class News:
     """What has changed since the visitor last said that it is known, and an open image that is gone."""
 
-    changes: Changes
+    changes: DatasetChanges
     lost: str = ""
 
 
-def row_in(new: Dataset, old: Dataset, changes: Changes, row: int | None) -> int | None:
+def row_in(new: Dataset, old: Dataset, changes: DatasetChanges, row: int | None) -> int | None:
     """The row of an image in another version, whatever it is called there; None where it is gone."""
     if row is None:
         return None
@@ -30,14 +30,16 @@ def row_in(new: Dataset, old: Dataset, changes: Changes, row: int | None) -> int
     return new.row_of(changes.moved.get(image_id, image_id))
 
 
-def fresh(dataset: Dataset, changes: Changes) -> list[int]:
+def fresh(dataset: Dataset, changes: DatasetChanges) -> list[int]:
     """The rows of images worth a look, none where they are too many to be marked."""
-    ids = changes.worth_a_look
+    ids = changes.notable
     rows = [dataset.row_of(image_id) for image_id in ids] if len(ids) <= MARKED else []
     return [row for row in rows if row is not None]
 
 
-def carried(selection: np.ndarray | None, old: Dataset, new: Dataset, changes: Changes) -> np.ndarray | None:
+def carried(
+    selection: np.ndarray | None, old: Dataset, new: Dataset, changes: DatasetChanges
+) -> np.ndarray | None:
     """The rows in another version of the images chosen in this one; None where none are left."""
     if selection is None:
         return None

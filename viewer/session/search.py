@@ -18,9 +18,10 @@ from clipper.errors import ClipperError
 from clipper.query import MAX_TEXT, Query
 from clipper.query_syntax import Term, default_weight, format_each, format_terms, parse
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.ranking import PAGE, Narrowing, Ranked, rank, spread
+from viewer.dataset.ranking import PAGE_SIZE, Listing, Ranked, rank, similarity_histogram
+from viewer.pools import BASELINE_POOL, RANK_POOL, SEARCH_POOL
 from viewer.session.answers import UPLOADED, Answer, Upload, cleaned, refused
-from viewer.session.background import CHANCERS, RANKERS, SEARCHERS, failed, in_background
+from viewer.session.background import failed, in_background
 from viewer.session.state import NO_LIMITS, NO_SEARCH, ViewState
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def answer(
     dataset: Dataset,
     text: str,
     *,
-    narrowing: Narrowing | None = None,
+    listing: Listing | None = None,
     uploads: Mapping[str, Upload] | None = None,
 ) -> Answer:
     """Rank the images of a dataset for a query.
@@ -41,7 +42,7 @@ def answer(
     Args:
         dataset: the images.
         text: the query's terms, as they are written.
-        narrowing: which of them are listed.
+        listing: which of them are listed.
         uploads: images that are not of the dataset, by the name that a term's `like` has.
 
     Raises:
@@ -59,15 +60,15 @@ def answer(
         format_terms(terms), np.empty(0, np.int64), np.empty(0, np.float32),
         float(hits.x), float(hits.y), 0.0,
         similarities, terms, called(terms, dataset, names),
-        spread=spread(similarities),
+        histogram=similarity_histogram(similarities),
     )  # fmt: skip
-    found = listed(found, ranked(dataset, similarities, narrowing or Narrowing()))
+    found = listed(found, ranked(dataset, similarities, listing or Listing()))
     return replace(found, seconds=time.perf_counter() - started)
 
 
-def ranked(dataset: Dataset, similarities: np.ndarray, narrowing: Narrowing) -> Ranked:
+def ranked(dataset: Dataset, similarities: np.ndarray, listing: Listing) -> Ranked:
     """What is listed of a dataset for similarities with all its images, (n,) float32."""
-    return rank(similarities, narrowing, vectors=dataset.atlas.stored.__getitem__)
+    return rank(similarities, listing, vectors=dataset.atlas.stored.__getitem__)
 
 
 def listed(answer: Answer, found: Ranked) -> Answer:
@@ -79,7 +80,7 @@ def listed(answer: Answer, found: Ranked) -> Answer:
         similarity=found.similarity,
         total=found.total,
         alike=found.alike,
-        above=found.above,
+        in_range=found.in_range,
     )
 
 
@@ -108,7 +109,10 @@ class Searcher:
         self._listing = 0
         state.param.watch(self._called_off, "searching")
         state.param.watch(self._ask_again, "dataset")
-        state.param.watch(self._relist, ["kept", "selection", "within", "cut", "cap", "fold", "dataset"])
+        state.param.watch(
+            self._relist,
+            ["kept", "selection", "only_selection", "min_similarity", "max_similarity", "fold", "dataset"],
+        )
 
     # -- what is asked
 
@@ -159,10 +163,10 @@ class Searcher:
             return
         anew = state.answer is None or format_terms(terms) != state.answer.text
         state.param.update(searching=True, message="", asked=terms)
-        narrowing = state.narrowing(cut=not anew)
-        work = partial(answer, state.dataset, format_terms(terms), narrowing=narrowing, uploads=state.uploads)
+        listing = state.listing(limited=not anew)
+        work = partial(answer, state.dataset, format_terms(terms), listing=listing, uploads=state.uploads)
         then = partial(self._finish, self._latest, self._listing, state.dataset)
-        in_background(work, then, pool=SEARCHERS)
+        in_background(work, then, pool=SEARCH_POOL)
 
     def _called_off(self, event: Any) -> None:
         """Whatever ends the search, the answer that is still on its way is not wanted any more."""
@@ -181,13 +185,13 @@ class Searcher:
         if (error := done.exception()) is not None:
             state.param.update(searching=False, message=excuse(error))
             return
-        found, narrowed = done.result(), listing != self._listing
+        found, relisted = done.result(), listing != self._listing
         log.info("search of %d images took %.0f ms", dataset.n, found.seconds * 1000)
         if state.answer is None or state.answer.text != found.text:
             state.param.update(**NO_LIMITS)
         state.param.update(selected=None, pointed=None)  # the card under the pointer is another now
         state.remember(found)
-        if narrowed:  # what is listed has changed since it was asked
+        if relisted:  # what is listed has changed since it was asked
             self._relist()
         self._measure_chance()
 
@@ -197,18 +201,18 @@ class Searcher:
         """List one page more, or as many as hold the first `upto` results."""
         found = self._state.answer
         if found is not None and len(found.rows) < found.total:
-            self._list(max(len(found.rows) + PAGE, math.ceil(upto / PAGE) * PAGE))
+            self._list(max(len(found.rows) + PAGE_SIZE, math.ceil(upto / PAGE_SIZE) * PAGE_SIZE))
 
     def _relist(self, *_events: Any) -> None:
-        self._list(PAGE)
+        self._list(PAGE_SIZE)
 
     def _list(self, count: int) -> None:
         state = self._state
         self._listing += 1
         if state.dataset is None or state.answer is None or state.answer.similarities is None:
             return
-        work = partial(ranked, state.dataset, state.answer.similarities, state.narrowing(count=count))
-        in_background(work, partial(self._listed, self._listing, state.answer.text), pool=RANKERS)
+        work = partial(ranked, state.dataset, state.answer.similarities, state.listing(count=count))
+        in_background(work, partial(self._listed, self._listing, state.answer.text), pool=RANK_POOL)
 
     def _listed(self, number: int, text: str, done: "Future[Ranked]") -> None:
         found = self._state.answer
@@ -224,7 +228,7 @@ class Searcher:
         state = self._state
         if state.chance is None:
             dataset = state.dataset
-            in_background(lambda: dataset.atlas.chance, partial(self._measured, dataset), pool=CHANCERS)
+            in_background(lambda: dataset.atlas.chance, partial(self._measured, dataset), pool=BASELINE_POOL)
 
     def _measured(self, dataset: Dataset, done: "Future[float]") -> None:
         if not failed(done, "searching for random words") and dataset is self._state.dataset:

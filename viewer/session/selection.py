@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.lasso import LEAST_CORNERS, MOST_CORNERS, inside
-from viewer.dataset.ranking import Narrowing, rank
+from viewer.dataset.geometry.lasso import MAX_CORNERS, MIN_CORNERS, rows_inside
+from viewer.dataset.ranking import Listing, rank
 from viewer.session.answers import Answer
 from viewer.session.state import ViewState
 
@@ -56,7 +56,7 @@ def _listing(told: Mapping[str, Any]) -> dict[str, Any]:
 
 def outline(told: object) -> np.ndarray | None:
     """Corners (m, 2) float64 from a list of pairs; None where it is none."""
-    if not isinstance(told, Sequence) or not LEAST_CORNERS <= len(told) <= MOST_CORNERS:
+    if not isinstance(told, Sequence) or not MIN_CORNERS <= len(told) <= MAX_CORNERS:
         return None
     try:
         corners = np.array(told, np.float64)
@@ -103,7 +103,7 @@ def _meant(
     dataset = seen.dataset
     none = np.empty(0, np.int64)
     if "shape" in step:
-        return inside(dataset.index, np.array(step["shape"], np.float64))
+        return rows_inside(dataset.index, np.array(step["shape"], np.float64))
     if "image" in step:
         row = dataset.row_of(step["image"])
         return none if row is None else np.array([row], np.int64)
@@ -121,7 +121,7 @@ def _results(
     known = answer.similarities
     if "n" not in step or known is None:
         return np.asarray(answer.rows)
-    listing = Narrowing(kept, step.get("cut"), step.get("cap"), step.get("fold", False), step["n"])
+    listing = Listing(kept, step.get("cut"), step.get("cap"), step.get("fold", False), step["n"])
     return rank(known, listing, vectors=dataset.atlas.stored.__getitem__).rows
 
 
@@ -146,8 +146,8 @@ def _asked(step: Step, state: ViewState) -> Step:
     """The query in view, and which of its results are listed; a step that is taken again says so itself."""
     told: dict[str, Any] = {"q": state.answer.text}
     if "n" not in step:
-        within = state.within and state.selection is not None
-        told |= {"n": len(state.answer.rows), "cut": state.cut, "cap": state.cap}
+        within = state.only_selection and state.selection is not None
+        told |= {"n": len(state.answer.rows), "cut": state.min_similarity, "cap": state.max_similarity}
         told |= {"fold": state.fold, "within": within}
     return {name: value for name, value in told.items() if value is not None and value is not False}
 

@@ -6,20 +6,20 @@ from typing import Any
 import numpy as np
 import param
 
-from viewer.dataset.changes import Changes
+from viewer.dataset.changes import DatasetChanges
 from viewer.dataset.columns.colouring import SIMILARITY, Colouring
 from viewer.dataset.columns.facets import Facet
-from viewer.dataset.columns.filters import Condition, narrow, sound, without
-from viewer.dataset.columns.tag_column import Rows, Tagged, of_rows
+from viewer.dataset.columns.filters import Condition, apply_filters, remove_values, validate_filters
+from viewer.dataset.columns.tag_column import TagColumn, TagRows, tags_of_rows
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.ranking import PAGE, Narrowing, passing
-from viewer.dataset.versions import showing
+from viewer.dataset.ranking import PAGE_SIZE, Listing, listable_mask
+from viewer.dataset.versions import register_holder
 from viewer.session.answers import Answer, Similar, Upload, in_order
 from viewer.session.migration import MARKED, News, as_before, carried, fresh, renamed, retold, row_in
 
 HISTORY = 8  # queries kept on the map, the newest first
 UPLOADS = 12  # uploaded images a session remembers
-NO_LIMITS = {"cut": None, "cap": None}  # results of any similarity
+NO_LIMITS = {"min_similarity": None, "max_similarity": None}  # results of any similarity
 NO_SEARCH = {"answer": None, "searching": False, "message": "", "asked": (), **NO_LIMITS}
 ROWS = ("selected", "hovered", "pointed")  # what names an image by its row
 PANELS = ["results", "filter", "selection"]
@@ -51,17 +51,21 @@ class ViewState(param.Parameterized):
     tags = param.Dict(default={}, doc="The rows (k,) int64, ascending, of each tag that people gave.")
     overview = param.Boolean(default=False, doc="Whether the sheet about the dataset is open.")
     asked = param.Parameter(default=(), doc="The terms of the query in view, or of the one under way.")
-    cut = param.Number(default=None, allow_None=True, doc="Results of a lower similarity are not listed.")
-    cap = param.Number(default=None, allow_None=True, doc="Nor are those of a higher one.")
+    min_similarity = param.Number(
+        default=None, allow_None=True, doc="Results of a lower similarity are not listed."
+    )
+    max_similarity = param.Number(default=None, allow_None=True, doc="Nor are those of a higher one.")
     fold = param.Boolean(default=False, doc="Whether results alike are listed as one.")
-    within = param.Boolean(default=False, doc="Whether only images of the selection are listed.")
+    only_selection = param.Boolean(default=False, doc="Whether only images of the selection are listed.")
     chance = param.Number(default=None, allow_None=True, doc="What random words find; None: not known yet.")
     uploads = param.Dict(default={}, doc="Uploaded images, `Upload` by the name that a term's `like` has.")
     reading = param.String(doc="The name of the image that is being uploaded or read.")
     searching = param.Boolean(default=False)
     message = param.String(doc="Why the last search gave nothing.")
     news = param.ClassSelector(class_=News, default=None, doc="What has changed, until it is dismissed.")
-    lately = param.ClassSelector(class_=Changes, default=Changes(), doc="The latest, dismissed or not.")
+    lately = param.ClassSelector(
+        class_=DatasetChanges, default=DatasetChanges(), doc="The latest, dismissed or not."
+    )
     marked = param.List(item_type=int, doc="Rows of images that are new, while they are marked.")
     trouble = param.String(doc="Why what is published cannot be shown.")
 
@@ -69,7 +73,7 @@ class ViewState(param.Parameterized):
         super().__init__(**params)
         self._similar: Similar | None = None
         self._ordered: tuple[np.ndarray | None, Answer | None, np.ndarray] = _UNORDERED
-        showing(self)
+        register_holder(self)
 
     @property
     def colouring(self) -> Colouring:
@@ -80,9 +84,9 @@ class ViewState(param.Parameterized):
     def own_colouring(self) -> Colouring | None:
         """Colours that the dataset does not have: by the similarity to the query, or by tags."""
         answer = self.answer
-        if self.colour == self.dataset.tag_column:
-            return self.tagged.colouring
-        if self.colour != SIMILARITY or SIMILARITY in self.dataset.kinds:
+        if self.colour == self.dataset.tag_column_name:
+            return self.tag_column.colouring
+        if self.colour != SIMILARITY or SIMILARITY in self.dataset.colour_kinds:
             return None
         if answer is None or answer.similarities is None:
             return None
@@ -101,30 +105,30 @@ class ViewState(param.Parameterized):
     def condition(self, column: str) -> Condition | None:
         """The filter on one column, None where there is none that makes sense."""
         facet = self.facet(column) if column in self.filters else None
-        return sound({column: facet}, self.filters).get(column) if facet else None
+        return validate_filters({column: facet}, self.filters).get(column) if facet else None
 
     @property
-    def tagged(self) -> Tagged:
+    def tag_column(self) -> TagColumn:
         """The tags as a column."""
-        return self.dataset.tagged(self.tags)
+        return self.dataset.tag_column(self.tags)
 
     @property
     def facets(self) -> dict[str, Facet]:
         """All that can be filtered by, tags as they are now among it."""
-        return self.dataset.facets_with(self.tags)
+        return self.dataset.facets_with_tags(self.tags)
 
     def facet(self, column: str) -> Facet | None:
         """What the images can be filtered by in one column, None where it tells them not apart."""
-        return self.tagged.facet if column == self.dataset.tag_column else self.dataset.facet(column)
+        return self.tag_column.facet if column == self.dataset.tag_column_name else self.dataset.facet(column)
 
     @property
-    def colours(self) -> dict[str, str]:
+    def colour_choices(self) -> dict[str, str]:
         """What can be coloured by, and how a person calls it; density alone is ""."""
-        return coloured_by(self.dataset, self.tags)
+        return colour_choices_with_tags(self.dataset, self.tags)
 
     def tags_of(self, row: int) -> list[str]:
         """The tags of one image, in alphabetical order."""
-        return of_rows(self.tags, np.array([row]))[0]
+        return tags_of_rows(self.tags, np.array([row]))[0]
 
     @property
     def passing(self) -> int:
@@ -156,42 +160,44 @@ class ViewState(param.Parameterized):
         """Remember an uploaded image; the latest are kept."""
         self.uploads = dict([*self.uploads.items(), (name, upload)][-UPLOADS:])
 
-    def narrowing(self, *, count: int = PAGE, cut: bool = True) -> Narrowing:
+    def listing(self, *, count: int = PAGE_SIZE, limited: bool = True) -> Listing:
         """Which images are listed, as the state has it; rows of another version say nothing of this one's."""
         n = self.dataset.n
         kept = self.kept if self.kept is not None and len(self.kept) == n else None
-        selection = self.selection[self.selection < n] if self.within and self.selection is not None else None
-        passes = passing(n, kept=kept, selection=selection)
-        low, high = (self.cut, self.cap) if cut else (None, None)
-        return Narrowing(passes, low, high, self.fold, count)
+        selection = (
+            self.selection[self.selection < n] if self.only_selection and self.selection is not None else None
+        )
+        passes = listable_mask(n, kept=kept, selection=selection)
+        low, high = (self.min_similarity, self.max_similarity) if limited else (None, None)
+        return Listing(passes, low, high, self.fold, count)
 
-    def retag(self, tags: Rows) -> None:
+    def retag(self, tags: TagRows) -> None:
         """Show other tags: what was filtered or coloured by a tag that is gone is not any more.
 
         Nothing of any other column is worked out again.
         """
         if tags is self.tags:
             return
-        column, after = self.dataset.tag_column, self.dataset.tagged(tags).facet
-        filters = without(self.filters, column, self.tags.keys() - tags.keys(), whole=after is None)
+        column, after = self.dataset.tag_column_name, self.dataset.tag_column(tags).facet
+        filters = remove_values(self.filters, column, self.tags.keys() - tags.keys(), whole=after is None)
         counts = {name: known for name, known in (self.counts or {}).items() if name != column}
         if after is not None and column not in filters:  # else they are about to be counted
             counts[column] = after.count(self.kept)
-        colours = {*coloured_by(self.dataset, tags), ""}
+        colours = {*colour_choices_with_tags(self.dataset, tags), ""}
         self.param.update(
             tags=tags,
             filters=filters,
             counts=None if self.counts is None else counts,
-            colour=self.colour if self.colour in colours else self.dataset.first_colour,
+            colour=self.colour if self.colour in colours else self.dataset.default_colour,
         )
 
     def adopt(
         self,
         dataset: Dataset,
         *,
-        changes: Changes,
+        changes: DatasetChanges,
         answers: Mapping[str, Answer | None] | None = None,
-        tags: Rows | None = None,
+        tags: TagRows | None = None,
     ) -> None:
         """Show another version; everything else stays as far as that version has it.
 
@@ -204,22 +210,24 @@ class ViewState(param.Parameterized):
         """
         old, found = self.dataset, answers or {}
         after = {name: row_in(dataset, old, changes, getattr(self, name)) for name in ROWS}
-        if changes.anew:
+        if changes.map_relaid:
             after["hovered"] = None  # whatever is under the pointer now, it is another
         gone = self.selected is not None and after["selected"] is None
         lost = old.label(self.selected) if gone else self.news.lost if self.news else ""
-        news = News(self.news.changes.then(changes) if self.news else changes, lost)
+        news = News(self.news.changes.followed_by(changes) if self.news else changes, lost)
         marked = {*(row_in(dataset, old, changes, row) for row in self.marked), *fresh(dataset, changes)}
         again = [as_before(found.get(asked.text), asked) for asked in self.history]
         pairs = list(zip(again, self.history, strict=True))
         current = next((new for new, was in pairs if self.answer and was.text == self.answer.text), None)
         tags = tags or {}
-        called = {old.tag_column: dataset.tag_column}
+        called = {old.tag_column_name: dataset.tag_column_name}
         colour = called.get(self.colour, self.colour)
         self.param.update(
             dataset=dataset,
             **self._filtered(dataset, tags, called),
-            colour=colour if colour in {*coloured_by(dataset, tags), ""} else dataset.first_colour,
+            colour=colour
+            if colour in {*colour_choices_with_tags(dataset, tags), ""}
+            else dataset.default_colour,
             history=[new if new is current else new.remembered() for new in again if new],
             answer=current,
             asked=renamed(self.asked, changes.moved),
@@ -233,14 +241,14 @@ class ViewState(param.Parameterized):
             **after,
         )
 
-    def _filtered(self, dataset: Dataset, tags: Rows, called: Mapping[str, str]) -> dict[str, Any]:
+    def _filtered(self, dataset: Dataset, tags: TagRows, called: Mapping[str, str]) -> dict[str, Any]:
         """The filters as far as another version has them, and what passes; `called` is old column to new."""
         asked = {called.get(name, name): condition for name, condition in self.filters.items()}
-        facets = dataset.facets_with(tags) if asked else {}
-        filters = sound(facets, asked)
+        facets = dataset.facets_with_tags(tags) if asked else {}
+        filters = validate_filters(facets, asked)
         if not filters:
             return {"filters": {}, "kept": None, "counts": None}
-        narrowed = narrow(facets, filters)
+        narrowed = apply_filters(facets, filters)
         return {"filters": filters, "kept": narrowed.kept, "counts": dict(narrowed.counts)}
 
     def sequence(self) -> np.ndarray | None:
@@ -271,12 +279,15 @@ class ViewState(param.Parameterized):
         """The session is over: let go of what is large, whoever still holds this object; nobody is told."""
         with param.parameterized.discard_events(self):
             self.param.update(
-                dataset=None, answer=None, history=[], news=None, lately=Changes(),
+                dataset=None, answer=None, history=[], news=None, lately=DatasetChanges(),
                 filters={}, kept=None, counts=None, selection=None, steps=[], tags={}, uploads={},
             )  # fmt: skip
             self._similar, self._ordered = None, _UNORDERED
 
 
-def coloured_by(dataset: Dataset, tags: Rows) -> dict[str, str]:
+def colour_choices_with_tags(dataset: Dataset, tags: TagRows) -> dict[str, str]:
     """What a dataset with these tags can be coloured by, and how a person calls it."""
-    return {**({dataset.tag_column: dataset.tagged(tags).title} if tags else {}), **dataset.colours}
+    return {
+        **({dataset.tag_column_name: dataset.tag_column(tags).title} if tags else {}),
+        **dataset.colour_choices,
+    }

@@ -5,9 +5,9 @@ What does not belong here: the rows that have them (`dataset/tag_column.py`), an
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import panel as pn
@@ -15,15 +15,17 @@ import panel as pn
 from clipper.errors import ClipperError
 from clipper.store import tags as kept
 from clipper.store.home import Home, stamp
-from viewer.dataset.columns.tag_column import Rows
+from viewer.dataset.columns.tag_column import TagRows
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.tag_rows import rows_by_tag
+from viewer.dataset.tag_rows import read_tag_rows
+from viewer.pools import TAG_POOL
 from viewer.session.background import in_background
 from viewer.session.state import ViewState
 
-LOOK = 2000  # milliseconds between two looks at the file
-TAGGERS = ThreadPoolExecutor(1, thread_name_prefix="tags")
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
+LOOK = 2000  # milliseconds between two looks at the file
 log = logging.getLogger(__name__)
 
 
@@ -43,7 +45,7 @@ class Tagger:
     def _begin(self) -> None:
         """The tags there are, before a link asks for them; where they cannot be read, a look says why."""
         try:
-            self._state.retag(rows_by_tag(self._state.dataset))
+            self._state.retag(read_tag_rows(self._state.dataset))
         except ClipperError:
             self.look()
 
@@ -52,12 +54,12 @@ class Tagger:
         dataset = self._state.dataset
         if dataset is None or self._looking:
             return
-        known = dataset.remembered.get("tags")
+        known = dataset.cache.get("tags")
         path = kept.path_of(Home(Path(dataset.atlas.settings.home)))
         if known is not None and known.stamp == stamp(path) and known.rows is self._state.tags:
             return
         self._looking = True
-        in_background(partial(_ready, dataset), partial(self._looked, dataset), pool=TAGGERS)
+        in_background(partial(_ready, dataset), partial(self._looked, dataset), pool=TAG_POOL)
 
     def give(self, text: str, rows: np.ndarray) -> None:
         """Give one tag, or several between commas, to the images of some rows."""
@@ -78,14 +80,14 @@ class Tagger:
         home = Home(Path(dataset.atlas.settings.home))
         self._tell("")
 
-        def work() -> Rows:
+        def work() -> TagRows:
             hashes = dataset.atlas.hashes
             change(home, tag, [hashes[row] for row in rows.tolist()])
             return _ready(dataset)
 
-        in_background(work, partial(self._looked, dataset), pool=TAGGERS)
+        in_background(work, partial(self._looked, dataset), pool=TAG_POOL)
 
-    def _looked(self, dataset: Dataset, done: "Future[Rows]") -> None:
+    def _looked(self, dataset: Dataset, done: "Future[TagRows]") -> None:
         self._looking = False
         error = done.exception()
         if error is None:
@@ -98,8 +100,8 @@ class Tagger:
             self._tell("The tags could not be kept. The server's log says why.")
 
 
-def _ready(dataset: Dataset) -> Rows:
+def _ready(dataset: Dataset) -> TagRows:
     """The tags, and what the page is about to ask of them."""
-    rows = rows_by_tag(dataset)
-    _ = dataset.tagged(rows).facet
+    rows = read_tag_rows(dataset)
+    _ = dataset.tag_column(rows).facet
     return rows

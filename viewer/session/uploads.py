@@ -8,25 +8,26 @@ ever fetched.
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clipper.errors import BadImageError
 from clipper.hashing import content_hash
 from viewer.dataset.dataset import Dataset
+from viewer.pools import UPLOAD_POOL
 from viewer.session.answers import UPLOADED, Upload
 from viewer.session.background import in_background
 from viewer.session.search import excuse
 from viewer.session.state import ViewState
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 MOST_BYTES = 20_000_000
 MOST_SECONDS = 15.0  # of decoding
 AT_ONCE = 6  # of all visitors: the memory they take is bounded
 PATIENCE = 30.0  # seconds; who sends nothing for longer makes room for others
 LONGEST_NAME = 60
-UPLOADERS = ThreadPoolExecutor(2, thread_name_prefix="upload")
-
 REFUSALS = {
     "link": "A link is not opened: nothing is ever fetched for you. Save the image and drop the file.",
     "many": "Those were {count:,} files. Drop one image at a time.",
@@ -144,7 +145,7 @@ class Uploads:
 
     def _read(self, arriving: _Arriving) -> None:
         then = partial(self._done, self._latest, arriving.name)
-        in_background(partial(embed, self._state.dataset, arriving), then, pool=UPLOADERS)
+        in_background(partial(embed, self._state.dataset, arriving), then, pool=UPLOAD_POOL)
 
     def _done(self, number: int, name: str, done: "Future[tuple[str, Upload]]") -> None:
         if number != self._latest or self._state.dataset is None:

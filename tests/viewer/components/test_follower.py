@@ -23,9 +23,9 @@ from viewer.components.page.follower import Follower
 from viewer.components.page.query_bar import QueryBar
 from viewer.components.side.detail import Detail
 from viewer.dataset import versions
-from viewer.dataset.changes import Changes
+from viewer.dataset.changes import DatasetChanges
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.suggestions import sample
+from viewer.dataset.suggestions import sample_images
 from viewer.session.migration import MARKED, fresh
 from viewer.session.search import Searcher
 from viewer.session.state import ViewState
@@ -53,7 +53,7 @@ def look(follower: Follower) -> None:
 @pytest.fixture
 def home(small_home: Path, run_index: Index, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CLIPPER_HOME", str(small_home))
-    monkeypatch.setattr(versions, "RETRY", 0.0)
+    monkeypatch.setattr(versions, "RETRY_SECONDS", 0.0)
     run_index(small_home)
     return small_home
 
@@ -128,7 +128,7 @@ def test_an_open_image_that_is_deleted_closes_and_is_named(
     look(follower)
     assert (state.selected, state.hovered, state.pointed) == (None, None, None)
     assert state.news.lost == label
-    assert label not in [item["label"] for item in sample(state.dataset)]
+    assert label not in [item["label"] for item in sample_images(state.dataset)]
 
 
 def test_an_open_image_that_is_renamed_stays_open(
@@ -361,9 +361,9 @@ def test_old_points_colours_and_priorities_stay(
         there = new.row_of(image_id)
         assert (old.atlas.xy[row] == new.atlas.xy[there]).all()
         assert old.priority[old.index.rank[row]] == new.priority[new.index.rank[there]]
-    stay = [item for item in sample(new) if item["id"] in old.atlas.ids]
-    assert [item for item in sample(old) if item in stay] == stay
-    assert not viewer.state.news.changes.anew
+    stay = [item for item in sample_images(new) if item["id"] in old.atlas.ids]
+    assert [item for item in sample_images(old) if item in stay] == stay
+    assert not viewer.state.news.changes.map_relaid
 
 
 def test_metadata_edited_under_an_open_detail_is_shown_there(
@@ -381,9 +381,9 @@ def test_metadata_edited_under_an_open_detail_is_shown_there(
 
 
 def test_too_many_new_images_are_not_marked(dataset: Dataset) -> None:
-    many = Changes({f"{i}": (None, b"%d" % i) for i in range(MARKED + 1)})
+    many = DatasetChanges({f"{i}": (None, b"%d" % i) for i in range(MARKED + 1)})
     assert fresh(dataset, many) == []
-    few = Changes({"folder/3.png": (None, b"3")})
+    few = DatasetChanges({"folder/3.png": (None, b"3")})
     assert fresh(dataset, few) == [3]
 
 
@@ -391,5 +391,5 @@ def test_an_ended_session_is_not_looked_for(viewer: Viewer, follower: Follower, 
     viewer._ended(object())
     follower.look()
     assert follower.ready == ""
-    assert versions.shown(home) == []
+    assert versions.shown_datasets(home) == []
     assert np.isfinite(versions.load().priority).all()

@@ -7,7 +7,7 @@ import pytest
 from bokeh.plotting import figure
 
 from viewer.components.map.overlays import LABEL, Queries, Rings, half_width, label_reach
-from viewer.dataset.viewport import Viewport
+from viewer.dataset.geometry.viewport import Viewport
 from viewer.session.answers import Answer
 from viewer.session.state import HISTORY
 from viewer.theme import DARK, LIGHT, rgb

@@ -10,7 +10,7 @@ import pytest
 from fakes import FakeAtlas
 
 from viewer.components.page.url import LONGEST, Address, asked_for, wanted
-from viewer.dataset.changes import between
+from viewer.dataset.changes import compare_atlases
 from viewer.dataset.dataset import Dataset
 from viewer.session.answers import Answer
 from viewer.session.search import Searcher
@@ -29,7 +29,7 @@ def until(condition: object) -> None:
 
 
 def viewer(dataset: Dataset) -> tuple[ViewState, Address]:
-    state = ViewState(dataset=dataset, colour=dataset.first_colour)
+    state = ViewState(dataset=dataset, colour=dataset.default_colour)
     address = Address()
     address.follow(state, Searcher(state))
     return state, address
@@ -69,13 +69,21 @@ def test_a_link_lists_the_same_results(dataset: Dataset) -> None:
     state, address = searched(dataset)
     choose(state, {"how": "only", "of": "all"}, np.arange(500))
     choose(state, {"how": "less", "image": "folder/3.png"}, np.array([3]))
-    state.param.update(cut=0.5, cap=1.25, fold=True, within=True, panel="filter")
+    state.param.update(
+        min_similarity=0.5, max_similarity=1.25, fold=True, only_selection=True, panel="filter"
+    )
     link = address.search
     assert {"cut=0.5,1.25", "fold=1", "within=1", "panel=filter"} <= {*link.split("&")}
     other, theirs = viewer(dataset)
     theirs.go(f"?{link}")
     until(lambda: theirs.search == link)
-    assert (other.cut, other.cap, other.fold, other.within, other.panel) == (0.5, 1.25, True, True, "filter")
+    assert (other.min_similarity, other.max_similarity, other.fold, other.only_selection, other.panel) == (
+        0.5,
+        1.25,
+        True,
+        True,
+        "filter",
+    )
     assert other.answer.rows.tolist() == state.answer.rows.tolist()
     assert other.answer.total == state.answer.total < 500
 
@@ -89,21 +97,21 @@ def test_a_range_of_similarities_has_one_end_or_two(
 ) -> None:
     state, address = viewer(dataset)
     address.go(f"?q=cat&cut={text}")
-    assert (state.cut, state.cap) == ends
+    assert (state.min_similarity, state.max_similarity) == ends
     address.go("?q=cat")
-    assert (state.cut, state.cap) == (None, None)
+    assert (state.min_similarity, state.max_similarity) == (None, None)
 
 
 def test_results_that_were_chosen_are_chosen_again_whatever_is_listed_now(dataset: Dataset) -> None:
     state, address = searched(dataset)
-    state.cut = 0.5
+    state.min_similarity = 0.5
     choose(state, {"how": "only", "of": "results"}, state.answer.rows[:7])
     state.steps = [{**state.steps[0], "n": 7}]  # as if no more had been loaded by then
-    state.cut = None
+    state.min_similarity = None
     other, theirs = viewer(dataset)
     theirs.go(address.search)
     assert other.selection.tolist() == state.selection.tolist()
-    state.param.update(within=True, fold=True)
+    state.param.update(only_selection=True, fold=True)
     choose(state, {"how": "add", "of": "results"}, state.answer.rows)
     assert "chosen=" not in address.search  # those results were themselves among what was chosen by then
     assert "within=" not in address.search
@@ -131,7 +139,7 @@ def test_a_link_taken_while_another_version_comes_chooses_its_images_there(
         done: Future[object] = Future()
         done.set_result(work())
         if state.dataset is dataset:
-            state.adopt(later, changes=between(dataset.atlas, later.atlas))
+            state.adopt(later, changes=compare_atlases(dataset.atlas, later.atlas))
         then(done)
     assert state.selection.tolist() == [later.row_of("folder/3.png")]
 
@@ -139,7 +147,7 @@ def test_a_link_taken_while_another_version_comes_chooses_its_images_there(
 def test_a_link_that_cannot_be_followed_leaves_an_address_that_can(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("viewer.components.page.url.rows_by_tag", lambda _dataset: 1 // 0)
+    monkeypatch.setattr("viewer.components.page.url.read_tag_rows", lambda _dataset: 1 // 0)
     state, address = viewer(dataset)
     address.go('chosen=[{"how":"only","tag":"a"}]&open=folder/3.png')
     assert "could not be chosen" in caplog.text
@@ -152,15 +160,15 @@ def test_back_takes_the_switches_back_one_by_one(dataset: Dataset) -> None:
     state, address = searched(dataset)
     choose(state, {"how": "only", "of": "all"}, np.arange(500))
     entries, pushes = [address.search], address.pushes
-    for name in ("fold", "within"):
+    for name in ("fold", "only_selection"):
         setattr(state, name, True)
         entries.append(address.search)
     assert address.pushes == pushes + 2
-    state.cut = 0.5  # a slider that is dragged leaves one entry, not hundreds
+    state.min_similarity = 0.5  # a slider that is dragged leaves one entry, not hundreds
     assert address.pushes == pushes + 2
     for entry, after in ((entries[1], (True, False)), (entries[0], (False, False))):
         address.go(entry)
-        assert (state.fold, state.within, state.cut) == (*after, None)
+        assert (state.fold, state.only_selection, state.min_similarity) == (*after, None)
         assert address.search == entry
 
 
@@ -181,7 +189,7 @@ def test_no_colour_and_an_unknown_column_are_distinguished(dataset: Dataset) -> 
     state.colour = ""
     assert address.search == "colour=none"
     address.go("?colour=nothing-of-that-name")
-    assert state.colour == dataset.first_colour
+    assert state.colour == dataset.default_colour
     address.go("?colour=none")
     assert state.colour == ""
 
@@ -242,8 +250,13 @@ def test_a_hostile_address_changes_nothing(dataset: Dataset, search: str) -> Non
     state, address = viewer(dataset)
     address.go(search)
     assert (state.filters, state.steps) == ({}, [])
-    assert (state.cut, state.fold, state.within, state.panel) == (None, False, False, "results")
-    assert (state.selection, state.selected, state.colour) == (None, None, dataset.first_colour)
+    assert (state.min_similarity, state.fold, state.only_selection, state.panel) == (
+        None,
+        False,
+        False,
+        "results",
+    )
+    assert (state.selection, state.selected, state.colour) == (None, None, dataset.default_colour)
 
 
 def test_half_a_surrogate_pair_from_a_browser_costs_no_address(dataset: Dataset) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from viewer.components.page.change_notice import figures, tally, words
-from viewer.dataset.changes import Changes, between
+from viewer.dataset.changes import DatasetChanges, compare_atlases
 from viewer.session.migration import News
 
 
@@ -24,46 +24,46 @@ def atlas_of(contents: dict[str, bytes], *, shift: float = 0.0, group: str = "a"
 
 def test_the_same_atlas_has_no_changes() -> None:
     atlas = atlas_of({"a": b"1", "b": b"2"})
-    assert between(atlas, atlas) == Changes()
+    assert compare_atlases(atlas, atlas) == DatasetChanges()
 
 
 def test_images_that_came_went_changed_and_were_renamed_are_distinguished() -> None:
     old = atlas_of({"a": b"1", "b": b"2", "c": b"3", "d": b"4"})
     new = atlas_of({"a": b"1", "b": b"9", "e": b"4", "f": b"5", "g": b"6"})
-    changes = between(old, new)
+    changes = compare_atlases(old, new)
     assert changes.added == ["f", "g"]
     assert changes.removed == ["c"]
     assert changes.changed == ["b"]
     assert changes.moved == {"d": "e"}
-    assert not changes.anew
+    assert not changes.map_relaid
     assert not changes.edited
-    assert changes.worth_a_look == ["f", "g", "b"]
+    assert changes.notable == ["f", "g", "b"]
 
 
 def test_a_copy_is_new_and_the_original_stays() -> None:
-    changes = between(atlas_of({"a": b"1"}), atlas_of({"a": b"1", "b": b"1"}))
+    changes = compare_atlases(atlas_of({"a": b"1"}), atlas_of({"a": b"1", "b": b"1"}))
     assert (changes.added, changes.moved) == (["b"], {})
 
 
 def test_other_metadata_of_the_same_image_is_noticed_and_a_new_column_too() -> None:
     old, new = atlas_of({"a": b"1", "b": b"2"}), atlas_of({"a": b"1", "b": b"2", "c": b"3"})
-    assert not between(old, new).edited
+    assert not compare_atlases(old, new).edited
     new.points["group"] = ["a", "other", "a"]
-    assert between(old, new).edited == {"b"}
+    assert compare_atlases(old, new).edited == {"b"}
     more = atlas_of({"a": b"1", "b": b"2"})
-    assert between(old, more).edited == set()
+    assert compare_atlases(old, more).edited == set()
     more.points["tags"] = [["a", "b"], ["a"]]
-    assert between(old, more).edited == {"b"}
+    assert compare_atlases(old, more).edited == {"b"}
 
 
 def test_a_map_that_was_laid_out_anew_is_noticed_and_one_point_that_moved_is_not_such_a_map() -> None:
     contents = {f"{i:02}": bytes([i]) for i in range(40)}
     old = atlas_of(contents)
-    assert between(old, atlas_of(contents, shift=0.5)).anew
+    assert compare_atlases(old, atlas_of(contents, shift=0.5)).map_relaid
     one = atlas_of(contents)
     one.xy = one.xy.copy()
     one.xy[3] += 1
-    assert not between(old, one).anew
+    assert not compare_atlases(old, one).map_relaid
 
 
 VERSIONS = st.dictionaries(st.sampled_from("abcdef"), st.sampled_from([b"1", b"2", b"3"]))
@@ -74,13 +74,13 @@ def test_two_steps_are_as_one(
     first: dict[str, bytes], second: dict[str, bytes], third: dict[str, bytes]
 ) -> None:
     atlases = [atlas_of(contents) for contents in (first, second, third)]
-    steps = between(*atlases[:2]).then(between(*atlases[1:]))
-    assert steps.fates == between(atlases[0], atlases[2]).fates
+    steps = compare_atlases(*atlases[:2]).followed_by(compare_atlases(*atlases[1:]))
+    assert steps.fates == compare_atlases(atlases[0], atlases[2]).fates
 
 
 @given(VERSIONS, VERSIONS)
 def test_every_image_that_differs_is_counted_once(first: dict[str, bytes], second: dict[str, bytes]) -> None:
-    changes = between(atlas_of(first), atlas_of(second))
+    changes = compare_atlases(atlas_of(first), atlas_of(second))
     counted = [*changes.added, *changes.removed, *changes.changed, *changes.moved, *changes.moved.values()]
     assert sorted(counted) == sorted(changes.fates)
     assert len(second) - len(first) == len(changes.added) - len(changes.removed)
@@ -93,29 +93,29 @@ CAME, WENT, OTHER = (None, b"1"), (b"2", None), (b"3", b"4")
     ("changes", "said", "short"),
     [
         (
-            Changes({f"n{i}": (None, bytes([i])) for i in range(12)} | {"g": WENT}),
+            DatasetChanges({f"n{i}": (None, bytes([i])) for i in range(12)} | {"g": WENT}),
             "+12 images, −1",
             "+12 / −1",
         ),
-        (Changes({"a": CAME}), "+1 image", "+1"),
-        (Changes({"a": WENT}), "−1 image", "−1"),
-        (Changes({"a": CAME, "b": OTHER}), "+1 image, 1 changed", "+1"),
-        (Changes({"a": OTHER}), "1 changed", ""),
-        (Changes({"a": (None, b"2"), "b": WENT}), "1 renamed", ""),
-        (Changes(edited=frozenset("ab")), "New metadata for 2", ""),
-        (Changes({f"{i}": (None, b"%d" % i) for i in range(1234)}), "+1,234 images", "+1,234"),
-        (Changes(anew=True), "The index was made anew", ""),
+        (DatasetChanges({"a": CAME}), "+1 image", "+1"),
+        (DatasetChanges({"a": WENT}), "−1 image", "−1"),
+        (DatasetChanges({"a": CAME, "b": OTHER}), "+1 image, 1 changed", "+1"),
+        (DatasetChanges({"a": OTHER}), "1 changed", ""),
+        (DatasetChanges({"a": (None, b"2"), "b": WENT}), "1 renamed", ""),
+        (DatasetChanges(edited=frozenset("ab")), "New metadata for 2", ""),
+        (DatasetChanges({f"{i}": (None, b"%d" % i) for i in range(1234)}), "+1,234 images", "+1,234"),
+        (DatasetChanges(map_relaid=True), "The index was made anew", ""),
     ],
 )
-def test_changes_are_said_in_figures(changes: Changes, said: str, short: str) -> None:
+def test_changes_are_said_in_figures(changes: DatasetChanges, said: str, short: str) -> None:
     assert figures(changes) == said
     assert tally(changes) == short
 
 
 def test_the_notice_says_what_is_lost_and_that_the_map_moved_and_offers_what_there_is() -> None:
-    said = words(News(Changes({"a": WENT}, anew=True), lost="cat"))
+    said = words(News(DatasetChanges({"a": WENT}, map_relaid=True), lost="cat"))
     assert said["note"] == "“cat”, which was open, was removed. The map was laid out anew."
     assert said["action"] == ""
-    assert words(News(Changes({"a": CAME})))["action"] == "Show new"
-    assert words(News(Changes({"a": OTHER})))["action"] == "Show changed"
+    assert words(News(DatasetChanges({"a": CAME})))["action"] == "Show new"
+    assert words(News(DatasetChanges({"a": OTHER})))["action"] == "Show changed"
     assert words(None) == {"headline": "", "note": "", "action": ""}

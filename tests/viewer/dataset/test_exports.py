@@ -19,8 +19,8 @@ from fakes import FakeAtlas, FakeColumn
 from clipper.hashing import content_hash
 from viewer.components.side.selection_panel import Chosen
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.exports import BLOCK, Export, neutral, written
-from viewer.server.export_route import file_name
+from viewer.dataset.exports import BLOCK_ROWS, Export, escape_formula, write_export
+from viewer.server.export_route import export_file_name
 from viewer.session import export_offers
 from viewer.session.export_offers import MOST, offer, taken
 from viewer.session.state import ViewState
@@ -57,7 +57,7 @@ def export(dataset: Dataset, rows: object = None, **options: object) -> Export:
 
 def test_a_csv_has_no_cell_that_is_a_formula_and_numbers_stay_numbers() -> None:
     dataset = Dataset(Hostile())
-    text = b"".join(written(export(dataset), "csv")).decode()
+    text = b"".join(write_export(export(dataset), "csv")).decode()
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     assert len(rows) == dataset.n
     numbers = {"x", "y", "size"}
@@ -75,19 +75,19 @@ def test_a_csv_has_no_cell_that_is_a_formula_and_numbers_stay_numbers() -> None:
     [("=1", "'=1"), ("a=1", "a=1"), (-1.5, -1.5), (None, None), (["=x"], '["=x"]'), ("", "")],
 )
 def test_cells(cell: object, safe: object) -> None:
-    assert neutral(cell) == safe
+    assert escape_formula(cell) == safe
 
 
 def test_parquet_comes_back_with_types_tags_and_similarities_in_order() -> None:
-    dataset = Dataset(FakeAtlas(n=BLOCK + 50))
-    rows = np.arange(BLOCK + 50)[::-1]
-    scores = np.linspace(0, 1, BLOCK + 50).astype(np.float32)
+    dataset = Dataset(FakeAtlas(n=BLOCK_ROWS + 50))
+    rows = np.arange(BLOCK_ROWS + 50)[::-1]
+    scores = np.linspace(0, 1, BLOCK_ROWS + 50).astype(np.float32)
     pieces = list(
-        written(export(dataset, rows, tags={"keep": np.array([3])}, similarities=scores), "parquet")
+        write_export(export(dataset, rows, tags={"keep": np.array([3])}, similarities=scores), "parquet")
     )
     table = pq.read_table(io.BytesIO(b"".join(pieces)))
     assert len(pieces) > 2
-    assert table["id"].to_pylist()[0] == f"folder/{BLOCK + 49}.png"
+    assert table["id"].to_pylist()[0] == f"folder/{BLOCK_ROWS + 49}.png"
     assert table["similarity"].to_pylist() == scores[rows].tolist()
     assert table["tags"].to_pylist()[0] == ["a", "b"]  # the dataset's own
     given = table["clipper_tags"].to_pylist()
@@ -98,7 +98,7 @@ def test_a_zip_has_the_originals_that_are_there_and_says_which_are_not() -> None
     atlas = Hostile()
     atlas.hashes[0] = content_hash(b"another file")
     dataset = Dataset(atlas)
-    pieces = list(written(export(dataset), "zip"))
+    pieces = list(write_export(export(dataset), "zip"))
     archive = zipfile.ZipFile(io.BytesIO(b"".join(pieces)))
     assert archive.testzip() is None
     names = archive.namelist()
@@ -120,20 +120,20 @@ def test_names_that_meet_in_an_archive_are_kept_apart() -> None:
     atlas = FakeAtlas(n=3)
     atlas.ids = ["a?.png", "A*.png", "metadata.json"]
     atlas.hashes = [content_hash(atlas.image(row)) for row in range(3)]
-    names = zipfile.ZipFile(io.BytesIO(b"".join(written(export(Dataset(atlas)), "zip")))).namelist()
+    names = zipfile.ZipFile(io.BytesIO(b"".join(write_export(export(Dataset(atlas)), "zip")))).namelist()
     assert names == ["a_.png", "A_ (2).png", "metadata (2).json", "metadata.json", "table.csv"]
 
 
 def test_ids_one_a_line() -> None:
     dataset = Dataset(FakeAtlas(n=5))
-    assert b"".join(written(export(dataset, [4, 0]), "ids")) == b"folder/4.png\nfolder/0.png"
+    assert b"".join(write_export(export(dataset, [4, 0]), "ids")) == b"folder/4.png\nfolder/0.png"
 
 
 def test_an_export_of_originals_never_holds_more_than_a_few_of_them() -> None:
     atlas = FakeAtlas(n=40)
     atlas.image = lambda row: bytes([row]) * 1_000_000
     atlas.hashes = [content_hash(atlas.image(row)) for row in range(40)]
-    sizes = [len(piece) for piece in written(export(Dataset(atlas)), "zip")]
+    sizes = [len(piece) for piece in write_export(export(Dataset(atlas)), "zip")]
     assert max(sizes) < 1_100_000
     assert sum(sizes) > 40_000_000
 
@@ -212,7 +212,7 @@ def test_a_session_that_ends_takes_its_exports_with_it_and_no_others(dataset: Da
 
 @pytest.mark.parametrize("title", ['"><img src=x>', "../../etc/passwd", "", "日本語", "a\r\nb: c", "x" * 300])
 def test_a_file_name_is_letters(title: str) -> None:
-    name = file_name(title, "zip")
+    name = export_file_name(title, "zip")
     assert name.endswith("-selection.zip")
     assert len(name) < 90
     assert not set('"/\\<>\r\n:') & set(name)

@@ -6,24 +6,35 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from fakes import column_of
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from viewer.components.filter_actions import drawn
 from viewer.components.side.filter_panel import described
-from viewer.dataset.columns.colouring import kind_of
-from viewer.dataset.columns.facets import Facet, Scale, Text, Values, facet_of, lists, scale, text, values
+from viewer.dataset.columns.colouring import colour_kind
+from viewer.dataset.columns.facets import (
+    Facet,
+    ScaleFacet,
+    TextFacet,
+    ValueFacet,
+    column_facet,
+    list_facet,
+    scale_facet,
+    text_facet,
+    value_facet,
+)
 from viewer.dataset.columns.filters import (
     NO_VALUE,
-    bounded,
-    count,
-    keep,
-    passing,
-    ranged,
-    said,
-    shows,
-    sound,
-    toggled,
+    bins_to_condition,
+    condition_to_bins,
+    count_values,
+    describe_condition,
+    filter_rows,
+    match_condition,
+    shows_value,
+    toggle_values,
+    validate_filters,
 )
 
 GROUPS = ["cat", "dog", None, "cat", "owl", "cat", None, "dog"]
@@ -34,13 +45,13 @@ NAMES = [f"A Cat {i}" if i % 2 else f"dog {i}" for i in range(7)] + [None]
 
 
 def columns() -> dict[str, Facet]:
-    names = pd.Series(NAMES, dtype="str")
+    names, times = pd.Series(NAMES, dtype="str"), pd.Series(TIMES, dtype="str")
     found = {
-        "group": values("group", pd.Series(GROUPS, dtype="str")),
-        "tags": lists("tags", pd.Series(TAGS)),
-        "year": scale("year", np.array(YEARS)),
-        "taken_at": facet_of("taken_at", pd.Series(TIMES, dtype="str"), declared="str", kind="time"),
-        "name": text("name", names),
+        "group": value_facet("group", pd.Series(GROUPS, dtype="str")),
+        "tags": list_facet("tags", pd.Series(TAGS)),
+        "year": scale_facet("year", np.array(YEARS)),
+        "taken_at": column_facet(column_of("taken_at", times, "str"), times),
+        "name": text_facet("name", names),
     }
     assert all(found.values())
     return found
@@ -48,8 +59,8 @@ def columns() -> dict[str, Facet]:
 
 def kept(condition: dict[str, Any], column: str) -> list[int]:
     facets = columns()
-    assert sound(facets, {column: condition}) == {column: condition}
-    return np.flatnonzero(passing(facets[column], condition)).tolist()
+    assert validate_filters(facets, {column: condition}) == {column: condition}
+    return np.flatnonzero(match_condition(facets[column], condition)).tolist()
 
 
 @pytest.mark.parametrize(
@@ -78,11 +89,11 @@ def test_which_images_a_condition_lets_pass(column: str, condition: dict[str, An
 
 
 def test_values_are_ranked_and_each_image_counts_once_for_each_of_its_items() -> None:
-    tags = lists("tags", pd.Series(TAGS))
+    tags = list_facet("tags", pd.Series(TAGS))
     assert list(tags.labels) == ["a", "b", "c"]
     assert tags.count().tolist() == [3, 3, 2, 2]
     assert tags.count(np.arange(8) < 4).tolist() == [1, 2, 0, 2]
-    group = values("group", pd.Series(GROUPS, dtype="str"))
+    group = value_facet("group", pd.Series(GROUPS, dtype="str"))
     assert list(group.labels) == ["cat", "dog", "owl"]
     assert group.count().tolist() == [3, 2, 1, 2]
 
@@ -108,16 +119,19 @@ def test_counts_leave_out_only_the_columns_own_condition(history: list[dict[str,
     """Whatever was asked before: what is remembered of it changes nothing."""
     facets, masks = columns(), {}
     for filters in history:
-        kept_now, counts = keep(facets, sound(facets, filters), masks=masks), count(facets, masks)
+        kept_now, counts = (
+            filter_rows(facets, validate_filters(facets, filters), masks=masks),
+            count_values(facets, masks),
+        )
         for name, facet in facets.items():
-            others = [passing(facets[c], condition) for c, condition in filters.items() if c != name]
+            others = [match_condition(facets[c], condition) for c, condition in filters.items() if c != name]
             among = np.logical_and.reduce([np.ones(8, bool), *others])
             assert counts[name].tolist() == facet.count(among).tolist()
-            if isinstance(facet, Values):
-                plain = [int((among & facet.having([label])).sum()) for label in [*facet.labels, None]]
+            if isinstance(facet, ValueFacet):
+                plain = [int((among & facet.matching([label])).sum()) for label in [*facet.labels, None]]
                 assert counts[name].tolist() == plain
         every = np.logical_and.reduce(
-            [passing(facets[c], condition) for c, condition in filters.items()] or [True]
+            [match_condition(facets[c], condition) for c, condition in filters.items()] or [True]
         )
         assert (kept_now is None) == (not filters)
         if kept_now is not None:
@@ -139,7 +153,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("value", HOSTILE)
 def test_what_makes_no_sense_is_left_out(value: object) -> None:
-    assert sound(columns(), value) == {}
+    assert validate_filters(columns(), value) == {}
 
 
 def test_what_is_sound_can_be_carried_by_a_link() -> None:
@@ -150,26 +164,26 @@ def test_what_is_sound_can_be_carried_by_a_link() -> None:
         "taken_at": {"range": ["2020-01-01T00:00:00", None]},
         "name": {"text": "cat", "junk": 1},
     }
-    good = sound(facets, filters)
+    good = validate_filters(facets, filters)
     assert good == {**filters, "name": {"text": "cat"}}
-    assert sound(facets, json.loads(json.dumps(good))) == good
+    assert validate_filters(facets, json.loads(json.dumps(good))) == good
 
 
 def test_a_press_in_a_chart_shows_nothing_else_and_one_in_the_legend_hides() -> None:
-    only = toggled(None, ["cat"], hide=False)
+    only = toggle_values(None, ["cat"], hide=False)
     assert only == {"values": ["cat"]}
-    assert toggled(only, ["dog"], hide=False) == {"values": ["cat", "dog"]}
-    assert toggled(only, ["cat"], hide=False) is None
-    hidden = toggled(None, ["cat"], hide=True)
+    assert toggle_values(only, ["dog"], hide=False) == {"values": ["cat", "dog"]}
+    assert toggle_values(only, ["cat"], hide=False) is None
+    hidden = toggle_values(None, ["cat"], hide=True)
     assert hidden == {"except": ["cat"]}
-    assert (shows(hidden, "cat"), shows(hidden, None)) == (False, True)
-    assert toggled(hidden, ["cat"], hide=True) is None
-    assert toggled(only, ["dog"], hide=True) == {"values": ["cat", "dog"]}
-    rest = toggled(None, ["owl", "dog"], hide=True)
-    assert toggled(rest, ["owl", "dog"], hide=True) is None
+    assert (shows_value(hidden, "cat"), shows_value(hidden, None)) == (False, True)
+    assert toggle_values(hidden, ["cat"], hide=True) is None
+    assert toggle_values(only, ["dog"], hide=True) == {"values": ["cat", "dog"]}
+    rest = toggle_values(None, ["owl", "dog"], hide=True)
+    assert toggle_values(rest, ["owl", "dog"], hide=True) is None
     some = {"range": [1, 2]}
-    assert toggled(some, [None], hide=False) == {**some, "missing": True}
-    assert toggled({**some, "missing": True}, [None], hide=False) == some
+    assert toggle_values(some, [None], hide=False) == {**some, "missing": True}
+    assert toggle_values({**some, "missing": True}, [None], hide=False) == some
 
 
 # -- scales: bins, brushes
@@ -190,8 +204,8 @@ def test_a_press_in_a_chart_shows_nothing_else_and_one_in_the_legend_hides() -> 
 def test_bins_are_few_round_and_hold_every_value(
     numbers: list[float], labels: tuple[str, ...] | None
 ) -> None:
-    found = scale("n", np.array([*numbers, np.nan], float))
-    scaled = found.scaled
+    found = scale_facet("n", np.array([*numbers, np.nan], float))
+    scaled = found.bins
     assert 1 <= len(scaled) <= 41
     assert (np.diff(scaled.edges) > 0).all()
     assert found.count().sum() == len(numbers) + 1
@@ -206,71 +220,75 @@ def test_bins_are_few_round_and_hold_every_value(
 )
 def test_a_brush_lets_pass_what_its_bars_show(numbers: list[float], data: st.DataObject) -> None:
     assume(max(numbers) == min(numbers) or max(numbers) - min(numbers) > 1e-200)
-    found = scale("n", np.array(numbers, float))
-    first = data.draw(st.integers(0, len(found.scaled) - 1))
-    last = data.draw(st.integers(first + 1, len(found.scaled)))
-    condition = ranged(found, first, last)
+    found = scale_facet("n", np.array(numbers, float))
+    first = data.draw(st.integers(0, len(found.bins) - 1))
+    last = data.draw(st.integers(first + 1, len(found.bins)))
+    condition = bins_to_condition(found, first, last)
     if condition is None:
-        assert (first, last) == (0, len(found.scaled))
+        assert (first, last) == (0, len(found.bins))
         return
-    condition = sound({"n": found}, json.loads(json.dumps({"n": condition})))["n"]
+    condition = validate_filters({"n": found}, json.loads(json.dumps({"n": condition})))["n"]
     shown = found.count()[first:last].sum()
-    width = found.scaled.edges[1] - found.scaled.edges[0]
+    width = found.bins.edges[1] - found.bins.edges[0]
     near = (
-        np.abs(np.asarray(numbers)[:, None] - found.scaled.edges).min(1) < 2e-6 * width
+        np.abs(np.asarray(numbers)[:, None] - found.bins.edges).min(1) < 2e-6 * width
     )  # may fall to either side
-    assert abs(int(passing(found, condition).sum()) - int(shown)) <= int(near.sum())
-    assert bounded(found, condition) == (first, last)
+    assert abs(int(match_condition(found, condition).sum()) - int(shown)) <= int(near.sum())
+    assert condition_to_bins(found, condition) == (first, last)
 
 
 def test_an_outlier_does_not_take_the_room_and_is_still_reached() -> None:
-    found = scale("n", np.append(np.linspace(0, 10, 999), 1e9))
-    assert found.scaled.edges[-1] < 20
-    assert found.scaled.above
-    top = ranged(found, len(found.scaled) - 1, len(found.scaled))
+    found = scale_facet("n", np.append(np.linspace(0, 10, 999), 1e9))
+    assert found.bins.edges[-1] < 20
+    assert found.bins.above
+    top = bins_to_condition(found, len(found.bins) - 1, len(found.bins))
     assert top is not None
     assert top["range"][1] is None
-    assert passing(found, top)[-1]
+    assert match_condition(found, top)[-1]
 
 
 def test_dates_are_a_scale_of_time_and_what_only_starts_like_one_is_not() -> None:
     dates = pd.Series(["2019-02-03T10:00:00", "2020-05-01T00:00:00", None] * 50, dtype="str")
-    assert kind_of(dates, "str") == "time"
-    found = facet_of("t", dates, declared="str", kind="time")
-    assert isinstance(found, Scale)
+    assert colour_kind(column_of("t", dates, "str")) == "time"
+    found = column_facet(column_of("t", dates, "str"), dates)
+    assert isinstance(found, ScaleFacet)
     assert found.count()[-1] == 50
-    assert found.scaled.labels[0].startswith("2019-")
-    bar = ranged(found, 0, 1)
+    assert found.bins.labels[0].startswith("2019-")
+    bar = bins_to_condition(found, 0, 1)
     assert bar is not None
-    assert said(found, bar).startswith("up to 2019-")
-    assert kind_of(pd.Series(["2019", "2020"] * 50, dtype="str"), "str") == "category"
-    assert kind_of(pd.Series(["2019-01-01 or so", "2020-01-01"] * 50, dtype="str"), "str") == "category"
+    assert describe_condition(found, bar).startswith("up to 2019-")
+    for texts in (["2019", "2020"], ["2019-01-01 or so", "2020-01-01"]):
+        column = column_of("t", pd.Series(texts * 50, dtype="str"), "str")
+        assert colour_kind(column) == "category"
 
 
 @pytest.mark.parametrize("days", [0.001, 0.5, 20, 400, 4_000, 90_000])
 def test_times_fall_on_full_units_whatever_their_span(days: float) -> None:
-    found = scale("t", 1.5e9 + np.linspace(0, days * 86_400, 500).round(), time=True)
-    assert 1 <= len(found.scaled) <= 41
+    found = scale_facet("t", 1.5e9 + np.linspace(0, days * 86_400, 500).round(), time=True)
+    assert 1 <= len(found.bins) <= 41
     assert found.count().sum() == 500
-    assert len(set(found.scaled.labels)) == len(found.scaled.labels)
+    assert len(set(found.bins.labels)) == len(found.bins.labels)
 
 
 # -- which columns, and how they are shown
 
 
 def test_what_tells_no_image_from_another_is_no_filter() -> None:
-    same, none = pd.Series(["a"] * 9, dtype="str"), pd.Series([None] * 9, dtype="str")
-    assert facet_of("c", same, declared="str", kind=None) is None
-    assert facet_of("c", none, declared="str", kind=None) is None
-    assert facet_of("c", pd.Series([], dtype="str"), declared="str", kind=None) is None
-    assert isinstance(facet_of("c", pd.Series(["a", None]), declared="str", kind=None), Values)
-    assert isinstance(facet_of("c", pd.Series(["a", "b"]), declared="str", kind=None), Text)
-    assert isinstance(facet_of("c", pd.Series([3.0, np.nan]), declared="float", kind=None), Scale)
+    def facet(cells: list[Any], declared: str = "str") -> Facet | None:
+        series = pd.Series(cells, dtype=declared)
+        return column_facet(column_of("c", series, declared), series)
+
+    assert facet(["a"] * 9) is None
+    assert facet([None] * 9) is None
+    assert facet([]) is None
+    assert isinstance(facet(["a", None]), ValueFacet)
+    assert isinstance(facet([f"name {i}" for i in range(41)]), TextFacet)
+    assert isinstance(facet([3.0, np.nan], "float"), ScaleFacet)
 
 
 def test_the_panel_shows_the_commonest_values_and_those_that_are_asked_for() -> None:
     many = pd.Series([f"v{i}" for i in range(40) for _ in range(50 - i)] + [None], dtype="str")
-    facet = values("v", many)
+    facet = value_facet("v", many)
     shown = described(facet, {"values": ["v39"]}, None)
     assert [line["value"] for line in shown["lines"]] == [*(f"v{i}" for i in range(20)), "v39"]
     assert [line["on"] for line in shown["lines"]] == [False] * 20 + [True]
@@ -280,7 +298,7 @@ def test_the_panel_shows_the_commonest_values_and_those_that_are_asked_for() -> 
 
 
 def test_a_brush_from_a_browser_is_checked() -> None:
-    facet = scale("n", np.arange(5.0))
+    facet = scale_facet("n", np.arange(5.0))
     assert drawn(facet, {"from": 1, "to": 3})(None) == {"range": [1, 2]}
     assert drawn(facet, {"from": 3, "to": 1})({"range": [0, 1], "missing": True}) == {
         "range": [1, 2],
@@ -298,9 +316,12 @@ def test_a_brush_from_a_browser_is_checked() -> None:
 
 def test_conditions_are_said_in_a_few_words() -> None:
     facets = columns()
-    assert said(facets["group"], {"values": ["cat", None]}) == f"cat, {NO_VALUE.lower()}"
-    assert said(facets["group"], {"except": ["cat"]}) == "not cat"
-    assert said(facets["tags"], {"values": ["a", "b", "c"]}) == "3 values"
-    assert said(facets["year"], {"range": [2001, 2003]}) == "2001 – 2003"  # noqa: RUF001
-    assert said(facets["year"], {"range": [2001, None], "missing": True}) == "from 2001 or no value"
-    assert said(facets["name"], {"text": "x"}) == "“x”"
+    assert describe_condition(facets["group"], {"values": ["cat", None]}) == f"cat, {NO_VALUE.lower()}"
+    assert describe_condition(facets["group"], {"except": ["cat"]}) == "not cat"
+    assert describe_condition(facets["tags"], {"values": ["a", "b", "c"]}) == "3 values"
+    assert describe_condition(facets["year"], {"range": [2001, 2003]}) == "2001 – 2003"  # noqa: RUF001
+    assert (
+        describe_condition(facets["year"], {"range": [2001, None], "missing": True})
+        == "from 2001 or no value"
+    )
+    assert describe_condition(facets["name"], {"text": "x"}) == "“x”"

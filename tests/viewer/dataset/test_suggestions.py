@@ -6,7 +6,7 @@ from fakes import FakeAtlas, FakeColumn
 
 from clipper.query_syntax import Term, parse
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.suggestions import SAMPLE, sample, suggestions
+from viewer.dataset.suggestions import SAMPLE_SIZE, sample_images, suggest_queries
 
 
 def keywords(counts: dict[str, int], *, n: int = 500) -> FakeAtlas:
@@ -17,7 +17,7 @@ def keywords(counts: dict[str, int], *, n: int = 500) -> FakeAtlas:
 
 
 def labels(atlas: FakeAtlas) -> list[str]:
-    return [one["label"] for one in suggestions(Dataset(atlas))]
+    return [one["label"] for one in suggest_queries(Dataset(atlas))]
 
 
 def test_words_of_a_few_images_are_offered_the_most_frequent_first():
@@ -44,7 +44,7 @@ def test_a_quarter_of_the_suggestions_are_names_of_images_of_the_sample(monkeypa
     shared = ["heart", "flag", "tree", "house", "ball", "fish", "star", "moon"]
     atlas = keywords({word: 20 - rank for rank, word in enumerate(shared)})
     monkeypatch.setattr(atlas, "name", lambda row: f"picture_of-{'abcdefghij'[row % 10]}")
-    named = list(dict.fromkeys(item["label"] for item in sample(Dataset(atlas))))
+    named = list(dict.fromkeys(item["label"] for item in sample_images(Dataset(atlas))))
     readable = [name.replace("_", " ").replace("-", " ") for name in named]
     assert labels(atlas) == shared[:6] + readable[:2]
 
@@ -84,24 +84,24 @@ def test_without_any_words_nothing_is_offered():
 
 def test_a_suggestion_asks_for_its_words_and_nothing_else():
     words = ["-minus", "like:me", 'half "quoted', "plain words", "two  spaces"]
-    offered = suggestions(Dataset(keywords({word: 9 - rank for rank, word in enumerate(words)})))
+    offered = suggest_queries(Dataset(keywords({word: 9 - rank for rank, word in enumerate(words)})))
     assert [one["label"] for one in offered] == words
     assert [parse(one["text"]) for one in offered] == [(Term(" ".join(word.split())),) for word in words]
 
 
 def test_the_sample_is_the_same_in_every_version_that_has_its_images():
     atlas, later = FakeAtlas(500), FakeAtlas(500)
-    shown = [item["id"] for item in sample(Dataset(atlas))]
-    assert len(shown) == len(set(shown)) == SAMPLE
+    shown = [item["id"] for item in sample_images(Dataset(atlas))]
+    assert len(shown) == len(set(shown)) == SAMPLE_SIZE
     later.ids, later.hashes = later.ids[::-1], later.hashes[::-1]
-    assert [item["id"] for item in sample(Dataset(later))] == shown
+    assert [item["id"] for item in sample_images(Dataset(later))] == shown
 
 
 def test_of_a_filtered_dataset_the_sample_is_of_what_passes():
     dataset = Dataset(FakeAtlas(500))
     kept = np.arange(500) % 5 == 0
-    shown = {item["id"] for item in sample(dataset, kept)}
-    assert len(shown) == SAMPLE
+    shown = {item["id"] for item in sample_images(dataset, kept)}
+    assert len(shown) == SAMPLE_SIZE
     assert shown <= {dataset.atlas.ids[row] for row in np.flatnonzero(kept)}
     few = np.arange(500) < 3
-    assert {item["id"] for item in sample(dataset, few)} == set(dataset.atlas.ids[:3])
+    assert {item["id"] for item in sample_images(dataset, few)} == set(dataset.atlas.ids[:3])

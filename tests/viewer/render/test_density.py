@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from viewer.dataset.columns.colouring import Colouring
-from viewer.dataset.viewport import Viewport
+from viewer.dataset.geometry.viewport import Viewport
 from viewer.render.density import Layer
 from viewer.render.raster import DISC_LIMIT, Scene, render
 from viewer.theme import DARK, LIGHT, rgb

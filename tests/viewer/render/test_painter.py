@@ -4,29 +4,30 @@ import numpy as np
 import pandas as pd
 import pytest
 from bokeh.plotting import figure
+from fakes import column_of
 from PIL import Image
 
 from viewer.components.map.controls import _options
-from viewer.components.map.legend import DENSITY, chip, legend, number
+from viewer.components.map.legend import DENSITY, chip, format_number, legend
 from viewer.components.map.overlays import LABEL, Queries, label, label_reach
 from viewer.dataset.columns.colouring import (
     CATEGORY_DARK,
     CATEGORY_LIGHT,
     MAX_CATEGORIES,
     MISSING,
-    NO_VALUE,
+    NO_VALUE_CODE,
     OTHER,
     SIMILARITY,
-    colouring,
-    first_choice,
-    kind_of,
-    plain,
+    colour_kind,
+    column_colouring,
+    default_colour_column,
+    uniform_colouring,
 )
-from viewer.dataset.dataset import Dataset, short
-from viewer.dataset.spatial_index import BANDS, PointIndex
-from viewer.dataset.viewport import PADDING, Viewport
-from viewer.render.painter import Wish, paint
-from viewer.render.tiles import choose, place
+from viewer.dataset.dataset import Dataset, format_short
+from viewer.dataset.geometry.spatial_index import BANDS, PointIndex
+from viewer.dataset.geometry.viewport import PADDING, Viewport
+from viewer.render.painter import RenderRequest, paint
+from viewer.render.tiles import choose_tiles, place_tile
 from viewer.session.answers import Answer
 from viewer.session.state import ViewState
 from viewer.theme import rgb, tokens
@@ -93,7 +94,7 @@ def test_within_and_nearest_agree_with_a_plain_scan() -> None:
     index = PointIndex.build(xy)
     box = (-0.3, 0.4, -1.0, 0.1)
     inside = (xy[:, 0] >= -0.3) & (xy[:, 0] <= 0.4) & (xy[:, 1] >= -1.0) & (xy[:, 1] <= 0.1)
-    assert set(index.order[index.within(box)]) == set(np.flatnonzero(inside))
+    assert set(index.order[index.inside(box)]) == set(np.flatnonzero(inside))
     assert index.nearest(0.2, -0.2, radius=0.5) == np.argmin(((xy - [0.2, -0.2]) ** 2).sum(1))
     assert index.nearest(50, 50, radius=1) is None
     assert (index.order[index.rank] == np.arange(5000)).all()
@@ -102,7 +103,7 @@ def test_within_and_nearest_agree_with_a_plain_scan() -> None:
 @pytest.mark.parametrize("xy", [np.zeros((0, 2)), np.zeros((1, 2)), np.ones((9, 2)), [[0, 0], [1e6, -1e6]]])
 def test_odd_point_sets_are_indexed(xy: object) -> None:
     index = PointIndex.build(np.asarray(xy, np.float32))
-    assert len(index.within((-2e6, 2e6, -2e6, 2e6))) == len(index)
+    assert len(index.inside((-2e6, 2e6, -2e6, 2e6))) == len(index)
 
 
 def test_bands_hold_every_point_of_a_box_and_no_other() -> None:
@@ -133,7 +134,7 @@ def test_chosen_images_stay_when_panning_and_zooming_in() -> None:
     priority, hit = rng.random(400), np.zeros(400, bool)
 
     def shown(view: Viewport) -> set[int]:
-        return {choice.at for choice in choose(x, y, priority, hit, view).choices}
+        return {choice.at for choice in choose_tiles(x, y, priority, hit, view).choices}
 
     first = Viewport(1, 7, 1, 7, 600, 600)
     inner = (x > 2) & (x < 6) & (y > 2) & (y < 6)
@@ -148,31 +149,33 @@ def test_crowded_views_have_no_thumbnails_but_for_results() -> None:
     x, y = rng.uniform(0, 8, (2, 20_000))
     priority, hit = rng.random(20_000), np.zeros(20_000, bool)
     view = Viewport(0, 8, 0, 8, 600, 600)
-    assert not choose(x, y, priority, hit, view).choices
+    assert not choose_tiles(x, y, priority, hit, view).choices
     few = Viewport(0, 8, 0, 8, 600, 600)
     hit[:3], priority[:3] = True, [-3, -2, -1]
     close = (x < 8) & (np.arange(20_000) < 1500)
-    chosen = choose(x[close], y[close], priority[close], hit[close], few)
+    chosen = choose_tiles(x[close], y[close], priority[close], hit[close], few)
     assert {choice.at for choice in chosen.choices} <= {0, 1, 2}
     assert chosen.legible == 0
 
 
 @pytest.mark.parametrize("aspect", [0.1, 0.75, 1.0, 1.6, 9.0])
 def test_a_thumbnail_stays_in_its_cell(aspect: float) -> None:
-    chosen = choose(
+    chosen = choose_tiles(
         np.array([0.99]), np.array([0.01]), np.ones(1), np.zeros(1, bool), Viewport(0, 8, 0, 8, 600, 600)
     )
     choice = chosen.choices[0]
-    cx, cy, width, height = place(choice, 74.25, 599.0, aspect)
+    cx, cy, width, height = place_tile(choice, 74.25, 599.0, aspect)
     assert abs(cx - choice.cx) + width / 2 <= choice.cell / 2
     assert abs(cy - choice.cy) + height / 2 <= choice.cell / 2
 
 
 def test_painting_a_dataset_shows_tiles_only_when_zoomed_in(dataset: Dataset) -> None:
     first = Viewport.fitted(dataset.view, width=500, height=400)
-    assert not paint(Wish(dataset, first, "group", dark=True)).tiles
+    assert not paint(RenderRequest(dataset, first, "group", dark=True)).tiles
     x, y = map(float, dataset.atlas.xy[0])
-    near = paint(Wish(dataset, Viewport(x - 0.25, x + 0.25, y - 0.2, y + 0.2, 500, 400), "group", dark=True))
+    near = paint(
+        RenderRequest(dataset, Viewport(x - 0.25, x + 0.25, y - 0.2, y + 0.2, 500, 400), "group", dark=True)
+    )
     assert near.tiles
     row, cx, cy, *_ = near.tiles[0]
     assert near.tile_at(cx, cy)[0] == row == near.tile_of(row)[0]
@@ -184,8 +187,10 @@ def test_a_coarse_and_a_sharp_picture_show_the_same_in_the_same_places(
     dataset: Dataset, scale: float
 ) -> None:
     x, y = map(float, dataset.atlas.xy[0])
-    wish = Wish(dataset, Viewport(x - 0.25, x + 0.25, y - 0.2, y + 0.2, 500, 400), "group", dark=True)
-    plain, other = paint(wish), paint(wish, scale)
+    request = RenderRequest(
+        dataset, Viewport(x - 0.25, x + 0.25, y - 0.2, y + 0.2, 500, 400), "group", dark=True
+    )
+    plain, other = paint(request), paint(request, scale)
     assert other.tiles == plain.tiles
     assert other.viewport == plain.viewport
     assert other.pixels.shape == (400 * scale, 500 * scale, 4)
@@ -197,7 +202,7 @@ def test_a_coarse_and_a_sharp_picture_show_the_same_in_the_same_places(
 def test_results_get_the_thumbnails_first(dataset: Dataset) -> None:
     hits = np.array([7, 3])
     view = Viewport.fitted(dataset.view, width=500, height=400)
-    picture = paint(Wish(dataset, view, "group", dark=False, hits=hits))
+    picture = paint(RenderRequest(dataset, view, "group", dark=False, hits=hits))
     assert {tile[0] for tile in picture.tiles} <= {7, 3}
     assert picture.tile_of(7)
 
@@ -207,7 +212,7 @@ def test_results_get_the_thumbnails_first(dataset: Dataset) -> None:
 
 def test_categories_are_ordered_by_count_with_others_and_missing_last() -> None:
     values = [f"v{i}" for i in range(30) for _ in range(40 - i)] + [None] * 5
-    colours = colouring("c", pd.Series(values), kind="category")
+    colours = column_colouring("c", pd.Series(values), kind="category")
     labels = [entry.label for entry in colours.entries]
     assert labels == [f"v{i}" for i in range(MAX_CATEGORIES)] + ["10 others", "No value"]
     assert sum(entry.count for entry in colours.entries) == len(values)
@@ -217,10 +222,10 @@ def test_categories_are_ordered_by_count_with_others_and_missing_last() -> None:
 
 def test_numbers_have_a_robust_range_and_know_what_is_missing() -> None:
     values = [*np.linspace(0, 1, 999), 1e9, np.nan]
-    colours = colouring("n", pd.Series(values), kind="number")
+    colours = column_colouring("n", pd.Series(values), kind="number")
     assert colours.high < 2
     assert colours.missing == 1
-    assert colours.codes[-1] == NO_VALUE
+    assert colours.codes[-1] == NO_VALUE_CODE
     assert np.isnan(colours.values[-1])
     assert colours.codes[-2] == 254
     shown = legend(colours, dark=True)
@@ -229,17 +234,17 @@ def test_numbers_have_a_robust_range_and_know_what_is_missing() -> None:
 
 
 def test_constant_and_empty_numbers_do_not_break() -> None:
-    assert colouring("n", pd.Series([3.0, 3.0]), kind="number").low == 3
-    assert colouring("n", pd.Series([], dtype=float), kind="number").missing == 0
+    assert column_colouring("n", pd.Series([3.0, 3.0]), kind="number").low == 3
+    assert column_colouring("n", pd.Series([], dtype=float), kind="number").missing == 0
 
 
 def test_booleans_are_two_categories() -> None:
-    shown = legend(colouring("b", pd.Series([True, False, True]), kind="category"), dark=False)
+    shown = legend(column_colouring("b", pd.Series([True, False, True]), kind="category"), dark=False)
     assert [(entry["label"], entry["count"]) for entry in shown["entries"]] == [("Yes", 2), ("No", 1)]
 
 
 def test_density_alone_has_no_legend() -> None:
-    shown = legend(plain(10), dark=True)
+    shown = legend(uniform_colouring(10), dark=True)
     assert shown["kind"] == "none"
     assert not shown["entries"]
     assert not shown["ramp"]
@@ -247,11 +252,11 @@ def test_density_alone_has_no_legend() -> None:
 
 
 def test_the_folded_legend_still_tells_the_column_and_its_colours() -> None:
-    groups = chip(colouring("group", pd.Series(["a", "b", "a"]), kind="category"), dark=True)
+    groups = chip(column_colouring("group", pd.Series(["a", "b", "a"]), kind="category"), dark=True)
     assert groups == {"label": "group", "colours": list(CATEGORY_DARK[:2]), "smooth": False}
-    years = chip(colouring("year", pd.Series([1.0, 2.0]), kind="number"), dark=False)
+    years = chip(column_colouring("year", pd.Series([1.0, 2.0]), kind="number"), dark=False)
     assert (years["label"], years["smooth"]) == ("year", True)
-    assert chip(plain(3), dark=True)["label"] == DENSITY
+    assert chip(uniform_colouring(3), dark=True)["label"] == DENSITY
 
 
 def test_a_querys_words_are_short_and_their_reach_is_known() -> None:
@@ -282,16 +287,17 @@ def test_of_queries_on_one_another_the_newest_has_words() -> None:
 
 def test_which_columns_can_colour() -> None:
     names = pd.Series([f"name {i}" for i in range(500)])
-    assert kind_of(names, "str") is None
-    assert kind_of(pd.Series([["a"], ["b"]]), "list[str]") is None
-    assert kind_of(pd.Series(["a"] * 9), "str") is None
-    assert kind_of(pd.Series(["a", "b"] * 9), "str") == "category"
-    assert kind_of(pd.Series([1, 2, 3]), "int") == "number"
-    assert kind_of(pd.Series([True, False]), "bool") == "category"
-    many = pd.Series([str(i % 300) for i in range(3000)])
-    columns = {"many": many, "few": pd.Series(["a", "b", "c"] * 1000)}
-    assert first_choice({"many": "category", "few": "category"}, columns) == "few"
-    assert first_choice({"n": "number"}, {"n": pd.Series([1, 2])}) == ""
+    assert colour_kind(column_of("c", names, "str")) is None
+    assert colour_kind(column_of("c", pd.Series([["a"], ["b"]]), "list[str]")) is None
+    assert colour_kind(column_of("c", pd.Series(["a"] * 9), "str")) is None
+    assert colour_kind(column_of("c", pd.Series(["a", "b"] * 9), "str")) == "category"
+    assert colour_kind(column_of("c", pd.Series([1, 2, 3]), "int")) == "number"
+    assert colour_kind(column_of("c", pd.Series([True, False]), "bool")) == "category"
+    many = column_of("many", pd.Series([str(i % 300) for i in range(3000)]), "str")
+    few = column_of("few", pd.Series(["a", "b", "c"] * 1000), "str")
+    assert [colour_kind(column) for column in (many, few)] == ["category", "category"]
+    assert default_colour_column([many, few]) == "few"
+    assert default_colour_column([column_of("n", pd.Series([1, 2]), "int")]) == ""
 
 
 def _oklab(linear: np.ndarray) -> np.ndarray:
@@ -336,23 +342,23 @@ def test_the_first_ten_colours_stay_apart_for_the_colour_blind(
     ("value", "text"), [(2024.0, "2024"), (0.6, "0.6"), (1234567.0, "1.23e+06"), (-3.14159, "-3.142")]
 )
 def test_numbers_are_short(value: float, text: str) -> None:
-    assert number(value) == text
+    assert format_number(value) == text
 
 
 def test_values_on_a_card_are_one_short_line() -> None:
-    assert short(["a", "b"]) == "a, b"
-    assert len(short("x" * 500)) == 60
+    assert format_short(["a", "b"]) == "a, b"
+    assert len(format_short("x" * 500)) == 60
 
 
 def test_a_column_called_as_one_of_ours_does_not_hide_it(dataset: Dataset) -> None:
     state = ViewState(dataset=dataset)
-    title = state.colours[SIMILARITY]
+    title = state.colour_choices[SIMILARITY]
     before = _options(state)
     assert before[title] == SIMILARITY
-    dataset.kinds[title] = "category"
+    dataset.colour_kinds[title] = "category"
     try:
         options = _options(state)
     finally:
-        del dataset.kinds[title]
+        del dataset.colour_kinds[title]
     assert options[title] == title
     assert options[f"{title} (Clipper)"] == SIMILARITY

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from viewer.dataset.columns.colouring import Colouring
-from viewer.dataset.viewport import Viewport
+from viewer.dataset.geometry.viewport import Viewport
 from viewer.render.raster import DISC_LIMIT, Layer, Scene, Tile, render
 from viewer.theme import DARK, LIGHT, rgb
 
@@ -126,7 +126,7 @@ def test_chosen_points_keep_their_colour_and_the_others_step_back(dark: bool) ->
     ground = (DARK if dark else LIGHT).canvas
     everything, one = layer([2.5, 7.5], [4.0, 4.0]), layer([2.5], [4.0])
     plain = render(Scene(everything, dot=6, dark=dark), VIEW)
-    shown = render(Scene(everything, chosen=one, dot=6, dark=dark), VIEW)
+    shown = render(Scene(everything, selection=one, dot=6, dark=dark), VIEW)
     assert tuple(shown[80, 50, :3]) == pytest.approx(tuple(PALETTE[0]), abs=4)
     assert differs(shown, ground)[80, 150] < 0.6 * differs(plain, ground)[80, 150]
 
@@ -137,8 +137,8 @@ def test_many_chosen_points_are_density_and_none_in_view_veils_the_rest() -> Non
     x, y = rng.normal(3, 0.3, n).tolist(), rng.normal(4, 0.3, n).tolist()
     crowd = layer(x, y)
     plain = render(Scene(crowd, dot=1), VIEW)
-    chosen = render(Scene(crowd, chosen=crowd, dot=1), VIEW)
-    elsewhere = render(Scene(crowd, chosen=layer([], []), dot=1), VIEW)
+    chosen = render(Scene(crowd, selection=crowd, dot=1), VIEW)
+    elsewhere = render(Scene(crowd, selection=layer([], []), dot=1), VIEW)
     middle = (slice(75, 85), slice(55, 65))
     seen = [differs(picture, DARK.canvas)[middle].mean() for picture in (plain, chosen, elsewhere)]
     assert seen[1] > 0.9 * seen[0]
@@ -175,10 +175,10 @@ def test_behind_results_and_chosen_images_a_third_of_a_points_strength_is_left(
 ) -> None:
     point, away = layer([2.5], [4.0]), layer([7.5], [4.0])
     plain = lone(Scene(point, dot=5, dark=dark), dark=dark)
-    for beside in ({"hits": away}, {"chosen": away}):
+    for beside in ({"hits": away}, {"selection": away}):
         shown = lone(Scene(point, dot=5, dark=dark, **beside), dark=dark)
         assert shown[0] / plain[0] == pytest.approx(left, abs=0.02)
-        seen_through = lone(Scene(point, dot=5, dark=dark, behind=0.2, **beside), dark=dark)
+        seen_through = lone(Scene(point, dot=5, dark=dark, fade_behind_hits=0.2, **beside), dark=dark)
         assert seen_through[0] / plain[0] == pytest.approx(1 - 0.2 * (1 - left), abs=0.02)
 
 
@@ -186,8 +186,8 @@ def test_behind_thumbnails_half_of_a_points_strength_is_left() -> None:
     point, image = layer([2.5], [4.0]), np.zeros((8, 8, 4), np.uint8)
     plain = lone(Scene(point, dot=5))
     tile = Tile(0, image, 150.0, 30.0, 20.0, 20.0, (9, 9, 9))
-    for recede, left in ((1.0, 0.5), (0.4, 0.8), (0.0, 1.0)):
-        shown = lone(Scene(point, dot=5, tiles=[tile], recede=recede))
+    for share, left in ((1.0, 0.5), (0.4, 0.8), (0.0, 1.0)):
+        shown = lone(Scene(point, dot=5, tiles=[tile], fade_behind_tiles=share))
         assert shown[0] / plain[0] == pytest.approx(left, abs=0.02)
 
 

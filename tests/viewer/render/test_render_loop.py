@@ -5,13 +5,14 @@ from collections.abc import Callable
 
 import pytest
 
-from viewer.render.render_loop import COARSE, CROWD, PLAIN, RENDERERS, REST, RenderLoop
+from viewer.pools import RENDER_POOL
+from viewer.render.render_loop import COARSE_SCALE, CROWD_SIZE, PAGE_SCALE, REST_SECONDS, RenderLoop
 
 
 class Session:
     """A loop whose turns come when `turn` is called; remembers what was drawn and shown."""
 
-    def __init__(self, *, finest: float = PLAIN) -> None:
+    def __init__(self, *, screen_scale: float = PAGE_SCALE) -> None:
         self.drawn: list[tuple[str, float]] = []
         self.shown: list[str] = []
         self.later: list[tuple[Callable[[], None], float]] = []
@@ -19,11 +20,11 @@ class Session:
         self._turn = threading.Event()
         self.loop: RenderLoop[str, str, str] = RenderLoop(
             draw=self._draw,
-            pack=lambda picture, fine: f"{picture}, fine" if fine else picture,
+            encode=lambda picture, fine: f"{picture}, fine" if fine else picture,
             show=self.shown.append,
             schedule=self._schedule,
             later=lambda call, seconds: self.later.append((call, seconds)),
-            finest=lambda: finest,
+            screen_scale=lambda: screen_scale,
         )
 
     def _draw(self, request: str, scale: float) -> str:
@@ -43,7 +44,7 @@ class Session:
     def rest(self) -> None:
         """Let the time pass after which a picture counts as one that stays."""
         call, seconds = self.later.pop()
-        assert seconds == REST
+        assert seconds == REST_SECONDS
         call()
 
 
@@ -58,10 +59,10 @@ class Crowd:
     def __enter__(self) -> None:
         self._go = threading.Event()
         self._others: list[RenderLoop[str, bool, bool]] = []
-        for number in range(RENDERERS._max_workers + CROWD + 1):
+        for number in range(RENDER_POOL._max_workers + CROWD_SIZE + 1):
             other: RenderLoop[str, bool, bool] = RenderLoop(
                 draw=lambda _request, _scale: self._go.wait(10),
-                pack=lambda picture, _fine: picture,
+                encode=lambda picture, _fine: picture,
                 show=lambda _picture: None,
                 schedule=lambda _call: None,
             )
@@ -81,7 +82,7 @@ def test_a_visitor_alone_gets_a_quick_picture_then_a_fine_one_and_nothing_is_dra
     session.turn()
     session.rest()
     session.turn()
-    assert session.drawn == [("a view", PLAIN)]
+    assert session.drawn == [("a view", PAGE_SCALE)]
     assert session.shown == ["a view at 1", "a view at 1, fine"]
     assert not session.later
 
@@ -92,20 +93,20 @@ def test_what_is_overtaken_while_another_is_drawn_is_never_drawn() -> None:
         session.loop.ask(view)
     session.turn()
     session.turn()
-    assert session.drawn == [("first", PLAIN), ("third", PLAIN)]
+    assert session.drawn == [("first", PAGE_SCALE), ("third", PAGE_SCALE)]
 
 
 def test_in_a_crowd_pictures_are_coarse_and_what_stays_is_drawn_again(crowd: Crowd) -> None:
     session = Session()
     with crowd:
         session.loop.ask("a view")
-        for number in range(CROWD + 1):  # who came later still waits when this one has its turn
+        for number in range(CROWD_SIZE + 1):  # who came later still waits when this one has its turn
             late = Session()
             late.loop.ask(str(number))
         crowd.go()
         session.turn()
-    assert session.drawn == [("a view", COARSE)]
-    RENDERERS.submit(lambda: None).result(10)  # the crowd is gone
+    assert session.drawn == [("a view", COARSE_SCALE)]
+    RENDER_POOL.submit(lambda: None).result(10)  # the crowd is gone
     session.rest()
     session.turn()
     assert session.shown == ["a view at 0.5", "a view at 1, fine"]
@@ -113,20 +114,20 @@ def test_in_a_crowd_pictures_are_coarse_and_what_stays_is_drawn_again(crowd: Cro
 
 
 def test_what_stays_is_not_sharpened_while_others_wait_for_a_first_picture(crowd: Crowd) -> None:
-    session = Session(finest=2.0)
+    session = Session(screen_scale=2.0)
     session.loop.ask("a view")
     session.turn()
     with crowd:
         session.rest()
         assert len(session.later) == 1
-    RENDERERS.submit(lambda: None).result(10)
+    RENDER_POOL.submit(lambda: None).result(10)
     session.rest()
     session.turn()
-    assert session.drawn == [("a view", PLAIN), ("a view", 2.0)]
+    assert session.drawn == [("a view", PAGE_SCALE), ("a view", 2.0)]
 
 
 def test_a_picture_that_stays_is_as_sharp_as_the_screen_and_one_that_is_left_is_not_drawn_again() -> None:
-    session = Session(finest=2.0)
+    session = Session(screen_scale=2.0)
     session.loop.ask("passed by")
     session.turn()
     session.loop.ask("looked at")
@@ -134,7 +135,7 @@ def test_a_picture_that_stays_is_as_sharp_as_the_screen_and_one_that_is_left_is_
     session.later.pop(0)[0]()  # the first has been left
     session.rest()
     session.turn()
-    assert session.drawn == [("passed by", PLAIN), ("looked at", PLAIN), ("looked at", 2.0)]
+    assert session.drawn == [("passed by", PAGE_SCALE), ("looked at", PAGE_SCALE), ("looked at", 2.0)]
     assert not session.later
 
 

@@ -4,11 +4,11 @@ import panel as pn
 import pytest
 from panel_server import serving
 
-from viewer.server.access import guarded, is_loopback
+from viewer.server.access import guard_bind, is_loopback
 
 
 def test_without_an_address_the_server_listens_on_this_machine_only():
-    bind = guarded(lambda address, port: (address, port))
+    bind = guard_bind(lambda address, port: (address, port))
     assert bind(None, 5006) == ("127.0.0.1", 5006)
     assert bind("localhost", 0) == ("localhost", 0)
 
@@ -16,12 +16,12 @@ def test_without_an_address_the_server_listens_on_this_machine_only():
 @pytest.mark.parametrize("address", ["0.0.0.0", "::", "192.168.0.7", "example.org"])  # noqa: S104
 def test_other_machines_are_refused_without_sign_in(address: str):
     with pytest.raises(SystemExit, match="without sign-in"):
-        guarded(lambda *_: None)(address, 5006)
+        guard_bind(lambda *_: None)(address, 5006)
 
 
 def test_with_sign_in_any_address_is_fine(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("viewer.server.access.signs_in", lambda: True)
-    assert guarded(lambda address, _: address)("0.0.0.0", 5006) == "0.0.0.0"  # noqa: S104
+    monkeypatch.setattr("viewer.server.access.requires_sign_in", lambda: True)
+    assert guard_bind(lambda address, _: address)("0.0.0.0", 5006) == "0.0.0.0"  # noqa: S104
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_half_a_sign_in_is_none(settings: dict[str, str], monkeypatch: pytest.Mo
     for name, value in settings.items():
         monkeypatch.setattr(pn.config, name, value)
     with pytest.raises(SystemExit, match="without sign-in"):
-        guarded(lambda *_: None)("0.0.0.0", 5006)  # noqa: S104
+        guard_bind(lambda *_: None)("0.0.0.0", 5006)  # noqa: S104
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_panel_serve_refuses_other_machines_and_says_why(tmp_path: Path, options
 def test_a_whole_sign_in_opens_the_server(settings: dict[str, str], monkeypatch: pytest.MonkeyPatch):
     for name, value in settings.items():
         monkeypatch.setattr(pn.config, name, value)
-    assert guarded(lambda address, _: address)("0.0.0.0", 5006) == "0.0.0.0"  # noqa: S104
+    assert guard_bind(lambda address, _: address)("0.0.0.0", 5006) == "0.0.0.0"  # noqa: S104
 
 
 @pytest.mark.parametrize(

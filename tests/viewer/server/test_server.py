@@ -16,10 +16,10 @@ from PIL import Image
 import clipper
 from clipper.hashing import content_hash
 from clipper.sandbox.process import SandboxPool
-from viewer.dataset.versions import holder, load
+from viewer.dataset.versions import dataset_with, load
 from viewer.server import image_route
-from viewer.server.handlers import is_ours
-from viewer.server.image_route import image
+from viewer.server.handlers import is_allowed_host
+from viewer.server.image_route import find_image
 from viewer.session.state import ViewState
 
 TRAVERSALS = [
@@ -98,10 +98,10 @@ def test_a_name_that_a_stranger_leads_to_this_machine_is_answered_no_image(addre
 
 
 def test_a_name_that_the_websocket_is_allowed_for_is_answered() -> None:
-    assert is_ours("maps.example:443", {"maps.example:443"})
-    assert is_ours("maps.example", {"*"})
-    assert is_ours("maps.example", {"maps.example:80"})
-    assert not is_ours("maps.example", {"maps.example:443"})
+    assert is_allowed_host("maps.example:443", {"maps.example:443"})
+    assert is_allowed_host("maps.example", {"*"})
+    assert is_allowed_host("maps.example", {"maps.example:80"})
+    assert not is_allowed_host("maps.example", {"maps.example:443"})
 
 
 def test_sign_in_guards_the_images(sample_home: Path) -> None:
@@ -162,14 +162,14 @@ def test_formats_browsers_cannot_show_are_converted(
     run_index(small_home)
     monkeypatch.setenv("CLIPPER_HOME", str(small_home))
     stamp = content_hash((small_home / "images" / "scan.tiff").read_bytes()).hex()
-    sent = image_route.showable(image("full", "scan.tiff", stamp=stamp))
+    sent = image_route.convert_or_thumbnail(find_image("full", "scan.tiff", stamp=stamp))
     assert (sent.content_type, sent.lasting, sent.lost) == ("image/png", True, "")
     assert Image.open(io.BytesIO(sent.data)).size == (40, 30)
     (small_home / "images" / "scan.tiff").unlink()
-    sent = image("full", "scan.tiff", stamp=stamp)
-    assert (sent.data, sent.lasting, sent.lost) == (image("thumb", "scan.tiff").data, False, "gone")
+    sent = find_image("full", "scan.tiff", stamp=stamp)
+    assert (sent.data, sent.lasting, sent.lost) == (find_image("thumb", "scan.tiff").data, False, "gone")
     with pytest.raises(KeyError):
-        image("full", "../clipper.toml")
+        find_image("full", "../clipper.toml")
 
 
 def test_an_original_that_ends_its_decoder_costs_only_its_picture(
@@ -180,10 +180,10 @@ def test_an_original_that_ends_its_decoder_costs_only_its_picture(
     monkeypatch.setenv("CLIPPER_HOME", str(small_home))
     with SandboxPool(exit_at_once, seconds=20) as sandboxes, monkeypatch.context() as meanwhile:
         meanwhile.setattr(image_route, "_converting", sandboxes)
-        assert image_route.showable(image("full", "scan.tiff")).lost == "unreadable"
+        assert image_route.convert_or_thumbnail(find_image("full", "scan.tiff")).lost == "unreadable"
     with pytest.raises(ValueError, match="pixels"):
-        image_route.converted((small_home / "images" / "scan.tiff").read_bytes(), max_pixels=100)
-    assert image_route.showable(image("full", "scan.tiff")).content_type == "image/png"
+        image_route.convert_to_png((small_home / "images" / "scan.tiff").read_bytes(), max_pixels=100)
+    assert image_route.convert_or_thumbnail(find_image("full", "scan.tiff")).content_type == "image/png"
 
 
 def test_an_export_is_sent_once_and_never_without_sign_in(sample_home: Path) -> None:
@@ -208,19 +208,19 @@ def test_a_deleted_image_is_served_while_a_session_shows_it_and_no_longer(
     gone, other, *_ = sorted((small_home / "images").glob("*.jpg"))
     stamps = [content_hash(path.read_bytes()).hex() for path in (gone, other)]
     other.write_bytes(gone.read_bytes())
-    assert image("full", other.name).lost == "changed"
+    assert find_image("full", other.name).lost == "changed"
     gone.unlink()
-    assert image("full", gone.name, stamp=stamps[0]).lost == "gone"  # not published yet
+    assert find_image("full", gone.name, stamp=stamps[0]).lost == "gone"  # not published yet
     run_index(small_home)
     assert load().version == clipper.published_version() != session.dataset.version
-    assert holder(gone.name, stamps[0]) is session.dataset
-    assert image("thumb", gone.name, stamp=stamps[0]).lasting
-    assert image("thumb", other.name, stamp=stamps[1]).data != image("thumb", other.name).data
-    assert image("full", other.name, stamp=stamps[0]).lasting  # the new version's
+    assert dataset_with(gone.name, stamps[0]) is session.dataset
+    assert find_image("thumb", gone.name, stamp=stamps[0]).lasting
+    assert find_image("thumb", other.name, stamp=stamps[1]).data != find_image("thumb", other.name).data
+    assert find_image("full", other.name, stamp=stamps[0]).lasting  # the new version's
     with pytest.raises(KeyError):
-        image("thumb", gone.name)
+        find_image("thumb", gone.name)
     session.end()
     for size in ("thumb", "full"):
         with pytest.raises(KeyError):
-            image(size, gone.name, stamp=stamps[0])
-    assert not image("thumb", other.name, stamp=stamps[1]).lasting
+            find_image(size, gone.name, stamp=stamps[0])
+    assert not find_image("thumb", other.name, stamp=stamps[1]).lasting

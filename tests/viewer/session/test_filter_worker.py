@@ -12,12 +12,12 @@ from viewer.components.map.legend import ColourKey, Fold
 from viewer.components.side.filter_panel import FilterChips, FilterPanel
 from viewer.components.side.gallery import Gallery
 from viewer.components.side.tabs import Tabs
-from viewer.dataset.changes import between
-from viewer.dataset.columns.colouring import MISSING, NO_VALUE, OTHER, SIMILARITY, _palette
+from viewer.dataset.changes import compare_atlases
+from viewer.dataset.columns.colouring import MISSING, NO_VALUE_CODE, OTHER, SIMILARITY, _palette
 from viewer.dataset.dataset import INDEXED, MODIFIED, Dataset
-from viewer.dataset.suggestions import sample
-from viewer.dataset.viewport import Viewport
-from viewer.render.painter import Wish, paint
+from viewer.dataset.geometry.viewport import Viewport
+from viewer.dataset.suggestions import sample_images
+from viewer.render.painter import RenderRequest, paint
 from viewer.session.filter_worker import Narrower
 from viewer.session.search import Searcher
 from viewer.session.state import ViewState
@@ -62,7 +62,9 @@ def test_map_results_sample_and_legend_follow(state: ViewState) -> None:
     assert (np.diff(scores) <= 0).all()
     assert [item["id"] for item in gallery.items] == [state.dataset.atlas.ids[row] for row in rows]
     assert gallery.total == expected.sum()
-    assert all(expected[state.dataset.row_of(item["id"])] for item in sample(state.dataset, state.kept))
+    assert all(
+        expected[state.dataset.row_of(item["id"])] for item in sample_images(state.dataset, state.kept)
+    )
     lines = {line["label"]: line for line in legend.entries}
     assert lines["group 1"]["now"] == expected.sum()
     assert (
@@ -187,7 +189,7 @@ def test_another_version_keeps_the_filters_that_it_has_columns_for(
     state.filters = {"group": {"values": ["group 1"]}, "size": {"range": [0, None]}}
     later = FakeAtlas(300, seed=4)
     del later.columns["size"]
-    state.adopt(Dataset(later), changes=between(state.dataset.atlas, later))
+    state.adopt(Dataset(later), changes=compare_atlases(state.dataset.atlas, later))
     assert state.filters == {"group": {"values": ["group 1"]}}
     assert (state.kept == of_group(state, "group 1")).all()
     assert state.counts["group"].sum() == 300
@@ -241,7 +243,7 @@ def test_what_was_counted_for_another_version_is_dropped(state: ViewState, waiti
     done: Future[Any] = Future()
     done.set_result(work())
     later = FakeAtlas(300, seed=4)
-    state.adopt(Dataset(later), changes=between(state.dataset.atlas, later))
+    state.adopt(Dataset(later), changes=compare_atlases(state.dataset.atlas, later))
     then(done)
     assert len(state.kept) == 300
 
@@ -251,7 +253,7 @@ def test_hardly_any_images_break_nothing(n: int) -> None:
     state = ViewState(dataset=Dataset(FakeAtlas(n)), panel="filter")
     Narrower(state)
     panel, legend = shown(FilterPanel(), state), shown(ColourKey(), state)
-    for colour in state.dataset.colours:
+    for colour in state.dataset.colour_choices:
         state.colour = colour
     state.filters = {item["name"]: {"values": [None]} for item in panel.items}
     assert state.passing <= n
@@ -290,16 +292,21 @@ def test_the_brush_over_similarities_sets_which_are_listed_and_a_chip_clears_it(
     assert state.answer.total == gallery.listed == chips.passing == meant > 0
     listed = state.answer.similarities[state.answer.lit(3)]  # what stands out on the map
     assert len(listed) == meant
-    assert state.cut <= listed.min() <= listed.max() <= state.cap
+    assert state.min_similarity <= listed.min() <= listed.max() <= state.max_similarity
     assert [item["title"] for item in chips.items] == ["Similarity"]
     assert state.filters == {}
     legend._handle_msg({"kind": "range", "from": 5, "to": len(legend.chart["whole"])})
-    assert (state.cut is None, state.cap) == (False, None)  # the best have no upper end
+    assert (state.min_similarity is None, state.max_similarity) == (False, None)  # the best have no upper end
     chips._handle_msg({"kind": "drop", "column": SIMILARITY})
-    assert (state.cut, state.cap, legend.chart["span"], chips.items) == (None, None, [], [])
+    assert (state.min_similarity, state.max_similarity, legend.chart["span"], chips.items) == (
+        None,
+        None,
+        [],
+        [],
+    )
     legend._handle_msg({"kind": "range", "from": 0, "to": 5})
     Searcher(state).ask("dog")  # another query has other similarities
-    assert (state.cut, state.cap) == (None, None)
+    assert (state.min_similarity, state.max_similarity) == (None, None)
 
 
 def test_colouring_by_time_names_its_ends(state: ViewState) -> None:
@@ -307,7 +314,7 @@ def test_colouring_by_time_names_its_ends(state: ViewState) -> None:
     state.colour = MODIFIED
     assert legend.low.startswith("2023-")
     assert state.colouring.kind == "time"
-    assert state.dataset.colours[MODIFIED] == "File modified"
+    assert state.dataset.colour_choices[MODIFIED] == "File modified"
 
 
 @pytest.mark.usefixtures("narrower")
@@ -316,7 +323,7 @@ def test_how_recently_images_were_indexed_colours_and_filters(state: ViewState) 
     state.colour = INDEXED
     assert (legend.low, legend.kind) == ("2023-11-14", "time")
     codes = state.colouring.codes[state.dataset.index.rank]
-    assert ({*codes[:250]}, {*codes[250:-1]}, codes[-1]) == ({0}, {NO_VALUE - 1}, NO_VALUE)
+    assert ({*codes[:250]}, {*codes[250:-1]}, codes[-1]) == ({0}, {NO_VALUE_CODE - 1}, NO_VALUE_CODE)
     last = len(legend.chart["whole"])
     legend._handle_msg({"kind": "range", "from": last // 2, "to": last})
     assert np.flatnonzero(state.kept).tolist() == [*range(250, 499)]
@@ -327,7 +334,7 @@ def test_of_one_run_alone_no_times_are_offered() -> None:
         indexed = np.full(500, 1.7e9)
 
     dataset = Dataset(Once())
-    assert INDEXED not in dataset.colours
+    assert INDEXED not in dataset.colour_choices
     assert INDEXED not in dataset.facets
     assert dataset.colouring(INDEXED).kind == "time"  # what an old link may ask for breaks nothing
 
@@ -338,7 +345,7 @@ def test_a_missing_value_looks_neither_like_a_rare_one_nor_like_any_named(dark: 
     assert np.abs(palette[MISSING] - palette[OTHER]).sum() > 80
     assert np.abs(palette[:20] - palette[MISSING]).sum(1).min() > 60
     ramp = _palette("number", dark=dark).astype(int)
-    assert np.abs(ramp[:NO_VALUE] - ramp[NO_VALUE]).sum(1).min() > 60
+    assert np.abs(ramp[:NO_VALUE_CODE] - ramp[NO_VALUE_CODE]).sum(1).min() > 60
 
 
 # -- the map
@@ -348,13 +355,13 @@ def test_what_does_not_pass_has_no_colour_no_thumbnail_and_is_not_hit(dataset: D
     x, y = map(float, dataset.atlas.xy[0])
     viewport = Viewport(x - 1, x + 1, y - 0.75, y + 0.75, 800, 600)
     kept = np.arange(dataset.n) % 3 == 0
-    plain = paint(Wish(dataset, viewport, "group", dark=True))
-    faint = paint(Wish(dataset, viewport, "group", dark=True, kept=kept[dataset.index.order]))
+    plain = paint(RenderRequest(dataset, viewport, "group", dark=True))
+    faint = paint(RenderRequest(dataset, viewport, "group", dark=True, kept=kept[dataset.index.order]))
     assert not all(kept[tile[0]] for tile in plain.tiles)
     assert faint.tiles
     assert all(kept[tile[0]] for tile in faint.tiles)
     viewport = Viewport.fitted(dataset.view, width=400, height=300)
-    nothing = paint(Wish(dataset, viewport, "group", dark=True, kept=np.zeros(dataset.n, bool)))
+    nothing = paint(RenderRequest(dataset, viewport, "group", dark=True, kept=np.zeros(dataset.n, bool)))
     colours = nothing.pixels[..., :3].astype(int)
     off = np.abs(colours - colours[0, 0]).max()
     assert 8 < off < 60  # the shape of the whole stays, hardly

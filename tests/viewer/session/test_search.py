@@ -13,10 +13,10 @@ from viewer.components.page.follower import step
 from viewer.components.page.query_bar import QueryBar
 from viewer.components.side.gallery import DEEPEST, Gallery
 from viewer.components.side.result_cards import faint, parts
-from viewer.dataset.changes import Changes, between
+from viewer.dataset.changes import DatasetChanges, compare_atlases
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.ranking import PAGE
-from viewer.dataset.viewport import Viewport
+from viewer.dataset.geometry.viewport import Viewport
+from viewer.dataset.ranking import PAGE_SIZE
 from viewer.session.answers import Answer
 from viewer.session.search import Searcher, answer
 from viewer.session.state import ViewState
@@ -113,7 +113,7 @@ def test_an_answer_has_the_similarities_of_all_images(state: ViewState, searcher
     found = state.answer
     assert found.similarities.shape == (500,)
     assert np.array_equal(found.similarities[found.rows], found.similarity)
-    assert sum(found.spread.counts) == 500
+    assert sum(found.histogram.counts) == 500
     searcher.ask("dog")
     assert [old.similarities is None for old in state.history] == [False, True]
 
@@ -122,14 +122,14 @@ def test_pages_follow_until_the_end(state: ViewState, searcher: Searcher) -> Non
     gallery = Gallery()
     gallery.follow(state, more=searcher.more)
     searcher.ask("cat")
-    assert len(gallery.items) == len(state.answer.rows) == PAGE
+    assert len(gallery.items) == len(state.answer.rows) == PAGE_SIZE
     assert state.answer.total == gallery.listed == 500
-    gallery._handle_msg({"kind": "more", "have": PAGE})
-    assert len(gallery.items) == PAGE
-    assert (gallery.page["start"], len(gallery.page["items"])) == (PAGE, PAGE)
+    gallery._handle_msg({"kind": "more", "have": PAGE_SIZE})
+    assert len(gallery.items) == PAGE_SIZE
+    assert (gallery.page["start"], len(gallery.page["items"])) == (PAGE_SIZE, PAGE_SIZE)
     for have in (None, "x", -1, 10**9):
         gallery._handle_msg({"kind": "more", "have": have})
-    assert len(state.answer.rows) == 2 * PAGE
+    assert len(state.answer.rows) == 2 * PAGE_SIZE
     for _ in range(20):
         gallery._handle_msg({"kind": "more", "have": len(state.answer.rows)})
     assert sorted(state.answer.rows.tolist()) == list(range(500))
@@ -146,9 +146,9 @@ def test_the_list_goes_down_to_the_image_pointed_at_but_not_to_the_last_of_thous
         gallery._handle_msg({"kind": "reach", "id": ids[ranking[place]]})
         return len(state.answer.rows)
 
-    assert [listed(place) for place in (5, DEEPEST, 4_999)] == [PAGE] * 3
-    assert listed(431) == 8 * PAGE
-    assert gallery.page["items"][-1]["id"] == ids[ranking[8 * PAGE - 1]]
+    assert [listed(place) for place in (5, DEEPEST, 4_999)] == [PAGE_SIZE] * 3
+    assert listed(431) == 8 * PAGE_SIZE
+    assert gallery.page["items"][-1]["id"] == ids[ranking[8 * PAGE_SIZE - 1]]
     state.kept = state.answer.similarities < state.answer.similarities.max()
     before = len(state.answer.rows)
     for image_id in (ids[ranking[0]], "nothing.png", None, 7):
@@ -163,25 +163,25 @@ def test_results_follow_filters_selection_and_threshold(state: ViewState, search
     assert (state.answer.total, set(state.answer.rows % 2)) == (250, {0})
     state.selection = np.arange(0, 500, 5)
     assert state.answer.total == 250  # the switch is off
-    state.within = True
+    state.only_selection = True
     assert (state.answer.total, set(state.answer.rows % 10)) == (50, {0})
-    state.cut = 0.5
+    state.min_similarity = 0.5
     assert (state.answer.similarities[state.answer.rows] >= 0.5).all()
-    assert state.answer.above.tolist() == state.answer.rows.tolist() == state.answer.lit(3).tolist()
-    state.param.update(kept=None, within=False, cut=None)
-    assert (state.answer.total, state.answer.above) == (500, None)
+    assert state.answer.in_range.tolist() == state.answer.rows.tolist() == state.answer.lit(3).tolist()
+    state.param.update(kept=None, only_selection=False, min_similarity=None)
+    assert (state.answer.total, state.answer.in_range) == (500, None)
     assert len(state.answer.lit(3)) == 3
     assert len(state.dataset.atlas.queries) == queries  # nothing was embedded again
-    state.cut = 0.5
+    state.min_similarity = 0.5
     searcher.ask("dog")
-    assert state.cut is None  # another query has other similarities
+    assert state.min_similarity is None  # another query has other similarities
 
 
 def test_rows_of_another_version_break_nothing(state: ViewState, searcher: Searcher) -> None:
     searcher.ask("cat")
-    state.param.update(kept=np.ones(500, bool), selection=np.array([3, 499]), within=True)
+    state.param.update(kept=np.ones(500, bool), selection=np.array([3, 499]), only_selection=True)
     dataset = Dataset(FakeAtlas(50))
-    state.adopt(dataset, changes=Changes(), answers={"cat": answer(dataset, "cat")})
+    state.adopt(dataset, changes=DatasetChanges(), answers={"cat": answer(dataset, "cat")})
     assert state.answer.rows.tolist() == [3]
     assert state.message == ""
 
@@ -208,7 +208,7 @@ def test_what_matches_no_better_than_chance_is_said(state: ViewState, searcher: 
     assert faint(state, state.answer) == ""
     state.kept = np.zeros(500, bool)
     assert faint(state, state.answer) == "No image passes the filters."
-    state.kept, state.cut = None, 2.0
+    state.kept, state.min_similarity = None, 2.0
     assert faint(state, state.answer) == "No image is at 2.000 or above."
 
 
@@ -245,7 +245,7 @@ def test_terms_name_renamed_images_as_they_are_called_now(state: ViewState, sear
     searcher.ask("dog like:folder/3.png")
     after = FakeAtlas(500)
     after.version, after.ids[3] = "v2", "moved/3.png"
-    changes = between(state.dataset.atlas, after)
+    changes = compare_atlases(state.dataset.atlas, after)
     assert changes.moved == {"folder/3.png": "moved/3.png"}
     dataset = Dataset(after)
     again = answer(dataset, "dog like:moved/3.png")
@@ -272,7 +272,9 @@ def test_the_history_of_another_version_is_light(state: ViewState, searcher: Sea
         searcher.ask(text)
     atlas = FakeAtlas(500)
     dataset = Dataset(atlas)
-    state.adopt(dataset, changes=Changes(), answers={text: answer(dataset, text) for text in ("a", "b")})
+    state.adopt(
+        dataset, changes=DatasetChanges(), answers={text: answer(dataset, text) for text in ("a", "b")}
+    )
     assert [old.similarities is None for old in state.history] == [False, True]
     state.end()
     assert (state.answer, state.history, state.uploads) == (None, [], {})

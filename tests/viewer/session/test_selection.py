@@ -7,11 +7,11 @@ import pytest
 
 from viewer.components.map.lasso import Outline, drawn, toggle
 from viewer.components.side.selection_panel import shared
-from viewer.dataset import lasso
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.lasso import inside, simplified, within
-from viewer.dataset.spatial_index import PointIndex
-from viewer.dataset.viewport import Viewport
+from viewer.dataset.geometry import lasso
+from viewer.dataset.geometry.lasso import points_inside, rows_inside, simplify_outline
+from viewer.dataset.geometry.spatial_index import PointIndex
+from viewer.dataset.geometry.viewport import Viewport
 from viewer.session.answers import Answer, in_order
 from viewer.session.selection import Seen, choose, clear, rows_of, sound
 from viewer.session.state import ViewState
@@ -30,7 +30,9 @@ def star(corners: int, *, seed: int = 0) -> np.ndarray:
 def test_the_grid_finds_what_looking_at_every_point_finds(n: int, corners: int) -> None:
     xy = np.random.default_rng(n).normal(size=(n, 2)).astype(np.float32) * 2
     index, outline = PointIndex.build(xy), star(corners, seed=corners)
-    assert np.array_equal(inside(index, outline), np.flatnonzero(within(xy[:, 0], xy[:, 1], outline)))
+    assert np.array_equal(
+        rows_inside(index, outline), np.flatnonzero(points_inside(xy[:, 0], xy[:, 1], outline))
+    )
 
 
 def test_points_on_the_borders_of_cells_are_found() -> None:
@@ -41,15 +43,17 @@ def test_points_on_the_borders_of_cells_are_found() -> None:
     )
     index = PointIndex.build(xy)
     for outline in (SQUARE * 4 + 1.1, SQUARE * 40 - 3, np.array([[-1, 3.1], [9, 3.1], [9, 3.4], [-1, 3.4]])):
-        assert np.array_equal(inside(index, outline), np.flatnonzero(within(xy[:, 0], xy[:, 1], outline)))
+        assert np.array_equal(
+            rows_inside(index, outline), np.flatnonzero(points_inside(xy[:, 0], xy[:, 1], outline))
+        )
 
 
 def test_where_an_outline_crosses_itself_it_is_even_odd_and_nothing_is_outside() -> None:
     bow = np.array([[0.0, 0.0], [2.0, 2.0], [2.0, 0.0], [0.0, 2.0]])
     index = PointIndex.build(np.array([[0.2, 1], [1.8, 1], [1, 0.2], [1, 1.8]], np.float32))
-    assert inside(index, bow).tolist() == [0, 1]
-    assert inside(index, SQUARE + 50).tolist() == []
-    assert inside(PointIndex.build(np.empty((0, 2), np.float32)), SQUARE).tolist() == []
+    assert rows_inside(index, bow).tolist() == [0, 1]
+    assert rows_inside(index, SQUARE + 50).tolist() == []
+    assert rows_inside(PointIndex.build(np.empty((0, 2), np.float32)), SQUARE).tolist() == []
 
 
 def test_of_a_million_points_only_those_near_the_outline_are_looked_at_one_by_one(
@@ -59,11 +63,11 @@ def test_of_a_million_points_only_those_near_the_outline_are_looked_at_one_by_on
 
     def counted(x: np.ndarray, y: np.ndarray, outline: np.ndarray) -> np.ndarray:
         looked_at.append(len(x))
-        return within(x, y, outline)
+        return points_inside(x, y, outline)
 
-    monkeypatch.setattr(lasso, "within", counted)
+    monkeypatch.setattr(lasso, "points_inside", counted)
     xy = np.random.default_rng(1).normal(size=(1_000_000, 2)).astype(np.float32)
-    rows = inside(PointIndex.build(xy), star(60, seed=3))
+    rows = rows_inside(PointIndex.build(xy), star(60, seed=3))
     assert len(rows) > 700_000
     assert sum(looked_at) < 250_000
 
@@ -71,7 +75,7 @@ def test_of_a_million_points_only_those_near_the_outline_are_looked_at_one_by_on
 def test_a_drawn_line_keeps_the_corners_that_count() -> None:
     line = np.stack([np.linspace(0, 10, 200), np.sin(np.linspace(0, 10, 200)) * 0.001], 1)
     closed = np.vstack([line, [[10, 5], [0, 5]]])
-    kept = simplified(closed, tolerance=0.01)
+    kept = simplify_outline(closed, tolerance=0.01)
     assert 4 <= len(kept) <= 6
     step = drawn(closed.tolist(), unit=0.01)
     assert step is not None

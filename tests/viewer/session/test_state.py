@@ -15,12 +15,12 @@ from viewer.components.page.no_atlas import Absent
 from viewer.components.side.detail import Detail
 from viewer.components.side.gallery import Gallery
 from viewer.components.side.result_cards import cards
-from viewer.dataset.changes import between
+from viewer.dataset.changes import compare_atlases
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.suggestions import sample
-from viewer.dataset.viewport import Viewport
-from viewer.render.jpeg import framed
-from viewer.render.painter import Wish, paint
+from viewer.dataset.geometry.viewport import Viewport
+from viewer.dataset.suggestions import sample_images
+from viewer.render.jpeg import encode_frame
+from viewer.render.painter import RenderRequest, paint
 from viewer.session import background
 from viewer.session.answers import LONGEST_QUERY, Answer, cleaned
 from viewer.session.search import Searcher, answer
@@ -29,7 +29,7 @@ from viewer.session.state import HISTORY, ViewState
 
 
 def adopt(state: ViewState, atlas: FakeAtlas) -> None:
-    state.adopt(Dataset(atlas), changes=between(state.dataset.atlas, atlas))
+    state.adopt(Dataset(atlas), changes=compare_atlases(state.dataset.atlas, atlas))
 
 
 def named(text: str) -> Answer:
@@ -137,7 +137,9 @@ def test_a_search_that_is_called_off_neither_hangs_nor_answers(
 def test_the_map_forgets_the_picture_of_the_version_before(state: ViewState) -> None:
     view = MapView(state, opened=lambda _row: None)
     viewport = Viewport.fitted(state.dataset.view, width=500, height=400)
-    old = framed(paint(Wish(state.dataset, viewport, "group", dark=True, hits=np.array([400]))), fine=True)
+    old = encode_frame(
+        paint(RenderRequest(state.dataset, viewport, "group", dark=True, hits=np.array([400]))), fine=True
+    )
     view._show(old)
     assert view.picture is old.picture
     adopt(state, FakeAtlas(50))
@@ -171,10 +173,10 @@ def test_the_page_knows_where_the_points_of_the_first_view_are(state: ViewState)
     view = MapView(state, opened=lambda _row: None)
     data = view._home.data
     assert tuple(data[name][0] for name in ("x0", "x1", "y0", "y1")) == state.dataset.view
-    assert len(data["x0"]) == 1 + len(state.dataset.outline)
+    assert len(data["x0"]) == 1 + len(state.dataset.content_boxes)
     assert min(data["x0"][1:]) == state.dataset.atlas.xy[:, 0].min()
     adopt(state, FakeAtlas(50, seed=1))
-    assert len(view._home.data["x0"]) == 1 + len(state.dataset.outline)
+    assert len(view._home.data["x0"]) == 1 + len(state.dataset.content_boxes)
 
 
 def test_flying_to_results_shows_the_query_however_far_it_is(state: ViewState) -> None:
@@ -193,7 +195,7 @@ def test_a_session_that_is_over_pins_nothing_large() -> None:
     pinned = weakref.ref(dataset)
     viewer = Viewer(ViewState(dataset=dataset))
     viewport = Viewport.fitted(dataset.view, width=500, height=400)
-    viewer.map._show(framed(paint(Wish(dataset, viewport, "group", dark=True)), fine=True))
+    viewer.map._show(encode_frame(paint(RenderRequest(dataset, viewport, "group", dark=True)), fine=True))
     viewer._ended(None)
     assert viewer.map.picture is not None
     viewer._ended(object())
@@ -206,7 +208,7 @@ def test_a_session_that_is_over_pins_nothing_large() -> None:
 def test_gallery_shows_a_sample_then_results(state: ViewState) -> None:
     gallery = Gallery()
     gallery.follow(state)
-    assert gallery.items == sample(state.dataset)
+    assert gallery.items == sample_images(state.dataset)
     assert len({item["id"] for item in gallery.items}) == len(gallery.items)
     Searcher(state).ask("cat")
     assert gallery.items == cards(state, state.answer)
@@ -239,8 +241,8 @@ def test_messages_of_unknown_kind_or_form_are_ignored() -> None:
 @pytest.mark.parametrize("n", [0, 1, 2])
 def test_tiny_datasets_work(n: int) -> None:
     dataset = Dataset(FakeAtlas(n))
-    assert len(sample(dataset)) == n
-    assert dataset.colouring(dataset.first_colour).codes.shape == (n,)
+    assert len(sample_images(dataset)) == n
+    assert dataset.colouring(dataset.default_colour).codes.shape == (n,)
     if n:
         assert len(answer(dataset, "cat").rows) == n
         assert len(dataset.similar(0, k=12)) == n - 1

@@ -14,10 +14,10 @@ from clipper.store.home import Home
 from clipper.store.snapshots import Run
 from viewer.components.side.overview import Overview
 from viewer.components.side.selection_panel import PAGE, Chosen
-from viewer.dataset.columns.tag_column import counts, of_rows
+from viewer.dataset.columns.tag_column import count_tags, tags_of_rows
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.summary import categories, duration, last_runs, sizes, summary, timeline
-from viewer.dataset.tag_rows import rows_by_tag
+from viewer.dataset.summary import category_bars, format_duration, last_runs, size_bars, summarise, time_bars
+from viewer.dataset.tag_rows import read_tag_rows
 from viewer.session.state import ViewState
 from viewer.session.tag_worker import Tagger
 
@@ -34,8 +34,8 @@ def test_tags_are_given_and_taken_at_once(dataset: Dataset, home: Home) -> None:
     tagger.give("good,  very  good ,,", np.array([4, 2]))
     assert {tag: rows.tolist() for tag, rows in state.tags.items()} == {"good": [2, 4], "very good": [2, 4]}
     tagger.take("good", np.array([4]))
-    assert of_rows(state.tags, np.array([4, 2, 0])) == [["very good"], ["good", "very good"], []]
-    assert counts(state.tags, np.array([0, 4])) == {"very good": 1}
+    assert tags_of_rows(state.tags, np.array([4, 2, 0])) == [["very good"], ["good", "very good"], []]
+    assert count_tags(state.tags, np.array([0, 4])) == {"very good": 1}
     assert kept.read(home)["good"] == {dataset.atlas.hashes[2]}
 
 
@@ -62,12 +62,12 @@ def test_why_a_tag_is_refused_or_cannot_be_kept_is_said(dataset: Dataset, home: 
 
 def test_tags_of_another_version_are_in_its_rows(dataset: Dataset, home: Home) -> None:
     kept.add(home, "keep", [dataset.atlas.hashes[5]])
-    assert rows_by_tag(dataset)["keep"].tolist() == [5]
+    assert read_tag_rows(dataset)["keep"].tolist() == [5]
     atlas = FakeAtlas()
     atlas.settings.home = home.folder
     for name in ("ids", "hashes"):
         setattr(atlas, name, getattr(atlas, name)[::-1])
-    assert rows_by_tag(Dataset(atlas))["keep"].tolist() == [494]
+    assert read_tag_rows(Dataset(atlas))["keep"].tolist() == [494]
 
 
 def test_the_selection_is_sent_page_by_page(dataset: Dataset) -> None:
@@ -86,16 +86,16 @@ def test_the_selection_is_sent_page_by_page(dataset: Dataset) -> None:
 
 def test_the_dataset_in_figures() -> None:
     column = pd.Series([*(f"2024-01-0{1 + n % 3}T10:00:00" for n in range(30)), None, "never"])
-    assert timeline(column) == [["2024-01-01", 10], ["2024-01-02", 10], ["2024-01-03", 10]]
-    assert timeline(pd.Series([None, "x"], dtype=object)) == []
+    assert time_bars(column) == [["2024-01-01", 10], ["2024-01-02", 10], ["2024-01-03", 10]]
+    assert time_bars(pd.Series([None, "x"], dtype=object)) == []
     years = pd.Series([f"{year}-05-01T00:00:00+02:00" for year in range(1900, 2020)])
-    assert 12 <= len(timeline(years)) <= 48
-    assert sum(n for _, n in timeline(years)) == 120
-    assert sizes(pd.DataFrame({"width": [10, 3000, np.nan], "height": [300, 20, np.nan]})) == [
+    assert 12 <= len(time_bars(years)) <= 48
+    assert sum(n for _, n in time_bars(years)) == 120
+    assert size_bars(pd.DataFrame({"width": [10, 3000, np.nan], "height": [300, 20, np.nan]})) == [
         ["up to 512 px", 1], ["up to 1,024 px", 0], ["up to 2,048 px", 0], ["up to 4,096 px", 1],
     ]  # fmt: skip
-    assert categories(pd.Series(list("aabbbcdefghij")))[0] == ["b", 3]
-    assert categories(pd.Series(list("aabbbcdefghij")))[-1] == ["others", 2]
+    assert category_bars(pd.Series(list("aabbbcdefghij")))[0] == ["b", 3]
+    assert category_bars(pd.Series(list("aabbbcdefghij")))[-1] == ["others", 2]
 
 
 def test_the_last_runs_are_described_in_words() -> None:
@@ -124,24 +124,24 @@ def test_the_last_runs_are_described_in_words() -> None:
         1999,
     )
     assert (first["changes"], first["took"], first["images"]) == ([], "", None)
-    shown = [duration(seconds) for seconds in (0.04, 9.94, 12.4, 60, 3600, 7_500, 90_061)]
+    shown = [format_duration(seconds) for seconds in (0.04, 9.94, 12.4, 60, 3600, 7_500, 90_061)]
     assert shown == ["0.0 s", "9.9 s", "12 s", "1 min", "1 h", "2 h 5 min", "25 h 1 min"]
 
 
 def test_the_maps_quality_is_shown_with_its_meaning(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert summary(dataset)["layout"] == []
+    assert summarise(dataset)["layout"] == []
     known = {**dataset.atlas.info(), "quality": {"trustworthiness": 0.97391, "measured_on": 500}}
     monkeypatch.setattr(dataset.atlas, "info", lambda: known)
-    ((name, figure, meaning),) = summary(dataset)["layout"]
+    ((name, figure, meaning),) = summarise(dataset)["layout"]
     assert (name, figure) == ("Trustworthiness", "0.974")
     assert "side by side" in meaning
 
 
 def test_times_with_and_without_a_zone_make_one_timeline() -> None:
     mixed = pd.Series(["2020-01-01T00:00Z", "2020-01-02T00:00", "2020-01-03T00:00:00+02:00"])
-    assert sum(n for _, n in timeline(mixed)) == 3
+    assert sum(n for _, n in time_bars(mixed)) == 3
 
 
 def test_figures_that_cannot_be_made_are_reported_and_tried_again(
@@ -164,6 +164,6 @@ def test_a_summary_of_one_image_and_of_odd_columns() -> None:
     atlas.points = atlas.points.assign(
         format=[None], width=["x"], height=[None], taken_at=[3.0], bytes=[None]
     )
-    shown = summary(Dataset(atlas))
+    shown = summarise(Dataset(atlas))
     assert shown["facts"][0] == ["Images", "1"]
     assert (shown["formats"], shown["sizes"]) == ([], [])

@@ -19,11 +19,11 @@ from viewer.components.map.controls import colour_select
 from viewer.components.map.legend import ColourKey
 from viewer.components.page.url import Address
 from viewer.components.side.filter_panel import FilterChips, FilterPanel
-from viewer.dataset.changes import between
+from viewer.dataset.changes import compare_atlases
 from viewer.dataset.columns.colouring import MAX_CATEGORIES, MISSING, OTHER
-from viewer.dataset.columns.facets import lists, of_tags
+from viewer.dataset.columns.facets import list_facet, tag_facet
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.tag_rows import rows_by_tag
+from viewer.dataset.tag_rows import read_tag_rows
 from viewer.session.filter_worker import Narrower
 from viewer.session.search import Searcher
 from viewer.session.state import ViewState
@@ -61,14 +61,14 @@ def test_tags_filter_and_count_as_a_column_of_lists_does(given_to: list[set[str]
         tag: np.array([row for row, tags in enumerate(given_to) if tag in tags], np.int64)
         for tag in sorted(set().union(*given_to))
     }
-    facet = of_tags("t", rows, n=len(given_to))
-    listed = lists("t", pd.Series([sorted(tags) for tags in given_to]))
+    facet = tag_facet("t", rows, n=len(given_to))
+    listed = list_facet("t", pd.Series([sorted(tags) for tags in given_to]))
     assert list(facet.labels) == list(listed.labels)
     among = np.arange(len(given_to)) % 3 > 0
     for subset in (None, among):
         assert facet.count(subset).tolist() == listed.count(subset).tolist()
     for asked in (["a"], [None], ["b", "d"], ["e", None], []):
-        assert facet.having(asked).tolist() == listed.having(asked).tolist()
+        assert facet.matching(asked).tolist() == listed.matching(asked).tolist()
 
 
 def test_a_tag_filters_and_is_counted_as_soon_as_it_is_given(state: ViewState) -> None:
@@ -203,20 +203,20 @@ def test_another_version_takes_tags_filters_and_colours_over(state: ViewState, h
     tagger.give("keep, drop", np.arange(20))
     state.colour = COLUMN
     state.filters = {COLUMN: {"values": ["keep"]}}
-    code = state.colouring.assigned()["keep"]
+    code = state.colouring.assigned_codes()["keep"]
     later = FakeAtlas(300, seed=4)
     later.settings.home = home.folder
     later.columns["tags"] = FakeColumn("tags", "list[str]", origin="tags")  # another name than before
     dataset = Dataset(later, before=state.dataset)
     later.hashes[5:20] = later.hashes[105:120]  # of those that have the tags, five are left
-    tags = rows_by_tag(dataset)
-    state.adopt(dataset, changes=between(state.dataset.atlas, later), tags=tags)
+    tags = read_tag_rows(dataset)
+    state.adopt(dataset, changes=compare_atlases(state.dataset.atlas, later), tags=tags)
     assert state.tags is tags
     assert state.filters == {"tags": {"values": ["keep"]}}
     assert state.kept.sum() == 5
     assert state.colour == "tags"
-    assert state.colouring.assigned()["keep"] == code
-    state.adopt(Dataset(FakeAtlas(50)), changes=between(later, FakeAtlas(50)))
+    assert state.colouring.assigned_codes()["keep"] == code
+    state.adopt(Dataset(FakeAtlas(50)), changes=compare_atlases(later, FakeAtlas(50)))
     assert (state.filters, state.kept, state.colour) == ({}, None, "group")
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from bokeh.models import ColumnDataSource
 
 from viewer.components.map.overlays import label_reach
-from viewer.dataset.ranking import PAGE
-from viewer.dataset.viewport import Box
+from viewer.dataset.geometry.viewport import Box
+from viewer.dataset.ranking import PAGE_SIZE
 from viewer.session.answers import Answer
 from viewer.session.state import ViewState
 
@@ -57,7 +57,7 @@ class Camera:
 
     def _found(self, answer: Answer) -> np.ndarray:
         """The query's place (1, 2), below the places of most of its best results: few are far off."""
-        rows = answer.lit(PAGE)
+        rows = answer.lit(PAGE_SIZE)
         best = rows[: max(3, len(rows) // 4)]
         query = np.array([[answer.x, answer.y]])
         xy = np.vstack([self._state.dataset.atlas.xy[best], query])

@@ -48,8 +48,8 @@ def colour_select(state: ViewState) -> pmui.Select:
 
 def _options(state: ViewState) -> dict[str, str]:
     """What can be coloured by, as it is called: what is ours steps aside for a column of the same name."""
-    columns = state.dataset.kinds
-    ours = {name: title for name, title in state.colours.items() if name not in columns}
+    columns = state.dataset.colour_kinds
+    ours = {name: title for name, title in state.colour_choices.items() if name not in columns}
     named = {f"{title} (Clipper)" if title in columns else title: name for name, title in ours.items()}
     return {**named, DENSITY: "", **{name: name for name in columns}}
 

@@ -9,9 +9,10 @@ import param
 
 from viewer.components.base import Component
 from viewer.components.map.map import MapView
-from viewer.dataset.columns.filters import among
-from viewer.dataset.lasso import simplified
-from viewer.session.background import CHOOSERS, failed, in_background
+from viewer.dataset.columns.filters import is_member
+from viewer.dataset.geometry.lasso import simplify_outline
+from viewer.pools import SELECT_POOL
+from viewer.session.background import failed, in_background
 from viewer.session.selection import HOWS, Seen, Step, choose, dated, listed, outline, rows_of, take_dated
 from viewer.session.state import ViewState
 
@@ -48,7 +49,7 @@ class Outline(Component):
     def _drawn(self, message: Mapping[str, Any]) -> None:
         """An outline in map units: what is within it is chosen, added, or taken away."""
         viewport, how = self._view.viewport, message.get("how")
-        step = drawn(message.get("shape"), unit=viewport.unit) if viewport else None
+        step = drawn(message.get("shape"), unit=viewport.units_per_pixel) if viewport else None
         if message.get("stays") is not True:
             self._state.tool = ""
         if step is None or how not in HOWS:
@@ -107,7 +108,7 @@ def drawn(told: object, *, unit: float) -> Step | None:
         return None
     digits = int(np.clip(np.ceil(-np.log10(unit / 2)), 0, 9))
     tolerance = TOLERANCE * unit
-    while len(kept := simplified(corners, tolerance=tolerance)) > 200:  # noqa: PLR2004 - a scribble, which no link could hold
+    while len(kept := simplify_outline(corners, tolerance=tolerance)) > 200:  # noqa: PLR2004 - a scribble, which no link could hold
         tolerance *= 2
     shape = outline(np.round(kept, digits).tolist())
     return None if shape is None else {"shape": listed(shape)}
@@ -116,7 +117,7 @@ def drawn(told: object, *, unit: float) -> Step | None:
 def toggle(state: ViewState, row: int) -> None:
     """Choose one image more, or one less."""
     rows = np.array([row], np.int64)
-    there = state.selection is not None and among(rows, state.selection).all()
+    there = state.selection is not None and is_member(rows, state.selection).all()
     choose(state, {"how": "less" if there else "add", "image": state.dataset.atlas.ids[row]}, rows)
 
 
@@ -125,7 +126,7 @@ def take(state: ViewState, step: Step, tagged: Mapping[str, np.ndarray] | None =
     in_background(
         partial(rows_of, step, Seen.of(state), tagged or {}, kept=state.kept),
         partial(_taken, state, state.dataset, dated(step, state)),
-        pool=CHOOSERS,
+        pool=SELECT_POOL,
     )
 
 

@@ -8,18 +8,18 @@ import param
 
 from viewer.components.base import Component
 from viewer.components.filter_actions import drawn, histogram, press, similar_enough
-from viewer.dataset.columns.binning import moment, number
+from viewer.dataset.columns.binning import format_number, format_time
 from viewer.dataset.columns.colouring import (
     MAX_CATEGORIES,
-    NO_VALUE,
+    NO_VALUE_CODE,
     OTHER,
     SIMILARITY,
     Colouring,
-    Entry,
-    stops,
+    LegendEntry,
+    ramp_stops,
 )
-from viewer.dataset.columns.facets import Facet, Scale, Values
-from viewer.dataset.columns.filters import Condition, labelled, shows, toggled
+from viewer.dataset.columns.facets import Facet, ScaleFacet, ValueFacet
+from viewer.dataset.columns.filters import Condition, find_labels, shows_value, toggle_values
 from viewer.session.state import ViewState
 
 DENSITY = "Density only"  # what no column at all is called
@@ -69,7 +69,7 @@ class ColourKey(OfColours):
 
     script = "map/legend.js"
     _css = ("components.css", "histogram.css", "map/legend.css")
-    _seen = (*COLOURS, "counts", "kept", "filters", "cut", "cap")
+    _seen = (*COLOURS, "counts", "kept", "filters", "min_similarity", "max_similarity")
 
     def __init__(self, **params: Any) -> None:
         actions = {"toggle": self._toggle, "only": self._only, "range": self._brush, "find": self._find}
@@ -81,7 +81,7 @@ class ColourKey(OfColours):
         if state.colour != self.column:
             self._part = ""
         told = legend(colours, dark=state.dark, known=known)
-        if state.own_colouring is not None and isinstance(known.facet, Scale):
+        if state.own_colouring is not None and isinstance(known.facet, ScaleFacet):
             listed = similar_enough(state)
             told["chart"] = histogram(known.facet, listed, known.facet.count(state.kept))
         if told["chart"]:
@@ -90,12 +90,12 @@ class ColourKey(OfColours):
 
     def _matching(self, state: ViewState) -> list[dict[str, Any]]:
         known, colours = _known(state), state.colouring
-        if not self._part or not isinstance(known.facet, Values) or colours.kind != "category":
+        if not self._part or not isinstance(known.facet, ValueFacet) or colours.kind != "category":
             return []
-        facet, named = known.facet, colours.assigned()
+        facet, named = known.facet, colours.assigned_codes()
         entries = [
-            Entry(label, int(facet.whole[facet.code_of[label]]), named.get(label, OTHER))
-            for label in labelled(facet, part=self._part, most=FOUND)
+            LegendEntry(label, int(facet.total_counts[facet.code_of[label]]), named.get(label, OTHER))
+            for label in find_labels(facet, part=self._part, most=FOUND)
         ]
         return [_line(entry, colours, known, dark=state.dark) for entry in entries]
 
@@ -104,12 +104,12 @@ class ColourKey(OfColours):
         if message.get("others") is True:
             press(self._state, self._state.colour, self._rest_toggled)
         elif label is None or isinstance(label, str):
-            press(self._state, self._state.colour, lambda old: toggled(old, [label], hide=True))
+            press(self._state, self._state.colour, lambda old: toggle_values(old, [label], hide=True))
 
     def _rest_toggled(self, old: Condition | None) -> Condition | None:
         """Hide or show all values without a colour of their own, by naming those that have one."""
-        on = _rest_shows(_known(self._state), self._state.colouring.assigned())
-        named = [value for value in self._named() if shows(old, value) == on]
+        on = _rest_shows(_known(self._state), self._state.colouring.assigned_codes())
+        named = [value for value in self._named() if shows_value(old, value) == on]
         return {"values" if on else "except": named} if named else None
 
     def _only(self, message: Mapping[str, Any]) -> None:
@@ -120,7 +120,7 @@ class ColourKey(OfColours):
 
     def _named(self) -> list[str | None]:
         colours = self._state.colouring
-        return [*colours.assigned(), *([None] if colours.missing else [])]
+        return [*colours.assigned_codes(), *([None] if colours.missing else [])]
 
     def _brush(self, message: Mapping[str, Any]) -> None:
         state = self._state
@@ -129,7 +129,7 @@ class ColourKey(OfColours):
             press(state, state.colour, change)
         else:
             low, high = (change(None) or {"range": (None, None)})["range"]
-            state.param.update(cut=low, cap=high)
+            state.param.update(min_similarity=low, max_similarity=high)
 
     def _find(self, message: Mapping[str, Any]) -> None:
         self._part = str(message.get("part", ""))[:200].strip()
@@ -161,7 +161,11 @@ def chip(colours: Colouring, *, dark: bool) -> dict[str, Any]:
     if colours.kind == "category":
         shown = [colours.hex(entry.code, dark=dark) for entry in colours.entries]
         return {"label": colours.name, "colours": shown, "smooth": False}
-    return {"label": colours.name or DENSITY, "colours": list(stops(colours.kind, dark=dark)), "smooth": True}
+    return {
+        "label": colours.name or DENSITY,
+        "colours": list(ramp_stops(colours.kind, dark=dark)),
+        "smooth": True,
+    }
 
 
 class Known(NamedTuple):
@@ -185,44 +189,46 @@ def legend(colours: Colouring, *, dark: bool, known: Known = UNKNOWN) -> dict[st
     }  # fmt: skip
     entries = list(colours.entries)
     if colours.values is not None and colours.missing:
-        entries.append(Entry(ABSENT, colours.missing, NO_VALUE))
+        entries.append(LegendEntry(ABSENT, colours.missing, NO_VALUE_CODE))
     told["entries"] = [_line(entry, colours, known, dark=dark) for entry in entries]
-    if colours.kind == "category" and isinstance(known.facet, Values):
+    if colours.kind == "category" and isinstance(known.facet, ValueFacet):
         told["others"] = max(0, len(known.facet.labels) - MAX_CATEGORIES)
     if colours.values is not None:
-        words: Callable[[float], str] = moment if colours.kind == "time" else number
-        ramp = list(stops(colours.kind, dark=dark))
+        words: Callable[[float], str] = format_time if colours.kind == "time" else format_number
+        ramp = list(ramp_stops(colours.kind, dark=dark))
         told |= {"ramp": ramp, "low": words(colours.low), "high": words(colours.high)}
-        if isinstance(known.facet, Scale):
+        if isinstance(known.facet, ScaleFacet):
             told["chart"] = histogram(known.facet, known.condition, known.counts)
     return told
 
 
-def _line(entry: Entry, colours: Colouring, known: Known, *, dark: bool) -> dict[str, Any]:
+def _line(entry: LegendEntry, colours: Colouring, known: Known, *, dark: bool) -> dict[str, Any]:
     """A line of the legend: what it says, and what pressing it means."""
     line = {"label": entry.label, "count": entry.count, "colour": colours.hex(entry.code, dark=dark)}
     if known.facet is None:
         return line
-    label = None if entry.code == NO_VALUE else entry.label
-    on = _rest_shows(known, colours.assigned()) if entry.rest else shows(known.condition, label)
+    label = None if entry.code == NO_VALUE_CODE else entry.label
+    on = _rest_shows(known, colours.assigned_codes()) if entry.rest else shows_value(known.condition, label)
     return {**line, "now": _now(entry, label, colours, known), "on": on, "value": label, "others": entry.rest}
 
 
-def _now(entry: Entry, label: str | None, colours: Colouring, known: Known) -> int:
+def _now(entry: LegendEntry, label: str | None, colours: Colouring, known: Known) -> int:
     """How many images with this value the other conditions let pass."""
     facet, counts = known.facet, known.counts
     if counts is None:
         return entry.count
-    if not isinstance(facet, Values):
+    if not isinstance(facet, ValueFacet):
         return int(counts[-1])
     if entry.rest:
-        return int(counts[:-1].sum()) - sum(int(counts[facet.code_of[name]]) for name in colours.assigned())
+        return int(counts[:-1].sum()) - sum(
+            int(counts[facet.code_of[name]]) for name in colours.assigned_codes()
+        )
     return int(counts[facet.code_of[label]])
 
 
 def _rest_shows(known: Known, named: Container[str]) -> bool:
     """Whether any value without a colour of its own passes."""
-    if known.condition is None or not isinstance(known.facet, Values):
+    if known.condition is None or not isinstance(known.facet, ValueFacet):
         return True
     listed = known.condition.get("values", known.condition.get("except", ()))
     rare = sum(value is not None and value not in named for value in listed)
@@ -236,10 +242,10 @@ def _known(state: ViewState) -> Known:
 
 def _bar_colours(colours: Colouring, facet: Facet | None, *, dark: bool) -> list[str]:
     """The ramp's colour in the middle of each bin."""
-    if not isinstance(facet, Scale):
+    if not isinstance(facet, ScaleFacet):
         return []
-    edges = facet.scaled.edges
+    edges = facet.bins.edges
     share = np.clip(
         ((edges[1:] + edges[:-1]) / 2 - colours.low) / max(colours.high - colours.low, 1e-12), 0, 1
     )
-    return [colours.hex(int(code), dark=dark) for code in (share * (NO_VALUE - 1)).round()]
+    return [colours.hex(int(code), dark=dark) for code in (share * (NO_VALUE_CODE - 1)).round()]

@@ -20,12 +20,12 @@ from bokeh.plotting import figure
 from viewer.components.base import callback
 from viewer.components.map.camera import Camera, columns
 from viewer.components.map.overlays import Queries, Rings
-from viewer.dataset.columns.filters import passing_rows
-from viewer.dataset.spatial_index import Placed
-from viewer.dataset.viewport import PADDING, Viewport
-from viewer.render.jpeg import Frame, framed
-from viewer.render.painter import Picture, Wish, dot_radius, paint
-from viewer.render.render_loop import PLAIN, RenderLoop
+from viewer.dataset.columns.filters import select_passing
+from viewer.dataset.geometry.spatial_index import SortedMask
+from viewer.dataset.geometry.viewport import PADDING, Viewport
+from viewer.render.jpeg import Frame, encode_frame
+from viewer.render.painter import Picture, RenderRequest, dot_radius, paint
+from viewer.render.render_loop import PAGE_SCALE, RenderLoop
 from viewer.session.state import ViewState
 from viewer.theme import tokens
 
@@ -78,7 +78,7 @@ class MapView:
         self.state = state
         self._asked = asked
         self._shown: Picture | None = None
-        self._kept, self._chosen = Placed(), Placed()
+        self._kept, self._chosen = SortedMask(), SortedMask()
         self._opened = opened
         self._pending = False
         self.fig = _figure()
@@ -86,13 +86,13 @@ class MapView:
         self.rings, self.queries = Rings(self.fig), Queries(self.fig)
         self.camera = Camera(state, turn=self._locked)
         self.moved: list[Callable[[], None]] = []
-        self._loop: RenderLoop[Wish, Picture, Frame] = RenderLoop(
+        self._loop: RenderLoop[RenderRequest, Picture, Frame] = RenderLoop(
             draw=paint,
-            pack=framed,
+            encode=encode_frame,
             show=self._show,
             schedule=self._locked,
             later=self._later,
-            finest=self._finest,
+            screen_scale=self._finest,
         )
         self._wire()
         self.pane = pn.pane.Bokeh(self.fig, sizing_mode="stretch_both", margin=0)
@@ -156,8 +156,8 @@ class MapView:
         """How many pixels the visitor's screen has for each of the page, within reason."""
         ratio, seen = self._screen.data["ratio"][0], self.viewport
         if seen is None or not isinstance(ratio, (int, float)) or not ratio > 1:
-            return PLAIN
-        return float(max(PLAIN, min(ratio, SHARPEST, np.sqrt(MOST_PIXELS / (seen.width * seen.height)))))
+            return PAGE_SCALE
+        return float(max(PAGE_SCALE, min(ratio, SHARPEST, np.sqrt(MOST_PIXELS / (seen.width * seen.height)))))
 
     # -- the viewport
 
@@ -194,11 +194,13 @@ class MapView:
         if viewport is None:
             return
         hits = None if state.answer is None else state.answer.lit(LIT)
-        marked = passing_rows(np.array(state.marked, np.int64), state.kept)
-        wish = Wish(state.dataset, viewport, state.colour, state.dark, hits, state.selected, marked)
+        marked = select_passing(np.array(state.marked, np.int64), state.kept)
+        request = RenderRequest(
+            state.dataset, viewport, state.colour, state.dark, hits, state.selected, marked
+        )
         index = state.dataset.index
         kept, chosen = self._kept.of(state.kept, index), self._chosen.of(state.selection, index)
-        self._loop.ask(replace(wish, kept=kept, chosen=chosen, own=state.own_colouring))
+        self._loop.ask(replace(request, kept=kept, selection=chosen, own_colouring=state.own_colouring))
 
     @property
     def picture(self) -> Picture | None:
@@ -221,13 +223,13 @@ class MapView:
     def end(self) -> None:
         """The session is over: let go of the picture."""
         self._shown = None
-        self._kept, self._chosen = Placed(), Placed()
+        self._kept, self._chosen = SortedMask(), SortedMask()
         self._frame.data = {}
 
     def _first_view(self) -> dict[str, list[float]]:
         """The first view, and the boxes of its points: no card is to hide them, nor the thumbnails of few."""
         dataset = self.state.dataset
-        boxes = columns([dataset.view, *dataset.outline])
+        boxes = columns([dataset.view, *dataset.content_boxes])
         reach = [HALF_THUMBNAIL if dataset.n <= FEW else 0.0] * len(boxes["x0"])
         return {**boxes, "reach_x": reach, "reach_y": reach}
 
@@ -244,7 +246,7 @@ class MapView:
             if tile is not None:
                 return tile[0]
         index = self.state.dataset.index
-        return index.nearest(x, y, radius=REACH * viewport.unit, kept=self.state.kept)
+        return index.nearest(x, y, radius=REACH * viewport.units_per_pixel, kept=self.state.kept)
 
     def _pointed(self, _attr: str, _old: object, new: dict[str, list[float]]) -> None:
         inside, x, y = new["inside"][0], new["x"][0], new["y"][0]
@@ -277,7 +279,7 @@ class MapView:
     # -- looks
 
     def _restyle(self, names: set[str]) -> None:
-        if names == {"tags"} and self.state.colour != self.state.dataset.tag_column:
+        if names == {"tags"} and self.state.colour != self.state.dataset.tag_column_name:
             return  # nobody sees them here
         if "dataset" in names and (home := self._first_view()) != self._home.data:
             self._home.data = home
@@ -310,6 +312,12 @@ class MapView:
         if self.picture is not None and (tile := self.picture.tile_of(row)):
             seen = self.picture.viewport
             x, y = seen.position(tile[1] - tile[3] / 2, tile[2] + tile[4] / 2)
-            return {"x": x, "y": y, "w": tile[3] * seen.unit, "h": tile[4] * seen.unit, "colour": colour}
+            return {
+                "x": x,
+                "y": y,
+                "w": tile[3] * seen.units_per_pixel,
+                "h": tile[4] * seen.units_per_pixel,
+                "colour": colour,
+            }
         x, y = map(float, dataset.atlas.xy[row])
         return {"x": x, "y": y, "size": 2 * dot_radius(dataset, viewport) + 10, "colour": colour}

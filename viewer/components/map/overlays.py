@@ -11,7 +11,7 @@ from bokeh.core.properties import value
 from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure
 
-from viewer.dataset.viewport import Viewport
+from viewer.dataset.geometry.viewport import Viewport
 from viewer.session.answers import Answer
 from viewer.theme import FONT, tokens
 
@@ -111,7 +111,11 @@ class Queries:
         boxes: list[tuple[float, float, float]] = []
         wordless = set()
         for answer in ranked:
-            x, y, half = answer.x / viewport.unit, answer.y / viewport.unit, half_width(answer)
+            x, y, half = (
+                answer.x / viewport.units_per_pixel,
+                answer.y / viewport.units_per_pixel,
+                half_width(answer),
+            )
             if any(abs(x - ox) < half + reach and abs(y - oy) < LINE for ox, oy, reach in boxes):
                 wordless.add(answer.text)
             else:
@@ -122,7 +126,7 @@ class Queries:
     def at(self, x: float, y: float, viewport: Viewport) -> str:
         """The query whose star or words are at a map position, the newest first; "" for none."""
         for answer in self._history:
-            right, up = (x - answer.x) / viewport.unit, (y - answer.y) / viewport.unit
+            right, up = (x - answer.x) / viewport.units_per_pixel, (y - answer.y) / viewport.units_per_pixel
             worded = answer.text not in self._wordless and abs(right) <= half_width(answer)
             if math.hypot(right, up) <= STAR or (worded and abs(up - RAISED) <= LINE / 2):
                 return answer.text

@@ -5,7 +5,7 @@ from typing import Any
 import param
 
 from viewer.components.base import Component
-from viewer.dataset.changes import Changes
+from viewer.dataset.changes import DatasetChanges
 from viewer.session.migration import News
 from viewer.session.state import ViewState
 
@@ -33,17 +33,17 @@ def words(news: News | None) -> dict[str, Any]:
     changes = news.changes
     notes = [
         f"“{news.lost}”, which was open, was removed." if news.lost else "",
-        "The map was laid out anew." if changes.anew else "",
+        "The map was laid out anew." if changes.map_relaid else "",
     ]
     action = "Show new" if changes.added else "Show changed"
     return {
         "headline": figures(changes),
         "note": " ".join(note for note in notes if note),
-        "action": action if changes.worth_a_look else "",
+        "action": action if changes.notable else "",
     }
 
 
-def figures(changes: Changes) -> str:
+def figures(changes: DatasetChanges) -> str:
     """The changes in figures, such as "+12 images, -1, 3 changed", with a real minus."""
     parts = [f"{sign}{count:,}" for sign, count in _signed(changes) if count]
     if parts:
@@ -59,10 +59,10 @@ def figures(changes: Changes) -> str:
     return text[0].upper() + text[1:]
 
 
-def tally(changes: Changes) -> str:
+def tally(changes: DatasetChanges) -> str:
     """The shortest form: "+12 / -1", "" where no image came or went."""
     return " / ".join(f"{sign}{count:,}" for sign, count in _signed(changes) if count)
 
 
-def _signed(changes: Changes) -> tuple[tuple[str, int], ...]:
+def _signed(changes: DatasetChanges) -> tuple[tuple[str, int], ...]:
     return ("+", len(changes.added)), ("−", len(changes.removed))  # noqa: RUF001 - a minus sign

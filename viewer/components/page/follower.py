@@ -19,14 +19,15 @@ import param
 from clipper.errors import ClipperError
 from clipper.query_syntax import format_terms, parse
 from viewer.components.base import Component
-from viewer.dataset.changes import Changes, between
-from viewer.dataset.columns.tag_column import Rows
+from viewer.dataset.changes import DatasetChanges, compare_atlases
+from viewer.dataset.columns.tag_column import TagRows
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.suggestions import suggestions
-from viewer.dataset.tag_rows import rows_by_tag
+from viewer.dataset.suggestions import suggest_queries
+from viewer.dataset.tag_rows import read_tag_rows
 from viewer.dataset.versions import load
+from viewer.pools import SEARCH_POOL, VERSION_POOL
 from viewer.session.answers import Answer, Upload
-from viewer.session.background import LOOKERS, SEARCHERS, in_background
+from viewer.session.background import in_background
 from viewer.session.migration import renamed
 from viewer.session.search import answer, excuse
 from viewer.session.state import ViewState
@@ -46,10 +47,10 @@ class Step:
 
     before: str
     dataset: Dataset
-    changes: Changes
+    changes: DatasetChanges
     answers: Mapping[str, Answer | None]
     excuse: str = ""  # why a query could not be answered again
-    tags: Rows = field(default_factory=dict)
+    tags: TagRows = field(default_factory=dict)
 
     def serves(self, shown: Dataset, texts: Iterable[str]) -> bool:
         """Whether it starts at the version shown, and knows all that was asked."""
@@ -83,29 +84,29 @@ def step(
         return waiting
     changes = _changes(shown, dataset)
     dataset.colouring(colour)
-    suggestions(dataset)
+    suggest_queries(dataset)
     answers: dict[str, Answer | None] = {}
     why = ""
     for text in texts:
         query = format_terms(renamed(parse(text), changes.moved))
         try:
-            answers[text] = SEARCHERS.submit(answer, dataset, query, uploads=uploads).result()
+            answers[text] = SEARCH_POOL.submit(answer, dataset, query, uploads=uploads).result()
         except Exception as error:  # noqa: BLE001 - no query is worth a version: the images of the old one may be gone
             answers[text], why = None, excuse(error)
-    tags: Rows = {}
+    tags: TagRows = {}
     with suppress(ClipperError):  # why they cannot be read is said where they are shown
-        tags = rows_by_tag(dataset)
+        tags = read_tag_rows(dataset)
     return Step(shown.version, dataset, changes, answers, why, tags)
 
 
-def _changes(shown: Dataset, dataset: Dataset) -> Changes:
+def _changes(shown: Dataset, dataset: Dataset) -> DatasetChanges:
     """What differs; found once for all sessions that come the same way."""
     key = f"changes since {shown.version}"
     with _comparing:
-        if key not in dataset.remembered:
-            dataset.remembered[key] = between(shown.atlas, dataset.atlas)
-    changes: Changes = dataset.remembered[key]
-    _ = changes.worth_a_look  # counted here rather than while the page waits
+        if key not in dataset.cache:
+            dataset.cache[key] = compare_atlases(shown.atlas, dataset.atlas)
+    changes: DatasetChanges = dataset.cache[key]
+    _ = changes.notable  # counted here rather than while the page waits
     return changes
 
 
@@ -136,7 +137,7 @@ class Follower(Component):
         work = partial(
             step, state.dataset, colour=state.colour, texts=texts, waiting=self._next, uploads=state.uploads
         )
-        in_background(work, self._looked, pool=LOOKERS)
+        in_background(work, self._looked, pool=VERSION_POOL)
 
     def _looked(self, done: "Future[Step | None]") -> None:
         self._looking = False

@@ -12,7 +12,8 @@ from viewer.components.page.connection_lost import Lost
 from viewer.components.page.page import html_page
 from viewer.components.page.theme_cookie import remembered_dark
 from viewer.dataset.versions import load
-from viewer.session.background import LOOKERS, in_background
+from viewer.pools import VERSION_POOL
+from viewer.session.background import in_background
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -37,7 +38,7 @@ class Absent(Component):
 
     def _look(self, _message: object) -> None:
         """Is there something to show meanwhile? What is published may be damaged: only opening it tells."""
-        in_background(load, self._found, pool=LOOKERS)
+        in_background(load, self._found, pool=VERSION_POOL)
 
     def _found(self, done: "Future[Dataset]") -> None:
         error = done.exception()

@@ -51,4 +51,4 @@ def part(term: Term, state: ViewState) -> dict[str, Any]:
     if term.like in state.uploads:
         small = base64.b64encode(state.uploads[term.like].thumbnail).decode()
         return {**shown, "picture": f"data:image/webp;base64,{small}"}
-    return {**shown, "image": state.dataset.named(row)} if row is not None else shown
+    return {**shown, "image": state.dataset.image_ref(row)} if row is not None else shown

@@ -22,12 +22,13 @@ import param
 from clipper.query import MAX_TEXT
 from clipper.query_syntax import parse
 from viewer.components.base import Component
-from viewer.dataset.columns.filters import keep
-from viewer.dataset.columns.filters import sound as narrowable
+from viewer.dataset.columns.filters import filter_rows
+from viewer.dataset.columns.filters import validate_filters as narrowable
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.tag_rows import rows_by_tag
+from viewer.dataset.tag_rows import read_tag_rows
+from viewer.pools import SELECT_POOL
 from viewer.session.answers import cleaned, refused
-from viewer.session.background import CHOOSERS, in_background
+from viewer.session.background import in_background
 from viewer.session.search import Searcher
 from viewer.session.selection import Seen, Step, combined, dated, plain, rows_of, sound
 from viewer.session.state import PANELS, ViewState
@@ -52,12 +53,12 @@ class Wanted:
 
     query: str = ""
     colour: str | None = None
-    filters: object = None  # as the link has them: sound once `filters.sound` has seen them
+    filters: object = None  # as the link has them: sound once `filters.validate_filters` has seen them
     steps: tuple[Step, ...] = ()
     opened: str = ""
     similar: tuple[float | None, float | None] = (None, None)
     fold: bool = False
-    within: bool = False
+    only_selection: bool = False
     panel: str = ""  # "": what follows from the rest
 
 
@@ -80,7 +81,7 @@ def wanted(search: str) -> Wanted:
         opened=fields.get("open", ""),
         similar=_range(fields.get("cut", "")),
         fold=fields.get("fold") == ON,
-        within=fields.get("within") == ON,
+        only_selection=fields.get("within") == ON,
         panel=fields.get("panel", "") if fields.get("panel") in PANELS else "",
     )
 
@@ -95,14 +96,14 @@ def told(state: ViewState) -> str:
     dataset, filters = state.dataset, state.filters
     fields = {
         "q": state.answer.text if state.answer else "",
-        "colour": "" if state.colour == dataset.first_colour else state.colour or DENSITY,
+        "colour": "" if state.colour == dataset.default_colour else state.colour or DENSITY,
         "filters": _compact(filters) if filters else "",
-        "cut": _ends(state.cut, state.cap) if state.answer else "",
+        "cut": _ends(state.min_similarity, state.max_similarity) if state.answer else "",
         "fold": ON if state.fold else "",
         "open": "" if state.selected is None else dataset.atlas.ids[state.selected],
     }
     if _linkable(state, filters):
-        chosen = {"chosen": _compact(plain(state.steps)), "within": ON if state.within else ""}
+        chosen = {"chosen": _compact(plain(state.steps)), "within": ON if state.only_selection else ""}
         whole = _encoded({**fields, **chosen, **_panel(state, chosen=True)})
         if len(whole) <= LONGEST:
             return whole
@@ -184,7 +185,9 @@ class Address(Component):
         self._coming: Wanted | None = None
         self._waits = False
         names = ["answer", "colour", "steps", "selected", "dataset", "filters", "searching"]
-        state.param.watch(self._update, [*names, "cut", "cap", "fold", "within", "panel"])
+        state.param.watch(
+            self._update, [*names, "min_similarity", "max_similarity", "fold", "only_selection", "panel"]
+        )
         self._update()
         # What changes before the page has loaded reaches it in parts.
         pn.state.onload(partial(self.go, asked_for(pn.state.session_args)))
@@ -194,10 +197,10 @@ class Address(Component):
         state = self._state
         asked = self._coming = wanted(search)
         dataset = state.dataset
-        colour = asked.colour if asked.colour in {*state.colours, ""} else dataset.first_colour
+        colour = asked.colour if asked.colour in {*state.colour_choices, ""} else dataset.default_colour
         state.colour = colour or ""
         state.filters = narrowable(state.facets, asked.filters) if asked.filters else {}
-        state.param.update(fold=asked.fold, within=False)
+        state.param.update(fold=asked.fold, only_selection=False)
         if asked.query and (state.answer is None or state.answer.text != asked.query):
             self._waits = True
             self._searcher.ask(asked.query)
@@ -227,7 +230,7 @@ class Address(Component):
         """What, when it changes, is a step that Back takes back; to the next image is none."""
         state = self._state
         text = state.answer.text if state.answer else None
-        return text, state.steps, state.selected is not None, state.fold, state.within
+        return text, state.steps, state.selected is not None, state.fold, state.only_selection
 
     def _arrive(self) -> None:
         """The query is answered, or there is none: what is chosen, then what is open."""
@@ -240,9 +243,9 @@ class Address(Component):
             self._end(asked)
             return
         seen = Seen.of(state)
-        kept = partial(keep, state.facets, state.filters, masks={}) if state.filters else lambda: None
+        kept = partial(filter_rows, state.facets, state.filters, masks={}) if state.filters else lambda: None
         work = partial(_replayed, asked.steps, seen, kept, lambda: asked is self._coming)
-        in_background(work, partial(self._chosen, asked, seen.dataset), pool=CHOOSERS)
+        in_background(work, partial(self._chosen, asked, seen.dataset), pool=SELECT_POOL)
 
     def _chosen(self, asked: Wanted, dataset: Dataset, done: "Future[np.ndarray | None]") -> None:
         state = self._state
@@ -264,9 +267,9 @@ class Address(Component):
         low, high = asked.similar if state.answer else (None, None)
         state.param.update(
             selected=row,
-            within=asked.within and state.selection is not None,
-            cut=low,
-            cap=high,
+            only_selection=asked.only_selection and state.selection is not None,
+            min_similarity=low,
+            max_similarity=high,
             panel=asked.panel or _usual(chosen=state.selection is not None),
         )
         self._coming, self._before = None, self._step()
@@ -284,7 +287,7 @@ def _replayed(
     `passing` are the filters of the link: the state may not know yet what passes them.
     """
     kept = passing()
-    tagged = rows_by_tag(seen.dataset) if any("tag" in step for step in steps) else {}
+    tagged = read_tag_rows(seen.dataset) if any("tag" in step for step in steps) else {}
     known: dict[str, np.ndarray] = {}
     chosen = None
     for step in steps:

@@ -8,7 +8,8 @@ import param
 
 from viewer.components.base import Component
 from viewer.dataset.dataset import Dataset
-from viewer.session.background import SEARCHERS, failed, in_background
+from viewer.pools import SEARCH_POOL
+from viewer.session.background import failed, in_background
 from viewer.session.selection import add_images
 from viewer.session.state import ViewState
 
@@ -57,7 +58,7 @@ class Detail(Component):
         row, dataset = self._state.selected, self._state.dataset
         if row is not None:
             work = partial(dataset.similar, row, k=k)
-            in_background(work, partial(self._show_similar, row, dataset), pool=SEARCHERS)
+            in_background(work, partial(self._show_similar, row, dataset), pool=SEARCH_POOL)
 
     def _more_similar(self) -> None:
         """More of the images most like it."""
@@ -107,5 +108,5 @@ class Detail(Component):
             return
         if row != self._state.selected or dataset is not self._state.dataset:
             return
-        similar = [{**dataset.named(other), "similarity": score} for other, score in done.result()]
+        similar = [{**dataset.image_ref(other), "similarity": score} for other, score in done.result()]
         self.param.update(similar=similar, more=len(similar) < min(MOST_SIMILAR, dataset.n - 1))

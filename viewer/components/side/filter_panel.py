@@ -10,10 +10,19 @@ import param
 from viewer.components.base import Component
 from viewer.components.filter_actions import drawn, histogram, press, similar_enough, similar_said
 from viewer.dataset.columns.colouring import SIMILARITY
-from viewer.dataset.columns.facets import Facet, Scale, Values
-from viewer.dataset.columns.filters import LONGEST, Condition, labelled, said, shows, sound, toggled
+from viewer.dataset.columns.facets import Facet, ScaleFacet, ValueFacet
+from viewer.dataset.columns.filters import (
+    MAX_TEXT_LENGTH,
+    Condition,
+    describe_condition,
+    find_labels,
+    shows_value,
+    toggle_values,
+    validate_filters,
+)
 from viewer.dataset.dataset import Dataset
-from viewer.session.background import NARROWERS, failed, in_background
+from viewer.pools import FILTER_POOL
+from viewer.session.background import failed, in_background
 from viewer.session.state import NO_LIMITS, ViewState
 
 if TYPE_CHECKING:
@@ -52,7 +61,9 @@ class FilterPanel(Component):
         if self._of is state.dataset:
             self._show()
             return
-        in_background(lambda: state.dataset.facets, partial(self._made_ready, state.dataset), pool=NARROWERS)
+        in_background(
+            lambda: state.dataset.facets, partial(self._made_ready, state.dataset), pool=FILTER_POOL
+        )
 
     def _made_ready(self, dataset: Dataset, done: "Future[Mapping[str, Facet]]") -> None:
         """The columns are counted the first time that anybody looks at them."""
@@ -76,20 +87,20 @@ class FilterPanel(Component):
     def _toggle(self, message: Mapping[str, Any]) -> None:
         facet, value = self._facet(message), message.get("value")
         if facet is not None and (value is None or isinstance(value, str)):
-            press(self._state, facet.name, lambda old: toggled(old, [value], hide=False))
+            press(self._state, facet.name, lambda old: toggle_values(old, [value], hide=False))
 
     def _brush(self, message: Mapping[str, Any]) -> None:
         if (facet := self._facet(message)) is not None:
             press(self._state, facet.name, drawn(facet, message))
 
     def _text(self, message: Mapping[str, Any]) -> None:
-        facet, part = self._facet(message), str(message.get("text", ""))[:LONGEST]
+        facet, part = self._facet(message), str(message.get("text", ""))[:MAX_TEXT_LENGTH]
         if facet is not None and facet.kind == "text":
             press(self._state, facet.name, lambda _old: {"text": part} if part.strip() else None)
 
     def _find(self, message: Mapping[str, Any]) -> None:
         if (facet := self._facet(message)) is not None:
-            self._parts[facet.name] = str(message.get("part", ""))[:LONGEST]
+            self._parts[facet.name] = str(message.get("part", ""))[:MAX_TEXT_LENGTH]
             self._show()
 
 
@@ -110,15 +121,21 @@ class FilterChips(Component):
         """Show what the state says, now and whenever it changes."""
         self._state = state
         self._actions = {"drop": self._drop, "clear": self._clear}
-        state.param.watch(self._update, ["filters", "kept", "dataset", "answer", "cut", "cap"])
+        state.param.watch(
+            self._update, ["filters", "kept", "dataset", "answer", "min_similarity", "max_similarity"]
+        )
         self._update()
 
     def _update(self, *_events: Any) -> None:
         state = self._state
         facets = state.facets if state.filters else {}
         items = [
-            {"column": name, "title": state.dataset.title_of(name), "words": said(facets[name], condition)}
-            for name, condition in sound(facets, state.filters).items()
+            {
+                "column": name,
+                "title": state.dataset.title_of(name),
+                "words": describe_condition(facets[name], condition),
+            }
+            for name, condition in validate_filters(facets, state.filters).items()
         ]
         passing = state.passing
         if similar_enough(state):
@@ -154,28 +171,28 @@ def described(
     }  # fmt: skip
     if whole[-1]:
         told["missing"] = _line(None, int(whole[-1]), int(now[-1]), condition)
-    if isinstance(facet, Values):
+    if isinstance(facet, ValueFacet):
         return {**told, **_lines(facet, condition, now, part=part)}
-    if isinstance(facet, Scale):
-        words = said(facet, condition) if condition and "range" in condition else ""
+    if isinstance(facet, ScaleFacet):
+        words = describe_condition(facet, condition) if condition and "range" in condition else ""
         return {**told, "chart": histogram(facet, condition, counts), "words": words}
     return {**told, "text": str((condition or {}).get("text", ""))}
 
 
-def _lines(facet: Values, condition: Condition | None, now: np.ndarray, *, part: str) -> dict[str, Any]:
+def _lines(facet: ValueFacet, condition: Condition | None, now: np.ndarray, *, part: str) -> dict[str, Any]:
     """The commonest values, or those that were searched for; those that a condition names are among them."""
     asked = condition or {}
     named = [value for way in ("values", "except") for value in asked.get(way, ()) if value is not None]
-    shown = labelled(facet, part=part, most=MOST_LINES)
+    shown = find_labels(facet, part=part, most=MOST_LINES)
     shown += [value for value in named if value in facet.code_of and value not in shown][:MOST_LINES]
     codes = [facet.code_of[value] for value in shown]
     lines = [
-        _line(value, int(facet.whole[code]), int(now[code]), condition)
+        _line(value, int(facet.total_counts[code]), int(now[code]), condition)
         for value, code in zip(shown, codes, strict=True)
     ]
-    most = int(facet.whole[:-1].max(initial=1))
+    most = int(facet.total_counts[:-1].max(initial=1))
     return {"lines": lines, "most": most, "total": len(facet.labels), "part": part}
 
 
 def _line(value: str | None, whole: int, now: int, condition: Condition | None) -> dict[str, Any]:
-    return {"value": value, "whole": whole, "now": now, "on": shows(condition, value)}
+    return {"value": value, "whole": whole, "now": now, "on": shows_value(condition, value)}

@@ -8,8 +8,8 @@ import param
 
 from viewer.components.base import Action, Component
 from viewer.components.side.result_cards import cards, figures
-from viewer.dataset.ranking import place
-from viewer.dataset.suggestions import sample, suggestions
+from viewer.dataset.ranking import position_in_list
+from viewer.dataset.suggestions import sample_images, suggest_queries
 from viewer.session.answers import Answer
 from viewer.session.state import ViewState
 
@@ -51,8 +51,9 @@ class Gallery(Component):
 
     def follow(self, state: ViewState, *, more: Callable[[int], None] = lambda _upto: None) -> None:
         """Show what the state says, now and whenever it changes; `more` lists more results, or so many."""
-        told = ["history", "searching", "message", "selected", "asked", "cut", "cap", "fold", "within"]
-        state.param.watch(self._update, ["answer", "dataset", "chance", "kept", "panel", "selection", *told])
+        query = ["asked", "answer", "history", "searching", "message", "chance"]
+        listing = ["min_similarity", "max_similarity", "fold", "only_selection", "kept"]
+        state.param.watch(self._update, [*query, *listing, "dataset", "panel", "selection", "selected"])
         state.param.watch(self._point, ["hovered", "dataset"])
         self._state, self._more = state, more
         self._update()
@@ -74,7 +75,7 @@ class Gallery(Component):
         if row is None or answer is None or answer.similarities is None:
             return
         folded = any(row in group for group in answer.alike)
-        at = None if folded else place(answer.similarities, row, state.narrowing())
+        at = None if folded else position_in_list(answer.similarities, row, state.listing())
         if at is not None and len(answer.rows) <= at < DEEPEST:
             self._more(at + 1)
 
@@ -88,7 +89,7 @@ class Gallery(Component):
         self.param.update(
             **figures(state),
             history=[{"text": old.text, "label": old.called} for old in state.history],
-            suggestions=suggestions(dataset),
+            suggestions=suggest_queries(dataset),
             searching=state.searching,
             message=state.message,
             total=state.passing,
@@ -99,7 +100,7 @@ class Gallery(Component):
         """Show the results: where they continue those in view, only what is new is sent."""
         shown, self._shown = self._shown, answer
         if answer is None:
-            self.items = sample(self._state.dataset, self._state.kept)
+            self.items = sample_images(self._state.dataset, self._state.kept)
         elif not anew and shown is not None and continues(shown, answer):
             start = len(shown.rows)
             self.page = {"start": start, "items": cards(self._state, answer, start=start)}

@@ -8,8 +8,9 @@ import param
 
 from viewer.components.base import Component
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.summary import summary
-from viewer.session.background import LOOKERS, failed, in_background
+from viewer.dataset.summary import summarise
+from viewer.pools import VERSION_POOL
+from viewer.session.background import failed, in_background
 from viewer.session.state import ViewState
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Overview(Component):
             self._told = dataset.version
             self.param.update(title=dataset.title, failed=len(dataset.atlas.failures))
             self._tell(0)
-            in_background(partial(known, dataset), partial(self._show, dataset), pool=LOOKERS)
+            in_background(partial(known, dataset), partial(self._show, dataset), pool=VERSION_POOL)
         self.param.update(visible=state.overview, open=state.overview)  # its title is there by then
 
     def _give_way(self, event: Any) -> None:
@@ -78,6 +79,6 @@ class Overview(Component):
 
 def known(dataset: Dataset) -> dict[str, Any]:
     """The dataset's summary, made once."""
-    if "summary" not in dataset.remembered:
-        dataset.remembered["summary"] = summary(dataset)
-    return dict(dataset.remembered["summary"])
+    if "summary" not in dataset.cache:
+        dataset.cache["summary"] = summarise(dataset)
+    return dict(dataset.cache["summary"])

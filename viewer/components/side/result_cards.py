@@ -17,7 +17,7 @@ def cards(state: ViewState, answer: Answer, *, start: int = 0) -> list[dict[str,
     """An answer's results as cards, best first, from a place on."""
 
     def card(row: int, similarity: float) -> dict[str, Any]:
-        told = {**state.dataset.named(row), "similarity": similarity}
+        told = {**state.dataset.image_ref(row), "similarity": similarity}
         return {**told, "score": round(clip_score(similarity))} if answer.words_only else told
 
     found = []
@@ -34,11 +34,15 @@ def cards(state: ViewState, answer: Answer, *, start: int = 0) -> list[dict[str,
 def figures(state: ViewState) -> dict[str, Any]:
     """The query in view: its words, its terms, how many results, how the similarities are spread."""
     answer = state.answer
-    shown = {"parts": parts(state), "fold": state.fold, "within": state.within}
-    shown |= {"cut": state.cut, "cap": state.cap, "selectable": state.selection is not None}
+    shown = {"parts": parts(state), "fold": state.fold, "within": state.only_selection}
+    shown |= {
+        "cut": state.min_similarity,
+        "cap": state.max_similarity,
+        "selectable": state.selection is not None,
+    }
     if answer is None:
         return {**shown, **NO_QUERY}
-    spread = answer.spread
+    spread = answer.histogram
     return {
         **shown,
         "query": answer.called,
@@ -68,10 +72,10 @@ def faint(state: ViewState, answer: Answer) -> str:
     if not len(answer.rows):
         return "" if not state.dataset.n else f"No image {_asked_for(state)}."
     best = float(answer.similarity[0])
-    known = state.chance is not None and state.cap is None and comparable(answer)
+    known = state.chance is not None and state.max_similarity is None and comparable(answer)
     if not known or best > state.chance:
         return ""
-    where = " of these images" if state.narrowing(cut=False).passes is not None else ""
+    where = " of these images" if state.listing(limited=False).passes is not None else ""
     return (
         f"Nothing here really matches: the best{where} is {best:.3f}, and words picked at random "
         f"find {state.chance:.3f} in this dataset."
@@ -79,10 +83,10 @@ def faint(state: ViewState, answer: Answer) -> str:
 
 
 def _asked_for(state: ViewState) -> str:
-    if state.cut is not None and state.cap is not None:
-        return f"is between {state.cut:.3f} and {state.cap:.3f}"
-    if state.cut is not None:
-        return f"is at {state.cut:.3f} or above"
-    if state.cap is not None:
-        return f"is at {state.cap:.3f} or below"
-    return "of the selection passes the filters" if state.within else "passes the filters"
+    if state.min_similarity is not None and state.max_similarity is not None:
+        return f"is between {state.min_similarity:.3f} and {state.max_similarity:.3f}"
+    if state.min_similarity is not None:
+        return f"is at {state.min_similarity:.3f} or above"
+    if state.max_similarity is not None:
+        return f"is at {state.max_similarity:.3f} or below"
+    return "of the selection passes the filters" if state.only_selection else "passes the filters"

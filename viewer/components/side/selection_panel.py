@@ -10,9 +10,9 @@ import param
 from viewer.components.base import Component
 from viewer.components.map.lasso import take
 from viewer.components.map.map import MapView
-from viewer.dataset.columns.filters import among
-from viewer.dataset.columns.tag_column import counts
-from viewer.dataset.exports import TYPES, Export
+from viewer.dataset.columns.filters import is_member
+from viewer.dataset.columns.tag_column import count_tags
+from viewer.dataset.exports import CONTENT_TYPES, Export
 from viewer.session.export_offers import MOST, offer, withdraw
 from viewer.session.selection import clear, sound
 from viewer.session.state import ViewState
@@ -105,7 +105,7 @@ class Chosen(Component):
         state, answer = self._state, self._state.answer
         scores = answer.similarities if answer else None
         items = [
-            {**state.dataset.named(row), **({} if scores is None else {"similarity": float(scores[row])})}
+            {**state.dataset.image_ref(row), **({} if scores is None else {"similarity": float(scores[row])})}
             for row in self._rows[start : start + PAGE].tolist()
         ]
         self.param.update(start=start, items=items, turn=self.turn + 1)
@@ -119,13 +119,13 @@ class Chosen(Component):
     def _tagged(self, *_events: Any) -> None:
         tags = self._state.tags
         self.param.update(
-            given=[[tag, count] for tag, count in counts(tags, self._chosen()).items()],
+            given=[[tag, count] for tag, count in count_tags(tags, self._chosen()).items()],
             known=[[tag, len(rows)] for tag, rows in sorted(tags.items())],
         )
 
     def _export(self, message: Mapping[str, Any]) -> None:
         kind, state = message.get("format"), self._state
-        if kind not in TYPES or not len(self._rows):
+        if kind not in CONTENT_TYPES or not len(self._rows):
             return
         scores = state.answer.similarities if state.answer else None
         export = Export(state.dataset, self._rows, dict(state.tags), scores)
@@ -136,4 +136,4 @@ class Chosen(Component):
 
 def shared(rows: np.ndarray, chosen: np.ndarray) -> int:
     """How many of some rows (k,) are among those chosen, (m,) ascending."""
-    return int(np.count_nonzero(among(rows, chosen)))
+    return int(np.count_nonzero(is_member(rows, chosen)))

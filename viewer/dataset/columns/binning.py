@@ -1,6 +1,6 @@
-"""Numbers and times on an axis: bins whose edges are round, their labels, the text of a moment.
+"""Numbers and times on an axis: bins with round edges, their labels, and times as text.
 
-Pure numbers. Times are seconds since 1970. A text without a zone is taken as it is, as if all were of one.
+Pure numbers. Times are seconds since 1970. A time without a zone counts as UTC.
 """
 
 import re
@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 
-MOST_BINS = 40
-SECONDS = (
+MAX_BINS = 40
+SECOND_STEPS = (
     1,
     5,
     15,
@@ -30,31 +30,29 @@ SECONDS = (
     604_800,
     1_209_600,
 )
-MONTHS = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200, 2400, 12_000, 120_000)
+MONTH_STEPS = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200, 2400, 12_000, 120_000)
 DAY = 86_400
 MONTH = 28 * DAY
-ROOMY = 1.6  # where all values take less than this times the room of the inner ones, all are inner ones
-JUST_BELOW = 1e-6  # a range up to an edge ends this part of a bin before it
-OUTER = (1.0, 99.0)  # percentiles between which the bins lie; what is beyond goes into the outermost
-SAMPLED = 200  # texts on which a column proves to be of dates ...
-PARSED = 0.99  # ... and the share of all of them that has to be
+ROOMY = 1.6  # if all values span less than this times the percentiles below, the bins hold all of them
+JUST_BELOW = 1e-6  # a range up to an edge ends before it, by this part of a bin
+OUTER_PERCENTILES = (1.0, 99.0)  # the bins lie between these; the outermost also hold what is beyond
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
 
 
 @dataclass(frozen=True)
-class Scaled:
+class Bins:
     """Bins of a scale.
 
-    `edges` (b + 1,) float64, ascending; `bins` (n,) uint8 of each row, b meaning no value; `labels` of the
-    edges, `tops` of what lies just below each. `whole`: all values are whole numbers; `below`, `above`: there
-    are values beyond the edges.
+    `edges` (b + 1,) float64 ascend. `bin_of_row` (n,) uint8 has each row's bin, b for a missing value.
+    `labels` are the texts of the edges, `upper_labels` of the last value before each. With `integers`, all
+    values are whole numbers; `below` and `above` mean that there are values beyond the edges.
     """
 
     edges: np.ndarray
-    bins: np.ndarray
+    bin_of_row: np.ndarray
     labels: tuple[str, ...]
-    tops: tuple[str, ...]
-    whole: bool
+    upper_labels: tuple[str, ...]
+    integers: bool
     below: bool
     above: bool
 
@@ -62,58 +60,58 @@ class Scaled:
         return len(self.edges) - 1
 
     def range_of(self, first: int, last: int) -> tuple[float | None, float | None]:
-        """The values, ends included, of the bins first..last (not included); None: open at that end."""
+        """Return the range of values, ends included, of the bins first..last - 1; None: open at that end."""
         low = None if first <= 0 else float(self.edges[first])
         if last >= len(self):
             return low, None
         step = self.edges[last] - self.edges[last - 1]
-        high = self.edges[last] - (1.0 if self.whole else step * JUST_BELOW)
+        high = self.edges[last] - (1.0 if self.integers else step * JUST_BELOW)
         return low, float(f"{high:.15g}")
 
     def bins_of(self, low: float | None, high: float | None) -> tuple[int, int]:
-        """The bins that a range touches: the first, and the one after the last."""
+        """Return the bins that a range touches: the first, and the one after the last."""
         inner = self.edges[1:-1]
         first = 0 if low is None else int(np.searchsorted(inner, low, side="right"))
         last = len(self) if high is None else int(np.searchsorted(inner, high, side="right")) + 1
         return first, max(last, first + 1)
 
 
-def binned(values: np.ndarray, *, time: bool) -> Scaled:
-    """Bins for values (n,) float64, NaN where there is none."""
+def make_bins(values: np.ndarray, *, time: bool) -> Bins:
+    """Make bins for values (n,) float64, NaN for a missing one."""
     known = values[~np.isnan(values)]
     low, high = robust_range(known)
     least, most = (float(known.min()), float(known.max())) if len(known) else (low, high)
     if most - least <= ROOMY * (high - low):
         low, high = least, max(most, least + 1e-300)
     whole = time or bool(len(known) and (np.abs(known) < 2**53).all() and (known == np.floor(known)).all())
-    edges = _moments(low, high) if time else _round_edges(low, high, whole=whole)
+    edges = _time_edges(low, high) if time else _round_edges(low, high, whole=whole)
     bins = np.searchsorted(edges[1:-1], values, side="right").astype(np.uint8)
     bins[np.isnan(values)] = len(edges) - 1
     step = float(edges[1] - edges[0])
     labels, tops = (
-        tuple(moment(edge, step=step) if time else number(edge) for edge in ends.tolist())
+        tuple(format_time(edge, step=step) if time else format_number(edge) for edge in ends.tolist())
         for ends in (edges, edges - (1 if whole else 0))
     )
-    return Scaled(edges, bins, labels, tops, whole, least < edges[0], most > edges[-1])
+    return Bins(edges, bins, labels, tops, whole, least < edges[0], most > edges[-1])
 
 
 def robust_range(known: np.ndarray) -> tuple[float, float]:
-    """The range of finite values without its outermost hundredths: an outlier does not take all the room."""
+    """Return the range of finite values without its outermost hundredths, which may be outliers."""
     if not len(known):
         return 0.0, 1.0
-    low, high = np.percentile(known, OUTER)
+    low, high = np.percentile(known, OUTER_PERCENTILES)
     if high <= low:
         low, high = known.min(), known.max()
     return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)
 
 
 def _round_edges(low: float, high: float, *, whole: bool) -> np.ndarray:
-    """Edges at multiples of 1, 2, 2.5 or 5 times a power of ten, of whole numbers at such."""
-    tens = 10.0 ** np.floor(np.log10(max((high - low) / MOST_BINS, 1e-300)))
+    """Place edges at multiples of 1, 2, 2.5 or 5 times a power of ten; of whole numbers, at such."""
+    tens = 10.0 ** np.floor(np.log10(max((high - low) / MAX_BINS, 1e-300)))
     steps = [tens * part for part in (1, 2, 2.5, 5, 10)]
     if whole:
         steps = [step for step in steps if step >= 1 and step == np.floor(step)] or [1.0]
-    step = next((step for step in steps if (high - low) / step <= MOST_BINS - 1), steps[-1])
+    step = next((step for step in steps if (high - low) / step <= MAX_BINS - 1), steps[-1])
     first = np.floor(low / step)
     count = int(np.floor(high / step) - first) + 1
     decimals = int(np.clip(2 - np.floor(np.log10(step)), 0, 300))
@@ -123,20 +121,20 @@ def _round_edges(low: float, high: float, *, whole: bool) -> np.ndarray:
     return edges
 
 
-def _moments(low: float, high: float) -> np.ndarray:
-    """Edges at full minutes, hours, days, weeks; above at the first of months and years."""
-    step = next((s for s in SECONDS if (high - low) / s <= MOST_BINS - 1), None)
+def _time_edges(low: float, high: float) -> np.ndarray:
+    """Place edges at full seconds, minutes, hours, days or weeks; for long spans, at the first of a month."""
+    step = next((s for s in SECOND_STEPS if (high - low) / s <= MAX_BINS - 1), None)
     if step is not None:
         first = np.floor(low / step)
         return np.asarray((first + np.arange(np.floor(high / step) - first + 2)) * step, np.float64)
     ends = np.array([low, high]).astype("datetime64[s]").astype("datetime64[M]").astype(np.int64)
-    month = next((m for m in MONTHS if (ends[1] - ends[0]) / m <= MOST_BINS - 2), MONTHS[-1])
+    month = next((m for m in MONTH_STEPS if (ends[1] - ends[0]) / m <= MAX_BINS - 2), MONTH_STEPS[-1])
     first, last = ends // month
     edges = (np.arange(first, last + 2) * month).astype("datetime64[M]").astype("datetime64[s]")
     return edges.astype(np.int64).astype(np.float64)
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """Write a number as short as it reads well: "2024" (often a year, so no comma), "50,000", "0.1235"."""
     if float(value).is_integer() and abs(value) < 10_000:  # noqa: PLR2004
         return str(int(value))
@@ -145,12 +143,12 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.4g}"  # noqa: PLR2004
 
 
-def moment(seconds: float, *, step: float = DAY) -> str:
-    """A time as text, as exact as steps of `step` seconds need it: "2024", "2024-05", "2024-05-03 14:00"."""
+def format_time(seconds: float, *, step: float = DAY) -> str:
+    """Write a time as exactly as steps of `step` seconds need: "2024", "2024-05", "2024-05-03 14:00"."""
     try:
         when = datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):
-        return number(seconds)
+        return format_number(seconds)
     if step >= 12 * MONTH and (when.month, when.day) == (1, 1):
         return f"{when.year:04d}"
     shape = "%m" if step >= MONTH and when.day == 1 else "%m-%d" if step >= DAY else "%m-%d %H:%M"
@@ -158,30 +156,21 @@ def moment(seconds: float, *, step: float = DAY) -> str:
     return f"{when.year:04d}-{when.strftime(shape)}"
 
 
-def iso(seconds: float) -> str:
-    """A time as a filter names it, `YYYY-MM-DDTHH:MM:SS`."""
+def to_iso(seconds: float) -> str:
+    """Write a time as filters do, `YYYY-MM-DDTHH:MM:SS`."""
     return str(np.datetime64(int(np.floor(seconds)), "s"))
 
 
-def instant(text: str) -> float | None:
-    """The seconds since 1970 of an ISO date, with or without a time; None where it is none."""
+def parse_time(text: str) -> float | None:
+    """Return the seconds since 1970 of an ISO date, with or without a time; None for any other text."""
     if not ISO.fullmatch(text):
         return None
-    found = instants(pd.Series([text]))[0]
+    found = parse_times(pd.Series([text]))[0]
     return float(found) if np.isfinite(found) else None
 
 
-def instants(column: pd.Series) -> np.ndarray:
-    """Seconds since 1970 (n,) float64 of ISO dates, NaN where there is none."""
+def parse_times(column: pd.Series) -> np.ndarray:
+    """Return the seconds since 1970 of ISO dates, (n,) float64; NaN for any other text."""
     parsed = pd.to_datetime(column, format="ISO8601", errors="coerce", utc=True)
     moments = parsed.dt.tz_localize(None).to_numpy().astype("datetime64[s]")
     return np.where(np.isnat(moments), np.nan, moments.astype(np.int64).astype(np.float64))
-
-
-def are_dates(column: pd.Series) -> bool:
-    """Whether a column of texts holds ISO dates."""
-    told = column.dropna()
-    first = told.iloc[:: max(1, len(told) // SAMPLED)]
-    if not len(first) or not all(isinstance(text, str) and ISO.fullmatch(text) for text in first):
-        return False
-    return float(np.isfinite(instants(told)).mean()) >= PARSED

@@ -1,26 +1,28 @@
-"""From a metadata column to colours: a code for every image, a palette for every theme, a legend.
+"""Colours for a metadata column: a code for each image, a palette for each theme, the entries of a legend.
 
-Pure data: pandas and numpy in, arrays out. Drawing is `render/raster.py`'s, showing the legend
-`components/map/legend.py`'s.
+Pure data: pandas and numpy in, arrays out. What does not belong here: drawing (`render/raster.py`), and
+showing the legend (`components/map/legend.py`).
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import pandas as pd
 
-from viewer.dataset.columns.binning import are_dates, robust_range
+from clipper.metadata.columns import Column
+from viewer.dataset.columns.binning import robust_range
 from viewer.theme import rgb, tokens
 
-SIMILARITY = ":similarity"  # coloured by how near each image is to the query
-MAX_CATEGORIES = 20  # more than these are "other"
-FEW, MANY = 2, 40  # a column worth colouring by at the start has this many values
-SIMILAR = (50.0, 99.9)  # percentiles between which similarities take the ramp
-OTHER, MISSING = 254, 255  # codes beside the categories' own
-NO_VALUE = 255  # the code of a missing number; 0..254 is the ramp
+SIMILARITY = ":similarity"  # the pseudo-column that colours by similarity to the query
+MAX_CATEGORIES = 20  # with a colour of their own; all others share one
+MIN_DISTINCT, MAX_DISTINCT = 2, 40  # a column that colours the map at the start has so many values
+SIMILARITY_PERCENTILES = (50.0, 99.9)  # the ramp runs between these percentiles of the similarities
+OTHER, MISSING = 254, 255  # codes for rare categories and for images without a value
+NO_VALUE_CODE = 255  # the code of a missing number; 0..254 is the ramp
+NO_VALUE = "No value"  # how a legend and a filter name images without a value
 
 # The first ten stay at least 0.08 apart in OKLab with protanopia, deuteranopia and tritanopia
 # (matrices of Machado et al. 2009, doi:10.1109/TVCG.2009.113); found by a search, kept by a test.
@@ -34,20 +36,20 @@ CATEGORY_LIGHT = (
     "#98470d", "#2563c9", "#3f7d2c", "#d65f6e", "#0f5f86", "#d9b400", "#b0389b", "#56b98a",
     "#74685a", "#e88a3c", "#8a4fd0",
 )  # fmt: skip
-# Viridis (van der Walt and Smith, CC0) without the end that would vanish on the ground.
+# Viridis (van der Walt and Smith, CC0) without the end that has the background's brightness.
 RAMP_DARK = ("#4a5fb0", "#2f7f9c", "#1f9e89", "#44bf70", "#9bd93c", "#fde725")
 RAMP_LIGHT = ("#b7dd29", "#5cc863", "#21a685", "#26828e", "#3a548c", "#46085c")
 PLAIN_DARK = ("#4d55c9", "#7c80f5", "#c9cbff")  # density alone
 PLAIN_LIGHT = ("#a9a7f5", "#6d65ee", "#3226b8")
 
-Kind = Literal["none", "category", "number", "time"]
+ColourKind = Literal["none", "category", "number", "time"]
 
 
 @dataclass(frozen=True)
-class Entry:
+class LegendEntry:
     """One line of a legend: a value, how many images have it, and its code.
 
-    `rest` says that it stands for all values without a colour of their own.
+    With `rest`, the line stands for all values without a colour of their own.
     """
 
     label: str
@@ -58,15 +60,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Colouring:
-    """What the points are coloured by.
+    """The colours of the points by one column.
 
-    `codes` (n,) uint8 index the palette; `values` (n,) float32 are 0..1 or NaN.
+    `codes` (n,) uint8 index the palette. For numbers, `values` (n,) float32 are 0..1, or NaN without a value.
     """
 
     name: str
-    kind: Kind
+    kind: ColourKind
     codes: np.ndarray
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[LegendEntry, ...] = ()
     values: np.ndarray | None = None
     low: float = 0.0
     high: float = 1.0
@@ -74,62 +76,62 @@ class Colouring:
     palettes: dict[bool, np.ndarray] = field(default_factory=dict, repr=False)
 
     def palette(self, *, dark: bool) -> np.ndarray:
-        """Colours (256, 3) uint8 by code."""
+        """Return the colour of each code, (256, 3) uint8."""
         if dark not in self.palettes:
             self.palettes[dark] = _palette(self.kind, dark=dark)
         return self.palettes[dark]
 
-    def assigned(self) -> dict[str, int]:
-        """The code of each category that has a colour of its own."""
+    def assigned_codes(self) -> dict[str, int]:
+        """Return the code of each category that has a colour of its own."""
         return {entry.label: entry.code for entry in self.entries if entry.code < MAX_CATEGORIES}
 
     def hex(self, code: int, *, dark: bool) -> str:
-        """The colour of a code as `#rrggbb`."""
+        """Return the colour of a code as `#rrggbb`."""
         r, g, b = self.palette(dark=dark)[code]
         return f"#{r:02x}{g:02x}{b:02x}"
 
 
 def ramp(stops: tuple[str, ...], n: int) -> np.ndarray:
-    """`n` colours (n, 3) uint8 evenly between `stops`."""
+    """Interpolate `n` colours (n, 3) uint8 evenly between `stops`."""
     known = np.array([rgb(stop) for stop in stops], float)
     at = np.linspace(0, len(known) - 1, n)
     channels = [np.interp(at, np.arange(len(known)), known[:, c]) for c in range(3)]
     return np.stack(channels, 1).round().astype(np.uint8)
 
 
-def stops(kind: Kind, *, dark: bool) -> tuple[str, ...]:
-    """The colours a ramp runs through."""
+def ramp_stops(kind: ColourKind, *, dark: bool) -> tuple[str, ...]:
+    """Return the colours that a ramp runs through."""
     if kind in {"number", "time"}:
         return RAMP_DARK if dark else RAMP_LIGHT
     return PLAIN_DARK if dark else PLAIN_LIGHT
 
 
-def _palette(kind: Kind, *, dark: bool) -> np.ndarray:
+def _palette(kind: ColourKind, *, dark: bool) -> np.ndarray:
     colours = np.empty((256, 3), np.uint8)
     look = tokens(dark=dark)
     colours[:] = rgb(look.neutral)
     colours[MISSING] = rgb(look.absent)
     if kind in {"number", "time"}:
-        colours[:NO_VALUE] = ramp(stops(kind, dark=dark), NO_VALUE)
+        colours[:NO_VALUE_CODE] = ramp(ramp_stops(kind, dark=dark), NO_VALUE_CODE)
     elif kind == "category":
         named = CATEGORY_DARK if dark else CATEGORY_LIGHT
         colours[: len(named)] = [rgb(text) for text in named]
     else:
-        colours[:] = rgb(stops(kind, dark=dark)[1])
+        colours[:] = rgb(ramp_stops(kind, dark=dark)[1])
     return colours
 
 
-def plain(n: int) -> Colouring:
-    """All points alike: only their density shows."""
+def uniform_colouring(n: int) -> Colouring:
+    """Give all points one colour, so that only their density shows."""
     return Colouring("", "none", np.zeros(n, np.uint8))
 
 
-def colouring(
-    name: str, column: pd.Series, *, kind: Kind, assigned: Mapping[str, int] | None = None
+def column_colouring(
+    name: str, column: pd.Series, *, kind: ColourKind, assigned: Mapping[str, int] | None = None
 ) -> Colouring:
-    """Colours for one metadata column, as a category or as a number.
+    """Colour by a metadata column, as categories or as numbers.
 
-    A category that was `assigned` a code in another version of the dataset keeps it.
+    A category keeps the code that it was `assigned` in an earlier version of the dataset.
     """
     if kind == "number":
         return _numbers(name, column)
@@ -137,8 +139,8 @@ def colouring(
 
 
 def _categories(name: str, column: pd.Series, assigned: Mapping[str, int]) -> Colouring:
-    raw, told = pd.factorize(column)  # -1 where there is none: the last of what follows
-    labels = [label(value) for value in told]
+    raw, distinct = pd.factorize(column)  # -1 for a missing value, which indexes the last code below
+    labels = [value_label(value) for value in distinct]
     counts: Counter[str] = Counter()
     for value, count in zip(
         labels, np.bincount(raw + 1, minlength=len(labels) + 1)[1:].tolist(), strict=True
@@ -151,19 +153,19 @@ def _categories(name: str, column: pd.Series, assigned: Mapping[str, int]) -> Co
     return Colouring(name, "category", codes, entries, missing=absent)
 
 
-def by_tags(
+def tag_colouring(
     name: str, rows: Mapping[str, np.ndarray], *, rank: np.ndarray, assigned: Mapping[str, int]
 ) -> Colouring:
-    """Colours by tags. An image that has several takes the rarest one's: so every tag is seen where it is.
+    """Colour by tags. An image with several tags takes the rarest one's colour, so that each tag is visible.
 
     Args:
-        name: of the column.
-        rows: of each tag the rows (k,) that have it.
-        rank: the place of each row in drawing order, (n,) int64.
-        assigned: the codes that tags had so far; they keep them.
+        name: the column's name.
+        rows: the rows (k,) that have each tag.
+        rank: the position of each row in drawing order, (n,) int64.
+        assigned: the codes that tags have so far, which they keep.
     """
     codes = np.full(len(rank), MISSING, np.uint8)
-    for tag in rows:  # first all, then those with a colour of their own
+    for tag in rows:  # first every tag, then the ones with a colour of their own
         codes[rank[rows[tag]]] = OTHER
     absent = int(np.count_nonzero(codes == MISSING))
     entries = _entries({tag: len(having) for tag, having in rows.items()}, absent, assigned)
@@ -173,54 +175,54 @@ def by_tags(
     return Colouring(name, "category", codes, entries, missing=absent)
 
 
-def _entries(counts: Mapping[str, int], absent: int, assigned: Mapping[str, int]) -> tuple[Entry, ...]:
-    """The lines of a legend: the commonest values first, then the others as one, then those without any."""
+def _entries(counts: Mapping[str, int], absent: int, assigned: Mapping[str, int]) -> tuple[LegendEntry, ...]:
+    """Make a legend's lines: the commonest values, then all others as one, then images without a value."""
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     kept, rest = ranked[:MAX_CATEGORIES], ranked[MAX_CATEGORIES:]
     code_of = _codes([value for value, _ in kept], assigned)
-    entries = [Entry(value, count, code_of[value]) for value, count in kept]
+    entries = [LegendEntry(value, count, code_of[value]) for value, count in kept]
     if rest:
-        entries.append(Entry(f"{len(rest)} others", sum(count for _, count in rest), OTHER, rest=True))
+        entries.append(LegendEntry(f"{len(rest)} others", sum(count for _, count in rest), OTHER, rest=True))
     if absent:
-        entries.append(Entry("No value", absent, MISSING))
+        entries.append(LegendEntry(NO_VALUE, absent, MISSING))
     return tuple(entries)
 
 
 def _codes(values: Sequence[str], assigned: Mapping[str, int]) -> dict[str, int]:
-    """A code for each value: the one it was assigned, else the lowest that is free."""
+    """Return a code for each value: the one it was assigned, or the lowest free one."""
     kept = {value: assigned[value] for value in values if value in assigned}
     free = iter(sorted(set(range(MAX_CATEGORIES)) - set(kept.values())))
     return {value: kept[value] if value in kept else next(free) for value in values}
 
 
-def label(value: object) -> str:
-    """A single value as it is shown and as filters name it."""
+def value_label(value: object) -> str:
+    """Return the text that stands for a value on the page and in filters."""
     if isinstance(value, (bool, np.bool_)):
         return "Yes" if value else "No"
     return str(value)
 
 
 def _numbers(name: str, column: pd.Series) -> Colouring:
-    return graded(name, pd.to_numeric(column, errors="coerce").astype("float64").to_numpy())
+    return number_colouring(name, pd.to_numeric(column, errors="coerce").astype("float64").to_numpy())
 
 
-def graded(
-    name: str, raw: np.ndarray, *, kind: Kind = "number", span: tuple[float, float] | None = None
+def number_colouring(
+    name: str, raw: np.ndarray, *, kind: ColourKind = "number", span: tuple[float, float] | None = None
 ) -> Colouring:
-    """Colours for numbers (n,) as they are drawn; what is not finite has no value.
+    """Colour by numbers (n,); a number that is not finite counts as missing.
 
     Args:
-        name: of the column.
-        raw: the numbers.
+        name: the column's name.
+        raw: the numbers, in drawing order.
         kind: "number" or "time".
-        span: what the ramp runs through, by default the range without its outermost hundredths.
+        span: the range of the ramp, by default the numbers' range without its outermost hundredths.
     """
     known = raw[np.isfinite(raw)]
     low, high = span or robust_range(known)
     with np.errstate(invalid="ignore"):
         scaled = np.clip((raw - low) / max(high - low, 1e-12), 0, 1)
     scaled[~np.isfinite(raw)] = np.nan
-    codes = np.where(np.isnan(scaled), NO_VALUE, np.nan_to_num(scaled) * (NO_VALUE - 1))
+    codes = np.where(np.isnan(scaled), NO_VALUE_CODE, np.nan_to_num(scaled) * (NO_VALUE_CODE - 1))
     return Colouring(
         name,
         kind,
@@ -232,40 +234,28 @@ def graded(
     )
 
 
-def similar(query: str, similarities: np.ndarray) -> Colouring:
-    """Colours for every image's similarity (n,) to a query: from the middling one to the best.
+def similarity_colouring(query: str, similarities: np.ndarray) -> Colouring:
+    """Colour by the similarity (n,) of each image to a query, from the median to the best.
 
-    Half of a dataset has nothing to do with a query; what tells is the upper end.
+    Half of a dataset has nothing to do with a query, so only the upper half has different colours.
     """
     known = similarities[:: max(1, len(similarities) // 100_000)]
-    low, high = np.percentile(known, SIMILAR) if len(known) else (0.0, 1.0)
+    low, high = np.percentile(known, SIMILARITY_PERCENTILES) if len(known) else (0.0, 1.0)
     high = max(high, float(low) + 1e-6)
-    return graded(f"Similarity to “{query}”", similarities, span=(float(low), float(high)))
+    return number_colouring(f"Similarity to “{query}”", similarities, span=(float(low), float(high)))
 
 
-def kind_of(column: pd.Series, declared: str) -> Kind | None:
-    """How a column can be shown; None where colours say nothing (lists, names, constants)."""
-    if declared.startswith("list") or not len(column):
+def colour_kind(column: Column) -> ColourKind | None:
+    """Return how a column colours the map; None for lists, texts and constants."""
+    if column.distinct < MIN_DISTINCT or column.role in {"list", "text", None}:
         return None
-    values = column.dropna()
-    different = values.nunique()
-    if different < FEW:
-        return None
-    if declared in {"int", "float"}:
-        return "number"
-    if declared == "bool":
-        return "category"
-    if are_dates(values):
-        return "time"
-    mostly_unique = different > max(MANY, len(values) // 2)
-    return None if mostly_unique else "category"
+    return cast("ColourKind", column.role)
 
 
-def first_choice(kinds: dict[str, Kind], columns: dict[str, pd.Series]) -> str:
-    """The column to colour by at the start: the first category of few values; "" for none."""
-    categories = [name for name, kind in kinds.items() if kind == "category"]
-    for name in categories:
-        values = columns[name].dropna()
-        if FEW <= values.nunique() <= min(MANY, len(values) // 2):  # else hardly two have the same colour
-            return name
+def default_colour_column(columns: Sequence[Column]) -> str:
+    """Return the column to colour by at the start: the first category with few values; "" for none."""
+    for column in columns:
+        most = min(MAX_DISTINCT, column.filled // 2)  # beyond it hardly any two images have the same colour
+        if colour_kind(column) == "category" and column.distinct <= most:
+            return column.name
     return ""

@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from viewer.dataset.columns.binning import instant, iso, moment, number
-from viewer.dataset.columns.facets import Facet, Scale, Text, Values
+from viewer.dataset.columns.binning import format_number, format_time, parse_time, to_iso
+from viewer.dataset.columns.facets import Facet, ScaleFacet, TextFacet, ValueFacet
 
-MOST_VALUES = 2_000  # in one condition: a link carries them
-LONGEST = 500  # characters of one value
-NAMED = 2  # values that a chip names; of more it tells the number
+MAX_VALUES = 2_000  # in one condition: a link carries them
+MAX_TEXT_LENGTH = 500  # characters of one value
+MAX_NAMED = 2  # values that a chip names; of more it tells the number
 NO_VALUE = "No value"
 
 Condition = Mapping[str, Any]
@@ -32,25 +32,25 @@ Masks = MutableMapping[str, tuple[Condition, np.ndarray]]
 
 
 @dataclass(frozen=True)
-class Narrowed:
+class FilterResult:
     """`kept` (n,) bool, None where nothing is asked; of each column its counts where the others pass."""
 
     kept: np.ndarray | None
     counts: Mapping[str, np.ndarray]
 
 
-def narrow(facets: Mapping[str, Facet], filters: Filters) -> Narrowed:
-    """Apply conditions that are `sound`, one for each column that has one."""
+def apply_filters(facets: Mapping[str, Facet], filters: Filters) -> FilterResult:
+    """Apply conditions that are `validate_filters`, one for each column that has one."""
     masks: Masks = {}
-    return Narrowed(keep(facets, filters, masks=masks), count(facets, masks))
+    return FilterResult(filter_rows(facets, filters, masks=masks), count_values(facets, masks))
 
 
-def keep(facets: Mapping[str, Facet], filters: Filters, *, masks: Masks) -> np.ndarray | None:
+def filter_rows(facets: Mapping[str, Facet], filters: Filters, *, masks: Masks) -> np.ndarray | None:
     """Which rows meet all conditions, (n,) bool; None where there are none.
 
     Args:
         facets: by column.
-        filters: conditions that are `sound`.
+        filters: conditions that are `validate_filters`.
         masks: what conditions have given so far; brought up to date, and only what changed is worked out.
     """
     for name in [*masks]:
@@ -58,11 +58,11 @@ def keep(facets: Mapping[str, Facet], filters: Filters, *, masks: Masks) -> np.n
             del masks[name]
     for name, condition in filters.items():
         if name not in masks or masks[name][0] != condition:
-            masks[name] = condition, passing(facets[name], condition)
+            masks[name] = condition, match_condition(facets[name], condition)
     return np.logical_and.reduce([mask for _, mask in masks.values()]) if masks else None
 
 
-def count(facets: Mapping[str, Facet], masks: Masks) -> dict[str, np.ndarray]:
+def count_values(facets: Mapping[str, Facet], masks: Masks) -> dict[str, np.ndarray]:
     """Of each column the counts of its values among the rows that meet all conditions but its own."""
     if not masks:
         return {name: facet.count() for name, facet in facets.items()}
@@ -74,48 +74,50 @@ def count(facets: Mapping[str, Facet], masks: Masks) -> dict[str, np.ndarray]:
     }
 
 
-def passing_rows(rows: np.ndarray, kept: np.ndarray | None) -> np.ndarray:
+def select_passing(rows: np.ndarray, kept: np.ndarray | None) -> np.ndarray:
     """Of some rows (k,) those that are kept, in their order."""
     return rows if kept is None else rows[kept[rows]]
 
 
-def passing(facet: Facet, condition: Condition) -> np.ndarray:
+def match_condition(facet: Facet, condition: Condition) -> np.ndarray:
     """Which rows meet one condition, (n,) bool."""
     if "values" in condition:
-        return facet.having(condition["values"])
+        return facet.matching(condition["values"])
     if "except" in condition:
-        return ~facet.having(condition["except"])
-    if isinstance(facet, Text):
+        return ~facet.matching(condition["except"])
+    if isinstance(facet, TextFacet):
         return facet.containing(condition["text"])
-    if not isinstance(facet, Scale):
+    if not isinstance(facet, ScaleFacet):
         raise TypeError(f"{facet.name} has no range")
-    found = facet.within(*bounds(facet, condition))
-    return found | facet.having([None]) if condition.get("missing") else found
+    found = facet.in_range(*range_bounds(facet, condition))
+    return found | facet.matching([None]) if condition.get("missing") else found
 
 
-def bounds(facet: Scale, condition: Condition) -> tuple[float | None, float | None]:
+def range_bounds(facet: ScaleFacet, condition: Condition) -> tuple[float | None, float | None]:
     """The ends of a range as numbers; None: open."""
     low, high = (_end(facet, end) for end in condition["range"])
     return low, high
 
 
-def _end(facet: Scale, end: object) -> float | None:
+def _end(facet: ScaleFacet, end: object) -> float | None:
     if facet.kind == "time" and isinstance(end, str):
-        return instant(end)
+        return parse_time(end)
     return float(end) if isinstance(end, int | float) else None
 
 
-def ranged(facet: Scale, first: int, last: int) -> Condition | None:
+def bins_to_condition(facet: ScaleFacet, first: int, last: int) -> Condition | None:
     """The condition that the bins first..last (not included) stand for; None: that is all of them."""
-    if first <= 0 and last >= len(facet.scaled):
+    if first <= 0 and last >= len(facet.bins):
         return None
-    ends = facet.scaled.range_of(first, last)
-    told = [iso(end) if facet.kind == "time" and end is not None else end for end in ends]
-    whole = facet.kind == "number" and facet.scaled.whole
+    ends = facet.bins.range_of(first, last)
+    told = [to_iso(end) if facet.kind == "time" and end is not None else end for end in ends]
+    whole = facet.kind == "number" and facet.bins.integers
     return {"range": [int(end) if whole and isinstance(end, float) else end for end in told]}
 
 
-def toggled(condition: Condition | None, values: Sequence[str | None], *, hide: bool) -> Condition | None:
+def toggle_values(
+    condition: Condition | None, values: Sequence[str | None], *, hide: bool
+) -> Condition | None:
     """A condition after somebody pressed a value, or several that are one line.
 
     Args:
@@ -136,7 +138,7 @@ def toggled(condition: Condition | None, values: Sequence[str | None], *, hide: 
     return {way: after} if after else None
 
 
-def without(
+def remove_values(
     filters: Filters, column: str, values: Collection[str], *, whole: bool = False
 ) -> dict[str, Condition]:
     """Filters that name none of these values of a column; with `whole` not the column either."""
@@ -151,7 +153,7 @@ def without(
     return {name: condition if name == column else asked for name, asked in filters.items()}
 
 
-def shows(condition: Condition | None, value: str | None) -> bool:
+def shows_value(condition: Condition | None, value: str | None) -> bool:
     """Whether a condition lets a value of its column pass."""
     if condition is None:
         return True
@@ -162,7 +164,7 @@ def shows(condition: Condition | None, value: str | None) -> bool:
     return value is not None or bool(condition.get("missing"))
 
 
-def sound(facets: Mapping[str, Facet], told: object) -> dict[str, Condition]:
+def validate_filters(facets: Mapping[str, Facet], told: object) -> dict[str, Condition]:
     """Of what a link or another version says, what makes sense here."""
     if not isinstance(told, Mapping):
         return {}
@@ -181,27 +183,29 @@ def _sound(facet: Facet, condition: object) -> Condition | None:
         listed = condition.get(way)
         if isinstance(listed, list | tuple):
             good = _sound_values(facet, listed)
-            return {way: good[:MOST_VALUES]} if good else None
+            return {way: good[:MAX_VALUES]} if good else None
     text = condition.get("text")
-    if isinstance(facet, Text) and isinstance(text, str) and text.strip():
-        return {"text": text[:LONGEST]}
-    return _sound_range(facet, condition) if isinstance(facet, Scale) else None
+    if isinstance(facet, TextFacet) and isinstance(text, str) and text.strip():
+        return {"text": text[:MAX_TEXT_LENGTH]}
+    return _sound_range(facet, condition) if isinstance(facet, ScaleFacet) else None
 
 
 def _sound_values(facet: Facet, listed: Sequence[object]) -> list[str | None]:
     texts = (
-        [] if isinstance(facet, Scale) else [v for v in listed if isinstance(v, str) and len(v) <= LONGEST]
+        []
+        if isinstance(facet, ScaleFacet)
+        else [v for v in listed if isinstance(v, str) and len(v) <= MAX_TEXT_LENGTH]
     )
     return [*dict.fromkeys(texts), *([None] if None in listed else [])]
 
 
-def _sound_range(facet: Scale, condition: Mapping[Any, Any]) -> Condition | None:
+def _sound_range(facet: ScaleFacet, condition: Mapping[Any, Any]) -> Condition | None:
     ends = condition.get("range")
     if not isinstance(ends, list | tuple) or len(ends) != 2:  # noqa: PLR2004 - low and high
         return None
     for end in ends:
         number_like = isinstance(end, int | float) and not isinstance(end, bool) and abs(end) < 1e300  # noqa: PLR2004 - NaN and infinity are not
-        moment_like = facet.kind == "time" and isinstance(end, str) and instant(end) is not None
+        moment_like = facet.kind == "time" and isinstance(end, str) and parse_time(end) is not None
         if end is not None and not number_like and not moment_like:
             return None
     if all(end is None for end in ends):
@@ -209,29 +213,33 @@ def _sound_range(facet: Scale, condition: Mapping[Any, Any]) -> Condition | None
     return {"range": [*ends], **({"missing": True} if condition.get("missing") is True else {})}
 
 
-def said(facet: Facet, condition: Condition) -> str:
+def describe_condition(facet: Facet, condition: Condition) -> str:
     """A condition in a few words, without its column's name: "cat, dog", "not cat", "3 - 12"."""
     if "text" in condition:
         return f"“{condition['text']}”"
-    if "range" in condition and isinstance(facet, Scale):
-        words = _said_range(facet, *bounds(facet, condition))
+    if "range" in condition and isinstance(facet, ScaleFacet):
+        words = _said_range(facet, *range_bounds(facet, condition))
         return f"{words} or {NO_VALUE.lower()}" if condition.get("missing") else words
     listed = condition.get("values", condition.get("except", ()))
     names = [NO_VALUE.lower() if value is None else str(value) for value in listed]
-    words = ", ".join(names) if len(names) <= NAMED else f"{len(names)} values"
+    words = ", ".join(names) if len(names) <= MAX_NAMED else f"{len(names)} values"
     return words if "values" in condition else f"not {words}"
 
 
-def _said_range(facet: Scale, low: float | None, high: float | None) -> str:
-    step = float(facet.scaled.edges[1] - facet.scaled.edges[0])
+def _said_range(facet: ScaleFacet, low: float | None, high: float | None) -> str:
+    step = float(facet.bins.edges[1] - facet.bins.edges[0])
     ends = [
-        "" if end is None else moment(end, step=min(step, 86_400)) if facet.kind == "time" else number(end)
+        ""
+        if end is None
+        else format_time(end, step=min(step, 86_400))
+        if facet.kind == "time"
+        else format_number(end)
         for end in (low, high)
     ]
-    return spanning(*ends)
+    return describe_range(*ends)
 
 
-def spanning(low: str, high: str) -> str:
+def describe_range(low: str, high: str) -> str:
     """A range in words, "" for an end that is open."""
     if not low:
         return f"up to {high}"
@@ -240,21 +248,21 @@ def spanning(low: str, high: str) -> str:
     return low if low == high else f"{low} – {high}"  # noqa: RUF001 - a range's dash
 
 
-def bounded(facet: Scale, condition: Condition | None) -> tuple[int, int] | None:
+def condition_to_bins(facet: ScaleFacet, condition: Condition | None) -> tuple[int, int] | None:
     """The bins that a range covers: the first, and the one after the last; None without a range."""
     if not condition or "range" not in condition:
         return None
-    return facet.scaled.bins_of(*bounds(facet, condition))
+    return facet.bins.bins_of(*range_bounds(facet, condition))
 
 
-def labelled(facet: Values, *, part: str, most: int) -> list[str]:
+def find_labels(facet: ValueFacet, *, part: str, most: int) -> list[str]:
     """The commonest values that have `part` in them, at most `most`."""
     wanted = part.casefold().strip()
     found = (label for label in facet.labels if wanted in label.casefold())
     return [label for label, _ in zip(found, range(most), strict=False)]
 
 
-def among(rows: np.ndarray, members: np.ndarray) -> np.ndarray:
+def is_member(rows: np.ndarray, members: np.ndarray) -> np.ndarray:
     """Which of `rows` (k,) are among `members` (m,), ascending: (k,) bool.
 
     A search for each: `numpy.isin` would look through all the members, for one row under the pointer too.

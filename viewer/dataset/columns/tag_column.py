@@ -10,15 +10,15 @@ from functools import cached_property
 
 import numpy as np
 
-from viewer.dataset.columns.colouring import Colouring, by_tags
-from viewer.dataset.columns.facets import Values, of_tags
-from viewer.dataset.columns.filters import among
+from viewer.dataset.columns.colouring import Colouring, tag_colouring
+from viewer.dataset.columns.facets import ValueFacet, tag_facet
+from viewer.dataset.columns.filters import is_member
 
-Rows = Mapping[str, np.ndarray]
+TagRows = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
-class Tagged:
+class TagColumn:
     """Tags as a column of a dataset; what is asked of it is worked out once.
 
     `rows` has the rows (k,) int64 of each tag, `rank` (n,) int64 the place of each row in drawing order. A
@@ -26,45 +26,45 @@ class Tagged:
     """
 
     name: str
-    rows: Rows
+    rows: TagRows
     rank: np.ndarray
     assigned: Mapping[str, int]
 
     @cached_property
-    def facet(self) -> Values | None:
+    def facet(self) -> ValueFacet | None:
         """What the images can be filtered by; None where none has a tag."""
-        return of_tags(self.name, self.rows, n=len(self.rank)) if self.rows else None
+        return tag_facet(self.name, self.rows, n=len(self.rank)) if self.rows else None
 
     @cached_property
     def colouring(self) -> Colouring:
         """The colours of the images by their tags."""
-        return by_tags(self.title, self.rows, rank=self.rank, assigned=self.assigned)
+        return tag_colouring(self.title, self.rows, rank=self.rank, assigned=self.assigned)
 
     @property
     def title(self) -> str:
         """What a person calls the column."""
-        return title_of(self.name)
+        return tag_column_title(self.name)
 
-    def codes(self) -> Mapping[str, int]:
+    def colour_codes(self) -> Mapping[str, int]:
         """The colour's code of each tag, as far as the tags have been coloured."""
-        return self.colouring.assigned() if "colouring" in self.__dict__ else self.assigned
+        return self.colouring.assigned_codes() if "colouring" in self.__dict__ else self.assigned
 
 
-def title_of(column: str) -> str:
+def tag_column_title(column: str) -> str:
     """What a person calls the column of tags."""
     return column.replace("_", " ").capitalize()
 
 
-def of_rows(tags: Rows, rows: np.ndarray) -> list[list[str]]:
+def tags_of_rows(tags: TagRows, rows: np.ndarray) -> list[list[str]]:
     """The tags of the images of some rows (k,), in alphabetical order."""
     found: list[list[str]] = [[] for _ in range(len(rows))]
     for tag in sorted(tags):
-        for at in np.flatnonzero(among(rows, tags[tag])).tolist():
+        for at in np.flatnonzero(is_member(rows, tags[tag])).tolist():
             found[at].append(tag)
     return found
 
 
-def counts(tags: Rows, rows: np.ndarray) -> dict[str, int]:
+def count_tags(tags: TagRows, rows: np.ndarray) -> dict[str, int]:
     """How many of some rows (k,) have each tag; those that none has are left out."""
-    found = {tag: int(np.count_nonzero(among(rows, tagged))) for tag, tagged in tags.items()}
+    found = {tag: int(np.count_nonzero(is_member(rows, tagged))) for tag, tagged in tags.items()}
     return {tag: count for tag, count in sorted(found.items()) if count}

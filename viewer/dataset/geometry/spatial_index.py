@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from viewer.dataset.viewport import Box
+from viewer.dataset.geometry.viewport import Box
 
 POINTS_PER_CELL = 24
 MAX_GRID = 1024
@@ -47,7 +47,7 @@ class PointIndex:
     def __len__(self) -> int:
         return len(self.x)
 
-    def within(self, box: Box) -> np.ndarray:
+    def inside(self, box: Box) -> np.ndarray:
         """Sorted positions (m,) of the points inside `box` (x0, x1, y0, y1)."""
         x0, x1, y0, y1 = box
         runs = self.runs(box)
@@ -69,7 +69,7 @@ class PointIndex:
 
     def bands(self, box: Box) -> list[Box]:
         """Boxes that hold the points inside `box` and little else: one for each band that has points."""
-        found = self.within(box)
+        found = self.inside(box)
         x, y = self.x[found], self.y[found]
         band = np.clip((y - box[2]) / (box[3] - box[2]) * BANDS, 0, BANDS - 1).astype(np.int8)
         order = np.argsort(band, kind="stable")
@@ -81,7 +81,7 @@ class PointIndex:
 
     def nearest(self, x: float, y: float, *, radius: float, kept: np.ndarray | None = None) -> int | None:
         """The nearest row, of those `kept` (n,) bool, if one is within `radius` map units of a position."""
-        near = self.within((x - radius, x + radius, y - radius, y + radius))
+        near = self.inside((x - radius, x + radius, y - radius, y + radius))
         near = near if kept is None else near[kept[self.order[near]]]
         if not len(near):
             return None
@@ -95,7 +95,7 @@ class PointIndex:
         return int(first), int(last)
 
 
-class Placed:
+class SortedMask:
     """A choice of rows as a mask by place in the index, made once for each choice and index."""
 
     def __init__(self) -> None:

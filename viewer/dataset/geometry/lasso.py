@@ -6,21 +6,21 @@ runs through are looked at one by one.
 
 import numpy as np
 
-from viewer.dataset.spatial_index import PointIndex
+from viewer.dataset.geometry.spatial_index import PointIndex
 
-LEAST_CORNERS = 3
-MOST_CORNERS = 512  # of an outline; the page sends far fewer
+MIN_CORNERS = 3
+MAX_CORNERS = 512  # of an outline; the page sends far fewer
 SLACK = 1e-3  # of a cell: positions are float32, and fall on either side of a border
 
 
-def inside(index: PointIndex, outline: np.ndarray) -> np.ndarray:
+def rows_inside(index: PointIndex, outline: np.ndarray) -> np.ndarray:
     """The rows (k,) int64, ascending, of the points within an outline; where it crosses itself, even-odd.
 
     Args:
         index: the points.
         outline: its corners (m, 2) float64 in map units, the last joined to the first.
     """
-    if not len(index) or len(outline) < LEAST_CORNERS:
+    if not len(index) or len(outline) < MIN_CORNERS:
         return np.empty(0, np.int64)
     crossed, size = _crossed(index, outline), index.size
     centre = [index.low[axis] + (np.arange(size) + 0.5) * index.step[axis] for axis in (0, 1)]
@@ -29,17 +29,17 @@ def inside(index: PointIndex, outline: np.ndarray) -> np.ndarray:
     columns = np.flatnonzero((centre[0] >= outline[:, 0].min()) & (centre[0] <= outline[:, 0].max()))
     if len(lines) and len(columns):
         x, y = np.meshgrid(centre[0][columns], centre[1][lines])
-        whole[np.ix_(lines, columns)] = within(x.ravel(), y.ravel(), outline).reshape(x.shape)
+        whole[np.ix_(lines, columns)] = points_inside(x.ravel(), y.ravel(), outline).reshape(x.shape)
     whole &= ~crossed
     edge = _of_cells(index, np.flatnonzero(crossed))
-    edge = edge[within(index.x[edge], index.y[edge], outline)]
+    edge = edge[points_inside(index.x[edge], index.y[edge], outline)]
     found = np.zeros(len(index), bool)  # a mask gives them in order, faster than sorting them
     for part in (_of_cells(index, np.flatnonzero(whole)), edge):
         found[index.order[part]] = True
     return np.flatnonzero(found)
 
 
-def within(x: np.ndarray, y: np.ndarray, outline: np.ndarray) -> np.ndarray:
+def points_inside(x: np.ndarray, y: np.ndarray, outline: np.ndarray) -> np.ndarray:
     """Whether positions (n,) are within an outline (m, 2), by how often a ray to the right meets it."""
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     odd = np.zeros(len(x), bool)
@@ -52,12 +52,12 @@ def within(x: np.ndarray, y: np.ndarray, outline: np.ndarray) -> np.ndarray:
     return odd
 
 
-def simplified(outline: np.ndarray, *, tolerance: float) -> np.ndarray:
+def simplify_outline(outline: np.ndarray, *, tolerance: float) -> np.ndarray:
     """The corners (k, 2) of an outline (m, 2) without those that are nearer than `tolerance` to the rest.
 
     Douglas and Peucker 1973, doi:10.3138/FM57-6770-U75U-7727, between the two corners farthest apart.
     """
-    if len(outline) <= LEAST_CORNERS + 1:
+    if len(outline) <= MIN_CORNERS + 1:
         return outline
     far = int(np.argmax(((outline - outline[0]) ** 2).sum(1)))
     closed = np.vstack([outline, outline[:1]])

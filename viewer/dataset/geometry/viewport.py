@@ -10,8 +10,8 @@ import numpy as np
 
 Box = tuple[float, float, float, float]  # x0, x1, y0, y1 in map units
 PADDING = 1.08  # the first view leaves this much air around the points
-SHORTEST = 8  # pixels: nothing can be seen on less
-LARGEST = 16 * 1024**2  # pixels of a picture: more than any screen's, and what one visitor may ask for
+MIN_SIDE = 8  # pixels: nothing can be seen on less
+MAX_PIXELS = 16 * 1024**2  # pixels of a picture: more than any screen's, and what one visitor may ask for
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Viewport:
     height: int
 
     @property
-    def unit(self) -> float:
+    def units_per_pixel(self) -> float:
         """Map units per pixel."""
         return (self.x1 - self.x0) / max(self.width, 1)
 
@@ -34,14 +34,14 @@ class Viewport:
     def valid(self) -> bool:
         """Whether it can be drawn: a real area on a real picture."""
         corners = (self.x0, self.x1, self.y0, self.y1)
-        drawable = min(self.width, self.height) >= SHORTEST and self.width * self.height <= LARGEST
+        drawable = min(self.width, self.height) >= MIN_SIDE and self.width * self.height <= MAX_PIXELS
         return drawable and all(map(np.isfinite, corners)) and self.x1 > self.x0 and self.y1 > self.y0
 
     @property
     def square(self) -> bool:
         """Whether both axes have the same unit, to a third of a pixel over the whole picture."""
         down = (self.y1 - self.y0) / max(self.height, 1)
-        return abs(self.unit - down) * max(self.width, self.height) <= self.unit / 3
+        return abs(self.units_per_pixel - down) * max(self.width, self.height) <= self.units_per_pixel / 3
 
     @classmethod
     def fitted(cls, view: Box, *, width: int, height: int) -> Self:
@@ -58,12 +58,12 @@ class Viewport:
 
     def scaled(self, scale: float) -> "Viewport":
         """The same part of the map on so many times the pixels in each direction."""
-        width, height = (max(SHORTEST, round(side * scale)) for side in (self.width, self.height))
+        width, height = (max(MIN_SIDE, round(side * scale)) for side in (self.width, self.height))
         return replace(self, width=width, height=height)
 
-    def grown(self, pixels: float) -> Box:
+    def expand(self, pixels: float) -> Box:
         """The rectangle (x0, x1, y0, y1) with a margin of `pixels` on every side."""
-        margin = pixels * self.unit
+        margin = pixels * self.units_per_pixel
         return self.x0 - margin, self.x1 + margin, self.y0 - margin, self.y1 + margin
 
     def pixels(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

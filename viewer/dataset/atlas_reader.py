@@ -1,0 +1,175 @@
+"""The seam between viewer and core: what the viewer needs of an atlas, as types.
+
+`clipper.Atlas` satisfies them, and so does the fake atlas of the tests; mypy checks both. What does not
+belong here: anything that runs.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from clipper.metadata.columns import Column
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+
+    from clipper.query import Query, Vectors
+    from clipper.store.snapshots import Run
+
+
+class AtlasSettings(Protocol):
+    """The settings that an atlas was opened with."""
+
+    @property
+    def home(self) -> Path:
+        """The home's folder."""
+
+    @property
+    def max_pixels(self) -> int:
+        """The largest image that is decoded."""
+
+
+class AtlasSnapshot(Protocol):
+    """The published version that an atlas reads."""
+
+    @property
+    def runs(self) -> Sequence["Run"]:
+        """The run that published this version and the ones before it, newest first."""
+
+
+class Ranking(Protocol):
+    """A query's similarities and its place on the map."""
+
+    @property
+    def similarities(self) -> "np.ndarray":
+        """Similarities with all images, (n,) float32, by row."""
+
+    @property
+    def x(self) -> float:
+        """The query's position on the map."""
+
+    @property
+    def y(self) -> float:
+        """The query's position on the map."""
+
+
+class Searchable(Protocol):
+    """The model and the vectors of an atlas: everything that answers a query."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies the model that made the vectors."""
+
+    @property
+    def stored(self) -> "Vectors":
+        """The images' vectors: (n, d) float32, rows L2-normalised."""
+
+    @property
+    def chance(self) -> float:
+        """The best similarity that random texts usually reach. The first call takes seconds."""
+
+    def similarities(self, vector: "np.ndarray") -> "np.ndarray":
+        """Return the cosine similarities (n,) float32 of a vector (d,) float32 with all images."""
+
+    def rank(self, query: "Query", *, k: int = ...) -> Ranking:
+        """Answer a query."""
+
+    def embed_upload(self, data: bytes, *, max_bytes: int, max_seconds: float) -> "tuple[np.ndarray, bytes]":
+        """Return an image file's vector (d,) float32 and its thumbnail, WebP."""
+
+    def warm(self) -> None:
+        """Load what the first search would wait for."""
+
+
+class AtlasReader(Searchable, Protocol):
+    """One published version of a dataset. Row i of everything belongs to `ids[i]`."""
+
+    @property
+    def version(self) -> str:
+        """The published version."""
+
+    @property
+    def title(self) -> str:
+        """The dataset's name."""
+
+    @property
+    def indexed_at(self) -> datetime:
+        """When this version was published, UTC."""
+
+    @property
+    def settings(self) -> AtlasSettings:
+        """The settings that it was opened with."""
+
+    @property
+    def snapshot(self) -> AtlasSnapshot:
+        """What was published."""
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """The images' ids."""
+
+    @property
+    def hashes(self) -> Sequence[bytes]:
+        """The images' content hashes."""
+
+    @property
+    def xy(self) -> "np.ndarray":
+        """Map positions (n, 2) float32."""
+
+    @property
+    def view(self) -> tuple[float, float, float, float]:
+        """The first view: x0, x1, y0, y1."""
+
+    @property
+    def columns(self) -> Mapping[str, Column]:
+        """The metadata columns by name, each with its role."""
+
+    @property
+    def points(self) -> "pd.DataFrame":
+        """The map as a table, with the metadata columns."""
+
+    @property
+    def metadata_table(self) -> "pa.Table":
+        """The metadata: `id`, then the columns."""
+
+    @property
+    def modified(self) -> "np.ndarray":
+        """When each file was last modified, seconds since 1970, (n,) float64; NaN: unknown."""
+
+    @property
+    def indexed(self) -> "np.ndarray":
+        """When each image was first indexed, seconds since 1970, (n,) float64; NaN: unknown."""
+
+    @property
+    def failures(self) -> "pd.DataFrame":
+        """Files that are not on the map: id and reason."""
+
+    def row(self, image_id: str) -> int:
+        """Return an image's row; raise KeyError if it is not on the map."""
+
+    def name(self, row: int) -> str:
+        """Return an image's name."""
+
+    def path(self, row: int) -> str:
+        """Return where the original is: an absolute path or a URL."""
+
+    def metadata(self, row: int) -> dict[str, Any]:
+        """Return an image's metadata, without missing values."""
+
+    def thumbnail(self, row: int) -> bytes:
+        """Return an image's thumbnail, WebP."""
+
+    def image(self, row: int) -> bytes:
+        """Return the original's bytes."""
+
+    def image_format(self, row: int) -> str:
+        """Return the original's format by Pillow's name."""
+
+    def info(self) -> Mapping[str, Any]:
+        """Return what is known about this atlas, as JSON holds it."""
+
+    def close(self) -> None:
+        """Release this version."""

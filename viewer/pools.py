@@ -1,0 +1,37 @@
+"""The viewer's thread pools, shared by all sessions: one for each kind of work, so that kinds do not wait.
+
+The server's event loop answers every visitor, so work of more than a few milliseconds runs here. What does
+not belong here: the work itself, and how its outcome returns to a session (`session/background.py`).
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+
+# Pictures of the map. Two draw for ten visitors who zoom at once: the compiled loops release Python's lock.
+RENDER_POOL = ThreadPoolExecutor(2, thread_name_prefix="render")
+# Thumbnails on the map. Pillow decodes without the lock; a third thread would take time from drawing.
+THUMBNAIL_POOL = ThreadPoolExecutor(2, thread_name_prefix="thumbnail")
+
+# Images that a page fetches. Four, because they mostly wait for a disk or for the network.
+IMAGE_POOL = ThreadPoolExecutor(4, thread_name_prefix="image")
+# Originals that browsers cannot show. Each takes seconds and a child process of its own, so only two.
+CONVERT_POOL = ThreadPoolExecutor(2, thread_name_prefix="convert")
+# Exports that are sent while they are made. The slowest reader holds no thread, so two are enough.
+EXPORT_POOL = ThreadPoolExecutor(2, thread_name_prefix="export")
+
+# Searches, which run the model. One at a time: two models' threads on the same cores slow each other.
+SEARCH_POOL = ThreadPoolExecutor(1, thread_name_prefix="search")
+# The list of results after a change of filters or limits. A few milliseconds each: one thread.
+RANK_POOL = ThreadPoolExecutor(1, thread_name_prefix="rank")
+# The similarity that random texts reach, measured once a version. Apart, so that no search waits for it.
+BASELINE_POOL = ThreadPoolExecutor(1, thread_name_prefix="baseline")
+# Uploaded images, decoded in child processes. Two, so that one bad file does not hold up the next visitor's.
+UPLOAD_POOL = ThreadPoolExecutor(2, thread_name_prefix="upload")
+
+# Filters and their counts. Two, so that one visitor's first count does not hold up another's filter.
+FILTER_POOL = ThreadPoolExecutor(2, thread_name_prefix="filter")
+# Lassos and the selections of links. Milliseconds each: one thread.
+SELECT_POOL = ThreadPoolExecutor(1, thread_name_prefix="select")
+# Reads and changes of the home's tags. One at a time: all of them use one file.
+TAG_POOL = ThreadPoolExecutor(1, thread_name_prefix="tags")
+# New versions of the atlas, and figures about them. Two: while one loads, another page can follow.
+VERSION_POOL = ThreadPoolExecutor(2, thread_name_prefix="version")
