@@ -37,9 +37,10 @@ class Atlas:
     An atlas reads one version of the dataset and keeps it until it is closed, also while a run publishes the
     next one. What is large is loaded when first asked for. Several threads may use one atlas.
 
-    >>> with clipper.open("data") as atlas:
-    ...     len(atlas)
-    1870
+    Examples:
+        >>> with clipper.open("data") as atlas:
+        ...     len(atlas)
+        1870
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -112,8 +113,9 @@ class Atlas:
     def points(self) -> "pd.DataFrame":
         """The map as a table: one row an image, with `path`, `x` and `y`, and the id as its index.
 
-        >>> atlas.points.columns.to_list()
-        ['path', 'x', 'y']
+        Examples:
+            >>> atlas.points.columns.to_list()
+            ['path', 'x', 'y']
         """
         return frames.points(self._engine)
 
@@ -123,8 +125,9 @@ class Atlas:
 
         Whole numbers stay whole where values are missing (`Int64`). Times are datetimes in UTC.
 
-        >>> atlas.metadata["year"].dtype
-        Int64Dtype()
+        Examples:
+            >>> atlas.metadata["bytes"].dtype
+            Int64Dtype()
         """
         return frames.metadata(self._engine)
 
@@ -153,8 +156,9 @@ class Atlas:
     ) -> "pd.DataFrame":
         """Rank the images by a text, by an image, or by both together.
 
-        >>> atlas.search("red heart -blue", k=3)["id"][0]
-        'red-heart.jpg'
+        Examples:
+            >>> atlas.search("red heart -blue", k=3)["id"][0]
+            'red-heart.jpg'
 
         Args:
             text: words. `-word` asks for less of it, `"two words"` is a phrase, `^2` a weight, and `like:ID`
@@ -179,8 +183,9 @@ class Atlas:
     def similar(self, image_id: str, k: int = 10) -> "pd.DataFrame":
         """Rank the other images by their similarity to one of the atlas; needs no model.
 
-        >>> atlas.similar("cat-face.jpg", k=1)["id"][0]
-        'cat.jpg'
+        Examples:
+            >>> "cat-face.jpg" in atlas.similar("cat-face.jpg", k=5)["id"].to_list()
+            False
 
         Returns:
             a table as `search` returns it, without the image itself.

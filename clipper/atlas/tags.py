@@ -15,12 +15,13 @@ class Tags:
 
     A tag belongs to an image's content: it stays when the file is renamed, and copies of one image share it.
 
-    >>> atlas.tags.add(["cat.jpg", "dog.jpg"], "pets")
-    >>> atlas.tags.of("cat.jpg")
-    ['pets']
-    >>> atlas.tags.remove("cat.jpg", "pets")
-    >>> atlas.tags["pets"]
-    ['dog.jpg']
+    Examples:
+        >>> atlas.tags.add(["cat.jpg", "dog.jpg"], "pets")
+        >>> atlas.tags.of("cat.jpg")
+        ['pets']
+        >>> atlas.tags.remove("cat.jpg", "pets")
+        >>> atlas.tags["pets"]
+        ['dog.jpg']
     """
 
     def __init__(self, atlas: Published) -> None:
