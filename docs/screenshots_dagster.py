@@ -57,11 +57,17 @@ def make_history(home: Path, instance: Path, images: list[Path]) -> None:
         for image in images[portion::PORTIONS]:
             shutil.copy2(image, home / "images")
         if portion == PORTIONS - 1:
-            (home / "images" / "half-copied.jpg").write_bytes(images[0].read_bytes()[:900])
-            (home / "images" / "empty.png").touch()
-            (home / "images" / "scan.psd").write_bytes(b"8BPS" + bytes(64))
+            add_unusable_files(home / "images", images[0].read_bytes())
         else:
             reindex(home, instance)
+
+
+def add_unusable_files(folder: Path, image: bytes) -> None:
+    """A few files as they occur among images, each unusable for another reason."""
+    (folder / "half-copied.jpg").write_bytes(image[: len(image) // 3])
+    (folder / "login-page.png").write_text("<!doctype html><title>Sign in</title>")
+    (folder / "recovered.jpg").write_bytes(image[:200] + bytes(2_000))
+    (folder / "scan.webp").write_bytes(b"RIFF\x40\0\0\0WEBPVP8 " + bytes(64))
 
 
 def graph(page: Any) -> None:
@@ -70,14 +76,16 @@ def graph(page: Any) -> None:
     page.goto("/asset-groups")
     page.get_by_text("Hide navigation").click()
     page.locator("button:has([aria-label=panel_show_right])").first.click()
-    page.wait_for_timeout(4000)
+    page.wait_for_selector("text=Observed")
+    page.wait_for_timeout(1500)
 
 
 def plots(page: Any) -> None:
     """An asset's figures over time."""
     page.goto("/assets/umap_projection")
     page.get_by_role("button", name="Plots").click()
-    page.wait_for_timeout(2000)
+    page.wait_for_selector("canvas")
+    page.wait_for_timeout(1500)
 
 
 def preview(asset: str) -> Callable[[Any], None]:
@@ -86,7 +94,8 @@ def preview(asset: str) -> Callable[[Any], None]:
     def open_it(page: Any) -> None:
         page.goto(f"/assets/{asset}")
         page.get_by_text("[Show Markdown]").first.click()
-        page.wait_for_timeout(1500)
+        page.wait_for_selector("img[alt=preview]")
+        page.wait_for_timeout(1000)
 
     return open_it
 
@@ -94,14 +103,15 @@ def preview(asset: str) -> Callable[[Any], None]:
 def failures(page: Any) -> None:
     """The table of files that cannot be used."""
     page.goto("/assets/image_facts")
-    page.get_by_text("half-copied.jpg").scroll_into_view_if_needed()
+    page.get_by_text("half-copied.jpg").evaluate("element => element.scrollIntoView({block: 'center'})")
     page.wait_for_timeout(1000)
 
 
 def checks(page: Any) -> None:
     """An asset's checks."""
     page.goto("/assets/chroma_collection?view=checks&checkDetail=search_finds_itself")
-    page.wait_for_timeout(3000)
+    page.wait_for_selector("canvas")
+    page.wait_for_timeout(1500)
 
 
 def launchpad(page: Any) -> None:

@@ -11,6 +11,7 @@ reindex is requested again (`automation.py`).
 
 import time
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 import dagster as dg
@@ -153,11 +154,12 @@ def _is_held(path: Path) -> bool:
 
 
 def _shown(instance: dg.DagsterInstance) -> set[str]:
-    """The runs of each asset's latest materialization, and the latest that were to make one."""
+    """The runs of each asset's latest materialization and observation, and the newest that tried one."""
     entries = [record.asset_entry for record in instance.get_asset_records()]
-    return {entry.last_run_id for entry in entries if entry.last_run_id} | {
-        entry.last_materialization_record.run_id for entry in entries if entry.last_materialization_record
-    }
+    made = [entry.last_materialization_record for entry in entries if entry.last_materialization_record]
+    seen = [instance.fetch_observations(entry.asset_key, limit=1).records for entry in entries]
+    latest = {record.run_id for record in chain(made, *seen)}
+    return latest | {entry.last_run_id for entry in entries if entry.last_run_id}
 
 
 def _newest_success(instance: dg.DagsterInstance) -> set[str]:

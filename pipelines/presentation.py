@@ -34,19 +34,20 @@ def materialized(step: Step, *, preview: bytes | None = None, **more: Any) -> dg
 
     Args:
         step: its counts are shown as numbers, which Dagster also plots over time.
-        preview: a PNG of what was made, shown above everything else.
+        preview: a PNG of what was made.
         more: further metadata, by name.
     """
+    # In the order of the asset's page: first what a person looks for.
     metadata: dict[str, Any] = {} if preview is None else {"preview": picture(preview)}
+    if step.failures:
+        metadata["failures"] = _failures(step.failures)
+    if step.notes:
+        metadata["notes"] = dg.MetadataValue.text("\n".join(step.notes))
     metadata |= {**step.counts, "seconds": step.seconds, **more}
     if (new := step.counts.get("new")) and step.seconds:
         metadata["images_per_second"] = round(new / step.seconds, 1)
     if step.columns:
         metadata |= {"column_types": _columns_table(step), "dagster/column_schema": _column_schema(step)}
-    if step.failures:
-        metadata["failures"] = _failures(step.failures)
-    if step.notes:
-        metadata["notes"] = dg.MetadataValue.text("\n".join(step.notes))
     if (rows := step.counts.get("images", step.counts.get("rows"))) is not None:
         metadata["dagster/row_count"] = rows
     return dg.MaterializeResult(

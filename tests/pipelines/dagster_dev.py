@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 150
+PATIENCE = 240
 
 
 def make_instance(folder: Path) -> Path:

@@ -39,7 +39,7 @@ def test_old_runs_go_with_their_logs_and_the_assets_keep_their_latest_materializ
     assert sorted(prune(instance, older_than=AT_ONCE, location=None)) == sorted([*old, failed])
     assert recorded(instance) == on_disk(instance) == {shown, latest}
     assert prune(instance, older_than=AT_ONCE, location=None) == []
-    for key in build_definitions().resolve_job_def("reindex").asset_layer.materializable_asset_keys:
+    for key in build_definitions().resolve_asset_graph().materializable_asset_keys:
         event = instance.get_latest_materialization_event(key)
         assert event is not None, key
         assert event.run_id == shown
@@ -53,6 +53,16 @@ def test_an_asset_materialized_alone_long_ago_keeps_its_run(
     alone = reindex_in(small_home, "image_metadata").run_id
     assert prune(instance, older_than=AT_ONCE, location=None) == []
     assert recorded(instance) == {whole, alone}
+
+
+def test_the_latest_observation_of_the_images_folder_keeps_its_run(
+    small_home: Path, reindex_in: Reindex, instance: dg.DagsterInstance
+):
+    older, latest = [reindex_in(small_home, "images_folder").run_id for _ in range(2)]
+    reindex_in(small_home, "image_manifest")
+    assert prune(instance, older_than=AT_ONCE, location=None) == [older]
+    (observation,) = instance.fetch_observations(dg.AssetKey("images_folder"), limit=1).records
+    assert observation.run_id == latest
 
 
 def test_young_runs_runs_in_progress_and_those_of_others_stay(
