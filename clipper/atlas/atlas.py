@@ -234,8 +234,8 @@ class Atlas:
         """The images of some rows with their similarities, places and metadata."""
         table = self.points.iloc[rows].reset_index()
         table.insert(2, "similarity", similarity)
-        told = self.metadata.iloc[rows].reset_index(drop=True)
-        return table.join(told[[name for name in told if name not in table.columns]])
+        metadata = self.metadata.iloc[rows].reset_index(drop=True)
+        return table.join(metadata[[name for name in metadata if name not in table.columns]])
 
     def _image_terms(self, image: "ImageLike | None") -> tuple[tuple[Term, ...], bytes | None]:
         """An image to search with as a term, where it is in the atlas, else as bytes to decode."""

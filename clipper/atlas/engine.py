@@ -32,7 +32,7 @@ class SearchEngine(Published):
         """Open what is published in the settings' home.
 
         Raises:
-            NoIndexError: nothing is.
+            NoIndexError: nothing is published.
             StoreError: a file is damaged.
         """
         super().__init__(settings)
@@ -60,11 +60,11 @@ class SearchEngine(Published):
         return reference_texts.random_text_baseline(self.stored.best_similarity(self.encoders.random_words))
 
     def embed_text(self, text: str) -> "np.ndarray":
-        """A text's vector: (d,) float32, L2-normalised. The first call loads the model."""
+        """Return a text's vector: (d,) float32, L2-normalised. The first call loads the model."""
         return self.encoders.embed_text(text)
 
     def embed_image(self, data: bytes) -> "np.ndarray":
-        """The vector of an image file's bytes: (d,) float32, L2-normalised.
+        """Return the vector of an image file's bytes: (d,) float32, L2-normalised.
 
         Raises:
             BadImageError: it cannot be decoded, or is over the limits.
@@ -72,7 +72,7 @@ class SearchEngine(Published):
         return self.encoders.embed_image(data, limits=self.settings)
 
     def embed_upload(self, data: bytes, *, max_bytes: int, max_seconds: float) -> "tuple[np.ndarray, bytes]":
-        """The vector of an image file's bytes, (d,) float32, L2-normalised; and its thumbnail, WebP.
+        """Return the vector of an image file's bytes, (d,) float32, L2-normalised; and its thumbnail, WebP.
 
         Raises:
             BadImageError: it cannot be decoded, has more bytes, takes longer, or is over another limit.
@@ -84,14 +84,14 @@ class SearchEngine(Published):
         return self.encoders.embed_upload(data, limits=self.settings.model_copy(update=limits))
 
     def similarities(self, vector: "np.ndarray") -> "np.ndarray":
-        """Cosine similarities of a (d,) float32 vector with all images: (n,) float32.
+        """Return the cosine similarities of a (d,) float32 vector with all images: (n,) float32.
 
         The vectors are read where they lie: 2 GB of them, a million of 512 dimensions, need no memory.
         """
         return self.stored.dot(vector)
 
     def query_vector(self, query: Query) -> "np.ndarray":
-        """A query's terms as one vector: (d,) float32, L2-normalised.
+        """Combine a query's terms to one vector: (d,) float32, L2-normalised.
 
         `search.combine` of their vectors. Where texts meet images, a text weighs `cross_modal_weight` times
         as much: its cosines with images are that much smaller (CLIPScore's 2.5; see `placement.place`).
@@ -112,7 +112,7 @@ class SearchEngine(Published):
         return combine(vectors, weights)
 
     def rank(self, query: Query, *, k: int = 20) -> Hits:
-        """The k images most similar to `query`, and its place on the map.
+        """Rank the k images most similar to `query`, and place the query on the map.
 
         Raises:
             ClipperError: its filter is not understood, or see `query_vector`.
@@ -138,11 +138,11 @@ class SearchEngine(Published):
             self.encoders = earlier.encoders
 
     def warm(self) -> None:
-        """Load what a first search would wait for."""
+        """Load what the first search would wait for."""
         self.rank(Query(text="warm"), k=1)
 
     def info(self) -> dict[str, Any]:
-        """What is known about this atlas, as JSON can hold it."""
+        """Return counts, model, versions, columns and figures, in types that JSON has."""
         projection = read_made_of(self._part("projection"))
         return {
             "title": self.title,
@@ -163,14 +163,14 @@ class SearchEngine(Published):
         }
 
     def close(self) -> None:
-        """Let go of Chroma's files, and of this version: it may be deleted once another is published."""
+        """Close Chroma's files and release this version: a run may delete it once another is published."""
         if "_collection" in self.__dict__:
             self._collection.close()
         super().close()
 
     @cached_property
     def _landmarks(self) -> "tuple[np.ndarray, np.ndarray]":
-        """Rows of images among which others are placed, one of each content, and their positions."""
+        """The rows of the landmarks, one of each content, and their positions."""
         import numpy as np
 
         landmarks = np.array(self._projection["placed_by"].to_pylist()) != "place"
@@ -185,7 +185,7 @@ class SearchEngine(Published):
         return Collection(address_of(self.home, self.snapshot.parts["collection"]))
 
     def _like(self, name: str, query: Query) -> "np.ndarray":
-        """The vector of an image that a term names: (d,) float32."""
+        """Return the vector of an image that a term names: (d,) float32."""
         if name in query.known:
             return query.known[name]
         if name not in self:

@@ -31,13 +31,13 @@ VIEW_MARGIN = 0.04
 
 
 class Published:
-    """What is published in a home. Row i of everything belongs to `ids[i]`; rows are sorted by id."""
+    """A published version of a home. Row i of everything belongs to `ids[i]`; rows are sorted by id."""
 
     def __init__(self, settings: Settings) -> None:
         """Open what is published in the settings' home.
 
         Raises:
-            NoIndexError: nothing is.
+            NoIndexError: nothing is published.
             StoreError: a file is damaged.
         """
         self.settings = settings
@@ -61,7 +61,7 @@ class Published:
 
     @property
     def n(self) -> int:
-        """How many images are on the map."""
+        """The number of images on the map."""
         return len(self)
 
     @property
@@ -71,7 +71,7 @@ class Published:
 
     @property
     def fingerprint(self) -> str:
-        """What tells the model that made the vectors from others."""
+        """The fingerprint of the model that made the vectors."""
         return str(self.snapshot.model["fingerprint"])
 
     @cached_property
@@ -105,12 +105,12 @@ class Published:
         """The map as a table: id, name, path, x, y, then the metadata columns; the index is the row."""
         import pandas as pd
 
-        told = self.metadata_table.select(list(self.columns)).to_pandas()
+        metadata = self.metadata_table.select(list(self.columns)).to_pandas()
         frame = pd.DataFrame({"id": self.ids, "x": self.xy[:, 0], "y": self.xy[:, 1]})
         frame.insert(1, "path", [self.path(row) for row in range(len(self))])
-        if "name" not in told:
+        if "name" not in metadata:
             frame.insert(1, "name", [name_of(image_id) for image_id in self.ids])
-        points: pd.DataFrame = pd.concat([frame, told], axis=1)
+        points: pd.DataFrame = pd.concat([frame, metadata], axis=1)
         return points
 
     @cached_property
@@ -131,7 +131,7 @@ class Published:
         return pd.DataFrame(rows, columns=["id", "reason"])
 
     def row(self, image_id: str) -> int:
-        """The row of an id.
+        """Return the row of an id.
 
         Raises:
             KeyError: it is not on the map.
@@ -139,27 +139,27 @@ class Published:
         return self._rows[image_id]
 
     def name(self, row: int) -> str:
-        """What to call an image: its metadata's `name`, else its file name without ending."""
-        told = self.metadata_table["name"][row].as_py() if "name" in self.columns else None
-        return told if isinstance(told, str) and told else name_of(self.ids[row])
+        """Return the name to show: the metadata's `name`, else the file name without its ending."""
+        given = self.metadata_table["name"][row].as_py() if "name" in self.columns else None
+        return given if isinstance(given, str) and given else name_of(self.ids[row])
 
     def path(self, row: int) -> str:
-        """Where the original lies: an absolute path or a URL."""
+        """Return the location of the original: an absolute path or a URL."""
         return self._folder.path(self.ids[row])
 
     def metadata(self, row: int) -> dict[str, Any]:
-        """What is told about an image; what is missing is left out."""
+        """Return the metadata of an image, without missing values."""
         values = self.metadata_table.slice(row, 1).to_pylist()[0]
         values.pop("id")
         return without_missing(values)
 
     def thumbnail(self, row: int) -> bytes:
-        """A WebP of at most 128 pixels on the longer side."""
+        """Return the thumbnail: a WebP of at most 128 pixels on the longer side."""
         table, positions = self._thumbnails
         return bytes(table[facts.THUMBNAIL][positions[row]].as_py())
 
     def image(self, row: int) -> bytes:
-        """The original file's bytes.
+        """Return the original file's bytes.
 
         Raises:
             BadImageError: it is gone or unreadable by now.
@@ -167,7 +167,7 @@ class Published:
         return self._folder.read(self.ids[row])
 
     def image_format(self, row: int) -> str:
-        """The original's format, as Pillow calls it: "JPEG", "PNG", ..."""
+        """Return the original's format, as Pillow names it: "JPEG", "PNG", ..."""
         key = self.hashes[row]
         return str(facts.read(self._facts, [key])[key]["format"])
 
@@ -192,18 +192,18 @@ class Published:
 
     @cached_property
     def metadata_table(self) -> "pa.Table":
-        """What is told about the images: `id`, then the metadata columns; a row for each image."""
+        """The metadata as a table: `id`, then the metadata columns; one row an image."""
         return read_parquet(self._part("metadata"))
 
     def close(self) -> None:
-        """Let go of this version: it may be deleted once another is published."""
+        """Release this version: a run may delete it once another is published."""
         self._lease.close()
 
     def _part(self, name: str) -> Path:
         return self.home.part(name, self.snapshot.parts[name])
 
     def _times(self, column: str) -> "np.ndarray":
-        """A column of nanoseconds of the manifest as seconds, in the order of the rows: (n,) float64."""
+        """Return a manifest column of nanoseconds as seconds, in the order of the rows: (n,) float64."""
         import numpy as np
         import pyarrow.compute as pc
 
@@ -224,6 +224,6 @@ class Published:
 
 
 def name_of(image_id: str) -> str:
-    """An image's file name without its ending."""
+    """Return an image's file name without its ending."""
     name = image_id.rpartition("/")[2]
     return name.rpartition(".")[0] or name

@@ -1,1 +1,4 @@
-"""The Chroma collection of an atlas: how it is reached, made and searched."""
+"""The Chroma collection of an atlas: open, build and search it.
+
+What does not belong here: which rows a collection holds (`indexing/collect.py`).
+"""

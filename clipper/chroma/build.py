@@ -1,4 +1,4 @@
-"""Making a new version of a collection: from what differs where that pays, else from nothing; then sealed.
+"""Build a new version of a collection from an earlier one where that pays, else from nothing; then seal it.
 
 In a folder it is a copy of the last one with the rows that differ put right. A server cannot copy one, so
 there each version is written whole. Either way nothing is written where it is read. What does not belong
@@ -32,7 +32,7 @@ _RECALL_AT = 10
 
 @dataclass(frozen=True)
 class Rows:
-    """What a collection holds: ids, (n, d) float32 vectors, metadata with x and y, a digest of each."""
+    """The rows of a collection: ids, (n, d) float32 vectors, metadata with x and y, a digest of each."""
 
     ids: Sequence[str]
     vectors: "np.ndarray"
@@ -61,13 +61,13 @@ class Difference:
 
     @classmethod
     def from_nothing(cls, rows: Rows) -> "Difference":
-        """All rows."""
+        """Write all rows and delete none."""
         return cls(list(range(len(rows.ids))), [], 0)
 
 
 @dataclass(frozen=True)
 class Built:
-    """What a build did: rows written and deleted, dead rows in the index, ef and the recall it gives."""
+    """The report of a build: rows written and deleted, dead rows in the index, `ef` and its recall."""
 
     written: int
     deleted: int
@@ -85,7 +85,7 @@ def build(
     difference: Difference | None = None,
     good_enough: float = WANTED_RECALL,
 ) -> Built:
-    """Make a sealed collection; from nothing where the base's index proves to be damaged.
+    """Build a sealed collection; from nothing if the index of the base proves to be damaged.
 
     Args:
         address: where; what a killed run left there is replaced.
@@ -140,7 +140,7 @@ def _build_in_folder(
 
 
 def _build_at_server(address: Address, rows: Rows, probes: "np.ndarray") -> Built:
-    """Written under another name and renamed when it is whole: a run that was killed leaves no half one."""
+    """Write under another name and rename at the end: a run that is killed leaves no half collection."""
     growing = Address.at_server(address.place, f"{address.name}-growing")
     everything = Difference.from_nothing(rows)
     recall, ef = 0.0, SERVER_EF_STEPS[0]
@@ -191,7 +191,7 @@ def _tune(address: Address, rows: Rows, probes: "np.ndarray") -> tuple[int, floa
 
 
 def _recall(collection: Collection, rows: Rows, probes: "np.ndarray") -> float:
-    """Recall@10 of the probes against brute force; of two equally near images either is right."""
+    """Measure recall@10 of the probes against brute force; of two equally near images either is right."""
     import numpy as np
 
     k = min(_RECALL_AT, len(rows.ids))

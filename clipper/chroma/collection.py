@@ -42,24 +42,24 @@ class Address:
 
     @classmethod
     def in_folder(cls, folder: Path) -> "Address":
-        """A folder that holds one collection."""
+        """Return the address of a collection in a folder of its own."""
         return cls(str(folder))
 
     @classmethod
     def at_server(cls, url: str, name: str) -> "Address":
-        """A collection of a server."""
+        """Return the address of a collection on a server."""
         return cls(url, name, on_server=True)
 
     @property
     def folder(self) -> Path:
-        """The folder of one that is not on a server."""
+        """The folder of a collection that is not on a server."""
         return Path(self.place)
 
     def __str__(self) -> str:
         return f"the collection {self.name} of {self.place}" if self.on_server else self.place
 
     def exists(self) -> bool:
-        """Whether a collection is there, whole or not.
+        """Return whether a collection is there, whole or not.
 
         Raises:
             StoreError: the server does not answer.
@@ -67,13 +67,13 @@ class Address:
         return self.name in server_names(self.place) if self.on_server else self.folder.is_dir()
 
     def graph_checksums(self) -> dict[str, str]:
-        """The checksums of the graph's files: once sealed nothing changes them, as opening does SQLite's."""
+        """Return the checksums of the graph's files, which nothing changes once the collection is sealed."""
         if self.on_server or not list(self.folder.glob(f"*/{_GRAPH_WRITTEN}")):
             return {}
         return hashing.folder_checksums(self.folder, "*/*")
 
     def remove(self) -> None:
-        """Delete it, if it is there."""
+        """Delete the collection, if it is there."""
         if not self.on_server:
             shutil.rmtree(self.folder, ignore_errors=True)
         elif self.exists():
@@ -84,7 +84,7 @@ class Collection:
     """An open collection."""
 
     def __init__(self, address: Address) -> None:
-        """Open one that exists: a copy where it may not be written, for Chroma writes where it reads.
+        """Open an existing collection; a copy of it if the folder is read-only, for Chroma writes when it reads.
 
         Raises:
             StoreError: it is missing or damaged, or the server does not answer.
@@ -96,7 +96,7 @@ class Collection:
         if not address.on_server and address.folder.is_dir() and not os.access(address.folder, os.W_OK):
             self._copy = TemporaryDirectory(prefix="clipper-")
             address = _copied(address, Path(self._copy.name) / "collection")
-        with _told(self.address):
+        with _as_store_error(self.address):
             self._client = _client(address)
             try:
                 self._collection = self._client.get_collection(address.name, embedding_function=None)
@@ -105,8 +105,8 @@ class Collection:
 
     @classmethod
     def create(cls, address: Address, *, ef: int) -> "Collection":
-        """An empty one in cosine space that searches with `ef`."""
-        with _told(address):
+        """Create an empty collection in cosine space that searches with `ef`."""
+        with _as_store_error(address):
             client = _client(address)
             try:
                 client.create_collection(
@@ -121,26 +121,26 @@ class Collection:
         return cls(address)
 
     def count(self) -> int:
-        """How many rows it has."""
-        with _told(self.address):
+        """Count the rows."""
+        with _as_store_error(self.address):
             return int(self._collection.count())
 
     def ids(self) -> list[str]:
-        """The ids of all rows, page by page: Chroma cannot give a hundred thousand at once."""
+        """Return the ids of all rows; read by pages, as Chroma cannot return a hundred thousand at once."""
         found: list[str] = []
-        with _told(self.address):
+        with _as_store_error(self.address):
             while page := self._collection.get(limit=_PAGE, offset=len(found), include=[])["ids"]:
                 found += page
         return found
 
     def get(self, ids: Sequence[str] | None = None, *, vectors: bool = False) -> dict[str, Any]:
-        """Chroma's `get`: `ids`, `metadatas` and, if asked, `embeddings`."""
+        """Return what Chroma's `get` returns: `ids`, `metadatas` and, if asked, `embeddings`."""
         include = ["metadatas", *(["embeddings"] if vectors else [])]
-        with _told(self.address):
+        with _as_store_error(self.address):
             return dict(self._collection.get(ids=None if ids is None else list(ids), include=include))
 
     def nearest(self, vector: "np.ndarray", *, k: int, where: Mapping[str, Any] | None = None) -> list[str]:
-        """Ids of about the k nearest rows to a (d,) float32 vector that satisfy `where`, best first.
+        """Return the ids of about the k rows nearest to a (d,) float32 vector that satisfy `where`, best first.
 
         Raises:
             ClipperError: `where` is not a filter Chroma understands.
@@ -150,14 +150,14 @@ class Collection:
     def nearest_many(
         self, vectors: "np.ndarray", *, k: int, where: Mapping[str, Any] | None = None
     ) -> list[list[str]]:
-        """The same for each of (n, d) float32 vectors."""
+        """Do the same for each of (n, d) float32 vectors."""
         from chromadb.errors import InvalidArgumentError
 
         k = min(k, self.count())
         if k < 1 or not len(vectors):
             return [[] for _ in vectors]
         try:
-            with _told(self.address):
+            with _as_store_error(self.address):
                 found = self._collection.query(
                     query_embeddings=vectors,
                     n_results=k,
@@ -170,40 +170,40 @@ class Collection:
 
     def write(self, ids: Sequence[str], vectors: "np.ndarray", metadata: Sequence[Mapping[str, Any]]) -> None:
         """Write rows whole. Chroma's `upsert` merges metadata, so a row that exists is deleted first."""
-        with _told(self.address):
+        with _as_store_error(self.address):
             if existing := self._collection.get(ids=list(ids), include=[])["ids"]:
                 self._collection.delete(ids=existing)
             self._collection.add(ids=list(ids), embeddings=vectors, metadatas=[dict(m) for m in metadata])
 
     def delete(self, ids: Sequence[str]) -> None:
         """Delete rows."""
-        with _told(self.address):
+        with _as_store_error(self.address):
             self._collection.delete(ids=list(ids))
 
     @property
     def ef(self) -> int:
-        """How many candidates a search of the graph keeps."""
+        """The number of candidates that a search of the graph keeps."""
         return int(self._collection.configuration["hnsw"]["ef_search"])
 
     def set_ef(self, ef: int) -> None:
-        """Change `ef`; it acts once the collection is opened again, on a server once that starts again."""
-        with _told(self.address):
+        """Change `ef`. It acts after the collection is opened again; on a server, after that starts again."""
+        with _as_store_error(self.address):
             self._collection.modify(configuration={"hnsw": {"ef_search": ef}})
 
     def rename(self, name: str) -> None:
-        """Give one on a server another name."""
-        with _told(self.address):
+        """Give a collection on a server another name."""
+        with _as_store_error(self.address):
             self._collection.modify(name=name)
 
     def close(self) -> None:
-        """Let go of the files, or of the connection."""
+        """Close the files or the connection."""
         self._client.close()
         if self._copy:
             self._copy.cleanup()
 
 
 def _copied(address: Address, folder: Path) -> Address:
-    """The same collection in another folder, whose files may be written."""
+    """Copy the collection to another folder, whose files may be written."""
     try:
         shutil.copytree(address.folder, folder, copy_function=shutil.copyfile)
     except (OSError, shutil.Error) as error:
@@ -216,19 +216,19 @@ def _copied(address: Address, folder: Path) -> Address:
 
 
 def address_of(home: Home, version: str) -> Address:
-    """Where a version that was made is."""
+    """Return the address of a version that was built."""
     at = read_made_of(home.part("collection", version)).get("server")
     return Address.at_server(**at) if at else Address.in_folder(home.part("collection", version, ""))
 
 
 def server_names(url: str) -> list[str]:
-    """The names of a server's collections.
+    """Return the names of a server's collections.
 
     Raises:
         StoreError: it does not answer.
     """
     address = Address.at_server(url, NAME)
-    with _told(address):
+    with _as_store_error(address):
         client = _client(address)
         try:
             return [collection.name for collection in client.list_collections()]
@@ -239,7 +239,7 @@ def server_names(url: str) -> list[str]:
 def remove_from_server(url: str, names: Sequence[str]) -> None:
     """Delete a server's collections."""
     address = Address.at_server(url, NAME)
-    with _told(address):
+    with _as_store_error(address):
         client = _client(address)
         try:
             for name in names:
@@ -271,15 +271,15 @@ def _client(address: Address) -> Any:
 
 
 @contextmanager
-def _told(address: Address) -> Iterator[None]:
-    """Chroma's own errors, and those of the connection, as one of ours that names the place."""
+def _as_store_error(address: Address) -> Iterator[None]:
+    """Turn errors of Chroma and of the connection into one of ours that names the address."""
     from chromadb.errors import ChromaError, InvalidArgumentError, NotFoundError
     from httpx import HTTPError
 
     try:
         yield
     except InvalidArgumentError:
-        raise  # of a filter; who gave it is told
+        raise  # about a filter: the caller reports it
     except HTTPError as error:
         raise _unreachable(address, error) from error
     except NotFoundError as error:

@@ -1,4 +1,4 @@
-"""Whether images find themselves: a search for an image's own vector has it first, if the index is right.
+"""Check that images find themselves: a search for an image's own vector has it first, if the index is right.
 
 What does not belong here: opening a collection, and what is made of a miss.
 """
@@ -21,7 +21,7 @@ _BATCH = 200
 
 @dataclass(frozen=True)
 class SelfSearch:
-    """What a sample of rows found: how many were asked for, and which of them were not found first."""
+    """The result for a sample of rows: how many were searched for, and which were not found first."""
 
     images: int
     sampled: int
@@ -29,12 +29,12 @@ class SelfSearch:
 
     @property
     def share(self) -> float:
-        """Of those that were found."""
+        """The share of the sample that was found."""
         return 1 - len(self.missed) / self.sampled if self.sampled else 1.0
 
     @property
     def passed(self) -> bool:
-        """Whether that is enough."""
+        """Whether the share is large enough."""
         return self.share >= WANTED_SHARE if self.images >= SAMPLE else not self.missed
 
 

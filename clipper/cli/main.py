@@ -1,6 +1,6 @@
 """The `clipper` command. Results go to standard output, progress and errors to standard error.
 
-What does not belong here: anything `import clipper` cannot do as well.
+What does not belong here: anything that `import clipper` cannot do too.
 """
 
 import json
@@ -155,23 +155,23 @@ def info(
     if failures:
         print_failures(atlas.failures.to_dict("records"), as_json=as_json)
         return
-    told = atlas.info()
+    known = atlas.info()
     if as_json:
-        print_json(told | {"failures": atlas.failures.to_dict("records")})
+        print_json(known | {"failures": atlas.failures.to_dict("records")})
         return
-    quality = " ".join(f"{name} {value}" for name, value in (told["quality"] | told["frame"]).items())
+    quality = " ".join(f"{name} {value}" for name, value in (known["quality"] | known["frame"]).items())
     for name, value in {
-        "images": f"{told['images']:,} in {told['folder']}",
-        "failed": f"{told['failed']:,}",
-        "model": f"{told['model']} ({told['dimensions']} dimensions)",
+        "images": f"{known['images']:,} in {known['folder']}",
+        "failed": f"{known['failed']:,}",
+        "model": f"{known['model']} ({known['dimensions']} dimensions)",
         "changed": f"{atlas.indexed_at:%Y-%m-%d %H:%M:%S} UTC",  # a run with nothing to do writes nothing
-        "version": told["version"],
+        "version": known["version"],
         "columns": ", ".join(
-            f"{name} ({kind}, {told['origins'][name]})" for name, kind in told["columns"].items()
+            f"{name} ({kind}, {known['origins'][name]})" for name, kind in known["columns"].items()
         ),
         "map": quality,
-        "search": f"recall@10 {told['search']['recall_at_10']} at ef {told['search']['ef']}",
-        "home": told["home"],
+        "search": f"recall@10 {known['search']['recall_at_10']} at ef {known['search']['ef']}",
+        "home": known["home"],
     }.items():
         typer.echo(f"{name:<8} {one_line(value)}")
     for failure in atlas.failures.head(10).itertuples():
@@ -199,11 +199,11 @@ def doctor(
     else:
         found = doctors.diagnose(settings, wait=wait)
     if as_json:
-        told = {
+        damages = {
             name: [{"where": d.where, "what": d.what} for d in getattr(found, name)]
             for name in ("before", "after")
         }
-        print_json({"home": str(settings.home), "sound": not found.after, **told})
+        print_json({"home": str(settings.home), "sound": not found.after, **damages})
     else:
         tell_damages(found.before, found.after, settings, repair=repair)
     if found.after:
@@ -211,7 +211,7 @@ def doctor(
 
 
 def main() -> None:
-    """The command's entry: one line for an error a person can mend, a traceback for none of those."""
+    """Run the command. An error that a person can mend is one line; `--debug` shows the traceback of any."""
     arguments = sys.argv[1:] or ["--help"]
     debug = "--debug" in arguments
     # Pillow warns of odd EXIF on many lines, and of no file by name.
@@ -258,7 +258,7 @@ def _filter(where: str | None) -> dict[str, Any] | None:
 
 
 def _bindable(port: int) -> int:
-    """The port, or a free one for 0."""
+    """Return the port, or a free one for 0."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,4 +1,4 @@
-"""What the command says: progress on standard error, results as lines or as one JSON document.
+"""What the command prints: results as lines or as one JSON document.
 
 Names, reasons and values come from files: whatever is printed is made safe for a terminal. What does not
 belong here: the commands (`cli/main.py`).
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from clipper.settings import Settings
 
 
-# What is said of a part that was made anew of the same files, the most telling first.
+# How the summary names a part that was made again from the same files; the first that applies is shown.
 REPLACED = {
     "model": "another model",
     "metadata": "metadata changed",
@@ -37,13 +37,13 @@ def one_line(text: str) -> str:
 
 
 def print_json(document: Any) -> None:
-    """JSON escapes the control characters below 32 only; a terminal obeys others too."""
+    """Print JSON with all control characters escaped; `json` itself escapes only those below 32."""
     text = json.dumps(document, ensure_ascii=False, allow_nan=False)
     typer.echo("".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text))
 
 
 def summarise(steps: "Mapping[str, Step]", settings: "Settings") -> None:
-    """What a run did, and what a person should know of it."""
+    """Print what a run did, and its notes."""
     done = steps["atlas"].counts
     seconds = sum(step.seconds for name, step in steps.items() if name not in ("thumbnails", "image_facts"))
     images = "image" if done["images"] == 1 else "images"
@@ -63,7 +63,7 @@ def summarise(steps: "Mapping[str, Step]", settings: "Settings") -> None:
 
 
 def _changed(atlas: "Step") -> str:
-    """What is other than before: files, else what was made of the same ones."""
+    """Describe what changed: files, or else the parts that were made again from the same files."""
     kinds = ("added", "changed", "moved", "removed")
     files = [f"{atlas.counts[kind]:,} {kind}" for kind in kinds if atlas.counts[kind]]
     parts = [words for name, words in REPLACED.items() if name in atlas.replaced]
@@ -77,7 +77,7 @@ def _changed(atlas: "Step") -> str:
 def tell_damages(
     before: "Sequence[Damage]", after: "Sequence[Damage]", settings: "Settings", *, repair: bool
 ) -> None:
-    """What is wrong with a home, and what is left of it after a repair."""
+    """Print what is wrong with a home, and what is left of it after a repair."""
     for damage in before:
         typer.echo(one_line(f"{damage.where}: {damage.what}"))
     if not after:
@@ -91,7 +91,7 @@ def tell_damages(
 
 
 def print_failures(failures: Sequence[Mapping[Any, Any]], *, as_json: bool) -> None:
-    """Every file that is not on the map, and why."""
+    """Print every file that is not on the map, and why."""
     if as_json:
         print_json({"failed": len(failures), "failures": failures})
         return
@@ -102,12 +102,12 @@ def print_failures(failures: Sequence[Mapping[Any, Any]], *, as_json: bool) -> N
 
 
 def _columns_line(columns: "Sequence[Column]", *, most: int = 20) -> str:
-    """The columns with their types, and how many of them each source tells."""
+    """Describe the columns with their types, and how many of them each source gives."""
     named = [f"{column.name} ({column.type})" for column in columns[:most]]
     named += [f"{len(columns) - most} more"] if len(columns) > most else []
     sources = Counter(column.source for column in columns)
-    told = ", ".join(f"{source} {count}" for source, count in sources.items())
-    return f"columns: {', '.join(named)}; from {told}"
+    given = ", ".join(f"{source} {count}" for source, count in sources.items())
+    return f"columns: {', '.join(named)}; from {given}"
 
 
 def _list(failures: Mapping[str, str], line: str, *, most: int = 10) -> None:

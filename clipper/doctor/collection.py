@@ -1,6 +1,6 @@
-"""Whether a published collection answers as it must: its rows are the parts', its vectors the stored ones.
+"""Check that a published collection has the rows of the parts and the stored vectors, and finds its images.
 
-Run in a process of its own: Chroma reads an index natively, and one that is damaged may end the process. What
+This runs in a child process: Chroma reads an index with native code, which a damaged index may end. What
 does not belong here: files (`doctor/files.py`).
 """
 
@@ -20,36 +20,36 @@ from clipper.store import embeddings
 from clipper.store.home import Home
 from clipper.store.snapshots import Snapshot
 
-# However large the collection is: this only ends what would never end.
+# No collection takes so long: this ends only a check that would never end.
 MOST_SECONDS = 86_400
 # Two vectors are equal up to this in each number.
 EQUAL = 1e-5
 
 
 def problems(home: Home, snapshot: Snapshot) -> list[str]:
-    """What is wrong with the published collection, in words; nothing when it is sound."""
+    """Return what is wrong with the published collection, in words; an empty list if nothing is."""
     asked = {"home": str(home.folder), "parts": dict(snapshot.parts)}
     asked |= {"key": snapshot.embeddings, "model": dict(snapshot.model)}
     with Sandbox(answer, seconds=MOST_SECONDS, memory=RLIM_INFINITY) as sandbox:
         try:
-            told, _ = sandbox.ask(asked)
+            answered, _ = sandbox.ask(asked)
         except ChildDied as died:
             if died.crashed:
                 return ["Chroma cannot open it: the process ends"]
-            told = {"error": "its process was ended, for want of memory or of time"}
-    if "error" in told:  # no verdict: what is not known to be damaged must not be deleted
-        raise StoreError(f"the collection of {home.folder} could not be examined ({told['error']})")
-    return list(told["problems"])
+            answered = {"error": "its process ran out of memory or of time"}
+    if "error" in answered:  # not known to be damaged, so it must not be deleted
+        raise StoreError(f"the collection of {home.folder} could not be examined ({answered['error']})")
+    return list(answered["problems"])
 
 
 def answer(asked: dict[str, Any], _blobs: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
-    """In the child: `home`, `parts`, `key` and `model` of a snapshot in, `problems` out; or an `error`."""
+    """Answer in the child: a snapshot's `home`, `parts`, `key` and `model` in, `problems` or `error` out."""
     home = Home(Path(asked["home"]))
     try:
         vectors = embeddings.of_model(home, asked["key"], asked["model"])
         rows = stored_rows(home, asked["parts"], vectors, key=asked["key"])
         return {"problems": _problems(home, asked["parts"]["collection"], rows)}, []
-    except MemoryError:  # else the child would end, as a damaged index may end it
+    except MemoryError:  # else the child would end as if the index were damaged
         return {"error": "it needs more memory than there is"}, []
 
 
@@ -79,15 +79,15 @@ def _differences(collection: Collection, rows: Rows) -> Iterator[str]:
         yield f"only {found.share:.2%} of the images find themselves"
 
 
-def _alike(told: Any, stored: Any) -> bool:
-    """Equal, but for the last digit of a float, which Chroma may lose."""
+def _alike(read: Any, stored: Any) -> bool:
+    """Compare a value of Chroma with the stored one; Chroma may lose the last digit of a float."""
     if isinstance(stored, Mapping):
-        return told.keys() == stored.keys() and all(_alike(told[key], stored[key]) for key in stored)
+        return read.keys() == stored.keys() and all(_alike(read[key], stored[key]) for key in stored)
     if isinstance(stored, list):
-        return len(told) == len(stored) and all(map(_alike, told, stored))
+        return len(read) == len(stored) and all(map(_alike, read, stored))
     if isinstance(stored, float):
-        return isinstance(told, float) and math.isclose(told, stored, rel_tol=1e-12)
-    return type(told) is type(stored) and bool(told == stored)
+        return isinstance(read, float) and math.isclose(read, stored, rel_tol=1e-12)
+    return type(read) is type(stored) and bool(read == stored)
 
 
 def _wrong(collection: Collection, rows: Rows, part: range) -> dict[str, int]:

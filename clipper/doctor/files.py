@@ -1,4 +1,4 @@
-"""What is wrong with a home's files, if anything: each is read whole and held against its checksum.
+"""Find damaged files of a home: read each whole and compare it with its checksum.
 
 What does not belong here: what Chroma answers (`doctor/collection.py`), and mending anything
 (`doctor/repair.py`).
@@ -25,7 +25,7 @@ from clipper.store.tables import read_made_of, read_parquet, verify
 
 @dataclass(frozen=True)
 class Damage:
-    """One thing that is wrong: where, what, and the files to delete so that a run makes them again."""
+    """One damage: where it is, what is wrong, and the files to delete so that a run makes them again."""
 
     where: str
     what: str
@@ -33,7 +33,7 @@ class Damage:
 
 
 def names(home: Home) -> Iterator[Damage]:
-    """The small files that name the parts."""
+    """Check the small files that name the parts."""
     published = None
     try:
         published = snapshots.current(home)
@@ -58,7 +58,7 @@ def names(home: Home) -> Iterator[Damage]:
 
 
 def parts(home: Home, named: Sequence[Mapping[str, str]]) -> Iterator[Damage]:
-    """Every version of each part: its table, what tells how it was made, and a collection's index.
+    """Check every version of each part: its table, the JSON beside it, and the index of a collection.
 
     One without a table is what a killed run left: nothing reads it, and the next run deletes it.
 
@@ -81,7 +81,7 @@ def parts(home: Home, named: Sequence[Mapping[str, str]]) -> Iterator[Damage]:
 
 
 def shards(home: Home) -> Iterator[Damage]:
-    """What is kept by content: facts, thumbnails, vectors and probes of every model."""
+    """Check the shards, which are kept by content: facts, thumbnails, and each model's vectors and probes."""
     kept_by_content = [home.store / name for name in ("facts", "places", "thumbnails")]
     folders = [*kept_by_content, *sorted(home.store.glob("embeddings/*"))]
     for folder in folders:
@@ -100,7 +100,7 @@ def shards(home: Home) -> Iterator[Damage]:
 
 
 def rows(home: Home, snapshot: Snapshot) -> Iterator[Damage]:
-    """Whether the parts speak of the same images, and all that is kept by content is there."""
+    """Check that the parts hold the same images, and that no vector, thumbnail or fact is missing."""
     manifest = Manifest.read(home.part("manifest", snapshot.parts["manifest"]))
     held = {entry.id: entry.content_hash for entry in manifest.entries}
     projection = read_parquet(home.part("projection", snapshot.parts["projection"]))
@@ -125,7 +125,7 @@ def rows(home: Home, snapshot: Snapshot) -> Iterator[Damage]:
 
 
 def history(home: Home) -> Iterator[Damage]:
-    """Dagster's databases, which nothing can make again."""
+    """Check Dagster's databases, which nothing can make again."""
     for path in sorted((home.store / "dagster").rglob("*.db")):
         if why := sqlite_problem(path):
             what = f"{why}; stop Dagster and delete it: only the history of runs is lost"
@@ -133,20 +133,20 @@ def history(home: Home) -> Iterator[Damage]:
 
 
 def sqlite_problem(path: Path) -> str | None:
-    """What SQLite finds wrong with a database."""
+    """Return what SQLite finds wrong with a database; None if nothing is wrong."""
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10)) as database:
-            told = database.execute("PRAGMA integrity_check").fetchone()[0]
+            answer = database.execute("PRAGMA integrity_check").fetchone()[0]
             empty = not database.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
     except sqlite3.Error as error:
         return f"is damaged ({error})"
     if empty:
         return "is damaged (it is empty)"
-    return None if told == "ok" else f"is damaged ({str(told).splitlines()[0]})"
+    return None if answer == "ok" else f"is damaged ({str(answer).splitlines()[0]})"
 
 
 def attempt(check: Callable[[], Iterator[Damage]]) -> list[Damage]:
-    """What a check finds; it gives up where a file it needs is damaged, which another check tells."""
+    """Return what a check finds before it needs a damaged file; another check reports that file."""
     found = []
     try:
         for damage in check():
@@ -158,7 +158,7 @@ def attempt(check: Callable[[], Iterator[Damage]]) -> list[Damage]:
 
 def _damage(home: Home, path: Path, what: object, *lost: Path) -> Damage:
     where = path.relative_to(home.store).as_posix()
-    if isinstance(what, StoreError):  # without its remedy: here it is another
+    if isinstance(what, StoreError):  # leave out its way out: here it is another one
         what = str(what).partition("; ")[0].replace(f"{home.store}/", "").removeprefix(f"{where} ")
     return Damage(where, str(what), lost)
 
@@ -175,13 +175,13 @@ def _stores(home: Home, snapshot: Snapshot) -> dict[str, ShardStore]:
 
 
 def _see_departed(path: Path) -> None:
-    """The places of images that are gone, which a projection's own file does not hold."""
+    """Check that the positions of images that are gone are there: they have a file of their own."""
     if read_made_of(path).get(DEPARTED) and not departed_of(path).exists():
         raise StoreError("the places of images that are gone are missing")
 
 
 def _verify_index(home: Home, version: str) -> None:
-    """The files of a collection's graph, which nothing changes once it is sealed."""
+    """Check the files of a collection's graph; nothing changes them once it is sealed."""
     address = address_of(home, version)
     if address.on_server:
         return

@@ -1,4 +1,4 @@
-"""An audit of a whole home, and its repair: what is damaged is deleted, and a run makes it again.
+"""Examine a whole home and repair it: delete what is damaged, and let a run make it again.
 
 What does not belong here: what damage looks like (`doctor/files.py`, `doctor/collection.py`).
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from clipper.doctor import collection
-from clipper.doctor import files as soundness
+from clipper.doctor import files as file_checks
 from clipper.doctor.files import Damage
 from clipper.errors import NoIndexError, StoreError
 from clipper.indexing import collect, run
@@ -22,38 +22,38 @@ from clipper.store.home import Home
 from clipper.store.snapshots import Snapshot, no_index
 from clipper.store.staged import Staged
 
-# What one repair uncovers (an atlas whose name was lost), the next one mends.
+# A repair may uncover another damage (of an atlas whose name was lost), which the next round mends.
 ROUNDS = 3
 
 
 @dataclass(frozen=True)
 class Repair:
-    """What was wrong, and what is wrong still."""
+    """The damages before a repair, and those that are left after it."""
 
     before: list[Damage]
     after: list[Damage]
 
 
 def examine(home: Home) -> list[Damage]:
-    """All that is wrong with what is published and with what the next run starts from.
+    """Find every damage of the published atlas and of the parts that the next run starts from.
 
     Raises:
         NoIndexError: there is nothing to examine.
     """
-    found = list(soundness.names(home))
+    found = list(file_checks.names(home))
     snapshot, hold = _held(home)
     if snapshot is None and not found:
         raise no_index(home)
-    found += soundness.attempt(partial(soundness.history, home))
+    found += file_checks.attempt(partial(file_checks.history, home))
     if why := tags.problem(home):
         found.append(Damage(tags.path_of(home).name, why))
-    found += soundness.attempt(partial(soundness.parts, home, _named(home, snapshot)))
-    found += soundness.attempt(partial(soundness.shards, home))
+    found += file_checks.attempt(partial(file_checks.parts, home, _named(home, snapshot)))
+    found += file_checks.attempt(partial(file_checks.shards, home))
     if snapshot is None or hold is None:
         return found
     try:
-        found += soundness.attempt(partial(soundness.rows, home, snapshot))
-        if not found:  # a damaged index is not opened: it is known to be damaged
+        found += file_checks.attempt(partial(file_checks.rows, home, snapshot))
+        if not found:  # a damaged index is not opened: it might end the process
             version = snapshot.parts["collection"]
             files = collect.files_of(home, version)
             where = f"collection/{version}"
@@ -64,7 +64,7 @@ def examine(home: Home) -> list[Damage]:
 
 
 def diagnose(settings: Settings, *, wait: float = 0.0) -> Repair:
-    """Examine a home while no run writes to it; of one that cannot be written to, as it is.
+    """Examine a home while no run writes to it; without a lock if the home cannot be written to.
 
     Raises:
         BusyError: a run holds the lock.
@@ -104,12 +104,12 @@ def repair(settings: Settings, *, progress: Progress | None = None, wait: float 
 def _held(home: Home) -> tuple[Snapshot | None, snapshots.SnapshotLease | None]:
     try:
         return snapshots.lease(home)
-    except (NoIndexError, StoreError):  # told by `soundness.names`
+    except (NoIndexError, StoreError):  # `file_checks.names` reports it
         return None, None
 
 
 def _named(home: Home, snapshot: Snapshot | None) -> list[Mapping[str, str]]:
-    """The versions that must be there: those published, and those that the next run starts from."""
+    """Return the versions that must be there: the published ones, and those that the next run starts from."""
     named = [snapshot.parts] if snapshot else []
     try:
         return [*named, vars(Staged.read(home))]
@@ -118,7 +118,7 @@ def _named(home: Home, snapshot: Snapshot | None) -> list[Mapping[str, str]]:
 
 
 def _delete(home: Home, damages: Sequence[Damage]) -> None:
-    """Delete what is lost; of a map only what no collection can give back, to the bit."""
+    """Delete damaged files; first restore each map that a collection can give back, to the bit."""
     lost = {path for damage in damages for path in damage.lost}
     tables = {path for path in lost if path.parent.name == "projection" and path.suffix == ".parquet"}
     for path in tables:

@@ -26,7 +26,7 @@ _SHOWN_GROUPS, _SHOWN_FILES = 50, 8
 
 @dataclass(frozen=True)
 class Finding:
-    """Whether something holds, in words and figures; `wrong` names the staged parts that are damaged."""
+    """The result of an audit, in words and figures; `wrong` names the staged parts that are damaged."""
 
     passed: bool
     description: str
@@ -161,7 +161,7 @@ def pass_gate(work: Workspace) -> None:
 
 
 def failures(work: Workspace) -> Finding:
-    """Whether only a few files could not be used, with a row for each kind of reason."""
+    """Check that only a few files could not be used; one row for each kind of reason."""
     _, manifest = work.manifest()
     bad = facts.failures(work.facts, manifest.hashes(), limits=work.settings.limits)
     passed_over = set(work.staged.passed_over)
@@ -173,7 +173,7 @@ def failures(work: Workspace) -> Finding:
             reasons.append("vanished while it was being read")
     files = len(manifest.entries) + len(manifest.unreadable)
     share = len(reasons) / files if files else 0.0
-    # Sizes and counts differ from file to file; the kind of reason is what is left without them.
+    # Reasons that differ only in numbers are of one kind.
     kinds = Counter(re.sub(r"\d[\d,.]*", "N", reason) for reason in reasons)
     return Finding(
         share <= MOST_FAILURES,
@@ -184,7 +184,7 @@ def failures(work: Workspace) -> Finding:
 
 
 def duplicates(work: Workspace) -> Finding:
-    """How many files are copies of another, byte for byte, with a row for each of the largest groups."""
+    """Count the files that are copies of another, byte for byte; one row for each of the largest groups."""
     _, manifest = work.manifest()
     groups: dict[bytes, list[str]] = defaultdict(list)
     for entry in manifest.entries:
@@ -205,7 +205,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def map_quality(work: Workspace) -> Finding:
-    """Whether the map, as it was last fitted, still serves what is on it by now."""
+    """Check that the map, as it was last fitted, still serves the images that are on it by now."""
     state = MapDrift.from_json(
         read_made_of(work.home.part("projection", work.require("projection")))["state"]
     )

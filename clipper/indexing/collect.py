@@ -1,4 +1,4 @@
-"""Step 5, `chroma_collection`: one row an image, from the parts that earlier steps staged.
+"""The step `chroma_collection`: one row an image, from the parts that earlier steps staged.
 
 What does not belong here: how a collection is made of rows (`chroma/build.py`).
 """
@@ -22,19 +22,19 @@ from clipper.store.shards import ShardStore
 from clipper.store.snapshots import Snapshot
 from clipper.store.tables import is_written, read_made_of, read_parquet, verify, write_part
 
-# A collection's table is the projection it was made of and a digest of each row: from it the map can be
-# restored, which nothing else could give back as it was.
+# The table beside a collection holds the projection that the collection was made of, and a digest of each
+# row. A damaged projection can be restored from it; nothing else could give the same map again.
 DIGEST, PROJECTION = "digest", "projection"
 
 
 def collect(work: Workspace) -> Step:
-    """Step 5, `chroma_collection`: one row an image, with vector, metadata and place; sealed."""
+    """Step 5, `chroma_collection`: write one row an image, with vector, metadata and position."""
     with timed("chroma_collection") as step:
         work.drop_condemned("collection")
         staged = work.consistent()
-        key, told, _ = work.embeddings()
+        key, model, _ = work.embeddings()
         made_of = {"metadata": staged.metadata, "projection": staged.projection, "embeddings": key}
-        step.version = digest(COLLECTION_VERSION, made_of, told["fingerprint"], work.settings.chroma)
+        step.version = digest(COLLECTION_VERSION, made_of, model["fingerprint"], work.settings.chroma)
         path = work.home.part("collection", step.version)
         if is_written(path) and address_of(work.home, step.version).exists():
             step.counts = {"rows": read_made_of(path)["rows"], "written": 0, "deleted": 0}
@@ -75,12 +75,12 @@ def _write_collection(work: Workspace, version: str, made_of: Mapping[str, Any])
 
 
 def stored_rows(home: Home, versions: Mapping[str, str], vectors: ShardStore, *, key: str) -> Rows:
-    """The rows that the collection of these versions of metadata and projection holds."""
+    """Return the rows that a collection of these versions of metadata and projection must hold."""
     projection = read_parquet(home.part("projection", versions["projection"]))
-    told = read_parquet(home.part("metadata", versions["metadata"])).drop_columns(["id"])
+    metadata = read_parquet(home.part("metadata", versions["metadata"])).drop_columns(["id"])
     points = projection.select(["x", "y"]).to_pylist()
     hashes = projection["content_hash"].to_pylist()
-    rows_metadata = [join.without_missing(r) | p for r, p in zip(told.to_pylist(), points, strict=True)]
+    rows_metadata = [join.without_missing(r) | p for r, p in zip(metadata.to_pylist(), points, strict=True)]
     return Rows(
         ids=projection["id"].to_pylist(),
         vectors=embeddings.read(vectors, hashes),
@@ -90,7 +90,7 @@ def stored_rows(home: Home, versions: Mapping[str, str], vectors: ShardStore, *,
 
 
 def restore_projection(home: Home, version: str) -> bool:
-    """Write a projection anew, to the bit, from a collection that was made of it; whether there is one."""
+    """Restore a projection, to the bit, from a collection made of it; return whether there is one."""
     for path in sorted((home.store / "collection").glob("[!.]*.parquet")):
         try:
             verify(path)
@@ -99,20 +99,20 @@ def restore_projection(home: Home, version: str) -> bool:
             continue
         if made_of["made_of"]["projection"] == version and PROJECTION in made_of:
             table = read_parquet(path).drop_columns([DIGEST])
-            # The places of images that are gone are not among them: one that comes back is placed anew.
+            # It lacks the positions of images that are gone: one that comes back is placed anew.
             write_part(home.part("projection", version), table, made_of[PROJECTION] | {DEPARTED: 0})
             return True
     return False
 
 
 def files_of(home: Home, version: str) -> tuple[Path, ...]:
-    """All files of one version of the collection."""
+    """Return all files of one version of the collection."""
     path = home.part("collection", version)
     return path, path.with_suffix(".json"), home.part("collection", version, "")
 
 
 class _Base(NamedTuple):
-    """A collection that the next one starts from: where, its rows' digests, its dead rows and its recall."""
+    """The collection that the next one starts from: address, digests of the rows, dead rows, recall."""
 
     address: Address
     digests: dict[str, str]
@@ -121,7 +121,7 @@ class _Base(NamedTuple):
 
 
 def _base_collection(home: Home, *, with_places: bool) -> _Base | None:
-    """The published collection, if the next one can start from it.
+    """Return the published collection if the next one can start from it.
 
     Not where that held places that are to be forgotten: SQLite leaves what was deleted in its file.
     """
@@ -146,14 +146,14 @@ def _base_collection(home: Home, *, with_places: bool) -> _Base | None:
 
 
 def _new_address(work: Workspace, version: str) -> Address:
-    """Where the settings want a new collection to be."""
+    """Return the address of a new collection: in the home, or on the server that the settings name."""
     if work.settings.chroma:
         return Address.at_server(work.settings.chroma, f"{_server_prefix(work)}{version}")
     return Address.in_folder(work.home.part("collection", version, ""))
 
 
 def _server_prefix(work: Workspace) -> str:
-    """What the names of this home's collections on a server begin with: other homes may have theirs there."""
+    """Return the start of the names of this home's collections; other homes may use the same server."""
     key = work.staged.server_key
     if not key:
         key = uuid4().hex[:12]
@@ -162,7 +162,7 @@ def _server_prefix(work: Workspace) -> str:
 
 
 def prune_server(work: Workspace, alive: Sequence[Snapshot]) -> None:
-    """Delete what is on the server of versions but those of `alive`, and of runs that were killed."""
+    """Delete this home's collections from the server, except those of the snapshots `alive`."""
     if not work.settings.chroma:
         return
     prefix = _server_prefix(work)

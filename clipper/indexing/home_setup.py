@@ -1,4 +1,4 @@
-"""A home for a folder of images that is named on the command line, and what its clipper.toml notes.
+"""Find or make the home for a folder of images, and write its clipper.toml.
 
 What does not belong here: reading settings (`settings.py`).
 """
@@ -28,7 +28,7 @@ from clipper.settings import (
 
 @contextmanager
 def prepare_home(images: str, home: Path | None) -> Iterator[tuple[Path, str]]:
-    """The home for a folder of images, and what it calls the folder, for a run.
+    """Yield the home for a folder of images, and the name that its clipper.toml gives to the folder.
 
     The home named; else that of `CLIPPER_HOME`, one found from here that is this folder's, or `.clipper`
     within it. Its clipper.toml notes the folder, so that later runs, schedule and viewer find the same one.
@@ -41,9 +41,9 @@ def prepare_home(images: str, home: Path | None) -> Iterator[tuple[Path, str]]:
     home, location = _home_for(images, home)
     is_new = not home.exists()
     try:
-        yield home, _adopt(location, home)
+        yield home, _write_images(location, home)
     except BusyError:
-        raise  # it is another run's that began at the same moment
+        raise  # another run began at the same moment, and the home is its
     except BaseException:
         if is_new and not any((home / "store" / part).exists() for part in ("facts", "embeddings")):
             shutil.rmtree(home, ignore_errors=True)
@@ -51,7 +51,7 @@ def prepare_home(images: str, home: Path | None) -> Iterator[tuple[Path, str]]:
 
 
 def _home_for(images: str, home: Path | None) -> tuple[Path, str]:
-    """The home to use for a folder of images, and where that folder is."""
+    """Return the home to use for a folder of images, and the location of that folder."""
     if not images.strip():
         raise SettingsError("the images folder's name is empty; `clipper index .` is this folder")
     location = absolute_location(images)
@@ -64,12 +64,12 @@ def _home_for(images: str, home: Path | None) -> tuple[Path, str]:
         )
     home = home or _found_for(location)
     if home is None and is_url(images):
-        raise SettingsError(f"where is the atlas of {images} to be kept? Name it with --home HOME")
+        raise SettingsError(f"name a home for the atlas of {images} with --home HOME")
     return home or Path(location) / HIDDEN_HOME, location
 
 
 def _found_for(location: str) -> Path | None:
-    """The home named by the environment, or one found from here that is this folder's."""
+    """Return the home that the environment names, or one found from here that belongs to this folder."""
     try:
         home = find_home()
         if os.environ.get("CLIPPER_HOME"):
@@ -80,8 +80,8 @@ def _found_for(location: str) -> Path | None:
     return home if absolute_location(_images_of(noted), base=home) == location else None
 
 
-def _adopt(location: str, home: Path) -> str:
-    """What a home calls the folder, noted where it is new."""
+def _write_images(location: str, home: Path) -> str:
+    """Write the images folder into a new clipper.toml; return the name that clipper.toml gives to it."""
     config = home / CONFIG_NAME
     noted = _noted(config)
     if noted is None:
@@ -98,7 +98,7 @@ def _adopt(location: str, home: Path) -> str:
 
 
 def note_model(settings: Settings) -> None:
-    """Note the first model named for a home, once it is known to be one: a slip must not stay.
+    """Write the first model named for a home into its clipper.toml, if the model can be found.
 
     Raises:
         ModelError: it is nowhere, or no CLIP with safetensors.
@@ -113,12 +113,12 @@ def note_model(settings: Settings) -> None:
 
 
 def _images_of(noted: dict[str, Any]) -> str:
-    """What a clipper.toml calls its images folder."""
+    """Return the images folder as a clipper.toml names it."""
     return str(noted.get("images", DEFAULT_IMAGES))
 
 
 def _note(config: Path, key: str, value: str) -> None:
-    """Add a setting to a clipper.toml, which need not exist yet."""
+    """Add a setting to a clipper.toml; make the file if needed."""
     try:
         config.parent.mkdir(parents=True, exist_ok=True)
         before = config.read_text("utf-8") if config.exists() else ""
@@ -131,8 +131,8 @@ def _note(config: Path, key: str, value: str) -> None:
 
 
 def _noted(config: Path) -> dict[str, Any] | None:
-    """What a clipper.toml itself says, whatever the environment says; None when there is none."""
+    """Read a clipper.toml without the environment; return None if there is no file."""
     if not config.exists():
         return None
-    Settings.load(config.parent)  # an error in the file is told by its name
+    Settings.load(config.parent)  # its error names the file
     return tomllib.loads(config.read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""The step `image_metadata`: metadata.json, tables, folder names and file facts as typed columns.
+"""The step `image_metadata`: join metadata.json, tables, folder names and file facts to typed columns.
 
 What does not belong here: how metadata is read and joined (`metadata/`).
 """
@@ -20,22 +20,22 @@ from clipper.store.tables import is_written, read_made_of, write_part
 
 
 def join_metadata(work: Workspace) -> Step:
-    """Step 3, `image_metadata`: metadata.json, tables, folder names and file facts as typed columns."""
+    """Step 3, `image_metadata`: join metadata.json, tables, folder names and file facts to typed columns."""
     with timed("image_metadata") as step:
         work.drop_condemned("metadata")
         manifest_version, _ = work.manifest()
         members = work.members()
         beside = {name: work.folder.read_beside(name) for name in METADATA_NAMES}
-        told = {name: content_hash(data).hex() for name, data in beside.items() if data is not None}
-        taken_at = _places(work, members)
+        sources = {name: content_hash(data).hex() for name, data in beside.items() if data is not None}
+        coordinates = _coordinates(work, members)
         given = _tags(work, members)
-        identity = [(e.id, e.content_hash.hex(), taken_at.get(e.content_hash)) for e in members]
-        # Without tags it is the version that it was before there were any.
-        made_from = [identity, told] if given is None else [identity, told, given]
+        identity = [(e.id, e.content_hash.hex(), coordinates.get(e.content_hash)) for e in members]
+        # A home without tags keeps the version that it had before Clipper knew tags.
+        made_from = [identity, sources] if given is None else [identity, sources, given]
         step.version = digest(join.METADATA_VERSION, facts.FACTS_VERSION, *made_from)
         path = work.home.part("metadata", step.version)
         if not is_written(path):
-            _write_metadata(work, members, beside, taken_at, path, given=given)
+            _write_metadata(work, members, beside, coordinates, path, given=given)
         made_of = read_made_of(path)
         work.stage(metadata=step.version, metadata_manifest=manifest_version)
         step.counts = {"images": len(members), "columns": len(made_of["columns"])}
@@ -45,15 +45,15 @@ def join_metadata(work: Workspace) -> Step:
     return step
 
 
-def _places(work: Workspace, members: Sequence[Entry]) -> dict[bytes, dict[str, Any]]:
-    """Content hash -> where it was taken; nothing unless that was asked for when facts were read."""
+def _coordinates(work: Workspace, members: Sequence[Entry]) -> dict[bytes, dict[str, Any]]:
+    """Return where photos were taken, by content hash; nothing unless `gps` was on when facts were read."""
     if not work.staged.gps:
         return {}
     return gps.read(work.places, [entry.content_hash for entry in members])
 
 
 def _tags(work: Workspace, members: Sequence[Entry]) -> list[list[str]] | None:
-    """What people gave each image; None where nobody gave any."""
+    """Return the tags of each image; None if no image has one."""
     known = tags.by_image(tags.read(work.home))
     given = [known.get(entry.content_hash, []) for entry in members]
     return given if any(given) else None
@@ -63,7 +63,7 @@ def _write_metadata(
     work: Workspace,
     members: Sequence[Entry],
     beside: Mapping[str, bytes | None],
-    taken_at: Mapping[bytes, Mapping[str, Any]],
+    coordinates: Mapping[bytes, Mapping[str, Any]],
     path: Path,
     *,
     given: Sequence[Sequence[str]] | None,
@@ -77,7 +77,7 @@ def _write_metadata(
     keys = [entry.content_hash for entry in members]
     known = facts.read(work.facts, keys)
     own = [
-        {**known[entry.content_hash], **taken_at.get(entry.content_hash, {}), "bytes": entry.bytes}
+        {**known[entry.content_hash], **coordinates.get(entry.content_hash, {}), "bytes": entry.bytes}
         for entry in members
     ]
     ids = [entry.id for entry in members]

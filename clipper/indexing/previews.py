@@ -19,7 +19,7 @@ _INK, _PAPER = (79, 70, 229), (250, 250, 252)
 
 
 def thumbnail_sheet(work: Workspace) -> bytes:
-    """Up to 48 thumbnails, evenly from the whole dataset, as a PNG."""
+    """Draw up to 48 thumbnails, evenly chosen from the whole dataset, as a PNG."""
     from PIL import Image
 
     _, manifest = work.manifest()
@@ -39,14 +39,14 @@ def thumbnail_sheet(work: Workspace) -> bytes:
 
 
 def map_preview(work: Workspace) -> bytes:
-    """All points as density, as a PNG of 360 by 360 pixels."""
+    """Draw the density of all points as a PNG of 360 by 360 pixels."""
     import numpy as np
     from PIL import Image
 
     version = work.require("projection")
     table = read_parquet(work.home.part("projection", version))
     places = np.stack([table[axis].to_numpy().astype(np.float64) for axis in ("x", "y")])
-    # A point without a place is an asset check's to tell, which runs after the picture was drawn.
+    # An audit reports points without a position; it runs after this picture was drawn.
     places = places[:, np.isfinite(places).all(axis=0)]
     x, y = places if places.size else np.zeros((2, 1))
     half = max(float(np.ptp(x)), float(np.ptp(y)), 1e-6) * 0.52

@@ -1,4 +1,4 @@
-"""Step 4, `umap_projection`: each image's place, from the vectors and from the map that was staged before.
+"""The step `umap_projection`: bring the map up to date, starting from the map of the last run.
 
 What does not belong here: how anything is laid out (`projection/update.py`).
 """
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 COLUMNS = ("content_hash", "x", "y", "placed_by")
-# How many images that are gone have their places kept, beside those of the images that are there.
+# Positions of images that are gone are kept in a file of their own; this key holds how many.
 DEPARTED = "departed"
 WAY_OUT = 'with refit = "auto" in clipper.toml (or CLIPPER_REFIT=auto) the next run lays the map out again'
 
 
 @dataclass(frozen=True)
-class Before:
-    """The projection that was staged before: its version, what it was made of, its file."""
+class EarlierProjection:
+    """The map of the last run: its version, what it was made of, its file."""
 
     version: str
     made_of: Mapping[str, Any]
@@ -37,11 +37,11 @@ class Before:
 
     @property
     def departed(self) -> Path:
-        """The places of images that are gone: one that comes back finds its own."""
+        """The file with the positions of images that are gone; one that comes back gets its own again."""
         return departed_of(self.path)
 
     def places(self) -> dict[bytes, tuple[float, float, str]]:
-        """Every content whose place on this map is known: x, y, and how it came to it."""
+        """Return each known position by content hash: x, y, and how the image got there."""
         there = read_parquet(self.path).select(COLUMNS)
         tables = [read_parquet(self.departed), there] if self.departed.exists() else [there]
         columns = ([value for table in tables for value in table[name].to_pylist()] for name in COLUMNS)
@@ -49,21 +49,22 @@ class Before:
 
 
 def departed_of(path: Path) -> Path:
-    """Where the places of images that are gone lie, for the projection at `path`."""
+    """Return the file with the positions of images that are gone, for the projection at `path`."""
     return path.with_suffix(f".{DEPARTED}.parquet")
 
 
 def project_images(work: Workspace) -> Step:
-    """Step 4, `umap_projection`: positions. What has one keeps it; what is new finds its place.
+    """Step 4, `umap_projection`: an image with a position keeps it; a new image is placed.
 
-    An unchanged folder leaves all as it is, but for a refit that is due and was put off by `refit = "never"`.
+    An unchanged folder changes nothing, with one exception: a refit that is due, and that `refit = "never"`
+    put off, is made as soon as the setting allows it.
     """
     with timed("umap_projection") as step:
         work.drop_condemned("projection")
         manifest_version, _ = work.manifest()
-        _, told, _ = work.embeddings()
+        _, model, _ = work.embeddings()
         members = work.members()
-        frame = digest(Parameters.from_settings(work.settings).to_json(), told["fingerprint"])
+        frame = digest(Parameters.from_settings(work.settings).to_json(), model["fingerprint"])
         inputs = digest(frame, [(e.id, e.content_hash.hex()) for e in members])
         before = _staged(work)
         if before and before.made_of["inputs"] == inputs and not _put_off(before, work):
@@ -77,23 +78,23 @@ def project_images(work: Workspace) -> Step:
     return step
 
 
-def _staged(work: Workspace) -> Before | None:
+def _staged(work: Workspace) -> EarlierProjection | None:
     version = work.staged.projection
     path = work.home.part("projection", version) if version else None
     if not version or path is None or not is_written(path):
         return None
-    return Before(version, read_made_of(path), path)
+    return EarlierProjection(version, read_made_of(path), path)
 
 
-def _put_off(before: Before, work: Workspace) -> bool:
-    """Whether a refit was due, is not made yet, and is wanted by now."""
+def _put_off(before: EarlierProjection, work: Workspace) -> bool:
+    """Return whether a refit is due that the settings allow by now."""
     return bool(MapDrift.from_json(before.made_of["state"]).due) and work.settings.refit != "never"
 
 
 def _project(
-    work: Workspace, members: Sequence[Entry], before: Before | None, *, frame: str, inputs: str
+    work: Workspace, members: Sequence[Entry], before: EarlierProjection | None, *, frame: str, inputs: str
 ) -> tuple[str, Mapping[str, Any]]:
-    """Bring the map up to date and write it: its version, and what it was made of."""
+    """Bring the map up to date and write it. Return its version, and what it was made of."""
     keys = list(dict.fromkeys(entry.content_hash for entry in members))
     _, _, store = work.embeddings()
     vectors = embeddings.read(store, keys)
@@ -105,7 +106,7 @@ def _project(
         made = update_map(vectors, base, parameters, mode=work.settings.refit)
     else:
         made = start_map(vectors, parameters, like=base)
-    # What is written follows from these three, and so has its name from them.
+    # The file follows from these three, so its name does too.
     version = digest(inputs, before.version if before else None, made.refitted)
     path = work.home.part("projection", version)
     gone = {} if made.refitted else {key: known[key] for key in known.keys() - set(keys)}
@@ -120,7 +121,7 @@ def _project(
         DEPARTED: len(gone),
     }
     if gone:
-        _write_departed(Before(version, made_of, path).departed, gone)
+        _write_departed(EarlierProjection(version, made_of, path).departed, gone)
     write_part(path, _table(members, keys, made.layout), made_of)
     return version, made_of
 
@@ -131,7 +132,7 @@ def _base(
     *,
     state: Mapping[str, Any] | None,
 ) -> EarlierMap:
-    """What is known of the contents `keys`, in their order."""
+    """Return the known positions of the contents `keys`, in their order."""
     import numpy as np
 
     nowhere = (0.0, 0.0, PLACE)

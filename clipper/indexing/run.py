@@ -1,7 +1,7 @@
-"""The steps from a folder to a published atlas, each incremental: what the assets and `clipper index` call.
+"""All steps in their order, under the home's lock: what `clipper index` and `clipper.index` call.
 
-A step reads what the steps before it staged, makes its part unless that exists already, and stages it.
-Who runs steps holds the home's lock. What does not belong here: how anything is computed.
+A step reads the parts that earlier steps staged, makes its own part unless that exists, and stages it. What
+does not belong here: what a step does (the other modules of this wing).
 """
 
 from contextlib import ExitStack
@@ -35,13 +35,13 @@ def index_images(
         images: the folder or its URL; None: the one that the home's clipper.toml names.
         home: the folder that holds the atlas; None: see `prepare_home`.
         model: a CLIP of the hub, or a folder; noted in the clipper.toml of a new home.
-        progress: whether to show progress bars; or what is called with a stage, what is done, and the total.
+        progress: whether to show progress bars; or a function that gets a stage, a count done and a total.
         wait: seconds to wait for another run to end.
         overrides: other settings, for this run alone.
 
     Raises:
         BusyError: another run holds the home's lock.
-        ClipperError: what a person must mend; the published atlas stays as it is.
+        ClipperError: something a person must mend; the published atlas stays as it is.
     """
     folder, noted = Path(home).expanduser() if home else None, None
     with ExitStack() as stack:
@@ -56,11 +56,11 @@ def index_images(
 
 
 def index(settings: Settings, *, progress: Progress | None = None, wait: float = 0.0) -> list[Step]:
-    """All steps, under the home's lock, for which at most `wait` seconds are waited.
+    """Run all steps under the home's lock. Wait for the lock at most `wait` seconds.
 
     Raises:
         BusyError: another run holds the lock.
-        ClipperError: with what is to be mended; what was published stays published.
+        ClipperError: something a person must mend; the published atlas stays as it is.
     """
     work = Workspace(settings, progress)
     with work.home.writing(timeout=wait):
@@ -68,7 +68,7 @@ def index(settings: Settings, *, progress: Progress | None = None, wait: float =
 
 
 def run_steps(work: Workspace) -> list[Step]:
-    """All steps. Only for who holds the home's lock."""
+    """Run all steps. The caller holds the home's lock."""
     steps = [scan_images(work), *embed_images(work).values(), join_metadata(work)]
     for stage, step in (("map", project_images), ("collection", collect), ("publish", publish)):
         progress_of = work.progress_for(stage)

@@ -1,4 +1,4 @@
-"""The step `image_manifest`: what is in the images folder now, and what differs from last time.
+"""The step `image_manifest`: list the images folder, hash new files, and compare with the last run.
 
 What does not belong here: opening images, and what a manifest is (`store/manifest.py`).
 """
@@ -20,24 +20,24 @@ from clipper.store.tables import is_written
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Kinds of other files that are told by name.
+# So many kinds of other files are named in a note.
 MOST_ENDINGS = 8
 
-# A file changed this shortly before the scan may change again within the clock's grain: hash it again.
+# A file that changed so shortly before the scan may change again without a new time: hash it next time too.
 RACY_NS = 2_000_000_000
 
 
 def scan_images(work: Workspace) -> Step:
-    """Step 1, `image_manifest`: what is in the folder, and what differs from what was there."""
+    """Step 1, `image_manifest`: list the images folder and compare it with the last run."""
     with timed("image_manifest") as step:
         work.take_up()
         work.drop_condemned("manifest")
         staged = work.staged.manifest
         path = work.home.part("manifest", staged) if staged else None
         before = Manifest.read(path) if path and path.exists() else None
-        told = work.progress_for("scan")
-        manifest = scan(work.folder, before=before, verify=work.settings.verify, progress=told)
-        manifest = dated_by(manifest, before, at_ns=_published_ns(work.home))
+        progress = work.progress_for("scan")
+        manifest = scan(work.folder, before=before, verify=work.settings.verify, progress=progress)
+        manifest = with_times(manifest, before, at_ns=_published_ns(work.home))
         _refuse_to_shrink(work, manifest)
         step.version = manifest.version
         target = work.home.part("manifest", manifest.version)
@@ -52,18 +52,18 @@ def scan_images(work: Workspace) -> Step:
 
 
 def _left_alone(others: Mapping[str, int]) -> list[str]:
-    """One line about the files that are no images, the most frequent endings first."""
+    """Describe the files that are not images in one line, the most frequent endings first."""
     if not others:
         return []
     ranked = sorted(others.items(), key=lambda item: (-item[1], item[0]))
-    told = [f"{ending} {count:,}" for ending, count in ranked[:MOST_ENDINGS]]
-    told += ["..."] if len(ranked) > MOST_ENDINGS else []
+    named = [f"{ending} {count:,}" for ending, count in ranked[:MOST_ENDINGS]]
+    named += ["..."] if len(ranked) > MOST_ENDINGS else []
     total = sum(others.values())
-    return [f"{total:,} other {'file' if total == 1 else 'files'} left alone: {', '.join(told)}"]
+    return [f"{total:,} other {'file' if total == 1 else 'files'} left alone: {', '.join(named)}"]
 
 
 def _refuse_to_shrink(work: Workspace, manifest: Manifest) -> None:
-    """A disk that is not mounted, or half of it, must not empty an atlas."""
+    """Stop if most published images are gone from the folder: a disk may not be mounted."""
     before = snapshots.current(work.home)
     path = work.home.part("manifest", before.parts["manifest"]) if before else None
     if path is None or not path.exists():
@@ -73,7 +73,7 @@ def _refuse_to_shrink(work: Workspace, manifest: Manifest) -> None:
 
 
 def _published_ns(home: Home) -> int:
-    """When what is published was, in nanoseconds since 1970; of a home without an index, now."""
+    """Return when the atlas was published, in nanoseconds since 1970; now, if nothing is published."""
     before = snapshots.current(home)
     at = before.published_at if before else snapshots.now()
     return int(at.timestamp()) * 1_000_000_000
@@ -86,7 +86,7 @@ def scan(
     verify: bool = False,
     progress: "Callable[[int, int], None] | None" = None,
 ) -> Manifest:
-    """List the folder; hash what is new or has another size or time than before, or everything to `verify`.
+    """List the folder. Hash a file that is new or has another size or time; with `verify`, hash every file.
 
     Raises:
         ImagesError: the folder is missing, unreadable or holds no image.
@@ -112,11 +112,11 @@ def scan(
     return Manifest(dated, unreadable, dict(listing.others))
 
 
-def dated_by(manifest: Manifest, before: Manifest | None, *, at_ns: int) -> Manifest:
-    """A manifest that differs from the one before, with a time where none is known.
+def with_times(manifest: Manifest, before: Manifest | None, *, at_ns: int) -> Manifest:
+    """Add the time `at_ns`, in nanoseconds since 1970, to entries of a changed manifest that have none.
 
-    A Clipper that did not keep times made those: they were indexed at `at_ns`, in nanoseconds since 1970, or
-    earlier. One that is as the one before stays as it is: nothing is written for this alone.
+    An earlier Clipper kept no times: those images were indexed at `at_ns` or before. An unchanged manifest
+    stays as it is, so that nothing is written for this alone.
     """
     if before is None or before.entries == manifest.entries:
         return manifest
@@ -136,7 +136,7 @@ def _entry(folder: ImageFolder, image: FoundImage, known: Entry | None, started:
 
 
 def _dated(entries: list[Entry], before: Manifest | None, *, now_ns: int) -> list[Entry]:
-    """Entries with the time at which each content was first indexed: as it is known from before, else now."""
+    """Give each entry the time at which its content was first indexed: the known one, or now."""
     known = {entry.content_hash: entry.first_ns for entry in before.entries} if before else {}
     firsts = (known.get(entry.content_hash, now_ns) for entry in entries)
     return [

@@ -23,13 +23,13 @@ from clipper.store.staged import ASSETS, Staged
 
 Progress = Callable[[str, int, int], None]
 
-# More of the published images than this share do not vanish at once without a word.
+# A run stops if more than this share of the published images are gone.
 MOST_GONE = 0.5
 
 
 @dataclass
 class Step:
-    """What one step did: its part's version, counts, and what a person should know."""
+    """The report of one step: the version of its part, counts, failures and notes for a person."""
 
     name: str
     version: str = ""
@@ -37,15 +37,15 @@ class Step:
     seconds: float = 0.0
     failures: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    # Of the step that joins metadata, and whether they differ from the published ones.
+    # Set by the step that joins metadata; `columns_changed`: whether they differ from the published ones.
     columns: list[Column] = field(default_factory=list)
     columns_changed: bool = False
-    # Of the step that publishes: the parts that are others than before, the model among them.
+    # Set by the step that publishes: the parts whose version changed, and "model".
     replaced: list[str] = field(default_factory=list)
 
 
 class Workspace:
-    """A home that is being written: its settings, stores and staged parts, and who is shown the progress."""
+    """A home that is being written: its settings, its stores, its staged parts, its progress."""
 
     def __init__(self, settings: Settings, progress: Progress | None = None) -> None:
         self.settings = settings
@@ -55,7 +55,7 @@ class Workspace:
         self.facts = facts.store(self.home)
         self.places = gps.store(self.home)
         self.thumbnails = facts.thumbnail_store(self.home)
-        self._read: tuple[str, Manifest] | None = None  # a version never changes
+        self._read: tuple[str, Manifest] | None = None  # kept: a version never changes
         self._staged: Staged | None = None
 
     @property
@@ -73,17 +73,17 @@ class Workspace:
             self._staged = after
 
     def take_up(self) -> None:
-        """Start a run: from what the last run staged, or from what is published where that is lost."""
+        """Start a run from the parts that the last run staged; if that file is lost, from the published parts."""
         self._staged = None
         published = snapshots.current(self.home)
         if published and not self.home.staged.exists():
             self.stage(**vars(snapshots.staged_from(published)))
 
     def condemn(self, part: str) -> bool:
-        """Note that a staged part must not be published, so that the next step that makes it makes it again.
+        """Mark a staged part as wrong: the step that makes it will make it again.
 
         Returns:
-            whether a step can do that: it cannot for vectors, nor for a part that is published already.
+            whether a step can: no step makes vectors again, or a part that is published already.
         """
         published = snapshots.current(self.home)
         if part == "embeddings" or (published and published.parts[part] == getattr(self.staged, part)):
@@ -92,7 +92,7 @@ class Workspace:
         return True
 
     def drop_condemned(self, part: str) -> None:
-        """Delete a staged part that an audit condemned, and start from the published one in its place."""
+        """Delete a staged part that an audit condemned, and stage the published one in its place."""
         if part not in self.staged.condemned:
             return
         for suffix in (".parquet", ".json", ""):
@@ -113,18 +113,18 @@ class Workspace:
         return self.staged.require(self.home, part)
 
     def manifest(self) -> tuple[str, Manifest]:
-        """The staged manifest and its version."""
+        """Return the version of the staged manifest, and the manifest."""
         version = self.require("manifest")
         if self._read is None or self._read[0] != version:
             self._read = version, Manifest.read(self.home.part("manifest", version))
         return self._read
 
     def members(self) -> list[Entry]:
-        """The files that are images: those of the manifest that were decoded.
+        """Return the usable images: the files of the manifest that were decoded.
 
         Raises:
-            StoreError: some were never tried.
-            ImagesError: not one of them is an image.
+            StoreError: some files were never decoded.
+            ImagesError: no file is a usable image.
         """
         _, manifest = self.manifest()
         tried = facts.known(self.facts, limits=self.settings.limits)
@@ -140,7 +140,7 @@ class Workspace:
         return members
 
     def embeddings(self) -> tuple[str, Mapping[str, Any], ShardStore]:
-        """The staged model's key, what is told about it, and its vectors."""
+        """Return the key of the staged model, its description, and the store of its vectors."""
         key = self.require("embeddings")
         model = self.staged.model
         return key, model, embeddings.of_model(self.home, key, model)
@@ -176,7 +176,7 @@ def _none_usable(manifest: Manifest, bad: Mapping[bytes, str]) -> str:
 
 @contextmanager
 def timed(name: str) -> Iterator[Step]:
-    """A step whose seconds are those of the block."""
+    """Yield the report of a step and measure the seconds of the block."""
     step = Step(name)
     started = time.monotonic()
     yield step
@@ -184,7 +184,7 @@ def timed(name: str) -> Iterator[Step]:
 
 
 def refuse_fewer(work: Workspace, images: int, before: Snapshot | None) -> None:
-    """Refuse a version with much fewer images than the published one: a disk may not be mounted.
+    """Stop before a version with far fewer images than the published one: a disk may not be mounted.
 
     Raises:
         ImagesError: more than half of the images are gone, and `allow_shrink` is off.
@@ -196,6 +196,6 @@ def refuse_fewer(work: Workspace, images: int, before: Snapshot | None) -> None:
     if images < (1 - MOST_GONE) * before.counts["images"]:
         raise ImagesError(
             f"{before.counts['images'] - images:,} of {before.counts['images']:,} images are gone from "
-            f"{work.folder.location}, or unreadable; nothing was changed. Is a disk not mounted? If it is "
-            "meant: `clipper index --allow-shrink`, or allow_shrink = true in clipper.toml"
+            f"{work.folder.location}, or unreadable; nothing was changed. Is a disk not mounted? If they are "
+            "meant to be gone: `clipper index --allow-shrink`, or allow_shrink = true in clipper.toml"
         )
