@@ -28,7 +28,7 @@ export function exportLine(model) {
 
 /** A line for messages, each of which goes after a while. */
 function messageLine() {
-  const el = h("div", { class: "told muted", role: "status" })
+  const el = h("div", { class: "message muted", role: "status" })
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer
   /** @param {string} text */

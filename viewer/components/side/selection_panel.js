@@ -192,7 +192,7 @@ function changeByResults(model) {
     h(
       "div",
       { class: "row wrap" },
-      among === found && h("span", { class: "muted told" }, `All ${results} are chosen.`),
+      among === found && h("span", { class: "muted message" }, `All ${results} are chosen.`),
       among < found && button("add", `Add the ${results}`),
       among > 0 && button("less", `Take away the ${results}`),
     )
