@@ -1,4 +1,5 @@
-// Ranges of a histogram's bins, as a person brushes them. A span [first, last) is what is brushed, null is all bins.
+// Ranges of a histogram's bins that a person brushes. A span [first, last) is the brushed range; null stands
+// for all bins.
 
 import { clamp } from "./numbers.js"
 
@@ -6,12 +7,15 @@ import { clamp } from "./numbers.js"
 /** @typedef {Bins | null} Span */
 
 /**
- * A drag of the pointer: of one end while the other stays, of the whole span, or of a new span from the bin `fixed`.
+ * A drag of the pointer. It moves one end while the other stays, moves the whole span, or draws a new span
+ * from bin `fixed`.
  *
- * @typedef {{ kind: "end", fixed: number } | { kind: "move", at: number, span: Bins } | { kind: "new", fixed: number }} Drag
+ * @typedef {{ kind: "end", fixed: number }
+ *   | { kind: "move", at: number, span: Bins }
+ *   | { kind: "new", fixed: number }} Drag
  */
 
-/** How far a key moves an end, in bins. */
+/** Bins by which a key moves an end. */
 const STEPS = new Map([
   ["ArrowLeft", -1],
   ["ArrowDown", -1],
@@ -23,11 +27,11 @@ const STEPS = new Map([
   ["End", Number.POSITIVE_INFINITY],
 ])
 
-/** With Shift held, a key moves an end so many times as far. */
+/** While Shift is held, a key moves an end this many times as far. */
 const SHIFT = 5
 
 /**
- * The span between two bins in either order; null where it is empty or holds all bins.
+ * Return the span between two bins, given in either order; null if it is empty or holds all bins.
  *
  * @param {number} a
  * @param {number} b
@@ -41,7 +45,7 @@ export function spanBetween(a, b, count) {
 }
 
 /**
- * The span during a drag; the pointer is at `at`, counted in bins and parts of a bin.
+ * Return the span during a drag. The pointer is at `at`, in bins and fractions of a bin.
  *
  * @param {Drag} drag
  * @param {number} at
@@ -65,7 +69,7 @@ export function draggedSpan(drag, at, count) {
 }
 
 /**
- * The span after a press that did not become a drag: one bin, or all bins again.
+ * Return the span after a press that did not become a drag: one bin, or all bins again.
  *
  * @param {Drag} drag
  * @param {Span} span
@@ -80,7 +84,7 @@ export function pressedSpan(drag, span, count) {
 }
 
 /**
- * The span after a key on one of its ends; undefined where the key means nothing.
+ * Return the span after a key was pressed on one of its ends; undefined if the key has no meaning here.
  *
  * @param {Span} span
  * @param {"from" | "to"} end

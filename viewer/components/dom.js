@@ -1,10 +1,11 @@
-// Builds and keeps up elements. Text is always set as text, never as markup: names, metadata and queries are hostile.
+// Builds elements and updates them. Text is always set as text, never as markup: names, metadata and queries
+// may be hostile.
 
 import { batched } from "./timing.js"
 
 /** @import { Attributes, Child, Model } from "./types" */
 
-/** The shapes of icons, drawn with a line in a square of 24 by 24. */
+/** Outlines of icons, in a square of 24 by 24 units. */
 export const ICONS = {
   down: "M6 9l6 6 6-6",
   right: "M9 6l6 6-6 6",
@@ -23,7 +24,7 @@ export const ICONS = {
 }
 
 /**
- * Build an element. An attribute that is true stands without a value; false, null and undefined leave it out.
+ * Build an element. True writes an attribute without a value; false, null and undefined leave it out.
  *
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
@@ -65,7 +66,7 @@ export function svg(tag, attributes, ...children) {
 }
 
 /**
- * Build an icon from the shape of its lines.
+ * Build an icon from its outline.
  *
  * @param {string} shape
  */
@@ -74,7 +75,7 @@ export function icon(shape) {
 }
 
 /**
- * The children of an element in one list, as `append` takes them.
+ * Return nested children as one list that `append` accepts.
  *
  * @param {Child[]} children
  * @returns {(Node | string)[]}
@@ -92,7 +93,7 @@ function flatten(children) {
 }
 
 /**
- * Bring the children of `parent` to `wanted` and leave alone those that stay: their focus, their pictures.
+ * Make `wanted` the children of `parent`. Children that stay keep their focus and their pictures.
  *
  * @param {Element} parent
  * @param {Element[]} wanted
@@ -126,8 +127,8 @@ export function onChange(model, names, call) {
 }
 
 /**
- * An element whose children are built anew when one of the properties `names` changes: once for all changes of one
- * message from the server.
+ * Return an element whose children are rebuilt when one of the properties `names` changes. All changes of one
+ * message from the server cause one rebuild.
  *
  * @template Properties
  * @param {Model<Properties>} model
@@ -167,7 +168,7 @@ export function listenWhileShown(model, target, names, listener, options = {}) {
 }
 
 /**
- * Put a text on the clipboard; say whether the browser let us.
+ * Put a text on the clipboard. Return whether the browser allowed it.
  *
  * @param {string} text
  * @returns {Promise<boolean>}
@@ -177,7 +178,7 @@ export async function copyText(text) {
     await navigator.clipboard.writeText(text)
     return true
   } catch {
-    // A page without encryption has no clipboard of its own: what is selected can still be copied.
+    // The Clipboard API needs an encrypted page. Elsewhere a page can still copy its selection.
     const area = h("textarea", { style: "position:fixed;opacity:0" })
     area.value = text
     document.body.append(area)

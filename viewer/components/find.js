@@ -3,7 +3,7 @@
 /** @import { MapPane } from "./types" */
 
 /**
- * Find the first element below `root` that has a class; null where there is none.
+ * Return the first element below `root` that has a class; null if there is none.
  *
  * @param {ParentNode} root
  * @param {string} className
@@ -23,7 +23,7 @@ export function findByClass(root, className) {
 }
 
 /**
- * Find the element of the map; null before the page is laid out.
+ * Return the element of the map; null before the page is laid out.
  *
  * @returns {MapPane | null}
  */

@@ -1,6 +1,6 @@
-// Where the keyboard's focus is and where it may go.
+// The keyboard's focus: where it is, and where it may go.
 
-/** The element that has the focus, also within components. */
+/** Return the element that has the focus, also within components. */
 export function focusedElement() {
   let el = document.activeElement
   while (el?.shadowRoot?.activeElement) {
@@ -10,7 +10,7 @@ export function focusedElement() {
 }
 
 /**
- * Say whether a node lies within another one, through every shadow root.
+ * Return whether a node lies within another one, through every shadow root.
  *
  * @param {Node | null} node
  * @param {Node} root
@@ -25,8 +25,8 @@ function liesWithin(node, root) {
 }
 
 /**
- * While a sheet covers its neighbours, keep the keyboard out of them: a focus there goes to the sheet's title, and back
- * when the sheet is gone.
+ * Keep the keyboard out of a sheet's neighbours while the sheet covers them. If one of them has the focus, it
+ * goes to the sheet's title, and back when the sheet closes.
  *
  * @param {HTMLElement} host the sheet's component
  * @param {() => HTMLElement | null} title
@@ -88,8 +88,8 @@ function setInert(elements, inert) {
 }
 
 /**
- * The card that a key leads to from card `at` of `count` cards in rows of `columns`; null where the key leads nowhere.
- * The result may lie before the first card or after the last one.
+ * Return the index of the card that a key leads to from card `at`; null if the key leads nowhere. The index
+ * may lie before the first card or after the last one.
  *
  * @param {string} key
  * @param {number} at
@@ -119,7 +119,7 @@ export function cardAfterKey(key, at, { columns, count }) {
  * Make a grid of cards one stop of the Tab key; within it the arrows go from card to card.
  *
  * @param {HTMLElement} grid
- * @returns {() => void} to be called whenever cards came or went
+ * @returns {() => void} a function to call whenever cards were added or removed
  */
 export function roveFocus(grid) {
   const cards = () => /** @type {HTMLElement[]} */ ([...grid.querySelectorAll(".card")])

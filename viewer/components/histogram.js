@@ -1,4 +1,5 @@
-// The histogram of a column: bars of all images, before them bars of those that pass the filters, and a brush that filters.
+// The histogram of a column: bars of all images, in front of them bars of the images that pass the filters,
+// and a brush that filters.
 
 import { draggedSpan, keyedSpan, pressedSpan } from "./bin_span.js"
 import { h } from "./dom.js"
@@ -7,16 +8,16 @@ import { clamp } from "./numbers.js"
 /** @import { Drag, Span } from "./bin_span.js" */
 /** @import { Chart } from "./types" */
 
-/** Milliseconds between two ranges that a drag sends. */
+/** A drag sends a range at most once in this many milliseconds. */
 const INTERVAL = 70
 
-/** Milliseconds after which no answer to a range is expected any more. */
+/** Milliseconds after which the script no longer waits for the server's answer to a range. */
 const LATE = 5000
 
-/** Pixels by which the pointer moves before a press becomes a drag. */
+/** A press becomes a drag once the pointer has moved this many pixels. */
 const STILL = 3
 
-/** The least height of a bar that counts anything, in percent. */
+/** The lowest bar that is not empty, in percent of the plot's height. */
 const LEAST_HEIGHT = 3
 
 /** @type {Chart} */
@@ -25,7 +26,7 @@ const NO_CHART = { whole: [], now: [], labels: [], tops: [], low: "", high: "", 
 const ENDS = /** @type {const} */ (["from", "to"])
 
 /**
- * The height of a bar, as CSS.
+ * Return the height of a bar as CSS.
  *
  * @param {number} count
  * @param {number} most that a bar counts
@@ -35,7 +36,8 @@ export function barHeight(count, most) {
 }
 
 /**
- * A histogram. `update` shows another chart; while a person drags, and until the server has answered, their span stays.
+ * Build a histogram. `update` shows another chart, but keeps the person's span during a drag and until the
+ * server has answered it.
  *
  * @param {string} title
  * @param {(span: Span) => void} send
@@ -140,7 +142,7 @@ export function histogram(title, send) {
 }
 
 /**
- * The drag that a press begins: on an end, within the span, or elsewhere.
+ * Return the drag that a press begins: on an end, within the span, or elsewhere.
  *
  * @param {number} at in bins
  * @param {number} end the index of the end that is pressed, -1 for none
@@ -159,8 +161,8 @@ export function beginDrag(at, end, span, count) {
 }
 
 /**
- * Sends spans, not more often than every INTERVAL, and knows whether the server has yet to answer the last one: what it
- * says of earlier ones is out of date.
+ * Send spans at most once per INTERVAL. Keep track of the server's answers: an answer to an earlier span is
+ * out of date.
  *
  * @param {(span: Span) => void} send
  */
@@ -209,7 +211,7 @@ function endOf(title, name) {
 }
 
 /**
- * Give an element the focus without its outline: the pointer is on it.
+ * Give an element the focus without its outline, because the pointer is on it.
  *
  * @param {HTMLElement | undefined} el
  */

@@ -1,7 +1,7 @@
-// Arithmetic that JavaScript has no function for.
+// Arithmetic that JavaScript lacks.
 
 /**
- * Keep a number within limits.
+ * Return the number within the limits that is nearest to `value`.
  *
  * @param {number} value
  * @param {number} low

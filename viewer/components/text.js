@@ -1,9 +1,9 @@
-// Numbers, texts and addresses as the page shows them. Nothing here knows an element.
+// Formats numbers, texts and image addresses. Nothing here touches the page's elements.
 
 /** @import { ImageReference } from "./types" */
 
 /**
- * Write a number with commas between its thousands.
+ * Format a number with a comma between thousands.
  *
  * @param {number} value
  */
@@ -12,7 +12,7 @@ export function formatNumber(value) {
 }
 
 /**
- * Write a number of images: "1 image", "2,000 images".
+ * Format a number of images: "1 image", "2,000 images".
  *
  * @param {number} count
  */
@@ -21,7 +21,7 @@ export function countImages(count) {
 }
 
 /**
- * Write a value of a text column; a value may be the empty text.
+ * Format a value of a text column. A blank value becomes visible.
  *
  * @param {string} text
  */
@@ -29,17 +29,18 @@ export function formatValue(text) {
   return text.trim() === "" ? "Empty" : text
 }
 
-/** The path of this app on its server, without a slash at its end. */
+/** Return this app's path on its server, without a slash at the end. */
 export function basePath() {
   return window.location.pathname.replace(/\/+$/, "")
 }
 
 /**
- * The address of an image. It names the image's bytes, so that an unchanged image is not fetched again for a new version.
+ * Return the address of an image. It contains the stamp of the image's bytes, so that the browser does not
+ * fetch an unchanged image again.
  *
  * @param {"thumb" | "full"} size
  * @param {ImageReference} image
- * @param {string} base the app's path
+ * @param {string} base this app's path
  */
 export function imageUrl(size, { id, stamp }, base = basePath()) {
   const path = id.split("/").map(encodeURIComponent).join("/")

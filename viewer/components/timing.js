@@ -1,8 +1,9 @@
-// Calls that are put together or put off.
+// Combines or delays calls.
 
 /**
- * Put calls together: however often the result is called, `call` runs once, when `schedule` lets it. By default that is
- * at the end of the present task, which takes all changes of one message from the server together.
+ * Return a function that combines calls: however often it is called, `call` runs once, at the time that
+ * `schedule` picks. By default that is the end of the current task, so that all changes of one message from
+ * the server are handled together.
  *
  * @param {() => void} call
  * @param {(run: () => void) => void} schedule
@@ -23,7 +24,7 @@ export function batched(call, schedule = queueMicrotask) {
 }
 
 /**
- * Put a call off until nobody has asked for it for some time.
+ * Return a function that delays a call until it has not been requested for some time.
  *
  * @param {() => void} call
  * @param {number} milliseconds

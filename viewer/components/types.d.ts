@@ -27,7 +27,9 @@ export interface Component<Properties> {
 
 // Elements
 
-/** A child of an element: text is shown as text, never read as markup; null, undefined and false are left out. */
+/**
+ * A child of an element: text is shown as text, never read as markup; null, undefined and false are left out.
+ */
 export type Child = Node | string | number | false | null | undefined | Child[]
 
 type AttributeName =
@@ -154,7 +156,9 @@ export interface MapView {
   y: number
 }
 
-/** Rectangles in map units, one a row; `reach`: pixels by which what lies at their edges is drawn beyond them. */
+/**
+ * Rectangles in map units, one a row; `reach`: pixels by which what lies at their edges is drawn beyond them.
+ */
 export interface BoxColumns {
   x0: ArrayLike<number>
   x1: ArrayLike<number>

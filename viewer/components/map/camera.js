@@ -1,4 +1,4 @@
-// The view of the map's figure: which one is shown, showing another, and gliding there.
+// Reads the view of the map's figure, changes it, and moves it smoothly.
 
 import { findMapPane } from "../find.js"
 import { clamp } from "../numbers.js"
@@ -7,11 +7,11 @@ import { frameParts, readView, viewBetween, writeView } from "./framing.js"
 /** @import { Box, Card } from "./framing.js" */
 /** @import { BoxColumns, Figure, MapPane, MapView } from "../types" */
 
-/** Milliseconds that a movement takes. */
+/** Duration of a movement, in milliseconds. */
 const GLIDE = 320
 
 /**
- * The cards that lie over the map.
+ * Return the cards that lie over the map.
  *
  * @param {MapPane | null} pane
  * @returns {Element[]}
@@ -26,7 +26,7 @@ export function cardsOver(pane) {
 }
 
 /**
- * What each card hides of the map.
+ * Return the corner of the map that each card hides.
  *
  * @param {MapPane | null} pane
  * @returns {Card[]}
@@ -38,7 +38,7 @@ function hiddenCorners(pane) {
 }
 
 /**
- * The corner of a pane that a card hides, up to the card's far edges.
+ * Return the corner of a pane that a card hides, up to the card's far edges.
  *
  * @param {Box} pane
  * @param {Box} card
@@ -56,7 +56,8 @@ export function hiddenCorner(pane, card) {
 }
 
 /**
- * The view that shows the boxes of a source: the first fits the pane, the others are clear of the cards.
+ * Return the view that shows the boxes of a source: the first fits the pane, the others are clear of the
+ * cards.
  *
  * @param {Figure} fig
  * @param {BoxColumns} boxes
@@ -77,7 +78,8 @@ export function viewOf(fig, boxes, padding) {
 }
 
 /**
- * The boxes of a source, in the direction of pixels: its y grows upwards.
+ * Return the boxes of a source. Their y axis points upwards in the source and downwards in the result, as for
+ * pixels.
  *
  * @param {BoxColumns} columns
  * @returns {Box[]}
@@ -101,7 +103,7 @@ function reachOf({ reach_x, reach_y }, w, h) {
 }
 
 /**
- * The view that a figure shows, in a pane of the given width.
+ * Return the view that a figure shows in a pane of the given width.
  *
  * @param {Figure} fig
  * @param {number} width
@@ -129,7 +131,7 @@ export function showView(fig, { unit, x, y }) {
 }
 
 /**
- * Glide to a view; a later movement takes the place of this one.
+ * Move smoothly to a view. A later movement replaces this one.
  *
  * @param {Figure} fig
  * @param {MapView} to
@@ -157,7 +159,7 @@ export function glideTo(fig, to) {
 }
 
 /**
- * A view whose unit is one that the figure may show.
+ * Return a view with its unit brought within the figure's limits.
  *
  * @param {Figure} fig
  * @param {MapView} view
@@ -169,7 +171,7 @@ export function withinLimits({ x_range, inner_width }, view) {
 }
 
 /**
- * The part of the map in view, as the page's address has it.
+ * Return the view in the form that the page's address contains.
  *
  * @param {Figure} fig
  */
@@ -178,7 +180,7 @@ export function viewText(fig) {
 }
 
 /**
- * The part of the map that an address asks for; null where it asks for none.
+ * Return the view that an address asks for; null if it asks for none.
  *
  * @param {string} search the address after its "?"
  * @param {Figure} fig

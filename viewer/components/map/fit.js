@@ -1,5 +1,5 @@
-// Runs whenever the pane of the map, a card over it or the map's first view changes, and fits the map to the pane: the same
-// unit on both axes. A first view that nobody has moved stays the first view; whoever has moved the map keeps the place.
+// Runs whenever the map's pane, a card over it or the first view changes. Fits the map to its pane, with the
+// same unit on both axes. If nobody has moved the map, it shows the first view; otherwise it keeps its place.
 
 import { findMapPane } from "../find.js"
 import { clamp } from "../numbers.js"
@@ -57,8 +57,9 @@ export function run({ fig, home, padding, deepest, widest, screen }) {
 }
 
 /**
- * The view to show after the first one: where the map is untouched, the new first view, else the present one. The map
- * glides only where a person has changed something on the page, such as a card's size, and can see where it goes.
+ * Return the view to show after a change, and whether to glide there. An untouched map shows the new first
+ * view, any other map keeps its view. The map glides only after a person has used the page: they may have
+ * opened a card, and should see where the map goes.
  *
  * @param {object} state
  * @param {MapView} state.first
@@ -85,7 +86,7 @@ function isSameView(a, b) {
 }
 
 /**
- * Say whether two views differ by less than a pixel.
+ * Return whether two views differ by less than a pixel.
  *
  * @param {MapView} a
  * @param {MapView} b
@@ -95,7 +96,7 @@ export function isAlike(a, b) {
 }
 
 /**
- * Tell the server how fine the screen is, now and whenever the page comes to another one.
+ * Send the server the screen's pixel ratio, now and whenever the page moves to another screen.
  *
  * @param {Figure} fig
  * @param {Source<{ ratio: number[] }>} screen
@@ -122,7 +123,8 @@ function watchScreen(fig, screen) {
 }
 
 /**
- * Outline the map where the keyboard brought the focus to it. Bokeh draws a dotted line also after a click.
+ * Outline the focused map only if the focus came by the keyboard. Bokeh draws a dotted line after a click,
+ * too.
  *
  * @param {Figure} fig
  */
@@ -146,7 +148,7 @@ function showFocusOfKeyboardOnly(fig) {
 }
 
 /**
- * Fit the map again whenever a card over it changes its size.
+ * Fit the map again whenever a card over it changes size.
  *
  * @param {Figure} fig
  * @param {MapPane | null} pane

@@ -1,4 +1,4 @@
-// Runs whenever the server names a part of the map to show: glides there.
+// Runs whenever the server asks for a movement of the map, and glides to its destination.
 
 import { currentView, glideTo, viewOf, withinLimits } from "./camera.js"
 
@@ -19,7 +19,7 @@ export function run({ fig, home, target, padding }) {
 }
 
 /**
- * The view that a movement leads to.
+ * Return the view at the end of a movement.
  *
  * @param {Figure} fig
  * @param {BoxColumns} home

@@ -1,11 +1,12 @@
-// Folds the card whose first child it is into a chip. A folded card's host has the class "folded", by which its style sheet
-// shows it. In a narrow pane (the map's style sheet sets --narrow there) the card starts folded, unless a person has chosen.
+// Folds the legend's card into a chip. This component is the card's first child; its host has the class
+// "folded" while the card is folded, and the card's style sheet does the rest. In a narrow pane, where the
+// map's style sheet sets --narrow, the card starts folded unless a person has chosen otherwise.
 
 import { h, ICONS, icon, onChange } from "../dom.js"
 
 /** @import { Component } from "../types" */
 
-/** The name under which the browser keeps a person's choice. */
+/** The key of a person's choice in the browser's storage. */
 const KEY = "clipper-legend"
 
 /** @typedef {"folded" | "open"} Choice */
@@ -16,7 +17,7 @@ function readChoice() {
     const stored = localStorage.getItem(KEY)
     return stored === "folded" || stored === "open" ? stored : null
   } catch {
-    return null // a private window may refuse
+    return null // a private window may refuse access
   }
 }
 
@@ -25,12 +26,12 @@ function keepChoice(choice) {
   try {
     localStorage.setItem(KEY, choice)
   } catch {
-    // Then it holds until the page is left.
+    // The choice then lasts until the page is closed.
   }
 }
 
 /**
- * Say whether the card is folded: as a person chose, else by the width of the pane.
+ * Return whether the card is folded: as a person chose, otherwise by the pane's width.
  *
  * @param {Choice | null} choice
  * @param {boolean} isNarrow
@@ -40,7 +41,7 @@ export function isFolded(choice, isNarrow) {
 }
 
 /**
- * A strip of colours as CSS: smooth, or one equal piece for each.
+ * Return a CSS gradient of colours: smooth, or with an equal piece for each colour.
  *
  * @param {readonly string[]} colours
  * @param {boolean} smooth
@@ -90,7 +91,7 @@ export function render({ model, view }) {
   onChange(model, ["label", "colours", "smooth"], update)
   update()
   const observer = new ResizeObserver(fold)
-  observer.observe(view.el) // calls once as soon as the card is in the page
+  observer.observe(view.el) // this calls once as soon as the card is on the page
   observer.observe(document.documentElement)
   model.on("remove", () => observer.disconnect())
   return h("div", { class: "root" }, button)

@@ -1,5 +1,5 @@
-// Runs whenever the server has sent a picture of the map: decodes it and hands its pixels to the figure. While one is
-// decoded others may come: only the latest of them waits, and none is shown after a newer one.
+// Runs whenever the server has sent a picture of the map. Decodes it and gives its pixels to the figure. If
+// several pictures arrive during a decode, only the latest is shown next.
 
 /** @import { Figure, FrameColumns, Source } from "../types" */
 
@@ -13,7 +13,7 @@
  */
 export function run({ fig, frame, image }) {
   if (!frame.data.jpeg?.length) {
-    return // the session is over, or has not begun
+    return // the session has ended, or not begun
   }
   fig.clipper_next_frame = frame.data
   fig.clipper_showing ??= showLatest(fig, image).finally(() => {
@@ -32,7 +32,7 @@ async function showLatest(fig, image) {
     try {
       await show(fig, image, next)
     } catch (error) {
-      console.error(error) // the next one waits
+      console.error(error) // and go on with the next picture
     }
   }
 }
@@ -58,7 +58,7 @@ async function show(fig, image, { jpeg, x, y, dw, dh }) {
 }
 
 /**
- * Hand the figure a canvas, which it draws without reading it.
+ * Give the figure a canvas, which it draws without reading its pixels.
  *
  * @param {Figure} fig
  * @param {ImageBitmap} bitmap
@@ -87,7 +87,7 @@ function paint(bitmap, canvas) {
   return context
 }
 
-/** Say whether a page may read the true pixels of a canvas: some browsers change them so that nobody is known by them. */
+/** Return whether this browser returns a canvas's true pixels. Some change them to prevent fingerprinting. */
 function readsTruePixels() {
   const context = contextOf(document.createElement("canvas"))
   context.fillStyle = "#123456"

@@ -1,12 +1,13 @@
-// Which view of the map shows given parts of it clear of the cards over it, and the way from one view to another.
-// Plain geometry: nothing here knows the page. Axis x grows to the right and axis y downwards, as pixels do.
+// Computes the view that shows parts of the map clear of the cards over it, and the views between two others.
+// Also writes a view as text. This is plain geometry and knows nothing of the page. The x axis points right
+// and the y axis down, as for pixels; only a MapView has the map's own y axis, which points up.
 
 /** @import { MapView } from "../types" */
 
-/** Pixels between a card and what is kept clear of it. */
+/** Pixels between a card and the parts that are kept clear of it. */
 export const CARD_MARGIN = 20
 
-/** Cards are ignored where room for them would leave less than this share of the scale without them. */
+/** If room for the cards would shrink the map below this share of its scale, the cards are ignored. */
 export const LEAST_SCALE = 0.25
 
 /**
@@ -22,14 +23,15 @@ export const LEAST_SCALE = 0.25
  */
 
 /**
- * The pane that shows the map: `w` by `h` pixels. The first view is `padding` times as large as what it holds; `reach` is
- * how many pixels beyond its edge a part of the map is drawn.
+ * The pane that shows the map: `w` by `h` pixels. A view is `padding` times as large as its content. `reach`
+ * is the number of pixels by which a part of the map is drawn beyond its edge.
  *
  * @typedef {{ w: number, h: number, padding: number, reach: { x: number, y: number } }} Pane
  */
 
 /**
- * A bound on one axis: what lies at `coordinate` of the map is shown at or after `pixel` ("from"), or at or before it ("to").
+ * A bound on one axis: the map's `coordinate` must be shown at or after `pixel` ("from"), or at or before it
+ * ("to").
  *
  * @typedef {{ side: "from" | "to", pixel: number, coordinate: number }} Bound
  */
@@ -37,8 +39,9 @@ export const LEAST_SCALE = 0.25
 /** @typedef {{ x: Bound[], y: Bound[] }} Bounds */
 
 /**
- * The largest view that holds `whole` and keeps `parts` clear of the cards; of several, the one whose middle is nearest to
- * that of the pane. Each part lies beside a card or past it, whichever serves better.
+ * Return the view with the largest scale that holds `whole` and keeps `parts` clear of the cards. Of several
+ * views with that scale, it is the one nearest to the pane's middle. Each part may lie beside a card, or
+ * above or below it.
  *
  * @param {Box} whole
  * @param {Box[]} parts
@@ -59,7 +62,7 @@ export function frameParts(whole, parts, cards, pane) {
 }
 
 /**
- * The bounds that keep an extent of the map within the pane.
+ * Return the bounds that keep an extent of the map within the pane.
  *
  * @param {number} size of the pane on this axis
  * @param {number} reach
@@ -76,7 +79,8 @@ function edgeBounds(size, reach, padding, [from, to]) {
 }
 
 /**
- * Every way to keep parts clear of a card: those nearest to its edge lie beside it, the others past it.
+ * Return every way to keep parts clear of a card: the parts nearest to its edge of the pane lie beside it,
+ * the others above or below it.
  *
  * @param {Card} card
  * @param {Box[]} parts
@@ -120,7 +124,7 @@ function boundTo(pixel, parts, edge) {
 }
 
 /**
- * Every choice of the first list together with every one of the second.
+ * Combine every choice of the first list with every choice of the second.
  *
  * @param {Bounds[]} first
  * @param {Bounds[]} second
@@ -131,8 +135,8 @@ function combine(first, second) {
 }
 
 /**
- * The largest scale (pixels a map unit) that keeps bounds, and where it puts the map's origin: as near as it may to where
- * `whole` would be in the middle.
+ * Return the largest scale (pixels per map unit) within the bounds, and the pixel of the map's origin that
+ * brings `whole` as near to the pane's middle as the bounds allow.
  *
  * @param {Bounds} bounds
  * @param {Box} whole
@@ -154,7 +158,7 @@ function fitBounds(bounds, whole, { w, h }) {
 /** @typedef {ReturnType<typeof fitBounds>} Fit */
 
 /**
- * The larger of two fits, or the one nearer to the middle.
+ * Return the fit with the larger scale; of equal scales, the one nearer to the middle.
  *
  * @param {Fit} a
  * @param {Fit} b
@@ -166,7 +170,7 @@ function better(a, b) {
 }
 
 /**
- * The largest scale, in pixels a map unit, at which all bounds of an axis can be kept.
+ * Return the largest scale, in pixels per map unit, at which all bounds of an axis hold.
  *
  * @param {Bound[]} bounds
  */
@@ -189,7 +193,7 @@ function scaleBetween(from, to) {
 }
 
 /**
- * The offset nearest to `offset` that keeps all bounds of an axis.
+ * Return the offset nearest to `offset` at which all bounds of an axis hold.
  *
  * @param {Bound[]} bounds
  * @param {number} scale
@@ -203,7 +207,8 @@ function nearestOffset(bounds, scale, offset) {
 }
 
 /**
- * The view on the way between two: slow at both ends, and turning about the one point that both show at the same pixel.
+ * Return a view on the way between two. The movement starts and ends slowly; when it zooms, the one point
+ * that both views show at the same pixel stays there.
  *
  * @param {MapView} from
  * @param {MapView} to
@@ -222,7 +227,7 @@ export function viewBetween(from, to, progress) {
 }
 
 /**
- * Write a view as the page's address has it: the middle, and how much of the map the pane's shorter side shows.
+ * Write a view as text: its middle, and the extent of the map along the pane's shorter side.
  *
  * @param {MapView} view
  * @param {number} shorterSide in pixels
@@ -231,11 +236,11 @@ export function writeView({ unit, x, y }, shorterSide) {
   return [x, y, unit * shorterSide].map((value) => Number(value.toPrecision(6))).join(",")
 }
 
-/** Numbers beyond this are refused: the map could not be drawn there. */
+/** Larger numbers are refused, because the map could not be drawn there. */
 const LARGEST = 1e30
 
 /**
- * Read a view from a page's address; null where the text is not one.
+ * Parse a view; return null if the text is not one.
  *
  * @param {string} text
  * @param {number} shorterSide in pixels

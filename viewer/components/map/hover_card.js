@@ -1,4 +1,4 @@
-// The card of the image under the pointer. It stays within the map and never takes the pointer's events.
+// The card of the image under the pointer. It stays within the map and ignores the pointer.
 
 import { h } from "../dom.js"
 import { clamp } from "../numbers.js"
@@ -6,22 +6,23 @@ import { imageUrl } from "../text.js"
 
 /** @import { Component, ImageItem } from "../types" */
 
-/** Pixels: the width of the card, its distance from the image's place, and from the edge of the map. */
+/** Pixels: the card's width, its distance from the image, and its distance from the map's edge. */
 const WIDTH = 176
 const GAP = 12
 const EDGE = 8
 
-/** Pixels from the card's upper edge down to the image's place. */
+/** Pixels from the card's upper edge down to the image's middle. */
 const LIFT = 60
 
 /**
- * An image with the names and values to show, and where on the map it is drawn: `reach` is half its height.
+ * An image with the names and values to show, and its middle on the map in pixels; `reach` is half its
+ * height.
  *
  * @typedef {ImageItem & { values: [string, string][], x: number, y: number, reach: number }} HoveredItem
  */
 
 /**
- * Where the card goes: to the right of the image, else to its left, all of it within the map.
+ * Return the card's place: right of the image, or left of it where there is no room, and within the map.
  *
  * @param {{ x: number, y: number, reach: number }} image
  * @param {{ width: number, height: number }} map

@@ -1,6 +1,7 @@
-// Draws an outline over the map: a lasso or a box. It takes the pointer from the map only for a drag that draws: with a tool
-// in hand, or with Shift (adds) or Alt (takes away) held. The wheel still zooms, and the card under the pointer still comes.
-// A person without a keyboard says by the buttons beside the tool's name what a drag does; the tool then stays in hand.
+// Draws an outline over the map: a lasso or a box. A drag draws if a tool is in hand, or while Shift (add) or
+// Alt (subtract) is held; the wheel still zooms, and the card of the image under the pointer still appears.
+// The buttons beside the tool's name do the same as the keys, for people without a keyboard; the tool then
+// stays in hand.
 
 import { h, listenWhileShown, svg } from "../dom.js"
 import { findByClass, findMapPane } from "../find.js"
@@ -12,21 +13,21 @@ import { clamp } from "../numbers.js"
 /** @typedef {"lasso" | "box"} Tool */
 
 /**
- * What an outline does with the selection: replaces it, adds to it, or takes away from it.
+ * The effect of an outline on the selection: replace it, add to it, or subtract from it.
  *
  * @typedef {"only" | "add" | "less"} Mode
  */
 
 /**
- * An outline that is being drawn; its points are pixels within the map.
+ * An unfinished outline. Its points are pixels within the map.
  *
  * @typedef {{ tool: Tool, pointer: number, how: Mode, points: Point[], isMoved: boolean }} Drawing
  */
 
-/** Pixels: a press that moves less is a click. */
+/** A press that moves fewer pixels is a click. */
 const STILL = 4
 
-/** Pixels between two points of a lasso. */
+/** Least distance between two points of a lasso, in pixels. */
 const STEP = 2
 
 /** @type {Map<string, string>} */
@@ -43,7 +44,7 @@ const MODES = [
 ]
 
 /**
- * The corners of an outline: of a box those between its first and its last point.
+ * Return the corners of an outline. A box lies between its first and its last point.
  *
  * @param {Tool} tool
  * @param {Point[]} points
@@ -64,7 +65,7 @@ export function cornersOf(tool, points) {
 }
 
 /**
- * A drawing after the pointer has moved to a point.
+ * Return a drawing after the pointer has moved to a point.
  *
  * @param {Drawing} drawing
  * @param {Point} point
@@ -89,7 +90,7 @@ function distance(a, b) {
 }
 
 /**
- * Where on the map, in map units, a pixel of the pane lies.
+ * Return the map coordinates of a pixel of the pane.
  *
  * @param {Point} pixel
  * @param {Pick<Figure, "x_range" | "y_range" | "inner_width" | "inner_height">} figure
@@ -156,7 +157,7 @@ export function render({ model }) {
     update()
   }
   /**
-   * Where an event is, in pixels within the map.
+   * Return the place of an event in pixels within the map.
    *
    * @param {PointerEvent} event
    * @param {MapPane} on
@@ -213,7 +214,7 @@ export function render({ model }) {
     ["mousemove"],
     (event) => {
       if (drawing) {
-        event.stopImmediatePropagation() // no card comes up while a person draws
+        event.stopImmediatePropagation() // no card appears while a person draws
       }
     },
     capture,
@@ -254,7 +255,7 @@ function stop(event) {
 }
 
 /**
- * What the tool in hand is for, and buttons that say what a drag does.
+ * Build the line that explains the tool in hand, with buttons that choose the effect of a drag.
  *
  * @param {Model<{ tool: string }>} model
  */
@@ -295,7 +296,7 @@ function toolHint(model) {
   const group = h("div", { class: "modes", role: "group", "aria-label": "What drawing does" }, buttons)
   const update = () => {
     if (!model.tool) {
-      mode = "only" // a tool that is taken anew begins anew
+      mode = "only" // each tool starts with a new selection
     }
     words.textContent = HINTS.get(model.tool) ?? ""
     mark()
@@ -304,16 +305,18 @@ function toolHint(model) {
 }
 
 /**
- * Claim the pointer of the map for drawing: a cross as its cursor, and no scrolling by a finger while one draws.
+ * Reserve the map's pointer for drawing: show a cross as the cursor, and prevent a finger's stroke from
+ * scrolling.
  *
  * @param {() => boolean} isDrawing
- * @returns {(map: MapPane | null) => void} claims the pointer of a map, null: of none
+ * @returns {(map: MapPane | null) => void} a function that reserves the pointer of a map; null releases it
  */
 function claimsPointer(isDrawing) {
-  // Bokeh sets the cursor of its own layer again on every move: only a style sheet in that layer's root outlasts it.
+  // Bokeh sets its layer's cursor again on every move. Only a style sheet in that layer's root overrides it.
   const cross = h("style", {}, ".bk-events { cursor: crosshair !important; touch-action: none !important; }")
-  // A browser takes a finger's stroke for a scroll that goes on for a while; the next tap, on whatever button, ends that
-  // scroll and is no click. Only the map listens, with a tool in hand: elsewhere it would make scrolling wait.
+  // A browser would treat a finger's stroke as a scroll that continues for a while. The next tap on any
+  // button would then end the scroll instead of being a click. Listen on the map only, and only with a tool
+  // in hand: such a listener delays scrolling.
   /** @param {TouchEvent} event */
   const holdScroll = (event) => {
     if (isDrawing() && event.cancelable) {

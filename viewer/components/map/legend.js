@@ -1,4 +1,5 @@
-// What the colours on the map mean. A line hides and shows its value; the histogram's brush filters by a range.
+// Explains the colours on the map. A line hides and shows its value; the histogram's brush filters by a
+// range.
 
 import { arrange, h, onChange } from "../dom.js"
 import { histogram } from "../histogram.js"
@@ -21,10 +22,10 @@ import { afterPause, batched } from "../timing.js"
  * @property {LegendEntry[]} found the values that a search found
  */
 
-/** Values of a column that have a colour of their own. */
+/** Number of values of a column that have a colour of their own. */
 const COLOURED = 20
 
-/** Milliseconds after the last letter until what is typed is sent. */
+/** The text is sent this many milliseconds after the last letter. */
 const TYPING = 180
 
 /** @param {Component<Properties>} component */
@@ -53,7 +54,7 @@ export function render({ model }) {
   const updateSearch = () => {
     const isSearching = model.others > 0 && find.value.trim() !== ""
     if (isSearching && !all.el.hidden) {
-      matches.style.minHeight = `${all.el.offsetHeight}px` // the card keeps its size while a person types
+      matches.style.minHeight = `${all.el.offsetHeight}px` // keep the card's size while a person types
     }
     all.el.hidden = isSearching
     matches.hidden = !isSearching
@@ -91,7 +92,7 @@ export function render({ model }) {
 }
 
 /**
- * The colours of a scale, with its ends in words; hidden where a histogram shows them.
+ * Build the colours of a scale, with labels at its ends. It is hidden if there is a histogram.
  *
  * @param {Model<Properties>} model
  */
@@ -111,7 +112,7 @@ function colourRamp(model) {
 }
 
 /**
- * A list of lines. A line that stays keeps its focus.
+ * Build a list of lines. A line that stays keeps its focus.
  *
  * @param {Model<Properties>} model
  * @param {string} className
@@ -134,7 +135,7 @@ function lineList(model, className) {
 }
 
 /**
- * A line: a button that hides and shows its value, and one that shows only this value.
+ * Build a line: one button hides and shows its value, another shows only this value.
  *
  * @param {Model<Properties>} model
  */

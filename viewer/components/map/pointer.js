@@ -1,8 +1,9 @@
-// Runs on every move of the pointer over the map: sends the server its place, twelve times a second.
+// Runs on every move of the pointer over the map. Sends its place to the server, at most twelve times a
+// second.
 
 /** @import { Figure, Source } from "../types" */
 
-/** Milliseconds between two places that are sent. */
+/** Least time between two messages, in milliseconds. */
 const INTERVAL = 80
 
 /**

@@ -1,4 +1,4 @@
-// Over the map, beside the words of each query's mark: a button that takes the mark away.
+// Shows a button beside the label of each query on the map, which removes the query's mark.
 
 import { arrange, h, ICONS, icon, listenWhileShown } from "../dom.js"
 import { findMapPane } from "../find.js"
@@ -7,26 +7,29 @@ import { batched } from "../timing.js"
 /** @import { Component, Figure } from "../types" */
 
 /**
- * A query on the map: as it is written, as it reads, the words that the map shows, and its place in map units.
+ * A query on the map: `text` is its syntax, `called` its readable form, `label` the text on the map; x and y
+ * are map units.
  *
  * @typedef {{ text: string, called: string, label: string, x: number, y: number }} Mark
  */
 
 /** @typedef {{ left: number, right: number, top: number, bottom: number }} Box */
 
-/** The font in which the map draws the words: that of the server's overlays. */
+/** The font of the labels; the server sets it in overlays.py. */
 const FONT = '700 12.5px "Inter Variable", system-ui, sans-serif'
 
-/** Pixels: beside the words, of a button's side, and from the middle of the words to where the pointer leaves them. */
+/**
+ * Pixels: between label and button, a button's side, and half the height around a label that belongs to it.
+ */
 const PADDING = 8
 const SIZE = 24
 const HALF = 14
 
-/** Milliseconds between two looks whether the map is laid out. */
+/** Milliseconds between two checks for the map's layout. */
 const LOOK = 200
 
 /**
- * Where a mark is drawn, in pixels from the pane's upper left corner.
+ * Return the place of a mark in pixels from the pane's upper left corner.
  *
  * @param {{ x: number, y: number }} place in map units
  * @param {Pick<Figure, "x_range" | "y_range" | "inner_width" | "inner_height">} figure
@@ -39,9 +42,9 @@ export function pixelOf({ x, y }, { x_range, y_range, inner_width, inner_height 
 }
 
 /**
- * Where the button of a mark stands, and the box within which the pointer shows it.
+ * Return the place of a mark's button, and the box within which the pointer reveals it.
  *
- * @param {{ x: number, y: number }} words their middle, in pixels
+ * @param {{ x: number, y: number }} words the middle of the label, in pixels
  * @param {number} textWidth
  * @param {number} raised pixels from the query's place up to the words
  * @param {number} paneWidth
@@ -49,7 +52,7 @@ export function pixelOf({ x, y }, { x_range, y_range, inner_width, inner_height 
 export function placeButton(words, textWidth, raised, paneWidth) {
   const half = textWidth / 2 + PADDING
   return {
-    left: Math.min(words.x + half - 2, paneWidth - SIZE - 2), // at the pane's edge the button stays within it
+    left: Math.min(words.x + half - 2, paneWidth - SIZE - 2), // keep the button within the pane
     top: words.y - SIZE / 2,
     box: {
       left: words.x - half - 2,
@@ -69,7 +72,7 @@ function holds(box, x, y) {
   return box !== undefined && x >= box.left && x <= box.right && y >= box.top && y <= box.bottom
 }
 
-/** A measure for the width of words as the map draws them. */
+/** Return a function that measures the width of a label on the map. */
 function textMeasure() {
   const context = document.createElement("canvas").getContext("2d")
   /** @param {string} text */
@@ -93,7 +96,7 @@ export function render({ model, view }) {
   const root = h("div", { class: "root over" })
   const widthOf = textMeasure()
   /**
-   * By query: a button that stays keeps its focus.
+   * Buttons by query. A button that stays keeps its focus.
    *
    * @type {Map<string, { el: HTMLButtonElement, box?: Box }>}
    */
@@ -169,7 +172,8 @@ export function render({ model, view }) {
     placeSoon()
   }
   /**
-   * Show the button of the mark under the pointer: of several at one place that of the newest, which a click opens too.
+   * Show the button of the mark under the pointer. Of several marks at one place the newest is meant, as it
+   * is by a click.
    *
    * @param {PointerEvent} event
    */

@@ -1,4 +1,4 @@
-// The tools that choose images on the map: a lasso and a box. The one in hand is pressed.
+// Two toggle buttons for the tools that choose images on the map: a lasso and a box.
 
 import { h, icon } from "../dom.js"
 

@@ -1,4 +1,5 @@
-// What has changed, over the map's lower corner. Only its words are a live region: a screen reader leaves out the buttons.
+// A notice of changes, over the map's lower corner. Only its text is a live region, so a screen reader skips
+// the buttons.
 
 import { draw, h, ICONS, icon } from "../dom.js"
 

@@ -1,5 +1,6 @@
-// The server is gone, or the machine has slept: says so, and opens the page again once the server answers. The address holds
-// what a person looks at. A person who is typing, or for whom opening again has not helped, gets a button instead.
+// Tells a person that the connection is lost, and reloads the page once the server answers. The address
+// restores the view. If the person is typing, or reloading has not helped, a button leaves the decision to
+// them.
 
 import { h, ICONS, icon } from "../dom.js"
 import { focusedElement } from "../focus.js"
@@ -7,19 +8,19 @@ import { basePath } from "../text.js"
 
 /** @import { Component } from "../types" */
 
-/** Milliseconds between two looks for the server, and that it has for an answer. */
+/** Milliseconds between two requests to the server, and until a request fails. */
 const LOOK = 2000
 const PATIENCE = 5000
 
-/** The page opens by itself so many times in so many milliseconds, not more often. */
+/** The page reloads by itself at most MOST_TIMES in PERIOD milliseconds. */
 const MOST_TIMES = 3
 const PERIOD = 60000
 
-/** The name under which the browser keeps the times at which the page was opened again. */
+/** The key of the times of reloads in the browser's storage. */
 const KEY = "clipper-opened-again"
 
 /**
- * Of the times at which the page was opened again, in milliseconds, those that count now.
+ * Return the reloads of the last PERIOD, as times in milliseconds.
  *
  * @param {number[]} times
  * @param {number} now
@@ -29,7 +30,7 @@ export function recentTimes(times, now) {
 }
 
 /**
- * Say whether the page has been opened again so often of late that it does not help.
+ * Return whether the page has reloaded so often of late that reloading does not help.
  *
  * @param {number[]} times
  * @param {number} now

@@ -1,23 +1,24 @@
-// Says when a version that is ready may be taken: at once where nobody looks or moves, else in the next pause. Shows nothing.
+// Asks the server for a version that is ready: at once if nobody sees the page, otherwise in the next pause.
+// Shows nothing.
 
 import { h, listenWhileShown } from "../dom.js"
 
 /** @import { Component } from "../types" */
 
-/** Milliseconds without a movement that make a pause. */
+/** A pause is this many milliseconds without a movement. */
 const PAUSE = 500
 
-/** Milliseconds after which a person who moves without a pause is no longer waited for. */
+/** Wait at most this many milliseconds for a person who moves without a pause. */
 const LONGEST = 2000
 
-/** The same for a person who holds a button down, as in a drag. */
+/** Wait at most this many milliseconds for a person who holds a button down, as in a drag. */
 const LONGEST_HELD = 15000
 
-/** Milliseconds between two looks for a pause. */
+/** Milliseconds between two checks for a pause. */
 const LOOK = 100
 
 /**
- * Say whether a version may be taken now. All times are milliseconds.
+ * Return whether the page may switch to another version now. All times are milliseconds.
  *
  * @param {object} state
  * @param {boolean} state.isHidden whether nobody sees the page

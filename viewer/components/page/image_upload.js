@@ -1,4 +1,4 @@
-// Images of a person's own to search with: chosen, pasted, or dropped anywhere on the page. They go to the server in pieces.
+// Uploads an image to search with. A person chooses, pastes or drops it; it goes to the server in pieces.
 
 import { h, ICONS, icon, listenWhileShown } from "../dom.js"
 import { DRAGGED_IMAGE } from "../side/cards.js"
@@ -6,19 +6,22 @@ import { DRAGGED_IMAGE } from "../side/cards.js"
 /** @import { BarModel } from "./query_bar.js" */
 
 /**
- * Why an image is not taken: there is none, it is a link, it is too large, or there are several.
+ * The reason to refuse an upload: no image, a link, too large, or several at once.
  *
  * @typedef {"nothing" | "link" | "large" | "many"} Refusal
  */
 
-/** Bytes of a piece that goes to the server. */
+/** Bytes of one piece. */
 const PIECE = 1 << 20
 
-/** Milliseconds after the last "dragover" until nothing is over the page: it comes all the while. */
+/**
+ * The browser repeats "dragover" during a drag; after this many milliseconds without one the drag has left
+ * the page.
+ */
 const AWAY = 250
 
 /**
- * The button that lets a person choose an image, and what covers the page while one is dragged over it.
+ * Build the button that chooses a file, and the target that covers the page during a drag.
  *
  * @param {BarModel} model
  */
@@ -27,7 +30,7 @@ export function imageUpload(model) {
   listenWhileShown(model, document, ["paste"], (event) => {
     const files = [...(event.clipboardData?.files ?? [])]
     if (files.length > 0) {
-      event.preventDefault() // words go where they are pasted
+      event.preventDefault() // but pasted words go where they belong
       upload.take(files)
     }
   })
@@ -35,7 +38,7 @@ export function imageUpload(model) {
 }
 
 /**
- * Sends one image at a time: another one, or a refusal, calls off the one that is on its way.
+ * Send one image at a time. Another image, or a refusal, cancels the upload in progress.
  *
  * @param {BarModel} model
  */
@@ -57,7 +60,8 @@ function uploader(model) {
     let at = 0
     do {
       const piece = file.slice(at, at + PIECE)
-      const data = await piece.arrayBuffer().catch(() => null) // a folder, or a file that is gone meanwhile
+      // This fails for a folder, and for a file that was deleted meanwhile.
+      const data = await piece.arrayBuffer().catch(() => null)
       if (number !== current) {
         return
       }
@@ -86,7 +90,7 @@ function uploader(model) {
 }
 
 /**
- * A button that lets a person choose an image.
+ * Build the button that chooses a file.
  *
  * @param {(files: File[]) => void} take
  */
@@ -119,7 +123,7 @@ function fileButton(take) {
 }
 
 /**
- * What covers the page while an image is dragged over it, and takes what is dropped.
+ * Build the target that covers the page during a drag and accepts the drop.
  *
  * @param {BarModel} model
  * @param {ReturnType<typeof uploader>} upload

@@ -1,10 +1,10 @@
-// What is missing and what to type. The page opens the map by itself once an index has been published.
+// Explains what is missing and which commands to type. Reloads the page once there is an index.
 
 import { draw, h } from "../dom.js"
 
 /** @import { Component } from "../types" */
 
-/** Milliseconds between two looks for an index. */
+/** Milliseconds between two checks for an index. */
 const LOOK = 3000
 
 /**

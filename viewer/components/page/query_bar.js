@@ -1,4 +1,4 @@
-// The query bar: the words of the query, before them its images, and how to search.
+// The query bar: the images of the query, its words, and help on how to search.
 
 import { draw, h, ICONS, icon } from "../dom.js"
 import { imageUrl } from "../text.js"
@@ -34,7 +34,7 @@ const WEIGHTS_HELP =
 
 /** @param {Component<Properties>} component */
 export function render({ model }) {
-  let sent = "" // the words that were asked last
+  let sent = "" // the words of the last query
   const words = h("input", {
     class: "words",
     type: "text",
@@ -107,7 +107,7 @@ export function render({ model }) {
     help.text,
     upload.target,
   )
-  /** What a person goes on typing is not replaced. */
+  /** Words that a person is still typing must not be replaced. */
   const isTyping = () => words.matches(":focus") && words.value !== sent
   const showAsked = () => {
     if (!isTyping()) {
@@ -116,7 +116,7 @@ export function render({ model }) {
     }
     update()
   }
-  model.on("asked", batched(showAsked)) // the words come in the same message
+  model.on("asked", batched(showAsked)) // the words arrive in the same message
   model.on("images", update)
   words.value = model.words
   update()
@@ -124,7 +124,7 @@ export function render({ model }) {
 }
 
 /**
- * The images of the query, and the one that is being read.
+ * Build the images of the query, and the name of the upload in progress.
  *
  * @param {BarModel} model
  */
@@ -169,7 +169,7 @@ function imageChip(model, { key, label, minus, picture, image }) {
   )
 }
 
-/** How to search, and the button that shows and hides it. */
+/** Build the help on searching, and the button that shows and hides it. */
 function helpButton() {
   const text = h(
     "div",

@@ -1,4 +1,5 @@
-// The page's keyboard, and the list of its keys. A person who types into a field or moves within a control is left alone.
+// Keyboard shortcuts of the page, and the list of them. They are off while a person types into a field or
+// uses a control.
 
 import { h, ICONS, icon, listenWhileShown } from "../dom.js"
 import { findByClass } from "../find.js"
@@ -7,7 +8,7 @@ import { focusedElement } from "../focus.js"
 /** @import { Component, Message } from "../types" */
 
 /**
- * The list that a person sees: titles, and below each the keys and what they do.
+ * The visible list: a title for each section, and its keys with their effect.
  *
  * @type {{ title: string, lines: [string[], string][] }[]}
  */
@@ -43,7 +44,7 @@ const SECTIONS = [
 ]
 
 /**
- * What a key says to the server; a zoom by 1 goes in, by -1 out.
+ * The message that each key sends. A zoom by 1 is nearer, by -1 farther.
  *
  * @type {Map<string, Message>}
  */
@@ -58,7 +59,7 @@ export const KEY_MESSAGES = new Map([
   ["0", { kind: "home" }],
 ])
 
-/** Elements whose keys are their own. */
+/** Elements that handle keys themselves. */
 const OWN_KEYS = [
   "input",
   "textarea",
@@ -70,7 +71,7 @@ const OWN_KEYS = [
 const KEYBOARD =
   "M4 6.500h16a1.500 1.500 0 011.500 1.500v8a1.500 1.500 0 01-1.500 1.500H4A1.500 1.500 0 012.500 16V8A1.500 1.500 0 014 6.500zM6.500 10h.01M10 10h.01M14 10h.01M17.500 10h.01M8 14h8"
 
-/** Put the focus into the search field, with all its words selected. */
+/** Focus the search field and select its words. Return whether there is one. */
 function focusSearch() {
   const field = findByClass(document, "clipper-search")?.shadowRoot?.querySelector("input")
   field?.focus()
@@ -107,7 +108,7 @@ export function render({ model }) {
   /** @param {Element | null} field the one that a person types into */
   const putAway = (field) => {
     if (dialog.open) {
-      return // it closes itself
+      return // the dialog closes itself
     }
     if (field instanceof HTMLElement) {
       field.blur()

@@ -1,4 +1,4 @@
-// Remembers dark or light for a year, for this page and its server only. Shows nothing.
+// Stores the choice of dark or light in a cookie, for a year and for this server only. Shows nothing.
 
 import { h } from "../dom.js"
 

@@ -1,5 +1,6 @@
-// Keeps the page's address up with what is shown: the server writes the state, this script the part of the map in view. A
-// step that Back should undo adds an entry to the history; a movement of the map only changes the present entry. Shows nothing.
+// Updates the page's address: the server writes the state, this script adds the view of the map. A step that
+// Back should undo adds an entry to the history; a movement of the map only changes the current entry. Shows
+// nothing.
 
 import { h, onChange } from "../dom.js"
 import { findMapPane } from "../find.js"
@@ -8,14 +9,14 @@ import { batched } from "../timing.js"
 
 /** @import { Component, Figure, MapPane, MapView } from "../types" */
 
-/** Milliseconds between two looks at the map. The address is written once the map has come to rest. */
+/** Milliseconds between two checks of the map. The address is written once the map is at rest. */
 const LOOK = 400
 
-/** The names in the address that are ours; others stay as they are. */
+/** Parameters of the address that belong to Clipper; others stay unchanged. */
 const OWN_NAMES = ["q", "colour", "filters", "chosen", "open", "cut", "fold", "within", "panel", "at"]
 
 /**
- * The page's address after its "?": what others have put there, the state, and the part of the map in view.
+ * Return the address after its "?": the parameters of others, the state, and the view of the map.
  *
  * @param {string} search the present address after its "?"
  * @param {string} state as the server writes it
@@ -28,7 +29,7 @@ export function composeSearch(search, state, view) {
 }
 
 /**
- * Say whether somebody has moved the map away from its first view.
+ * Return whether somebody has moved the map away from its first view.
  *
  * @param {MapView} first
  * @param {MapView} now
@@ -68,7 +69,8 @@ export function render({ model }) {
       window.history[isStep ? "pushState" : "replaceState"](null, "", address)
     }
   }
-  let hasBegun = window.location.search === "" // until what the address asks for is shown, it stays as it is
+  // The address stays as it is until the server shows the state that it asks for.
+  let hasBegun = window.location.search === ""
   let before = ""
   const look = () => {
     const figure = fittedFigure()?.figure

@@ -1,5 +1,5 @@
-// Cards of images: a thumbnail that opens the image, its name and its figures; among results also buttons that ask for more
-// or less like it.
+// Cards of images: a thumbnail, a name and figures. A press opens the image. Cards of results also have
+// buttons that search for more or less like it.
 
 import { h, ICONS, icon } from "../dom.js"
 import { formatNumber, imageUrl } from "../text.js"
@@ -8,14 +8,14 @@ import { formatNumber, imageUrl } from "../text.js"
 
 /** @typedef {{ send_msg(message: Message): void }} Sender */
 
-/** The largest CLIPScore: a card does not show it. */
+/** The largest CLIPScore. Cards do not show it, because many results would have it. */
 const FULL_SCORE = 100
 
-/** The type of what is dragged when a result's card is. */
+/** The data type of a dragged result. */
 export const DRAGGED_IMAGE = "application/x-clipper-image"
 
 /**
- * A card that opens its image, and rings it on the map while the pointer is on the card.
+ * Build a card that opens its image, and marks the image on the map while the pointer is on the card.
  *
  * @param {Sender} model
  * @param {ImageItem} item
@@ -50,7 +50,7 @@ export function imageCard(model, item, attributes, ...figures) {
 }
 
 /**
- * A similarity as a figure of a card; nothing where there is none.
+ * Build the figure of a similarity; an empty list if there is none.
  *
  * @param {number | undefined} similarity
  * @returns {HTMLElement[]}
@@ -60,7 +60,7 @@ export function similarityFigure(similarity) {
 }
 
 /**
- * The card of a result. It is not a stop of the Tab key: the grid sees to that.
+ * Build the card of a result. The Tab key skips it: its grid moves the focus.
  *
  * @param {Sender} model
  * @param {ResultItem} item
@@ -93,8 +93,8 @@ function resultCard(model, item) {
 }
 
 /**
- * A button that asks for more or less like an image. It is not a stop of the Tab key either: the open image has the same
- * buttons, and a thousand cards would have three stops each.
+ * Build a button that searches for more or less like an image. The Tab key skips it too: the open image has
+ * the same buttons, and a thousand cards would have three stops each.
  *
  * @param {Sender} model
  * @param {ResultItem} item
@@ -117,7 +117,8 @@ function likeButton(model, item, minus) {
 }
 
 /**
- * A cell of the results' grid: a card, its buttons, and one that unfolds the images nearly identical to it.
+ * Build a cell of the results' grid: a card, its buttons, and a button that unfolds the nearly identical
+ * images.
  *
  * @param {Sender} model
  * @param {ResultItem} item
@@ -143,7 +144,7 @@ export function resultCell(model, item) {
 
 /**
  * @param {HTMLElement} cell
- * @param {HTMLElement[]} folded the cells behind it
+ * @param {HTMLElement[]} folded the cells of the nearly identical images
  * @param {number} count
  */
 function unfoldButton(cell, folded, count) {
@@ -175,7 +176,7 @@ function unfoldButton(cell, folded, count) {
 }
 
 /**
- * The cards of a grid.
+ * Return the cards of a grid.
  *
  * @param {HTMLElement} grid
  * @returns {HTMLElement[]}

@@ -1,4 +1,4 @@
-// The filters in use. A press on a chip removes its filter.
+// Chips of the filters in use. A press on a chip removes its filter.
 
 import { draw, h, ICONS, icon } from "../dom.js"
 import { formatNumber } from "../text.js"

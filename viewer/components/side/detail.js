@@ -1,4 +1,4 @@
-// One image in full: its picture, all that is known of it, and the images most like it.
+// The open image: its picture, its metadata and tags, and the most similar images.
 
 import { copyText, draw, h, ICONS, icon } from "../dom.js"
 import { coverNeighbours } from "../focus.js"
@@ -38,7 +38,7 @@ export function render({ model, view }) {
     tagging: tagging(model),
     similar: similarImages(model),
   }
-  let shown = "" // the image whose picture is there: it stays when only what is known of the image changes
+  let shown = "" // the image of the picture, which stays if only the metadata changes
   /** @type {HTMLElement | null} */
   let picture = null
   let loading = new AbortController()
@@ -56,7 +56,7 @@ export function render({ model, view }) {
     const key = `${item.id} ${item.stamp}`
     const isNew = shown !== key
     if (isNew) {
-      loading.abort() // a person who steps on does not wait for the image before
+      loading.abort() // do not finish loading the previous image
       loading = new AbortController()
       picture = pictureOf(item, light.open, loading.signal)
       shown = key
@@ -85,7 +85,7 @@ export function render({ model, view }) {
 }
 
 /**
- * A square button with an icon.
+ * Build a square button with an icon.
  *
  * @param {string} label
  * @param {string} shape
@@ -123,7 +123,7 @@ function valueRow([name, value]) {
 }
 
 /**
- * Buttons to the image before and to the one after, among the chosen or found images.
+ * Build the buttons to the previous and the next image of the selection or the results.
  *
  * @param {DetailModel} model
  */
@@ -209,7 +209,7 @@ function tagging(model) {
 }
 
 /**
- * A button that searches for more or less like an image.
+ * Build a button that searches for more or less like an image.
  *
  * @param {DetailModel} model
  * @param {DetailItem} item

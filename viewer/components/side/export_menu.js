@@ -1,4 +1,4 @@
-// What can be taken out of the page: the selection as a file, its ids on the clipboard, and a line that says how it went.
+// Exports the selection: as a file, or its ids to the clipboard. A line reports the outcome.
 
 import { copyText, h, ICONS, icon } from "../dom.js"
 import { basePath, formatNumber } from "../text.js"
@@ -12,11 +12,11 @@ const FORMATS = [
 ]
 const SAVE = "M12 4v11M7 11l5 5 5-5M5 20h14"
 
-/** Milliseconds for which a message about an export stays. */
+/** Milliseconds until a message disappears. */
 const MESSAGE = 4000
 
 /**
- * The menu of formats, the button that copies ids, and the line for messages.
+ * Build the menu of formats, the button that copies ids, and the line for messages.
  *
  * @param {SelectionModel} model
  */
@@ -26,7 +26,7 @@ export function exportLine(model) {
   return h("div", { class: "row wrap" }, exportMenu(model, messages.show), copyButton(model), messages.el)
 }
 
-/** A line for messages, each of which goes after a while. */
+/** Build a line for messages. Each disappears after a while. */
 function messageLine() {
   const el = h("div", { class: "message muted", role: "status" })
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -57,7 +57,7 @@ function copyButton(model) {
 }
 
 /**
- * A menu of the formats in which the selection can be downloaded.
+ * Build the menu of file formats.
  *
  * @param {SelectionModel} model
  * @param {(message: string) => void} say
@@ -127,7 +127,7 @@ function exportMenu(model, say) {
 }
 
 /**
- * Fetch the export that the server offers: a file to be saved, or ids for the clipboard.
+ * Fetch the export that the server offers: save a file, or copy ids.
  *
  * @param {SelectionModel} model
  * @param {(message: string) => void} say

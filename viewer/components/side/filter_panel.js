@@ -1,5 +1,5 @@
-// A block for each column to filter by. Blocks stay while what they show changes, and with them a focus, a drag and what is
-// being typed.
+// A block of controls for each column that can be filtered. Blocks are updated in place, so that a focus, a
+// drag and unfinished text survive.
 
 import { arrange, draw, h } from "../dom.js"
 import { histogram } from "../histogram.js"
@@ -8,13 +8,13 @@ import { afterPause } from "../timing.js"
 
 /** @import { Component, Facet, Model, ScaleFacet, TextFacet, ValueLine, ValuesFacet } from "../types" */
 
-/** Values shown before "more" is pressed. */
+/** Number of values shown until "more" is pressed. */
 const FIRST = 8
 
-/** A column with more values than this has a field to search them. */
+/** A column with more values than this has a field that searches them. */
 const MANY = 20
 
-/** Milliseconds after the last letter until what is typed is sent. */
+/** The text is sent this many milliseconds after the last letter. */
 const TYPING = 180
 
 /**
@@ -26,7 +26,7 @@ const TYPING = 180
 /** @typedef {Model<Properties>} PanelModel */
 
 /**
- * What a block shows below its title.
+ * The part of a block below its title.
  *
  * @template {Facet} Kind
  * @typedef {{ el: HTMLElement, update: (facet: Kind) => void }} Body
@@ -38,7 +38,7 @@ function nameOf(value) {
 }
 
 /**
- * The lines shown of a column's values: the first ones, those that its filter names, and, unless all are shown, no others.
+ * Return the lines to show of a column's values: all of them, or the first and those that its filter names.
  *
  * @param {ValuesFacet} facet
  * @param {boolean} showsAll
@@ -48,7 +48,7 @@ export function shownLines({ lines, on, picks }, showsAll) {
 }
 
 /**
- * The width of a bar, as CSS.
+ * Return the width of a bar as CSS.
  *
  * @param {number} count
  * @param {number} most that a bar counts
@@ -58,7 +58,7 @@ export function barWidth(count, most) {
 }
 
 /**
- * A line that filters by its value, with how many images have it.
+ * Build a line for a value. It shows how many images have the value, and a press filters by it.
  *
  * @param {PanelModel} model
  * @param {string} column
@@ -102,7 +102,7 @@ function valueLine(model, column) {
 }
 
 /**
- * The line of the images without a value; hidden where there are none.
+ * Build the line of the images without a value. It is hidden if there are none.
  *
  * @param {PanelModel} model
  * @param {string} column
@@ -123,7 +123,7 @@ function missingLine(model, column) {
 }
 
 /**
- * A field that says what is typed into it after a pause.
+ * Build a field that reports its text when a person pauses typing.
  *
  * @param {string} placeholder
  * @param {(text: string) => void} say
@@ -146,7 +146,7 @@ function searchField(placeholder, say) {
 }
 
 /**
- * The values of a column, the commonest first, and a field that searches them where they are many.
+ * Build the values of a column, the most common first, and a field that searches them if there are many.
  *
  * @param {PanelModel} model
  * @param {string} column
@@ -207,7 +207,7 @@ function valuesBody(model, column) {
 }
 
 /**
- * The histogram of a column of numbers or times.
+ * Build the histogram of a column of numbers or times.
  *
  * @param {PanelModel} model
  * @param {string} column
@@ -229,7 +229,7 @@ function scaleBody(model, column, title) {
 }
 
 /**
- * A field for what a text contains. While a person types, what they type stays.
+ * Build a field that filters by a part of a text. It is not overwritten while a person types.
  *
  * @param {PanelModel} model
  * @param {string} column
@@ -257,7 +257,7 @@ function textBody(model, column) {
 }
 
 /**
- * The body for a kind of column. A block is only ever updated with a facet of its kind.
+ * Build the body for a kind of column. A block is only updated with a facet of its own kind.
  *
  * @param {PanelModel} model
  * @param {Facet} facet
@@ -275,7 +275,7 @@ function bodyOf(model, { kind, name, title }) {
 }
 
 /**
- * A block: the column's title, its filter in words, and the body.
+ * Build a block: the column's title, its filter in words, and the body.
  *
  * @param {PanelModel} model
  * @param {Facet} facet
@@ -295,7 +295,7 @@ function blockOf(model, facet) {
 }
 
 /**
- * Keep what is under the pointer where it is when chips come or go above the panel.
+ * Keep the list in place on the screen when chips appear or disappear above the panel.
  *
  * @param {PanelModel} model
  * @param {HTMLElement} panel

@@ -1,4 +1,5 @@
-// The panel beside the map: suggestions before the first search; then the query, its ranked results and the searches so far.
+// The panel of results. Before the first search it shows suggestions; then the query, its ranked results and
+// all searches so far.
 
 import { draw, h, ICONS, icon } from "../dom.js"
 import { countImages, formatNumber, imageUrl } from "../text.js"
@@ -11,7 +12,8 @@ import { threshold } from "./threshold.js"
 /**
  * @typedef {object} Properties
  * @property {ResultItem[]} items the cards to begin with
- * @property {{ start: number, items: ResultItem[] } | { start?: undefined }} page more cards, and where they begin
+ * @property {{ start: number, items: ResultItem[] } | { start?: undefined }} page more cards, and where they
+ *     begin
  * @property {QueryText[]} history the searches on the map
  * @property {QueryText[]} suggestions
  * @property {QueryTerm[]} parts the terms of the query, where they can be weighed
@@ -39,7 +41,7 @@ import { threshold } from "./threshold.js"
 const NBSP = "\u00a0"
 
 /**
- * The limits of the listed similarities in a few letters, "" without limits.
+ * Format the limits of the listed similarities; "" without limits.
  *
  * @param {number | null} least
  * @param {number | null} most
@@ -62,7 +64,7 @@ export function render({ model, view }) {
    * @param {string} className
    */
   const part = (names, build, className = "part") => draw(model, names, () => [build()], className)
-  let isRefining = false // on a phone the histogram and the switches leave their room to the results until they are wanted
+  let isRefining = false // a phone shows the histogram and the switches only on request
   const refine = () => {
     isRefining = !isRefining
     root.classList.toggle("refining", isRefining)
@@ -127,7 +129,8 @@ function progress(model) {
 /**
  * @param {GalleryModel} model
  * @param {boolean} isRefining
- * @param {() => boolean} refine shows or hides the histogram and the switches, and says which
+ * @param {() => boolean} refine shows or hides the histogram and the switches; returns whether they are shown
+ *     now
  */
 function heading(model, isRefining, refine) {
   const { listed, total, milliseconds, cut, cap } = model
@@ -188,7 +191,7 @@ function terms(model) {
 }
 
 /**
- * A term of the query: its sign, its weight, and a button that removes it.
+ * Build a term of the query: its sign, its weight, and a button that removes it.
  *
  * @param {GalleryModel} model
  * @param {QueryTerm} term
@@ -302,7 +305,7 @@ function suggestions(model) {
 }
 
 /**
- * The searches on the map: each can be asked again and removed.
+ * Build the searches on the map: each can be repeated and removed.
  *
  * @param {GalleryModel} model
  */

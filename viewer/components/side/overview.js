@@ -1,4 +1,4 @@
-// The whole dataset in figures, and the files that cannot be read, a page at a time.
+// The overview of the dataset: its figures, and the files that cannot be read, page by page.
 
 import { draw, h, ICONS, icon } from "../dom.js"
 import { coverNeighbours } from "../focus.js"
@@ -9,9 +9,14 @@ import { formatNumber } from "../text.js"
 /** @typedef {[label: string, count: number]} Count */
 
 /**
- * A run of the index: `changes` are kinds of changes, each with its words.
+ * A run of the index.
  *
- * @typedef {{ at: string, version: string, took: string, images: number | null, changes: [string, string][] }} Run
+ * @typedef {object} Run
+ * @property {string} at its time, in ISO format
+ * @property {string} version
+ * @property {string} took how long, "" if that is unknown
+ * @property {number | null} images
+ * @property {[kind: string, text: string][]} changes
  */
 
 /**
@@ -104,7 +109,7 @@ function block(title, ...children) {
 }
 
 /**
- * Names with their values, and with what they mean where that is known.
+ * Build a list of names and values, some with an explanation.
  *
  * @param {string} title
  * @param {[name: string, value: string, meaning?: string][]} rows
@@ -118,7 +123,7 @@ function definitions(title, rows) {
 }
 
 /**
- * Counts as bars that lie.
+ * Build horizontal bars for counts.
  *
  * @param {string} title
  * @param {Count[]} rows
@@ -138,7 +143,7 @@ function bars(title, rows) {
 }
 
 /**
- * Counts over time as bars that stand.
+ * Build vertical bars for counts over time.
  *
  * @param {string} title
  * @param {Count[]} rows
@@ -218,7 +223,7 @@ function columnTable(columns) {
 }
 
 /**
- * The files that cannot be read, and why; hidden where there are none.
+ * Build the list of files that cannot be read, with the reasons. It is hidden if there are none.
  *
  * @param {Model<Properties>} model
  */

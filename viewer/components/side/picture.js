@@ -1,24 +1,24 @@
-// The picture of the open image: beside what is known of it, and over the whole page.
+// The picture of the open image: in the panel, and over the whole page.
 
 import { h, icon } from "../dom.js"
 import { formatNumber, imageUrl } from "../text.js"
 
 /** @import { DetailItem, DetailModel } from "./detail.js" */
 
-/** Why the original is not shown, by what the server says of it. */
+/** Explanations for a missing original, by the server's name for the problem. */
 const PROBLEMS = new Map([
   ["gone", "The original is gone or was moved. This is its thumbnail."],
   ["changed", "The original has changed since it was indexed. This is its thumbnail."],
 ])
 const UNREADABLE = "The original cannot be shown. This is its thumbnail."
 
-/** A small image is shown at most so many times its own size. */
+/** A small image is enlarged at most this many times. */
 const LARGEST = 3
 
 const ENLARGE = "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5"
 
 /**
- * The thumbnail at once, the original in its place when it has come, or why it does not come.
+ * Build the picture: the thumbnail at once, then the original, or an explanation if it cannot be shown.
  *
  * @param {DetailItem} item
  * @param {() => void} enlarge
@@ -65,7 +65,7 @@ export function pictureOf(item, enlarge, signal) {
 }
 
 /**
- * The image over the whole page. It follows the open image, and closes when there is none.
+ * Build a dialog with the image over the whole page. It follows the open image and closes with it.
  *
  * @param {DetailModel} model
  */

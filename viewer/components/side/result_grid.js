@@ -1,4 +1,4 @@
-// The cells of the results, fetched page by page, and the one of the image under the pointer on the map.
+// The grid of results, loaded page by page. It also shows the card of the image under the pointer on the map.
 
 import { arrange, h } from "../dom.js"
 import { roveFocus } from "../focus.js"
@@ -7,16 +7,16 @@ import { cardsIn, markOpenCard, resultCell } from "./cards.js"
 /** @import { GalleryModel } from "./gallery.js" */
 /** @import { ResultItem } from "../types" */
 
-/** Milliseconds for which the pointer rests before a card is fetched for the image under it. */
+/** The card of an image is loaded once the pointer has rested on it for this many milliseconds. */
 const REST = 350
 
-/** Frames until the heights of the cards that came into view are known. */
+/** Frames until cards that scrolled into view have their final heights. */
 const SETTLING = 8
 
-/** Milliseconds after the last touch of the list until nobody scrolls any more. */
+/** A person is scrolling until this many milliseconds after they last touched the list. */
 const HANDS = 600
 
-/** How near to the end of the list more results are fetched. */
+/** More results are loaded when the list's end is this near. */
 const AHEAD = "600px"
 
 /**
@@ -29,7 +29,7 @@ export function resultGrid(model, panel) {
   const end = h("div", { class: "end", "aria-hidden": "true" })
   const updateFocus = roveFocus(grid)
   /**
-   * Cells by all that they show: one that another version shows in the same way stays as it is.
+   * Cells by their whole content. A cell with the same content in another version stays.
    *
    * @type {Map<string, HTMLElement>}
    */
@@ -54,7 +54,7 @@ export function resultGrid(model, panel) {
   )
   const watchEnd = () => {
     observer.unobserve(end)
-    observer.observe(end) // calls again, also where the end is still in view
+    observer.observe(end) // this calls again even if the end is still in view
   }
   const markOpen = () => markOpenCard(grid, model.selected)
   const near = nearCard(model, grid, panel)
@@ -95,7 +95,7 @@ export function resultGrid(model, panel) {
 }
 
 /**
- * The unfolded cells that stand behind a cell: they stay with it.
+ * Return the unfolded cells that follow a cell; they stay with it.
  *
  * @param {Element} cell
  * @param {Element[]} shown
@@ -110,8 +110,8 @@ function unfoldedAfter(cell, shown) {
 }
 
 /**
- * Bring the card of the image under the pointer on the map into view, unless a person scrolls. A card that is not there yet
- * is asked for once the pointer rests: a pointer that sweeps over the map asks for nothing.
+ * Bring the card of the image under the pointer on the map into view, unless a person is scrolling. A missing
+ * card is requested once the pointer rests, so that a sweep over the map requests nothing.
  *
  * @param {GalleryModel} model
  * @param {HTMLElement} grid
@@ -125,7 +125,7 @@ function nearCard(model, grid, panel) {
   const isScrolled = () => performance.now() - touchedAt < HANDS
   /**
    * @param {HTMLElement} card
-   * @param {number} again how often to look again: cards that come into view have another height than was guessed
+   * @param {number} again how often to repeat: cards that scroll into view change their estimated heights
    */
   const reveal = (card, again = SETTLING) => {
     if (card.dataset.id !== model.near || isScrolled()) {
@@ -156,7 +156,7 @@ function nearCard(model, grid, panel) {
       model.send_msg({ kind: "reach", id: asked })
     }, REST)
   }
-  // "scroll" itself would not do: the page scrolls too.
+  // The "scroll" event would not do: scripts scroll the list too.
   for (const name of ["wheel", "touchmove", "pointerdown", "keydown"]) {
     const touched = () => {
       touchedAt = performance.now()

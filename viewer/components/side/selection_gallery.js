@@ -1,4 +1,4 @@
-// The cards of the selection, fetched page by page.
+// The grid of the selection, loaded page by page.
 
 import { h } from "../dom.js"
 import { roveFocus } from "../focus.js"
@@ -7,7 +7,7 @@ import { imageCard, markOpenCard, similarityFigure } from "./cards.js"
 /** @import { ImageItem } from "../types" */
 /** @import { SelectionModel } from "./selection_panel.js" */
 
-/** How near to the end of the gallery more images are fetched. */
+/** More images are loaded when the grid's end is this near. */
 const AHEAD = "600px"
 
 /**
@@ -18,7 +18,7 @@ export function selectionGallery(model) {
   const grid = h("div", { class: "grid" })
   const end = h("div", { class: "end", "aria-hidden": "true" })
   const updateFocus = roveFocus(grid)
-  let asked = -1 // the place of the page that was asked for last
+  let asked = -1 // the start of the page that was requested last
   /** @param {ImageItem} item */
   const card = (item) =>
     imageCard(
@@ -39,7 +39,7 @@ export function selectionGallery(model) {
   )
   const watchEnd = () => {
     observer.unobserve(end)
-    observer.observe(end) // calls again, also where the end is still in view
+    observer.observe(end) // this calls again even if the end is still in view
   }
   const addPage = () => {
     if (model.start === 0) {
@@ -47,7 +47,7 @@ export function selectionGallery(model) {
       asked = -1
     }
     if (model.start !== grid.children.length) {
-      return // a page that was asked for twice, or for an earlier selection
+      return // the page was requested twice, or for an earlier selection
     }
     grid.append(...model.items.map(card))
     updateFocus()

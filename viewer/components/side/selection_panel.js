@@ -1,5 +1,5 @@
-// The selection: what to do with its images, and a gallery of them that goes on while a person scrolls. While nothing is
-// chosen: how to choose.
+// The panel of the selection: actions on its images, and their grid. While nothing is chosen, it explains how
+// to choose.
 
 import { draw, h, ICONS, icon } from "../dom.js"
 import { countImages, formatNumber } from "../text.js"
@@ -98,7 +98,7 @@ function heading(model) {
 function howToChoose() {
   /** @param {string} name */
   const key = (name) => h("kbd", {}, name)
-  /** @param {Child[]} words only for people with a keyboard */
+  /** @param {Child[]} words that only people with a keyboard see */
   const typed = (...words) => h("span", { class: "typed" }, words)
   return h(
     "div",
@@ -164,7 +164,7 @@ function chooseTagged(model) {
 }
 
 /**
- * Buttons that add the results to the selection or take them away, where that changes it.
+ * Build the buttons that add the results to the selection or subtract them, if that changes it.
  *
  * @param {SelectionModel} model
  */

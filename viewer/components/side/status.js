@@ -1,15 +1,16 @@
-// One quiet line: how many images there are, how old the index is, what came and went. Above it, why the index cannot be read.
+// The status line: the number of images, the age of the index, and the latest changes. A problem with the
+// index stands above it.
 
 import { draw, h, ICONS, icon } from "../dom.js"
 import { countImages, formatNumber } from "../text.js"
 
 /** @import { Component } from "../types" */
 
-/** Milliseconds after which the age of the index is written anew. */
+/** Milliseconds between two updates of the age. */
 const REFRESH = 30000
 
 /**
- * The units of an age, each with how many of the one before it has.
+ * Units of an age, each with its number of units of the line before; the first is in seconds.
  *
  * @type {[number, string][]}
  */
@@ -21,7 +22,7 @@ const UNITS = [
 ]
 
 /**
- * Write how long ago a time was: "just now", "1 minute ago", "3 days ago".
+ * Format an age: "just now", "1 minute ago", "3 days ago".
  *
  * @param {number} seconds
  */

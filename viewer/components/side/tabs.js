@@ -8,7 +8,7 @@ import { formatNumber } from "../text.js"
 /** @typedef {{ key: string, title: string, count: number }} Tab */
 
 /**
- * The tab that an arrow key leads to, past the last one the first; null for any other key.
+ * Return the tab that an arrow key leads to, from the last one to the first; null for any other key.
  *
  * @param {string} key of the keyboard
  * @param {readonly Tab[]} tabs

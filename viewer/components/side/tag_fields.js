@@ -1,16 +1,27 @@
-// The field that tags images, and the tags they have.
+// Controls for tags: a field that adds one, and chips that remove one.
 
 import { h, ICONS, icon, onChange } from "../dom.js"
 
 /** @import { Child, Message, Model } from "../types" */
 
 /**
- * A form whose field sends a tag, and proposes those that are known.
+ * The texts of a form, and where its suggestions come from.
+ *
+ * @template Properties
+ * @typedef {object} TagFormOptions
+ * @property {string} id of the list of suggestions
+ * @property {string} placeholder
+ * @property {string} label
+ * @property {keyof Properties & string} known the property that the suggestions depend on
+ * @property {() => string[]} tags returns the suggestions
+ */
+
+/**
+ * Build a form that adds a tag and suggests known tags.
  *
  * @template Properties
  * @param {Model<Properties>} model
- * @param {{ id: string, placeholder: string, label: string, known: keyof Properties & string, tags: () => string[] }} options
- *     `id` of the list of proposals, `known` the property whose change changes them
+ * @param {TagFormOptions<Properties>} options
  * @param {Child[]} after the field
  */
 export function tagForm(model, { id, placeholder, label, known, tags }, ...after) {
@@ -46,11 +57,11 @@ export function tagForm(model, { id, placeholder, label, known, tags }, ...after
 }
 
 /**
- * A tag that images have, with a button that removes it.
+ * Build a chip for a tag, with a button that removes it.
  *
  * @param {{ send_msg(message: Message): void }} model
  * @param {string} tag
- * @param {{ title: string, label: string }} remove what the button is called
+ * @param {{ title: string, label: string }} remove title and accessible name of the button
  * @param {Child[]} after the tag's name
  */
 export function tagChip(model, tag, { title, label }, ...after) {

@@ -1,4 +1,4 @@
-// The histogram of all similarities, and over it a slider: images less similar than it says are not listed.
+// The histogram of all similarities, with a slider over it that sets the least similarity of a result.
 
 import { h } from "../dom.js"
 import { formatNumber } from "../text.js"
@@ -11,18 +11,27 @@ import { formatNumber } from "../text.js"
  * @typedef {{ counts: number[], low: number, high: number } | { counts?: undefined }} Spread
  */
 
-/** @typedef {{ spread: Spread, cut: number | null, cap: number | null, chance: number | null, listed: number }} Properties */
+/**
+ * The properties of the panel that the slider reads.
+ *
+ * @typedef {object} Limits
+ * @property {Spread} spread of all similarities
+ * @property {number | null} cut the least similarity of a result
+ * @property {number | null} cap the largest one
+ * @property {number | null} chance the similarity that words picked at random find
+ * @property {number} listed how many images are results
+ */
 
-/** Milliseconds for which a hand that has moved the slider counts, not what the server says. */
+/** For this many milliseconds after a person has moved the slider, the server's values are ignored. */
 const HAND = 700
 
-/** Milliseconds between two values that are sent. */
+/** Least time between two messages, in milliseconds. */
 const INTERVAL = 90
 
-/** The least height of a bar that counts anything, in percent. */
+/** The lowest bar that is not empty, in percent of the plot's height. */
 const LEAST_HEIGHT = 5
 
-/** How far a key moves the slider, in hundredths of its range: browsers do not agree on a step of "any". */
+/** Hundredths of the range by which a key moves the slider; browsers differ for a step of "any". */
 const STEPS = new Map([
   ["ArrowRight", 1],
   ["ArrowUp", 1],
@@ -33,8 +42,8 @@ const STEPS = new Map([
 ])
 
 /**
- * The heights of the bars in percent, by the root of their counts: the few images that match well are then seen beside the
- * many that do not.
+ * Return the heights of the bars in percent. They follow the square root of the counts, so that the few good
+ * matches are visible beside the many poor ones.
  *
  * @param {number[]} counts
  */
@@ -44,7 +53,7 @@ export function barHeights(counts) {
 }
 
 /**
- * Say of each bar whether its images are left out.
+ * Return for each bar whether its images are left out.
  *
  * @param {{ low: number, high: number }} spread
  * @param {number} count of bars
@@ -59,7 +68,7 @@ export function barsLeftOut({ low, high }, count, least, most) {
   })
 }
 
-/** @param {Model<Properties>} model */
+/** @param {Model<Limits>} model */
 export function threshold(model) {
   const bars = h("div", { class: "bars", "aria-hidden": "true" })
   const slider = h("input", {
@@ -78,7 +87,7 @@ export function threshold(model) {
   let sending
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let following
-  /** The similarity that the slider is at; null at its low end: all images are listed there. */
+  /** Return the similarity at the slider; null at its low end, where all images are listed. */
   const least = () => {
     const value = Number(slider.value)
     return model.spread.counts && value > model.spread.low ? value : null
@@ -123,7 +132,7 @@ export function threshold(model) {
     clearTimeout(following)
     const still = performance.now() - movedAt
     if (still < HAND) {
-      following = setTimeout(follow, HAND - still) // what the server says is older than what the hand has set
+      following = setTimeout(follow, HAND - still) // the server's value is older than the person's
     } else {
       setSlider()
     }

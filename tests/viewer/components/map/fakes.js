@@ -54,8 +54,8 @@ export function fakeSource(data) {
 }
 
 /**
- * Put a page without any element in the place of the browser's. `frame` runs what waits for the next frame of the
- * screen, at a time in milliseconds.
+ * Put a page without any element in the place of the browser's. `frame` runs what waits for the next frame of
+ * the screen, at a time in milliseconds.
  *
  * @param {import("node:test").TestContext} t
  * @param {{ search?: string, isStill?: boolean, isInUse?: boolean }} options

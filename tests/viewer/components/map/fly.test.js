@@ -9,7 +9,8 @@ import { fakeFigure, fakePage, fakeSource } from "./fakes.js"
 const HOME = { x0: [0], x1: [100], y0: [0], y1: [10] }
 
 /**
- * A movement as the server sends it: the part of the map, once to fit the pane and once to be clear of the cards.
+ * A movement as the server sends it: the part of the map, once to fit the pane and once to be clear of the
+ * cards.
  *
  * @param {Partial<TargetColumns>} columns
  * @returns {TargetColumns}
