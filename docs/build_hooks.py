@@ -1,8 +1,8 @@
 """Hooks of the documentation site's build, which `mkdocs.yml` names.
 
 They make pages of notebooks and of Markdown files outside `docs/`, rewrite links so that each works in the
-repository and on the site, show the pictures of the theme in use, and refuse a site that loads anything from
-another host.
+repository and on the site, show the pictures of the theme in use, leave out what docstrings say to
+developers, and refuse a site that loads anything from another host.
 
 What does not belong here: text, and what the site looks like (`assets/site.css`).
 """
@@ -43,6 +43,7 @@ _PICTURE = re.compile(
     r'<picture>\s*<source [^>]*srcset="(?P<dark>[^"]+)">\s*'
     r'<img alt="(?P<alt>[^"]*)" src="(?P<light>[^"]+)">\s*</picture>'
 )
+_FOR_DEVELOPERS = re.compile(r"<p>What does not belong here:.*?</p>", re.DOTALL)
 # What a browser fetches by itself when it opens a page or a style sheet.
 _FETCHED = re.compile(
     r"""(?:\bsrc(?:set)?=|<link\b[^>]*\bhref=|\burl\(|@import\s)\s*["']?\s*((?:https?:)?//[^"'\s)>]+)""",
@@ -105,6 +106,11 @@ def _site_link(link: re.Match[str], source: str, page: str) -> str:
     if on_site is None or not (ROOT / target).exists():  # another host's, or broken: then mkdocs reports it
         return link[0]
     return f"]({relpath(on_site, str(PurePosixPath(page).parent))}{link['anchor'] or ''})"
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001
+    """Leave out what a module's docstring says to its developers."""
+    return _FOR_DEVELOPERS.sub("", html)
 
 
 def on_post_build(config: MkDocsConfig) -> None:

@@ -8,6 +8,8 @@ import pytest
 import typer
 from test_layers import CORE, VIEWER, floors, wing_of
 
+import clipper
+from clipper import errors
 from clipper.cli.main import app
 from clipper.settings import Settings
 
@@ -16,7 +18,7 @@ README = ROOT / "README.md"
 # Not the changelog: it names what there was.
 WRITTEN = (README, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *ROOT.glob("docs/*.md"))
 PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in WRITTEN}
-UNDRAWN = {"imports", "published"}  # rooms of one user each
+UNDRAWN = {"imports"}  # of one user
 OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
 
 
@@ -91,6 +93,12 @@ def test_every_file_named_in_the_pages_exists():
     assert len(named) > 20
     missing = [f"{page}: {path}" for page, path in sorted(named) if not (ROOT / path).exists()]
     assert not missing
+
+
+def test_the_python_page_shows_the_whole_public_surface():
+    shown = set(re.findall(r"(?m)^::: clipper\.(\w+)$", PAGES["docs/python.md"]))
+    tree = set(re.findall(r"\w+Error", errors.__doc__ or ""))
+    assert set(clipper.__all__) <= shown | tree
 
 
 def drawn(package: str) -> dict[str, int]:
