@@ -1,5 +1,6 @@
 import importlib.util
 import re
+import runpy
 from itertools import permutations
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -101,12 +102,19 @@ def test_the_python_page_shows_the_whole_public_surface():
     assert set(clipper.__all__) <= shown | tree
 
 
-def drawn(package: str) -> dict[str, int]:
+def drawn(package: str) -> dict[str, float]:
     """The wings and modules of a package in the drawing, each with its distance from the top."""
     drawing = (ROOT / "docs" / "diagrams" / "wings.svg").read_text()
     inside = drawing.split(f"<!-- {package}/ -->")[1].split("<!--")[0]
-    cells = re.findall(r'y="(\d+)"><tspan class="name">([^<]+)<', inside)
-    return {name.rstrip("/"): int(y) for y, names in cells for name in names.split(", ")}
+    cells = re.findall(r'y="([\d.]+)"><tspan class="name">([^<]+)<', inside)
+    return {name.rstrip("/"): float(y) for y, names in cells for name in names.split(", ")}
+
+
+def test_the_drawings_are_those_that_the_script_draws(tmp_path: Path):
+    draw = runpy.run_path(str(ROOT / "docs" / "diagrams" / "draw.py"))
+    for name, function in (("wings.svg", "draw_wings"), ("image.svg", "draw_way")):
+        draw[function](tmp_path / name)
+        assert (tmp_path / name).read_text() == (ROOT / "docs" / "diagrams" / name).read_text()
 
 
 @pytest.mark.parametrize("package", ["clipper", "pipelines", "viewer"])
