@@ -61,8 +61,15 @@ class Staged:
         return cls(**known | lists)
 
     def write(self, home: Home) -> None:
-        """Write the home's file. Only for the holder of the home's lock."""
-        write_json(home.staged, {name: value for name, value in vars(self).items() if value != ""})
+        """Write the home's file. Only for the holder of the home's lock.
+
+        Where no part is condemned, the file is the one that a Clipper without audits of every run writes: a
+        run that changes nothing leaves the home of an earlier Clipper as it is.
+        """
+        entries = {name: value for name, value in vars(self).items() if value != ""}
+        if not self.condemned:
+            del entries["condemned"]
+        write_json(home.staged, entries)
 
     def require(self, home: Home, part: str) -> str:
         """Return the staged version of a part.
