@@ -66,18 +66,31 @@ def test_search_ranks_marks_and_lights_up(visit: Visit, viewer_url: str) -> None
     assert_clean(seen)
 
 
-def test_a_warm_search_is_quick(visit: Visit, viewer_url: str) -> None:
+def seconds(act: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    act()
+    return time.perf_counter() - started
+
+
+def test_a_warm_search_takes_a_few_times_what_any_message_to_the_server_takes(
+    visit: Visit, viewer_url: str
+) -> None:
     page = visit(viewer_url).page
-    ask(page, "dog")
-    page.wait_for_selector(".results h2:has-text('dog')", timeout=60_000)
-    seconds = []
-    for text in ("tree", "house", "ball"):
-        started = time.perf_counter()
+
+    def search(text: str) -> None:
         ask(page, text)
-        page.wait_for_selector(f".results h2:has-text('{text}')")
-        seconds.append(time.perf_counter() - started)
-    print(f"search, Enter to results: {[round(1000 * s) for s in seconds]} ms")  # noqa: T201 - a figure for the log
-    assert min(seconds) < 2.0  # the figure itself is the benchmark's: this machine may be busy
+        page.wait_for_selector(f".results h2:has-text('{text}')", timeout=60_000)
+
+    def turn_to(tab: str) -> None:
+        page.get_by_role("tab", name=tab).click()
+        page.get_by_role("tab", name=tab, selected=True).wait_for()
+
+    search("dog")
+    searches, messages = [], []
+    for text in ("tree", "house", "ball"):
+        messages += [seconds(lambda tab=tab: turn_to(tab)) for tab in ("Filter", "Results")]
+        searches.append(seconds(lambda text=text: search(text)))
+    assert min(searches) < 20 * min(messages)
 
 
 def test_zooming_shows_thumbnails_and_a_click_opens_one(
