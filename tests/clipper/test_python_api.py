@@ -64,12 +64,12 @@ def atlas(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Itera
         draw(folder / f"{number}.png", colour)
     shutil.copy(folder / "0.png", folder / "copy of 0.png")
     (folder / "broken.jpg").write_bytes(b"no image")
-    told = {
+    entries = {
         "0": {"key": 90071992547409931, "seen": "2024-05-01T12:00:00+02:00", "words": ["a", "b"]},
         "1": {"key": 90071992547409932, "seen": "2024-05-02", "weight": 1.5, "fine": True},
         "2": {"seen": "2024-05-03", "words": ["c"], "title": "<b>blue</b>"},
     }
-    (folder / "metadata.json").write_text(json.dumps(told))
+    (folder / "metadata.json").write_text(json.dumps(entries))
     return clipper.index(folder, home=folder.parent / "home", model=str(model_folder), progress=False)
 
 

@@ -68,8 +68,8 @@ def test_the_command_indexes_and_searches_the_sample(sample: Path, installation:
     installation.run("clipper", "index", "--home", sample)
     found = json.loads(installation.run("clipper", "search", "red heart", "--json", "--home", sample).stdout)
     assert "red-heart" in [hit["id"].removesuffix(".jpg") for hit in found["hits"][:5]]
-    told = json.loads(installation.run("clipper", "info", "--json", "--home", sample).stdout)
-    assert told["images"] == 1870
+    info = json.loads(installation.run("clipper", "info", "--json", "--home", sample).stdout)
+    assert info["images"] == 1870
 
 
 def test_python_searches_the_sample(sample: Path, installation: Installation) -> None:

@@ -61,7 +61,7 @@ def test_a_run_that_changes_nothing_writes_nothing_and_is_not_listed(tmp_path: P
 def test_what_is_no_run_is_passed_over(tmp_path: Path):
     home = Home(tmp_path)
     publish(home, 1, 2, 3)
-    good = snapshot(1).runs[0].told()
+    good = snapshot(1).runs[0].to_json()
     wrong = {"at": "yesterday", "counts": [1], "seconds": "x"}
     bad = [None, 7, "x", [], {}, {"at": good["at"]}, {**good, "counts": {"added": None}}]
     bad += [{**good, name: value} for name, value in wrong.items()]
@@ -77,10 +77,9 @@ def test_what_is_no_run_is_passed_over(tmp_path: Path):
 def test_what_an_earlier_clipper_published_is_a_run_too(tmp_path: Path):
     home = Home(tmp_path)
     publish(home, 1)
-    value = {
-        name: value for name, value in read_json(home.current).items() if name not in {"earlier", "seconds"}
-    }
-    home.current.write_text(json.dumps(value))
+    entries = read_json(home.current)
+    later = ("earlier", "seconds")  # what a later Clipper keeps
+    home.current.write_text(json.dumps({name: entries[name] for name in entries if name not in later}))
     (run,) = snapshots.published(home).runs
     assert (run.at, run.seconds) == (AT + timedelta(days=1), None)
     publish(home, 2)
