@@ -72,8 +72,8 @@ def test_a_range_touches_the_bins_that_its_ends_lie_in():
 
 
 def test_numbers_beyond_the_precision_of_whole_ones_are_binned_as_fractions():
-    assert make_bins(np.array([2.0**52, 0.0]), time=False).whole
-    assert not make_bins(np.array([2.0**53, 0.0]), time=False).whole
+    assert make_bins(np.array([2.0**52, 0.0]), time=False).integers
+    assert not make_bins(np.array([2.0**53, 0.0]), time=False).integers
 
 
 def test_numbers_that_hardly_differ_have_one_bin():

@@ -282,7 +282,7 @@ def test_the_corners_of_an_oblong_thumbnail_are_as_round_as_its_shorter_side_all
 @pytest.mark.parametrize(("dot", "rim"), [(1.5, 0.0), (3.0, 0.75), (8.0, 1.0)])
 def test_a_chosen_point_has_a_thin_rim_of_ink_beyond_its_own_size(dot: float, rim: float) -> None:
     none, point = layer([], []), layer([2.5], [4.0])
-    row = render(Scene(none, chosen=point, dot=dot), VIEW)[80, 50:80, :3].astype(float)
+    row = render(Scene(none, selection=point, dot=dot), VIEW)[80, 50:80, :3].astype(float)
     ground = np.array(rgb(DARK.canvas), float)
     red = (row[:, 0] - ground[0]) / (PALETTE[0, 0] - ground[0])  # white ink counts for more than one
     ink = (255 - ground[0]) / (PALETTE[0, 0] - ground[0])
