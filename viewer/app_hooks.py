@@ -1,6 +1,6 @@
-"""What happens once a server: it keeps to this machine, serves what a page fetches, and warms data and model.
+"""Hooks that Panel runs once a server: limit it to this machine, add routes, load data and model.
 
-Panel runs this file twice a process, so everything here may happen twice.
+Panel runs this file twice in a process, so each step must be harmless when repeated.
 """
 
 import logging
@@ -9,7 +9,7 @@ from typing import Any
 
 from panel.io.server import per_app_patterns
 
-import viewer.app  # noqa: F401 - makes all components known, of which the script consists
+import viewer.app  # noqa: F401 - defines all components, of which the script is made
 from viewer.server import export_route, image_route, script_route
 from viewer.server.access import keep_to_this_machine
 from viewer.server.warmup import warm_up
@@ -28,5 +28,5 @@ for route, handler in ROUTES:
 
 
 def on_server_loaded(_context: Any) -> None:
-    """Start warming; visitors who come before it is done wait no longer than without it."""
+    """Start to load data and model in the background; an early visitor waits no longer than without."""
     threading.Thread(target=warm_up, name="warm", daemon=True).start()

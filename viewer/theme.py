@@ -1,4 +1,4 @@
-"""How the page looks: colours of both themes, fonts, the settings of Material UI."""
+"""The page's look: colours of both themes, fonts, the settings of Material UI."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +7,7 @@ Rgb = tuple[int, int, int]
 
 
 def rgb(text: str) -> Rgb:
-    """`#rrggbb` as three numbers."""
+    """Convert `#rrggbb` to three numbers."""
     return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
 
 
@@ -61,7 +61,7 @@ FONT = '"Inter Variable", system-ui, -apple-system, "Segoe UI", Roboto, "Helveti
 
 
 def tokens(*, dark: bool) -> Tokens:
-    """The colours of the theme in use."""
+    """Return the colours of the dark or the light theme."""
     return DARK if dark else LIGHT
 
 
@@ -75,7 +75,7 @@ def _palette(theme: Tokens) -> dict[str, Any]:
 
 
 def theme_config() -> dict[str, Any]:
-    """Material UI's theme for both modes: one accent, one font, sentence case, one corner radius."""
+    """Return Material UI's theme for both modes: one accent, one font, sentence case, one corner radius."""
     shared = {
         "typography": {
             "fontFamily": FONT,
@@ -100,7 +100,7 @@ def _variables(theme: Tokens) -> str:
 
 
 def page_css() -> str:
-    """The page's own style sheet: every component inherits these, also through shadow roots."""
+    """Return the page's own style sheet, which components inherit also through shadow roots."""
     return (
         f".mui-dark {{{_variables(DARK)} --c-shadow: 0 8px 28px rgb(0 0 0 / 55%); color-scheme: dark;}}"
         f".mui-light {{{_variables(LIGHT)} --c-shadow: 0 8px 28px rgb(22 26 40 / 14%); color-scheme: light;}}"
@@ -108,7 +108,7 @@ def page_css() -> str:
 
 
 def page_sx() -> dict[str, Any]:
-    """What the page's frame looks like: a quiet header, its title readable in both themes."""
+    """Return the style of the page's frame: a quiet header, its title readable in both themes."""
     return {
         "& .MuiAppBar-root": {
             "backgroundColor": "background.paper",

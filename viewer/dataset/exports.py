@@ -1,7 +1,7 @@
-"""Chosen images as a file: a CSV or Parquet table, a ZIP with the originals, or their ids; block by block.
+"""Exports of selected images: a CSV or Parquet table, a ZIP with the originals, or a list of ids.
 
-Every export is a generator of bytes that holds a block of rows, or one original, and never the whole. What
-does not belong here: who may have it (`server/export_route.py`).
+Each export is a generator of bytes that holds one block of rows, or one original, at a time. What does not
+belong here: who may download it (`server/export_route.py`).
 """
 
 import csv
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BLOCK_ROWS = 4096  # rows
-# What some system takes for more than a letter of a name.
+# Characters that have a special meaning in the file names of some system.
 _ODD = re.compile(r"""[\x00-\x1f\\:*?"<>|]""")
-PIECE_BYTES = 1 << 18  # bytes that are sent at once, or more
-# What a spreadsheet takes for the start of a formula, in its full-width forms too.
+PIECE_BYTES = 1 << 18  # the least that is sent at once, except at the end
+# A spreadsheet reads a cell that starts with one of these as a formula; full-width forms count too.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 CONTENT_TYPES = {
     "csv": "text/csv; charset=utf-8",
@@ -40,9 +40,9 @@ CONTENT_TYPES = {
 
 @dataclass(frozen=True)
 class Export:
-    """What is to be exported: rows (k,) of a dataset, in this order, with the tags people gave by then.
+    """An export: rows (k,) of a dataset in this order, and the rows of each tag at that time.
 
-    `similarities` (n,) float32 are those to the query in view, by row.
+    `similarities` (n,) float32 are those of all images to the query in view, by row.
     """
 
     dataset: Dataset
@@ -51,7 +51,7 @@ class Export:
     similarities: np.ndarray | None = None
 
     def blocks(self) -> Iterator["pa.Table"]:
-        """Tables of some rows each, all of one schema: id, path, place, similarity, metadata, tags."""
+        """Yield tables of some rows each, with one schema: id, path, x, y, similarity, metadata, tags."""
         for start in range(0, max(len(self.rows), 1), BLOCK_ROWS):
             yield self._block(self.rows[start : start + BLOCK_ROWS])
 
@@ -68,8 +68,8 @@ class Export:
         }
         if self.similarities is not None:
             columns["similarity"] = pa.array(self.similarities[rows].astype(np.float32))
-        told = atlas.metadata_table.take(pa.array(rows, pa.int64()))
-        columns |= {name: told[name] for name in told.column_names if name not in columns}
+        metadata = atlas.metadata_table.take(pa.array(rows, pa.int64()))
+        columns |= {name: metadata[name] for name in metadata.column_names if name not in columns}
         tags = self.dataset.tag_column_name
         if self.tags or tags in columns:
             columns[tags] = pa.array(tags_of_rows(self.tags, rows), pa.list_(pa.string()))
@@ -77,7 +77,7 @@ class Export:
 
 
 class _Spool:
-    """A file that is only written to, and gives what was written since it was last asked."""
+    """A write-only file; `drain` returns the bytes written since its last call."""
 
     closed = False
 
@@ -92,24 +92,24 @@ class _Spool:
         return len(part)
 
     def flush(self) -> None:
-        """Nothing waits anywhere else."""
+        """Do nothing: no bytes are held elsewhere."""
 
     def close(self) -> None:
         self.closed = True
 
-    def taken(self) -> bytes:
+    def drain(self) -> bytes:
         data, self._parts, self.size = b"".join(self._parts), [], 0
         return data
 
 
 def write_export(export: Export, kind: str) -> Iterator[bytes]:
-    """An export of a kind of `CONTENT_TYPES`, in pieces."""
+    """Yield an export of one of the kinds of `CONTENT_TYPES`, in pieces."""
     makers = {"csv": _csv, "parquet": _parquet, "zip": _zip, "ids": _ids}
     return makers[kind](export)
 
 
 def escape_formula(cell: object) -> object:
-    """A cell of a CSV file that no spreadsheet takes for a formula; numbers stay what they are."""
+    """Change a text cell so that no spreadsheet reads it as a formula; numbers stay as they are."""
     if isinstance(cell, (list, tuple)):
         return json.dumps(list(cell), ensure_ascii=False)
     if isinstance(cell, str) and cell.startswith(FORMULA_STARTS):
@@ -143,14 +143,14 @@ def _parquet(export: Export) -> Iterator[bytes]:
     for block in export.blocks():
         writer = writer or pq.ParquetWriter(pa.PythonFile(spool, mode="w"), block.schema)
         writer.write_table(block)
-        yield spool.taken()
+        yield spool.drain()
     if writer:
         writer.close()
-    yield spool.taken()
+    yield spool.drain()
 
 
 def _zip(export: Export) -> Iterator[bytes]:
-    """The originals under their ids, then what is told of them: unpacked, a folder Clipper can index."""
+    """Yield a ZIP with the originals under their ids and their metadata: a folder that Clipper can index."""
     spool, lost = _Spool(), []
     with zipfile.ZipFile(spool, "w") as archive:
         names = _Names()
@@ -162,25 +162,25 @@ def _zip(export: Export) -> Iterator[bytes]:
             archive.writestr(_entry(names.of(export.dataset.atlas.ids[row])), data, zipfile.ZIP_DEFLATED, 0)
             del data
             if spool.size >= PIECE_BYTES:
-                yield spool.taken()
+                yield spool.drain()
         with archive.open(_entry("metadata.json"), "w", force_zip64=True) as file:
             for text in _metadata(export, names):
                 file.write(text.encode("utf-8", "replace"))
-                yield spool.taken()
+                yield spool.drain()
         with archive.open(_entry("table.csv"), "w", force_zip64=True) as file:
             for piece in _csv(export):
                 file.write(piece)
-                yield spool.taken()
+                yield spool.drain()
         if lost:
             archive.writestr(_entry("missing.txt"), "\n".join(lost) + "\n")
-    yield spool.taken()
+    yield spool.drain()
 
 
 class _Names:
-    """What each image is called in an archive: its id, but where another system would read a path in it."""
+    """The name of each image in an archive: its id, changed where another system would read it as a path."""
 
     def __init__(self) -> None:
-        self._taken: set[str] = {"metadata.json", "table.csv", "missing.txt"}
+        self._used: set[str] = {"metadata.json", "table.csv", "missing.txt"}
         self.by_id: dict[str, str] = {}
 
     def of(self, image_id: str) -> str:
@@ -188,18 +188,18 @@ class _Names:
         name = "/".join(part if part.strip(". ") else "_" for part in parts)
         stem, dot, ending = name.rpartition(".")
         number = 2
-        while name.lower() in self._taken:
+        while name.lower() in self._used:
             name = f"{stem} ({number}){dot}{ending}" if dot else f"{name} ({number})"
             number += 1
-        self._taken.add(name.lower())
+        self._used.add(name.lower())
         self.by_id[image_id] = name
         return name
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
-    """A file in the archive. Its length follows its bytes, as it must in a stream.
+    """Make an entry of the archive. Its length follows its bytes, as it must in a stream.
 
-    Not every program finds that length behind a file that is merely stored: so images, which are packed
+    Some programs do not find the length behind a file that is only stored. So images, which are compressed
     already, are "deflated" at level 0.
     """
     entry = zipfile.ZipInfo(name)
@@ -209,7 +209,7 @@ def _entry(name: str) -> zipfile.ZipInfo:
 
 
 def _metadata(export: Export, names: _Names) -> Iterator[str]:
-    """metadata.json of the archive: what people told, not what the files tell themselves."""
+    """Yield the archive's metadata.json: the columns of the sources, without those read from the files."""
     own = {name for name, c in export.dataset.atlas.columns.items() if c.origin in {FILE, FOLDER}}
     before = "{\n"
     for block in export.blocks():
@@ -217,9 +217,9 @@ def _metadata(export: Export, names: _Names) -> Iterator[str]:
         for row in block.drop_columns(["path", "x", "y"]).to_pylist():
             image_id = row.pop("id")
             row.pop("similarity", None)
-            told = {name: value for name, value in without_missing(row).items() if name not in own}
+            values = {name: value for name, value in without_missing(row).items() if name not in own}
             if image_id in names.by_id:
-                lines.append(f"{json.dumps(names.by_id[image_id])}: {json.dumps(told, default=str)}")
+                lines.append(f"{json.dumps(names.by_id[image_id])}: {json.dumps(values, default=str)}")
         if lines:
             yield before + ",\n".join(lines)
             before = ",\n"
@@ -227,9 +227,9 @@ def _metadata(export: Export, names: _Names) -> Iterator[str]:
 
 
 def _original(dataset: Dataset, row: int) -> bytes | str:
-    """An original's bytes as they were indexed, or why they cannot be had."""
+    """Return an original's bytes as they were indexed, or the reason why they are not available."""
     try:
         data: bytes = dataset.atlas.image(row)
-    except Exception as error:  # noqa: BLE001 - whatever a folder or a network raises costs this image only
+    except Exception as error:  # noqa: BLE001 - an error of a folder or a network costs only this image
         return str(error) or type(error).__name__
     return data if content_hash(data) == dataset.atlas.hashes[row] else "has changed since it was indexed"

@@ -1,6 +1,6 @@
-"""The similarities of all images -> those that are listed: filtered, cut, ranked, alike ones folded.
+"""Ranks similarities and returns the results to list: filtered, within limits, near-identical ones folded.
 
-Pure: arrays in, arrays out. What does not belong here: queries (`session/search.py`), and how results look
+Pure: arrays in, arrays out. What does not belong here: queries (`session/search.py`), and showing results
 (`components/side/gallery.py`).
 """
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 PAGE_SIZE = 60  # results that are loaded at a time
-ALIKE_SIMILARITY = 0.97  # images of a higher cosine similarity are one image to a person who compares results
-MIN_FOLD_WINDOW = 4_096  # results among which alike ones are looked for, at least
+ALIKE_SIMILARITY = 0.97  # two images with a higher cosine similarity look the same in a list
+MIN_FOLD_WINDOW = 4_096  # the least number of best results that are compared to fold
 MAX_IN_RANGE = 2_000  # results within a range of similarities that the map shows
 HISTOGRAM_BINS = 56  # of the histogram
 _BLOCK = 512
@@ -19,9 +19,9 @@ _BLOCK = 512
 
 @dataclass(frozen=True)
 class Listing:
-    """Which of all images are listed: those that `passes`, (n,) bool, of a similarity from `cut` to `cap`.
+    """Which images are listed: those in `passes` (n,) bool with a similarity within the limits.
 
-    `count` is how many are wanted; with `fold`, images alike count as one.
+    `count` is the number of results wanted; with `fold`, near-identical images count as one.
     """
 
     passes: np.ndarray | None = None
@@ -32,16 +32,16 @@ class Listing:
 
     @property
     def ranged(self) -> bool:
-        """Whether only some similarities are listed."""
+        """Whether there is a limit of similarity."""
         return self.min_similarity is not None or self.max_similarity is not None
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """Rows (k,) int64 best first, their similarities (k,) float32; `total` images are there to be listed.
+    """Listed rows (k,) int64, best first, and their similarities (k,) float32, of `total` that could be.
 
-    `alike` has for each row those folded under it; it is empty where nothing is folded. `above` (a,) int64
-    are the best of all within the range of similarities, listed yet or not; None where there is no range.
+    `alike` has the rows folded under each row; it is empty if nothing is folded. `in_range` (a,) int64 are
+    the best rows within the limits, listed yet or not; None without limits.
     """
 
     rows: np.ndarray
@@ -53,7 +53,7 @@ class Ranked:
 
 @dataclass(frozen=True)
 class SimilarityHistogram:
-    """How the similarities of all images are spread: how many in each of equal bins from `low` to `high`."""
+    """The number of images in each of equal bins of similarity from `low` to `high`."""
 
     counts: tuple[int, ...]
     low: float
@@ -61,29 +61,29 @@ class SimilarityHistogram:
 
 
 def listable_mask(n: int, *, kept: np.ndarray | None, selection: np.ndarray | None) -> np.ndarray | None:
-    """Which of `n` images pass the filters and are chosen, (n,) bool; None where all do."""
+    """Return which of `n` images pass the filters and are in the selection, (n,) bool; None: all."""
     if selection is None:
         return kept
-    chosen = np.zeros(n, bool)
-    chosen[selection] = True
-    return chosen if kept is None else chosen & kept
+    selected = np.zeros(n, bool)
+    selected[selection] = True
+    return selected if kept is None else selected & kept
 
 
 def rank(
     similarities: np.ndarray, listing: Listing, *, vectors: Callable[[np.ndarray], np.ndarray]
 ) -> Ranked:
-    """Rank what is listed.
+    """Rank the images to list.
 
     Args:
-        similarities: (n,) float32, of all images.
-        listing: which of them, how many.
-        vectors: gives the (k, d) float32 unit vectors of rows; asked only to fold.
+        similarities: of all images, (n,) float32.
+        listing: which of them to list, and how many.
+        vectors: returns the unit vectors (k, d) float32 of rows; called only to fold.
     """
     rows = np.arange(len(similarities)) if listing.passes is None else np.flatnonzero(listing.passes)
     values = similarities if listing.passes is None else similarities[rows]
     if listing.ranged:
-        meant = _within(values, listing.min_similarity, listing.max_similarity)
-        rows, values = rows[meant], values[meant]
+        within = _within(values, listing.min_similarity, listing.max_similarity)
+        rows, values = rows[within], values[within]
     if listing.fold:
         found = _folded(rows, values, listing.count, vectors)
     else:
@@ -93,18 +93,18 @@ def rank(
 
 
 def _within(values: np.ndarray, low: float | None, high: float | None) -> np.ndarray:
-    """Which of (k,) float32 values are from `low` to `high`, (k,) bool; None: open at that end."""
-    meant = np.ones(len(values), bool) if low is None else values >= np.float32(low)
-    return meant if high is None else meant & (values <= np.float32(high))
+    """Return which values (k,) float32 are from `low` to `high`, (k,) bool; None: open at that end."""
+    within = np.ones(len(values), bool) if low is None else values >= np.float32(low)
+    return within if high is None else within & (values <= np.float32(high))
 
 
 def position_in_list(similarities: np.ndarray, row: int, listing: Listing) -> int | None:
-    """How many images are listed before the one of a row, none folded; None where it is not listed at all.
+    """Return how many images are listed before the one of a row; None if it is not listed.
 
     Args:
-        similarities: (n,) float32, of all images.
-        row: the image's.
-        listing: which are listed.
+        similarities: of all images, (n,) float32.
+        row: the image's row.
+        listing: which images are listed; it folds none.
     """
     passes, value = listing.passes, similarities[row]
     listed = _within(similarities[row : row + 1], listing.min_similarity, listing.max_similarity).all()
@@ -117,22 +117,22 @@ def position_in_list(similarities: np.ndarray, row: int, listing: Listing) -> in
 
 
 def best_first(values: np.ndarray, k: int) -> np.ndarray:
-    """Where the `k` largest values are, largest first; of equal ones the first is first: (k,) int64."""
+    """Return the indices (k,) int64 of the `k` largest values, largest first, equal ones in order."""
     if k >= len(values):
         return np.argsort(-values, kind="stable")
     at = len(values) - k
-    places = np.flatnonzero(values >= np.partition(values, at)[at]) if k > 0 else np.empty(0, np.int64)
-    return places[np.argsort(-values[places], kind="stable")[:k]]
+    found = np.flatnonzero(values >= np.partition(values, at)[at]) if k > 0 else np.empty(0, np.int64)
+    return found[np.argsort(-values[found], kind="stable")[:k]]
 
 
 def _folded(
     rows: np.ndarray, values: np.ndarray, count: int, vectors: Callable[[np.ndarray], np.ndarray]
 ) -> Ranked:
-    """Until there are `count` that differ, or no more to look at, twice as many are looked at."""
+    """List images that differ; compare twice as many until there are `count`, or none are left."""
     window, most = 2 * count, max(MIN_FOLD_WINDOW, 4 * count)
     while True:
-        looked = best_first(values, window)
-        leader = find_leaders(vectors(rows[looked]))
+        compared = best_first(values, window)
+        leader = find_leaders(vectors(rows[compared]))
         first = np.flatnonzero(leader == np.arange(len(leader)))
         if len(first) >= count or window >= min(len(values), most):
             break
@@ -141,18 +141,18 @@ def _folded(
     groups: dict[int, list[int]] = {int(at): [] for at in first}
     for at in np.flatnonzero(leader != np.arange(len(leader))):
         if leader[at] in groups:
-            groups[int(leader[at])].append(int(rows[looked[at]]))
-    listed = looked[first]
+            groups[int(leader[at])].append(int(rows[compared[at]]))
+    listed = compared[first]
     return Ranked(rows[listed], values[listed], len(values), tuple(map(tuple, groups.values())))
 
 
 def find_leaders(vectors: np.ndarray) -> np.ndarray:
-    """For each of (k, d) unit vectors, best first, the first one it is alike: itself or an earlier leader.
+    """Return the leader of each of (k, d) unit vectors, best first: the first near-identical one, or itself.
 
-    Greedy: who is alike a leader leads nobody.
+    Greedy: a vector that has a leader leads no other.
 
     Returns:
-        (k,) int64.
+        Indices (k,) int64.
     """
     k = len(vectors)
     leader = np.full(k, -1, np.int64)
@@ -168,7 +168,7 @@ def find_leaders(vectors: np.ndarray) -> np.ndarray:
 
 
 def similarity_histogram(similarities: np.ndarray) -> SimilarityHistogram:
-    """The histogram of (n,) float32 similarities, of all but infinite ones."""
+    """Count similarities (n,) float32, all finite, in equal bins."""
     if not len(similarities):
         return SimilarityHistogram((), 0.0, 0.0)
     low, high = float(similarities.min()), float(similarities.max())

@@ -1,4 +1,4 @@
-"""What a page suggests before a person types: words of the dataset's metadata, and a sample of images.
+"""Suggestions before the first search: words of the dataset's metadata, and a sample of its images.
 
 What does not belong here: showing them (`components/side/gallery.py`).
 """
@@ -18,7 +18,7 @@ MAX_SUGGESTION_LENGTH = 22
 
 
 def sample_images(dataset: Dataset, kept: np.ndarray | None = None) -> list[dict[str, Any]]:
-    """A few images at random: the same for every visitor, and in every version that has them."""
+    """Return a few random images: the same for each visitor, and in each version that has them."""
     if kept is not None:
         at = np.flatnonzero(kept[dataset.index.order])
         first = at[np.argsort(dataset.priority[at], kind="stable")[:SAMPLE_SIZE]]
@@ -31,9 +31,10 @@ def sample_images(dataset: Dataset, kept: np.ndarray | None = None) -> list[dict
 
 
 def suggest_queries(dataset: Dataset) -> list[dict[str, str]]:
-    """Words worth searching for: values that several images share, then names of single images.
+    """Suggest queries: values that several images share, then names of single images.
 
-    Each as what is asked, and how it reads.
+    Returns:
+        For each, the `text` of the query and its `label`.
     """
     if "suggestions" not in dataset.cache:
         shared = _shared_words(dataset)
@@ -53,7 +54,7 @@ def _speakable(text: str) -> bool:
 
 
 def _shared_words(dataset: Dataset) -> list[str]:
-    """The commonest items of list columns (keywords), else the commonest values of categories."""
+    """Return the commonest items of the first list column (keywords), or values of the first category."""
     points, columns = dataset.atlas.points, dataset.atlas.columns
     lists = [name for name, column in columns.items() if column.type == "list[str]" and name in points]
     if lists:
@@ -62,9 +63,9 @@ def _shared_words(dataset: Dataset) -> list[str]:
         name = dataset.default_colour
         values = points[name].dropna().astype(str) if name else pd.Series([], dtype=object)
     counts = values.value_counts()
-    fitting = counts[(counts >= 3) & (counts <= max(3, 0.06 * dataset.n))]  # noqa: PLR2004 - neither rare nor everywhere
+    fitting = counts[(counts >= 3) & (counts <= max(3, 0.06 * dataset.n))]  # noqa: PLR2004 - neither rare nor common
     words = [str(word) for word in fitting.index if _speakable(str(word))]
     seen = {str(name).lower() for name in points["name"]} if "name" in points else set()
-    named = [word for word in words if word.lower() in seen]  # shared, and what a single image shows
+    named = [word for word in words if word.lower() in seen]  # words that are also the name of an image
     wanted = named or words
     return wanted[:: max(1, len(wanted) // MAX_SUGGESTIONS)]

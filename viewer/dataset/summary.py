@@ -1,6 +1,6 @@
-"""What a dataset is made of, in figures: formats, sizes, dates, columns, the last runs. Pure: no Panel.
+"""Summarises a dataset in figures: formats, sizes, dates, columns, the latest runs. Pure: no Panel.
 
-What does not belong here: showing it (`components/side/overview.py`).
+What does not belong here: showing them (`components/side/overview.py`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,16 @@ import pandas as pd
 from clipper.errors import ClipperError
 from viewer.dataset.dataset import Dataset
 
-MAX_BARS = 8  # of categories; the rest is one more
+MAX_BARS = 8  # of categories; one more counts all others
 MAX_TIME_BARS = 24
 SIDE_EDGES = (0, 256, 512, 1024, 2048, 4096, 8192)  # pixels of the longer side
-TIME_SPANS = ((2, "h"), (60, "D"), (365 * 3, "M"), (10**9, "Y"))  # days, and the unit in which fewer are told
-# What a run counted, and how it is said.
+TIME_SPANS = (
+    (2, "h"),
+    (60, "D"),
+    (365 * 3, "M"),
+    (10**9, "Y"),
+)  # days; a shorter span of time has bars of this unit
+# The counts of a run, and their words.
 CHANGE_WORDS = {
     "added": "+{} new",
     "removed": "\N{MINUS SIGN}{} gone",
@@ -24,10 +29,10 @@ CHANGE_WORDS = {
     "moved": "{} moved",
     "failed": "{} unreadable",
 }
-# The figures of a map's quality (0 to 1), and what each means.
+# The figures of a map's quality (0 to 1), and their meanings.
 MEANINGS = {
-    "trustworthiness": "of what lies side by side here, how much is alike",
-    "neighbour_preservation": "of the 15 most alike, how many lie among the 15 nearest here",
+    "trustworthiness": "how many of the images side by side on the map are similar",
+    "neighbour_preservation": "how many of the 15 most similar images are among the 15 nearest on the map",
 }
 _TIME_FORMATS = {"h": "%Y-%m-%d %H:00", "D": "%Y-%m-%d", "M": "%Y-%m", "Y": "%Y"}
 
@@ -35,7 +40,7 @@ Bar = list[Any]  # a label and a count
 
 
 def summarise(dataset: Dataset) -> dict[str, Any]:
-    """What the overview says, as JSON holds it; what is not known is left out."""
+    """Return the contents of the overview as JSON values; unknown ones are left out."""
     points = dataset.atlas.points
     return {
         "facts": key_figures(dataset),
@@ -53,23 +58,23 @@ def summarise(dataset: Dataset) -> dict[str, Any]:
 
 
 def key_figures(dataset: Dataset) -> list[list[str]]:
-    """Names and values: how many images, from where, seen by which model."""
-    told: list[list[str]] = [["Images", f"{dataset.n:,}"]]
+    """Return names and values: the number of images, their folder, the model."""
+    found: list[list[str]] = [["Images", f"{dataset.n:,}"]]
     failed = len(dataset.atlas.failures)
     if failed:
-        told.append(["Unreadable files", f"{failed:,}"])
+        found.append(["Unreadable files", f"{failed:,}"])
     points = dataset.atlas.points
     if "bytes" in points:
-        told.append(["On disk", format_bytes(float(pd.to_numeric(points["bytes"], errors="coerce").sum()))])
+        found.append(["On disk", format_bytes(float(pd.to_numeric(points["bytes"], errors="coerce").sum()))])
     info = _info(dataset)
     if info:
-        told += [["Folder", str(info["folder"])], ["Home", str(info["home"])]]
-        told.append(["Model", f"{info['model']} ({info['dimensions']} dimensions)"])
-    return told
+        found += [["Folder", str(info["folder"])], ["Home", str(info["home"])]]
+        found.append(["Model", f"{info['model']} ({info['dimensions']} dimensions)"])
+    return found
 
 
 def map_quality(dataset: Dataset) -> list[list[str]]:
-    """How well the map tells what is alike: name, figure, and what it means."""
+    """Return the figures of the map's quality: name, figure and meaning."""
     quality = _info(dataset).get("quality") or {}
     return [
         [_title(name), _format_figure(quality[name]), MEANINGS[name]] for name in MEANINGS if name in quality
@@ -77,7 +82,7 @@ def map_quality(dataset: Dataset) -> list[list[str]]:
 
 
 def _info(dataset: Dataset) -> Mapping[str, Any]:
-    """What the atlas knows of itself; nothing where a file of it cannot be read."""
+    """Return the atlas's info; nothing if one of its files cannot be read."""
     try:
         return dataset.atlas.info()
     except (ClipperError, OSError):
@@ -85,7 +90,7 @@ def _info(dataset: Dataset) -> Mapping[str, Any]:
 
 
 def last_runs(dataset: Dataset) -> list[dict[str, Any]]:
-    """The runs that led to this version, the newest first: when, how long, what changed, which version."""
+    """Return the runs that led to this version, newest first: time, duration, changes, version."""
     return [
         {
             "at": run.at.isoformat(),
@@ -103,7 +108,7 @@ def last_runs(dataset: Dataset) -> list[dict[str, Any]]:
 
 
 def format_duration(seconds: float) -> str:
-    """Seconds as a person says them: "0.4 s", "12 s", "3 min 20 s", "2 h 5 min"."""
+    """Write a duration: "0.4 s", "12 s", "3 min 20 s", "2 h 5 min"."""
     if seconds < 60:  # noqa: PLR2004 - a minute
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"  # noqa: PLR2004
     minutes, rest = divmod(round(seconds), 60)
@@ -113,7 +118,7 @@ def format_duration(seconds: float) -> str:
 
 
 def category_bars(column: pd.Series) -> list[Bar]:
-    """The commonest values and how often each is there; all others as one."""
+    """Count the commonest values; one more bar counts all others."""
     counts = column.dropna().astype(str).value_counts()
     bars: list[Bar] = [[str(label), int(n)] for label, n in counts.iloc[:MAX_BARS].items()]
     rest = int(counts.iloc[MAX_BARS:].sum())
@@ -121,7 +126,7 @@ def category_bars(column: pd.Series) -> list[Bar]:
 
 
 def size_bars(points: pd.DataFrame) -> list[Bar]:
-    """Images by their longer side, in steps of a doubling; empty steps at either end are left out."""
+    """Count images by their longer side, in bins that double; empty bins at both ends are left out."""
     sides = [
         pd.to_numeric(points[name], errors="coerce").to_numpy(float, na_value=np.nan)
         for name in ("width", "height")
@@ -133,9 +138,9 @@ def size_bars(points: pd.DataFrame) -> list[Bar]:
 
 
 def time_bars(column: pd.Series) -> list[Bar]:
-    """How many images were taken when: by hour, day, month or year, as far as bars can be told apart."""
+    """Count images by the hour, day, month or year in which they were taken, whichever gives few bars."""
     text = column.dropna().astype(str).str.slice(0, 19)
-    # Some may tell their zone and others not: two kinds that pandas does not mix, unless all become UTC.
+    # Times with and without a zone are two types that pandas does not mix, unless all become UTC.
     when = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=True).dropna()
     if when.empty:
         return []
@@ -147,7 +152,7 @@ def time_bars(column: pd.Series) -> list[Bar]:
 
 
 def format_bytes(count: float) -> str:
-    """Bytes as a person says them."""
+    """Write a number of bytes: "12 kB"."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:  # noqa: PLR2004 - decimal units
             return f"{count:.3g} {unit}"
@@ -156,7 +161,7 @@ def format_bytes(count: float) -> str:
 
 
 def _merged(bars: Sequence[Bar]) -> list[Bar]:
-    """Neighbouring bars as one, until there are about `MAX_TIME_BARS`."""
+    """Merge neighbouring bars until there are about `MAX_TIME_BARS`."""
     step = -(-len(bars) // MAX_TIME_BARS)
     groups = [bars[start : start + step] for start in range(0, len(bars), step)]
     return [[f"{group[0][0]} to {group[-1][0]}", sum(n for _, n in group)] for group in groups]

@@ -1,6 +1,6 @@
-"""The rows that have each tag, read from the home's tags when they change.
+"""Reads which rows have each tag, from the home's tags when they change.
 
-What does not belong here: colouring and filtering by tags (`dataset/tag_column.py`).
+What does not belong here: colouring and filtering by tags (`dataset/columns/tag_column.py`).
 """
 
 import threading
@@ -24,7 +24,7 @@ class _Read(NamedTuple):
 
 
 def read_tag_rows(dataset: Dataset) -> TagRows:
-    """The rows (k,) int64, ascending, of each tag of the home; read once for each state of the file.
+    """Return the rows (k,) int64, ascending, of each tag; the file is read again only if it has changed.
 
     Raises:
         ClipperError: the file is damaged.
@@ -40,7 +40,7 @@ def read_tag_rows(dataset: Dataset) -> TagRows:
 
 
 def locate_tags(dataset: Dataset, tags: Mapping[str, Iterable[bytes]]) -> TagRows:
-    """The rows of each tag that any image of the dataset has."""
+    """Find the rows of each tag; a tag that no image of the dataset has is left out."""
     if not tags:
         return {}
     order, first = _by_hash(dataset)
@@ -55,7 +55,7 @@ def locate_tags(dataset: Dataset, tags: Mapping[str, Iterable[bytes]]) -> TagRow
 
 
 def _by_hash(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """The rows in the order of the first 64 bits of their content hashes, and those bits."""
+    """Return the rows sorted by the first 64 bits of their content hashes, and those bits."""
     if "by hash" not in dataset.cache:
         halves = np.frombuffer(b"".join(dataset.atlas.hashes), ">u8").reshape(-1, 2)[:, 0].astype(np.uint64)
         order = np.argsort(halves, kind="stable")

@@ -1,6 +1,6 @@
-"""Decoded thumbnails of the images in view, kept for the next picture.
+"""A cache of decoded thumbnails for pictures of the map.
 
-What does not belong here: which images are shown and where (`render/tiles.py`).
+What does not belong here: which thumbnails appear, and where (`render/tiles.py`).
 """
 
 import io
@@ -13,11 +13,11 @@ import numpy as np
 from PIL import Image
 
 CAPACITY = 1500  # decoded thumbnails kept, about 80 kB each
-MIN_ASPECT = 0.45  # an image narrower than this part of its length is cropped to it
+MIN_ASPECT = 0.45  # an image whose shorter side is a smaller part of the longer one is cropped
 
 
 class Thumbnails:
-    """Decoded thumbnails, the most recently used of them, shared by all sessions."""
+    """The most recently used thumbnails, decoded, shared by all sessions."""
 
     def __init__(self, read: Callable[[int], bytes], *, capacity: int = CAPACITY) -> None:
         self._read = read
@@ -28,7 +28,7 @@ class Thumbnails:
     def get(
         self, rows: Sequence[int], *, pixels: float, pool: Executor | None = None
     ) -> dict[int, np.ndarray]:
-        """Pictures (h, w, 4) uint8 by row, about `pixels` long; what cannot be read is left out."""
+        """Return thumbnails (h, w, 4) uint8 by row, about `pixels` long; unreadable ones are left out."""
         missing = [row for row in rows if row not in self._kept]
         decode = pool.map if pool else map
         for row, pair in zip(missing, decode(self._decode, missing), strict=True):
@@ -53,7 +53,7 @@ class Thumbnails:
         try:
             with Image.open(io.BytesIO(self._read(row))) as opened:
                 image = _cropped(opened.convert("RGBA"))
-        except Exception:  # noqa: BLE001 - Pillow raises nearly everything; a point without a picture stays a point
+        except Exception:  # noqa: BLE001 - Pillow raises nearly everything; the image then stays a point
             return None
         ground = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(ground, image)
@@ -62,7 +62,7 @@ class Thumbnails:
 
 
 def _cropped(image: Image.Image) -> Image.Image:
-    """The middle of an image that is too long to be read as a thumbnail."""
+    """Crop an image that is too long or too wide to its middle."""
     width, height = image.size
     kept_w, kept_h = min(width, round(height / MIN_ASPECT)), min(height, round(width / MIN_ASPECT))
     left, top = (width - kept_w) // 2, (height - kept_h) // 2

@@ -1,7 +1,7 @@
-"""Which versions of an atlas are in memory: the published one, loaded once, and those that sessions show.
+"""The versions of an atlas in memory: the published one, loaded once, and the ones that sessions show.
 
-The same for all visitors of a process. What does not belong here: how a session comes from one version to
-the next (`components/page/follower.py`).
+All visitors of a process share them. What does not belong here: how a session changes to the next version
+(`components/page/follower.py`).
 """
 
 import logging
@@ -20,27 +20,27 @@ from clipper.settings import Settings
 from clipper.store.home import Home, Stamp, stamp
 from viewer.dataset.dataset import Dataset
 
-RETRY_SECONDS = 2.0  # seconds after which a version that could not be opened is tried again
+RETRY_SECONDS = 2.0  # until a version that could not be opened is tried again
 
 
 log = logging.getLogger(__name__)
 
 
 class DatasetHolder(Protocol):
-    """Whoever shows a dataset, such as a session's state; None once it is over."""
+    """An object that shows a dataset, such as a session's state; the dataset is None after its end."""
 
     dataset: Dataset | None
 
 
 class _Published(NamedTuple):
-    """The dataset last opened, and the stamp of current.json it was opened under."""
+    """The dataset opened last, and the stamp that current.json had then."""
 
     stamp: Stamp | None
     dataset: Dataset
 
 
 class _Failed(NamedTuple):
-    """Why what is published could not be opened, and when that was found."""
+    """The error of a version that could not be opened, and the time of the try."""
 
     stamp: Stamp | None
     error: ClipperError
@@ -55,10 +55,11 @@ _holders: "weakref.WeakSet[DatasetHolder]" = weakref.WeakSet()
 
 
 def load(home: str | Path | None = None, *, colour: str = "") -> Dataset:
-    """The published atlas of `home` (or of the home found from here), made ready once for each version.
+    """Return the dataset of the version published in `home`, or in the home found from here.
 
-    Cheap while nothing new is published: every look and every image asks. Of many who ask at once one loads,
-    and the others wait. One that follows a version in memory is ready to be shown, coloured by `colour`.
+    A version is opened once: of several calls at the same time one opens it, and the others wait. Calls are
+    cheap while nothing new is published. If another version is in memory already, the new one is prepared,
+    with the map coloured by `colour`, before it is returned.
 
     Raises:
         ClipperError: no home, no index yet, or a damaged store; the message says what to do.
@@ -85,7 +86,7 @@ def load(home: str | Path | None = None, *, colour: str = "") -> Dataset:
 
 
 def latest_loaded(home: str | Path | None = None) -> Dataset | None:
-    """The version last opened, be it still published or not; None when there is none in memory."""
+    """Return the version opened last, published or not; None if none is in memory."""
     try:
         known = _published.get(_folder(home))
     except ClipperError:
@@ -93,19 +94,19 @@ def latest_loaded(home: str | Path | None = None) -> Dataset | None:
     return known.dataset if known else None
 
 
-def register_holder(who: DatasetHolder) -> None:
-    """From now on what `who` shows counts as in use, until its dataset is None or it is gone."""
+def register_holder(holder: DatasetHolder) -> None:
+    """Count the dataset that `holder` shows as in use, until it is None or the holder is deleted."""
     with _holders_lock:
-        _holders.add(who)
+        _holders.add(holder)
 
 
 def dataset_with(image_id: str, stamp: str) -> Dataset:
-    """The dataset to ask for an image: one that a session shows and has these very bytes, else the published.
+    """Return a dataset that has an image: one in a session with the image's bytes, or the published one.
 
     Raises:
         ClipperError: nothing is published and nothing in memory.
     """
-    # First: what is on a page never waits for another version to be opened.
+    # Sessions first: an image on a page does not wait until another version is opened.
     for dataset in shown_datasets(_folder(None)):
         row = dataset.row_of(image_id)
         if row is not None and dataset.content_stamp(row) == stamp:
@@ -120,9 +121,9 @@ def dataset_with(image_id: str, stamp: str) -> Dataset:
 
 
 def shown_datasets(folder: Path) -> list[Dataset]:
-    """The versions of a home that sessions show, each once."""
+    """Return the versions of a home that sessions show, each once."""
     with _holders_lock:
-        datasets = [who.dataset for who in _holders]
+        datasets = [holder.dataset for holder in _holders]
     ours = [dataset for dataset in datasets if dataset and dataset.atlas.settings.home == folder]
     return list({id(dataset): dataset for dataset in ours}.values())
 
@@ -132,7 +133,7 @@ def _open(folder: Path, *, colour: str) -> Dataset:
         return _open_version(folder, colour=colour)
     except ClipperError:
         raise
-    except Exception as error:  # a damaged file that none of our readers foresaw
+    except Exception as error:  # a damaged file that the readers do not recognise as such
         raise StoreError(f"{folder / 'store'} is damaged ({error!r}); run `clipper index`") from error
 
 
@@ -141,7 +142,7 @@ def _open_version(folder: Path, *, colour: str) -> Dataset:
     before = latest_loaded(folder)
     if before is None:
         return Dataset(SearchEngine(Settings.load(folder)))
-    for dataset in (before, *shown_datasets(folder)):  # as when one returns to an earlier state
+    for dataset in (before, *shown_datasets(folder)):  # such as after a return to an earlier state
         if dataset.version == version:
             return dataset
     atlas = SearchEngine(Settings.load(folder))
@@ -153,8 +154,8 @@ def _open_version(folder: Path, *, colour: str) -> Dataset:
 
 
 def _folder(home: str | Path | None) -> Path:
-    """The home's folder, found once for each way of naming it."""
-    return _resolve_folder(str(home) if home else "", os.environ.get("CLIPPER_HOME", ""), os.getcwd())  # noqa: PTH109 - a key, not a path
+    """Return the home's folder, which is looked up once for each way of naming it."""
+    return _resolve_folder(str(home) if home else "", os.environ.get("CLIPPER_HOME", ""), os.getcwd())  # noqa: PTH109 - a key of the cache, not a path
 
 
 @lru_cache(maxsize=64)

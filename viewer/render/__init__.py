@@ -1,1 +1,1 @@
-"""From points in view to a picture: pure functions, and the loop that calls them."""
+"""Drawing of the map: pure functions from points in view to a picture, and the loop that calls them."""

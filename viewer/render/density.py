@@ -1,7 +1,7 @@
-"""Many points as density: counted by pixel, blurred into dots, shaded, before a soft light in their colours.
+"""Draws many points as density: counted by pixel, blurred into dots and shaded, before a soft glow.
 
-Numbers are aggregated by datashader, categories mixed by a loop of our own; both into colour sums
-(h, w, 4) float32: red, green, blue and how many points, top row first.
+datashader aggregates numbers, a compiled loop mixes categories; both return colour sums (h, w, 4) float32:
+red, green, blue and the number of points, top row first.
 """
 
 import math
@@ -12,24 +12,21 @@ import numpy as np
 
 from viewer.dataset.geometry.viewport import Viewport
 
-SAMPLE_STEP = 3  # of the lines and columns of a picture, every so many tell what a dense pixel is
-GLOW_CELL = 10  # pixels of the page that share one value of the soft light behind the dots
-GLOW_MARGIN = 60  # pixels of the page round the view whose points still light it
+SAMPLE_STEP = 3  # every so many lines and columns are looked at to find the weight of a dense pixel
+GLOW_CELL = 10  # pixels of the page that share one value of the glow
+GLOW_MARGIN = 60  # pixels of the page around the view whose points still glow into it
 GLOW_REACH = 1.5  # standard deviation of each of two blurs, in cells
-SINGLE_WEIGHT, MIN_OPACITY = (
-    4.0,
-    0.42,
-)  # how opaque a lone point's pixels are, by their weight; and any that are seen
+SINGLE_WEIGHT, MIN_OPACITY = 4.0, 0.42  # opacity of a lone point's pixels by weight, and of any visible one
 OPACITY_STEPS = 2048  # of the table of opacities
-MAX_SCRATCH = 1 << 23  # numbers that a thread keeps room for at most, of one kind: a picture of 2 megapixels
+MAX_SCRATCH = 1 << 23  # numbers in each of a thread's reused arrays: a picture of 2 megapixels
 
 _LOCAL = threading.local()
 
 
 def scratch(name: str, shape: tuple[int, ...], dtype: type = np.float32) -> np.ndarray:
-    """This thread's array of that name, whatever is in it.
+    """Return this thread's array of that name, with whatever values it holds.
 
-    New memory for every picture, some 50 MB, costs as much time as half of the drawing.
+    New memory for each picture, some 50 MB, takes half as long as the drawing.
     """
     size = math.prod(shape)
     if size > MAX_SCRATCH:
@@ -55,33 +52,33 @@ class Layer:
         return len(self.x)
 
     def select(self, which: np.ndarray) -> "Layer":
-        """Some of the points: `which` (n,) bool."""
+        """Return the points of a mask (n,) bool."""
         values = None if self.values is None else self.values[which]
         return Layer(self.x[which], self.y[which], self.codes[which], self.palette, values)
 
 
 def count_pixels(points: Layer, viewport: Viewport, scale: float) -> np.ndarray:
-    """The colour sums of the view's pixels and those of `GLOW_MARGIN` pixels round it.
+    """Return the colour sums of the view's pixels, with a margin of `GLOW_MARGIN` pixels.
 
-    They are this thread's until it counts again. `scale` are the view's pixels for each of the page.
+    The array is valid until this thread counts again. `scale` is the number of pixels for one of the page.
     """
     return _aggregate(points, _wide(viewport, 1, scale))
 
 
 def count_cells(points: Layer, viewport: Viewport, scale: float) -> np.ndarray:
-    """The colour sums of glow cells, of points too few to be counted by pixel."""
+    """Return the colour sums of glow cells, for points too few to count by pixel."""
     return _aggregate(points, _wide(viewport, _cell(scale), scale))
 
 
 def sum_cells(pixels: np.ndarray, scale: float) -> np.ndarray:
-    """The colour sums of glow cells, from those of pixels."""
+    """Return the colour sums of glow cells, from those of pixels."""
     from viewer.render import density_kernels
 
     return density_kernels.sum_cells(pixels.reshape(len(pixels), -1), _cell(scale))
 
 
 def glow(canvas: np.ndarray, cells: np.ndarray, scale: float, *, dark: bool) -> None:
-    """Lay the density of glow cells over the canvas as a soft light: groups are seen before points are."""
+    """Blend the density of glow cells over the canvas as a soft glow, which shows groups of points."""
     from viewer.render import density_kernels
 
     for _ in range(2):
@@ -98,7 +95,7 @@ def glow(canvas: np.ndarray, cells: np.ndarray, scale: float, *, dark: bool) -> 
 
 
 def shade(canvas: np.ndarray, pixels: np.ndarray, dot: float, scale: float) -> None:
-    """Lay what was counted over the canvas, as dots of a radius in pixels of the page."""
+    """Blend counted points over the canvas, as dots with a radius in pixels of the page."""
     from viewer.render import density_kernels
 
     shape = canvas.shape[:2]
@@ -115,7 +112,7 @@ def shade(canvas: np.ndarray, pixels: np.ndarray, dot: float, scale: float) -> N
 
 
 def _opacities(full: float) -> np.ndarray:
-    """How opaque pixels are, by even steps of their weight's square root: wholly at `full`."""
+    """Return opacities by even steps of the square root of a pixel's weight: 1 at the weight `full`."""
     weight = np.linspace(0, 1, OPACITY_STEPS) ** 2 * full
     dense = np.log1p(weight) / np.log1p(full)
     return ((MIN_OPACITY + (1 - MIN_OPACITY) * dense) * np.minimum(1.0, weight * SINGLE_WEIGHT)).astype(
@@ -124,7 +121,7 @@ def _opacities(full: float) -> np.ndarray:
 
 
 def blur(layer: np.ndarray, sigma: float) -> np.ndarray:
-    """Colour sums (h, w, 4) float32, blurred by a Gaussian of `sigma` pixels."""
+    """Blur colour sums (h, w, 4) float32 by a Gaussian of `sigma` pixels."""
     from viewer.render import density_kernels
 
     flat = layer.reshape(len(layer), -1)
@@ -134,7 +131,7 @@ def blur(layer: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def _taps(sigma: float) -> np.ndarray:
-    """The weights of a Gaussian's pixels, the centre's first; those beyond would not be seen."""
+    """Return the weights of a Gaussian's pixels, the centre first; the invisible tail is left out."""
     reach = max(1, int(np.ceil(1.8 * sigma)))
     taps = np.exp(-0.5 * (np.arange(reach + 1) / sigma) ** 2)
     return (taps / (taps[0] + 2 * taps[1:].sum())).astype(np.float32)
@@ -149,11 +146,11 @@ def _margin(scale: float) -> int:
 
 
 def _wide(viewport: Viewport, cell: int, scale: float) -> Viewport:
-    """The view and what lights it from outside, `cell` pixels of the view being one, in whole glow cells."""
+    """Return the view with its margin, in whole glow cells, at one pixel for `cell` pixels of the view."""
     whole, margin = _cell(scale), _margin(scale)
     columns = -(-(viewport.width + 2 * margin) // whole)
     rows = -(-(viewport.height + 2 * margin) // whole)
-    # A coarse picture is a whole number of pixels: its units differ a little across and down.
+    # A coarse picture has a whole number of pixels, so its units differ a little between the axes.
     across, down = viewport.units_per_pixel, (viewport.y1 - viewport.y0) / viewport.height
     x0, y1, parts = viewport.x0 - margin * across, viewport.y1 + margin * down, whole // cell
     x1, y0 = x0 + columns * whole * across, y1 - rows * whole * down
@@ -167,7 +164,7 @@ def _aggregate(points: Layer, viewport: Viewport) -> np.ndarray:
 
 
 def _mixed_colours(points: Layer, viewport: Viewport) -> np.ndarray:
-    """Each pixel's colour is the mean of its points' colours."""
+    """Sum colours so that a pixel's colour is the mean of its points' colours."""
     from viewer.render import density_kernels
 
     inks = np.ones((256, 4), np.float32)
@@ -182,7 +179,7 @@ def _mixed_colours(points: Layer, viewport: Viewport) -> np.ndarray:
 
 
 def _mean_colours(points: Layer, values: np.ndarray, viewport: Viewport) -> np.ndarray:
-    """Each pixel's colour is that of its points' mean value; points without a value count as neutral."""
+    """Sum colours so that a pixel has the colour of its points' mean value; a missing value is neutral."""
     import datashader as ds
     import pandas as pd
 

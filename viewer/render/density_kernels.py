@@ -1,8 +1,8 @@
-"""Compiled loops of density: points in, sums of their colours for each pixel, blurred, shaded.
+"""Compiled loops for density: they sum points' colours by pixel, blur and shade them.
 
-Images are (h, w, ...) with the top row first; colour sums are red, green, blue and how many points. As in
-`render/kernels.py` signatures are explicit and the machine code is cached. Only `render/density.py` uses this
-file.
+Images are (h, w, ...) with the top row first; colour sums are red, green, blue and the number of points.
+As in `render/kernels.py`, signatures are explicit and the machine code is cached. Only `render/density.py`
+uses this module.
 """
 
 # mypy: disable-error-code="no-untyped-def"
@@ -47,8 +47,8 @@ def mix_colours(out, x, y, codes, inks, x0, y1, scale_x, scale_y):
 def average_colours(counts, known, total, palette):
     """Colour sums (h, w, 4) by the mean of each pixel's known values of 0..1.
 
-    Counts of points and of known values and the values' sums (h, w) come bottom row first. What has no value
-    is neutral, the palette's last colour.
+    The counts of points and of known values, and the sums of values, are (h, w) with the bottom row first. A
+    pixel without values gets the neutral colour, the palette's last.
     """
     height, width = counts.shape
     out = np.zeros((height, width, 4), np.float32)
@@ -56,8 +56,8 @@ def average_colours(counts, known, total, palette):
         for u in range(width):
             n = np.float32(counts[height - 1 - v, u])
             if n > 0.0:
-                told = known[height - 1 - v, u]
-                code = int(total[height - 1 - v, u] / told * 254.0 + 0.5) if told else 255
+                values = known[height - 1 - v, u]
+                code = int(total[height - 1 - v, u] / values * 254.0 + 0.5) if values else 255
                 for c in range(3):
                     out[v, u, c] = palette[code, c] * n
                 out[v, u, 3] = n
@@ -66,14 +66,14 @@ def average_colours(counts, known, total, palette):
 
 @njit("void(float32[::1], float32[::1], float32)", **OPTIONS)
 def add_weighted(out, line, weight):
-    """Add a weighted line to `out`: counted from 0, as only then the processor takes several at once."""
+    """Add a weighted line to `out`. The loop starts at 0, so that the compiler can vectorise it."""
     for i in range(len(line)):
         out[i] += line[i] * weight
 
 
 @njit("float32[:, :, ::1](float32[:, ::1], int64)", **OPTIONS)
 def sum_cells(layer, cell):
-    """(h, w * 4) summed over squares of `cell` pixels, whole ones only: (h // cell, w // cell, 4)."""
+    """Sum (h, w * 4) over whole squares of `cell` pixels: (h // cell, w // cell, 4)."""
     rows, columns = layer.shape[0] // cell, layer.shape[1] // (4 * cell)
     out = np.zeros((rows, columns, 4), np.float32)
     line = np.empty(columns * cell * 4, np.float32)
@@ -91,7 +91,7 @@ def sum_cells(layer, cell):
 
 @njit("int64[:, ::1](float32[:, ::1])", **OPTIONS)
 def occupied_spans(layer):
-    """From where to where each row of (h, w * 4) has a point: (h, 2), (w * 4, 0) where there is none."""
+    """Return the span of each row of (h, w * 4) that has points: (h, 2); (w * 4, 0) for an empty row."""
     height, width = layer.shape
     spans = np.empty((height, 2), np.int64)
     for v in range(height):
@@ -106,10 +106,10 @@ def occupied_spans(layer):
 
 @njit("boolean(float32[::1], float32[::1], float32[:, ::1], int64, float32[::1], int64[:, ::1])", **OPTIONS)
 def blur_row(out, row, layer, v, taps, spans):
-    """Row `v` of a separable blur of (h, w * 4) with symmetric `taps`, centre first; whether it has anything.
+    """Write row `v` of a separable blur of (h, w * 4) with symmetric `taps`, centre first.
 
-    `out` and `row`, the scratch, are (w * 4,): whole rows of pixels, which the processor works through
-    several numbers at once. `spans` (h, 2) are where rows have anything, as `occupied_spans` finds them.
+    `out` and the scratch `row` are (w * 4,), whole rows of pixels, so that the compiler vectorises. The
+    `spans` (h, 2) are those of `occupied_spans`. Return whether the row has any points.
     """
     height, width = layer.shape
     reach = len(taps) - 1
@@ -144,9 +144,9 @@ def blur(out, layer, taps, spans):
     "void(float32[:, ::1], uint8[:, :, ::1], float32[:, ::1], float32[::1], int64[:, ::1], int64)", **OPTIONS
 )
 def blur_dots(weights, colours, layer, taps, spans, margin):
-    """The same, kept as the weight (h, w) and mean colour (h, w, 3) of each pixel that is within a margin.
+    """Blur pixels into round dots: the weight (h, w) and mean colour (h, w, 3) inside a margin.
 
-    So single pixels become round dots. Where the weight is not seen, the colour is left as it was.
+    Where the weight is invisible, the colour keeps its old value.
     """
     height, width = weights.shape
     row, line = np.empty(layer.shape[1], np.float32), np.empty(layer.shape[1], np.float32)
@@ -169,10 +169,10 @@ def blur_dots(weights, colours, layer, taps, spans, margin):
 
 @njit(f"void({CANVAS}, float32[:, ::1], uint8[:, :, ::1], float32[::1], float64)", **OPTIONS)
 def shade(canvas, weights, colours, opacities, full):
-    """Lay weights (h, w) and their mean colours (h, w, 3) over the canvas.
+    """Blend weights (h, w) and their mean colours (h, w, 3) over the canvas.
 
-    `opacities` are those of the weights from nothing to `full`, at even steps of the weight's square root:
-    a table, as the logarithm of each pixel's weight would cost more than all the rest.
+    `opacities` belong to weights from 0 to `full`, at even steps of the weight's square root. A table,
+    because a logarithm for each pixel would take longer than everything else.
     """
     last, half = np.float32(len(opacities) - 1), np.float32(0.5)
     scale = np.float32(1.0 / max(full, 1e-6))
@@ -191,7 +191,7 @@ def shade(canvas, weights, colours, opacities, full):
 
 @njit("void(float32[::1], float32[:, ::1], uintp[::1], float32[::1])", **OPTIONS)
 def stretch_row(out, row, first, part):
-    """One coarse row (k, 4) smoothly over the pixels (w * 4,) of `out`: each `part` way from `first` on."""
+    """Interpolate a coarse row (k, 4) to the pixels (w * 4,) of `out`, each at `first` + `part`."""
     for u in range(len(first)):
         left, right, pixel = row[first[u]], row[first[u] + np.uintp(1)], out[4 * u : 4 * u + 4]
         for c in range(4):
@@ -200,7 +200,7 @@ def stretch_row(out, row, first, part):
 
 @njit("void(uint8[::1], float32[:, ::1], float32[:, ::1], float32)", **OPTIONS)
 def lay_light(line, lights, shadows, part):
-    """One line of the canvas under the light between two lines (2, w * 4)."""
+    """Blend one line of the canvas with the light interpolated between two lines (2, w * 4)."""
     first, second, keep, keep_second = lights[0], lights[1], shadows[0], shadows[1]
     half = np.float32(0.5)
     for i in range(len(line)):
@@ -210,9 +210,9 @@ def lay_light(line, lights, shadows, part):
 
 @njit("void(uint8[:, ::1], float32[:, :, ::1], float32[:, :, ::1], int64, int64)", **OPTIONS)
 def glow(canvas, light, shadow, cell, margin):
-    """Lay `light` (k, l, 4), `cell` pixels a value, over what `shadow` leaves of the canvas (h, w * 4).
+    """Blend `light` (k, l, 4), `cell` pixels a value, over the canvas (h, w * 4) times `shadow`.
 
-    Both have all four channels, so that a line is one long sum.
+    Both have all four channels, so that one loop handles a line.
     """
     height, width = canvas.shape
     lights, shadows = np.empty((2, width), np.float32), np.empty((2, width), np.float32)

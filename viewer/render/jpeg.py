@@ -1,7 +1,7 @@
-"""A picture of the map as it is sent to a browser: JPEG, a tenth of its pixels' bytes.
+"""Encodes a picture of the map for the browser as JPEG, a tenth of the bytes of its pixels.
 
-Made in the thread that draws, while the server and other threads go on. `components/map/frame.js` takes it
-apart again.
+It runs in the thread that draws. What does not belong here: decoding, which the browser does
+(`components/map/frame.js`).
 """
 
 from dataclasses import dataclass
@@ -11,26 +11,26 @@ from simplejpeg import encode_jpeg
 
 from viewer.render.painter import Picture
 
-# JPEG's quality. In a fine one nobody sees a difference; it takes a browser twice as long to take apart.
+# JPEG qualities. The fine one is visually lossless; a browser takes twice as long to decode it.
 FINE_QUALITY, QUICK_QUALITY = 92, 80
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A picture without its pixels, which only the browser needs: there they are `jpeg` (n,) uint8."""
+    """A picture without its pixels, and the pixels as `jpeg` (n,) uint8 for the browser."""
 
     picture: Picture
     jpeg: np.ndarray
 
 
 def encode_frame(picture: Picture, fine: bool) -> Frame:
-    """A picture as it is sent: to be looked at, or to be there soon."""
+    """Encode a picture: in fine quality, or quickly."""
     return Frame(
         picture.without_pixels(), to_jpeg(picture.pixels, quality=FINE_QUALITY if fine else QUICK_QUALITY)
     )
 
 
 def to_jpeg(pixels: np.ndarray, *, quality: int = FINE_QUALITY) -> np.ndarray:
-    """An opaque picture (h, w, 4) uint8 as the bytes (n,) uint8 of a JPEG, colours as fine as brightness."""
+    """Encode an opaque picture (h, w, 4) uint8 as JPEG (n,) uint8, without colour subsampling."""
     jpeg = encode_jpeg(pixels, quality=quality, colorspace="RGBA", colorsubsampling="444")
     return np.frombuffer(jpeg, np.uint8)

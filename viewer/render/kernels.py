@@ -1,8 +1,8 @@
-"""Compiled loops of the raster: what is drawn one by one, on a (h, w, 4) uint8 canvas, top row first.
+"""Compiled loops that draw single shapes on a canvas (h, w, 4) uint8, top row first.
 
-Signatures are explicit and the machine code is cached, so that no visitor waits for the compiler.
-Only `render/raster.py` uses this file, and loads it when the first picture is drawn; those of density are
-`render/density_kernels.py`'s.
+Signatures are explicit and the machine code is cached, so that no visitor waits for the compiler. Only
+`render/raster.py` uses this module, and loads it with the first picture. What does not belong here: density
+(`render/density_kernels.py`).
 """
 
 # mypy: disable-error-code="no-untyped-def"
@@ -23,7 +23,7 @@ OPTIONS = {"cache": True, "nogil": True, "fastmath": True}
     **OPTIONS,
 )
 def draw_discs(canvas, px, py, codes, palette, radius, edge, edge_width, alpha):
-    """Anti-aliased discs with a rim of `edge` colour, one a point, later points above earlier ones."""
+    """Draw an anti-aliased disc with a rim of the colour `edge` for each point, later ones on top."""
     height, width = canvas.shape[0], canvas.shape[1]
     for i in range(len(px)):
         cx, cy = px[i], py[i]
@@ -49,7 +49,7 @@ def draw_discs(canvas, px, py, codes, palette, radius, edge, edge_width, alpha):
 
 @njit("float64(float64, float64, float64, float64, float64)", **OPTIONS)
 def rounded_distance(dx, dy, half_w, half_h, corner):
-    """Signed distance to a rounded rectangle (Quilez's `sdRoundedBox`): negative inside."""
+    """Return the signed distance to a rounded rectangle (Quilez's `sdRoundedBox`), negative inside."""
     qx = abs(dx) - half_w + corner
     qy = abs(dy) - half_h + corner
     outside = math.sqrt(max(qx, 0.0) ** 2 + max(qy, 0.0) ** 2)
@@ -58,7 +58,7 @@ def rounded_distance(dx, dy, half_w, half_h, corner):
 
 @njit(f"void({CANVAS}, float64, float64, float64, float64, float64, float64, float64)", **OPTIONS)
 def draw_shadow(canvas, cx, cy, w, h, corner, blur, strength):
-    """A soft dark rounded rectangle, `blur` pixels wide at its border."""
+    """Draw the shadow of a rounded rectangle, with a soft border of `blur` pixels."""
     height, width = canvas.shape[0], canvas.shape[1]
     left, right = max(0, int(cx - w / 2 - blur)), min(width - 1, int(cx + w / 2 + blur))
     top, bottom = max(0, int(cy - h / 2 - blur)), min(height - 1, int(cy + h / 2 + blur))
@@ -77,9 +77,9 @@ def draw_shadow(canvas, cx, cy, w, h, corner, blur, strength):
     **OPTIONS,
 )
 def draw_thumbnail(canvas, image, cx, cy, w, h, corner, ring, ring_width, ground, fade):
-    """`image` (ih, iw, 4) in a rounded rectangle round (cx, cy), a ring just inside its border.
+    """Draw `image` (ih, iw, 4) in a rounded rectangle around (cx, cy), with a ring inside its border.
 
-    A `fade` below 1 moves it towards the ground, as if it were further away.
+    A `fade` below 1 mixes it with the background.
     """
     height, width = canvas.shape[0], canvas.shape[1]
     ih, iw = image.shape[0], image.shape[1]
@@ -110,9 +110,9 @@ def draw_thumbnail(canvas, image, cx, cy, w, h, corner, ring, ring_width, ground
 
 @njit("void(uint8[:, ::1], float32[::1], float32)", **OPTIONS)
 def fade_canvas(canvas, line, keep):
-    """Move the whole canvas (h, w * 4) towards one colour: what lies behind thumbnails or results steps back.
+    """Fade the whole canvas (h, w * 4) towards one colour, behind thumbnails or results.
 
-    `keep` is what is left of each number, `line` (w * 4,) what is added, and half of one to round by.
+    Each number is multiplied by `keep`, then `line` (w * 4,) is added, which includes 0.5 to round.
     """
     for v in range(canvas.shape[0]):
         row = canvas[v]

@@ -1,6 +1,7 @@
-"""The map's picture for one viewport: pick points and thumbnails, and let `render/raster.py` draw them.
+"""Draws the map for one viewport: picks points and thumbnails, which `render/raster.py` draws.
 
-Runs in a thread. Knows datasets, not Panel.
+It runs in a thread and knows datasets. What does not belong here: Panel, and when to draw
+(`render/render_loop.py`).
 """
 
 from dataclasses import dataclass, field, replace
@@ -15,20 +16,20 @@ from viewer.render.density import GLOW_MARGIN, Layer
 from viewer.render.raster import DISC_LIMIT, Scene, Tile, render
 from viewer.render.tiles import cell_size, choose_tiles, crowded, place_tile
 
-CROWDED_DOT = 0.33  # a dot's radius, as a part of the room that a point has at the first view
-OCCUPIED = 0.4  # the part of a map that has points on it, roughly
+CROWDED_DOT = 0.33  # a dot's radius, as a part of the space for one point in the first view
+OCCUPIED = 0.4  # roughly the part of a map that has points
 SMALLEST_DOT, LARGEST_DOT = 1.0, 8.0
-SEEN_THROUGH = 0.2  # how far points step back behind results whose likeness is what their colours show
+SEEN_THROUGH = 0.2  # fading of points behind results if their colours show the similarity
 GROWTH = 0.4  # dots grow with this power of the zoom
 
 
 @dataclass(frozen=True)
 class RenderRequest:
-    """A picture somebody wants: what, where, how.
+    """What a picture shows.
 
-    `hits` are rows, best first, None without a query; `selected` is the row that is open, `marked` are those
-    of new images. By place in the index: `chosen` (n,) bool, None where no image is chosen, and `kept` (n,)
-    bool, those that pass the filters, None: all do. `own` are colours that the dataset does not have.
+    `hits` are rows, best first, None without a query; `selected` is the row of the open image, `marked` are
+    rows of new images. By sorted position: `selection` (n,) bool, None without one, and `kept` (n,) bool, the
+    points that pass the filters, None for all. `own_colouring` replaces a colouring of the dataset.
     """
 
     dataset: Dataset
@@ -45,7 +46,7 @@ class RenderRequest:
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawn picture, and where its thumbnails are (row, centre and size in pixels)."""
+    """A drawn picture, and its thumbnails (row, centre and size in pixels)."""
 
     dataset: Dataset
     pixels: np.ndarray  # (h, w, 4) uint8, top row first, opaque
@@ -53,7 +54,7 @@ class Picture:
     tiles: tuple[tuple[int, float, float, float, float], ...] = ()
 
     def tile_at(self, px: float, py: float) -> tuple[int, float, float, float, float] | None:
-        """The thumbnail under a pixel, the topmost one."""
+        """Return the topmost thumbnail under a pixel."""
         for tile in reversed(self.tiles):
             _, cx, cy, width, height = tile
             if abs(px - cx) <= width / 2 and abs(py - cy) <= height / 2:
@@ -61,16 +62,16 @@ class Picture:
         return None
 
     def without_pixels(self) -> "Picture":
-        """The same for those who ask only what is where."""
+        """Return a copy without pixels, which still knows its thumbnails."""
         return replace(self, pixels=np.empty((0, 0, 4), np.uint8))
 
     def tile_of(self, row: int) -> tuple[int, float, float, float, float] | None:
-        """The thumbnail of a row, if it has one here."""
+        """Return the thumbnail of a row, if it has one."""
         return next((tile for tile in self.tiles if tile[0] == row), None)
 
 
 def dot_radius(dataset: Dataset, viewport: Viewport) -> float:
-    """A dot's radius in pixels: from how crowded the whole map is, growing gently with the zoom."""
+    """Return a dot's radius in pixels: smaller the more points the map has, larger with the zoom."""
     first = Viewport.fitted(dataset.view, width=viewport.width, height=viewport.height)
     room = np.sqrt(OCCUPIED * viewport.width * viewport.height / max(dataset.n, 1))
     zoom = max(first.units_per_pixel / viewport.units_per_pixel, 0.25)
@@ -78,9 +79,9 @@ def dot_radius(dataset: Dataset, viewport: Viewport) -> float:
 
 
 def paint(request: RenderRequest, scale: float = 1.0) -> Picture:
-    """Draw one picture, with so many pixels for each of the page in each direction.
+    """Draw one picture, with `scale` pixels for one of the page in each direction.
 
-    What is in it, and how large on the page, does not depend on that.
+    The scale changes neither what is in it nor how large that is on the page.
     """
     dataset, viewport = request.dataset, request.viewport
     colours = request.own_colouring or dataset.colouring(request.colour)
@@ -93,7 +94,7 @@ def paint(request: RenderRequest, scale: float = 1.0) -> Picture:
     if runs is None:
         inside = dataset.index.inside(box)
         if len(inside) <= DISC_LIMIT:
-            # A fixed random order: no category hides another by chance of its place.
+            # In a fixed random order, so that no category hides another because it is drawn last.
             inside = inside[np.argsort(-dataset.priority[inside], kind="stable")]
         passing = inside if request.kept is None else inside[request.kept[inside]]
         tiles, legible = _tiles(request, passing, colours, scale)
@@ -121,7 +122,7 @@ def paint(request: RenderRequest, scale: float = 1.0) -> Picture:
 def _apart(
     request: RenderRequest, at: np.ndarray | list[slice], points: Layer
 ) -> tuple[Layer, Layer | None, Layer | None]:
-    """The points in view that pass the filters, those that do not, and those of the first that are chosen."""
+    """Part the points in view: those that pass the filters, those that do not, the selected ones."""
     passes = None if request.kept is None else _some(request.kept, at)
     chosen = None if request.selection is None else _some(request.selection, at)
     if passes is not None and chosen is not None:
@@ -134,9 +135,9 @@ def _apart(
 
 
 def _many(request: RenderRequest, box: Box) -> list[slice] | None:
-    """Where so many points are in view that they are density, without thumbnails: runs that hold them.
+    """Return runs that hold the points in view, if they are so many that only density is drawn.
 
-    Those just out of view do no harm there, and to copy runs is quicker than to pick points.
+    The points just outside the view do no harm, and copying runs is faster than picking points.
     """
     runs = request.dataset.index.runs(box)
     n = sum(run.stop - run.start for run in runs)
@@ -145,7 +146,7 @@ def _many(request: RenderRequest, box: Box) -> list[slice] | None:
 
 
 def _some(array: np.ndarray, at: np.ndarray | list[slice]) -> np.ndarray:
-    """An array's values at sorted positions, or at runs of them."""
+    """Return an array's values at sorted positions, or at runs of them."""
     if not isinstance(at, list):
         return np.asarray(array[at])
     return array[at[0]] if len(at) == 1 else np.concatenate([array[run] for run in at])
@@ -165,13 +166,13 @@ def _hits(request: RenderRequest, colours: Colouring, palette: np.ndarray) -> La
 
 
 def _wanted(request: RenderRequest, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For the points in view: who gets a cell's thumbnail (lowest first), and who is a result."""
+    """Return for each point in view its priority for a thumbnail (lowest first), and if it is a result."""
     dataset = request.dataset
     if request.hits is None:
         return dataset.priority[inside], np.zeros(len(inside), bool)
-    place_of = np.full(dataset.n, -1, np.int64)
-    place_of[dataset.index.rank[request.hits]] = np.arange(len(request.hits))
-    ranks = place_of[inside]
+    position_of = np.full(dataset.n, -1, np.int64)
+    position_of[dataset.index.rank[request.hits]] = np.arange(len(request.hits))
+    ranks = position_of[inside]
     first = -1.0 + ranks / (len(request.hits) + 1)
     return np.where(ranks >= 0, first, dataset.priority[inside]), ranks >= 0
 
@@ -183,7 +184,7 @@ def _tiles(
     index = dataset.index
     priority, hit = _wanted(request, inside)
     marked = np.isin(inside, index.rank[request.marked])
-    priority = np.where(marked & ~hit, priority - 1.0, priority)  # what is new is seen before what is not
+    priority = np.where(marked & ~hit, priority - 1.0, priority)  # new images come before others
     among = np.zeros(len(inside), bool) if request.selection is None else request.selection[inside]
     priority = np.where(among & ~hit, priority - 1.0, priority)
     opened = inside == (-1 if request.selected is None else index.rank[request.selected])

@@ -1,7 +1,7 @@
-"""The map's picture as a pure function: points in view, colours, size and ranges in, RGBA out.
+"""Renders the map's picture as a pure function: a scene and a viewport in, RGBA pixels out.
 
-Few points are drawn as anti-aliased discs, many as density (`render/density.py`), thumbnails above both.
-Nothing here knows of Panel, of sessions or of files.
+Few points are drawn as anti-aliased discs, many as density (`render/density.py`), thumbnails on top. What
+does not belong here: Panel, sessions, datasets and files.
 """
 
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ from viewer.render.density import Layer
 from viewer.theme import rgb, tokens
 
 DISC_LIMIT = 60_000  # more points in view than this are drawn as density
-MIN_RIM_DOT = 2.0  # pixels of the page: smaller dots have no room for a rim
+MIN_RIM_DOT = 2.0  # pixels of the page: smaller dots have no rim
 FAINT_SIZE = 0.7  # of a dot that does not pass the filters, as a part of one that does ...
 FAINT_FADE = 0.66  # ... and how much of its colour is the ground's
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A thumbnail on the map: its picture (h, w, 4) uint8, centre and size in pixels, its point's colour."""
+    """A thumbnail on the map: its image (h, w, 4) uint8, centre and size in pixels, its point's colour."""
 
     row: int
     image: np.ndarray
@@ -35,18 +35,18 @@ class Tile:
     marked: bool = False
 
     def scaled(self, scale: float) -> "Tile":
-        """The same on so many times the pixels in each direction."""
+        """Return the same thumbnail in a picture with `scale` times the pixels in each direction."""
         places = {name: getattr(self, name) * scale for name in ("cx", "cy", "width", "height")}
         return replace(self, **places)
 
 
 @dataclass(frozen=True)
 class Scene:
-    """All that one picture shows.
+    """Everything that one picture shows.
 
-    `faint` are points that do not pass the filters: a ground without colour, so that the map keeps its shape.
-    `hits` are the results of a query, `chosen` the images chosen: they stand out, the others step back.
-    `marks` are ringed. Tiles have their places and sizes in pixels of the picture.
+    `faint` are points that do not pass the filters, drawn without colour so that the map keeps its shape.
+    `hits` are the results of a query, `selection` the selected images: they stand out, all others fade.
+    `marks` have rings. Tiles have positions and sizes in pixels of the picture.
     """
 
     points: Layer
@@ -58,12 +58,12 @@ class Scene:
     dot: float = 4.0  # radius in pixels of the page
     scale: float = 1.0  # pixels of the picture for each of the page, in each direction
     dark: bool = True
-    fade_behind_tiles: float = 1.0  # how far the points step back behind the thumbnails, 0..1
-    fade_behind_hits: float = 1.0  # ... and behind the results
+    fade_behind_tiles: float = 1.0  # how much points fade behind thumbnails, 0..1
+    fade_behind_hits: float = 1.0  # ... and behind results
 
 
 def render(scene: Scene, viewport: Viewport) -> np.ndarray:
-    """The picture (height, width, 4) uint8, top row first, opaque.
+    """Draw a scene as an opaque picture (height, width, 4) uint8, top row first.
 
     Raises:
         ValueError: the viewport has no area.
@@ -82,7 +82,7 @@ def render(scene: Scene, viewport: Viewport) -> np.ndarray:
     if scene.hits is not None or scene.selection is not None:
         _fade(canvas, ground, (0.62 if scene.dark else 0.68) * scene.fade_behind_hits)
     if scene.selection is not None and len(scene.selection):
-        _chosen(canvas, scene.selection, viewport, scene, _colour(look.ink))
+        _selection(canvas, scene.selection, viewport, scene, _colour(look.ink))
     if scene.tiles:
         _fade(canvas, ground, 0.5 * scene.fade_behind_tiles)
     if scene.hits is not None:
@@ -98,7 +98,7 @@ def _colour(text: str) -> np.ndarray:
 
 
 def _fade(canvas: np.ndarray, ground: np.ndarray, amount: float) -> None:
-    """Move the whole canvas so much, 0..1, towards the ground."""
+    """Fade the whole canvas towards the background by an amount of 0..1."""
     from viewer.render import kernels
 
     added = np.append(ground, 255).astype(np.float32) * np.float32(amount) + np.float32(0.5)
@@ -107,7 +107,7 @@ def _fade(canvas: np.ndarray, ground: np.ndarray, amount: float) -> None:
 
 
 def _points(canvas: np.ndarray, scene: Scene, viewport: Viewport) -> None:
-    """The points before a soft light in their colours; many are counted once for both."""
+    """Draw the points before a soft glow in their colours; many points are counted once for both."""
     points = scene.points
     if len(points) <= DISC_LIMIT:
         density.glow(canvas, density.count_cells(points, viewport, scene.scale), scene.scale, dark=scene.dark)
@@ -119,7 +119,7 @@ def _points(canvas: np.ndarray, scene: Scene, viewport: Viewport) -> None:
 
 
 def _faint(canvas: np.ndarray, points: Layer, viewport: Viewport, scene: Scene, ground: np.ndarray) -> None:
-    """Points of one quiet colour, nearly the ground's."""
+    """Draw points in one colour close to the background's."""
     plain = np.empty((256, 3), np.uint8)
     plain[:] = _colour(tokens(dark=scene.dark).neutral)
     alike = Layer(points.x, points.y, np.zeros(len(points), np.uint8), plain)
@@ -140,17 +140,19 @@ def _discs(canvas: np.ndarray, points: Layer, viewport: Viewport, scene: Scene) 
     kernels.draw_discs(canvas, px, py, points.codes, points.palette, radius, ground, edge, 0.92)
 
 
-def _chosen(canvas: np.ndarray, chosen: Layer, viewport: Viewport, scene: Scene, ink: np.ndarray) -> None:
-    """The chosen points in their colours, above all others; few enough to be told apart, each has a rim."""
+def _selection(
+    canvas: np.ndarray, selection: Layer, viewport: Viewport, scene: Scene, ink: np.ndarray
+) -> None:
+    """Draw selected points in their colours, on top; if they are few, each has a rim."""
     from viewer.render import kernels
 
     dot, scale = scene.dot, scene.scale
-    if len(chosen) > DISC_LIMIT:
-        density.shade(canvas, density.count_pixels(chosen, viewport, scale), dot, scale)
+    if len(selection) > DISC_LIMIT:
+        density.shade(canvas, density.count_pixels(selection, viewport, scale), dot, scale)
         return
-    px, py = viewport.pixels(chosen.x, chosen.y)
+    px, py = viewport.pixels(selection.x, selection.y)
     rim = scale * float(np.clip(dot * 0.25, 0.0, 1.0)) if dot > MIN_RIM_DOT else 0.0
-    kernels.draw_discs(canvas, px, py, chosen.codes, chosen.palette, dot * scale + rim, ink, rim, 1.0)
+    kernels.draw_discs(canvas, px, py, selection.codes, selection.palette, dot * scale + rim, ink, rim, 1.0)
 
 
 def _rings(canvas: np.ndarray, hits: Layer, viewport: Viewport, scene: Scene, ink: np.ndarray) -> None:
@@ -162,7 +164,7 @@ def _rings(canvas: np.ndarray, hits: Layer, viewport: Viewport, scene: Scene, in
 
 
 def _marks(canvas: np.ndarray, marks: Layer, viewport: Viewport, scene: Scene) -> None:
-    """A ring at a distance from its point: it is seen whatever the point's colour."""
+    """Draw a ring around each marked point with a gap, visible on any colour of the point."""
     from viewer.render import kernels
 
     px, py = viewport.pixels(marks.x, marks.y)

@@ -1,8 +1,8 @@
-"""The render loop of one session: many viewports come in, the latest is drawn, its picture goes out.
+"""The render loop of one session: it draws the latest of many requests and sends the picture.
 
-A picture is small and soon there; one that stays is sent again, as true as can be and as sharp as the
-visitor's screen. While more is wanted than the threads can draw, pictures are coarse. The loop knows neither
-figures nor images: what to draw, how to send and where to show it are given.
+The first picture is small and fast. If the view stays, the picture is sent again in full quality and at the
+screen's resolution. When the threads cannot keep up, pictures are coarse. What does not belong here: figures
+and images, as the caller passes what draws, encodes and shows a picture.
 """
 
 import logging
@@ -20,15 +20,15 @@ Request = TypeVar("Request")
 Picture = TypeVar("Picture")
 Sent = TypeVar("Sent")
 
-PAGE_SCALE, COARSE_SCALE = 1.0, 0.5  # a picture's pixels for each of the page, in each direction
-CROWD_SIZE = 1  # so many pictures that wait for a thread are a crowd
-REST_SECONDS = 0.2  # seconds until a picture counts as one that stays
+PAGE_SCALE, COARSE_SCALE = 1.0, 0.5  # a picture's pixels for one of the page, in each direction
+CROWD_SIZE = 1  # with so many pictures waiting for a thread, the next ones are coarse
+REST_SECONDS = 0.2  # until a view counts as one that stays
 
 log = logging.getLogger(__name__)
 
 
 class _Queue:
-    """How many pictures of all visitors wait for a thread."""
+    """Counts the pictures of all visitors that wait for a thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -36,11 +36,11 @@ class _Queue:
 
     @property
     def crowded(self) -> bool:
-        """Whether so many wait that pictures are better coarse."""
+        """Whether so many wait that pictures should be coarse."""
         return self._waiting >= CROWD_SIZE
 
     def add(self, change: int) -> None:
-        """One more (1) or less (-1)."""
+        """Count one more (1) or one less (-1)."""
         with self._lock:
             self._waiting += change
 
@@ -50,7 +50,7 @@ WAITING = _Queue()
 
 @dataclass(frozen=True)
 class _Job(Generic[Request, Picture]):
-    """A picture to send: of what, whether it stays, and the picture where there is no need to draw it."""
+    """A picture to send: its request, whether the view stays, and the picture if it is drawn already."""
 
     number: int
     request: Request
@@ -59,7 +59,7 @@ class _Job(Generic[Request, Picture]):
 
 
 class RenderLoop(Generic[Request, Picture, Sent]):
-    """Draws the latest request; those overtaken while another was drawn are dropped."""
+    """Draws the latest request and drops those that were overtaken meanwhile."""
 
     def __init__(
         self,
@@ -74,12 +74,12 @@ class RenderLoop(Generic[Request, Picture, Sent]):
         """Make a loop that has drawn nothing yet.
 
         Args:
-            draw: makes a picture of a request with so many pixels for each of the page.
-            encode: makes of a picture what is sent: as true as can be, or smaller.
-            show: takes what is sent; called through `schedule`.
-            schedule: calls a function in the session's turn.
-            later: the same, after so many seconds.
-            screen_scale: how many pixels the visitor's screen has for each of the page.
+            draw: draws a request with so many pixels for one of the page.
+            encode: encodes a picture in full quality (True), or smaller (False).
+            show: shows an encoded picture; called through `schedule`.
+            schedule: calls a function under the session's lock.
+            later: the same, after some seconds.
+            screen_scale: returns how many pixels the visitor's screen has for one of the page.
         """
         self._draw = draw
         self._encode = encode
@@ -92,7 +92,7 @@ class RenderLoop(Generic[Request, Picture, Sent]):
         self._asked = 0
 
     def ask(self, request: Request) -> None:
-        """Want this picture instead of any that was wanted before."""
+        """Request a picture instead of any that was requested before."""
         self._want(_Job(self._asked + 1, request))
 
     def _want(self, job: _Job[Request, Picture]) -> None:
@@ -111,7 +111,7 @@ class RenderLoop(Generic[Request, Picture, Sent]):
         future.add_done_callback(lambda done: self._schedule(lambda: self._finish(job, done, screen_scale)))
 
     def _made(self, job: _Job[Request, Picture], scale: float) -> tuple[Picture, Sent, float]:
-        """A picture, what is sent of it, and how fine it is: in a crowd half as fine as it might be."""
+        """Return a picture, its encoded form and its scale, which is halved in a crowd."""
         WAITING.add(-1)
         if job.drawn is not None:
             return job.drawn, self._encode(job.drawn, True), scale
@@ -130,7 +130,7 @@ class RenderLoop(Generic[Request, Picture, Sent]):
         else:
             picture, sent, scale = done.result()
             overtaken, fine = job.number != self._asked, scale >= screen_scale
-            if not (job.stays and overtaken):  # else the next one had to wait for it
+            if not (job.stays and overtaken):  # otherwise the next picture had to wait for it
                 self._show(sent)
             if not overtaken and not (job.stays and fine):
                 better = replace(job, stays=True, drawn=picture if fine else None)
@@ -138,12 +138,12 @@ class RenderLoop(Generic[Request, Picture, Sent]):
         self._start()
 
     def _improve(self, job: _Job[Request, Picture]) -> None:
-        """Send what is still in view once more, when nobody waits for a first picture."""
+        """Send the picture in view again in full quality, once nobody waits for a first picture."""
         if job.number != self._asked:
             return
         if WAITING.crowded:
             self._later(
                 lambda: self._improve(replace(job, drawn=None)), REST_SECONDS
-            )  # memory is short in a crowd
+            )  # keep no picture: memory is short in a crowd
         else:
             self._want(job)

@@ -1,8 +1,8 @@
-"""Which images appear as thumbnails on the map, where, and their decoded pictures.
+"""Chooses which images appear as thumbnails on the map, and where.
 
-The map is cut into cells that are aligned with the map, not with the window, and every point has a fixed
-random priority: the same images stay on panning, and those that are shown stay when the cells split on
-zooming in.
+The map is cut into cells that are aligned with the map, not with the window, and each point has a fixed
+random priority. So thumbnails stay while a person pans, and when cells split on zooming in. What does not
+belong here: decoded thumbnails (`dataset/thumbnails.py`).
 """
 
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from viewer.dataset.thumbnails import MIN_ASPECT
 
 MIN_CELL = 58  # pixels; cells double in map units, so one is 58 to 116 pixels wide
 FILL = 0.82  # a thumbnail's longest side, as a part of its cell
-FILL_OF_FEW = 0.6  # the same while only results have thumbnails: smaller, and nearer to their points
+FILL_OF_FEW = 0.6  # the same if only results have thumbnails, which so are nearer to their points
 MAX_POINTS_IN_CELL = 14  # a cell with more points than this shows density, not an image
 MIN_LEGIBLE_SHARE = 0.3  # thumbnails appear once this share of the points in view is in uncrowded cells
 
 
 @dataclass(frozen=True)
 class TileSpot:
-    """A point that gets a thumbnail: its place among the candidates, its cell's centre and width in pixels.
+    """A point with a thumbnail: its index among the candidates, its cell's centre and width in pixels.
 
     `longest` is the thumbnail's longer side.
     """
@@ -35,19 +35,19 @@ class TileSpot:
 
 @dataclass(frozen=True)
 class TileChoice:
-    """The thumbnails of one picture, and how legible the view is (0: none belong here, 1: all do)."""
+    """The thumbnails of one picture, and how legible they are (0: too crowded for any, 1: not crowded)."""
 
     choices: tuple[TileSpot, ...]
     legible: float
 
 
 def cell_size(viewport: Viewport) -> float:
-    """The width of a cell in map units: a power of two, at least `MIN_CELL` pixels."""
+    """Return the width of a cell in map units: a power of two, at least `MIN_CELL` pixels."""
     return float(2.0 ** np.ceil(np.log2(MIN_CELL * viewport.units_per_pixel)))
 
 
 def crowded(n: int, viewport: Viewport, *, hits: int) -> bool:
-    """Whether of `n` points in view, `hits` of them results, none can have a thumbnail, wherever they are."""
+    """Return whether `n` points in view, `hits` of them results, are too many for any thumbnail."""
     cells_in_view = (viewport.width * viewport.height) * (viewport.units_per_pixel / cell_size(viewport)) ** 2
     return n > 8 * MAX_POINTS_IN_CELL * max(cells_in_view, 1) + 4 * hits
 
@@ -55,14 +55,14 @@ def crowded(n: int, viewport: Viewport, *, hits: int) -> bool:
 def choose_tiles(
     x: np.ndarray, y: np.ndarray, priority: np.ndarray, hit: np.ndarray, viewport: Viewport
 ) -> TileChoice:
-    """One point for each uncrowded cell: a result of the query before others, then the lowest priority.
+    """Choose one point for each uncrowded cell: the one with the lowest priority.
 
     Args:
         x: map positions (n,) of the points in view.
-        y: likewise.
-        priority: (n,) fixed random numbers of 0..1; results of a query carry negative ones, best lowest.
-        hit: (n,) bool, whether a point is a result of the query.
-        viewport: what is in view.
+        y: their other coordinate.
+        priority: fixed random numbers (n,) of 0..1; a query's results have negative ones, the best lowest.
+        hit: whether each point is a result of the query, (n,) bool.
+        viewport: the view.
     """
     if not len(x) or crowded(len(x), viewport, hits=int(hit.sum())):
         return TileChoice((), 0.0)
@@ -89,7 +89,7 @@ def choose_tiles(
 
 
 def place_tile(choice: TileSpot, px: float, py: float, aspect: float) -> tuple[float, float, float, float]:
-    """Centre and size in pixels of a thumbnail near its point (px, py), wholly inside its cell."""
+    """Return the centre and size in pixels of a thumbnail near its point (px, py), inside its cell."""
     longest = choice.longest
     aspect = min(max(aspect, MIN_ASPECT), 1 / MIN_ASPECT)
     width, height = (longest, longest / aspect) if aspect >= 1 else (longest * aspect, longest)

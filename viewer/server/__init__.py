@@ -1,1 +1,1 @@
-"""What the server answers beside the page: images, exports, the script; and who may ask."""
+"""The server's own routes beside the page: images, exports, the scripts; and who may use them."""

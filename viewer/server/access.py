@@ -1,7 +1,7 @@
-"""Where the server listens: this machine only, unless visitors have to sign in.
+"""Limits the server to this machine, unless visitors have to sign in.
 
-`panel serve` listens on every interface of the machine when it is given no address, and asks nobody who
-they are. What does not belong here: signing in, which is Panel's.
+Without an address, `panel serve` listens on all interfaces of the machine, and lets everybody in. What does
+not belong here: signing in, which Panel does.
 """
 
 import ipaddress
@@ -12,17 +12,17 @@ import bokeh.server.server as bokeh_server
 import panel as pn
 
 LOOPBACK = "127.0.0.1"
-KEYLESS = ("pam",)  # ways to sign in that are this machine's own
+KEYLESS = ("pam",)  # providers that need no key, as they use accounts of this machine
 
 
 def keep_to_this_machine() -> None:
-    """Make the server that is about to start listen here only; harmless when called again."""
+    """Make the server that starts next listen on this machine only; a second call changes nothing."""
     if not getattr(bokeh_server.bind_sockets, "keeps_to_this_machine", False):
         bokeh_server.bind_sockets = guard_bind(bokeh_server.bind_sockets)
 
 
 def guard_bind(bind: Callable[..., Any]) -> Callable[..., Any]:
-    """`bind(address, port)` that refuses other machines without sign-in, and has loopback as its default."""
+    """Wrap `bind(address, port)`: the default is loopback, and other addresses need a sign-in."""
 
     def bind_sockets(address: str | None, port: int) -> Any:
         if requires_sign_in():
@@ -39,9 +39,9 @@ def guard_bind(bind: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def requires_sign_in() -> bool:
-    """Whether Panel was told to ask visitors who they are, and told enough of it.
+    """Return whether Panel makes visitors sign in.
 
-    With an OAuth provider Panel starts without its key too, and gives the provider's name as `basic_auth`.
+    With an OAuth provider, Panel also starts without the provider's key, and sets `basic_auth` to its name.
     """
     provider = pn.config.oauth_provider
     if provider:
@@ -50,7 +50,7 @@ def requires_sign_in() -> bool:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether an address can only be reached from this machine."""
+    """Return whether only this machine can reach an address."""
     if address == "localhost":
         return True
     try:

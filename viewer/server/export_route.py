@@ -1,8 +1,8 @@
-"""The route that sends exports: /export/<token>. A page is given a token for what its visitor chose.
+"""The route that sends exports: /export/<token>.
 
-A token is a secret of one export, good for one download, for a minute, and no longer than the page: what
-nobody fetches is forgotten then, for an export holds its dataset. The file is made while it is sent: whoever
-reads slowly makes the server wait, not remember.
+A token is the secret of one export. It is valid for one download, for a minute, and no longer than its page,
+as an export keeps its dataset in memory. The file is made while it is sent, so a slow reader costs no
+memory. What does not belong here: making tokens (`session/export_offers.py`).
 """
 
 import asyncio
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def export_file_name(title: str, kind: str) -> str:
-    """What a browser calls the file: letters that every system takes."""
+    """Return the file's name for the browser, of letters that every system accepts."""
     words = re.sub(r"[^\w-]+", "-", title, flags=re.UNICODE).strip("-_")[:60]
     return f"{words or 'images'}-selection.{ENDINGS.get(kind, kind)}"
 
@@ -35,7 +35,7 @@ class ExportHandler(VisitorHandler):
     """Sends one export."""
 
     async def get(self, token: str) -> None:
-        """Send the file, or 404 for a token that stands for nothing."""
+        """Send the file, or 404 for a token that is not valid."""
         try:
             offered = taken(token)
         except KeyError:
@@ -49,7 +49,7 @@ class ExportHandler(VisitorHandler):
                     self.write(piece)
                     await self.flush()
         except StreamClosedError:
-            log.info("an export was called off by its reader")
+            log.info("the browser ended an export before it was complete")
         finally:
             await loop.run_in_executor(EXPORT_POOL, _close, pieces)
 
@@ -67,7 +67,7 @@ class ExportHandler(VisitorHandler):
 
 
 def _close(pieces: object) -> None:
-    """End a generator where it stands: an archive that nobody reads is not finished."""
+    """End a generator early: an archive that nobody reads need not be completed."""
     close = getattr(pieces, "close", None)
     if close:
         close()

@@ -1,4 +1,7 @@
-"""What the handlers of our own routes share. What each of them sends is its own module's."""
+"""The base handlers of the viewer's own routes: they decide who gets an answer.
+
+What does not belong here: the answers, each in its own module.
+"""
 
 import logging
 from collections.abc import Collection
@@ -17,17 +20,17 @@ log = logging.getLogger(__name__)
 
 
 class PublicHandler(RequestHandler):
-    """A route for everybody."""
+    """A route that anybody may use."""
 
     def initialize(self, **_context: object) -> None:
-        """Panel hands every route of an app its context; none of ours needs it."""
+        """Take the context that Panel passes to each route; it is not needed."""
 
 
 class VisitorHandler(AuthRequestHandler, PublicHandler):
-    """A route for those only whom the page is shown to."""
+    """A route for visitors who may see the page."""
 
     async def prepare(self) -> None:
-        """Refuse strangers; what a page fetches cannot show a sign-in page, the page itself leads there."""
+        """Refuse anybody else with 403; only the page itself redirects to a sign-in."""
         await AuthRequestHandler.prepare(self)
         if not self.current_user:
             raise HTTPError(HTTPStatus.FORBIDDEN)
@@ -36,8 +39,8 @@ class VisitorHandler(AuthRequestHandler, PublicHandler):
         allowed = settings.allowed_ws_origin() or server.websocket_origins
         if not requires_sign_in() and not is_allowed_host(host, allowed):
             log.error(
-                "refused an image or a file to a page of %s; if that is how this server is reached, "
-                "say so with --allow-websocket-origin=%s",
+                "refused an image or a file for a page at %s; if visitors reach this server by that name, "
+                "start it with --allow-websocket-origin=%s",
                 host,
                 host,
             )
@@ -45,11 +48,11 @@ class VisitorHandler(AuthRequestHandler, PublicHandler):
 
 
 def is_allowed_host(host: str, allowed: Collection[str]) -> bool:
-    """Whether a page of this host, as the request names it, may be shown images that ask for no sign-in.
+    """Return whether a request for this host may have images without a sign-in.
 
-    A stranger's site may lead its own name to this machine (DNS rebinding), and a browser then takes our
-    answers for that site's. This machine's own names cannot be led
-    elsewhere; others have to be among those that the websocket answers.
+    Another site may point its own name to this machine (DNS rebinding), and a browser then treats our answers
+    as that site's. Nobody can redirect this machine's own names; other names must be among the origins that
+    the websocket accepts.
     """
     try:
         name = urlsplit(f"//{host}").hostname or ""

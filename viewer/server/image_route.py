@@ -1,16 +1,15 @@
-"""The route that serves images by id: /img/thumb/<id> and /img/full/<id> below the app's own path.
+"""The route that serves images by id: /img/thumb/<id> and /img/full/<id> below the app's path.
 
-An id is looked up in the atlas and is never a path. `?is=` names the content that is meant: the answer to
-such an address never becomes another one. Only raster types that browsers decode are sent, under their own
-content type; other formats are converted. What cannot be sent is answered with its thumbnail, and with a
-header that says why.
+An id is looked up in the atlas and is never a path. `?is=` is the image's content hash: the answer to such a
+URL never changes. Only raster formats that browsers decode are sent as they are; other formats are converted.
+If an original cannot be sent, its thumbnail is, with a header that gives the reason.
 """
 
 import asyncio
 import logging
 from functools import partial
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tornado.web import HTTPError
 
@@ -18,6 +17,7 @@ from clipper.errors import ClipperError
 from clipper.hashing import content_hash
 from clipper.images.child_tasks import browser_png
 from clipper.sandbox.process import SandboxPool
+from viewer.dataset.atlas_reader import AtlasReader
 from viewer.dataset.versions import dataset_with
 from viewer.pools import CONVERT_POOL, IMAGE_POOL
 from viewer.server.handlers import VisitorHandler
@@ -34,7 +34,7 @@ BROWSER_TYPES = {
 }
 MAX_CONVERTED_SIDE = 2048  # pixels
 YEAR_SECONDS = 31_536_000
-CONVERT_SECONDS = 30.0  # more than anybody waits for
+CONVERT_SECONDS = 30.0  # longer than anybody waits
 
 _converting = SandboxPool(browser_png, seconds=CONVERT_SECONDS)
 
@@ -42,9 +42,9 @@ log = logging.getLogger(__name__)
 
 
 class ImageResponse(NamedTuple):
-    """What an image request is answered with.
+    """The answer to a request for an image.
 
-    `lasting` when this URL will never mean anything else; `lost` says why an original is not what is sent.
+    With `lasting`, the URL's answer never changes. `lost` is the reason why the original is not sent.
     """
 
     data: bytes
@@ -54,19 +54,24 @@ class ImageResponse(NamedTuple):
 
 
 class ForeignImage(NamedTuple):
-    """An original of a format that browsers do not show, and whose it is."""
+    """An original in a format that browsers do not show, and its image."""
 
     data: bytes
-    atlas: Any
+    atlas: AtlasReader
     row: int
     lasting: bool = False
 
 
 def find_image(size: str, image_id: str, *, stamp: str = "") -> ImageResponse | ForeignImage:
-    """An image that a session shows or that is published; with a stamp, of these very bytes where they are.
+    """Find an image in the versions that sessions show, or in the published one.
+
+    Args:
+        size: "thumb" or "full".
+        image_id: the image's id.
+        stamp: its content hash; a version with these bytes is preferred.
 
     Raises:
-        KeyError: there is no such image, or not any more.
+        KeyError: there is no such image.
         ClipperError: there is no atlas.
     """
     dataset = dataset_with(image_id, stamp)
@@ -80,8 +85,8 @@ def find_image(size: str, image_id: str, *, stamp: str = "") -> ImageResponse | 
     return ImageResponse(dataset.atlas.thumbnail(row), "image/webp", lasting)
 
 
-def read_original(atlas: Any, row: int) -> ImageResponse | ForeignImage | str:
-    """The original where a browser can show it, else what is to be converted; or why it is not sent."""
+def read_original(atlas: AtlasReader, row: int) -> ImageResponse | ForeignImage | str:
+    """Read an original: an answer, or an image to convert; or the reason why it is not available."""
     try:
         content_type = BROWSER_TYPES.get(atlas.image_format(row))
         data = atlas.image(row)
@@ -94,27 +99,29 @@ def read_original(atlas: Any, row: int) -> ImageResponse | ForeignImage | str:
     return ImageResponse(data, content_type) if content_type else ForeignImage(data, atlas, row)
 
 
-def convert_or_thumbnail(odd: ForeignImage) -> ImageResponse:
-    """What browsers show of a file that they do not: itself converted, else its thumbnail."""
+def convert_or_thumbnail(foreign: ForeignImage) -> ImageResponse:
+    """Convert an original for browsers; if that fails, return its thumbnail."""
     try:
-        made = convert_to_png(odd.data, max_pixels=odd.atlas.settings.max_pixels)
-        return ImageResponse(made, "image/png", odd.lasting)
+        made = convert_to_png(foreign.data, max_pixels=foreign.atlas.settings.max_pixels)
+        return ImageResponse(made, "image/png", foreign.lasting)
     except Exception:
-        log.info("the original of row %d cannot be converted, its thumbnail is sent", odd.row, exc_info=True)
-        return ImageResponse(odd.atlas.thumbnail(odd.row), "image/webp", lost="unreadable")
+        log.info(
+            "the original of row %d cannot be converted, its thumbnail is sent", foreign.row, exc_info=True
+        )
+        return ImageResponse(foreign.atlas.thumbnail(foreign.row), "image/webp", lost="unreadable")
 
 
 def convert_to_png(data: bytes, *, max_pixels: int) -> bytes:
-    """Any format that Clipper indexes, as PNG: opened in a child, with the limits it was indexed with.
+    """Convert an image in any format that Clipper indexes to PNG, in a child process with the usual limits.
 
     Raises:
         ValueError: it cannot be decoded.
-        ChildDied: decoding it crashed, took too long or too much memory; only the child is gone.
+        ChildDied: decoding it crashed, took too long or too much memory; only the child ended.
     """
     with _converting.borrow() as sandbox:
-        told, made = sandbox.ask({"max_pixels": max_pixels, "longest": MAX_CONVERTED_SIDE}, [data])
+        answer, made = sandbox.ask({"max_pixels": max_pixels, "longest": MAX_CONVERTED_SIDE}, [data])
     if not made:
-        raise ValueError(told.get("reason") or told.get("error") or "nothing came of it")
+        raise ValueError(answer.get("reason") or answer.get("error") or "the conversion returned nothing")
     return made[0]
 
 
@@ -131,7 +138,7 @@ class ImageHandler(VisitorHandler):
             found = await loop.run_in_executor(IMAGE_POOL, partial(find_image, size, image_id, stamp=stamp))
         except (KeyError, ClipperError, OSError):
             raise HTTPError(HTTPStatus.NOT_FOUND) from None
-        # In threads of their own: one takes seconds, and thumbnails must not wait for it.
+        # Conversions take seconds, so they have their own pool, and thumbnails do not wait for them.
         sent = (
             await loop.run_in_executor(CONVERT_POOL, self._shown, found)
             if isinstance(found, ForeignImage)
@@ -143,11 +150,11 @@ class ImageHandler(VisitorHandler):
         self.write(sent.data)
 
     def on_connection_close(self) -> None:
-        """Whoever went on to the next image waits for this one no longer."""
+        """Remember that nobody waits for the image any more."""
         self._left = True
 
-    def _shown(self, odd: ForeignImage) -> ImageResponse | None:
-        return None if self._left else convert_or_thumbnail(odd)
+    def _shown(self, foreign: ForeignImage) -> ImageResponse | None:
+        return None if self._left else convert_or_thumbnail(foreign)
 
     def _headers_for(self, sent: ImageResponse) -> None:
         fresh = f"max-age={YEAR_SECONDS}, immutable" if sent.lasting else "no-cache"

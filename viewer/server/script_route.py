@@ -8,7 +8,7 @@ ROUTE = r"/(components-[0-9a-f]{16}\.js)"
 
 
 class ScriptHandler(PublicHandler):
-    """Answers the script. There is nothing of a dataset in it: it is for everybody, like a style sheet."""
+    """Sends the script. It holds nothing of a dataset, so anybody may have it, like a style sheet."""
 
     def get(self, name: str) -> None:
         """Send the script; to a page of another Clipper too, which keeps nothing then."""

@@ -1,4 +1,4 @@
-"""Pays once what the first visitor would otherwise wait for: the data, the compiled loops, the model."""
+"""Loads at the start what the first visitor would wait for: the data, the compiled loops, the model."""
 
 import gc
 import logging
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def warm_up() -> None:
-    """Load the dataset and what a page shows of it, draw it, load the model. What fails here is not fatal."""
+    """Load and draw the dataset, and load the model. A failure is logged and ends nothing."""
     started = time.perf_counter()
     _freeze_loaded()
     try:
@@ -32,17 +32,15 @@ def warm_up() -> None:
         SEARCH_POOL.submit(dataset.atlas.warm).result()
         BASELINE_POOL.submit(lambda: dataset.atlas.chance)  # needed once a search finds nothing
         log.info("model ready after %.1f s", time.perf_counter() - started)
-        if not shown_datasets(
-            dataset.atlas.settings.home
-        ):  # what a visitor has must be found again as garbage
+        if not shown_datasets(dataset.atlas.settings.home):  # objects of a visitor must stay collectable
             _freeze_loaded()
     except ClipperError as error:
-        log.info("nothing to warm yet: %s", error)
+        log.info("nothing is loaded yet: %s", error)
     except Exception:
-        log.exception("warming failed; the first visitor will wait a little longer")
+        log.exception("loading at the start failed; the first visitor waits longer")
 
 
 def _freeze_loaded() -> None:
-    """Count what is loaded as there to stay: each visitor who leaves would have all of it looked through."""
+    """Exclude what is loaded from garbage collection, which would traverse it whenever a visitor leaves."""
     gc.collect()
     gc.freeze()

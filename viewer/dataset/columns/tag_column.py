@@ -1,7 +1,7 @@
-"""The tags of a home in the rows of a dataset, as something to filter and to colour by.
+"""The tags of a home as a column of a dataset: a facet and colours.
 
-They are what `tags.json` says now, never what the index made of it. Nothing of a single visitor here: giving
-and taking tags is `session/tag_worker.py`'s, keeping them `clipper/tags.py`'s.
+The tags are those that `tags.json` holds now, not the ones of the index. What does not belong here: reading
+them (`dataset/tag_rows.py`), and adding and removing them (`session/tag_worker.py`).
 """
 
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ TagRows = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True, eq=False)
 class TagColumn:
-    """Tags as a column of a dataset; what is asked of it is worked out once.
+    """Tags as a column of a dataset; its facet and colours are made once.
 
-    `rows` has the rows (k,) int64 of each tag, `rank` (n,) int64 the place of each row in drawing order. A
-    tag that was `assigned` a colour's code before keeps it.
+    `rows` has the rows (k,) int64 of each tag, `rank` (n,) int64 the position of each row in drawing order.
+    A tag keeps the colour code that it was `assigned` before.
     """
 
     name: str
@@ -32,31 +32,31 @@ class TagColumn:
 
     @cached_property
     def facet(self) -> ValueFacet | None:
-        """What the images can be filtered by; None where none has a tag."""
+        """The facet of the tags; None if no image has a tag."""
         return tag_facet(self.name, self.rows, n=len(self.rank)) if self.rows else None
 
     @cached_property
     def colouring(self) -> Colouring:
-        """The colours of the images by their tags."""
+        """The colours of images by their tags."""
         return tag_colouring(self.title, self.rows, rank=self.rank, assigned=self.assigned)
 
     @property
     def title(self) -> str:
-        """What a person calls the column."""
+        """The column's title on the page."""
         return tag_column_title(self.name)
 
     def colour_codes(self) -> Mapping[str, int]:
-        """The colour's code of each tag, as far as the tags have been coloured."""
+        """Return the colour code of each tag that has one so far."""
         return self.colouring.assigned_codes() if "colouring" in self.__dict__ else self.assigned
 
 
 def tag_column_title(column: str) -> str:
-    """What a person calls the column of tags."""
+    """Return the title of the column of tags."""
     return column.replace("_", " ").capitalize()
 
 
 def tags_of_rows(tags: TagRows, rows: np.ndarray) -> list[list[str]]:
-    """The tags of the images of some rows (k,), in alphabetical order."""
+    """Return the tags of each image of some rows (k,), in alphabetical order."""
     found: list[list[str]] = [[] for _ in range(len(rows))]
     for tag in sorted(tags):
         for at in np.flatnonzero(is_member(rows, tags[tag])).tolist():
@@ -65,6 +65,6 @@ def tags_of_rows(tags: TagRows, rows: np.ndarray) -> list[list[str]]:
 
 
 def count_tags(tags: TagRows, rows: np.ndarray) -> dict[str, int]:
-    """How many of some rows (k,) have each tag; those that none has are left out."""
-    found = {tag: int(np.count_nonzero(is_member(rows, tagged))) for tag, tagged in tags.items()}
+    """Count how many of some rows (k,) have each tag; tags that none of them has are left out."""
+    found = {tag: int(np.count_nonzero(is_member(rows, tags[tag]))) for tag in tags}
     return {tag: count for tag, count in sorted(found.items()) if count}

@@ -1,7 +1,7 @@
-"""Which points lie within an outline that somebody drew on the map. Pure arrays in and out.
+"""Finds the points inside an outline drawn on the map. Pure arrays in and out.
 
-The grid of `dataset/spatial_index.py` decides whole cells at once; only the points of cells that the outline
-runs through are looked at one by one.
+The grid of `spatial_index.py` decides whole cells at once; only the points of cells that the outline crosses
+are tested one by one.
 """
 
 import numpy as np
@@ -9,16 +9,16 @@ import numpy as np
 from viewer.dataset.geometry.spatial_index import PointIndex
 
 MIN_CORNERS = 3
-MAX_CORNERS = 512  # of an outline; the page sends far fewer
-SLACK = 1e-3  # of a cell: positions are float32, and fall on either side of a border
+MAX_CORNERS = 512  # the page sends far fewer
+SLACK = 1e-3  # part of a cell: positions are float32 and may fall on either side of a border
 
 
 def rows_inside(index: PointIndex, outline: np.ndarray) -> np.ndarray:
-    """The rows (k,) int64, ascending, of the points within an outline; where it crosses itself, even-odd.
+    """Return the rows (k,) int64, ascending, of the points inside an outline, by the even-odd rule.
 
     Args:
         index: the points.
-        outline: its corners (m, 2) float64 in map units, the last joined to the first.
+        outline: its corners (m, 2) float64 in map units; the last is joined to the first.
     """
     if not len(index) or len(outline) < MIN_CORNERS:
         return np.empty(0, np.int64)
@@ -33,14 +33,14 @@ def rows_inside(index: PointIndex, outline: np.ndarray) -> np.ndarray:
     whole &= ~crossed
     edge = _of_cells(index, np.flatnonzero(crossed))
     edge = edge[points_inside(index.x[edge], index.y[edge], outline)]
-    found = np.zeros(len(index), bool)  # a mask gives them in order, faster than sorting them
+    found = np.zeros(len(index), bool)  # a mask returns rows in order, faster than a sort
     for part in (_of_cells(index, np.flatnonzero(whole)), edge):
         found[index.order[part]] = True
     return np.flatnonzero(found)
 
 
 def points_inside(x: np.ndarray, y: np.ndarray, outline: np.ndarray) -> np.ndarray:
-    """Whether positions (n,) are within an outline (m, 2), by how often a ray to the right meets it."""
+    """Return whether positions (n,) are inside an outline (m, 2), by counting crossings of a ray."""
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     odd = np.zeros(len(x), bool)
     for (x0, y0), (x1, y1) in zip(outline, np.roll(outline, -1, axis=0), strict=True):
@@ -53,7 +53,7 @@ def points_inside(x: np.ndarray, y: np.ndarray, outline: np.ndarray) -> np.ndarr
 
 
 def simplify_outline(outline: np.ndarray, *, tolerance: float) -> np.ndarray:
-    """The corners (k, 2) of an outline (m, 2) without those that are nearer than `tolerance` to the rest.
+    """Remove the corners of an outline (m, 2) that lie within `tolerance` of the remaining outline (k, 2).
 
     Douglas and Peucker 1973, doi:10.3138/FM57-6770-U75U-7727, between the two corners farthest apart.
     """
@@ -80,7 +80,7 @@ def simplify_outline(outline: np.ndarray, *, tolerance: float) -> np.ndarray:
 
 
 def _crossed(index: PointIndex, outline: np.ndarray) -> np.ndarray:
-    """The cells (size, size) bool, line by line, that an edge touches, and maybe some more."""
+    """Return the cells that an edge touches, and perhaps a few more, (size, size) bool, by line."""
     size = index.size
     steps = (np.asarray(outline, np.float64) - index.low) / index.step
     crossed = np.zeros((size, size), bool)
@@ -89,7 +89,7 @@ def _crossed(index: PointIndex, outline: np.ndarray) -> np.ndarray:
         lines = np.arange(first, last + 1)
         if y0 == y1:
             left, right = np.full(len(lines), min(x0, x1)), np.full(len(lines), max(x0, x1))
-        else:  # the part of the edge beside each line; what is beyond the rim counts to the outer lines
+        else:  # the part of the edge in each line; beyond the grid, the outer lines
             below = np.where(lines == 0, -np.inf, lines - SLACK)
             above = np.where(lines == size - 1, np.inf, lines + 1 + SLACK)
             ends = np.clip([below, above], min(y0, y1), max(y0, y1))
@@ -102,7 +102,7 @@ def _crossed(index: PointIndex, outline: np.ndarray) -> np.ndarray:
 
 
 def _of_cells(index: PointIndex, cells: np.ndarray) -> np.ndarray:
-    """Sorted positions (m,) of the points of some cells."""
+    """Return the sorted positions (m,) of the points in some cells."""
     starts, counts = index.starts[cells], np.diff(index.starts)[cells]
     if not counts.sum():
         return np.empty(0, np.int64)

@@ -1,6 +1,6 @@
-"""Points sorted once by a grid over the map: drawing and hovering cost what is in view.
+"""A spatial index: points sorted by the cells of a grid, so that drawing costs only what is in view.
 
-Pure arrays in and out: nothing here knows of metadata, colours or Panel.
+Pure arrays in and out. What does not belong here: metadata, colours and Panel.
 """
 
 from dataclasses import dataclass
@@ -11,25 +11,25 @@ from viewer.dataset.geometry.viewport import Box
 
 POINTS_PER_CELL = 24
 MAX_GRID = 1024
-BANDS = 32  # slices in which a map's outline is told
+BANDS = 32  # slices of the map, for each of which `bands` returns a box
 
 
 @dataclass(frozen=True)
 class PointIndex:
-    """Map positions in grid order. `order[i]` is the row of the i-th sorted point."""
+    """Map positions in the order of the grid's cells. `order[i]` is the row of the i-th sorted point."""
 
     x: np.ndarray  # (n,) float32, sorted by cell
     y: np.ndarray
     order: np.ndarray  # (n,) int64: sorted position -> row
     rank: np.ndarray  # (n,) int64: row -> sorted position
-    starts: np.ndarray  # (size * size + 1,) first point of each cell, row by row
+    starts: np.ndarray  # (size * size + 1,) the first point of each cell, line by line
     size: int
     low: tuple[float, float]
     step: tuple[float, float]
 
     @classmethod
     def build(cls, xy: np.ndarray) -> "PointIndex":
-        """Sort `xy` (n, 2) float32, finite, by cell."""
+        """Sort finite positions (n, 2) float32 by cell."""
         n = len(xy)
         size = int(np.clip(np.sqrt(n / POINTS_PER_CELL), 1, MAX_GRID))
         low, high = (xy.min(0), xy.max(0)) if n else (np.zeros(2), np.ones(2))
@@ -48,7 +48,7 @@ class PointIndex:
         return len(self.x)
 
     def inside(self, box: Box) -> np.ndarray:
-        """Sorted positions (m,) of the points inside `box` (x0, x1, y0, y1)."""
+        """Return the sorted positions (m,) of the points inside `box` (x0, x1, y0, y1)."""
         x0, x1, y0, y1 = box
         runs = self.runs(box)
         found = np.concatenate([np.arange(run.start, run.stop) for run in runs]) if runs else np.arange(0)
@@ -56,7 +56,7 @@ class PointIndex:
         return found[(x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)]
 
     def runs(self, box: Box) -> list[slice]:
-        """Runs of sorted positions that hold the points inside `box`, and some of those just outside."""
+        """Return runs of sorted positions with the points inside `box` and some just outside it."""
         column0, column1 = self._cells(box[0], box[1], axis=0)
         row0, row1 = self._cells(box[2], box[3], axis=1)
         if column0 == 0 and column1 == self.size - 1:  # whole rows, one after the other
@@ -68,7 +68,7 @@ class PointIndex:
         return [slice(start, end) for start, end in pairs if end > start]
 
     def bands(self, box: Box) -> list[Box]:
-        """Boxes that hold the points inside `box` and little else: one for each band that has points."""
+        """Return tight boxes around the points inside `box`: one for each band with points."""
         found = self.inside(box)
         x, y = self.x[found], self.y[found]
         band = np.clip((y - box[2]) / (box[3] - box[2]) * BANDS, 0, BANDS - 1).astype(np.int8)
@@ -80,7 +80,7 @@ class PointIndex:
         return [(float(x0), float(x1), float(y0), float(y1)) for x0, x1, y0, y1 in zip(*ends, strict=True)]
 
     def nearest(self, x: float, y: float, *, radius: float, kept: np.ndarray | None = None) -> int | None:
-        """The nearest row, of those `kept` (n,) bool, if one is within `radius` map units of a position."""
+        """Return the nearest row within `radius` map units of a position, among those `kept` (n,) bool."""
         near = self.inside((x - radius, x + radius, y - radius, y + radius))
         near = near if kept is None else near[kept[self.order[near]]]
         if not len(near):
@@ -96,21 +96,21 @@ class PointIndex:
 
 
 class SortedMask:
-    """A choice of rows as a mask by place in the index, made once for each choice and index."""
+    """A mask of some rows in the order of an index, made once for the same rows and index."""
 
     def __init__(self) -> None:
         self._made: tuple[np.ndarray, PointIndex, np.ndarray] | None = None
 
-    def of(self, choice: np.ndarray | None, index: PointIndex) -> np.ndarray | None:
-        """The mask (n,) bool of a choice: rows (k,) int64, or (n,) bool by row; None of None."""
-        if choice is None:
+    def of(self, rows: np.ndarray | None, index: PointIndex) -> np.ndarray | None:
+        """Return the mask (n,) bool by sorted position of rows (k,) int64 or (n,) bool; None of None."""
+        if rows is None:
             self._made = None
             return None
-        if self._made is None or self._made[0] is not choice or self._made[1] is not index:
-            if choice.dtype == bool:
-                mask = choice[index.order]
+        if self._made is None or self._made[0] is not rows or self._made[1] is not index:
+            if rows.dtype == bool:
+                mask = rows[index.order]
             else:
                 mask = np.zeros(len(index), bool)
-                mask[index.rank[choice]] = True
-            self._made = (choice, index, mask)
+                mask[index.rank[rows]] = True
+            self._made = (rows, index, mask)
         return self._made[2]

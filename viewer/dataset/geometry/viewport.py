@@ -1,6 +1,6 @@
-"""The part of the map a person looks at, and the arithmetic between map units and pixels.
+"""The part of the map in view, and the conversion between map units and pixels.
 
-Pure numbers: nothing here knows of Panel, of images or of colours.
+Pure numbers. What does not belong here: Panel, images and colours.
 """
 
 from dataclasses import dataclass, replace
@@ -9,9 +9,9 @@ from typing import Self
 import numpy as np
 
 Box = tuple[float, float, float, float]  # x0, x1, y0, y1 in map units
-PADDING = 1.08  # the first view leaves this much air around the points
-MIN_SIDE = 8  # pixels: nothing can be seen on less
-MAX_PIXELS = 16 * 1024**2  # pixels of a picture: more than any screen's, and what one visitor may ask for
+PADDING = 1.08  # the first view has this much space around the points
+MIN_SIDE = 8  # pixels of a picture: less shows nothing
+MAX_PIXELS = 16 * 1024**2  # of a picture that one visitor may request: more than any screen has
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Viewport:
 
     @property
     def valid(self) -> bool:
-        """Whether it can be drawn: a real area on a real picture."""
+        """Whether it can be drawn: it has an area, and its picture is neither too small nor too large."""
         corners = (self.x0, self.x1, self.y0, self.y1)
         drawable = min(self.width, self.height) >= MIN_SIDE and self.width * self.height <= MAX_PIXELS
         return drawable and all(map(np.isfinite, corners)) and self.x1 > self.x0 and self.y1 > self.y0
@@ -45,10 +45,10 @@ class Viewport:
 
     @classmethod
     def fitted(cls, view: Box, *, width: int, height: int) -> Self:
-        """The smallest viewport of this shape that holds `view`, same unit on both axes.
+        """Return the smallest viewport of this size that holds `view`, with one unit on both axes.
 
-        A measure of a pane's size: what is seen first is up to `components/map/camera.js`, which knows the
-        cards over it.
+        It sets the size of dots. The browser decides the first view (`components/map/camera`), as only it
+        knows which cards cover the map.
         """
         x0, x1, y0, y1 = view
         unit = max((x1 - x0) / width, (y1 - y0) / height, 1e-9) * PADDING
@@ -57,17 +57,17 @@ class Viewport:
         return cls(cx - half_w, cx + half_w, cy - half_h, cy + half_h, width, height)
 
     def scaled(self, scale: float) -> "Viewport":
-        """The same part of the map on so many times the pixels in each direction."""
+        """Return the same part of the map with `scale` times the pixels in each direction."""
         width, height = (max(MIN_SIDE, round(side * scale)) for side in (self.width, self.height))
         return replace(self, width=width, height=height)
 
     def expand(self, pixels: float) -> Box:
-        """The rectangle (x0, x1, y0, y1) with a margin of `pixels` on every side."""
+        """Return the rectangle (x0, x1, y0, y1) with a margin of `pixels` on every side."""
         margin = pixels * self.units_per_pixel
         return self.x0 - margin, self.x1 + margin, self.y0 - margin, self.y1 + margin
 
     def pixels(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Map positions (n,) to float32 pixels (n,), (0, 0) being the top left corner."""
+        """Convert map positions (n,) to pixels (n,) float32; (0, 0) is the top left corner."""
         scale_x = self.width / (self.x1 - self.x0)
         scale_y = self.height / (self.y1 - self.y0)
         px = (np.asarray(x, np.float64) - self.x0) * scale_x
@@ -75,7 +75,7 @@ class Viewport:
         return px.astype(np.float32), py.astype(np.float32)
 
     def position(self, px: float, py: float) -> tuple[float, float]:
-        """The map position of a pixel."""
+        """Convert a pixel to its map position."""
         return (
             self.x0 + px / self.width * (self.x1 - self.x0),
             self.y1 - py / self.height * (self.y1 - self.y0),
