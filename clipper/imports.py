@@ -1,4 +1,4 @@
-"""Importing heavy libraries faster."""
+"""Import heavy libraries faster."""
 
 import gc
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Import without garbage collection: nothing new is garbage, and looking takes a fifth of the time."""
+    """Pause garbage collection during an import: it finds nothing, and takes a fifth of the time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""A query -> ranked hits: candidates, ranked again exactly.
+"""A query, and its hits: candidates, ranked again exactly.
 
 What does not belong here: how results are shown, and what is searched (`atlas/engine.py`).
 """
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     import numpy as np
 
 MAX_TEXT = 2_000
-# Candidates fetched for each hit wanted: what the graph ranks a little wrong is put right.
+# Candidates fetched for each hit: ranking them exactly corrects small errors of the graph's ranking.
 OVERSAMPLING = 4
 LEAST_CANDIDATES = 50
 
 
-# CLIPScore's w: it brings a text's cosines with images, rarely above 0.4, to a scale of their own
-# (Hessel et al. 2021, arXiv:2104.08718, section 3).
+# CLIPScore's w, for a text's cosines with images, which are rarely above 0.4 (Hessel et al. 2021,
+# arXiv:2104.08718, section 3).
 CLIPSCORE_WEIGHT = 2.5
 _NOTHING = 1e-4  # a sum of unit vectors shorter than this has no direction worth a search
 

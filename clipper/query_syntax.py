@@ -1,20 +1,20 @@
-"""What is searched for, as terms: words, phrases and images, each with a weight; and how they are written.
+"""The syntax of queries: terms (words, phrases, images), each with a weight; parsed and written.
 
     dog running -indoor "red car"^2 like:pets/rex.jpg
 
-Words without a sign are one term as they stand. A minus in front of a word or of a phrase in quotes asks for
-less of it, a plus sets a term of its own apart, `^2` behind a term is its weight, and `like:` names an image
-by its id. What does not belong here: vectors (`query.py`).
+Words without a sign are one term together. A minus before a word or a quoted phrase asks for less of it, a
+plus begins a term of its own, `^2` after a term is its weight, and `like:` names an image by its id. What
+does not belong here: vectors (`query.py`).
 """
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-# What a minus takes away when no weight is given. Two texts of one model are much alike (cosines of 0.5 to
-# 0.8), so that a whole one takes most of what is wanted along: over 16 pairs of words on the sample, 34 % of
-# the first 20 are still right at 1, 62 % at 0.5, 68 % at 0.33; of what is not wanted, half is gone by then.
-# Images differ more: at 0.5 a second result that is asked to be less leaves the first 20, which stay.
+# The weight of a minus without a number. Texts of one model are much alike (cosines of 0.5 to 0.8), so a
+# weight of 1 removes much of what is wanted too: for 16 pairs of words on the sample, 34 % of the first 20
+# are still right at 1, 62 % at 0.5 and 68 % at 0.33, where half of the unwanted images are gone. Images
+# differ more: at 0.5 the image of a minus leaves the first 20, and the other results stay.
 MINUS, MINUS_IMAGE = 0.3, 0.5
 LEAST, MOST = 0.01, 100.0  # a weight without its sign
 MOST_TERMS = 16
@@ -22,7 +22,7 @@ MOST_TERMS = 16
 _QUOTES = '"“”'
 _SIGNS = r"+\-\u2212"
 _TOKEN = re.compile(
-    rf"""(?:(?P<sign>[{_SIGNS}])(?![{_SIGNS}]))?   # in front of a term, never of another sign
+    rf"""(?:(?P<sign>[{_SIGNS}])(?![{_SIGNS}]))?   # before a term, never before another sign
     (?P<like>like:)?
     (?:[{_QUOTES}](?P<quoted>(?:\\[{_QUOTES}\\]|\\(?![{_QUOTES}\\])|[^{_QUOTES}\\])+)[{_QUOTES}]|(?P<bare>\S+?))
     (?:\^(?P<weight>\d{{1,3}}(?:\.\d{{1,2}})?))?
@@ -35,7 +35,7 @@ _NAME = re.compile(rf"[^\s{_QUOTES}\\^]+")
 
 @dataclass(frozen=True)
 class Term:
-    """One part of a query: a text, or an image's name (`like`); its weight, below 0 for less of it."""
+    """One part of a query: a text, or an image's id (`like`); a weight below 0 asks for less of it."""
 
     text: str = ""
     like: str = ""
@@ -43,16 +43,16 @@ class Term:
 
     @property
     def minus(self) -> bool:
-        """Whether less of it is wanted."""
+        """Whether the query asks for less of it."""
         return self.weight < 0
 
     def with_weight(self, weight: float) -> "Term":
-        """The same with another weight, as near to it as weights can be written."""
+        """Return the term with another weight, rounded to a weight that can be written."""
         size = round(min(max(abs(weight), LEAST), MOST), 2)
         return replace(self, weight=-size if weight < 0 else size)
 
     def negated(self) -> "Term":
-        """The same with the other sign; a weight that nobody chose becomes the one of that sign."""
+        """Return the term with the other sign; a default weight becomes the default weight of that sign."""
         image = bool(self.like)
         if self.weight == default_weight(minus=self.minus, image=image):
             return replace(self, weight=default_weight(minus=not self.minus, image=image))
@@ -60,17 +60,17 @@ class Term:
 
 
 def default_weight(*, minus: bool, image: bool = False) -> float:
-    """The weight of a term for which none is given."""
+    """Return the weight of a term that is written without one."""
     if not minus:
         return 1.0
     return -MINUS_IMAGE if image else -MINUS
 
 
 def parse(text: str) -> tuple[Term, ...]:
-    """The terms of a query as a person writes it.
+    """Parse a query as a person writes it.
 
-    Nothing is refused. A quote that is never closed, a sign alone or in front of another sign, a weight of 0:
-    what is no term of another kind is text.
+    No query is refused. An open quote, a sign alone or before another sign, a weight of 0: whatever is no
+    other kind of term is text.
     """
     terms: list[Term] = []
     run: list[str] = []
@@ -85,14 +85,14 @@ def parse(text: str) -> tuple[Term, ...]:
 
 
 def format_terms(terms: Iterable[Term]) -> str:
-    """Terms as `parse` reads them: the same terms have the same text, whatever was typed."""
+    """Write terms so that `parse` reads them again: equal terms give the same text, whatever was typed."""
     return " ".join(format_each(terms))
 
 
 def format_each(terms: Iterable[Term]) -> list[str]:
-    """Each term as it is written behind those before it."""
+    """Write each term as it follows those before it."""
     parts: list[str] = []
-    free = True  # until words stand without a sign: a second run of them would be read as one with the first
+    free = True  # until a term has no sign: a second one would be read as one term with it
     for term in terms:
         parts.append(_written(term, free=free))
         free = free and (term.minus or bool(term.like))
@@ -100,7 +100,7 @@ def format_each(terms: Iterable[Term]) -> list[str]:
 
 
 def _tokens(text: str) -> Iterator[tuple[str, Term | None]]:
-    """Each token: a plain word, or a term."""
+    """Split a text into tokens: each word, with its term unless it is a plain word."""
     at = 0
     while at < len(text):
         if text[at].isspace():
@@ -112,7 +112,7 @@ def _tokens(text: str) -> Iterator[tuple[str, Term | None]]:
 
 
 def _term(found: re.Match[str]) -> Term | None:
-    """What a token says; None where it is a plain word."""
+    """Return the term of a token; None for a plain word."""
     sign, quoted, weight = found["sign"], found["quoted"], float(found["weight"] or 0)
     if found["weight"] and not weight:
         return None
@@ -141,13 +141,13 @@ def _as_text(words: list[str]) -> list[Term]:
 
 
 def _written(term: Term, *, free: bool) -> str:
-    told = f"^{abs(term.weight):.2f}".rstrip("0").rstrip(".")
-    weight = "" if term.weight == default_weight(minus=term.minus, image=bool(term.like)) else told
+    shown = f"^{abs(term.weight):.2f}".rstrip("0").rstrip(".")
+    weight = "" if term.weight == default_weight(minus=term.minus, image=bool(term.like)) else shown
     if term.like:
         name = term.like if _NAME.fullmatch(term.like) else _quoted(term.like)
         return f"{'-' if term.minus else ''}like:{name}{weight}"
     if free and not term.minus and not weight and parse(term.text) == (term,):
         return term.text
     body = term.text if _WORD.fullmatch(term.text) else _quoted(term.text)
-    apart = weight or body != term.text  # else it would be read as one text with the words before it
+    apart = weight or body != term.text  # otherwise it would be read as one term with the words before it
     return f"{'-' if term.minus else '' if apart else '+'}{body}{weight}"

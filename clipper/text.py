@@ -1,6 +1,6 @@
-"""Text as this project keeps it, whatever it was made of."""
+"""Text as Clipper keeps it, from whatever source."""
 
 
 def clean(text: str) -> str:
-    """Text that UTF-8 can hold: JSON may smuggle in half of a surrogate pair."""
+    """Replace what UTF-8 cannot hold: JSON may contain half of a surrogate pair."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -1,7 +1,7 @@
-"""ONE image file: decode its bytes safely, tell its facts, make its thumbnail.
+"""One image file: decode its bytes safely, collect its facts, make its thumbnail.
 
-What does not belong here: folders of files (`images/folder.py`), and what the model wants to see
-(`models/clip.py`).
+What does not belong here: folders of files (`images/folder.py`), and the model's input
+(`images/preprocess.py`).
 """
 
 import io
@@ -19,10 +19,10 @@ from clipper.images.pixels import AT_ONCE, to_rgb, upright
 if TYPE_CHECKING:
     from PIL import Image
 
-# Bumped when the same bytes would give other facts, other thumbnails or other pixels.
+# Bump it when the same bytes would give other facts, thumbnails or pixels.
 DECODER_VERSION = "1"
 THUMBNAIL_PIXELS = 128
-# Decoders of Pillow itself (JPEG opens MPO too). EPS and PDF are left out: they start an interpreter.
+# Pillow's own decoders (JPEG opens MPO too). EPS and PDF are left out: they start an interpreter.
 FORMATS = (
     "JPEG", "PNG", "WEBP", "GIF", "TIFF", "AVIF", "BMP", "DIB", "PPM", "JPEG2000", "ICO", "TGA",
 )  # fmt: skip
@@ -32,9 +32,9 @@ _ORIENTATION = 0x0112
 
 @dataclass(frozen=True)
 class DecodedImage:
-    """One decoded image: upright RGB pixels and what was told about the file.
+    """One decoded image: upright RGB pixels, and facts about the file.
 
-    `facts` has `width`, `height` (pixels, upright), `format` and what EXIF tells of the shot.
+    `facts` has `width`, `height` (pixels, upright), `format`, and `exif.camera_facts`.
     """
 
     pixels: "Image.Image"
@@ -42,17 +42,17 @@ class DecodedImage:
 
 
 def decode(data: bytes, *, max_pixels: int, min_side: int) -> DecodedImage:
-    """Decode one image to upright RGB, the first frame of an animation, transparency on white.
+    """Decode one image to upright RGB: the first frame of an animation, transparency on white.
 
     Args:
         data: the file's bytes.
         max_pixels: a larger image is refused before it is decoded.
-        min_side: what the pixels are for needs no more than this shorter side; a JPEG is decoded at
-            the next eighth above twice that (`draft()`), which is several times faster.
+        min_side: the shorter side, in pixels, that the caller needs. A JPEG is decoded at the next eighth
+            above twice that (`draft()`), which is several times faster.
 
     Raises:
-        BadImageError: with the reason.
-        MemoryError: the file asks for more than this process may have.
+        BadImageError: the file cannot be decoded; the message is the reason.
+        MemoryError: the file needs more memory than this process may have.
     """
     pillow = _pillow()
     is_large = False
@@ -66,23 +66,23 @@ def decode(data: bytes, *, max_pixels: int, min_side: int) -> DecodedImage:
             if is_large and kind == "JPEG2000":
                 image.reduce = _levels_to_leave(data, min(width, height) // (2 * min_side))
             exif = image.getexif()
-            told = camera_facts(exif)  # before TIFF turns itself, and forgets that
+            shot = camera_facts(exif)  # before `load`: TIFF then turns the pixels and drops the orientation
             image.load()
-            _check_pixels(image.width, image.height, max_pixels)  # an icon may hold more than it says
+            _check_pixels(image.width, image.height, max_pixels)  # an icon may hold a larger image
             pixels = upright(to_rgb(image, min_side=min_side), exif.get(_ORIENTATION))
             turned = exif.get(_ORIENTATION) in (5, 6, 7, 8)
             size = (height, width) if turned else (width, height)
-            facts = {"width": size[0], "height": size[1], "format": kind, **told}
+            facts = {"width": size[0], "height": size[1], "format": kind, **shot}
     except (BadImageError, MemoryError):
         raise
     except Exception as error:
-        # Pillow's decoders raise a dozen unrelated kinds for hostile bytes: this is the one boundary.
+        # For hostile bytes Pillow's decoders raise a dozen unrelated errors: this is the one boundary.
         raise BadImageError(describe_failure(error, data, is_large=is_large)) from error
     return DecodedImage(pixels, facts)
 
 
 def read_gps(data: bytes) -> dict[str, float]:
-    """Where a photo was taken: `latitude` and `longitude` in degrees, or nothing; no pixel is looked at.
+    """Read where a photo was taken, without decoding it: `latitude` and `longitude` in degrees, or nothing.
 
     Args:
         data: the bytes of a file that can be decoded.
@@ -90,12 +90,12 @@ def read_gps(data: bytes) -> dict[str, float]:
     try:
         with _pillow().open(io.BytesIO(data), formats=FORMATS) as image:
             return gps_facts(image.getexif())
-    except Exception:  # noqa: BLE001 - it was decoded before: whatever is odd now costs only its place
+    except Exception:  # noqa: BLE001 - it was decoded before: whatever is wrong now costs only its coordinates
         return {}
 
 
 def thumbnail(pixels: "Image.Image") -> bytes:
-    """A WebP of at most `side` pixels on its longer side."""
+    """Make a WebP of at most `THUMBNAIL_PIXELS` on its longer side."""
     small = pixels.copy()
     small.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS), reducing_gap=2.0)
     buffer = io.BytesIO()
@@ -104,7 +104,7 @@ def thumbnail(pixels: "Image.Image") -> bytes:
 
 
 def encode_facts(facts: dict[str, Any]) -> str:
-    """Facts as one line of JSON, keys sorted, so that equal facts are equal bytes."""
+    """Write facts as one line of JSON with sorted keys, so that equal facts are equal bytes."""
     return json.dumps(facts, sort_keys=True, ensure_ascii=False)
 
 
@@ -116,7 +116,10 @@ def _check_pixels(width: int, height: int, most: int) -> None:
 
 
 def _levels_to_leave(data: bytes, factor: int) -> int:
-    """How often a JPEG 2000 may be left halved: as often as it is (ISO 15444-1, A.6.1), for 1 / `factor`."""
+    """Return how many resolution levels of a JPEG 2000 to skip for a size of at least 1 / `factor`.
+
+    Each level halves the size; the file says how many it has (ISO 15444-1, A.6.1).
+    """
     start = data.find(b"\xff\x4f\xff\x51")
     at = data.find(b"\xff\x52", start)
     levels = data[at + 9] if 0 <= start < at and at + 9 < len(data) else 0
@@ -126,24 +129,24 @@ def _levels_to_leave(data: bytes, factor: int) -> int:
 def _pillow() -> Any:
     from PIL import Image
 
-    # Our own limit is checked before any pixel is decoded, and is a setting; Pillow's would only warn.
+    # Clipper checks its own limit, a setting, before it decodes a pixel; Pillow's limit would only warn.
     Image.MAX_IMAGE_PIXELS = None
     return Image
 
 
 def read_file(path: str, *, max_bytes: int, head: int | None = None) -> bytes:
-    """The bytes of a regular file.
+    """Read a regular file.
 
     Args:
-        path: where it lies.
+        path: of the file.
         max_bytes: a larger file is not read as a whole.
         head: read only so many bytes from the start; None reads all.
 
     Raises:
-        BadImageError: it is not a regular file, or too large.
-        OSError: it is gone, or unreadable.
+        BadImageError: the path is not a regular file, or the file is too large.
+        OSError: the file is missing or cannot be read.
     """
-    # O_NONBLOCK: a FIFO that got an image's name must not stop the run.
+    # O_NONBLOCK: a FIFO with an image's name must not block the run.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         status = os.fstat(descriptor)
@@ -158,7 +161,7 @@ def read_file(path: str, *, max_bytes: int, head: int | None = None) -> bytes:
 
 
 def check_size(size: int, *, max_bytes: int) -> None:
-    """Refuse a file of too many bytes.
+    """Refuse a file that is too large.
 
     Raises:
         BadImageError: the file has more than `max_bytes`.

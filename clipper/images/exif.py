@@ -1,6 +1,6 @@
-"""What EXIF tells of a shot: when, with what, which way up, and where.
+"""Read EXIF: when a photo was taken, with which camera, which way up, and where.
 
-What does not belong here: whether the place may be kept (`store/gps.py`).
+What does not belong here: whether coordinates may be kept (`store/gps.py`).
 """
 
 import math
@@ -9,16 +9,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-# Bumped when the same EXIF would give other facts.
+# Bump it when the same EXIF would give other facts.
 EXIF_VERSION = "2"
 LATITUDE, LONGITUDE = "latitude", "longitude"
 _EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
 _ORIENTATION, _MAKE, _MODEL = 0x0112, 0x010F, 0x0110
 _DATE, _OFFSET, _LENS, _FOCAL_LENGTH, _ISO = 0x9003, 0x9011, 0xA434, 0x920A, 0x8827
 _LATITUDE_REF, _LATITUDE, _LONGITUDE_REF, _LONGITUDE = 1, 2, 3, 4
-# A tenth of a metre on the ground.
+# Decimals of a degree: a tenth of a metre on the ground.
 _PLACE_DIGITS = 6
-# Text is kept up to here; EXIF itself may have megabytes of it.
+# Characters of a text that are kept; EXIF may hold megabytes.
 _TEXT = 200
 _WHEN = re.compile(
     r"(\d{4})[:-](\d\d)[:-](\d\d)[ T](\d\d):(\d\d):(\d\d)(?:[.,]\d+)?\s*(Z|[+-]\d\d:\d\d)?", re.ASCII
@@ -27,12 +27,12 @@ _ZONE = re.compile(r"Z|[+-](0\d|1[0-4]):[0-5]\d", re.ASCII)
 
 
 def camera_facts(exif: Any) -> dict[str, Any]:
-    """What a Pillow `Exif` tells of a shot; what is malformed is absent.
+    """Read time, camera and orientation from a Pillow `Exif`; malformed values are left out.
 
     Returns:
-        `taken_at`: the camera's wall clock in ISO 8601, to the second; with the offset from UTC where the
+        `taken_at`: the camera's wall clock in ISO 8601, to the second, with the offset from UTC if the
         camera wrote one (OffsetTimeOriginal). `camera`, `lens`: text. `focal_length`: mm. `iso`: int.
-        `orientation`: 1 to 8, as EXIF counts the turns that make the stored pixels upright.
+        `orientation`: 1 to 8, EXIF's number for the turn that makes the stored pixels upright.
     """
     exposure = _directory(exif, _EXIF_IFD)
     iso = _positive(_value(exposure, _ISO))
@@ -48,9 +48,9 @@ def camera_facts(exif: Any) -> dict[str, Any]:
 
 
 def gps_facts(exif: Any) -> dict[str, float]:
-    """`latitude` (-90 to 90, north positive) and `longitude` (-180 to 180, east positive) in degrees.
+    """Read `latitude` (-90 to 90, north positive) and `longitude` (-180 to 180, east positive) in degrees.
 
-    Both, or neither where one is malformed.
+    If one of them is missing or malformed, neither is returned.
     """
     gps = _directory(exif, _GPS_IFD)
     latitude = _degrees(_value(gps, _LATITUDE), _text(_value(gps, _LATITUDE_REF)), "NS", 90)
@@ -63,7 +63,7 @@ def gps_facts(exif: Any) -> dict[str, float]:
 def _directory(exif: Any, tag: int) -> Mapping[int, Any]:
     try:
         found: Mapping[int, Any] = exif.get_ifd(tag)
-    except Exception:  # noqa: BLE001 - as for pixels: hostile EXIF raises anything, and costs only itself
+    except Exception:  # noqa: BLE001 - hostile EXIF may raise anything; only this directory is lost
         return {}
     return found
 
@@ -71,7 +71,7 @@ def _directory(exif: Any, tag: int) -> Mapping[int, Any]:
 def _value(directory: Any, tag: int) -> Any:
     try:
         return directory.get(tag)
-    except Exception:  # noqa: BLE001 - values are decoded when they are asked for
+    except Exception:  # noqa: BLE001 - Pillow decodes a value when it is read
         return None
 
 
@@ -93,7 +93,7 @@ def _number(value: Any) -> float | None:
 
 
 def _positive(value: Any) -> float | None:
-    """A number above 0, which is EXIF's word for "unknown"; of several the first."""
+    """Return a number above 0 (EXIF writes 0 for "unknown"), the first of several; None if there is none."""
     if isinstance(value, tuple):
         value = value[0] if value else None
     number = _number(value)
@@ -105,12 +105,12 @@ def _orientation(value: Any) -> int | None:
 
 
 def _timestamp(text: str, offset: str) -> str | None:
-    """ISO 8601. Sub-seconds are left out: few cameras write them, and text of one shape sorts by time."""
+    """Return ISO 8601 to the second: few cameras write fractions, and texts of one length sort by time."""
     if not (match := _WHEN.fullmatch(text)):
         return None
     *numbers, zone = match.groups()
     try:
-        taken = datetime(*map(int, numbers))  # type: ignore[arg-type]  # noqa: DTZ001 - the zone is told apart
+        taken = datetime(*map(int, numbers))  # type: ignore[arg-type]  # noqa: DTZ001 - the offset is added to the text
     except ValueError:
         return None
     zone = offset or zone or ""
@@ -118,7 +118,10 @@ def _timestamp(text: str, offset: str) -> str | None:
 
 
 def _degrees(value: Any, ref: str, signs: str, most: int) -> float | None:
-    """Degrees, minutes and seconds, the last ones optional, with their hemisphere: `signs` are + and -."""
+    """Convert degrees, minutes and seconds (the last two optional) with a hemisphere.
+
+    `signs` are the letters of the positive and the negative hemisphere.
+    """
     parts = [_number(part) for part in value] if isinstance(value, tuple) else [_number(value)]
     if not 1 <= len(parts) <= 3 or ref.upper() not in tuple(signs):  # noqa: PLR2004
         return None

@@ -1,6 +1,7 @@
 """A folder of image files, on this machine or behind an fsspec URL: list it, read from it.
 
-What does not belong here: opening images (`images/decode.py`), and what runs remember (`store/manifest.py`).
+What does not belong here: decoding images (`images/decode.py`), and comparing with the last run
+(`store/manifest.py`).
 """
 
 import os
@@ -28,20 +29,20 @@ from clipper.settings import CONFIG_NAME, is_url
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Never part of a dataset: homes, version control, thumbnails and bins of desktops and servers.
+# Folders of desktops and servers that are never part of a dataset: thumbnails, recycle bins.
 SKIPPED_FOLDERS = frozenset({"@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", "lost+found"})
 HOME_FILES = frozenset({CONFIG_NAME, "store"})
-# An ending is told as it is up to this length; what is longer is hardly one.
+# A longer ending is counted as none: it is hardly an ending.
 LONGEST_ENDING = 8
 LINKED_FOLDERS = "links to folders"
 
-# The strongest first.
+# Files with metadata beside the images. If two have the same key for an image, the first of these wins.
 METADATA_NAMES = ("metadata.json", "metadata.parquet", "metadata.csv")
 
 
 @dataclass(frozen=True)
 class FoundImage:
-    """A file of the folder, not opened yet. `id` is its path below the folder, with `/`."""
+    """A file found in the folder and not opened yet. `id` is its path below the folder, with `/`."""
 
     id: str
     bytes: int
@@ -50,13 +51,13 @@ class FoundImage:
 
 @dataclass
 class Listing:
-    """What is in a folder: images, by their ending, and a count of the others, which are left alone."""
+    """The files of a folder: images, and a count of the other files by their ending."""
 
     images: list[FoundImage] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
 
     def add(self, image_id: str, describe: "Callable[[], FoundImage]") -> None:
-        """Take a file, as an image or as one of the others; `describe` is asked for images only."""
+        """Add a file, as an image or to the other files; `describe` is called for an image only."""
         if _is_hidden(image_id):
             return
         ending = ending_of(image_id)
@@ -68,7 +69,7 @@ class Listing:
 
 
 class ImageFolder:
-    """A folder of images: on this machine, or behind an fsspec URL."""
+    """A folder of images, on this machine or behind an fsspec URL."""
 
     def __init__(self, location: str, *, max_bytes: int = 1 << 29) -> None:
         self.location = location
@@ -76,7 +77,7 @@ class ImageFolder:
         self.remote = is_url(location)
 
     def find(self) -> list[FoundImage]:
-        """All image files, sorted by id; folders that begin with a dot are not entered.
+        """List all image files, sorted by id; folders whose names begin with a dot are skipped.
 
         Raises:
             ImagesError: the folder is missing or cannot be read.
@@ -84,7 +85,7 @@ class ImageFolder:
         return self.list_files().images
 
     def list_files(self) -> Listing:
-        """All image files, as `find` gives them, and a count of the other files.
+        """List all image files, as `find` does, and count the other files.
 
         Raises:
             ImagesError: the folder is missing or cannot be read.
@@ -94,10 +95,10 @@ class ImageFolder:
         return listing
 
     def refusal(self, image_id: str) -> str | None:
-        """Why a file is not to be read at all; None when it is.
+        """Return why a file is not read, by its ending; None if it is.
 
-        Its ending says that it is an image of a format Clipper does not decode. On this machine its first
-        bytes may say otherwise: phones send many a JPEG as .heic.
+        On this machine the first bytes overrule the ending of a format that Clipper does not decode: phones
+        send many a JPEG as .heic.
         """
         reason = reason_not_read(ending_of(image_id))
         if reason is None or self.remote:
@@ -105,14 +106,14 @@ class ImageFolder:
         try:
             head = read_file(self.path(image_id), max_bytes=self.max_bytes, head=HEAD_BYTES)
         except (OSError, BadImageError):
-            return None  # told when it is read
+            return None  # reading it reports the reason
         return None if is_surely_readable(head) else reason
 
     def require(self) -> None:
-        """See that the folder is there.
+        """Check that the folder exists.
 
         Raises:
-            ImagesError: it is not.
+            ImagesError: the folder is missing.
         """
         if not self.remote:
             _require(Path(self.location))
@@ -122,10 +123,10 @@ class ImageFolder:
             raise ImagesError(f"{self.location} does not exist; check `images` in clipper.toml")
 
     def fingerprint(self, listing: Listing | None = None) -> str:
-        """Changes with any name, size or time in the folder, metadata's files too; nothing is read.
+        """Digest all names, sizes and times in the folder, those of the metadata files too; read no file.
 
         Args:
-            listing: what `list_files` gave; without it the folder is listed.
+            listing: the result of `list_files`; without it the folder is listed.
 
         Raises:
             ImagesError: the folder is missing or cannot be read.
@@ -135,14 +136,14 @@ class ImageFolder:
         return digest(self.location, seen, [self._stamp(name) for name in METADATA_NAMES])
 
     def path(self, image_id: str) -> str:
-        """Where an image lies: an absolute path, or a URL."""
+        """The absolute path or the URL of an image."""
         return f"{self.location.rstrip('/')}/{image_id}"
 
     def read(self, image_id: str) -> bytes:
-        """The file's bytes.
+        """Read a file.
 
         Raises:
-            BadImageError: it is gone, not a regular file, unreadable or larger than the limit.
+            BadImageError: the file is missing, empty, not a regular file, unreadable or over the limit.
         """
         try:
             data = self._read(image_id)
@@ -153,7 +154,7 @@ class ImageFolder:
         return data
 
     def read_beside(self, name: str) -> bytes | None:
-        """A file that lies among the images, such as metadata.json; None when there is none."""
+        """Read a file beside the images, such as metadata.json; return None if there is none."""
         try:
             return self._read(name)
         except FileNotFoundError:
@@ -169,7 +170,7 @@ class ImageFolder:
         return read_file(self.path(name), max_bytes=self.max_bytes)
 
     def _stamp(self, name: str) -> list[int]:
-        """Size and time of one file; nothing of one that is not there."""
+        """The size and time of one file; an empty list if it is missing."""
         if self.remote:
             files, root = _filesystem(self.location)
             path = f"{root}/{name}"
@@ -191,7 +192,7 @@ class ImageFolder:
 
     def _list_remote(self) -> Listing:
         files, root = _filesystem(self.location)
-        files.invalidate_cache()  # Dagster's sensor looks again and again from one process
+        files.invalidate_cache()  # Dagster's sensor lists the folder again and again in one process
         try:
             entries = files.find(root, detail=True)
         except (OSError, ValueError) as error:
@@ -226,9 +227,9 @@ def _walk(root: Path) -> Listing:
         except OSError as error:
             if below == "":
                 raise ImagesError(f"{root} cannot be read: {error.strerror}") from error
-            listing.images.append(FoundImage(below, 0, 0))  # told when it is read: it cannot be
+            listing.images.append(FoundImage(below, 0, 0))  # reading it reports the reason
             continue
-        if any(entry.name == CONFIG_NAME for entry in entries):  # a home, whose own files are no dataset
+        if any(entry.name == CONFIG_NAME for entry in entries):  # a home: skip its own files
             entries = [entry for entry in entries if entry.name not in HOME_FILES]
         for entry in entries:
             image_id = f"{below}/{entry.name}" if below else entry.name
@@ -245,25 +246,25 @@ def _walk(root: Path) -> Listing:
 def _is_linked_folder(entry: "os.DirEntry[str]") -> bool:
     try:
         return entry.is_symlink() and entry.is_dir()
-    except OSError:  # links in a circle
+    except OSError:  # links that lead in a circle
         return False
 
 
 def _describe(entry: "os.DirEntry[str]", image_id: str) -> FoundImage:
     try:
         status = entry.stat()
-    except OSError:  # a broken link: told when it is read
+    except OSError:  # a broken link: reading it reports the reason
         return FoundImage(image_id, 0, 0)
     return FoundImage(image_id, status.st_size, status.st_mtime_ns)
 
 
 def _is_entered(folder: str) -> bool:
-    """Whether a folder of this name is looked into."""
+    """Whether a folder with this name is searched for images."""
     return not folder.startswith(".") and folder not in SKIPPED_FOLDERS
 
 
 def _is_left_out(image_id: str, homes: Collection[str]) -> bool:
-    """Whether a file of a whole listing lies where `_walk` does not look; `homes` are the homes' folders."""
+    """Whether a listed file lies in a folder that `_walk` skips; `homes` are the folders that are homes."""
     parts = image_id.split("/")
     above = {"/".join(parts[:depth]): parts[depth] for depth in range(len(parts))}
     ours = any(part in HOME_FILES and folder in homes for folder, part in above.items())
@@ -289,7 +290,7 @@ def _filesystem(location: str) -> tuple[Any, str]:
 
 
 def _changed(entry: dict[str, Any]) -> int:
-    """When a remote file changed, in nanoseconds; 0 where its system does not tell."""
+    """When a remote file changed, in nanoseconds since 1970; 0 if its file system does not say."""
     changed = entry.get("mtime") or entry.get("LastModified") or entry.get("created")
     if isinstance(changed, datetime):
         return int(changed.timestamp() * 1e9)

@@ -1,4 +1,4 @@
-"""What kind of file this is, by its ending or its first bytes: which are read, and what to say of the others.
+"""Recognise a file by its ending or its first bytes: is it read, and if not, what to tell its owner.
 
 What does not belong here: decoding (`images/decode.py`).
 """
@@ -7,7 +7,7 @@ import os
 import re
 import struct
 
-# The formats that are decoded and their usual endings. What a file really holds is seen when it is decoded.
+# The formats that Clipper decodes, and their usual endings. Decoding shows what a file really holds.
 _READ = (
     ("JPEG", "jpg jpeg jpe jfif jif jfi mpo"),
     ("PNG", "png apng"),
@@ -24,8 +24,8 @@ _READ = (
 READABLE_ENDINGS = frozenset(f".{ending}" for _, endings in _READ for ending in endings.split())
 _TO_JPEG = "convert it to JPEG or PNG"
 _RAW = "camera raw"
-# Images in formats that are not decoded: name, what to do, endings. EPS would start an interpreter; the
-# others need libraries of their own, or are no pictures before they were developed.
+# Images in formats that Clipper does not decode: name, way out, endings. EPS would start an interpreter; the
+# others need further libraries, or (camera raw) must be developed first.
 _UNREAD = (
     ("HEIF", "convert it to JPEG or AVIF", "heic heif hif"),
     (
@@ -62,7 +62,7 @@ _UNREAD = (
 _REMEDIES = {name: remedy for name, remedy, _ in _UNREAD}
 UNREADABLE_ENDINGS = {f".{ending}": name for name, _, endings in _UNREAD for ending in endings.split()}
 
-# How formats begin; the first that fits counts.
+# First bytes of formats; the first match counts.
 _READ_BEGINNINGS = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -107,7 +107,7 @@ _OTHER_BEGINNINGS = (
 )
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _AVIF_BRANDS = (b"avif", b"avis")
-# Bytes from the start that tell a kind.
+# So many first bytes are enough to recognise a format.
 HEAD_BYTES = 1024
 
 LONGEST_MESSAGE = 160
@@ -115,7 +115,7 @@ _ENDS_EARLY = "is damaged: its data ends early"
 _BROKEN = "is damaged: its data cannot be decoded"
 _NONSENSE = "is damaged: its header makes no sense"
 _UNREAD_KIND = "is of a rare kind of its format, which Clipper does not read"
-# What Pillow and the libraries below it say. The first that fits counts.
+# Words in the errors of Pillow and its libraries, and what to say instead; the first match counts.
 _FAILURE_WORDS = (
     (r"MAX_TEXT|too large for|decompressed data", "holds a text too large to be one, as bombs do"),
     (r"truncated|only got|end of file|unexpected end|buffer of \d+ bytes|not enough", _ENDS_EARLY),
@@ -130,18 +130,18 @@ _FAILURES = tuple((re.compile(pattern, re.IGNORECASE), words) for pattern, words
 
 
 def ending_of(name: str) -> str:
-    """The ending of a file's name, in small letters, with its dot."""
-    return os.path.splitext(name)[1].lower()  # noqa: PTH122 - ten times faster, and asked of every file
+    """Return the ending of a file name, in lower case, with its dot."""
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122 - ten times faster, and called for every file
 
 
 def reason_not_read(ending: str) -> str | None:
-    """Why an image with this ending is not read; None when it may be."""
+    """Return why images with this ending are not read; None if they are."""
     name = UNREADABLE_ENDINGS.get(ending)
-    return _not_read(name, told=f" ({ending})" if name == _RAW else "") if name else None
+    return _not_read(name, ending=ending if name == _RAW else "") if name else None
 
 
 def readable_format(head: bytes) -> str | None:
-    """The format that is decoded and begins like this; TGA and PPM, which hardly begin, are never told."""
+    """Return the readable format that begins with these bytes; None if unknown, and for TGA and PPM."""
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WebP"
     if head[4:8] == b"ftyp" and head[8:12] in _AVIF_BRANDS:
@@ -150,12 +150,12 @@ def readable_format(head: bytes) -> str | None:
 
 
 def is_surely_readable(head: bytes) -> bool:
-    """Whether this begins a format that is decoded, and nothing else: camera raw begins as TIFF does."""
+    """Whether only a readable format begins with these bytes; camera raw, for one, begins as TIFF does."""
     return readable_format(head) not in (None, "TIFF", "BMP")
 
 
 def describe_unidentified(data: bytes) -> str:
-    """What to say of bytes in which no format was found that is decoded."""
+    """Describe bytes in which Pillow found no readable format."""
     head = data[:HEAD_BYTES]
     if name := _unread_format(head):
         return _not_read(name)
@@ -200,17 +200,18 @@ def _begins(head: bytes, beginnings: tuple[tuple[bytes, str], ...]) -> str | Non
     return next((name for start, name in beginnings if head.startswith(start)), None)
 
 
-def _not_read(name: str, *, told: str = "") -> str:
-    return f"is {name}{told}, which Clipper does not read; {_REMEDIES[name]}"
+def _not_read(name: str, *, ending: str = "") -> str:
+    shown = f"{name} ({ending})" if ending else name
+    return f"is {shown}, which Clipper does not read; {_REMEDIES[name]}"
 
 
 def describe_failure(error: Exception, data: bytes, *, is_large: bool) -> str:
-    """What to tell the owner of a file that Pillow cannot decode.
+    """Describe, for the owner of a file, why Pillow cannot decode it.
 
     Args:
-        error: what decoding raised.
+        error: raised by the decoder.
         data: the file's bytes.
-        is_large: libraries that are refused memory call the image broken: say that it may be either.
+        is_large: whether the decoder may have run out of memory: some libraries then call the file broken.
     """
     said = re.sub(r"[^ -~]+", " ", str(error)).strip()[:LONGEST_MESSAGE]
     if "cannot identify image file" in said:

@@ -1,6 +1,6 @@
-"""Decoded pixels of any kind -> upright 8-bit RGB, in little memory.
+"""Convert decoded pixels of any mode to upright 8-bit RGB, in little memory.
 
-What does not belong here: files and their formats (`images/decode.py`), and what a model wants to see
+What does not belong here: files and their formats (`images/decode.py`), and a model's input
 (`images/preprocess.py`).
 """
 
@@ -14,21 +14,22 @@ if TYPE_CHECKING:
     Levels = tuple[float, float] | None
     Box = tuple[int, int, int, int]
 
-# Pixels that are converted at once, at up to 30 bytes each. A larger image is shrunk on the way, by tiles.
+# An image of at most so many pixels is converted at once, at up to 30 bytes each. A larger one is converted
+# and shrunk tile by tile.
 AT_ONCE = 1 << 25
 TILE = 2048
-# The longer side of what remains of an image that is only a few pixels high or wide.
+# The longest side that is left of an image only a few pixels high or wide.
 LONGEST = 1 << 16
 _SIXTEEN_BITS = (0.0, 65535.0)
 
 
 def to_rgb(image: "Image.Image", *, min_side: int) -> "Image.Image":
-    """8-bit RGB, what is transparent on white.
+    """Convert an image to 8-bit RGB, with transparent pixels on white.
 
     Args:
-        image: of any mode Pillow has.
-        min_side: of more than `AT_ONCE` pixels, only so many are kept that the shorter side has at least
-            twice this.
+        image: of any of Pillow's modes.
+        min_side: an image of more than `AT_ONCE` pixels is shrunk; its shorter side keeps at least twice
+            this.
     """
     levels = _levels(image)
     if image.width * image.height <= AT_ONCE:
@@ -45,7 +46,7 @@ def to_rgb(image: "Image.Image", *, min_side: int) -> "Image.Image":
 
 
 def upright(image: "Image.Image", orientation: Any) -> "Image.Image":
-    """Turned and mirrored as EXIF's orientation says."""
+    """Turn and mirror an image as EXIF's orientation says."""
     from PIL.Image import Transpose
 
     turns = {
@@ -62,7 +63,7 @@ def upright(image: "Image.Image", orientation: Any) -> "Image.Image":
 
 
 def _tiles(image: "Image.Image", across: int, down: int) -> "Iterator[Box]":
-    """Boxes that cover an image, each of whole blocks of `across` x `down` pixels but at the far edges."""
+    """Cover an image with boxes of whole blocks of `across` x `down` pixels, cut at the far edges."""
     width, height = (max(TILE // factor, 1) * factor for factor in (across, down))
     for top in range(0, image.height, height):
         for left in range(0, image.width, width):
@@ -82,7 +83,7 @@ def _converted(image: "Image.Image", levels: "Levels") -> "Image.Image":
 
 
 def _levels(image: "Image.Image") -> "Levels":
-    """What is black and what is white: of 16-bit greys by their type, of other numbers by their own range."""
+    """Return which values are black and white: fixed for 16-bit greys, else the range of the values."""
     import numpy as np
 
     if image.mode.startswith("I;16"):

@@ -1,7 +1,7 @@
-"""What a model wants to see of an image: the settings of its image processor, applied.
+"""Turn an image into a model's input, as the settings of its image processor say.
 
-Cropping needs Pillow and numpy alone, so that it can be done where images are decoded. What does not belong
-here: models (`models/clip.py`).
+Cropping needs only Pillow and numpy, so that the child that decodes can do it. What does not belong here:
+models (`models/clip.py`).
 """
 
 import json
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
-LARGEST_SIDE = 4096  # pixels; CLIPs see some hundreds
+LARGEST_SIDE = 4096  # pixels; CLIP models take some hundreds
 
 
 @dataclass(frozen=True)
 class Transform:
-    """The image processor's settings, applied by Pillow and one batched normalisation.
+    """The settings of an image processor, applied with Pillow and one normalisation a batch.
 
-    Gives the pixels of transformers' CLIPImageProcessor (to 0.015 after normalising) in half the time:
-    the centre crop is taken in the source image, so that nothing is resized to be cut off.
+    The pixels are those of transformers' CLIPImageProcessor (within 0.015 after normalising), in half the
+    time: the centre is cropped while resizing, so that no pixel is resized and then cut off.
     """
 
     side: int
@@ -37,14 +37,14 @@ class Transform:
 
     @classmethod
     def read(cls, folder: Path, *, image_size: int) -> "Transform":
-        """Read a model folder's preprocessor_config.json; an absent key has CLIP's own value.
+        """Read a model folder's preprocessor_config.json; a missing key gets CLIP's own value.
 
         Args:
-            folder: of a model.
-            image_size: the side that the model's images have, in pixels, if the file gives none.
+            folder: of the model.
+            image_size: the side of the model's images in pixels, if the file has none.
 
         Raises:
-            ModelError: the file is damaged, or is not an image processor's.
+            ModelError: the file is damaged, or does not describe an image processor.
         """
         path = folder / "preprocessor_config.json"
         try:
@@ -60,10 +60,10 @@ class Transform:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], *, image_size: int) -> Self:
-        """The settings as transformers writes them.
+        """Read the settings as transformers writes them.
 
         Raises:
-            ValueError, TypeError, AttributeError: one of them is none.
+            ValueError, TypeError, AttributeError: a setting is malformed.
         """
         made = cls(
             side=_side(config.get("size"), image_size),
@@ -79,7 +79,7 @@ class Transform:
         return made
 
     def crop(self, image: "Image.Image") -> "np.ndarray":
-        """The centre of an upright RGB image at the model's size: (s, s, 3) uint8."""
+        """Crop and resize the centre of an upright RGB image: (s, s, 3) uint8."""
         import numpy as np
 
         width, height = image.size
@@ -90,7 +90,7 @@ class Transform:
         return np.asarray(image.resize(size, self.resample, box=box, reducing_gap=None))
 
     def normalise(self, pixels: "torch.Tensor") -> "torch.Tensor":
-        """(n, s, s, 3) uint8 -> (n, 3, s, s) float32, mean 0 and deviation 1 as in training."""
+        """Normalise (n, s, s, 3) uint8 to (n, 3, s, s) float32, with the training's mean and deviation."""
         import torch
 
         mean = torch.tensor(self.mean, device=pixels.device).view(1, 3, 1, 1)

@@ -1,8 +1,7 @@
-"""Embedding on a Dask cluster: workers decode and embed shards of files, this process alone writes.
+"""Embed on a Dask cluster: workers decode and embed batches of files, and only this process writes.
 
-The only file that imports distributed, and only when `dask` names a scheduler. A worker that dies costs the
-shards it had in hand, which others do again. What does not belong here: the work itself
-(`indexing/decode.py`).
+The only file that imports distributed, and only if the setting `dask` names a scheduler. If a worker dies,
+others repeat its batches. What does not belong here: the work itself (`indexing/decode.py`).
 """
 
 import socket
@@ -30,19 +29,19 @@ if TYPE_CHECKING:
     from clipper.models.clip import Clip
 
 # Images of one task: seconds of work on a small CPU, a megabyte or two of results.
-SHARD = 256
-# Tasks in hand for each thread of the cluster: one is worked on, one waits.
+BATCH = 256
+# Tasks for each thread of the cluster: one that runs, one that waits.
 AHEAD = 2
 CONNECT_SECONDS = 20
-# A task that fails is tried again so often; so is one whose worker died, by distributed's own rule.
+# How often a failed task is tried again; distributed does the same for one whose worker died.
 RETRIES = 2
 _VERSIONS = (PREPROCESS_VERSION, FACTS_VERSION)
 _loading = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Shard:
-    """One task: files, and all a worker needs to know of the run."""
+class Batch:
+    """One task: files, and all that a worker needs to know about the run."""
 
     entries: Sequence[Entry]
     to_embed: frozenset[bytes]
@@ -54,26 +53,26 @@ class Shard:
 def decode_on_cluster(
     entries: Sequence[Entry], settings: Settings, *, source: ModelSource, to_embed: Collection[bytes]
 ) -> Iterator[DecodeResult]:
-    """What `decode_and_embed` gives, in the order in which the workers finish.
+    """Yield the results of `decode_and_embed` in the order in which the workers finish.
 
     Args:
-        entries: the files; the workers must see the images folder under the same path or URL.
+        entries: the files; every worker must see the images folder under the same path or URL.
         settings: `dask` is the scheduler's address.
-        source: the model; a local folder must be at the same path there, a hub model is fetched by each.
+        source: the model; a local folder needs the same path on every worker, a hub model is fetched by each.
         to_embed: content hashes that lack a vector.
 
     Raises:
-        ClusterError: the scheduler does not answer, or a shard fails again and again.
-        ClipperError: what a worker says of the images folder or the model.
+        ClusterError: the scheduler does not answer, or a batch fails again and again.
+        ClipperError: a worker cannot use the images folder or the model.
     """
     with _connected(settings.dask) as client:
         from distributed import as_completed
 
-        shards = _shards(entries, settings, source=source, to_embed=to_embed)
+        batches = _batches(entries, settings, source=source, to_embed=to_embed)
         threads = sum(client.nthreads().values())
 
         def submit(count: int) -> list[Any]:
-            taken = islice(shards, count)
+            taken = islice(batches, count)
             return [client.submit(_work, one, key=f"clipper-{uuid4().hex}", retries=RETRIES) for one in taken]
 
         done = as_completed(submit(AHEAD * threads), loop=client.loop)
@@ -101,7 +100,7 @@ def _connected(address: str) -> Iterator[Any]:
     try:
         _await_workers(client, address)
         yield client
-    finally:  # what is still in hand is cancelled with the client that asked for it
+    finally:  # closing the client cancels the tasks that are left
         client.close()
 
 
@@ -114,17 +113,17 @@ def _await_workers(client: Any, address: str) -> None:
         ) from error
 
 
-def _shards(
+def _batches(
     entries: Sequence[Entry], settings: Settings, *, source: ModelSource, to_embed: Collection[bytes]
-) -> Iterator[Shard]:
-    told = settings.model_dump()
-    told["images"] = settings.images_location
+) -> Iterator[Batch]:
+    values = settings.model_dump()
+    values["images"] = settings.images_location
     if model_files.local_folder(settings):
-        told["model"] = str(source.folder)
-    for start in range(0, len(entries), SHARD):
-        part = entries[start : start + SHARD]
+        values["model"] = str(source.folder)
+    for start in range(0, len(entries), BATCH):
+        part = entries[start : start + BATCH]
         keys = frozenset(entry.content_hash for entry in part if entry.content_hash in to_embed)
-        yield Shard(part, keys, told, source.fingerprint)
+        yield Batch(part, keys, values, source.fingerprint)
 
 
 def _result(future: Any, address: str) -> list[DecodeResult]:
@@ -136,37 +135,37 @@ def _result(future: Any, address: str) -> list[DecodeResult]:
         raise
     except KilledWorker as error:
         raise ClusterError(
-            f"workers of the Dask cluster {address} died again and again of the same {SHARD} images; see "
+            f"workers of the Dask cluster {address} died again and again of the same {BATCH} images; see "
             "their logs (memory?), or unset `dask` (CLIPPER_DASK)"
         ) from error
-    except Exception as error:  # whatever a worker's machine makes of it
+    except Exception as error:  # anything that may happen on a worker's machine
         raise ClusterError(
             f"the Dask cluster {address} failed ({type(error).__name__}: {error}); its workers need the same "
             "Clipper and libraries as here"
         ) from error
 
 
-def _work(shard: Shard) -> list[DecodeResult]:
-    """On a worker: decode and embed one shard."""
+def _work(batch: Batch) -> list[DecodeResult]:
+    """Decode and embed one batch; a worker runs this."""
     host = socket.gethostname()
-    if shard.versions != _VERSIONS:
+    if batch.versions != _VERSIONS:
         raise ClusterSetupError(f"the Dask worker on {host} has another version of Clipper; install the same")
-    settings = Settings.model_construct(**shard.settings)
+    settings = Settings.model_construct(**batch.settings)
     folder = ImageFolder(settings.images_location, max_bytes=settings.max_bytes)
     try:
         folder.require()
         with _loading:
             clip = _clip(
-                settings.model, settings.revision or "", shard.fingerprint, settings.device, settings.dtype
+                settings.model, settings.revision or "", batch.fingerprint, settings.device, settings.dtype
             )
     except ClipperError as error:
         raise type(error)(f"on the Dask worker {host}: {error}") from None
-    return list(decode_and_embed(shard.entries, folder, settings, clip=clip, to_embed=shard.to_embed))
+    return list(decode_and_embed(batch.entries, folder, settings, clip=clip, to_embed=batch.to_embed))
 
 
 @lru_cache(maxsize=1)
 def _clip(model: str, revision: str, fingerprint: str, device: str, dtype: str) -> "Clip":
-    """The model a worker keeps in memory from one shard to the next."""
+    """Load the model, which a worker keeps in memory from one batch to the next."""
     from clipper.models.clip import Clip
 
     source = model_files.find(Settings.model_construct(home=Path("/"), model=model, model_revision=revision))

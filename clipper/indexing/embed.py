@@ -1,7 +1,6 @@
-"""The one pass over image files: vectors, thumbnails and facts of the contents that lack them.
+"""Step 2, one pass over the image files: vectors, thumbnails and facts of the contents that lack them.
 
-What does not belong here: decoding (`indexing/decode.py`), the model (`models/clip.py`), and what is made of
-the results.
+What does not belong here: decoding (`indexing/decode.py`), and the model (`models/clip.py`).
 """
 
 import time
@@ -26,24 +25,24 @@ if TYPE_CHECKING:
     from clipper.store.shards import ShardStore
 
 CONTENT_PARTS = ("clip_embeddings", "thumbnails", "image_facts")
-# Rows, or seconds, after which what was embedded is put on disk: so much a killed run can lose.
+# Rows and seconds after which results are written to disk: a killed run loses no more than that.
 SHARD_ROWS, SHARD_SECONDS = 2_048, 20.0
 
 
 def embed_images(work: Workspace, *, wanted: Sequence[str] = CONTENT_PARTS) -> dict[str, Step]:
-    """Step 2, `clip_embeddings`, `thumbnails`, `image_facts`: one decoding gives all three.
+    """Make `clip_embeddings`, `thumbnails` and `image_facts` from one decoding of each file.
 
-    Only contents that lack one of the `wanted` parts are decoded; no model is loaded when none lacks its
-    vector. What was done is put on disk every few seconds.
+    Only contents that lack one of the `wanted` parts are decoded, and the model is loaded only if one lacks
+    its vector. Results are written to disk every few seconds.
     """
     started = time.monotonic()
     manifest_version, manifest = work.manifest()
     source = model_files.find(work.settings) if "clip_embeddings" in wanted else None
     writer = ShardWriter(work, manifest, source, wanted)
     clip = None
-    if source and (writer.lacks_vectors or not writer.probes_exist):
+    if source and (writer.lacks_vectors or not writer.reference_vectors_exist):
         clip = model.Clip(source, device=work.settings.device, dtype=work.settings.dtype)
-        writer.write_probes(clip)
+        writer.write_reference_vectors(clip)
     writer.fill(clip)
     if source:
         work.stage(embeddings=source.key, model=_model_entry(source, work.settings))
@@ -51,14 +50,14 @@ def embed_images(work: Workspace, *, wanted: Sequence[str] = CONTENT_PARTS) -> d
         work.stage(passed_over=sorted(writer.passed_over), gps=work.settings.gps)
     steps = writer.steps(manifest_version)
     if "image_facts" in wanted:
-        steps["image_facts"].counts |= _keep_places(work, manifest, writer.failed)
+        steps["image_facts"].counts |= _keep_coordinates(work, manifest, writer.failed)
     for step in steps.values():
         step.seconds = round(time.monotonic() - started, 3)
     return steps
 
 
 class ShardWriter:
-    """Takes what decoding gives to the three stores, in shards."""
+    """Writes the results of decoding to the three stores, in shards."""
 
     def __init__(
         self,
@@ -93,7 +92,7 @@ class ShardWriter:
 
     @cached_property
     def ids(self) -> dict[bytes, list[str]]:
-        """The files that have each content."""
+        """The ids of the files with each content."""
         ids: dict[bytes, list[str]] = {}
         for entry in self.manifest.entries:
             ids.setdefault(entry.content_hash, []).append(entry.id)
@@ -101,30 +100,30 @@ class ShardWriter:
 
     @property
     def lacks_vectors(self) -> bool:
-        """Whether a model is needed."""
+        """Whether the model is needed."""
         return bool(self.missing.get("clip_embeddings"))
 
     @property
-    def probes_exist(self) -> bool:
-        """Whether this model's probe vectors are on disk."""
+    def reference_vectors_exist(self) -> bool:
+        """Whether the vectors of the reference texts are on disk for this model."""
         return self.source is not None and reference_texts.path(self.work.home, self.source.key).exists()
 
-    def write_probes(self, clip: model.Clip) -> None:
-        """Embed the probe texts once a model."""
-        if not self.probes_exist:
+    def write_reference_vectors(self, clip: model.Clip) -> None:
+        """Embed the reference texts, once for each model."""
+        if not self.reference_vectors_exist:
             reference_texts.write(
                 self.work.home, clip.source.key, clip.embed_texts(reference_texts.REFERENCE_TEXTS)
             )
 
     def fill(self, clip: model.Clip | None) -> None:
-        """Decode what is missing and write it, every few seconds."""
+        """Decode and embed what is missing, and write it every few seconds."""
         entries = [entry for key, entry in self.manifest.firsts().items() if key in self.todo]
-        told = self.work.progress_for("embed" if clip else "decode")
+        progress = self.work.progress_for("embed" if clip else "decode")
         try:
             for position, result in enumerate(self._process(entries, clip)):
                 self._take(result)
-                told(position + 1, len(entries))
-        finally:  # also of a run that is interrupted
+                progress(position + 1, len(entries))
+        finally:  # also if the run is interrupted
             self._flush()
 
     def _process(self, entries: Sequence[Entry], clip: model.Clip | None) -> Iterator[DecodeResult]:
@@ -134,7 +133,7 @@ class ShardWriter:
         return decode_and_embed(entries, self.work.folder, settings, clip=clip, to_embed=to_embed)
 
     def steps(self, manifest_version: str) -> dict[str, Step]:
-        """What was done, a step for each part that was asked for."""
+        """Report what was done, one step for each wanted part."""
         reasons = {
             entry.id: self.failed[entry.content_hash]
             for entry in self.manifest.entries
@@ -176,7 +175,7 @@ class ShardWriter:
         self.done[name] += 1
 
     def _flush(self) -> None:
-        """Facts last: who has facts has everything that was asked for with them."""
+        """Write the rows; facts last, so that a content with facts has everything else that was wanted."""
         stores = {
             "clip_embeddings": self.vectors,
             "thumbnails": self.work.thumbnails,
@@ -189,8 +188,8 @@ class ShardWriter:
         self.flushed_at = time.monotonic()
 
 
-def _keep_places(work: Workspace, manifest: Manifest, failed: Container[bytes]) -> dict[str, int]:
-    """Read where photos were taken if that is asked for, else forget it."""
+def _keep_coordinates(work: Workspace, manifest: Manifest, failed: Container[bytes]) -> dict[str, int]:
+    """Read where photos were taken if the setting `gps` is on, otherwise delete all coordinates."""
     if not work.settings.gps:
         gps.delete_all(work.home)
         return {}

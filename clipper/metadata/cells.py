@@ -1,6 +1,6 @@
-"""Columns of tables in the types that metadata has: what CSV's cells look like, what Arrow's types become.
+"""Convert columns of tables to the types of metadata: from the text of CSV cells, and from Arrow's types.
 
-The whole column decides, at once, by Arrow's kernels. What does not belong here: reading tables
+A whole column is converted at once, by Arrow's kernels. What does not belong here: reading tables
 (`metadata/tables.py`).
 """
 
@@ -13,29 +13,29 @@ from clipper.metadata.types import EXAMPLES, describe_misfits
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# What a number must look like to be one: read and written again it is the same. Longer digits are codes.
+# A number is text that is the same after it is read and written again. Longer digits are codes.
 _INT = r"^-?(0|[1-9][0-9]{0,17})$"
 _FLOAT = r"^-?((0|[1-9][0-9]{0,17})?\.[0-9]+|(0|[1-9][0-9]{0,17})(\.[0-9]+)?[eE][+-]?[0-9]{1,2})$"
 _BOOL = r"^(?i:true|false)$"
-# Digits that would not be the same again: 007, a code of twenty digits, a decimal comma. One such cell
-# tells that its column is text.
+# Digits that would change if read as a number: 007, a code of twenty digits, a decimal comma. One such cell
+# makes its column text.
 _CODE = r"^[+-]?(0[0-9].*|[0-9]{19,}|[0-9]+,[0-9]+)$"
-# Cells that are no number in a column of numbers are either few ...
+# In a column of numbers, the cells that are no numbers are at most this share of it ...
 FEW = 0.05
-# ... or of few spellings, such as "n/a" and "?"; else the column is text, and nothing of it is lost.
+# ... or have at most so many spellings, such as "n/a" and "?". Otherwise the column is text: no cell is lost.
 SPELLINGS = 3
 
 
 def infer_cell_type(name: str, cells: "pa.ChunkedArray") -> "tuple[pa.ChunkedArray, str | None]":
-    """Give a column of cells its type by what is usual in it.
+    """Give a column of CSV cells the type that most of them have.
 
     Args:
         name: of the column, for the message.
-        cells: strings; blanks around them do not count, and an empty one is missing.
+        cells: strings; surrounding blanks are ignored, and an empty cell is missing.
 
     Returns:
-        an int64, double, bool or string column; and what a person should know of the cells that are not
-        of its type, which are null in it.
+        an int64, double, bool or string column, and a message about the cells that are not of its type, which
+        are null in it; None if there are none.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -47,14 +47,14 @@ def infer_cell_type(name: str, cells: "pa.ChunkedArray") -> "tuple[pa.ChunkedArr
         return text, None
     kept = pc.if_else(fits, text, None)
     lost = text.filter(pc.invert(fits))
-    words = describe_misfits(name, kind, len(lost), lost[:EXAMPLES].to_pylist()) if len(lost) else None
+    message = describe_misfits(name, kind, len(lost), lost[:EXAMPLES].to_pylist()) if len(lost) else None
     if kind == "bool":
-        return pc.equal(pc.utf8_lower(kept), "true"), words
-    return kept.cast(pa.int64() if kind == "int" else pa.float64()), words
+        return pc.equal(pc.utf8_lower(kept), "true"), message
+    return kept.cast(pa.int64() if kind == "int" else pa.float64()), message
 
 
 def _usual(text: "pa.ChunkedArray") -> tuple[str | None, Any]:
-    """The type of most cells and a mask of those that are of it; None for text."""
+    """Return the type of most cells and a mask of the cells that have it; None and None for text."""
     import pyarrow.compute as pc
 
     def matching(pattern: str) -> Any:
@@ -78,15 +78,15 @@ def _usual(text: "pa.ChunkedArray") -> tuple[str | None, Any]:
 
 
 def plain_column(column: "pa.ChunkedArray") -> "pa.ChunkedArray | None":
-    """A column of any Arrow type as text, numbers, booleans or lists of them; None where that is impossible.
+    """Convert a column of any Arrow type to text, numbers, booleans or lists of them; None if impossible.
 
-    Dates and times become ISO 8601 text, decimals floats, structs and what is nested deeper JSON text.
+    Dates and times become ISO 8601 text, decimals floats; structs and deeper nesting JSON text.
     """
     import pyarrow as pa
 
     try:
         return _plain(column)
-    except (pa.ArrowException, ValueError, TypeError, OverflowError):  # a value no Python type can hold
+    except (pa.ArrowException, ValueError, TypeError, OverflowError):  # a value that no Python type can hold
         return None
 
 
@@ -119,15 +119,15 @@ def _is_text(kind: "pa.DataType") -> bool:
 
 
 def _iso(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
-    """Dates and times as ISO 8601 text, without fractions of a second that are nothing."""
+    """Write dates and times as ISO 8601 text, without fractions of a second that are zero."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     try:
         text = column.cast(pa.string())
-    except pa.ArrowInvalid:  # a time zone this machine does not know
+    except pa.ArrowInvalid:  # a time zone that this machine does not know
         text = column.cast(pa.timestamp(column.type.unit, "UTC")).cast(pa.string())
-    text = pc.if_else(pc.starts_with(text, "<"), None, text)  # Arrow's word for a year beyond the calendar
+    text = pc.if_else(pc.starts_with(text, "<"), None, text)  # how Arrow writes a year beyond the calendar
     text = pc.replace_substring(text, " ", "T")
     text = pc.replace_substring_regex(text, r"\.0+(Z|[+-][0-9]{4})?$", r"\1")
     return pc.replace_substring_regex(text, r"([+-][0-9]{2})([0-9]{2})$", r"\1:\2")
@@ -162,7 +162,7 @@ def _json(value: Any) -> str:
 
 
 def _holds_binary(kind: "pa.DataType") -> bool:
-    """Bytes are no metadata: a picture within a struct, as some datasets have it."""
+    """Whether a type holds bytes, which are no metadata: some datasets have an image within a struct."""
     from pyarrow import types
 
     if types.is_nested(kind):

@@ -22,7 +22,7 @@ Role = Literal["category", "number", "time", "list", "text"]
 MANY_VALUES = 40
 # A time is an ISO 8601 date, alone or with a time of day. Python and pandas both read this form of it.
 _TIME = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)? ?(Z|[+-]\d\d(:?\d\d)?)?)?", re.ASCII)
-# Values that are looked at first, all of which must look like times; and the share of all that must be times.
+# So many values, spread over the column, must all look like times; and this share of all must be times.
 _TIME_SAMPLE, _TIME_SHARE = 200, 0.99
 
 

@@ -1,4 +1,4 @@
-"""What is told about the images, joined: sources beside them, folder names and file facts -> typed columns.
+"""Join metadata: files beside the images, folder names, file facts and tags -> typed columns.
 
 What does not belong here: reading those sources (`metadata/sources.py`), a column's type
 (`metadata/types.py`), image files (`images/decode.py`) and Chroma (`chroma/collection.py`).
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 METADATA_VERSION = "2"
-# Columns of our own tables: a key of the same name gets this prefix, and that is told.
+# Columns of Clipper's own tables: a key with such a name gets this prefix, and a note says so.
 RESERVED = frozenset({"id", "path", "x", "y", "similarity"})
 RESERVED_PREFIX = "metadata_"
-# What a column of tags is called where a source has one of that name, which stays as it is.
+# The prefix of the column of tags if a source has a column of that name, which stays as it is.
 _OTHER_TAGS = "clipper_"
 _AMBIGUOUS = -1
 _EXAMPLE_CHARACTERS = 60
@@ -40,9 +40,9 @@ _EXAMPLE_CHARACTERS = 60
 
 @dataclass(frozen=True)
 class Source:
-    """One file beside the images, such as metadata.json: entries, and the key by which each names an image.
+    """One metadata file beside the images: its entries, and the key with which each names an image.
 
-    `pick` gives the entries at some indices: of a long table most may name no image.
+    `pick` returns the entries at some indices: most rows of a long table may name no image.
     """
 
     name: str
@@ -54,21 +54,21 @@ class Source:
     def of_entries(
         cls, name: str, entries: Mapping[str, Mapping[str, Any]], problems: Sequence[str] = ()
     ) -> Self:
-        """From `{key: entry}`."""
+        """Make a source from `{key: entry}`."""
         values = list(entries.values())
         return cls(name, list(entries), lambda indices: [values[i] for i in indices], list(problems))
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """Rows aligned with the ids they were joined to; what is missing is not in them."""
+    """Columns, and a row for each image, without the missing values."""
 
     columns: list[Column]
     rows: list[dict[str, Any]]
     problems: list[str]
 
     def table(self, ids: Sequence[str]) -> "pa.Table":
-        """An Arrow table: `id`, then a column each."""
+        """Make an Arrow table: `id`, then the columns."""
         import pyarrow as pa
 
         fields = [("id", pa.string()), *((c.name, arrow_type(c.type)) for c in self.columns)]
@@ -83,38 +83,40 @@ def join(
     *,
     tags: Sequence[Sequence[str]] | None = None,
 ) -> Metadata:
-    """Join what is told about each image, and give each column its type.
+    """Join the metadata of each image, and give each column its type.
 
     Args:
-        ids: the images.
-        facts: what their files tell, aligned with `ids`.
-        sources: the strongest first: it counts where two tell the same of one image. A key of theirs
-            names an image by path, by path without ending, or by name.
-        tags: what people gave each image, aligned with `ids`; None: nobody gave any. They are the column
-            `tags`, or `clipper_tags` where a source tells of `tags`: then each keeps its own, and taking a
-            tag away again never takes one of a source's.
+        ids: of the images.
+        facts: of the image files, aligned with `ids`.
+        sources: if two have a value in the same column for an image, the first wins. A key names an image
+            by path, by path without ending, or by name.
+        tags: of each image, aligned with `ids`; None if no image has any. They become the column `tags`, or
+            `clipper_tags` if a source has a column `tags`: so removing a tag never removes a source's.
     """
-    told, origins, problems = _merged(ids, sources)
-    told_types, told_rows, misfits = infer_types(told)
-    own = [_own(image_id, fact) for image_id, fact in zip(ids, facts, strict=True)]
-    own_types, own_rows, _ = infer_types(own)
-    columns = [Column(name, kind, " and ".join(origins[name])) for name, kind in told_types.items()]
+    given, origins, problems = _merge(ids, sources)
+    given_types, given_rows, misfits = infer_types(given)
+    file_facts = [_own(image_id, fact) for image_id, fact in zip(ids, facts, strict=True)]
+    own_types, own_rows, _ = infer_types(file_facts)
+    columns = [Column(name, kind, " and ".join(origins[name])) for name, kind in given_types.items()]
     columns += [
         Column(name, kind, FOLDER if name == "folder" else FILE)
         for name, kind in own_types.items()
-        if name not in told_types
+        if name not in given_types
     ]
-    rows = [_fitting(ours, told_types) | theirs for ours, theirs in zip(own_rows, told_rows, strict=True)]
+    rows = [_fitting(ours, given_types) | theirs for ours, theirs in zip(own_rows, given_rows, strict=True)]
     if tags is not None:
         name = tags_column(column.name for column in columns)
         columns.append(Column(name, "list[str]", TAGS))
-        rows = [row | ({name: list(given)} if given else {}) for row, given in zip(rows, tags, strict=True)]
+        rows = [
+            row | ({name: list(own_tags)} if own_tags else {})
+            for row, own_tags in zip(rows, tags, strict=True)
+        ]
     problems += [f"{' and '.join(origins[name])}: {words}" for name, words in misfits.items()]
     return Metadata(_described(columns, rows), rows, problems)
 
 
 def tags_column(taken: Iterable[str]) -> str:
-    """The name of the column of tags beside columns of these names."""
+    """Return the name of the column of tags beside columns with these names."""
     names, name = set(taken), TAGS
     while name in names:
         name = _OTHER_TAGS + name
@@ -122,16 +124,16 @@ def tags_column(taken: Iterable[str]) -> str:
 
 
 def without_missing(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row without what is missing: None and empty lists (Chroma takes neither)."""
+    """Return a row without None and empty lists (Chroma takes neither)."""
     return {key: value for key, value in row.items() if value is not None and value != []}
 
 
-def _merged(
+def _merge(
     ids: Sequence[str], sources: Sequence[Source]
 ) -> tuple[list[dict[str, Any]], dict[str, list[str]], list[str]]:
-    """For each image what its strongest source tells of each column; who tells each column; what is odd."""
+    """Return a row for each image, the names of each column's sources, and the problems."""
     find = _finder(ids)
-    told: list[dict[str, Any]] = [{} for _ in ids]
+    rows: list[dict[str, Any]] = [{} for _ in ids]
     origins: dict[str, list[str]] = {}
     problems: list[str] = []
     before: list[str] = []
@@ -141,11 +143,11 @@ def _merged(
         differing: list[tuple[str, int]] = []
         for index, entry in entries.items():
             for key, value in entry.items():
-                if key not in told[index]:
-                    told[index][key] = value
-                    if source.name not in (tellers := origins.setdefault(key, [])):
-                        tellers.append(source.name)
-                elif told[index][key] != value:
+                if key not in rows[index]:
+                    rows[index][key] = value
+                    if source.name not in (names := origins.setdefault(key, [])):
+                        names.append(source.name)
+                elif rows[index][key] != value:
                     differing.append((key, index))
         if differing:
             examples = [f"{key} of {ids[index]}" for key, index in differing[:EXAMPLES]]
@@ -155,13 +157,13 @@ def _merged(
             )
         if entries:
             before.append(source.name)
-    return told, origins, problems
+    return rows, origins, problems
 
 
 def _of_images(
     ids: Sequence[str], source: Source, find: Callable[[str], int | None]
 ) -> tuple[dict[int, dict[str, Any]], list[str]]:
-    """What one source tells of each image it names, by column, and what was left out."""
+    """Return one source's entry for each image that it names, by column, and the problems."""
     matches, problems = _match(source, find)
     entries: dict[int, dict[str, Any]] = {}
     names: dict[str, str] = {}
@@ -169,9 +171,9 @@ def _of_images(
     twice: dict[int, None] = {}
     for index, entry in zip(matches.values(), source.pick(list(matches)), strict=True):
         image = entries.setdefault(index, {})
-        for key, told in entry.items():
+        for key, raw in entry.items():
             try:
-                value = plain_value(told)
+                value = plain_value(raw)
             except RecursionError:
                 raise ImagesError(
                     f"{source.name}: {key} of {ids[index]} is nested too deeply; flatten it"
@@ -199,7 +201,7 @@ def _of_images(
 
 
 def _match(source: Source, find: Callable[[str], int | None]) -> tuple[dict[int, int], list[str]]:
-    """Entry -> image, of the entries that name one."""
+    """Return entry -> image, for the entries that name one, and the problems."""
     matches: dict[int, int] = {}
     nowhere: list[str] = []
     ambiguous: list[str] = []
@@ -220,14 +222,14 @@ def _match(source: Source, find: Callable[[str], int | None]) -> tuple[dict[int,
 
 
 def _finder(ids: Sequence[str]) -> Callable[[str], int | None]:
-    """Which image a key names: by the first of path, path without ending, and name that fits any."""
+    """Return a function that finds the image of a key: by path, path without ending, or name."""
     stems = [image_id.rpartition(".")[0] for image_id in ids]
     names = [stem.rpartition("/")[2] for stem in stems]
     forms = [_index(written) for written in (ids, stems, names)]
 
     @cache
     def composed() -> list[dict[str, int]]:
-        """The same with accents on their letters, as people type them: a Mac's file names have them apart."""
+        """The same in Unicode's composed form, as people type accents: file names of a Mac are decomposed."""
         return [_index(normalize("NFC", name) for name in written) for written in (ids, stems, names)]
 
     def find(key: str) -> int | None:
@@ -248,7 +250,7 @@ def _index(names: Iterable[str]) -> dict[str, int]:
 
 
 def _name(key: str, names: dict[str, str], refused: dict[str, str]) -> bool:
-    """Give a key its column in `names`; False, and the reason in `refused`, where it can have none."""
+    """Give a key its column in `names`; return False, with the reason in `refused`, if it can have none."""
     if not key.strip():
         refused[key] = "a key is empty; left out"
         return False
@@ -261,13 +263,13 @@ def _name(key: str, names: dict[str, str], refused: dict[str, str]) -> bool:
 
 
 def _taken(key: str) -> bool:
-    """Whether a name is one of ours or of Chroma's, which reserves `#...` and `chroma:...`."""
+    """Whether a name is reserved by Clipper, or by Chroma: `#...`, `chroma:...` and `$...`."""
     return key in RESERVED or key.startswith(("#", "chroma:", "$"))
 
 
-def _fitting(ours: Mapping[str, Any], told: Mapping[str, str]) -> dict[str, Any]:
-    """A file's own facts, in the type a source gave a column of the same name; else left out."""
-    fitted = {key: convert(value, told[key]) if key in told else value for key, value in ours.items()}
+def _fitting(ours: Mapping[str, Any], types: Mapping[str, str]) -> dict[str, Any]:
+    """Convert a file's facts to the types of sources' columns of the same name; drop what does not fit."""
+    fitted = {key: convert(value, types[key]) if key in types else value for key, value in ours.items()}
     return {key: value for key, value in fitted.items() if value is not None}
 
 
@@ -277,10 +279,10 @@ def _own(image_id: str, facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _described(columns: Sequence[Column], rows: Iterable[Mapping[str, Any]]) -> list[Column]:
-    """The columns with how many rows have each, and an example.
+    """Return the columns with their counts of values, and an example each.
 
-    None of where a photo was taken: examples are shown in places that outlive the setting `gps`, such as
-    Dagster's history.
+    Coordinates get no example: examples are kept where the setting `gps` does not reach, such as in Dagster's
+    history.
     """
     filled: Counter[str] = Counter()
     examples: dict[str, Any] = {}

@@ -1,6 +1,6 @@
-"""What may lie beside the images and tell of them: metadata.json, metadata.parquet, metadata.csv.
+"""Read the metadata files beside the images: metadata.json, metadata.parquet, metadata.csv.
 
-What does not belong here: reading tables (`metadata/tables.py`), and joining what is told
+What does not belong here: reading tables (`metadata/tables.py`), and joining sources
 (`metadata/join.py`).
 """
 
@@ -16,17 +16,17 @@ from clipper.metadata.types import first_few
 
 
 def read(name: str, data: bytes, *, location: str, max_bytes: int) -> Source:
-    """Read one of them.
+    """Read one metadata file.
 
     Args:
-        name: which of `NAMES`.
-        data: its bytes.
-        location: its path or URL, for errors.
-        max_bytes: what a table may have when unpacked.
+        name: one of `METADATA_NAMES`.
+        data: the file's bytes.
+        location: the file's path or URL, for errors.
+        max_bytes: the most that a table may have when unpacked.
 
     Raises:
-        ImagesError: it is damaged; nothing is indexed then, so that a slip of the pen does not empty a
-            published atlas of its metadata.
+        ImagesError: the file is damaged. Nothing is indexed then, so that a typing error does not remove all
+            metadata from a published atlas.
     """
     if name.endswith(".csv"):
         return read_csv(data, name=name, source=location)
@@ -40,11 +40,10 @@ def parse(data: bytes, *, source: str) -> tuple[dict[str, dict[str, Any]], list[
     """Parse metadata.json: `{"<image>": {"<key>": value}}`.
 
     Returns:
-        the entries, and what was left out of them.
+        the entries, and the problems: what was left out.
 
     Raises:
-        ImagesError: it is not a JSON object; nothing is indexed then, so that a slip of the pen does
-            not empty a published atlas of its metadata.
+        ImagesError: the file is not a JSON object; see `read`.
     """
     repeated: list[str] = []
 
@@ -56,7 +55,7 @@ def parse(data: bytes, *, source: str) -> tuple[dict[str, dict[str, Any]], list[
     odd_numbers: list[str] = []
 
     def number(text: str) -> int | float | None:
-        """A number as JSON writes it; of one that no column can hold nothing, which is told."""
+        """Parse a JSON number; return None and record a problem if no column type can hold it."""
         try:
             value = float(text)
             if math.isfinite(value):

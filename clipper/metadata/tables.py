@@ -1,7 +1,7 @@
-"""metadata.csv and metadata.parquet beside the images: from bytes to a source of metadata.
+"""Read metadata.csv and metadata.parquet: from bytes to a source of metadata.
 
-As in Hugging Face's ImageFolder a row tells of the image that its `file_name` names. What does not belong
-here: which image a name fits (`metadata/join.py`), and what type CSV's cells are (`metadata/cells.py`).
+As in Hugging Face's ImageFolder, a row describes the image that its `file_name` names. What does not belong
+here: finding the image of a name (`metadata/join.py`), and the types of CSV cells (`metadata/cells.py`).
 """
 
 import codecs
@@ -18,27 +18,27 @@ from clipper.metadata.types import EXAMPLES, first_few
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# The column that names the image: the first of these that is there, however it is capitalised.
+# The column that names the image: the first of these that a table has, in upper or lower case.
 KEY_COLUMNS = ("file_name", "filename", "file", "path", "image", "id", "name")
 DELIMITERS = ",;\t"
-# pandas keeps an unnamed index so: it tells nothing.
+# The name under which pandas writes an unnamed index, which says nothing about an image.
 _PANDAS_INDEX = re.compile(r"__index_level_\d+__")
-# A last row of our own: where it does not come out as a row, a quote before it was never closed.
+# A row appended to each file: if the parser does not return it as a row, a quote before it was never closed.
 _END = "clipper-end-of-table"
-# Rows turned into Python's values at a time.
+# Rows converted to Python values at a time.
 _PICK_ROWS = 65_536
 
 
 def read_csv(data: bytes, *, name: str, source: str) -> Source:
-    """A CSV table: UTF-8; the header tells whether `,`, `;` or a tab divides its cells.
+    """Read a CSV table in UTF-8; its header shows whether `,`, `;` or a tab separates cells.
 
     Args:
         data: the file's bytes.
-        name: how notes call it.
-        source: how errors call it, with its path.
+        name: of the file, for notes.
+        source: the file's path, for errors.
 
     Raises:
-        ImagesError: it is no such table; the message tells the way out.
+        ImagesError: the file is no such table; the message says what to do.
     """
     delimiter, most = _header_of(_text(data, source))
     header, columns, problems = _cells(data, delimiter, most, name=name, source=source)
@@ -53,16 +53,16 @@ def read_csv(data: bytes, *, name: str, source: str) -> Source:
 
 
 def read_parquet(data: bytes, *, name: str, source: str, max_bytes: int) -> Source:
-    """A Parquet table; types as Arrow has them, dates and times as ISO 8601 text, decimals as floats.
+    """Read a Parquet table; types as in Arrow, but dates and times as ISO 8601 text, decimals as floats.
 
     Args:
         data: the file's bytes.
-        name: how notes call it.
-        source: how errors call it, with its path.
-        max_bytes: a table that says it is larger when unpacked is refused.
+        name: of the file, for notes.
+        source: the file's path, for errors.
+        max_bytes: a table that is larger when unpacked is refused.
 
     Raises:
-        ImagesError: it is no such table; the message tells the way out.
+        ImagesError: the file is no such table; the message says what to do.
     """
     import pyarrow as pa
 
@@ -91,14 +91,14 @@ def read_parquet(data: bytes, *, name: str, source: str, max_bytes: int) -> Sour
 def _source(
     name: str, keys: "pa.ChunkedArray", table: "Mapping[str, pa.ChunkedArray]", problems: Sequence[str]
 ) -> Source:
-    """Rows that name a file, and what a person should know of the others."""
+    """Make a source of the rows that name a file; add a problem about the others."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    told = list(problems)
+    problems = list(problems)
     named = pc.fill_null(pc.not_equal(keys, ""), False)
     if unnamed := len(keys) - (pc.sum(named).as_py() or 0):
-        told.append(f"{name}: {unnamed} row(s) name no file; left out")
+        problems.append(f"{name}: {unnamed} row(s) name no file; left out")
     rows = pa.table({column: cells.filter(named) for column, cells in table.items()})
 
     def pick(indices: Sequence[int]) -> Iterator[dict[str, Any]]:
@@ -109,7 +109,7 @@ def _source(
             else:
                 yield from ({} for _ in some_rows)
 
-    return Source(name, keys.filter(named).to_pylist(), pick, told)
+    return Source(name, keys.filter(named).to_pylist(), pick, problems)
 
 
 def _text(data: bytes, source: str) -> str:
@@ -129,9 +129,9 @@ def _text(data: bytes, source: str) -> str:
 
 
 def _header_of(text: str) -> tuple[str, int]:
-    """The delimiter, and at most how many columns there are.
+    """Return the delimiter, and the most columns that there can be.
 
-    The delimiter is the one of `,`, `;` and tab that stands most often in the header outside of quotes.
+    The delimiter is the one of `,`, `;` and tab that is most frequent in the header, outside of quotes.
     """
     quoted = False
     counts = dict.fromkeys(DELIMITERS, 0)
@@ -149,7 +149,7 @@ def _header_of(text: str) -> tuple[str, int]:
 
 
 class _Ragged:
-    """Rows with other cells than the header: how many, the first of them, and whether ours was one."""
+    """Collects the rows with more or fewer cells than the header; `ended` once the appended row came."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -157,7 +157,7 @@ class _Ragged:
         self.ended = False
 
     def __call__(self, row: Any) -> str:
-        """Arrow's `invalid_row_handler`."""
+        """Handle a row as Arrow's `invalid_row_handler`."""
         if row.text.strip("\r\n") == _END:
             self.ended = True
         else:
@@ -170,7 +170,7 @@ class _Ragged:
 def _cells(
     data: bytes, delimiter: str, most: int, *, name: str, source: str
 ) -> "tuple[list[str], list[pa.ChunkedArray], list[str]]":
-    """The header, the columns of text below it, and what a person should know of ragged rows."""
+    """Return the header, the columns of text below it, and problems with ragged rows."""
     import pyarrow as pa
 
     ragged = _Ragged()
@@ -184,19 +184,19 @@ def _cells(
     if not ragged.ended:
         raise ImagesError(f"{source}: a quote is opened and never closed, in row {rows + ragged.count}")
     columns = [column.slice(1, rows - 1) for column in table.columns]
-    told = f"{name}: {ragged.count} row(s) have not {len(columns)} cells, as the header has"
-    problems = [f"{told} ({', '.join(ragged.examples)}); left out"] if ragged.count else []
+    message = f"{name}: {ragged.count} row(s) have not {len(columns)} cells, as the header has"
+    problems = [f"{message} ({', '.join(ragged.examples)}); left out"] if ragged.count else []
     return [column[0].as_py() for column in table.columns], columns, problems
 
 
 def _parsed(data: bytes, delimiter: str, most: int, ragged: _Ragged) -> "pa.Table":
-    """All rows as text, the header among them: at most `most` columns of the names f0, f1, ..."""
+    """Parse all rows as text, with the header: at most `most` columns named f0, f1, ..."""
     import pyarrow as pa
     from pyarrow import csv
 
     return csv.read_csv(
         pa.BufferReader(data),
-        # One block, as a cell may be as long as the file; one thread, which can number the rows.
+        # One block, as a cell may be as long as the file; one thread, which numbers the rows.
         read_options=csv.ReadOptions(
             use_threads=False, block_size=min(len(data) + 1, 2**31 - 1), autogenerate_column_names=True
         ),
@@ -215,17 +215,17 @@ def _unpacked(data: bytes, source: str, max_bytes: int) -> "pa.Table":
 
     try:
         with pq.ParquetFile(pa.BufferReader(data)) as file:
-            told = file.metadata
-            size = sum(told.row_group(i).total_byte_size for i in range(told.num_row_groups))
-            # Repeated values pack into next to nothing: each is counted as the eight bytes it will take.
-            size = max(size, 8 * told.num_rows * told.num_columns)
+            shape = file.metadata
+            size = sum(shape.row_group(i).total_byte_size for i in range(shape.num_row_groups))
+            # Repeated values pack into almost nothing: count each as the eight bytes that it takes in memory.
+            size = max(size, 8 * shape.num_rows * shape.num_columns)
             if size > max_bytes:
                 raise ImagesError(
                     f"{source} has {size:,} bytes when unpacked, more than the limit of {max_bytes:,} "
                     "(max_bytes); raise that, or keep fewer columns"
                 )
             table = file.read()
-        # One wrong bit may leave text that is none, in cells or in names.
+        # One wrong bit may leave invalid text in cells or in names.
         table.validate(full=True)
         return table.rename_columns(table.column_names)
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -235,7 +235,7 @@ def _unpacked(data: bytes, source: str, max_bytes: int) -> "pa.Table":
 
 
 def _key(names: Sequence[str], source: str) -> int:
-    """The index of the column that names the images."""
+    """Return the index of the column that names the images."""
     lower = [name.strip().lower() for name in names]
     for wanted in KEY_COLUMNS:
         if wanted in lower:
@@ -246,7 +246,7 @@ def _key(names: Sequence[str], source: str) -> int:
 
 
 def _once(names: Sequence[str], name: str) -> tuple[list[int], list[str]]:
-    """The indices of the columns, of those with the same name the first; and what is told of the others."""
+    """Return the index of the first column of each name, and problems with the others."""
     first: dict[str, int] = {}
     for index, column in enumerate(names):
         first.setdefault(column, index)

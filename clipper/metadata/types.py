@@ -1,7 +1,7 @@
-"""The type of a metadata column: what is usual in it. What does not fit is named and left out.
+"""The type of a metadata column: that of most of its values. The others are left out, with a note.
 
 A type is `str`, `int`, `float`, `bool` or a list of one of them. What does not belong here: text that only
-looks like a number (`metadata/cells.py`), and where values come from.
+looks like a number (`metadata/cells.py`), and reading files.
 """
 
 import json
@@ -21,21 +21,21 @@ EXAMPLES = 3
 def infer_types(
     rows: Sequence[Mapping[str, Any]],
 ) -> tuple[dict[str, str], list[dict[str, Any]], dict[str, str]]:
-    """Column types by what is usual in them.
+    """Infer each column's type from its values, and convert the values to it.
 
     Args:
-        rows: values as JSON has them; of what is nested, the JSON text is kept.
+        rows: values as JSON has them; nested values are kept as JSON text.
 
     Returns:
-        each column's type; the rows in those types, without what is missing; and of each column that had
-        values which do not fit, what a person should know of them.
+        each column's type; the rows in those types, without missing values; and a message for each column
+        with values that do not fit.
     """
     plain: list[dict[str, Any]] = []
     kinds: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
         plain.append({})
-        for key, told in row.items():
-            value = plain_value(told)
+        for key, raw in row.items():
+            value = plain_value(raw)
             if (kind := type_name(value)) is not None:
                 plain[-1][key] = value
                 kinds[key][kind] += 1
@@ -49,24 +49,26 @@ def infer_types(
                 misfits.setdefault(key, []).append(value)
             else:
                 fitted[-1][key] = kept
-    words = {key: describe_misfits(key, types[key], len(values), values) for key, values in misfits.items()}
-    return types, fitted, words
+    messages = {
+        key: describe_misfits(key, types[key], len(values), values) for key, values in misfits.items()
+    }
+    return types, fitted, messages
 
 
 def describe_misfits(name: str, kind: str, count: int, examples: Sequence[Any]) -> str:
-    """What is told about values that are not of their column's type; `examples` may be all of them."""
+    """Describe the values that are not of their column's type; `examples` may be all of them."""
     return f"{name!r} is {kind}, {count} value(s) are not ({first_few(examples, count=count)}); left out"
 
 
 def first_few(values: Sequence[Any], *, count: int | None = None) -> str:
-    """Three of `values`, and how many more of `count` there are."""
+    """Write the first three of `values`, and how many more of `count` there are."""
     shown = ", ".join(repr(value)[:60] for value in values[:EXAMPLES])
     more = (len(values) if count is None else count) - min(len(values), EXAMPLES)
     return f"{shown} and {more} more" if more > 0 else shown
 
 
 def plain_value(value: Any) -> Any:
-    """Scalars as they are, lists of scalars as lists, everything nested as JSON text."""
+    """Return scalars and lists of scalars as they are, nested values as JSON text."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, list):
@@ -79,7 +81,7 @@ def plain_value(value: Any) -> Any:
 
 
 def type_name(value: Any) -> str | None:
-    """The name of a value's type; None where there is nothing to keep."""
+    """Return the name of a value's type; None for a missing value, an infinite number or an empty list."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return None
     if isinstance(value, list):
@@ -93,7 +95,7 @@ def type_name(value: Any) -> str | None:
 
 
 def convert(value: Any, kind: str) -> Any:
-    """`value` in a column's type, or None."""
+    """Convert `value` to a column's type; return None if it does not fit."""
     if kind.startswith("list["):
         inner = kind[5:-1]
         items = value if isinstance(value, list) else [value]
@@ -109,7 +111,7 @@ def convert(value: Any, kind: str) -> Any:
 
 
 def arrow_type(kind: str) -> "pa.DataType":
-    """The Arrow type that holds a column of a type."""
+    """Return the Arrow type of a column."""
     import pyarrow as pa
 
     if kind.startswith("list["):
@@ -118,7 +120,10 @@ def arrow_type(kind: str) -> "pa.DataType":
 
 
 def _usual(counts: Counter[str]) -> str:
-    """The type of a column that holds these: numbers widen, single values join lists, else the most."""
+    """Return the type of a column with these types of values: the most frequent one.
+
+    Integers beside floats count as floats, and single values beside lists as lists.
+    """
     inners = {kind: kind.removeprefix("list[").removesuffix("]") for kind in counts}
     listed = any(kind.startswith("list[") for kind in counts)
     widened = {"mixed": "str"} | ({"int": "float"} if "float" in inners.values() else {})

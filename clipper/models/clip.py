@@ -1,7 +1,7 @@
-"""CLIP through transformers: load it, embed images and text.
+"""CLIP through transformers: load it, embed images and texts.
 
-What does not belong here: finding a model (`models/source.py`), which images are embedded, and where the
-vectors are kept.
+What does not belong here: finding a model (`models/source.py`), choosing images, and keeping vectors
+(`store/embeddings.py`).
 """
 
 import os
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
     import torch
     from PIL import Image
 
-# Read by OpenMP when torch is. Its threads spin while they wait, by default, and take the cores from those
-# that decode the next images: on two cores embedding took four times as long.
+# OpenMP reads this when torch is imported. By default its threads spin while they wait, and take the cores
+# from the processes that decode the next images: on two cores embedding took four times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-# In float32 the last bit of a vector depends on how many images are embedded with it, unless that is a
-# multiple of this: an image gets the same vector whatever run embeds it, alone or among others.
+# Batches are padded to a multiple of this. In float32 the last bit of a vector depends on the batch size, but
+# not for such multiples: an image gets the same vector in every run, alone or among others.
 BATCH_MULTIPLE = 8
 
 
 class Clip:
-    """A loaded CLIP. Text is embedded in float32; images in what the device is fast at."""
+    """A loaded CLIP. Texts are embedded in float32, images in the type that is fastest on the device."""
 
     def __init__(self, source: ModelSource, *, device: str = "auto", dtype: str = "auto") -> None:
         """Load the weights.
 
         Raises:
-            ModelError: they do not load, or the device is not there.
+            ModelError: they cannot be loaded, or the device is missing.
         """
         with collector_paused():
             from safetensors import SafetensorError
-            from transformers import AutoTokenizer, CLIPModel  # noqa: F401 - seconds, here at once
+            from transformers import AutoTokenizer, CLIPModel  # noqa: F401 - seconds, paid here
 
         self.source = source
         self.device, self.dtype = _device_and_dtype(device, dtype)
@@ -54,11 +54,11 @@ class Clip:
 
     @cached_property
     def transform(self) -> "Transform":
-        """What turns decoded images into the model's input."""
+        """Turns decoded images into the model's input."""
         return Transform.read(self.source.folder, image_size=self.source.image_size)
 
     def embed_pixels(self, pixels: "np.ndarray") -> "np.ndarray":
-        """Embed images that `transform.crop` prepared.
+        """Embed crops that `transform.crop` made.
 
         Args:
             pixels: (n, s, s, 3) uint8.
@@ -89,7 +89,7 @@ class Clip:
         return self.embed_pixels(np.stack([self.transform.crop(image) for image in images]))
 
     def embed_texts(self, texts: Sequence[str]) -> "np.ndarray":
-        """Embed texts; what is longer than the model's context is cut: (n, d) float32, rows normalised."""
+        """Embed texts, cut to the model's context: (n, d) float32, rows L2-normalised."""
         import torch
 
         with self._lock, torch.inference_mode():
@@ -125,8 +125,8 @@ def _load(source: ModelSource) -> Any:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    logging.set_verbosity_error()  # what does not fit is told below, in one line
-    model, told = CLIPModel.from_pretrained(
+    logging.set_verbosity_error()  # the error below says in one line what is missing
+    model, loading = CLIPModel.from_pretrained(
         source.folder,
         use_safetensors=True,
         trust_remote_code=False,
@@ -134,7 +134,7 @@ def _load(source: ModelSource) -> Any:
         dtype=torch.float32,
         output_loading_info=True,
     )
-    if missing := sorted(told["missing_keys"]):  # transformers would only warn, and make them up
+    if missing := sorted(loading["missing_keys"]):  # transformers would only warn, and use random ones
         raise ValueError(f"its weights lack {missing[0]} and {len(missing) - 1} more")
     return model.eval()
 
@@ -159,7 +159,7 @@ def _device_and_dtype(device: str, dtype: str) -> "tuple[torch.device, torch.dty
 
 
 def cpu_has_bf16() -> bool:
-    """Whether the CPU multiplies bf16 in hardware; where it only emulates them, float32 is faster."""
+    """Whether the CPU multiplies bf16 in hardware; emulated, it is slower than float32."""
     import torch
 
     for probe in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):

@@ -1,7 +1,7 @@
-"""The model that made a version's vectors, for its queries: loaded when first asked for, and then kept.
+"""The model of an atlas, for its queries: loaded when first used, and then kept.
 
-What does not belong here: running a model (`models/clip.py`, `models/text_tower.py`), and what a vector is
-asked for (`atlas/engine.py`).
+What does not belong here: running a model (`models/clip.py`, `models/text_tower.py`), and searching
+(`atlas/engine.py`).
 """
 
 import threading
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
     from clipper.models.clip import Clip
     from clipper.models.text_tower import TextTower
 
-# The probe on which a text encoder proves itself: one of several words.
+# The reference text on which a text tower is verified: one of several words.
 PROOF = 1
 
 
 class QueryEncoder:
-    """One model's, for texts and for images; several threads and several versions may use the same.
+    """Embeds queries, texts and images, with one model; threads and versions of an atlas may share it.
 
-    It keeps nothing of the version it was made for but what names the model.
+    It keeps nothing of the version it was made for, except the name of the model.
     """
 
     def __init__(self, home: Home, snapshot: Snapshot, settings: Settings) -> None:
         """Load nothing yet."""
-        self._home, self._key, self._told = home, snapshot.embeddings, snapshot.model
+        self._home, self._key, self._model = home, snapshot.embeddings, snapshot.model
         self._settings = settings
-        # What is equal for two of one model, found from one place and run in the same way.
+        # Equal for two encoders with the same model, found from the same home and run in the same way.
         self.identity = (snapshot.model, home.folder, settings.device, settings.dtype)
         self._loading = threading.RLock()
 
@@ -46,17 +46,17 @@ class QueryEncoder:
         """The whole model.
 
         Raises:
-            ModelError: it is nowhere, or another one by now.
+            ModelError: the model is missing, or it is no longer the one that made the vectors.
         """
-        with self._loading:  # who comes second waits, and finds it
+        with self._loading:  # a second thread waits until it is loaded
             return self._clip
 
     @property
     def text(self) -> "TextTower | Clip":
-        """The one that starts fast, where it repeats what the model gave for a text at indexing.
+        """The text tower, which starts fast, if it is verified for this model; otherwise the whole model.
 
         Raises:
-            ModelError: the model is nowhere, or another one by now.
+            ModelError: the model is missing, or it is no longer the one that made the vectors.
         """
         with self._loading:
             return self._text
@@ -69,24 +69,24 @@ class QueryEncoder:
         return np.stack([self.embed_text(word) for word in reference_texts.RANDOM_WORDS])
 
     def embed_text(self, text: str) -> "np.ndarray":
-        """A text's vector: (d,) float32, L2-normalised."""
+        """Embed a text: (d,) float32, L2-normalised."""
         vector: np.ndarray = self.text.embed_texts([text])[0]
         return vector
 
     def embed_image(self, data: bytes, *, limits: Settings) -> "np.ndarray":
-        """The vector of an image file's bytes: (d,) float32, L2-normalised.
+        """Embed the bytes of an image file: (d,) float32, L2-normalised.
 
         Raises:
-            BadImageError: it cannot be decoded, or is over the limits.
+            BadImageError: the file cannot be decoded, or is over the limits.
         """
         crop, _ = decode_apart(data, limits, transform=self.clip.transform)
         return self._embed_crop(crop)
 
     def embed_upload(self, data: bytes, *, limits: Settings) -> "tuple[np.ndarray, bytes]":
-        """The vector of an image file's bytes, (d,) float32, L2-normalised; and its thumbnail, WebP.
+        """Embed the bytes of an image file, (d,) float32, L2-normalised; return also its thumbnail, WebP.
 
         Raises:
-            BadImageError: it cannot be decoded, or is over the limits.
+            BadImageError: the file cannot be decoded, or is over the limits.
         """
         crop, small = decode_apart(data, limits, transform=self.clip.transform)
         return self._embed_crop(crop), small
@@ -99,10 +99,10 @@ class QueryEncoder:
 
     @cached_property
     def _source(self) -> ModelSource:
-        told = self._told
-        asked = {"model": told["name"], "model_revision": told["revision"] or ""}
-        source = model_files.find(self._settings.model_copy(update=asked))
-        if source.fingerprint != told["fingerprint"]:
+        model = self._model
+        named = {"model": model["name"], "model_revision": model["revision"] or ""}
+        source = model_files.find(self._settings.model_copy(update=named))
+        if source.fingerprint != model["fingerprint"]:
             raise ModelError(
                 f"{source.folder} is not the model this atlas was made with; "
                 f"run `clipper index --home {self._settings.home}`"
@@ -119,7 +119,7 @@ class QueryEncoder:
     def _text(self) -> "TextTower | Clip":
         try:
             vector = reference_texts.read(self._home, self._key)[PROOF]
-        except StoreError:  # of no use but for this
+        except StoreError:  # without it the text tower cannot be verified
             return self._clip
         return (
             text_tower.load_verified(self._source, reference_texts.REFERENCE_TEXTS[PROOF], vector)

@@ -1,7 +1,7 @@
-"""Texts that are not about any dataset, embedded once a model.
+"""Reference texts: about no dataset in particular, embedded once for each model.
 
-Search's recall is measured with them, and a second text encoder proves itself on them.
-What does not belong here: the models.
+The recall of the search is measured with them, and the text tower is verified on one. What does not belong
+here: the models.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ REFERENCE_TEXTS = (
     "a crowd", "a screenshot", "a hand", "a road", "glass", "an arrow", "a fruit", "a machine",
 )  # fmt: skip
 
-# Picked from many fields, so that no dataset shows more than a few of them.
+# From many fields, so that no dataset shows more than a few of them.
 RANDOM_WORDS = (
     "theorem", "jurisdiction", "mortgage", "quarterly", "algebra", "parliament", "inflation", "syntax",
     "oxygen", "granite", "sonata", "nostalgia", "verdict", "bacteria", "archive", "census", "turbine",
@@ -36,12 +36,12 @@ RANDOM_WORDS = (
 
 
 def path(home: Home, key: str) -> Path:
-    """Where a model's probe vectors lie."""
+    """The file with a model's vectors of the reference texts."""
     return home.embeddings(key) / f"probes-{digest(REFERENCE_TEXTS)}.parquet"
 
 
 def write(home: Home, key: str, vectors: "np.ndarray") -> None:
-    """Keep the vectors of `REFERENCE_TEXTS`: (p, d) float32."""
+    """Write the vectors of `REFERENCE_TEXTS`: (p, d) float32."""
     import pyarrow as pa
 
     column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
@@ -49,10 +49,10 @@ def write(home: Home, key: str, vectors: "np.ndarray") -> None:
 
 
 def read(home: Home, key: str) -> "np.ndarray":
-    """The vectors of `REFERENCE_TEXTS`: (p, d) float32.
+    """Read the vectors of `REFERENCE_TEXTS`: (p, d) float32.
 
     Raises:
-        StoreError: missing or damaged.
+        StoreError: the file is missing or damaged.
     """
     import numpy as np
 
@@ -61,9 +61,10 @@ def read(home: Home, key: str) -> "np.ndarray":
 
 
 def random_text_baseline(best: "np.ndarray") -> float:
-    """What a query has to surpass, from the best similarity of each of `RANDOM_WORDS`: (w,) float32.
+    """Return the similarity that a query must exceed to mean anything.
 
-    The median: a few of the words may well be in the dataset.
+    It is the median of `best`, (w,) float32, the best similarity of each of `RANDOM_WORDS`: a few of these
+    words may well fit the dataset.
     """
     import numpy as np
 

@@ -1,6 +1,6 @@
-"""Finding a model: a local folder or the hub's local cache, and what tells one model from another.
+"""Find a model, in a local folder or the hub's local cache, and compute its fingerprint.
 
-No weights are loaded here, and neither torch nor transformers is: this decides that nothing is to do.
+Neither weights nor torch nor transformers are loaded here: this decides whether there is anything to embed.
 What does not belong here: running a model (`models/clip.py`, `models/text_tower.py`).
 """
 
@@ -17,13 +17,13 @@ from typing import Any
 from clipper.errors import HubError, ModelError
 from clipper.settings import Settings
 
-# Read by huggingface_hub when it is first imported, further down.
+# huggingface_hub reads this when it is imported, further down.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
-# Bumped when the same pixels or the same text would give other vectors.
+# Bump it when the same pixels or the same text would give other vectors.
 PREPROCESS_VERSION = "1"
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-# Timeout and "too many requests": the client's own mistakes are the other statuses from 400 to 499.
+# Timeout and "too many requests"; the other statuses from 400 to 499 are errors of the client.
 _COME_AGAIN = (408, 429)
 _FILES = ["*.json", "*.txt", "model*.safetensors"]
 _IDENTITY = ("config.json", "preprocessor_config.json", "tokenizer.json", "vocab.json", "merges.txt")
@@ -31,7 +31,7 @@ _IDENTITY = ("config.json", "preprocessor_config.json", "tokenizer.json", "vocab
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A model found on disk: the folder, the name it goes by, and what identifies its vectors."""
+    """A model on disk: its folder, its name, and the fingerprint that identifies its vectors."""
 
     name: str
     folder: Path
@@ -41,20 +41,18 @@ class ModelSource:
 
     @property
     def key(self) -> str:
-        """The folder name of this model's vectors: the same wherever the model's own folder lies."""
+        """The name of the folder of this model's vectors; it does not depend on where the model lies."""
         name = self.name.rstrip("/").rpartition("/")[2]
         slug = "".join(c if c.isalnum() or c in "-_" else "-" for c in name).strip("-")
         return f"{slug[-60:]}-{self.fingerprint[:12]}"
 
 
 def find(settings: Settings) -> ModelSource:
-    """Find the model that `settings` name, fetching it from the hub if it was never fetched.
-
-    No weights are read: this is what decides that nothing is to do.
+    """Find the model that `settings` name; fetch it from the hub if it is not on this machine.
 
     Raises:
-        ModelError: it is nowhere, or no CLIP with safetensors.
-        HubError: it would have to be fetched, and the hub does not answer.
+        ModelError: the model is missing, or is no CLIP with safetensors.
+        HubError: the model must be fetched, and the hub does not answer.
     """
     folder = local_folder(settings) or _hub_folder(settings)
     config = _read_config(folder)
@@ -83,14 +81,14 @@ def find(settings: Settings) -> ModelSource:
 
 
 def _lasting_name(settings: Settings, folder: Path) -> str:
-    """The name by which readers in another working folder find the model again."""
+    """Return the name under which a reader in any working folder finds the model."""
     named = Path(settings.model).expanduser()
     from_here = not named.is_absolute() and not (settings.home / named).is_dir() and named.is_dir()
     return str(folder) if from_here else settings.model
 
 
 def local_folder(settings: Settings) -> Path | None:
-    """The folder `model` names: below the home, else from here; None when it reads as a hub name."""
+    """Return the folder that `model` names, below the home or the working folder; None for a hub name."""
     named = Path(settings.model).expanduser()
     for folder in (settings.home / named, Path.cwd() / named):
         if folder.is_dir():
@@ -108,7 +106,7 @@ def local_folder(settings: Settings) -> Path | None:
 
 
 def _hub_folder(settings: Settings) -> Path:
-    """The hub's files of a model, from the local cache if they are there: then nothing is asked."""
+    """Return the folder of a model of the hub; nothing is downloaded if the local cache has it."""
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
@@ -122,16 +120,16 @@ def _hub_folder(settings: Settings) -> Path:
     except HFValidationError as error:
         raise ModelError(f"'{settings.model}' is neither a folder nor a name of the hub: {error}") from error
     try:
-        # Without a network this fails at once; the download itself would try again for half a minute.
+        # Without a network this fails at once; the download would retry for half a minute.
         HfApi().model_info(settings.model, revision=settings.revision, timeout=10)
         return Path(fetch())
-    except Exception as error:  # of the hub, of its HTTP library, or of the disk
+    except Exception as error:  # from the hub, its HTTP library, or the disk
         kind = ModelError if _is_refusal(error) else HubError
         raise kind(_unreachable(settings, error)) from error
 
 
 def _is_refusal(error: Exception) -> bool:
-    """Whether the hub, or a setting, said no: then asking again soon is of no use."""
+    """Whether the hub, or a setting, refused: then trying again soon does not help."""
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
     if isinstance(error, HfHubHTTPError) and error.response is not None:
@@ -140,13 +138,13 @@ def _is_refusal(error: Exception) -> bool:
 
 
 def _is_whole(folder: Path) -> bool:
-    """Whether a download was not broken off."""
+    """Whether a download is complete."""
     made = (folder / "config.json").exists() and any(folder.glob("model*.safetensors"))
     return made and _has_tokenizer(folder)
 
 
 def _has_tokenizer(folder: Path) -> bool:
-    """Whether a tokenizer's words are there; from config.json alone transformers makes an empty one."""
+    """Whether the tokenizer's files are there; without them transformers makes an empty tokenizer."""
     both = (folder / "vocab.json").exists() and (folder / "merges.txt").exists()
     return both or (folder / "tokenizer.json").exists()
 
@@ -175,7 +173,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
 
 
 def _fingerprint(folder: Path, weights: Sequence[Path]) -> str:
-    """A hash of the files that decide the vectors, so that a copied or moved model is the same one."""
+    """Hash the files that determine the vectors, so that a copied or moved model is the same model."""
     state = blake2b(PREPROCESS_VERSION.encode(), digest_size=16)
     for path in [*(folder / name for name in _IDENTITY), *weights]:
         if path.exists():

@@ -15,10 +15,10 @@ from clipper.text import clean
 if TYPE_CHECKING:
     import numpy as np
 
-# Cosine with the vector transformers gave: float32 of two libraries differs by 1e-7; an activation that is
-# only much alike, in a model of two layers, by 1e-5.
+# The least cosine with the vector that transformers made. float32 differs by 1e-7 between two libraries; an
+# activation that is only nearly the same makes 1e-5 in a model of two layers.
 LEAST_AGREEMENT = 1 - 2e-6
-_EOS_OF_OLD_CONFIGS = 2  # written by early versions whatever the tokenizer's was; the highest token is meant
+_EOS_OF_OLD_CONFIGS = 2  # early versions wrote it for any tokenizer, and took the highest token
 
 
 class TextTower:
@@ -28,7 +28,7 @@ class TextTower:
         """Load tokenizer and weights.
 
         Raises:
-            OSError, KeyError, ValueError, TypeError: a file or an entry is missing or of another kind.
+            OSError, KeyError, ValueError, TypeError: a file or an entry is missing or malformed.
         """
         from tokenizers import Tokenizer
 
@@ -46,7 +46,7 @@ class TextTower:
         )
 
     def embed_texts(self, texts: Sequence[str]) -> "np.ndarray":
-        """Embed texts; what is longer than the model's context is cut: (n, d) float32, rows normalised."""
+        """Embed texts, cut to the model's context: (n, d) float32, rows L2-normalised."""
         import numpy as np
 
         vectors = np.stack([self._embed(clean(text)) for text in texts])
@@ -97,17 +97,17 @@ class TextTower:
 
 
 def load_verified(source: ModelSource, text: str, vector: "np.ndarray") -> TextTower | None:
-    """The model's text encoder, if it gives (d,) `vector` for `text` as transformers did; else None."""
+    """Load a model's text tower; return None unless it embeds `text` as transformers did: (d,) `vector`."""
     try:
-        encoder = TextTower(source)
-        agreement = float(encoder.embed_texts([text])[0] @ vector)
-    except Exception:  # noqa: BLE001 - of another make than is written here: transformers knows it, or tells
+        tower = TextTower(source)
+        agreement = float(tower.embed_texts([text])[0] @ vector)
+    except Exception:  # noqa: BLE001 - built differently: transformers can load it, or reports the error
         return None
-    return encoder if agreement >= LEAST_AGREEMENT else None
+    return tower if agreement >= LEAST_AGREEMENT else None
 
 
 def _read_weights(source: ModelSource) -> Mapping[str, "np.ndarray"]:
-    """The text tower's tensors by name, in float32."""
+    """Read the text tower's tensors by name, in float32."""
     import numpy as np
     from safetensors import safe_open
 

@@ -1,4 +1,4 @@
-"""The map laid out from scratch: UMAP over L2-normalised vectors, islands gathered.
+"""Lay out a map from scratch: UMAP over L2-normalised vectors, then gathered islands.
 
 What does not belong here: keeping a map as images come and go (`projection/update.py`), and files
 (`indexing/project.py`).
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     import numpy as np
 
 PROJECTION_VERSION = "2"
-# UMAP needs a graph; fewer points are laid out by their principal components.
+# UMAP needs a graph: fewer points than this are laid out by their principal components.
 SMALLEST_FIT = 8
-# Regions of which a sample holds something, and the images among which their centres are sought.
+# Regions that a sample covers, and the number of images from which their centres are chosen.
 PIVOTS, PIVOT_POOL = 1_024, 20_000
-# How an image came to its place: by the fit; by relaxing it with its like, when a new kind of image came
-# later; by where its nearest of those are.
+# How an image got its position: by the fit; relaxed with its like, when a new kind of image came later;
+# placed among its nearest neighbors of these.
 FIT, RELAX, PLACE = "fit", "relax", "place"
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """What the layout follows from, beside the vectors."""
+    """What determines a layout, beside the vectors."""
 
     neighbors: int = 15
     min_dist: float = 0.1
@@ -37,7 +37,7 @@ class Parameters:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Parameters":
-        """The parameters that `settings` ask for."""
+        """Read the parameters from `settings`."""
         return cls(
             settings.umap_n_neighbors,
             settings.umap_min_dist,
@@ -46,27 +46,27 @@ class Parameters:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """For versions and sidecars."""
+        """Write the parameters, with the code's version, as a JSON object."""
         return asdict(self) | {"code": PROJECTION_VERSION}
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Positions (n, 2) float32, and how each came about, (n,) str: `FIT`, `RELAX` or `PLACE`."""
+    """Positions, (n, 2) float32, and where each is from, (n,) str: `FIT`, `RELAX` or `PLACE`."""
 
     positions: "np.ndarray"
     by: "np.ndarray"
 
     @property
     def fitted(self) -> "np.ndarray":
-        """Which the fit laid out, (n,) bool."""
+        """Which images the fit laid out, (n,) bool."""
         import numpy as np
 
         return np.asarray(self.by == FIT)
 
     @property
     def landmarks(self) -> "np.ndarray":
-        """Among which others are placed, (n,) bool: those that UMAP's forces brought where they are."""
+        """Which images others are placed among, (n,) bool: those that UMAP's forces have moved."""
         import numpy as np
 
         return np.asarray(self.by != PLACE)
@@ -75,14 +75,14 @@ class Layout:
 def fit(vectors: "np.ndarray", parameters: Parameters) -> Layout:
     """Lay out `vectors` ((n, d) float32, rows L2-normalised, distinct images) from scratch.
 
-    Beyond `fit_limit` a sample that holds something of every region is fitted and the rest is placed.
+    If there are more than `fit_limit`, a sample with images of every region is fitted and the rest is placed.
     """
     chosen = fit_sample(vectors, parameters)
     return place_rest(vectors, chosen, gather_islands(_layout(vectors[chosen], parameters)))
 
 
 def fit_sample(vectors: "np.ndarray", parameters: Parameters) -> "np.ndarray":
-    """Which images a fit lays out, (n,) bool: all, or beyond `fit_limit` some of every region."""
+    """Choose the images that a fit lays out, (n,) bool: all, or `fit_limit` of them, some of every region."""
     import numpy as np
 
     n = vectors.shape[0]
@@ -95,7 +95,7 @@ def fit_sample(vectors: "np.ndarray", parameters: Parameters) -> "np.ndarray":
 
 
 def place_rest(vectors: "np.ndarray", fitted: "np.ndarray", positions: "np.ndarray") -> Layout:
-    """All of `vectors`, (n, d): the `fitted`, (n,) bool, at `positions`; the others placed."""
+    """Lay out all of `vectors`, (n, d): the `fitted`, (n,) bool, at `positions`; the rest is placed."""
     import numpy as np
 
     out = np.empty((len(vectors), 2), np.float32)
@@ -114,7 +114,7 @@ def place_among(vectors: "np.ndarray", landmarks: "np.ndarray", positions: "np.n
 def place_by_neighbors(
     indices: "np.ndarray", distances: "np.ndarray", positions: "np.ndarray"
 ) -> "np.ndarray":
-    """Place images by their nearest landmarks: (m, k) rows of `positions` and distances; (m, 2) float32."""
+    """Place images by their nearest landmarks, (m, k) rows of `positions` and distances: (m, 2) float32."""
     import numpy as np
 
     placed = [
@@ -136,7 +136,7 @@ def _layout(vectors: "np.ndarray", parameters: Parameters) -> "np.ndarray":
     k = min(parameters.neighbors, n - 1)
     indices, distances = knn_graph(vectors, k)
     with warnings.catch_warnings(), one_blas_thread():
-        # It warns of what is meant: one thread for the seed's sake, no transform, groups that do not touch.
+        # UMAP warns of what is intended: one thread because of the seed, no transform, separate groups.
         warnings.simplefilter("ignore")
         reducer = UMAP(
             n_neighbors=k,
@@ -148,7 +148,7 @@ def _layout(vectors: "np.ndarray", parameters: Parameters) -> "np.ndarray":
         )
         positions = np.asarray(reducer.fit_transform(vectors), np.float32)
     lost = ~np.isfinite(positions).all(axis=1)
-    if lost.any():  # points without an edge: UMAP drops them; they go to their nearest neighbours
+    if lost.any():  # UMAP drops points without an edge; they go to their nearest neighbors
         positions[lost] = place_among(vectors[lost], vectors[~lost], positions[~lost])
     return np.asarray(positions - positions.mean(0))
 
@@ -164,13 +164,13 @@ def _principal_components(vectors: "np.ndarray") -> "np.ndarray":
 
 
 def _spread_sample(vectors: "np.ndarray", size: int, seed: int) -> "np.ndarray":
-    """A sample of `size` rows in which small groups are too: half of it evenly over up to 1,024 regions."""
+    """Sample `size` rows, small groups included: half of them evenly over up to 1,024 regions."""
     import numpy as np
 
     random = np.random.default_rng(seed)
     n = vectors.shape[0]
-    few = vectors[random.choice(n, min(PIVOT_POOL, n), replace=False)]
-    pivots = few[_far_apart(few, min(PIVOTS, len(few)))].T
+    pool = vectors[random.choice(n, min(PIVOT_POOL, n), replace=False)]
+    pivots = pool[_far_apart(pool, min(PIVOTS, len(pool)))].T
     region = np.concatenate([(vectors[at : at + BLOCK] @ pivots).argmax(1) for at in range(0, n, BLOCK)])
     order = random.permutation(n)
     by_region = order[np.argsort(region[order], kind="stable")]
@@ -182,7 +182,7 @@ def _spread_sample(vectors: "np.ndarray", size: int, seed: int) -> "np.ndarray":
 
 
 def _far_apart(vectors: "np.ndarray", count: int) -> "np.ndarray":
-    """Rows, each the farthest from those before it (Gonzalez 1985): every group far from others has one."""
+    """Choose rows, each the farthest from those before it (Gonzalez 1985), so that each far group has one."""
     import numpy as np
 
     chosen = np.zeros(count, np.int64)
@@ -194,27 +194,27 @@ def _far_apart(vectors: "np.ndarray", count: int) -> "np.ndarray":
 
 
 def cache_compiled() -> None:
-    """Have numba keep the functions of UMAP that a layout uses, and read them where they were kept.
+    """Let numba cache the compiled functions of UMAP that a layout uses.
 
-    They lie where numba keeps others: beside UMAP, or in the user's cache folder; nowhere if neither can be
-    written. Numba makes them again when UMAP, the processor or numba itself is another.
+    Numba's cache is beside UMAP or in the user's cache folder; if neither can be written, nothing is cached.
+    Numba compiles again for another UMAP, processor or numba.
     """
     from umap import layouts, umap_
 
     for function in (
         umap_.smooth_knn_dist,
         umap_.compute_membership_strengths,
-        layouts._nb_optimize_layout_euclidean_single_epoch,  # noqa: SLF001 - it has no other name
+        layouts._nb_optimize_layout_euclidean_single_epoch,  # noqa: SLF001 - it has no public name
     ):
-        with suppress(RuntimeError):  # there is no place for it
+        with suppress(RuntimeError):  # no cache folder can be written
             function.enable_caching()
 
 
 def gather_islands(positions: "np.ndarray", *, gap: float = 1.0) -> "np.ndarray":
-    """Move far islands straight in until `gap` (in UMAP's unit, its `spread`) of the mainland.
+    """Move far islands straight towards the mainland, to within `gap` (in UMAP's unit, its `spread`).
 
-    How far apart UMAP leaves groups that share no neighbours means nothing, and a few of them can
-    shrink everything else to a blot. Each island is shifted as a whole, so nothing within it changes.
+    The distance that UMAP leaves between groups without common neighbors means nothing, and a few such groups
+    can shrink everything else to a dot. Each island is moved as a whole, so nothing within it changes.
     """
     import numpy as np
     from scipy.spatial import cKDTree
@@ -239,7 +239,7 @@ def gather_islands(positions: "np.ndarray", *, gap: float = 1.0) -> "np.ndarray"
 
 
 def _shift(points: "np.ndarray", shore: Any, centre: "np.ndarray", gap: float) -> "np.ndarray":
-    """How far an island's points go towards `centre` before they come within `gap` of the shore."""
+    """Return the move of an island's points towards `centre` that ends within `gap` of the shore."""
     import numpy as np
 
     way = centre - points.mean(0)
@@ -256,7 +256,7 @@ def _shift(points: "np.ndarray", shore: Any, centre: "np.ndarray", gap: float) -
 
 
 def _islands(positions: "np.ndarray", *, reach: float) -> "np.ndarray":
-    """The island of each point, (n,) int: points nearer than about `reach` are on the same one."""
+    """Return the island of each point, (n,) int: points nearer than about `reach` are on the same one."""
     import numpy as np
     from scipy import ndimage
 
@@ -271,7 +271,7 @@ def _islands(positions: "np.ndarray", *, reach: float) -> "np.ndarray":
 
 
 def _thinned(points: "np.ndarray", cell: float) -> "np.ndarray":
-    """One point for each occupied cell: an island's outline does not need a million of them."""
+    """Keep one point in each occupied cell: an island's outline does not need a million points."""
     import numpy as np
 
     _, first = np.unique((points / cell).round().astype(np.int64), axis=0, return_index=True)

@@ -1,6 +1,7 @@
-"""Nearest neighbours by cosine: exact by matrix product, by an index where there are too many.
+"""Nearest neighbors by cosine: exact by matrix product, or by an index for many vectors.
 
-The same bits on any number of threads: a map must not depend on how busy the machine was.
+The result has the same bits on any number of threads: a map must not depend on how busy the machine was. What
+does not belong here: anything about positions on the map.
 """
 
 import os
@@ -12,20 +13,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-# Up to here a matrix product finds the neighbours exactly, faster than an index is compiled.
+# For at most so many vectors a matrix product is exact, and faster than compiling an index.
 EXACT_KNN_LIMIT = 30_000
 BLOCK = 1_024
-# Cells of one block of similarities: 100 MB of float32, thrice that while the nearest are picked.
+# Similarities in one block: 100 MB of float32, three times that while the nearest are selected.
 BLOCK_CELLS = 25_000_000
-# Blocks worked on at a time, for the sake of memory.
+# Blocks computed at the same time: a limit for memory's sake.
 MOST_WORKERS = 4
 
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Linear algebra on one thread: the order of its sums, and so its bits, does not follow their number.
+    """Run linear algebra on one thread: the order of its sums, and so every bit, is always the same.
 
-    Counts for the libraries that are loaded by then; import them first.
+    It affects only libraries that are loaded by then: import them first.
     """
     from threadpoolctl import threadpool_limits
 
@@ -36,13 +37,13 @@ def one_blas_thread() -> Iterator[None]:
 def nearest(
     vectors: "np.ndarray", among: "np.ndarray", k: int, *, own: "np.ndarray | None" = None
 ) -> "tuple[np.ndarray, np.ndarray]":
-    """Each vector's k nearest of `among`, nearest first, exactly.
+    """Find each vector's k nearest of `among`, nearest first, exactly.
 
     Args:
         vectors: (m, d) float32, rows L2-normalised.
         among: (n, d) float32, rows L2-normalised.
         k: at most n; at most n - 1 with `own`.
-        own: (m,) int: the row of `among` that is the vector itself, which is no neighbour; -1 for none.
+        own: (m,) int: the row of `among` that is the vector itself, which is no neighbor; -1 for none.
 
     Returns:
         rows of `among`, (m, k) int64, and cosine distances, (m, k) float32, not negative.
@@ -72,12 +73,12 @@ def nearest(
 
 
 def knn_graph(vectors: "np.ndarray", k: int) -> "tuple[np.ndarray, np.ndarray]":
-    """Each vector's k nearest by cosine distance, itself first at 0: (n, k) int32, (n, k) float32."""
+    """Find each vector's k nearest by cosine distance, itself first at 0: (n, k) int32, (n, k) float32."""
     import numpy as np
 
     n = vectors.shape[0]
     if n > EXACT_KNN_LIMIT:
-        return _approximate_neighbours(vectors, k)
+        return _approximate_knn(vectors, k)
     rows = np.arange(n)
     indices, distances = nearest(vectors, vectors, k - 1, own=rows)
     indices = np.concatenate([rows[:, None], indices], axis=1)
@@ -85,13 +86,13 @@ def knn_graph(vectors: "np.ndarray", k: int) -> "tuple[np.ndarray, np.ndarray]":
     return indices.astype(np.int32), distances
 
 
-def _approximate_neighbours(vectors: "np.ndarray", k: int) -> "tuple[np.ndarray, np.ndarray]":
+def _approximate_knn(vectors: "np.ndarray", k: int) -> "tuple[np.ndarray, np.ndarray]":
     import numpy as np
     from pynndescent import NNDescent
 
-    # On one thread: how it splits its random numbers follows the number of threads, and so would the map.
+    # On one thread: its random numbers, and so the map, depend on the number of threads.
     index = NNDescent(vectors, metric="cosine", n_neighbors=max(30, k), random_state=0, n_jobs=1)
     indices, distances = (array[:, :k].copy() for array in index.neighbor_graph)
-    indices[:, 0] = np.arange(len(indices))  # what UMAP expects of a precomputed graph
+    indices[:, 0] = np.arange(len(indices))  # UMAP expects each point first among its own neighbors
     distances[:, 0] = 0.0
     return indices.astype(np.int32), distances.astype(np.float32)

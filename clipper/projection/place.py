@@ -1,7 +1,7 @@
-"""Where a new image or a query falls on a finished map. numpy only: nothing here waits for a compiler.
+"""Place a new image or a query on a finished map. numpy only: nothing here waits for a compiler.
 
-The nearest fitted images, weighted as UMAP weighs neighbours, pull the point to the geometric median of their
-positions; nothing that is on the map moves. What does not belong here: fitting (`projection/layout.py`).
+A point goes to the geometric median of its nearest fitted images, weighted as UMAP weighs neighbors; nothing
+on the map moves. What does not belong here: fitting (`projection/layout.py`).
 """
 
 from typing import TYPE_CHECKING
@@ -17,13 +17,13 @@ _WEISZFELD_STEPS = 60
 def place_by_similarity(
     similarities: "np.ndarray", positions: "np.ndarray", *, weight: float = 1.0
 ) -> "np.ndarray":
-    """Place points by their similarities with the fitted ones.
+    """Place points by their similarities with the fitted images.
 
     Args:
-        similarities: (m, n) float32 cosine similarities of the new points with the fitted ones.
-        positions: (n, 2) float32, where the fitted ones are.
-        weight: what a similarity is multiplied by before it becomes a distance, `1 - weight * s`:
-            1 for images, CLIPScore's 2.5 for text (Hessel et al. 2021, arXiv:2104.08718).
+        similarities: (m, n) float32 cosine similarities of the points with the fitted images.
+        positions: (n, 2) float32, of the fitted images.
+        weight: a similarity `s` is the distance `1 - weight * s`: 1 for images, CLIPScore's 2.5 for text
+            (Hessel et al. 2021, arXiv:2104.08718).
 
     Returns:
         (m, 2) float32.
@@ -37,10 +37,10 @@ def place_by_similarity(
 
 
 def membership(distances: "np.ndarray") -> "np.ndarray":
-    """UMAP's membership strengths of neighbours (McInnes et al. 2018, arXiv:1802.03426, section 3.1).
+    """Compute UMAP's membership strengths (McInnes et al. 2018, arXiv:1802.03426, section 3.1).
 
-    `exp(-(d - rho) / sigma)` with rho the nearest distance and sigma such that a row sums to log2(k).
-    Distances may be negative (a weighted text similarity above 0.4): only differences count.
+    `exp(-(d - rho) / sigma)`, where rho is the nearest distance and sigma makes a row's sum log2(k).
+    Distances may be negative (a weighted text similarity above 0.4): only their differences count.
 
     Args:
         distances: (m, k) float.
@@ -63,9 +63,9 @@ def membership(distances: "np.ndarray") -> "np.ndarray":
 
 
 def geometric_median(points: "np.ndarray", weights: "np.ndarray") -> "np.ndarray":
-    """The point of least weighted distance to each row's points, by Weiszfeld's iteration.
+    """Find the point of least weighted distance to each row's points, by Weiszfeld's iteration.
 
-    Unlike the mean it stays with the majority when the neighbours lie in two parts of the map.
+    Unlike the mean, it stays with the majority if the neighbors lie in two parts of the map.
 
     Args:
         points: (m, k, 2) float.

@@ -1,7 +1,6 @@
-"""How well the frame, the map as it was last fitted, still serves what is on it by now.
+"""Measure a map: how far it has drifted from its last fit, and how far it can be trusted.
 
-What does not belong here: laying anything out (`projection/update.py`, `projection/refit.py`), and how far a
-map can be trusted at all (`projection/quality.py`).
+What does not belong here: laying anything out (`projection/update.py`, `projection/refit.py`).
 """
 
 from collections.abc import Mapping
@@ -15,27 +14,27 @@ from clipper.projection.place import NEIGHBORS
 if TYPE_CHECKING:
     import numpy as np
 
-# Images on which each figure is measured: enough for shares to within two in a hundred.
+# Images on which each figure is measured: enough for shares within two in a hundred.
 SAMPLE = 1_000
-# A landmark is this seldom farther from its own neighbours than an image that counts as far from all of them.
+# An image is far from all landmarks if it is farther from its neighbors than this share of the landmarks are.
 REACH_QUANTILE = 0.99
-# Past these the frame no longer serves. A quarter placed: the map's shape is that of another dataset.
+# Thresholds of a refit. With a quarter placed, the map's shape is that of another dataset.
 MOST_PLACED = 0.25
-# Half of what gave the map its shape is gone: it has holes where that was.
+# With half of the fitted images gone, the map has holes in their place.
 MOST_GONE = 0.5
-# By its definition one in a hundred is far on a map that serves; at ten times that, something new has come.
+# By the quantile above, one in a hundred is far; ten times as many are something new.
 MOST_FAR = 0.1
-# Placed images whose neighbourhoods are half as true as the fitted ones' are where they are by chance.
+# Placed images that keep less than half as many of their neighbors as fitted ones are placed by chance.
 LEAST_PRESERVED = 0.5
-# What is placed must be this much before its figures mean anything: a number, and a share of the map. A
-# handful of odd images is not worth that everything moves.
+# The least number and share of placed images for which their figures count: a handful of odd images is no
+# reason to move everything.
 ENOUGH, ENOUGH_SHARE = 30, 0.02
 
 QUALITY_SAMPLE = 2_000
 
 
 class Baseline(NamedTuple):
-    """What is usual among landmarks: how far the last of their nearest is, and how many are kept."""
+    """What is usual among landmarks: the distance of their last neighbor, and the share of neighbors kept."""
 
     reach: float
     preservation: float | None
@@ -43,13 +42,14 @@ class Baseline(NamedTuple):
 
 @dataclass(frozen=True)
 class MapDrift:
-    """The state of a frame, as a projection's sidecar keeps it.
+    """How far a map has drifted from its last fit, as the JSON beside a projection keeps it.
 
-    `figures` are shares: `placed_share` of what a fit would lay out, only placed; `gone_share` of what was
-    fitted, no longer there; `far_share` of the placed, far from any landmark; `placed_preservation` and
-    `fitted_preservation`, of the 15 nearest landmarks, also among the 15 nearest on the map. `due` names
-    those past their threshold; `past_when_fitted` those that were so right after the fit, which no other
-    fit would mend; `fitted` counts the images fitted then.
+    `figures` are shares. `placed_share`: of the images that a fit would lay out, those only placed.
+    `gone_share`: of the fitted images, those that are gone. `far_share`: of the placed images, those far from
+    any landmark. `placed_preservation` and `fitted_preservation`: of the 15 nearest landmarks, those that are
+    also among the 15 nearest on the map. `due` names the figures past their thresholds; `past_when_fitted`
+    those that were past them right after the fit, which another fit would not change; `fitted` is the number
+    of images fitted then.
     """
 
     figures: Mapping[str, float]
@@ -58,13 +58,13 @@ class MapDrift:
     fitted: int
 
     def to_json(self) -> dict[str, Any]:
-        """For the sidecar."""
+        """Write the drift as a JSON object."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> "MapDrift":
-        """From a sidecar."""
-        return cls(told["figures"], tuple(told["due"]), tuple(told["past_when_fitted"]), told["fitted"])
+    def from_json(cls, value: Mapping[str, Any]) -> "MapDrift":
+        """Read what `to_json` wrote."""
+        return cls(value["figures"], tuple(value["due"]), tuple(value["past_when_fitted"]), value["fitted"])
 
 
 def measure_baseline(vectors: "np.ndarray", layout: Layout, *, seed: int) -> Baseline:
@@ -89,14 +89,14 @@ def measure_drift(
     *,
     since: MapDrift | None = None,
 ) -> MapDrift:
-    """The state of a layout's frame.
+    """Measure how far a layout has drifted from its last fit.
 
     Args:
         vectors: (n, d) float32, rows L2-normalised, of distinct images.
-        layout: of them.
-        usual: of its landmarks.
+        layout: of these images.
+        usual: of the layout's landmarks.
         parameters: of the fit.
-        since: the frame's state at an earlier time; None right after the fit.
+        since: the drift at an earlier time; None right after the fit.
     """
     import numpy as np
 
@@ -121,14 +121,14 @@ def measure_drift(
         if kept is not None:
             figures["placed_preservation"] = kept
     past = _past(figures, enough=len(placed) >= max(ENOUGH, ENOUGH_SHARE * n))
-    unmendable = since.past_when_fitted if since else past
-    due = tuple(name for name in past if name not in unmendable)
-    return MapDrift({name: round(value, 4) for name, value in figures.items()}, due, unmendable, fitted_then)
+    at_first = since.past_when_fitted if since else past
+    due = tuple(name for name in past if name not in at_first)
+    return MapDrift({name: round(value, 4) for name, value in figures.items()}, due, at_first, fitted_then)
 
 
-def describe_drift(frame: MapDrift) -> list[str]:
-    """What is past its threshold, in words."""
-    shown = {name: f"{value:.0%}" for name, value in frame.figures.items()}
+def describe_drift(drift: MapDrift) -> list[str]:
+    """Say in words which figures are past their thresholds."""
+    shown = {name: f"{value:.0%}" for name, value in drift.figures.items()}
     words = {
         "placed_share": ("{placed_share} of the map was placed, not fitted", f"{MOST_PLACED:.0%}"),
         "gone_share": ("{gone_share} of the fitted images are gone", f"{MOST_GONE:.0%}"),
@@ -138,11 +138,11 @@ def describe_drift(frame: MapDrift) -> list[str]:
             f"{LEAST_PRESERVED:.0%} of that",
         ),
     }
-    return [f"{words[name][0].format(**shown)} (threshold {words[name][1]})" for name in frame.due]
+    return [f"{words[name][0].format(**shown)} (threshold {words[name][1]})" for name in drift.due]
 
 
 def _past(figures: Mapping[str, float], *, enough: bool) -> tuple[str, ...]:
-    """The figures that are past their thresholds."""
+    """Return the names of the figures that are past their thresholds."""
     placed = figures.get("placed_preservation")
     fitted = figures.get("fitted_preservation")
     past = {
@@ -160,17 +160,17 @@ def _past(figures: Mapping[str, float], *, enough: bool) -> tuple[str, ...]:
 def preserved_share(
     indices: "np.ndarray", places: "np.ndarray", landmarks: "np.ndarray", own: "np.ndarray"
 ) -> float | None:
-    """How many of their nearest images points have about them on the map.
+    """Return the share of points' nearest landmarks that are also nearest on the map.
 
     Args:
         indices: (m, k) int: each point's nearest landmarks by its vector, as rows of `landmarks`.
-        places: (m, 2), where the points are.
-        landmarks: (n, 2), where the landmarks are.
+        places: (m, 2), positions of the points.
+        landmarks: (n, 2), positions of the landmarks.
         own: (m,) int: the row of `landmarks` that is the point itself, -1 for none.
 
     Returns:
-        the share of them that are among the k nearest on the map; None where there are so few landmarks that
-        it would be high by chance.
+        the share that is among the k nearest on the map; None for so few landmarks that it would be high by
+        chance.
     """
     import numpy as np
     from scipy.spatial import cKDTree
@@ -179,7 +179,7 @@ def preserved_share(
     if len(landmarks) <= 2 * NEIGHBORS:
         return None
     _, near = cKDTree(landmarks).query(places, k + 1)
-    # Without the point itself, where it is a landmark: what it is put behind is cut off.
+    # If the point itself is a landmark, sort it to the end, which is then cut off.
     itself = near == own[:, None]
     near = np.take_along_axis(near, np.argsort(itself, axis=1, kind="stable"), axis=1)[:, :k]
     return float((indices[:, :, None] == near[:, None, :]).any(axis=2).mean())
@@ -194,10 +194,10 @@ def _sample(rows: "np.ndarray", seed: int) -> "np.ndarray":
 
 
 def measure_trust(vectors: "np.ndarray", positions: "np.ndarray") -> dict[str, float]:
-    """How far the map can be trusted, over a sample: shares between 0 and 1.
+    """Measure how far a map can be trusted, on a sample: shares between 0 and 1.
 
-    `trustworthiness` (Venna and Kaski 2001, scikit-learn's): neighbours on the map are neighbours in
-    the vectors. `neighbour_preservation`: share of an image's 15 nearest that are its nearest on the map.
+    `trustworthiness` (Venna and Kaski 2001, from scikit-learn): neighbors on the map are neighbors by vector.
+    `neighbour_preservation`: the share of an image's 15 nearest that are its nearest on the map.
     """
     import numpy as np
     from sklearn.manifold import trustworthiness

@@ -1,8 +1,8 @@
-"""Letting new points settle among points that are pinned, by UMAP's own forces. numpy and scipy only.
+"""Relax new points among pinned ones, by UMAP's own forces. numpy and scipy only.
 
-UMAP's optimiser moves either both ends of an edge or only its head, for all edges alike; here edges between
-new points move both and edges to pinned ones one. And it has to be compiled, which the few points that move
-here need not wait for. What does not belong here: which points may move (`projection/update.py`).
+UMAP's optimiser moves both ends of all edges, or only the heads of all; here an edge between new points moves
+both ends, and an edge to a pinned point one. It must also be compiled, which is too slow for a few points.
+What does not belong here: choosing the points to move (`projection/update.py`).
 """
 
 from functools import lru_cache
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     import numpy as np
 
 EPOCHS = 200
-# As in UMAP: points that push for each one that pulls, and the most that one of them moves another.
+# As in UMAP: points that push for each point that pulls, and the most that one point moves another.
 NEGATIVES = 5
 MOST_GRADIENT = 4.0
-# All edges of an epoch act at once here, not one after the other as in UMAP: a smaller step keeps a point of
-# thirty neighbours from being thrown across them.
+# Here all edges of an epoch act at once, in UMAP one after the other: a smaller step keeps a point with
+# thirty neighbors from being thrown across them.
 STEP = 0.25
-# Points that lie on one another come apart.
+# A random shift that separates points that coincide.
 JITTER = 1e-3
 
 
 class Edges(NamedTuple):
-    """Edges from moving points, (e,) each: rows of both ends; weights, the largest of them 1."""
+    """Edges from moving points, (e,) each: the rows of both ends, and weights, the largest of them 1."""
 
     head: "np.ndarray"
     tail: "np.ndarray"
@@ -41,15 +41,15 @@ def relax(
     min_dist: float,
     seed: int,
 ) -> "np.ndarray":
-    """Where the moving points come to rest while all others are pinned.
+    """Move the moving points until they settle, while all others are pinned.
 
     Args:
-        positions: (n, 2) float32, of all points; of the moving ones, where they start.
-        moving: (m,) int, rows of `positions`, distinct.
+        positions: (n, 2) float32, of all points; the moving ones start there.
+        moving: (m,) int, distinct rows of `positions`.
         indices: (m, k) int, each moving point's nearest others, as rows of `positions`.
-        distances: (m, k) float32, cosine distances to them.
-        min_dist: UMAP's.
-        seed: of the choice of points that push.
+        distances: (m, k) float32, cosine distances to these.
+        min_dist: UMAP's parameter.
+        seed: for the random points that push.
 
     Returns:
         (m, 2) float32.
@@ -59,7 +59,7 @@ def relax(
     random = np.random.default_rng(seed)
     a, b = curve(min_dist)
     n, m = len(positions), len(moving)
-    # The moving points come first, so that what is summed over them is as short as they are few.
+    # The moving points come first, so that sums over them are short.
     order = np.concatenate([moving, np.setdiff1d(np.arange(n), moving)])
     row = np.empty(n, np.int64)
     row[order] = np.arange(n)
@@ -67,7 +67,7 @@ def relax(
     place[:m] += random.normal(scale=JITTER, size=(m, 2))
     edges = _graph(row[indices], membership(distances))
     for epoch in range(EPOCHS):
-        # An edge acts in a share of the epochs that is its weight, evenly spread.
+        # An edge acts in a share of the epochs equal to its weight, evenly spread.
         acts = np.floor((epoch + 1) * edges.weight) > np.floor(epoch * edges.weight)
         head, tail = edges.head[acts], edges.tail[acts]
         pull = _pull(place[head] - place[tail], a, b)
@@ -81,7 +81,7 @@ def relax(
 
 @lru_cache
 def curve(min_dist: float) -> tuple[float, float]:
-    """UMAP's a and b, for which 1 / (1 + a d^(2b)) is near its membership of distance d on the map.
+    """Fit UMAP's a and b, so that 1 / (1 + a d^(2b)) is near the membership of a distance d on the map.
 
     `umap.umap_.find_ab_params` with a spread of 1, without importing umap.
     """
@@ -95,7 +95,7 @@ def curve(min_dist: float) -> tuple[float, float]:
 
 
 def _graph(indices: "np.ndarray", weights: "np.ndarray") -> Edges:
-    """UMAP's graph: the fuzzy union among the moving points, 0 to m - 1; to the pinned, as these see them."""
+    """Build UMAP's graph: the fuzzy union among the moving points, 0 to m - 1; other edges as given."""
     import numpy as np
     from scipy import sparse
 
@@ -113,7 +113,10 @@ def _graph(indices: "np.ndarray", weights: "np.ndarray") -> Edges:
 
 
 def _pull(apart: "np.ndarray", a: float, b: float) -> "np.ndarray":
-    """How a neighbour `apart` from it, (e, 2), moves a point (`umap.layouts.optimize_layout_euclidean`)."""
+    """Return how a neighbor at a difference `apart`, (e, 2), moves a point.
+
+    As `umap.layouts.optimize_layout_euclidean` does.
+    """
     import numpy as np
 
     squared = np.maximum((apart**2).sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
@@ -122,7 +125,7 @@ def _pull(apart: "np.ndarray", a: float, b: float) -> "np.ndarray":
 
 
 def _push(apart: "np.ndarray", a: float, b: float) -> "np.ndarray":
-    """How any other point `apart` from it, (e, 2), moves a point; same source."""
+    """Return how any other point at a difference `apart`, (e, 2), moves a point; from the same source."""
     import numpy as np
 
     squared = (apart**2).sum(axis=1, keepdims=True)
@@ -131,7 +134,7 @@ def _push(apart: "np.ndarray", a: float, b: float) -> "np.ndarray":
 
 
 def _summed(rows: "np.ndarray", steps: "np.ndarray", m: int) -> "np.ndarray":
-    """The steps of each of m points, summed: (m, 2)."""
+    """Sum the steps of each of m points: (m, 2)."""
     import numpy as np
 
     return np.stack([np.bincount(rows, steps[:, axis], minlength=m) for axis in range(2)], axis=1)

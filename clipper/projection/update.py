@@ -1,7 +1,7 @@
-"""Keeping a map as images come and go: nothing on it moves, what is new finds its place.
+"""Keep a map as images come and go: nothing on it moves, and new images are placed.
 
-Until too little of it is as it was fitted: then it is laid out again, if that is wanted.
-What does not belong here: files (`indexing/project.py`).
+If too little of the map is as it was fitted, it is laid out again, unless that is switched off. What does not
+belong here: files (`indexing/project.py`).
 """
 
 from dataclasses import dataclass
@@ -18,19 +18,20 @@ from clipper.settings import Refit
 if TYPE_CHECKING:
     import numpy as np
 
-# So many new images that are near each other and far from all that is fitted are a new kind of image. Fewer
-# are odd ones; the number is below the neighbours among which an image is placed, so that none is a kind.
+# So many new images, near each other and far from everything fitted, are a new kind of image; fewer are odd
+# ones. The number is smaller than the 15 neighbors among which an image is placed.
 NEW_KIND = 10
-# Two images far from all that is fitted are near each other when this much nearer than to any of that.
+# Two images far from everything fitted are near each other if their distance is at most this share of their
+# distance to the nearest fitted image.
 NEAR = 0.5
 
 
 @dataclass(frozen=True)
 class EarlierMap:
-    """What is known of images from an earlier map.
+    """The positions of images on an earlier map.
 
-    `old`, (n,) bool, are those that it has; elsewhere the positions of `layout` mean nothing, and it says
-    `PLACE`. `drift` is the state of the earlier map, None where that was fitted otherwise.
+    `known`, (n,) bool, are the images that the earlier map has; the other positions of `layout` mean nothing,
+    and are `PLACE`. `drift` is that of the earlier map; None if it was fitted with other parameters.
     """
 
     layout: Layout
@@ -40,7 +41,7 @@ class EarlierMap:
 
 @dataclass(frozen=True)
 class MapUpdate:
-    """A map brought up to date: its layout, its drift's state, whether it was laid out anew."""
+    """A map brought up to date: its layout, its drift, and whether it was laid out again."""
 
     layout: Layout
     drift: MapDrift
@@ -48,7 +49,7 @@ class MapUpdate:
 
 
 def start_map(vectors: "np.ndarray", parameters: Parameters, *, like: EarlierMap | None = None) -> MapUpdate:
-    """Lay out a map from scratch; where there is an earlier one of some of the images, turned onto that."""
+    """Lay out a map from scratch; align it to an earlier one, if there is one of some of the images."""
     layout = fit(vectors, parameters)
     if like is not None:
         layout = align(layout, like.layout.positions, like.known)
@@ -58,18 +59,18 @@ def start_map(vectors: "np.ndarray", parameters: Parameters, *, like: EarlierMap
 def update_map(
     vectors: "np.ndarray", base: EarlierMap, parameters: Parameters, *, mode: Refit = "auto"
 ) -> MapUpdate:
-    """Bring a map up to date: keep, place, relax; then lay it out again if that is due and wanted.
+    """Bring a map up to date: keep, place, relax; then lay it out again if that is due and allowed.
 
     Args:
         vectors: (n, d) float32, rows L2-normalised, of distinct images.
-        base: what is known of them.
-        parameters: the base's.
-        mode: "auto" refits past a threshold, "always" in any case, "never" not at all, but where no landmark
-            is left, among which an image could be placed.
+        base: their positions on the earlier map.
+        parameters: of the earlier map.
+        mode: "auto" refits past a threshold, "always" in any case, "never" only if no landmark is left among
+            which an image could be placed.
     """
     outgrown = base.layout.fitted.sum() < WARM_SHARE * min(len(vectors), parameters.fit_limit)
     if not base.layout.landmarks.any() or (mode != "never" and outgrown):
-        return start_map(vectors, parameters, like=base)  # due, and of no use to place what is new before
+        return start_map(vectors, parameters, like=base)  # a refit is due anyway, so nothing is placed first
     usual = measure_baseline(vectors, base.layout, seed=parameters.seed)
     grown = add_images(vectors, base, parameters, reach=usual.reach)
     drift = measure_drift(vectors, grown, usual, parameters, since=base.drift)
@@ -79,10 +80,10 @@ def update_map(
 
 
 def add_images(vectors: "np.ndarray", base: EarlierMap, parameters: Parameters, *, reach: float) -> Layout:
-    """Place what is new; what has a position keeps it to the bit.
+    """Place the new images; known images keep their positions to the bit.
 
-    New images that have fewer than 15 landmarks within `reach` (a cosine distance) and are near each other
-    are a new kind: they settle among each other, and are landmarks from then on.
+    New images with fewer than 15 landmarks within `reach` (a cosine distance) that are near each other are a
+    new kind: they are relaxed together, and are landmarks from then on.
     """
     import numpy as np
 
@@ -90,7 +91,7 @@ def add_images(vectors: "np.ndarray", base: EarlierMap, parameters: Parameters, 
     if not len(new):
         return base.layout
     positions = base.layout.positions.copy()
-    by = base.layout.by.astype("U5")  # long enough for each, whatever it holds so far
+    by = base.layout.by.astype("U5")  # long enough for each of the three words
     rows = np.flatnonzero(base.layout.landmarks)
     indices, distances = nearest(vectors[new], vectors[rows], min(NEIGHBORS, len(rows)))
     positions[new] = place_by_neighbors(indices, distances, positions[rows])
@@ -102,7 +103,7 @@ def add_images(vectors: "np.ndarray", base: EarlierMap, parameters: Parameters, 
     if len(moving):
         positions[moving] = _relaxed(vectors, positions, moving, np.union1d(rows, kinds), parameters)
         by[moving] = RELAX
-        # The rest of the new ones may be of the kind too: now it has landmarks.
+        # The other new images may be of the new kind too: now it has landmarks.
         rest, rows = np.setdiff1d(new, moving), np.union1d(rows, moving)
         positions[rest] = place_among(vectors[rest], vectors[rows], positions[rows])
     return Layout(positions, by)
@@ -111,16 +112,16 @@ def add_images(vectors: "np.ndarray", base: EarlierMap, parameters: Parameters, 
 def _new_kinds(
     vectors: "np.ndarray", far: "np.ndarray", companions: "np.ndarray", near: "np.ndarray"
 ) -> "np.ndarray":
-    """The rows that make up new kinds of image.
+    """Find the rows of new kinds of image.
 
     Args:
         vectors: (n, d) float32.
         far: rows of new images far from any landmark.
-        companions: rows of images that were placed before; those near a far one are of its kind.
-        near: (n,) the cosine distance up to which another image is near each.
+        companions: rows of images that were placed before; those near a far image are of its kind.
+        near: (n,) for each image, the cosine distance up to which another is near.
 
     Returns:
-        those of groups of `NEW_KIND` or more, sorted.
+        the rows of groups of `NEW_KIND` or more, sorted.
     """
     import numpy as np
     from scipy import sparse
@@ -147,7 +148,7 @@ def _relaxed(
     among: "np.ndarray",
     parameters: Parameters,
 ) -> "np.ndarray":
-    """Where the moving rows come to rest; `among` are the rows that can be their neighbours, sorted."""
+    """Relax the moving rows; `among` are the rows that can be their neighbors, sorted."""
     import numpy as np
 
     k = min(parameters.neighbors, len(among) - 1)

@@ -1,7 +1,7 @@
 """The child's side of `sandbox/process.py`: confine this process, then answer requests with one function.
 
-Nothing is imported here but the standard library, so that what the function needs is all that is loaded. What
-does not belong here: images, or anything else a function may be about.
+Only the standard library is imported here, so that a child loads nothing but what its function needs. What
+does not belong here: images, or whatever else a function works on.
 """
 
 import ctypes
@@ -18,73 +18,73 @@ from typing import Any
 
 from clipper.sandbox.messages import receive, send
 
-# The exit code of a child that ran out of the memory it may use; any other is a crash.
+# The exit code of a child that ran out of its memory; any other code is a crash.
 OUT_OF_MEMORY = 101
-# Seconds past a request's own limit after which the child ends by itself, should its parent not do it.
+# Seconds beyond a request's own limit after which the child ends itself, if its parent does not.
 GRACE = 5
 _PR_SET_PDEATHSIG = 1
 
 
-def main(told: dict[str, Any]) -> None:
-    """Serve requests until the other side is gone.
+def main(options: dict[str, Any]) -> None:
+    """Answer requests until the parent is gone.
 
     Args:
-        told: `socket` (a file descriptor), `function` ("module:name"), `memory` (bytes) and `parent` (its
+        options: `socket` (a file descriptor), `function` ("module:name"), `memory` (bytes) and `parent` (its
             process id).
     """
-    _end_with_parent(int(told["parent"]))
+    _end_with_parent(int(options["parent"]))
     _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_AS, int(told["memory"]))
-    connection = socket.socket(fileno=int(told["socket"]))
-    module, _, name = str(told["function"]).partition(":")
+    _limit(resource.RLIMIT_AS, int(options["memory"]))
+    connection = socket.socket(fileno=int(options["socket"]))
+    module, _, name = str(options["function"]).partition(":")
     function = getattr(importlib.import_module(module), name)
-    _be_silent()  # what went wrong before is told on standard error: it was no file's fault
+    _silence()  # only now: an error until here is no file's fault and belongs on standard error
     try:
         send(connection, {"ready": os.getpid()})
         while True:
             _answer(connection, function)
     except MemoryError:
         os._exit(OUT_OF_MEMORY)
-    except (EOFError, OSError):  # the parent has gone, or wants no more
+    except (EOFError, OSError):  # the parent is gone, or has closed the connection
         os._exit(0)
 
 
 def _answer(connection: socket.socket, function: Any) -> None:
     request, blobs = receive(connection)
-    # Nothing handles the alarm's signal: it ends native code too, and a child whose parent is no more.
+    # No handler for the alarm's signal: it ends native code too, and a child whose parent is gone.
     signal.alarm(math.ceil(request["seconds"]) + GRACE)
     try:
-        told, made = function(request["told"], blobs)
+        answer, made = function(request["request"], blobs)
     except MemoryError:
         raise
-    except Exception as error:  # noqa: BLE001 - an answer like another; the parent decides what it means
-        told, made = {"error": f"{type(error).__name__}: {error}"}, []
+    except Exception as error:  # noqa: BLE001 - the parent decides what an error means
+        answer, made = {"error": f"{type(error).__name__}: {error}"}, []
     del blobs
     signal.alarm(0)
-    send(connection, told, made)
+    send(connection, answer, made)
 
 
 def _end_with_parent(parent: int) -> None:
-    """On Linux the kernel ends this process with the thread that started it; elsewhere the alarm does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to understand
+    """Make this process end with its parent: on Linux the kernel does it, elsewhere the alarm."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # it was gone before the kernel was asked
+    if os.getppid() != parent:  # the parent was gone before the kernel was asked
         os._exit(0)
 
 
 def _limit(kind: int, most: int) -> None:
-    """Lower one limit of this process, where the system knows it; never above what it was."""
+    """Lower one limit of this process, if the system has it; never raise it."""
     _, hard = resource.getrlimit(kind)
     most = most if hard == resource.RLIM_INFINITY else min(most, hard)
     try:
         resource.setrlimit(kind, (most, most))
-    except (OSError, ValueError):  # macOS has the name of RLIMIT_AS, and refuses it
+    except (OSError, ValueError):  # macOS has RLIMIT_AS by name, and refuses it
         return
 
 
-def _be_silent() -> None:
-    """Native libraries and Pillow have much to say about broken files, and name none of them."""
+def _silence() -> None:
+    """Drop all output: native libraries and Pillow write much about broken files, and name none of them."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nowhere, descriptor)

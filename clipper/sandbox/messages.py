@@ -1,6 +1,6 @@
 """Messages between a process and its child: JSON and bytes over a socket.
 
-No pickle: what a process that reads hostile files answers is data and never code. What does not belong here:
+No pickle: the answer of a process that reads hostile files is data, never code. What does not belong here:
 processes (`sandbox/process.py`), and what a message means.
 """
 
@@ -11,54 +11,56 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-# What JSON can hold, and the bytes that go with it.
+# A JSON object, and byte strings that go with it.
 Message = tuple[dict[str, Any], list[bytes]]
 
 _LENGTH = struct.Struct(">I")
 
 
 class MessageError(Exception):
-    """What arrived is no message, or a longer one than agreed."""
+    """The bytes that arrived are no message, or a message over the limit."""
 
 
-def send(connection: socket.socket, told: dict[str, Any], blobs: Sequence[bytes] = ()) -> None:
+def send(connection: socket.socket, head: dict[str, Any], blobs: Sequence[bytes] = ()) -> None:
     """Send one message.
 
     Raises:
-        OSError: nobody listens any more, or a time-out of the socket's.
+        OSError: the other side is gone, or the socket timed out.
     """
-    head = json.dumps([told, [len(blob) for blob in blobs]]).encode()
-    connection.sendall(_LENGTH.pack(len(head)) + head)
+    text = json.dumps([head, [len(blob) for blob in blobs]]).encode()
+    connection.sendall(_LENGTH.pack(len(text)) + text)
     for blob in blobs:
         connection.sendall(blob)
 
 
-def receive(connection: socket.socket, *, deadline: float | None = None, most: int | None = None) -> Message:
+def receive(
+    connection: socket.socket, *, deadline: float | None = None, max_bytes: int | None = None
+) -> Message:
     """Receive one message.
 
     Args:
-        connection: its own time-out is replaced.
-        deadline: of `time.monotonic`; by then the whole message must be there.
-        most: bytes; a longer message is refused before it is read.
+        connection: its own timeout is replaced.
+        deadline: when the whole message must have arrived, by `time.monotonic`.
+        max_bytes: a longer message is refused before it is read.
 
     Raises:
-        EOFError: the other side has gone.
+        EOFError: the other side is gone.
         TimeoutError: the deadline has passed.
-        MessageError: it is no message, or too long.
+        MessageError: the bytes are no message, or too many.
     """
     (length,) = _LENGTH.unpack(_exactly(connection, _LENGTH.size, deadline))
-    if most is not None and length > most:
+    if max_bytes is not None and length > max_bytes:
         raise MessageError(f"a message of {length:,} bytes")
     try:
-        told, lengths = json.loads(_exactly(connection, length, deadline))
+        head, lengths = json.loads(_exactly(connection, length, deadline))
         sizes = [int(size) for size in lengths]
     except (ValueError, TypeError, RecursionError, OverflowError) as error:
         raise MessageError("not a message") from error
-    if not isinstance(told, dict) or any(size < 0 for size in sizes):
+    if not isinstance(head, dict) or any(size < 0 for size in sizes):
         raise MessageError("not a message")
-    if most is not None and length + sum(sizes) > most:
+    if max_bytes is not None and length + sum(sizes) > max_bytes:
         raise MessageError(f"a message of {length + sum(sizes):,} bytes")
-    return told, [_exactly(connection, size, deadline) for size in sizes]
+    return head, [_exactly(connection, size, deadline) for size in sizes]
 
 
 def _exactly(connection: socket.socket, length: int, deadline: float | None) -> bytes:

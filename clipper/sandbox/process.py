@@ -1,11 +1,11 @@
-"""A function run in a child process that may crash, hang or run out of memory, and costs only its request.
+"""Run a function in a child process: if it crashes, hangs or runs out of memory, only that request fails.
 
-Decoders are native code that reads hostile bytes. A child is an interpreter of its own and no process of
-`multiprocessing`: so it does not run the caller's main module again, a daemonic process (a Dask worker) may
-have one too, and it holds only what the function imports. It is a fence against accidents and no jail: it has
-the rights of its user.
+Decoders are native code that reads hostile bytes. A child is an interpreter of its own, not a process of
+`multiprocessing`: it does not run the caller's main module again, a daemonic process (a Dask worker) may have
+one too, and it loads only what the function imports. It protects against accidents and is no jail: it has its
+user's rights.
 
-What does not belong here: what the function does (`images/child_tasks.py`), and what becomes of a failure.
+What does not belong here: the function (`images/child_tasks.py`), and how a caller treats a failure.
 """
 
 import json
@@ -25,16 +25,16 @@ from clipper.errors import SandboxError
 from clipper.sandbox.child import OUT_OF_MEMORY
 from clipper.sandbox.messages import Message, MessageError, receive, send
 
-# Bytes of address space: so much, and no more, one file can ever take.
+# Bytes of address space: the most that one file can ever take.
 MEMORY = 2 << 30
-# Bytes of an answer: a crop, a thumbnail, an image of a few megapixels.
+# Enough for a crop, a thumbnail, or an image of a few megapixels.
 MAX_ANSWER_BYTES = 64 << 20
 START_SECONDS = 60
 _START = (
-    "import json, sys; told = json.loads(sys.argv[1]); sys.path[:] = told['path']; "
-    "from clipper.sandbox.child import main; main(told)"
+    "import json, sys; options = json.loads(sys.argv[1]); sys.path[:] = options['path']; "
+    "from clipper.sandbox.child import main; main(options)"
 )
-# One child works on one file: threads of a matrix library would only take address space.
+# A child works on one file at a time: threads of a matrix library would only take address space.
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -42,14 +42,14 @@ _ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "1",
 }
 
-# Takes what JSON can hold and bytes, gives the same. It must be importable by its name.
+# From a JSON object and byte strings to the same. A child must be able to import it by its name.
 Function = Callable[[dict[str, Any], list[bytes]], tuple[dict[str, Any], list[bytes]]]
 
 
-class ChildDied(Exception):  # noqa: N818 - what happened, not a mistake of anybody's
-    """The child gave no answer; the message is why, in words for the owner of a file.
+class ChildDied(Exception):  # noqa: N818 - an event, nobody's error
+    """The child gave no answer; the message says why, in words for the owner of the file.
 
-    `crashed` is whether what it worked on ended it, rather than time, memory or somebody else.
+    `crashed` is true if the work itself ended the child: not its limits, and nobody else.
     """
 
     def __init__(self, why: str, *, crashed: bool = False) -> None:
@@ -58,18 +58,18 @@ class ChildDied(Exception):  # noqa: N818 - what happened, not a mistake of anyb
 
 
 class Sandbox:
-    """One child process for one function: started when first asked, replaced when it died.
+    """One child process for one function: started by the first request, replaced after it died.
 
-    To be used by one thread at a time. On Linux the child ends with the thread that first asked.
+    Only one thread may use it at a time. On Linux the child ends with the thread that made the first request.
     """
 
     def __init__(self, function: Function, *, seconds: float, memory: int = MEMORY) -> None:
-        """Start nothing yet.
+        """Prepare a sandbox; the child starts with the first request.
 
         Args:
-            function: a module's function; it is imported in the child.
-            seconds: a request may take no longer.
-            memory: bytes of address space the child may use, where the system can limit it.
+            function: at the top level of a module; the child imports it.
+            seconds: the longest that a request may take.
+            memory: bytes of address space that the child may use, if the system can limit it.
         """
         self._function = f"{function.__module__}:{function.__qualname__}"
         self.seconds, self.memory = seconds, memory
@@ -84,22 +84,22 @@ class Sandbox:
 
     @property
     def pid(self) -> int | None:
-        """The child's process id, while there is one."""
+        """The child's process id; None while there is no child."""
         return self._process.pid if self._process else None
 
-    def ask(self, told: dict[str, Any], blobs: Sequence[bytes] = ()) -> Message:
-        """What the function makes of a request; `{"error": ...}` where it raised.
+    def ask(self, request: dict[str, Any], blobs: Sequence[bytes] = ()) -> Message:
+        """Return the function's answer to a request; `{"error": ...}` if it raised.
 
         Raises:
-            ChildDied: it crashed, took too long or ran out of memory.
+            ChildDied: the child crashed, took too long or ran out of memory.
             SandboxError: no child can be started here.
         """
         connection = self._connection or self._start()
         deadline = time.monotonic() + self.seconds
         try:
             connection.settimeout(self.seconds)
-            send(connection, {"seconds": self.seconds, "told": told}, blobs)
-            return receive(connection, deadline=deadline, most=MAX_ANSWER_BYTES)
+            send(connection, {"seconds": self.seconds, "request": request}, blobs)
+            return receive(connection, deadline=deadline, max_bytes=MAX_ANSWER_BYTES)
         except TimeoutError:
             self.close()
             raise ChildDied(f"took longer than {self.seconds:g} s (max_seconds)") from None
@@ -108,30 +108,30 @@ class Sandbox:
         except MessageError as error:
             self.close()
             raise ChildDied(f"crashed the decoder (it answered {error})", crashed=True) from error
-        except BaseException:  # as Ctrl-C: its answer to this would be taken for one to the next request
+        except BaseException:  # such as Ctrl-C: a late answer would be taken for that to the next request
             self.close()
             raise
 
     def kill(self) -> None:
-        """End the child at once, from any thread: who waits for its answer gets `ChildDied`."""
+        """End the child at once, from any thread; a thread that waits for its answer gets `ChildDied`."""
         if process := self._process:
             process.kill()
 
     def close(self) -> None:
-        """End the child; another request would start a new one."""
+        """End the child; the next request starts a new one."""
         process, connection = self._process, self._connection
         self._process = self._connection = None
         if connection:
             connection.close()
         if process:
             process.kill()
-            with suppress(subprocess.TimeoutExpired):  # stuck in the kernel, as by a dead network disk
+            with suppress(subprocess.TimeoutExpired):  # stuck in the kernel, by a dead network disk for one
                 process.wait(START_SECONDS)
 
     def _start(self) -> socket.socket:
         ours, theirs = socket.socketpair()
         with theirs:
-            told = {
+            options = {
                 "socket": theirs.fileno(),
                 "function": self._function,
                 "memory": self.memory,
@@ -139,20 +139,20 @@ class Sandbox:
                 "path": sys.path,
             }
             try:
-                self._process = subprocess.Popen(  # noqa: S603 - this interpreter, and words of our own
-                    [sys.executable, "-c", _START, json.dumps(told)],
+                self._process = subprocess.Popen(  # noqa: S603 - this interpreter, with our own arguments
+                    [sys.executable, "-c", _START, json.dumps(options)],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     pass_fds=[theirs.fileno()],
                     env=os.environ | _ENVIRONMENT,
-                    process_group=0,  # the terminal's Ctrl-C is not for it, from its first moment
+                    process_group=0,  # the terminal's Ctrl-C never reaches it
                 )
             except OSError as error:
                 ours.close()
                 raise SandboxError(f"no process can be started for decoding: {error}") from error
         self._connection = ours
         try:
-            receive(ours, deadline=time.monotonic() + START_SECONDS, most=MAX_ANSWER_BYTES)
+            receive(ours, deadline=time.monotonic() + START_SECONDS, max_bytes=MAX_ANSWER_BYTES)
         except (EOFError, OSError, MessageError) as error:
             why = "did not start in time" if isinstance(error, TimeoutError) else str(self._cause())
             self.close()
@@ -160,11 +160,11 @@ class Sandbox:
         return ours
 
     def _cause(self) -> ChildDied:
-        """Why the child is no more."""
+        """Return why the child died."""
         process = self._process
         code: int | None = None
         if process:
-            with suppress(subprocess.TimeoutExpired):  # it lives, and closed its socket
+            with suppress(subprocess.TimeoutExpired):  # it is alive, and has closed its socket
                 code = process.wait(1)
         self.close()
         if code == OUT_OF_MEMORY:
@@ -178,7 +178,7 @@ class Sandbox:
 
 
 class SandboxPool:
-    """As many sandboxes of one function as are used at the same time."""
+    """As many sandboxes for one function as are in use at the same time."""
 
     def __init__(self, function: Function, *, seconds: float) -> None:
         self._make = partial(Sandbox, function, seconds=seconds)
@@ -194,14 +194,14 @@ class SandboxPool:
             sandbox.close()
 
     def kill(self) -> None:
-        """End all children at once; threads that wait for an answer get `ChildDied`."""
+        """End all children at once; a thread that waits for an answer gets `ChildDied`."""
         with self._lock:
             for sandbox in self._all:
                 sandbox.kill()
 
     @contextmanager
     def borrow(self) -> Iterator[Sandbox]:
-        """A sandbox for this thread alone: the one used last, whose child is there already."""
+        """Lend this thread a sandbox of its own, the one used last: its child is running already."""
         with self._lock:
             if not self._free:
                 self._all.append(self._make())

@@ -1,6 +1,6 @@
 """Vectors on disk, keyed by content hash: a renamed file costs nothing, a copy is embedded once.
 
-What does not belong here: the model that makes them, and Chroma.
+What does not belong here: the model that makes the vectors, and Chroma.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,45 +15,45 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 VECTOR = "vector"
-# A vector's length is 1 up to this.
+# How far a vector's length may be from 1.
 NORM_TOLERANCE = 1e-3
-BLOCK = 1 << 15  # rows that are worked on at a time: 64 MB of 512 dimensions
+BLOCK = 1 << 15  # rows per matrix product: 64 MB at 512 dimensions
 
 
 def store(folder: Path, *, dimensions: int, fingerprint: str) -> ShardStore:
-    """The vectors of one model."""
+    """Open the vectors of one model."""
     return ShardStore(folder, _schema(dimensions), made_by=fingerprint)
 
 
 def of_model(home: Home, key: str, model: Mapping[str, Any]) -> ShardStore:
-    """The vectors that a snapshot, or what is staged, names: by a model's key and what is told about it."""
+    """Open the vectors of a snapshot or of a staged run, by the model's key and its entry there."""
     return store(
         home.embeddings(key), dimensions=int(model["dimensions"]), fingerprint=str(model["fingerprint"])
     )
 
 
 def row(key: bytes, vector: "np.ndarray") -> dict[str, object]:
-    """A row to append: a content hash and its (d,) float32 vector."""
+    """Make a row to append, from a content hash and its (d,) float32 vector."""
     return {KEY: key, VECTOR: vector}
 
 
 class MappedVectors:
-    """The vectors of some keys where they lie on disk, memory-mapped: (n, d) float32, rows L2-normalised.
+    """The vectors of some keys, memory-mapped: (n, d) float32, rows L2-normalised.
 
-    Nothing is copied but what is asked for; what is worked through goes in blocks.
+    Indexing copies only the rows asked for; products go through the rows in blocks.
     """
 
     def __init__(self, vectors: ShardStore, keys: Sequence[bytes]) -> None:
         """Find the rows of `keys`.
 
         Raises:
-            StoreError: one is missing.
+            StoreError: a key has no row.
         """
         import numpy as np
 
         table, positions = vectors.positions(keys)
         self.dimensions = int(vectors.schema.field(VECTOR).type.list_size)
-        # Rows of all the shards, one behind another; of removed images too.
+        # Indices into the rows of all shards together; these include rows of removed images.
         self._positions = np.asarray(positions, np.int64)
         self._shards = [
             chunk.flatten().to_numpy(zero_copy_only=True).reshape(len(chunk), self.dimensions)
@@ -66,11 +66,11 @@ class MappedVectors:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """How many, and of how many dimensions."""
+        """The number of vectors and of dimensions."""
         return len(self), self.dimensions
 
     def __getitem__(self, rows: "np.ndarray | slice") -> "np.ndarray":
-        """Copies of some rows: (k,) integers or a slice -> (k, d) float32."""
+        """Copy some rows: (k,) integers or a slice -> (k, d) float32."""
         import numpy as np
 
         where = self._positions[rows]
@@ -83,14 +83,14 @@ class MappedVectors:
         return out
 
     def dot(self, vector: "np.ndarray") -> "np.ndarray":
-        """The product of each row with a (d,) float32 vector: (n,) float32."""
+        """Multiply each row with a (d,) float32 vector: (n,) float32."""
         import numpy as np
 
         parts = [block @ vector for block in self._blocks()]
         return np.concatenate(parts)[self._positions] if parts else np.empty(0, np.float32)
 
     def best_similarity(self, vectors: "np.ndarray") -> "np.ndarray":
-        """The largest product of any row with each of (m, d) float32 `vectors`: (m,) float32."""
+        """Return the largest product of any row with each of (m, d) float32 `vectors`: (m,) float32."""
         import numpy as np
 
         found = np.full(len(vectors), -np.inf, np.float32)
@@ -105,16 +105,16 @@ class MappedVectors:
 
 
 def read(vectors: ShardStore, keys: Sequence[bytes]) -> "np.ndarray":
-    """The vectors of `keys`: (n, d) float32, rows L2-normalised.
+    """Read the vectors of `keys`: (n, d) float32, rows L2-normalised.
 
     Raises:
-        StoreError: one is missing.
+        StoreError: a key has no vector.
     """
     return MappedVectors(vectors, keys)[slice(None)]
 
 
 def norm_deviation(vectors: "np.ndarray") -> float:
-    """The largest deviation from 1 of the lengths of vectors, (n, d) with n > 0; infinite for a NaN."""
+    """Return how far any length of (n, d) vectors, n > 0, is from 1 at most; infinity for a NaN."""
     import numpy as np
 
     off = np.abs(np.linalg.norm(vectors, axis=1) - 1.0)

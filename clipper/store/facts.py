@@ -1,4 +1,4 @@
-"""What one decoding of a file gave: facts or the reason of a failure, and the thumbnail. Kept by content.
+"""Results of decoding, keyed by content hash: facts or the reason of a failure, and thumbnails.
 
 What does not belong here: decoding itself (`images/decode.py`).
 """
@@ -23,11 +23,11 @@ LIMITS = "limits"
 
 
 def store(home: Home, *, of_any_version: bool = False) -> ShardStore:
-    """Facts as JSON text; of a failure the reason, and the limits it was measured by.
+    """Open the facts: JSON text; for a failure the reason, and the limits under which it failed.
 
     Args:
-        home: whose.
-        of_any_version: for readers, who take what was published, whichever Clipper made it.
+        home: with the facts.
+        of_any_version: read also the facts that another version of Clipper made: what was published.
     """
     import pyarrow as pa
 
@@ -38,7 +38,7 @@ def store(home: Home, *, of_any_version: bool = False) -> ShardStore:
 
 
 def thumbnail_store(home: Home) -> ShardStore:
-    """Thumbnails as WebP."""
+    """Open the thumbnails, WebP."""
     import pyarrow as pa
 
     schema = pa.schema([(KEY, pa.binary(16)), (THUMBNAIL, pa.binary())])
@@ -46,40 +46,43 @@ def thumbnail_store(home: Home) -> ShardStore:
 
 
 def row(key: bytes, *, facts: str | None, reason: str | None, limits: str) -> dict[str, object]:
-    """A row to append."""
+    """Make a row to append."""
     return {KEY: key, FACTS: facts, REASON: reason, LIMITS: limits}
 
 
 def known(facts: ShardStore, *, limits: str) -> set[bytes]:
-    """Contents that need not be decoded again: good ones, and failures under the same limits."""
+    """Return the contents that need no decoding: decoded ones, and failures under the same limits."""
     rows = _columns(facts, KEY, REASON, LIMITS)
     return {key for key, reason, under in rows if reason is None or under == limits}
 
 
 def failures(facts: ShardStore, keys: Iterable[bytes], *, limits: str = "") -> dict[bytes, str]:
-    """Content hash -> reason, of those of `keys` that could not be decoded: by these limits, if known."""
+    """Return content hash -> reason for those of `keys` that could not be decoded.
+
+    If a content failed under several limits, the reason is that of `limits`.
+    """
     import pyarrow.compute as pc
 
     table = facts.table().select([KEY, REASON, LIMITS])
     lost = table.filter(pc.is_valid(table[REASON]))
-    if not len(lost):  # as a rule; and there may be millions of keys
+    if not len(lost):  # the usual case, and there may be millions of keys
         return {}
     good = set(_of(table.filter(pc.is_null(table[REASON])), lost[KEY].to_pylist())[KEY].to_pylist())
     wanted = set(keys) - good
     rows = [row for row in lost.to_pylist() if row[KEY] in wanted]
-    rows.sort(key=lambda row: row[LIMITS] == limits)  # the last one counts
+    rows.sort(key=lambda row: row[LIMITS] == limits)  # the last one wins
     return {row[KEY]: row[REASON] for row in rows}
 
 
 def read(facts: ShardStore, keys: Sequence[bytes]) -> dict[bytes, dict[str, Any]]:
-    """Content hash -> facts, of those of `keys` that were decoded."""
-    told = _of(facts.table().select([KEY, FACTS]), keys)
-    rows = zip(told[KEY].to_pylist(), told[FACTS].to_pylist(), strict=True)
-    return {key: json.loads(words) for key, words in rows if words is not None}
+    """Return content hash -> facts for those of `keys` that were decoded."""
+    table = _of(facts.table().select([KEY, FACTS]), keys)
+    rows = zip(table[KEY].to_pylist(), table[FACTS].to_pylist(), strict=True)
+    return {key: json.loads(text) for key, text in rows if text is not None}
 
 
 def _of(table: "pa.Table", keys: Sequence[bytes]) -> "pa.Table":
-    """The rows of some keys."""
+    """Return the rows of some keys."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -87,6 +90,6 @@ def _of(table: "pa.Table", keys: Sequence[bytes]) -> "pa.Table":
 
 
 def _columns(facts: ShardStore, *names: str) -> Iterator[tuple[Any, ...]]:
-    """The values of some columns, row by row."""
+    """Return the values of some columns, row by row."""
     table = facts.table()
     return zip(*(table[name].to_pylist() for name in names), strict=True)

@@ -1,7 +1,7 @@
-"""Where photos were taken, kept by content; apart from all other facts, so that it can be deleted as a whole.
+"""Coordinates of photos, keyed by content hash; apart from other facts, so that all can be deleted at once.
 
-Read and kept only when the setting `gps` is true: a map that is shown to others must not tell where people
-live. Only EXIF is read for it: switching it on decodes no pixel. What does not belong here: reading EXIF
+They are read and kept only if the setting `gps` is on: a map that is shown to others must not reveal where
+people live. Only EXIF is read: switching `gps` on decodes no image. What does not belong here: parsing EXIF
 (`images/exif.py`).
 """
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from clipper.images.folder import ImageFolder
     from clipper.store.manifest import Entry
 
-# Files after which what was read is put on disk, and threads that read: most of it is waiting.
+# Files whose coordinates are written together, and threads that read files: they mostly wait.
 SHARD_ROWS, THREADS = 2_048, 8
 
 
 def store(home: Home) -> ShardStore:
-    """A row for each content that was looked at: its place in degrees, or null where it tells none."""
+    """Open the coordinates: a row for each content that was read, in degrees; null where EXIF has none."""
     import pyarrow as pa
 
     schema = pa.schema([(KEY, pa.binary(16)), (LATITUDE, pa.float64()), (LONGITUDE, pa.float64())])
@@ -34,23 +34,26 @@ def store(home: Home) -> ShardStore:
 
 
 def fill(
-    places: ShardStore,
+    coordinates: ShardStore,
     folder: "ImageFolder",
     entries: "Sequence[Entry]",
     *,
     progress: Callable[[int, int], None],
 ) -> int:
-    """Look at files and keep where each was taken; how many were looked at.
+    """Read coordinates from files and keep them.
 
     Args:
-        places: to append to.
-        folder: to read from.
-        entries: files that can be decoded, one for each content; one that is gone or another by now is
-            left to the next run.
-        progress: told how many are done, and of how many.
+        coordinates: the store to append to.
+        folder: of the files.
+        entries: files that can be decoded, one for each content. A file that is gone or changed is left to
+            the next run.
+        progress: called with the number of files done and of all files.
+
+    Returns:
+        how many files were read.
     """
 
-    def look(entry: "Entry") -> dict[str, object] | None:
+    def read_row(entry: "Entry") -> dict[str, object] | None:
         try:
             data = folder.read(entry.id)
         except BadImageError:
@@ -59,20 +62,20 @@ def fill(
             return None
         return {KEY: entry.content_hash, LATITUDE: None, LONGITUDE: None, **read_gps(data)}
 
-    looked = 0
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="places") as pool:
+    done = 0
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="gps") as pool:
         for start in range(0, len(entries), SHARD_ROWS):
-            rows = [row for row in pool.map(look, entries[start : start + SHARD_ROWS]) if row]
-            places.append(rows)
-            looked += len(rows)
+            rows = [row for row in pool.map(read_row, entries[start : start + SHARD_ROWS]) if row]
+            coordinates.append(rows)
+            done += len(rows)
             progress(min(start + SHARD_ROWS, len(entries)), len(entries))
-    return looked
+    return done
 
 
-def read(places: ShardStore, keys: Iterable[bytes]) -> dict[bytes, dict[str, Any]]:
-    """Content hash -> `latitude` and `longitude`, of those of `keys` that have a place."""
+def read(coordinates: ShardStore, keys: Iterable[bytes]) -> dict[bytes, dict[str, Any]]:
+    """Return content hash -> `latitude` and `longitude` for those of `keys` that have coordinates."""
     wanted = set(keys)
-    rows = places.table().to_pylist()
+    rows = coordinates.table().to_pylist()
     return {
         r[KEY]: {LATITUDE: r[LATITUDE], LONGITUDE: r[LONGITUDE]}
         for r in rows
@@ -81,6 +84,6 @@ def read(places: ShardStore, keys: Iterable[bytes]) -> dict[bytes, dict[str, Any
 
 
 def delete_all(home: Home) -> None:
-    """Delete every place."""
+    """Delete the coordinates of all photos."""
     if (folder := store(home).folder).exists():
         shutil.rmtree(folder)

@@ -1,7 +1,7 @@
 """The files of a home: where each part lies, atomic writes, the lock.
 
-What does not belong here: what the parts contain, what is staged (`store/staged.py`) and what is published
-(`store/snapshots.py`).
+What does not belong here: the contents of the parts, the staged versions (`store/staged.py`) and the
+published ones (`store/snapshots.py`).
 """
 
 import errno
@@ -17,7 +17,7 @@ from typing import Any
 from clipper import hashing
 from clipper.errors import BusyError, StoreError
 
-# Since when this process holds the lock of a store: a run's steps may each have a `Home` of their own.
+# When this process took the lock of a store. Not in `Home`: each step of a run may have its own.
 _since: dict[Path, float] = {}
 
 Stamp = tuple[int, int, int]
@@ -25,7 +25,7 @@ Stamp = tuple[int, int, int]
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, renamed onto it when the block ends well, removed when not."""
+    """Yield a temporary path beside `path`: renamed onto it if the block succeeds, deleted if not."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -36,7 +36,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def move_durably(temporary: Path, path: Path) -> None:
-    """Rename a file that was written beside its place onto it, once its bytes are on the disk."""
+    """Rename a file once its bytes are on the disk."""
     with temporary.open("rb") as written:
         os.fsync(written.fileno())
     temporary.replace(path)
@@ -53,7 +53,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object of the store.
 
     Raises:
-        StoreError: missing or damaged.
+        StoreError: the file is missing or damaged.
     """
     try:
         value = json.loads(path.read_text("utf-8"))
@@ -77,11 +77,11 @@ def damage_error(path: Path, why: object) -> StoreError:
 
 
 def _is_full(error: Exception) -> bool:
-    """Whether a disk or a quota was used up; of Arrow and Chroma only the words tell."""
+    """Whether a disk or a quota is full; errors of Arrow and Chroma say so only in their text."""
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
         return True
-    told = f"{error} {error.__cause__}"
-    return any(words in told for words in ("No space left", "Disk quota exceeded", "disk is full"))
+    text = f"{error} {error.__cause__}"
+    return any(words in text for words in ("No space left", "Disk quota exceeded", "disk is full"))
 
 
 class Home:
@@ -95,7 +95,7 @@ class Home:
         self.staged = self.store / "staged.json"
 
     def part(self, name: str, version: str, suffix: str = ".parquet") -> Path:
-        """The file of a part's version; a collection is a folder (suffix '')."""
+        """The file of one version of a part; a collection is a folder (suffix '')."""
         return self.store / name / f"{version}{suffix}"
 
     def embeddings(self, key: str) -> Path:
@@ -103,7 +103,7 @@ class Home:
         return self.store / "embeddings" / key
 
     def missing_message(self) -> str:
-        """That the folder is not there, and how to make it."""
+        """Say that the folder is missing, and how to make it."""
         wrong = "is not a folder" if self.folder.exists() else "does not exist"
         command = f"clipper index FOLDER-OF-IMAGES --home {quote(str(self.folder))}"
         return f"the home {self.folder} {wrong}; make it with `{command}`"
@@ -113,7 +113,7 @@ class Home:
         """Hold the home's lock; the operating system frees it when the process ends, however it ends.
 
         Raises:
-            BusyError: another run holds it for longer than `timeout` seconds.
+            BusyError: another run holds the lock for longer than `timeout` seconds.
             StoreError: the folder cannot be written, or its disk is full.
         """
         from filelock import FileLock, Timeout
@@ -147,13 +147,13 @@ class Home:
             lock.release()
 
     def locked_seconds(self) -> float | None:
-        """The seconds for which this process has held the home's lock, as a run does; None: it does not."""
+        """For how many seconds this process has held the home's lock; None if it does not hold it."""
         since = _since.get(self.store)
         return None if since is None else round(time.monotonic() - since, 1)
 
 
 def stamp(path: Path) -> Stamp | None:
-    """The stamp of a file as it is now, None when there is none."""
+    """The modification time, inode and size of a file; None if it is missing."""
     try:
         seen = path.stat()
     except OSError:

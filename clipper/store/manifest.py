@@ -1,6 +1,6 @@
-"""What is in the images folder now, and what differs from last time.
+"""The manifest: the files of the images folder with their content hashes; and what differs between two.
 
-What does not belong here: opening images, and anything derived from them.
+What does not belong here: decoding images, and anything derived from them.
 """
 
 from collections import deque
@@ -17,7 +17,7 @@ from clipper.store.tables import read_parquet, write_part
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# The column of the times at which contents were first indexed; a manifest of an earlier Clipper has none.
+# The column with the time at which a content was first indexed; an earlier Clipper's manifest has none.
 FIRST = "first_ns"
 
 # An image's content hash before and after; None where it is not there.
@@ -29,7 +29,7 @@ _NOWHERE: Fate = (None, None)
 class Entry:
     """One file: its id, the hash of its bytes, size and modification time.
 
-    `first_ns` is when the scan began that first met these bytes, under whatever name; None: not known.
+    `first_ns` is when the scan began that first found these bytes, under any name; None if unknown.
     """
 
     id: str
@@ -101,7 +101,7 @@ class Changes:
 class Manifest:
     """The files of the folder, sorted by id, and those that could not be read (id -> reason).
 
-    `others` counts the files that are no images, by ending: told of a scan, and not kept.
+    `others` counts the files that are no images, by ending; a scan reports it, the file does not keep it.
     """
 
     entries: list[Entry]
@@ -110,20 +110,20 @@ class Manifest:
 
     @property
     def version(self) -> str:
-        """Follows from ids and contents alone: touching a file changes nothing."""
+        """The version: it follows from ids and contents alone, so touching a file does not change it."""
         contents = [(entry.id, entry.content_hash.hex()) for entry in self.entries]
         return digest(contents, self.unreadable)
 
     def hashes(self) -> list[bytes]:
-        """The distinct content hashes, in the order they first appear."""
+        """Return the distinct content hashes, in the order in which they first appear."""
         return list(self.firsts())
 
     def contents(self) -> dict[str, bytes]:
-        """Id -> content hash."""
+        """Return id -> content hash."""
         return {entry.id: entry.content_hash for entry in self.entries}
 
     def firsts(self) -> dict[bytes, Entry]:
-        """For each distinct content the first file that has it, in the order in which they appear."""
+        """Return the first file with each distinct content, in the order in which they appear."""
         firsts: dict[bytes, Entry] = {}
         for entry in self.entries:
             firsts.setdefault(entry.content_hash, entry)

@@ -1,7 +1,7 @@
-"""Rows keyed by content hash, kept in append-only Arrow files: what is derived from an image's bytes.
+"""Rows keyed by content hash in append-only Arrow files (shards): everything derived from an image's bytes.
 
-Used for embeddings, thumbnails and facts. A shard is written beside its place and renamed into it, so
-what is there is whole. What does not belong here: what the rows mean.
+Embeddings, thumbnails and facts are kept like this. A shard is written under a temporary name and then
+renamed, so that every shard is whole. What does not belong here: the meaning of the rows.
 """
 
 import os
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 KEY = "content_hash"
 ENDING = ".arrow"
-# Of a shard's name; those of an earlier Clipper are shorter and tell nothing of its bytes.
+# Length of a shard's name, which is its checksum; an earlier Clipper's names are shorter and no checksums.
 CHECKSUM_DIGITS = 32
 _TRIES = 20
 
-# Rewriting costs about as much as was once written: it waits until this share of the rows is dead ...
+# Compacting rewrites shards, so it waits until this share of the rows is dead ...
 DEAD_SHARE = 0.15
-# ... or until so many shards are smaller than half of what a long run writes.
+# ... or until more than this many shards have fewer than half of the rows that a long run writes to one.
 MANY_SMALL, FULL_ROWS = 32, 2_048
 
 
@@ -37,11 +37,11 @@ class ShardStore:
         """Open a folder, which need not exist yet.
 
         Args:
-            folder: where the shards lie.
+            folder: of the shards.
             schema: of every shard.
-            made_by: version of the code and settings that made the rows; shards of another are
-                passed over, so that their rows are made again.
-            strict: take those of other versions as well when false.
+            made_by: version of the code and settings that make the rows. Shards of another version are
+                skipped, so that their rows are made again.
+            strict: if false, shards of other versions are read too.
         """
         self.folder = folder
         self.schema = schema.with_metadata({"made_by": made_by})
@@ -50,11 +50,11 @@ class ShardStore:
         self._opened: dict[str, pa.Table | None] = {}
 
     def keys(self) -> set[bytes]:
-        """The content hashes that have a row."""
+        """Return the content hashes that have a row."""
         return {key for table in self._tables() for key in table[KEY].to_pylist()}
 
     def append(self, rows: Sequence[dict[str, object]]) -> None:
-        """Write one new shard."""
+        """Write rows as one new shard."""
         if not rows:
             return
         import pyarrow as pa
@@ -63,13 +63,13 @@ class ShardStore:
         self._opened.pop(name, None)
 
     def table(self) -> "pa.Table":
-        """All rows, memory-mapped; of a key that stands twice, both."""
+        """Return all rows, memory-mapped; if a key has two rows, both."""
         import pyarrow as pa
 
         return pa.concat_tables([self.schema.empty_table(), *self._tables()])
 
     def positions(self, keys: Sequence[bytes]) -> "tuple[pa.Table, np.ndarray]":
-        """All rows, and for each of `keys` the index of its row: (k,) int64.
+        """Return all rows, and the index of the row of each of `keys`: (k,) int64.
 
         Raises:
             StoreError: a key has no row.
@@ -94,7 +94,7 @@ class ShardStore:
                     if name not in self._opened:
                         self._opened[name] = self._open(self.folder / name)
             except FileNotFoundError:
-                continue  # a writer put its rows into another shard since the folder was listed
+                continue  # a writer compacted the shards after the folder was listed
             return [table for name in names if (table := self._opened[name]) is not None]
         raise StoreError(f"{self.folder} changes faster than it can be read; try again")
 
@@ -107,11 +107,11 @@ class ShardStore:
 
 
 def read_shard(path: Path) -> "pa.Table":
-    """One shard, memory-mapped.
+    """Read one shard, memory-mapped.
 
     Raises:
-        FileNotFoundError: it is gone.
-        StoreError: it is damaged.
+        FileNotFoundError: the shard is gone.
+        StoreError: the shard is damaged.
     """
     import pyarrow as pa
 
@@ -124,7 +124,7 @@ def read_shard(path: Path) -> "pa.Table":
 
 
 def write_shard(folder: Path, table: "pa.Table") -> str:
-    """Write a shard, named by its checksum: a repetition replaces itself, and damage shows."""
+    """Write a shard under its checksum as name: the same rows replace themselves, and damage shows."""
     import pyarrow as pa
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -140,10 +140,10 @@ def write_shard(folder: Path, table: "pa.Table") -> str:
 
 
 def verify_shard(path: Path) -> None:
-    """See that a shard is as it was written.
+    """Check that a shard is as it was written.
 
     Raises:
-        StoreError: it is damaged.
+        StoreError: the shard is damaged.
     """
     read_shard(path)
     named = path.name.removesuffix(ENDING)
@@ -154,14 +154,16 @@ def verify_shard(path: Path) -> None:
 def compact(
     folder: Path, alive: AbstractSet[bytes], *, made_by: str | None = None, reason: str | None = None
 ) -> int:
-    """Drop the rows of one folder of shards whose key is not in `alive`, if that pays; how many it dropped.
+    """Drop the rows of a folder of shards whose key is not in `alive`, if that pays; return how many.
+
+    The caller must hold the home's lock.
 
     Args:
-        folder: of shards; only for who holds the home's lock.
+        folder: of the shards.
         alive: content hashes whose rows stay.
-        made_by: shards made by another version are dead as a whole; None where all that is there counts.
-        reason: the column that tells why a row is a failure; such a row is dead where the same key has one
-            that is none.
+        made_by: all rows made by another version are dead; None keeps rows of any version.
+        reason: the column with the reason of a failure; a failure is dead if its key also has a row without
+            a reason.
 
     Raises:
         StoreError: a shard is damaged.
@@ -188,7 +190,7 @@ def compact(
 def _rows_to_keep(
     shards: "Mapping[Path, pa.Table]", alive: AbstractSet[bytes], made_by: str | None, reason: str | None
 ) -> dict[Path, list[int]]:
-    """Of each shard the rows that are alive and stand in no shard before it."""
+    """Return the rows of each shard that are alive and in no shard before it."""
     made = {path: table for path, table in shards.items() if made_by in (None, _maker(table))}
     failing = {path: _failing(table, reason) for path, table in made.items()}
     good = {
@@ -202,7 +204,7 @@ def _rows_to_keep(
     for path, table in made.items():
         for row, key in enumerate(table[KEY].to_pylist()):
             bad = failing[path][row]
-            # A file that failed by several limits has a row for each of them.
+            # A content that failed under several limits has a row for each.
             identity = tuple(table.slice(row, 1).to_pylist()[0].values()) if bad else key
             if key in alive and identity not in seen and not (bad and key in good):
                 kept[path].append(row)
@@ -221,7 +223,7 @@ def _failing(table: "pa.Table", reason: str | None) -> list[bool]:
 
 
 def _joined(tables: "Iterable[pa.Table]") -> "Iterator[pa.Table]":
-    """The rows of many tables in few, of one schema each; tables of one schema follow each other."""
+    """Join many tables to few, of one schema each; the tables must be sorted by schema."""
     import pyarrow as pa
 
     waiting: list[pa.Table] = []

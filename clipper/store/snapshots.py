@@ -1,7 +1,7 @@
-"""What is published: one version of each part, named in one small file; pruned when nobody reads it.
+"""Snapshots: one published version of each part, named in one small file, deleted when nobody reads it.
 
-A reader has a shared lock on its snapshot's file for as long as it has it open; the operating system frees it
-when the reader ends, however it ends. What does not belong here: what the parts contain.
+A reader leases its snapshot by a shared lock on the snapshot's file; the operating system frees the lock when
+the reader ends, however it ends. What does not belong here: the contents of the parts.
 """
 
 import fcntl
@@ -24,12 +24,12 @@ FORMAT = 1
 PARTS = ("manifest", "metadata", "projection", "collection")
 _TRIES = 100
 
-MOST_RUNS = 20  # runs that are remembered
+MOST_RUNS = 20  # of the history that a snapshot keeps
 
 
 @dataclass(frozen=True)
 class Run:
-    """When a version was published, what its run counted, and the seconds it took; None: not known."""
+    """One published run: its time, version, counts, and seconds (None if unknown)."""
 
     at: datetime
     version: str
@@ -37,16 +37,16 @@ class Run:
     seconds: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The run as JSON holds it."""
+        """Write the run as a JSON object."""
         counts = dict(self.counts)
         return {"at": self.at.isoformat(), "version": self.version, "counts": counts, "seconds": self.seconds}
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One version of each part, and how they were made: what current.json says.
+    """One version of each part, and how they were made: the contents of current.json.
 
-    `seconds` is how long the run took that published it, None: not known; `earlier` are those before it.
+    `seconds` is how long the run that published it took (None if unknown); `earlier` are the runs before.
     """
 
     parts: Mapping[str, str]
@@ -60,23 +60,23 @@ class Snapshot:
 
     @property
     def runs(self) -> tuple[Run, ...]:
-        """The run that published it and those before, the newest first."""
+        """The run that published this snapshot and the runs before it, newest first."""
         return runs_after(Run(self.published_at, self.version, self.counts, self.seconds), self.earlier)
 
     @property
     def version(self) -> str:
-        """The name of this combination of parts and images folder; it changes with any of them."""
+        """The name of this snapshot: it changes with any part and with the images folder."""
         return digest(dict(self.parts), self.embeddings, self.images)
 
 
 class SnapshotLease:
-    """A reader's claim on a snapshot: its parts stay until `close`, or until the process ends."""
+    """A reader's lease of a snapshot: its parts stay until `close`, or until the process ends."""
 
     def __init__(self, descriptor: int | None) -> None:
         self._descriptor = descriptor
 
     def close(self) -> None:
-        """Let go."""
+        """End the lease."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -86,10 +86,10 @@ class SnapshotLease:
 
 
 def current(home: Home) -> Snapshot | None:
-    """What is published; None when nothing is.
+    """Read the published snapshot; None if there is none.
 
     Raises:
-        StoreError: damaged, or written by a newer Clipper.
+        StoreError: current.json is damaged, or written by a newer Clipper.
     """
     try:
         return _read(home.current) if home.current.exists() else None
@@ -98,11 +98,11 @@ def current(home: Home) -> Snapshot | None:
 
 
 def published(home: Home) -> Snapshot:
-    """What is published.
+    """Read the published snapshot.
 
     Raises:
-        NoIndexError: nothing yet.
-        StoreError: damaged, or written by a newer Clipper.
+        NoIndexError: nothing is published yet.
+        StoreError: current.json is damaged, or written by a newer Clipper.
     """
     snapshot = current(home)
     if snapshot is None:
@@ -111,7 +111,7 @@ def published(home: Home) -> Snapshot:
 
 
 def no_index(home: Home) -> NoIndexError:
-    """That nothing is published, and how to make it."""
+    """Make the error that says that nothing is published, and how to index."""
     if not home.folder.is_dir():
         return NoIndexError(home.missing_message())
     has_images = any((home.folder / name).exists() for name in (CONFIG_NAME, DEFAULT_IMAGES))
@@ -121,35 +121,35 @@ def no_index(home: Home) -> NoIndexError:
 
 
 def lease(home: Home) -> tuple[Snapshot, SnapshotLease]:
-    """What is published, kept from being pruned until the hold is closed.
+    """Read the published snapshot and lease it: its parts are not deleted until the lease ends.
 
     Raises:
         NoIndexError: nothing is published.
-        StoreError: damaged, or written by a newer Clipper.
+        StoreError: current.json is damaged, or written by a newer Clipper.
     """
-    for _ in range(_TRIES):  # a writer may prune what was just read: then another is published
+    for _ in range(_TRIES):  # a writer may delete the snapshot that was just read: then there is a newer one
         snapshot = published(home)
         path = lease_path(home, snapshot)
         try:
             descriptor = os.open(path, os.O_RDONLY)
         except FileNotFoundError:
             if published(home).version == snapshot.version:
-                return snapshot, SnapshotLease(None)  # of an earlier Clipper, which kept no such file
+                return snapshot, SnapshotLease(None)  # an earlier Clipper kept no such file
             continue
         except OSError as error:
             raise StoreError(f"{path} cannot be read: {error.strerror or error}") from error
-        held = SnapshotLease(descriptor)
+        leased = SnapshotLease(descriptor)
         _lock(descriptor, fcntl.LOCK_SH)
         if path.exists() and path.stat().st_ino == os.fstat(descriptor).st_ino:
-            return snapshot, held
-        held.close()
+            return snapshot, leased
+        leased.close()
     raise StoreError(f"{home.current} changes faster than it can be read; try again")
 
 
 def publish(home: Home, snapshot: Snapshot) -> bool:
-    """Name `snapshot` in current.json, by one rename; False when it is what is published.
+    """Write `snapshot` to current.json by one rename; return False if it is published already.
 
-    The runs before its own are those of what was published until now.
+    Its earlier runs are those of the snapshot that was published until now.
     """
     before = current(home)
     entry = {
@@ -163,7 +163,7 @@ def publish(home: Home, snapshot: Snapshot) -> bool:
         "seconds": snapshot.seconds,
         "earlier": [run.to_json() for run in _earlier(home, snapshot, before)],
     }
-    if not lease_path(home, snapshot).exists():  # else a reader may hold it
+    if not lease_path(home, snapshot).exists():  # otherwise a reader may have a lock on it
         write_json(lease_path(home, snapshot), entry)
     if before and before.version == snapshot.version:
         return False
@@ -172,9 +172,9 @@ def publish(home: Home, snapshot: Snapshot) -> bool:
 
 
 def drop_unleased(home: Home) -> list[Snapshot]:
-    """The published snapshot and those that readers hold; the others' files are deleted.
+    """Delete the files of snapshots that are neither published nor leased; return those that remain.
 
-    Only for who holds the home's lock.
+    The caller must hold the home's lock.
     """
     now_published = published(home)
     alive = [now_published]
@@ -194,9 +194,9 @@ def drop_unleased(home: Home) -> list[Snapshot]:
 
 
 def prune(home: Home, alive: Sequence[Snapshot]) -> None:
-    """Delete the parts of all versions but those of `alive`, and what killed runs left half-written.
+    """Delete all parts but those of the snapshots `alive`, and the temporary files of killed runs.
 
-    Only for who holds the home's lock.
+    The caller must hold the home's lock.
     """
     for name in PARTS:
         versions = {snapshot.parts[name] for snapshot in alive}
@@ -230,17 +230,17 @@ def staged_from(snapshot: Snapshot) -> Staged:
 
 
 def now() -> datetime:
-    """The time, in UTC."""
+    """Return the time, in UTC."""
     return datetime.now(UTC)
 
 
 def lease_path(home: Home, snapshot: Snapshot) -> Path:
-    """The file that a snapshot's readers hold."""
+    """The file on which a snapshot's readers have their locks."""
     return home.snapshots / f"{snapshot.version}.json"
 
 
 def _earlier(home: Home, snapshot: Snapshot, before: Snapshot | None) -> tuple[Run, ...]:
-    """The runs before a snapshot's own; where current.json is lost, its readers' file may know them."""
+    """Return the runs before a snapshot's own; if current.json is lost, its lease file may have them."""
     if before is not None:
         return before.earlier if before.version == snapshot.version else before.runs
     try:
@@ -250,7 +250,7 @@ def _earlier(home: Home, snapshot: Snapshot, before: Snapshot | None) -> tuple[R
 
 
 def _table_first(entry: Path) -> tuple[bool, int]:
-    """A version whose table is gone is no version any more: a run killed after that leaves no broken one."""
+    """Sort a version's table first: if a run is killed once that is deleted, no broken version is left."""
     return entry.suffix != ".parquet", entry.name.count(".")
 
 
@@ -277,7 +277,7 @@ def _read(path: Path) -> Snapshot:
 
 
 def _lock(descriptor: int, kind: int) -> bool:
-    """Lock an open file; False when that would wait. A file system without locks counts as locked."""
+    """Lock an open file; return False if that would wait, True on a file system without locks."""
     try:
         fcntl.flock(descriptor, kind)
     except BlockingIOError:
@@ -288,7 +288,7 @@ def _lock(descriptor: int, kind: int) -> bool:
 
 
 def remove(entry: Path) -> None:
-    """Delete a file or a folder that may be gone already."""
+    """Delete a file or a folder; it may be gone already."""
     if entry.is_dir():
         shutil.rmtree(entry)
     else:
@@ -296,19 +296,19 @@ def remove(entry: Path) -> None:
 
 
 def runs_after(run: Run, earlier: Sequence[Run]) -> tuple[Run, ...]:
-    """A run and those before it, as many as are remembered."""
+    """Return a run and the runs before it, at most `MOST_RUNS`."""
     return (run, *earlier)[:MOST_RUNS]
 
 
-def runs_from_json(told: object) -> tuple[Run, ...]:
-    """The runs of a JSON value; what is no run, as in a file that somebody edited, is passed over."""
-    found = (_read_run(entry) for entry in told) if isinstance(told, list) else ()
+def runs_from_json(value: object) -> tuple[Run, ...]:
+    """Read the runs of a JSON value; skip entries that are no run, such as in an edited file."""
+    found = (_read_run(entry) for entry in value) if isinstance(value, list) else ()
     return tuple(run for run in found if run is not None)[:MOST_RUNS]
 
 
-def _read_run(told: object) -> Run | None:
+def _read_run(entry: object) -> Run | None:
     try:
-        at, version, counts, seconds = (told[name] for name in ("at", "version", "counts", "seconds"))  # type: ignore[index]
+        at, version, counts, seconds = (entry[name] for name in ("at", "version", "counts", "seconds"))  # type: ignore[index]
         when = datetime.fromisoformat(at)
         known = {str(name): int(count) for name, count in counts.items()}
         took = None if seconds is None else float(seconds)

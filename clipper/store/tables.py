@@ -1,4 +1,7 @@
-"""Parquet files of the store, and the JSON that stands beside each and tells how it was made."""
+"""Parquet files of the store, each with a JSON file beside it that says what the table was made of.
+
+What does not belong here: the columns of any table.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-# Where the JSON beside a table keeps the table's checksum.
+# The key of the table's checksum in the JSON beside it.
 TABLE = "table"
 
 
@@ -20,13 +23,13 @@ def read_parquet(path: Path) -> "pa.Table":
     """Read a table of the store.
 
     Raises:
-        StoreError: missing or damaged.
+        StoreError: the table is missing or damaged.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        # Not `pq.read_table`: that imports datasets and pandas, half a second before a first search.
+        # Not `pq.read_table`: it imports datasets and pandas, which delays a first search by half a second.
         with pq.ParquetFile(path) as file:
             return file.read()
     except FileNotFoundError:
@@ -36,7 +39,7 @@ def read_parquet(path: Path) -> "pa.Table":
 
 
 def write_part(path: Path, table: "pa.Table", made_of: Mapping[str, Any]) -> None:
-    """Write a part's table and, beside it, what it was made of; the table last: it is what is looked for."""
+    """Write a part's table and the JSON beside it; the table last, as its presence marks a whole part."""
     import pyarrow.parquet as pq
 
     with atomic_path(path) as temporary:
@@ -45,17 +48,17 @@ def write_part(path: Path, table: "pa.Table", made_of: Mapping[str, Any]) -> Non
 
 
 def is_written(path: Path) -> bool:
-    """Whether a part is there with what tells how it was made; one without the other is made again."""
+    """Whether a part's table and its JSON are both there; a part with only one of them is made again."""
     return path.exists() and path.with_suffix(".json").exists()
 
 
 def read_made_of(path: Path) -> dict[str, Any]:
-    """What a part was made of."""
+    """Read the JSON beside a part's table: what the part was made of."""
     return read_json(path.with_suffix(".json"))
 
 
 def verify(path: Path) -> None:
-    """See that a part is as it was written; of an earlier Clipper, which kept no checksums, that it reads.
+    """Check that a part is as it was written; without a checksum (an earlier Clipper's), that it can be read.
 
     Raises:
         StoreError: a file is missing or damaged.

@@ -1,8 +1,8 @@
-"""Tags that people give to images: kept in the home beside its settings, by content hash.
+"""Tags that people give to images, in the home's tags.json, by content hash.
 
-So a tag stays with an image that is renamed or indexed again, and copies of one image share it. Nothing can
-make this file again: no run deletes it, and `clipper doctor` only says when it is damaged. What does not
-belong here: how tags become a column (`metadata/join.py`), and who gives them.
+A tag stays with an image that is renamed or indexed again, and copies of an image share it. Nothing can
+restore this file: no run deletes it, and `clipper doctor` only reports damage. What does not belong here: the
+column made of the tags (`metadata/join.py`), and the viewer's buttons for them.
 """
 
 import json
@@ -17,26 +17,26 @@ from clipper.store.home import Home, atomic_path
 from clipper.text import clean
 
 FORMAT = 1
-MAX_LENGTH = 60  # characters of a tag
-# What joins emoji and Persian letters, or keeps them apart: Python does not call it printable.
+MAX_LENGTH = 60  # characters
+# Zero-width characters that join or separate emoji and Persian letters: not printable in Python's sense.
 JOINERS = "\u200c\u200d"
-MAX_TAGS = 1000  # tags of one home
-_WAIT = 10.0  # seconds for another writer, who needs a moment
+MAX_TAGS = 1000
+_WAIT = 10.0  # seconds for another writer to finish
 
-# A tag's images, by content hash.
+# Tag -> content hashes of its images.
 Tags = dict[str, frozenset[bytes]]
 
 
 def path_of(home: Home) -> Path:
-    """Where a home's tags are."""
+    """The file of a home's tags."""
     return home.folder / "tags.json"
 
 
 def clean_tag(text: str) -> str:
-    """A tag as it is kept: one line, no surrounding or repeated white space.
+    """Clean a tag: one line, without surrounding or repeated white space.
 
     Raises:
-        ValueError: nothing is left, or too much.
+        ValueError: no letter is left, or too many.
     """
     tag = clean(" ".join("".join(c if c.isprintable() or c in JOINERS else " " for c in text).split()))
     tag = tag.strip(f"{JOINERS} ")
@@ -48,10 +48,10 @@ def clean_tag(text: str) -> str:
 
 
 def read(home: Home) -> Tags:
-    """All tags of a home; of one without the file, none.
+    """Read all tags of a home; a home without the file has none.
 
     Raises:
-        StoreError: the file is damaged, or a newer Clipper's.
+        StoreError: the file is damaged, or written by a newer Clipper.
     """
     path = path_of(home)
     try:
@@ -71,12 +71,12 @@ def read(home: Home) -> Tags:
 
 
 def add(home: Home, tag: str, images: Iterable[bytes]) -> Tags:
-    """Give a tag to images, by content hash, and to nothing less than all of them; all tags as they are then.
+    """Add a tag to images, by content hash: to all of them or, on an error, to none; return all tags.
 
     Raises:
-        ValueError: it is no tag, or there are too many.
+        ValueError: the tag is empty or too long, or the home has too many tags.
         StoreError: the file is damaged, or cannot be written.
-        BusyError: another writer keeps the file.
+        BusyError: another writer does not finish in time.
     """
     name, added = clean_tag(tag), frozenset(images)
 
@@ -85,15 +85,15 @@ def add(home: Home, tag: str, images: Iterable[bytes]) -> Tags:
             raise ValueError(f"there are {MAX_TAGS:,} tags, and no room for another")
         return {**tags, name: tags.get(name, frozenset()) | added}
 
-    return _changed(home, change)
+    return _change(home, change)
 
 
 def remove(home: Home, tag: str, images: Iterable[bytes] | None = None) -> Tags:
-    """Take a tag from images, None: from all; a tag that no image has is gone.
+    """Remove a tag from images (None: from all images); return all tags.
 
     Raises:
         StoreError: the file is damaged, or cannot be written.
-        BusyError: another writer keeps the file.
+        BusyError: another writer does not finish in time.
     """
     removed = None if images is None else frozenset(images)
 
@@ -101,11 +101,11 @@ def remove(home: Home, tag: str, images: Iterable[bytes] | None = None) -> Tags:
         rest = tags.get(tag, frozenset()) - removed if removed is not None else frozenset()
         return {**tags, tag: rest}
 
-    return _changed(home, change)
+    return _change(home, change)
 
 
 def by_image(tags: Mapping[str, Iterable[bytes]]) -> dict[bytes, list[str]]:
-    """Content hash -> its tags, in alphabetical order."""
+    """Return content hash -> its tags, in alphabetical order."""
     found: dict[bytes, list[str]] = {}
     for tag in sorted(tags):
         for key in tags[tag]:
@@ -114,7 +114,7 @@ def by_image(tags: Mapping[str, Iterable[bytes]]) -> dict[bytes, list[str]]:
 
 
 def problem(home: Home) -> str | None:
-    """What is wrong with a home's tags, if anything."""
+    """Return what is wrong with a home's tags; None if nothing is."""
     try:
         read(home)
     except StoreError as error:
@@ -122,8 +122,8 @@ def problem(home: Home) -> str | None:
     return None
 
 
-def _changed(home: Home, change: Callable[[Tags], Tags]) -> Tags:
-    """Read, change and write under a lock of its own: whoever writes at the same time loses nothing."""
+def _change(home: Home, change: Callable[[Tags], Tags]) -> Tags:
+    """Read, change and write the file under its own lock, so that no writer loses another's change."""
     with _writing(home):
         before = read(home)
         after = {tag: images for tag, images in change(before).items() if images}

@@ -46,7 +46,7 @@ def vectors(home: Path) -> dict[str, np.ndarray]:
 def test_a_cluster_gives_what_this_machine_gives(
     workers: Any, home_of: Homes, run_index: Index, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(cluster, "SHARD", 10)
+    monkeypatch.setattr(cluster, "BATCH", 10)
     here, there = (home_of(name, 48) for name in ("here", "there"))
     for home in (here, there):
         (home / "images" / "broken.jpg").write_bytes(b"no image")
@@ -73,7 +73,7 @@ def test_a_cluster_gives_what_this_machine_gives(
 
 @pytest.mark.slow
 def test_a_worker_that_is_killed_loses_nothing(workers: Any, home_of: Homes, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(cluster, "SHARD", 8)
+    monkeypatch.setattr(cluster, "BATCH", 8)
     home = home_of("home", 120)
     settings = on(home, workers.scheduler_address)
     killed = threading.Event()
@@ -111,7 +111,7 @@ def test_workers_that_do_not_see_the_images_are_reported_and_nothing_is_publishe
 def test_a_run_that_is_stopped_keeps_what_was_embedded(
     workers: Any, home_of: Homes, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(cluster, "SHARD", 8)
+    monkeypatch.setattr(cluster, "BATCH", 8)
     home = home_of("home", 96)
     settings = on(home, workers.scheduler_address)
 

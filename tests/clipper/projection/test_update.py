@@ -101,7 +101,7 @@ def test_two_new_kinds_settle_apart(crowd: np.ndarray, known: EarlierMap):
 GROWN = """
 import hashlib, sys
 import numpy as np
-from clipper.projection.update import Base, update
+from clipper.projection.update import EarlierMap, update_map
 from clipper.projection.layout import FIT, PLACE, Layout, Parameters
 random = np.random.default_rng(0)
 groups = random.normal(size=(9, 64))
@@ -109,8 +109,8 @@ vectors = groups[np.repeat(np.arange(9), 300)] + 0.3 * random.normal(size=(2_700
 vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 old = np.arange(2_700) < 2_350
 positions = 10 * groups[np.repeat(np.arange(9), 300), :2] + random.normal(size=(2_700, 2))
-base = Base(Layout(positions.astype(np.float32), np.where(old, FIT, PLACE)), old)
-made = update(vectors, base, Parameters(), mode="never")
+base = EarlierMap(Layout(positions.astype(np.float32), np.where(old, FIT, PLACE)), old)
+made = update_map(vectors, base, Parameters(), mode="never")
 shown = lambda layout: hashlib.sha256(layout.positions.tobytes()).hexdigest()
 print(shown(made.layout), made.drift, (made.layout.by == "relax").sum())
 print(*[name for name in ("umap", "numba", "sklearn", "pynndescent") if name in sys.modules])
