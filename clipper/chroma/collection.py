@@ -84,7 +84,7 @@ class Collection:
     """An open collection."""
 
     def __init__(self, address: Address) -> None:
-        """Open an existing collection; a copy of it if the folder is read-only, for Chroma writes when it reads.
+        """Open an existing collection; a copy of it in a read-only folder, for Chroma writes when it reads.
 
         Raises:
             StoreError: it is missing or damaged, or the server does not answer.
@@ -140,7 +140,7 @@ class Collection:
             return dict(self._collection.get(ids=None if ids is None else list(ids), include=include))
 
     def nearest(self, vector: "np.ndarray", *, k: int, where: Mapping[str, Any] | None = None) -> list[str]:
-        """Return the ids of about the k rows nearest to a (d,) float32 vector that satisfy `where`, best first.
+        """Return the ids of about the k nearest rows to a (d,) float32 vector within `where`, best first.
 
         Raises:
             ClipperError: `where` is not a filter Chroma understands.

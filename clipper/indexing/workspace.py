@@ -73,7 +73,7 @@ class Workspace:
             self._staged = after
 
     def take_up(self) -> None:
-        """Start a run from the parts that the last run staged; if that file is lost, from the published parts."""
+        """Start a run from the parts that the last run staged, else from the published ones."""
         self._staged = None
         published = snapshots.current(self.home)
         if published and not self.home.staged.exists():
