@@ -94,14 +94,14 @@ def test_workers_that_do_not_see_the_images_are_reported_and_nothing_is_publishe
 ):
     home = home_of("home", 24)
     settings = on(home, workers.scheduler_address)
-    shards = cluster._shards
+    batches = cluster._batches
 
-    def elsewhere(*args: Any, **named: Any) -> Iterator[cluster.Shard]:
-        for shard in shards(*args, **named):
-            shard.settings["images"] = str(tmp_path / "elsewhere")  # as on a machine without the mount
-            yield shard
+    def elsewhere(*args: Any, **named: Any) -> Iterator[cluster.Batch]:
+        for batch in batches(*args, **named):
+            batch.settings["images"] = str(tmp_path / "elsewhere")  # as on a machine without the mount
+            yield batch
 
-    monkeypatch.setattr(cluster, "_shards", elsewhere)
+    monkeypatch.setattr(cluster, "_batches", elsewhere)
     with pytest.raises(ImagesError, match=r"on the Dask worker .*elsewhere does not exist"):
         index(settings)
     assert not (home / "store" / "current.json").exists()
