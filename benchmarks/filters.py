@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from clipper.metadata.columns import Column, with_roles
-from viewer.components.side.filter_panel import described
+from viewer.components.side.filter_panel import facet_view
 from viewer.dataset.columns.filters import Masks, apply_filters, count_values, filter_rows, match_condition
 from viewer.dataset.dataset import MODIFIED, Dataset
 from viewer.dataset.geometry.viewport import Viewport
@@ -137,7 +137,7 @@ def measured(n: int) -> dict[str, Cost]:
 
     found["a brush's step beside three others, and all counts"] = best(step)
     counts = apply_filters(facets, others).counts
-    found["the panel's charts"] = best(lambda: [described(f, None, counts[c]) for c, f in facets.items()])
+    found["the panel's charts"] = best(lambda: [facet_view(f, None, counts[c]) for c, f in facets.items()])
     return found | _drawn(dataset, match_condition(facets["width"], {"range": [1000, 3000]}))
 
 

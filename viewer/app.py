@@ -17,33 +17,33 @@ from clipper.query_syntax import Term
 from viewer.components.base import Action, style_sheet
 from viewer.components.map.controls import ZOOM, colour_select, map_buttons
 from viewer.components.map.hover_card import HoverCard
-from viewer.components.map.lasso import Outline, switch, toggle
-from viewer.components.map.legend import ColourKey, Fold
+from viewer.components.map.lasso import Lasso, toggle_image, toggle_tool
+from viewer.components.map.legend import ColourKey, LegendToggle
 from viewer.components.map.map import MapView
-from viewer.components.map.query_marks import Marks
-from viewer.components.page.change_notice import Notice
-from viewer.components.page.connection_lost import Lost
+from viewer.components.map.query_marks import QueryMarks
+from viewer.components.page.change_notice import ChangeNotice
+from viewer.components.page.connection_lost import ConnectionLost
 from viewer.components.page.follower import Follower
-from viewer.components.page.no_atlas import absent_page
+from viewer.components.page.no_atlas import no_atlas_page
 from viewer.components.page.page import html_page
 from viewer.components.page.query_bar import QueryBar
-from viewer.components.page.shortcuts import Keys
-from viewer.components.page.theme_cookie import Appearance, remembered_dark
-from viewer.components.page.url import Address
+from viewer.components.page.shortcuts import Shortcuts
+from viewer.components.page.theme_cookie import ThemeCookie, saved_dark
+from viewer.components.page.url import PageUrl
 from viewer.components.side.detail import Detail
 from viewer.components.side.filter_panel import FilterChips, FilterPanel
 from viewer.components.side.gallery import Gallery
 from viewer.components.side.overview import Overview
-from viewer.components.side.selection_panel import Chosen
+from viewer.components.side.selection_panel import SelectionPanel
 from viewer.components.side.status import Status
 from viewer.components.side.tabs import Tabs
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.versions import latest_loaded, load
-from viewer.session.filter_worker import Narrower
+from viewer.session.filter_worker import FilterWorker
 from viewer.session.search import Searcher
-from viewer.session.selection import clear
+from viewer.session.selection import clear_selection
 from viewer.session.state import ViewState
-from viewer.session.tag_worker import Tagger
+from viewer.session.tag_worker import TagWorker
 from viewer.session.uploads import Uploads
 
 LOGO = Path(__file__).parent / "static" / "logo.svg"
@@ -59,7 +59,7 @@ def page() -> pmui.Page:
         failed = dataset.version
         return Viewer(ViewState(dataset=dataset, trouble=trouble)).page
     except ClipperError as error:
-        return absent_page(error, failed=failed)
+        return no_atlas_page(error, failed=failed)
 
 
 def _published() -> tuple[Dataset, str]:
@@ -81,15 +81,15 @@ class Viewer:
     """One session: its state, its parts, its page."""
 
     def __init__(self, state: ViewState) -> None:
-        state.param.update(colour=state.dataset.default_colour, dark=remembered_dark(default=state.dark))
+        state.param.update(colour=state.dataset.default_colour, dark=saved_dark(default=state.dark))
         self.state = state
         # Before the address follows: a link may want another panel than an answer brings.
         state.param.watch(self._answered, ["answer", "dataset"])
         self.searcher = Searcher(state)
-        self.narrower = Narrower(state)
+        self.narrower = FilterWorker(state)
         self.uploads = Uploads(state, ready=self.searcher.like)
         self.map = MapView(state, opened=self.open, asked=self.searcher.ask)
-        self.tagger = Tagger(state)
+        self.tagger = TagWorker(state)
         self.page = html_page(
             has_map=True,
             title=state.dataset.title,
@@ -137,7 +137,7 @@ class Viewer:
         elif state.overview:
             state.overview = False
         elif state.selection is not None:
-            clear(state)
+            clear_selection(state)
 
     def _step(self, by: object) -> None:
         """From the open image to the one before or after it, among those chosen or found."""
@@ -158,7 +158,7 @@ class Viewer:
     def _toggle(self) -> None:
         """Choose the open image too, or not any more."""
         if self.state.selected is not None:
-            toggle(self.state, self.state.selected)
+            toggle_image(self.state, self.state.selected)
 
     def _tag(self, change: Callable[[str, np.ndarray], None], text: object) -> None:
         """Give the open image a tag, or take one from it."""
@@ -224,14 +224,14 @@ class Viewer:
             **self._asking(),
         })  # fmt: skip
         box.follow(self.state)
-        keys = Keys(margin=0, css_classes=["keys"], actions={
-            "escape": self._escape, "tool": lambda message: switch(self.state, message.get("tool")),
+        keys = Shortcuts(margin=0, css_classes=["keys"], actions={
+            "escape": self._escape, "tool": lambda message: toggle_tool(self.state, message.get("tool")),
             "step": lambda message: self._step(message.get("by")), "home": lambda _: self.map.camera.home(),
             "zoom": lambda message: self.map.camera.zoom(ZOOM if message.get("by") == 1 else 1 / ZOOM),
         })  # fmt: skip
-        address = Address(width=0, height=0, margin=0)
+        address = PageUrl(width=0, height=0, margin=0)
         address.follow(self.state, self.searcher)
-        appearance = Appearance(width=0, height=0, margin=0)
+        appearance = ThemeCookie(width=0, height=0, margin=0)
         appearance.follow(self.state)
         follower = Follower(state=self.state, width=0, height=0, margin=0)
         return pn.Row(
@@ -247,26 +247,26 @@ class Viewer:
 
     def _map_area(self) -> pn.Column:
         legend = ColourKey(css_classes=["legend"], margin=0)
-        fold = Fold(css_classes=["fold"], margin=0)
+        fold = LegendToggle(css_classes=["fold"], margin=0)
         for part in (legend, fold):
             part.follow(self.state)
         card = HoverCard(margin=0)
         card.follow(self.state, self.map)
-        outline = Outline(css_classes=["outline-over"], margin=0)
+        outline = Lasso(css_classes=["outline-over"], margin=0)
         outline.follow(self.state, self.map)
-        marks = Marks(css_classes=["marks-over"], margin=0)
+        marks = QueryMarks(css_classes=["marks-over"], margin=0)
         marks.follow(self.state)
         colours = pn.Column(
             fold, colour_select(self.state), legend, css_classes=["legend-card"], margin=0,
             stylesheets=[style_sheet("map/legend_card.css")],
         )  # fmt: skip
-        notice = Notice(css_classes=["notice"], margin=0, actions={
+        notice = ChangeNotice(css_classes=["notice"], margin=0, actions={
             "show": self._show_news, "dismiss": lambda _: self.state.dismiss(),
         })  # fmt: skip
         notice.follow(self.state)
         return pn.Column(
             self.map.pane, outline, marks, colours, map_buttons(self.map, self.state), card, notice,
-            Lost(margin=0),
+            ConnectionLost(margin=0),
             sizing_mode="stretch_both", margin=0, css_classes=["map-area"],
             stylesheets=[style_sheet("map/map_area.css")],
         )  # fmt: skip
@@ -287,7 +287,7 @@ class Viewer:
             "untag": lambda message: self._tag(self.tagger.take, message.get("tag")),
             **self._asking(),
         })  # fmt: skip
-        self.chosen = chosen = Chosen(
+        self.chosen = chosen = SelectionPanel(
             css_classes=["chosen"], margin=0, actions={"open": show, "point": point}
         )
         chosen.follow(self.state, self.map, self.tagger)

@@ -13,7 +13,7 @@ from viewer.session.state import ViewState
 Change = Callable[[Condition | None], Condition | None]
 
 
-def press(state: ViewState, column: str, change: Change) -> None:
+def change_filter(state: ViewState, column: str, change: Change) -> None:
     """Change the condition on one column."""
     filters = dict(state.filters)
     after = change(filters.pop(column, None))
@@ -23,7 +23,7 @@ def press(state: ViewState, column: str, change: Change) -> None:
         state.filters = filters
 
 
-def drawn(facet: Facet | None, message: Mapping[str, Any]) -> Change:
+def brush_change(facet: Facet | None, message: Mapping[str, Any]) -> Change:
     """The change that a brush over a histogram means; `from` and `to` are bins, null takes the brush away."""
     ends = message.get("from"), message.get("to")
 
@@ -41,21 +41,23 @@ def drawn(facet: Facet | None, message: Mapping[str, Any]) -> Change:
     return change
 
 
-def similar_enough(state: ViewState) -> Condition | None:
+def similarity_condition(state: ViewState) -> Condition | None:
     """The range of similarities that is listed, as a condition; None where all are."""
     if state.answer is None or (state.min_similarity is None and state.max_similarity is None):
         return None
     return {"range": [state.min_similarity, state.max_similarity]}
 
 
-def similar_said(state: ViewState) -> str:
+def describe_similarity(state: ViewState) -> str:
     """That range in words."""
     return describe_range(
         *("" if end is None else format_number(end) for end in (state.min_similarity, state.max_similarity))
     )
 
 
-def histogram(facet: ScaleFacet, condition: Condition | None, counts: np.ndarray | None) -> dict[str, Any]:
+def histogram_view(
+    facet: ScaleFacet, condition: Condition | None, counts: np.ndarray | None
+) -> dict[str, Any]:
     """A scale as the page draws it.
 
     Args:

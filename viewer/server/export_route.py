@@ -17,7 +17,7 @@ from tornado.web import HTTPError
 from viewer.dataset.exports import CONTENT_TYPES, write_export
 from viewer.pools import EXPORT_POOL
 from viewer.server.handlers import VisitorHandler
-from viewer.session.export_offers import Offer, taken
+from viewer.session.export_offers import Offer, redeem
 
 ROUTE = r"/export/([A-Za-z0-9_-]{20,64})"
 ENDINGS = {"ids": "txt"}
@@ -37,7 +37,7 @@ class ExportHandler(VisitorHandler):
     async def get(self, token: str) -> None:
         """Send the file, or 404 for a token that is not valid."""
         try:
-            offered = taken(token)
+            offered = redeem(token)
         except KeyError:
             raise HTTPError(HTTPStatus.NOT_FOUND) from None
         self._headers_for(offered)

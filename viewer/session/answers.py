@@ -77,7 +77,7 @@ class Upload:
     model: str
 
 
-class Similar(NamedTuple):
+class SimilarityColours(NamedTuple):
     """The similarities to a query, as colours and as something to count."""
 
     similarities: np.ndarray
@@ -92,19 +92,19 @@ class Similar(NamedTuple):
         return cls(known, drawn, scale_facet("", known.astype(np.float64)))
 
 
-def in_order(rows: np.ndarray, answer: Answer | None) -> np.ndarray:
+def nearest_first(rows: np.ndarray, answer: Answer | None) -> np.ndarray:
     """Rows (k,), the nearest to the query first; without one as they are."""
     if answer is None or answer.similarities is None:
         return rows
     return rows[np.argsort(-answer.similarities[rows], kind="stable")]
 
 
-def cleaned(text: str) -> str:
+def normalize_spaces(text: str) -> str:
     """A query as it is asked: one line, no surrounding or repeated white space."""
     return " ".join(text.split())
 
 
-def refused(terms: Iterable[Term]) -> str:
+def query_problem(terms: Iterable[Term]) -> str:
     """Why a query is not asked at all, "" when it is."""
     length = sum(len(term.text) for term in terms)
     if length > LONGEST_QUERY:

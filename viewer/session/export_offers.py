@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from viewer.dataset.exports import CONTENT_TYPES, Export
 
-GOOD_FOR = 60.0  # seconds; a page fetches at once
-MOST = 64  # tokens that wait; the oldest is forgotten
+LIFETIME = 60.0  # seconds; a page fetches at once
+MAX_OFFERS = 64  # tokens that wait; the oldest is forgotten
 _lock = threading.Lock()
 _offered: "OrderedDict[str, Offer]" = OrderedDict()
 
@@ -38,11 +38,11 @@ def offer(export: Export, kind: str) -> str:
         raise KeyError(kind)
     token = secrets.token_urlsafe(24)
     with _lock:
-        _forget()
-        _offered[token] = Offer(export, kind, time.monotonic() + GOOD_FOR)
-        while len(_offered) > MOST:
+        _drop_expired()
+        _offered[token] = Offer(export, kind, time.monotonic() + LIFETIME)
+        while len(_offered) > MAX_OFFERS:
             _offered.popitem(last=False)
-        _watch()
+        _schedule_sweep()
     return token
 
 
@@ -53,18 +53,18 @@ def withdraw(tokens: Iterable[str]) -> None:
             _offered.pop(token, None)
 
 
-def taken(token: str) -> Offer:
+def redeem(token: str) -> Offer:
     """What a token stands for; it stands for nothing afterwards.
 
     Raises:
         KeyError: nothing, or not any more.
     """
     with _lock:
-        _forget()
+        _drop_expired()
         return _offered.pop(token)
 
 
-def _watch() -> None:
+def _schedule_sweep() -> None:
     """Look again when the oldest has had its time; whoever calls has the lock."""
     global _sweeper  # noqa: PLW0603 - one for the process, like what it looks after
     if _sweeper is None and _offered:
@@ -78,11 +78,11 @@ def _sweep() -> None:
     global _sweeper  # noqa: PLW0603
     with _lock:
         _sweeper = None
-        _forget()
-        _watch()
+        _drop_expired()
+        _schedule_sweep()
 
 
-def _forget() -> None:
+def _drop_expired() -> None:
     now = time.monotonic()
     for token in [token for token, offered in _offered.items() if offered.until < now]:
         del _offered[token]

@@ -27,12 +27,12 @@ from viewer.session.state import ViewState
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-_Kept = tuple[dict[str, Condition], np.ndarray | None]
+_Applied = tuple[dict[str, Condition], np.ndarray | None]
 
 log = logging.getLogger(__name__)
 
 
-class _Asked(NamedTuple):
+class _Request(NamedTuple):
     """What is worked out: filters, of a dataset with these tags."""
 
     dataset: Dataset
@@ -44,13 +44,13 @@ class _Asked(NamedTuple):
         return state.dataset is self.dataset and state.tags is self.tags and bool(state.filters)
 
 
-class Narrower:
+class FilterWorker:
     """The filters of one session: the latest are worked out, those overtaken meanwhile are not."""
 
     def __init__(self, state: ViewState) -> None:
         self._state = state
         self._busy = False
-        self._of: _Asked | None = None
+        self._of: _Request | None = None
         self._masks: Masks = {}
         state.param.watch(self._changed, ["filters", "tags"])
         if state.filters:
@@ -75,16 +75,16 @@ class Narrower:
     def _start(self) -> None:
         """First what passes, so that the map can be drawn; then the counts."""
         state = self._state
-        asked = _Asked(state.dataset, state.filters, state.tags)
+        asked = _Request(state.dataset, state.filters, state.tags)
         of = self._of
         if of is None or of.dataset is not asked.dataset:
             self._masks = {}
         elif of.tags is not asked.tags:
             self._masks.pop(asked.dataset.tag_column_name, None)
         self._of, self._busy = asked, True
-        in_background(partial(_kept, asked, self._masks), partial(self._found, asked), pool=FILTER_POOL)
+        in_background(partial(_apply, asked, self._masks), partial(self._found, asked), pool=FILTER_POOL)
 
-    def _found(self, asked: _Asked, done: "Future[_Kept]") -> None:
+    def _found(self, asked: _Request, done: "Future[_Applied]") -> None:
         state = self._state
         if not asked.holds(state) or done.exception() is not None:
             self._next(asked, done)
@@ -95,14 +95,14 @@ class Narrower:
             state.param.update(filters=dict(good), kept=kept)
         else:
             state.kept = kept
-        in_background(partial(_counted, asked, self._masks), partial(self._counted, asked), pool=FILTER_POOL)
+        in_background(partial(_count, asked, self._masks), partial(self._counted, asked), pool=FILTER_POOL)
 
-    def _counted(self, asked: _Asked, done: "Future[dict[str, np.ndarray]]") -> None:
+    def _counted(self, asked: _Request, done: "Future[dict[str, np.ndarray]]") -> None:
         if asked.holds(self._state) and done.exception() is None:
             self._state.counts = done.result()
         self._next(asked, done)
 
-    def _next(self, asked: _Asked, done: "Future[Any]") -> None:
+    def _next(self, asked: _Request, done: "Future[Any]") -> None:
         """What was asked meanwhile."""
         self._busy = False
         state = self._state
@@ -117,7 +117,7 @@ class Narrower:
             self._start()  # also where they were taken away and are the same again
 
 
-def _kept(asked: _Asked, masks: Masks) -> _Kept:
+def _apply(asked: _Request, masks: Masks) -> _Applied:
     """What makes sense of the filters here, and what it lets pass."""
     started = time.perf_counter()
     facets = asked.dataset.facets_with_tags(asked.tags)
@@ -127,5 +127,5 @@ def _kept(asked: _Asked, masks: Masks) -> _Kept:
     return good, kept
 
 
-def _counted(asked: _Asked, masks: Masks) -> dict[str, np.ndarray]:
+def _count(asked: _Request, masks: Masks) -> dict[str, np.ndarray]:
     return count_values(asked.dataset.facets_with_tags(asked.tags), masks)

@@ -11,7 +11,7 @@ from viewer.dataset.changes import DatasetChanges
 from viewer.dataset.dataset import Dataset
 from viewer.session.answers import Answer
 
-MARKED = 2_000  # images that are marked as new; among more, marks would say nothing
+MAX_MARKED = 2_000  # images that are marked as new; among more, marks would say nothing
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class News:
     lost: str = ""
 
 
-def row_in(new: Dataset, old: Dataset, changes: DatasetChanges, row: int | None) -> int | None:
+def migrate_row(new: Dataset, old: Dataset, changes: DatasetChanges, row: int | None) -> int | None:
     """The row of an image in another version, whatever it is called there; None where it is gone."""
     if row is None:
         return None
@@ -30,14 +30,14 @@ def row_in(new: Dataset, old: Dataset, changes: DatasetChanges, row: int | None)
     return new.row_of(changes.moved.get(image_id, image_id))
 
 
-def fresh(dataset: Dataset, changes: DatasetChanges) -> list[int]:
+def new_rows(dataset: Dataset, changes: DatasetChanges) -> list[int]:
     """The rows of images worth a look, none where they are too many to be marked."""
     ids = changes.notable
-    rows = [dataset.row_of(image_id) for image_id in ids] if len(ids) <= MARKED else []
+    rows = [dataset.row_of(image_id) for image_id in ids] if len(ids) <= MAX_MARKED else []
     return [row for row in rows if row is not None]
 
 
-def carried(
+def migrate_selection(
     selection: np.ndarray | None, old: Dataset, new: Dataset, changes: DatasetChanges
 ) -> np.ndarray | None:
     """The rows in another version of the images chosen in this one; None where none are left."""
@@ -49,12 +49,12 @@ def carried(
     return rows if len(rows) else None
 
 
-def as_before(answer: Answer | None, asked: Answer) -> Answer | None:
+def keep_duration(answer: Answer | None, asked: Answer) -> Answer | None:
     """A query's answer in another version, as quick as it was when a person waited for it."""
     return replace(answer, seconds=asked.seconds) if answer else None
 
 
-def retold(
+def migrate_steps(
     steps: Iterable[Mapping[str, Any]], moved: Mapping[str, str], texts: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """Steps with images and queries called as they are in another version; both mappings are old to new."""
@@ -65,6 +65,6 @@ def retold(
     ]
 
 
-def renamed(terms: Iterable[Term], moved: Mapping[str, str]) -> tuple[Term, ...]:
+def migrate_terms(terms: Iterable[Term], moved: Mapping[str, str]) -> tuple[Term, ...]:
     """Terms with images called as they are in another version: `moved` has old id to new."""
     return tuple(replace(term, like=moved.get(term.like, term.like)) for term in terms)

@@ -20,7 +20,7 @@ from clipper.query_syntax import Term, default_weight, format_each, format_terms
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.ranking import PAGE_SIZE, Listing, Ranked, rank, similarity_histogram
 from viewer.pools import BASELINE_POOL, RANK_POOL, SEARCH_POOL
-from viewer.session.answers import UPLOADED, Answer, Upload, cleaned, refused
+from viewer.session.answers import UPLOADED, Answer, Upload, normalize_spaces, query_problem
 from viewer.session.background import failed, in_background
 from viewer.session.state import NO_LIMITS, NO_SEARCH, ViewState
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def answer(
+def run_query(
     dataset: Dataset,
     text: str,
     *,
@@ -59,19 +59,19 @@ def answer(
     found = Answer(
         format_terms(terms), np.empty(0, np.int64), np.empty(0, np.float32),
         float(hits.x), float(hits.y), 0.0,
-        similarities, terms, called(terms, dataset, names),
+        similarities, terms, query_title(terms, dataset, names),
         histogram=similarity_histogram(similarities),
     )  # fmt: skip
-    found = listed(found, ranked(dataset, similarities, listing or Listing()))
+    found = with_results(found, rank_dataset(dataset, similarities, listing or Listing()))
     return replace(found, seconds=time.perf_counter() - started)
 
 
-def ranked(dataset: Dataset, similarities: np.ndarray, listing: Listing) -> Ranked:
+def rank_dataset(dataset: Dataset, similarities: np.ndarray, listing: Listing) -> Ranked:
     """What is listed of a dataset for similarities with all its images, (n,) float32."""
     return rank(similarities, listing, vectors=dataset.atlas.stored.__getitem__)
 
 
-def listed(answer: Answer, found: Ranked) -> Answer:
+def with_results(answer: Answer, found: Ranked) -> Answer:
     """An answer with these results."""
     rows = np.asarray(found.rows, np.int64)
     return replace(
@@ -84,7 +84,7 @@ def listed(answer: Answer, found: Ranked) -> Answer:
     )
 
 
-def called(terms: Sequence[Term], dataset: Dataset, names: Mapping[str, str]) -> str:
+def query_title(terms: Sequence[Term], dataset: Dataset, names: Mapping[str, str]) -> str:
     """A query as a person reads it: images by name."""
     if len(terms) == 1 and terms[0].text and not terms[0].minus:
         return terms[0].text
@@ -150,7 +150,7 @@ class Searcher:
         if len(text) > MAX_TEXT:
             self._state.message = f"That is {len(text):,} characters; shorten it."
             return None
-        return parse(cleaned(text))
+        return parse(normalize_spaces(text))
 
     def _search(self, terms: tuple[Term, ...]) -> None:
         state = self._state
@@ -158,13 +158,13 @@ class Searcher:
         if not terms:
             state.param.update(**NO_SEARCH)
             return
-        if why := refused(terms):
+        if why := query_problem(terms):
             state.param.update(searching=False, message=why)
             return
         anew = state.answer is None or format_terms(terms) != state.answer.text
         state.param.update(searching=True, message="", asked=terms)
         listing = state.listing(limited=not anew)
-        work = partial(answer, state.dataset, format_terms(terms), listing=listing, uploads=state.uploads)
+        work = partial(run_query, state.dataset, format_terms(terms), listing=listing, uploads=state.uploads)
         then = partial(self._finish, self._latest, self._listing, state.dataset)
         in_background(work, then, pool=SEARCH_POOL)
 
@@ -183,7 +183,7 @@ class Searcher:
         if number != self._latest or dataset is not state.dataset:
             return
         if (error := done.exception()) is not None:
-            state.param.update(searching=False, message=excuse(error))
+            state.param.update(searching=False, message=error_message(error))
             return
         found, relisted = done.result(), listing != self._listing
         log.info("search of %d images took %.0f ms", dataset.n, found.seconds * 1000)
@@ -211,7 +211,7 @@ class Searcher:
         self._listing += 1
         if state.dataset is None or state.answer is None or state.answer.similarities is None:
             return
-        work = partial(ranked, state.dataset, state.answer.similarities, state.listing(count=count))
+        work = partial(rank_dataset, state.dataset, state.answer.similarities, state.listing(count=count))
         in_background(work, partial(self._listed, self._listing, state.answer.text), pool=RANK_POOL)
 
     def _listed(self, number: int, text: str, done: "Future[Ranked]") -> None:
@@ -219,9 +219,9 @@ class Searcher:
         if number != self._listing or found is None or found.text != text:
             return
         if (error := done.exception()) is not None:
-            self._state.message = excuse(error)
+            self._state.message = error_message(error)
             return
-        self._state.relist(listed(found, done.result()))
+        self._state.relist(with_results(found, done.result()))
 
     def _measure_chance(self) -> None:
         """What random words find here, in the background: the first time, dozens of them are embedded."""
@@ -235,7 +235,7 @@ class Searcher:
             self._state.chance = done.result()
 
 
-def excuse(error: BaseException) -> str:
+def error_message(error: BaseException) -> str:
     """What to tell the visitor: an error that a person can mend in its own words, any other in ours."""
     if isinstance(error, ClipperError):
         return str(error)

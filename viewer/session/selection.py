@@ -20,24 +20,24 @@ from viewer.session.state import ViewState
 
 Step = dict[str, Any]
 HOWS = ("only", "add", "less")
-WHOLES = ("results", "kept", "all")
-MOST_STEPS = 200  # of which the latest are kept
-LONGEST_NAME = 4096
-MOST_RESULTS, MOST_FOLDED = 20_000, 2_000  # that a step from outside may be about
+SETS = ("results", "kept", "all")
+MAX_STEPS = 200  # of which the latest are kept
+MAX_NAME = 4096
+MAX_RESULTS, MAX_FOLDED = 20_000, 2_000  # that a step from outside may be about
 
 
-def sound(told: object) -> Step | None:
+def validate_step(told: object) -> Step | None:
     """A step as it came from outside, None where it is none: its numbers are finite, its names texts."""
     if not isinstance(told, dict) or told.get("how", "only") not in HOWS:
         return None
     how = {"how": str(told.get("how", "only"))}
     if "shape" in told:
-        shape = outline(told["shape"])
-        return None if shape is None else {**how, "shape": listed(shape)}
-    if told.get("of") in WHOLES:
+        shape = read_outline(told["shape"])
+        return None if shape is None else {**how, "shape": write_outline(shape)}
+    if told.get("of") in SETS:
         return {**how, "of": str(told["of"]), **(_listing(told) if told["of"] == "results" else {})}
     for name in ("image", "tag"):
-        if isinstance(told.get(name), str) and len(told[name]) <= LONGEST_NAME:
+        if isinstance(told.get(name), str) and len(told[name]) <= MAX_NAME:
             return {**how, name: told[name]}
     return None
 
@@ -45,16 +45,16 @@ def sound(told: object) -> Step | None:
 def _listing(told: Mapping[str, Any]) -> dict[str, Any]:
     """Which results were listed, of what came from outside."""
     n = told.get("n")
-    if type(n) is not int or not 0 < n <= MOST_RESULTS:
+    if type(n) is not int or not 0 < n <= MAX_RESULTS:
         return {}
     ends = {end: told[end] for end in ("cut", "cap") if isinstance(told.get(end), float)}
     finite = {end: value for end, value in ends.items() if math.isfinite(value)}
     if told.get("fold") is True:
-        return {"n": min(n, MOST_FOLDED), **finite, "fold": True}
+        return {"n": min(n, MAX_FOLDED), **finite, "fold": True}
     return {"n": n, **finite}
 
 
-def outline(told: object) -> np.ndarray | None:
+def read_outline(told: object) -> np.ndarray | None:
     """Corners (m, 2) float64 from a list of pairs; None where it is none."""
     if not isinstance(told, Sequence) or not MIN_CORNERS <= len(told) <= MAX_CORNERS:
         return None
@@ -65,12 +65,12 @@ def outline(told: object) -> np.ndarray | None:
     return corners if corners.shape == (len(told), 2) and np.abs(corners).max() < 1e30 else None  # noqa: PLR2004 - squares stay finite; NaN is not less
 
 
-def listed(shape: np.ndarray) -> list[list[float]]:
+def write_outline(shape: np.ndarray) -> list[list[float]]:
     """Corners (m, 2) as JSON has them, whole numbers without a point: a link is no longer than it need be."""
     return [[int(v) if v.is_integer() else v for v in corner] for corner in shape.tolist()]
 
 
-class Seen(NamedTuple):
+class SelectionContext(NamedTuple):
     """What steps are about: a session may see another version before they are taken."""
 
     dataset: Dataset
@@ -83,7 +83,11 @@ class Seen(NamedTuple):
 
 
 def rows_of(
-    step: Mapping[str, Any], seen: Seen, tagged: Mapping[str, np.ndarray], *, kept: np.ndarray | None
+    step: Mapping[str, Any],
+    seen: SelectionContext,
+    tagged: Mapping[str, np.ndarray],
+    *,
+    kept: np.ndarray | None,
 ) -> np.ndarray:
     """The rows (k,) int64 that a step is about, without those that filters hide.
 
@@ -98,7 +102,7 @@ def rows_of(
 
 
 def _meant(
-    step: Mapping[str, Any], seen: Seen, tagged: Mapping[str, np.ndarray], kept: np.ndarray | None
+    step: Mapping[str, Any], seen: SelectionContext, tagged: Mapping[str, np.ndarray], kept: np.ndarray | None
 ) -> np.ndarray:
     dataset = seen.dataset
     none = np.empty(0, np.int64)
@@ -125,7 +129,7 @@ def _results(
     return rank(known, listing, vectors=dataset.atlas.stored.__getitem__).rows
 
 
-def combined(before: np.ndarray | None, rows: np.ndarray, *, how: str, n: int) -> np.ndarray | None:
+def combine(before: np.ndarray | None, rows: np.ndarray, *, how: str, n: int) -> np.ndarray | None:
     """The chosen rows (k,) int64, ascending, of `n`, after a step about `rows`; None where none are left."""
     mask = np.zeros(n, bool)
     if before is not None and how != "only":
@@ -165,19 +169,19 @@ def choose(state: ViewState, step: Step, rows: np.ndarray) -> None:
 
 def take_dated(state: ViewState, step: Step, rows: np.ndarray) -> None:
     """Take a step that is `dated`: an "only" forgets those before it."""
-    chosen = combined(state.selection, rows, how=step["how"], n=state.dataset.n)
+    chosen = combine(state.selection, rows, how=step["how"], n=state.dataset.n)
     steps = [] if step["how"] == "only" else state.steps
-    state.param.update(selection=chosen, steps=[*steps, step][-MOST_STEPS:] if chosen is not None else [])
+    state.param.update(selection=chosen, steps=[*steps, step][-MAX_STEPS:] if chosen is not None else [])
 
 
 def add_images(state: ViewState, rows: Sequence[int]) -> None:
     """Choose some images too, in one go."""
     ids = state.dataset.atlas.ids
-    chosen = combined(state.selection, np.array(rows, np.int64), how="add", n=state.dataset.n)
+    chosen = combine(state.selection, np.array(rows, np.int64), how="add", n=state.dataset.n)
     steps = [dated({"how": "add", "image": ids[row]}, state) for row in rows]
-    state.param.update(selection=chosen, steps=[*state.steps, *steps][-MOST_STEPS:])
+    state.param.update(selection=chosen, steps=[*state.steps, *steps][-MAX_STEPS:])
 
 
-def clear(state: ViewState) -> None:
+def clear_selection(state: ViewState) -> None:
     """Nothing is chosen."""
     state.param.update(selection=None, steps=[])

@@ -14,14 +14,23 @@ from viewer.dataset.columns.tag_column import TagColumn, TagRows, tags_of_rows
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.ranking import PAGE_SIZE, Listing, listable_mask
 from viewer.dataset.versions import register_holder
-from viewer.session.answers import Answer, Similar, Upload, in_order
-from viewer.session.migration import MARKED, News, as_before, carried, fresh, renamed, retold, row_in
+from viewer.session.answers import Answer, SimilarityColours, Upload, nearest_first
+from viewer.session.migration import (
+    MAX_MARKED,
+    News,
+    keep_duration,
+    migrate_row,
+    migrate_selection,
+    migrate_steps,
+    migrate_terms,
+    new_rows,
+)
 
 HISTORY = 8  # queries kept on the map, the newest first
 UPLOADS = 12  # uploaded images a session remembers
 NO_LIMITS = {"min_similarity": None, "max_similarity": None}  # results of any similarity
 NO_SEARCH = {"answer": None, "searching": False, "message": "", "asked": (), **NO_LIMITS}
-ROWS = ("selected", "hovered", "pointed")  # what names an image by its row
+ROW_FIELDS = ("selected", "hovered", "pointed")  # what names an image by its row
 PANELS = ["results", "filter", "selection"]
 _UNORDERED: tuple[None, None, np.ndarray] = (None, None, np.empty(0, np.int64))
 
@@ -71,7 +80,7 @@ class ViewState(param.Parameterized):
 
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
-        self._similar: Similar | None = None
+        self._similar: SimilarityColours | None = None
         self._ordered: tuple[np.ndarray | None, Answer | None, np.ndarray] = _UNORDERED
         register_holder(self)
 
@@ -91,7 +100,7 @@ class ViewState(param.Parameterized):
         if answer is None or answer.similarities is None:
             return None
         if self._similar is None or self._similar.similarities is not answer.similarities:
-            self._similar = Similar.of(answer, self.dataset)
+            self._similar = SimilarityColours.of(answer, self.dataset)
         return self._similar.colouring
 
     @property
@@ -209,14 +218,17 @@ class ViewState(param.Parameterized):
             tags: the rows that tags have there; None: whoever reads them does so at once.
         """
         old, found = self.dataset, answers or {}
-        after = {name: row_in(dataset, old, changes, getattr(self, name)) for name in ROWS}
+        after = {name: migrate_row(dataset, old, changes, getattr(self, name)) for name in ROW_FIELDS}
         if changes.map_relaid:
             after["hovered"] = None  # whatever is under the pointer now, it is another
         gone = self.selected is not None and after["selected"] is None
         lost = old.label(self.selected) if gone else self.news.lost if self.news else ""
         news = News(self.news.changes.followed_by(changes) if self.news else changes, lost)
-        marked = {*(row_in(dataset, old, changes, row) for row in self.marked), *fresh(dataset, changes)}
-        again = [as_before(found.get(asked.text), asked) for asked in self.history]
+        marked = {
+            *(migrate_row(dataset, old, changes, row) for row in self.marked),
+            *new_rows(dataset, changes),
+        }
+        again = [keep_duration(found.get(asked.text), asked) for asked in self.history]
         pairs = list(zip(again, self.history, strict=True))
         current = next((new for new, was in pairs if self.answer and was.text == self.answer.text), None)
         tags = tags or {}
@@ -230,13 +242,13 @@ class ViewState(param.Parameterized):
             else dataset.default_colour,
             history=[new if new is current else new.remembered() for new in again if new],
             answer=current,
-            asked=renamed(self.asked, changes.moved),
+            asked=migrate_terms(self.asked, changes.moved),
             chance=None,
             news=news,
             lately=news.changes,
-            marked=sorted(row for row in marked if row is not None)[:MARKED],
-            selection=carried(self.selection, old, dataset, changes),
-            steps=retold(self.steps, changes.moved, {was.text: new.text for new, was in pairs if new}),
+            marked=sorted(row for row in marked if row is not None)[:MAX_MARKED],
+            selection=migrate_selection(self.selection, old, dataset, changes),
+            steps=migrate_steps(self.steps, changes.moved, {was.text: new.text for new, was in pairs if new}),
             tags=tags,
             **after,
         )
@@ -263,13 +275,13 @@ class ViewState(param.Parameterized):
             return np.empty(0, np.int64)
         selection, answer, rows = self._ordered
         if selection is not self.selection or answer is not self.answer:
-            rows = in_order(self.selection, self.answer)
+            rows = nearest_first(self.selection, self.answer)
             self._ordered = (self.selection, self.answer, rows)
         return rows
 
     def mark_news(self) -> None:
         """Mark what is new, also where a search has taken the marks away."""
-        self.marked = fresh(self.dataset, self.news.changes) if self.news else []
+        self.marked = new_rows(self.dataset, self.news.changes) if self.news else []
 
     def dismiss(self) -> None:
         """The news are known."""

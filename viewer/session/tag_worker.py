@@ -25,11 +25,11 @@ from viewer.session.state import ViewState
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-LOOK = 2000  # milliseconds between two looks at the file
+CHECK_INTERVAL = 2000  # milliseconds between two looks at the file
 log = logging.getLogger(__name__)
 
 
-class Tagger:
+class TagWorker:
     """Gives and takes the tags of one session, and sees what others give."""
 
     def __init__(self, state: ViewState) -> None:
@@ -39,7 +39,7 @@ class Tagger:
         state.param.watch(lambda _event: self.look(), "dataset")
         document = pn.state.curdoc
         if document is not None:
-            document.add_periodic_callback(self.look, LOOK)
+            document.add_periodic_callback(self.look, CHECK_INTERVAL)
         self._begin()
 
     def _begin(self) -> None:
@@ -59,7 +59,7 @@ class Tagger:
         if known is not None and known.stamp == stamp(path) and known.rows is self._state.tags:
             return
         self._looking = True
-        in_background(partial(_ready, dataset), partial(self._looked, dataset), pool=TAG_POOL)
+        in_background(partial(_read_tags, dataset), partial(self._looked, dataset), pool=TAG_POOL)
 
     def give(self, text: str, rows: np.ndarray) -> None:
         """Give one tag, or several between commas, to the images of some rows."""
@@ -83,7 +83,7 @@ class Tagger:
         def work() -> TagRows:
             hashes = dataset.atlas.hashes
             change(home, tag, [hashes[row] for row in rows.tolist()])
-            return _ready(dataset)
+            return _read_tags(dataset)
 
         in_background(work, partial(self._looked, dataset), pool=TAG_POOL)
 
@@ -100,7 +100,7 @@ class Tagger:
             self._tell("The tags could not be kept. The server's log says why.")
 
 
-def _ready(dataset: Dataset) -> TagRows:
+def _read_tags(dataset: Dataset) -> TagRows:
     """The tags, and what the page is about to ask of them."""
     rows = read_tag_rows(dataset)
     _ = dataset.tag_column(rows).facet

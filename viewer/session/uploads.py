@@ -17,17 +17,17 @@ from viewer.dataset.dataset import Dataset
 from viewer.pools import UPLOAD_POOL
 from viewer.session.answers import UPLOADED, Upload
 from viewer.session.background import in_background
-from viewer.session.search import excuse
+from viewer.session.search import error_message
 from viewer.session.state import ViewState
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-MOST_BYTES = 20_000_000
-MOST_SECONDS = 15.0  # of decoding
-AT_ONCE = 6  # of all visitors: the memory they take is bounded
-PATIENCE = 30.0  # seconds; who sends nothing for longer makes room for others
-LONGEST_NAME = 60
+MAX_BYTES = 20_000_000
+MAX_SECONDS = 15.0  # of decoding
+MAX_TRANSFERS = 6  # of all visitors: the memory they take is bounded
+STALL_TIMEOUT = 30.0  # seconds; who sends nothing for longer makes room for others
+MAX_NAME = 60
 REFUSALS = {
     "link": "A link is not opened: nothing is ever fetched for you. Save the image and drop the file.",
     "many": "Those were {count:,} files. Drop one image at a time.",
@@ -37,7 +37,7 @@ REFUSALS = {
 }
 
 
-class _Arriving:
+class _Transfer:
     """One file, as far as it has come."""
 
     def __init__(self, number: int, name: str, size: int) -> None:
@@ -53,36 +53,36 @@ class _Arriving:
         self.whole = len(self.data) >= self.size
 
 
-class _Places:
+class _Slots:
     """The uploads of all visitors that are under way: so many, and no more."""
 
     def __init__(self) -> None:
-        self._taken: set[_Arriving] = set()
+        self._taken: set[_Transfer] = set()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._taken)
 
-    def __contains__(self, one: _Arriving) -> bool:
+    def __contains__(self, one: _Transfer) -> bool:
         return one in self._taken
 
-    def take(self, one: _Arriving) -> bool:
+    def take(self, one: _Transfer) -> bool:
         """Whether there was one left; who has stopped sending loses theirs."""
         now = time.monotonic()
         with self._lock:
-            self._taken = {old for old in self._taken if old.whole or now - old.touched < PATIENCE}
-            if len(self._taken) >= AT_ONCE:
+            self._taken = {old for old in self._taken if old.whole or now - old.touched < STALL_TIMEOUT}
+            if len(self._taken) >= MAX_TRANSFERS:
                 return False
             self._taken.add(one)
             return True
 
-    def give(self, one: _Arriving) -> None:
+    def give(self, one: _Transfer) -> None:
         """It is done with."""
         with self._lock:
             self._taken.discard(one)
 
 
-PLACES = _Places()
+SLOTS = _Slots()
 
 
 class Uploads:
@@ -92,7 +92,7 @@ class Uploads:
         """`ready` is called with an upload's name in `state.uploads`."""
         self._state = state
         self._ready = ready
-        self._arriving: _Arriving | None = None
+        self._arriving: _Transfer | None = None
         self._latest = 0
 
     def refuse(self, message: Mapping[str, Any]) -> None:
@@ -108,10 +108,10 @@ class Uploads:
         number, size, name = (message.get(key) for key in ("number", "size", "name"))
         if not isinstance(number, int) or not isinstance(size, int) or not isinstance(name, str) or size < 0:
             return
-        arriving = _Arriving(number, short_name(name), size)
-        if size > MOST_BYTES:
+        arriving = _Transfer(number, short_name(name), size)
+        if size > MAX_BYTES:
             self._tell("large", size)
-        elif not PLACES.take(arriving):
+        elif not SLOTS.take(arriving):
             self._state.message = "Many images are being read just now. Try again in a moment."
         else:
             self._arriving = arriving
@@ -122,7 +122,7 @@ class Uploads:
         arriving, data = self._arriving, message.get("data")
         if arriving is None or message.get("number") != arriving.number or not isinstance(data, bytes):
             return
-        if arriving not in PLACES or len(arriving.data) + len(data) > arriving.size:
+        if arriving not in SLOTS or len(arriving.data) + len(data) > arriving.size:
             self.stop()
             self._tell("broken", 0)
             return
@@ -140,10 +140,10 @@ class Uploads:
         """The session is over, or what is on its way not wanted any more; nobody is told."""
         self._latest += 1
         if self._arriving:
-            PLACES.give(self._arriving)
+            SLOTS.give(self._arriving)
             self._arriving = None
 
-    def _read(self, arriving: _Arriving) -> None:
+    def _read(self, arriving: _Transfer) -> None:
         then = partial(self._done, self._latest, arriving.name)
         in_background(partial(embed, self._state.dataset, arriving), then, pool=UPLOAD_POOL)
 
@@ -155,18 +155,18 @@ class Uploads:
         if isinstance(error, BadImageError):
             self._state.message = f"“{name}” cannot be searched with: it {error}."
         elif error is not None:
-            self._state.message = excuse(error)
+            self._state.message = error_message(error)
         else:
             key, upload = done.result()
             self._state.upload(key, upload)
             self._ready(key)
 
     def _tell(self, why: str, count: int) -> None:
-        megabytes = {"size": count / 1e6, "most": MOST_BYTES / 1e6}
+        megabytes = {"size": count / 1e6, "most": MAX_BYTES / 1e6}
         self._state.message = REFUSALS[why].format(count=count, **megabytes)
 
 
-def embed(dataset: Dataset, arriving: _Arriving) -> tuple[str, Upload]:
+def embed(dataset: Dataset, arriving: _Transfer) -> tuple[str, Upload]:
     """An uploaded file as what is kept of it, and its name.
 
     Raises:
@@ -177,13 +177,13 @@ def embed(dataset: Dataset, arriving: _Arriving) -> tuple[str, Upload]:
         data = bytes(arriving.data)
         if not data:
             raise BadImageError("is empty")
-        vector, small = dataset.atlas.embed_upload(data, max_bytes=MOST_BYTES, max_seconds=MOST_SECONDS)
+        vector, small = dataset.atlas.embed_upload(data, max_bytes=MAX_BYTES, max_seconds=MAX_SECONDS)
         return UPLOADED + content_hash(data).hex(), Upload(arriving.name, vector, small, dataset.model)
     finally:
-        PLACES.give(arriving)
+        SLOTS.give(arriving)
 
 
 def short_name(name: str) -> str:
     """What a file is called, on one line and not too long."""
     line = " ".join(name.split()) or "image"
-    return line if len(line) <= LONGEST_NAME else line[: LONGEST_NAME - 1] + "…"
+    return line if len(line) <= MAX_NAME else line[: MAX_NAME - 1] + "…"

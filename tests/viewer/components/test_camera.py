@@ -11,7 +11,7 @@ from viewer.app import Viewer
 from viewer.components.map.camera import Camera
 from viewer.components.map.controls import map_buttons
 from viewer.components.map.map import MapView
-from viewer.components.page.shortcuts import Keys
+from viewer.components.page.shortcuts import Shortcuts
 from viewer.dataset.dataset import Dataset
 from viewer.session.answers import Answer
 from viewer.session.state import ViewState
@@ -95,7 +95,7 @@ def test_a_smaller_unit_is_nearer(state: ViewState) -> None:
 
 def test_the_keys_zoom_as_the_buttons_do(state: ViewState, dataset: Dataset) -> None:
     viewer = Viewer(ViewState(dataset=dataset))
-    (keys,) = (part for part in viewer.page.header[0] if isinstance(part, Keys))
+    (keys,) = (part for part in viewer.page.header[0] if isinstance(part, Shortcuts))
     for by, label in ((1, "Zoom in"), (-1, "Zoom out")):
         keys._handle_msg({"kind": "zoom", "by": by})
         assert viewer.map.camera.target.data["factor"] == pressed(state, label)["factor"]

@@ -26,7 +26,7 @@ from viewer.dataset import versions
 from viewer.dataset.changes import DatasetChanges
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.suggestions import sample_images
-from viewer.session.migration import MARKED, fresh
+from viewer.session.migration import MAX_MARKED, new_rows
 from viewer.session.search import Searcher
 from viewer.session.state import ViewState
 
@@ -304,9 +304,9 @@ def test_one_load_serves_all_who_notice_at_once(
     monkeypatch.setattr(clipper, "open", lambda folder: opened.append(folder) or real(folder))
     start = threading.Barrier(20)
 
-    def take(state: ViewState) -> follow.Step:
+    def take(state: ViewState) -> follow.VersionUpdate:
         start.wait()
-        return follow.step(state.dataset, colour="", texts=[])
+        return follow.prepare_update(state.dataset, colour="", texts=[])
 
     with ThreadPoolExecutor(20) as pool:
         steps = list(pool.map(take, states))
@@ -381,10 +381,10 @@ def test_metadata_edited_under_an_open_detail_is_shown_there(
 
 
 def test_too_many_new_images_are_not_marked(dataset: Dataset) -> None:
-    many = DatasetChanges({f"{i}": (None, b"%d" % i) for i in range(MARKED + 1)})
-    assert fresh(dataset, many) == []
+    many = DatasetChanges({f"{i}": (None, b"%d" % i) for i in range(MAX_MARKED + 1)})
+    assert new_rows(dataset, many) == []
     few = DatasetChanges({"folder/3.png": (None, b"3")})
-    assert fresh(dataset, few) == [3]
+    assert new_rows(dataset, few) == [3]
 
 
 def test_an_ended_session_is_not_looked_for(viewer: Viewer, follower: Follower, home: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from bokeh.plotting import figure
 
-from viewer.components.map.overlays import LABEL, Queries, Rings, half_width, label_reach
+from viewer.components.map.overlays import LABEL_LENGTH, QueryStars, Rings, label_extent, label_half_width
 from viewer.dataset.geometry.viewport import Viewport
 from viewer.session.answers import Answer
 from viewer.session.state import HISTORY
@@ -22,7 +22,7 @@ def query(text: str, x: float = 0.0, y: float = 0.0) -> Answer:
 
 def shown(history: list[Answer], current: Answer | None, *, dark: bool = True) -> dict[str, dict[str, Any]]:
     """The drawn queries by their text."""
-    queries = Queries(figure())
+    queries = QueryStars(figure())
     queries.show(history, current, dark=dark)
     data = queries.source.data
     return {text: {name: data[name][at] for name in data} for at, text in enumerate(data["label"])}
@@ -63,9 +63,9 @@ def test_the_query_in_view_is_drawn_above_the_others_larger_and_in_another_colou
 
 
 def test_a_query_is_clicked_on_its_star_or_on_its_words_and_nowhere_else():
-    queries = Queries(figure())
+    queries = QueryStars(figure())
     queries.show([query("red heart")], query("red heart"), dark=True)
-    size, end = queries.source.data["size"][0], half_width(query("red heart"))
+    size, end = queries.source.data["size"][0], label_half_width(query("red heart"))
     for x, y, name in [
         (0, 0, "red heart"), (size / 2 - 1, 0, "red heart"), (0, -(size / 2 - 1), "red heart"),
         (size / 2 + 2, 0, ""), (0, -(size / 2 + 2), ""),
@@ -76,7 +76,7 @@ def test_a_query_is_clicked_on_its_star_or_on_its_words_and_nowhere_else():
 
 
 def test_where_queries_lie_on_one_another_the_newest_is_clicked():
-    queries = Queries(figure())
+    queries = QueryStars(figure())
     queries.show([query("newest"), query("oldest", 5, 5)], None, dark=True)
     assert queries.at(4, 4, PIXELS) == "newest"
     assert queries.at(15, 5, PIXELS) == "oldest"
@@ -84,7 +84,7 @@ def test_where_queries_lie_on_one_another_the_newest_is_clicked():
 
 @pytest.mark.parametrize(("across", "up", "kept"), [(0, 25, 1), (0, 27, 2), (0, -27, 2), (300, 0, 2)])
 def test_words_that_would_lie_on_newer_ones_are_left_out(across: float, up: float, kept: int):
-    queries = Queries(figure())
+    queries = QueryStars(figure())
     history = [query("newest"), query("oldest", across, up)]
     queries.show(history, None, dark=True)
     queries.arrange(PIXELS)
@@ -94,8 +94,8 @@ def test_words_that_would_lie_on_newer_ones_are_left_out(across: float, up: floa
 
 
 def test_words_that_only_just_pass_one_another_are_both_shown():
-    queries = Queries(figure())
-    both = half_width(query("newest")) + half_width(query("oldest"))
+    queries = QueryStars(figure())
+    both = label_half_width(query("newest")) + label_half_width(query("oldest"))
     for apart, kept in ((both - 1, 1), (both + 1, 2)):
         history = [query("newest"), query("oldest", apart)]
         queries.show(history, None, dark=True)
@@ -106,10 +106,10 @@ def test_words_that_only_just_pass_one_another_are_both_shown():
 
 @pytest.mark.parametrize("text", ["a", "red heart", "x" * 300])
 def test_the_room_that_is_kept_for_a_querys_words_holds_them(text: str):
-    across, up = label_reach(text)
-    assert across >= half_width(query(text))
+    across, up = label_extent(text)
+    assert across >= label_half_width(query(text))
     assert up >= 25 + 13  # half of their height above the middle of the words
-    assert label_reach("x" * LABEL)[0] < 10 * LABEL / 2
+    assert label_extent("x" * LABEL_LENGTH)[0] < 10 * LABEL_LENGTH / 2
 
 
 def test_rings_are_drawn_again_only_when_they_differ():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from fakes import FakeAtlas
 
-from viewer.components.page.url import LONGEST, Address, asked_for, wanted
+from viewer.components.page.url import MAX_LENGTH, PageUrl, parse_query_string, query_string_of
 from viewer.dataset.changes import compare_atlases
 from viewer.dataset.dataset import Dataset
 from viewer.session.answers import Answer
@@ -28,9 +28,9 @@ def until(condition: object) -> None:
     raise AssertionError("it did not come to be")
 
 
-def viewer(dataset: Dataset) -> tuple[ViewState, Address]:
+def viewer(dataset: Dataset) -> tuple[ViewState, PageUrl]:
     state = ViewState(dataset=dataset, colour=dataset.default_colour)
-    address = Address()
+    address = PageUrl()
     address.follow(state, Searcher(state))
     return state, address
 
@@ -58,7 +58,7 @@ def test_an_address_brings_back_query_colour_choice_and_open_image(dataset: Data
     assert len(other.selection) == len(state.selection) == 498
 
 
-def searched(dataset: Dataset) -> tuple[ViewState, Address]:
+def searched(dataset: Dataset) -> tuple[ViewState, PageUrl]:
     """A viewer that has really searched, so that there are results to be narrowed."""
     state, address = viewer(dataset)
     address.go("?q=cat")
@@ -230,7 +230,7 @@ def test_a_choice_that_a_link_could_not_repeat_is_not_in_it(dataset: Dataset) ->
     assert "chosen=" not in address.search
     for row in range(90):
         choose(state, {"how": "add", "image": f"folder/{row}.png"}, np.array([row]))
-    assert len(address.search) < LONGEST
+    assert len(address.search) < MAX_LENGTH
 
 
 @pytest.mark.parametrize("search", [
@@ -245,7 +245,7 @@ def test_a_choice_that_a_link_could_not_repeat_is_not_in_it(dataset: Dataset) ->
     'chosen=[{"of":"results","n":-4}]', 'chosen=[{"of":"results","n":1e9,"cut":1e999}]',
 ])  # fmt: skip
 def test_a_hostile_address_changes_nothing(dataset: Dataset, search: str) -> None:
-    asked = wanted(search)
+    asked = parse_query_string(search)
     assert asked.query == ""
     state, address = viewer(dataset)
     address.go(search)
@@ -276,8 +276,8 @@ def test_a_query_that_is_too_long_does_not_keep_the_rest_of_a_link_waiting(datas
 
 def test_filters_of_the_known_forms_are_kept() -> None:
     filters = {"group": {"values": ["a"]}, "size": {"range": [0, 1]}, "name": {"text": "x"}}
-    assert wanted(urlencode({"filters": json.dumps(filters)})).filters == filters
+    assert parse_query_string(urlencode({"filters": json.dumps(filters)})).filters == filters
 
 
 def test_arguments_as_the_server_tells_them() -> None:
-    assert asked_for({"q": [b"cat", b"a dog"], "open": [b"\xff"]}) == "q=a+dog&open=%EF%BF%BD"
+    assert query_string_of({"q": [b"cat", b"a dog"], "open": [b"\xff"]}) == "q=a+dog&open=%EF%BF%BD"

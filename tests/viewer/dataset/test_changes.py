@@ -8,7 +8,7 @@ from fakes import FakeAtlas
 from hypothesis import given
 from hypothesis import strategies as st
 
-from viewer.components.page.change_notice import figures, tally, words
+from viewer.components.page.change_notice import describe_changes, notice_view, short_tally
 from viewer.dataset.changes import DatasetChanges, compare_atlases
 from viewer.session.migration import News
 
@@ -108,14 +108,14 @@ CAME, WENT, OTHER = (None, b"1"), (b"2", None), (b"3", b"4")
     ],
 )
 def test_changes_are_said_in_figures(changes: DatasetChanges, said: str, short: str) -> None:
-    assert figures(changes) == said
-    assert tally(changes) == short
+    assert describe_changes(changes) == said
+    assert short_tally(changes) == short
 
 
 def test_the_notice_says_what_is_lost_and_that_the_map_moved_and_offers_what_there_is() -> None:
-    said = words(News(DatasetChanges({"a": WENT}, map_relaid=True), lost="cat"))
+    said = notice_view(News(DatasetChanges({"a": WENT}, map_relaid=True), lost="cat"))
     assert said["note"] == "“cat”, which was open, was removed. The map was laid out anew."
     assert said["action"] == ""
-    assert words(News(DatasetChanges({"a": CAME})))["action"] == "Show new"
-    assert words(News(DatasetChanges({"a": OTHER})))["action"] == "Show changed"
-    assert words(None) == {"headline": "", "note": "", "action": ""}
+    assert notice_view(News(DatasetChanges({"a": CAME})))["action"] == "Show new"
+    assert notice_view(News(DatasetChanges({"a": OTHER})))["action"] == "Show changed"
+    assert notice_view(None) == {"headline": "", "note": "", "action": ""}

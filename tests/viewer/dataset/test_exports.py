@@ -17,14 +17,14 @@ import pytest
 from fakes import FakeAtlas, FakeColumn
 
 from clipper.hashing import content_hash
-from viewer.components.side.selection_panel import Chosen
+from viewer.components.side.selection_panel import SelectionPanel
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.exports import BLOCK_ROWS, Export, escape_formula, write_export
 from viewer.server.export_route import export_file_name
 from viewer.session import export_offers
-from viewer.session.export_offers import MOST, offer, taken
+from viewer.session.export_offers import MAX_OFFERS, offer, redeem
 from viewer.session.state import ViewState
-from viewer.session.tag_worker import Tagger
+from viewer.session.tag_worker import TagWorker
 
 EVILS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("http://x")', "\uff1d1"]
 
@@ -143,17 +143,17 @@ def test_a_token_is_good_once_and_only_so_many_wait(
 ) -> None:
     offered = export(dataset)
     token = offer(offered, "csv")
-    assert taken(token).export is offered
+    assert redeem(token).export is offered
     with pytest.raises(KeyError):
-        taken(token)
-    tokens = [offer(offered, "ids") for _ in range(MOST + 1)]
+        redeem(token)
+    tokens = [offer(offered, "ids") for _ in range(MAX_OFFERS + 1)]
     with pytest.raises(KeyError):
-        taken(tokens[0])
+        redeem(tokens[0])
     with pytest.raises(KeyError):
         offer(offered, "exe")
     monkeypatch.setattr("viewer.session.export_offers.time.monotonic", lambda: 1e12)
     with pytest.raises(KeyError):
-        taken(tokens[-1])
+        redeem(tokens[-1])
 
 
 class Timer:
@@ -178,7 +178,7 @@ def test_an_export_that_nobody_fetches_is_let_go_of_after_a_minute(monkeypatch: 
         monkeypatch.setattr(export_offers, name, value)
     offered = export(Dataset(FakeAtlas(n=3)))
     held, fetched = ref(offered.dataset), offer(offered, "csv")
-    taken(fetched)
+    redeem(fetched)
     tokens = [offer(offered, "csv"), offer(offered, "zip")]
     del offered
     gc.collect()
@@ -195,19 +195,19 @@ def test_an_export_that_nobody_fetches_is_let_go_of_after_a_minute(monkeypatch: 
     assert held() is None  # though nobody offered or took anything since
     for token in tokens:
         with pytest.raises(KeyError):
-            taken(token)
+            redeem(token)
 
 
 def test_a_session_that_ends_takes_its_exports_with_it_and_no_others(dataset: Dataset) -> None:
     state = ViewState(dataset=dataset, selection=np.arange(4))
-    chosen, others = Chosen(), offer(export(dataset), "csv")
-    chosen.follow(state, SimpleNamespace(fly_to=None), Tagger(state))
+    chosen, others = SelectionPanel(), offer(export(dataset), "csv")
+    chosen.follow(state, SimpleNamespace(fly_to=None), TagWorker(state))
     chosen._handle_msg({"kind": "export", "format": "csv"})
     mine = chosen.offered["token"]
     chosen.end()
     with pytest.raises(KeyError):
-        taken(mine)
-    assert taken(others).kind == "csv"
+        redeem(mine)
+    assert redeem(others).kind == "csv"
 
 
 @pytest.mark.parametrize("title", ['"><img src=x>', "../../etc/passwd", "", "日本語", "a\r\nb: c", "x" * 300])

@@ -10,8 +10,8 @@ from fakes import column_of
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from viewer.components.filter_actions import drawn
-from viewer.components.side.filter_panel import described
+from viewer.components.filter_actions import brush_change
+from viewer.components.side.filter_panel import facet_view
 from viewer.dataset.columns.colouring import colour_kind
 from viewer.dataset.columns.facets import (
     Facet,
@@ -289,18 +289,18 @@ def test_what_tells_no_image_from_another_is_no_filter() -> None:
 def test_the_panel_shows_the_commonest_values_and_those_that_are_asked_for() -> None:
     many = pd.Series([f"v{i}" for i in range(40) for _ in range(50 - i)] + [None], dtype="str")
     facet = value_facet("v", many)
-    shown = described(facet, {"values": ["v39"]}, None)
+    shown = facet_view(facet, {"values": ["v39"]}, None)
     assert [line["value"] for line in shown["lines"]] == [*(f"v{i}" for i in range(20)), "v39"]
     assert [line["on"] for line in shown["lines"]] == [False] * 20 + [True]
     assert (shown["total"], shown["missing"]["whole"]) == (40, 1)
-    found = described(facet, None, None, part=" V3")
+    found = facet_view(facet, None, None, part=" V3")
     assert [line["value"] for line in found["lines"]] == ["v3", *(f"v{i}" for i in range(30, 40))]
 
 
 def test_a_brush_from_a_browser_is_checked() -> None:
     facet = scale_facet("n", np.arange(5.0))
-    assert drawn(facet, {"from": 1, "to": 3})(None) == {"range": [1, 2]}
-    assert drawn(facet, {"from": 3, "to": 1})({"range": [0, 1], "missing": True}) == {
+    assert brush_change(facet, {"from": 1, "to": 3})(None) == {"range": [1, 2]}
+    assert brush_change(facet, {"from": 3, "to": 1})({"range": [0, 1], "missing": True}) == {
         "range": [1, 2],
         "missing": True,
     }
@@ -311,7 +311,7 @@ def test_a_brush_from_a_browser_is_checked() -> None:
         {"from": -5, "to": 99},
         {"from": 2, "to": 2},
     ):
-        assert drawn(facet, message)({"range": [1, 2]}) is None
+        assert brush_change(facet, message)({"range": [1, 2]}) is None
 
 
 def test_conditions_are_said_in_a_few_words() -> None:

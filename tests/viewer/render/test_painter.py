@@ -8,8 +8,8 @@ from fakes import column_of
 from PIL import Image
 
 from viewer.components.map.controls import _options
-from viewer.components.map.legend import DENSITY, chip, format_number, legend
-from viewer.components.map.overlays import LABEL, Queries, label, label_reach
+from viewer.components.map.legend import DENSITY, format_number, legend_view, toggle_view
+from viewer.components.map.overlays import LABEL_LENGTH, QueryStars, label_extent, short_label
 from viewer.dataset.columns.colouring import (
     CATEGORY_DARK,
     CATEGORY_LIGHT,
@@ -228,7 +228,7 @@ def test_numbers_have_a_robust_range_and_know_what_is_missing() -> None:
     assert colours.codes[-1] == NO_VALUE_CODE
     assert np.isnan(colours.values[-1])
     assert colours.codes[-2] == 254
-    shown = legend(colours, dark=True)
+    shown = legend_view(colours, dark=True)
     assert shown["kind"] == "number"
     assert shown["entries"] == [{"label": "No value", "count": 1, "colour": shown["entries"][0]["colour"]}]
 
@@ -239,12 +239,12 @@ def test_constant_and_empty_numbers_do_not_break() -> None:
 
 
 def test_booleans_are_two_categories() -> None:
-    shown = legend(column_colouring("b", pd.Series([True, False, True]), kind="category"), dark=False)
+    shown = legend_view(column_colouring("b", pd.Series([True, False, True]), kind="category"), dark=False)
     assert [(entry["label"], entry["count"]) for entry in shown["entries"]] == [("Yes", 2), ("No", 1)]
 
 
 def test_density_alone_has_no_legend() -> None:
-    shown = legend(uniform_colouring(10), dark=True)
+    shown = legend_view(uniform_colouring(10), dark=True)
     assert shown["kind"] == "none"
     assert not shown["entries"]
     assert not shown["ramp"]
@@ -252,17 +252,17 @@ def test_density_alone_has_no_legend() -> None:
 
 
 def test_the_folded_legend_still_tells_the_column_and_its_colours() -> None:
-    groups = chip(column_colouring("group", pd.Series(["a", "b", "a"]), kind="category"), dark=True)
+    groups = toggle_view(column_colouring("group", pd.Series(["a", "b", "a"]), kind="category"), dark=True)
     assert groups == {"label": "group", "colours": list(CATEGORY_DARK[:2]), "smooth": False}
-    years = chip(column_colouring("year", pd.Series([1.0, 2.0]), kind="number"), dark=False)
+    years = toggle_view(column_colouring("year", pd.Series([1.0, 2.0]), kind="number"), dark=False)
     assert (years["label"], years["smooth"]) == ("year", True)
-    assert chip(uniform_colouring(3), dark=True)["label"] == DENSITY
+    assert toggle_view(uniform_colouring(3), dark=True)["label"] == DENSITY
 
 
 def test_a_querys_words_are_short_and_their_reach_is_known() -> None:
-    assert label("red heart") == "red heart"
-    assert len(label("x" * 300)) == LABEL
-    assert label_reach("x" * 300) == label_reach("x" * LABEL) > label_reach("x")
+    assert short_label("red heart") == "red heart"
+    assert len(short_label("x" * 300)) == LABEL_LENGTH
+    assert label_extent("x" * 300) == label_extent("x" * LABEL_LENGTH) > label_extent("x")
 
 
 def test_of_queries_on_one_another_the_newest_has_words() -> None:
@@ -270,7 +270,7 @@ def test_of_queries_on_one_another_the_newest_has_words() -> None:
         return Answer(text, np.array([3]), np.ones(1), x, 0.0, 0.1)
 
     fig, viewport = figure(), Viewport(0, 1000, -500, 500, width=1000, height=1000)
-    queries = Queries(fig)
+    queries = QueryStars(fig)
     history = [query("new", 100), query("beside it", 120), query("far", 600)]
     queries.show(history, history[0], dark=True)
     assert queries.arrange(viewport)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from fakes import FakeAtlas
 
-from viewer.components.map.legend import ColourKey, Fold
+from viewer.components.map.legend import ColourKey, LegendToggle
 from viewer.components.side.filter_panel import FilterChips, FilterPanel
 from viewer.components.side.gallery import Gallery
 from viewer.components.side.tabs import Tabs
@@ -18,7 +18,7 @@ from viewer.dataset.dataset import INDEXED, MODIFIED, Dataset
 from viewer.dataset.geometry.viewport import Viewport
 from viewer.dataset.suggestions import sample_images
 from viewer.render.painter import RenderRequest, paint
-from viewer.session.filter_worker import Narrower
+from viewer.session.filter_worker import FilterWorker
 from viewer.session.search import Searcher
 from viewer.session.state import ViewState
 
@@ -26,8 +26,8 @@ Waiting = list[tuple[Callable[[], Any], Callable[[Future[Any]], None]]]
 
 
 @pytest.fixture
-def narrower(state: ViewState) -> Narrower:
-    return Narrower(state)
+def narrower(state: ViewState) -> FilterWorker:
+    return FilterWorker(state)
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_beyond_twenty_values_the_rest_is_one_line_and_can_be_searched(state: Vi
     atlas = FakeAtlas(600)
     atlas.points["group"] = [f"group {i % 30}" for i in range(600)]
     state = ViewState(dataset=Dataset(atlas), colour="group")
-    Narrower(state)
+    FilterWorker(state)
     legend = shown(ColourKey(), state)
     assert legend.entries[-1]["label"] == "10 others"
     legend._handle_msg({"kind": "find", "part": "GROUP 29"})
@@ -184,7 +184,7 @@ def test_a_condition_that_makes_no_sense_is_taken_away(state: ViewState) -> None
 
 
 def test_another_version_keeps_the_filters_that_it_has_columns_for(
-    state: ViewState, narrower: Narrower
+    state: ViewState, narrower: FilterWorker
 ) -> None:
     state.filters = {"group": {"values": ["group 1"]}, "size": {"range": [0, None]}}
     later = FakeAtlas(300, seed=4)
@@ -201,7 +201,7 @@ def test_another_version_keeps_the_filters_that_it_has_columns_for(
 
 
 def test_of_many_brush_steps_only_the_latest_is_worked_out(state: ViewState, waiting: Waiting) -> None:
-    Narrower(state)
+    FilterWorker(state)
     for low in (-1, -0.5, 0, 0.5):
         state.filters = {"size": {"range": [low, None]}}
     worked = 0
@@ -226,7 +226,7 @@ def answered(waiting: Waiting) -> None:
 def test_a_filter_taken_away_and_pressed_again_while_it_is_counted_is_in_force(
     state: ViewState, waiting: Waiting
 ) -> None:
-    Narrower(state)
+    FilterWorker(state)
     state.filters = {"group": {"values": ["group 1"]}}
     answered(waiting)  # what passes; the counts wait
     state.filters = {}
@@ -237,7 +237,7 @@ def test_a_filter_taken_away_and_pressed_again_while_it_is_counted_is_in_force(
 
 
 def test_what_was_counted_for_another_version_is_dropped(state: ViewState, waiting: Waiting) -> None:
-    Narrower(state)
+    FilterWorker(state)
     state.filters = {"group": {"values": ["group 1"]}}
     work, then = waiting.pop()
     done: Future[Any] = Future()
@@ -251,7 +251,7 @@ def test_what_was_counted_for_another_version_is_dropped(state: ViewState, waiti
 @pytest.mark.parametrize("n", [0, 1, 2])
 def test_hardly_any_images_break_nothing(n: int) -> None:
     state = ViewState(dataset=Dataset(FakeAtlas(n)), panel="filter")
-    Narrower(state)
+    FilterWorker(state)
     panel, legend = shown(FilterPanel(), state), shown(ColourKey(), state)
     for colour in state.dataset.colour_choices:
         state.colour = colour
@@ -264,7 +264,7 @@ def test_hardly_any_images_break_nothing(n: int) -> None:
 
 
 def test_colouring_by_similarity_needs_a_query_and_covers_every_image(state: ViewState) -> None:
-    legend, fold = shown(ColourKey(), state), shown(Fold(), state)
+    legend, fold = shown(ColourKey(), state), shown(LegendToggle(), state)
     state.colour = SIMILARITY
     assert legend.hint
     assert legend.kind == "none"

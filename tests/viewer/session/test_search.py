@@ -8,17 +8,17 @@ import pytest
 from fakes import FakeAtlas
 
 from clipper.query_syntax import MINUS_IMAGE, Term
-from viewer.components.map.overlays import Queries
-from viewer.components.page.follower import step
+from viewer.components.map.overlays import QueryStars
+from viewer.components.page.follower import prepare_update
 from viewer.components.page.query_bar import QueryBar
 from viewer.components.side.gallery import DEEPEST, Gallery
-from viewer.components.side.result_cards import faint, parts
+from viewer.components.side.result_cards import term_views, weak_match_note
 from viewer.dataset.changes import DatasetChanges, compare_atlases
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.geometry.viewport import Viewport
 from viewer.dataset.ranking import PAGE_SIZE
 from viewer.session.answers import Answer
-from viewer.session.search import Searcher, answer
+from viewer.session.search import Searcher, run_query
 from viewer.session.state import ViewState
 
 
@@ -59,13 +59,13 @@ def test_a_term_is_weighed_turned_and_dropped(state: ViewState, searcher: Search
 
 def test_only_several_terms_or_images_are_shown_as_terms(state: ViewState, searcher: Searcher) -> None:
     searcher.ask("dog")
-    assert parts(state) == []
+    assert term_views(state) == []
     searcher.ask("dog -cat")
-    assert [(one["label"], one["minus"], one["weight"]) for one in parts(state)] == [
+    assert [(one["label"], one["minus"], one["weight"]) for one in term_views(state)] == [
         ("dog", False, 1.0), ("cat", True, 0.3),
     ]  # fmt: skip
     searcher.ask("like:folder/3.png")
-    assert parts(state)[0]["image"]["id"] == "folder/3.png"
+    assert term_views(state)[0]["image"]["id"] == "folder/3.png"
 
 
 def test_the_bar_shows_the_words_and_counts_queries(state: ViewState, searcher: Searcher) -> None:
@@ -181,7 +181,7 @@ def test_rows_of_another_version_break_nothing(state: ViewState, searcher: Searc
     searcher.ask("cat")
     state.param.update(kept=np.ones(500, bool), selection=np.array([3, 499]), only_selection=True)
     dataset = Dataset(FakeAtlas(50))
-    state.adopt(dataset, changes=DatasetChanges(), answers={"cat": answer(dataset, "cat")})
+    state.adopt(dataset, changes=DatasetChanges(), answers={"cat": run_query(dataset, "cat")})
     assert state.answer.rows.tolist() == [3]
     assert state.message == ""
 
@@ -201,15 +201,17 @@ def test_alike_images_are_folded(state: ViewState, searcher: Searcher) -> None:
 def test_what_matches_no_better_than_chance_is_said(state: ViewState, searcher: Searcher) -> None:
     searcher.ask("cat")
     assert state.chance == state.dataset.atlas.chance == 0.25
-    assert faint(state, state.answer) == ""
+    assert weak_match_note(state, state.answer) == ""
     state.kept = state.answer.similarities < 0.5
-    assert "Nothing here really matches: the best of these images is 0.000" in faint(state, state.answer)
+    assert "Nothing here really matches: the best of these images is 0.000" in weak_match_note(
+        state, state.answer
+    )
     searcher.ask("cat -dog")  # of another scale
-    assert faint(state, state.answer) == ""
+    assert weak_match_note(state, state.answer) == ""
     state.kept = np.zeros(500, bool)
-    assert faint(state, state.answer) == "No image passes the filters."
+    assert weak_match_note(state, state.answer) == "No image passes the filters."
     state.kept, state.min_similarity = None, 2.0
-    assert faint(state, state.answer) == "No image is at 2.000 or above."
+    assert weak_match_note(state, state.answer) == "No image is at 2.000 or above."
 
 
 def test_a_query_is_forgotten_alone(state: ViewState, searcher: Searcher) -> None:
@@ -224,7 +226,7 @@ def test_a_query_is_forgotten_alone(state: ViewState, searcher: Searcher) -> Non
 
 
 def test_a_mark_on_the_map_is_met_by_its_star_and_by_its_words() -> None:
-    queries = Queries(SimpleNamespace(scatter=lambda *_, **__: None, text=lambda *_, **__: None))
+    queries = QueryStars(SimpleNamespace(scatter=lambda *_, **__: None, text=lambda *_, **__: None))
     viewport = Viewport(0, 100, 0, 100, 1000, 1000)  # ten pixels a unit
     one, other = (
         Answer(text, np.arange(2), np.ones(2), *place, 0.0, label=text)
@@ -248,7 +250,7 @@ def test_terms_name_renamed_images_as_they_are_called_now(state: ViewState, sear
     changes = compare_atlases(state.dataset.atlas, after)
     assert changes.moved == {"folder/3.png": "moved/3.png"}
     dataset = Dataset(after)
-    again = answer(dataset, "dog like:moved/3.png")
+    again = run_query(dataset, "dog like:moved/3.png")
     state.adopt(dataset, changes=changes, answers={"dog like:folder/3.png": again})
     assert state.answer.text == state.history[0].text == "dog like:moved/3.png"
     assert state.asked == (Term("dog"), Term(like="moved/3.png"))
@@ -261,7 +263,7 @@ def test_one_query_that_cannot_be_asked_again_costs_only_itself(
     newer = FakeAtlas(500)
     newer.version = "v2"
     monkeypatch.setattr("viewer.components.page.follower.load", lambda *_args, **_more: Dataset(newer))
-    found = step(dataset, colour="group", texts=["dog", "like:upload:gone"])
+    found = prepare_update(dataset, colour="group", texts=["dog", "like:upload:gone"])
     assert found.answers["dog"].text == "dog"
     assert found.answers["like:upload:gone"] is None
     assert "uploaded image" in found.excuse
@@ -273,7 +275,7 @@ def test_the_history_of_another_version_is_light(state: ViewState, searcher: Sea
     atlas = FakeAtlas(500)
     dataset = Dataset(atlas)
     state.adopt(
-        dataset, changes=DatasetChanges(), answers={text: answer(dataset, text) for text in ("a", "b")}
+        dataset, changes=DatasetChanges(), answers={text: run_query(dataset, text) for text in ("a", "b")}
     )
     assert [old.similarities is None for old in state.history] == [False, True]
     state.end()

@@ -5,15 +5,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from viewer.components.map.lasso import Outline, drawn, toggle
-from viewer.components.side.selection_panel import shared
+from viewer.components.map.lasso import Lasso, parse_outline, toggle_image
+from viewer.components.side.selection_panel import count_members
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.geometry import lasso
 from viewer.dataset.geometry.lasso import points_inside, rows_inside, simplify_outline
 from viewer.dataset.geometry.spatial_index import PointIndex
 from viewer.dataset.geometry.viewport import Viewport
-from viewer.session.answers import Answer, in_order
-from viewer.session.selection import Seen, choose, clear, rows_of, sound
+from viewer.session.answers import Answer, nearest_first
+from viewer.session.selection import SelectionContext, choose, clear_selection, rows_of, validate_step
 from viewer.session.state import ViewState
 
 SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
@@ -77,7 +77,7 @@ def test_a_drawn_line_keeps_the_corners_that_count() -> None:
     closed = np.vstack([line, [[10, 5], [0, 5]]])
     kept = simplify_outline(closed, tolerance=0.01)
     assert 4 <= len(kept) <= 6
-    step = drawn(closed.tolist(), unit=0.01)
+    step = parse_outline(closed.tolist(), unit=0.01)
     assert step is not None
     assert len(step["shape"]) <= 6
 
@@ -87,7 +87,7 @@ def test_a_drawn_line_keeps_the_corners_that_count() -> None:
     [[0, 0], [1, float("nan")], [2, 2]], [[[0]]], {"a": 1}, [[0, 0]] * 30_000,
 ])  # fmt: skip
 def test_what_is_no_outline_is_none(value: object) -> None:
-    assert drawn(value, unit=0.01) is None
+    assert parse_outline(value, unit=0.01) is None
 
 
 @pytest.mark.parametrize("value", [
@@ -98,25 +98,25 @@ def test_what_is_no_outline_is_none(value: object) -> None:
     {"shape": [[0, 0], [1], [2, 2]]},
 ])  # fmt: skip
 def test_what_is_no_step_is_none(value: object) -> None:
-    assert sound(value) is None
+    assert validate_step(value) is None
 
 
 def test_steps_add_and_take_away_and_a_step_that_chooses_anew_forgets_them(dataset: Dataset) -> None:
     state = ViewState(dataset=dataset)
     none: dict[str, np.ndarray] = {}
     for step in ({"how": "only", "of": "all"}, {"how": "less", "image": "folder/3.png"}):
-        choose(state, step, rows_of(step, Seen.of(state), none, kept=None))
+        choose(state, step, rows_of(step, SelectionContext.of(state), none, kept=None))
     assert state.selection.tolist() == [row for row in range(500) if row != 3]
     assert [step["how"] for step in state.steps] == ["only", "less"]
     tagged = {"keep": np.array([5, 9])}
     step = {"how": "only", "tag": "keep"}
-    choose(state, step, rows_of(step, Seen.of(state), tagged, kept=None))
-    toggle(state, 7)
-    toggle(state, 9)
+    choose(state, step, rows_of(step, SelectionContext.of(state), tagged, kept=None))
+    toggle_image(state, 7)
+    toggle_image(state, 9)
     assert state.selection.tolist() == [5, 7]
     assert len(state.steps) == 3
     for row in (5, 7):
-        toggle(state, row)
+        toggle_image(state, row)
     assert (state.selection, state.steps) == (None, [])
 
 
@@ -125,7 +125,7 @@ def test_a_mode_that_a_button_set_keeps_the_tool_in_hand_and_takes_away_only_wha
 ) -> None:
     state = ViewState(dataset=dataset, tool="box")
     seen = Viewport.fitted(dataset.view, width=400, height=300)
-    outline = Outline()
+    outline = Lasso()
     outline.follow(state, SimpleNamespace(viewport=seen, row_at=lambda x, _y: int(x)))
     whole = (SQUARE * 1000 - 500).tolist()
     outline._handle_msg({"kind": "drawn", "how": "add", "shape": whole, "stays": True})
@@ -145,15 +145,20 @@ def test_a_mode_that_a_button_set_keeps_the_tool_in_hand_and_takes_away_only_wha
 def test_of_the_results_it_is_known_how_many_are_chosen() -> None:
     rows = np.array([9, 2, 5])
     for chosen, count in (([], 0), ([5], 1), ([0, 2, 5, 9], 3), ([10, 11], 0), ([0, 1], 0)):
-        assert shared(rows, np.array(chosen, np.int64)) == count
+        assert count_members(rows, np.array(chosen, np.int64)) == count
 
 
 def test_what_filters_hide_is_not_chosen(dataset: Dataset) -> None:
     state = ViewState(dataset=dataset, kept=np.arange(500) % 2 == 0)
     everything = {"how": "only", "shape": (SQUARE * 1000 - 500).tolist()}
-    assert rows_of(everything, Seen.of(state), {}, kept=state.kept).tolist() == list(range(0, 500, 2))
+    assert rows_of(everything, SelectionContext.of(state), {}, kept=state.kept).tolist() == list(
+        range(0, 500, 2)
+    )
     assert (
-        rows_of({"how": "only", "image": "folder/3.png"}, Seen.of(state), {}, kept=state.kept).tolist() == []
+        rows_of(
+            {"how": "only", "image": "folder/3.png"}, SelectionContext.of(state), {}, kept=state.kept
+        ).tolist()
+        == []
     )
 
 
@@ -164,6 +169,6 @@ def test_those_chosen_are_stepped_through_nearest_to_the_query_first(dataset: Da
     assert state.sequence().tolist() == [499, 498]
     state.panel = "selection"
     assert state.sequence().tolist() == [3, 2, 1]
-    assert in_order(np.array([1, 2]), None).tolist() == [1, 2]
-    clear(state)
+    assert nearest_first(np.array([1, 2]), None).tolist() == [1, 2]
+    clear_selection(state)
     assert state.sequence().tolist() == [499, 498]

@@ -11,10 +11,10 @@ from fakes import FakeAtlas
 from clipper.errors import ModelError, StoreError
 from viewer.app import Viewer
 from viewer.components.map.map import MapView
-from viewer.components.page.no_atlas import Absent
+from viewer.components.page.no_atlas import NoAtlas
 from viewer.components.side.detail import Detail
 from viewer.components.side.gallery import Gallery
-from viewer.components.side.result_cards import cards
+from viewer.components.side.result_cards import result_cards
 from viewer.dataset.changes import compare_atlases
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.geometry.viewport import Viewport
@@ -22,8 +22,8 @@ from viewer.dataset.suggestions import sample_images
 from viewer.render.jpeg import encode_frame
 from viewer.render.painter import RenderRequest, paint
 from viewer.session import background
-from viewer.session.answers import LONGEST_QUERY, Answer, cleaned
-from viewer.session.search import Searcher, answer
+from viewer.session.answers import LONGEST_QUERY, Answer, normalize_spaces
+from viewer.session.search import Searcher, run_query
 from viewer.session.selection import choose
 from viewer.session.state import HISTORY, ViewState
 
@@ -211,7 +211,7 @@ def test_gallery_shows_a_sample_then_results(state: ViewState) -> None:
     assert gallery.items == sample_images(state.dataset)
     assert len({item["id"] for item in gallery.items}) == len(gallery.items)
     Searcher(state).ask("cat")
-    assert gallery.items == cards(state, state.answer)
+    assert gallery.items == result_cards(state, state.answer)
     assert gallery.query == "cat"
     assert all(set(item) == {"id", "stamp", "label", "similarity", "score"} for item in gallery.items)
 
@@ -244,7 +244,7 @@ def test_tiny_datasets_work(n: int) -> None:
     assert len(sample_images(dataset)) == n
     assert dataset.colouring(dataset.default_colour).codes.shape == (n,)
     if n:
-        assert len(answer(dataset, "cat").rows) == n
+        assert len(run_query(dataset, "cat").rows) == n
         assert len(dataset.similar(0, k=12)) == n - 1
 
 
@@ -259,7 +259,7 @@ def test_the_page_without_an_atlas_reloads_only_for_one_that_opens(
         return found[0]
 
     monkeypatch.setattr("viewer.components.page.no_atlas.load", load)
-    page, shown = Absent(), Absent(failed=dataset.version)
+    page, shown = NoAtlas(), NoAtlas(failed=dataset.version)
     page._look({})
     assert not page.ready
     assert page.reason == "it is damaged; run clipper index"
@@ -271,4 +271,4 @@ def test_the_page_without_an_atlas_reloads_only_for_one_that_opens(
 
 
 def test_a_query_becomes_one_line() -> None:
-    assert cleaned("  a\n\tred   heart ") == "a red heart"
+    assert normalize_spaces("  a\n\tred   heart ") == "a red heart"

@@ -13,13 +13,13 @@ from clipper.store import tags as kept
 from clipper.store.home import Home
 from clipper.store.snapshots import Run
 from viewer.components.side.overview import Overview
-from viewer.components.side.selection_panel import PAGE, Chosen
+from viewer.components.side.selection_panel import PAGE, SelectionPanel
 from viewer.dataset.columns.tag_column import count_tags, tags_of_rows
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.summary import category_bars, format_duration, last_runs, size_bars, summarise, time_bars
 from viewer.dataset.tag_rows import read_tag_rows
 from viewer.session.state import ViewState
-from viewer.session.tag_worker import Tagger
+from viewer.session.tag_worker import TagWorker
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def home(dataset: Dataset, tmp_path: Path) -> Home:
 
 def test_tags_are_given_and_taken_at_once(dataset: Dataset, home: Home) -> None:
     state = ViewState(dataset=dataset)
-    tagger = Tagger(state)
+    tagger = TagWorker(state)
     tagger.give("good,  very  good ,,", np.array([4, 2]))
     assert {tag: rows.tolist() for tag, rows in state.tags.items()} == {"good": [2, 4], "very good": [2, 4]}
     tagger.take("good", np.array([4]))
@@ -42,7 +42,7 @@ def test_tags_are_given_and_taken_at_once(dataset: Dataset, home: Home) -> None:
 def test_what_another_writer_tags_is_seen_and_copies_share_it(dataset: Dataset, home: Home) -> None:
     dataset.atlas.hashes[7] = dataset.atlas.hashes[400]
     state = ViewState(dataset=dataset)
-    tagger = Tagger(state)
+    tagger = TagWorker(state)
     assert state.tags == {}
     kept.add(home, "seen", [dataset.atlas.hashes[7], b"x" * 16])
     tagger.look()
@@ -50,7 +50,7 @@ def test_what_another_writer_tags_is_seen_and_copies_share_it(dataset: Dataset, 
 
 
 def test_why_a_tag_is_refused_or_cannot_be_kept_is_said(dataset: Dataset, home: Home) -> None:
-    tagger, said = Tagger(ViewState(dataset=dataset)), []
+    tagger, said = TagWorker(ViewState(dataset=dataset)), []
     tagger.troubled.append(said.append)
     tagger.give("x" * 100, np.array([1]))
     assert "60 letters" in said[-1]
@@ -72,8 +72,8 @@ def test_tags_of_another_version_are_in_its_rows(dataset: Dataset, home: Home) -
 
 def test_the_selection_is_sent_page_by_page(dataset: Dataset) -> None:
     state = ViewState(dataset=dataset, selection=np.arange(0, 500, 2))
-    chosen = Chosen()
-    chosen.follow(state, None, Tagger(state))  # type: ignore[arg-type]
+    chosen = SelectionPanel()
+    chosen.follow(state, None, TagWorker(state))  # type: ignore[arg-type]
     assert (chosen.count, len(chosen.items), chosen.start) == (250, PAGE, 0)
     chosen._handle_msg({"kind": "more", "start": PAGE})
     assert chosen.items[0]["id"] == f"folder/{2 * PAGE}.png"

@@ -17,17 +17,17 @@ from clipper.store import tags as kept
 from clipper.store.home import Home
 from viewer.components.map.controls import colour_select
 from viewer.components.map.legend import ColourKey
-from viewer.components.page.url import Address
+from viewer.components.page.url import PageUrl
 from viewer.components.side.filter_panel import FilterChips, FilterPanel
 from viewer.dataset.changes import compare_atlases
 from viewer.dataset.columns.colouring import MAX_CATEGORIES, MISSING, OTHER
 from viewer.dataset.columns.facets import list_facet, tag_facet
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.tag_rows import read_tag_rows
-from viewer.session.filter_worker import Narrower
+from viewer.session.filter_worker import FilterWorker
 from viewer.session.search import Searcher
 from viewer.session.state import ViewState
-from viewer.session.tag_worker import Tagger
+from viewer.session.tag_worker import TagWorker
 
 # The column of that name is the metadata's in the fake atlas.
 COLUMN = "clipper_tags"
@@ -43,7 +43,7 @@ def home(dataset: Dataset, tmp_path: Path) -> Home:
 def state(dataset: Dataset, home: Home) -> ViewState:
     assert home
     state = ViewState(dataset=dataset, colour="group")
-    Narrower(state)
+    FilterWorker(state)
     return state
 
 
@@ -72,7 +72,7 @@ def test_tags_filter_and_count_as_a_column_of_lists_does(given_to: list[set[str]
 
 
 def test_a_tag_filters_and_is_counted_as_soon_as_it_is_given(state: ViewState) -> None:
-    tagger = Tagger(state)
+    tagger = TagWorker(state)
     state.panel = "filter"
     panel, chips = shown(FilterPanel(), state), shown(FilterChips(), state)
     assert block(panel) is None
@@ -93,7 +93,7 @@ def test_a_tag_filters_and_is_counted_as_soon_as_it_is_given(state: ViewState) -
 
 
 def test_the_last_image_without_its_tag_takes_the_filter_and_its_chip_away(state: ViewState) -> None:
-    tagger, chips = Tagger(state), shown(FilterChips(), state)
+    tagger, chips = TagWorker(state), shown(FilterChips(), state)
     tagger.give("todo, other", np.arange(5))
     state.filters = {COLUMN: {"values": ["todo", "other"]}, "group": {"values": ["group 1"]}}
     tagger.take("todo", np.arange(5))
@@ -110,7 +110,7 @@ def test_the_last_image_without_its_tag_takes_the_filter_and_its_chip_away(state
 
 
 def test_colours_follow_tags_and_each_tag_keeps_its_own(state: ViewState) -> None:
-    tagger, legend, select = Tagger(state), shown(ColourKey(), state), colour_select(state)
+    tagger, legend, select = TagWorker(state), shown(ColourKey(), state), colour_select(state)
     assert COLUMN not in select.options.values()
     tagger.give("many", np.arange(40))
     tagger.give("few", np.arange(35, 42))
@@ -136,7 +136,7 @@ def test_colours_follow_tags_and_each_tag_keeps_its_own(state: ViewState) -> Non
 
 
 def test_beyond_twenty_tags_the_rest_are_others(state: ViewState) -> None:
-    tagger = Tagger(state)
+    tagger = TagWorker(state)
     for number in range(MAX_CATEGORIES + 2):
         kept.add(
             Home(state.dataset.atlas.settings.home), f"t{number:02}", state.dataset.atlas.hashes[number:30]
@@ -150,7 +150,7 @@ def test_beyond_twenty_tags_the_rest_are_others(state: ViewState) -> None:
 
 
 def test_nothing_of_other_columns_is_made_again(state: ViewState) -> None:
-    tagger = Tagger(state)
+    tagger = TagWorker(state)
     facets, colours = dict(state.dataset.facets), state.colouring
     tagger.give("good", np.arange(9))
     state.filters = {"group": {"values": ["group 1"]}}
@@ -162,7 +162,7 @@ def test_nothing_of_other_columns_is_made_again(state: ViewState) -> None:
 
 
 def test_what_was_counted_for_other_tags_is_dropped(state: ViewState, waiting: Waiting) -> None:
-    tagger, panel = Tagger(state), shown(FilterPanel(), state)
+    tagger, panel = TagWorker(state), shown(FilterPanel(), state)
     state.panel = "filter"
     state.filters = {"group": {"values": ["group 1"]}}
     for tag in ("a", "b", "c", ""):  # more values while they are being counted
@@ -184,7 +184,7 @@ def test_what_the_index_knew_of_tags_gives_way_to_what_they_are(home: Home) -> N
     atlas.columns["tags"] = FakeColumn("tags", "list[str]", origin="tags")
     kept.add(home, "now", atlas.hashes[3:5])
     state = ViewState(dataset=Dataset(atlas), panel="filter")
-    Tagger(state)
+    TagWorker(state)
     panel = shown(FilterPanel(), state)
     facets = {item["name"]: item for item in panel.items}
     assert [line["value"] for line in facets["tags"]["lines"]] == ["now"]  # not a and b, of the index
@@ -194,12 +194,12 @@ def test_what_the_index_knew_of_tags_gives_way_to_what_they_are(home: Home) -> N
     assert "a, b" not in str(state.dataset.card(0))
     assert all(name != "tags" for name, _ in state.dataset.detail(0)["values"])
     kept.remove(home, "now")
-    Tagger(state)
+    TagWorker(state)
     assert "tags" not in {item["name"] for item in panel.items}
 
 
 def test_another_version_takes_tags_filters_and_colours_over(state: ViewState, home: Home) -> None:
-    tagger = Tagger(state)
+    tagger = TagWorker(state)
     tagger.give("keep, drop", np.arange(20))
     state.colour = COLUMN
     state.filters = {COLUMN: {"values": ["keep"]}}
@@ -223,9 +223,9 @@ def test_another_version_takes_tags_filters_and_colours_over(state: ViewState, h
 def test_a_link_to_a_tag_opens_what_has_it(dataset: Dataset, home: Home) -> None:
     kept.add(home, "good", dataset.atlas.hashes[:6])
     state = ViewState(dataset=dataset, colour="group")
-    Narrower(state)
-    Tagger(state)  # before the page asks for its address
-    address = Address()
+    FilterWorker(state)
+    TagWorker(state)  # before the page asks for its address
+    address = PageUrl()
     address.follow(state, Searcher(state))
     address.go(f'?colour={COLUMN}&filters={{"{COLUMN}":{{"values":["good"]}}}}')
     assert (state.passing, state.colour) == (6, COLUMN)

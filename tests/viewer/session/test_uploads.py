@@ -7,12 +7,12 @@ import pytest
 
 from clipper.errors import BadImageError, ClipperError
 from clipper.query_syntax import Term
-from viewer.components.side.result_cards import parts
+from viewer.components.side.result_cards import term_views
 from viewer.dataset.dataset import Dataset
 from viewer.session.answers import Upload
-from viewer.session.search import Searcher, answer
+from viewer.session.search import Searcher, run_query
 from viewer.session.state import UPLOADS, ViewState
-from viewer.session.uploads import AT_ONCE, MOST_BYTES, PLACES, Uploads
+from viewer.session.uploads import MAX_BYTES, MAX_TRANSFERS, SLOTS, Uploads
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_an_upload_becomes_a_term(state: ViewState, searcher: Searcher, uploads:
     assert state.asked == (Term("dog"), Term(like=key))
     assert state.answer.called == "dog like “my cat.png”"
     assert state.dataset.atlas.queries[-1].known[key].shape == (5,)
-    assert parts(state)[1]["picture"].startswith("data:image/webp;base64,")
+    assert term_views(state)[1]["picture"].startswith("data:image/webp;base64,")
     assert state.reading == ""
     searcher.ask(state.answer.text)  # as from the history
     assert state.answer.called == "dog like “my cat.png”"
@@ -85,7 +85,7 @@ def test_what_cannot_be_used_is_reported(
     act(uploads)
     assert state.message == message
     assert (state.uploads, state.answer, state.reading) == ({}, None, "")
-    assert len(PLACES) == 0
+    assert len(SLOTS) == 0
 
 
 def test_a_file_that_cannot_be_read_after_all_is_no_longer_waited_for(
@@ -95,14 +95,14 @@ def test_a_file_that_cannot_be_read_after_all_is_no_longer_waited_for(
     assert state.reading == "photos"
     uploads.refuse({"why": "nothing"})
     assert state.reading == ""
-    assert len(PLACES) == 0
+    assert len(SLOTS) == 0
     assert "no image in that" in state.message
 
 
 def test_who_announces_nothing_and_sends_nothing_makes_room_too(
     state: ViewState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    visitors = [Uploads(state, ready=lambda _: None) for _ in range(AT_ONCE + 1)]
+    visitors = [Uploads(state, ready=lambda _: None) for _ in range(MAX_TRANSFERS + 1)]
     monkeypatch.setattr("viewer.session.uploads.PATIENCE", 0.0)
     for one in visitors:
         one.begin({"number": 1, "name": "a.png", "size": 0})
@@ -124,22 +124,22 @@ def test_messages_that_no_browser_of_ours_sends_are_ignored(state: ViewState, up
 
 
 def test_so_many_uploads_at_once_and_no_more(state: ViewState, searcher: Searcher) -> None:
-    sessions = [Uploads(state, ready=searcher.like) for _ in range(AT_ONCE + 1)]
+    sessions = [Uploads(state, ready=searcher.like) for _ in range(MAX_TRANSFERS + 1)]
     for one in sessions:
-        one.begin({"number": 1, "name": "a.png", "size": MOST_BYTES})
+        one.begin({"number": 1, "name": "a.png", "size": MAX_BYTES})
     assert "Try again in a moment" in state.message
     sessions[0].stop()
     sessions[0].stop()
-    assert len(PLACES) == AT_ONCE - 1
+    assert len(SLOTS) == MAX_TRANSFERS - 1
     for one in sessions:
         one.end()
-    assert len(PLACES) == 0
+    assert len(SLOTS) == 0
 
 
 def test_who_stops_sending_makes_room_for_others(
     state: ViewState, searcher: Searcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stuck = [Uploads(state, ready=searcher.like) for _ in range(AT_ONCE)]
+    stuck = [Uploads(state, ready=searcher.like) for _ in range(MAX_TRANSFERS)]
     for one in stuck:
         one.begin({"number": 1, "name": "a.png", "size": 9})
         one.part({"number": 1, "data": b"abc"})
@@ -150,7 +150,7 @@ def test_who_stops_sending_makes_room_for_others(
     assert "did not arrive whole" in state.message
     for one in stuck:
         one.end()
-    assert len(PLACES) == 0
+    assert len(SLOTS) == 0
 
 
 def test_a_message_of_megabytes_is_not_read(state: ViewState, searcher: Searcher) -> None:
@@ -168,7 +168,7 @@ def test_the_latest_uploads_are_remembered(state: ViewState) -> None:
 
 def test_an_upload_that_was_not_kept_is_reported(dataset: Dataset) -> None:
     with pytest.raises(ClipperError, match="drop it in once more"):
-        answer(dataset, "like:upload:abc")
+        run_query(dataset, "like:upload:abc")
 
 
 def test_an_unreadable_upload_is_the_files_fault(state: ViewState, uploads: Uploads) -> None:

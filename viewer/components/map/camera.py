@@ -5,18 +5,18 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from bokeh.models import ColumnDataSource
 
-from viewer.components.map.overlays import label_reach
+from viewer.components.map.overlays import label_extent
 from viewer.dataset.geometry.viewport import Box
 from viewer.dataset.ranking import PAGE_SIZE
 from viewer.session.answers import Answer
 from viewer.session.state import ViewState
 
 NOWHERE: Box = (0.0, 1.0, 0.0, 1.0)  # where no part of the map is meant
-SPACE = 0.15  # air round images when zooming to them, as a part of their extent ...
-LEAST_AIR = 0.03  # ... and at least, as a part of the map's
+MARGIN = 0.15  # air round images when zooming to them, as a part of their extent ...
+LEAST_MARGIN = 0.03  # ... and at least, as a part of the map's
 
 
-def columns(boxes: Sequence[Box]) -> dict[str, list[float]]:
+def box_columns(boxes: Sequence[Box]) -> dict[str, list[float]]:
     """Boxes as a source holds them, one a row."""
     return {name: [box[i] for box in boxes] for i, name in enumerate(("x0", "x1", "y0", "y1"))}
 
@@ -53,7 +53,7 @@ class Camera:
         """Glide to the query and the better half of its results, with some air."""
         answer = self._state.answer
         if answer is not None and len(answer.rows):
-            self.to(self._round(self._found(answer)), reach=label_reach(answer.called))
+            self.to(self._round(self._found(answer)), reach=label_extent(answer.called))
 
     def _found(self, answer: Answer) -> np.ndarray:
         """The query's place (1, 2), below the places of most of its best results: few are far off."""
@@ -69,7 +69,7 @@ class Camera:
         """A part of the map that holds positions (n, 2) and some air."""
         low, high = xy.min(0), xy.max(0)
         x0, x1, y0, y1 = self._state.dataset.view
-        air = np.maximum((high - low) * SPACE, LEAST_AIR * max(x1 - x0, y1 - y0))
+        air = np.maximum((high - low) * MARGIN, LEAST_MARGIN * max(x1 - x0, y1 - y0))
         low, high = low - air, high + air
         return float(low[0]), float(high[0]), float(low[1]), float(high[1])
 
@@ -78,5 +78,5 @@ class Camera:
     ) -> None:
         stamp = self.target.data["stamp"][0] + 1
         told = {"aim": at, "factor": factor, "stamp": stamp, "reach_x": reach[0], "reach_y": reach[1]}
-        data = {**columns([view, view]), **{name: [value] * 2 for name, value in told.items()}}
+        data = {**box_columns([view, view]), **{name: [value] * 2 for name, value in told.items()}}
         self._turn(lambda: self.target.update(data=data))

@@ -5,7 +5,7 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
-from viewer.components.map.lasso import Tools
+from viewer.components.map.lasso import SelectionTools
 from viewer.components.map.legend import DENSITY
 from viewer.components.map.map import MapView
 from viewer.session.state import ViewState
@@ -57,7 +57,7 @@ def _options(state: ViewState) -> dict[str, str]:
 def map_buttons(view: MapView, state: ViewState) -> pn.Column:
     """The tools that choose images, zoom in, zoom out, home: the map's own corner."""
     # Its size is known before it is drawn: the first view is laid out beside these buttons.
-    tools = Tools(margin=0, width=34, height=70)
+    tools = SelectionTools(margin=0, width=34, height=70)
     tools.follow(state)
     actions = (
         ("add", "Zoom in", lambda: view.camera.zoom(ZOOM)),

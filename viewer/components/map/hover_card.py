@@ -8,7 +8,7 @@ from viewer.components.base import Component
 from viewer.components.map.map import MapView
 from viewer.session.state import ViewState
 
-PLACE = ("x", "y", "reach")  # in pixels: an image's centre on the map and half its height
+POSITION = ("x", "y", "reach")  # in pixels: an image's centre on the map and half its height
 
 
 class HoverCard(Component):
@@ -37,6 +37,6 @@ class HoverCard(Component):
     def _where(self, row: int, card: dict[str, Any]) -> dict[str, float] | None:
         """Where the card points to; None when the image is out of view."""
         if self._view.picture is None and card["id"] == self.item.get("id"):
-            return {name: self.item[name] for name in PLACE}  # another version's picture is on its way
+            return {name: self.item[name] for name in POSITION}  # another version's picture is on its way
         found = self._view.where(row)
-        return dict(zip(PLACE, found, strict=True)) if found else None
+        return dict(zip(POSITION, found, strict=True)) if found else None

@@ -7,7 +7,7 @@ import numpy as np
 import param
 
 from viewer.components.base import Component
-from viewer.components.filter_actions import drawn, histogram, press, similar_enough
+from viewer.components.filter_actions import brush_change, change_filter, histogram_view, similarity_condition
 from viewer.dataset.columns.binning import format_number, format_time
 from viewer.dataset.columns.colouring import (
     MAX_CATEGORIES,
@@ -23,12 +23,12 @@ from viewer.dataset.columns.filters import Condition, find_labels, shows_value, 
 from viewer.session.state import ViewState
 
 DENSITY = "Density only"  # what no column at all is called
-ABSENT = "No value"
+NO_VALUE_LABEL = "No value"
 COLOURS = ("colour", "dark", "dataset", "answer", "tags")
-FOUND = 20  # values that a search in the legend shows
+MOST_MATCHES = 20  # values that a search in the legend shows
 
 
-class OfColours(Component):
+class ColourPart(Component):
     """A part that shows the colours of the state, now and whenever they change."""
 
     __abstract = True
@@ -48,7 +48,7 @@ class OfColours(Component):
         raise NotImplementedError
 
 
-class ColourKey(OfColours):
+class ColourKey(ColourPart):
     """A line for each category, or a histogram in the ramp's colours. Both filter the column they show.
 
     Similarity is no column: its brush sets which are listed, as the slider over the results does.
@@ -77,38 +77,38 @@ class ColourKey(OfColours):
         self._part = ""
 
     def _told(self, state: ViewState) -> dict[str, Any]:
-        colours, known = state.colouring, _known(state)
+        colours, known = state.colouring, _column_state(state)
         if state.colour != self.column:
             self._part = ""
-        told = legend(colours, dark=state.dark, known=known)
+        told = legend_view(colours, dark=state.dark, known=known)
         if state.own_colouring is not None and isinstance(known.facet, ScaleFacet):
-            listed = similar_enough(state)
-            told["chart"] = histogram(known.facet, listed, known.facet.count(state.kept))
+            listed = similarity_condition(state)
+            told["chart"] = histogram_view(known.facet, listed, known.facet.count(state.kept))
         if told["chart"]:
             told["chart"]["colours"] = _bar_colours(colours, known.facet, dark=state.dark)
         return {**told, "column": state.colour, "found": self._matching(state), "hint": hint(state)}
 
     def _matching(self, state: ViewState) -> list[dict[str, Any]]:
-        known, colours = _known(state), state.colouring
+        known, colours = _column_state(state), state.colouring
         if not self._part or not isinstance(known.facet, ValueFacet) or colours.kind != "category":
             return []
         facet, named = known.facet, colours.assigned_codes()
         entries = [
             LegendEntry(label, int(facet.total_counts[facet.code_of[label]]), named.get(label, OTHER))
-            for label in find_labels(facet, part=self._part, most=FOUND)
+            for label in find_labels(facet, part=self._part, most=MOST_MATCHES)
         ]
         return [_line(entry, colours, known, dark=state.dark) for entry in entries]
 
     def _toggle(self, message: Mapping[str, Any]) -> None:
         label = message.get("label")
         if message.get("others") is True:
-            press(self._state, self._state.colour, self._rest_toggled)
+            change_filter(self._state, self._state.colour, self._rest_toggled)
         elif label is None or isinstance(label, str):
-            press(self._state, self._state.colour, lambda old: toggle_values(old, [label], hide=True))
+            change_filter(self._state, self._state.colour, lambda old: toggle_values(old, [label], hide=True))
 
     def _rest_toggled(self, old: Condition | None) -> Condition | None:
         """Hide or show all values without a colour of their own, by naming those that have one."""
-        on = _rest_shows(_known(self._state), self._state.colouring.assigned_codes())
+        on = _others_pass(_column_state(self._state), self._state.colouring.assigned_codes())
         named = [value for value in self._named() if shows_value(old, value) == on]
         return {"values" if on else "except": named} if named else None
 
@@ -116,7 +116,7 @@ class ColourKey(OfColours):
         others, label = message.get("others") is True, message.get("label")
         alone = {"except": self._named()} if others else {"values": [label]}
         if others or label is None or isinstance(label, str):
-            press(self._state, self._state.colour, lambda old: None if old == alone else alone)
+            change_filter(self._state, self._state.colour, lambda old: None if old == alone else alone)
 
     def _named(self) -> list[str | None]:
         colours = self._state.colouring
@@ -124,9 +124,9 @@ class ColourKey(OfColours):
 
     def _brush(self, message: Mapping[str, Any]) -> None:
         state = self._state
-        change = drawn(state.colour_facet, message)
+        change = brush_change(state.colour_facet, message)
         if state.own_colouring is None:
-            press(state, state.colour, change)
+            change_filter(state, state.colour, change)
         else:
             low, high = (change(None) or {"range": (None, None)})["range"]
             state.param.update(min_similarity=low, max_similarity=high)
@@ -136,7 +136,7 @@ class ColourKey(OfColours):
         self.found = self._matching(self._state)
 
 
-class Fold(OfColours):
+class LegendToggle(ColourPart):
     """The button that folds the legend's card into a chip, which still says what the colours mean."""
 
     label = param.String()
@@ -147,7 +147,7 @@ class Fold(OfColours):
     _css = ("components.css", "map/fold.css")
 
     def _told(self, state: ViewState) -> dict[str, Any]:
-        return chip(state.colouring, dark=state.dark)
+        return toggle_view(state.colouring, dark=state.dark)
 
 
 def hint(state: ViewState) -> str:
@@ -156,7 +156,7 @@ def hint(state: ViewState) -> str:
     return "Search for something: every image is then coloured by how well it fits." if waits else ""
 
 
-def chip(colours: Colouring, *, dark: bool) -> dict[str, Any]:
+def toggle_view(colours: Colouring, *, dark: bool) -> dict[str, Any]:
     """A colouring in a few words: the column's name and its colours in a row."""
     if colours.kind == "category":
         shown = [colours.hex(entry.code, dark=dark) for entry in colours.entries]
@@ -168,7 +168,7 @@ def chip(colours: Colouring, *, dark: bool) -> dict[str, Any]:
     }
 
 
-class Known(NamedTuple):
+class ColumnState(NamedTuple):
     """What is known of the column that is shown: a facet, None where it cannot be filtered by.
 
     `counts` are of its values among what the other conditions let pass; None: among all.
@@ -179,17 +179,17 @@ class Known(NamedTuple):
     counts: np.ndarray | None = None
 
 
-UNKNOWN = Known()
+NO_COLUMN = ColumnState()
 
 
-def legend(colours: Colouring, *, dark: bool, known: Known = UNKNOWN) -> dict[str, Any]:
+def legend_view(colours: Colouring, *, dark: bool, known: ColumnState = NO_COLUMN) -> dict[str, Any]:
     """A colouring as what the legend shows."""
     told: dict[str, Any] = {
         "kind": colours.kind, "entries": [], "ramp": [], "low": "", "high": "", "chart": {}, "others": 0,
     }  # fmt: skip
     entries = list(colours.entries)
     if colours.values is not None and colours.missing:
-        entries.append(LegendEntry(ABSENT, colours.missing, NO_VALUE_CODE))
+        entries.append(LegendEntry(NO_VALUE_LABEL, colours.missing, NO_VALUE_CODE))
     told["entries"] = [_line(entry, colours, known, dark=dark) for entry in entries]
     if colours.kind == "category" and isinstance(known.facet, ValueFacet):
         told["others"] = max(0, len(known.facet.labels) - MAX_CATEGORIES)
@@ -198,21 +198,27 @@ def legend(colours: Colouring, *, dark: bool, known: Known = UNKNOWN) -> dict[st
         ramp = list(ramp_stops(colours.kind, dark=dark))
         told |= {"ramp": ramp, "low": words(colours.low), "high": words(colours.high)}
         if isinstance(known.facet, ScaleFacet):
-            told["chart"] = histogram(known.facet, known.condition, known.counts)
+            told["chart"] = histogram_view(known.facet, known.condition, known.counts)
     return told
 
 
-def _line(entry: LegendEntry, colours: Colouring, known: Known, *, dark: bool) -> dict[str, Any]:
+def _line(entry: LegendEntry, colours: Colouring, known: ColumnState, *, dark: bool) -> dict[str, Any]:
     """A line of the legend: what it says, and what pressing it means."""
     line = {"label": entry.label, "count": entry.count, "colour": colours.hex(entry.code, dark=dark)}
     if known.facet is None:
         return line
     label = None if entry.code == NO_VALUE_CODE else entry.label
-    on = _rest_shows(known, colours.assigned_codes()) if entry.rest else shows_value(known.condition, label)
-    return {**line, "now": _now(entry, label, colours, known), "on": on, "value": label, "others": entry.rest}
+    on = _others_pass(known, colours.assigned_codes()) if entry.rest else shows_value(known.condition, label)
+    return {
+        **line,
+        "now": _passing_count(entry, label, colours, known),
+        "on": on,
+        "value": label,
+        "others": entry.rest,
+    }
 
 
-def _now(entry: LegendEntry, label: str | None, colours: Colouring, known: Known) -> int:
+def _passing_count(entry: LegendEntry, label: str | None, colours: Colouring, known: ColumnState) -> int:
     """How many images with this value the other conditions let pass."""
     facet, counts = known.facet, known.counts
     if counts is None:
@@ -226,7 +232,7 @@ def _now(entry: LegendEntry, label: str | None, colours: Colouring, known: Known
     return int(counts[facet.code_of[label]])
 
 
-def _rest_shows(known: Known, named: Container[str]) -> bool:
+def _others_pass(known: ColumnState, named: Container[str]) -> bool:
     """Whether any value without a colour of its own passes."""
     if known.condition is None or not isinstance(known.facet, ValueFacet):
         return True
@@ -235,9 +241,9 @@ def _rest_shows(known: Known, named: Container[str]) -> bool:
     return rare > 0 if "values" in known.condition else rare < len(known.facet.labels) - MAX_CATEGORIES
 
 
-def _known(state: ViewState) -> Known:
+def _column_state(state: ViewState) -> ColumnState:
     counts = (state.counts or {}).get(state.colour)
-    return Known(state.colour_facet, state.condition(state.colour), counts)
+    return ColumnState(state.colour_facet, state.condition(state.colour), counts)
 
 
 def _bar_colours(colours: Colouring, facet: Facet | None, *, dark: bool) -> list[str]:

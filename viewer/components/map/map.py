@@ -18,8 +18,8 @@ from bokeh.models import ColumnDataSource, PanTool, Range1d, TapTool, WheelZoomT
 from bokeh.plotting import figure
 
 from viewer.components.base import callback
-from viewer.components.map.camera import Camera, columns
-from viewer.components.map.overlays import Queries, Rings
+from viewer.components.map.camera import Camera, box_columns
+from viewer.components.map.overlays import QueryStars, Rings
 from viewer.dataset.columns.filters import select_passing
 from viewer.dataset.geometry.spatial_index import SortedMask
 from viewer.dataset.geometry.viewport import PADDING, Viewport
@@ -30,9 +30,9 @@ from viewer.session.state import ViewState
 from viewer.theme import tokens
 
 DEEPEST, WIDEST = 4000.0, 3.0  # how far one can zoom in and out, from the first view
-LIT = 24  # results that stand out on the map; the panel lists more
+HIGHLIGHTED = 24  # results that stand out on the map; the panel lists more
 FEW, HALF_THUMBNAIL = 200, 44.0  # images, of which the first view shows thumbnails; pixels of half of one
-REACH = 14  # pixels within which a point is meant by the pointer
+POINTER_RADIUS = 14  # pixels within which a point is meant by the pointer
 SHARPEST, MOST_PIXELS = 2.0, 6e6  # for each pixel of the page, in each direction, and altogether
 
 hv.extension("bokeh")
@@ -59,7 +59,7 @@ def _figure() -> figure:
 
 
 # What another picture is drawn for when it changes.
-DRAWN = (
+REDRAWN_FOR = (
     "colour", "dark", "answer", "history", "dataset", "selected", "marked", "kept", "selection", "tags",
 )  # fmt: skip
 
@@ -83,7 +83,7 @@ class MapView:
         self._pending = False
         self.fig = _figure()
         self._frame = ColumnDataSource({name: [] for name in ("jpeg", "x", "y", "dw", "dh")})
-        self.rings, self.queries = Rings(self.fig), Queries(self.fig)
+        self.rings, self.queries = Rings(self.fig), QueryStars(self.fig)
         self.camera = Camera(state, turn=self._locked)
         self.moved: list[Callable[[], None]] = []
         self._loop: RenderLoop[RenderRequest, Picture, Frame] = RenderLoop(
@@ -98,7 +98,7 @@ class MapView:
         self.pane = pn.pane.Bokeh(self.fig, sizing_mode="stretch_both", margin=0)
         state.param.watch(
             lambda *events: self._locked(partial(self._restyle, {event.name for event in events})),
-            [*DRAWN],
+            [*REDRAWN_FOR],
         )
         state.param.watch(lambda *_events: self._locked(self._ring), ["selected", "hovered", "pointed"])
 
@@ -193,7 +193,7 @@ class MapView:
         viewport, state = self.viewport, self.state
         if viewport is None:
             return
-        hits = None if state.answer is None else state.answer.lit(LIT)
+        hits = None if state.answer is None else state.answer.lit(HIGHLIGHTED)
         marked = select_passing(np.array(state.marked, np.int64), state.kept)
         request = RenderRequest(
             state.dataset, viewport, state.colour, state.dark, hits, state.selected, marked
@@ -229,7 +229,7 @@ class MapView:
     def _first_view(self) -> dict[str, list[float]]:
         """The first view, and the boxes of its points: no card is to hide them, nor the thumbnails of few."""
         dataset = self.state.dataset
-        boxes = columns([dataset.view, *dataset.content_boxes])
+        boxes = box_columns([dataset.view, *dataset.content_boxes])
         reach = [HALF_THUMBNAIL if dataset.n <= FEW else 0.0] * len(boxes["x0"])
         return {**boxes, "reach_x": reach, "reach_y": reach}
 
@@ -246,7 +246,7 @@ class MapView:
             if tile is not None:
                 return tile[0]
         index = self.state.dataset.index
-        return index.nearest(x, y, radius=REACH * viewport.units_per_pixel, kept=self.state.kept)
+        return index.nearest(x, y, radius=POINTER_RADIUS * viewport.units_per_pixel, kept=self.state.kept)
 
     def _pointed(self, _attr: str, _old: object, new: dict[str, list[float]]) -> None:
         inside, x, y = new["inside"][0], new["x"][0], new["y"][0]

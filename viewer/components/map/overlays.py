@@ -15,11 +15,16 @@ from viewer.dataset.geometry.viewport import Viewport
 from viewer.session.answers import Answer
 from viewer.theme import FONT, tokens
 
-LABEL = 28  # characters of a query shown on the map
-LETTER = 8.0  # pixels of one, at most as a rule
-LIFTED = 44.0  # pixels from a query's place to the upper edge of its words; half a thumbnail is no more
+LABEL_LENGTH = 28  # characters of a query shown on the map
+WIDE_LETTER = 8.0  # pixels of one, at most as a rule
+LABEL_TOP = 44.0  # pixels from a query's place to the upper edge of its words; half a thumbnail is no more
 FAINTEST = 0.62
-STAR, RAISED, LINE, TYPICAL_LETTER = 13.0, 25.0, 26.0, 6.6  # pixels: what of a query can be clicked
+STAR_RADIUS, LABEL_MIDDLE, LABEL_HEIGHT, TYPICAL_LETTER = (
+    13.0,
+    25.0,
+    26.0,
+    6.6,
+)  # pixels: what of a query can be clicked
 
 
 class Rings:
@@ -47,22 +52,22 @@ class Rings:
                 source.data = data
 
 
-def label(text: str) -> str:
+def short_label(text: str) -> str:
     """A query as the map shows it."""
-    return text if len(text) <= LABEL else text[: LABEL - 1] + "…"
+    return text if len(text) <= LABEL_LENGTH else text[: LABEL_LENGTH - 1] + "…"
 
 
-def label_reach(text: str) -> tuple[float, float]:
+def label_extent(text: str) -> tuple[float, float]:
     """Pixels, across and down, that a query's words and its results' thumbnails reach beyond their places."""
-    return max(LIFTED, len(label(text)) * LETTER / 2 + 8), LIFTED
+    return max(LABEL_TOP, len(short_label(text)) * WIDE_LETTER / 2 + 8), LABEL_TOP
 
 
-def half_width(answer: Answer) -> float:
+def label_half_width(answer: Answer) -> float:
     """Pixels from the middle of a query's words to their end."""
-    return len(label(answer.called)) * TYPICAL_LETTER / 2 + 8
+    return len(short_label(answer.called)) * TYPICAL_LETTER / 2 + 8
 
 
-class Queries:
+class QueryStars:
     """The query and those before it: a star where each falls on the map, and its words beside it."""
 
     def __init__(self, fig: figure) -> None:
@@ -76,7 +81,7 @@ class Queries:
             fill_color="star", line_color="edge", line_width=1.5, alpha="alpha",
         )  # fmt: skip
         fig.text(
-            "x", "y", text="text", source=self.source, y_offset=-RAISED, text_align="center",
+            "x", "y", text="text", source=self.source, y_offset=-LABEL_MIDDLE, text_align="center",
             text_font=value(FONT), text_font_size="12.5px",
             text_font_style="bold", text_baseline="middle", text_color="ink", alpha="alpha",
             background_fill_color="ground", background_fill_alpha="opaque", border_radius=8,
@@ -90,7 +95,7 @@ class Queries:
         for age, answer in reversed(list(enumerate(history))):
             now = current is not None and answer.text == current.text
             rows.append({
-                "x": answer.x, "y": answer.y, "label": label(answer.called), "text": label(answer.called),
+                "x": answer.x, "y": answer.y, "label": short_label(answer.called), "text": short_label(answer.called),
                 "star": look.accent if now else look.muted,
                 "ground": look.accent if now else look.raised,
                 "ink": look.accent_text if now else look.text,
@@ -114,9 +119,9 @@ class Queries:
             x, y, half = (
                 answer.x / viewport.units_per_pixel,
                 answer.y / viewport.units_per_pixel,
-                half_width(answer),
+                label_half_width(answer),
             )
-            if any(abs(x - ox) < half + reach and abs(y - oy) < LINE for ox, oy, reach in boxes):
+            if any(abs(x - ox) < half + reach and abs(y - oy) < LABEL_HEIGHT for ox, oy, reach in boxes):
                 wordless.add(answer.text)
             else:
                 boxes.append((x, y, half))
@@ -127,7 +132,9 @@ class Queries:
         """The query whose star or words are at a map position, the newest first; "" for none."""
         for answer in self._history:
             right, up = (x - answer.x) / viewport.units_per_pixel, (y - answer.y) / viewport.units_per_pixel
-            worded = answer.text not in self._wordless and abs(right) <= half_width(answer)
-            if math.hypot(right, up) <= STAR or (worded and abs(up - RAISED) <= LINE / 2):
+            worded = answer.text not in self._wordless and abs(right) <= label_half_width(answer)
+            if math.hypot(right, up) <= STAR_RADIUS or (
+                worded and abs(up - LABEL_MIDDLE) <= LABEL_HEIGHT / 2
+            ):
                 return answer.text
         return ""

@@ -5,15 +5,15 @@ from typing import Any
 import param
 
 from viewer.components.base import Component
-from viewer.components.map.overlays import RAISED, label
+from viewer.components.map.overlays import LABEL_MIDDLE, short_label
 from viewer.session.state import ViewState
 
 
-class Marks(Component):
+class QueryMarks(Component):
     """Lies over the map: a button beside each query's words, seen while the pointer or the focus is there."""
 
     marks = param.List(doc="Each: the query as written, as it reads, what the map shows of it, and where.")
-    raised = param.Number(RAISED, doc="Pixels from a query's place up to the middle of its words.")
+    raised = param.Number(LABEL_MIDDLE, doc="Pixels from a query's place up to the middle of its words.")
 
     script = "map/query_marks.js"
     _css = ("components.css", "map/query_marks.css")
@@ -27,6 +27,6 @@ class Marks(Component):
 
     def _update(self, *_events: Any) -> None:
         self.marks = [
-            {"text": old.text, "called": old.called, "label": label(old.called), "x": old.x, "y": old.y}
+            {"text": old.text, "called": old.called, "label": short_label(old.called), "x": old.x, "y": old.y}
             for old in self._state.history
         ]

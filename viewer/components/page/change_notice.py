@@ -10,7 +10,7 @@ from viewer.session.migration import News
 from viewer.session.state import ViewState
 
 
-class Notice(Component):
+class ChangeNotice(Component):
     """A few words and figures, a button that shows what is new, one that closes it."""
 
     headline = param.String()
@@ -22,11 +22,11 @@ class Notice(Component):
 
     def follow(self, state: ViewState) -> None:
         """Show the news, now and whenever they change."""
-        state.param.watch(lambda event: self.param.update(**words(event.new)), "news")
-        self.param.update(**words(state.news))
+        state.param.watch(lambda event: self.param.update(**notice_view(event.new)), "news")
+        self.param.update(**notice_view(state.news))
 
 
-def words(news: News | None) -> dict[str, Any]:
+def notice_view(news: News | None) -> dict[str, Any]:
     """What the notice says."""
     if news is None:
         return {"headline": "", "note": "", "action": ""}
@@ -37,13 +37,13 @@ def words(news: News | None) -> dict[str, Any]:
     ]
     action = "Show new" if changes.added else "Show changed"
     return {
-        "headline": figures(changes),
+        "headline": describe_changes(changes),
         "note": " ".join(note for note in notes if note),
         "action": action if changes.notable else "",
     }
 
 
-def figures(changes: DatasetChanges) -> str:
+def describe_changes(changes: DatasetChanges) -> str:
     """The changes in figures, such as "+12 images, -1, 3 changed", with a real minus."""
     parts = [f"{sign}{count:,}" for sign, count in _signed(changes) if count]
     if parts:
@@ -59,7 +59,7 @@ def figures(changes: DatasetChanges) -> str:
     return text[0].upper() + text[1:]
 
 
-def tally(changes: DatasetChanges) -> str:
+def short_tally(changes: DatasetChanges) -> str:
     """The shortest form: "+12 / -1", "" where no image came or went."""
     return " / ".join(f"{sign}{count:,}" for sign, count in _signed(changes) if count)
 

@@ -3,7 +3,7 @@
 from viewer.components.base import Component
 
 
-class Lost(Component):
+class ConnectionLost(Component):
     """Shown by the browser alone: there is no server to tell it anything."""
 
     script = "page/connection_lost.js"

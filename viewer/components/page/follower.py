@@ -28,21 +28,21 @@ from viewer.dataset.versions import load
 from viewer.pools import SEARCH_POOL, VERSION_POOL
 from viewer.session.answers import Answer, Upload
 from viewer.session.background import in_background
-from viewer.session.migration import renamed
-from viewer.session.search import answer, excuse
+from viewer.session.migration import migrate_terms
+from viewer.session.search import error_message, run_query
 from viewer.session.state import ViewState
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-LOOK = 1000  # milliseconds between two looks
+CHECK_INTERVAL = 1000  # milliseconds between two looks
 
 log = logging.getLogger(__name__)
 _comparing = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Step:
+class VersionUpdate:
     """All that a session needs to go from the version `before` to another."""
 
     before: str
@@ -57,14 +57,14 @@ class Step:
         return self.before == shown.version and all(text in self.answers for text in texts)
 
 
-def step(
+def prepare_update(
     shown: Dataset,
     *,
     colour: str,
     texts: Sequence[str],
-    waiting: Step | None = None,
+    waiting: VersionUpdate | None = None,
     uploads: Mapping[str, Upload] | None = None,
-) -> Step | None:
+) -> VersionUpdate | None:
     """The step from the version that is shown to the published one; None where that is the one shown.
 
     Args:
@@ -88,15 +88,15 @@ def step(
     answers: dict[str, Answer | None] = {}
     why = ""
     for text in texts:
-        query = format_terms(renamed(parse(text), changes.moved))
+        query = format_terms(migrate_terms(parse(text), changes.moved))
         try:
-            answers[text] = SEARCH_POOL.submit(answer, dataset, query, uploads=uploads).result()
+            answers[text] = SEARCH_POOL.submit(run_query, dataset, query, uploads=uploads).result()
         except Exception as error:  # noqa: BLE001 - no query is worth a version: the images of the old one may be gone
-            answers[text], why = None, excuse(error)
+            answers[text], why = None, error_message(error)
     tags: TagRows = {}
     with suppress(ClipperError):  # why they cannot be read is said where they are shown
         tags = read_tag_rows(dataset)
-    return Step(shown.version, dataset, changes, answers, why, tags)
+    return VersionUpdate(shown.version, dataset, changes, answers, why, tags)
 
 
 def _changes(shown: Dataset, dataset: Dataset) -> DatasetChanges:
@@ -122,10 +122,10 @@ class Follower(Component):
         super().__init__(actions={"take": self._take}, **params)
         self._state = state
         self._looking = False
-        self._next: Step | None = None
+        self._next: VersionUpdate | None = None
         self._document = pn.state.curdoc
         if self._document is not None:
-            self._document.add_periodic_callback(self.look, LOOK)
+            self._document.add_periodic_callback(self.look, CHECK_INTERVAL)
 
     def look(self) -> None:
         """Is there another version? If so, get it ready; while that takes, no second look is begun."""
@@ -135,11 +135,16 @@ class Follower(Component):
         self._looking = True
         texts = [asked.text for asked in state.history]
         work = partial(
-            step, state.dataset, colour=state.colour, texts=texts, waiting=self._next, uploads=state.uploads
+            prepare_update,
+            state.dataset,
+            colour=state.colour,
+            texts=texts,
+            waiting=self._next,
+            uploads=state.uploads,
         )
         in_background(work, self._looked, pool=VERSION_POOL)
 
-    def _looked(self, done: "Future[Step | None]") -> None:
+    def _looked(self, done: "Future[VersionUpdate | None]") -> None:
         self._looking = False
         if self._state.dataset is None:
             return

@@ -8,9 +8,9 @@ import param
 
 from clipper.errors import ClipperError, NoIndexError
 from viewer.components.base import Component
-from viewer.components.page.connection_lost import Lost
+from viewer.components.page.connection_lost import ConnectionLost
 from viewer.components.page.page import html_page
-from viewer.components.page.theme_cookie import remembered_dark
+from viewer.components.page.theme_cookie import saved_dark
 from viewer.dataset.versions import load
 from viewer.pools import VERSION_POOL
 from viewer.session.background import in_background
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from viewer.dataset.dataset import Dataset
 
 
-class Absent(Component):
+class NoAtlas(Component):
     """A title, a sentence, the commands to type; reloads the page once there is something to show."""
 
     heading = param.String()
@@ -45,10 +45,10 @@ class Absent(Component):
         if error is None:
             self.ready = done.result().version != self._failed
         elif isinstance(error, ClipperError):
-            self.param.update(**words(error))
+            self.param.update(**error_view(error))
 
 
-def words(error: ClipperError) -> dict[str, Any]:
+def error_view(error: ClipperError) -> dict[str, Any]:
     """What to say about an error that keeps the atlas from being shown: its own remedy, if it names one."""
     heading = "No index yet" if isinstance(error, NoIndexError) else "Nothing to show yet"
     commands = re.findall("`(clipper [^`]+)`", str(error)) or ["clipper index path/to/your/images"]
@@ -56,9 +56,9 @@ def words(error: ClipperError) -> dict[str, Any]:
     return {"heading": heading, "reason": reason.replace("`", ""), "commands": commands}
 
 
-def absent_page(error: ClipperError, *, failed: str = "") -> pmui.Page:
+def no_atlas_page(error: ClipperError, *, failed: str = "") -> pmui.Page:
     """The whole page for an error; `failed` is the version that opens and yet cannot be shown."""
-    content = Absent(failed=failed, sizing_mode="stretch_both", **words(error))
+    content = NoAtlas(failed=failed, sizing_mode="stretch_both", **error_view(error))
     return html_page(
-        has_map=False, title="Clipper", main=[content, Lost(margin=0)], dark_theme=remembered_dark()
+        has_map=False, title="Clipper", main=[content, ConnectionLost(margin=0)], dark_theme=saved_dark()
     )

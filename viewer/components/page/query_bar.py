@@ -9,17 +9,17 @@ from clipper.query_syntax import Term, format_terms
 from viewer.components.base import Component
 from viewer.session.search import image_name
 from viewer.session.state import ViewState
-from viewer.session.uploads import MOST_BYTES
+from viewer.session.uploads import MAX_BYTES
 
 
 class QueryBar(Component):
     """One line. Its words are the query's text; what images it has stands in front of them."""
 
     words = param.String(doc="The words as they are written.")
-    images = param.List(doc="The images asked for, as `part` gives them.")
+    images = param.List(doc="The images asked for, as `term_view` gives them.")
     asked = param.Integer(doc="Counts the queries: another one's words replace what was typed.")
     reading = param.String(doc="The name of the image that is on its way.")
-    most_bytes = param.Integer(default=MOST_BYTES)
+    most_bytes = param.Integer(default=MAX_BYTES)
 
     script = "page/query_bar.js"
     _css = ("components.css", "page/query_bar.css")
@@ -34,13 +34,13 @@ class QueryBar(Component):
     def _update(self, *events: Any) -> None:
         state = self._state
         words = format_terms(term for term in state.asked if not term.like)
-        images = [part(term, state) for term in state.asked if term.like]
+        images = [term_view(term, state) for term in state.asked if term.like]
         begun = any(event.name == "searching" and event.new for event in events)
         again = begun or (words, images) != (self.words, self.images)
         self.param.update(words=words, images=images, asked=self.asked + again)
 
 
-def part(term: Term, state: ViewState) -> dict[str, Any]:
+def term_view(term: Term, state: ViewState) -> dict[str, Any]:
     """A term as the page shows it; `key` is what its messages name it by."""
     shown: dict[str, Any] = {"key": format_terms([term]), "minus": term.minus, "weight": abs(term.weight)}
     if not term.like:

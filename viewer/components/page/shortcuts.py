@@ -3,7 +3,7 @@
 from viewer.components.base import Component
 
 
-class Keys(Component):
+class Shortcuts(Component):
     """Sends `escape`, `tool`, `step` (to the previous or next image), `zoom` and `home`."""
 
     script = "page/shortcuts.js"

@@ -9,13 +9,13 @@ from viewer.session.state import ViewState
 COOKIE = "clipper-theme"
 
 
-def remembered_dark(*, default: bool = True) -> bool:
+def saved_dark(*, default: bool = True) -> bool:
     """Whether the visitor whose page is being made looked at a dark one last."""
     told = (pn.state.cookies or {}).get(COOKIE) if pn.state.curdoc is not None else None
     return {"dark": True, "light": False}.get(str(told), default)
 
 
-class Appearance(Component):
+class ThemeCookie(Component):
     """Remembers each change of the theme in the browser; shows nothing."""
 
     dark = param.Boolean(default=True)

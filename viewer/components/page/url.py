@@ -27,10 +27,10 @@ from viewer.dataset.columns.filters import validate_filters as narrowable
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.tag_rows import read_tag_rows
 from viewer.pools import SELECT_POOL
-from viewer.session.answers import cleaned, refused
+from viewer.session.answers import normalize_spaces, query_problem
 from viewer.session.background import in_background
 from viewer.session.search import Searcher
-from viewer.session.selection import Seen, Step, combined, dated, plain, rows_of, sound
+from viewer.session.selection import SelectionContext, Step, combine, dated, plain, rows_of, validate_step
 from viewer.session.state import PANELS, ViewState
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-LONGEST = 8_000  # characters of a query string; many servers and mailers cut longer ones
-MOST_STEPS = 40
-FIELDS = 40
+MAX_LENGTH = 8_000  # characters of a query string; many servers and mailers cut longer ones
+MAX_STEPS = 40
+MAX_FIELDS = 40
 ON = "1"
 DENSITY = "none"  # how the address calls no column at all
 
@@ -48,7 +48,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Wanted:
+class UrlState:
     """What an address asks for; None: it does not say."""
 
     query: str = ""
@@ -62,64 +62,64 @@ class Wanted:
     panel: str = ""  # "": what follows from the rest
 
 
-def wanted(search: str) -> Wanted:
+def parse_query_string(search: str) -> UrlState:
     """What a query string asks for; of what is malformed, nothing."""
     try:
-        fields = dict(parse_qsl(search.removeprefix("?")[:LONGEST], max_num_fields=FIELDS))
+        fields = dict(parse_qsl(search.removeprefix("?")[:MAX_LENGTH], max_num_fields=MAX_FIELDS))
     except ValueError:
-        return Wanted()
-    query = cleaned(fields.get("q", ""))
-    query = "" if len(query) > MAX_TEXT or refused(parse(query)) else query
+        return UrlState()
+    query = normalize_spaces(fields.get("q", ""))
+    query = "" if len(query) > MAX_TEXT or query_problem(parse(query)) else query
     colour = fields.get("colour")
-    told = _json(fields.get("chosen", ""))
-    steps = [sound(step) for step in told[:MOST_STEPS]] if isinstance(told, list) else []
-    return Wanted(
+    told = _read_json(fields.get("chosen", ""))
+    steps = [validate_step(step) for step in told[:MAX_STEPS]] if isinstance(told, list) else []
+    return UrlState(
         query=query,
         colour="" if colour == DENSITY else colour,
-        filters=_json(fields.get("filters", "")),
+        filters=_read_json(fields.get("filters", "")),
         steps=tuple(step for step in steps if step is not None),
         opened=fields.get("open", ""),
-        similar=_range(fields.get("cut", "")),
+        similar=_read_range(fields.get("cut", "")),
         fold=fields.get("fold") == ON,
         only_selection=fields.get("within") == ON,
         panel=fields.get("panel", "") if fields.get("panel") in PANELS else "",
     )
 
 
-def asked_for(arguments: Mapping[str, Sequence[bytes]]) -> str:
+def query_string_of(arguments: Mapping[str, Sequence[bytes]]) -> str:
     """The query string that a page was opened with, from what the server says its arguments were."""
     return urlencode({name: values[-1].decode("utf-8", "replace") for name, values in arguments.items()})
 
 
-def told(state: ViewState) -> str:
+def to_query_string(state: ViewState) -> str:
     """A state as a query string without its question mark; without a selection that is too long to tell."""
     dataset, filters = state.dataset, state.filters
     fields = {
         "q": state.answer.text if state.answer else "",
         "colour": "" if state.colour == dataset.default_colour else state.colour or DENSITY,
-        "filters": _compact(filters) if filters else "",
-        "cut": _ends(state.min_similarity, state.max_similarity) if state.answer else "",
+        "filters": _compact_json(filters) if filters else "",
+        "cut": _write_range(state.min_similarity, state.max_similarity) if state.answer else "",
         "fold": ON if state.fold else "",
         "open": "" if state.selected is None else dataset.atlas.ids[state.selected],
     }
     if _linkable(state, filters):
-        chosen = {"chosen": _compact(plain(state.steps)), "within": ON if state.only_selection else ""}
-        whole = _encoded({**fields, **chosen, **_panel(state, chosen=True)})
-        if len(whole) <= LONGEST:
+        chosen = {"chosen": _compact_json(plain(state.steps)), "within": ON if state.only_selection else ""}
+        whole = _encode({**fields, **chosen, **_panel(state, chosen=True)})
+        if len(whole) <= MAX_LENGTH:
             return whole
-    return _encoded({**fields, **_panel(state, chosen=False)})
+    return _encode({**fields, **_panel(state, chosen=False)})
 
 
 def _panel(state: ViewState, *, chosen: bool) -> dict[str, str]:
-    return {} if state.panel == _usual(chosen=chosen) else {"panel": state.panel}
+    return {} if state.panel == _default_panel(chosen=chosen) else {"panel": state.panel}
 
 
-def _usual(*, chosen: bool) -> str:
+def _default_panel(*, chosen: bool) -> str:
     """The panel that a link opens unless it names one: what is chosen is what one wants to see."""
     return "selection" if chosen else "results"
 
 
-def _encoded(fields: Mapping[str, str]) -> str:
+def _encode(fields: Mapping[str, str]) -> str:
     """As browsers write it: what they leave as it is makes a third of the length of what they do not."""
     # Half of a surrogate pair, which no UTF-8 holds, can come from a browser.
     return urlencode({name: value for name, value in fields.items() if value}, safe=",:[]/", errors="replace")
@@ -132,17 +132,17 @@ def _linkable(state: ViewState, filters: Mapping[str, Any]) -> bool:
         step.get("under", {}) == filters and step.get("q", text) == text and not step.get("within")
         for step in state.steps
     )
-    return same and 0 < len(state.steps) <= MOST_STEPS
+    return same and 0 < len(state.steps) <= MAX_STEPS
 
 
-def _ends(low: float | None, high: float | None) -> str:
+def _write_range(low: float | None, high: float | None) -> str:
     """A range as the address tells it: "0.2", "0.2,0.3", ",0.3"."""
     ends = ["" if end is None else repr(end) for end in (low, high)]
     return ",".join(ends).rstrip(",")
 
 
-def _range(text: str) -> tuple[float | None, float | None]:
-    """The ends that `_ends` told; open where the text is anything else."""
+def _read_range(text: str) -> tuple[float | None, float | None]:
+    """The ends that `_write_range` told; open where the text is anything else."""
     low, _, high = text.partition(",")
     try:
         ends = [float(end) if end else None for end in (low, high)]
@@ -153,21 +153,21 @@ def _range(text: str) -> tuple[float | None, float | None]:
     return (ends[0], ends[1]) if sound else (None, None)
 
 
-def _compact(value: object) -> str:
+def _compact_json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def _json(text: str) -> object:
+def _read_json(text: str) -> object:
     """What a link says; None where that is no JSON, or holds half of a surrogate pair, which no text can."""
     try:
         value = json.loads(text) if text else None
-        _compact(value).encode()
+        _compact_json(value).encode()
     except (ValueError, RecursionError):
         return None
     return value
 
 
-class Address(Component):
+class PageUrl(Component):
     """Writes the address as the state changes, and follows it: at the start, and by Back and Forward."""
 
     search = param.String(doc="The state as a query string, but for the part of the map in view.")
@@ -182,7 +182,7 @@ class Address(Component):
         self._state, self._searcher = state, searcher
         self._actions = {"went": lambda message: self.go(str(message.get("search", "")))}
         self._before: tuple[Any, ...] | None = None
-        self._coming: Wanted | None = None
+        self._coming: UrlState | None = None
         self._waits = False
         names = ["answer", "colour", "steps", "selected", "dataset", "filters", "searching"]
         state.param.watch(
@@ -190,12 +190,12 @@ class Address(Component):
         )
         self._update()
         # What changes before the page has loaded reaches it in parts.
-        pn.state.onload(partial(self.go, asked_for(pn.state.session_args)))
+        pn.state.onload(partial(self.go, query_string_of(pn.state.session_args)))
 
     def go(self, search: str) -> None:
         """Show what an address asks for: at once what can be, then the query's answer and what follows it."""
         state = self._state
-        asked = self._coming = wanted(search)
+        asked = self._coming = parse_query_string(search)
         dataset = state.dataset
         colour = asked.colour if asked.colour in {*state.colour_choices, ""} else dataset.default_colour
         state.colour = colour or ""
@@ -222,7 +222,7 @@ class Address(Component):
         now = self._step()
         pushed = self._before is not None and now != self._before
         self._before = now
-        search = told(state)
+        search = to_query_string(state)
         if search != self.search:
             self.param.update(search=search, pushes=self.pushes + pushed)
 
@@ -242,12 +242,12 @@ class Address(Component):
                 state.param.update(selection=None, steps=[])
             self._end(asked)
             return
-        seen = Seen.of(state)
+        seen = SelectionContext.of(state)
         kept = partial(filter_rows, state.facets, state.filters, masks={}) if state.filters else lambda: None
-        work = partial(_replayed, asked.steps, seen, kept, lambda: asked is self._coming)
+        work = partial(_replay, asked.steps, seen, kept, lambda: asked is self._coming)
         in_background(work, partial(self._chosen, asked, seen.dataset), pool=SELECT_POOL)
 
-    def _chosen(self, asked: Wanted, dataset: Dataset, done: "Future[np.ndarray | None]") -> None:
+    def _chosen(self, asked: UrlState, dataset: Dataset, done: "Future[np.ndarray | None]") -> None:
         state = self._state
         if asked is not self._coming or state.dataset is None:
             return
@@ -261,7 +261,7 @@ class Address(Component):
         state.param.update(selection=rows, steps=again)
         self._end(asked)
 
-    def _end(self, asked: Wanted) -> None:
+    def _end(self, asked: UrlState) -> None:
         state = self._state
         row = state.dataset.row_of(asked.opened) if asked.opened else None
         low, high = asked.similar if state.answer else (None, None)
@@ -270,15 +270,15 @@ class Address(Component):
             only_selection=asked.only_selection and state.selection is not None,
             min_similarity=low,
             max_similarity=high,
-            panel=asked.panel or _usual(chosen=state.selection is not None),
+            panel=asked.panel or _default_panel(chosen=state.selection is not None),
         )
         self._coming, self._before = None, self._step()
-        self.param.update(search=told(state), arrivals=self.arrivals + 1)
+        self.param.update(search=to_query_string(state), arrivals=self.arrivals + 1)
 
 
-def _replayed(
+def _replay(
     steps: tuple[Step, ...],
-    seen: Seen,
+    seen: SelectionContext,
     passing: "Callable[[], np.ndarray | None]",
     wanted_still: Callable[[], bool],
 ) -> "np.ndarray | None":
@@ -293,8 +293,8 @@ def _replayed(
     for step in steps:
         if not wanted_still():
             return None
-        of = _compact({name: part for name, part in step.items() if name != "how"})
+        of = _compact_json({name: part for name, part in step.items() if name != "how"})
         if of not in known:
             known[of] = rows_of(step, seen, tagged, kept=kept)
-        chosen = combined(chosen, known[of], how=step["how"], n=seen.dataset.n)
+        chosen = combine(chosen, known[of], how=step["how"], n=seen.dataset.n)
     return chosen

@@ -8,7 +8,13 @@ import numpy as np
 import param
 
 from viewer.components.base import Component
-from viewer.components.filter_actions import drawn, histogram, press, similar_enough, similar_said
+from viewer.components.filter_actions import (
+    brush_change,
+    change_filter,
+    describe_similarity,
+    histogram_view,
+    similarity_condition,
+)
 from viewer.dataset.columns.colouring import SIMILARITY
 from viewer.dataset.columns.facets import Facet, ScaleFacet, ValueFacet
 from viewer.dataset.columns.filters import (
@@ -28,7 +34,7 @@ from viewer.session.state import NO_LIMITS, ViewState
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-MOST_LINES = 20  # values of a column that are shown; the others are searched for
+MAX_LINES = 20  # values of a column that are shown; the others are searched for
 
 
 class FilterPanel(Component):
@@ -76,7 +82,7 @@ class FilterPanel(Component):
         items = []
         for name, facet in state.facets.items():
             asked, counts = state.condition(name), (state.counts or {}).get(name)
-            told = described(facet, asked, counts, part=self._parts.get(name, ""))
+            told = facet_view(facet, asked, counts, part=self._parts.get(name, ""))
             items.append({**told, "title": state.dataset.title_of(name)})
         self.param.update(items=items, ready=True, narrowed=bool(state.filters))
 
@@ -87,16 +93,16 @@ class FilterPanel(Component):
     def _toggle(self, message: Mapping[str, Any]) -> None:
         facet, value = self._facet(message), message.get("value")
         if facet is not None and (value is None or isinstance(value, str)):
-            press(self._state, facet.name, lambda old: toggle_values(old, [value], hide=False))
+            change_filter(self._state, facet.name, lambda old: toggle_values(old, [value], hide=False))
 
     def _brush(self, message: Mapping[str, Any]) -> None:
         if (facet := self._facet(message)) is not None:
-            press(self._state, facet.name, drawn(facet, message))
+            change_filter(self._state, facet.name, brush_change(facet, message))
 
     def _text(self, message: Mapping[str, Any]) -> None:
         facet, part = self._facet(message), str(message.get("text", ""))[:MAX_TEXT_LENGTH]
         if facet is not None and facet.kind == "text":
-            press(self._state, facet.name, lambda _old: {"text": part} if part.strip() else None)
+            change_filter(self._state, facet.name, lambda _old: {"text": part} if part.strip() else None)
 
     def _find(self, message: Mapping[str, Any]) -> None:
         if (facet := self._facet(message)) is not None:
@@ -138,8 +144,8 @@ class FilterChips(Component):
             for name, condition in validate_filters(facets, state.filters).items()
         ]
         passing = state.passing
-        if similar_enough(state):
-            items.append({"column": SIMILARITY, "title": "Similarity", "words": similar_said(state)})
+        if similarity_condition(state):
+            items.append({"column": SIMILARITY, "title": "Similarity", "words": describe_similarity(state)})
             passing = state.answer.total
         self.param.update(items=items, passing=passing, total=state.dataset.n)
 
@@ -150,10 +156,10 @@ class FilterChips(Component):
         if message.get("column") == SIMILARITY and SIMILARITY not in self._state.filters:
             self._state.param.update(**NO_LIMITS)
             return
-        press(self._state, str(message.get("column")), lambda _old: None)
+        change_filter(self._state, str(message.get("column")), lambda _old: None)
 
 
-def described(
+def facet_view(
     facet: Facet, condition: Condition | None, counts: np.ndarray | None, *, part: str = ""
 ) -> dict[str, Any]:
     """A facet as the panel draws it.
@@ -172,19 +178,21 @@ def described(
     if whole[-1]:
         told["missing"] = _line(None, int(whole[-1]), int(now[-1]), condition)
     if isinstance(facet, ValueFacet):
-        return {**told, **_lines(facet, condition, now, part=part)}
+        return {**told, **_value_lines(facet, condition, now, part=part)}
     if isinstance(facet, ScaleFacet):
         words = describe_condition(facet, condition) if condition and "range" in condition else ""
-        return {**told, "chart": histogram(facet, condition, counts), "words": words}
+        return {**told, "chart": histogram_view(facet, condition, counts), "words": words}
     return {**told, "text": str((condition or {}).get("text", ""))}
 
 
-def _lines(facet: ValueFacet, condition: Condition | None, now: np.ndarray, *, part: str) -> dict[str, Any]:
+def _value_lines(
+    facet: ValueFacet, condition: Condition | None, now: np.ndarray, *, part: str
+) -> dict[str, Any]:
     """The commonest values, or those that were searched for; those that a condition names are among them."""
     asked = condition or {}
     named = [value for way in ("values", "except") for value in asked.get(way, ()) if value is not None]
-    shown = find_labels(facet, part=part, most=MOST_LINES)
-    shown += [value for value in named if value in facet.code_of and value not in shown][:MOST_LINES]
+    shown = find_labels(facet, part=part, most=MAX_LINES)
+    shown += [value for value in named if value in facet.code_of and value not in shown][:MAX_LINES]
     codes = [facet.code_of[value] for value in shown]
     lines = [
         _line(value, int(facet.total_counts[code]), int(now[code]), condition)

@@ -7,7 +7,7 @@ import numpy as np
 import param
 
 from viewer.components.base import Action, Component
-from viewer.components.side.result_cards import cards, figures
+from viewer.components.side.result_cards import query_view, result_cards
 from viewer.dataset.ranking import position_in_list
 from viewer.dataset.suggestions import sample_images, suggest_queries
 from viewer.session.answers import Answer
@@ -64,7 +64,7 @@ class Gallery(Component):
         if answer is None or not isinstance(have, int):
             return
         if 0 < have < len(answer.rows):
-            self.page = {"start": have, "items": cards(self._state, answer, start=have)}
+            self.page = {"start": have, "items": result_cards(self._state, answer, start=have)}
         elif have == len(answer.rows):
             self._more(0)
 
@@ -87,7 +87,7 @@ class Gallery(Component):
         if not events or names & {"answer", "dataset"} or (answer is None and "kept" in names):
             self._list(answer, anew="dataset" in names)
         self.param.update(
-            **figures(state),
+            **query_view(state),
             history=[{"text": old.text, "label": old.called} for old in state.history],
             suggestions=suggest_queries(dataset),
             searching=state.searching,
@@ -103,9 +103,9 @@ class Gallery(Component):
             self.items = sample_images(self._state.dataset, self._state.kept)
         elif not anew and shown is not None and continues(shown, answer):
             start = len(shown.rows)
-            self.page = {"start": start, "items": cards(self._state, answer, start=start)}
+            self.page = {"start": start, "items": result_cards(self._state, answer, start=start)}
         else:
-            self.items = cards(self._state, answer)
+            self.items = result_cards(self._state, answer)
 
     def _point(self, *_events: Any) -> None:
         """The card of the image under the pointer on the map."""

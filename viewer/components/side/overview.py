@@ -49,7 +49,7 @@ class Overview(Component):
             self._told = dataset.version
             self.param.update(title=dataset.title, failed=len(dataset.atlas.failures))
             self._tell(0)
-            in_background(partial(known, dataset), partial(self._show, dataset), pool=VERSION_POOL)
+            in_background(partial(cached_summary, dataset), partial(self._show, dataset), pool=VERSION_POOL)
         self.param.update(visible=state.overview, open=state.overview)  # its title is there by then
 
     def _give_way(self, event: Any) -> None:
@@ -77,7 +77,7 @@ class Overview(Component):
         self.param.update(start=start, failures=rows, turn=self.turn + 1)
 
 
-def known(dataset: Dataset) -> dict[str, Any]:
+def cached_summary(dataset: Dataset) -> dict[str, Any]:
     """The dataset's summary, made once."""
     if "summary" not in dataset.cache:
         dataset.cache["summary"] = summarise(dataset)

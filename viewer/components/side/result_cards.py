@@ -3,17 +3,17 @@
 from typing import Any
 
 from clipper.query import clip_score
-from viewer.components.page.query_bar import part
+from viewer.components.page.query_bar import term_view
 from viewer.session.answers import Answer
 from viewer.session.state import ViewState
 
 NO_QUERY: dict[str, Any] = {
     "query": "", "text": "", "listed": 0, "milliseconds": 0, "spread": {}, "chance": None, "faint": "",
 }  # fmt: skip
-MOST_ALIKE = 24  # images that a card shows of those folded under it
+MAX_FOLDED_CARDS = 24  # images that a card shows of those folded under it
 
 
-def cards(state: ViewState, answer: Answer, *, start: int = 0) -> list[dict[str, Any]]:
+def result_cards(state: ViewState, answer: Answer, *, start: int = 0) -> list[dict[str, Any]]:
     """An answer's results as cards, best first, from a place on."""
 
     def card(row: int, similarity: float) -> dict[str, Any]:
@@ -25,16 +25,16 @@ def cards(state: ViewState, answer: Answer, *, start: int = 0) -> list[dict[str,
         found.append(card(int(answer.rows[at]), float(answer.similarity[at])))
         under = answer.alike[at] if answer.alike else ()
         if under and answer.similarities is not None:
-            some = under[:MOST_ALIKE]
+            some = under[:MAX_FOLDED_CARDS]
             alike = [card(row, float(answer.similarities[row])) for row in some]
             found[-1].update(count=len(under), alike=alike)
     return found
 
 
-def figures(state: ViewState) -> dict[str, Any]:
+def query_view(state: ViewState) -> dict[str, Any]:
     """The query in view: its words, its terms, how many results, how the similarities are spread."""
     answer = state.answer
-    shown = {"parts": parts(state), "fold": state.fold, "within": state.only_selection}
+    shown = {"parts": term_views(state), "fold": state.fold, "within": state.only_selection}
     shown |= {
         "cut": state.min_similarity,
         "cap": state.max_similarity,
@@ -50,29 +50,29 @@ def figures(state: ViewState) -> dict[str, Any]:
         "listed": answer.total,
         "milliseconds": round(answer.seconds * 1000),
         "spread": {"counts": list(spread.counts), "low": spread.low, "high": spread.high} if spread else {},
-        "chance": state.chance if comparable(answer) else None,
-        "faint": faint(state, answer),
+        "chance": state.chance if comparable_to_baseline(answer) else None,
+        "faint": weak_match_note(state, answer),
     }
 
 
-def parts(state: ViewState) -> list[dict[str, Any]]:
+def term_views(state: ViewState) -> list[dict[str, Any]]:
     """The terms that can be weighed against one another: none where a query is one text alone."""
     terms = state.asked
     plain = len(terms) == 1 and terms[0].text and not terms[0].minus
-    return [] if plain else [part(term, state) for term in terms]
+    return [] if plain else [term_view(term, state) for term in terms]
 
 
-def comparable(answer: Answer) -> bool:
+def comparable_to_baseline(answer: Answer) -> bool:
     """Whether its similarities can be compared with those of words: nothing but words, none of them minus."""
     return answer.words_only and not any(term.minus for term in answer.terms)
 
 
-def faint(state: ViewState, answer: Answer) -> str:
+def weak_match_note(state: ViewState, answer: Answer) -> str:
     """Why the results are not worth much, "" where they may be."""
     if not len(answer.rows):
-        return "" if not state.dataset.n else f"No image {_asked_for(state)}."
+        return "" if not state.dataset.n else f"No image {_describe_limits(state)}."
     best = float(answer.similarity[0])
-    known = state.chance is not None and state.max_similarity is None and comparable(answer)
+    known = state.chance is not None and state.max_similarity is None and comparable_to_baseline(answer)
     if not known or best > state.chance:
         return ""
     where = " of these images" if state.listing(limited=False).passes is not None else ""
@@ -82,7 +82,7 @@ def faint(state: ViewState, answer: Answer) -> str:
     )
 
 
-def _asked_for(state: ViewState) -> str:
+def _describe_limits(state: ViewState) -> str:
     if state.min_similarity is not None and state.max_similarity is not None:
         return f"is between {state.min_similarity:.3f} and {state.max_similarity:.3f}"
     if state.min_similarity is not None:

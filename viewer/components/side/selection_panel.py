@@ -8,20 +8,20 @@ import numpy as np
 import param
 
 from viewer.components.base import Component
-from viewer.components.map.lasso import take
+from viewer.components.map.lasso import apply_in_background
 from viewer.components.map.map import MapView
 from viewer.dataset.columns.filters import is_member
 from viewer.dataset.columns.tag_column import count_tags
 from viewer.dataset.exports import CONTENT_TYPES, Export
-from viewer.session.export_offers import MOST, offer, withdraw
-from viewer.session.selection import clear, sound
+from viewer.session.export_offers import MAX_OFFERS, offer, withdraw
+from viewer.session.selection import clear_selection, validate_step
 from viewer.session.state import ViewState
-from viewer.session.tag_worker import Tagger
+from viewer.session.tag_worker import TagWorker
 
 PAGE = 60  # images told at a time
 
 
-class Chosen(Component):
+class SelectionPanel(Component):
     """The panel of the selection; what a person clicks arrives as messages."""
 
     count = param.Integer()
@@ -42,16 +42,16 @@ class Chosen(Component):
     script = "side/selection_panel.js"
     _css = ("components.css", "side/gallery.css", "side/tagging.css", "side/selection_panel.css")
 
-    def follow(self, state: ViewState, view: MapView, tagger: Tagger) -> None:
+    def follow(self, state: ViewState, view: MapView, tagger: TagWorker) -> None:
         """Show the state's selection, now and whenever it changes."""
         self._state, self._view, self._tagger = state, view, tagger
         self._rows, self._told = np.empty(0, np.int64), ("", "")
-        self._tokens: deque[str] = deque(maxlen=MOST)
+        self._tokens: deque[str] = deque(maxlen=MAX_OFFERS)
         tagger.troubled.append(lambda why: setattr(self, "trouble", why))
         self._actions |= {
             "more": self._more,
             "zoom": lambda _: view.camera.to_images(self._rows),
-            "clear": lambda _: clear(state),
+            "clear": lambda _: clear_selection(state),
             "whole": lambda m: self._take({"of": m.get("of"), "how": m.get("how", "only")}),
             "tagged": lambda m: self._take({"tag": m.get("tag")}),
             "tag": lambda m: tagger.give(str(m.get("text", ""))[:500], self._chosen()),
@@ -74,9 +74,9 @@ class Chosen(Component):
         return np.empty(0, np.int64) if chosen is None else chosen
 
     def _take(self, step: Mapping[str, Any]) -> None:
-        found = sound({"how": "only", **step})
+        found = validate_step({"how": "only", **step})
         if found is not None:
-            take(self._state, found, self._state.tags)
+            apply_in_background(self._state, found, self._state.tags)
 
     def _update(self, *_events: Any) -> None:
         state = self._state
@@ -91,7 +91,7 @@ class Chosen(Component):
             total=state.dataset.n,
             ranked=ranked,
             found=len(state.answer.rows) if state.answer else 0,
-            among=shared(state.answer.rows, self._chosen()) if state.answer else 0,
+            among=count_members(state.answer.rows, self._chosen()) if state.answer else 0,
             kept=-1 if state.kept is None else int(np.count_nonzero(state.kept)),
         )
         if anew:
@@ -134,6 +134,6 @@ class Chosen(Component):
         self.offered = {"token": token, "kind": kind}
 
 
-def shared(rows: np.ndarray, chosen: np.ndarray) -> int:
+def count_members(rows: np.ndarray, chosen: np.ndarray) -> int:
     """How many of some rows (k,) are among those chosen, (m,) ascending."""
     return int(np.count_nonzero(is_member(rows, chosen)))

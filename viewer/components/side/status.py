@@ -5,7 +5,7 @@ from typing import Any
 import param
 
 from viewer.components.base import Component
-from viewer.components.page.change_notice import tally
+from viewer.components.page.change_notice import short_tally
 from viewer.session.state import ViewState
 
 
@@ -34,6 +34,6 @@ class Status(Component):
             total=state.dataset.n,
             failed=len(state.dataset.atlas.failures),
             indexed_at=state.dataset.atlas.indexed_at.isoformat(),
-            lately=tally(state.lately),
+            lately=short_tally(state.lately),
             trouble=state.trouble.replace("`", ""),
         )
