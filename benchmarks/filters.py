@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from clipper.metadata.columns import Column, with_roles
+from clipper.query_syntax import parse
 from viewer.components.side.filter_panel import facet_view
 from viewer.dataset.columns.filters import Masks, apply_filters, count_values, filter_rows, match_condition
 from viewer.dataset.dataset import MODIFIED, Dataset
@@ -163,7 +164,7 @@ def _drawn(dataset: Dataset, kept: np.ndarray) -> dict[str, Cost]:
     state = ViewState(dataset=dataset, colour=":similarity")
 
     def asked() -> None:
-        state.answer = Answer("cat", np.arange(5), likeness[:5], 0.0, 0.0, 0.0, likeness.copy())
+        state.answer = Answer(parse("cat"), np.arange(5), likeness[:5], 0.0, 0.0, 0.0, likeness.copy())
         _ = state.colouring
 
     found["colours by similarity to a new query"] = best(asked)

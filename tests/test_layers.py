@@ -32,7 +32,7 @@ VIEWER = """
     render
     dataset
     dataset/columns dataset/geometry
-    theme pools
+    theme pools compat
 """
 MOST_FILES = 13  # a dozen and the `__init__.py` that says what the wing is for
 

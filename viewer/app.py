@@ -1,6 +1,6 @@
-"""Puts one visitor's page together: the map, the panel beside it, the header; and wires them to one state.
+"""Assembles one visitor's page: the map, the panel beside it and the header, wired to one state.
 
-What a part looks like or does is in its own file; here is only who is told what.
+What does not belong here: what a component looks like or does, which its own file has.
 """
 
 import math
@@ -52,21 +52,21 @@ pn.extension(notifications=False)
 
 
 def page() -> pmui.Page:
-    """The viewer's page; without an atlas, one that says what to do."""
+    """Make the viewer's page; without an atlas, one that says what to do."""
     failed = ""
     try:
-        dataset, trouble = _published()
+        dataset, load_error = _published()
         failed = dataset.version
-        return Viewer(ViewState(dataset=dataset, trouble=trouble)).page
+        return Viewer(ViewState(dataset=dataset, load_error=load_error)).page
     except ClipperError as error:
         return no_atlas_page(error, failed=failed)
 
 
 def _published() -> tuple[Dataset, str]:
-    """The published version; where it cannot be opened, the one before, if it is in memory, and why.
+    """Open the published version; if that fails, return the latest one in memory, and the reason.
 
     Raises:
-        ClipperError: there is neither.
+        ClipperError: nothing can be opened, and no version is in memory.
     """
     try:
         return load(), ""
@@ -78,18 +78,20 @@ def _published() -> tuple[Dataset, str]:
 
 
 class Viewer:
-    """One session: its state, its parts, its page."""
+    """One session: its state, its components, its page."""
 
     def __init__(self, state: ViewState) -> None:
         state.param.update(colour=state.dataset.default_colour, dark=saved_dark(default=state.dark))
         self.state = state
-        # Before the address follows: a link may want another panel than an answer brings.
-        state.param.watch(self._answered, ["answer", "dataset"])
+        # Before the URL follows: a link may ask for another panel than an answer shows.
+        state.param.watch(self._show_results, ["answer", "dataset"])
         self.searcher = Searcher(state)
-        self.narrower = FilterWorker(state)
-        self.uploads = Uploads(state, ready=self.searcher.like)
-        self.map = MapView(state, opened=self.open, asked=self.searcher.ask)
-        self.tagger = TagWorker(state)
+        self.filter_worker = FilterWorker(state)
+        self.uploads = Uploads(state, ready=self.searcher.add_image)
+        self.map = MapView(
+            state, on_image=self.open, on_query=lambda answer: self.searcher.search(answer.terms)
+        )
+        self.tag_worker = TagWorker(state)
         self.page = html_page(
             has_map=True,
             title=state.dataset.title,
@@ -105,30 +107,30 @@ class Viewer:
             pn.state.on_session_destroyed(self._ended)
 
     def _ended(self, session_context: Any) -> None:
-        """Pin nothing large; a session without a context is one that `--warm` keeps for visitors."""
+        """Release what is large; a session without a context belongs to `--warm`, which keeps it."""
         if session_context is not None:
             self.uploads.end()
             self.state.end()
             self.map.end()
-            self.narrower.end()
-            self.chosen.end()
+            self.filter_worker.end()
+            self.selection_panel.end()
 
-    def _answered(self, *events: Any) -> None:
-        """What was just searched for is what one wants to see; a search of another version is not."""
+    def _show_results(self, *events: Any) -> None:
+        """Show the results of another query; the same query may be answered again in another version."""
         event = events[0]
         if len(events) > 1 or event.name != "answer" or event.new is None:
             return
-        if event.old is None or event.old.text != event.new.text:
+        if event.old is None or event.old.terms != event.new.terms:
             self.state.param.update(panel="results", overview=False)
 
     # -- actions
 
     def open(self, row: int | None) -> None:
-        """Open an image's detail, or close it."""
+        """Open an image, or close it with None."""
         self.state.param.update(selected=row, hovered=None, pointed=None)
 
     def _escape(self, _message: Mapping[str, Any]) -> None:
-        """One thing at a time: the tool in hand, the open image, what is chosen."""
+        """Close one thing at a time: the tool in use, the open image, the overview, the selection."""
         state = self.state
         if state.tool:
             state.tool = ""
@@ -140,13 +142,13 @@ class Viewer:
             clear_selection(state)
 
     def _step(self, by: object) -> None:
-        """From the open image to the one before or after it, among those chosen or found."""
-        row = self.detail.beside(1 if by == 1 else -1)
+        """Open the previous or next image of the selection or the results."""
+        row = self.detail.row_beside(1 if by == 1 else -1)
         if row is not None:
             self.open(row)
 
     def _message(self, name: str) -> Any:
-        """Sets what the state calls `name` to the image that a message is about, if there is one."""
+        """Return an action that sets a field of the state to the row of the message's image, or None."""
 
         def act(message: Mapping[str, Any]) -> None:
             image_id = message.get("id")
@@ -156,12 +158,12 @@ class Viewer:
         return act
 
     def _toggle(self) -> None:
-        """Choose the open image too, or not any more."""
+        """Add the open image to the selection, or subtract it."""
         if self.state.selected is not None:
             toggle_image(self.state, self.state.selected)
 
     def _tag(self, change: Callable[[str, np.ndarray], None], text: object) -> None:
-        """Give the open image a tag, or take one from it."""
+        """Add a tag to the open image, or remove one."""
         if self.state.selected is not None and isinstance(text, str):
             change(text[:500], np.array([self.state.selected], np.int64))
 
@@ -172,70 +174,75 @@ class Viewer:
         x, y = map(float, self.state.dataset.atlas.xy[row])
         x0, x1, y0, y1 = self.state.dataset.view
         reach = 0.06 * max(x1 - x0, y1 - y0)
-        self.map.camera.to((x - reach, x + reach, y - reach, y + reach))
+        self.map.camera.show((x - reach, x + reach, y - reach, y + reach))
 
     def _show_news(self, _message: Mapping[str, Any]) -> None:
-        """Mark what is new and go there."""
+        """Mark the new images and glide to them."""
         self.state.mark_news()
         if self.state.news:
             ids = self.state.news.changes.notable
-            self.map.camera.to_images([row for row in map(self.state.dataset.row_of, ids) if row is not None])
+            self.map.camera.show_images(
+                [row for row in map(self.state.dataset.row_of, ids) if row is not None]
+            )
 
-    def _asking(self) -> dict[str, Action]:
-        """What messages about a query's terms and results do; `term` is a term as it is written."""
+    def _query_actions(self) -> dict[str, Action]:
+        """Return the actions of messages about a query and its results; `term` is the text of a term."""
         searcher, state = self.searcher, self.state
 
         def like(message: Mapping[str, Any]) -> None:
             image_id = message.get("id")
             if isinstance(image_id, str) and state.dataset.row_of(image_id) is not None:
-                searcher.like(image_id, minus=message.get("minus") is True)
+                searcher.add_image(image_id, minus=message.get("minus") is True)
 
         def weigh(message: Mapping[str, Any]) -> None:
             weight = message.get("weight")
             if isinstance(weight, (int, float)) and 0 < weight < math.inf:
                 sign = {False: weight, True: -weight}
-                searcher.change(str(message.get("term")), lambda term: term.with_weight(sign[term.minus]))
+                searcher.change_term(
+                    str(message.get("term")), lambda term: term.with_weight(sign[term.minus])
+                )
 
         def set_min_similarity(message: Mapping[str, Any]) -> None:
             at = message.get("at")
             known = float(at) if isinstance(at, (int, float)) and math.isfinite(at) else None
-            low = None if known is None else round(known, 4)  # short in a link; nobody sees a difference
+            low = None if known is None else round(known, 4)  # short in a link, and exact enough
             inside = low is None or state.max_similarity is None or low <= state.max_similarity
             state.param.update(min_similarity=low, max_similarity=state.max_similarity if inside else None)
 
         return {
             "like": like,
             "weigh": weigh,
-            "cut": set_min_similarity,
-            "turn": lambda message: searcher.change(str(message.get("term")), Term.negated),
-            "drop": lambda message: searcher.change(str(message.get("term")), lambda _: None),
-            "forget": lambda message: state.forget(str(message.get("text", ""))),
+            "min_similarity": set_min_similarity,
+            "turn": lambda message: searcher.change_term(str(message.get("term")), Term.negated),
+            "drop": lambda message: searcher.change_term(str(message.get("term")), lambda _: None),
+            "forget": lambda message: state.remove_query(str(message.get("text", ""))),
             "fold": lambda message: setattr(state, "fold", message.get("on") is True),
             "within": lambda message: setattr(state, "only_selection", message.get("on") is True),
         }
 
-    # -- parts
+    # -- components
 
     def _header(self) -> pn.Row:
-        box = QueryBar(css_classes=["clipper-search"], margin=0, actions={
-            "ask": lambda message: self.searcher.words(str(message.get("text", ""))),
+        query_bar = QueryBar(css_classes=["clipper-search"], margin=0, actions={
+            "ask": lambda message: self.searcher.ask_words(str(message.get("text", ""))),
             "clear": lambda _: self.searcher.ask(""),
             "begin": self.uploads.begin, "part": self.uploads.part, "refuse": self.uploads.refuse,
-            **self._asking(),
+            **self._query_actions(),
         })  # fmt: skip
-        box.follow(self.state)
-        keys = Shortcuts(margin=0, css_classes=["keys"], actions={
+        query_bar.follow(self.state)
+        shortcuts = Shortcuts(margin=0, css_classes=["keys"], actions={
             "escape": self._escape, "tool": lambda message: toggle_tool(self.state, message.get("tool")),
-            "step": lambda message: self._step(message.get("by")), "home": lambda _: self.map.camera.home(),
+            "step": lambda message: self._step(message.get("by")),
+            "home": lambda _: self.map.camera.show_all(),
             "zoom": lambda message: self.map.camera.zoom(ZOOM if message.get("by") == 1 else 1 / ZOOM),
         })  # fmt: skip
-        address = PageUrl(width=0, height=0, margin=0)
-        address.follow(self.state, self.searcher)
-        appearance = ThemeCookie(width=0, height=0, margin=0)
-        appearance.follow(self.state)
+        url = PageUrl(width=0, height=0, margin=0)
+        url.follow(self.state, self.searcher)
+        theme_cookie = ThemeCookie(width=0, height=0, margin=0)
+        theme_cookie.follow(self.state)
         follower = Follower(state=self.state, width=0, height=0, margin=0)
         return pn.Row(
-            box, keys, follower, address, appearance, sizing_mode="stretch_width", margin=0,
+            query_bar, shortcuts, follower, url, theme_cookie, sizing_mode="stretch_width", margin=0,
             stylesheets=[style_sheet("page/header.css")],
         )  # fmt: skip
 
@@ -252,8 +259,8 @@ class Viewer:
             part.follow(self.state)
         card = HoverCard(margin=0)
         card.follow(self.state, self.map)
-        outline = Lasso(css_classes=["outline-over"], margin=0)
-        outline.follow(self.state, self.map)
+        lasso = Lasso(css_classes=["outline-over"], margin=0)
+        lasso.follow(self.state, self.map)
         marks = QueryMarks(css_classes=["marks-over"], margin=0)
         marks.follow(self.state)
         colours = pn.Column(
@@ -261,11 +268,11 @@ class Viewer:
             stylesheets=[style_sheet("map/legend_card.css")],
         )  # fmt: skip
         notice = ChangeNotice(css_classes=["notice"], margin=0, actions={
-            "show": self._show_news, "dismiss": lambda _: self.state.dismiss(),
+            "show": self._show_news, "dismiss": lambda _: self.state.dismiss_news(),
         })  # fmt: skip
         notice.follow(self.state)
         return pn.Column(
-            self.map.pane, outline, marks, colours, map_buttons(self.map, self.state), card, notice,
+            self.map.pane, lasso, marks, colours, map_buttons(self.map, self.state), card, notice,
             ConnectionLost(margin=0),
             sizing_mode="stretch_both", margin=0, css_classes=["map-area"],
             stylesheets=[style_sheet("map/map_area.css")],
@@ -274,32 +281,32 @@ class Viewer:
     def _side(self) -> pn.Column:
         show, point = self._message("selected"), self._message("pointed")
         gallery = Gallery(css_classes=["results"], margin=0, actions={
-            "open": show, "point": point, "zoom": lambda _: self.map.camera.to_results(),
+            "open": show, "point": point, "zoom": lambda _: self.map.camera.show_results(),
             "ask": lambda message: self.searcher.ask(str(message.get("text", ""))),
-            "clear": lambda _: self.state.forget_all(),
-            **self._asking(),
+            "clear": lambda _: self.state.clear_queries(),
+            **self._query_actions(),
         })  # fmt: skip
-        gallery.follow(self.state, more=self.searcher.more)
+        gallery.follow(self.state, more=self.searcher.list_more)
         self.detail = detail = Detail(css_classes=["detail"], margin=0, actions={
             "open": show, "point": point, "close": lambda _: self.open(None), "locate": self._locate,
             "step": lambda message: self._step(message.get("by")), "toggle": lambda _: self._toggle(),
-            "tag": lambda message: self._tag(self.tagger.give, message.get("text")),
-            "untag": lambda message: self._tag(self.tagger.take, message.get("tag")),
-            **self._asking(),
+            "tag": lambda message: self._tag(self.tag_worker.add, message.get("text")),
+            "untag": lambda message: self._tag(self.tag_worker.remove, message.get("tag")),
+            **self._query_actions(),
         })  # fmt: skip
-        self.chosen = chosen = SelectionPanel(
+        self.selection_panel = selection_panel = SelectionPanel(
             css_classes=["chosen"], margin=0, actions={"open": show, "point": point}
         )
-        chosen.follow(self.state, self.map, self.tagger)
+        selection_panel.follow(self.state, self.map, self.tag_worker)
         tabs = Tabs(css_classes=["tabs"], margin=0)
         status = Status(css_classes=["status"], margin=0)
-        self.tagger.troubled.append(lambda why: setattr(detail, "trouble", why))
+        self.tag_worker.on_error.append(lambda error: setattr(detail, "trouble", error))
         overview = Overview(css_classes=["overview"], margin=0)
         chips = FilterChips(css_classes=["filters"], margin=0)
         columns = FilterPanel(css_classes=["filtering"], margin=0)
         for part in (tabs, chips, columns, detail, status, overview):
             part.follow(self.state)
         return pn.Column(
-            tabs, chips, gallery, columns, chosen, status, overview, detail, margin=0, css_classes=["side"],
-            stylesheets=[style_sheet("side/side.css")],
+            tabs, chips, gallery, columns, selection_panel, status, overview, detail,
+            margin=0, css_classes=["side"], stylesheets=[style_sheet("side/side.css")],
         )  # fmt: skip

@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import param
-from bokeh.document import Document
 from bokeh.models import CustomJS
-from panel.custom import JSComponent
-from panel.theme.base import Design
 
+from viewer.compat import LeanComponent
 from viewer.components.linking import link
 
 HERE = Path(__file__).parent
@@ -41,14 +39,11 @@ def callback(name: str, **args: Any) -> CustomJS:
     return CustomJS(args=args, code=link([name], _source) + call)
 
 
-class Component(JSComponent):
-    """A component whose messages call the action of their kind."""
-
-    design = param.Parameter(default=Design)  # no look but its own: Panel's are more sheets for each to read
+class Component(LeanComponent):
+    """A component of ours: a message from its script calls the action for the message's kind."""
 
     __abstract = True
 
-    _bundle_path = None  # the module is no file: Panel need not look for one
     script: ClassVar[str] = ""  # exports `render`
     _css: ClassVar[tuple[str, ...]] = ("components.css",)
 
@@ -56,37 +51,31 @@ class Component(JSComponent):
         super().__init__(stylesheets=[style_sheet(name) for name in self._css], **params)
         self._actions = dict(actions or {})
 
-    def _process_param_change(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Without the sheets of Panel's spinner, which it adds to everything and none of ours shows."""
-        processed: dict[str, Any] = super()._process_param_change(params)
-        if "stylesheets" in params:
-            processed["stylesheets"] = params["stylesheets"]
-        return processed
-
-    def _get_properties(self, doc: Document | None) -> dict[str, Any]:
-        return {**super()._get_properties(doc), "bundle": "url", "esm": module().address}
+    def script_url(self) -> str:
+        """Return the URL of the script of all components."""
+        return module().address
 
     def _handle_msg(self, data: Any) -> None:
-        """Messages come from a browser: whatever is not one of the known kinds is ignored."""
+        """Call the action for a message; a browser may send anything, so ignore other messages."""
         action = self._actions.get(str(data.get("kind"))) if isinstance(data, dict) else None
         if action is not None:
             action(data)
 
 
 class Module:
-    """The script of all components: its default export has each one's `render`, by the name of its class."""
+    """The script of all components: its default export has the `render` of each, by the name of its class."""
 
     def __init__(self, text: str) -> None:
         self.text = text
 
     @cached_property
     def address(self) -> str:
-        """Where the page finds it; another text has another address."""
+        """Return its URL, which changes with its text."""
         return f"./viewer/components-{hashlib.sha256(self.text.encode()).hexdigest()[:16]}.js"
 
 
 def module() -> Module:
-    """The script of the components that are known, which is all of them once `viewer.app` is imported."""
+    """Return the script of all components that are imported: importing `viewer.app` imports every one."""
     parts = param.concrete_descendents(Component)
     return _module(tuple((name, part.script) for name, part in sorted(parts.items()) if part.script))
 

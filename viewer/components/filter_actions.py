@@ -1,4 +1,7 @@
-"""What the legend and the filter panel share: charts as the page draws them, presses as conditions."""
+"""Shared by legend and filter panel: charts for the page, and filters from presses and brushes.
+
+What does not belong here: the meaning of a condition (`dataset/columns/filters.py`).
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,7 +17,7 @@ Change = Callable[[Condition | None], Condition | None]
 
 
 def change_filter(state: ViewState, column: str, change: Change) -> None:
-    """Change the condition on one column."""
+    """Change the filter on one column; a change to None removes it."""
     filters = dict(state.filters)
     after = change(filters.pop(column, None))
     if after:
@@ -24,7 +27,7 @@ def change_filter(state: ViewState, column: str, change: Change) -> None:
 
 
 def brush_change(facet: Facet | None, message: Mapping[str, Any]) -> Change:
-    """The change that a brush over a histogram means; `from` and `to` are bins, null takes the brush away."""
+    """Return the change by a brush over a histogram; `from` and `to` are bins, null removes the brush."""
     ends = message.get("from"), message.get("to")
 
     def change(old: Condition | None) -> Condition | None:
@@ -42,14 +45,14 @@ def brush_change(facet: Facet | None, message: Mapping[str, Any]) -> Change:
 
 
 def similarity_condition(state: ViewState) -> Condition | None:
-    """The range of similarities that is listed, as a condition; None where all are."""
+    """Return the range of similarities as a condition; None if there is no range."""
     if state.answer is None or (state.min_similarity is None and state.max_similarity is None):
         return None
     return {"range": [state.min_similarity, state.max_similarity]}
 
 
 def describe_similarity(state: ViewState) -> str:
-    """That range in words."""
+    """Describe the range of similarities in words."""
     return describe_range(
         *("" if end is None else format_number(end) for end in (state.min_similarity, state.max_similarity))
     )
@@ -58,12 +61,12 @@ def describe_similarity(state: ViewState) -> str:
 def histogram_view(
     facet: ScaleFacet, condition: Condition | None, counts: np.ndarray | None
 ) -> dict[str, Any]:
-    """A scale as the page draws it.
+    """Return a histogram for the page.
 
     Args:
-        facet: the scale.
-        condition: on it.
-        counts: (b + 1,) of its bins among what the other conditions let pass; None: among all.
+        facet: a column of numbers or times.
+        condition: the filter on it.
+        counts: (b + 1,) images in each bin that pass the other filters; None: all images.
     """
     now = facet.total_counts if counts is None else counts
     span = condition_to_bins(facet, condition)

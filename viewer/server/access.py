@@ -8,8 +8,9 @@ import ipaddress
 from collections.abc import Callable
 from typing import Any
 
-import bokeh.server.server as bokeh_server
 import panel as pn
+
+from viewer.compat import wrap_bind_sockets
 
 LOOPBACK = "127.0.0.1"
 KEYLESS = ("pam",)  # providers that need no key, as they use accounts of this machine
@@ -17,8 +18,7 @@ KEYLESS = ("pam",)  # providers that need no key, as they use accounts of this m
 
 def keep_to_this_machine() -> None:
     """Make the server that starts next listen on this machine only; a second call changes nothing."""
-    if not getattr(bokeh_server.bind_sockets, "keeps_to_this_machine", False):
-        bokeh_server.bind_sockets = guard_bind(bokeh_server.bind_sockets)
+    wrap_bind_sockets(guard_bind)
 
 
 def guard_bind(bind: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,7 +34,6 @@ def guard_bind(bind: Callable[..., Any]) -> Callable[..., Any]:
             )
         return bind(address or LOOPBACK, port)
 
-    bind_sockets.keeps_to_this_machine = True  # type: ignore[attr-defined]
     return bind_sockets
 
 

@@ -1,29 +1,33 @@
-"""What is asked and what it found: queries, answers, images to search with. Nothing here searches."""
+"""Queries and their answers, and images to search with. Nothing here searches (`session/search.py`)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple, Self
 
 import numpy as np
 
-from clipper.query_syntax import Term
+from clipper.query_syntax import Term, format_terms
 from viewer.dataset.columns.colouring import Colouring, similarity_colouring
 from viewer.dataset.columns.facets import ScaleFacet, scale_facet
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.ranking import PAGE_SIZE, SimilarityHistogram
 
-LONGEST_QUERY = 300  # characters of its words; CLIP reads 77 tokens at most
-UPLOADED = "upload:"  # what the names of uploaded images begin with
+MAX_QUERY_LENGTH = 300  # characters of a query's words; CLIP reads 77 tokens at most
+UPLOAD_PREFIX = "upload:"  # the names of uploaded images begin with this
+
+Terms = tuple[Term, ...]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A query and its results: rows (k,) best first, cosine similarities (k,), its place on the map.
+    """A query and its results: rows (k,) best first, cosine similarities (k,), the query's place on the map.
 
-    Rows are those listed so far: what the filters keep, as similar as is asked for, alike ones folded.
+    The rows are those listed so far: they pass the filters, lie within the range of similarities, and images
+    alike are folded into one.
     """
 
-    text: str  # as `terms.written` writes it: what tells one query from another
+    terms: Terms
     rows: np.ndarray
     similarity: np.ndarray
     x: float
@@ -31,29 +35,33 @@ class Answer:
     seconds: float
     # (n,) float32, of every image, by row; None for the queries before the one in view.
     similarities: np.ndarray | None = None
-    terms: tuple[Term, ...] = ()
-    label: str = ""  # the query as a person reads it
-    total: int = 0  # images there are to be listed
-    alike: tuple[tuple[int, ...], ...] = ()  # rows folded under each of `rows`
+    label: str = ""  # the query for a person, images by name; "" where that is its text
+    total: int = 0  # how many images could be listed
+    alike: tuple[tuple[int, ...], ...] = ()  # for each of `rows`, the rows folded under it
     histogram: SimilarityHistogram | None = None
-    in_range: np.ndarray | None = None  # (a,) int64, the best as similar as is asked for; None: any are
+    in_range: np.ndarray | None = None  # (a,) int64, the best rows within the range; None without a range
+
+    @cached_property
+    def text(self) -> str:
+        """The query in its written form, which identifies it: two queries are the same if their texts are."""
+        return format_terms(self.terms)
 
     @property
-    def called(self) -> str:
-        """The query as a person reads it."""
+    def title(self) -> str:
+        """The query for a person to read."""
         return self.label or self.text
 
     @property
     def words_only(self) -> bool:
-        """Whether no image is among the terms."""
+        """Whether no term is an image."""
         return not any(term.like for term in self.terms)
 
-    def lit(self, most: int) -> np.ndarray:
-        """Rows (k,) int64 that stand out on the map, best first: all in a range, or the first."""
+    def highlighted(self, most: int) -> np.ndarray:
+        """Return the rows (k,) int64 to highlight on the map, best first: all in the range, or the first."""
         return self.rows[:most] if self.in_range is None else self.in_range
 
-    def remembered(self) -> "Answer":
-        """What the history keeps of it: nothing of the dataset's size."""
+    def for_history(self) -> "Answer":
+        """Return a copy for the history, without arrays of the dataset's size."""
         return replace(
             self,
             similarities=None,
@@ -66,7 +74,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Upload:
-    """An image that a visitor searches with: what it is called, its (d,) vector, a small WebP.
+    """An image that a visitor searches with: its file name, its vector (d,), a small WebP of it.
 
     `model` is the fingerprint of the model that made the vector.
     """
@@ -78,7 +86,7 @@ class Upload:
 
 
 class SimilarityColours(NamedTuple):
-    """The similarities to a query, as colours and as something to count."""
+    """The similarities to a query, as colours of the map and as a scale with counts."""
 
     similarities: np.ndarray
     colouring: Colouring
@@ -86,27 +94,27 @@ class SimilarityColours(NamedTuple):
 
     @classmethod
     def of(cls, answer: Answer, dataset: Dataset) -> Self:
-        """Those of an answer that has them."""
+        """Make them from an answer that has all similarities."""
         known = np.asarray(answer.similarities)
-        drawn = similarity_colouring(answer.text, known[dataset.index.order])
-        return cls(known, drawn, scale_facet("", known.astype(np.float64)))
+        colouring = similarity_colouring(answer.text, known[dataset.index.order])
+        return cls(known, colouring, scale_facet("", known.astype(np.float64)))
 
 
 def nearest_first(rows: np.ndarray, answer: Answer | None) -> np.ndarray:
-    """Rows (k,), the nearest to the query first; without one as they are."""
+    """Sort rows (k,), the most similar to the query first; without a query, keep their order."""
     if answer is None or answer.similarities is None:
         return rows
     return rows[np.argsort(-answer.similarities[rows], kind="stable")]
 
 
 def normalize_spaces(text: str) -> str:
-    """A query as it is asked: one line, no surrounding or repeated white space."""
+    """Put a query on one line, without white space around it or repeated within it."""
     return " ".join(text.split())
 
 
 def query_problem(terms: Iterable[Term]) -> str:
-    """Why a query is not asked at all, "" when it is."""
+    """Say why a query cannot be asked; "" if it can."""
     length = sum(len(term.text) for term in terms)
-    if length > LONGEST_QUERY:
-        return f"That is {length:,} characters; up to {LONGEST_QUERY} are read. Shorten it."
+    if length > MAX_QUERY_LENGTH:
+        return f"That is {length:,} characters; up to {MAX_QUERY_LENGTH} are read. Shorten it."
     return ""

@@ -1,6 +1,6 @@
-"""Exports that a session offers for download, each under a token, for a while.
+"""Offers exports for download, each under a token that is valid for a minute.
 
-What does not belong here: what an export holds (`dataset/exports.py`), and the route that sends it.
+What does not belong here: the contents of an export (`dataset/exports.py`), and the route that sends it.
 """
 
 import secrets
@@ -12,16 +12,16 @@ from typing import NamedTuple
 
 from viewer.dataset.exports import CONTENT_TYPES, Export
 
-LIFETIME = 60.0  # seconds; a page fetches at once
-MAX_OFFERS = 64  # tokens that wait; the oldest is forgotten
+LIFETIME = 60.0  # seconds; a page downloads at once
+MAX_OFFERS = 64  # offers that wait; a new one replaces the oldest
 _lock = threading.Lock()
 _offered: "OrderedDict[str, Offer]" = OrderedDict()
 
-_sweeper: threading.Timer | None = None  # there is one while anything is offered
+_sweeper: threading.Timer | None = None  # runs while there are offers
 
 
 class Offer(NamedTuple):
-    """An export that waits to be fetched, until a moment of the monotonic clock."""
+    """An export that waits for its download, until a time of the monotonic clock."""
 
     export: Export
     kind: str
@@ -29,10 +29,10 @@ class Offer(NamedTuple):
 
 
 def offer(export: Export, kind: str) -> str:
-    """The token under which an export can be fetched once.
+    """Offer an export and return the token to download it with, once.
 
     Raises:
-        KeyError: there is no such kind.
+        KeyError: `kind` is no format.
     """
     if kind not in CONTENT_TYPES:
         raise KeyError(kind)
@@ -47,17 +47,17 @@ def offer(export: Export, kind: str) -> str:
 
 
 def withdraw(tokens: Iterable[str]) -> None:
-    """Forget exports that nobody will fetch any more; those that were fetched are no concern."""
+    """Withdraw offers; tokens that were used or have expired are ignored."""
     with _lock:
         for token in tokens:
             _offered.pop(token, None)
 
 
 def redeem(token: str) -> Offer:
-    """What a token stands for; it stands for nothing afterwards.
+    """Return the offer of a token, which is invalid afterwards.
 
     Raises:
-        KeyError: nothing, or not any more.
+        KeyError: the token is unknown, was used, or has expired.
     """
     with _lock:
         _drop_expired()
@@ -65,7 +65,7 @@ def redeem(token: str) -> Offer:
 
 
 def _schedule_sweep() -> None:
-    """Look again when the oldest has had its time; whoever calls has the lock."""
+    """Schedule a sweep for when the oldest offer expires. The caller holds the lock."""
     global _sweeper  # noqa: PLW0603 - one for the process, like what it looks after
     if _sweeper is None and _offered:
         wait = max(0.0, next(iter(_offered.values())).until - time.monotonic())

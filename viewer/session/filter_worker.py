@@ -1,6 +1,6 @@
-"""Works out what a visitor's filters let pass, off the event loop, and puts it into the state.
+"""Applies a visitor's filters off the event loop, and puts the passing rows and the counts into the state.
 
-What conditions mean is `dataset/filters.py`'s.
+What does not belong here: the meaning of conditions (`dataset/columns/filters.py`).
 """
 
 import logging
@@ -33,32 +33,32 @@ log = logging.getLogger(__name__)
 
 
 class _Request(NamedTuple):
-    """What is worked out: filters, of a dataset with these tags."""
+    """Filters to apply to a dataset with these tags."""
 
     dataset: Dataset
     filters: Filters
     tags: TagRows
 
-    def holds(self, state: ViewState) -> bool:
+    def is_current(self, state: ViewState) -> bool:
         """Whether the state still shows that dataset with those tags."""
         return state.dataset is self.dataset and state.tags is self.tags and bool(state.filters)
 
 
 class FilterWorker:
-    """The filters of one session: the latest are worked out, those overtaken meanwhile are not."""
+    """Applies the latest filters of one session; it skips filters that were replaced meanwhile."""
 
     def __init__(self, state: ViewState) -> None:
         self._state = state
         self._busy = False
-        self._of: _Request | None = None
+        self._latest: _Request | None = None
         self._masks: Masks = {}
         state.param.watch(self._changed, ["filters", "tags"])
         if state.filters:
             self._start()
 
     def end(self) -> None:
-        """The session is over: let go of what is large."""
-        self._of, self._masks = None, {}
+        """End the session: release what is large."""
+        self._latest, self._masks = None, {}
 
     def _changed(self, *events: Any) -> None:
         state, dataset = self._state, self._state.dataset
@@ -67,43 +67,47 @@ class FilterWorker:
         if not state.filters:
             state.param.update(kept=None, counts=None)
             return
-        # Other tags alone let no others pass where none is asked for.
-        asked = {event.name for event in events} | state.filters.keys()
-        if not self._busy and asked & {"filters", dataset.tag_column_name}:
+        # Other tags change what passes only if a filter is on tags.
+        changed = {event.name for event in events} | state.filters.keys()
+        if not self._busy and changed & {"filters", dataset.tag_column_name}:
             self._start()
 
     def _start(self) -> None:
-        """First what passes, so that the map can be drawn; then the counts."""
+        """Work out what passes first, so that the map can be drawn, then the counts."""
         state = self._state
-        asked = _Request(state.dataset, state.filters, state.tags)
-        of = self._of
-        if of is None or of.dataset is not asked.dataset:
+        request = _Request(state.dataset, state.filters, state.tags)
+        latest = self._latest
+        if latest is None or latest.dataset is not request.dataset:
             self._masks = {}
-        elif of.tags is not asked.tags:
-            self._masks.pop(asked.dataset.tag_column_name, None)
-        self._of, self._busy = asked, True
-        in_background(partial(_apply, asked, self._masks), partial(self._found, asked), pool=FILTER_POOL)
+        elif latest.tags is not request.tags:
+            self._masks.pop(request.dataset.tag_column_name, None)
+        self._latest, self._busy = request, True
+        in_background(partial(_apply, request, self._masks), partial(self._found, request), pool=FILTER_POOL)
 
-    def _found(self, asked: _Request, done: "Future[_Applied]") -> None:
+    def _found(self, request: _Request, done: "Future[_Applied]") -> None:
         state = self._state
-        if not asked.holds(state) or done.exception() is not None:
-            self._next(asked, done)
+        if not request.is_current(state) or done.exception() is not None:
+            self._next(request, done)
             return
         good, kept = done.result()
-        if good != asked.filters and state.filters == asked.filters:  # as from an old link
-            asked = asked._replace(filters=good)
+        if (
+            good != request.filters and state.filters == request.filters
+        ):  # some conditions were not valid, as in an old link
+            request = request._replace(filters=good)
             state.param.update(filters=dict(good), kept=kept)
         else:
             state.kept = kept
-        in_background(partial(_count, asked, self._masks), partial(self._counted, asked), pool=FILTER_POOL)
+        in_background(
+            partial(_count, request, self._masks), partial(self._counted, request), pool=FILTER_POOL
+        )
 
-    def _counted(self, asked: _Request, done: "Future[dict[str, np.ndarray]]") -> None:
-        if asked.holds(self._state) and done.exception() is None:
+    def _counted(self, request: _Request, done: "Future[dict[str, np.ndarray]]") -> None:
+        if request.is_current(self._state) and done.exception() is None:
             self._state.counts = done.result()
-        self._next(asked, done)
+        self._next(request, done)
 
-    def _next(self, asked: _Request, done: "Future[Any]") -> None:
-        """What was asked meanwhile."""
+    def _next(self, request: _Request, done: "Future[Any]") -> None:
+        """Apply the filters that were set meanwhile."""
         self._busy = False
         state = self._state
         if state.dataset is None:
@@ -112,20 +116,20 @@ class FilterWorker:
             log.error("filters could not be applied", exc_info=error)
             state.filters = {}
         elif state.filters and (
-            state.filters != asked.filters or not asked.holds(state) or state.kept is None
+            state.filters != request.filters or not request.is_current(state) or state.kept is None
         ):
-            self._start()  # also where they were taken away and are the same again
+            self._start()  # also if they were removed and set again meanwhile
 
 
-def _apply(asked: _Request, masks: Masks) -> _Applied:
-    """What makes sense of the filters here, and what it lets pass."""
+def _apply(request: _Request, masks: Masks) -> _Applied:
+    """Return the valid ones of the filters, and which rows pass them."""
     started = time.perf_counter()
-    facets = asked.dataset.facets_with_tags(asked.tags)
-    good = validate_filters(facets, asked.filters)
+    facets = request.dataset.facets_with_tags(request.tags)
+    good = validate_filters(facets, request.filters)
     kept = filter_rows(facets, good, masks=masks)
-    log.info("filtering %d images took %.0f ms", asked.dataset.n, (time.perf_counter() - started) * 1000)
+    log.info("filtering %d images took %.0f ms", request.dataset.n, (time.perf_counter() - started) * 1000)
     return good, kept
 
 
-def _count(asked: _Request, masks: Masks) -> dict[str, np.ndarray]:
-    return count_values(asked.dataset.facets_with_tags(asked.tags), masks)
+def _count(request: _Request, masks: Masks) -> dict[str, np.ndarray]:
+    return count_values(request.dataset.facets_with_tags(request.tags), masks)

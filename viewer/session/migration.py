@@ -1,4 +1,8 @@
-"""What a page keeps when it goes from one version of the dataset to another: rows mean other images there."""
+"""What a page keeps when it changes to another version of the dataset, where rows are other images.
+
+What does not belong here: finding out what changed (`dataset/changes.py`), and when to change the version
+(`components/page/follower.py`).
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -9,21 +13,21 @@ import numpy as np
 from clipper.query_syntax import Term
 from viewer.dataset.changes import DatasetChanges
 from viewer.dataset.dataset import Dataset
-from viewer.session.answers import Answer
+from viewer.session.answers import Answer, Terms
 
-MAX_MARKED = 2_000  # images that are marked as new; among more, marks would say nothing
+MAX_MARKED = 2_000  # new images that get a mark; marks on more would say nothing
 
 
 @dataclass(frozen=True)
 class News:
-    """What has changed since the visitor last said that it is known, and an open image that is gone."""
+    """The changes since the visitor last dismissed the notice, and the open image if it was removed."""
 
     changes: DatasetChanges
     lost: str = ""
 
 
 def migrate_row(new: Dataset, old: Dataset, changes: DatasetChanges, row: int | None) -> int | None:
-    """The row of an image in another version, whatever it is called there; None where it is gone."""
+    """Return an image's row in another version, also if it was renamed; None if it was removed."""
     if row is None:
         return None
     image_id = old.atlas.ids[row]
@@ -31,7 +35,7 @@ def migrate_row(new: Dataset, old: Dataset, changes: DatasetChanges, row: int | 
 
 
 def new_rows(dataset: Dataset, changes: DatasetChanges) -> list[int]:
-    """The rows of images worth a look, none where they are too many to be marked."""
+    """Return the rows of new and changed images; none if they are too many to mark."""
     ids = changes.notable
     rows = [dataset.row_of(image_id) for image_id in ids] if len(ids) <= MAX_MARKED else []
     return [row for row in rows if row is not None]
@@ -40,7 +44,7 @@ def new_rows(dataset: Dataset, changes: DatasetChanges) -> list[int]:
 def migrate_selection(
     selection: np.ndarray | None, old: Dataset, new: Dataset, changes: DatasetChanges
 ) -> np.ndarray | None:
-    """The rows in another version of the images chosen in this one; None where none are left."""
+    """Return the selected images' rows in another version; None if none are left."""
     if selection is None:
         return None
     ids, moved = old.atlas.ids, changes.moved
@@ -49,15 +53,15 @@ def migrate_selection(
     return rows if len(rows) else None
 
 
-def keep_duration(answer: Answer | None, asked: Answer) -> Answer | None:
-    """A query's answer in another version, as quick as it was when a person waited for it."""
-    return replace(answer, seconds=asked.seconds) if answer else None
+def keep_duration(answer: Answer | None, before: Answer) -> Answer | None:
+    """Return a query's answer in another version with the duration of its first search."""
+    return replace(answer, seconds=before.seconds) if answer else None
 
 
 def migrate_steps(
     steps: Iterable[Mapping[str, Any]], moved: Mapping[str, str], texts: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    """Steps with images and queries called as they are in another version; both mappings are old to new."""
+    """Rename images and queries in the steps of a selection; both mappings are old name to new."""
     names = {"image": moved, "q": texts}
     return [
         {key: names[key].get(value, value) if key in names else value for key, value in step.items()}
@@ -65,6 +69,6 @@ def migrate_steps(
     ]
 
 
-def migrate_terms(terms: Iterable[Term], moved: Mapping[str, str]) -> tuple[Term, ...]:
-    """Terms with images called as they are in another version: `moved` has old id to new."""
+def migrate_terms(terms: Iterable[Term], moved: Mapping[str, str]) -> Terms:
+    """Rename images in a query's terms: `moved` is old id to new."""
     return tuple(replace(term, like=moved.get(term.like, term.like)) for term in terms)

@@ -1,7 +1,8 @@
-"""Runs a visitor's query off the event loop and puts the answer, or why there is none, into the state.
+"""Runs a visitor's query off the event loop and puts its answer, or the reason for none, into the state.
 
-What is listed of an answer follows filters, selection and the range of similarities; for that the query is
-not run again.
+A query is parsed once, where it enters: the query bar, a chip, a link. From there on it travels as terms.
+Which results are listed follows filters, selection and the range of similarities; that ranks the known
+similarities again and does not run the query again.
 """
 
 import logging
@@ -20,7 +21,7 @@ from clipper.query_syntax import Term, default_weight, format_each, format_terms
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.ranking import PAGE_SIZE, Listing, Ranked, rank, similarity_histogram
 from viewer.pools import BASELINE_POOL, RANK_POOL, SEARCH_POOL
-from viewer.session.answers import UPLOADED, Answer, Upload, normalize_spaces, query_problem
+from viewer.session.answers import UPLOAD_PREFIX, Answer, Terms, Upload, normalize_spaces, query_problem
 from viewer.session.background import failed, in_background
 from viewer.session.state import NO_LIMITS, NO_SEARCH, ViewState
 
@@ -32,7 +33,7 @@ log = logging.getLogger(__name__)
 
 def run_query(
     dataset: Dataset,
-    text: str,
+    terms: Terms,
     *,
     listing: Listing | None = None,
     uploads: Mapping[str, Upload] | None = None,
@@ -41,51 +42,49 @@ def run_query(
 
     Args:
         dataset: the images.
-        text: the query's terms, as they are written.
-        listing: which of them are listed.
-        uploads: images that are not of the dataset, by the name that a term's `like` has.
+        terms: the query.
+        listing: which images are listed.
+        uploads: images outside the dataset, by the name in a term's `like`.
 
     Raises:
-        ClipperError: a term's image is not there, or the terms take each other away.
+        ClipperError: a term's image is not there, or the terms cancel each other out.
     """
     started = time.perf_counter()
-    terms, uploads = parse(text), uploads or {}
+    uploads = uploads or {}
     known = {name: upload.vector for name, upload in uploads.items() if upload.model == dataset.model}
-    if any(term.like.startswith(UPLOADED) and term.like not in known for term in terms):
+    if any(term.like.startswith(UPLOAD_PREFIX) and term.like not in known for term in terms):
         raise ClipperError("An uploaded image is not kept for longer than its page; drop it in once more.")
     names = {name: upload.name for name, upload in uploads.items()}
     hits = dataset.atlas.rank(Query(terms=terms, known=known), k=1)
     similarities = np.nan_to_num(np.asarray(hits.similarities), copy=False, nan=-1.0)
     found = Answer(
-        format_terms(terms), np.empty(0, np.int64), np.empty(0, np.float32),
-        float(hits.x), float(hits.y), 0.0,
-        similarities, terms, query_title(terms, dataset, names),
-        histogram=similarity_histogram(similarities),
+        terms, np.empty(0, np.int64), np.empty(0, np.float32), float(hits.x), float(hits.y), 0.0,
+        similarities, query_title(terms, dataset, names), histogram=similarity_histogram(similarities),
     )  # fmt: skip
     found = with_results(found, rank_dataset(dataset, similarities, listing or Listing()))
     return replace(found, seconds=time.perf_counter() - started)
 
 
 def rank_dataset(dataset: Dataset, similarities: np.ndarray, listing: Listing) -> Ranked:
-    """What is listed of a dataset for similarities with all its images, (n,) float32."""
+    """Rank a dataset by the similarities of all its images, (n,) float32."""
     return rank(similarities, listing, vectors=dataset.atlas.stored.__getitem__)
 
 
-def with_results(answer: Answer, found: Ranked) -> Answer:
-    """An answer with these results."""
-    rows = np.asarray(found.rows, np.int64)
+def with_results(answer: Answer, ranked: Ranked) -> Answer:
+    """Return an answer with other results."""
+    rows = np.asarray(ranked.rows, np.int64)
     return replace(
         answer,
         rows=rows,
-        similarity=found.similarity,
-        total=found.total,
-        alike=found.alike,
-        in_range=found.in_range,
+        similarity=ranked.similarity,
+        total=ranked.total,
+        alike=ranked.alike,
+        in_range=ranked.in_range,
     )
 
 
 def query_title(terms: Sequence[Term], dataset: Dataset, names: Mapping[str, str]) -> str:
-    """A query as a person reads it: images by name."""
+    """Write a query for a person: images by name. `names` are those of uploaded images."""
     if len(terms) == 1 and terms[0].text and not terms[0].minus:
         return terms[0].text
     return " ".join(
@@ -95,7 +94,7 @@ def query_title(terms: Sequence[Term], dataset: Dataset, names: Mapping[str, str
 
 
 def image_name(like: str, dataset: Dataset, names: Mapping[str, str]) -> str:
-    """What a person calls the image that a term names."""
+    """Return a person's name for the image of a term: the dataset's label, or an upload's file name."""
     row = dataset.row_of(like)
     return names.get(like, like) if row is None else dataset.label(row)
 
@@ -107,76 +106,77 @@ class Searcher:
         self._state = state
         self._latest = 0
         self._listing = 0
-        state.param.watch(self._called_off, "searching")
-        state.param.watch(self._ask_again, "dataset")
+        state.param.watch(self._cancel, "searching")
+        state.param.watch(self._search_again, "dataset")
         state.param.watch(
             self._relist,
             ["kept", "selection", "only_selection", "min_similarity", "max_similarity", "fold", "dataset"],
         )
 
-    # -- what is asked
+    # -- the query
 
     def ask(self, text: str) -> None:
-        """Search for a query as it is written; an empty one goes back to the view without a query."""
-        terms = self._read(text)
+        """Parse a query and search for it; an empty one goes back to the view without a query."""
+        terms = self._parse(text)
         if terms is not None:
-            self._search(terms)
+            self.search(terms)
 
-    def words(self, text: str) -> None:
-        """Search for these words, beside the images that are asked for already."""
-        terms = self._read(text)
+    def ask_words(self, text: str) -> None:
+        """Search for these words, together with the images in the query now."""
+        terms = self._parse(text)
         if terms is None:
             return
         named = {term.like for term in terms if term.like}
-        images = [term for term in self._state.asked if term.like and term.like not in named]
-        self._search((*images, *terms))
+        images = [term for term in self._state.terms if term.like and term.like not in named]
+        self.search((*images, *terms))
 
-    def add(self, term: Term) -> None:
-        """Ask for one term more; of the same image or text there is one."""
-        others = [old for old in self._state.asked if (old.text, old.like) != (term.text, term.like)]
-        self._search((*others, term))
+    def add_term(self, term: Term) -> None:
+        """Add a term to the query; it replaces one with the same image or text."""
+        others = [old for old in self._state.terms if (old.text, old.like) != (term.text, term.like)]
+        self.search((*others, term))
 
-    def change(self, old: str, change: Callable[[Term], Term | None]) -> None:
-        """Ask with the term that is written `old` changed, or without it where the change gives None."""
-        terms = [change(term) if format_terms([term]) == old else term for term in self._state.asked]
-        self._search(tuple(term for term in terms if term))
+    def add_image(self, name: str, *, minus: bool = False) -> None:
+        """Search for more, or less, like an image."""
+        self.add_term(Term(like=name, weight=default_weight(minus=minus, image=True)))
 
-    def like(self, name: str, *, minus: bool = False) -> None:
-        """Ask for more like an image, or for less."""
-        self.add(Term(like=name, weight=default_weight(minus=minus, image=True)))
+    def change_term(self, key: str, change: Callable[[Term], Term | None]) -> None:
+        """Search with one term changed, or without it where `change` returns None. `key` is its text."""
+        terms = [change(term) if format_terms([term]) == key else term for term in self._state.terms]
+        self.search(tuple(term for term in terms if term))
 
-    def _read(self, text: str) -> tuple[Term, ...] | None:
-        """A query as its terms; None, and told why, where it is longer than anybody writes one."""
-        if len(text) > MAX_TEXT:
-            self._state.message = f"That is {len(text):,} characters; shorten it."
-            return None
-        return parse(normalize_spaces(text))
-
-    def _search(self, terms: tuple[Term, ...]) -> None:
+    def search(self, terms: Terms) -> None:
+        """Search for a query; without terms, go back to the view without a query."""
         state = self._state
         self._latest += 1
         if not terms:
             state.param.update(**NO_SEARCH)
             return
-        if why := query_problem(terms):
-            state.param.update(searching=False, message=why)
+        if problem := query_problem(terms):
+            state.param.update(searching=False, message=problem)
             return
-        anew = state.answer is None or format_terms(terms) != state.answer.text
-        state.param.update(searching=True, message="", asked=terms)
-        listing = state.listing(limited=not anew)
-        work = partial(run_query, state.dataset, format_terms(terms), listing=listing, uploads=state.uploads)
+        other_query = state.answer is None or terms != state.answer.terms
+        state.param.update(searching=True, message="", terms=terms)
+        listing = state.listing(limited=not other_query)
+        work = partial(run_query, state.dataset, terms, listing=listing, uploads=state.uploads)
         then = partial(self._finish, self._latest, self._listing, state.dataset)
         in_background(work, then, pool=SEARCH_POOL)
 
-    def _called_off(self, event: Any) -> None:
-        """Whatever ends the search, the answer that is still on its way is not wanted any more."""
+    def _parse(self, text: str) -> Terms | None:
+        """Parse a query; return None and show a message if the text is longer than anybody writes one."""
+        if len(text) > MAX_TEXT:
+            self._state.message = f"That is {len(text):,} characters; shorten it."
+            return None
+        return parse(normalize_spaces(text))
+
+    def _cancel(self, event: Any) -> None:
+        """Drop an answer that is still on its way when something else ends the search."""
         if not event.new:
             self._latest += 1
 
-    def _ask_again(self, _event: Any) -> None:
-        """A search under way when another version is taken is one of that version."""
+    def _search_again(self, _event: Any) -> None:
+        """Run a search that is under way in the version that replaced its own."""
         if self._state.searching:
-            self._search(self._state.asked)
+            self.search(self._state.terms)
 
     def _finish(self, number: int, listing: int, dataset: Dataset, done: "Future[Answer]") -> None:
         state = self._state
@@ -187,18 +187,18 @@ class Searcher:
             return
         found, relisted = done.result(), listing != self._listing
         log.info("search of %d images took %.0f ms", dataset.n, found.seconds * 1000)
-        if state.answer is None or state.answer.text != found.text:
+        if state.answer is None or state.answer.terms != found.terms:
             state.param.update(**NO_LIMITS)
         state.param.update(selected=None, pointed=None)  # the card under the pointer is another now
-        state.remember(found)
-        if relisted:  # what is listed has changed since it was asked
+        state.show_answer(found)
+        if relisted:  # what to list changed while the search ran
             self._relist()
-        self._measure_chance()
+        self._measure_baseline()
 
-    # -- what is listed of it
+    # -- the list of its results
 
-    def more(self, upto: int = 0) -> None:
-        """List one page more, or as many as hold the first `upto` results."""
+    def list_more(self, upto: int = 0) -> None:
+        """List one page more, or as many pages as the first `upto` results need."""
         found = self._state.answer
         if found is not None and len(found.rows) < found.total:
             self._list(max(len(found.rows) + PAGE_SIZE, math.ceil(upto / PAGE_SIZE) * PAGE_SIZE))
@@ -212,31 +212,31 @@ class Searcher:
         if state.dataset is None or state.answer is None or state.answer.similarities is None:
             return
         work = partial(rank_dataset, state.dataset, state.answer.similarities, state.listing(count=count))
-        in_background(work, partial(self._listed, self._listing, state.answer.text), pool=RANK_POOL)
+        in_background(work, partial(self._listed, self._listing, state.answer.terms), pool=RANK_POOL)
 
-    def _listed(self, number: int, text: str, done: "Future[Ranked]") -> None:
+    def _listed(self, number: int, terms: Terms, done: "Future[Ranked]") -> None:
         found = self._state.answer
-        if number != self._listing or found is None or found.text != text:
+        if number != self._listing or found is None or found.terms != terms:
             return
         if (error := done.exception()) is not None:
             self._state.message = error_message(error)
             return
-        self._state.relist(with_results(found, done.result()))
+        self._state.update_answer(with_results(found, done.result()))
 
-    def _measure_chance(self) -> None:
-        """What random words find here, in the background: the first time, dozens of them are embedded."""
+    def _measure_baseline(self) -> None:
+        """Measure how well random words match, in the background: the first time embeds dozens of them."""
         state = self._state
-        if state.chance is None:
+        if state.baseline is None:
             dataset = state.dataset
             in_background(lambda: dataset.atlas.chance, partial(self._measured, dataset), pool=BASELINE_POOL)
 
     def _measured(self, dataset: Dataset, done: "Future[float]") -> None:
         if not failed(done, "searching for random words") and dataset is self._state.dataset:
-            self._state.chance = done.result()
+            self._state.baseline = done.result()
 
 
 def error_message(error: BaseException) -> str:
-    """What to tell the visitor: an error that a person can mend in its own words, any other in ours."""
+    """Return a message for the visitor: the text of an error a person can fix; any other is logged."""
     if isinstance(error, ClipperError):
         return str(error)
     log.error("a search failed", exc_info=error)

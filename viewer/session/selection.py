@@ -1,9 +1,16 @@
-"""How images come to be chosen: steps that each add some, take some away, or choose some instead.
+"""How a visitor selects images: in steps that each replace the selection, add to it or subtract from it.
 
-A step is what JSON can hold, so that a link can repeat it: {"how": "only" | "add" | "less"} and one of
-{"shape": [[x, y], ...]} (an outline on the map), {"of": "results" | "kept" | "all"}, {"image": id},
-{"tag": name}. Of results it says, once taken, which were listed: "n", and "cut", "cap" and "fold".
-What filters hide is not chosen. What does not belong here: drawing and showing.
+A step is a JSON object, so that a link can hold it and repeat it:
+
+    {"how": "only" | "add" | "less", ...}      replace the selection, add to it, subtract from it; and one of
+    {"shape": [[x, y], ...]}                   the images inside an outline on the map
+    {"of": "results" | "kept" | "all"}         the query's results, all that pass the filters, all
+    {"image": id}, {"tag": name}               one image, the images with a tag
+
+Once applied, a step of results also records which were listed: "n", "cut", "cap" (the least and the largest
+similarity) and "fold". Its context, which links leave out, is "q" (the query), "under" (the filters) and
+"within" (only in the selection). Links made earlier must open: these names stay.
+Images that the filters hide are never selected. What does not belong here: drawing and showing.
 """
 
 import math
@@ -14,97 +21,103 @@ import numpy as np
 
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.geometry.lasso import MAX_CORNERS, MIN_CORNERS, rows_inside
-from viewer.dataset.ranking import Listing, rank
+from viewer.dataset.ranking import Listing
 from viewer.session.answers import Answer
+from viewer.session.search import rank_dataset
 from viewer.session.state import ViewState
 
-Step = dict[str, Any]
-HOWS = ("only", "add", "less")
+SelectionStep = dict[str, Any]
+MODES = ("only", "add", "less")
 SETS = ("results", "kept", "all")
-MAX_STEPS = 200  # of which the latest are kept
+CONTEXT = {"under", "q", "within"}
+MAX_STEPS = 200  # the latest are kept
 MAX_NAME = 4096
-MAX_RESULTS, MAX_FOLDED = 20_000, 2_000  # that a step from outside may be about
+MAX_RESULTS, MAX_FOLDED = 20_000, 2_000  # results of a step that comes from a link
 
 
-def validate_step(told: object) -> Step | None:
-    """A step as it came from outside, None where it is none: its numbers are finite, its names texts."""
-    if not isinstance(told, dict) or told.get("how", "only") not in HOWS:
+def validate_step(value: object) -> SelectionStep | None:
+    """Return what is valid of a step from a link or a browser; None if it is no step."""
+    if not isinstance(value, dict) or value.get("how", "only") not in MODES:
         return None
-    how = {"how": str(told.get("how", "only"))}
-    if "shape" in told:
-        shape = read_outline(told["shape"])
+    how = {"how": str(value.get("how", "only"))}
+    if "shape" in value:
+        shape = read_outline(value["shape"])
         return None if shape is None else {**how, "shape": write_outline(shape)}
-    if told.get("of") in SETS:
-        return {**how, "of": str(told["of"]), **(_listing(told) if told["of"] == "results" else {})}
+    if value.get("of") in SETS:
+        listed = _validate_listing(value) if value["of"] == "results" else {}
+        return {**how, "of": str(value["of"]), **listed}
     for name in ("image", "tag"):
-        if isinstance(told.get(name), str) and len(told[name]) <= MAX_NAME:
-            return {**how, name: told[name]}
+        if isinstance(value.get(name), str) and len(value[name]) <= MAX_NAME:
+            return {**how, name: value[name]}
     return None
 
 
-def _listing(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Which results were listed, of what came from outside."""
-    n = told.get("n")
+def _validate_listing(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a step validly says about which results were listed."""
+    n = value.get("n")
     if type(n) is not int or not 0 < n <= MAX_RESULTS:
         return {}
-    ends = {end: told[end] for end in ("cut", "cap") if isinstance(told.get(end), float)}
-    finite = {end: value for end, value in ends.items() if math.isfinite(value)}
-    if told.get("fold") is True:
+    ends = {end: value[end] for end in ("cut", "cap") if isinstance(value.get(end), float)}
+    finite = {end: similarity for end, similarity in ends.items() if math.isfinite(similarity)}
+    if value.get("fold") is True:
         return {"n": min(n, MAX_FOLDED), **finite, "fold": True}
     return {"n": n, **finite}
 
 
-def read_outline(told: object) -> np.ndarray | None:
-    """Corners (m, 2) float64 from a list of pairs; None where it is none."""
-    if not isinstance(told, Sequence) or not MIN_CORNERS <= len(told) <= MAX_CORNERS:
+def read_outline(value: object) -> np.ndarray | None:
+    """Return corners (m, 2) float64 from a list of pairs; None if it is no outline."""
+    if not isinstance(value, Sequence) or not MIN_CORNERS <= len(value) <= MAX_CORNERS:
         return None
     try:
-        corners = np.array(told, np.float64)
+        corners = np.array(value, np.float64)
     except (TypeError, ValueError, OverflowError):
         return None
-    return corners if corners.shape == (len(told), 2) and np.abs(corners).max() < 1e30 else None  # noqa: PLR2004 - squares stay finite; NaN is not less
+    return corners if corners.shape == (len(value), 2) and np.abs(corners).max() < 1e30 else None  # noqa: PLR2004 - squares stay finite; NaN is not less
 
 
 def write_outline(shape: np.ndarray) -> list[list[float]]:
-    """Corners (m, 2) as JSON has them, whole numbers without a point: a link is no longer than it need be."""
+    """Write corners (m, 2) for JSON, whole numbers without a decimal point: that keeps a link short."""
     return [[int(v) if v.is_integer() else v for v in corner] for corner in shape.tolist()]
 
 
 class SelectionContext(NamedTuple):
-    """What steps are about: a session may see another version before they are taken."""
+    """The dataset and answer that a step is about, also if the session shows others by then."""
 
     dataset: Dataset
     answer: Answer | None
 
     @classmethod
     def of(cls, state: ViewState) -> Self:
-        """What a session sees now."""
+        """Return the dataset and answer that a session shows now."""
         return cls(state.dataset, state.answer)
 
 
-def rows_of(
+def rows_of_step(
     step: Mapping[str, Any],
-    seen: SelectionContext,
-    tagged: Mapping[str, np.ndarray],
+    context: SelectionContext,
+    tags: Mapping[str, np.ndarray],
     *,
     kept: np.ndarray | None,
 ) -> np.ndarray:
-    """The rows (k,) int64 that a step is about, without those that filters hide.
+    """Return the rows (k,) int64 of a step, without those that the filters hide.
 
     Args:
-        step: a sound one.
-        seen: what is shown and found.
-        tagged: rows by tag.
-        kept: which rows pass the filters, (n,) bool; None: all do.
+        step: a valid step.
+        context: the dataset and answer it is about.
+        tags: rows by tag.
+        kept: which rows pass the filters, (n,) bool; None: all.
     """
-    rows = _meant(step, seen, tagged, kept)
+    rows = _all_rows_of_step(step, context, tags, kept)
     return rows if kept is None else rows[kept[rows]]
 
 
-def _meant(
-    step: Mapping[str, Any], seen: SelectionContext, tagged: Mapping[str, np.ndarray], kept: np.ndarray | None
+def _all_rows_of_step(
+    step: Mapping[str, Any],
+    context: SelectionContext,
+    tags: Mapping[str, np.ndarray],
+    kept: np.ndarray | None,
 ) -> np.ndarray:
-    dataset = seen.dataset
+    dataset, answer = context
     none = np.empty(0, np.int64)
     if "shape" in step:
         return rows_inside(dataset.index, np.array(step["shape"], np.float64))
@@ -112,76 +125,75 @@ def _meant(
         row = dataset.row_of(step["image"])
         return none if row is None else np.array([row], np.int64)
     if "tag" in step:
-        return tagged.get(step["tag"], none)
+        return tags.get(step["tag"], none)
     if step["of"] == "results":
-        return none if seen.answer is None else _results(step, seen.dataset, seen.answer, kept)
+        return none if answer is None else _results(step, dataset, answer, kept)
     return np.arange(dataset.n)
 
 
 def _results(
     step: Mapping[str, Any], dataset: Dataset, answer: Answer, kept: np.ndarray | None
 ) -> np.ndarray:
-    """The results in view; for a step that is taken again, those that were."""
+    """Return the listed results; for a repeated step, those that were listed when it was first applied."""
     known = answer.similarities
     if "n" not in step or known is None:
         return np.asarray(answer.rows)
     listing = Listing(kept, step.get("cut"), step.get("cap"), step.get("fold", False), step["n"])
-    return rank(known, listing, vectors=dataset.atlas.stored.__getitem__).rows
+    return rank_dataset(dataset, known, listing).rows
 
 
 def combine(before: np.ndarray | None, rows: np.ndarray, *, how: str, n: int) -> np.ndarray | None:
-    """The chosen rows (k,) int64, ascending, of `n`, after a step about `rows`; None where none are left."""
+    """Return the selected rows (k,) int64, ascending, of `n`, after a step; None if none are left."""
     mask = np.zeros(n, bool)
     if before is not None and how != "only":
         mask[before] = True
     mask[rows] = how != "less"
-    chosen = np.flatnonzero(mask)
-    return chosen if len(chosen) else None
+    selected = np.flatnonzero(mask)
+    return selected if len(selected) else None
 
 
-def dated(step: Step, state: ViewState) -> Step:
-    """A step with what it depended on: the filters in force, and the query whose results it took."""
+def with_context(step: SelectionStep, state: ViewState) -> SelectionStep:
+    """Add to a step what it depends on: the filters, and of results the query and how they were listed."""
     filters = state.filters
-    asked = _asked(step, state) if step.get("of") == "results" and state.answer else {}
-    return {**step, **asked, **({"under": dict(filters)} if filters else {})}
+    listed = _listing_now(step, state) if step.get("of") == "results" and state.answer else {}
+    return {**step, **listed, **({"under": dict(filters)} if filters else {})}
 
 
-def _asked(step: Step, state: ViewState) -> Step:
-    """The query in view, and which of its results are listed; a step that is taken again says so itself."""
-    told: dict[str, Any] = {"q": state.answer.text}
+def _listing_now(step: SelectionStep, state: ViewState) -> SelectionStep:
+    """Return the query in view and how its results are listed; a repeated step has its own listing."""
+    listed: dict[str, Any] = {"q": state.answer.text}
     if "n" not in step:
         within = state.only_selection and state.selection is not None
-        told |= {"n": len(state.answer.rows), "cut": state.min_similarity, "cap": state.max_similarity}
-        told |= {"fold": state.fold, "within": within}
-    return {name: value for name, value in told.items() if value is not None and value is not False}
+        listed |= {"n": len(state.answer.rows), "cut": state.min_similarity, "cap": state.max_similarity}
+        listed |= {"fold": state.fold, "within": within}
+    return {name: value for name, value in listed.items() if value is not None and value is not False}
 
 
-def plain(steps: Sequence[Step]) -> list[Step]:
-    """Steps without what they depended on."""
-    own = {"under", "q", "within"}
-    return [{name: part for name, part in step.items() if name not in own} for step in steps]
+def without_context(steps: Sequence[SelectionStep]) -> list[SelectionStep]:
+    """Return steps as links hold them."""
+    return [{name: part for name, part in step.items() if name not in CONTEXT} for step in steps]
 
 
-def choose(state: ViewState, step: Step, rows: np.ndarray) -> None:
-    """Take a step of now."""
-    take_dated(state, dated(step, state), rows)
+def apply_step(state: ViewState, step: SelectionStep, rows: np.ndarray) -> None:
+    """Change the selection by a step about these rows, and record the step with its context."""
+    record_step(state, with_context(step, state), rows)
 
 
-def take_dated(state: ViewState, step: Step, rows: np.ndarray) -> None:
-    """Take a step that is `dated`: an "only" forgets those before it."""
-    chosen = combine(state.selection, rows, how=step["how"], n=state.dataset.n)
+def record_step(state: ViewState, step: SelectionStep, rows: np.ndarray) -> None:
+    """Change the selection by a step that has its context; a step that replaces forgets those before it."""
+    selected = combine(state.selection, rows, how=step["how"], n=state.dataset.n)
     steps = [] if step["how"] == "only" else state.steps
-    state.param.update(selection=chosen, steps=[*steps, step][-MAX_STEPS:] if chosen is not None else [])
+    state.param.update(selection=selected, steps=[*steps, step][-MAX_STEPS:] if selected is not None else [])
 
 
 def add_images(state: ViewState, rows: Sequence[int]) -> None:
-    """Choose some images too, in one go."""
+    """Add some images to the selection at once."""
     ids = state.dataset.atlas.ids
-    chosen = combine(state.selection, np.array(rows, np.int64), how="add", n=state.dataset.n)
-    steps = [dated({"how": "add", "image": ids[row]}, state) for row in rows]
-    state.param.update(selection=chosen, steps=[*state.steps, *steps][-MAX_STEPS:])
+    selected = combine(state.selection, np.array(rows, np.int64), how="add", n=state.dataset.n)
+    steps = [with_context({"how": "add", "image": ids[row]}, state) for row in rows]
+    state.param.update(selection=selected, steps=[*state.steps, *steps][-MAX_STEPS:])
 
 
 def clear_selection(state: ViewState) -> None:
-    """Nothing is chosen."""
+    """Select nothing."""
     state.param.update(selection=None, steps=[])

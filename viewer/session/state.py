@@ -1,4 +1,8 @@
-"""What one visitor has asked for and looks at. Every view is a function of this; nothing here draws."""
+"""The state of one visitor's page. Every view is a function of it; nothing here draws.
+
+What does not belong here: working out answers, filters and tags (`search.py`, `filter_worker.py`,
+`tag_worker.py`), and what to keep of each when the version changes (`migration.py`).
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +18,7 @@ from viewer.dataset.columns.tag_column import TagColumn, TagRows, tags_of_rows
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.ranking import PAGE_SIZE, Listing, listable_mask
 from viewer.dataset.versions import register_holder
-from viewer.session.answers import Answer, SimilarityColours, Upload, nearest_first
+from viewer.session.answers import Answer, SimilarityColours, Terms, Upload, nearest_first
 from viewer.session.migration import (
     MAX_MARKED,
     News,
@@ -26,57 +30,65 @@ from viewer.session.migration import (
     new_rows,
 )
 
-HISTORY = 8  # queries kept on the map, the newest first
-UPLOADS = 12  # uploaded images a session remembers
+MAX_HISTORY = 8  # queries on the map
+MAX_UPLOADS = 12  # uploaded images of a session
 NO_LIMITS = {"min_similarity": None, "max_similarity": None}  # results of any similarity
-NO_SEARCH = {"answer": None, "searching": False, "message": "", "asked": (), **NO_LIMITS}
-ROW_FIELDS = ("selected", "hovered", "pointed")  # what names an image by its row
+NO_SEARCH = {"answer": None, "searching": False, "message": "", "terms": (), **NO_LIMITS}
+ROW_FIELDS = ("selected", "hovered", "pointed")  # each holds the row of an image
 PANELS = ["results", "filter", "selection"]
 _UNORDERED: tuple[None, None, np.ndarray] = (None, None, np.empty(0, np.int64))
 
 
 class ViewState(param.Parameterized):
-    """One session's state."""
+    """The state of one session."""
 
     dataset = param.ClassSelector(
-        class_=Dataset, allow_None=True, instantiate=False, doc="None only once the session is over."
+        class_=Dataset, allow_None=True, instantiate=False, doc="None only after the session has ended."
     )
     colour = param.String(doc='The column the points are coloured by, "" for density alone.')
     dark = param.Boolean(default=True)
-    answer = param.ClassSelector(class_=Answer, default=None, doc="The results in view.")
+    answer = param.ClassSelector(class_=Answer, default=None, doc="The answer in view.")
     history = param.List(item_type=Answer, doc="The latest queries, newest first.")
-    selected = param.Integer(default=None, allow_None=True, doc="The row whose detail is open.")
+    selected = param.Integer(default=None, allow_None=True, doc="The row of the open image.")
     hovered = param.Integer(default=None, allow_None=True, doc="The row under the pointer.")
     pointed = param.Integer(default=None, allow_None=True, doc="The row pointed at in the panel.")
     filters = param.Dict(
-        default={}, doc="A condition for each column that has one, see `dataset/filters.py`."
+        default={}, doc="A condition for each column that has one, see `dataset/columns/filters.py`."
     )
-    counts = param.Dict(default=None, allow_None=True, doc="Of each column, with `kept`; None: among all.")
-    kept = param.Parameter(default=None, doc="Which rows pass the filters, (n,) bool; None: all do.")
-    selection = param.Parameter(default=None, doc="The rows chosen, (k,) int64, ascending; None: none are.")
-    steps = param.List(doc="How the rows came to be chosen, see `session/selection.py`; a link repeats it.")
-    tool = param.Selector(default="", objects=["", "lasso", "box"], doc="What a drag on the map draws.")
-    panel = param.Selector(default="results", objects=PANELS, doc="What is beside the map.")
-    tags = param.Dict(default={}, doc="The rows (k,) int64, ascending, of each tag that people gave.")
-    overview = param.Boolean(default=False, doc="Whether the sheet about the dataset is open.")
-    asked = param.Parameter(default=(), doc="The terms of the query in view, or of the one under way.")
+    counts = param.Dict(
+        default=None,
+        allow_None=True,
+        doc="Counts of each column's values, with `kept`; None: without filters.",
+    )
+    kept = param.Parameter(default=None, doc="Which rows pass the filters, (n,) bool; None: all.")
+    selection = param.Parameter(default=None, doc="The selected rows, (k,) int64, ascending; None: none.")
+    steps = param.List(doc="The steps that made the selection, see `session/selection.py`.")
+    tool = param.Selector(default="", objects=["", "lasso", "box"], doc="The selection tool in use.")
+    panel = param.Selector(default="results", objects=PANELS, doc="The panel beside the map.")
+    tags = param.Dict(default={}, doc="The rows (k,) int64, ascending, of each tag.")
+    overview = param.Boolean(default=False, doc="Whether the overview of the dataset is open.")
+    terms = param.Parameter(default=(), doc="The terms of the query in view, or of the one under way.")
     min_similarity = param.Number(
         default=None, allow_None=True, doc="Results of a lower similarity are not listed."
     )
-    max_similarity = param.Number(default=None, allow_None=True, doc="Nor are those of a higher one.")
-    fold = param.Boolean(default=False, doc="Whether results alike are listed as one.")
-    only_selection = param.Boolean(default=False, doc="Whether only images of the selection are listed.")
-    chance = param.Number(default=None, allow_None=True, doc="What random words find; None: not known yet.")
-    uploads = param.Dict(default={}, doc="Uploaded images, `Upload` by the name that a term's `like` has.")
-    reading = param.String(doc="The name of the image that is being uploaded or read.")
-    searching = param.Boolean(default=False)
-    message = param.String(doc="Why the last search gave nothing.")
-    news = param.ClassSelector(class_=News, default=None, doc="What has changed, until it is dismissed.")
-    lately = param.ClassSelector(
-        class_=DatasetChanges, default=DatasetChanges(), doc="The latest, dismissed or not."
+    max_similarity = param.Number(
+        default=None, allow_None=True, doc="Results of a higher similarity are not listed."
     )
-    marked = param.List(item_type=int, doc="Rows of images that are new, while they are marked.")
-    trouble = param.String(doc="Why what is published cannot be shown.")
+    fold = param.Boolean(default=False, doc="Whether near-identical results are listed as one.")
+    only_selection = param.Boolean(default=False, doc="Whether only images of the selection are listed.")
+    baseline = param.Number(
+        default=None, allow_None=True, doc="The similarity that random words reach; None: not known yet."
+    )
+    uploads = param.Dict(default={}, doc="An `Upload` by the name in a term's `like`.")
+    uploading = param.String(doc="The name of the image that is being uploaded or read.")
+    searching = param.Boolean(default=False)
+    message = param.String(doc="Why the last search has no answer.")
+    news = param.ClassSelector(class_=News, default=None, doc="DatasetChanges the visitor has not dismissed.")
+    latest_changes = param.ClassSelector(
+        class_=DatasetChanges, default=DatasetChanges(), doc="The latest changes, dismissed or not."
+    )
+    marked = param.List(item_type=int, doc="Rows of new images, as long as the map marks them.")
+    load_error = param.String(doc="Why the published version cannot be shown.")
 
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
@@ -86,12 +98,12 @@ class ViewState(param.Parameterized):
 
     @property
     def colouring(self) -> Colouring:
-        """What the points are coloured by."""
+        """Return the colours of the points."""
         return self.own_colouring or self.dataset.colouring(self.colour)
 
     @property
     def own_colouring(self) -> Colouring | None:
-        """Colours that the dataset does not have: by the similarity to the query, or by tags."""
+        """Return colours by similarity to the query or by tags, which the dataset itself does not have."""
         answer = self.answer
         if self.colour == self.dataset.tag_column_name:
             return self.tag_column.colouring
@@ -105,72 +117,72 @@ class ViewState(param.Parameterized):
 
     @property
     def colour_facet(self) -> Facet | None:
-        """What the points are coloured by, as something to filter by or to count."""
+        """Return the facet of the column that colours the points."""
         similar = self._similar
         if similar is not None and self.own_colouring is similar.colouring:
             return similar.scale
         return self.facet(self.colour)
 
     def condition(self, column: str) -> Condition | None:
-        """The filter on one column, None where there is none that makes sense."""
+        """Return the valid filter on one column; None if there is none."""
         facet = self.facet(column) if column in self.filters else None
         return validate_filters({column: facet}, self.filters).get(column) if facet else None
 
     @property
     def tag_column(self) -> TagColumn:
-        """The tags as a column."""
+        """Return the tags as a column."""
         return self.dataset.tag_column(self.tags)
 
     @property
     def facets(self) -> dict[str, Facet]:
-        """All that can be filtered by, tags as they are now among it."""
+        """Return the facets of all columns, with the present tags."""
         return self.dataset.facets_with_tags(self.tags)
 
     def facet(self, column: str) -> Facet | None:
-        """What the images can be filtered by in one column, None where it tells them not apart."""
+        """Return the facet of a column; None if all images have the same value there."""
         return self.tag_column.facet if column == self.dataset.tag_column_name else self.dataset.facet(column)
 
     @property
     def colour_choices(self) -> dict[str, str]:
-        """What can be coloured by, and how a person calls it; density alone is ""."""
+        """Return the title of each column to colour by; density alone is not among them."""
         return colour_choices_with_tags(self.dataset, self.tags)
 
     def tags_of(self, row: int) -> list[str]:
-        """The tags of one image, in alphabetical order."""
+        """Return the tags of one image, in alphabetical order."""
         return tags_of_rows(self.tags, np.array([row]))[0]
 
     @property
-    def passing(self) -> int:
-        """How many images pass the filters."""
+    def passing_count(self) -> int:
+        """Return how many images pass the filters."""
         return self.dataset.n if self.kept is None else int(np.count_nonzero(self.kept))
 
-    def remember(self, answer: Answer) -> None:
-        """Show an answer and put it in front of the history; the same query is kept once."""
-        earlier = [old.remembered() for old in self.history if old.text != answer.text]
-        history = [answer, *earlier][:HISTORY]
+    def show_answer(self, answer: Answer) -> None:
+        """Show an answer and put it first in the history, which holds each query once."""
+        earlier = [old.for_history() for old in self.history if old.terms != answer.terms]
+        history = [answer, *earlier][:MAX_HISTORY]
         self.param.update(answer=answer, history=history, searching=False, message="", marked=[])
 
-    def relist(self, answer: Answer) -> None:
-        """Show the same query with other results of it."""
-        history = [answer if old.text == answer.text else old for old in self.history]
+    def update_answer(self, answer: Answer) -> None:
+        """Show other results of the same query."""
+        history = [answer if old.terms == answer.terms else old for old in self.history]
         self.param.update(answer=answer, history=history)
 
-    def forget(self, text: str) -> None:
-        """The one query is no more; a search that runs is called off with the query in view."""
+    def remove_query(self, text: str) -> None:
+        """Remove a query from the map; if it is the one in view, cancel a search that runs."""
         history = [old for old in self.history if old.text != text]
         in_view = self.answer is not None and self.answer.text == text
         self.param.update(history=history, **(NO_SEARCH if in_view else {}))
 
-    def forget_all(self) -> None:
-        """No query, no history; a search that runs is called off."""
+    def clear_queries(self) -> None:
+        """Remove all queries and cancel a search that runs."""
         self.param.update(history=[], **NO_SEARCH)
 
-    def upload(self, name: str, upload: Upload) -> None:
-        """Remember an uploaded image; the latest are kept."""
-        self.uploads = dict([*self.uploads.items(), (name, upload)][-UPLOADS:])
+    def add_upload(self, name: str, upload: Upload) -> None:
+        """Keep an uploaded image; drop the oldest if there are too many."""
+        self.uploads = dict([*self.uploads.items(), (name, upload)][-MAX_UPLOADS:])
 
     def listing(self, *, count: int = PAGE_SIZE, limited: bool = True) -> Listing:
-        """Which images are listed, as the state has it; rows of another version say nothing of this one's."""
+        """Return which images to list; leave out row masks that belong to another version."""
         n = self.dataset.n
         kept = self.kept if self.kept is not None and len(self.kept) == n else None
         selection = (
@@ -180,17 +192,14 @@ class ViewState(param.Parameterized):
         low, high = (self.min_similarity, self.max_similarity) if limited else (None, None)
         return Listing(passes, low, high, self.fold, count)
 
-    def retag(self, tags: TagRows) -> None:
-        """Show other tags: what was filtered or coloured by a tag that is gone is not any more.
-
-        Nothing of any other column is worked out again.
-        """
+    def set_tags(self, tags: TagRows) -> None:
+        """Show other tags, and drop filters and colours by a tag that is gone; recompute no other column."""
         if tags is self.tags:
             return
         column, after = self.dataset.tag_column_name, self.dataset.tag_column(tags).facet
         filters = remove_values(self.filters, column, self.tags.keys() - tags.keys(), whole=after is None)
         counts = {name: known for name, known in (self.counts or {}).items() if name != column}
-        if after is not None and column not in filters:  # else they are about to be counted
+        if after is not None and column not in filters:  # else the filter worker counts them next
             counts[column] = after.count(self.kept)
         colours = {*colour_choices_with_tags(self.dataset, tags), ""}
         self.param.update(
@@ -200,27 +209,27 @@ class ViewState(param.Parameterized):
             colour=self.colour if self.colour in colours else self.dataset.default_colour,
         )
 
-    def adopt(
+    def change_version(
         self,
         dataset: Dataset,
         *,
         changes: DatasetChanges,
-        answers: Mapping[str, Answer | None] | None = None,
+        answers: Mapping[Terms, Answer | None] | None = None,
         tags: TagRows | None = None,
     ) -> None:
-        """Show another version; everything else stays as far as that version has it.
+        """Show another version, and keep everything else that the version still has.
 
         Args:
             dataset: the version.
             changes: from the version shown.
-            answers: by text, what the queries asked so far find in it; None or missing: nothing is known.
-                One whose images were renamed may have another text.
-            tags: the rows that tags have there; None: whoever reads them does so at once.
+            answers: the answers there to the queries of the history; None or missing: not known. An answer
+                has other terms than its query if images were renamed.
+            tags: the rows of each tag there; None: the tag worker reads them.
         """
         old, found = self.dataset, answers or {}
         after = {name: migrate_row(dataset, old, changes, getattr(self, name)) for name in ROW_FIELDS}
         if changes.map_relaid:
-            after["hovered"] = None  # whatever is under the pointer now, it is another
+            after["hovered"] = None  # another image is under the pointer now
         gone = self.selected is not None and after["selected"] is None
         lost = old.label(self.selected) if gone else self.news.lost if self.news else ""
         news = News(self.news.changes.followed_by(changes) if self.news else changes, lost)
@@ -228,24 +237,24 @@ class ViewState(param.Parameterized):
             *(migrate_row(dataset, old, changes, row) for row in self.marked),
             *new_rows(dataset, changes),
         }
-        again = [keep_duration(found.get(asked.text), asked) for asked in self.history]
+        again = [keep_duration(found.get(before.terms), before) for before in self.history]
         pairs = list(zip(again, self.history, strict=True))
-        current = next((new for new, was in pairs if self.answer and was.text == self.answer.text), None)
+        current = next((new for new, was in pairs if self.answer and was.terms == self.answer.terms), None)
         tags = tags or {}
-        called = {old.tag_column_name: dataset.tag_column_name}
-        colour = called.get(self.colour, self.colour)
+        column_names = {old.tag_column_name: dataset.tag_column_name}
+        colour = column_names.get(self.colour, self.colour)
         self.param.update(
             dataset=dataset,
-            **self._filtered(dataset, tags, called),
+            **self._filters_in(dataset, tags, column_names),
             colour=colour
             if colour in {*colour_choices_with_tags(dataset, tags), ""}
             else dataset.default_colour,
-            history=[new if new is current else new.remembered() for new in again if new],
+            history=[new if new is current else new.for_history() for new in again if new],
             answer=current,
-            asked=migrate_terms(self.asked, changes.moved),
-            chance=None,
+            terms=migrate_terms(self.terms, changes.moved),
+            baseline=None,
             news=news,
-            lately=news.changes,
+            latest_changes=news.changes,
             marked=sorted(row for row in marked if row is not None)[:MAX_MARKED],
             selection=migrate_selection(self.selection, old, dataset, changes),
             steps=migrate_steps(self.steps, changes.moved, {was.text: new.text for new, was in pairs if new}),
@@ -253,24 +262,24 @@ class ViewState(param.Parameterized):
             **after,
         )
 
-    def _filtered(self, dataset: Dataset, tags: TagRows, called: Mapping[str, str]) -> dict[str, Any]:
-        """The filters as far as another version has them, and what passes; `called` is old column to new."""
-        asked = {called.get(name, name): condition for name, condition in self.filters.items()}
-        facets = dataset.facets_with_tags(tags) if asked else {}
-        filters = validate_filters(facets, asked)
+    def _filters_in(self, dataset: Dataset, tags: TagRows, column_names: Mapping[str, str]) -> dict[str, Any]:
+        """Return the filters that another version has, and what passes; `column_names` is old to new."""
+        renamed = {column_names.get(name, name): condition for name, condition in self.filters.items()}
+        facets = dataset.facets_with_tags(tags) if renamed else {}
+        filters = validate_filters(facets, renamed)
         if not filters:
             return {"filters": {}, "kept": None, "counts": None}
         narrowed = apply_filters(facets, filters)
         return {"filters": filters, "kept": narrowed.kept, "counts": dict(narrowed.counts)}
 
     def sequence(self) -> np.ndarray | None:
-        """The rows (k,) that one steps through from an image to the next: those chosen, or the results."""
+        """Return the rows (k,) that previous and next step through: the selection or the results."""
         if self.selection is not None and (self.panel == "selection" or self.answer is None):
-            return self.chosen()
+            return self.ordered_selection()
         return self.answer.rows if self.answer else None
 
-    def chosen(self) -> np.ndarray:
-        """The rows chosen (k,) int64, the nearest to the query first; put in order once."""
+    def ordered_selection(self) -> np.ndarray:
+        """Return the selected rows (k,) int64, the most similar to the query first; they are sorted once."""
         if self.selection is None:
             return np.empty(0, np.int64)
         selection, answer, rows = self._ordered
@@ -280,25 +289,25 @@ class ViewState(param.Parameterized):
         return rows
 
     def mark_news(self) -> None:
-        """Mark what is new, also where a search has taken the marks away."""
+        """Mark the new images, also after a search has removed the marks."""
         self.marked = new_rows(self.dataset, self.news.changes) if self.news else []
 
-    def dismiss(self) -> None:
-        """The news are known."""
+    def dismiss_news(self) -> None:
+        """Forget the changes that the notice shows, and the marks of new images."""
         self.param.update(news=None, marked=[])
 
     def end(self) -> None:
-        """The session is over: let go of what is large, whoever still holds this object; nobody is told."""
+        """End the session: release what is large, without events; others may hold this object for a while."""
         with param.parameterized.discard_events(self):
             self.param.update(
-                dataset=None, answer=None, history=[], news=None, lately=DatasetChanges(),
+                dataset=None, answer=None, history=[], news=None, latest_changes=DatasetChanges(),
                 filters={}, kept=None, counts=None, selection=None, steps=[], tags={}, uploads={},
             )  # fmt: skip
             self._similar, self._ordered = None, _UNORDERED
 
 
 def colour_choices_with_tags(dataset: Dataset, tags: TagRows) -> dict[str, str]:
-    """What a dataset with these tags can be coloured by, and how a person calls it."""
+    """Return the title of each column that a dataset with these tags can be coloured by."""
     return {
         **({dataset.tag_column_name: dataset.tag_column(tags).title} if tags else {}),
         **dataset.colour_choices,

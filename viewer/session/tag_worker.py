@@ -1,6 +1,6 @@
-"""The tags of one session: read when they change, given and taken in the background.
+"""Reads the tags when they change, and adds and removes tags in the background.
 
-What does not belong here: the rows that have them (`dataset/tag_column.py`), and showing them.
+What does not belong here: finding the rows that have a tag (`dataset/tag_rows.py`), and showing tags.
 """
 
 import logging
@@ -13,7 +13,7 @@ import numpy as np
 import panel as pn
 
 from clipper.errors import ClipperError
-from clipper.store import tags as kept
+from clipper.store import tags as tag_store
 from clipper.store.home import Home, stamp
 from viewer.dataset.columns.tag_column import TagRows
 from viewer.dataset.dataset import Dataset
@@ -22,86 +22,88 @@ from viewer.pools import TAG_POOL
 from viewer.session.background import in_background
 from viewer.session.state import ViewState
 
+CHECK_INTERVAL = 2000  # milliseconds between two checks of the file
+
+CHECK_INTERVAL = 2000  # milliseconds between two looks at the file
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-CHECK_INTERVAL = 2000  # milliseconds between two looks at the file
 log = logging.getLogger(__name__)
 
 
 class TagWorker:
-    """Gives and takes the tags of one session, and sees what others give."""
+    """Adds and removes the tags of one session, and notices changes by others."""
 
     def __init__(self, state: ViewState) -> None:
         self._state = state
-        self._looking = False
-        self.troubled: list[Callable[[str], None]] = []
-        state.param.watch(lambda _event: self.look(), "dataset")
+        self._checking = False
+        self.on_error: list[Callable[[str], None]] = []
+        state.param.watch(lambda _event: self.check(), "dataset")
         document = pn.state.curdoc
         if document is not None:
-            document.add_periodic_callback(self.look, CHECK_INTERVAL)
-        self._begin()
+            document.add_periodic_callback(self.check, CHECK_INTERVAL)
+        self._read_first()
 
-    def _begin(self) -> None:
-        """The tags there are, before a link asks for them; where they cannot be read, a look says why."""
+    def _read_first(self) -> None:
+        """Read the tags at once, as a link may need them; if they cannot be read, a check reports why."""
         try:
-            self._state.retag(read_tag_rows(self._state.dataset))
+            self._state.set_tags(read_tag_rows(self._state.dataset))
         except ClipperError:
-            self.look()
+            self.check()
 
-    def look(self) -> None:
-        """Are there other tags, or other images to have them?"""
+    def check(self) -> None:
+        """Read the tags again if they changed, or if another version is shown."""
         dataset = self._state.dataset
-        if dataset is None or self._looking:
+        if dataset is None or self._checking:
             return
         known = dataset.cache.get("tags")
-        path = kept.path_of(Home(Path(dataset.atlas.settings.home)))
+        path = tag_store.path_of(Home(Path(dataset.atlas.settings.home)))
         if known is not None and known.stamp == stamp(path) and known.rows is self._state.tags:
             return
-        self._looking = True
-        in_background(partial(_read_tags, dataset), partial(self._looked, dataset), pool=TAG_POOL)
+        self._checking = True
+        in_background(partial(_read_tags, dataset), partial(self._checked, dataset), pool=TAG_POOL)
 
-    def give(self, text: str, rows: np.ndarray) -> None:
-        """Give one tag, or several between commas, to the images of some rows."""
+    def add(self, text: str, rows: np.ndarray) -> None:
+        """Add a tag, or several separated by commas, to the images of some rows."""
         names = [name for part in text.split(",") if (name := " ".join(part.split()))]
         for name in names:
-            self._write(kept.add, name, rows)
+            self._write(tag_store.add, name, rows)
 
-    def take(self, tag: str, rows: np.ndarray) -> None:
-        """Take a tag from the images of some rows."""
-        self._write(kept.remove, tag, rows)
+    def remove(self, tag: str, rows: np.ndarray) -> None:
+        """Remove a tag from the images of some rows."""
+        self._write(tag_store.remove, tag, rows)
 
-    def _tell(self, why: str) -> None:
-        for tell in self.troubled:
-            tell(why)
+    def _report(self, error: str) -> None:
+        for report in self.on_error:
+            report(error)
 
     def _write(self, change: Callable[..., object], tag: str, rows: np.ndarray) -> None:
         dataset = self._state.dataset
         home = Home(Path(dataset.atlas.settings.home))
-        self._tell("")
+        self._report("")
 
         def work() -> TagRows:
             hashes = dataset.atlas.hashes
             change(home, tag, [hashes[row] for row in rows.tolist()])
             return _read_tags(dataset)
 
-        in_background(work, partial(self._looked, dataset), pool=TAG_POOL)
+        in_background(work, partial(self._checked, dataset), pool=TAG_POOL)
 
-    def _looked(self, dataset: Dataset, done: "Future[TagRows]") -> None:
-        self._looking = False
+    def _checked(self, dataset: Dataset, done: "Future[TagRows]") -> None:
+        self._checking = False
         error = done.exception()
         if error is None:
             if dataset is self._state.dataset:
-                self._state.retag(done.result())
+                self._state.set_tags(done.result())
         elif isinstance(error, (ClipperError, ValueError)):
-            self._tell(str(error))
+            self._report(str(error))
         else:
             log.error("tags could not be read or written", exc_info=error)
-            self._tell("The tags could not be kept. The server's log says why.")
+            self._report("The tags could not be tag_store. The server's log says why.")
 
 
 def _read_tags(dataset: Dataset) -> TagRows:
-    """The tags, and what the page is about to ask of them."""
+    """Read the tags, and make the facet that the page shows next."""
     rows = read_tag_rows(dataset)
     _ = dataset.tag_column(rows).facet
     return rows

@@ -1,8 +1,7 @@
-"""Images that a visitor brings along to search with: taken in piece by piece, decoded in a child process.
+"""Receives images that a visitor searches with: in pieces from the browser, then decoded in a child process.
 
-Only their vector and a small picture are kept, for the session. What does not belong here: what is searched
-for with them (`session/search.py`), and the browser's side (`components/page/query_bar.js`). No address is
-ever fetched.
+A session keeps only an image's vector and a thumbnail. No URL is ever fetched. What does not belong here: the
+search (`session/search.py`), and the browser's side (`components/page/query_bar.js`).
 """
 
 import threading
@@ -15,7 +14,7 @@ from clipper.errors import BadImageError
 from clipper.hashing import content_hash
 from viewer.dataset.dataset import Dataset
 from viewer.pools import UPLOAD_POOL
-from viewer.session.answers import UPLOADED, Upload
+from viewer.session.answers import UPLOAD_PREFIX, Upload
 from viewer.session.background import in_background
 from viewer.session.search import error_message
 from viewer.session.state import ViewState
@@ -24,9 +23,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 MAX_BYTES = 20_000_000
-MAX_SECONDS = 15.0  # of decoding
-MAX_TRANSFERS = 6  # of all visitors: the memory they take is bounded
-STALL_TIMEOUT = 30.0  # seconds; who sends nothing for longer makes room for others
+MAX_SECONDS = 15.0  # for decoding one
+MAX_TRANSFERS = 6  # of all visitors together, which bounds their memory
+STALL_TIMEOUT = 30.0  # seconds without data, after which a transfer gives its slot to others
 MAX_NAME = 60
 REFUSALS = {
     "link": "A link is not opened: nothing is ever fetched for you. Save the image and drop the file.",
@@ -38,119 +37,121 @@ REFUSALS = {
 
 
 class _Transfer:
-    """One file, as far as it has come."""
+    """A file on its way, with the data received so far."""
 
     def __init__(self, number: int, name: str, size: int) -> None:
         self.number, self.name, self.size = number, name, size
         self.data = bytearray()
-        self.touched = time.monotonic()
-        self.whole = False  # of none announced as empty is all here before its end is told
+        self.last_received = time.monotonic()
+        self.complete = False  # an empty file too is complete only once its end has come
 
-    def take(self, data: bytes) -> None:
-        """The next bytes."""
+    def receive(self, data: bytes) -> None:
+        """Append the next bytes."""
         self.data += data
-        self.touched = time.monotonic()
-        self.whole = len(self.data) >= self.size
+        self.last_received = time.monotonic()
+        self.complete = len(self.data) >= self.size
 
 
 class _Slots:
-    """The uploads of all visitors that are under way: so many, and no more."""
+    """A limited number of slots for the transfers of all visitors."""
 
     def __init__(self) -> None:
-        self._taken: set[_Transfer] = set()
+        self._occupied: set[_Transfer] = set()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        return len(self._taken)
+        return len(self._occupied)
 
-    def __contains__(self, one: _Transfer) -> bool:
-        return one in self._taken
+    def __contains__(self, transfer: _Transfer) -> bool:
+        return transfer in self._occupied
 
-    def take(self, one: _Transfer) -> bool:
-        """Whether there was one left; who has stopped sending loses theirs."""
+    def acquire(self, transfer: _Transfer) -> bool:
+        """Return whether a slot was free; transfers that have stalled lose theirs."""
         now = time.monotonic()
         with self._lock:
-            self._taken = {old for old in self._taken if old.whole or now - old.touched < STALL_TIMEOUT}
-            if len(self._taken) >= MAX_TRANSFERS:
+            self._occupied = {
+                old for old in self._occupied if old.complete or now - old.last_received < STALL_TIMEOUT
+            }
+            if len(self._occupied) >= MAX_TRANSFERS:
                 return False
-            self._taken.add(one)
+            self._occupied.add(transfer)
             return True
 
-    def give(self, one: _Transfer) -> None:
-        """It is done with."""
+    def release(self, transfer: _Transfer) -> None:
+        """Free the slot of a transfer."""
         with self._lock:
-            self._taken.discard(one)
+            self._occupied.discard(transfer)
 
 
 SLOTS = _Slots()
 
 
 class Uploads:
-    """The uploads of one session, one at a time: the latest is the one that is meant."""
+    """The uploads of one session, one at a time: a new one replaces one on its way."""
 
     def __init__(self, state: ViewState, *, ready: Callable[[str], None]) -> None:
-        """`ready` is called with an upload's name in `state.uploads`."""
+        """Call `ready` with an upload's name in `state.uploads`."""
         self._state = state
         self._ready = ready
-        self._arriving: _Transfer | None = None
+        self._transfer: _Transfer | None = None
         self._latest = 0
 
     def refuse(self, message: Mapping[str, Any]) -> None:
-        """Say why the browser has not sent what was dropped."""
+        """Show why the browser did not send what was dropped."""
         why, count = str(message.get("why")), message.get("count")
         if why in REFUSALS:
             self.stop()
-            self._tell(why, count if isinstance(count, int) else 0)
+            self._refuse(why, count if isinstance(count, int) else 0)
 
     def begin(self, message: Mapping[str, Any]) -> None:
-        """A file is announced: its number, name and size in bytes."""
+        """Begin a transfer; the browser announces the file's number, name and size in bytes."""
         self.stop()
         number, size, name = (message.get(key) for key in ("number", "size", "name"))
         if not isinstance(number, int) or not isinstance(size, int) or not isinstance(name, str) or size < 0:
             return
-        arriving = _Transfer(number, short_name(name), size)
+        transfer = _Transfer(number, short_name(name), size)
         if size > MAX_BYTES:
-            self._tell("large", size)
-        elif not SLOTS.take(arriving):
+            self._refuse("large", size)
+        elif not SLOTS.acquire(transfer):
             self._state.message = "Many images are being read just now. Try again in a moment."
         else:
-            self._arriving = arriving
-            self._state.param.update(message="", reading=arriving.name)
+            self._transfer = transfer
+            self._state.param.update(message="", uploading=transfer.name)
 
     def part(self, message: Mapping[str, Any]) -> None:
-        """The next bytes of the announced file; of one that is called off they are nothing to us."""
-        arriving, data = self._arriving, message.get("data")
-        if arriving is None or message.get("number") != arriving.number or not isinstance(data, bytes):
+        """Receive the next bytes of the announced file; ignore those of a cancelled one."""
+        transfer, data = self._transfer, message.get("data")
+        if transfer is None or message.get("number") != transfer.number or not isinstance(data, bytes):
             return
-        if arriving not in SLOTS or len(arriving.data) + len(data) > arriving.size:
+        if transfer not in SLOTS or len(transfer.data) + len(data) > transfer.size:
             self.stop()
-            self._tell("broken", 0)
+            self._refuse("broken", 0)
             return
-        arriving.take(data)
-        if arriving.whole:
-            self._arriving = None
-            self._read(arriving)
+        transfer.receive(data)
+        if transfer.complete:
+            self._transfer = None
+            self._read(transfer)
 
     def stop(self) -> None:
-        """Nobody waits for what is on its way."""
+        """Cancel the transfer and the reading on their way."""
         self.end()
-        self._state.reading = ""
+        self._state.uploading = ""
 
     def end(self) -> None:
-        """The session is over, or what is on its way not wanted any more; nobody is told."""
+        """Cancel likewise at the end of a session, without changing the state."""
         self._latest += 1
-        if self._arriving:
-            SLOTS.give(self._arriving)
-            self._arriving = None
+        if self._transfer:
+            SLOTS.release(self._transfer)
+            self._transfer = None
 
-    def _read(self, arriving: _Transfer) -> None:
-        then = partial(self._done, self._latest, arriving.name)
-        in_background(partial(embed, self._state.dataset, arriving), then, pool=UPLOAD_POOL)
+    def _read(self, transfer: _Transfer) -> None:
+        then = partial(self._embedded, self._latest, transfer.name)
+        in_background(partial(embed, self._state.dataset, transfer), then, pool=UPLOAD_POOL)
 
-    def _done(self, number: int, name: str, done: "Future[tuple[str, Upload]]") -> None:
+    def _embedded(self, number: int, name: str, done: "Future[tuple[str, Upload]]") -> None:
         if number != self._latest or self._state.dataset is None:
             return
-        self._state.reading = ""
+        self._state.uploading = ""
         error = done.exception()
         if isinstance(error, BadImageError):
             self._state.message = f"“{name}” cannot be searched with: it {error}."
@@ -158,32 +159,32 @@ class Uploads:
             self._state.message = error_message(error)
         else:
             key, upload = done.result()
-            self._state.upload(key, upload)
+            self._state.add_upload(key, upload)
             self._ready(key)
 
-    def _tell(self, why: str, count: int) -> None:
+    def _refuse(self, why: str, count: int) -> None:
         megabytes = {"size": count / 1e6, "most": MAX_BYTES / 1e6}
         self._state.message = REFUSALS[why].format(count=count, **megabytes)
 
 
-def embed(dataset: Dataset, arriving: _Transfer) -> tuple[str, Upload]:
-    """An uploaded file as what is kept of it, and its name.
+def embed(dataset: Dataset, transfer: _Transfer) -> tuple[str, Upload]:
+    """Embed an uploaded file; return its name in the session and what is kept of it.
 
     Raises:
-        BadImageError: it cannot be used.
-        ClipperError: the model cannot.
+        BadImageError: the file cannot be used.
+        ClipperError: the model cannot be used.
     """
     try:
-        data = bytes(arriving.data)
+        data = bytes(transfer.data)
         if not data:
             raise BadImageError("is empty")
         vector, small = dataset.atlas.embed_upload(data, max_bytes=MAX_BYTES, max_seconds=MAX_SECONDS)
-        return UPLOADED + content_hash(data).hex(), Upload(arriving.name, vector, small, dataset.model)
+        return UPLOAD_PREFIX + content_hash(data).hex(), Upload(transfer.name, vector, small, dataset.model)
     finally:
-        SLOTS.give(arriving)
+        SLOTS.release(transfer)
 
 
 def short_name(name: str) -> str:
-    """What a file is called, on one line and not too long."""
+    """Return a file's name on one line, shortened if it is long."""
     line = " ".join(name.split()) or "image"
     return line if len(line) <= MAX_NAME else line[: MAX_NAME - 1] + "…"

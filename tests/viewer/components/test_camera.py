@@ -7,6 +7,7 @@ import panel_material_ui as pmui
 import pytest
 from fakes import FakeAtlas
 
+from clipper.query_syntax import parse
 from viewer.app import Viewer
 from viewer.components.map.camera import Camera
 from viewer.components.map.controls import map_buttons
@@ -23,7 +24,7 @@ def camera_over(xy: list[tuple[float, float]]) -> Camera:
     """A camera over a map whose first images lie at `xy`."""
     atlas = FakeAtlas()
     atlas.xy[: len(xy)] = xy
-    return Camera(ViewState(dataset=Dataset(atlas)), turn=lambda call: call())
+    return Camera(ViewState(dataset=Dataset(atlas)), schedule=lambda call: call())
 
 
 def box(camera: Camera) -> dict[str, float]:
@@ -35,13 +36,13 @@ def box(camera: Camera) -> dict[str, float]:
 
 def test_images_are_shown_with_a_margin_of_fifteen_percent_of_their_extent() -> None:
     camera = camera_over([(-4, -10), (6, 10)])
-    camera.to_images([0, 1])
+    camera.show_images([0, 1])
     assert box(camera) == pytest.approx({"x0": -5.5, "x1": 7.5, "y0": -13, "y1": 13})
 
 
 def test_images_at_one_place_are_shown_with_a_margin_of_three_percent_of_the_map() -> None:
     camera = camera_over([(1, 2)])
-    camera.to_images([0])
+    camera.show_images([0])
     margin = 0.03 * MAP_SIDE
     assert box(camera) == pytest.approx(
         {"x0": 1 - margin, "x1": 1 + margin, "y0": 2 - margin, "y1": 2 + margin}
@@ -50,8 +51,8 @@ def test_images_at_one_place_are_shown_with_a_margin_of_three_percent_of_the_map
 
 def test_the_camera_stays_where_there_is_no_image_to_show() -> None:
     camera = camera_over([(0, 0)])
-    camera.to_images([])
-    camera.to_results()
+    camera.show_images([])
+    camera.show_results()
     assert camera.target.data == {"stamp": [0]}
 
 
@@ -59,8 +60,8 @@ def shown_results(xs: list[float], query: float) -> tuple[float, float]:
     """From where to where the camera shows a query at `query` and its results at `xs`, best first."""
     camera = camera_over([(x, 0.0) for x in xs])
     similarity = np.linspace(1, 0, len(xs))
-    camera._state.remember(Answer("cat", np.arange(len(xs)), similarity, query, 0.0, 0.01))
-    camera.to_results()
+    camera._state.show_answer(Answer(parse("cat"), np.arange(len(xs)), similarity, query, 0.0, 0.01))
+    camera.show_results()
     found, margin = box(camera), 0.03 * MAP_SIDE
     return found["x0"] + margin, found["x1"] - margin
 
@@ -76,7 +77,7 @@ def test_of_few_results_three_are_looked_at() -> None:
 
 def pressed(state: ViewState, label: str) -> dict[str, Any]:
     """What the camera is asked for when the map's button of this label is pressed."""
-    view = MapView(state, opened=lambda _row: None)
+    view = MapView(state, on_image=lambda _row: None)
     button = next(
         part
         for part in map_buttons(view, state)
@@ -102,9 +103,9 @@ def test_the_keys_zoom_as_the_buttons_do(state: ViewState, dataset: Dataset) -> 
 
 
 def test_each_movement_is_another_one(state: ViewState) -> None:
-    view = MapView(state, opened=lambda _row: None)
+    view = MapView(state, on_image=lambda _row: None)
     stamps = [view.camera.target.data["stamp"][0]]
-    for move in (view.camera.home, view.camera.home, lambda: view.camera.zoom(0.5)):
+    for move in (view.camera.show_all, view.camera.show_all, lambda: view.camera.zoom(0.5)):
         move()
         stamps.append(view.camera.target.data["stamp"][0])
     assert len(set(stamps)) == len(stamps)

@@ -45,9 +45,9 @@ def drop(home: Path, name: str = "dropped.jpg") -> None:
 
 def look(follower: Follower) -> None:
     """What the server does every second, and the browser's word that the moment is quiet."""
-    follower.look()
+    follower.check()
     if follower.ready:
-        follower._take({})
+        follower._update({})
 
 
 @pytest.fixture
@@ -81,13 +81,13 @@ def test_a_new_version_waits_for_a_quiet_moment(
     before = viewer.state.dataset
     drop(home)
     run_index(home)
-    follower.look()
+    follower.check()
     assert follower.ready == clipper.published_version(home)
     assert viewer.state.dataset is before
-    waiting = follower._next
-    follower.look()
-    assert follower._next is waiting  # made ready once, however long it waits
-    follower._take({})
+    waiting = follower._waiting
+    follower.check()
+    assert follower._waiting is waiting  # made ready once, however long it waits
+    follower._update({})
     assert viewer.state.dataset.version == clipper.published_version(home)
     assert follower.ready == ""
     assert viewer.state.news.changes.added == ["dropped.jpg"]
@@ -156,9 +156,9 @@ def test_news_add_up_until_they_are_dismissed(
     assert not state.marked
     state.mark_news()
     assert len(state.marked) == 2
-    state.dismiss()
+    state.dismiss_news()
     assert (state.news, state.marked) == (None, [])
-    assert state.lately.added == ["n1.jpg", "n2.jpg"]
+    assert state.latest_changes.added == ["n1.jpg", "n2.jpg"]
     (home / "images" / "n1.jpg").unlink()
     run_index(home)
     look(follower)
@@ -193,9 +193,9 @@ def test_a_query_asked_meanwhile_is_answered_before_the_version_is_taken(
 ) -> None:
     drop(home)
     run_index(home)
-    follower.look()
+    follower.check()
     viewer.searcher.ask("cat")
-    follower._take({})
+    follower._update({})
     assert viewer.state.dataset.n == 24
     look(follower)
     assert viewer.state.dataset.n == len(viewer.state.answer.rows) == 25
@@ -233,11 +233,11 @@ def test_a_damaged_version_is_reported_and_left_alone_until_it_is_mended(
     for _ in range(2):
         look(follower)
         assert state.dataset is before
-        assert str(path) in state.trouble
+        assert str(path) in state.load_error
     assert page().title == before.title  # a new visitor sees the version before, too
     path.write_bytes(whole)
     look(follower)
-    assert (state.trouble, state.dataset.n) == ("", 25)
+    assert (state.load_error, state.dataset.n) == ("", 25)
 
 
 def test_a_sidecar_nobody_foresaw_is_a_damaged_store(
@@ -249,7 +249,7 @@ def test_a_sidecar_nobody_foresaw_is_a_damaged_store(
     path.write_text('{"columns": [{"nonsense": 1}]}')
     look(follower)
     assert viewer.state.dataset.n == 24
-    assert "run `clipper index`" in viewer.state.trouble
+    assert "run `clipper index`" in viewer.state.load_error
 
 
 def test_a_home_or_folder_that_is_gone_leaves_what_is_shown(
@@ -262,17 +262,17 @@ def test_a_home_or_folder_that_is_gone_leaves_what_is_shown(
     away = home.rename(home.with_name("away"))
     look(follower)
     assert state.dataset is before
-    assert state.trouble
+    assert state.load_error
     assert before.atlas.thumbnail(3)
     assert before.detail(3)
     viewer.searcher.ask("dog")
     assert (state.answer.text, state.message) == ("dog", "")
     away.rename(home)
     look(follower)
-    assert state.trouble == ""
+    assert state.load_error == ""
     (home / "images").rename(home / "unmounted")
     look(follower)
-    assert state.trouble == ""
+    assert state.load_error == ""
     assert state.dataset is before
 
 
@@ -286,7 +286,7 @@ def test_a_query_that_cannot_be_asked_again_does_not_keep_a_version_away(
     def broken(*_args: object, **_more: object) -> None:
         raise ModelError("no model; run `clipper index`")
 
-    monkeypatch.setattr(follow, "answer", broken)
+    monkeypatch.setattr(follow, "run_query", broken)
     look(follower)
     assert viewer.state.dataset.n == 25
     assert (viewer.state.answer, viewer.state.history) == (None, [])
@@ -306,7 +306,7 @@ def test_one_load_serves_all_who_notice_at_once(
 
     def take(state: ViewState) -> follow.VersionUpdate:
         start.wait()
-        return follow.prepare_update(state.dataset, colour="", texts=[])
+        return follow.prepare_update(state.dataset, colour="", queries=[])
 
     with ThreadPoolExecutor(20) as pool:
         steps = list(pool.map(take, states))
@@ -389,7 +389,7 @@ def test_too_many_new_images_are_not_marked(dataset: Dataset) -> None:
 
 def test_an_ended_session_is_not_looked_for(viewer: Viewer, follower: Follower, home: Path) -> None:
     viewer._ended(object())
-    follower.look()
+    follower.check()
     assert follower.ready == ""
     assert versions.shown_datasets(home) == []
     assert np.isfinite(versions.load().priority).all()

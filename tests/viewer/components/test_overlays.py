@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from bokeh.plotting import figure
 
+from clipper.query_syntax import parse
 from viewer.components.map.overlays import LABEL_LENGTH, QueryStars, Rings, label_extent, label_half_width
 from viewer.dataset.geometry.viewport import Viewport
 from viewer.session.answers import Answer
-from viewer.session.state import HISTORY
+from viewer.session.state import MAX_HISTORY
 from viewer.theme import DARK, LIGHT, rgb
 
 PIXELS = Viewport(-500, 500, -500, 500, width=1000, height=1000)  # one map unit a pixel
@@ -17,7 +18,7 @@ LEGIBLE = 4.5  # WCAG 2.2, criterion 1.4.3, of text of this size
 
 
 def query(text: str, x: float = 0.0, y: float = 0.0) -> Answer:
-    return Answer(text, np.array([3]), np.ones(1), x, y, 0.1)
+    return Answer(parse(text), np.array([3]), np.ones(1), x, y, 0.1)
 
 
 def shown(history: list[Answer], current: Answer | None, *, dark: bool = True) -> dict[str, dict[str, Any]]:
@@ -40,7 +41,7 @@ def over(colour: str, ground: np.ndarray, opacity: float) -> np.ndarray:
 
 @pytest.mark.parametrize("dark", [True, False])
 def test_queries_fade_with_their_age_and_the_oldest_stays_legible(dark: bool):
-    texts = [f"query {age}" for age in range(HISTORY)]
+    texts = [f"query {age}" for age in range(MAX_HISTORY)]
     drawn = shown([query(text) for text in texts], query(texts[0]), dark=dark)
     opacity = [drawn[text]["alpha"] for text in texts]
     assert opacity[0] == 1
@@ -72,14 +73,15 @@ def test_a_query_is_clicked_on_its_star_or_on_its_words_and_nowhere_else():
         (0, 25, "red heart"), (end - 1, 25, "red heart"), (1 - end, 36, "red heart"),
         (end + 1, 25, ""), (-end - 1, 25, ""), (0, 40, ""),
     ]:  # fmt: skip
-        assert queries.at(x, y, PIXELS) == name, (x, y)
+        found = queries.at(x, y, PIXELS)
+        assert (found.text if found else "") == name, (x, y)
 
 
 def test_where_queries_lie_on_one_another_the_newest_is_clicked():
     queries = QueryStars(figure())
     queries.show([query("newest"), query("oldest", 5, 5)], None, dark=True)
-    assert queries.at(4, 4, PIXELS) == "newest"
-    assert queries.at(15, 5, PIXELS) == "oldest"
+    assert queries.at(4, 4, PIXELS).text == "newest"
+    assert queries.at(15, 5, PIXELS).text == "oldest"
 
 
 @pytest.mark.parametrize(("across", "up", "kept"), [(0, 25, 1), (0, 27, 2), (0, -27, 2), (300, 0, 2)])

@@ -14,7 +14,7 @@ import pytest
 from panel_server import started
 from visitor import Visitor, page
 
-from viewer.components.page.page import let_go_of
+from viewer.compat import release_page
 
 PAGES, GROWTH = 200, 50  # loads of the page; MiB
 QUICKLY = ("--check-unused-sessions", "1000", "--unused-session-lifetime", "2000", "--log-level", "warning")
@@ -22,7 +22,7 @@ FORGOTTEN = 8  # seconds after which every session that is not open is over
 
 
 def test_a_page_that_nobody_has_is_not_kept():
-    kept = weakref.ref(let_go_of(pmui.Page(title="anything", busy_indicator=None)))
+    kept = weakref.ref(release_page(pmui.Page(title="anything", busy_indicator=None)))
     gc.collect()
     assert kept() is None
 

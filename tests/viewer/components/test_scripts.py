@@ -23,7 +23,7 @@ def test_every_component_is_in_the_module_once() -> None:
     assert named == sorted(
         name for name, part in param.concrete_descendents(Component).items() if part.script
     )
-    assert {"Outline", "Gallery", "ColourKey", "Absent"} <= {*named}
+    assert {"Lasso", "Gallery", "ColourKey", "NoAtlas"} <= {*named}
 
 
 def test_the_module_is_served_under_an_address_that_never_means_another_text(address: str) -> None:

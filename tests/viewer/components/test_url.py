@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from fakes import FakeAtlas
 
+from clipper.query_syntax import parse
 from viewer.components.page.url import MAX_LENGTH, PageUrl, parse_query_string, query_string_of
 from viewer.dataset.changes import compare_atlases
 from viewer.dataset.dataset import Dataset
 from viewer.session.answers import Answer
 from viewer.session.search import Searcher
-from viewer.session.selection import choose
+from viewer.session.selection import apply_step
 from viewer.session.state import ViewState
 
 SHAPE = [[-50, -50], [50, -50], [50, 50], [-50, 50]]
@@ -36,20 +37,20 @@ def viewer(dataset: Dataset) -> tuple[ViewState, PageUrl]:
 
 
 def answer(text: str) -> Answer:
-    return Answer(text, np.array([3, 4]), np.ones(2), 0.0, 0.0, 0.1)
+    return Answer(parse(text), np.array([3, 4]), np.ones(2), 0.0, 0.0, 0.1)
 
 
 def test_an_address_brings_back_query_colour_choice_and_open_image(dataset: Dataset) -> None:
     state, address = viewer(dataset)
     assert address.search == ""
-    state.remember(answer("red heart"))
+    state.show_answer(answer("red heart"))
     step = {"how": "only", "shape": SHAPE}
-    choose(state, step, np.arange(500))
-    choose(state, {"how": "less", "of": "results"}, state.answer.rows)
+    apply_step(state, step, np.arange(500))
+    apply_step(state, {"how": "less", "of": "results"}, state.answer.rows)
     state.param.update(colour="size", selected=7, panel="selection")
     link = address.search
     other, theirs = viewer(dataset)
-    theirs.go(f"?{link}")
+    theirs.open(f"?{link}")
     until(lambda: theirs.search == link)
     assert other.answer.text == "red heart"
     assert other.colour == "size"
@@ -61,21 +62,21 @@ def test_an_address_brings_back_query_colour_choice_and_open_image(dataset: Data
 def searched(dataset: Dataset) -> tuple[ViewState, PageUrl]:
     """A viewer that has really searched, so that there are results to be narrowed."""
     state, address = viewer(dataset)
-    address.go("?q=cat")
+    address.open("?q=cat")
     return state, address
 
 
 def test_a_link_lists_the_same_results(dataset: Dataset) -> None:
     state, address = searched(dataset)
-    choose(state, {"how": "only", "of": "all"}, np.arange(500))
-    choose(state, {"how": "less", "image": "folder/3.png"}, np.array([3]))
+    apply_step(state, {"how": "only", "of": "all"}, np.arange(500))
+    apply_step(state, {"how": "less", "image": "folder/3.png"}, np.array([3]))
     state.param.update(
         min_similarity=0.5, max_similarity=1.25, fold=True, only_selection=True, panel="filter"
     )
     link = address.search
     assert {"cut=0.5,1.25", "fold=1", "within=1", "panel=filter"} <= {*link.split("&")}
     other, theirs = viewer(dataset)
-    theirs.go(f"?{link}")
+    theirs.open(f"?{link}")
     until(lambda: theirs.search == link)
     assert (other.min_similarity, other.max_similarity, other.fold, other.only_selection, other.panel) == (
         0.5,
@@ -96,30 +97,30 @@ def test_a_range_of_similarities_has_one_end_or_two(
     dataset: Dataset, text: str, ends: tuple[float | None, float | None]
 ) -> None:
     state, address = viewer(dataset)
-    address.go(f"?q=cat&cut={text}")
+    address.open(f"?q=cat&cut={text}")
     assert (state.min_similarity, state.max_similarity) == ends
-    address.go("?q=cat")
+    address.open("?q=cat")
     assert (state.min_similarity, state.max_similarity) == (None, None)
 
 
 def test_results_that_were_chosen_are_chosen_again_whatever_is_listed_now(dataset: Dataset) -> None:
     state, address = searched(dataset)
     state.min_similarity = 0.5
-    choose(state, {"how": "only", "of": "results"}, state.answer.rows[:7])
+    apply_step(state, {"how": "only", "of": "results"}, state.answer.rows[:7])
     state.steps = [{**state.steps[0], "n": 7}]  # as if no more had been loaded by then
     state.min_similarity = None
     other, theirs = viewer(dataset)
-    theirs.go(address.search)
+    theirs.open(address.search)
     assert other.selection.tolist() == state.selection.tolist()
     state.param.update(only_selection=True, fold=True)
-    choose(state, {"how": "add", "of": "results"}, state.answer.rows)
+    apply_step(state, {"how": "add", "of": "results"}, state.answer.rows)
     assert "chosen=" not in address.search  # those results were themselves among what was chosen by then
     assert "within=" not in address.search
 
 
 def test_a_link_with_filters_chooses_what_passes_them(dataset: Dataset) -> None:
     state, address = viewer(dataset)
-    address.go('?filters={"group":{"values":["group 1"]}}&chosen=[{"how":"only","of":"all"}]')
+    address.open('?filters={"group":{"values":["group 1"]}}&chosen=[{"how":"only","of":"all"}]')
     assert (dataset.atlas.points["group"][state.selection] == "group 1").all()
     assert 0 < len(state.selection) < 500
 
@@ -132,14 +133,14 @@ def test_a_link_taken_while_another_version_comes_chooses_its_images_there(
         "viewer.components.page.url.in_background", lambda work, then, **_pool: waiting.append((work, then))
     )
     state, address = viewer(dataset)
-    address.go('chosen=[{"how":"only","image":"folder/3.png"}]')
+    address.open('chosen=[{"how":"only","image":"folder/3.png"}]')
     later = Dataset(FakeAtlas(300, seed=4))
     while waiting:
         work, then = waiting.pop()
         done: Future[object] = Future()
         done.set_result(work())
         if state.dataset is dataset:
-            state.adopt(later, changes=compare_atlases(dataset.atlas, later.atlas))
+            state.change_version(later, changes=compare_atlases(dataset.atlas, later.atlas))
         then(done)
     assert state.selection.tolist() == [later.row_of("folder/3.png")]
 
@@ -149,8 +150,8 @@ def test_a_link_that_cannot_be_followed_leaves_an_address_that_can(
 ) -> None:
     monkeypatch.setattr("viewer.components.page.url.read_tag_rows", lambda _dataset: 1 // 0)
     state, address = viewer(dataset)
-    address.go('chosen=[{"how":"only","tag":"a"}]&open=folder/3.png')
-    assert "could not be chosen" in caplog.text
+    address.open('chosen=[{"how":"only","tag":"a"}]&open=folder/3.png')
+    assert "selection of a link failed" in caplog.text
     assert (state.selection, state.selected) == (None, dataset.row_of("folder/3.png"))
     state.selected = None
     assert "open=" not in address.search
@@ -158,7 +159,7 @@ def test_a_link_that_cannot_be_followed_leaves_an_address_that_can(
 
 def test_back_takes_the_switches_back_one_by_one(dataset: Dataset) -> None:
     state, address = searched(dataset)
-    choose(state, {"how": "only", "of": "all"}, np.arange(500))
+    apply_step(state, {"how": "only", "of": "all"}, np.arange(500))
     entries, pushes = [address.search], address.pushes
     for name in ("fold", "only_selection"):
         setattr(state, name, True)
@@ -167,7 +168,7 @@ def test_back_takes_the_switches_back_one_by_one(dataset: Dataset) -> None:
     state.min_similarity = 0.5  # a slider that is dragged leaves one entry, not hundreds
     assert address.pushes == pushes + 2
     for entry, after in ((entries[1], (True, False)), (entries[0], (False, False))):
-        address.go(entry)
+        address.open(entry)
         assert (state.fold, state.only_selection, state.min_similarity) == (*after, None)
         assert address.search == entry
 
@@ -180,7 +181,7 @@ def test_the_panel_of_a_link_is_what_it_chose_unless_it_says_another(dataset: Da
         ("panel=filter", "filter"),
         ("panel=<script>", "results"),
     ):
-        address.go(search)
+        address.open(search)
         assert state.panel == panel
 
 
@@ -188,18 +189,18 @@ def test_no_colour_and_an_unknown_column_are_distinguished(dataset: Dataset) -> 
     state, address = viewer(dataset)
     state.colour = ""
     assert address.search == "colour=none"
-    address.go("?colour=nothing-of-that-name")
+    address.open("?colour=nothing-of-that-name")
     assert state.colour == dataset.default_colour
-    address.go("?colour=none")
+    address.open("?colour=none")
     assert state.colour == ""
 
 
 def test_back_to_an_empty_address_is_back_to_the_beginning(dataset: Dataset) -> None:
     state, address = viewer(dataset)
-    state.remember(answer("cat"))
-    choose(state, {"how": "only", "of": "all"}, np.arange(500))
+    state.show_answer(answer("cat"))
+    apply_step(state, {"how": "only", "of": "all"}, np.arange(500))
     state.selected = 3
-    address.go("")
+    address.open("")
     assert (state.answer, state.selection, state.selected) == (None, None, None)
     assert address.search == ""
 
@@ -209,10 +210,10 @@ def test_a_new_entry_of_the_history_for_a_query_a_choice_and_an_open_image_only(
     pushes = []
     for change in (
         lambda: setattr(state, "colour", "size"),
-        lambda: state.remember(answer("cat")),
+        lambda: state.show_answer(answer("cat")),
         lambda: setattr(state, "selected", 3),
         lambda: setattr(state, "selected", 4),  # on to the next one
-        lambda: choose(state, {"how": "only", "of": "all"}, np.arange(500)),
+        lambda: apply_step(state, {"how": "only", "of": "all"}, np.arange(500)),
         lambda: setattr(state, "hovered", 3),
     ):
         before = address.pushes
@@ -223,13 +224,13 @@ def test_a_new_entry_of_the_history_for_a_query_a_choice_and_an_open_image_only(
 
 def test_a_choice_that_a_link_could_not_repeat_is_not_in_it(dataset: Dataset) -> None:
     state, address = viewer(dataset)
-    state.remember(answer("cat"))
-    choose(state, {"how": "only", "of": "results"}, state.answer.rows)
+    state.show_answer(answer("cat"))
+    apply_step(state, {"how": "only", "of": "results"}, state.answer.rows)
     assert "chosen=" in address.search
-    state.remember(answer("dog"))  # the results of another query are chosen now
+    state.show_answer(answer("dog"))  # the results of another query are chosen now
     assert "chosen=" not in address.search
     for row in range(90):
-        choose(state, {"how": "add", "image": f"folder/{row}.png"}, np.array([row]))
+        apply_step(state, {"how": "add", "image": f"folder/{row}.png"}, np.array([row]))
     assert len(address.search) < MAX_LENGTH
 
 
@@ -246,9 +247,9 @@ def test_a_choice_that_a_link_could_not_repeat_is_not_in_it(dataset: Dataset) ->
 ])  # fmt: skip
 def test_a_hostile_address_changes_nothing(dataset: Dataset, search: str) -> None:
     asked = parse_query_string(search)
-    assert asked.query == ""
+    assert asked.terms == ()
     state, address = viewer(dataset)
-    address.go(search)
+    address.open(search)
     assert (state.filters, state.steps) == ({}, [])
     assert (state.min_similarity, state.fold, state.only_selection, state.panel) == (
         None,
@@ -268,7 +269,7 @@ def test_half_a_surrogate_pair_from_a_browser_costs_no_address(dataset: Dataset)
 
 def test_a_query_that_is_too_long_does_not_keep_the_rest_of_a_link_waiting(dataset: Dataset) -> None:
     state, address = viewer(dataset)
-    address.go(f"q=like:{'a' * 2100}&open=folder/5.png&panel=filter")
+    address.open(f"q=like:{'a' * 2100}&open=folder/5.png&panel=filter")
     assert (state.answer, state.selected, state.panel) == (None, 5, "filter")
     state.param.update(selected=9, panel="results")
     assert (state.selected, state.panel) == (9, "results")

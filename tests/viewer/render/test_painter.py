@@ -7,6 +7,7 @@ from bokeh.plotting import figure
 from fakes import column_of
 from PIL import Image
 
+from clipper.query_syntax import parse
 from viewer.components.map.controls import _options
 from viewer.components.map.legend import DENSITY, format_number, legend_view, toggle_view
 from viewer.components.map.overlays import LABEL_LENGTH, QueryStars, label_extent, short_label
@@ -267,7 +268,7 @@ def test_a_querys_words_are_short_and_their_reach_is_known() -> None:
 
 def test_of_queries_on_one_another_the_newest_has_words() -> None:
     def query(text: str, x: float) -> Answer:
-        return Answer(text, np.array([3]), np.ones(1), x, 0.0, 0.1)
+        return Answer(parse(text), np.array([3]), np.ones(1), x, 0.0, 0.1)
 
     fig, viewport = figure(), Viewport(0, 1000, -500, 500, width=1000, height=1000)
     queries = QueryStars(fig)
@@ -277,8 +278,8 @@ def test_of_queries_on_one_another_the_newest_has_words() -> None:
     queries.show(history, history[0], dark=True)
     assert sorted(queries.source.data["text"]) == ["", "far", "new"]
     assert not queries.arrange(viewport)
-    assert queries.at(110, 25, viewport) == "new"
-    assert queries.at(120, 0, viewport) == "beside it"  # its star
+    assert queries.at(110, 25, viewport) is history[0]
+    assert queries.at(120, 0, viewport) is history[1]  # its star
     closer = Viewport(0, 100, -50, 50, width=1000, height=1000)
     assert queries.arrange(closer)
     queries.show(history, history[1], dark=True)

@@ -144,7 +144,7 @@ def test_a_click_in_the_panel_filters_and_a_chip_takes_it_away(state: ViewState)
         ("group", "group 1"),
         ("File", "“folder/1”"),
     ]
-    assert chips.passing == state.kept.sum() == state.passing
+    assert chips.passing == state.kept.sum() == state.passing_count
     assert [tab["count"] for tab in tabs.tabs] == [0, 2, 0]
     chips._handle_msg({"kind": "drop", "column": "group"})
     assert [*state.filters] == [":file"]
@@ -189,7 +189,7 @@ def test_another_version_keeps_the_filters_that_it_has_columns_for(
     state.filters = {"group": {"values": ["group 1"]}, "size": {"range": [0, None]}}
     later = FakeAtlas(300, seed=4)
     del later.columns["size"]
-    state.adopt(Dataset(later), changes=compare_atlases(state.dataset.atlas, later))
+    state.change_version(Dataset(later), changes=compare_atlases(state.dataset.atlas, later))
     assert state.filters == {"group": {"values": ["group 1"]}}
     assert (state.kept == of_group(state, "group 1")).all()
     assert state.counts["group"].sum() == 300
@@ -243,7 +243,7 @@ def test_what_was_counted_for_another_version_is_dropped(state: ViewState, waiti
     done: Future[Any] = Future()
     done.set_result(work())
     later = FakeAtlas(300, seed=4)
-    state.adopt(Dataset(later), changes=compare_atlases(state.dataset.atlas, later))
+    state.change_version(Dataset(later), changes=compare_atlases(state.dataset.atlas, later))
     then(done)
     assert len(state.kept) == 300
 
@@ -256,7 +256,7 @@ def test_hardly_any_images_break_nothing(n: int) -> None:
     for colour in state.dataset.colour_choices:
         state.colour = colour
     state.filters = {item["name"]: {"values": [None]} for item in panel.items}
-    assert state.passing <= n
+    assert state.passing_count <= n
     assert legend.kind in {"none", "category", "number", "time"}
 
 
@@ -290,7 +290,7 @@ def test_the_brush_over_similarities_sets_which_are_listed_and_a_chip_clears_it(
     meant = sum(legend.chart["whole"][5:20])
     assert legend.chart["span"] == [5, 20]
     assert state.answer.total == gallery.listed == chips.passing == meant > 0
-    listed = state.answer.similarities[state.answer.lit(3)]  # what stands out on the map
+    listed = state.answer.similarities[state.answer.highlighted(3)]  # what stands out on the map
     assert len(listed) == meant
     assert state.min_similarity <= listed.min() <= listed.max() <= state.max_similarity
     assert [item["title"] for item in chips.items] == ["Similarity"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from fakes import FakeAtlas
 
-from clipper.query_syntax import MINUS_IMAGE, Term
+from clipper.query_syntax import MINUS_IMAGE, Term, parse
 from viewer.components.map.overlays import QueryStars
 from viewer.components.page.follower import prepare_update
 from viewer.components.page.query_bar import QueryBar
@@ -27,33 +27,33 @@ def terms_asked(state: ViewState) -> list[Term]:
 
 
 def test_words_and_images_are_asked_together(state: ViewState, searcher: Searcher) -> None:
-    searcher.words("dog -indoor")
-    searcher.like("folder/3.png", minus=True)
+    searcher.ask_words("dog -indoor")
+    searcher.add_image("folder/3.png", minus=True)
     wanted = [Term("dog"), Term("indoor", weight=-0.3), Term(like="folder/3.png", weight=-MINUS_IMAGE)]
-    assert list(state.asked) == list(state.answer.terms) == terms_asked(state) == wanted
+    assert list(state.terms) == list(state.answer.terms) == terms_asked(state) == wanted
     assert state.answer.text == "dog -indoor -like:folder/3.png"
-    assert state.answer.called == "dog -indoor -like “3”"
-    searcher.words("cat")  # other words; the image stays
+    assert state.answer.title == "dog -indoor -like “3”"
+    searcher.ask_words("cat")  # other words; the image stays
     assert state.answer.text == "-like:folder/3.png cat"
-    searcher.like("folder/3.png")  # more instead of less
+    searcher.add_image("folder/3.png")  # more instead of less
     assert state.answer.text == "cat like:folder/3.png"
     searcher.ask("cat")
-    assert list(state.asked) == [Term("cat")]
-    searcher.words("")
-    assert (state.answer, state.asked) == (None, ())
+    assert list(state.terms) == [Term("cat")]
+    searcher.ask_words("")
+    assert (state.answer, state.terms) == (None, ())
 
 
 def test_a_term_is_weighed_turned_and_dropped(state: ViewState, searcher: Searcher) -> None:
     searcher.ask('dog -"at night"')
-    searcher.change('-"at night"', lambda term: term.with_weight(-2))
+    searcher.change_term('-"at night"', lambda term: term.with_weight(-2))
     assert state.answer.text == 'dog -"at night"^2'
-    searcher.change('-"at night"^2', Term.negated)
+    searcher.change_term('-"at night"^2', Term.negated)
     assert state.answer.text == 'dog "at night"^2'
-    searcher.change("of another query", lambda _: None)
+    searcher.change_term("of another query", lambda _: None)
     assert state.answer.text == 'dog "at night"^2'
-    searcher.change('"at night"^2', lambda _: None)
+    searcher.change_term('"at night"^2', lambda _: None)
     assert state.answer.text == "dog"
-    searcher.change("dog", lambda _: None)
+    searcher.change_term("dog", lambda _: None)
     assert state.answer is None
 
 
@@ -86,7 +86,7 @@ def test_what_is_asked_again_replaces_what_was_typed(state: ViewState, searcher:
     before = bar.asked
     searcher.ask("dog +snow")
     assert bar.asked > before
-    assert state.answer.called == "dog +snow"  # and not as the phrase reads
+    assert state.answer.title == "dog +snow"  # and not as the phrase reads
 
 
 def test_a_filter_set_while_a_search_runs_holds(
@@ -120,7 +120,7 @@ def test_an_answer_has_the_similarities_of_all_images(state: ViewState, searcher
 
 def test_pages_follow_until_the_end(state: ViewState, searcher: Searcher) -> None:
     gallery = Gallery()
-    gallery.follow(state, more=searcher.more)
+    gallery.follow(state, more=searcher.list_more)
     searcher.ask("cat")
     assert len(gallery.items) == len(state.answer.rows) == PAGE_SIZE
     assert state.answer.total == gallery.listed == 500
@@ -138,7 +138,7 @@ def test_pages_follow_until_the_end(state: ViewState, searcher: Searcher) -> Non
 def test_the_list_goes_down_to_the_image_pointed_at_but_not_to_the_last_of_thousands() -> None:
     state = ViewState(dataset=Dataset(FakeAtlas(5_000)))
     searcher, gallery = Searcher(state), Gallery()
-    gallery.follow(state, more=searcher.more)
+    gallery.follow(state, more=searcher.list_more)
     searcher.ask("cat")
     ranking, ids = np.argsort(-state.answer.similarities, kind="stable"), state.dataset.atlas.ids
 
@@ -167,10 +167,11 @@ def test_results_follow_filters_selection_and_threshold(state: ViewState, search
     assert (state.answer.total, set(state.answer.rows % 10)) == (50, {0})
     state.min_similarity = 0.5
     assert (state.answer.similarities[state.answer.rows] >= 0.5).all()
-    assert state.answer.in_range.tolist() == state.answer.rows.tolist() == state.answer.lit(3).tolist()
+    rows = state.answer.rows.tolist()
+    assert state.answer.in_range.tolist() == rows == state.answer.highlighted(3).tolist()
     state.param.update(kept=None, only_selection=False, min_similarity=None)
     assert (state.answer.total, state.answer.in_range) == (500, None)
-    assert len(state.answer.lit(3)) == 3
+    assert len(state.answer.highlighted(3)) == 3
     assert len(state.dataset.atlas.queries) == queries  # nothing was embedded again
     state.min_similarity = 0.5
     searcher.ask("dog")
@@ -181,7 +182,9 @@ def test_rows_of_another_version_break_nothing(state: ViewState, searcher: Searc
     searcher.ask("cat")
     state.param.update(kept=np.ones(500, bool), selection=np.array([3, 499]), only_selection=True)
     dataset = Dataset(FakeAtlas(50))
-    state.adopt(dataset, changes=DatasetChanges(), answers={"cat": run_query(dataset, "cat")})
+    state.change_version(
+        dataset, changes=DatasetChanges(), answers={parse("cat"): run_query(dataset, parse("cat"))}
+    )
     assert state.answer.rows.tolist() == [3]
     assert state.message == ""
 
@@ -200,12 +203,11 @@ def test_alike_images_are_folded(state: ViewState, searcher: Searcher) -> None:
 
 def test_what_matches_no_better_than_chance_is_said(state: ViewState, searcher: Searcher) -> None:
     searcher.ask("cat")
-    assert state.chance == state.dataset.atlas.chance == 0.25
+    assert state.baseline == state.dataset.atlas.chance == 0.25
     assert weak_match_note(state, state.answer) == ""
     state.kept = state.answer.similarities < 0.5
-    assert "Nothing here really matches: the best of these images is 0.000" in weak_match_note(
-        state, state.answer
-    )
+    note = weak_match_note(state, state.answer)
+    assert "Nothing here really matches: the best of these images is 0.000" in note
     searcher.ask("cat -dog")  # of another scale
     assert weak_match_note(state, state.answer) == ""
     state.kept = np.zeros(500, bool)
@@ -217,27 +219,27 @@ def test_what_matches_no_better_than_chance_is_said(state: ViewState, searcher: 
 def test_a_query_is_forgotten_alone(state: ViewState, searcher: Searcher) -> None:
     for text in ("a", "b", "c"):
         searcher.ask(text)
-    state.forget("a")
+    state.remove_query("a")
     assert [old.text for old in state.history] == ["c", "b"]
     assert state.answer.text == "c"
-    state.forget("c")
+    state.remove_query("c")
     assert [old.text for old in state.history] == ["b"]
-    assert (state.answer, state.asked) == (None, ())
+    assert (state.answer, state.terms) == (None, ())
 
 
 def test_a_mark_on_the_map_is_met_by_its_star_and_by_its_words() -> None:
     queries = QueryStars(SimpleNamespace(scatter=lambda *_, **__: None, text=lambda *_, **__: None))
     viewport = Viewport(0, 100, 0, 100, 1000, 1000)  # ten pixels a unit
     one, other = (
-        Answer(text, np.arange(2), np.ones(2), *place, 0.0, label=text)
+        Answer(parse(text), np.arange(2), np.ones(2), *place, 0.0)
         for text, place in (("a long query of words", (50, 50)), ("b", (80, 50)))
     )
     queries.show([one, other], one, dark=True)
-    assert queries.at(50.5, 50.5, viewport) == "a long query of words"
-    assert queries.at(56, 52.5, viewport) == "a long query of words"
-    assert queries.at(81, 52.5, viewport) == "b"
-    assert queries.at(84, 52.5, viewport) == ""
-    assert queries.at(50, 46, viewport) == ""
+    assert queries.at(50.5, 50.5, viewport) is one
+    assert queries.at(56, 52.5, viewport) is one
+    assert queries.at(81, 52.5, viewport) is other
+    assert queries.at(84, 52.5, viewport) is None
+    assert queries.at(50, 46, viewport) is None
 
 
 # -- another version
@@ -250,11 +252,11 @@ def test_terms_name_renamed_images_as_they_are_called_now(state: ViewState, sear
     changes = compare_atlases(state.dataset.atlas, after)
     assert changes.moved == {"folder/3.png": "moved/3.png"}
     dataset = Dataset(after)
-    again = run_query(dataset, "dog like:moved/3.png")
-    state.adopt(dataset, changes=changes, answers={"dog like:folder/3.png": again})
+    again = run_query(dataset, parse("dog like:moved/3.png"))
+    state.change_version(dataset, changes=changes, answers={parse("dog like:folder/3.png"): again})
     assert state.answer.text == state.history[0].text == "dog like:moved/3.png"
-    assert state.asked == (Term("dog"), Term(like="moved/3.png"))
-    assert state.chance is None
+    assert state.terms == (Term("dog"), Term(like="moved/3.png"))
+    assert state.baseline is None
 
 
 def test_one_query_that_cannot_be_asked_again_costs_only_itself(
@@ -263,10 +265,11 @@ def test_one_query_that_cannot_be_asked_again_costs_only_itself(
     newer = FakeAtlas(500)
     newer.version = "v2"
     monkeypatch.setattr("viewer.components.page.follower.load", lambda *_args, **_more: Dataset(newer))
-    found = prepare_update(dataset, colour="group", texts=["dog", "like:upload:gone"])
-    assert found.answers["dog"].text == "dog"
-    assert found.answers["like:upload:gone"] is None
-    assert "uploaded image" in found.excuse
+    dog, gone = parse("dog"), parse("like:upload:gone")
+    found = prepare_update(dataset, colour="group", queries=[dog, gone])
+    assert found.answers[dog].text == "dog"
+    assert found.answers[gone] is None
+    assert "uploaded image" in found.error
 
 
 def test_the_history_of_another_version_is_light(state: ViewState, searcher: Searcher) -> None:
@@ -274,9 +277,8 @@ def test_the_history_of_another_version_is_light(state: ViewState, searcher: Sea
         searcher.ask(text)
     atlas = FakeAtlas(500)
     dataset = Dataset(atlas)
-    state.adopt(
-        dataset, changes=DatasetChanges(), answers={text: run_query(dataset, text) for text in ("a", "b")}
-    )
+    answers = {terms: run_query(dataset, terms) for terms in map(parse, ("a", "b"))}
+    state.change_version(dataset, changes=DatasetChanges(), answers=answers)
     assert [old.similarities is None for old in state.history] == [False, True]
     state.end()
     assert (state.answer, state.history, state.uploads) == (None, [], {})

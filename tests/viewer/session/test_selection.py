@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from clipper.query_syntax import parse
 from viewer.components.map.lasso import Lasso, parse_outline, toggle_image
 from viewer.components.side.selection_panel import count_members
 from viewer.dataset.dataset import Dataset
@@ -13,7 +14,13 @@ from viewer.dataset.geometry.lasso import points_inside, rows_inside, simplify_o
 from viewer.dataset.geometry.spatial_index import PointIndex
 from viewer.dataset.geometry.viewport import Viewport
 from viewer.session.answers import Answer, nearest_first
-from viewer.session.selection import SelectionContext, choose, clear_selection, rows_of, validate_step
+from viewer.session.selection import (
+    SelectionContext,
+    apply_step,
+    clear_selection,
+    rows_of_step,
+    validate_step,
+)
 from viewer.session.state import ViewState
 
 SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
@@ -77,9 +84,9 @@ def test_a_drawn_line_keeps_the_corners_that_count() -> None:
     closed = np.vstack([line, [[10, 5], [0, 5]]])
     kept = simplify_outline(closed, tolerance=0.01)
     assert 4 <= len(kept) <= 6
-    step = parse_outline(closed.tolist(), unit=0.01)
-    assert step is not None
-    assert len(step["shape"]) <= 6
+    shape = parse_outline(closed.tolist(), unit=0.01)
+    assert shape is not None
+    assert len(shape) <= 6
 
 
 @pytest.mark.parametrize("value", [
@@ -105,12 +112,12 @@ def test_steps_add_and_take_away_and_a_step_that_chooses_anew_forgets_them(datas
     state = ViewState(dataset=dataset)
     none: dict[str, np.ndarray] = {}
     for step in ({"how": "only", "of": "all"}, {"how": "less", "image": "folder/3.png"}):
-        choose(state, step, rows_of(step, SelectionContext.of(state), none, kept=None))
+        apply_step(state, step, rows_of_step(step, SelectionContext.of(state), none, kept=None))
     assert state.selection.tolist() == [row for row in range(500) if row != 3]
     assert [step["how"] for step in state.steps] == ["only", "less"]
     tagged = {"keep": np.array([5, 9])}
     step = {"how": "only", "tag": "keep"}
-    choose(state, step, rows_of(step, SelectionContext.of(state), tagged, kept=None))
+    apply_step(state, step, rows_of_step(step, SelectionContext.of(state), tagged, kept=None))
     toggle_image(state, 7)
     toggle_image(state, 9)
     assert state.selection.tolist() == [5, 7]
@@ -151,20 +158,14 @@ def test_of_the_results_it_is_known_how_many_are_chosen() -> None:
 def test_what_filters_hide_is_not_chosen(dataset: Dataset) -> None:
     state = ViewState(dataset=dataset, kept=np.arange(500) % 2 == 0)
     everything = {"how": "only", "shape": (SQUARE * 1000 - 500).tolist()}
-    assert rows_of(everything, SelectionContext.of(state), {}, kept=state.kept).tolist() == list(
-        range(0, 500, 2)
-    )
-    assert (
-        rows_of(
-            {"how": "only", "image": "folder/3.png"}, SelectionContext.of(state), {}, kept=state.kept
-        ).tolist()
-        == []
-    )
+    context, hidden = SelectionContext.of(state), {"how": "only", "image": "folder/3.png"}
+    assert rows_of_step(everything, context, {}, kept=state.kept).tolist() == list(range(0, 500, 2))
+    assert rows_of_step(hidden, context, {}, kept=state.kept).tolist() == []
 
 
 def test_those_chosen_are_stepped_through_nearest_to_the_query_first(dataset: Dataset) -> None:
     similarities = np.linspace(0, 1, 500).astype(np.float32)
-    answer = Answer("x", np.array([499, 498]), np.ones(2), 0.0, 0.0, 0.1, similarities)
+    answer = Answer(parse("x"), np.array([499, 498]), np.ones(2), 0.0, 0.0, 0.1, similarities)
     state = ViewState(dataset=dataset, answer=answer, selection=np.array([1, 2, 3]))
     assert state.sequence().tolist() == [499, 498]
     state.panel = "selection"

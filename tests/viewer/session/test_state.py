@@ -9,6 +9,7 @@ import pytest
 from fakes import FakeAtlas
 
 from clipper.errors import ModelError, StoreError
+from clipper.query_syntax import parse
 from viewer.app import Viewer
 from viewer.components.map.map import MapView
 from viewer.components.page.no_atlas import NoAtlas
@@ -22,22 +23,22 @@ from viewer.dataset.suggestions import sample_images
 from viewer.render.jpeg import encode_frame
 from viewer.render.painter import RenderRequest, paint
 from viewer.session import background
-from viewer.session.answers import LONGEST_QUERY, Answer, normalize_spaces
+from viewer.session.answers import MAX_QUERY_LENGTH, Answer, normalize_spaces
 from viewer.session.search import Searcher, run_query
-from viewer.session.selection import choose
-from viewer.session.state import HISTORY, ViewState
+from viewer.session.selection import apply_step
+from viewer.session.state import MAX_HISTORY, ViewState
 
 
 def adopt(state: ViewState, atlas: FakeAtlas) -> None:
-    state.adopt(Dataset(atlas), changes=compare_atlases(state.dataset.atlas, atlas))
+    state.change_version(Dataset(atlas), changes=compare_atlases(state.dataset.atlas, atlas))
 
 
 def named(text: str) -> Answer:
-    return Answer(text, np.arange(3), np.array([0.3, 0.2, 0.1]), 0.0, 0.0, 0.01)
+    return Answer(parse(text), np.arange(3), np.array([0.3, 0.2, 0.1]), 0.0, 0.0, 0.01)
 
 
-def test_an_image_chosen_by_name_is_named_by_its_new_name_after_a_rename(state: ViewState) -> None:
-    choose(state, {"how": "only", "image": "folder/3.png"}, np.array([3]))
+def test_a_step_about_a_renamed_image_has_its_new_name(state: ViewState) -> None:
+    apply_step(state, {"how": "only", "image": "folder/3.png"}, np.array([3]))
     later = FakeAtlas()
     later.ids[3] = "renamed.png"
     adopt(state, later)
@@ -46,13 +47,13 @@ def test_an_image_chosen_by_name_is_named_by_its_new_name_after_a_rename(state: 
 
 
 def test_history_is_newest_first_without_repeats_and_limited(state: ViewState) -> None:
-    for i in range(HISTORY + 3):
-        state.remember(named(f"query {i}"))
-    state.remember(named("query 5"))
+    for i in range(MAX_HISTORY + 3):
+        state.show_answer(named(f"query {i}"))
+    state.show_answer(named("query 5"))
     texts = [old.text for old in state.history]
     assert texts[0] == "query 5" == state.answer.text
-    assert len(texts) == HISTORY == len(set(texts))
-    state.forget_all()
+    assert len(texts) == MAX_HISTORY == len(set(texts))
+    state.clear_queries()
     assert state.answer is None
     assert not state.history
 
@@ -74,14 +75,12 @@ def test_an_empty_query_leaves_the_results(state: ViewState) -> None:
 
 
 def test_an_over_long_query_says_so(state: ViewState) -> None:
-    Searcher(state).ask("x" * (LONGEST_QUERY + 1))
+    Searcher(state).ask("x" * (MAX_QUERY_LENGTH + 1))
     assert state.answer is None
-    assert str(LONGEST_QUERY) in state.message
+    assert str(MAX_QUERY_LENGTH) in state.message
 
 
-def test_a_missing_model_is_reported_in_its_own_words(
-    state: ViewState, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_model_says_so_in_its_own_words(state: ViewState, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(*_args: object, **_more: object) -> None:
         raise ModelError("no model in models/clip; run `clipper index`")
 
@@ -124,7 +123,7 @@ def test_a_search_that_is_called_off_neither_hangs_nor_answers(
     )
     Searcher(state).ask("cat")
     assert state.searching
-    state.forget_all()
+    state.clear_queries()
     assert not state.searching
     for work, then in waiting:
         done = Future()
@@ -135,7 +134,7 @@ def test_a_search_that_is_called_off_neither_hangs_nor_answers(
 
 
 def test_the_map_forgets_the_picture_of_the_version_before(state: ViewState) -> None:
-    view = MapView(state, opened=lambda _row: None)
+    view = MapView(state, on_image=lambda _row: None)
     viewport = Viewport.fitted(state.dataset.view, width=500, height=400)
     old = encode_frame(
         paint(RenderRequest(state.dataset, viewport, "group", dark=True, hits=np.array([400]))), fine=True
@@ -169,25 +168,25 @@ def test_what_is_chosen_stays_chosen_in_another_version_under_its_new_name(state
     assert (state.selection, state.tags) == (None, {})
 
 
-def test_the_page_knows_where_the_points_of_the_first_view_are(state: ViewState) -> None:
-    view = MapView(state, opened=lambda _row: None)
-    data = view._home.data
-    assert tuple(data[name][0] for name in ("x0", "x1", "y0", "y1")) == state.dataset.view
-    assert len(data["x0"]) == 1 + len(state.dataset.content_boxes)
-    assert min(data["x0"][1:]) == state.dataset.atlas.xy[:, 0].min()
+def test_the_page_gets_the_boxes_of_the_first_views_points(state: ViewState) -> None:
+    view = MapView(state, on_image=lambda _row: None)
+    home = view._home.data
+    assert tuple(home[name][0] for name in ("x0", "x1", "y0", "y1")) == state.dataset.view
+    assert len(home["x0"]) == 1 + len(state.dataset.content_boxes)
+    assert min(home["x0"][1:]) == state.dataset.atlas.xy[:, 0].min()
     adopt(state, FakeAtlas(50, seed=1))
     assert len(view._home.data["x0"]) == 1 + len(state.dataset.content_boxes)
 
 
 def test_flying_to_results_shows_the_query_however_far_it_is(state: ViewState) -> None:
-    view = MapView(state, opened=lambda _row: None)
-    state.remember(Answer("cat", np.arange(40), np.linspace(1, 0, 40), 40.0, -40.0, 0.01))
-    view.camera.to_results()
-    data = view.camera.target.data
-    assert data["aim"] == ["part", "part"]
-    assert data["x1"][0] > 40
-    assert data["y0"][0] < -40
-    assert data["reach_x"][0] > 0
+    view = MapView(state, on_image=lambda _row: None)
+    state.show_answer(Answer(parse("cat"), np.arange(40), np.linspace(1, 0, 40), 40.0, -40.0, 0.01))
+    view.camera.show_results()
+    target = view.camera.target.data
+    assert target["aim"] == ["part", "part"]
+    assert target["x1"][0] > 40
+    assert target["y0"][0] < -40
+    assert target["reach_x"][0] > 0
 
 
 def test_a_session_that_is_over_pins_nothing_large() -> None:
@@ -244,7 +243,7 @@ def test_tiny_datasets_work(n: int) -> None:
     assert len(sample_images(dataset)) == n
     assert dataset.colouring(dataset.default_colour).codes.shape == (n,)
     if n:
-        assert len(run_query(dataset, "cat").rows) == n
+        assert len(run_query(dataset, parse("cat")).rows) == n
         assert len(dataset.similar(0, k=12)) == n - 1
 
 
@@ -260,12 +259,12 @@ def test_the_page_without_an_atlas_reloads_only_for_one_that_opens(
 
     monkeypatch.setattr("viewer.components.page.no_atlas.load", load)
     page, shown = NoAtlas(), NoAtlas(failed=dataset.version)
-    page._look({})
+    page._check({})
     assert not page.ready
     assert page.reason == "it is damaged; run clipper index"
     del found[0]
-    page._look({})
-    shown._look({})
+    page._check({})
+    shown._check({})
     assert page.ready
     assert not shown.ready
 

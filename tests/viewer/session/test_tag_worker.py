@@ -13,7 +13,7 @@ from clipper.store import tags as kept
 from clipper.store.home import Home
 from clipper.store.snapshots import Run
 from viewer.components.side.overview import Overview
-from viewer.components.side.selection_panel import PAGE, SelectionPanel
+from viewer.components.side.selection_panel import PAGE_SIZE, SelectionPanel
 from viewer.dataset.columns.tag_column import count_tags, tags_of_rows
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.summary import category_bars, format_duration, last_runs, size_bars, summarise, time_bars
@@ -31,9 +31,9 @@ def home(dataset: Dataset, tmp_path: Path) -> Home:
 def test_tags_are_given_and_taken_at_once(dataset: Dataset, home: Home) -> None:
     state = ViewState(dataset=dataset)
     tagger = TagWorker(state)
-    tagger.give("good,  very  good ,,", np.array([4, 2]))
+    tagger.add("good,  very  good ,,", np.array([4, 2]))
     assert {tag: rows.tolist() for tag, rows in state.tags.items()} == {"good": [2, 4], "very good": [2, 4]}
-    tagger.take("good", np.array([4]))
+    tagger.remove("good", np.array([4]))
     assert tags_of_rows(state.tags, np.array([4, 2, 0])) == [["very good"], ["good", "very good"], []]
     assert count_tags(state.tags, np.array([0, 4])) == {"very good": 1}
     assert kept.read(home)["good"] == {dataset.atlas.hashes[2]}
@@ -45,17 +45,17 @@ def test_what_another_writer_tags_is_seen_and_copies_share_it(dataset: Dataset, 
     tagger = TagWorker(state)
     assert state.tags == {}
     kept.add(home, "seen", [dataset.atlas.hashes[7], b"x" * 16])
-    tagger.look()
+    tagger.check()
     assert state.tags["seen"].tolist() == [7, 400]
 
 
 def test_why_a_tag_is_refused_or_cannot_be_kept_is_said(dataset: Dataset, home: Home) -> None:
     tagger, said = TagWorker(ViewState(dataset=dataset)), []
-    tagger.troubled.append(said.append)
-    tagger.give("x" * 100, np.array([1]))
+    tagger.on_error.append(said.append)
+    tagger.add("x" * 100, np.array([1]))
     assert "60 letters" in said[-1]
     kept.path_of(home).write_text("{")
-    tagger.give("fine", np.array([1]))
+    tagger.add("fine", np.array([1]))
     assert "is damaged" in said[-1]
     assert kept.path_of(home).read_text() == "{"
 
@@ -74,12 +74,12 @@ def test_the_selection_is_sent_page_by_page(dataset: Dataset) -> None:
     state = ViewState(dataset=dataset, selection=np.arange(0, 500, 2))
     chosen = SelectionPanel()
     chosen.follow(state, None, TagWorker(state))  # type: ignore[arg-type]
-    assert (chosen.count, len(chosen.items), chosen.start) == (250, PAGE, 0)
-    chosen._handle_msg({"kind": "more", "start": PAGE})
-    assert chosen.items[0]["id"] == f"folder/{2 * PAGE}.png"
+    assert (chosen.count, len(chosen.items), chosen.start) == (250, PAGE_SIZE, 0)
+    chosen._handle_msg({"kind": "more", "start": PAGE_SIZE})
+    assert chosen.items[0]["id"] == f"folder/{2 * PAGE_SIZE}.png"
     for start in (-1, 250, "x", None, 1e9):
         chosen._handle_msg({"kind": "more", "start": start})
-    assert chosen.start == PAGE
+    assert chosen.start == PAGE_SIZE
     state.selection = None
     assert (chosen.count, chosen.items, chosen.start) == (0, [], 0)
 
@@ -150,7 +150,7 @@ def test_figures_that_cannot_be_made_are_reported_and_tried_again(
     state, sheet = ViewState(dataset=dataset), Overview()
     sheet.follow(state)
     with monkeypatch.context() as broken:
-        broken.setattr("viewer.components.side.overview.known", lambda _: 1 / 0)
+        broken.setattr("viewer.components.side.overview.cached_summary", lambda _: 1 / 0)
         state.overview = True
     assert (sheet.lost, sheet.about) == (True, {})
     state.overview = False

@@ -76,44 +76,44 @@ def test_a_tag_filters_and_is_counted_as_soon_as_it_is_given(state: ViewState) -
     state.panel = "filter"
     panel, chips = shown(FilterPanel(), state), shown(FilterChips(), state)
     assert block(panel) is None
-    tagger.give("good, fine", np.arange(10))
-    tagger.give("good", np.arange(100, 120))
+    tagger.add("good, fine", np.arange(10))
+    tagger.add("good", np.arange(100, 120))
     assert lines(panel) == {"good": (30, 30), "fine": (10, 10)}
     state.filters = {"group": {"values": ["group 1"]}}
     among = of_group(state, "group 1")
-    tagger.give("late", np.arange(50))
+    tagger.add("late", np.arange(50))
     assert lines(panel)["late"] == (among[:50].sum(), 50)
     assert block(panel)["missing"]["now"] == among.sum() - among[:50].sum() - among[100:120].sum()
     panel._handle_msg({"kind": "toggle", "column": COLUMN, "value": "late"})
     assert (state.kept == (among & (np.arange(500) < 50))).all()
     assert ("Clipper tags", "late") in [(item["title"], item["words"]) for item in chips.items]
-    tagger.take("late", np.arange(25))  # while it is filtered by
+    tagger.remove("late", np.arange(25))  # while it is filtered by
     assert (state.kept == (among & (np.arange(500) >= 25) & (np.arange(500) < 50))).all()
     assert lines(panel)["late"] == (among[25:50].sum(), 25)
 
 
 def test_the_last_image_without_its_tag_takes_the_filter_and_its_chip_away(state: ViewState) -> None:
     tagger, chips = TagWorker(state), shown(FilterChips(), state)
-    tagger.give("todo, other", np.arange(5))
+    tagger.add("todo, other", np.arange(5))
     state.filters = {COLUMN: {"values": ["todo", "other"]}, "group": {"values": ["group 1"]}}
-    tagger.take("todo", np.arange(5))
+    tagger.remove("todo", np.arange(5))
     assert state.filters[COLUMN] == {"values": ["other"]}
     state.filters = {COLUMN: {"except": ["other"]}}
-    assert state.passing == 495
-    tagger.give("more", np.arange(2))
-    tagger.take("other", np.arange(5))
+    assert state.passing_count == 495
+    tagger.add("more", np.arange(2))
+    tagger.remove("other", np.arange(5))
     assert (state.filters, state.kept, chips.items) == ({}, None, [])
     state.filters = {COLUMN: {"values": [None]}}
-    assert state.passing == 498
-    tagger.take("more", np.arange(2))  # no tag at all is left
+    assert state.passing_count == 498
+    tagger.remove("more", np.arange(2))  # no tag at all is left
     assert (state.filters, state.kept, chips.items) == ({}, None, [])
 
 
 def test_colours_follow_tags_and_each_tag_keeps_its_own(state: ViewState) -> None:
     tagger, legend, select = TagWorker(state), shown(ColourKey(), state), colour_select(state)
     assert COLUMN not in select.options.values()
-    tagger.give("many", np.arange(40))
-    tagger.give("few", np.arange(35, 42))
+    tagger.add("many", np.arange(40))
+    tagger.add("few", np.arange(35, 42))
     assert select.options["Clipper tags"] == COLUMN
     state.colour = COLUMN
     before = {line["label"]: line["colour"] for line in legend.entries}
@@ -123,14 +123,14 @@ def test_colours_follow_tags_and_each_tag_keeps_its_own(state: ViewState) -> Non
     codes = state.colouring.codes[state.dataset.index.rank]
     assert len(set(codes[35:42].tolist())) == 1  # the rarer tag is seen wherever it is
     assert set(codes[42:].tolist()) == {MISSING}
-    tagger.give("most", np.arange(100, 400))
+    tagger.add("most", np.arange(100, 400))
     after = {line["label"]: line["colour"] for line in legend.entries}
     assert next(iter(after)) == "most"
     assert {name: after[name] for name in before} == before
     legend._handle_msg({"kind": "toggle", "label": "most"})
-    assert state.passing == 200
+    assert state.passing_count == 200
     for tag in ("many", "few", "most"):
-        tagger.take(tag, np.arange(500))
+        tagger.remove(tag, np.arange(500))
     assert (state.colour, state.filters) == ("group", {})
     assert COLUMN not in select.options.values()
 
@@ -141,7 +141,7 @@ def test_beyond_twenty_tags_the_rest_are_others(state: ViewState) -> None:
         kept.add(
             Home(state.dataset.atlas.settings.home), f"t{number:02}", state.dataset.atlas.hashes[number:30]
         )
-    tagger.look()
+    tagger.check()
     state.colour = COLUMN
     codes = state.colouring.codes[state.dataset.index.rank]
     assert state.colouring.entries[MAX_CATEGORIES].label == "2 others"
@@ -152,10 +152,10 @@ def test_beyond_twenty_tags_the_rest_are_others(state: ViewState) -> None:
 def test_nothing_of_other_columns_is_made_again(state: ViewState) -> None:
     tagger = TagWorker(state)
     facets, colours = dict(state.dataset.facets), state.colouring
-    tagger.give("good", np.arange(9))
+    tagger.add("good", np.arange(9))
     state.filters = {"group": {"values": ["group 1"]}}
     counted = dict(state.counts)
-    tagger.take("good", np.arange(3))
+    tagger.remove("good", np.arange(3))
     assert state.colouring is colours
     assert all(state.facets[name] is facet for name, facet in facets.items())
     assert all(state.counts[name] is counted[name] for name in facets)
@@ -170,7 +170,7 @@ def test_what_was_counted_for_other_tags_is_dropped(state: ViewState, waiting: W
             work, then = waiting.pop(0)
             done: Future[Any] = Future()
             done.set_result(work())
-            tagger.give(tag, np.arange(20))
+            tagger.add(tag, np.arange(20))
             then(done)
             if tag:
                 break
@@ -200,7 +200,7 @@ def test_what_the_index_knew_of_tags_gives_way_to_what_they_are(home: Home) -> N
 
 def test_another_version_takes_tags_filters_and_colours_over(state: ViewState, home: Home) -> None:
     tagger = TagWorker(state)
-    tagger.give("keep, drop", np.arange(20))
+    tagger.add("keep, drop", np.arange(20))
     state.colour = COLUMN
     state.filters = {COLUMN: {"values": ["keep"]}}
     code = state.colouring.assigned_codes()["keep"]
@@ -210,13 +210,13 @@ def test_another_version_takes_tags_filters_and_colours_over(state: ViewState, h
     dataset = Dataset(later, before=state.dataset)
     later.hashes[5:20] = later.hashes[105:120]  # of those that have the tags, five are left
     tags = read_tag_rows(dataset)
-    state.adopt(dataset, changes=compare_atlases(state.dataset.atlas, later), tags=tags)
+    state.change_version(dataset, changes=compare_atlases(state.dataset.atlas, later), tags=tags)
     assert state.tags is tags
     assert state.filters == {"tags": {"values": ["keep"]}}
     assert state.kept.sum() == 5
     assert state.colour == "tags"
     assert state.colouring.assigned_codes()["keep"] == code
-    state.adopt(Dataset(FakeAtlas(50)), changes=compare_atlases(later, FakeAtlas(50)))
+    state.change_version(Dataset(FakeAtlas(50)), changes=compare_atlases(later, FakeAtlas(50)))
     assert (state.filters, state.kept, state.colour) == ({}, None, "group")
 
 
@@ -227,6 +227,6 @@ def test_a_link_to_a_tag_opens_what_has_it(dataset: Dataset, home: Home) -> None
     TagWorker(state)  # before the page asks for its address
     address = PageUrl()
     address.follow(state, Searcher(state))
-    address.go(f'?colour={COLUMN}&filters={{"{COLUMN}":{{"values":["good"]}}}}')
-    assert (state.passing, state.colour) == (6, COLUMN)
+    address.open(f'?colour={COLUMN}&filters={{"{COLUMN}":{{"values":["good"]}}}}')
+    assert (state.passing_count, state.colour) == (6, COLUMN)
     assert COLUMN in address.search

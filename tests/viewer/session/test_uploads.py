@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from clipper.errors import BadImageError, ClipperError
-from clipper.query_syntax import Term
+from clipper.query_syntax import Term, parse
 from viewer.components.side.result_cards import term_views
 from viewer.dataset.dataset import Dataset
 from viewer.session.answers import Upload
 from viewer.session.search import Searcher, run_query
-from viewer.session.state import UPLOADS, ViewState
+from viewer.session.state import MAX_UPLOADS, ViewState
 from viewer.session.uploads import MAX_BYTES, MAX_TRANSFERS, SLOTS, Uploads
 
 
 @pytest.fixture
 def uploads(state: ViewState, searcher: Searcher) -> Uploads:
-    return Uploads(state, ready=searcher.like)
+    return Uploads(state, ready=searcher.add_image)
 
 
 def send(uploads: Uploads, data: bytes, *, name: str = "a.png", number: int = 1, chunk: int = 1_000) -> None:
@@ -31,13 +31,13 @@ def test_an_upload_becomes_a_term(state: ViewState, searcher: Searcher, uploads:
     send(uploads, b"x" * 2_500, name="my\ncat.png")
     (key,) = state.uploads
     assert state.dataset.atlas.uploaded == [b"x" * 2_500]
-    assert state.asked == (Term("dog"), Term(like=key))
-    assert state.answer.called == "dog like “my cat.png”"
+    assert state.terms == (Term("dog"), Term(like=key))
+    assert state.answer.title == "dog like “my cat.png”"
     assert state.dataset.atlas.queries[-1].known[key].shape == (5,)
     assert term_views(state)[1]["picture"].startswith("data:image/webp;base64,")
-    assert state.reading == ""
+    assert state.uploading == ""
     searcher.ask(state.answer.text)  # as from the history
-    assert state.answer.called == "dog like “my cat.png”"
+    assert state.answer.title == "dog like “my cat.png”"
     state.dataset.atlas.fingerprint = "another model"
     searcher.ask(state.answer.text)
     assert "drop it in once more" in state.message
@@ -84,7 +84,7 @@ def test_what_cannot_be_used_is_reported(
 ) -> None:
     act(uploads)
     assert state.message == message
-    assert (state.uploads, state.answer, state.reading) == ({}, None, "")
+    assert (state.uploads, state.answer, state.uploading) == ({}, None, "")
     assert len(SLOTS) == 0
 
 
@@ -92,9 +92,9 @@ def test_a_file_that_cannot_be_read_after_all_is_no_longer_waited_for(
     state: ViewState, uploads: Uploads
 ) -> None:
     uploads.begin({"number": 1, "name": "photos", "size": 4096})  # a folder: only reading it tells
-    assert state.reading == "photos"
+    assert state.uploading == "photos"
     uploads.refuse({"why": "nothing"})
-    assert state.reading == ""
+    assert state.uploading == ""
     assert len(SLOTS) == 0
     assert "no image in that" in state.message
 
@@ -103,10 +103,10 @@ def test_who_announces_nothing_and_sends_nothing_makes_room_too(
     state: ViewState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     visitors = [Uploads(state, ready=lambda _: None) for _ in range(MAX_TRANSFERS + 1)]
-    monkeypatch.setattr("viewer.session.uploads.PATIENCE", 0.0)
+    monkeypatch.setattr("viewer.session.uploads.STALL_TIMEOUT", 0.0)
     for one in visitors:
         one.begin({"number": 1, "name": "a.png", "size": 0})
-        assert state.reading == "a.png"
+        assert state.uploading == "a.png"
     for one in visitors:
         one.end()
 
@@ -124,7 +124,7 @@ def test_messages_that_no_browser_of_ours_sends_are_ignored(state: ViewState, up
 
 
 def test_so_many_uploads_at_once_and_no_more(state: ViewState, searcher: Searcher) -> None:
-    sessions = [Uploads(state, ready=searcher.like) for _ in range(MAX_TRANSFERS + 1)]
+    sessions = [Uploads(state, ready=searcher.add_image) for _ in range(MAX_TRANSFERS + 1)]
     for one in sessions:
         one.begin({"number": 1, "name": "a.png", "size": MAX_BYTES})
     assert "Try again in a moment" in state.message
@@ -139,12 +139,12 @@ def test_so_many_uploads_at_once_and_no_more(state: ViewState, searcher: Searche
 def test_who_stops_sending_makes_room_for_others(
     state: ViewState, searcher: Searcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stuck = [Uploads(state, ready=searcher.like) for _ in range(MAX_TRANSFERS)]
+    stuck = [Uploads(state, ready=searcher.add_image) for _ in range(MAX_TRANSFERS)]
     for one in stuck:
         one.begin({"number": 1, "name": "a.png", "size": 9})
         one.part({"number": 1, "data": b"abc"})
-    monkeypatch.setattr("viewer.session.uploads.PATIENCE", 0.0)
-    send(Uploads(state, ready=searcher.like), b"x" * 10)
+    monkeypatch.setattr("viewer.session.uploads.STALL_TIMEOUT", 0.0)
+    send(Uploads(state, ready=searcher.add_image), b"x" * 10)
     assert len(state.uploads) == 1
     stuck[0].part({"number": 1, "data": b"defghi"})
     assert "did not arrive whole" in state.message
@@ -154,21 +154,21 @@ def test_who_stops_sending_makes_room_for_others(
 
 
 def test_a_message_of_megabytes_is_not_read(state: ViewState, searcher: Searcher) -> None:
-    searcher.words("-x " * 10**6)
+    searcher.ask_words("-x " * 10**6)
     assert state.message == "That is 3,000,000 characters; shorten it."
     searcher.ask(" ".join(f"-{i}" for i in range(20)))
     assert "20 terms; 16" in state.message
 
 
 def test_the_latest_uploads_are_remembered(state: ViewState) -> None:
-    for number in range(UPLOADS + 3):
-        state.upload(str(number), Upload(str(number), np.ones(5, np.float32), b"", "fake"))
-    assert list(state.uploads) == [str(number) for number in range(3, UPLOADS + 3)]
+    for number in range(MAX_UPLOADS + 3):
+        state.add_upload(str(number), Upload(str(number), np.ones(5, np.float32), b"", "fake"))
+    assert list(state.uploads) == [str(number) for number in range(3, MAX_UPLOADS + 3)]
 
 
 def test_an_upload_that_was_not_kept_is_reported(dataset: Dataset) -> None:
     with pytest.raises(ClipperError, match="drop it in once more"):
-        run_query(dataset, "like:upload:abc")
+        run_query(dataset, parse("like:upload:abc"))
 
 
 def test_an_unreadable_upload_is_the_files_fault(state: ViewState, uploads: Uploads) -> None:

@@ -1,4 +1,4 @@
-"""The page's ordinary controls: colour select, the map's buttons. All are Material UI's own."""
+"""Material UI controls on the map: the select for its colours, and the buttons in its corner."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from viewer.components.map.legend import DENSITY
 from viewer.components.map.map import MapView
 from viewer.session.state import ViewState
 
-ZOOM = 0.55  # the unit changes by this factor for each press of + and -
+ZOOM = 0.55  # each press of + multiplies the map units per pixel by this, - divides them
 FIELD = {
     "& .MuiOutlinedInput-root": {
         "height": "38px",
@@ -26,7 +26,7 @@ FIELD = {
 
 
 def colour_select(state: ViewState) -> pmui.Select:
-    """The column that colours the map."""
+    """Make the select for the column that colours the map."""
     select = pmui.Select(
         label="Colour by",
         options=_options(state),
@@ -47,22 +47,22 @@ def colour_select(state: ViewState) -> pmui.Select:
 
 
 def _options(state: ViewState) -> dict[str, str]:
-    """What can be coloured by, as it is called: what is ours steps aside for a column of the same name."""
+    """Return the colour choices by title; ours get "(Clipper)" if a column has the same title."""
     columns = state.dataset.colour_kinds
-    ours = {name: title for name, title in state.colour_choices.items() if name not in columns}
-    named = {f"{title} (Clipper)" if title in columns else title: name for name, title in ours.items()}
+    clippers = {name: title for name, title in state.colour_choices.items() if name not in columns}
+    named = {f"{title} (Clipper)" if title in columns else title: name for name, title in clippers.items()}
     return {**named, DENSITY: "", **{name: name for name in columns}}
 
 
 def map_buttons(view: MapView, state: ViewState) -> pn.Column:
-    """The tools that choose images, zoom in, zoom out, home: the map's own corner."""
-    # Its size is known before it is drawn: the first view is laid out beside these buttons.
+    """Make the buttons in the map's corner: the selection tools, zoom in, zoom out, the whole map."""
+    # The size is set, not measured: the first view of the map is laid out beside these buttons.
     tools = SelectionTools(margin=0, width=34, height=70)
     tools.follow(state)
     actions = (
         ("add", "Zoom in", lambda: view.camera.zoom(ZOOM)),
         ("remove", "Zoom out", lambda: view.camera.zoom(1 / ZOOM)),
-        ("home", "Show the whole map", view.camera.home),
+        ("home", "Show the whole map", view.camera.show_all),
     )
     buttons = []
     for icon, label, act in actions:

@@ -1,4 +1,7 @@
-"""Choosing by drawing on the map: the outline under the pointer, and the buttons of its two tools."""
+"""Selecting by drawing on the map: the outline under the pointer, and the buttons of the two tools.
+
+What does not belong here: which images a drawing selects (`session/selection.py`).
+"""
 
 from collections.abc import Mapping
 from functools import partial
@@ -14,14 +17,14 @@ from viewer.dataset.geometry.lasso import simplify_outline
 from viewer.pools import SELECT_POOL
 from viewer.session.background import failed, in_background
 from viewer.session.selection import (
-    HOWS,
+    MODES,
     SelectionContext,
-    Step,
-    choose,
-    dated,
+    SelectionStep,
+    apply_step,
     read_outline,
-    rows_of,
-    take_dated,
+    record_step,
+    rows_of_step,
+    with_context,
     write_outline,
 )
 from viewer.session.state import ViewState
@@ -29,14 +32,15 @@ from viewer.session.state import ViewState
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-TOLERANCE = 1.5  # pixels by which an outline may differ from what was drawn
-LONGEST = 20_000  # corners of what a browser sends
+TOLERANCE = 1.5  # pixels by which a simplified outline may differ from the drawing
+MAX_DRAWN = 20_000  # corners that a browser may send
+MAX_KEPT = 200  # corners after simplification; a link could not hold more
 
 
 class Lasso(Component):
-    """Lies over the map. While a tool is chosen, or Shift or Alt is held, a drag draws an outline.
+    """Lies over the map. With a tool in use, or with Shift or Alt held, a drag draws an outline.
 
-    With a tool in hand its buttons say what an outline does: choose, add or take away.
+    Buttons beside the tool's name set whether a drawing replaces the selection, adds to it or subtracts.
     """
 
     tool = param.String()
@@ -45,7 +49,7 @@ class Lasso(Component):
     _css = ("components.css", "map/lasso.css")
 
     def follow(self, state: ViewState, view: MapView) -> None:
-        """Draw with the tool that the state says."""
+        """Draw with the tool of the state."""
         self._state, self._view = state, view
         self._actions = {
             "drawn": self._drawn, "tap": self._tapped, "drawing": self._begun,
@@ -57,17 +61,17 @@ class Lasso(Component):
         self._state.hovered = None
 
     def _drawn(self, message: Mapping[str, Any]) -> None:
-        """An outline in map units: what is within it is chosen, added, or taken away."""
+        """Select the images inside an outline in map units."""
         viewport, how = self._view.viewport, message.get("how")
-        step = parse_outline(message.get("shape"), unit=viewport.units_per_pixel) if viewport else None
+        shape = parse_outline(message.get("shape"), unit=viewport.units_per_pixel) if viewport else None
         if message.get("stays") is not True:
             self._state.tool = ""
-        if step is None or how not in HOWS:
+        if shape is None or how not in MODES:
             return
-        apply_in_background(self._state, {"how": str(how), **step})
+        apply_in_background(self._state, {"how": str(how), "shape": shape})
 
     def _tapped(self, message: Mapping[str, Any]) -> None:
-        """A press without a movement is about one image: "add" is one more or less, "less" takes it away."""
+        """Act on one image after a press without a drag: open it, toggle it, or subtract it."""
         x, y, how = message.get("x"), message.get("y"), message.get("how")
         if not (isinstance(x, (int, float)) and isinstance(y, (int, float))):
             return
@@ -76,13 +80,13 @@ class Lasso(Component):
             toggle_image(self._state, row)
         elif how == "less" and row is not None and self._state.selection is not None:
             step = {"how": "less", "image": self._state.dataset.atlas.ids[row]}
-            choose(self._state, step, np.array([row], np.int64))
+            apply_step(self._state, step, np.array([row], np.int64))
         elif how == "only":
             self._state.param.update(selected=row, hovered=None, pointed=None)
 
 
 class SelectionTools(Component):
-    """The two tools' buttons in the map's corner."""
+    """The buttons of the two tools, in the map's corner."""
 
     tool = param.String()
 
@@ -90,59 +94,61 @@ class SelectionTools(Component):
     _css = ("components.css", "map/tools.css")
 
     def follow(self, state: ViewState) -> None:
-        """Show which tool the state says, and set it."""
+        """Show the tool of the state, and set it."""
         self._actions = {"tool": lambda message: toggle_tool(state, message.get("tool"))}
         state.param.watch(lambda event: setattr(self, "tool", event.new), "tool")
 
 
 def toggle_tool(state: ViewState, tool: object) -> None:
-    """Take a tool, or put it back where it is the one in hand."""
+    """Start to use a tool, or stop if it is the one in use."""
     if tool in {"lasso", "box"}:
         state.tool = "" if state.tool == tool else tool
 
 
-def parse_outline(told: object, *, unit: float) -> Step | None:
-    """What was drawn as the part of a step: corners that count, in numbers no longer than they need be.
+def parse_outline(value: object, *, unit: float) -> list[list[float]] | None:
+    """Return the outline of a drawing, simplified and rounded for a link; None if it is no outline.
 
     Args:
-        told: pairs in map units.
+        value: pairs in map units, from the browser.
         unit: map units per pixel.
     """
-    if not isinstance(told, list) or len(told) > LONGEST:
+    if not isinstance(value, list) or len(value) > MAX_DRAWN:
         return None
     try:
-        corners = np.array(told, np.float64).reshape(-1, 2)
+        corners = np.array(value, np.float64).reshape(-1, 2)
     except (TypeError, ValueError, OverflowError):
         return None
     if not len(corners) or not np.isfinite(corners).all():
         return None
     digits = int(np.clip(np.ceil(-np.log10(unit / 2)), 0, 9))
     tolerance = TOLERANCE * unit
-    while len(kept := simplify_outline(corners, tolerance=tolerance)) > 200:  # noqa: PLR2004 - a scribble, which no link could hold
+    while len(kept := simplify_outline(corners, tolerance=tolerance)) > MAX_KEPT:
         tolerance *= 2
     shape = read_outline(np.round(kept, digits).tolist())
-    return None if shape is None else {"shape": write_outline(shape)}
+    return None if shape is None else write_outline(shape)
 
 
 def toggle_image(state: ViewState, row: int) -> None:
-    """Choose one image more, or one less."""
+    """Add an image to the selection, or subtract it if it is selected."""
     rows = np.array([row], np.int64)
-    there = state.selection is not None and is_member(rows, state.selection).all()
-    choose(state, {"how": "less" if there else "add", "image": state.dataset.atlas.ids[row]}, rows)
+    selected = state.selection is not None and is_member(rows, state.selection).all()
+    apply_step(state, {"how": "less" if selected else "add", "image": state.dataset.atlas.ids[row]}, rows)
 
 
-def apply_in_background(state: ViewState, step: Step, tagged: Mapping[str, np.ndarray] | None = None) -> None:
-    """Take a step in the background: of a million images an outline holds many."""
+def apply_in_background(
+    state: ViewState, step: SelectionStep, tags: Mapping[str, np.ndarray] | None = None
+) -> None:
+    """Apply a step in the background: testing a million images against an outline takes a while."""
     in_background(
-        partial(rows_of, step, SelectionContext.of(state), tagged or {}, kept=state.kept),
-        partial(_applied, state, state.dataset, dated(step, state)),
+        partial(rows_of_step, step, SelectionContext.of(state), tags or {}, kept=state.kept),
+        partial(_applied, state, state.dataset, with_context(step, state)),
         pool=SELECT_POOL,
     )
 
 
-def _applied(state: ViewState, dataset: object, step: Step, done: "Future[np.ndarray]") -> None:
-    if failed(done, "choosing") or dataset is not state.dataset:
+def _applied(state: ViewState, dataset: object, step: SelectionStep, done: "Future[np.ndarray]") -> None:
+    if failed(done, "selecting") or dataset is not state.dataset:
         return
-    take_dated(state, step, done.result())
+    record_step(state, step, done.result())
     if state.selection is not None:
         state.panel = "selection"

@@ -1,4 +1,4 @@
-"""The legend: what the colours on the map mean, with counts, and how a person filters by them."""
+"""The legend: the meaning of the map's colours, with counts, and filters by a press or a brush."""
 
 from collections.abc import Callable, Container, Mapping
 from typing import Any, ClassVar, NamedTuple
@@ -22,38 +22,37 @@ from viewer.dataset.columns.facets import Facet, ScaleFacet, ValueFacet
 from viewer.dataset.columns.filters import Condition, find_labels, shows_value, toggle_values
 from viewer.session.state import ViewState
 
-DENSITY = "Density only"  # what no column at all is called
+DENSITY = "Density only"  # the label of the choice without a column
 NO_VALUE_LABEL = "No value"
 COLOURS = ("colour", "dark", "dataset", "answer", "tags")
-MOST_MATCHES = 20  # values that a search in the legend shows
+MOST_MATCHES = 20  # values that a search in the legend lists
 
 
 class ColourPart(Component):
-    """A part that shows the colours of the state, now and whenever they change."""
+    """A component that shows the colours of the state."""
 
     __abstract = True
 
-    _seen: ClassVar[tuple[str, ...]] = COLOURS
+    _watched: ClassVar[tuple[str, ...]] = COLOURS
 
     def follow(self, state: ViewState) -> None:
-        """From now on show what the state says."""
+        """Show the colours of the state, now and whenever they change."""
         self._state = state
-        state.param.watch(self._update, list(self._seen))
+        state.param.watch(self._update, list(self._watched))
         self._update()
 
     def _update(self, *_events: Any) -> None:
-        self.param.update(**self._told(self._state))
+        self.param.update(**self._view(self._state))
 
-    def _told(self, state: ViewState) -> dict[str, Any]:
+    def _view(self, state: ViewState) -> dict[str, Any]:
         raise NotImplementedError
 
 
 class ColourKey(ColourPart):
     """A line for each category, or a histogram in the ramp's colours. Both filter the column they show.
 
-    Similarity is no column: its brush sets which are listed, as the slider over the results does.
-
-    Not named `Legend`: Material UI would take it for Bokeh's and set properties it does not have.
+    Similarity is no column: its brush sets the range of similarities, as the slider over the results does.
+    It is not named `Legend`: Material UI would take it for Bokeh's and set properties it does not have.
     """
 
     column = param.String()
@@ -64,50 +63,50 @@ class ColourKey(ColourPart):
     high = param.String()
     chart = param.Dict(default={})
     hint = param.String()
-    others = param.Integer(doc="How many values have no colour of their own; they can be searched for.")
+    others = param.Integer(doc="How many values have no colour of their own; a visitor can search for them.")
     found = param.List()
 
     script = "map/legend.js"
     _css = ("components.css", "histogram.css", "map/legend.css")
-    _seen = (*COLOURS, "counts", "kept", "filters", "min_similarity", "max_similarity")
+    _watched = (*COLOURS, "counts", "kept", "filters", "min_similarity", "max_similarity")
 
     def __init__(self, **params: Any) -> None:
         actions = {"toggle": self._toggle, "only": self._only, "range": self._brush, "find": self._find}
         super().__init__(actions=actions, **params)
-        self._part = ""
+        self._search = ""
 
-    def _told(self, state: ViewState) -> dict[str, Any]:
+    def _view(self, state: ViewState) -> dict[str, Any]:
         colours, known = state.colouring, _column_state(state)
         if state.colour != self.column:
-            self._part = ""
-        told = legend_view(colours, dark=state.dark, known=known)
+            self._search = ""
+        view = legend_view(colours, dark=state.dark, known=known)
         if state.own_colouring is not None and isinstance(known.facet, ScaleFacet):
             listed = similarity_condition(state)
-            told["chart"] = histogram_view(known.facet, listed, known.facet.count(state.kept))
-        if told["chart"]:
-            told["chart"]["colours"] = _bar_colours(colours, known.facet, dark=state.dark)
-        return {**told, "column": state.colour, "found": self._matching(state), "hint": hint(state)}
+            view["chart"] = histogram_view(known.facet, listed, known.facet.count(state.kept))
+        if view["chart"]:
+            view["chart"]["colours"] = _bar_colours(colours, known.facet, dark=state.dark)
+        return {**view, "column": state.colour, "found": self._matching(state), "hint": hint(state)}
 
     def _matching(self, state: ViewState) -> list[dict[str, Any]]:
         known, colours = _column_state(state), state.colouring
-        if not self._part or not isinstance(known.facet, ValueFacet) or colours.kind != "category":
+        if not self._search or not isinstance(known.facet, ValueFacet) or colours.kind != "category":
             return []
         facet, named = known.facet, colours.assigned_codes()
         entries = [
             LegendEntry(label, int(facet.total_counts[facet.code_of[label]]), named.get(label, OTHER))
-            for label in find_labels(facet, part=self._part, most=MOST_MATCHES)
+            for label in find_labels(facet, part=self._search, most=MOST_MATCHES)
         ]
         return [_line(entry, colours, known, dark=state.dark) for entry in entries]
 
     def _toggle(self, message: Mapping[str, Any]) -> None:
         label = message.get("label")
         if message.get("others") is True:
-            change_filter(self._state, self._state.colour, self._rest_toggled)
+            change_filter(self._state, self._state.colour, self._toggle_others)
         elif label is None or isinstance(label, str):
             change_filter(self._state, self._state.colour, lambda old: toggle_values(old, [label], hide=True))
 
-    def _rest_toggled(self, old: Condition | None) -> Condition | None:
-        """Hide or show all values without a colour of their own, by naming those that have one."""
+    def _toggle_others(self, old: Condition | None) -> Condition | None:
+        """Hide or show all values without a colour of their own, by a condition on those that have one."""
         on = _others_pass(_column_state(self._state), self._state.colouring.assigned_codes())
         named = [value for value in self._named() if shows_value(old, value) == on]
         return {"values" if on else "except": named} if named else None
@@ -132,12 +131,12 @@ class ColourKey(ColourPart):
             state.param.update(min_similarity=low, max_similarity=high)
 
     def _find(self, message: Mapping[str, Any]) -> None:
-        self._part = str(message.get("part", ""))[:200].strip()
+        self._search = str(message.get("part", ""))[:200].strip()
         self.found = self._matching(self._state)
 
 
 class LegendToggle(ColourPart):
-    """The button that folds the legend's card into a chip, which still says what the colours mean."""
+    """The button that folds the legend's card into a chip with the column's name and colours."""
 
     label = param.String()
     colours = param.List()
@@ -146,18 +145,18 @@ class LegendToggle(ColourPart):
     script = "map/fold.js"
     _css = ("components.css", "map/fold.css")
 
-    def _told(self, state: ViewState) -> dict[str, Any]:
+    def _view(self, state: ViewState) -> dict[str, Any]:
         return toggle_view(state.colouring, dark=state.dark)
 
 
 def hint(state: ViewState) -> str:
-    """What to do where the colour that was chosen has nothing to show yet."""
+    """Return what to do if the chosen colour has nothing to show yet."""
     waits = state.colour == SIMILARITY and state.colouring.kind == "none"
-    return "Search for something: every image is then coloured by how well it fits." if waits else ""
+    return "Search for something: every image is then coloured by how well it matches." if waits else ""
 
 
 def toggle_view(colours: Colouring, *, dark: bool) -> dict[str, Any]:
-    """A colouring in a few words: the column's name and its colours in a row."""
+    """Return the name of the colouring's column and its colours in a row."""
     if colours.kind == "category":
         shown = [colours.hex(entry.code, dark=dark) for entry in colours.entries]
         return {"label": colours.name, "colours": shown, "smooth": False}
@@ -169,9 +168,9 @@ def toggle_view(colours: Colouring, *, dark: bool) -> dict[str, Any]:
 
 
 class ColumnState(NamedTuple):
-    """What is known of the column that is shown: a facet, None where it cannot be filtered by.
+    """The column that colours the map: its facet (None if it cannot be filtered by) and its filter.
 
-    `counts` are of its values among what the other conditions let pass; None: among all.
+    `counts` has how many images of each value pass the other filters; None: without filters.
     """
 
     facet: Facet | None = None
@@ -183,27 +182,27 @@ NO_COLUMN = ColumnState()
 
 
 def legend_view(colours: Colouring, *, dark: bool, known: ColumnState = NO_COLUMN) -> dict[str, Any]:
-    """A colouring as what the legend shows."""
-    told: dict[str, Any] = {
+    """Return a colouring for the legend."""
+    view: dict[str, Any] = {
         "kind": colours.kind, "entries": [], "ramp": [], "low": "", "high": "", "chart": {}, "others": 0,
     }  # fmt: skip
     entries = list(colours.entries)
     if colours.values is not None and colours.missing:
         entries.append(LegendEntry(NO_VALUE_LABEL, colours.missing, NO_VALUE_CODE))
-    told["entries"] = [_line(entry, colours, known, dark=dark) for entry in entries]
+    view["entries"] = [_line(entry, colours, known, dark=dark) for entry in entries]
     if colours.kind == "category" and isinstance(known.facet, ValueFacet):
-        told["others"] = max(0, len(known.facet.labels) - MAX_CATEGORIES)
+        view["others"] = max(0, len(known.facet.labels) - MAX_CATEGORIES)
     if colours.values is not None:
-        words: Callable[[float], str] = format_time if colours.kind == "time" else format_number
+        write: Callable[[float], str] = format_time if colours.kind == "time" else format_number
         ramp = list(ramp_stops(colours.kind, dark=dark))
-        told |= {"ramp": ramp, "low": words(colours.low), "high": words(colours.high)}
+        view |= {"ramp": ramp, "low": write(colours.low), "high": write(colours.high)}
         if isinstance(known.facet, ScaleFacet):
-            told["chart"] = histogram_view(known.facet, known.condition, known.counts)
-    return told
+            view["chart"] = histogram_view(known.facet, known.condition, known.counts)
+    return view
 
 
 def _line(entry: LegendEntry, colours: Colouring, known: ColumnState, *, dark: bool) -> dict[str, Any]:
-    """A line of the legend: what it says, and what pressing it means."""
+    """Return a line of the legend: its label and counts, and the value that a press filters by."""
     line = {"label": entry.label, "count": entry.count, "colour": colours.hex(entry.code, dark=dark)}
     if known.facet is None:
         return line
@@ -219,7 +218,7 @@ def _line(entry: LegendEntry, colours: Colouring, known: ColumnState, *, dark: b
 
 
 def _passing_count(entry: LegendEntry, label: str | None, colours: Colouring, known: ColumnState) -> int:
-    """How many images with this value the other conditions let pass."""
+    """Return how many images with this value pass the other filters."""
     facet, counts = known.facet, known.counts
     if counts is None:
         return entry.count
@@ -233,7 +232,7 @@ def _passing_count(entry: LegendEntry, label: str | None, colours: Colouring, kn
 
 
 def _others_pass(known: ColumnState, named: Container[str]) -> bool:
-    """Whether any value without a colour of its own passes."""
+    """Whether the filter passes any value without a colour of its own."""
     if known.condition is None or not isinstance(known.facet, ValueFacet):
         return True
     listed = known.condition.get("values", known.condition.get("except", ()))
@@ -247,7 +246,7 @@ def _column_state(state: ViewState) -> ColumnState:
 
 
 def _bar_colours(colours: Colouring, facet: Facet | None, *, dark: bool) -> list[str]:
-    """The ramp's colour in the middle of each bin."""
+    """Return the ramp's colour in the middle of each bin."""
     if not isinstance(facet, ScaleFacet):
         return []
     edges = facet.bins.edges

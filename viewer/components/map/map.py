@@ -1,9 +1,8 @@
-"""The map: a figure whose picture one render loop keeps up with what the visitor looks at.
+"""The map: a figure, and a render loop that draws the part of the map in view.
 
-The browser tells every change of the ranges at once; the loop draws the latest and hands the browser a frame
-of it, which `components/map/frame.js` puts into the figure. HoloViews builds the figure; choosing and drawing
-what is in it is `render/painter.py`'s, marks above it `components/map/overlays.py`'s, moving it
-`components/map/camera.py`'s.
+The browser sends every change of the ranges at once. The loop draws the latest and sends a frame, which
+`components/map/frame.js` puts into the figure. What does not belong here: drawing the picture
+(`render/painter.py`), marks above it (`overlays.py`), moving the map (`camera.py`).
 """
 
 from collections.abc import Callable
@@ -17,6 +16,7 @@ import panel as pn
 from bokeh.models import ColumnDataSource, PanTool, Range1d, TapTool, WheelZoomTool
 from bokeh.plotting import figure
 
+from viewer.compat import inner_size, render_figure
 from viewer.components.base import callback
 from viewer.components.map.camera import Camera, box_columns
 from viewer.components.map.overlays import QueryStars, Rings
@@ -26,25 +26,26 @@ from viewer.dataset.geometry.viewport import PADDING, Viewport
 from viewer.render.jpeg import Frame, encode_frame
 from viewer.render.painter import Picture, RenderRequest, dot_radius, paint
 from viewer.render.render_loop import PAGE_SCALE, RenderLoop
+from viewer.session.answers import Answer
 from viewer.session.state import ViewState
 from viewer.theme import tokens
 
-DEEPEST, WIDEST = 4000.0, 3.0  # how far one can zoom in and out, from the first view
-HIGHLIGHTED = 24  # results that stand out on the map; the panel lists more
-FEW, HALF_THUMBNAIL = 200, 44.0  # images, of which the first view shows thumbnails; pixels of half of one
-POINTER_RADIUS = 14  # pixels within which a point is meant by the pointer
-SHARPEST, MOST_PIXELS = 2.0, 6e6  # for each pixel of the page, in each direction, and altogether
+DEEPEST, WIDEST = 4000.0, 3.0  # how far a visitor can zoom in and out, from the first view
+HIGHLIGHTED = 24  # results that the map highlights; the panel lists more
+FEW = 200  # up to so many images, the first view shows thumbnails
+HALF_THUMBNAIL = 44.0  # pixels
+POINTER_RADIUS = 14  # pixels from the pointer to a point that it still hits
+CAMERA_SCRIPTS = ("find.js", "map/camera.js")  # before the scripts that move the map
+SHARPEST, MOST_PIXELS = 2.0, 6e6  # screen pixels for each pixel of the page; and of a whole picture
 
 hv.extension("bokeh")
 
 
 def _figure() -> figure:
-    """An empty figure without axes, toolbar or border, built by HoloViews round one RGB element."""
+    """Make an empty figure of one RGB element, without axes, toolbar or border."""
     empty = hv.RGB(np.zeros((2, 2, 4), np.uint8), bounds=(0, 0, 1, 1), vdims=list("RGBA"))
     options = hv.opts.RGB(responsive=True, xaxis=None, yaxis=None, toolbar=None, default_tools=[])
-    plot = hv.renderer("bokeh").get_plot(empty.opts(options))
-    plot.document = None  # else it hangs on the session's end, on which `panel serve --warm` stumbles
-    fig = plot.state
+    fig = render_figure(empty.opts(options))
     fig.update(
         sizing_mode="stretch_both", outline_line_color=None, toolbar_location=None,
         x_range=Range1d(0, 1), y_range=Range1d(0, 1), background_fill_alpha=0, border_fill_alpha=0,
@@ -52,47 +53,46 @@ def _figure() -> figure:
         min_border_left=0, min_border_right=0, min_border_top=0, min_border_bottom=0,
     )  # fmt: skip
     fig.renderers[0].glyph.origin = "top_left"
-    fig.output_backend = "canvas"  # a few rings: WebGL takes longer to hand over than to draw
+    fig.output_backend = "canvas"  # for a few rings, WebGL takes longer than a canvas
     fig.grid.visible = False
     fig.title.visible = False
     return fig
 
 
-# What another picture is drawn for when it changes.
+# A change of any of these needs another picture.
 REDRAWN_FOR = (
     "colour", "dark", "answer", "history", "dataset", "selected", "marked", "kept", "selection", "tags",
 )  # fmt: skip
 
 
 class MapView:
-    """One session's map."""
+    """The map of one session."""
 
     def __init__(
         self,
         state: ViewState,
         *,
-        opened: Callable[[int | None], None],
-        asked: Callable[[str], None] = lambda _text: None,
+        on_image: Callable[[int | None], None],
+        on_query: Callable[[Answer], None] = lambda _answer: None,
     ) -> None:
-        """`opened` is told the row of an image that is clicked, `asked` the query whose mark is."""
+        """Call `on_image` with the row of a clicked image, `on_query` with the query of a clicked mark."""
         self.state = state
-        self._asked = asked
+        self._on_image, self._on_query = on_image, on_query
         self._shown: Picture | None = None
-        self._kept, self._chosen = SortedMask(), SortedMask()
-        self._opened = opened
+        self._kept, self._selection = SortedMask(), SortedMask()
         self._pending = False
         self.fig = _figure()
         self._frame = ColumnDataSource({name: [] for name in ("jpeg", "x", "y", "dw", "dh")})
         self.rings, self.queries = Rings(self.fig), QueryStars(self.fig)
-        self.camera = Camera(state, turn=self._locked)
-        self.moved: list[Callable[[], None]] = []
+        self.camera = Camera(state, schedule=self._locked)
+        self.on_move: list[Callable[[], None]] = []
         self._loop: RenderLoop[RenderRequest, Picture, Frame] = RenderLoop(
             draw=paint,
             encode=encode_frame,
             show=self._show,
             schedule=self._locked,
             later=self._later,
-            screen_scale=self._finest,
+            screen_scale=self._screen_scale,
         )
         self._wire()
         self.pane = pn.pane.Bokeh(self.fig, sizing_mode="stretch_both", margin=0)
@@ -112,7 +112,7 @@ class MapView:
         pan, wheel = PanTool(), WheelZoomTool(maintain_focus=True)
         fig.tools = [pan, wheel, TapTool(renderers=[])]
         fig.toolbar.update(active_drag=pan, active_scroll=wheel, autohide=True, logo=None)
-        # `target` and `frame` are arguments of all so that the page holds the sources that scripts listen to.
+        # `target` and `frame` are arguments of all scripts: only then are these sources on the page.
         args = {
             "fig": fig, "home": self._home, "target": self.camera.target, "frame": self._frame,
             "padding": PADDING,
@@ -138,7 +138,7 @@ class MapView:
     def _locked(self, call: Callable[[], None]) -> None:
         """Change the figure under the session's lock.
 
-        Panel handles a visitor's messages without it, where writing to a Bokeh model fails now and then.
+        Panel handles a visitor's messages without the lock, and then a change of a Bokeh model can fail.
         """
         document = self.fig.document
         if document is None or document.session_context is None:
@@ -147,13 +147,13 @@ class MapView:
             document.add_next_tick_callback(call)
 
     def _later(self, call: Callable[[], None], seconds: float) -> None:
-        """The same, after a while."""
+        """Change the figure under the lock after some seconds."""
         document = self.fig.document
         if document is not None and document.session_context is not None:
             document.add_timeout_callback(call, round(seconds * 1000))
 
-    def _finest(self) -> float:
-        """How many pixels the visitor's screen has for each of the page, within reason."""
+    def _screen_scale(self) -> float:
+        """Return the pixels of the visitor's screen for each pixel of the page, within our limits."""
         ratio, seen = self._screen.data["ratio"][0], self.viewport
         if seen is None or not isinstance(ratio, (int, float)) or not ratio > 1:
             return PAGE_SCALE
@@ -163,18 +163,17 @@ class MapView:
 
     @property
     def viewport(self) -> Viewport | None:
-        """What is in view, None before the browser has laid out the page."""
-        fig = self.fig
-        sizes = [fig._property_values.get(name) for name in ("inner_width", "inner_height")]  # noqa: SLF001 - reading it raises before the first layout
-        if not all(isinstance(size, (int, float)) and size > 0 for size in sizes):
+        """Return the part of the map in view; None before the browser has laid out the page."""
+        fig, size = self.fig, inner_size(self.fig)
+        if size is None:
             return None
         ends = (fig.x_range.start, fig.x_range.end, fig.y_range.start, fig.y_range.end)
         x0, x1, y0, y1 = map(float, ends)
-        seen = Viewport(x0, x1, y0, y1, width=round(sizes[0]), height=round(sizes[1]))
+        seen = Viewport(x0, x1, y0, y1, width=round(size[0]), height=round(size[1]))
         return seen if seen.valid else None
 
     def _viewport_changed(self, _attr: str, _old: object, _new: object) -> None:
-        """Ranges come one end at a time: all ends of one message are taken together."""
+        """Collect changes: the ends of the ranges come one by one, though in one message."""
         if not self._pending:
             self._pending = True
             self._locked(self._settle)
@@ -183,37 +182,37 @@ class MapView:
         self._pending = False
         viewport = self.viewport
         if viewport is None or not viewport.square:
-            return  # the other axis is on its way
-        for call in self.moved:
+            return  # the other axis has not come yet
+        for call in self.on_move:
             call()
         self.refresh()
 
     def refresh(self) -> None:
-        """Draw what is in view, as the state says."""
+        """Draw the part of the map in view."""
         viewport, state = self.viewport, self.state
         if viewport is None:
             return
-        hits = None if state.answer is None else state.answer.lit(HIGHLIGHTED)
+        hits = None if state.answer is None else state.answer.highlighted(HIGHLIGHTED)
         marked = select_passing(np.array(state.marked, np.int64), state.kept)
         request = RenderRequest(
             state.dataset, viewport, state.colour, state.dark, hits, state.selected, marked
         )
         index = state.dataset.index
-        kept, chosen = self._kept.of(state.kept, index), self._chosen.of(state.selection, index)
-        self._loop.ask(replace(request, kept=kept, selection=chosen, own_colouring=state.own_colouring))
+        kept, selection = self._kept.of(state.kept, index), self._selection.of(state.selection, index)
+        self._loop.ask(replace(request, kept=kept, selection=selection, own_colouring=state.own_colouring))
 
     @property
     def picture(self) -> Picture | None:
-        """The picture in view, None while it is still that of another dataset: its rows mean others."""
+        """Return the picture in view; None while it still shows another dataset, with other rows."""
         shown = self._shown
         return shown if shown is not None and shown.dataset is self.state.dataset else None
 
     def _show(self, frame: Frame) -> None:
         if frame.picture.dataset is not self.state.dataset:
-            return  # overtaken: that of the dataset now in view has been asked for
+            return  # a picture of the dataset now in view is on its way
         self._shown = frame.picture
         seen = frame.picture.viewport
-        self._word(seen)
+        self._arrange_labels(seen)
         self._frame.data = {
             "jpeg": [frame.jpeg], "x": [seen.x0], "y": [seen.y0],
             "dw": [seen.x1 - seen.x0], "dh": [seen.y1 - seen.y0],
@@ -221,13 +220,13 @@ class MapView:
         self._ring()
 
     def end(self) -> None:
-        """The session is over: let go of the picture."""
+        """End the session: release the picture."""
         self._shown = None
-        self._kept, self._chosen = SortedMask(), SortedMask()
+        self._kept, self._selection = SortedMask(), SortedMask()
         self._frame.data = {}
 
     def _first_view(self) -> dict[str, list[float]]:
-        """The first view, and the boxes of its points: no card is to hide them, nor the thumbnails of few."""
+        """Return the first view, and boxes around its points that no card may hide."""
         dataset = self.state.dataset
         boxes = box_columns([dataset.view, *dataset.content_boxes])
         reach = [HALF_THUMBNAIL if dataset.n <= FEW else 0.0] * len(boxes["x0"])
@@ -236,7 +235,7 @@ class MapView:
     # -- the pointer
 
     def row_at(self, x: float, y: float) -> int | None:
-        """The image meant by a map position: the thumbnail under it, else the nearest point within reach."""
+        """Return the image at a map position: the thumbnail there, or the nearest point within reach."""
         viewport = self.viewport
         if viewport is None:
             return None
@@ -260,12 +259,12 @@ class MapView:
         x, y = float(event.x), float(event.y)
         query = self.queries.at(x, y, viewport)
         if query:
-            self._asked(query)
+            self._on_query(query)
         else:
-            self._opened(self.row_at(x, y))
+            self._on_image(self.row_at(x, y))
 
-    def where(self, row: int) -> tuple[float, float, float] | None:
-        """Centre and half height in pixels of an image on the map, None when it is out of view."""
+    def position_of(self, row: int) -> tuple[float, float, float] | None:
+        """Return the centre and the half height, in pixels, of an image on the map; None if out of view."""
         viewport = self.viewport
         if viewport is None:
             return None
@@ -280,23 +279,23 @@ class MapView:
 
     def _restyle(self, names: set[str]) -> None:
         if names == {"tags"} and self.state.colour != self.state.dataset.tag_column_name:
-            return  # nobody sees them here
+            return  # the map does not show them
         if "dataset" in names and (home := self._first_view()) != self._home.data:
             self._home.data = home
         if names & {"history", "answer", "dark", "dataset"}:
             self.queries.show(self.state.history, self.state.answer, dark=self.state.dark)
             if (viewport := self.viewport) is not None:
-                self._word(viewport)
+                self._arrange_labels(viewport)
         self.refresh()
 
-    def _word(self, viewport: Viewport) -> None:
-        """Of queries whose words would lie on one another, only the newest has any."""
+    def _arrange_labels(self, viewport: Viewport) -> None:
+        """Hide the labels of queries that would cover those of newer ones."""
         if self.queries.arrange(viewport):
             self.queries.show(self.state.history, self.state.answer, dark=self.state.dark)
 
     def _ring(self) -> None:
         if self.picture is None:
-            return  # the rings go with the picture that is on its way: rows mean its images
+            return  # the next picture brings the rings: rows are of its dataset
         look, state = tokens(dark=self.state.dark), self.state
         touched = {state.hovered, state.pointed} - {state.selected, None}
         colours = dict.fromkeys(touched, look.ink)

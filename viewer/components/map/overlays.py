@@ -1,6 +1,6 @@
-"""What lies above the map's picture: rings round images, the queries' stars and labels.
+"""The marks above the map's picture: rings around images, the queries' stars and labels.
 
-Bokeh glyphs only. Text is drawn on the canvas, so no label can become markup.
+They are Bokeh glyphs. Bokeh draws text on the canvas, so no label can become markup.
 """
 
 import math
@@ -16,19 +16,15 @@ from viewer.session.answers import Answer
 from viewer.theme import FONT, tokens
 
 LABEL_LENGTH = 28  # characters of a query shown on the map
-WIDE_LETTER = 8.0  # pixels of one, at most as a rule
-LABEL_TOP = 44.0  # pixels from a query's place to the upper edge of its words; half a thumbnail is no more
-FAINTEST = 0.62
-STAR_RADIUS, LABEL_MIDDLE, LABEL_HEIGHT, TYPICAL_LETTER = (
-    13.0,
-    25.0,
-    26.0,
-    6.6,
-)  # pixels: what of a query can be clicked
+WIDE_LETTER = 8.0  # pixels of a wide letter
+LABEL_TOP = 44.0  # pixels from a query's position to the top of its label; at least half a thumbnail
+MIN_OPACITY = 0.62  # of an old query
+# Pixels. The star and the label of a query can be clicked.
+STAR_RADIUS, LABEL_MIDDLE, LABEL_HEIGHT, TYPICAL_LETTER = 13.0, 25.0, 26.0, 6.6
 
 
 class Rings:
-    """A ring round the image under the pointer and one round the image that is open."""
+    """A ring around the image under the pointer, and one around the open image."""
 
     def __init__(self, fig: figure) -> None:
         self._dots = ColumnDataSource({"x": [], "y": [], "size": [], "colour": []})
@@ -43,7 +39,7 @@ class Rings:
         )  # fmt: skip
 
     def show(self, marks: Sequence[dict[str, Any]]) -> None:
-        """Each mark has x, y, colour, and `size` in pixels or `w`, `h` in map units from a corner."""
+        """Draw rings: each has x, y, colour, and `size` in pixels or `w`, `h` in map units from a corner."""
         dots = [mark for mark in marks if "size" in mark]
         frames = [mark for mark in marks if "w" in mark]
         for source, rows in ((self._dots, dots), (self._frames, frames)):
@@ -53,27 +49,27 @@ class Rings:
 
 
 def short_label(text: str) -> str:
-    """A query as the map shows it."""
+    """Return the label of a query on the map."""
     return text if len(text) <= LABEL_LENGTH else text[: LABEL_LENGTH - 1] + "…"
 
 
 def label_extent(text: str) -> tuple[float, float]:
-    """Pixels, across and down, that a query's words and its results' thumbnails reach beyond their places."""
+    """Return how many pixels, across and down, labels and thumbnails extend beyond their positions."""
     return max(LABEL_TOP, len(short_label(text)) * WIDE_LETTER / 2 + 8), LABEL_TOP
 
 
 def label_half_width(answer: Answer) -> float:
-    """Pixels from the middle of a query's words to their end."""
-    return len(short_label(answer.called)) * TYPICAL_LETTER / 2 + 8
+    """Return how many pixels a query's label extends from its middle to its end."""
+    return len(short_label(answer.title)) * TYPICAL_LETTER / 2 + 8
 
 
 class QueryStars:
-    """The query and those before it: a star where each falls on the map, and its words beside it."""
+    """The query in view and those before it: a star at each position on the map, and a label above it."""
 
     def __init__(self, fig: figure) -> None:
         self._history: Sequence[Answer] = ()
         self._current = ""
-        self._wordless: set[str] = set()
+        self._unlabelled: set[str] = set()
         names = ("x", "y", "label", "text", "star", "ground", "ink", "edge", "alpha", "size", "opaque")
         self.source = ColumnDataSource({name: [] for name in names})
         fig.scatter(
@@ -89,52 +85,49 @@ class QueryStars:
         )  # fmt: skip
 
     def show(self, history: Sequence[Answer], current: Answer | None, *, dark: bool) -> None:
-        """Draw the history, the oldest first; those before the current one fade."""
+        """Draw the history, the oldest first; old queries fade."""
         look = tokens(dark=dark)
         rows: list[dict[str, Any]] = []
         for age, answer in reversed(list(enumerate(history))):
+            words = short_label(answer.title)
             now = current is not None and answer.text == current.text
             rows.append({
-                "x": answer.x, "y": answer.y, "label": short_label(answer.called), "text": short_label(answer.called),
+                "x": answer.x, "y": answer.y, "label": words, "text": words,
                 "star": look.accent if now else look.muted,
                 "ground": look.accent if now else look.raised,
                 "ink": look.accent_text if now else look.text,
                 "edge": look.ink if now else look.canvas,
-                "alpha": 1.0 if now else max(FAINTEST, 0.8 - 0.09 * age),
+                "alpha": 1.0 if now else max(MIN_OPACITY, 0.8 - 0.09 * age),
                 "size": 27 if now else 16,
                 "opaque": 1.0 if now else 0.9,
             })  # fmt: skip
-            if answer.text in self._wordless:
+            if answer.text in self._unlabelled:
                 rows[-1] |= {"text": "", "opaque": 0.0}
         rows.sort(key=lambda row: row["alpha"])
         self._history, self._current = history, current.text if current else ""
         self.source.data = {name: [row[name] for row in rows] for name in self.source.data}
 
     def arrange(self, viewport: Viewport) -> bool:
-        """Leave those wordless whose words would lie on a newer one's; tell whether they are others now."""
+        """Hide labels that would cover the label of a newer query; return whether that changed any."""
         ranked = sorted(self._history, key=lambda answer: answer.text != self._current)
         boxes: list[tuple[float, float, float]] = []
-        wordless = set()
+        unlabelled = set()
         for answer in ranked:
-            x, y, half = (
-                answer.x / viewport.units_per_pixel,
-                answer.y / viewport.units_per_pixel,
-                label_half_width(answer),
-            )
+            x, y = answer.x / viewport.units_per_pixel, answer.y / viewport.units_per_pixel
+            half = label_half_width(answer)
             if any(abs(x - ox) < half + reach and abs(y - oy) < LABEL_HEIGHT for ox, oy, reach in boxes):
-                wordless.add(answer.text)
+                unlabelled.add(answer.text)
             else:
                 boxes.append((x, y, half))
-        changed, self._wordless = wordless != self._wordless, wordless
+        changed, self._unlabelled = unlabelled != self._unlabelled, unlabelled
         return changed
 
-    def at(self, x: float, y: float, viewport: Viewport) -> str:
-        """The query whose star or words are at a map position, the newest first; "" for none."""
+    def at(self, x: float, y: float, viewport: Viewport) -> Answer | None:
+        """Return the newest query whose star or label is at a map position; None if there is none."""
         for answer in self._history:
             right, up = (x - answer.x) / viewport.units_per_pixel, (y - answer.y) / viewport.units_per_pixel
-            worded = answer.text not in self._wordless and abs(right) <= label_half_width(answer)
-            if math.hypot(right, up) <= STAR_RADIUS or (
-                worded and abs(up - LABEL_MIDDLE) <= LABEL_HEIGHT / 2
-            ):
-                return answer.text
-        return ""
+            labelled = answer.text not in self._unlabelled and abs(right) <= label_half_width(answer)
+            on_label = labelled and abs(up - LABEL_MIDDLE) <= LABEL_HEIGHT / 2
+            if on_label or math.hypot(right, up) <= STAR_RADIUS:
+                return answer
+        return None

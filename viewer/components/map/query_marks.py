@@ -1,4 +1,4 @@
-"""The cross at a query's mark, which takes it off the map. A click on the mark asks again (`map.py`)."""
+"""The button beside a query's mark, which removes the mark. A click on the mark asks again (`map.py`)."""
 
 from typing import Any
 
@@ -10,23 +10,26 @@ from viewer.session.state import ViewState
 
 
 class QueryMarks(Component):
-    """Lies over the map: a button beside each query's words, seen while the pointer or the focus is there."""
+    """Lies over the map: a button beside each query's label, visible under the pointer or with the focus."""
 
-    marks = param.List(doc="Each: the query as written, as it reads, what the map shows of it, and where.")
-    raised = param.Number(LABEL_MIDDLE, doc="Pixels from a query's place up to the middle of its words.")
+    marks = param.List(doc="Of each query: its text, its title, its label on the map, and its position.")
+    raised = param.Number(LABEL_MIDDLE, doc="Pixels from a query's position up to the middle of its label.")
 
     script = "map/query_marks.js"
     _css = ("components.css", "map/query_marks.css")
 
     def follow(self, state: ViewState) -> None:
-        """Show what the state says, now and whenever it changes."""
-        self._actions = {"forget": lambda message: state.forget(str(message.get("text", "")))}
+        """Show the queries of the state, now and whenever they change."""
+        self._actions = {"forget": lambda message: state.remove_query(str(message.get("text", "")))}
         self._state = state
         state.param.watch(self._update, "history")
         self._update()
 
     def _update(self, *_events: Any) -> None:
         self.marks = [
-            {"text": old.text, "called": old.called, "label": short_label(old.called), "x": old.x, "y": old.y}
-            for old in self._state.history
-        ]
+            {
+                "text": answer.text, "called": answer.title, "label": short_label(answer.title),
+                "x": answer.x, "y": answer.y,
+            }
+            for answer in self._state.history
+        ]  # fmt: skip

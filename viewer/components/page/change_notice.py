@@ -1,4 +1,4 @@
-"""The notice over the map: what has changed since the visitor last said that it is known."""
+"""The notice over the map: what has changed in the dataset since the visitor last dismissed the notice."""
 
 from typing import Any
 
@@ -11,23 +11,23 @@ from viewer.session.state import ViewState
 
 
 class ChangeNotice(Component):
-    """A few words and figures, a button that shows what is new, one that closes it."""
+    """A headline with counts, a button that shows the new images, and one that dismisses the notice."""
 
     headline = param.String()
     note = param.String()
-    action = param.String(doc='The words on the button that shows what is new, "" where nothing is.')
+    action = param.String(doc='The text of the button that shows new images, "" if there are none.')
 
     script = "page/change_notice.js"
     _css = ("components.css", "page/change_notice.css")
 
     def follow(self, state: ViewState) -> None:
-        """Show the news, now and whenever they change."""
+        """Show the news of the state, now and whenever they change."""
         state.param.watch(lambda event: self.param.update(**notice_view(event.new)), "news")
         self.param.update(**notice_view(state.news))
 
 
 def notice_view(news: News | None) -> dict[str, Any]:
-    """What the notice says."""
+    """Return the texts of the notice."""
     if news is None:
         return {"headline": "", "note": "", "action": ""}
     changes = news.changes
@@ -44,8 +44,8 @@ def notice_view(news: News | None) -> dict[str, Any]:
 
 
 def describe_changes(changes: DatasetChanges) -> str:
-    """The changes in figures, such as "+12 images, -1, 3 changed", with a real minus."""
-    parts = [f"{sign}{count:,}" for sign, count in _signed(changes) if count]
+    """Describe changes in figures, such as "+12 images, -1, 3 changed", with a real minus sign."""
+    parts = [f"{sign}{count:,}" for sign, count in _signed_counts(changes) if count]
     if parts:
         first = len(changes.added) or len(changes.removed)
         parts[0] += " image" if first == 1 else " images"
@@ -54,15 +54,15 @@ def describe_changes(changes: DatasetChanges) -> str:
         (changes.moved, "{} renamed"),
         (changes.edited, "new metadata for {}"),
     )
-    parts += [said.format(f"{len(images):,}") for images, said in others if images]
+    parts += [words.format(f"{len(images):,}") for images, words in others if images]
     text = ", ".join(parts) or "The index was made anew"
     return text[0].upper() + text[1:]
 
 
 def short_tally(changes: DatasetChanges) -> str:
-    """The shortest form: "+12 / -1", "" where no image came or went."""
-    return " / ".join(f"{sign}{count:,}" for sign, count in _signed(changes) if count)
+    """Return the shortest description: "+12 / -1", "" if no image was added or removed."""
+    return " / ".join(f"{sign}{count:,}" for sign, count in _signed_counts(changes) if count)
 
 
-def _signed(changes: DatasetChanges) -> tuple[tuple[str, int], ...]:
+def _signed_counts(changes: DatasetChanges) -> tuple[tuple[str, int], ...]:
     return ("+", len(changes.added)), ("−", len(changes.removed))  # noqa: RUF001 - a minus sign

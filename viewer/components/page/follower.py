@@ -1,8 +1,9 @@
-"""How an open page comes from one published version to the next, by itself.
+"""Updates an open page when another version of the dataset is published, by itself.
 
-Every second the server looks at what is published. Another version is opened and made ready in the
-background: what changed, what the queries find in it. Then the browser says when nobody is in the middle of a
-movement, and the session's state changes in one step. What cannot be opened is left alone, and told.
+Every second the server checks which version is published. It opens another one and prepares it in the
+background: the changes, and the answers to the queries. Then it waits until the browser reports a pause in
+the visitor's movements, and changes the session's state in one step. A version that cannot be opened is not
+shown, and the page says why.
 """
 
 import logging
@@ -17,7 +18,6 @@ import panel as pn
 import param
 
 from clipper.errors import ClipperError
-from clipper.query_syntax import format_terms, parse
 from viewer.components.base import Component
 from viewer.dataset.changes import DatasetChanges, compare_atlases
 from viewer.dataset.columns.tag_column import TagRows
@@ -26,7 +26,7 @@ from viewer.dataset.suggestions import suggest_queries
 from viewer.dataset.tag_rows import read_tag_rows
 from viewer.dataset.versions import load
 from viewer.pools import SEARCH_POOL, VERSION_POOL
-from viewer.session.answers import Answer, Upload
+from viewer.session.answers import Answer, Terms, Upload
 from viewer.session.background import in_background
 from viewer.session.migration import migrate_terms
 from viewer.session.search import error_message, run_query
@@ -35,7 +35,7 @@ from viewer.session.state import ViewState
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-CHECK_INTERVAL = 1000  # milliseconds between two looks
+CHECK_INTERVAL = 1000  # milliseconds
 
 log = logging.getLogger(__name__)
 _comparing = threading.Lock()
@@ -43,140 +43,142 @@ _comparing = threading.Lock()
 
 @dataclass(frozen=True)
 class VersionUpdate:
-    """All that a session needs to go from the version `before` to another."""
+    """All that a session needs to change from the version `before` to another.
+
+    `answers` has the answer to each query in the other version; None: it could not be answered there, and
+    `error` says why.
+    """
 
     before: str
     dataset: Dataset
     changes: DatasetChanges
-    answers: Mapping[str, Answer | None]
-    excuse: str = ""  # why a query could not be answered again
+    answers: Mapping[Terms, Answer | None]
+    error: str = ""
     tags: TagRows = field(default_factory=dict)
 
-    def serves(self, shown: Dataset, texts: Iterable[str]) -> bool:
-        """Whether it starts at the version shown, and knows all that was asked."""
-        return self.before == shown.version and all(text in self.answers for text in texts)
+    def applies_to(self, shown: Dataset, queries: Iterable[Terms]) -> bool:
+        """Whether it starts at the version shown and has an answer to all these queries."""
+        return self.before == shown.version and all(terms in self.answers for terms in queries)
 
 
 def prepare_update(
     shown: Dataset,
     *,
     colour: str,
-    texts: Sequence[str],
+    queries: Sequence[Terms],
     waiting: VersionUpdate | None = None,
     uploads: Mapping[str, Upload] | None = None,
 ) -> VersionUpdate | None:
-    """The step from the version that is shown to the published one; None where that is the one shown.
+    """Prepare the update from the version shown to the published one; return None if they are the same.
 
     Args:
-        shown: the version.
-        colour: the column it is coloured by.
-        texts: the queries asked so far.
-        waiting: a step that was made ready before; it is given back where it still serves.
-        uploads: the images that queries have beside those of the dataset, by name.
+        shown: the version shown.
+        colour: the column that colours it.
+        queries: the queries of the history.
+        waiting: an update prepared before; it is returned if it still applies.
+        uploads: the images of queries that are not in the dataset, by name.
 
     Raises:
-        ClipperError: what is published cannot be opened.
+        ClipperError: the published version cannot be opened.
     """
     dataset = load(shown.atlas.settings.home, colour=colour)
     if dataset.version == shown.version:
         return None
-    if waiting and waiting.dataset is dataset and waiting.serves(shown, texts):
+    if waiting and waiting.dataset is dataset and waiting.applies_to(shown, queries):
         return waiting
-    changes = _changes(shown, dataset)
+    changes = _changes_between(shown, dataset)
     dataset.colouring(colour)
     suggest_queries(dataset)
-    answers: dict[str, Answer | None] = {}
-    why = ""
-    for text in texts:
-        query = format_terms(migrate_terms(parse(text), changes.moved))
+    answers: dict[Terms, Answer | None] = {}
+    message = ""
+    for terms in queries:
+        renamed = migrate_terms(terms, changes.moved)
         try:
-            answers[text] = SEARCH_POOL.submit(run_query, dataset, query, uploads=uploads).result()
-        except Exception as error:  # noqa: BLE001 - no query is worth a version: the images of the old one may be gone
-            answers[text], why = None, error_message(error)
+            answers[terms] = SEARCH_POOL.submit(run_query, dataset, renamed, uploads=uploads).result()
+        except Exception as error:  # noqa: BLE001 - a query whose image was removed must not block the update
+            answers[terms], message = None, error_message(error)
     tags: TagRows = {}
-    with suppress(ClipperError):  # why they cannot be read is said where they are shown
+    with suppress(ClipperError):  # the tag worker reports why they cannot be read
         tags = read_tag_rows(dataset)
-    return VersionUpdate(shown.version, dataset, changes, answers, why, tags)
+    return VersionUpdate(shown.version, dataset, changes, answers, message, tags)
 
 
-def _changes(shown: Dataset, dataset: Dataset) -> DatasetChanges:
-    """What differs; found once for all sessions that come the same way."""
+def _changes_between(shown: Dataset, dataset: Dataset) -> DatasetChanges:
+    """Compare two versions, once for all sessions that change between them."""
     key = f"changes since {shown.version}"
     with _comparing:
         if key not in dataset.cache:
             dataset.cache[key] = compare_atlases(shown.atlas, dataset.atlas)
     changes: DatasetChanges = dataset.cache[key]
-    _ = changes.notable  # counted here rather than while the page waits
+    _ = changes.notable  # computed here, not while the page waits
     return changes
 
 
 class Follower(Component):
-    """Takes each new version of the dataset for one session; shows nothing."""
+    """Updates one session to each new version of the dataset; shows nothing."""
 
-    ready = param.String(doc="The version that waits for a quiet moment.")
+    ready = param.String(doc="The version that waits for a pause.")
 
     script = "page/follower.js"
     _css = ()
 
     def __init__(self, *, state: ViewState, **params: Any) -> None:
-        super().__init__(actions={"take": self._take}, **params)
+        super().__init__(actions={"take": self._update}, **params)
         self._state = state
-        self._looking = False
-        self._next: VersionUpdate | None = None
+        self._checking = False
+        self._waiting: VersionUpdate | None = None
         self._document = pn.state.curdoc
         if self._document is not None:
-            self._document.add_periodic_callback(self.look, CHECK_INTERVAL)
+            self._document.add_periodic_callback(self.check, CHECK_INTERVAL)
 
-    def look(self) -> None:
-        """Is there another version? If so, get it ready; while that takes, no second look is begun."""
+    def check(self) -> None:
+        """Prepare an update if another version is published; do nothing while a check is under way."""
         state = self._state
-        if self._looking or state.dataset is None:
+        if self._checking or state.dataset is None:
             return
-        self._looking = True
-        texts = [asked.text for asked in state.history]
+        self._checking = True
+        queries = [answer.terms for answer in state.history]
         work = partial(
-            prepare_update,
-            state.dataset,
-            colour=state.colour,
-            texts=texts,
-            waiting=self._next,
-            uploads=state.uploads,
-        )
-        in_background(work, self._looked, pool=VERSION_POOL)
+            prepare_update, state.dataset, colour=state.colour, queries=queries,
+            waiting=self._waiting, uploads=state.uploads,
+        )  # fmt: skip
+        in_background(work, self._checked, pool=VERSION_POOL)
 
-    def _looked(self, done: "Future[VersionUpdate | None]") -> None:
-        self._looking = False
+    def _checked(self, done: "Future[VersionUpdate | None]") -> None:
+        self._checking = False
         if self._state.dataset is None:
             return
         if (error := done.exception()) is not None:
-            self._tell(error)
+            self._report(error)
             return
-        self._next = found = done.result()
+        self._waiting = found = done.result()
         self.ready = found.dataset.version if found else ""
-        self._state.trouble = ""
-        if found and not self._watched():
-            self._take({})
+        self._state.load_error = ""
+        if found and not self._has_browser():
+            self._update({})
 
-    def _tell(self, error: BaseException) -> None:
-        """Why no other version is shown; what no person can mend is logged, once."""
+    def _report(self, error: BaseException) -> None:
+        """Show why no other version is shown; log an error that no person can fix, once."""
         known = isinstance(error, ClipperError)
-        if not known and not self._state.trouble:
-            log.error("the published version could not be made ready", exc_info=error)
-        self._state.trouble = str(error) if known else "something unforeseen; the server's log says what"
+        if not known and not self._state.load_error:
+            log.error("the published version could not be prepared", exc_info=error)
+        self._state.load_error = str(error) if known else "an unexpected error; the server's log has it"
 
-    def _watched(self) -> bool:
-        """Whether a browser may say that it is quiet; a page that was closed pins no version meanwhile."""
+    def _has_browser(self) -> bool:
+        """Whether a browser can report a pause; a closed page need not keep an old version in memory."""
         context = self._document.session_context if self._document else None
         session = getattr(context, "session", None)
         return session is None or session.connection_count > 0
 
-    def _take(self, _message: object) -> None:
-        """The moment is quiet. Where a query was asked since, the next look gets ready what is missing."""
-        found, self._next = self._next, None
+    def _update(self, _message: object) -> None:
+        """Apply the update in a pause; if a query was asked since, the next check prepares its answer."""
+        update, self._waiting = self._waiting, None
         self.ready = ""
         state = self._state
-        if found is None or state.dataset is None:
+        if update is None or state.dataset is None:
             return
-        if found.serves(state.dataset, [asked.text for asked in state.history]):
-            state.adopt(found.dataset, changes=found.changes, answers=found.answers, tags=found.tags)
-            state.message = found.excuse or state.message
+        if update.applies_to(state.dataset, [answer.terms for answer in state.history]):
+            state.change_version(
+                update.dataset, changes=update.changes, answers=update.answers, tags=update.tags
+            )
+            state.message = update.error or state.message

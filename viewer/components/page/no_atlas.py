@@ -1,4 +1,4 @@
-"""The page shown when there is no atlas: what is missing and exactly what to type."""
+"""The page for a home without an atlas: what is missing, and the commands to type."""
 
 import re
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class NoAtlas(Component):
-    """A title, a sentence, the commands to type; reloads the page once there is something to show."""
+    """A heading, a reason, the commands to type; reloads the page when there is an atlas to show."""
 
     heading = param.String()
     reason = param.String()
@@ -33,14 +33,14 @@ class NoAtlas(Component):
     _css = ("components.css", "page/no_atlas.css")
 
     def __init__(self, *, failed: str = "", **params: Any) -> None:
-        super().__init__(actions={"look": self._look}, **params)
+        super().__init__(actions={"look": self._check}, **params)
         self._failed = failed
 
-    def _look(self, _message: object) -> None:
-        """Is there something to show meanwhile? What is published may be damaged: only opening it tells."""
-        in_background(load, self._found, pool=VERSION_POOL)
+    def _check(self, _message: object) -> None:
+        """Try to open the atlas: only that shows whether it is complete."""
+        in_background(load, self._checked, pool=VERSION_POOL)
 
-    def _found(self, done: "Future[Dataset]") -> None:
+    def _checked(self, done: "Future[Dataset]") -> None:
         error = done.exception()
         if error is None:
             self.ready = done.result().version != self._failed
@@ -49,15 +49,15 @@ class NoAtlas(Component):
 
 
 def error_view(error: ClipperError) -> dict[str, Any]:
-    """What to say about an error that keeps the atlas from being shown: its own remedy, if it names one."""
+    """Return the texts for an error, with the commands that it names as a remedy."""
     heading = "No index yet" if isinstance(error, NoIndexError) else "Nothing to show yet"
     commands = re.findall("`(clipper [^`]+)`", str(error)) or ["clipper index path/to/your/images"]
-    reason = re.sub("; make (one|it) with `[^`]+`$", "", str(error))  # it stands below, to be copied
+    reason = re.sub("; make (one|it) with `[^`]+`$", "", str(error))  # the page shows the command below it
     return {"heading": heading, "reason": reason.replace("`", ""), "commands": commands}
 
 
 def no_atlas_page(error: ClipperError, *, failed: str = "") -> pmui.Page:
-    """The whole page for an error; `failed` is the version that opens and yet cannot be shown."""
+    """Make the whole page for an error; `failed` is a version that opens but cannot be shown."""
     content = NoAtlas(failed=failed, sizing_mode="stretch_both", **error_view(error))
     return html_page(
         has_map=False, title="Clipper", main=[content, ConnectionLost(margin=0)], dark_theme=saved_dark()

@@ -1,4 +1,7 @@
-"""The query bar: words with their signs, images as chips; an image is brought by file, clipboard or drop."""
+"""The query bar: words with their signs, images as chips. A visitor adds an image by file, clipboard or drop.
+
+What does not belong here: receiving the image (`session/uploads.py`), and the search (`session/search.py`).
+"""
 
 import base64
 from typing import Any
@@ -13,42 +16,42 @@ from viewer.session.uploads import MAX_BYTES
 
 
 class QueryBar(Component):
-    """One line. Its words are the query's text; what images it has stands in front of them."""
+    """One line: the query's images as chips, then its words as text."""
 
-    words = param.String(doc="The words as they are written.")
-    images = param.List(doc="The images asked for, as `term_view` gives them.")
-    asked = param.Integer(doc="Counts the queries: another one's words replace what was typed.")
-    reading = param.String(doc="The name of the image that is on its way.")
+    words = param.String(doc="The words of the query, in written form.")
+    images = param.List(doc="The images of the query, see `term_view`.")
+    asked = param.Integer(doc="Counts the queries: the words of a new one replace what was typed.")
+    reading = param.String(doc="The name of the image that is being uploaded or read.")
     most_bytes = param.Integer(default=MAX_BYTES)
 
     script = "page/query_bar.js"
     _css = ("components.css", "page/query_bar.css")
 
     def follow(self, state: ViewState) -> None:
-        """Show what is asked, now and whenever it changes."""
+        """Show the query of the state, now and whenever it changes."""
         self._state = state
-        state.param.watch(self._update, ["asked", "answer", "searching"])
-        state.param.watch(lambda event: setattr(self, "reading", event.new), "reading")
+        state.param.watch(self._update, ["terms", "answer", "searching"])
+        state.param.watch(lambda event: setattr(self, "reading", event.new), "uploading")
         self._update()
 
     def _update(self, *events: Any) -> None:
         state = self._state
-        words = format_terms(term for term in state.asked if not term.like)
-        images = [term_view(term, state) for term in state.asked if term.like]
+        words = format_terms(term for term in state.terms if not term.like)
+        images = [term_view(term, state) for term in state.terms if term.like]
         begun = any(event.name == "searching" and event.new for event in events)
         again = begun or (words, images) != (self.words, self.images)
         self.param.update(words=words, images=images, asked=self.asked + again)
 
 
 def term_view(term: Term, state: ViewState) -> dict[str, Any]:
-    """A term as the page shows it; `key` is what its messages name it by."""
-    shown: dict[str, Any] = {"key": format_terms([term]), "minus": term.minus, "weight": abs(term.weight)}
+    """Return a term as the page shows it; the page's messages refer to it by `key`."""
+    view: dict[str, Any] = {"key": format_terms([term]), "minus": term.minus, "weight": abs(term.weight)}
     if not term.like:
-        return {**shown, "label": term.text}
+        return {**view, "label": term.text}
     row = state.dataset.row_of(term.like)
     names = {name: upload.name for name, upload in state.uploads.items()}
-    shown["label"] = image_name(term.like, state.dataset, names)
+    view["label"] = image_name(term.like, state.dataset, names)
     if term.like in state.uploads:
-        small = base64.b64encode(state.uploads[term.like].thumbnail).decode()
-        return {**shown, "picture": f"data:image/webp;base64,{small}"}
-    return {**shown, "image": state.dataset.image_ref(row)} if row is not None else shown
+        thumbnail = base64.b64encode(state.uploads[term.like].thumbnail).decode()
+        return {**view, "picture": f"data:image/webp;base64,{thumbnail}"}
+    return {**view, "image": state.dataset.image_ref(row)} if row is not None else view

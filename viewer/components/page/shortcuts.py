@@ -1,4 +1,4 @@
-"""The page's keyboard, and the button that shows its list. Listens to the whole page."""
+"""The page's keyboard shortcuts, and the button that lists them. They work on the whole page."""
 
 from viewer.components.base import Component
 

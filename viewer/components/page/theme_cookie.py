@@ -1,4 +1,4 @@
-"""Dark or light: as the visitor left it. A cookie says so, that the first picture is drawn right already."""
+"""Remembers the visitor's theme, dark or light, in a cookie, so that the first picture has its colours."""
 
 import panel as pn
 import param
@@ -10,13 +10,13 @@ COOKIE = "clipper-theme"
 
 
 def saved_dark(*, default: bool = True) -> bool:
-    """Whether the visitor whose page is being made looked at a dark one last."""
-    told = (pn.state.cookies or {}).get(COOKIE) if pn.state.curdoc is not None else None
-    return {"dark": True, "light": False}.get(str(told), default)
+    """Return whether the current visitor's cookie says dark; `default` without a cookie."""
+    value = (pn.state.cookies or {}).get(COOKIE) if pn.state.curdoc is not None else None
+    return {"dark": True, "light": False}.get(str(value), default)
 
 
 class ThemeCookie(Component):
-    """Remembers each change of the theme in the browser; shows nothing."""
+    """Saves each change of the theme in the browser; shows nothing."""
 
     dark = param.Boolean(default=True)
 
@@ -24,6 +24,6 @@ class ThemeCookie(Component):
     _css = ()
 
     def follow(self, state: ViewState) -> None:
-        """Remember the state's theme from now on."""
+        """Save the theme of the state from now on."""
         self.dark = state.dark
         state.param.watch(lambda event: setattr(self, "dark", event.new), "dark")

@@ -1,10 +1,10 @@
-"""The page's address: the whole state as a query string, and back. A link opens the same picture.
+"""The page's URL: writes the state as a query string and reads it back, so that a link opens the same page.
 
 `q` is the query, `colour` the column, `filters` and `chosen` are JSON, `open` is an image's id; `cut` is the
-least similarity listed or, after a comma, the largest, `fold=1` and `within=1` are the switches over the
-results, `panel` is what is beside the map. `at`, the part of the map in view, is the browser's own
-(`components/map/camera.js`). Whatever a link says that cannot be is left out.
-What does not belong here: history and the map (`components/page/url.js`).
+least similarity listed or, after a comma, the largest; `fold=1` and `within=1` are the switches above the
+results, `panel` is the panel beside the map. `at`, the part of the map in view, belongs to the browser
+(`components/map/camera.js`). Invalid values in a link are ignored.
+What does not belong here: the browser's history and the map (`components/page/url.js`).
 """
 
 import json
@@ -22,15 +22,22 @@ import param
 from clipper.query import MAX_TEXT
 from clipper.query_syntax import parse
 from viewer.components.base import Component
-from viewer.dataset.columns.filters import filter_rows
-from viewer.dataset.columns.filters import validate_filters as narrowable
+from viewer.dataset.columns.filters import filter_rows, validate_filters
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.tag_rows import read_tag_rows
 from viewer.pools import SELECT_POOL
-from viewer.session.answers import normalize_spaces, query_problem
+from viewer.session.answers import Terms, normalize_spaces, query_problem
 from viewer.session.background import in_background
 from viewer.session.search import Searcher
-from viewer.session.selection import SelectionContext, Step, combine, dated, plain, rows_of, validate_step
+from viewer.session.selection import (
+    SelectionContext,
+    SelectionStep,
+    combine,
+    rows_of_step,
+    validate_step,
+    with_context,
+    without_context,
+)
 from viewer.session.state import PANELS, ViewState
 
 if TYPE_CHECKING:
@@ -38,48 +45,46 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-MAX_LENGTH = 8_000  # characters of a query string; many servers and mailers cut longer ones
+MAX_LENGTH = 8_000  # characters of a query string; many servers and mail programs cut longer ones
 MAX_STEPS = 40
 MAX_FIELDS = 40
 ON = "1"
-DENSITY = "none"  # how the address calls no column at all
+DENSITY = "none"  # the value of `colour` without a column
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class UrlState:
-    """What an address asks for; None: it does not say."""
+    """The state that a URL asks for; None or an empty value: the URL does not say."""
 
-    query: str = ""
+    terms: Terms = ()
     colour: str | None = None
-    filters: object = None  # as the link has them: sound once `filters.validate_filters` has seen them
-    steps: tuple[Step, ...] = ()
+    filters: object = None  # as in the link; `validate_filters` checks them against the dataset
+    steps: tuple[SelectionStep, ...] = ()
     opened: str = ""
-    similar: tuple[float | None, float | None] = (None, None)
+    similarity: tuple[float | None, float | None] = (None, None)
     fold: bool = False
     only_selection: bool = False
-    panel: str = ""  # "": what follows from the rest
+    panel: str = ""
 
 
 def parse_query_string(search: str) -> UrlState:
-    """What a query string asks for; of what is malformed, nothing."""
+    """Read a query string; leave out what is malformed."""
     try:
         fields = dict(parse_qsl(search.removeprefix("?")[:MAX_LENGTH], max_num_fields=MAX_FIELDS))
     except ValueError:
         return UrlState()
-    query = normalize_spaces(fields.get("q", ""))
-    query = "" if len(query) > MAX_TEXT or query_problem(parse(query)) else query
     colour = fields.get("colour")
-    told = _read_json(fields.get("chosen", ""))
-    steps = [validate_step(step) for step in told[:MAX_STEPS]] if isinstance(told, list) else []
+    chosen = _read_json(fields.get("chosen", ""))
+    steps = [validate_step(step) for step in chosen[:MAX_STEPS]] if isinstance(chosen, list) else []
     return UrlState(
-        query=query,
+        terms=_read_query(fields.get("q", "")),
         colour="" if colour == DENSITY else colour,
         filters=_read_json(fields.get("filters", "")),
         steps=tuple(step for step in steps if step is not None),
         opened=fields.get("open", ""),
-        similar=_read_range(fields.get("cut", "")),
+        similarity=_read_range(fields.get("cut", "")),
         fold=fields.get("fold") == ON,
         only_selection=fields.get("within") == ON,
         panel=fields.get("panel", "") if fields.get("panel") in PANELS else "",
@@ -87,12 +92,12 @@ def parse_query_string(search: str) -> UrlState:
 
 
 def query_string_of(arguments: Mapping[str, Sequence[bytes]]) -> str:
-    """The query string that a page was opened with, from what the server says its arguments were."""
+    """Return the query string that a page was opened with, from the request's arguments."""
     return urlencode({name: values[-1].decode("utf-8", "replace") for name, values in arguments.items()})
 
 
 def to_query_string(state: ViewState) -> str:
-    """A state as a query string without its question mark; without a selection that is too long to tell."""
+    """Write a state as a query string without its question mark; leave out a selection that is too long."""
     dataset, filters = state.dataset, state.filters
     fields = {
         "q": state.answer.text if state.answer else "",
@@ -103,30 +108,31 @@ def to_query_string(state: ViewState) -> str:
         "open": "" if state.selected is None else dataset.atlas.ids[state.selected],
     }
     if _linkable(state, filters):
-        chosen = {"chosen": _compact_json(plain(state.steps)), "within": ON if state.only_selection else ""}
-        whole = _encode({**fields, **chosen, **_panel(state, chosen=True)})
+        steps = _compact_json(without_context(state.steps))
+        selection = {"chosen": steps, "within": ON if state.only_selection else ""}
+        whole = _encode({**fields, **selection, **_panel_field(state, selected=True)})
         if len(whole) <= MAX_LENGTH:
             return whole
-    return _encode({**fields, **_panel(state, chosen=False)})
+    return _encode({**fields, **_panel_field(state, selected=False)})
 
 
-def _panel(state: ViewState, *, chosen: bool) -> dict[str, str]:
-    return {} if state.panel == _default_panel(chosen=chosen) else {"panel": state.panel}
+def _panel_field(state: ViewState, *, selected: bool) -> dict[str, str]:
+    return {} if state.panel == _default_panel(selected=selected) else {"panel": state.panel}
 
 
-def _default_panel(*, chosen: bool) -> str:
-    """The panel that a link opens unless it names one: what is chosen is what one wants to see."""
-    return "selection" if chosen else "results"
+def _default_panel(*, selected: bool) -> str:
+    """Return the panel that a link opens if it names none."""
+    return "selection" if selected else "results"
 
 
 def _encode(fields: Mapping[str, str]) -> str:
-    """As browsers write it: what they leave as it is makes a third of the length of what they do not."""
-    # Half of a surrogate pair, which no UTF-8 holds, can come from a browser.
+    """Encode fields as browsers do, which leave some punctuation as it is: a third of the length."""
+    # A browser can send half of a surrogate pair, which UTF-8 cannot encode.
     return urlencode({name: value for name, value in fields.items() if value}, safe=",:[]/", errors="replace")
 
 
 def _linkable(state: ViewState, filters: Mapping[str, Any]) -> bool:
-    """Whether the steps, taken again with what else the address tells, choose the same images."""
+    """Whether the steps, repeated with the other fields of the URL, select the same images."""
     text = state.answer.text if state.answer else None
     same = all(
         step.get("under", {}) == filters and step.get("q", text) == text and not step.get("within")
@@ -135,22 +141,29 @@ def _linkable(state: ViewState, filters: Mapping[str, Any]) -> bool:
     return same and 0 < len(state.steps) <= MAX_STEPS
 
 
+def _read_query(text: str) -> Terms:
+    """Parse a query; return no terms if it is too long."""
+    query = normalize_spaces(text)
+    terms = parse(query) if len(query) <= MAX_TEXT else ()
+    return () if query_problem(terms) else terms
+
+
 def _write_range(low: float | None, high: float | None) -> str:
-    """A range as the address tells it: "0.2", "0.2,0.3", ",0.3"."""
+    """Write a range: "0.2", "0.2,0.3", ",0.3"."""
     ends = ["" if end is None else repr(end) for end in (low, high)]
     return ",".join(ends).rstrip(",")
 
 
 def _read_range(text: str) -> tuple[float | None, float | None]:
-    """The ends that `_write_range` told; open where the text is anything else."""
+    """Read a range that `_write_range` wrote; return open ends if the text is anything else."""
     low, _, high = text.partition(",")
     try:
         ends = [float(end) if end else None for end in (low, high)]
     except ValueError:
         return None, None
     known = [end for end in ends if end is not None]
-    sound = all(map(math.isfinite, known)) and known == sorted(known)
-    return (ends[0], ends[1]) if sound else (None, None)
+    valid = all(map(math.isfinite, known)) and known == sorted(known)
+    return (ends[0], ends[1]) if valid else (None, None)
 
 
 def _compact_json(value: object) -> str:
@@ -158,7 +171,7 @@ def _compact_json(value: object) -> str:
 
 
 def _read_json(text: str) -> object:
-    """What a link says; None where that is no JSON, or holds half of a surrogate pair, which no text can."""
+    """Parse JSON; return None if it is invalid or holds half of a surrogate pair, which no text can."""
     try:
         value = json.loads(text) if text else None
         _compact_json(value).encode()
@@ -168,133 +181,136 @@ def _read_json(text: str) -> object:
 
 
 class PageUrl(Component):
-    """Writes the address as the state changes, and follows it: at the start, and by Back and Forward."""
+    """Writes the URL when the state changes, and follows it: at the start, and on Back and Forward."""
 
-    search = param.String(doc="The state as a query string, but for the part of the map in view.")
-    pushes = param.Integer(doc="Another number for each step that Back is to take back.")
-    arrivals = param.Integer(doc="Another number each time that what an address asked for is shown.")
+    search = param.String(doc="The state as a query string, without the part of the map in view.")
+    pushes = param.Integer(doc="Changes with each step that Back can undo.")
+    arrivals = param.Integer(doc="Changes whenever the state that a URL asked for is shown.")
 
     script = "page/url.js"
     _css = ()
 
     def follow(self, state: ViewState, searcher: Searcher) -> None:
-        """Mirror the state from now on."""
+        """Keep the URL and the state in step from now on."""
         self._state, self._searcher = state, searcher
-        self._actions = {"went": lambda message: self.go(str(message.get("search", "")))}
+        self._actions = {"went": lambda message: self.open(str(message.get("search", "")))}
         self._before: tuple[Any, ...] | None = None
-        self._coming: UrlState | None = None
-        self._waits = False
+        self._target: UrlState | None = None  # what a URL asks for, until it is shown
+        self._waits_for_answer = False
         names = ["answer", "colour", "steps", "selected", "dataset", "filters", "searching"]
-        state.param.watch(
-            self._update, [*names, "min_similarity", "max_similarity", "fold", "only_selection", "panel"]
-        )
+        names += ["min_similarity", "max_similarity", "fold", "only_selection", "panel"]
+        state.param.watch(self._update, names)
         self._update()
-        # What changes before the page has loaded reaches it in parts.
-        pn.state.onload(partial(self.go, query_string_of(pn.state.session_args)))
+        # Changes before the page has loaded would reach it one by one.
+        pn.state.onload(partial(self.open, query_string_of(pn.state.session_args)))
 
-    def go(self, search: str) -> None:
-        """Show what an address asks for: at once what can be, then the query's answer and what follows it."""
+    def open(self, search: str) -> None:
+        """Show the state of a query string: some of it at once, the rest with the query's answer."""
         state = self._state
-        asked = self._coming = parse_query_string(search)
+        target = self._target = parse_query_string(search)
         dataset = state.dataset
-        colour = asked.colour if asked.colour in {*state.colour_choices, ""} else dataset.default_colour
-        state.colour = colour or ""
-        state.filters = narrowable(state.facets, asked.filters) if asked.filters else {}
-        state.param.update(fold=asked.fold, only_selection=False)
-        if asked.query and (state.answer is None or state.answer.text != asked.query):
-            self._waits = True
-            self._searcher.ask(asked.query)
+        known = target.colour in {*state.colour_choices, ""}
+        state.colour = (target.colour if known else dataset.default_colour) or ""
+        state.filters = validate_filters(state.facets, target.filters) if target.filters else {}
+        state.param.update(fold=target.fold, only_selection=False)
+        if target.terms and (state.answer is None or state.answer.terms != target.terms):
+            self._waits_for_answer = True
+            self._searcher.search(target.terms)
             return
-        if not asked.query and (state.answer is not None or state.searching):
-            self._searcher.ask("")
-        self._waits = False
-        self._arrive()
+        if not target.terms and (state.answer is not None or state.searching):
+            self._searcher.search(())
+        self._waits_for_answer = False
+        self._select()
 
     def _update(self, *_events: Any) -> None:
         state = self._state
         if state.dataset is None or state.searching:
             return
-        if self._coming is not None:
-            if self._waits:
-                self._waits = False
-                self._arrive()
+        if self._target is not None:
+            if self._waits_for_answer:
+                self._waits_for_answer = False
+                self._select()
             return
-        now = self._step()
+        now = self._history_entry()
         pushed = self._before is not None and now != self._before
         self._before = now
         search = to_query_string(state)
         if search != self.search:
             self.param.update(search=search, pushes=self.pushes + pushed)
 
-    def _step(self) -> tuple[Any, ...]:
-        """What, when it changes, is a step that Back takes back; to the next image is none."""
+    def _history_entry(self) -> tuple[Any, ...]:
+        """Return the values whose change Back undoes; opening the next image is no such change."""
         state = self._state
         text = state.answer.text if state.answer else None
         return text, state.steps, state.selected is not None, state.fold, state.only_selection
 
-    def _arrive(self) -> None:
-        """The query is answered, or there is none: what is chosen, then what is open."""
-        asked, state = self._coming, self._state
-        if asked is None:
+    def _select(self) -> None:
+        """Repeat the steps of the selection, now that the query, if any, has its answer."""
+        target, state = self._target, self._state
+        if target is None:
             return
-        if not asked.steps or list(asked.steps) == plain(state.steps):
-            if not asked.steps:
+        if not target.steps or list(target.steps) == without_context(state.steps):
+            if not target.steps:
                 state.param.update(selection=None, steps=[])
-            self._end(asked)
+            self._finish(target)
             return
-        seen = SelectionContext.of(state)
+        context = SelectionContext.of(state)
         kept = partial(filter_rows, state.facets, state.filters, masks={}) if state.filters else lambda: None
-        work = partial(_replay, asked.steps, seen, kept, lambda: asked is self._coming)
-        in_background(work, partial(self._chosen, asked, seen.dataset), pool=SELECT_POOL)
+        work = partial(_repeat_steps, target.steps, context, kept, lambda: target is self._target)
+        in_background(work, partial(self._selected, target, context.dataset), pool=SELECT_POOL)
 
-    def _chosen(self, asked: UrlState, dataset: Dataset, done: "Future[np.ndarray | None]") -> None:
+    def _selected(self, target: UrlState, dataset: Dataset, done: "Future[np.ndarray | None]") -> None:
         state = self._state
-        if asked is not self._coming or state.dataset is None:
+        if target is not self._target or state.dataset is None:
             return
         if state.dataset is not dataset:  # rows mean other images there
-            self._arrive()
+            self._select()
             return
         if (error := done.exception()) is not None:
-            log.error("what a link chooses could not be chosen", exc_info=error)
+            log.error("the selection of a link failed", exc_info=error)
         rows = None if error is not None else done.result()
-        again = [dated(step, state) for step in asked.steps] if rows is not None else []
-        state.param.update(selection=rows, steps=again)
-        self._end(asked)
+        steps = [with_context(step, state) for step in target.steps] if rows is not None else []
+        state.param.update(selection=rows, steps=steps)
+        self._finish(target)
 
-    def _end(self, asked: UrlState) -> None:
+    def _finish(self, target: UrlState) -> None:
         state = self._state
-        row = state.dataset.row_of(asked.opened) if asked.opened else None
-        low, high = asked.similar if state.answer else (None, None)
+        row = state.dataset.row_of(target.opened) if target.opened else None
+        low, high = target.similarity if state.answer else (None, None)
         state.param.update(
             selected=row,
-            only_selection=asked.only_selection and state.selection is not None,
+            only_selection=target.only_selection and state.selection is not None,
             min_similarity=low,
             max_similarity=high,
-            panel=asked.panel or _default_panel(chosen=state.selection is not None),
+            panel=target.panel or _default_panel(selected=state.selection is not None),
         )
-        self._coming, self._before = None, self._step()
+        self._target, self._before = None, self._history_entry()
         self.param.update(search=to_query_string(state), arrivals=self.arrivals + 1)
 
 
-def _replay(
-    steps: tuple[Step, ...],
-    seen: SelectionContext,
+def _repeat_steps(
+    steps: tuple[SelectionStep, ...],
+    context: SelectionContext,
     passing: "Callable[[], np.ndarray | None]",
-    wanted_still: Callable[[], bool],
+    still_wanted: Callable[[], bool],
 ) -> "np.ndarray | None":
-    """The rows that some steps choose, one after the other; what is asked twice is worked out once.
+    """Return the rows that steps select, one after the other; None also when they are no longer wanted.
 
-    `passing` are the filters of the link: the state may not know yet what passes them.
+    Args:
+        steps: the steps; equal ones are worked out once.
+        context: the dataset and answer they are about.
+        passing: returns which rows pass the link's filters, as the state may not know them yet.
+        still_wanted: whether the visitor still waits for the result.
     """
     kept = passing()
-    tagged = read_tag_rows(seen.dataset) if any("tag" in step for step in steps) else {}
+    tags = read_tag_rows(context.dataset) if any("tag" in step for step in steps) else {}
     known: dict[str, np.ndarray] = {}
-    chosen = None
+    selected = None
     for step in steps:
-        if not wanted_still():
+        if not still_wanted():
             return None
-        of = _compact_json({name: part for name, part in step.items() if name != "how"})
-        if of not in known:
-            known[of] = rows_of(step, seen, tagged, kept=kept)
-        chosen = combine(chosen, known[of], how=step["how"], n=seen.dataset.n)
-    return chosen
+        key = _compact_json({name: part for name, part in step.items() if name != "how"})
+        if key not in known:
+            known[key] = rows_of_step(step, context, tags, kept=kept)
+        selected = combine(selected, known[key], how=step["how"], n=context.dataset.n)
+    return selected

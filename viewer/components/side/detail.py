@@ -1,4 +1,4 @@
-"""The sheet of one image: in full, with all its metadata and the images most like it."""
+"""The sheet of one image: the picture in full, all its metadata, its tags, and the most similar images."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -7,41 +7,47 @@ import numpy as np
 import param
 
 from viewer.components.base import Component
+from viewer.components.side.result_cards import image_card
 from viewer.dataset.dataset import Dataset
 from viewer.pools import SEARCH_POOL
 from viewer.session.background import failed, in_background
 from viewer.session.selection import add_images
 from viewer.session.state import ViewState
 
-SIMILAR, MOST_SIMILAR = 12, 60  # told at once, and when more are asked for
+SIMILAR, MORE_SIMILAR = 12, 60  # similar images at first, and after "Show more"
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
 
 class Detail(Component):
-    """Covers the results while an image is open."""
+    """Covers the panel while an image is open."""
 
     item = param.Dict(default={})
     similar = param.List()
-    more = param.Boolean(doc="Whether there are more of them.")
-    path = param.String(doc="Where the original lies.")
-    place = param.Integer(doc="Which of those that one steps through it is, from 1; 0: none of them.")
-    among = param.Integer(doc="How many those are.")
-    chosen = param.Boolean(doc="Whether it is one of the images chosen.")
-    given = param.List(doc="The tags that people gave it.")
-    known = param.List(doc="All tags there are.")
-    trouble = param.String(doc="Why a tag could not be kept.")
+    more = param.Boolean(doc="Whether there are more similar images.")
+    path = param.String(doc="The path of the original file.")
+    place = param.Integer(doc="Its position, from 1, among the images to step through; 0: none.")
+    among = param.Integer(doc="How many images there are to step through.")
+    chosen = param.Boolean(doc="Whether it is selected.")
+    given = param.List(doc="Its tags.")
+    known = param.List(doc="All tags of the dataset.")
+    trouble = param.String(doc="Why a tag could not be saved.")
 
     script = "side/detail.js"
     _css = ("components.css", "side/tagging.css", "side/detail.css")
 
     def follow(self, state: ViewState) -> None:
-        """Show the selected image, now and whenever it changes."""
+        """Show the open image of the state, now and whenever it changes."""
         self._state = state
-        self._actions |= {"similar": lambda _: self._more_similar(), "choose": lambda _: self._choose()}
+        self._actions |= {
+            "similar": lambda _: self._more_similar(),
+            "choose": lambda _: self._select_similar(),
+        }
         state.param.watch(self._update, ["selected", "dataset"])
-        state.param.watch(self._about, ["selected", "dataset", "selection", "answer", "panel", "tags"])
+        state.param.watch(
+            self._update_context, ["selected", "dataset", "selection", "answer", "panel", "tags"]
+        )
         self._update()
 
     def _update(self, *_events: Any) -> None:
@@ -51,7 +57,7 @@ class Detail(Component):
             return
         dataset = self._state.dataset
         item = dataset.detail(row)
-        self.param.update(item=item, similar=self._still_similar(item, dataset), visible=True)
+        self.param.update(item=item, similar=self._known_similar(item, dataset), visible=True)
         self._seek(SIMILAR)
 
     def _seek(self, k: int) -> None:
@@ -61,18 +67,18 @@ class Detail(Component):
             in_background(work, partial(self._show_similar, row, dataset), pool=SEARCH_POOL)
 
     def _more_similar(self) -> None:
-        """More of the images most like it."""
-        self._seek(MOST_SIMILAR)
+        """Show more similar images."""
+        self._seek(MORE_SIMILAR)
 
-    def _choose(self) -> None:
-        """Choose the images most like it, and itself, beside what is chosen."""
+    def _select_similar(self) -> None:
+        """Add the image and its most similar images to the selection."""
         state, row = self._state, self._state.selected
         if row is not None:
             found = [state.dataset.row_of(other["id"]) for other in self.similar]
             add_images(state, [row, *(other for other in found if other is not None)])
 
-    def beside(self, by: int) -> int | None:
-        """The row before (-1) or after (1) the open one, among those chosen or found; None: there is none."""
+    def row_beside(self, by: int) -> int | None:
+        """Return the row before (-1) or after (1) the open one in the selection or the results, if any."""
         row, rows = self._state.selected, self._state.sequence()
         if row is None or rows is None:
             return None
@@ -80,8 +86,8 @@ class Detail(Component):
         there = bool(len(at)) and 0 <= at[0] + by < len(rows)
         return int(rows[at[0] + by]) if there else None
 
-    def _about(self, *_events: Any) -> None:
-        """What surrounds the open image: its place among others, whether it is chosen, its tags."""
+    def _update_context(self, *_events: Any) -> None:
+        """Show the image's position among others, whether it is selected, and its tags."""
         state = self._state
         row, rows = state.selected, state.sequence()
         if row is None:
@@ -96,17 +102,17 @@ class Detail(Component):
             known=sorted(state.tags),
         )
 
-    def _still_similar(self, item: dict[str, Any], dataset: Dataset) -> list[dict[str, Any]]:
-        """Of the neighbours in view those that are there, while the same image is: they are about to come."""
+    def _known_similar(self, item: dict[str, Any], dataset: Dataset) -> list[dict[str, Any]]:
+        """Return the similar images in view that still exist, if the image is the same: new ones follow."""
         if item["id"] != self.item.get("id"):
             return []
         return [other for other in self.similar if dataset.row_of(other["id"]) is not None]
 
     def _show_similar(self, row: int, dataset: Dataset, done: "Future[list[tuple[int, float]]]") -> None:
-        """Neighbours come a moment later: the first time, the vectors have to be read."""
+        """Show similar images a moment after the image: the first time reads the vectors."""
         if failed(done, "looking for similar images"):
             return
         if row != self._state.selected or dataset is not self._state.dataset:
             return
-        similar = [{**dataset.image_ref(other), "similarity": score} for other, score in done.result()]
-        self.param.update(similar=similar, more=len(similar) < min(MOST_SIMILAR, dataset.n - 1))
+        similar = [image_card(dataset, other, similarity) for other, similarity in done.result()]
+        self.param.update(similar=similar, more=len(similar) < min(MORE_SIMILAR, dataset.n - 1))

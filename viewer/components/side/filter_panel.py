@@ -1,4 +1,4 @@
-"""The panel of columns: for each a small chart that is itself the filter, and the counts it leaves."""
+"""The filter panel: for each column a chart with counts, which is also its filter; filters as chips."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -34,15 +34,15 @@ from viewer.session.state import NO_LIMITS, ViewState
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-MAX_LINES = 20  # values of a column that are shown; the others are searched for
+MAX_LINES = 20  # values of a column that the panel lists; a search finds the others
 
 
 class FilterPanel(Component):
-    """Shows the facets of the dataset, with the counts of the filters in use."""
+    """The facets of the dataset, with counts of the images that pass the filters."""
 
     items = param.List()
     ready = param.Boolean(default=False)
-    narrowed = param.Boolean(doc="Whether any filter is in use.")
+    narrowed = param.Boolean(doc="Whether any column has a filter.")
 
     script = "side/filter_panel.js"
     _css = ("components.css", "histogram.css", "side/filter_panel.css")
@@ -50,11 +50,11 @@ class FilterPanel(Component):
     def __init__(self, **params: Any) -> None:
         actions = {"toggle": self._toggle, "range": self._brush, "text": self._text, "find": self._find}
         super().__init__(actions=actions, **params)
-        self._parts: dict[str, str] = {}
-        self._of: Dataset | None = None
+        self._searches: dict[str, str] = {}
+        self._shown: Dataset | None = None
 
     def follow(self, state: ViewState) -> None:
-        """Show what the state says while the panel is in view, now and whenever it changes."""
+        """Show the facets and filters of the state while the panel is in view."""
         self._state = state
         state.param.watch(self._update, ["filters", "counts", "dataset", "panel", "tags"])
         self._update()
@@ -64,26 +64,24 @@ class FilterPanel(Component):
         self.visible = state.panel == "filter"
         if not self.visible:
             return
-        if self._of is state.dataset:
+        if self._shown is state.dataset:
             self._show()
             return
-        in_background(
-            lambda: state.dataset.facets, partial(self._made_ready, state.dataset), pool=FILTER_POOL
-        )
+        in_background(lambda: state.dataset.facets, partial(self._counted, state.dataset), pool=FILTER_POOL)
 
-    def _made_ready(self, dataset: Dataset, done: "Future[Mapping[str, Facet]]") -> None:
-        """The columns are counted the first time that anybody looks at them."""
+    def _counted(self, dataset: Dataset, done: "Future[Mapping[str, Facet]]") -> None:
+        """Show the panel once the columns are counted, which happens when a visitor first opens it."""
         if not failed(done, "counting the columns") and dataset is self._state.dataset:
-            self._of = dataset
+            self._shown = dataset
             self._show()
 
     def _show(self) -> None:
         state = self._state
         items = []
         for name, facet in state.facets.items():
-            asked, counts = state.condition(name), (state.counts or {}).get(name)
-            told = facet_view(facet, asked, counts, part=self._parts.get(name, ""))
-            items.append({**told, "title": state.dataset.title_of(name)})
+            condition, counts = state.condition(name), (state.counts or {}).get(name)
+            view = facet_view(facet, condition, counts, part=self._searches.get(name, ""))
+            items.append({**view, "title": state.dataset.title_of(name)})
         self.param.update(items=items, ready=True, narrowed=bool(state.filters))
 
     def _facet(self, message: Mapping[str, Any]) -> Facet | None:
@@ -106,14 +104,14 @@ class FilterPanel(Component):
 
     def _find(self, message: Mapping[str, Any]) -> None:
         if (facet := self._facet(message)) is not None:
-            self._parts[facet.name] = str(message.get("part", ""))[:MAX_TEXT_LENGTH]
+            self._searches[facet.name] = str(message.get("part", ""))[:MAX_TEXT_LENGTH]
             self._show()
 
 
 class FilterChips(Component):
-    """The filters in use, each a chip that takes it away, and how many images pass.
+    """A chip for each filter, which removes it, and how many images pass.
 
-    Among them is the range of similarities that is listed; those that pass it are a query's results.
+    The range of similarities has a chip too; the images that pass it are the query's results.
     """
 
     items = param.List()
@@ -124,7 +122,7 @@ class FilterChips(Component):
     _css = ("components.css", "side/chips.css")
 
     def follow(self, state: ViewState) -> None:
-        """Show what the state says, now and whenever it changes."""
+        """Show the filters of the state, now and whenever they change."""
         self._state = state
         self._actions = {"drop": self._drop, "clear": self._clear}
         state.param.watch(
@@ -143,7 +141,7 @@ class FilterChips(Component):
             }
             for name, condition in validate_filters(facets, state.filters).items()
         ]
-        passing = state.passing
+        passing = state.passing_count
         if similarity_condition(state):
             items.append({"column": SIMILARITY, "title": "Similarity", "words": describe_similarity(state)})
             passing = state.answer.total
@@ -162,35 +160,35 @@ class FilterChips(Component):
 def facet_view(
     facet: Facet, condition: Condition | None, counts: np.ndarray | None, *, part: str = ""
 ) -> dict[str, Any]:
-    """A facet as the panel draws it.
+    """Return a facet for the panel.
 
     Args:
-        facet: a column.
-        condition: on it.
-        counts: of its values among what the other conditions let pass; None: among all.
-        part: what its values are searched for.
+        facet: of a column.
+        condition: the filter on it.
+        counts: how many images of each value pass the other filters; None: without filters.
+        part: a text to search its values for.
     """
     whole, now = facet.count(), facet.count() if counts is None else counts
     picks = condition is not None and "values" in condition
-    told: dict[str, Any] = {
+    view: dict[str, Any] = {
         "name": facet.name, "kind": facet.kind, "on": bool(condition), "picks": picks, "missing": {},
     }  # fmt: skip
     if whole[-1]:
-        told["missing"] = _line(None, int(whole[-1]), int(now[-1]), condition)
+        view["missing"] = _line(None, int(whole[-1]), int(now[-1]), condition)
     if isinstance(facet, ValueFacet):
-        return {**told, **_value_lines(facet, condition, now, part=part)}
+        return {**view, **_value_lines(facet, condition, now, part=part)}
     if isinstance(facet, ScaleFacet):
         words = describe_condition(facet, condition) if condition and "range" in condition else ""
-        return {**told, "chart": histogram_view(facet, condition, counts), "words": words}
-    return {**told, "text": str((condition or {}).get("text", ""))}
+        return {**view, "chart": histogram_view(facet, condition, counts), "words": words}
+    return {**view, "text": str((condition or {}).get("text", ""))}
 
 
 def _value_lines(
     facet: ValueFacet, condition: Condition | None, now: np.ndarray, *, part: str
 ) -> dict[str, Any]:
-    """The commonest values, or those that were searched for; those that a condition names are among them."""
-    asked = condition or {}
-    named = [value for way in ("values", "except") for value in asked.get(way, ()) if value is not None]
+    """Return lines for the commonest values, or those found by a search, and for those in the filter."""
+    listed = condition or {}
+    named = [value for way in ("values", "except") for value in listed.get(way, ()) if value is not None]
     shown = find_labels(facet, part=part, most=MAX_LINES)
     shown += [value for value in named if value in facet.code_of and value not in shown][:MAX_LINES]
     codes = [facet.code_of[value] for value in shown]

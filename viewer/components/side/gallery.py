@@ -1,4 +1,4 @@
-"""The panel beside the map: ranked results; before the first search, what could be asked."""
+"""The result panel: ranked results; before the first search, suggestions and a sample of the dataset."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,29 +13,29 @@ from viewer.dataset.suggestions import sample_images, suggest_queries
 from viewer.session.answers import Answer
 from viewer.session.state import ViewState
 
-DEEPEST = 2_000  # results that are listed, at most, to show the card of an image on the map
+DEEPEST = 2_000  # results listed at most to reach the card of an image on the map
 
 
 class Gallery(Component):
-    """The panel's contents. What a person clicks arrives as messages."""
+    """The contents of the panel."""
 
-    items = param.List(doc="The cards to begin with; `page` has those that follow.")
-    page = param.Dict(default={}, doc="More cards, and after how many of them they come.")
-    history = param.List(doc="The queries on the map: what to ask, and how it reads.")
-    suggestions = param.List(doc="Likewise.")
-    parts = param.List(doc="The query's terms, where there are several or images.")
-    query = param.String(doc="As a person reads it.")
-    text = param.String(doc="As it is written.")
+    items = param.List(doc="The first cards; `page` has those that follow.")
+    page = param.Dict(default={}, doc="More cards, and the position of the first.")
+    history = param.List(doc="The queries on the map: text and title.")
+    suggestions = param.List(doc="Suggested queries: text and title.")
+    parts = param.List(doc="The query's terms, if there are several or images.")
+    query = param.String(doc="The title of the query.")
+    text = param.String(doc="The text of the query.")
     message = param.String()
     searching = param.Boolean()
     milliseconds = param.Integer()
-    total = param.Integer(doc="Images of the dataset.")
-    listed = param.Integer(doc="Images there are to be listed.")
+    total = param.Integer(doc="How many images pass the filters.")
+    listed = param.Integer(doc="How many images could be listed.")
     spread = param.Dict(default={}, doc="The histogram of all similarities.")
     cut = param.Number(default=None, allow_None=True)
     cap = param.Number(default=None, allow_None=True)
     chance = param.Number(default=None, allow_None=True)
-    faint = param.String(doc="Why the results are not worth much.")
+    faint = param.String(doc="Why the results match badly.")
     fold = param.Boolean()
     within = param.Boolean()
     selectable = param.Boolean(doc="Whether there is a selection.")
@@ -50,16 +50,16 @@ class Gallery(Component):
         self._shown: Answer | None = None
 
     def follow(self, state: ViewState, *, more: Callable[[int], None] = lambda _upto: None) -> None:
-        """Show what the state says, now and whenever it changes; `more` lists more results, or so many."""
-        query = ["asked", "answer", "history", "searching", "message", "chance"]
-        listing = ["min_similarity", "max_similarity", "fold", "only_selection", "kept"]
-        state.param.watch(self._update, [*query, *listing, "dataset", "panel", "selection", "selected"])
+        """Show the answer of the state, now and whenever it changes; `more` lists more results."""
+        names = ["history", "searching", "message", "selected", "terms", "min_similarity", "max_similarity"]
+        names += ["answer", "dataset", "baseline", "kept", "panel", "selection", "fold", "only_selection"]
+        state.param.watch(self._update, names)
         state.param.watch(self._point, ["hovered", "dataset"])
         self._state, self._more = state, more
         self._update()
 
     def _load(self, message: Mapping[str, Any]) -> None:
-        """The page has so many cards and wants those that follow."""
+        """Send the cards that follow those the page has."""
         have, answer = message.get("have"), self._state.answer
         if answer is None or not isinstance(have, int):
             return
@@ -69,7 +69,7 @@ class Gallery(Component):
             self._more(0)
 
     def _reach(self, message: Mapping[str, Any]) -> None:
-        """The pointer rests on an image without a card: list the results down to it, if they are few."""
+        """List the results down to an image that the pointer rests on, if they are not too many."""
         image_id, state, answer = message.get("id"), self._state, self._state.answer
         row = state.dataset.row_of(image_id) if isinstance(image_id, str) else None
         if row is None or answer is None or answer.similarities is None:
@@ -88,16 +88,16 @@ class Gallery(Component):
             self._list(answer, anew="dataset" in names)
         self.param.update(
             **query_view(state),
-            history=[{"text": old.text, "label": old.called} for old in state.history],
+            history=[{"text": old.text, "label": old.title} for old in state.history],
             suggestions=suggest_queries(dataset),
             searching=state.searching,
             message=state.message,
-            total=state.passing,
+            total=state.passing_count,
             selected="" if state.selected is None else dataset.atlas.ids[state.selected],
         )
 
     def _list(self, answer: Answer | None, *, anew: bool) -> None:
-        """Show the results: where they continue those in view, only what is new is sent."""
+        """Show the results; if they continue those in view, send only the new ones."""
         shown, self._shown = self._shown, answer
         if answer is None:
             self.items = sample_images(self._state.dataset, self._state.kept)
@@ -108,13 +108,13 @@ class Gallery(Component):
             self.items = result_cards(self._state, answer)
 
     def _point(self, *_events: Any) -> None:
-        """The card of the image under the pointer on the map."""
+        """Mark the card of the image under the pointer on the map."""
         row, state = self._state.hovered, self._state
         self.near = "" if row is None else state.dataset.atlas.ids[row]
 
 
 def continues(shown: Answer, answer: Answer) -> bool:
-    """Whether an answer lists what another one does, and more."""
+    """Whether an answer lists the same results as the one shown, and more."""
     count = len(shown.rows)
     return (
         answer.similarities is not None

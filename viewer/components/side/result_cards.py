@@ -1,84 +1,96 @@
-"""What the panel says of an answer: its results as cards, its terms, how similar they are as a whole."""
+"""An answer for the result panel: its results as cards, its terms, and its figures.
+
+What does not belong here: the panel that shows them (`gallery.py`), and a card's look (`cards.js`).
+"""
 
 from typing import Any
 
 from clipper.query import clip_score
 from viewer.components.page.query_bar import term_view
+from viewer.dataset.dataset import Dataset
 from viewer.session.answers import Answer
 from viewer.session.state import ViewState
 
 NO_QUERY: dict[str, Any] = {
     "query": "", "text": "", "listed": 0, "milliseconds": 0, "spread": {}, "chance": None, "faint": "",
 }  # fmt: skip
-MAX_FOLDED_CARDS = 24  # images that a card shows of those folded under it
+MAX_FOLDED_CARDS = 24  # cards shown of those folded under a card
+
+
+def image_card(dataset: Dataset, row: int, similarity: float | None = None) -> dict[str, Any]:
+    """Return what `cards.js` shows of an image: its id, label and content stamp, and a similarity if any."""
+    card = dataset.image_ref(row)
+    return card if similarity is None else {**card, "similarity": similarity}
 
 
 def result_cards(state: ViewState, answer: Answer, *, start: int = 0) -> list[dict[str, Any]]:
-    """An answer's results as cards, best first, from a place on."""
+    """Return the cards of an answer's results, best first, from position `start` on."""
 
-    def card(row: int, similarity: float) -> dict[str, Any]:
-        told = {**state.dataset.image_ref(row), "similarity": similarity}
-        return {**told, "score": round(clip_score(similarity))} if answer.words_only else told
+    def result_card(row: int, similarity: float) -> dict[str, Any]:
+        card = image_card(state.dataset, row, similarity)
+        return {**card, "score": round(clip_score(similarity))} if answer.words_only else card
 
     found = []
     for at in range(start, len(answer.rows)):
-        found.append(card(int(answer.rows[at]), float(answer.similarity[at])))
+        found.append(result_card(int(answer.rows[at]), float(answer.similarity[at])))
         under = answer.alike[at] if answer.alike else ()
         if under and answer.similarities is not None:
             some = under[:MAX_FOLDED_CARDS]
-            alike = [card(row, float(answer.similarities[row])) for row in some]
+            alike = [result_card(row, float(answer.similarities[row])) for row in some]
             found[-1].update(count=len(under), alike=alike)
     return found
 
 
 def query_view(state: ViewState) -> dict[str, Any]:
-    """The query in view: its words, its terms, how many results, how the similarities are spread."""
+    """Return the query in view: title, terms, number of results, histogram of the similarities."""
     answer = state.answer
-    shown = {"parts": term_views(state), "fold": state.fold, "within": state.only_selection}
-    shown |= {
+    view = {
+        "parts": term_views(state),
+        "fold": state.fold,
+        "within": state.only_selection,
         "cut": state.min_similarity,
         "cap": state.max_similarity,
         "selectable": state.selection is not None,
     }
     if answer is None:
-        return {**shown, **NO_QUERY}
+        return {**view, **NO_QUERY}
     spread = answer.histogram
     return {
-        **shown,
-        "query": answer.called,
+        **view,
+        "query": answer.title,
         "text": answer.text,
         "listed": answer.total,
         "milliseconds": round(answer.seconds * 1000),
         "spread": {"counts": list(spread.counts), "low": spread.low, "high": spread.high} if spread else {},
-        "chance": state.chance if comparable_to_baseline(answer) else None,
+        "chance": state.baseline if comparable_to_baseline(answer) else None,
         "faint": weak_match_note(state, answer),
     }
 
 
 def term_views(state: ViewState) -> list[dict[str, Any]]:
-    """The terms that can be weighed against one another: none where a query is one text alone."""
-    terms = state.asked
+    """Return the terms that a visitor can weight: none if the query is a single text."""
+    terms = state.terms
     plain = len(terms) == 1 and terms[0].text and not terms[0].minus
     return [] if plain else [term_view(term, state) for term in terms]
 
 
 def comparable_to_baseline(answer: Answer) -> bool:
-    """Whether its similarities can be compared with those of words: nothing but words, none of them minus."""
+    """Whether the similarities can be compared with the baseline: the query is words, none with a minus."""
     return answer.words_only and not any(term.minus for term in answer.terms)
 
 
 def weak_match_note(state: ViewState, answer: Answer) -> str:
-    """Why the results are not worth much, "" where they may be."""
+    """Return why the results match badly; "" if they may match well."""
     if not len(answer.rows):
         return "" if not state.dataset.n else f"No image {_describe_limits(state)}."
     best = float(answer.similarity[0])
-    known = state.chance is not None and state.max_similarity is None and comparable_to_baseline(answer)
-    if not known or best > state.chance:
+    known = state.baseline is not None and state.max_similarity is None and comparable_to_baseline(answer)
+    if not known or best > state.baseline:
         return ""
     where = " of these images" if state.listing(limited=False).passes is not None else ""
     return (
         f"Nothing here really matches: the best{where} is {best:.3f}, and words picked at random "
-        f"find {state.chance:.3f} in this dataset."
+        f"find {state.baseline:.3f} in this dataset."
     )
 
 

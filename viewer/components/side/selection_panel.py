@@ -1,4 +1,7 @@
-"""The images chosen: a gallery of them, and what can be done with them. Without any, how to choose some."""
+"""The selection panel: a gallery of the selected images, with tags and export; or how to select some.
+
+What does not belong here: how a selection is made (`session/selection.py`).
+"""
 
 from collections import deque
 from collections.abc import Mapping
@@ -10,6 +13,7 @@ import param
 from viewer.components.base import Component
 from viewer.components.map.lasso import apply_in_background
 from viewer.components.map.map import MapView
+from viewer.components.side.result_cards import image_card
 from viewer.dataset.columns.filters import is_member
 from viewer.dataset.columns.tag_column import count_tags
 from viewer.dataset.exports import CONTENT_TYPES, Export
@@ -18,44 +22,44 @@ from viewer.session.selection import clear_selection, validate_step
 from viewer.session.state import ViewState
 from viewer.session.tag_worker import TagWorker
 
-PAGE = 60  # images told at a time
+PAGE_SIZE = 60  # images sent at a time
 
 
 class SelectionPanel(Component):
-    """The panel of the selection; what a person clicks arrives as messages."""
+    """The contents of the panel."""
 
     count = param.Integer()
     total = param.Integer()
-    start = param.Integer(doc="The place of the first of `items` among those chosen.")
-    items = param.List(doc="One page of those chosen.")
-    turn = param.Integer(doc="Another number for each page that is told.")
-    given = param.List(doc="The tags of those chosen: name, and how many have it.")
+    start = param.Integer(doc="The position of the first of `items` in the selection.")
+    items = param.List(doc="One page of the selection.")
+    turn = param.Integer(doc="Changes with each page that is sent.")
+    given = param.List(doc="The tags of the selection: name, and how many selected images have it.")
     known = param.List(doc="All tags: name, and how many images have it.")
-    ranked = param.Boolean(doc="Whether the nearest to a query come first.")
-    found = param.Integer(doc="How many results there are.")
-    among = param.Integer(doc="How many of them are chosen.")
-    kept = param.Integer(-1, doc="How many images pass the filters, -1 without any.")
+    ranked = param.Boolean(doc="Whether the most similar to a query come first.")
+    found = param.Integer(doc="How many results are listed.")
+    among = param.Integer(doc="How many of them are selected.")
+    kept = param.Integer(-1, doc="How many images pass the filters; -1 without filters.")
     trouble = param.String()
-    offered = param.Dict(default={}, doc="An export to fetch: its token and kind.")
+    offered = param.Dict(default={}, doc="An export to download: its token and format.")
     selected = param.String(doc="The id of the image that is open.")
 
     script = "side/selection_panel.js"
     _css = ("components.css", "side/gallery.css", "side/tagging.css", "side/selection_panel.css")
 
-    def follow(self, state: ViewState, view: MapView, tagger: TagWorker) -> None:
+    def follow(self, state: ViewState, view: MapView, tag_worker: TagWorker) -> None:
         """Show the state's selection, now and whenever it changes."""
-        self._state, self._view, self._tagger = state, view, tagger
-        self._rows, self._told = np.empty(0, np.int64), ("", "")
+        self._state, self._view, self._tag_worker = state, view, tag_worker
+        self._rows, self._shown = np.empty(0, np.int64), ("", "")
         self._tokens: deque[str] = deque(maxlen=MAX_OFFERS)
-        tagger.troubled.append(lambda why: setattr(self, "trouble", why))
+        tag_worker.on_error.append(lambda why: setattr(self, "trouble", why))
         self._actions |= {
             "more": self._more,
-            "zoom": lambda _: view.camera.to_images(self._rows),
+            "zoom": lambda _: view.camera.show_images(self._rows),
             "clear": lambda _: clear_selection(state),
-            "whole": lambda m: self._take({"of": m.get("of"), "how": m.get("how", "only")}),
-            "tagged": lambda m: self._take({"tag": m.get("tag")}),
-            "tag": lambda m: tagger.give(str(m.get("text", ""))[:500], self._chosen()),
-            "untag": lambda m: tagger.take(str(m.get("tag", "")), self._chosen()),
+            "whole": lambda m: self._apply({"of": m.get("of"), "how": m.get("how", "only")}),
+            "tagged": lambda m: self._apply({"tag": m.get("tag")}),
+            "tag": lambda m: tag_worker.add(str(m.get("text", ""))[:500], self._selection()),
+            "untag": lambda m: tag_worker.remove(str(m.get("tag", "")), self._selection()),
             "export": self._export,
         }
         state.param.watch(self._update, ["selection", "dataset", "answer", "kept", "panel"])
@@ -65,61 +69,61 @@ class SelectionPanel(Component):
         self._tagged()
 
     def end(self) -> None:
-        """The session is over: let go of what may be large."""
+        """End the session: release what may be large."""
         self._rows = np.empty(0, np.int64)
         withdraw(self._tokens)
 
-    def _chosen(self) -> np.ndarray:
-        chosen = self._state.selection
-        return np.empty(0, np.int64) if chosen is None else chosen
+    def _selection(self) -> np.ndarray:
+        selection = self._state.selection
+        return np.empty(0, np.int64) if selection is None else selection
 
-    def _take(self, step: Mapping[str, Any]) -> None:
-        found = validate_step({"how": "only", **step})
-        if found is not None:
-            apply_in_background(self._state, found, self._state.tags)
+    def _apply(self, step: Mapping[str, Any]) -> None:
+        valid = validate_step({"how": "only", **step})
+        if valid is not None:
+            apply_in_background(self._state, valid, self._state.tags)
 
     def _update(self, *_events: Any) -> None:
         state = self._state
         self.visible = state.panel == "selection"
-        rows = state.chosen()
+        rows = state.ordered_selection()
         ranked = state.answer is not None and state.answer.similarities is not None
-        told = state.dataset.version, state.answer.text if state.answer and ranked else ""
-        anew = not np.array_equal(rows, self._rows) or told != self._told
-        self._rows, self._told = rows, told
+        shown = state.dataset.version, state.answer.text if state.answer and ranked else ""
+        anew = not np.array_equal(rows, self._rows) or shown != self._shown
+        self._rows, self._shown = rows, shown
         self.param.update(
             count=len(rows),
             total=state.dataset.n,
             ranked=ranked,
             found=len(state.answer.rows) if state.answer else 0,
-            among=count_members(state.answer.rows, self._chosen()) if state.answer else 0,
+            among=count_members(state.answer.rows, self._selection()) if state.answer else 0,
             kept=-1 if state.kept is None else int(np.count_nonzero(state.kept)),
         )
         if anew:
-            self._tell(0)
+            self._send(0)
 
     def _opened(self, *_events: Any) -> None:
         row, ids = self._state.selected, self._state.dataset.atlas.ids
         self.selected = "" if row is None else ids[row]
 
-    def _tell(self, start: int) -> None:
+    def _send(self, start: int) -> None:
         state, answer = self._state, self._state.answer
         scores = answer.similarities if answer else None
         items = [
-            {**state.dataset.image_ref(row), **({} if scores is None else {"similarity": float(scores[row])})}
-            for row in self._rows[start : start + PAGE].tolist()
+            image_card(state.dataset, row, None if scores is None else float(scores[row]))
+            for row in self._rows[start : start + PAGE_SIZE].tolist()
         ]
         self.param.update(start=start, items=items, turn=self.turn + 1)
 
     def _more(self, message: Mapping[str, Any]) -> None:
-        """The page asks for the images after those it has."""
+        """Send the images that follow those the page has."""
         start = message.get("start")
         if isinstance(start, int) and 0 <= start < len(self._rows):
-            self._tell(start)
+            self._send(start)
 
     def _tagged(self, *_events: Any) -> None:
         tags = self._state.tags
         self.param.update(
-            given=[[tag, count] for tag, count in count_tags(tags, self._chosen()).items()],
+            given=[[tag, count] for tag, count in count_tags(tags, self._selection()).items()],
             known=[[tag, len(rows)] for tag, rows in sorted(tags.items())],
         )
 
@@ -134,6 +138,6 @@ class SelectionPanel(Component):
         self.offered = {"token": token, "kind": kind}
 
 
-def count_members(rows: np.ndarray, chosen: np.ndarray) -> int:
-    """How many of some rows (k,) are among those chosen, (m,) ascending."""
-    return int(np.count_nonzero(is_member(rows, chosen)))
+def count_members(rows: np.ndarray, selection: np.ndarray) -> int:
+    """Count which of some rows (k,) are in the selection, (m,) ascending."""
+    return int(np.count_nonzero(is_member(rows, selection)))

@@ -1,4 +1,4 @@
-"""The quiet line below the results: how many images, indexed when, what came and went; and what is wrong."""
+"""The line below the panel: number of images, time of indexing, the latest changes; and errors."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from viewer.session.state import ViewState
 
 
 class Status(Component):
-    """Counts, age, the latest changes; below them why a newer version cannot be shown."""
+    """Counts, age and the latest changes; below them why a newer version cannot be shown."""
 
     total = param.Integer()
     failed = param.Integer()
@@ -22,10 +22,10 @@ class Status(Component):
     _css = ("components.css", "side/status.css")
 
     def follow(self, state: ViewState) -> None:
-        """Show what the state says, now and whenever it changes."""
+        """Show the dataset of the state, now and whenever it changes."""
         self._state = state
         self._actions = {"overview": lambda _: state.param.update(overview=True, selected=None)}
-        state.param.watch(self._update, ["dataset", "lately", "trouble"])
+        state.param.watch(self._update, ["dataset", "latest_changes", "load_error"])
         self._update()
 
     def _update(self, *_events: Any) -> None:
@@ -34,6 +34,6 @@ class Status(Component):
             total=state.dataset.n,
             failed=len(state.dataset.atlas.failures),
             indexed_at=state.dataset.atlas.indexed_at.isoformat(),
-            lately=short_tally(state.lately),
-            trouble=state.trouble.replace("`", ""),
+            lately=short_tally(state.latest_changes),
+            trouble=state.load_error.replace("`", ""),
         )

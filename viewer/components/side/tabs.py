@@ -1,4 +1,4 @@
-"""The tabs above the panel beside the map: which of its parts is in view."""
+"""The tabs above the panel beside the map."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,9 +10,9 @@ from viewer.session.state import PANELS, ViewState
 
 
 class Tabs(Component):
-    """One tab for each part, with how much is in it."""
+    """A tab for each panel, with a count."""
 
-    tabs = param.List(doc="Each: its part, and a count, 0 for none.")
+    tabs = param.List(doc="Key, title and count of each; 0 shows no count.")
     active = param.String()
 
     script = "side/tabs.js"
@@ -22,14 +22,15 @@ class Tabs(Component):
         super().__init__(actions={"choose": self._choose}, **params)
 
     def follow(self, state: ViewState) -> None:
-        """Show what the state says, now and whenever it changes."""
+        """Show the panel of the state, now and whenever it changes."""
         self._state = state
         state.param.watch(self._update, ["panel", "filters", "selection"])
         self._update()
 
     def _update(self, *_events: Any) -> None:
-        chosen = self._state.selection
-        counts = {"filter": len(self._state.filters), "selection": 0 if chosen is None else len(chosen)}
+        selection = self._state.selection
+        count = 0 if selection is None else len(selection)
+        counts = {"filter": len(self._state.filters), "selection": count}
         tabs = [{"key": key, "title": key.capitalize(), "count": counts.get(key, 0)} for key in PANELS]
         self.param.update(tabs=tabs, active=self._state.panel)
 

@@ -1,0 +1,109 @@
+"""All that depends on internals of Panel, Bokeh and HoloViews, where their documented interfaces fall short.
+
+Each entry says why it is needed and which upstream issue concerns it, if we know one. An upgrade of these
+libraries begins here. What does not belong here: subclasses and options that they document.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import bokeh.server.server as bokeh_server
+import holoviews as hv
+import panel as pn
+import param
+from bokeh.document import Document
+from bokeh.plotting import figure
+from panel.custom import JSComponent
+from panel.theme.base import Design
+
+Page = TypeVar("Page")
+Bind = Callable[[str | None, int], Any]
+
+
+class LeanComponent(JSComponent):
+    """A JSComponent with no style sheets but its own, whose script is at a URL that the page gives.
+
+    Panel adds the sheets of its design and of its loading spinner to every component, to be parsed again. It
+    also sends each component's script to every visitor, and the browser keeps none of it compiled. We know of
+    no upstream issue.
+    """
+
+    design = param.Parameter(default=Design)
+
+    __abstract = True
+
+    _bundle_path = None  # else Panel looks for a file of that name
+
+    def script_url(self) -> str:
+        """Return the URL of a module whose default export has this component's `render`."""
+        raise NotImplementedError
+
+    def _process_param_change(self, params: dict[str, Any]) -> dict[str, Any]:
+        processed: dict[str, Any] = super()._process_param_change(params)
+        if "stylesheets" in params:
+            processed["stylesheets"] = params["stylesheets"]
+        return processed
+
+    def _get_properties(self, doc: Document | None) -> dict[str, Any]:
+        return {**super()._get_properties(doc), "bundle": "url", "esm": self.script_url()}
+
+
+def needed_scripts(tags: str) -> list[str]:
+    """Return the script tags of a page without those it has no use for.
+
+    Tabulator and Bokeh's WebGL are a megabyte that the page never uses; Panel loads them on every page
+    (https://github.com/holoviz/panel/issues/2284, and a way to load them on demand:
+    https://github.com/holoviz/panel/pull/8745). The shim for ES modules would read every script again and
+    give the browser a new copy on each visit, so that it keeps no compiled code; `page.html` replaces it.
+    """
+    unneeded = ("es-module-shims", "esms-options", "tabulator", "bokeh-gl")
+    return [tag for tag in tags.splitlines() if not any(name in tag for name in unneeded)]
+
+
+def release_page(page: Page) -> Page:
+    """Stop Panel's global state from holding a page, and return the page.
+
+    A page template watches `pn.state.busy`. That watcher lives as long as the process, so it would keep every
+    page that was ever made, about 1.4 MB for each visitor. We know of no upstream issue about this watcher.
+    """
+    watchers = pn.state.param.watchers.get("busy", {}).get("value", [])
+    for watcher in [*watchers]:
+        link = getattr(watcher.fn, "__self__", None)
+        if getattr(link, "self", None) is page:
+            pn.state.param.unwatch(watcher)
+    return page
+
+
+def inner_size(fig: figure) -> tuple[float, float] | None:
+    """Return a figure's inner width and height in pixels; None before the browser has laid it out.
+
+    Until then, reading the properties raises an error. Upstream: https://github.com/bokeh/bokeh/issues/9136.
+    """
+    values = fig._property_values  # noqa: SLF001
+    width, height = values.get("inner_width"), values.get("inner_height")
+    known = all(isinstance(size, (int, float)) and size > 0 for size in (width, height))
+    return (width, height) if known else None
+
+
+def render_figure(element: hv.Element) -> figure:
+    """Build a Bokeh figure by HoloViews, without a hook on the session's end.
+
+    HoloViews registers that hook with the document it finds, and the hook fails in the session without a
+    context that `panel serve --warm` makes. We know of no upstream issue; Panel had a similar one:
+    https://github.com/holoviz/panel/pull/4745.
+    """
+    plot = hv.renderer("bokeh").get_plot(element)
+    plot.document = None
+    return plot.state
+
+
+def wrap_bind_sockets(wrap: Callable[[Bind], Bind]) -> None:
+    """Replace the function by which Bokeh's server opens its sockets, once, by a wrapper of it.
+
+    `panel serve` has no hook that may change or refuse its address before it listens. We know of no upstream
+    issue.
+    """
+    if not getattr(bokeh_server.bind_sockets, "is_wrapped", False):
+        wrapped = wrap(bokeh_server.bind_sockets)
+        wrapped.is_wrapped = True  # type: ignore[attr-defined]
+        bokeh_server.bind_sockets = wrapped
