@@ -36,7 +36,12 @@ def style_sheet(name: str) -> str:
 def callback(name: str, **args: Any) -> CustomJS:
     """Make a Bokeh callback of a script that exports `run`: it is called with `args` and the event."""
     call = f'return modules["{name}"].run({{ {", ".join(args)} }}, cb_obj)'
-    return CustomJS(args=args, code=link([name], _source) + call)
+    return CustomJS(args=args, code=_linked(name) + call)
+
+
+@cache
+def _linked(name: str) -> str:
+    return link([name], _source)
 
 
 class Component(LeanComponent):

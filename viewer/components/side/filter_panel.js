@@ -3,8 +3,9 @@
 
 import { arrange, draw, h } from "../dom.js"
 import { histogram } from "../histogram.js"
-import { formatNumber, formatValue } from "../text.js"
+import { formatNumber } from "../text.js"
 import { afterPause } from "../timing.js"
+import { missingLine, valueLine } from "./value_lines.js"
 
 /** @import { Component, Facet, Model, ScaleFacet, TextFacet, ValueLine, ValuesFacet } from "../types" */
 
@@ -32,11 +33,6 @@ const TYPING = 180
  * @typedef {{ el: HTMLElement, update: (facet: Kind) => void }} Body
  */
 
-/** @param {string | null} value */
-function nameOf(value) {
-  return value === null ? "No value" : formatValue(value)
-}
-
 /**
  * Return the lines to show of a column's values: all of them, or the first and those that its filter names.
  *
@@ -45,81 +41,6 @@ function nameOf(value) {
  */
 export function shownLines({ lines, on, picks }, showsAll) {
   return lines.filter((line, i) => showsAll || i < FIRST || (on && line.on === picks))
-}
-
-/**
- * Return the width of a bar as CSS.
- *
- * @param {number} count
- * @param {number} most that a bar counts
- */
-export function barWidth(count, most) {
-  return count > 0 ? `max(2px, ${100 * Math.min(1, count / most)}%)` : "0"
-}
-
-/**
- * Build a line for a value. It shows how many images have the value, and a press filters by it.
- *
- * @param {PanelModel} model
- * @param {string} column
- */
-function valueLine(model, column) {
-  const name = h("span", { class: "name" })
-  const count = h("span", { class: "count" })
-  const [wholeBar, nowBar] = [h("i"), h("i")]
-  /** @type {string | null} */
-  let value = null
-  const el = h(
-    "button",
-    { type: "button", class: "value", onclick: () => model.send_msg({ kind: "toggle", column, value }) },
-    h("span", { class: "fill" }, wholeBar, nowBar),
-    name,
-    count,
-  )
-  /**
-   * @param {ValueLine} line
-   * @param {number} most that a bar of this column counts
-   * @param {boolean} isFiltered whether a filter on the column is in use
-   */
-  const update = (line, most, isFiltered) => {
-    value = line.value
-    const [now, whole] = [formatNumber(line.now), formatNumber(line.whole)]
-    name.textContent = nameOf(value)
-    count.replaceChildren(
-      now,
-      ...(line.now === line.whole ? [] : [h("span", { class: "of" }, ` / ${whole}`)]),
-    )
-    wholeBar.style.width = barWidth(line.whole, most)
-    nowBar.style.width = barWidth(line.now, most)
-    el.title = `${nameOf(value)}: ${now} of ${whole}`
-    el.setAttribute("aria-pressed", String(isFiltered && line.on))
-    el.classList.toggle("none", !value?.trim())
-    el.classList.toggle("off", isFiltered && !line.on)
-    el.classList.toggle("on", isFiltered && line.on)
-    el.classList.toggle("zero", line.now === 0)
-  }
-  return { el, update }
-}
-
-/**
- * Build the line of the images without a value. It is hidden if there are none.
- *
- * @param {PanelModel} model
- * @param {string} column
- */
-function missingLine(model, column) {
-  const line = valueLine(model, column)
-  /**
-   * @param {Facet} facet
-   * @param {number} most that a bar of this column counts
-   */
-  const update = ({ missing, on }, most = 1) => {
-    line.el.hidden = !missing.whole
-    if (missing.whole) {
-      line.update(missing, Math.max(most, missing.whole), on)
-    }
-  }
-  return { el: line.el, update }
 }
 
 /**

@@ -2,7 +2,8 @@
 // all searches so far.
 
 import { draw, h, ICONS, icon } from "../dom.js"
-import { countImages, formatNumber, imageUrl } from "../text.js"
+import { countImages, formatNumber } from "../text.js"
+import { queryTerms } from "./query_terms.js"
 import { resultGrid } from "./result_grid.js"
 import { threshold } from "./threshold.js"
 
@@ -84,7 +85,7 @@ export function render({ model, view }) {
           model.query ? heading(model, isRefining, refine) : invitation(),
         ),
       ),
-      part(["parts"], () => terms(model)),
+      part(["parts"], () => queryTerms(model)),
       part(
         ["query", "faint"],
         () => model.query && model.faint && h("div", { class: "faint", role: "status" }, model.faint),
@@ -175,81 +176,6 @@ function invitation() {
     { class: "heading" },
     h("h2", {}, "Search by describing an image"),
     h("div", { class: "muted" }, how),
-  )
-}
-
-/** @param {GalleryModel} model */
-function terms(model) {
-  return (
-    model.parts.length > 0 &&
-    h(
-      "div",
-      { class: "terms", role: "group", "aria-label": "Terms of the query" },
-      model.parts.map((part) => termOf(model, part)),
-    )
-  )
-}
-
-/**
- * Build a term of the query: its sign, its weight, and a button that removes it.
- *
- * @param {GalleryModel} model
- * @param {QueryTerm} term
- */
-function termOf(model, { key, label, minus, weight, picture, image }) {
-  const thumbnail = picture ?? (image && imageUrl("thumb", image))
-  const sign = h(
-    "button",
-    {
-      type: "button",
-      class: "sign",
-      title: minus ? "Ask for more of it" : "Ask for less of it",
-      "aria-label": `${minus ? "More" : "Less"} of ${label} instead`,
-      onclick: () => model.send_msg({ kind: "turn", term: key }),
-    },
-    icon(minus ? ICONS.minus : ICONS.plus),
-  )
-  const weightField = h("input", {
-    type: "number",
-    class: "weight",
-    min: "0.1",
-    max: "10",
-    step: "0.1",
-    value: String(weight),
-    "aria-label": `Weight of ${label}`,
-    title: "Weight",
-    onchange: ({ currentTarget }) => {
-      const typed = Number(currentTarget.value)
-      if (typed > 0) {
-        model.send_msg({ kind: "weigh", term: key, weight: typed })
-      } else {
-        currentTarget.value = String(weight)
-      }
-    },
-  })
-  const remove = h(
-    "button",
-    {
-      type: "button",
-      class: "off",
-      "aria-label": `Remove ${label}`,
-      title: "Remove",
-      onclick: () => model.send_msg({ kind: "drop", term: key }),
-    },
-    icon(ICONS.close),
-  )
-  return h(
-    "span",
-    {
-      class: `term${minus ? " minus" : ""}`,
-      role: "group",
-      "aria-label": `${minus ? "Less" : "More"} of ${label}`,
-    },
-    sign,
-    thumbnail && h("img", { src: thumbnail, alt: "" }),
-    h("span", { class: "name", title: label }, label),
-    weightField,
-    remove,
   )
 }
 

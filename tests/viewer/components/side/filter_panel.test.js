@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { barWidth, shownLines } from "../../../../viewer/components/side/filter_panel.js"
+import { shownLines } from "../../../../viewer/components/side/filter_panel.js"
+import { barWidth } from "../../../../viewer/components/side/value_lines.js"
 
 /** @import { ValuesFacet } from "../../../../viewer/components/types" */
 
