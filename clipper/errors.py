@@ -1,4 +1,4 @@
-"""The errors a person can mend. Each message is one line that names the file or setting and the way out.
+"""The errors that a person can fix. Each message is one line that names the file or setting and the way out.
 
     ClipperError
     ├── SettingsError          a setting is unknown or malformed, or names something that is not there
@@ -23,7 +23,7 @@ What does not belong here: errors of one library that never leave the module tha
 
 from typing import ClassVar
 
-# What the code behind each extra of pyproject.toml imports.
+# The packages that each extra of pyproject.toml needs.
 EXTRAS = {
     "viewer": (
         "panel",
@@ -42,7 +42,7 @@ EXTRAS = {
 class ClipperError(Exception):
     """Base of every error that the command line prints as one line."""
 
-    # Whether the same attempt, made again soon, may succeed with nobody mending anything.
+    # Whether the same attempt may succeed soon without anybody fixing anything.
     transient: ClassVar[bool] = False
 
 
@@ -107,7 +107,7 @@ class SandboxError(ClipperError):
 
 
 class BadImageError(ClipperError):
-    """One image file cannot be used; the message is the reason, in words for its owner. It ends no run."""
+    """One image file cannot be used; the message is the reason, for its owner. It does not end a run."""
 
 
 class UnknownImageError(ClipperError, KeyError):
@@ -138,7 +138,7 @@ def require_extra(extra: str) -> None:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether what failed may pass by itself: a network, a server, a disk; not what a person must mend."""
+    """Whether an error may pass by itself (a network, a server, a disk), so that a retry makes sense."""
     if isinstance(error, ClipperError):
         return error.transient
     return isinstance(error, OSError)

@@ -1,6 +1,6 @@
 """A query, and its hits: candidates, ranked again exactly.
 
-What does not belong here: how results are shown, and what is searched (`atlas/engine.py`).
+What does not belong here: showing results, and the vectors that are searched (`atlas/engine.py`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,11 +27,11 @@ _NOTHING = 1e-4  # a sum of unit vectors shorter than this has no direction wort
 
 @dataclass(frozen=True)
 class Query:
-    """What is searched for: terms, an image's bytes, or both; they are combined as `combine` says.
+    """A query: terms, an image's bytes, or both; `combine` makes one vector of them.
 
-    `text` is read by `terms.parse`: `dog -indoor "at night" like:pets/rex.jpg`. `terms` are further ones,
-    taken as they are. `known` has vectors, (d,) float32, of images that are not on the map, by the name that
-    a term's `like` calls them. `where` is a Chroma metadata filter, such as `{"group": "Flags"}`.
+    `text` is parsed by `query_syntax.parse`: `dog -indoor "at night" like:pets/rex.jpg`. `terms` are further
+    terms. `known` has vectors, (d,) float32, of images that are not on the map, by the name in a term's
+    `like`. `where` is a Chroma metadata filter, such as `{"group": "Flags"}`.
     """
 
     text: str = ""
@@ -41,7 +41,7 @@ class Query:
     known: "Mapping[str, np.ndarray]" = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be searched for."""
+        """Refuse a query that is empty or too long."""
         if len(self.text) > MAX_TEXT:
             raise ClipperError(f"the query has {len(self.text):,} characters; {MAX_TEXT:,} is the limit")
         count = len(self.all_terms)
@@ -52,12 +52,12 @@ class Query:
 
     @property
     def all_terms(self) -> tuple[Term, ...]:
-        """The terms that were written and those that were given."""
+        """The terms of `text` and the further terms."""
         return parse(self.text) + self.terms
 
     @property
     def words_only(self) -> bool:
-        """Whether no image is among the terms: only then do similarities say what CLIPScore's do."""
+        """Whether no image is among the terms: only then are similarities on CLIPScore's scale."""
         return self.image is None and not any(term.like for term in self.all_terms)
 
 
@@ -80,26 +80,26 @@ class Hits:
 
 
 class Vectors(Protocol):
-    """(n, d) float32 vectors of which some rows can be had."""
+    """(n, d) float32 vectors that can be indexed by rows."""
 
     def __getitem__(self, rows: Any, /) -> Any: ...
 
 
 def clip_score(similarity: float) -> float:
-    """A text's cosine similarity with an image on CLIPScore's scale of 0..100: `max(0, 2.5 cos)`, at most 1.
+    """Convert a text's cosine similarity with an image to CLIPScore's scale of 0..100.
 
-    Of Hessel et al. 2021 (arXiv:2104.08718, section 3), as percentages.
+    `max(0, 2.5 cos)`, at most 1, as a percentage (Hessel et al. 2021, arXiv:2104.08718, section 3).
     """
     return 100.0 * min(max(CLIPSCORE_WEIGHT * similarity, 0.0), 1.0)
 
 
 def combine(vectors: "Sequence[np.ndarray]", weights: Sequence[float] | None = None) -> "np.ndarray":
-    """The normalised weighted sum of (d,) unit vectors, `sum(w v) / |sum(w v)|`: (d,) float32.
+    """Return the normalised weighted sum of (d,) unit vectors, `sum(w v) / |sum(w v)|`: (d,) float32.
 
-    An image's similarity with it is, but for one factor, the weighted sum of its similarities with each term.
+    An image's similarity with it is, up to one factor, the weighted sum of its similarities with the terms.
 
     Raises:
-        ClipperError: the terms take each other away.
+        ClipperError: the terms cancel each other.
     """
     import numpy as np
 
@@ -107,16 +107,16 @@ def combine(vectors: "Sequence[np.ndarray]", weights: Sequence[float] | None = N
     total = shares @ np.stack(vectors)
     length = float(np.linalg.norm(total))
     if length < _NOTHING:
-        raise ClipperError("the query's terms take each other away; change a weight or remove one")
+        raise ClipperError("the query's terms cancel each other; change a weight or remove one")
     return np.asarray(total / length, np.float32)
 
 
 def rank_exactly(
     vector: "np.ndarray", vectors: Vectors, candidates: "np.ndarray", *, k: int
 ) -> "tuple[np.ndarray, np.ndarray]":
-    """The k best of `candidates` (rows of `vectors`, (n, d)) by cosine: rows and similarities.
+    """Return the k best of `candidates` (rows of `vectors`, (n, d)) by cosine: rows and similarities.
 
-    Equal similarities keep the order of the rows, so that a search repeats exactly.
+    Equal similarities keep the order of the rows, so that the same search gives the same hits.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""What a person may set: arguments > `CLIPPER_*` environment > `<home>/clipper.toml` > the defaults below.
+"""The settings: arguments > `CLIPPER_*` environment > `<home>/clipper.toml` > the defaults below.
 
 What does not belong here: anything that reads images, the store or a model.
 """
@@ -22,12 +22,12 @@ from pydantic_settings import (
 from clipper.errors import SettingsError
 
 DEFAULT_MODEL = "openai/clip-vit-base-patch32"
-# The commit of that repository that holds safetensors; `main` has only a pickle, which is never loaded.
+# The commit of the default model's repository that has safetensors; its `main` has only a pickle.
 DEFAULT_REVISION = "c237dc49a33fc61debc9276459120b7eac67e7ef"
 CONFIG_NAME = "clipper.toml"
 HIDDEN_HOME = ".clipper"
 DEFAULT_IMAGES = "images"
-# When a map is laid out again, from where it is.
+# When a map is laid out again, starting from its positions.
 Refit = Literal["auto", "never", "always"]
 _SERVER = re.compile(r"https?://[^\s/@?#]+/?")
 _SCHEDULER = re.compile(r"(tcp|tls|ws|wss)://[^\s@]+")
@@ -105,10 +105,10 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, home: str | Path | None = None, **overrides: Any) -> Self:
-        """The settings of `home`, or of the home found from here (see `find_home`).
+        """Read the settings of `home`, or of the home that `find_home` finds.
 
         Raises:
-            SettingsError: no home, an unreadable clipper.toml, an unknown or malformed setting.
+            SettingsError: no home is found, clipper.toml is unreadable, or a setting is unknown or malformed.
         """
         folder = _home_of(Path(home).expanduser().resolve() if home else find_home())
         config = folder / CONFIG_NAME
@@ -137,60 +137,60 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, then the environment, then the home's file."""
+        """Read arguments first, then the environment, then the home's file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
     @property
     def images_location(self) -> str:
-        """The images folder as an absolute path, or the URL as it was given."""
+        """The images folder as an absolute path, or its URL."""
         return absolute_location(self.images, base=self.home)
 
     @property
     def limits(self) -> str:
-        """By which a file's failure is measured; under others it is tried again."""
+        """The limits for a file, as one text: a file that failed is tried again when they change."""
         return f"{self.max_pixels}/{self.max_bytes}/{self.max_seconds:g}"
 
     @property
     def display_title(self) -> str:
-        """The title, or the images folder's name; of a folder called `images`, its parent's."""
+        """The title; without one, the images folder's name, or its parent's if it is called `images`."""
         parts = [part for part in self.images_location.rstrip("/").split("/") if part]
         named = [part for part in parts if part != "images"]
         return self.title or (named[-1] if named else "Clipper")
 
     @property
     def revision(self) -> str | None:
-        """The revision asked for; the default model has a pinned one."""
+        """The model's revision; the default model has a pinned one."""
         pinned = DEFAULT_REVISION if self.model == DEFAULT_MODEL else None
         return self.model_revision or pinned
 
 
 def is_url(location: str) -> bool:
-    """Whether a location is an fsspec URL and not a path of this machine."""
+    """Whether a location is an fsspec URL, not a path on this machine."""
     return "://" in location
 
 
 def absolute_location(location: str, *, base: Path | None = None) -> str:
-    """A URL as it is; a path made absolute, from `base` or from the working folder."""
+    """Make a path absolute, from `base` or from the working folder; return a URL as it is."""
     if is_url(location):
         return location
     return str(((base or Path.cwd()) / Path(location).expanduser()).resolve())
 
 
 def _home_of(folder: Path) -> Path:
-    """The home that is meant: where only the images' folder is named, the one within it."""
+    """Resolve a path to its home: the folder itself, or the `.clipper` inside it."""
     within = folder / HIDDEN_HOME
     is_home = (folder / CONFIG_NAME).is_file() or (folder / "store").is_dir()
     return within if not is_home and (within / CONFIG_NAME).is_file() else folder
 
 
 def find_home() -> Path:
-    """The home to use when none is named.
+    """Find the home to use if none is named.
 
-    `CLIPPER_HOME`, else the nearest of `./`, `./.clipper` and `./data` that holds a clipper.toml, else
-    the nearest `.clipper` of a folder above.
+    This is `CLIPPER_HOME`, or the first of `./`, `./.clipper` and `./data` that holds a clipper.toml, or the
+    nearest `.clipper` of a folder above.
 
     Raises:
-        SettingsError: there is none.
+        SettingsError: there is no home.
     """
     if named := os.environ.get("CLIPPER_HOME"):
         return Path(named).expanduser().resolve()

@@ -1,7 +1,7 @@
-"""What runs have made so far for the next version: one version of each part, in `staged.json`.
+"""The parts that runs have made for the next version: one version of each, in `staged.json`.
 
 A run that was killed is taken up again from this file. A run reads it once; from then on a `Staged` travels
-from step to step. What does not belong here: what is published (`store/snapshots.py`).
+from step to step. What does not belong here: the published version (`store/snapshots.py`).
 """
 
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ class Staged:
 
     @classmethod
     def read(cls, home: Home) -> Self:
-        """Read a home's file; where there is none, nothing is staged.
+        """Read a home's file; without one, nothing is staged.
 
         Raises:
             StoreError: the file is damaged.
@@ -61,10 +61,10 @@ class Staged:
         return cls(**known | lists)
 
     def write(self, home: Home) -> None:
-        """Write the home's file. Only for the holder of the home's lock.
+        """Write the home's file. The caller must hold the home's lock.
 
-        Where no part is condemned, the file is the one that a Clipper without audits of every run writes: a
-        run that changes nothing leaves the home of an earlier Clipper as it is.
+        Without condemned parts the file is like that of an earlier Clipper, so that a run without changes
+        does not rewrite it.
         """
         entries = {name: value for name, value in vars(self).items() if value != ""}
         if not self.condemned:

@@ -41,14 +41,14 @@ def test_only_words_are_scored_like_words():
 def test_terms_are_summed_by_weight_to_length_one():
     assert combine([A, B]) == pytest.approx([0.5**0.5] * 2)
     assert combine([A, B], [3, -4]) == pytest.approx([0.6, -0.8])
-    with pytest.raises(ClipperError, match="take each other away"):
+    with pytest.raises(ClipperError, match="cancel each other"):
         combine([A, A], [1, -1])
 
 
 def test_terms_that_nearly_take_each_other_away_are_still_searched_for():
     assert combine([A, A], [1, -0.999]) == pytest.approx([1, 0], abs=1e-5)
     assert combine([A, B], [0.002, 0]) == pytest.approx([1, 0])
-    with pytest.raises(ClipperError, match="take each other away"):
+    with pytest.raises(ClipperError, match="cancel each other"):
         combine([A, B], [0.00005, 0])
 
 

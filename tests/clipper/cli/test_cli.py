@@ -229,7 +229,7 @@ def test_errors_of_the_query_are_one_line_too(command: InProcess, sample_home: P
     for words, message in (
         (["search", " "], "the query is empty"),
         (["search", "cat like:none.jpg"], "no image 'none.jpg' here"),
-        (["search", "cat -cat^1"], "take each other away"),
+        (["search", "cat -cat^1"], "cancel each other"),
         (["search", "--image", tmp_path / "none.jpg"], "none.jpg cannot be read"),
         (["search", "--image", tmp_path / "words.jpg"], "not an image"),
     ):
