@@ -12,12 +12,13 @@ import dagster as dg
 from clipper.chroma.build import COLLECTION_VERSION
 from clipper.images.decode import DECODER_VERSION
 from clipper.images.folder import ImageFolder
-from clipper.indexing import collect, metadata, previews, project, publish, scan
+from clipper.indexing import collect, metadata, project, publish, scan
 from clipper.indexing.embed import CONTENT_PARTS, embed_images
 from clipper.metadata.join import METADATA_VERSION
 from clipper.models.source import PREPROCESS_VERSION
 from clipper.projection.layout import PROJECTION_VERSION
 from clipper.store.facts import FACTS_VERSION
+from pipelines import previews
 from pipelines.compat import observable_asset
 from pipelines.config import EmbedConfig, ProjectionConfig, PublishConfig, ScanConfig, overrides
 from pipelines.failures import asset, fail_in_one_line, multi_asset

@@ -1,6 +1,6 @@
 """What Dagster's pages show about a step: counts to plot, speed, a table of failures, files, pictures.
 
-What does not belong here: drawing (`clipper.indexing.previews`).
+What does not belong here: drawing (`pipelines.previews`).
 """
 
 import base64

@@ -92,7 +92,7 @@ def test_no_imports_go_in_a_circle(package: str):
         pytest.fail(" -> ".join(str(path.relative_to(ROOT)) for path in error.args[1]))
 
 
-@pytest.mark.parametrize("package", ["clipper", "viewer"])
+@pytest.mark.parametrize("package", ["clipper", "pipelines", "viewer"])
 def test_a_wing_holds_a_dozen_files_at_most(package: str):
     folders = {path.parent for path in (ROOT / package).rglob("*.py")}
     crowded = [folder for folder in folders if len(list(folder.glob("*.py"))) > MOST_FILES]

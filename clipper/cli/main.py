@@ -17,7 +17,7 @@ import typer
 from clipper.cli.output import one_line, print_failures, print_json, summarise, tell_damages
 from clipper.errors import BadImageError, ClipperError, SettingsError, require_extra
 from clipper.images.decode import read_file
-from clipper.indexing.progress import progress_bar
+from clipper.indexing.run import progress_bar
 from clipper.settings import Settings
 from clipper.store.home import Home as AtlasHome
 

@@ -4,20 +4,23 @@ A step reads the parts that earlier steps staged, makes its own part unless that
 does not belong here: what a step does (the other modules of this wing).
 """
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clipper.indexing.collect import collect
 from clipper.indexing.embed import embed_images
 from clipper.indexing.home_setup import note_model, prepare_home
 from clipper.indexing.metadata import join_metadata
-from clipper.indexing.progress import progress_bar
 from clipper.indexing.project import project_images
 from clipper.indexing.publish import publish
 from clipper.indexing.scan import scan_images
 from clipper.indexing.workspace import Progress, Step, Workspace
 from clipper.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def index_images(
@@ -76,3 +79,23 @@ def run_steps(work: Workspace) -> list[Step]:
         steps.append(step(work))
         progress_of(1, 1)
     return steps
+
+
+@contextmanager
+def progress_bar() -> "Iterator[Progress]":
+    """Show a progress bar on standard error, where that is a terminal or a notebook that can draw one."""
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    shown = find_spec("ipywidgets") is not None if console.is_jupyter else console.is_terminal
+    columns = (*Progress.get_default_columns()[:3], TextColumn("{task.completed:,}/{task.total:,}"))
+    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not shown) as bars:
+        tasks: dict[str, Any] = {}
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield report

@@ -21,7 +21,7 @@ PIPELINES: list[Row] = [
     [("resources", "")],
     [("history", "")],
     [("failures", "")],
-    [("presentation", "")],
+    [("presentation, previews", "")],
     [("compat", "")],
 ]
 VIEWER: list[Row] = [
@@ -34,7 +34,7 @@ VIEWER: list[Row] = [
     [("render/", "points to pixels")],
     [("dataset/", "an atlas as arrays")],
     [("dataset/columns/", "filters"), ("dataset/geometry/", "regions")],
-    [("theme, pools", "colours and fonts; threads")],
+    [("theme, pools, compat", "look; threads; Panel's inside")],
 ]
 CLIPPER: list[Row] = [
     [("cli/", "the clipper command")],
