@@ -2,7 +2,8 @@
 
 If most of the map was fitted before, UMAP's optimiser goes on from the old positions with a small step;
 otherwise the map is fitted from scratch. Either is then aligned to the old map. What does not belong here:
-deciding that a refit is due (`projection/quality.py`).
+measuring the map (`projection/quality.py`) and
+deciding that it is laid out again (`projection/update.py`).
 """
 
 from typing import TYPE_CHECKING, NamedTuple

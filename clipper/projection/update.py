@@ -1,7 +1,8 @@
 """Keep a map as images come and go: nothing on it moves, and new images are placed.
 
-If too little of the map is as it was fitted, it is laid out again, unless that is switched off. What does not
-belong here: files (`indexing/project.py`).
+This module decides whether the map is laid out again: if too little of it is as it was fitted, and the setting
+`refit` allows it. What does not belong here: the measures (`projection/quality.py`), and files. That a change of
+the model or of UMAP's parameters starts a new map is decided in `indexing/project.py`.
 """
 
 from dataclasses import dataclass
@@ -65,12 +66,13 @@ def update_map(
         vectors: (n, d) float32, rows L2-normalised, of distinct images.
         base: their positions on the earlier map.
         parameters: of the earlier map.
-        mode: "auto" refits past a threshold, "always" in any case, "never" only if no landmark is left among
-            which an image could be placed.
+        mode: "auto" refits if a measure of `MapDrift` is past its threshold, or if less than `WARM_SHARE` of
+            the images were fitted; "always" refits; "never" does not. If no landmark is left among which an
+            image could be placed, every mode starts a new map.
     """
     outgrown = base.layout.fitted.sum() < WARM_SHARE * min(len(vectors), parameters.fit_limit)
     if not base.layout.landmarks.any() or (mode != "never" and outgrown):
-        return start_map(vectors, parameters, like=base)  # a refit is due anyway, so nothing is placed first
+        return start_map(vectors, parameters, like=base)  # no image is placed first: all are laid out
     usual = measure_baseline(vectors, base.layout, seed=parameters.seed)
     grown = add_images(vectors, base, parameters, reach=usual.reach)
     drift = measure_drift(vectors, grown, usual, parameters, since=base.drift)
