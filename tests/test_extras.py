@@ -17,6 +17,7 @@ from clipper.errors import EXTRAS
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCKED = {*EXTRAS["viewer"], *EXTRAS["pipeline"], "dagster_webserver", "distributed", "dask"}
+PATIENCE = 1000  # seconds; the longest command indexes 24 images
 # Python imports `sitecustomize` when it starts.
 BLOCKER = f"""
 from importlib.machinery import PathFinder
@@ -40,6 +41,15 @@ assert len(atlas.search("red heart", k=5)) == 5
 assert len(atlas.search("-heart", image=image, k=5)) == 5
 assert len(atlas.points) == atlas.info()["images"]
 assert clipper.published_version(home) == atlas.info()["version"]
+with clipper.open(home) as opened:
+    first = opened.ids[0]
+    assert len(opened.similar(first, k=3)) == 3
+    assert opened.image(first).size
+    assert opened.thumbnail(first).size
+    opened.tags.add([first], "kept")
+    assert opened.tags.of(first) == ["kept"]
+    assert first in opened.metadata.index
+    assert "<" in opened._repr_html_()
 """
 
 
@@ -51,7 +61,7 @@ def run(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str
         text=True,
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(folder)},
-        timeout=240,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -62,6 +72,7 @@ def test_the_blocker_blocks(tmp_path: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(5 * PATIENCE)
 def test_the_core_indexes_searches_and_repairs_without_the_extras(small_home: Path, tmp_path: Path):
     home = ("--home", str(small_home))
     image = min((small_home / "images").glob("*.jpg"))
