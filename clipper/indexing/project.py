@@ -1,7 +1,7 @@
 """The step `umap_projection`: bring the map up to date, starting from the map of the last run.
 
-An unchanged dataset keeps its map; another model or other parameters start a new one. What does not belong here:
-placing images and deciding on a refit (`projection/update.py`).
+An unchanged dataset keeps its map; another model or other parameters start a new one. What does not belong
+here: placing images and deciding on a refit (`projection/update.py`).
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,8 @@
 """Keep a map as images come and go: nothing on it moves, and new images are placed.
 
-This module decides whether the map is laid out again: if too little of it is as it was fitted, and the setting
-`refit` allows it. What does not belong here: the measures (`projection/quality.py`), and files. That a change of
-the model or of UMAP's parameters starts a new map is decided in `indexing/project.py`.
+This module decides whether the map is laid out again: if too little of it is as it was fitted, and the
+setting `refit` allows it. What does not belong here: the measures (`projection/quality.py`), and files.
+Another model or other parameters start a new map: that is decided in `indexing/project.py`.
 """
 
 from dataclasses import dataclass
