@@ -31,7 +31,8 @@ class Query:
 
     `text` is parsed by `query_syntax.parse`: `dog -indoor "at night" like:pets/rex.jpg`. `terms` are further
     terms. `known` has vectors, (d,) float32, of images that are not on the map, by the name in a term's
-    `like`. `where` is a Chroma metadata filter, such as `{"group": "Flags"}`.
+    `like`. `where` is a metadata filter as Chroma writes it, such as `{"group": "Flags"}`, or as the viewer's
+    links do: see `query_filter`.
     """
 
     text: str = ""

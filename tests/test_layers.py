@@ -19,7 +19,7 @@ CORE = """
     projection images
     sandbox
     query
-    query_syntax settings hashing text imports
+    query_syntax query_filter settings hashing text imports
     errors
 """
 VIEWER = """

@@ -165,7 +165,8 @@ class Atlas:
                 an image.
             image: an id of the atlas, a path, a file's bytes, or a PIL image.
             k: how many images to return at most.
-            where: a Chroma metadata filter, such as `{"group": "Flags"}`.
+            where: a metadata filter as Chroma writes it, such as `{"group": "Flags"}`, or as the viewer's
+                links do, such as `{"group": {"values": ["Flags"]}}`.
 
         Returns:
             one row an image, best first: `id`, `path`, `similarity` (cosine), `x`, `y`, the metadata columns.

@@ -15,6 +15,7 @@ from clipper.models import reference_texts
 from clipper.models.query_encoder import QueryEncoder
 from clipper.projection import place
 from clipper.query import LEAST_CANDIDATES, OVERSAMPLING, Hits, Query, combine, rank_exactly
+from clipper.query_filter import as_where
 from clipper.settings import Settings
 from clipper.store import embeddings
 from clipper.store.tables import read_made_of
@@ -198,8 +199,10 @@ class SearchEngine(Published):
         import numpy as np
 
         wanted = max(OVERSAMPLING * k, LEAST_CANDIDATES)
+        types = {name: column.type for name, column in self.columns.items()}
+        where = as_where(query.where or {}, types)
         with self._loading:
-            nearest = self._collection.nearest(vector, k=wanted, where=query.where)
+            nearest = self._collection.nearest(vector, k=wanted, where=where)
         return np.array([self._rows[image_id] for image_id in nearest], np.int64)
 
     def _place(self, similarities: "np.ndarray", *, text: bool) -> tuple[float, float]:

@@ -118,6 +118,8 @@ def test_a_filter_limits_what_is_found(sample_atlas: Atlas, sample_engine: Searc
     assert 1 <= len(tagged) < 100
     assert all("cat" in keywords for keywords in tagged["keywords"])
     assert len(sample_atlas.search("cat", where={"group": "no such group"})) == 0
+    as_linked = sample_atlas.search("flag of a country", k=30, where={"group": {"values": [group]}})
+    assert as_linked["id"].tolist() == found["id"].tolist()
     one = sample_engine.metadata(sample_engine.row("pizza.jpg"))["name"]
     assert sample_atlas.search("a flag", where={"name": one})["id"].tolist() == ["pizza.jpg"]
 

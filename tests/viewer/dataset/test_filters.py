@@ -169,6 +169,18 @@ def test_what_is_sound_can_be_carried_by_a_link() -> None:
     assert validate_filters(facets, json.loads(json.dumps(good))) == good
 
 
+def test_a_filter_as_chroma_spells_it_means_the_same_in_a_link() -> None:
+    facets = columns()
+    filters = {"group": {"$in": ["cat"]}, "tags": {"$not_contains": "b"}, "year": {"$gte": 2003}}
+    assert validate_filters(facets, filters) == {
+        "group": {"values": ["cat"]},
+        "tags": {"except": ["b"]},
+        "year": {"range": [2003, None]},
+    }
+    truth = {"sold": value_facet("sold", pd.Series([True, False, True]))}
+    assert validate_filters(truth, {"sold": {"$eq": True}}) == {"sold": {"values": ["Yes"]}}
+
+
 def test_a_press_in_a_chart_shows_nothing_else_and_one_in_the_legend_hides() -> None:
     only = toggle_values(None, ["cat"], hide=False)
     assert only == {"values": ["cat"]}

@@ -1,15 +1,8 @@
-"""Which images a visitor's conditions let pass, and how many of them have each value.
+"""Applies filters to facets: which images pass, and how many of them have each value.
 
-`filters` is what a link can carry: for each column one condition,
-
-    {"values": ["cat", null]}     any of these values; null: no value. A list passes with any of its items
-    {"except": ["cat"]}           none of them
-    {"range": [1, null]}          numbers, ends included, null: open; of times ISO texts. With "missing": true
-                                  also what has no value
-    {"text": "face"}              text that has this in it, be it large or small
-
-An image passes when it meets them all. What is counted for a column leaves that column's own condition out.
-Pure: facets and plain data in, masks and counts out.
+`filters` has one condition a column, in the spelling of links (`clipper/query_filter.py`); an image passes if
+it meets all of them. The counts of a column leave out that column's own condition. Pure: facets and plain
+data in, masks and counts out. What does not belong here: what a condition means, and who sets it.
 """
 
 from collections.abc import Collection, Mapping, MutableMapping, Sequence
@@ -18,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from clipper.query_filter import AnyOf, HasText, InRange, NoneOf, Value, parse_condition, to_link
 from viewer.dataset.columns.binning import format_number, format_time, parse_time, to_iso
+from viewer.dataset.columns.colouring import NO_VALUE, value_label
 from viewer.dataset.columns.facets import Facet, ScaleFacet, TextFacet, ValueFacet
 
-MAX_VALUES = 2_000  # in one condition: a link carries them
+MAX_VALUES = 2_000  # of one condition, as a link carries them
 MAX_TEXT_LENGTH = 500  # characters of one value
-MAX_NAMED = 2  # values that a chip names; of more it tells the number
-NO_VALUE = "No value"
+MAX_NAMED = 2  # values that a chip names; of more, it gives the number
 
 Condition = Mapping[str, Any]
 Filters = Mapping[str, Condition]
@@ -33,25 +27,25 @@ Masks = MutableMapping[str, tuple[Condition, np.ndarray]]
 
 @dataclass(frozen=True)
 class FilterResult:
-    """`kept` (n,) bool, None where nothing is asked; of each column its counts where the others pass."""
+    """`kept` (n,) bool are the rows that pass, None without filters; `counts` has those of each column."""
 
     kept: np.ndarray | None
     counts: Mapping[str, np.ndarray]
 
 
 def apply_filters(facets: Mapping[str, Facet], filters: Filters) -> FilterResult:
-    """Apply conditions that are `validate_filters`, one for each column that has one."""
+    """Apply valid filters."""
     masks: Masks = {}
     return FilterResult(filter_rows(facets, filters, masks=masks), count_values(facets, masks))
 
 
 def filter_rows(facets: Mapping[str, Facet], filters: Filters, *, masks: Masks) -> np.ndarray | None:
-    """Which rows meet all conditions, (n,) bool; None where there are none.
+    """Return which rows meet all conditions, (n,) bool; None without conditions.
 
     Args:
         facets: by column.
-        filters: conditions that are `validate_filters`.
-        masks: what conditions have given so far; brought up to date, and only what changed is worked out.
+        filters: valid filters.
+        masks: the rows of earlier conditions, which are updated: only changed conditions are applied.
     """
     for name in [*masks]:
         if name not in filters:
@@ -63,7 +57,7 @@ def filter_rows(facets: Mapping[str, Facet], filters: Filters, *, masks: Masks) 
 
 
 def count_values(facets: Mapping[str, Facet], masks: Masks) -> dict[str, np.ndarray]:
-    """Of each column the counts of its values among the rows that meet all conditions but its own."""
+    """Count each column's values among the rows that meet the conditions of all other columns."""
     if not masks:
         return {name: facet.count() for name, facet in facets.items()}
     failed = np.sum([~mask for _, mask in masks.values()], axis=0, dtype=np.uint16)
@@ -75,26 +69,31 @@ def count_values(facets: Mapping[str, Facet], masks: Masks) -> dict[str, np.ndar
 
 
 def select_passing(rows: np.ndarray, kept: np.ndarray | None) -> np.ndarray:
-    """Of some rows (k,) those that are kept, in their order."""
+    """Return the kept ones of some rows (k,), in their order."""
     return rows if kept is None else rows[kept[rows]]
 
 
 def match_condition(facet: Facet, condition: Condition) -> np.ndarray:
-    """Which rows meet one condition, (n,) bool."""
-    if "values" in condition:
-        return facet.matching(condition["values"])
-    if "except" in condition:
-        return ~facet.matching(condition["except"])
-    if isinstance(facet, TextFacet):
-        return facet.containing(condition["text"])
-    if not isinstance(facet, ScaleFacet):
-        raise TypeError(f"{facet.name} has no range")
+    """Return which rows meet one condition, (n,) bool.
+
+    Raises:
+        TypeError: a facet of this kind has no such condition.
+    """
+    asked = parse_condition(condition)
+    if isinstance(asked, AnyOf):
+        return facet.matching(_labels(asked.values))
+    if isinstance(asked, NoneOf):
+        return ~facet.matching(_labels(asked.values))
+    if isinstance(asked, HasText) and isinstance(facet, TextFacet):
+        return facet.containing(asked.text)
+    if not isinstance(asked, InRange) or not isinstance(facet, ScaleFacet):
+        raise TypeError(f"{facet.name} has no condition like {condition!r}")
     found = facet.in_range(*range_bounds(facet, condition))
-    return found | facet.matching([None]) if condition.get("missing") else found
+    return found | facet.matching([None]) if asked.missing else found
 
 
 def range_bounds(facet: ScaleFacet, condition: Condition) -> tuple[float | None, float | None]:
-    """The ends of a range as numbers; None: open."""
+    """Return the ends of a range as numbers; None: open."""
     low, high = (_end(facet, end) for end in condition["range"])
     return low, high
 
@@ -106,24 +105,24 @@ def _end(facet: ScaleFacet, end: object) -> float | None:
 
 
 def bins_to_condition(facet: ScaleFacet, first: int, last: int) -> Condition | None:
-    """The condition that the bins first..last (not included) stand for; None: that is all of them."""
+    """Return the condition for the bins first..last - 1; None if these are all bins."""
     if first <= 0 and last >= len(facet.bins):
         return None
     ends = facet.bins.range_of(first, last)
-    told = [to_iso(end) if facet.kind == "time" and end is not None else end for end in ends]
+    written = [to_iso(end) if facet.kind == "time" and end is not None else end for end in ends]
     whole = facet.kind == "number" and facet.bins.integers
-    return {"range": [int(end) if whole and isinstance(end, float) else end for end in told]}
+    return {"range": [int(end) if whole and isinstance(end, float) else end for end in written]}
 
 
 def toggle_values(
     condition: Condition | None, values: Sequence[str | None], *, hide: bool
 ) -> Condition | None:
-    """A condition after somebody pressed a value, or several that are one line.
+    """Return a condition after a click on a value, or on a line that stands for several values.
 
     Args:
-        condition: before; None where there was none.
-        values: pressed.
-        hide: whether the first press hides them, as in a legend, or shows nothing else, as in a chart.
+        condition: the condition before; None without one.
+        values: the clicked values.
+        hide: whether the first click hides them, as in a legend, or hides all others, as in a chart.
     """
     if condition and "range" in condition:
         rest = {key: value for key, value in condition.items() if key != "missing"}
@@ -141,7 +140,7 @@ def toggle_values(
 def remove_values(
     filters: Filters, column: str, values: Collection[str], *, whole: bool = False
 ) -> dict[str, Condition]:
-    """Filters that name none of these values of a column; with `whole` not the column either."""
+    """Remove values of a column from filters; with `whole`, the column's whole condition."""
     rest = {name: condition for name, condition in filters.items() if name != column}
     condition = filters.get(column)
     if whole or not isinstance(condition, Mapping):
@@ -154,7 +153,7 @@ def remove_values(
 
 
 def shows_value(condition: Condition | None, value: str | None) -> bool:
-    """Whether a condition lets a value of its column pass."""
+    """Return whether a value of the column meets a condition."""
     if condition is None:
         return True
     if "values" in condition:
@@ -164,57 +163,48 @@ def shows_value(condition: Condition | None, value: str | None) -> bool:
     return value is not None or bool(condition.get("missing"))
 
 
-def validate_filters(facets: Mapping[str, Facet], told: object) -> dict[str, Condition]:
-    """Of what a link or another version says, what makes sense here."""
-    if not isinstance(told, Mapping):
+def validate_filters(facets: Mapping[str, Facet], filters: object) -> dict[str, Condition]:
+    """Return the valid conditions of a link or of another version, in the spelling of links."""
+    if not isinstance(filters, Mapping):
         return {}
     checked = {
-        str(name): _sound(facets[name], condition)
-        for name, condition in told.items()
+        str(name): _validate(facets[name], condition)
+        for name, condition in filters.items()
         if isinstance(name, str) and name in facets
     }
     return {name: condition for name, condition in checked.items() if condition}
 
 
-def _sound(facet: Facet, condition: object) -> Condition | None:
-    if not isinstance(condition, Mapping):
-        return None
-    for way in ("values", "except"):
-        listed = condition.get(way)
-        if isinstance(listed, list | tuple):
-            good = _sound_values(facet, listed)
-            return {way: good[:MAX_VALUES]} if good else None
-    text = condition.get("text")
-    if isinstance(facet, TextFacet) and isinstance(text, str) and text.strip():
-        return {"text": text[:MAX_TEXT_LENGTH]}
-    return _sound_range(facet, condition) if isinstance(facet, ScaleFacet) else None
+def _validate(facet: Facet, condition: object) -> Condition | None:
+    asked = parse_condition(condition) if isinstance(condition, Mapping) else None
+    if isinstance(asked, AnyOf | NoneOf):
+        values = _valid_values(facet, asked.values)
+        return to_link(type(asked)(tuple(values[:MAX_VALUES]))) if values else None
+    if isinstance(asked, HasText) and isinstance(facet, TextFacet) and asked.text.strip():
+        return to_link(HasText(asked.text[:MAX_TEXT_LENGTH]))
+    if isinstance(asked, InRange) and isinstance(facet, ScaleFacet) and _has_ends(facet, asked):
+        return to_link(asked)
+    return None
 
 
-def _sound_values(facet: Facet, listed: Sequence[object]) -> list[str | None]:
-    texts = (
-        []
-        if isinstance(facet, ScaleFacet)
-        else [v for v in listed if isinstance(v, str) and len(v) <= MAX_TEXT_LENGTH]
-    )
-    return [*dict.fromkeys(texts), *([None] if None in listed else [])]
+def _valid_values(facet: Facet, values: Sequence[Value | None]) -> list[str | None]:
+    named = [] if isinstance(facet, ScaleFacet) else [label for label in _labels(values) if label is not None]
+    labels = dict.fromkeys(label for label in named if len(label) <= MAX_TEXT_LENGTH)
+    return [*labels, *([None] if None in values else [])]
 
 
-def _sound_range(facet: ScaleFacet, condition: Mapping[Any, Any]) -> Condition | None:
-    ends = condition.get("range")
-    if not isinstance(ends, list | tuple) or len(ends) != 2:  # noqa: PLR2004 - low and high
-        return None
-    for end in ends:
-        number_like = isinstance(end, int | float) and not isinstance(end, bool) and abs(end) < 1e300  # noqa: PLR2004 - NaN and infinity are not
-        moment_like = facet.kind == "time" and isinstance(end, str) and parse_time(end) is not None
-        if end is not None and not number_like and not moment_like:
-            return None
-    if all(end is None for end in ends):
-        return None
-    return {"range": [*ends], **({"missing": True} if condition.get("missing") is True else {})}
+def _labels(values: Sequence[Value | None]) -> list[str | None]:
+    return [value if value is None else value_label(value) for value in values]
+
+
+def _has_ends(facet: ScaleFacet, asked: InRange) -> bool:
+    """Return whether the ends of a range are of the facet's kind; a time's are ISO texts or numbers."""
+    texts = [end for end in (asked.low, asked.high) if isinstance(end, str)]
+    return facet.kind == "time" and all(parse_time(text) is not None for text in texts) if texts else True
 
 
 def describe_condition(facet: Facet, condition: Condition) -> str:
-    """A condition in a few words, without its column's name: "cat, dog", "not cat", "3 - 12"."""
+    """Describe a condition in a few words, without its column's name: "cat, dog", "not cat", "3 - 12"."""
     if "text" in condition:
         return f"“{condition['text']}”"
     if "range" in condition and isinstance(facet, ScaleFacet):
@@ -240,7 +230,7 @@ def _said_range(facet: ScaleFacet, low: float | None, high: float | None) -> str
 
 
 def describe_range(low: str, high: str) -> str:
-    """A range in words, "" for an end that is open."""
+    """Describe a range, with "" for an open end."""
     if not low:
         return f"up to {high}"
     if not high:
@@ -249,23 +239,23 @@ def describe_range(low: str, high: str) -> str:
 
 
 def condition_to_bins(facet: ScaleFacet, condition: Condition | None) -> tuple[int, int] | None:
-    """The bins that a range covers: the first, and the one after the last; None without a range."""
+    """Return the bins that a range covers: the first, and the one after the last; None without a range."""
     if not condition or "range" not in condition:
         return None
     return facet.bins.bins_of(*range_bounds(facet, condition))
 
 
 def find_labels(facet: ValueFacet, *, part: str, most: int) -> list[str]:
-    """The commonest values that have `part` in them, at most `most`."""
+    """Return the commonest labels that contain `part`, at most `most`."""
     wanted = part.casefold().strip()
     found = (label for label in facet.labels if wanted in label.casefold())
     return [label for label, _ in zip(found, range(most), strict=False)]
 
 
 def is_member(rows: np.ndarray, members: np.ndarray) -> np.ndarray:
-    """Which of `rows` (k,) are among `members` (m,), ascending: (k,) bool.
+    """Return which of `rows` (k,) are among `members` (m,), which ascend: (k,) bool.
 
-    A search for each: `numpy.isin` would look through all the members, for one row under the pointer too.
+    It searches each row; `numpy.isin` would go through all members even for one row.
     """
     if not len(members):
         return np.zeros(len(rows), bool)
