@@ -83,9 +83,13 @@ class ViewState(param.Parameterized):
     uploading = param.String(doc="The name of the image that is being uploaded or read.")
     searching = param.Boolean(default=False)
     message = param.String(doc="Why the last search has no answer.")
-    news = param.ClassSelector(class_=News, default=None, doc="DatasetChanges the visitor has not dismissed.")
+    news = param.ClassSelector(
+        class_=News, default=None, doc="Changes of the dataset that the visitor has not dismissed."
+    )
     latest_changes = param.ClassSelector(
-        class_=DatasetChanges, default=DatasetChanges(), doc="The latest changes, dismissed or not."
+        class_=DatasetChanges,
+        default=DatasetChanges(),
+        doc="The latest changes of the dataset, dismissed or not.",
     )
     marked = param.List(item_type=int, doc="Rows of new images, as long as the map marks them.")
     load_error = param.String(doc="Why the published version cannot be shown.")
