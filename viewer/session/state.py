@@ -89,7 +89,7 @@ class ViewState(param.Parameterized):
     latest_changes = param.ClassSelector(
         class_=DatasetChanges,
         default=DatasetChanges(),
-        doc="The latest changes of the dataset, dismissed or not.",
+        doc="The latest changes, dismissed or not.",
     )
     marked = param.List(item_type=int, doc="Rows of new images, as long as the map marks them.")
     load_error = param.String(doc="Why the published version cannot be shown.")
