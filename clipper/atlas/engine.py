@@ -95,8 +95,8 @@ class SearchEngine(Published):
         """Combine a query's terms to one vector: (d,) float32, L2-normalised.
 
         `query.combine` makes it of the terms' vectors. Where texts meet images, a text weighs
-        `cross_modal_weight` times as much: its cosines with images are that much smaller (CLIPScore's 2.5; see
-        `projection/place.py`).
+        `cross_modal_weight` times as much: its cosines with images are that much smaller (CLIPScore's 2.5, as
+        in `projection/place.py`).
 
         Raises:
             ClipperError: a term names an image that is not there, or the terms take each other away.
