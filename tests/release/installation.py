@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 600  # seconds; the longest command indexes the sample
+PATIENCE = 3600  # seconds; the longest command installs two gigabytes
 LEADING_HERE = re.compile("PYTHON|CLIPPER_|DAGSTER_|VIRTUAL_ENV|COVERAGE_")
 
 
