@@ -2,7 +2,7 @@
 
 import { h } from "../dom.js"
 import { clamp } from "../numbers.js"
-import { imageUrl } from "../text.js"
+import { thumbnailFrame } from "../thumbnail.js"
 
 /** @import { Component, ImageItem } from "../types" */
 
@@ -51,7 +51,7 @@ export function render({ model }) {
       return
     }
     root.replaceChildren(
-      h("div", { class: "frame" }, h("img", { src: imageUrl("thumb", item), alt: "" })),
+      thumbnailFrame(item),
       h(
         "div",
         { class: "words" },

@@ -1,4 +1,8 @@
-"""The page's keyboard shortcuts, and the button that lists them. They work on the whole page."""
+"""The page's keyboard shortcuts, and the button that lists them. They work on the whole page.
+
+The list is a `<dialog>` of the browser: a key opens it without a round trip to the server, which
+panel-material-ui's `Dialog` needs.
+"""
 
 from viewer.components.base import Component
 

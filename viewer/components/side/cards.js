@@ -2,7 +2,8 @@
 // buttons that search for more or less like it.
 
 import { h, ICONS, icon } from "../dom.js"
-import { formatNumber, imageUrl } from "../text.js"
+import { formatNumber } from "../text.js"
+import { thumbnailFrame } from "../thumbnail.js"
 
 /** @import { Attributes, Child, ImageItem, Message, ResultItem } from "../types" */
 
@@ -23,13 +24,7 @@ export const DRAGGED_IMAGE = "application/x-clipper-image"
  * @param {Child[]} figures
  */
 export function imageCard(model, item, attributes, ...figures) {
-  const thumbnail = h("img", {
-    src: imageUrl("thumb", item),
-    alt: "",
-    loading: "lazy",
-    decoding: "async",
-    draggable: "false",
-  })
+  const thumbnail = thumbnailFrame(item, { loading: "lazy", decoding: "async", draggable: "false" })
   return h(
     "button",
     {
@@ -43,7 +38,7 @@ export function imageCard(model, item, attributes, ...figures) {
       onmouseleave: () => model.send_msg({ kind: "point", id: null }),
       ...attributes,
     },
-    h("div", { class: "frame" }, thumbnail),
+    thumbnail,
     h("div", { class: "caption" }, h("span", { class: "label" }, item.label)),
     figures.length > 0 && h("span", { class: "figures" }, figures),
   )

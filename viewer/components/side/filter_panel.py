@@ -1,4 +1,7 @@
-"""The filter panel: for each column a chart with counts, which is also its filter; filters as chips."""
+"""The filter panel: for each column a chart with counts, which is also its filter; filters as chips.
+
+The chips are our own for the reason that `gallery.py` gives.
+"""
 
 from collections.abc import Mapping
 from functools import partial

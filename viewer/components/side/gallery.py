@@ -1,4 +1,8 @@
-"""The result panel: ranked results; before the first search, suggestions and a sample of the dataset."""
+"""The result panel: ranked results; before the first search, suggestions and a sample of the dataset.
+
+Its chips and switches are our own: each of panel-material-ui's would be a Bokeh model, made and removed with
+every query, and the browser would draw them one by one.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,6 +1,7 @@
 """The selection panel: a gallery of the selected images, with tags and export; or how to select some.
 
-What does not belong here: how a selection is made (`session/selection.py`).
+The export menu is our own: panel-material-ui's `MenuButton` would be a component apart from this one, and the
+panel would be laid out twice. What does not belong here: how a selection is made (`session/selection.py`).
 """
 
 from collections import deque

@@ -1,4 +1,8 @@
-"""The tabs above the panel beside the map."""
+"""The tabs above the panel beside the map.
+
+They are our own: a title of panel-material-ui's `Tabs` is plain text without a count, and its contents could
+not lie below the sheets that cover the whole panel.
+"""
 
 from collections.abc import Mapping
 from typing import Any
