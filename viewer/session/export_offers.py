@@ -66,7 +66,7 @@ def redeem(token: str) -> Offer:
 
 def _schedule_sweep() -> None:
     """Schedule a sweep for when the oldest offer expires. The caller holds the lock."""
-    global _sweeper  # noqa: PLW0603 - one for the process, like what it looks after
+    global _sweeper  # noqa: PLW0603 - one for the process, as the offers are
     if _sweeper is None and _offered:
         wait = max(0.0, next(iter(_offered.values())).until - time.monotonic())
         _sweeper = threading.Timer(wait + 0.05, _sweep)

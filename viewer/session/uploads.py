@@ -138,7 +138,7 @@ class Uploads:
         self._state.uploading = ""
 
     def end(self) -> None:
-        """Cancel likewise at the end of a session, without changing the state."""
+        """Cancel them at the end of a session, without changing the state."""
         self._latest += 1
         if self._transfer:
             SLOTS.release(self._transfer)
