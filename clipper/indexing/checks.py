@@ -14,7 +14,7 @@ from typing import Any
 from clipper.chroma.self_search import search_themselves
 from clipper.errors import AuditError, StoreError
 from clipper.indexing.project import WAY_OUT
-from clipper.indexing.workspace import Workspace
+from clipper.indexing.workspace import VANISHED, Workspace
 from clipper.projection.quality import MapDrift, describe_drift
 from clipper.store import embeddings, facts, snapshots
 from clipper.store.staged import ASSETS
@@ -170,7 +170,7 @@ def failures(work: Workspace) -> Finding:
         if entry.content_hash in bad:
             reasons.append(bad[entry.content_hash])
         elif entry.id in passed_over:
-            reasons.append("vanished while it was being read")
+            reasons.append(VANISHED)
     files = len(manifest.entries) + len(manifest.unreadable)
     share = len(reasons) / files if files else 0.0
     # Reasons that differ only in numbers are of one kind.

@@ -4,7 +4,7 @@ What does not belong here: the steps (`indexing/run.py`, `indexing/embed.py`).
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -25,6 +25,8 @@ Progress = Callable[[str, int, int], None]
 
 # A run stops if more than this share of the published images are gone.
 MOST_GONE = 0.5
+# The reason why a file that was listed is not on the map, although it was never found to be damaged.
+VANISHED = "vanished while it was being read"
 
 
 @dataclass
@@ -136,7 +138,7 @@ class Workspace:
         usable = tried - set(bad)
         members = [e for e in manifest.entries if e.content_hash in usable and e.id not in passed_over]
         if not members:
-            raise ImagesError(_none_usable(manifest, bad))
+            raise ImagesError(_none_usable(manifest, bad, passed_over))
         return members
 
     def embeddings(self) -> tuple[str, Mapping[str, Any], ShardStore]:
@@ -165,9 +167,9 @@ class Workspace:
         return lambda done, total: self.progress(stage, done, total)
 
 
-def _none_usable(manifest: Manifest, bad: Mapping[bytes, str]) -> str:
+def _none_usable(manifest: Manifest, bad: Mapping[bytes, str], passed_over: Iterable[str]) -> str:
     reasons = {e.id: bad[e.content_hash] for e in manifest.entries if e.content_hash in bad}
-    reasons |= manifest.unreadable
+    reasons |= manifest.unreadable | dict.fromkeys(sorted(passed_over), VANISHED)
     named = [f"{image_id} {reason}" for image_id, reason in list(reasons.items())[:EXAMPLES]]
     more = f" and {len(reasons) - EXAMPLES:,} more" if len(reasons) > EXAMPLES else ""
     files = len(manifest.entries) + len(manifest.unreadable)

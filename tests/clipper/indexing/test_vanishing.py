@@ -12,7 +12,7 @@ from homes import draw, images, opened
 
 from clipper.errors import ImagesError, StoreError
 from clipper.indexing import run
-from clipper.indexing.workspace import Step
+from clipper.indexing.workspace import Step, Workspace
 from clipper.settings import Settings
 from clipper.store import snapshots
 
@@ -39,6 +39,23 @@ def test_an_empty_or_missing_folder_leaves_what_is_published(indexed_home: Path,
     shutil.rmtree(indexed_home / "images")
     (indexed_home / "away").rename(indexed_home / "images")
     assert run_index(indexed_home)["clip_embeddings"].counts["new"] == 0
+
+
+def test_images_that_all_vanish_while_they_are_read_are_named_with_the_reason(
+    small_home: Path, run_index: Index, monkeypatch: pytest.MonkeyPatch
+):
+    embed = run.embed_images
+
+    def after_all_vanished(work: Workspace) -> dict[str, Step]:
+        shutil.rmtree(small_home / "images")
+        return embed(work)
+
+    monkeypatch.setattr(run, "embed_images", after_all_vanished)
+    named = (
+        r"none of the 24 files is a usable image: \S+\.jpg vanished while it was being read; .* and 21 more"
+    )
+    with pytest.raises(ImagesError, match=named):
+        run_index(small_home)
 
 
 def test_a_folder_that_may_not_be_read_leaves_what_is_published(
