@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from clipper.errors import ClipperError
-from clipper.query_syntax import MOST_TERMS, Term, parse
+from clipper.query_syntax import MAX_TERMS, Term, parse
 
 if TYPE_CHECKING:
     import numpy as np
 
-MAX_TEXT = 2_000
+MAX_TEXT_LENGTH = 2_000
 # Candidates fetched for each hit: ranking them exactly corrects small errors of the graph's ranking.
 OVERSAMPLING = 4
-LEAST_CANDIDATES = 50
+MIN_CANDIDATES = 50
 
 
 # CLIPScore's w, for a text's cosines with images, which are rarely above 0.4 (Hessel et al. 2021,
@@ -43,13 +43,15 @@ class Query:
 
     def __post_init__(self) -> None:
         """Refuse a query that is empty or too long."""
-        if len(self.text) > MAX_TEXT:
-            raise ClipperError(f"the query has {len(self.text):,} characters; {MAX_TEXT:,} is the limit")
+        if len(self.text) > MAX_TEXT_LENGTH:
+            raise ClipperError(
+                f"the query has {len(self.text):,} characters; {MAX_TEXT_LENGTH:,} is the limit"
+            )
         count = len(self.all_terms)
         if not count and self.image is None:
             raise ClipperError("the query is empty; type a word or name an image")
-        if count > MOST_TERMS:
-            raise ClipperError(f"the query has {count} terms; {MOST_TERMS} is the limit")
+        if count > MAX_TERMS:
+            raise ClipperError(f"the query has {count} terms; {MAX_TERMS} is the limit")
 
     @property
     def all_terms(self) -> tuple[Term, ...]:

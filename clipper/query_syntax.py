@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 # weight of 1 removes much of what is wanted too: for 16 pairs of words on the sample, 34 % of the first 20
 # are still right at 1, 62 % at 0.5 and 68 % at 0.33, where half of the unwanted images are gone. Images
 # differ more: at 0.5 the image of a minus leaves the first 20, and the other results stay.
-MINUS, MINUS_IMAGE = 0.3, 0.5
-LEAST, MOST = 0.01, 100.0  # a weight without its sign
-MOST_TERMS = 16
+MINUS_WEIGHT, MINUS_IMAGE_WEIGHT = 0.3, 0.5
+MIN_WEIGHT, MAX_WEIGHT = 0.01, 100.0  # a weight without its sign
+MAX_TERMS = 16
 
 _QUOTES = '"“”'
 _SIGNS = r"+\-\u2212"
@@ -48,7 +48,7 @@ class Term:
 
     def with_weight(self, weight: float) -> "Term":
         """Return the term with another weight, rounded to a weight that can be written."""
-        size = round(min(max(abs(weight), LEAST), MOST), 2)
+        size = round(min(max(abs(weight), MIN_WEIGHT), MAX_WEIGHT), 2)
         return replace(self, weight=-size if weight < 0 else size)
 
     def negated(self) -> "Term":
@@ -63,7 +63,7 @@ def default_weight(*, minus: bool, image: bool = False) -> float:
     """Return the weight of a term that is written without one."""
     if not minus:
         return 1.0
-    return -MINUS_IMAGE if image else -MINUS
+    return -MINUS_IMAGE_WEIGHT if image else -MINUS_WEIGHT
 
 
 def parse(text: str) -> tuple[Term, ...]:
@@ -123,7 +123,7 @@ def _term(found: re.Match[str]) -> Term | None:
         return None
     minus = sign not in {None, "+"}
     image = bool(found["like"])
-    size = min(max(weight, LEAST), MOST)
+    size = min(max(weight, MIN_WEIGHT), MAX_WEIGHT)
     signed = (-size if minus else size) if weight else default_weight(minus=minus, image=image)
     return Term(like=content, weight=signed) if image else Term(text=content, weight=signed)
 

@@ -14,7 +14,7 @@ from clipper.errors import UnknownImageError
 from clipper.models import reference_texts
 from clipper.models.query_encoder import QueryEncoder
 from clipper.projection import place
-from clipper.query import LEAST_CANDIDATES, OVERSAMPLING, Hits, Query, combine, rank_exactly
+from clipper.query import MIN_CANDIDATES, OVERSAMPLING, Hits, Query, combine, rank_exactly
 from clipper.query_filter import as_where
 from clipper.settings import Settings
 from clipper.store import embeddings
@@ -199,7 +199,7 @@ class SearchEngine(Published):
     def _chroma_candidates(self, query: Query, vector: "np.ndarray", *, k: int) -> "np.ndarray":
         import numpy as np
 
-        wanted = max(OVERSAMPLING * k, LEAST_CANDIDATES)
+        wanted = max(OVERSAMPLING * k, MIN_CANDIDATES)
         types = {name: column.type for name, column in self.columns.items()}
         where = as_where(query.where or {}, types)
         with self._loading:

@@ -182,7 +182,7 @@ class Published:
 
         A renamed image keeps its time, a changed one gets another; copies of one image share it.
         """
-        return self._times(manifest.FIRST)
+        return self._times(manifest.FIRST_NS)
 
     @cached_property
     def hashes(self) -> Sequence[bytes]:

@@ -112,8 +112,8 @@ def rows(home: Home, snapshot: Snapshot) -> Iterator[Damage]:
         if wrong := len(set(read_parquet(path)["id"].to_pylist()) ^ set(on_map)):
             lost = [path, path.with_suffix(".json")]
             yield _damage(home, path, f"differs from the projection in {wrong:,} images", *lost)
-    if not reference_texts.path(home, snapshot.embeddings).exists():
-        yield _damage(home, reference_texts.path(home, snapshot.embeddings), "is missing")
+    if not reference_texts.vectors_path(home, snapshot.embeddings).exists():
+        yield _damage(home, reference_texts.vectors_path(home, snapshot.embeddings), "is missing")
     for where, store in _stores(home, snapshot).items():
         if missing := len(set(on_map.values()) - store.keys()):
             yield Damage(where, f"lacks {missing:,} of {len(on_map):,} images")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from clipper.errors import BadImageError
 from clipper.images.exif import camera_facts, gps_facts
 from clipper.images.formats import describe_failure
-from clipper.images.pixels import AT_ONCE, to_rgb, upright
+from clipper.images.pixels import MAX_PIXELS_AT_ONCE, to_rgb, upright
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -60,7 +60,7 @@ def decode(data: bytes, *, max_pixels: int, min_side: int) -> DecodedImage:
         with pillow.open(io.BytesIO(data), formats=FORMATS) as image:
             width, height = image.size
             _check_pixels(width, height, max_pixels)
-            is_large = width * height > AT_ONCE
+            is_large = width * height > MAX_PIXELS_AT_ONCE
             kind = str(image.format)
             image.draft(None, (2 * min_side, 2 * min_side))
             if is_large and kind == "JPEG2000":

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 SKIPPED_FOLDERS = frozenset({"@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", "lost+found"})
 HOME_FILES = frozenset({CONFIG_NAME, "store"})
 # A longer ending is counted as none: it is hardly an ending.
-LONGEST_ENDING = 8
+MAX_ENDING_LENGTH = 8
 LINKED_FOLDERS = "links to folders"
 
 # Files with metadata beside the images. If two have the same key for an image, the first of these wins.
@@ -64,7 +64,7 @@ class Listing:
         if ending in READABLE_ENDINGS or ending in UNREADABLE_ENDINGS:
             self.images.append(describe())
         elif image_id not in METADATA_NAMES:
-            is_plain = ending[1:].isalnum() and ending.isascii() and len(ending) <= LONGEST_ENDING
+            is_plain = ending[1:].isalnum() and ending.isascii() and len(ending) <= MAX_ENDING_LENGTH
             self.others[ending if is_plain else "no ending"] += 1
 
 
@@ -76,7 +76,7 @@ class ImageFolder:
         self.max_bytes = max_bytes
         self.remote = is_url(location)
 
-    def find(self) -> list[FoundImage]:
+    def list_images(self) -> list[FoundImage]:
         """List all image files, sorted by id; folders whose names begin with a dot are skipped.
 
         Raises:
@@ -85,7 +85,7 @@ class ImageFolder:
         return self.list_files().images
 
     def list_files(self) -> Listing:
-        """List all image files, as `find` does, and count the other files.
+        """List all image files, as `list_images` does, and count the other files.
 
         Raises:
             ImagesError: the folder is missing or cannot be read.
@@ -94,7 +94,7 @@ class ImageFolder:
         listing.images.sort(key=lambda image: image.id)
         return listing
 
-    def refusal(self, image_id: str) -> str | None:
+    def reason_not_read(self, image_id: str) -> str | None:
         """Return why a file is not read, by its ending; None if it is.
 
         On this machine the first bytes overrule the ending of a format that Clipper does not decode: phones

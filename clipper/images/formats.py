@@ -110,7 +110,7 @@ _AVIF_BRANDS = (b"avif", b"avis")
 # So many first bytes are enough to recognise a format.
 HEAD_BYTES = 1024
 
-LONGEST_MESSAGE = 160
+MAX_MESSAGE_LENGTH = 160
 _ENDS_EARLY = "is damaged: its data ends early"
 _BROKEN = "is damaged: its data cannot be decoded"
 _NONSENSE = "is damaged: its header makes no sense"
@@ -213,7 +213,7 @@ def describe_failure(error: Exception, data: bytes, *, is_large: bool) -> str:
         data: the file's bytes.
         is_large: whether the decoder may have run out of memory: some libraries then call the file broken.
     """
-    said = re.sub(r"[^ -~]+", " ", str(error)).strip()[:LONGEST_MESSAGE]
+    said = re.sub(r"[^ -~]+", " ", str(error)).strip()[:MAX_MESSAGE_LENGTH]
     if "cannot identify image file" in said:
         return describe_unidentified(data)
     if isinstance(error, struct.error):

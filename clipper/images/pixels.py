@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 # An image of at most so many pixels is converted at once, at up to 30 bytes each. A larger one is converted
 # and shrunk tile by tile.
-AT_ONCE = 1 << 25
+MAX_PIXELS_AT_ONCE = 1 << 25
 TILE = 2048
 # The longest side that is left of an image only a few pixels high or wide.
-LONGEST = 1 << 16
+MAX_SIDE = 1 << 16
 _SIXTEEN_BITS = (0.0, 65535.0)
 
 
@@ -28,16 +28,15 @@ def to_rgb(image: "Image.Image", *, min_side: int) -> "Image.Image":
 
     Args:
         image: of any of Pillow's modes.
-        min_side: an image of more than `AT_ONCE` pixels is shrunk; its shorter side keeps at least twice
-            this.
+        min_side: a larger image than `MAX_PIXELS_AT_ONCE` is shrunk; its shorter side keeps twice this.
     """
     levels = _levels(image)
-    if image.width * image.height <= AT_ONCE:
+    if image.width * image.height <= MAX_PIXELS_AT_ONCE:
         return _converted(image, levels)
     from PIL import Image
 
     factor = max(min(image.size) // (2 * min_side), 1)
-    across, down = (max(factor, -(-side // LONGEST)) for side in image.size)
+    across, down = (max(factor, -(-side // MAX_SIDE)) for side in image.size)
     small = Image.new("RGB", (-(-image.width // across), -(-image.height // down)))
     for box in _tiles(image, across, down):
         tile = _converted(image.crop(box), levels).reduce((across, down))

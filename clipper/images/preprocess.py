@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
-LARGEST_SIDE = 4096  # pixels; CLIP models take some hundreds
+MAX_SIDE = 4096  # pixels; CLIP models take some hundreds
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Transform:
             mean=_colour(config.get("image_mean", (0.48145466, 0.4578275, 0.40821073))),
             std=_colour(config.get("image_std", (0.26862954, 0.26130258, 0.27577711))),
         )
-        if not (1 <= made.crop_side <= LARGEST_SIDE and 1 <= made.side <= LARGEST_SIDE):
+        if not (1 <= made.crop_side <= MAX_SIDE and 1 <= made.side <= MAX_SIDE):
             raise ValueError(f"size {made.side} and crop_size {made.crop_side} are no sides of an image")
         if not all(made.std):
             raise ValueError("image_std is 0")

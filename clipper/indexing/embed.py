@@ -106,7 +106,9 @@ class ShardWriter:
     @property
     def reference_vectors_exist(self) -> bool:
         """Whether the vectors of the reference texts are on disk for this model."""
-        return self.source is not None and reference_texts.path(self.work.home, self.source.key).exists()
+        return (
+            self.source is not None and reference_texts.vectors_path(self.work.home, self.source.key).exists()
+        )
 
     def write_reference_vectors(self, clip: model.Clip) -> None:
         """Embed the reference texts, once for each model."""
@@ -117,7 +119,7 @@ class ShardWriter:
 
     def fill(self, clip: model.Clip | None) -> None:
         """Decode and embed what is missing, and write it every few seconds."""
-        entries = [entry for key, entry in self.manifest.firsts().items() if key in self.todo]
+        entries = [entry for key, entry in self.manifest.first_entries().items() if key in self.todo]
         progress = self.work.progress_for("embed" if clip else "decode")
         try:
             for position, result in enumerate(self._process(entries, clip)):
@@ -194,7 +196,7 @@ def _keep_coordinates(work: Workspace, manifest: Manifest, failed: Container[byt
         gps.delete_all(work.home)
         return {}
     known = work.places.keys()
-    entries = [e for key, e in manifest.firsts().items() if key not in known and key not in failed]
+    entries = [e for key, e in manifest.first_entries().items() if key not in known and key not in failed]
     return {"places_read": gps.fill(work.places, work.folder, entries, progress=work.progress_for("places"))}
 
 

@@ -130,7 +130,7 @@ def _entry(folder: ImageFolder, image: FoundImage, known: Entry | None, started:
     same = known and (known.bytes, known.mtime_ns) == (image.bytes, image.mtime_ns)
     if known and same and image.mtime_ns and image.mtime_ns < started - RACY_NS:
         return known
-    if refusal := folder.refusal(image.id):
+    if refusal := folder.reason_not_read(image.id):
         raise BadImageError(refusal)
     return Entry(image.id, content_hash(folder.read(image.id)), image.bytes, image.mtime_ns)
 

@@ -21,9 +21,9 @@ _BOOL = r"^(?i:true|false)$"
 # makes its column text.
 _CODE = r"^[+-]?(0[0-9].*|[0-9]{19,}|[0-9]+,[0-9]+)$"
 # In a column of numbers, the cells that are no numbers are at most this share of it ...
-FEW = 0.05
+MAX_MISFIT_SHARE = 0.05
 # ... or have at most so many spellings, such as "n/a" and "?". Otherwise the column is text: no cell is lost.
-SPELLINGS = 3
+MAX_SPELLINGS = 3
 
 
 def infer_cell_type(name: str, cells: "pa.ChunkedArray") -> "tuple[pa.ChunkedArray, str | None]":
@@ -72,7 +72,7 @@ def _usual(text: "pa.ChunkedArray") -> tuple[str | None, Any]:
     others = filled - number_of(fits)
     if others >= number_of(fits) or (kind != "bool" and number_of(matching(_CODE))):
         return None, None
-    if others > FEW * filled and len(text.filter(pc.invert(fits)).unique()) > SPELLINGS:
+    if others > MAX_MISFIT_SHARE * filled and len(text.filter(pc.invert(fits)).unique()) > MAX_SPELLINGS:
         return None, None
     return kind, fits
 

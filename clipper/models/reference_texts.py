@@ -35,7 +35,7 @@ RANDOM_WORDS = (
 )  # fmt: skip
 
 
-def path(home: Home, key: str) -> Path:
+def vectors_path(home: Home, key: str) -> Path:
     """The file with a model's vectors of the reference texts."""
     return home.embeddings(key) / f"probes-{digest(REFERENCE_TEXTS)}.parquet"
 
@@ -45,7 +45,7 @@ def write(home: Home, key: str, vectors: "np.ndarray") -> None:
     import pyarrow as pa
 
     column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
-    write_part(path(home, key), pa.table({"text": REFERENCE_TEXTS, "vector": column}), {})
+    write_part(vectors_path(home, key), pa.table({"text": REFERENCE_TEXTS, "vector": column}), {})
 
 
 def read(home: Home, key: str) -> "np.ndarray":
@@ -56,7 +56,7 @@ def read(home: Home, key: str) -> "np.ndarray":
     """
     import numpy as np
 
-    column = read_parquet(path(home, key))["vector"].combine_chunks()
+    column = read_parquet(vectors_path(home, key))["vector"].combine_chunks()
     return np.asarray(column.flatten().to_numpy(), np.float32).reshape(len(REFERENCE_TEXTS), -1)
 
 

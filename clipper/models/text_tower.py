@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # The least cosine with the vector that transformers made. float32 differs by 1e-7 between two libraries; an
 # activation that is only nearly the same makes 1e-5 in a model of two layers.
-LEAST_AGREEMENT = 1 - 2e-6
+MIN_AGREEMENT = 1 - 2e-6
 _EOS_OF_OLD_CONFIGS = 2  # early versions wrote it for any tokenizer, and took the highest token
 
 
@@ -103,7 +103,7 @@ def load_verified(source: ModelSource, text: str, vector: "np.ndarray") -> TextT
         agreement = float(tower.embed_texts([text])[0] @ vector)
     except Exception:  # noqa: BLE001 - built differently: transformers can load it, or reports the error
         return None
-    return tower if agreement >= LEAST_AGREEMENT else None
+    return tower if agreement >= MIN_AGREEMENT else None
 
 
 def _read_weights(source: ModelSource) -> Mapping[str, "np.ndarray"]:

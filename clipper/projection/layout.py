@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PROJECTION_VERSION = "2"
 # UMAP needs a graph: fewer points than this are laid out by their principal components.
-SMALLEST_FIT = 8
+MIN_FIT = 8
 # Regions that a sample covers, and the number of images from which their centres are chosen.
 PIVOTS, PIVOT_POOL = 1_024, 20_000
 # How an image got its position: by the fit; relaxed with its like, when a new kind of image came later;
@@ -128,7 +128,7 @@ def _layout(vectors: "np.ndarray", parameters: Parameters) -> "np.ndarray":
     import numpy as np
 
     n = vectors.shape[0]
-    if n < SMALLEST_FIT:
+    if n < MIN_FIT:
         return _principal_components(vectors)
     from umap import UMAP
 

@@ -19,7 +19,7 @@ BLOCK = 1_024
 # Similarities in one block: 100 MB of float32, three times that while the nearest are selected.
 BLOCK_CELLS = 25_000_000
 # Blocks computed at the same time: a limit for memory's sake.
-MOST_WORKERS = 4
+MAX_WORKERS = 4
 
 
 @contextmanager
@@ -67,7 +67,7 @@ def nearest(
         indices[rows] = np.take_along_axis(near, order, axis=1)
         distances[rows] = np.take_along_axis(far, order, axis=1)
 
-    with one_blas_thread(), ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_WORKERS)) as pool:
+    with one_blas_thread(), ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_WORKERS)) as pool:
         list(pool.map(search, range(0, m, block)))
     return indices, distances.clip(0.0)
 

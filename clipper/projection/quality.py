@@ -19,16 +19,16 @@ SAMPLE = 1_000
 # An image is far from all landmarks if it is farther from its neighbors than this share of the landmarks are.
 REACH_QUANTILE = 0.99
 # Thresholds of a refit. With a quarter placed, the map's shape is that of another dataset.
-MOST_PLACED = 0.25
+MAX_PLACED_SHARE = 0.25
 # With half of the fitted images gone, the map has holes in their place.
-MOST_GONE = 0.5
+MAX_GONE_SHARE = 0.5
 # By the quantile above, one in a hundred is far; ten times as many are something new.
-MOST_FAR = 0.1
+MAX_FAR_SHARE = 0.1
 # Placed images that keep less than half as many of their neighbors as fitted ones are placed by chance.
-LEAST_PRESERVED = 0.5
+MIN_PRESERVATION = 0.5
 # The least number and share of placed images for which their figures count: a handful of odd images is no
 # reason to move everything.
-ENOUGH, ENOUGH_SHARE = 30, 0.02
+MIN_PLACED, MIN_PLACED_SHARE = 30, 0.02
 
 QUALITY_SAMPLE = 2_000
 
@@ -120,7 +120,7 @@ def measure_drift(
         kept = preserved_share(indices, layout.positions[chosen], layout.positions[rows], own)
         if kept is not None:
             figures["placed_preservation"] = kept
-    past = _past(figures, enough=len(placed) >= max(ENOUGH, ENOUGH_SHARE * n))
+    past = _past(figures, enough=len(placed) >= max(MIN_PLACED, MIN_PLACED_SHARE * n))
     at_first = since.past_when_fitted if since else past
     due = tuple(name for name in past if name not in at_first)
     return MapDrift({name: round(value, 4) for name, value in figures.items()}, due, at_first, fitted_then)
@@ -130,12 +130,12 @@ def describe_drift(drift: MapDrift) -> list[str]:
     """Say in words which figures are past their thresholds."""
     shown = {name: f"{value:.0%}" for name, value in drift.figures.items()}
     words = {
-        "placed_share": ("{placed_share} of the map was placed, not fitted", f"{MOST_PLACED:.0%}"),
-        "gone_share": ("{gone_share} of the fitted images are gone", f"{MOST_GONE:.0%}"),
-        "far_share": ("{far_share} of the placed images are far from any landmark", f"{MOST_FAR:.0%}"),
+        "placed_share": ("{placed_share} of the map was placed, not fitted", f"{MAX_PLACED_SHARE:.0%}"),
+        "gone_share": ("{gone_share} of the fitted images are gone", f"{MAX_GONE_SHARE:.0%}"),
+        "far_share": ("{far_share} of the placed images are far from any landmark", f"{MAX_FAR_SHARE:.0%}"),
         "placed_preservation": (
             "placed images keep {placed_preservation} of their neighbours, fitted ones {fitted_preservation}",
-            f"{LEAST_PRESERVED:.0%} of that",
+            f"{MIN_PRESERVATION:.0%} of that",
         ),
     }
     return [f"{words[name][0].format(**shown)} (threshold {words[name][1]})" for name in drift.due]
@@ -146,13 +146,13 @@ def _past(figures: Mapping[str, float], *, enough: bool) -> tuple[str, ...]:
     placed = figures.get("placed_preservation")
     fitted = figures.get("fitted_preservation")
     past = {
-        "placed_share": figures["placed_share"] > MOST_PLACED,
-        "gone_share": figures["gone_share"] > MOST_GONE,
-        "far_share": enough and figures["far_share"] > MOST_FAR,
+        "placed_share": figures["placed_share"] > MAX_PLACED_SHARE,
+        "gone_share": figures["gone_share"] > MAX_GONE_SHARE,
+        "far_share": enough and figures["far_share"] > MAX_FAR_SHARE,
         "placed_preservation": enough
         and placed is not None
         and fitted is not None
-        and placed < LEAST_PRESERVED * fitted,
+        and placed < MIN_PRESERVATION * fitted,
     }
     return tuple(name for name, is_past in past.items() if is_past)
 

@@ -9,7 +9,7 @@ deciding that it is laid out again (`projection/update.py`).
 from typing import TYPE_CHECKING, NamedTuple
 
 from clipper.projection.layout import (
-    SMALLEST_FIT,
+    MIN_FIT,
     Layout,
     Parameters,
     cache_compiled,
@@ -30,7 +30,7 @@ WARM_EPOCHS, WARM_STEP = 100, 0.02
 # The old positions are the better start if they are at least this share of the fitted images.
 WARM_SHARE = 0.5
 # So many points determine a rotation, a reflection and a scale.
-FEWEST_SHARED = 3
+MIN_SHARED = 3
 
 
 class SimilarityTransform(NamedTuple):
@@ -60,7 +60,7 @@ def refit(vectors: "np.ndarray", grown: Layout, old: "np.ndarray", parameters: P
         the layout; no image in it is `RELAX`.
     """
     chosen = fit_sample(vectors, parameters)
-    if grown.fitted.sum() >= max(SMALLEST_FIT, WARM_SHARE * chosen.sum()):
+    if grown.fitted.sum() >= max(MIN_FIT, WARM_SHARE * chosen.sum()):
         settled = _settle(vectors[chosen], grown.positions[chosen], parameters)
         return align(place_rest(vectors, chosen, settled), grown.positions, old, scaled=True)
     return align(fit(vectors, parameters), grown.positions, old)
@@ -77,7 +77,7 @@ def align(layout: Layout, onto: "np.ndarray", shared: "np.ndarray", *, scaled: b
             in common with the old one that the best scale is a quarter too small. A layout that went on from
             the old positions is scaled, to undo how far its groups have drifted apart.
     """
-    if shared.sum() < FEWEST_SHARED:
+    if shared.sum() < MIN_SHARED:
         return layout
     with one_blas_thread():
         transform = fit_similarity(layout.positions[shared], onto[shared], scaled=scaled)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 EPOCHS = 200
 # As in UMAP: points that push for each point that pulls, and the most that one point moves another.
 NEGATIVES = 5
-MOST_GRADIENT = 4.0
+MAX_GRADIENT = 4.0
 # Here all edges of an epoch act at once, in UMAP one after the other: a smaller step keeps a point with
 # thirty neighbors from being thrown across them.
 STEP = 0.25
@@ -121,7 +121,7 @@ def _pull(apart: "np.ndarray", a: float, b: float) -> "np.ndarray":
 
     squared = np.maximum((apart**2).sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
     strength = -2.0 * a * b * squared ** (b - 1.0) / (a * squared**b + 1.0)
-    return np.asarray((strength * apart).clip(-MOST_GRADIENT, MOST_GRADIENT))
+    return np.asarray((strength * apart).clip(-MAX_GRADIENT, MAX_GRADIENT))
 
 
 def _push(apart: "np.ndarray", a: float, b: float) -> "np.ndarray":
@@ -130,7 +130,7 @@ def _push(apart: "np.ndarray", a: float, b: float) -> "np.ndarray":
 
     squared = (apart**2).sum(axis=1, keepdims=True)
     strength = 2.0 * b / ((0.001 + squared) * (a * squared**b + 1.0))
-    return np.asarray((strength * apart).clip(-MOST_GRADIENT, MOST_GRADIENT))
+    return np.asarray((strength * apart).clip(-MAX_GRADIENT, MAX_GRADIENT))
 
 
 def _summed(rows: "np.ndarray", steps: "np.ndarray", m: int) -> "np.ndarray":

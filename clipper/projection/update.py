@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # So many new images, near each other and far from everything fitted, are a new kind of image; fewer are odd
 # ones. The number is smaller than the 15 neighbors among which an image is placed.
-NEW_KIND = 10
+MIN_NEW_KIND = 10
 # Two images far from everything fitted are near each other if their distance is at most this share of their
 # distance to the nearest fitted image.
 NEAR = 0.5
@@ -123,7 +123,7 @@ def _new_kinds(
         near: (n,) for each image, the cosine distance up to which another is near.
 
     Returns:
-        the rows of groups of `NEW_KIND` or more, sorted.
+        the rows of groups of `MIN_NEW_KIND` or more, sorted.
     """
     import numpy as np
     from scipy import sparse
@@ -132,7 +132,7 @@ def _new_kinds(
     if len(far) and len(companions):
         closest, apart = (array[:, 0] for array in nearest(vectors[companions], vectors[far], 1))
         far = np.union1d(far, companions[apart <= near[far[closest]]])
-    if len(far) < NEW_KIND:
+    if len(far) < MIN_NEW_KIND:
         return far[:0]
     k = min(NEIGHBORS + 1, len(far))
     indices, distances = (array[:, 1:] for array in knn_graph(vectors[far], k))
@@ -140,7 +140,7 @@ def _new_kinds(
     head, tail = np.nonzero(linked)[0], indices[linked]
     graph = sparse.coo_array((np.ones(len(head)), (head, tail)), shape=(len(far), len(far)))
     _, group = connected_components(graph, directed=False)
-    return np.sort(far[np.bincount(group)[group] >= NEW_KIND])
+    return np.sort(far[np.bincount(group)[group] >= MIN_NEW_KIND])
 
 
 def _relaxed(

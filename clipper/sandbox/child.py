@@ -21,7 +21,7 @@ from clipper.sandbox.messages import receive, send
 # The exit code of a child that ran out of its memory; any other code is a crash.
 OUT_OF_MEMORY = 101
 # Seconds beyond a request's own limit after which the child ends itself, if its parent does not.
-GRACE = 5
+GRACE_SECONDS = 5
 _PR_SET_PDEATHSIG = 1
 
 
@@ -52,7 +52,7 @@ def main(options: dict[str, Any]) -> None:
 def _answer(connection: socket.socket, function: Any) -> None:
     request, blobs = receive(connection)
     # No handler for the alarm's signal: it ends native code too, and a child whose parent is gone.
-    signal.alarm(math.ceil(request["seconds"]) + GRACE)
+    signal.alarm(math.ceil(request["seconds"]) + GRACE_SECONDS)
     try:
         answer, made = function(request["request"], blobs)
     except MemoryError:

@@ -26,7 +26,7 @@ from clipper.sandbox.child import OUT_OF_MEMORY
 from clipper.sandbox.messages import Message, MessageError, receive, send
 
 # Bytes of address space: the most that one file can ever take.
-MEMORY = 2 << 30
+MAX_MEMORY = 2 << 30
 # Enough for a crop, a thumbnail, or an image of a few megapixels.
 MAX_ANSWER_BYTES = 64 << 20
 START_SECONDS = 60
@@ -63,7 +63,7 @@ class Sandbox:
     Only one thread may use it at a time. On Linux the child ends with the thread that made the first request.
     """
 
-    def __init__(self, function: Function, *, seconds: float, memory: int = MEMORY) -> None:
+    def __init__(self, function: Function, *, seconds: float, memory: int = MAX_MEMORY) -> None:
         """Prepare a sandbox; the child starts with the first request.
 
         Args:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # The column with the time at which a content was first indexed; an earlier Clipper's manifest has none.
-FIRST = "first_ns"
+FIRST_NS = "first_ns"
 
 # An image's content hash before and after; None where it is not there.
 Fate = tuple[bytes | None, bytes | None]
@@ -116,13 +116,13 @@ class Manifest:
 
     def hashes(self) -> list[bytes]:
         """Return the distinct content hashes, in the order in which they first appear."""
-        return list(self.firsts())
+        return list(self.first_entries())
 
     def contents(self) -> dict[str, bytes]:
         """Return id -> content hash."""
         return {entry.id: entry.content_hash for entry in self.entries}
 
-    def firsts(self) -> dict[bytes, Entry]:
+    def first_entries(self) -> dict[bytes, Entry]:
         """Return the first file with each distinct content, in the order in which they appear."""
         firsts: dict[bytes, Entry] = {}
         for entry in self.entries:
@@ -149,7 +149,7 @@ class Manifest:
         """Read what `write` wrote."""
         table = read_parquet(path)
         columns = [table[name].to_pylist() for name in ("id", "content_hash", "bytes", "mtime_ns", "reason")]
-        first = table[FIRST].to_pylist() if FIRST in table.column_names else repeat(None, len(table))
+        first = table[FIRST_NS].to_pylist() if FIRST_NS in table.column_names else repeat(None, len(table))
         entries, reasons = [], {}
         for image_id, key, size, time_ns, reason, first_ns in zip(*columns, first, strict=True):
             if key is None:
@@ -180,6 +180,6 @@ def _schema() -> "pa.Schema":
             ("bytes", pa.int64()),
             ("mtime_ns", pa.int64()),
             ("reason", pa.string()),
-            (FIRST, pa.int64()),
+            (FIRST_NS, pa.int64()),
         ]
     )

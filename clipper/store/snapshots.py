@@ -24,7 +24,7 @@ FORMAT = 1
 PARTS = ("manifest", "metadata", "projection", "collection")
 _TRIES = 100
 
-MOST_RUNS = 20  # of the history that a snapshot keeps
+MAX_RUNS = 20  # of the history that a snapshot keeps
 
 
 @dataclass(frozen=True)
@@ -296,14 +296,14 @@ def remove(entry: Path) -> None:
 
 
 def runs_after(run: Run, earlier: Sequence[Run]) -> tuple[Run, ...]:
-    """Return a run and the runs before it, at most `MOST_RUNS`."""
-    return (run, *earlier)[:MOST_RUNS]
+    """Return a run and the runs before it, at most `MAX_RUNS`."""
+    return (run, *earlier)[:MAX_RUNS]
 
 
 def runs_from_json(value: object) -> tuple[Run, ...]:
     """Read the runs of a JSON value; skip entries that are no run, such as in an edited file."""
     found = (_read_run(entry) for entry in value) if isinstance(value, list) else ()
-    return tuple(run for run in found if run is not None)[:MOST_RUNS]
+    return tuple(run for run in found if run is not None)[:MAX_RUNS]
 
 
 def _read_run(entry: object) -> Run | None:

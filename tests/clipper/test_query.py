@@ -4,21 +4,21 @@ import numpy as np
 import pytest
 
 from clipper.errors import ClipperError
-from clipper.query import MAX_TEXT, Query, clip_score, combine, rank_exactly
-from clipper.query_syntax import MOST_TERMS, Term
+from clipper.query import MAX_TEXT_LENGTH, Query, clip_score, combine, rank_exactly
+from clipper.query_syntax import MAX_TERMS, Term
 
 A, B = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
 
 
 def test_a_query_may_be_as_long_as_the_limit_and_no_longer():
-    assert len(Query("x" * MAX_TEXT).text) == MAX_TEXT == 2_000
+    assert len(Query("x" * MAX_TEXT_LENGTH).text) == MAX_TEXT_LENGTH == 2_000
     with pytest.raises(ClipperError, match=r"has 2,001 characters; 2,000 is the limit"):
-        Query("x" * (MAX_TEXT + 1))
+        Query("x" * (MAX_TEXT_LENGTH + 1))
 
 
 def test_written_and_given_terms_count_together():
-    some = tuple(Term(f"term {number}") for number in range(MOST_TERMS - 1))
-    assert len(Query("cat", terms=some).all_terms) == MOST_TERMS == 16
+    some = tuple(Term(f"term {number}") for number in range(MAX_TERMS - 1))
+    assert len(Query("cat", terms=some).all_terms) == MAX_TERMS == 16
     with pytest.raises(ClipperError, match="has 17 terms; 16 is the limit"):
         Query("cat -dog", terms=some)
 

@@ -3,7 +3,15 @@ from effort import ratio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipper.query_syntax import LEAST, MINUS, MINUS_IMAGE, MOST, Term, format_terms, parse
+from clipper.query_syntax import (
+    MAX_WEIGHT,
+    MIN_WEIGHT,
+    MINUS_IMAGE_WEIGHT,
+    MINUS_WEIGHT,
+    Term,
+    format_terms,
+    parse,
+)
 
 
 @pytest.mark.parametrize(
@@ -11,19 +19,19 @@ from clipper.query_syntax import LEAST, MINUS, MINUS_IMAGE, MOST, Term, format_t
     [
         ("dog", [Term("dog")]),
         ("a dog  on the\tbeach", [Term("a dog on the beach")]),
-        ("dog -indoor", [Term("dog"), Term("indoor", weight=-MINUS)]),
-        ("dog \u2212indoor", [Term("dog"), Term("indoor", weight=-MINUS)]),
+        ("dog -indoor", [Term("dog"), Term("indoor", weight=-MINUS_WEIGHT)]),
+        ("dog \u2212indoor", [Term("dog"), Term("indoor", weight=-MINUS_WEIGHT)]),
         (
             '"red car" -"at night" +snow',
-            [Term("red car"), Term("at night", weight=-MINUS), Term("snow")],
+            [Term("red car"), Term("at night", weight=-MINUS_WEIGHT), Term("snow")],
         ),
         ("big “red car” dog", [Term("big"), Term("red car"), Term("dog")]),
         ("dog^2 -cat^0.5", [Term("dog", weight=2), Term("cat", weight=-0.5)]),
         ('"red car"^1.5', [Term("red car", weight=1.5)]),
         ("like:pets/rex.jpg dog", [Term(like="pets/rex.jpg"), Term("dog")]),
         ('-like:"my dog.jpg"^2', [Term(like="my dog.jpg", weight=-2)]),
-        ("-like:a.jpg +like:b.jpg", [Term(like="a.jpg", weight=-MINUS_IMAGE), Term(like="b.jpg")]),
-        ("-indoor", [Term("indoor", weight=-MINUS)]),
+        ("-like:a.jpg +like:b.jpg", [Term(like="a.jpg", weight=-MINUS_IMAGE_WEIGHT), Term(like="b.jpg")]),
+        ("-indoor", [Term("indoor", weight=-MINUS_WEIGHT)]),
         (r'"say \"hi\" \\o/"', [Term(r'say "hi" \o/')]),
     ],
 )
@@ -65,13 +73,13 @@ def test_terms_are_written_as_short_as_they_can_be():
 
 
 def test_a_weight_is_kept_within_bounds():
-    assert Term("a").with_weight(1e9).weight == MOST
-    assert Term("a").with_weight(-1e-9).weight == -LEAST
+    assert Term("a").with_weight(1e9).weight == MAX_WEIGHT
+    assert Term("a").with_weight(-1e-9).weight == -MIN_WEIGHT
     assert Term("a").with_weight(0.333).weight == 0.33
 
 
 def test_a_turned_term_keeps_a_weight_that_was_chosen():
-    assert Term("a").negated() == Term("a", weight=-MINUS)
+    assert Term("a").negated() == Term("a", weight=-MINUS_WEIGHT)
     assert Term("a").negated().negated() == Term("a")
     assert Term("a", weight=2).negated() == Term("a", weight=-2)
 
@@ -81,7 +89,7 @@ texts = st.one_of(
     st.text(alphabet="é日😀\x00\x1c\x85\u2028\u202e\ufeff$#/*", max_size=12),
     st.sampled_from(["like:x", "-x", '"', "x^2", "\\", '\\"', "like:", "a b"]),
 ).map(lambda text: " ".join(text.split()))
-weights = st.floats(-MOST, MOST).filter(bool).map(lambda w: Term("x").with_weight(w).weight)
+weights = st.floats(-MAX_WEIGHT, MAX_WEIGHT).filter(bool).map(lambda w: Term("x").with_weight(w).weight)
 terms = st.one_of(
     st.builds(Term, text=texts.filter(bool), weight=weights | st.just(1.0)),
     st.builds(Term, like=texts.filter(bool), weight=weights | st.just(1.0)),

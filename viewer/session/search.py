@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clipper.errors import ClipperError
-from clipper.query import MAX_TEXT, Query
+from clipper.query import MAX_TEXT_LENGTH, Query
 from clipper.query_syntax import Term, default_weight, format_each, format_terms, parse
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.ranking import PAGE_SIZE, Listing, Ranked, rank, similarity_histogram
@@ -163,7 +163,7 @@ class Searcher:
 
     def _parse(self, text: str) -> Terms | None:
         """Parse a query; return None and show a message if the text is longer than anybody writes one."""
-        if len(text) > MAX_TEXT:
+        if len(text) > MAX_TEXT_LENGTH:
             self._state.message = f"That is {len(text):,} characters; shorten it."
             return None
         return parse(normalize_spaces(text))

@@ -12,7 +12,7 @@ from clipper.images.folder import FoundImage, ImageFolder
 
 
 def ids(folder: Path | str) -> list[str]:
-    return [image.id for image in ImageFolder(str(folder)).find()]
+    return [image.id for image in ImageFolder(str(folder)).list_images()]
 
 
 def touch(path: Path, data: bytes = b"x") -> Path:
@@ -56,18 +56,18 @@ def test_links_to_files_are_followed_and_circles_of_folders_are_not(folder: Path
 
 def test_sizes_and_times_are_listed_without_opening_a_file(folder: Path):
     file = touch(folder / "a.jpg", b"12345")
-    found = ImageFolder(str(folder)).find()[0]
+    found = ImageFolder(str(folder)).list_images()[0]
     assert (found.bytes, found.mtime_ns) == (5, file.stat().st_mtime_ns)
 
 
 def test_a_missing_folder_is_reported(tmp_path: Path):
     with pytest.raises(ImagesError, match="does not exist"):
-        ImageFolder(str(tmp_path / "none")).find()
+        ImageFolder(str(tmp_path / "none")).list_images()
 
 
 def test_a_broken_link_is_listed_and_refused_when_read(folder: Path):
     (folder / "gone.jpg").symlink_to(folder / "nothing.jpg")
-    assert ImageFolder(str(folder)).find() == [FoundImage("gone.jpg", bytes=0, mtime_ns=0)]
+    assert ImageFolder(str(folder)).list_images() == [FoundImage("gone.jpg", bytes=0, mtime_ns=0)]
     with pytest.raises(BadImageError, match="cannot be read"):
         ImageFolder(str(folder)).read("gone.jpg")
 
@@ -136,7 +136,7 @@ def test_images_that_are_not_decoded_are_listed_and_refused_without_being_read(f
         large.truncate(1 << 40)
     os.mkfifo(folder / "f.cr2")
     found = ImageFolder(str(folder))
-    reasons = {image.id: found.refusal(image.id) for image in found.find()}
+    reasons = {image.id: found.reason_not_read(image.id) for image in found.list_images()}
     assert (reasons["a.nef"] or "").startswith(
         "is camera raw (.nef), which Clipper does not read; convert it to JPEG"
     )
@@ -148,8 +148,8 @@ def test_images_that_are_not_decoded_are_listed_and_refused_without_being_read(f
 def test_behind_a_url_the_ending_alone_decides_what_is_refused(memory_folder: str):
     found = ImageFolder(memory_folder)
     fsspec.filesystem("memory").pipe("/pictures/c.heic", b"\xff\xd8\xff\xe0 a JPEG")
-    assert "convert it to JPEG" in (found.refusal("c.heic") or "")
-    assert found.refusal("a.jpg") is None
+    assert "convert it to JPEG" in (found.reason_not_read("c.heic") or "")
+    assert found.reason_not_read("a.jpg") is None
 
 
 def test_a_folder_within_that_cannot_be_listed_is_named_and_the_rest_is_there(
@@ -167,7 +167,7 @@ def test_a_folder_within_that_cannot_be_listed_is_named_and_the_rest_is_there(
     listed = os.scandir
     monkeypatch.setattr(os, "scandir", scandir)
     found = ImageFolder(str(folder))
-    assert found.find() == [
+    assert found.list_images() == [
         FoundImage("a.jpg", 1, (folder / "a.jpg").stat().st_mtime_ns),
         FoundImage("locked", bytes=0, mtime_ns=0),
     ]
@@ -175,7 +175,7 @@ def test_a_folder_within_that_cannot_be_listed_is_named_and_the_rest_is_there(
         found.read("locked")
     closed = folder
     with pytest.raises(ImagesError, match="cannot be read: Permission denied"):
-        found.find()
+        found.list_images()
 
 
 def test_a_folder_that_is_required_is_there_or_the_error_says_what_to_check(folder: Path, memory_folder: str):
@@ -216,7 +216,7 @@ def test_the_fingerprint_of_a_url_changes_with_its_metadata(memory_folder: str):
 def test_an_empty_file_behind_a_url_is_refused(memory_folder: str):
     fsspec.filesystem("memory").pipe("/pictures/a.jpg", b"")
     found = ImageFolder(memory_folder)
-    assert [image.bytes for image in found.find()] == [0]
+    assert [image.bytes for image in found.list_images()] == [0]
     with pytest.raises(BadImageError, match="0 bytes"):
         found.read("a.jpg")
 
@@ -235,8 +235,8 @@ def test_a_url_is_a_folder_like_another(memory_folder: str):
     for name in ("a.jpg", "sub/b.png", ".hidden/c.jpg", "notes.txt"):
         files.pipe(f"/pictures/{name}", b"123")
     found = ImageFolder(memory_folder)
-    assert [(image.id, image.bytes) for image in found.find()] == [("a.jpg", 3), ("sub/b.png", 3)]
-    assert found.find()[0].mtime_ns > 0
+    assert [(image.id, image.bytes) for image in found.list_images()] == [("a.jpg", 3), ("sub/b.png", 3)]
+    assert found.list_images()[0].mtime_ns > 0
     assert found.read("sub/b.png") == b"123"
     assert found.path("sub/b.png") == "memory://pictures/sub/b.png"
     assert found.read_beside("metadata.json") is None
@@ -273,7 +273,7 @@ def test_files_and_urls_that_cannot_be_read_are_reported(memory_folder: str):
     with pytest.raises(BadImageError, match="max_bytes"):
         ImageFolder(memory_folder, max_bytes=2).read("a.jpg")
     with pytest.raises(ImagesError, match=r"nosuch://"):
-        ImageFolder("nosuch://bucket").find()
+        ImageFolder("nosuch://bucket").list_images()
 
 
 class Described(MemoryFileSystem):
@@ -305,7 +305,7 @@ def test_sizes_and_times_of_remote_files_come_in_bytes_and_nanoseconds(
 ):
     fsspec.register_implementation("described", Described, clobber=True)
     monkeypatch.setattr(Described, "entries", {"a.jpg": entry})
-    assert ImageFolder("described://pictures").find() == [FoundImage("a.jpg", size, mtime_ns)]
+    assert ImageFolder("described://pictures").list_images() == [FoundImage("a.jpg", size, mtime_ns)]
 
 
 class Remembering(MemoryFileSystem):

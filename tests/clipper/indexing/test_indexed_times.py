@@ -14,7 +14,7 @@ from clipper.indexing import run
 from clipper.indexing.scan import scan
 from clipper.store import snapshots
 from clipper.store.home import Home
-from clipper.store.manifest import FIRST, Manifest
+from clipper.store.manifest import FIRST_NS, Manifest
 from clipper.store.tables import write_part
 
 Runs = Callable[[Path], dict[str, run.Step]]
@@ -85,7 +85,7 @@ def test_a_home_of_an_earlier_clipper_has_no_times_until_something_changes(
     run_index(home)
     published = snapshots.published(Home(home))
     path = Home(home).part("manifest", published.parts["manifest"])
-    write_part(path, pq.read_table(path).drop_columns([FIRST]), {})
+    write_part(path, pq.read_table(path).drop_columns([FIRST_NS]), {})
     old = manifests(home)
     assert np.isnan([*times(home).values()]).all()
     run_index(home)

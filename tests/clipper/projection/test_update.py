@@ -11,7 +11,7 @@ from maps import PLAIN, Vectors, base_of, extended, first, of_its_kind, preserve
 from clipper.projection.layout import FIT, PLACE, RELAX, Layout, Parameters, fit
 from clipper.projection.quality import describe_drift, measure_baseline, measure_drift
 from clipper.projection.relax import curve, relax
-from clipper.projection.update import NEW_KIND, EarlierMap, add_images, update_map
+from clipper.projection.update import MIN_NEW_KIND, EarlierMap, add_images, update_map
 
 
 def test_what_is_on_the_map_stays_to_the_bit_when_images_are_added(unit_vectors: Vectors):
@@ -58,7 +58,7 @@ def test_a_kind_that_came_before_has_landmarks_for_those_that_come_later(
 
 
 def test_a_kind_that_comes_a_few_at_a_time_is_seen_in_the_end(crowd: np.ndarray, known: EarlierMap):
-    few = NEW_KIND - 4
+    few = MIN_NEW_KIND - 4
     came = np.arange(900 + few)
     made = update_map(crowd[came], subset(known, came), PLAIN)
     assert (made.layout.by[900:] == PLACE).all()

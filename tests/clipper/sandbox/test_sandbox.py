@@ -16,7 +16,7 @@ from clipper.errors import SandboxError
 from clipper.images.child_tasks import decode_file
 from clipper.sandbox import messages
 from clipper.sandbox import process as sandbox
-from clipper.sandbox.child import GRACE
+from clipper.sandbox.child import GRACE_SECONDS
 from clipper.sandbox.process import ChildDied, Sandbox, SandboxPool
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -192,7 +192,7 @@ def test_a_child_ends_by_itself_when_its_parent_does_not_end_it(tmp_path: Path):
     with process:
         process.send_signal(signal.SIGSTOP)  # it neither waits for the answer nor dies
         try:
-            assert ended(pid, within=1 + GRACE + 60)
+            assert ended(pid, within=1 + GRACE_SECONDS + 60)
         finally:
             process.kill()
 

@@ -41,7 +41,7 @@ def test_the_latest_runs_are_listed_newest_first_and_no_more_than_so_many(tmp_pa
     run = snapshots.published(home).runs[1]
     assert run == Run(AT + timedelta(days=2), snapshot(2).version, {"images": 2, "added": 1}, 1.0)
     publish(home, *range(4, 60))
-    assert images(home) == [*range(59, 59 - snapshots.MOST_RUNS, -1)]
+    assert images(home) == [*range(59, 59 - snapshots.MAX_RUNS, -1)]
     publish(home, 3)  # as when a folder is put back to what it was
     assert images(home)[:3] == [3, 59, 58]
 

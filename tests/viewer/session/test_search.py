@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from fakes import FakeAtlas
 
-from clipper.query_syntax import MINUS_IMAGE, Term, parse
+from clipper.query_syntax import MINUS_IMAGE_WEIGHT, Term, parse
 from viewer.components.map.overlays import QueryStars
 from viewer.components.page.follower import prepare_update
 from viewer.components.page.query_bar import QueryBar
@@ -29,7 +29,7 @@ def terms_asked(state: ViewState) -> list[Term]:
 def test_words_and_images_are_asked_together(state: ViewState, searcher: Searcher) -> None:
     searcher.ask_words("dog -indoor")
     searcher.add_image("folder/3.png", minus=True)
-    wanted = [Term("dog"), Term("indoor", weight=-0.3), Term(like="folder/3.png", weight=-MINUS_IMAGE)]
+    wanted = [Term("dog"), Term("indoor", weight=-0.3), Term(like="folder/3.png", weight=-MINUS_IMAGE_WEIGHT)]
     assert list(state.terms) == list(state.answer.terms) == terms_asked(state) == wanted
     assert state.answer.text == "dog -indoor -like:folder/3.png"
     assert state.answer.title == "dog -indoor -like “3”"

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, urlencode
 import panel as pn
 import param
 
-from clipper.query import MAX_TEXT
+from clipper.query import MAX_TEXT_LENGTH
 from clipper.query_syntax import parse
 from viewer.components.base import Component
 from viewer.dataset.columns.filters import filter_rows, validate_filters
@@ -144,7 +144,7 @@ def _linkable(state: ViewState, filters: Mapping[str, Any]) -> bool:
 def _read_query(text: str) -> Terms:
     """Parse a query; return no terms if it is too long."""
     query = normalize_spaces(text)
-    terms = parse(query) if len(query) <= MAX_TEXT else ()
+    terms = parse(query) if len(query) <= MAX_TEXT_LENGTH else ()
     return () if query_problem(terms) else terms
 
 
