@@ -195,9 +195,11 @@ def _keep_coordinates(work: Workspace, manifest: Manifest, failed: Container[byt
     if not work.settings.gps:
         gps.delete_all(work.home)
         return {}
-    known = work.places.keys()
+    known = work.coordinates.keys()
     entries = [e for key, e in manifest.first_entries().items() if key not in known and key not in failed]
-    return {"places_read": gps.fill(work.places, work.folder, entries, progress=work.progress_for("places"))}
+    return {
+        "places_read": gps.fill(work.coordinates, work.folder, entries, progress=work.progress_for("places"))
+    }
 
 
 def _model_entry(source: model_files.ModelSource, settings: Settings) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def _coordinates(work: Workspace, members: Sequence[Entry]) -> dict[bytes, dict[
     """Return where photos were taken, by content hash; nothing unless `gps` was on when facts were read."""
     if not work.staged.gps:
         return {}
-    return gps.read(work.places, [entry.content_hash for entry in members])
+    return gps.read(work.coordinates, [entry.content_hash for entry in members])
 
 
 def _tags(work: Workspace, members: Sequence[Entry]) -> list[list[str]] | None:

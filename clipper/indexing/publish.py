@@ -70,7 +70,7 @@ def _tidy(work: Workspace, *, published: bool) -> None:
     manifests = {work.home.part("manifest", snapshot.parts["manifest"]) for snapshot in alive}
     keys = {key for path in manifests for key in Manifest.read(path).hashes()}
     compact(work.facts.folder, keys, made_by=work.facts.made_by.decode(), reason=facts.REASON)
-    for store in (work.places, work.thumbnails):
+    for store in (work.coordinates, work.thumbnails):
         compact(store.folder, keys, made_by=store.made_by.decode())
     for folder in (work.home.store / "embeddings").iterdir():
         compact(folder, keys)

@@ -55,7 +55,7 @@ class Workspace:
         self.progress = progress or (lambda *_: None)
         self.folder = ImageFolder(settings.images_location, max_bytes=settings.max_bytes)
         self.facts = facts.store(self.home)
-        self.places = gps.store(self.home)
+        self.coordinates = gps.store(self.home)
         self.thumbnails = facts.thumbnail_store(self.home)
         self._read: tuple[str, Manifest] | None = None  # kept: a version never changes
         self._staged: Staged | None = None

@@ -295,7 +295,7 @@ def test_places_of_images_that_are_gone_are_given_back(home: Path, run_index: In
         (home / "images" / f"{i}.jpg").unlink()
     run_index(home)
     work = run.Workspace(Settings.load(home))
-    assert not any(work.places.table()["latitude"].to_pylist())
+    assert not any(work.coordinates.table()["latitude"].to_pylist())
 
 
 def test_facts_that_another_version_made_can_still_be_read_by_an_open_atlas(home: Path):
