@@ -82,7 +82,7 @@ def index(
         ImagesError: the folder holds no usable image, or more than half of them are gone.
         SettingsError: the folder is not there, a setting is unknown, or the home is another folder's.
         ModelError: the model cannot be found or used.
-        ClipperError: anything else that a person can mend; the published atlas stays as it is.
+        ClipperError: anything else that a person can fix; the published atlas stays as it is.
     """
     from clipper.atlas import Atlas
     from clipper.indexing.run import index_images

@@ -73,7 +73,9 @@ class Transform:
             std=_colour(config.get("image_std", (0.26862954, 0.26130258, 0.27577711))),
         )
         if not (1 <= made.crop_side <= MAX_SIDE and 1 <= made.side <= MAX_SIDE):
-            raise ValueError(f"size {made.side} and crop_size {made.crop_side} are no sides of an image")
+            raise ValueError(
+                f"size {made.side} and crop_size {made.crop_side} are not possible sides of an image"
+            )
         if not all(made.std):
             raise ValueError("image_std is 0")
         return made

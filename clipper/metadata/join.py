@@ -153,7 +153,7 @@ def _merge(
             examples = [f"{key} of {ids[index]}" for key, index in differing[:EXAMPLES]]
             problems.append(
                 f"{source.name}: {len(differing)} value(s) differ from those of {' and '.join(before)}, "
-                f"which count ({first_few(examples, count=len(differing))})"
+                f"which are used ({first_few(examples, count=len(differing))})"
             )
         if entries:
             before.append(source.name)
@@ -194,8 +194,8 @@ def _of_images(
     ]
     if twice:
         problems.append(
-            f"{source.name}: {len(twice)} image(s) stand twice and differently "
-            f"({first_few([ids[index] for index in twice])}); what stands last counts"
+            f"{source.name}: {len(twice)} image(s) have several entries that differ "
+            f"({first_few([ids[index] for index in twice])}); the last one is used"
         )
     return entries, problems
 

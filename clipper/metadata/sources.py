@@ -77,7 +77,7 @@ def parse(data: bytes, *, source: str) -> tuple[dict[str, dict[str, Any]], list[
         raise ImagesError(f"{source} is not valid JSON: {error}") from error
     if not isinstance(document, dict):
         raise ImagesError(f'{source} must be an object like {{"<image>": {{"<key>": value}}}}')
-    problems = [f"{source}: {key!r} stands twice; the last one counts" for key in repeated]
+    problems = [f"{source}: {key!r} is there twice; the last one is used" for key in repeated]
     if odd_numbers:
         problems.append(f"{source}: no column can hold the number(s) {first_few(odd_numbers)}; left out")
     entries = {key: value for key, value in document.items() if isinstance(value, dict)}

@@ -177,14 +177,14 @@ def _cells(
     try:
         table = _parsed(b"".join([data, f"\n{_END}\n".encode()]), delimiter, most, ragged)
     except (pa.ArrowException, ValueError) as error:
-        raise ImagesError(f"{source} is no CSV table ({_one_line(error)}); mend it or delete it") from error
+        raise ImagesError(f"{source} is not a CSV table ({_one_line(error)}); fix it or delete it") from error
     rows = table.num_rows
     if table.num_columns == 1 and table.column(0)[-1].as_py() == _END:
         ragged.ended, rows = True, rows - 1
     if not ragged.ended:
         raise ImagesError(f"{source}: a quote is opened and never closed, in row {rows + ragged.count}")
     columns = [column.slice(1, rows - 1) for column in table.columns]
-    message = f"{name}: {ragged.count} row(s) have not {len(columns)} cells, as the header has"
+    message = f"{name}: {ragged.count} row(s) lack or exceed the header's {len(columns)} cells"
     problems = [f"{message} ({', '.join(ragged.examples)}); left out"] if ragged.count else []
     return [column[0].as_py() for column in table.columns], columns, problems
 
@@ -230,7 +230,7 @@ def _unpacked(data: bytes, source: str, max_bytes: int) -> "pa.Table":
         return table.rename_columns(table.column_names)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ImagesError(
-            f"{source} is no Parquet table that can be read ({_one_line(error)}); write it again or delete it"
+            f"{source} is not a readable Parquet table ({_one_line(error)}); write it again or delete it"
         ) from error
 
 
@@ -251,7 +251,7 @@ def _once(names: Sequence[str], name: str) -> tuple[list[int], list[str]]:
     for index, column in enumerate(names):
         first.setdefault(column, index)
     repeated = [column for column, count in Counter(names).items() if count > 1 and column]
-    odd = [f"{name}: the column {column!r} stands twice; the first one counts" for column in repeated]
+    odd = [f"{name}: the column {column!r} is there twice; the first one is used" for column in repeated]
     return list(first.values()), odd
 
 

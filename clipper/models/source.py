@@ -153,8 +153,8 @@ def _unreachable(settings: Settings, error: Exception) -> str:
     revision = f" at revision {settings.revision}" if settings.revision else ""
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return (
-        f"the model {settings.model}{revision} is no folder below {settings.home}, is not in the hub's local "
-        f"cache and could not be fetched ({type(error).__name__}: {reason[:160]}). Three ways out: "
+        f"the model {settings.model}{revision} is not a folder below {settings.home}, is not in the hub's "
+        f"local cache and could not be fetched ({type(error).__name__}: {reason[:160]}). Three ways out: "
         f"connect to the internet once and run again; or set `model` in {settings.home / 'clipper.toml'} "
         "(or --model, or CLIPPER_MODEL) to a local folder with a CLIP; or use the sample model, "
         "models/clip-emoji in Clipper's data folder"

@@ -144,8 +144,8 @@ def test_of_three_sources_the_strongest_counts_and_disagreements_are_reported(ho
     assert held(home)["2.jpg"]["v"] == "csv"
     assert types(home)["v"] == ("str", "metadata.json and metadata.parquet and metadata.csv")
     assert steps["image_metadata"].notes == [
-        "metadata.parquet: 1 value(s) differ from those of metadata.json, which count ('v of 0.jpg')",
-        "metadata.csv: 2 value(s) differ from those of metadata.json and metadata.parquet, which count "  # noqa: ISC004
+        "metadata.parquet: 1 value(s) differ from those of metadata.json, which are used ('v of 0.jpg')",
+        "metadata.csv: 2 value(s) differ from those of metadata.json and metadata.parquet, which are used "  # noqa: ISC004
         "('v of 0.jpg', 'v of 1.jpg')",
     ]
 

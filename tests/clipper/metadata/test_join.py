@@ -65,7 +65,7 @@ def test_two_keys_of_one_image_that_disagree_are_reported_and_the_last_one_count
     made = joined({"cat": {"a": 1, "b": 1}, "cat.jpg": {"a": 2, "b": 1}})
     assert made.rows[0] == {"a": 2, "b": 1}
     assert made.problems == [
-        "metadata.json: 1 image(s) stand twice and differently ('cat.jpg'); what stands last counts"
+        "metadata.json: 1 image(s) have several entries that differ ('cat.jpg'); the last one is used"
     ]
 
 
@@ -87,10 +87,10 @@ def test_the_strongest_source_counts_and_each_disagreement_is_reported_once():
     assert (made.rows[0]["b"], made.rows[0]["c"]) == (2, 3)
     by_parquet, by_csv = made.problems
     assert by_parquet == (
-        "metadata.parquet: 1 value(s) differ from those of metadata.json, which count ('a of cat.jpg')"
+        "metadata.parquet: 1 value(s) differ from those of metadata.json, which are used ('a of cat.jpg')"
     )
     assert by_csv == (
-        "metadata.csv: 2 value(s) differ from those of metadata.json and metadata.parquet, which count "
+        "metadata.csv: 2 value(s) differ from those of metadata.json and metadata.parquet, which are used "
         "('a of cat.jpg', 'b of cat.jpg')"
     )
 
@@ -252,7 +252,7 @@ def test_a_key_that_stands_twice_is_reported_and_the_last_one_counts():
     entries, problems = parse(b'{"cat": {"v": 1}, "cat": {"v": 2, "v": 3}}', source="m.json")
     assert entries == {"cat": {"v": 3}}
     assert len(problems) == 2
-    assert all("stands twice" in problem and "m.json" in problem for problem in problems)
+    assert all("is there twice" in problem and "m.json" in problem for problem in problems)
 
 
 def test_an_entry_that_is_no_object_is_reported():

@@ -108,14 +108,14 @@ def test_rows_with_other_cells_than_the_header_are_reported_and_left_out():
     source = from_csv("file_name,v\na.jpg,1\nb.jpg\nc.jpg,3,4\nd.jpg,4\n")
     assert rows(source) == {"a.jpg": {"v": 1}, "d.jpg": {"v": 4}}
     assert source.problems == [
-        "metadata.csv: 2 row(s) have not 2 cells, as the header has (row 3: 1, row 4: 3); left out"
+        "metadata.csv: 2 row(s) lack or exceed the header's 2 cells (row 3: 1, row 4: 3); left out"
     ]
 
 
 def test_of_many_rows_with_other_cells_the_first_three_are_named():
     source = from_csv("file_name,v\n" + "".join(f"{row}.jpg{',x' * row}\n" for row in range(2, 7)))
     assert source.problems == [
-        "metadata.csv: 5 row(s) have not 2 cells, as the header has (row 2: 3, row 3: 4, row 4: 5); left out"
+        "metadata.csv: 5 row(s) lack or exceed the header's 2 cells (row 2: 3, row 3: 4, row 4: 5); left out"
     ]
 
 
@@ -139,7 +139,7 @@ def test_rows_that_name_no_file_are_reported():
 def test_a_column_that_stands_twice_is_reported_and_the_first_one_counts():
     source = from_csv("file_name,v,v\na.jpg,1,2\n")
     assert rows(source) == {"a.jpg": {"v": 1}}
-    assert source.problems == ["metadata.csv: the column 'v' stands twice; the first one counts"]
+    assert source.problems == ["metadata.csv: the column 'v' is there twice; the first one is used"]
     table = pa.Table.from_arrays([pa.array(["a.jpg"]), pa.array([1]), pa.array([2])], ["file_name", "v", "v"])
     assert rows(from_parquet(table)) == {"a.jpg": {"v": 1}}
 
@@ -292,7 +292,9 @@ def test_a_damaged_parquet_is_an_error_that_names_the_file_and_the_way_out():
     wrong_text = whole.replace(b"a.jpg", b"\xff.jpg")
     assert wrong_text != whole
     for data in (b"", b"PAR1", b"file_name,v\n", whole[:-20], whole[:40] + b"\xff" * 100, wrong_text):
-        with pytest.raises(ImagesError, match=r"the/metadata\.parquet is no Parquet table") as raised:
+        with pytest.raises(
+            ImagesError, match=r"the/metadata\.parquet is not a readable Parquet table"
+        ) as raised:
             read_parquet(data, name="m", source="the/metadata.parquet", max_bytes=1_000_000)
         assert "\n" not in str(raised.value)
 
