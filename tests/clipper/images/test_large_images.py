@@ -11,7 +11,7 @@ from clipper.images import decode, pixels
 @pytest.fixture
 def _all_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Treat images of some thousand pixels as those of many millions, which take seconds."""
-    monkeypatch.setattr(decode, "AT_ONCE", 10_000)
+    monkeypatch.setattr(decode, "MAX_PIXELS_AT_ONCE", 10_000)
     monkeypatch.setattr(pixels, "MAX_PIXELS_AT_ONCE", 10_000)
     monkeypatch.setattr(pixels, "TILE", 100)
     monkeypatch.setattr(pixels, "MAX_SIDE", 1_000)

@@ -110,7 +110,7 @@ def test_a_changed_image_is_embedded_again_and_a_deleted_one_is_gone(indexed_hom
     atlas = opened(indexed_home)
     assert gone.name not in atlas.ids
     assert float(atlas.vectors[atlas._engine.row(changed.name)] @ before) < 0.999
-    collection = Collection(address_of(atlas.home, atlas._engine.snapshot.parts["collection"]))
+    collection = Collection(address_of(atlas._engine.home, atlas._engine.snapshot.parts["collection"]))
     assert gone.name not in collection.get()["ids"]
     collection.close()
 
@@ -127,7 +127,7 @@ def test_edited_metadata_changes_rows_and_removed_keys_are_gone(indexed_home: Pa
     atlas = opened(indexed_home)
     row = atlas._engine.row(f"{first}.jpg")
     assert atlas._engine.metadata(row)["mood"] == "calm"
-    collection = Collection(address_of(atlas.home, atlas._engine.snapshot.parts["collection"]))
+    collection = Collection(address_of(atlas._engine.home, atlas._engine.snapshot.parts["collection"]))
     held = collection.get([f"{first}.jpg"])["metadatas"][0]
     collection.close()
     assert held["mood"] == "calm"

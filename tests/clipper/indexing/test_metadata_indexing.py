@@ -74,7 +74,7 @@ def published(home: Path) -> dict[str, dict[str, Any]]:
 def held(home: Path) -> dict[str, dict[str, Any]]:
     """What Chroma holds of each image."""
     with opened(home) as atlas:
-        collection = Collection(address_of(atlas.home, atlas._engine.snapshot.parts["collection"]))
+        collection = Collection(address_of(atlas._engine.home, atlas._engine.snapshot.parts["collection"]))
         found = collection.get()
         collection.close()
     return dict(zip(found["ids"], found["metadatas"], strict=True))

@@ -123,7 +123,10 @@ def test_rows_of_images_that_are_gone_are_given_back(
         path.unlink()
     run_index(home)
     atlas = clipper.open(home)
-    for store in (atlas.home.store / "facts", atlas.home.embeddings(atlas._engine.snapshot.embeddings)):
+    for store in (
+        atlas._engine.home.store / "facts",
+        atlas._engine.home.embeddings(atlas._engine.snapshot.embeddings),
+    ):
         tables = [shards.read_shard(path) for path in store.glob("*.arrow")]
         assert sum(map(len, tables)) == 18
     assert len(atlas.vectors) == 18
@@ -198,7 +201,7 @@ def test_a_reader_finds_rows_that_are_being_moved_between_shards(
 ):
     run_index(small_home)
     atlas = clipper.open(small_home)
-    folder = atlas.home.store / "thumbnails"
+    folder = atlas._engine.home.store / "thumbnails"
     listed = Path.glob
     moved = False
 
