@@ -13,7 +13,7 @@ import dagster as dg
 from clipper.images.folder import ImageFolder
 from clipper.indexing.workspace import Step
 
-MOST_FAILURES = 200
+MAX_FAILURES = 200
 
 
 def observed(folder: ImageFolder) -> dg.ObserveResult:
@@ -104,10 +104,10 @@ def _share(filled: int, step: Step) -> str:
 
 
 def _failures(failures: Mapping[str, str]) -> dg.TableMetadataValue:
-    """A table of at most MOST_FAILURES rows; the last one says how many more there are."""
+    """A table of at most MAX_FAILURES rows; the last one says how many more there are."""
     rows = [{"file": name, "reason": reason} for name, reason in sorted(failures.items())]
-    if (more := len(rows) - MOST_FAILURES) > 0:
-        rows[MOST_FAILURES - 1 :] = [
+    if (more := len(rows) - MAX_FAILURES) > 0:
+        rows[MAX_FAILURES - 1 :] = [
             {"file": f"and {more + 1:,} more", "reason": "`clipper info --failures` lists all"}
         ]
     return table_of(rows)

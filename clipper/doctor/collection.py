@@ -21,7 +21,7 @@ from clipper.store.home import Home
 from clipper.store.snapshots import Snapshot
 
 # No collection takes so long: this ends only a check that would never end.
-MOST_SECONDS = 86_400
+MAX_SECONDS = 86_400
 # Two vectors are equal up to this in each number.
 EQUAL = 1e-5
 
@@ -30,7 +30,7 @@ def problems(home: Home, snapshot: Snapshot) -> list[str]:
     """Return what is wrong with the published collection, in words; an empty list if nothing is."""
     asked = {"home": str(home.folder), "parts": dict(snapshot.parts)}
     asked |= {"key": snapshot.embeddings, "model": dict(snapshot.model)}
-    with Sandbox(answer, seconds=MOST_SECONDS, memory=RLIM_INFINITY) as sandbox:
+    with Sandbox(answer, seconds=MAX_SECONDS, memory=RLIM_INFINITY) as sandbox:
         try:
             answered, _ = sandbox.ask(asked)
         except ChildDied as died:

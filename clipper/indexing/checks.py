@@ -20,7 +20,7 @@ from clipper.store import embeddings, facts, snapshots
 from clipper.store.staged import ASSETS
 from clipper.store.tables import read_made_of, read_parquet, verify
 
-MOST_FAILURES = 0.05
+MAX_FAILURES = 0.05
 _SHOWN_GROUPS, _SHOWN_FILES = 50, 8
 
 
@@ -176,8 +176,8 @@ def failures(work: Workspace) -> Finding:
     # Reasons that differ only in numbers are of one kind.
     kinds = Counter(re.sub(r"\d[\d,.]*", "N", reason) for reason in reasons)
     return Finding(
-        share <= MOST_FAILURES,
-        f"{len(reasons):,} of {files:,} files could not be used ({share:.1%}, {MOST_FAILURES:.0%} pass)",
+        share <= MAX_FAILURES,
+        f"{len(reasons):,} of {files:,} files could not be used ({share:.1%}, {MAX_FAILURES:.0%} pass)",
         {"files": files, "failed": len(reasons), "share": round(share, 4)},
         [{"reason": reason, "files": count} for reason, count in kinds.most_common()],
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # So many kinds of other files are named in a note.
-MOST_ENDINGS = 8
+MAX_ENDINGS = 8
 
 # A file that changed so shortly before the scan may change again without a new time: hash it next time too.
 RACY_NS = 2_000_000_000
@@ -56,8 +56,8 @@ def _left_alone(others: Mapping[str, int]) -> list[str]:
     if not others:
         return []
     ranked = sorted(others.items(), key=lambda item: (-item[1], item[0]))
-    named = [f"{ending} {count:,}" for ending, count in ranked[:MOST_ENDINGS]]
-    named += ["..."] if len(ranked) > MOST_ENDINGS else []
+    named = [f"{ending} {count:,}" for ending, count in ranked[:MAX_ENDINGS]]
+    named += ["..."] if len(ranked) > MAX_ENDINGS else []
     total = sum(others.values())
     return [f"{total:,} other {'file' if total == 1 else 'files'} left alone: {', '.join(named)}"]
 

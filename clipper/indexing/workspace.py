@@ -24,7 +24,7 @@ from clipper.store.staged import ASSETS, Staged
 Progress = Callable[[str, int, int], None]
 
 # A run stops if more than this share of the published images are gone.
-MOST_GONE = 0.5
+MAX_GONE = 0.5
 # The reason why a file that was listed is not on the map, although it was never found to be damaged.
 VANISHED = "vanished while it was being read"
 
@@ -195,7 +195,7 @@ def refuse_fewer(work: Workspace, images: int, before: Snapshot | None) -> None:
         return
     if absolute_location(before.images, base=work.home.folder) != work.settings.images_location:
         return  # another folder may hold fewer
-    if images < (1 - MOST_GONE) * before.counts["images"]:
+    if images < (1 - MAX_GONE) * before.counts["images"]:
         raise ImagesError(
             f"{before.counts['images'] - images:,} of {before.counts['images']:,} images are gone from "
             f"{work.folder.location}, or unreadable; nothing was changed. Is a disk not mounted? If they are "

@@ -10,7 +10,7 @@ from PIL import Image
 import clipper
 from pipelines.automation import reindex
 from pipelines.definitions import build_definitions, defs
-from pipelines.presentation import MOST_FAILURES
+from pipelines.presentation import MAX_FAILURES
 from pipelines.resources import HomeResource
 
 PARTS = [
@@ -97,13 +97,13 @@ def test_a_broken_file_is_listed_and_does_not_end_the_run(small_home: Path):
 
 
 def test_of_many_broken_files_as_many_are_listed_as_a_page_holds(small_home: Path):
-    for i in range(MOST_FAILURES + 50):
+    for i in range(MAX_FAILURES + 50):
         (small_home / "images" / f"broken {i:03}.nef").touch()
     (small_home / "images" / "notes.txt").touch()
     made = results(run(small_home))
     files = [record.data["file"] for record in figure(made, "image_manifest", "failures").records]
-    assert files[-2:] == [f"broken {MOST_FAILURES - 2:03}.nef", "and 51 more"]
-    assert len(files) == MOST_FAILURES
+    assert files[-2:] == [f"broken {MAX_FAILURES - 2:03}.nef", "and 51 more"]
+    assert len(files) == MAX_FAILURES
     assert figure(made, "image_manifest", "notes") == "1 other file left alone: .txt 1"
     assert figure(made, "image_manifest", "other_files") == 1
 

@@ -25,7 +25,7 @@ from viewer.session.state import ViewState
 DENSITY = "Density only"  # the label of the choice without a column
 NO_VALUE_LABEL = "No value"
 COLOURS = ("colour", "dark", "dataset", "answer", "tags")
-MOST_MATCHES = 20  # values that a search in the legend lists
+MAX_MATCHES = 20  # values that a search in the legend lists
 
 
 class ColourPart(Component):
@@ -94,7 +94,7 @@ class ColourKey(ColourPart):
         facet, named = known.facet, colours.assigned_codes()
         entries = [
             LegendEntry(label, int(facet.total_counts[facet.code_of[label]]), named.get(label, OTHER))
-            for label in find_labels(facet, part=self._search, most=MOST_MATCHES)
+            for label in find_labels(facet, part=self._search, most=MAX_MATCHES)
         ]
         return [_line(entry, colours, known, dark=state.dark) for entry in entries]
 

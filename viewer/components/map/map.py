@@ -36,7 +36,7 @@ FEW = 200  # up to so many images, the first view shows thumbnails
 HALF_THUMBNAIL = 44.0  # pixels
 POINTER_RADIUS = 14  # pixels from the pointer to a point that it still hits
 CAMERA_SCRIPTS = ("find.js", "map/camera.js")  # before the scripts that move the map
-SHARPEST, MOST_PIXELS = 2.0, 6e6  # screen pixels for each pixel of the page; and of a whole picture
+SHARPEST, MAX_PIXELS = 2.0, 6e6  # screen pixels for each pixel of the page; and of a whole picture
 
 hv.extension("bokeh")
 
@@ -157,7 +157,7 @@ class MapView:
         ratio, seen = self._screen.data["ratio"][0], self.viewport
         if seen is None or not isinstance(ratio, (int, float)) or not ratio > 1:
             return PAGE_SCALE
-        return float(max(PAGE_SCALE, min(ratio, SHARPEST, np.sqrt(MOST_PIXELS / (seen.width * seen.height)))))
+        return float(max(PAGE_SCALE, min(ratio, SHARPEST, np.sqrt(MAX_PIXELS / (seen.width * seen.height)))))
 
     # -- the viewport
 
