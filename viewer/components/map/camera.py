@@ -13,7 +13,7 @@ from viewer.session.state import ViewState
 
 NOWHERE: Box = (0.0, 1.0, 0.0, 1.0)  # for movements that are not to a part of the map
 MARGIN = 0.15  # around images when zooming to them, as a fraction of their extent ...
-LEAST_MARGIN = 0.03  # ... and at least this fraction of the map's
+MIN_MARGIN = 0.03  # ... and at least this fraction of the map's
 
 
 def box_columns(boxes: Sequence[Box]) -> dict[str, list[float]]:
@@ -69,7 +69,7 @@ class Camera:
         """Return a box around positions (n, 2), with a margin."""
         low, high = xy.min(0), xy.max(0)
         x0, x1, y0, y1 = self._state.dataset.view
-        margin = np.maximum((high - low) * MARGIN, LEAST_MARGIN * max(x1 - x0, y1 - y0))
+        margin = np.maximum((high - low) * MARGIN, MIN_MARGIN * max(x1 - x0, y1 - y0))
         low, high = low - margin, high + margin
         return float(low[0]), float(high[0]), float(low[1]), float(high[1])
 
