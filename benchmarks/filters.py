@@ -48,17 +48,22 @@ class Generated:
         self.indexed_at = datetime.now(UTC)
         self.settings = SimpleNamespace(home=None, max_pixels=10**8)
         self.failures = pd.DataFrame()
-        told = _table(random, group)
+        cells = _table(random, group)
         kinds = {"tags": "list[str]", "checked": "bool", "width": "int", "price": "float", "size": "float"}
-        self.points = pd.DataFrame({"id": self.ids, **told})
+        self.points = pd.DataFrame({"id": self.ids, **cells})
         table = pa.Table.from_pandas(self.points, preserve_index=False)
-        columns = with_roles([Column(name, kinds.get(name, "str"), "metadata.json") for name in told], table)
+        columns = with_roles([Column(name, kinds.get(name, "str"), "metadata.json") for name in cells], table)
         self.columns = {column.name: column for column in columns}
 
     @cached_property
     def modified(self) -> np.ndarray:
         """Seconds since 1970."""
         return 1.7e9 + np.arange(len(self.ids)) * 7.0
+
+    @cached_property
+    def indexed(self) -> np.ndarray:
+        """Seconds since 1970, all of one run."""
+        return np.full(len(self.ids), 1.7e9)
 
     def thumbnail(self, _row: int) -> bytes:
         """None can be read."""
