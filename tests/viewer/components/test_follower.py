@@ -300,8 +300,14 @@ def test_one_load_serves_all_who_notice_at_once(
     drop(home)
     run_index(home)
     opened = []
-    real = clipper.open
-    monkeypatch.setattr(clipper, "open", lambda folder: opened.append(folder) or real(folder))
+    engine = versions.SearchEngine
+
+    class Counted(engine):
+        def __init__(self, *args: object) -> None:
+            opened.append(args)
+            super().__init__(*args)
+
+    monkeypatch.setattr(versions, "SearchEngine", Counted)
     start = threading.Barrier(20)
 
     def take(state: ViewState) -> follow.VersionUpdate:
@@ -321,13 +327,13 @@ def test_versions_one_after_another_are_let_go_and_the_model_is_loaded_once(
     viewer.searcher.ask("cat")
     encoder = viewer.state.dataset.atlas.encoders.text
     seen = [weakref.ref(viewer.state.dataset)]
-    holds = [weakref.ref(viewer.state.dataset.atlas._hold)]
+    holds = [weakref.ref(viewer.state.dataset.atlas._lease)]
     for number in range(6):
         drop(home, f"n{number}.jpg")
         run_index(home)
         look(follower)
         seen.append(weakref.ref(viewer.state.dataset))
-        holds.append(weakref.ref(viewer.state.dataset.atlas._hold))
+        holds.append(weakref.ref(viewer.state.dataset.atlas._lease))
     gc.collect()
     assert [ref() is not None for ref in seen] == [False] * 6 + [True]
     assert [ref() is not None for ref in holds] == [False] * 6 + [True]
