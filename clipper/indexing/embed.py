@@ -47,7 +47,7 @@ def embed_images(work: Workspace, *, wanted: Sequence[str] = CONTENT_PARTS) -> d
     if source:
         work.stage(embeddings=source.key, model=_model_entry(source, work.settings))
     if "image_facts" in wanted:
-        work.stage(passed_over=sorted(writer.passed_over), gps=work.settings.gps)
+        work.stage(passed_over=tuple(sorted(writer.passed_over)), gps=work.settings.gps)
     steps = writer.steps(manifest_version)
     if "image_facts" in wanted:
         steps["image_facts"].counts |= _keep_coordinates(work, manifest, writer.failed)
