@@ -210,7 +210,7 @@ def test_info_prints_one_json_document_and_nothing_else(command: InProcess, samp
         (["doctor", "--home", "/no/such/home"], "the home /no/such/home does not exist; make it with"),
         (["info", "--home", "."], "has no index yet; make one with `clipper index FOLDER-OF-IMAGES --home /"),
         (["index", "/no/such/folder"], "the images folder /no/such/folder does not exist"),
-        (["index", "s3://bucket/images"], "Name it with --home"),
+        (["index", "s3://bucket/images"], "name a home for the atlas of s3://bucket/images with --home"),
         (["search", ""], "no atlas found from"),
     ],
 )

@@ -14,7 +14,6 @@ from clipper.chroma.collection import Collection, address_of
 from clipper.errors import ImagesError
 from clipper.hashing import content_hash
 from clipper.indexing.workspace import Step
-from clipper.query import Query
 
 Index = Callable[[Path], dict[str, Step]]
 Run = Callable[..., CompletedProcess[str]]
@@ -82,7 +81,7 @@ def test_a_renamed_image_keeps_its_place_and_is_not_embedded(indexed_home: Path,
     assert after["zzz renamed.jpg"] == before[old.name]
     assert old.name not in after
     atlas = opened(indexed_home)
-    assert atlas.search(Query(image=atlas._engine.image(23)), k=1)["id"].tolist() == ["zzz renamed.jpg"]
+    assert atlas.search(image=atlas._engine.image(23), k=1)["id"].tolist() == ["zzz renamed.jpg"]
     atlas.close()
 
 
@@ -94,7 +93,7 @@ def test_a_copy_is_embedded_once_and_has_two_rows(indexed_home: Path, run_index:
     atlas = opened(indexed_home)
     assert len(atlas) == 25
     assert positions(indexed_home)["copy.jpg"] == positions(indexed_home)[original.name]
-    found = atlas.search(Query(image=original.read_bytes()), k=2)
+    found = atlas.search(image=original.read_bytes(), k=2)
     assert set(found["id"]) == {"copy.jpg", original.name}
     atlas.close()
 

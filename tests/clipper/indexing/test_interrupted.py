@@ -9,7 +9,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
-from homes import draw, images, opened
+from homes import draw, engine_of, images, opened
 
 from clipper.errors import BusyError, NoIndexError
 from clipper.indexing import run
@@ -75,7 +75,7 @@ def test_two_versions_are_kept_and_an_open_atlas_reads_on(indexed_home: Path, ru
     run_index(indexed_home)
     extra.unlink()
     run_index(indexed_home)  # the first manifest again, as a new version
-    reopened = opened(indexed_home)
+    reopened = engine_of(indexed_home)
     for colour in ("red", "green"):
         draw(indexed_home / "images" / f"{colour}.png", colour)
         run_index(indexed_home)
