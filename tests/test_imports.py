@@ -126,3 +126,12 @@ except SystemExit as ended:
     assert not ended.code
 """
     assert loaded_by(code) == set()
+
+
+def test_a_search_does_not_load_the_code_that_indexes():
+    code = """
+import sys
+import clipper.cli, clipper.atlas.engine
+assert not [name for name in sys.modules if name.startswith(("clipper.indexing", "clipper.doctor"))]
+"""
+    assert loaded_by(code) == set()

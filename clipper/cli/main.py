@@ -17,7 +17,6 @@ import typer
 from clipper.cli.output import one_line, print_failures, print_json, summarise, tell_damages
 from clipper.errors import BadImageError, ClipperError, SettingsError, require_extra
 from clipper.images.decode import read_file
-from clipper.indexing.run import progress_bar
 from clipper.settings import Settings
 from clipper.store.home import Home as AtlasHome
 
@@ -191,6 +190,7 @@ def doctor(
 ) -> None:
     """Examine everything in the store against its checksums, its other parts and Chroma."""
     from clipper.doctor import repair as doctors
+    from clipper.indexing.run import progress_bar
 
     settings = Settings.load(home)
     if repair:
