@@ -1,6 +1,5 @@
 """Damage to each staged part, done between the steps of a run. For the tests of the gate."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,11 +26,6 @@ class Damage:
     do: Callable[[Workspace], None]
     message: str
     needs_repair: bool = False
-
-    @property
-    def pattern(self) -> re.Pattern[str]:
-        """The message, wherever a terminal breaks its lines."""
-        return re.compile(self.message.replace(" ", r"\\s+"))
 
 
 def _path(work: Workspace, part: str) -> Path:
