@@ -86,7 +86,7 @@ def _python(*words: str, cwd: Path | None = None, **environment: str) -> subproc
         env=clean | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,  # the limit of a test ends it before, if it hangs
         check=False,
     )
 
