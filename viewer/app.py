@@ -212,7 +212,7 @@ class Viewer:
         return {
             "like": like,
             "weigh": weigh,
-            "min_similarity": set_min_similarity,
+            "cut": set_min_similarity,
             "turn": lambda message: searcher.change_term(str(message.get("term")), Term.negated),
             "drop": lambda message: searcher.change_term(str(message.get("term")), lambda _: None),
             "forget": lambda message: state.remove_query(str(message.get("text", ""))),

@@ -1,0 +1,39 @@
+"""Scripts and Python agree on the messages between them."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from viewer.app import Viewer
+from viewer.components.base import Component
+from viewer.dataset.dataset import Dataset
+from viewer.session.state import ViewState
+
+# Kinds of a drag over bins, which no script sends; and the message of the page without an atlas.
+ELSEWHERE = {"move", "new", "look"}
+SCRIPTS = Path(__file__).resolve().parents[3] / "viewer" / "components"
+
+
+def test_each_message_that_a_script_sends_has_an_action(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Component] = []
+    initialise = Component.__init__
+
+    def recorded(self: Component, **options: Any) -> None:
+        initialise(self, **options)
+        made.append(self)
+
+    monkeypatch.setattr(Component, "__init__", recorded)
+    viewer = Viewer(ViewState(dataset=dataset))
+    answered = {kind for component in made for kind in component._actions}
+    sent = {
+        (kind, path.name)
+        for path in SCRIPTS.rglob("*.js")
+        for kind in re.findall(r'kind: "([a-z_]+)"', path.read_text())
+    }
+    assert len(sent) > 40
+    assert {(kind, script) for kind, script in sent if kind not in answered | ELSEWHERE} == set()
+    assert viewer.state.dataset is dataset
