@@ -178,3 +178,16 @@ def test_a_site_that_loads_from_another_host_is_refused(tmp_path: Path, foreign:
     page.write_text(foreign)
     with pytest.raises(hooks.PluginError, match=r"example\.org"):
         hooks.on_post_build(SimpleNamespace(site_dir=str(tmp_path)))
+
+
+def test_every_test_that_the_reliability_report_runs_exists():
+    named = re.findall(
+        r'"(tests/[^":\[]+)(?:::(\w+))?', (ROOT / "benchmarks" / "reliability.toml").read_text()
+    )
+    assert len(named) > 30
+    missing = [
+        (path, name)
+        for path, name in named
+        if not (ROOT / path).is_file() or (name and f"def {name}(" not in (ROOT / path).read_text())
+    ]
+    assert not missing
