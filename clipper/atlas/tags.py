@@ -1,4 +1,4 @@
-"""The tags of an atlas by image id: what a notebook reads and gives.
+"""Read, add and remove the tags of an atlas by image id.
 
 What does not belong here: how tags are kept (`store/tags.py`).
 """

@@ -1,4 +1,4 @@
-"""The `clipper` command: what a person types, and what it prints."""
+"""The `clipper` command: its options and its output."""
 
 from clipper.cli.main import main
 
