@@ -12,6 +12,7 @@ from pathlib import Path
 
 from clipper.chroma.collection import address_of
 from clipper.errors import StoreError
+from clipper.indexing.collect import index_damage
 from clipper.indexing.project import DEPARTED, departed_of
 from clipper.models import reference_texts
 from clipper.store import embeddings, facts, gps, snapshots
@@ -181,15 +182,12 @@ def _see_departed(path: Path) -> None:
 
 
 def _verify_index(home: Home, version: str) -> None:
-    """Check the files of a collection's graph; nothing changes them once it is sealed."""
+    """Check the files of a collection's graph, and its database."""
+    if damage := index_damage(home, version):
+        raise StoreError(damage)
     address = address_of(home, version)
     if address.on_server:
         return
-    wanted = read_made_of(home.part("collection", version)).get("files")
-    if not address.exists():
-        raise StoreError("its Chroma folder is missing")
-    if wanted is not None and address.graph_checksums() != wanted:
-        raise StoreError("the files of its index are damaged")
     if why := sqlite_problem(address.folder / "chroma.sqlite3"):
         raise StoreError(f"chroma.sqlite3 {why}")
 

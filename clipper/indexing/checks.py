@@ -13,6 +13,7 @@ from typing import Any
 
 from clipper.chroma.self_search import search_themselves
 from clipper.errors import AuditError, StoreError
+from clipper.indexing.collect import index_damage
 from clipper.indexing.project import WAY_OUT
 from clipper.indexing.workspace import VANISHED, Workspace
 from clipper.projection.quality import MapDrift, describe_drift
@@ -37,8 +38,6 @@ class Finding:
 
 def files(work: Workspace) -> Finding:
     """Check that the files of the staged parts are as they were written."""
-    from clipper.chroma.collection import address_of
-
     wrong: dict[str, str] = {}
     for part in snapshots.PARTS:
         path = work.home.part(part, work.require(part))
@@ -46,11 +45,10 @@ def files(work: Workspace) -> Finding:
             verify(path)
         except StoreError as error:
             wrong[part] = str(error).partition(";")[0]
-    address = address_of(work.home, work.require("collection")) if "collection" not in wrong else None
-    if address and not address.on_server:
-        expected = read_made_of(work.home.part("collection", work.require("collection"))).get("files")
-        if expected is not None and address.graph_checksums() != expected:
-            wrong["collection"] = f"the index files in {address.folder} are damaged"
+    if "collection" not in wrong:
+        version = work.require("collection")
+        if damage := index_damage(work.home, version):
+            wrong["collection"] = f"{work.home.part('collection', version, '')}: {damage}"
     found = "; ".join(wrong.values()) or "every file is as it was written"
     return Finding(not wrong, found, wrong=tuple(wrong))
 

@@ -111,6 +111,22 @@ def files_of(home: Home, version: str) -> tuple[Path, ...]:
     return path, path.with_suffix(".json"), home.part("collection", version, "")
 
 
+def index_damage(home: Home, version: str) -> str | None:
+    """Return what is wrong with a collection's index, whose files nothing changes once they are written.
+
+    None if nothing is wrong, or if a Chroma server holds the collection.
+    """
+    address = address_of(home, version)
+    if address.on_server:
+        return None
+    if not address.exists():
+        return "its Chroma folder is missing"
+    written = read_made_of(home.part("collection", version)).get("files")
+    if written is not None and address.graph_checksums() != written:
+        return "the files of its index are damaged"
+    return None
+
+
 class _Base(NamedTuple):
     """The collection that the next one starts from: address, digests of the rows, dead rows, recall."""
 
@@ -133,11 +149,9 @@ def _base_collection(home: Home, *, with_places: bool) -> _Base | None:
     if not is_written(path):
         return None
     address = address_of(home, version)
-    if address.on_server or not address.exists():
-        return None
     made_of = read_made_of(path)
-    if made_of.get("files") != address.graph_checksums():
-        return None  # damaged: made anew, from nothing
+    if address.on_server or "files" not in made_of or index_damage(home, version):
+        return None  # made anew, from nothing
     if made_of.get("with_places") and not with_places:
         return None
     table = read_parquet(path).select(["id", DIGEST]).to_pydict()
