@@ -67,6 +67,7 @@ test: setup-dev
 
 # `make test` with the lines counted that ran, in subprocesses too. It takes half as much CPU time again.
 coverage: RUN := $(BIN)/coverage run
+coverage: export COVERAGE_ROOT := $(CURDIR)
 coverage: setup-dev
 	$(BIN)/coverage erase
 	$(RUN_TESTS)
