@@ -212,12 +212,12 @@ class Viewer:
         return {
             "like": like,
             "weigh": weigh,
-            "cut": set_min_similarity,
+            "min_similarity": set_min_similarity,
             "turn": lambda message: searcher.change_term(str(message.get("term")), Term.negated),
             "drop": lambda message: searcher.change_term(str(message.get("term")), lambda _: None),
             "forget": lambda message: state.remove_query(str(message.get("text", ""))),
             "fold": lambda message: setattr(state, "fold", message.get("on") is True),
-            "within": lambda message: setattr(state, "only_selection", message.get("on") is True),
+            "only_selection": lambda message: setattr(state, "only_selection", message.get("on") is True),
         }
 
     # -- components

@@ -53,7 +53,7 @@ class SearchEngine(Published):
             return embeddings.MappedVectors(vectors, self.hashes)
 
     @cached_property
-    def chance(self) -> float:
+    def random_text_baseline(self) -> float:
         """The best similarity that random words usually find here: see `reference_texts`.
 
         Embeds a few dozen words the first time; raises what `embed_text` does.

@@ -96,7 +96,7 @@ class FakeAtlas:
         self._group = group
         self.vectors = self.stored = np.eye(groups, dtype=np.float32)[group]
         self.fingerprint = "fake"
-        self.chance = 0.25
+        self.random_text_baseline = 0.25
         self.queries: list[object] = []
         self.uploaded: list[bytes] = []
 

@@ -68,7 +68,7 @@ class Searchable(Protocol):
         """The images' vectors: (n, d) float32, rows L2-normalised."""
 
     @property
-    def chance(self) -> float:
+    def random_text_baseline(self) -> float:
         """The best similarity that random texts usually reach. The first call takes seconds."""
 
     def similarities(self, vector: "np.ndarray") -> "np.ndarray":

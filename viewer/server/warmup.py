@@ -30,7 +30,7 @@ def warm_up() -> None:
             read_tag_rows(dataset)
         log.info("map ready after %.1f s", time.perf_counter() - started)
         SEARCH_POOL.submit(dataset.atlas.warm).result()
-        BASELINE_POOL.submit(lambda: dataset.atlas.chance)  # needed once a search finds nothing
+        BASELINE_POOL.submit(lambda: dataset.atlas.random_text_baseline)  # needed once a search finds nothing
         log.info("model ready after %.1f s", time.perf_counter() - started)
         if not shown_datasets(dataset.atlas.settings.home):  # objects of a visitor must stay collectable
             _freeze_loaded()

@@ -228,7 +228,11 @@ class Searcher:
         state = self._state
         if state.baseline is None:
             dataset = state.dataset
-            in_background(lambda: dataset.atlas.chance, partial(self._measured, dataset), pool=BASELINE_POOL)
+            in_background(
+                lambda: dataset.atlas.random_text_baseline,
+                partial(self._measured, dataset),
+                pool=BASELINE_POOL,
+            )
 
     def _measured(self, dataset: Dataset, done: "Future[float]") -> None:
         if not failed(done, "searching for random words") and dataset is self._state.dataset:

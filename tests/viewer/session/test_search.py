@@ -201,9 +201,9 @@ def test_alike_images_are_folded(state: ViewState, searcher: Searcher) -> None:
     assert gallery.listed == 500
 
 
-def test_what_matches_no_better_than_chance_is_said(state: ViewState, searcher: Searcher) -> None:
+def test_what_matches_no_better_than_random_words_is_said(state: ViewState, searcher: Searcher) -> None:
     searcher.ask("cat")
-    assert state.baseline == state.dataset.atlas.chance == 0.25
+    assert state.baseline == state.dataset.atlas.random_text_baseline == 0.25
     assert weak_match_note(state, state.answer) == ""
     state.kept = state.answer.similarities < 0.5
     note = weak_match_note(state, state.answer)

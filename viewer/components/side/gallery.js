@@ -26,12 +26,12 @@ import { threshold } from "./threshold.js"
  * @property {number} total how many images there are to search
  * @property {number} listed how many of them are results
  * @property {Spread} spread of all similarities
- * @property {number | null} cut the least similarity of a result
- * @property {number | null} cap the largest one
- * @property {number | null} chance the similarity that words picked at random find
+ * @property {number | null} min_similarity the least similarity of a result
+ * @property {number | null} max_similarity the largest one
+ * @property {number | null} baseline the similarity that random words reach
  * @property {string} faint why the results are not worth much, ""
  * @property {boolean} fold whether nearly identical results are folded
- * @property {boolean} within whether only the selection is searched
+ * @property {boolean} only_selection whether only the selection is searched
  * @property {boolean} selectable whether there is a selection
  * @property {string} selected the id of the open image
  * @property {string} near the id of the image under the pointer on the map
@@ -81,7 +81,7 @@ export function render({ model, view }) {
       h(
         "div",
         { "aria-live": "polite" },
-        part(["query", "listed", "cut", "cap", "total", "milliseconds"], () =>
+        part(["query", "listed", "min_similarity", "max_similarity", "total", "milliseconds"], () =>
           model.query ? heading(model, isRefining, refine) : invitation(),
         ),
       ),
@@ -94,7 +94,7 @@ export function render({ model, view }) {
         "div",
         { class: "block refine" },
         threshold(model),
-        part(["query", "fold", "within", "selectable"], () => switches(model)),
+        part(["query", "fold", "only_selection", "selectable"], () => switches(model)),
       ),
       part(["query", "suggestions"], () => suggestions(model)),
       part(["history", "text"], () => searches(model)),
@@ -134,11 +134,11 @@ function progress(model) {
  *     now
  */
 function heading(model, isRefining, refine) {
-  const { listed, total, milliseconds, cut, cap } = model
+  const { listed, total, milliseconds } = model
   const figures =
     listed === total
       ? `${countImages(total)}, best first · ${milliseconds}${NBSP}ms`
-      : `${formatNumber(listed)} of ${formatNumber(total)} images${formatLimits(cut, cap)}`
+      : `${formatNumber(listed)} of ${formatNumber(total)} images${formatLimits(model.min_similarity, model.max_similarity)}`
   const refineButton = h(
     "button",
     {
@@ -181,14 +181,14 @@ function invitation() {
 
 /** @param {GalleryModel} model */
 function switches(model) {
-  const { query, fold, within, selectable } = model
+  const { query, fold, only_selection, selectable } = model
   return (
     query &&
     h(
       "div",
       { class: "row switches" },
       switchOf(model, "fold", fold, "Fold near-identical"),
-      selectable && switchOf(model, "within", within, "Only in the selection"),
+      selectable && switchOf(model, "only_selection", only_selection, "Only in the selection"),
     )
   )
 }

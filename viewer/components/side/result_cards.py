@@ -12,7 +12,7 @@ from viewer.session.answers import Answer
 from viewer.session.state import ViewState
 
 NO_QUERY: dict[str, Any] = {
-    "query": "", "text": "", "listed": 0, "milliseconds": 0, "spread": {}, "chance": None, "faint": "",
+    "query": "", "text": "", "listed": 0, "milliseconds": 0, "spread": {}, "baseline": None, "faint": "",
 }  # fmt: skip
 MAX_FOLDED_CARDS = 24  # cards shown of those folded under a card
 
@@ -47,9 +47,9 @@ def query_view(state: ViewState) -> dict[str, Any]:
     view = {
         "parts": term_views(state),
         "fold": state.fold,
-        "within": state.only_selection,
-        "cut": state.min_similarity,
-        "cap": state.max_similarity,
+        "only_selection": state.only_selection,
+        "min_similarity": state.min_similarity,
+        "max_similarity": state.max_similarity,
         "selectable": state.selection is not None,
     }
     if answer is None:
@@ -62,7 +62,7 @@ def query_view(state: ViewState) -> dict[str, Any]:
         "listed": answer.total,
         "milliseconds": round(answer.seconds * 1000),
         "spread": {"counts": list(spread.counts), "low": spread.low, "high": spread.high} if spread else {},
-        "chance": state.baseline if comparable_to_baseline(answer) else None,
+        "baseline": state.baseline if comparable_to_baseline(answer) else None,
         "faint": weak_match_note(state, answer),
     }
 

@@ -16,9 +16,9 @@ import { formatNumber } from "../text.js"
  *
  * @typedef {object} Limits
  * @property {Spread} spread of all similarities
- * @property {number | null} cut the least similarity of a result
- * @property {number | null} cap the largest one
- * @property {number | null} chance the similarity that words picked at random find
+ * @property {number | null} min_similarity the least similarity of a result
+ * @property {number | null} max_similarity the largest one
+ * @property {number | null} baseline the similarity that random words reach
  * @property {number} listed how many images are results
  */
 
@@ -96,18 +96,18 @@ export function threshold(model) {
     if (!model.spread.counts) {
       return
     }
-    const leftOut = barsLeftOut(model.spread, bars.children.length, least(), model.cap)
+    const leftOut = barsLeftOut(model.spread, bars.children.length, least(), model.max_similarity)
     leftOut.forEach((isOut, i) => {
       bars.children[i]?.classList.toggle("out", isOut)
     })
   }
   const describe = () => {
     const some = `${Number(slider.value).toFixed(3)}, ${formatNumber(model.listed)} images`
-    slider.setAttribute("aria-valuetext", model.cut === null ? "all images" : some)
+    slider.setAttribute("aria-valuetext", model.min_similarity === null ? "all images" : some)
   }
   const send = () => {
     sentAt = performance.now()
-    model.send_msg({ kind: "cut", at: least() })
+    model.send_msg({ kind: "min_similarity", at: least() })
   }
   slider.addEventListener("input", () => {
     movedAt = performance.now()
@@ -125,7 +125,7 @@ export function threshold(model) {
     }
   })
   const setSlider = () => {
-    slider.value = String(model.cut ?? (model.spread.counts ? model.spread.low : 0))
+    slider.value = String(model.min_similarity ?? (model.spread.counts ? model.spread.low : 0))
     colour()
   }
   const follow = () => {
@@ -139,10 +139,10 @@ export function threshold(model) {
     describe()
   }
   const placeMark = () => {
-    const { spread, chance } = model
-    mark.hidden = !spread.counts || chance === null || !(chance > spread.low && chance < spread.high)
-    if (spread.counts && chance !== null && !mark.hidden) {
-      mark.style.left = `${(100 * (chance - spread.low)) / (spread.high - spread.low)}%`
+    const { spread, baseline } = model
+    mark.hidden = !spread.counts || baseline === null || !(baseline > spread.low && baseline < spread.high)
+    if (spread.counts && baseline !== null && !mark.hidden) {
+      mark.style.left = `${(100 * (baseline - spread.low)) / (spread.high - spread.low)}%`
     }
   }
   const build = () => {
@@ -162,9 +162,9 @@ export function threshold(model) {
     describe()
   }
   model.on("spread", build)
-  model.on("chance", placeMark)
-  model.on("cut", follow)
-  model.on("cap", colour)
+  model.on("baseline", placeMark)
+  model.on("min_similarity", follow)
+  model.on("max_similarity", colour)
   model.on("listed", describe)
   build()
   return root
