@@ -9,7 +9,9 @@ from urllib.parse import urlparse
 
 import pytest
 from panel_server import serving
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
+
+expect.set_options(timeout=60_000)  # a busy machine is no failure
 
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

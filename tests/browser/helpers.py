@@ -1,5 +1,7 @@
 """What a person does with the page, in words the tests can use."""
 
+import time
+from collections.abc import Iterator
 from typing import Any
 
 # Finds the figure's models from outside; everything the tests ask about the map goes through this.
@@ -7,6 +9,14 @@ MODELS = (
     "const all = [...Bokeh.documents[0]._all_models.values()];"
     " const fig = all.find((m) => m.type === 'Figure');"
 )
+
+
+def within_a_minute(page: Any, *, every: int = 50) -> Iterator[None]:
+    """Look again and again, some milliseconds apart, for a minute at most: a busy machine is no failure."""
+    ends = time.monotonic() + 60
+    while time.monotonic() < ends:
+        yield
+        page.wait_for_timeout(every)
 
 
 def ask(page: Any, text: str) -> None:
@@ -32,11 +42,10 @@ def markers(page: Any) -> dict[str, list[Any]]:
 
 def marked(page: Any, texts: set[str]) -> dict[str, list[Any]]:
     """The markers once they are those of `texts`."""
-    for _ in range(100):
+    for _ in within_a_minute(page):
         found = markers(page)
         if set(found["text"]) == texts:
             return found
-        page.wait_for_timeout(50)
     raise AssertionError(f"the markers are {found['text']}, not {texts}")
 
 
@@ -50,8 +59,7 @@ def ranges(page: Any) -> dict[str, float]:
 def arrived(page: Any, before: dict[str, float]) -> dict[str, float]:
     """The ranges once they differ from `before` and have come to rest."""
     last = before
-    for _ in range(150):
-        page.wait_for_timeout(100)
+    for _ in within_a_minute(page, every=100):
         now = ranges(page)
         if now == last != before:
             return now
@@ -69,24 +77,22 @@ def picture(page: Any) -> Any:
     )
 
 
-def settled(page: Any, *, quiet: float = 700) -> Any:
+def settled(page: Any, *, quiet: int = 700) -> Any:
     """The picture once it has not changed for `quiet` milliseconds."""
     before = None
-    for _ in range(40):
+    for _ in within_a_minute(page, every=quiet):
         now = picture(page)
         if now == before:
             return now
         before = now
-        page.wait_for_timeout(quiet)
     raise AssertionError("the map never came to rest")
 
 
 def changed(page: Any, before: Any) -> Any:
     """The next picture that differs from `before`, once the map has come to rest."""
-    for _ in range(300):
+    for _ in within_a_minute(page, every=100):
         if picture(page) != before:
             return settled(page)
-        page.wait_for_timeout(100)
     raise AssertionError("the picture did not change")
 
 

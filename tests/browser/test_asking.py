@@ -10,8 +10,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from helpers import ask, marked, results, screen, settled, zoom_at
+from helpers import ask, marked, results, screen, settled, within_a_minute, zoom_at
 from PIL import Image
+from playwright.sync_api import expect
 
 import clipper
 from clipper.query import Query
@@ -65,26 +66,26 @@ def test_terms_are_added_weighed_turned_and_removed(visit: Visit, viewer_url: st
     page, bar = seen.page, seen.page.locator(".clipper-search input.words")
     ask(page, "cat -face")
     heading(page, "cat -face")
-    assert page.locator(".terms .term").count() == 2
+    expect(page.locator(".terms .term")).to_have_count(2)
     weak = results(page)
     weight = page.get_by_label("Weight of face")
-    assert weight.input_value() == "0.3"
+    expect(weight).to_have_value("0.3")
     weight.fill("0.6")
     weight.press("Enter")
     heading(page, "cat -face^0.6")
     assert results(page) != weak
-    assert bar.input_value() == "cat -face^0.6"
+    expect(bar).to_have_value("cat -face^0.6")
     page.get_by_label("Remove face", exact=True).click()
     heading(page, "cat")
-    assert page.locator(".terms .term").count() == 0
+    expect(page.locator(".terms .term")).to_have_count(0)
     cell = page.locator(".results .cell", has_text="cat face")
     cell.hover()
     cell.get_by_label("Less like cat face").click()
     heading(page, "cat -like “cat face”")
     page.get_by_label("More of cat face instead").click()
     heading(page, "cat like “cat face”")
-    assert bar.input_value() == "cat"  # the image is a chip beside the words
-    assert page.locator(".clipper-search .image img").count() == 1
+    expect(bar).to_have_value("cat")  # the image is a chip beside the words
+    expect(page.locator(".clipper-search .image img")).to_have_count(1)
     bar.fill("")
     bar.press("Enter")
     heading(page, "like “cat face”")
@@ -106,7 +107,7 @@ def test_marks_are_asked_again_and_removed(visit: Visit, viewer_url: str) -> Non
     settled(page)
     page.mouse.click(*screen(page, shown["x"][at], shown["y"][at]))
     heading(page, "flag")
-    assert page.locator(".clipper-search input.words").input_value() == "flag"
+    expect(page.locator(".clipper-search input.words")).to_have_value("flag")
     page.get_by_label("Remove dog -puppy from the map").click()
     marked(page, {"flag"})
     page.get_by_label("Clear the search").click()
@@ -122,15 +123,15 @@ def test_results_are_paged_cut_and_folded(visit: Visit, viewer_url: str) -> None
     ask(page, "flag")
     heading(page, "flag")
     assert "CLIPScore 100 of 100" in page.locator(".results .card").first.get_attribute("title")
-    assert page.locator(".results .cell").first.locator(".figures .muted").count() == 0  # no more than that
+    figures = page.locator(".results .cell").first.locator(".figures .muted")
+    expect(figures).to_have_count(0)  # no more than that
     cells = page.locator(".results .cell")
     for _ in range(3):
         before = cells.count()
         page.locator(".results .end").scroll_into_view_if_needed()
-        for _ in range(60):
+        for _ in within_a_minute(page):
             if cells.count() > before:
                 break
-            page.wait_for_timeout(50)
         assert cells.count() > before
     labels = results(page)
     assert len(set(labels)) == len(labels) >= 180
@@ -194,11 +195,11 @@ def test_a_mark_is_taken_away_where_it_is_with_the_pointer_or_the_keyboard(
     page.mouse.move(x, y)
     page.locator(".map-area .remove.near").click()
     marked(page, {"pizza", "cat"})
-    assert page.locator(".results .history .chip").count() == 2
+    expect(page.locator(".results .history .chip")).to_have_count(2)
     page.locator(".map-area .remove[aria-label='Take the mark of pizza off the map']").focus()
     page.keyboard.press("Enter")
     marked(page, {"cat"})
-    assert page.locator(".results h2").inner_text() == "cat"
+    expect(page.locator(".results h2")).to_have_text("cat")
     assert seen.errors == []
 
 

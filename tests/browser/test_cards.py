@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import arrived, ask, marked, ranges, screen, settled
+from playwright.sync_api import expect
 
 import clipper
 
@@ -106,7 +107,7 @@ def test_the_legend_folds_by_pointer_and_keyboard_and_is_remembered(visit: Visit
     assert is_open(page)
     fold(page).click()
     assert not is_open(page)
-    assert fold(page).inner_text() == "group"
+    expect(fold(page)).to_have_text("group")
     assert page.locator(".legend-card").bounding_box()["height"] < 48
     page.reload()
     page.wait_for_selector(".results .card", timeout=60_000)

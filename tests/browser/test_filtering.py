@@ -6,7 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from helpers import ask, changed, settled
+from helpers import ask, changed, settled, within_a_minute
+from playwright.sync_api import expect
 
 Visit = Callable[..., SimpleNamespace]
 
@@ -25,10 +26,9 @@ def open_panel(page: Any) -> None:
 
 
 def wait_for_passing(page: Any, *, other_than: int) -> int:
-    for _ in range(100):
+    for _ in within_a_minute(page, every=30):
         if page.locator(".filters .passing b").count() and passing(page) != other_than:
             return passing(page)
-        page.wait_for_timeout(30)
     raise AssertionError("no filter took effect")
 
 
@@ -42,13 +42,13 @@ def test_charts_filter_the_map_the_counts_and_the_results(visit: Visit, viewer_u
     before = changed(page, before)
     legend = page.locator(".legend .line:not(.off)").all_inner_texts()
     assert [line.split() for line in legend] == [["Animals", "&", "Nature", "152"]]
-    assert "0 / 258" in block(page, "subgroup").inner_text()
+    expect(block(page, "subgroup")).to_contain_text("0 / 258")
     ends = block(page, "bytes").get_by_role("slider")
     ends.first.focus()
     page.keyboard.press("Shift+ArrowRight")
     narrower = wait_for_passing(page, other_than=152)
     assert narrower < 152
-    assert ends.first.get_attribute("aria-valuenow") == "5"
+    expect(ends.first).to_have_attribute("aria-valuenow", "5")
     block(page, "name").get_by_role("searchbox").fill("CAT")
     few = wait_for_passing(page, other_than=narrower)
     page.get_by_role("tab", name="Results").click()
@@ -117,7 +117,7 @@ def test_the_legend_hides_and_isolates_and_similarity_colours_every_image(
     page.wait_for_url("**cut=0.*,0.*")
     page.wait_for_timeout(600)  # the drag's own steps
     listed = wait_for_passing(page, other_than=1870)
-    assert f"{listed:,} of 1,870 images" in page.locator(".results .heading .muted").inner_text()
+    expect(page.locator(".results .heading .muted")).to_contain_text(f"{listed:,} of 1,870 images")
     before = changed(page, before)
     page.get_by_label("Remove the filter Similarity").click()
     page.wait_for_selector(".filters .passing", state="detached")

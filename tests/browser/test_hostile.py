@@ -13,6 +13,7 @@ from helpers import arrived, ask, ranges, settled
 from homes import engine_of
 from panel_server import serving
 from PIL import Image
+from playwright.sync_api import expect
 
 import clipper
 from clipper.indexing import run
@@ -118,7 +119,7 @@ def test_no_payload_runs_in_any_view(visit: Callable[..., SimpleNamespace], tmp_
         page.locator(".facet [type=search]:visible").first.fill(EVIL)
         page.wait_for_selector(".filters .chip")
         page.wait_for_timeout(300)
-        assert "alert(1)" in page.locator(".filters .bar").inner_text()
+        expect(page.locator(".filters .bar")).to_contain_text("alert(1)")
         page.locator(".filters .clear").click()
         page.wait_for_selector(".filters .chip", state="detached")
         page.get_by_role("tab", name="Results").click()
@@ -138,7 +139,7 @@ def test_no_payload_runs_in_any_view(visit: Callable[..., SimpleNamespace], tmp_
         for step in range(15):
             page.mouse.move(box["x"] + 250 + step * 30, box["y"] + 150 + step * 24)
             page.wait_for_timeout(90)
-        assert EVIL in page.locator(".results .root").inner_text()
+        expect(page.locator(".results .root")).to_contain_text(EVIL)
         assert page.evaluate(MADE) == []
         assert seen.dialogs == []
         assert seen.elsewhere == []
@@ -158,7 +159,7 @@ def test_no_tag_runs_in_any_view(visit: Callable[..., SimpleNamespace], small_ho
         page = seen.page
         page.wait_for_selector(".filters .chip")
         page.wait_for_selector(".legend .toggle >> text=others")
-        assert "3 values" in page.locator(".filters .bar").inner_text()
+        expect(page.locator(".filters .bar")).to_contain_text("3 values")
         assert EVIL in " ".join(page.locator(".legend .toggle").all_inner_texts())
         page.locator(".legend .toggle").first.click()
         assert page.evaluate(MADE) == []
@@ -204,7 +205,7 @@ def test_without_an_index_the_page_says_what_to_type_and_opens_later(
         seen = visit(f"{address}/viewer", ready=False)
         page = seen.page
         page.wait_for_selector("text=No index yet", timeout=60_000)
-        assert "clipper index" in page.locator("pre").inner_text()
+        expect(page.locator("pre")).to_contain_text("clipper index")
         run.index(Settings.load(small_home))
         page.wait_for_selector(".results .card", timeout=60_000)
         assert seen.elsewhere == []
@@ -220,14 +221,14 @@ def test_a_new_version_is_taken_and_an_untouched_first_view_fits_it(
         seen = visit(f"{address}/viewer")
         page = seen.page
         settled(page)
-        assert "24 images" in page.locator(".status .line").inner_text()
+        expect(page.locator(".status .line")).to_contain_text("24 images")
         shutil.copy2(DATA / "images" / "red-heart.jpg", small_home / "images" / "one-more.jpg")
         atlas = clipper.open(small_home)
         for row in atlas._engine.xy[:, 0].argsort()[:6]:  # the map's left side: the next one is narrower
             Path(atlas._engine.path(row)).unlink()
         run.index(Settings.load(small_home))
         page.wait_for_selector(".status .line:has-text('19 images')", timeout=60_000)
-        assert "+1 image, −6" in page.locator(".notice .headline").inner_text()  # noqa: RUF001
+        expect(page.locator(".notice .headline")).to_contain_text("+1 image, −6")  # noqa: RUF001
         settled(page)
         whole = engine_of(small_home).view
         assert whole != pytest.approx(atlas._engine.view, abs=1e-2)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from helpers import ask
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., SimpleNamespace]
@@ -59,7 +60,7 @@ def test_a_list_of_images_is_one_stop_and_arrows_go_through_it(visit: Visit, vie
     for key, at in (("ArrowRight", 1), ("ArrowDown", 4), ("ArrowLeft", 3), ("ArrowUp", 0), ("ArrowUp", 0)):
         page.keyboard.press(key)
         assert page.evaluate(FOCUSED) == names[at], key
-    assert page.locator(".detail .sheet").count() == 0
+    expect(page.locator(".detail .sheet")).to_have_count(0)
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Tab")
     assert "indexed" in page.evaluate(FOCUSED)

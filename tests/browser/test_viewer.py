@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from helpers import ask, changed, marked, picture, ranges, results, screen, settled, zoom_at
 from PIL import Image
+from playwright.sync_api import expect
 
 import clipper
 
@@ -37,7 +38,7 @@ def test_the_page_shows_the_dataset_and_asks_no_other_host(visit: Visit, viewer_
     assert sum(counts) == 1870
     assert counts == sorted(counts, reverse=True)
     assert page.evaluate("document.fonts.check('14px \"Inter Variable\"')")
-    assert page.locator(".bk-logo").count() == 0
+    expect(page.locator(".bk-logo")).to_have_count(0)
     settled(page)
     assert_clean(seen)
 
@@ -107,7 +108,7 @@ def test_zooming_shows_thumbnails_and_a_click_opens_one(
     assert unit_x == pytest.approx(unit_y, rel=1e-3)
     page.mouse.click(*screen(page, x, y))
     page.wait_for_selector(".detail .sheet")
-    assert page.locator(".detail h2").inner_text()
+    expect(page.locator(".detail h2")).not_to_be_empty()
     page.wait_for_function(
         "() => { const find = (root) => { for (const el of root.querySelectorAll('*')) {"
         " if (el.matches('img.full')) return el;"
@@ -137,7 +138,7 @@ def test_hovering_shows_the_card_of_the_nearest_image(
     page.wait_for_timeout(200)
     page.mouse.move(px, py)
     page.wait_for_selector(".hover.shown")
-    assert page.locator(".hover .label").inner_text()
+    expect(page.locator(".hover .label")).not_to_be_empty()
     card = page.locator(".hover").bounding_box()
     assert 0 < card["x"] - px < 100
     assert card["y"] < py < card["y"] + card["height"]
@@ -155,7 +156,7 @@ def test_a_result_opens_and_rings_its_point(visit: Visit, viewer_url: str) -> No
     label = page.locator(".results .card .label").first.inner_text()
     page.locator(".results .card").first.click()
     page.wait_for_selector(".detail .sheet")
-    assert page.locator(".detail h2").inner_text() == label
+    expect(page.locator(".detail h2")).to_have_text(label)
     before = settled(page)
     page.get_by_label("Close details").click()
     page.wait_for_selector(".detail .sheet", state="detached")
@@ -176,7 +177,7 @@ def test_another_colour_changes_the_legend_and_the_picture(visit: Visit, viewer_
     page.locator(".clipper-colour").get_by_role("combobox").click()
     page.get_by_role("menuitem", name="Density only").click()
     page.wait_for_selector(".legend .histogram", state="hidden")
-    assert page.locator(".legend .line").count() == 0
+    expect(page.locator(".legend .line")).to_have_count(0)
     assert_clean(seen)
 
 
@@ -227,7 +228,7 @@ def test_odd_queries_get_a_clean_answer(visit: Visit, viewer_url: str) -> None:
     page = seen.page
     ask(page, "x" * 400)
     page.wait_for_selector(".results .error")
-    assert "400 characters" in page.locator(".results .error").inner_text()
+    expect(page.locator(".results .error")).to_contain_text("400 characters")
     ask(page, " ")
     page.wait_for_selector(".results .error", state="detached")
     for text in ("<img src=x onerror=alert(1)>", "猫 😀 \u202eabc", "$$x^2$$ \\frac{1}{2}"):
