@@ -11,7 +11,7 @@ SCRIPT_TOOLS := node_modules/.installed
 NPM := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/npm
 
 .PHONY: setup setup-dev hooks index demo view test test-slow coverage reliability static lint types docs check release \
-	footprint sample screenshots bench bench-map bench-viewer clean
+	footprint sample screenshots bench bench-map bench-viewer bench-filters clean
 
 # What Clipper needs to run: the index, the viewer, Dagster.
 setup: $(VENV)/.installed .env $(INSTANCE)/dagster.yaml
@@ -134,7 +134,11 @@ bench-map: index
 
 # Half an hour, 5 GB of disk and 6 GB of memory; `--sizes 100000 1000000` needs less.
 bench-viewer: setup-dev
-	$(BIN)/python benchmarks/viewer.py
+	$(BIN)/python benchmarks/interactions.py
+
+# Two minutes; without a browser.
+bench-filters: setup-dev
+	$(BIN)/python benchmarks/filters.py
 
 clean:
 	rm -rf $(VENV) .env data/store build dist node_modules

@@ -3,7 +3,7 @@
 A real server (`panel serve viewer`) shows generated homes; visitors without a browser speak to it over the
 websocket, pictures and all, on the same machine. A real browser tells what a single visitor sees.
 
-    python benchmarks/viewer.py [FOLDER] [--sizes N ...] [--load SECONDS] [--no-browser]
+    python benchmarks/interactions.py [FOLDER] [--sizes N ...] [--load SECONDS] [--no-browser]
 
 FOLDER keeps the generated homes, of which that of 10,000,000 images takes 3 GB and its server 6 GB of memory.
 """
