@@ -6,7 +6,6 @@ What does not belong here: finding out what changed (`dataset/changes.py`), and 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from clipper.query_syntax import Term
 from viewer.dataset.changes import DatasetChanges
 from viewer.dataset.dataset import Dataset
 from viewer.session.answers import Answer, Terms
+from viewer.session.steps import OneImage, SelectionStep
 
 MAX_MARKED = 2_000  # new images that get a mark; marks on more would say nothing
 
@@ -59,14 +59,17 @@ def keep_duration(answer: Answer | None, before: Answer) -> Answer | None:
 
 
 def migrate_steps(
-    steps: Iterable[Mapping[str, Any]], moved: Mapping[str, str], texts: Mapping[str, str]
-) -> list[dict[str, Any]]:
+    steps: Iterable[SelectionStep], moved: Mapping[str, str], texts: Mapping[str, str]
+) -> list[SelectionStep]:
     """Rename images and queries in the steps of a selection; both mappings are old name to new."""
-    names = {"image": moved, "q": texts}
-    return [
-        {key: names[key].get(value, value) if key in names else value for key, value in step.items()}
-        for step in steps
-    ]
+    return [_migrate_step(step, moved, texts) for step in steps]
+
+
+def _migrate_step(step: SelectionStep, moved: Mapping[str, str], texts: Mapping[str, str]) -> SelectionStep:
+    target = step.target
+    if isinstance(target, OneImage):
+        target = OneImage(moved.get(target.image_id, target.image_id))
+    return replace(step, target=target, query=texts.get(step.query, step.query))
 
 
 def migrate_terms(terms: Iterable[Term], moved: Mapping[str, str]) -> Terms:

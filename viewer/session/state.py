@@ -29,6 +29,7 @@ from viewer.session.migration import (
     migrate_terms,
     new_rows,
 )
+from viewer.session.steps import SelectionStep
 
 MAX_HISTORY = 8  # queries on the map
 MAX_UPLOADS = 12  # uploaded images of a session
@@ -62,7 +63,7 @@ class ViewState(param.Parameterized):
     )
     kept = param.Parameter(default=None, doc="Which rows pass the filters, (n,) bool; None: all.")
     selection = param.Parameter(default=None, doc="The selected rows, (k,) int64, ascending; None: none.")
-    steps = param.List(doc="The steps that made the selection, see `session/selection.py`.")
+    steps = param.List(item_type=SelectionStep, doc="The steps that made the selection.")
     tool = param.Selector(default="", objects=["", "lasso", "box"], doc="The selection tool in use.")
     panel = param.Selector(default="results", objects=PANELS, doc="The panel beside the map.")
     tags = param.Dict(default={}, doc="The rows (k,) int64, ascending, of each tag.")

@@ -10,6 +10,7 @@ from viewer.app import Viewer
 from viewer.components.base import Component
 from viewer.dataset.dataset import Dataset
 from viewer.session.state import ViewState
+from viewer.session.steps import LINK_MODES, read_mode
 
 # Kinds of a drag over bins, which no script sends; and the message of the page without an atlas.
 ELSEWHERE = {"move", "new", "look"}
@@ -37,3 +38,16 @@ def test_each_message_that_a_script_sends_has_an_action(
     assert len(sent) > 40
     assert {(kind, script) for kind, script in sent if kind not in answered | ELSEWHERE} == set()
     assert viewer.state.dataset is dataset
+
+
+def test_the_modes_of_a_selection_have_the_same_names_in_scripts_and_in_python() -> None:
+    named: set[str] = set()
+    for script in ("map/lasso.js", "side/selection_panel.js"):
+        types = re.findall(
+            r'@(?:typedef|param) \{((?:"[a-z]+"(?: \| )?)+)\} [mM]ode', (SCRIPTS / script).read_text()
+        )
+        assert types
+        named |= {mode for words in types for mode in re.findall(r"[a-z]+", words)}
+    assert named == set(LINK_MODES)
+    assert {read_mode(mode) for mode in named} == named
+    assert [read_mode(value) for value in ("only", "less", "", None, 3, ["add"], {})] == [None] * 7

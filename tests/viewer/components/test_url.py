@@ -3,6 +3,7 @@
 import json
 import time
 from concurrent.futures import Future
+from dataclasses import replace
 from urllib.parse import urlencode
 
 import numpy as np
@@ -17,8 +18,10 @@ from viewer.session.answers import Answer
 from viewer.session.search import Searcher
 from viewer.session.selection import apply_step
 from viewer.session.state import ViewState
+from viewer.session.steps import AllImages, OneImage, Outline, Results, SelectionStep
 
-SHAPE = [[-50, -50], [50, -50], [50, 50], [-50, 50]]
+SQUARE = Outline(((-50, -50), (50, -50), (50, 50), (-50, 50)))
+ALL = SelectionStep("replace", AllImages("all"))
 
 
 def until(condition: object) -> None:
@@ -44,9 +47,8 @@ def test_an_address_brings_back_query_colour_choice_and_open_image(dataset: Data
     state, address = viewer(dataset)
     assert address.search == ""
     state.show_answer(answer("red heart"))
-    step = {"how": "only", "shape": SHAPE}
-    apply_step(state, step, np.arange(500))
-    apply_step(state, {"how": "less", "of": "results"}, state.answer.rows)
+    apply_step(state, SelectionStep("replace", SQUARE), np.arange(500))
+    apply_step(state, SelectionStep("subtract", Results()), state.answer.rows)
     state.param.update(colour="size", selected=7, panel="selection")
     link = address.search
     other, theirs = viewer(dataset)
@@ -68,8 +70,8 @@ def searched(dataset: Dataset) -> tuple[ViewState, PageUrl]:
 
 def test_a_link_lists_the_same_results(dataset: Dataset) -> None:
     state, address = searched(dataset)
-    apply_step(state, {"how": "only", "of": "all"}, np.arange(500))
-    apply_step(state, {"how": "less", "image": "folder/3.png"}, np.array([3]))
+    apply_step(state, ALL, np.arange(500))
+    apply_step(state, SelectionStep("subtract", OneImage("folder/3.png")), np.array([3]))
     state.param.update(
         min_similarity=0.5, max_similarity=1.25, fold=True, only_selection=True, panel="filter"
     )
@@ -106,14 +108,16 @@ def test_a_range_of_similarities_has_one_end_or_two(
 def test_results_that_were_chosen_are_chosen_again_whatever_is_listed_now(dataset: Dataset) -> None:
     state, address = searched(dataset)
     state.min_similarity = 0.5
-    apply_step(state, {"how": "only", "of": "results"}, state.answer.rows[:7])
-    state.steps = [{**state.steps[0], "n": 7}]  # as if no more had been loaded by then
+    apply_step(state, SelectionStep("replace", Results()), state.answer.rows[:7])
+    step = state.steps[0]
+    listed = Results(replace(step.target.listing, count=7))  # as if no more had been loaded by then
+    state.steps = [replace(step, target=listed)]
     state.min_similarity = None
     other, theirs = viewer(dataset)
     theirs.open(address.search)
     assert other.selection.tolist() == state.selection.tolist()
     state.param.update(only_selection=True, fold=True)
-    apply_step(state, {"how": "add", "of": "results"}, state.answer.rows)
+    apply_step(state, SelectionStep("add", Results()), state.answer.rows)
     assert "chosen=" not in address.search  # those results were themselves among what was chosen by then
     assert "within=" not in address.search
 
@@ -159,7 +163,7 @@ def test_a_link_that_cannot_be_followed_leaves_an_address_that_can(
 
 def test_back_takes_the_switches_back_one_by_one(dataset: Dataset) -> None:
     state, address = searched(dataset)
-    apply_step(state, {"how": "only", "of": "all"}, np.arange(500))
+    apply_step(state, ALL, np.arange(500))
     entries, pushes = [address.search], address.pushes
     for name in ("fold", "only_selection"):
         setattr(state, name, True)
@@ -198,7 +202,7 @@ def test_no_colour_and_an_unknown_column_are_distinguished(dataset: Dataset) -> 
 def test_back_to_an_empty_address_is_back_to_the_beginning(dataset: Dataset) -> None:
     state, address = viewer(dataset)
     state.show_answer(answer("cat"))
-    apply_step(state, {"how": "only", "of": "all"}, np.arange(500))
+    apply_step(state, ALL, np.arange(500))
     state.selected = 3
     address.open("")
     assert (state.answer, state.selection, state.selected) == (None, None, None)
@@ -213,7 +217,7 @@ def test_a_new_entry_of_the_history_for_a_query_a_choice_and_an_open_image_only(
         lambda: state.show_answer(answer("cat")),
         lambda: setattr(state, "selected", 3),
         lambda: setattr(state, "selected", 4),  # on to the next one
-        lambda: apply_step(state, {"how": "only", "of": "all"}, np.arange(500)),
+        lambda: apply_step(state, ALL, np.arange(500)),
         lambda: setattr(state, "hovered", 3),
     ):
         before = address.pushes
@@ -225,12 +229,12 @@ def test_a_new_entry_of_the_history_for_a_query_a_choice_and_an_open_image_only(
 def test_a_choice_that_a_link_could_not_repeat_is_not_in_it(dataset: Dataset) -> None:
     state, address = viewer(dataset)
     state.show_answer(answer("cat"))
-    apply_step(state, {"how": "only", "of": "results"}, state.answer.rows)
+    apply_step(state, SelectionStep("replace", Results()), state.answer.rows)
     assert "chosen=" in address.search
     state.show_answer(answer("dog"))  # the results of another query are chosen now
     assert "chosen=" not in address.search
     for row in range(90):
-        apply_step(state, {"how": "add", "image": f"folder/{row}.png"}, np.array([row]))
+        apply_step(state, SelectionStep("add", OneImage(f"folder/{row}.png")), np.array([row]))
     assert len(address.search) < MAX_LENGTH
 
 

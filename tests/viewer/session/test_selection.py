@@ -14,14 +14,9 @@ from viewer.dataset.geometry.lasso import points_inside, rows_inside, simplify_o
 from viewer.dataset.geometry.spatial_index import PointIndex
 from viewer.dataset.geometry.viewport import Viewport
 from viewer.session.answers import Answer, nearest_first
-from viewer.session.selection import (
-    SelectionContext,
-    apply_step,
-    clear_selection,
-    rows_of_step,
-    validate_step,
-)
+from viewer.session.selection import SelectionSource, apply_step, clear_selection, rows_of_target
 from viewer.session.state import ViewState
+from viewer.session.steps import AllImages, OneImage, SelectionStep, Tagged, read_outline
 
 SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
 
@@ -84,9 +79,9 @@ def test_a_drawn_line_keeps_the_corners_that_count() -> None:
     closed = np.vstack([line, [[10, 5], [0, 5]]])
     kept = simplify_outline(closed, tolerance=0.01)
     assert 4 <= len(kept) <= 6
-    shape = parse_outline(closed.tolist(), unit=0.01)
-    assert shape is not None
-    assert len(shape) <= 6
+    outline = parse_outline(closed.tolist(), unit=0.01)
+    assert outline is not None
+    assert len(outline.corners) <= 6
 
 
 @pytest.mark.parametrize("value", [
@@ -97,27 +92,19 @@ def test_what_is_no_outline_is_none(value: object) -> None:
     assert parse_outline(value, unit=0.01) is None
 
 
-@pytest.mark.parametrize("value", [
-    None, 1, [], {}, {"how": "add"}, {"how": "burn", "of": "all"}, {"of": "everything"}, {"image": 3},
-    {"tag": "x" * 5000}, {"shape": "0,0"}, {"shape": [[0, 0], [1, 1]]},
-    {"shape": [[0, 0], [1, 1], [1e400, 2]]},
-    {"shape": [[0, 0], [1, 1], [None, 2]]}, {"shape": [[0, 0]] * 600}, {"shape": [[0, 0, 0]] * 4},
-    {"shape": [[0, 0], [1], [2, 2]]},
-])  # fmt: skip
-def test_what_is_no_step_is_none(value: object) -> None:
-    assert validate_step(value) is None
-
-
 def test_steps_add_and_take_away_and_a_step_that_chooses_anew_forgets_them(dataset: Dataset) -> None:
     state = ViewState(dataset=dataset)
     none: dict[str, np.ndarray] = {}
-    for step in ({"how": "only", "of": "all"}, {"how": "less", "image": "folder/3.png"}):
-        apply_step(state, step, rows_of_step(step, SelectionContext.of(state), none, kept=None))
+    for step in (
+        SelectionStep("replace", AllImages("all")),
+        SelectionStep("subtract", OneImage("folder/3.png")),
+    ):
+        apply_step(state, step, rows_of_target(step.target, SelectionSource.of(state), none, kept=None))
     assert state.selection.tolist() == [row for row in range(500) if row != 3]
-    assert [step["how"] for step in state.steps] == ["only", "less"]
+    assert [step.mode for step in state.steps] == ["replace", "subtract"]
     tagged = {"keep": np.array([5, 9])}
-    step = {"how": "only", "tag": "keep"}
-    apply_step(state, step, rows_of_step(step, SelectionContext.of(state), tagged, kept=None))
+    step = SelectionStep("replace", Tagged("keep"))
+    apply_step(state, step, rows_of_target(step.target, SelectionSource.of(state), tagged, kept=None))
     toggle_image(state, 7)
     toggle_image(state, 9)
     assert state.selection.tolist() == [5, 7]
@@ -135,14 +122,14 @@ def test_a_mode_that_a_button_set_keeps_the_tool_in_hand_and_takes_away_only_wha
     outline = Lasso()
     outline.follow(state, SimpleNamespace(viewport=seen, row_at=lambda x, _y: int(x)))
     whole = (SQUARE * 1000 - 500).tolist()
-    outline._handle_msg({"kind": "drawn", "how": "add", "shape": whole, "stays": True})
+    outline._handle_msg({"kind": "drawn", "mode": "add", "shape": whole, "stays": True})
     assert (len(state.selection), state.tool) == (500, "box")
     for _ in range(2):
-        outline._handle_msg({"kind": "tap", "how": "less", "x": 3, "y": 0})
+        outline._handle_msg({"kind": "tap", "mode": "subtract", "x": 3, "y": 0})
         assert len(state.selection) == 499
-    outline._handle_msg({"kind": "drawn", "how": "less", "shape": whole})
+    outline._handle_msg({"kind": "drawn", "mode": "subtract", "shape": whole})
     assert (state.selection, state.tool) == (None, "")
-    outline._handle_msg({"kind": "tap", "how": "less", "x": 3, "y": 0})
+    outline._handle_msg({"kind": "tap", "mode": "subtract", "x": 3, "y": 0})
     assert state.selection is None
     state.tool = "lasso"
     outline._handle_msg({"kind": "end"})
@@ -157,10 +144,10 @@ def test_of_the_results_it_is_known_how_many_are_chosen() -> None:
 
 def test_what_filters_hide_is_not_chosen(dataset: Dataset) -> None:
     state = ViewState(dataset=dataset, kept=np.arange(500) % 2 == 0)
-    everything = {"how": "only", "shape": (SQUARE * 1000 - 500).tolist()}
-    context, hidden = SelectionContext.of(state), {"how": "only", "image": "folder/3.png"}
-    assert rows_of_step(everything, context, {}, kept=state.kept).tolist() == list(range(0, 500, 2))
-    assert rows_of_step(hidden, context, {}, kept=state.kept).tolist() == []
+    everything, hidden = read_outline((SQUARE * 1000 - 500).tolist()), OneImage("folder/3.png")
+    source = SelectionSource.of(state)
+    assert rows_of_target(everything, source, {}, kept=state.kept).tolist() == list(range(0, 500, 2))
+    assert rows_of_target(hidden, source, {}, kept=state.kept).tolist() == []
 
 
 def test_those_chosen_are_stepped_through_nearest_to_the_query_first(dataset: Dataset) -> None:

@@ -27,6 +27,7 @@ from viewer.session.answers import MAX_QUERY_LENGTH, Answer, normalize_spaces
 from viewer.session.search import Searcher, run_query
 from viewer.session.selection import apply_step
 from viewer.session.state import MAX_HISTORY, ViewState
+from viewer.session.steps import AllImages, OneImage, SelectionStep
 
 
 def adopt(state: ViewState, atlas: FakeAtlas) -> None:
@@ -38,11 +39,11 @@ def named(text: str) -> Answer:
 
 
 def test_a_step_about_a_renamed_image_has_its_new_name(state: ViewState) -> None:
-    apply_step(state, {"how": "only", "image": "folder/3.png"}, np.array([3]))
+    apply_step(state, SelectionStep("replace", OneImage("folder/3.png")), np.array([3]))
     later = FakeAtlas()
     later.ids[3] = "renamed.png"
     adopt(state, later)
-    assert state.steps == [{"how": "only", "image": "renamed.png"}]
+    assert state.steps == [SelectionStep("replace", OneImage("renamed.png"))]
     assert [later.ids[row] for row in state.selection] == ["renamed.png"]
 
 
@@ -150,7 +151,7 @@ def test_the_map_forgets_the_picture_of_the_version_before(state: ViewState) -> 
 def test_what_is_chosen_stays_chosen_in_another_version_under_its_new_name(state: ViewState) -> None:
     n = state.dataset.n
     state.selection = np.array([1, 2, n - 1])
-    state.steps = [{"how": "only", "of": "all"}]
+    state.steps = [SelectionStep("replace", AllImages("all"))]
     new = FakeAtlas(n)
     new.ids[2] = "renamed.png"
     for name in ("ids", "hashes"):

@@ -15,13 +15,13 @@ import { clamp } from "../numbers.js"
 /**
  * The effect of an outline on the selection: replace it, add to it, or subtract from it.
  *
- * @typedef {"only" | "add" | "less"} Mode
+ * @typedef {"replace" | "add" | "subtract"} Mode
  */
 
 /**
  * An unfinished outline. Its points are pixels within the map.
  *
- * @typedef {{ tool: Tool, pointer: number, how: Mode, points: Point[], isMoved: boolean }} Drawing
+ * @typedef {{ tool: Tool, pointer: number, mode: Mode, points: Point[], isMoved: boolean }} Drawing
  */
 
 /** A press that moves fewer pixels is a click. */
@@ -38,9 +38,9 @@ const HINTS = new Map([
 
 /** @type {{ mode: Mode, word: string, title: string }[]} */
 const MODES = [
-  { mode: "only", word: "New", title: "Choose these only" },
+  { mode: "replace", word: "New", title: "Choose these only" },
   { mode: "add", word: "Add", title: "Add to what is chosen (Shift)" },
-  { mode: "less", word: "Take away", title: "Take away from what is chosen (Alt)" },
+  { mode: "subtract", word: "Take away", title: "Take away from what is chosen (Alt)" },
 ]
 
 /**
@@ -129,12 +129,12 @@ export function render({ model }) {
   /** @param {PointerEvent} event */
   const modeOf = (event) => {
     if (event.altKey) {
-      return "less"
+      return "subtract"
     }
     if (event.shiftKey) {
       return "add"
     }
-    return model.tool ? hint.mode() : "only"
+    return model.tool ? hint.mode() : "replace"
   }
   /** @param {PointerEvent} event */
   const draws = (event) =>
@@ -143,7 +143,7 @@ export function render({ model }) {
   const update = () => {
     const shown = drawing?.isMoved ? cornersOf(drawing.tool, drawing.points) : []
     path.setAttribute("d", shown.length > 0 ? `M${shown.map((point) => point.join(" ")).join("L")}Z` : "")
-    path.classList.toggle("less", drawing?.how === "less")
+    path.classList.toggle("subtract", drawing?.mode === "subtract")
     hint.el.classList.toggle("shown", model.tool !== "" && shown.length === 0)
     claim(model.tool || drawing ? map() : null)
   }
@@ -177,7 +177,7 @@ export function render({ model }) {
     lastTool = model.tool || lastTool
     model.send_msg({ kind: "drawing" })
     const points = [pointOf(event, on)]
-    draw({ tool: lastTool, pointer: event.pointerId, how: modeOf(event), points, isMoved: false })
+    draw({ tool: lastTool, pointer: event.pointerId, mode: modeOf(event), points, isMoved: false })
   }
   /** @param {PointerEvent} event */
   const move = (event) => {
@@ -186,7 +186,7 @@ export function render({ model }) {
       return
     }
     stop(event)
-    draw({ ...extended(drawing, pointOf(event, on)), how: modeOf(event) })
+    draw({ ...extended(drawing, pointOf(event, on)), mode: modeOf(event) })
   }
   /** @param {PointerEvent} event */
   const end = (event) => {
@@ -195,12 +195,12 @@ export function render({ model }) {
       return
     }
     stop(event)
-    const { tool, points, how, isMoved } = drawing
+    const { tool, points, mode, isMoved } = drawing
     const [first, ...rest] = cornersOf(tool, points).map((point) => placeOf(point, figure))
     if (isMoved) {
-      model.send_msg({ kind: "drawn", how, shape: [first, ...rest], stays: hint.mode() !== "only" })
+      model.send_msg({ kind: "drawn", mode, shape: [first, ...rest], stays: hint.mode() !== "replace" })
     } else if (first) {
-      model.send_msg({ kind: "tap", how, x: first[0], y: first[1] })
+      model.send_msg({ kind: "tap", mode, x: first[0], y: first[1] })
     }
     draw(null)
   }
@@ -261,7 +261,7 @@ function stop(event) {
  */
 function toolHint(model) {
   /** @type {Mode} */
-  let mode = "only"
+  let mode = "replace"
   const words = h("strong", { role: "status" })
   const buttons = MODES.map(({ mode: own, word, title }) =>
     h(
@@ -296,7 +296,7 @@ function toolHint(model) {
   const group = h("div", { class: "modes", role: "group", "aria-label": "What drawing does" }, buttons)
   const update = () => {
     if (!model.tool) {
-      mode = "only" // each tool starts with a new selection
+      mode = "replace" // each tool starts with a new selection
     }
     words.textContent = HINTS.get(model.tool) ?? ""
     mark()

@@ -17,17 +17,14 @@ from viewer.dataset.geometry.lasso import simplify_outline
 from viewer.pools import SELECT_POOL
 from viewer.session.background import failed, in_background
 from viewer.session.selection import (
-    MODES,
-    SelectionContext,
-    SelectionStep,
+    SelectionSource,
     apply_step,
-    read_outline,
     record_step,
-    rows_of_step,
+    rows_of_target,
     with_context,
-    write_outline,
 )
 from viewer.session.state import ViewState
+from viewer.session.steps import OneImage, Outline, SelectionStep, read_mode, read_outline
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -62,26 +59,26 @@ class Lasso(Component):
 
     def _drawn(self, message: Mapping[str, Any]) -> None:
         """Select the images inside an outline in map units."""
-        viewport, how = self._view.viewport, message.get("how")
-        shape = parse_outline(message.get("shape"), unit=viewport.units_per_pixel) if viewport else None
+        viewport, mode = self._view.viewport, read_mode(message.get("mode"))
+        outline = parse_outline(message.get("shape"), unit=viewport.units_per_pixel) if viewport else None
         if message.get("stays") is not True:
             self._state.tool = ""
-        if shape is None or how not in MODES:
+        if outline is None or mode is None:
             return
-        apply_in_background(self._state, {"how": str(how), "shape": shape})
+        apply_in_background(self._state, SelectionStep(mode, outline))
 
     def _tapped(self, message: Mapping[str, Any]) -> None:
         """Act on one image after a press without a drag: open it, toggle it, or subtract it."""
-        x, y, how = message.get("x"), message.get("y"), message.get("how")
+        x, y, mode = message.get("x"), message.get("y"), read_mode(message.get("mode"))
         if not (isinstance(x, (int, float)) and isinstance(y, (int, float))):
             return
         row = self._view.row_at(float(x), float(y))
-        if how == "add" and row is not None:
+        if mode == "add" and row is not None:
             toggle_image(self._state, row)
-        elif how == "less" and row is not None and self._state.selection is not None:
-            step = {"how": "less", "image": self._state.dataset.atlas.ids[row]}
+        elif mode == "subtract" and row is not None and self._state.selection is not None:
+            step = SelectionStep("subtract", OneImage(self._state.dataset.atlas.ids[row]))
             apply_step(self._state, step, np.array([row], np.int64))
-        elif how == "only":
+        elif mode == "replace":
             self._state.param.update(selected=row, hovered=None, pointed=None)
 
 
@@ -105,7 +102,7 @@ def toggle_tool(state: ViewState, tool: object) -> None:
         state.tool = "" if state.tool == tool else tool
 
 
-def parse_outline(value: object, *, unit: float) -> list[list[float]] | None:
+def parse_outline(value: object, *, unit: float) -> Outline | None:
     """Return the outline of a drawing, simplified and rounded for a link; None if it is no outline.
 
     Args:
@@ -124,15 +121,15 @@ def parse_outline(value: object, *, unit: float) -> list[list[float]] | None:
     tolerance = TOLERANCE * unit
     while len(kept := simplify_outline(corners, tolerance=tolerance)) > MAX_KEPT:
         tolerance *= 2
-    shape = read_outline(np.round(kept, digits).tolist())
-    return None if shape is None else write_outline(shape)
+    return read_outline(np.round(kept, digits).tolist())
 
 
 def toggle_image(state: ViewState, row: int) -> None:
     """Add an image to the selection, or subtract it if it is selected."""
     rows = np.array([row], np.int64)
     selected = state.selection is not None and is_member(rows, state.selection).all()
-    apply_step(state, {"how": "less" if selected else "add", "image": state.dataset.atlas.ids[row]}, rows)
+    target = OneImage(state.dataset.atlas.ids[row])
+    apply_step(state, SelectionStep("subtract" if selected else "add", target), rows)
 
 
 def apply_in_background(
@@ -140,7 +137,7 @@ def apply_in_background(
 ) -> None:
     """Apply a step in the background: testing a million images against an outline takes a while."""
     in_background(
-        partial(rows_of_step, step, SelectionContext.of(state), tags or {}, kept=state.kept),
+        partial(rows_of_target, step.target, SelectionSource.of(state), tags or {}, kept=state.kept),
         partial(_applied, state, state.dataset, with_context(step, state)),
         pool=SELECT_POOL,
     )

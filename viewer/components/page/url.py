@@ -30,15 +30,13 @@ from viewer.session.answers import Terms, normalize_spaces, query_problem
 from viewer.session.background import in_background
 from viewer.session.search import Searcher
 from viewer.session.selection import (
-    SelectionContext,
-    SelectionStep,
+    SelectionSource,
     combine,
-    rows_of_step,
-    validate_step,
+    rows_of_target,
     with_context,
-    without_context,
 )
 from viewer.session.state import PANELS, ViewState
+from viewer.session.steps import SelectionStep, Tagged, Target, read_step, write_step
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -77,7 +75,7 @@ def parse_query_string(search: str) -> UrlState:
         return UrlState()
     colour = fields.get("colour")
     chosen = _read_json(fields.get("chosen", ""))
-    steps = [validate_step(step) for step in chosen[:MAX_STEPS]] if isinstance(chosen, list) else []
+    steps = [read_step(step) for step in chosen[:MAX_STEPS]] if isinstance(chosen, list) else []
     return UrlState(
         terms=_read_query(fields.get("q", "")),
         colour="" if colour == DENSITY else colour,
@@ -108,7 +106,7 @@ def to_query_string(state: ViewState) -> str:
         "open": "" if state.selected is None else dataset.atlas.ids[state.selected],
     }
     if _linkable(state, filters):
-        steps = _compact_json(without_context(state.steps))
+        steps = _compact_json([write_step(step) for step in state.steps])
         selection = {"chosen": steps, "within": ON if state.only_selection else ""}
         whole = _encode({**fields, **selection, **_panel_field(state, selected=True)})
         if len(whole) <= MAX_LENGTH:
@@ -133,9 +131,9 @@ def _encode(fields: Mapping[str, str]) -> str:
 
 def _linkable(state: ViewState, filters: Mapping[str, Any]) -> bool:
     """Whether the steps, repeated with the other fields of the URL, select the same images."""
-    text = state.answer.text if state.answer else None
+    text = state.answer.text if state.answer else ""
     same = all(
-        step.get("under", {}) == filters and step.get("q", text) == text and not step.get("within")
+        step.filters == filters and step.query in {"", text} and not step.only_selection
         for step in state.steps
     )
     return same and 0 < len(state.steps) <= MAX_STEPS
@@ -249,15 +247,15 @@ class PageUrl(Component):
         target, state = self._target, self._state
         if target is None:
             return
-        if not target.steps or list(target.steps) == without_context(state.steps):
+        if not target.steps or list(target.steps) == [step.without_context() for step in state.steps]:
             if not target.steps:
                 state.param.update(selection=None, steps=[])
             self._finish(target)
             return
-        context = SelectionContext.of(state)
+        source = SelectionSource.of(state)
         kept = partial(filter_rows, state.facets, state.filters, masks={}) if state.filters else lambda: None
-        work = partial(_repeat_steps, target.steps, context, kept, lambda: target is self._target)
-        in_background(work, partial(self._selected, target, context.dataset), pool=SELECT_POOL)
+        work = partial(_repeat_steps, target.steps, source, kept, lambda: target is self._target)
+        in_background(work, partial(self._selected, target, source.dataset), pool=SELECT_POOL)
 
     def _selected(self, target: UrlState, dataset: Dataset, done: "Future[np.ndarray | None]") -> None:
         state = self._state
@@ -290,27 +288,26 @@ class PageUrl(Component):
 
 def _repeat_steps(
     steps: tuple[SelectionStep, ...],
-    context: SelectionContext,
+    source: SelectionSource,
     passing: "Callable[[], np.ndarray | None]",
     still_wanted: Callable[[], bool],
 ) -> "np.ndarray | None":
     """Return the rows that steps select, one after the other; None also when they are no longer wanted.
 
     Args:
-        steps: the steps; equal ones are worked out once.
-        context: the dataset and answer they are about.
+        steps: the steps; equal targets are worked out once.
+        source: the dataset and answer to select from.
         passing: returns which rows pass the link's filters, as the state may not know them yet.
         still_wanted: whether the visitor still waits for the result.
     """
     kept = passing()
-    tags = read_tag_rows(context.dataset) if any("tag" in step for step in steps) else {}
-    known: dict[str, np.ndarray] = {}
+    tags = read_tag_rows(source.dataset) if any(isinstance(step.target, Tagged) for step in steps) else {}
+    known: dict[Target, np.ndarray] = {}
     selected = None
     for step in steps:
         if not still_wanted():
             return None
-        key = _compact_json({name: part for name, part in step.items() if name != "how"})
-        if key not in known:
-            known[key] = rows_of_step(step, context, tags, kept=kept)
-        selected = combine(selected, known[key], how=step["how"], n=context.dataset.n)
+        if step.target not in known:
+            known[step.target] = rows_of_target(step.target, source, tags, kept=kept)
+        selected = combine(selected, known[step.target], mode=step.mode, n=source.dataset.n)
     return selected

@@ -172,18 +172,18 @@ function changeByResults(model) {
   const { count, found, among } = model
   const results = `${formatNumber(found)} results`
   /**
-   * @param {"add" | "less"} how
+   * @param {"add" | "subtract"} mode
    * @param {string} words
    */
-  const button = (how, words) =>
+  const button = (mode, words) =>
     h(
       "button",
       {
         class: "action quiet",
         type: "button",
-        onclick: () => model.send_msg({ kind: "whole", of: "results", how }),
+        onclick: () => model.send_msg({ kind: "whole", of: "results", mode }),
       },
-      icon(how === "add" ? ICONS.plus : ICONS.minus),
+      icon(mode === "add" ? ICONS.plus : ICONS.minus),
       words,
     )
   return (
@@ -194,7 +194,7 @@ function changeByResults(model) {
       { class: "row wrap" },
       among === found && h("span", { class: "muted message" }, `All ${results} are chosen.`),
       among < found && button("add", `Add the ${results}`),
-      among > 0 && button("less", `Take away the ${results}`),
+      among > 0 && button("subtract", `Take away the ${results}`),
     )
   )
 }

@@ -19,8 +19,9 @@ from viewer.dataset.columns.filters import is_member
 from viewer.dataset.columns.tag_column import count_tags
 from viewer.dataset.exports import CONTENT_TYPES, Export
 from viewer.session.export_offers import MAX_OFFERS, offer, withdraw
-from viewer.session.selection import clear_selection, validate_step
+from viewer.session.selection import clear_selection
 from viewer.session.state import ViewState
+from viewer.session.steps import SelectionStep, read_mode, read_target
 from viewer.session.tag_worker import TagWorker
 
 PAGE_SIZE = 60  # images sent at a time
@@ -57,8 +58,8 @@ class SelectionPanel(Component):
             "more": self._more,
             "zoom": lambda _: view.camera.show_images(self._rows),
             "clear": lambda _: clear_selection(state),
-            "whole": lambda m: self._apply({"of": m.get("of"), "how": m.get("how", "only")}),
-            "tagged": lambda m: self._apply({"tag": m.get("tag")}),
+            "whole": self._select,
+            "tagged": self._select,
             "tag": lambda m: tag_worker.add(str(m.get("text", ""))[:500], self._selection()),
             "untag": lambda m: tag_worker.remove(str(m.get("tag", "")), self._selection()),
             "export": self._export,
@@ -78,10 +79,11 @@ class SelectionPanel(Component):
         selection = self._state.selection
         return np.empty(0, np.int64) if selection is None else selection
 
-    def _apply(self, step: Mapping[str, Any]) -> None:
-        valid = validate_step({"how": "only", **step})
-        if valid is not None:
-            apply_in_background(self._state, valid, self._state.tags)
+    def _select(self, message: Mapping[str, Any]) -> None:
+        """Select the results, all images or those with a tag; a message without a mode replaces."""
+        mode, target = read_mode(message.get("mode", "replace")), read_target(message)
+        if mode is not None and target is not None:
+            apply_in_background(self._state, SelectionStep(mode, target), self._state.tags)
 
     def _update(self, *_events: Any) -> None:
         state = self._state

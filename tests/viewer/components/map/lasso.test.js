@@ -6,7 +6,7 @@ import { fakeFigure } from "./fakes.js"
 /** @import { Drawing, Point } from "../../../../viewer/components/map/lasso.js" */
 
 /** @type {Drawing} */
-const LASSO = { tool: "lasso", pointer: 1, how: "only", points: [[10, 10]], isMoved: false }
+const LASSO = { tool: "lasso", pointer: 1, mode: "replace", points: [[10, 10]], isMoved: false }
 /** @type {Drawing} */
 const BOX = { ...LASSO, tool: "box" }
 

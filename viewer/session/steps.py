@@ -1,0 +1,173 @@
+"""The steps that make a selection: each replaces it, adds to it or subtracts from it.
+
+Links hold steps as JSON objects. Links made earlier must open, so these names stay:
+
+    {"how": "only" | "add" | "less", ...}      replace the selection, add to it, subtract from it; and one of
+    {"shape": [[x, y], ...]}                   the images inside an outline on the map
+    {"of": "results" | "kept" | "all"}         the query's results, all that pass the filters, all
+    {"image": id}, {"tag": name}               one image, the images with a tag
+
+A step of results also says which were listed: "n", "cut" and "cap" (the least and the largest similarity),
+and "fold".
+What does not belong here: which images a step selects, and changing the selection (`selection.py`).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from viewer.dataset.geometry.lasso import MAX_CORNERS, MIN_CORNERS
+from viewer.dataset.ranking import Listing
+
+Mode = Literal["replace", "add", "subtract"]
+LINK_MODES: Mapping[Mode, str] = {"replace": "only", "add": "add", "subtract": "less"}  # as links spell them
+MAX_NAME = 4096  # characters of an image's id or a tag
+MAX_COORDINATE = 1e30  # of a corner: the squares of two stay finite
+MAX_RESULTS, MAX_FOLDED = 20_000, 2_000  # results of a step that comes from a link
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The images inside an outline on the map; its corners are in map units."""
+
+    corners: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Results:
+    """The results of the query: those of a listing, without its `passes`; None: those listed now."""
+
+    listing: Listing | None = None
+
+
+@dataclass(frozen=True)
+class AllImages:
+    """All images that the filters do not hide. Links say "kept" if there were filters, else "all"."""
+
+    of: Literal["kept", "all"]
+
+
+@dataclass(frozen=True)
+class OneImage:
+    """One image."""
+
+    image_id: str
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """The images with a tag."""
+
+    tag: str
+
+
+Target = Outline | Results | AllImages | OneImage | Tagged
+
+
+@dataclass(frozen=True)
+class SelectionStep:
+    """A change of the selection by the images of a target.
+
+    The other fields are the step's context, which links leave out: the filters, and for results the text of
+    the query and whether only images of the selection were listed.
+    """
+
+    mode: Mode
+    target: Target
+    query: str = ""
+    filters: Mapping[str, Any] = field(default_factory=dict)
+    only_selection: bool = False
+
+    def without_context(self) -> "SelectionStep":
+        """Return the step as a link repeats it."""
+        return SelectionStep(self.mode, self.target)
+
+
+def read_step(value: object) -> SelectionStep | None:
+    """Read a step as links hold it; leave out what is invalid; return None if it is no step."""
+    if not isinstance(value, dict):
+        return None
+    how, target = value.get("how", "only"), read_target(value)
+    mode = next((mode for mode, spelling in LINK_MODES.items() if spelling == how), None)
+    return SelectionStep(mode, target) if mode is not None and target is not None else None
+
+
+def write_step(step: SelectionStep) -> dict[str, Any]:
+    """Write a step as links hold it, without its context."""
+    return {"how": LINK_MODES[step.mode], **_write_target(step.target)}
+
+
+def read_mode(value: object) -> Mode | None:
+    """Read a mode from a browser's message; return None if it is none."""
+    return next((mode for mode in LINK_MODES if mode == value), None)
+
+
+def read_target(value: Mapping[str, Any]) -> Target | None:
+    """Read the target of a step from a link or a browser's message; return None if it has none."""
+    if "shape" in value:
+        return read_outline(value["shape"])
+    match value.get("of"):
+        case "results":
+            return Results(_read_listing(value))
+        case "kept" | "all" as of:
+            return AllImages(of)
+    image_id, tag = value.get("image"), value.get("tag")
+    if isinstance(image_id, str) and len(image_id) <= MAX_NAME:
+        return OneImage(image_id)
+    return Tagged(tag) if isinstance(tag, str) and len(tag) <= MAX_NAME else None
+
+
+def _write_target(target: Target) -> dict[str, Any]:
+    match target:
+        case Outline(corners):
+            return {"shape": [[_shortest(x), _shortest(y)] for x, y in corners]}
+        case Results(listing):
+            return {"of": "results", **(_write_listing(listing) if listing else {})}
+        case AllImages(of):
+            return {"of": of}
+        case OneImage(image_id):
+            return {"image": image_id}
+        case Tagged(tag):
+            return {"tag": tag}
+
+
+def read_outline(value: object) -> Outline | None:
+    """Read an outline from a list of pairs; return None if it is none."""
+    if not isinstance(value, Sequence) or not MIN_CORNERS <= len(value) <= MAX_CORNERS:
+        return None
+    try:
+        corners = np.array(value, np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    # A NaN is not less than anything.
+    if corners.shape != (len(value), 2) or not np.abs(corners).max() < MAX_COORDINATE:
+        return None
+    return Outline(tuple((x, y) for x, y in corners.tolist()))
+
+
+def _shortest(coordinate: float) -> float:
+    """Return a whole number as an integer, which JSON writes without a decimal point: links stay short."""
+    whole = int(coordinate)
+    return whole if whole == coordinate else coordinate
+
+
+def _read_listing(value: Mapping[str, Any]) -> Listing | None:
+    """Read which results were listed; return None if that is not known."""
+    count, fold = value.get("n"), value.get("fold") is True
+    if type(count) is not int or not 0 < count <= MAX_RESULTS:
+        return None
+    low, high = (_read_similarity(value.get(end)) for end in ("cut", "cap"))
+    return Listing(None, low, high, fold, min(count, MAX_FOLDED) if fold else count)
+
+
+def _read_similarity(value: object) -> float | None:
+    return value if isinstance(value, float) and math.isfinite(value) else None
+
+
+def _write_listing(listing: Listing) -> dict[str, Any]:
+    ends = {"cut": listing.min_similarity, "cap": listing.max_similarity}
+    known = {name: similarity for name, similarity in ends.items() if similarity is not None}
+    return {"n": listing.count, **known, **({"fold": True} if listing.fold else {})}
