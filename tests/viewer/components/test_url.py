@@ -4,7 +4,7 @@ import json
 import time
 from concurrent.futures import Future
 from dataclasses import replace
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 import numpy as np
 import pytest
@@ -120,6 +120,22 @@ def test_results_that_were_chosen_are_chosen_again_whatever_is_listed_now(datase
     apply_step(state, SelectionStep("add", Results()), state.answer.rows)
     assert "chosen=" not in address.search  # those results were themselves among what was chosen by then
     assert "within=" not in address.search
+
+
+def test_an_address_spells_steps_as_those_before_it_did_and_leaves_out_their_context(
+    dataset: Dataset,
+) -> None:
+    state, address = searched(dataset)
+    state.param.update(min_similarity=-0.5, fold=True, filters={"group": {"values": ["group 1"]}})
+    apply_step(state, SelectionStep("replace", SQUARE), np.arange(500))
+    apply_step(state, SelectionStep("subtract", Results()), state.answer.rows)
+    apply_step(state, SelectionStep("add", OneImage("folder/3.png")), np.array([3]))
+    outline = '{"how":"only","shape":[[-50,-50],[50,-50],[50,50],[-50,50]]}'
+    results = f'{{"how":"less","of":"results","n":{len(state.answer.rows)},"cut":-0.5,"fold":true}}'
+    image = '{"how":"add","image":"folder/3.png"}'
+    assert f"chosen=[{outline},{results},{image}]" in unquote(address.search)
+    assert [step.query for step in state.steps] == ["", "cat", ""]
+    assert all(step.filters == state.filters for step in state.steps)
 
 
 def test_a_link_with_filters_chooses_what_passes_them(dataset: Dataset) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from clipper.query_syntax import parse
 from viewer.components.map.lasso import Lasso, parse_outline, toggle_image
-from viewer.components.side.selection_panel import count_members
+from viewer.components.side.selection_panel import SelectionPanel, count_members
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.geometry import lasso
 from viewer.dataset.geometry.lasso import points_inside, rows_inside, simplify_outline
@@ -17,6 +17,7 @@ from viewer.session.answers import Answer, nearest_first
 from viewer.session.selection import SelectionSource, apply_step, clear_selection, rows_of_target
 from viewer.session.state import ViewState
 from viewer.session.steps import AllImages, OneImage, SelectionStep, Tagged, read_outline
+from viewer.session.tag_worker import TagWorker
 
 SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
 
@@ -134,6 +135,23 @@ def test_a_mode_that_a_button_set_keeps_the_tool_in_hand_and_takes_away_only_wha
     state.tool = "lasso"
     outline._handle_msg({"kind": "end"})
     assert state.tool == ""
+
+
+def test_the_panel_replaces_the_selection_adds_to_it_and_subtracts_from_it(dataset: Dataset) -> None:
+    answer = Answer(parse("x"), np.array([9, 2, 5]), np.ones(3), 0.0, 0.0, 0.1)
+    state, panel = ViewState(dataset=dataset, answer=answer), SelectionPanel()
+    panel.follow(state, SimpleNamespace(camera=None), TagWorker(state))
+    state.tags = {"keep": np.array([7])}
+    for message, selected in (
+        ({"kind": "tagged", "tag": "keep"}, [7]),
+        ({"kind": "whole", "of": "results", "mode": "add"}, [2, 5, 7, 9]),
+        ({"kind": "whole", "of": "results", "mode": "less"}, [2, 5, 7, 9]),
+        ({"kind": "whole", "of": "nothing"}, [2, 5, 7, 9]),
+        ({"kind": "whole", "of": "results", "mode": "subtract"}, [7]),
+        ({"kind": "whole", "of": "results"}, [2, 5, 9]),
+    ):
+        panel._handle_msg(message)
+        assert state.selection.tolist() == selected
 
 
 def test_of_the_results_it_is_known_how_many_are_chosen() -> None:
