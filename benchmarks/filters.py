@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from clipper.metadata.columns import Column, with_roles
+from clipper.query_filter import AnyOf, HasText, InRange, NoneOf
 from clipper.query_syntax import parse
 from viewer.components.side.filter_panel import facet_view
 from viewer.dataset.columns.filters import Masks, apply_filters, count_values, filter_rows, match_condition
@@ -117,16 +118,16 @@ def measured(n: int) -> dict[str, Cost]:
     found = {"(once a version) all columns": once(lambda: dataset.facets)}
     facets = dataset.facets
     others = {
-        "group": {"values": ["group 1", "group 2", "group 5"]},
-        "tags": {"except": WORDS[:3]},
-        "price": {"range": [5, 60]},
+        "group": AnyOf(("group 1", "group 2", "group 5")),
+        "tags": NoneOf(tuple(WORDS[:3])),
+        "price": InRange(5, 60),
     }
     conditions = {
-        "a value": ("place", {"values": ["word 7"]}),
-        "a value of a list": ("tags", {"values": ["word 7"]}),
-        "a range": ("width", {"range": [1000, 3000]}),
-        "a time": ("taken_at", {"range": ["2014-01-01T00:00:00", None]}),
-        "text": ("caption", {"text": "word 21"}),
+        "a value": ("place", AnyOf(("word 7",))),
+        "a value of a list": ("tags", AnyOf(("word 7",))),
+        "a range": ("width", InRange(1000, 3000)),
+        "a time": ("taken_at", InRange("2014-01-01T00:00:00", None)),
+        "text": ("caption", HasText("word 21")),
     }
     for name, (column, condition) in conditions.items():
         found[f"{name}: what passes"] = best(
@@ -138,13 +139,13 @@ def measured(n: int) -> dict[str, Cost]:
     brushed = iter(range(1000, 5000, 10))
 
     def step() -> None:
-        filter_rows(facets, {**others, "width": {"range": [next(brushed), 5500]}}, masks=masks)
+        filter_rows(facets, {**others, "width": InRange(next(brushed), 5500)}, masks=masks)
         count_values(facets, masks)
 
     found["a brush's step beside three others, and all counts"] = best(step)
     counts = apply_filters(facets, others).counts
     found["the panel's charts"] = best(lambda: [facet_view(f, None, counts[c]) for c, f in facets.items()])
-    return found | _drawn(dataset, match_condition(facets["width"], {"range": [1000, 3000]}))
+    return found | _drawn(dataset, match_condition(facets["width"], InRange(1000, 3000)))
 
 
 def _drawn(dataset: Dataset, kept: np.ndarray) -> dict[str, Cost]:
@@ -162,7 +163,7 @@ def _drawn(dataset: Dataset, kept: np.ndarray) -> dict[str, Cost]:
     width = dataset.facets["width"]
 
     def pressed() -> None:
-        kept = match_condition(width, {"range": [1000, 3000]})
+        kept = match_condition(width, InRange(1000, 3000))
         paint(replace(filtered, kept=kept))
 
     found["a press, from the server's side: what passes, and its picture"] = best(pressed)

@@ -13,7 +13,7 @@ without a value. What does not belong here: applying conditions to columns
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,6 +84,12 @@ def to_link(condition: Condition) -> dict[str, Any]:
     return {"range": [condition.low, condition.high], **missing}
 
 
+def has_valid_ends(ends: Sequence[object]) -> bool:
+    """Return whether these can be the ends of a range: numbers, texts, and at most one None."""
+    known = [end for end in ends if end is not None]
+    return bool(known) and all(isinstance(end, str) or _is_number(end) for end in known)
+
+
 def to_where(filters: Mapping[str, Condition], types: Mapping[str, str]) -> dict[str, Any]:
     """Write conditions as Chroma's `where`.
 
@@ -142,9 +148,7 @@ def _parse_operator(written: Mapping[Any, Any]) -> Condition | None:
 
 
 def _parse_range(ends: object, *, missing: bool) -> InRange | None:
-    if not isinstance(ends, list | tuple) or len(ends) != 2 or not any(end is not None for end in ends):  # noqa: PLR2004 - low and high
-        return None
-    if not all(end is None or isinstance(end, str) or _is_number(end) for end in ends):
+    if not isinstance(ends, list | tuple) or len(ends) != 2 or not has_valid_ends(ends):  # noqa: PLR2004 - low and high
         return None
     return InRange(ends[0], ends[1], missing)
 

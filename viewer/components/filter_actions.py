@@ -4,13 +4,15 @@ What does not belong here: the meaning of a condition (`dataset/columns/filters.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from clipper.query_filter import Condition, InRange
 from viewer.dataset.columns.binning import format_number
 from viewer.dataset.columns.facets import Facet, ScaleFacet
-from viewer.dataset.columns.filters import Condition, bins_to_condition, condition_to_bins, describe_range
+from viewer.dataset.columns.filters import bins_to_condition, condition_to_bins, describe_range
 from viewer.session.state import ViewState
 
 Change = Callable[[Condition | None], Condition | None]
@@ -20,7 +22,7 @@ def change_filter(state: ViewState, column: str, change: Change) -> None:
     """Change the filter on one column; a change to None removes it."""
     filters = dict(state.filters)
     after = change(filters.pop(column, None))
-    if after:
+    if after is not None:
         filters[column] = after
     if filters != state.filters:
         state.filters = filters
@@ -38,17 +40,17 @@ def brush_change(facet: Facet | None, message: Mapping[str, Any]) -> Change:
             return None
         first, last = sorted(max(0, min(end, len(facet.bins))) for end in bins)
         condition = bins_to_condition(facet, first, last) if last > first else None
-        missing = condition and old and old.get("missing")
-        return {**condition, "missing": True} if condition and missing else condition
+        missing = isinstance(old, InRange) and old.missing
+        return None if condition is None else replace(condition, missing=missing)
 
     return change
 
 
-def similarity_condition(state: ViewState) -> Condition | None:
+def similarity_condition(state: ViewState) -> InRange | None:
     """Return the range of similarities as a condition; None if there is no range."""
     if state.answer is None or (state.min_similarity is None and state.max_similarity is None):
         return None
-    return {"range": [state.min_similarity, state.max_similarity]}
+    return InRange(state.min_similarity, state.max_similarity)
 
 
 def describe_similarity(state: ViewState) -> str:

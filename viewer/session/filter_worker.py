@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from clipper.query_filter import Condition
 from viewer.dataset.columns.filters import (
-    Condition,
     Filters,
     Masks,
     count_values,

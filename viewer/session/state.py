@@ -4,16 +4,19 @@ What does not belong here: working out answers, filters and tags (`search.py`, `
 `tag_worker.py`), and what to keep of each when the version changes (`migration.py`).
 """
 
+import operator
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import param
+from param.parameterized import Comparator
 
+from clipper.query_filter import AnyOf, Condition, HasText, InRange, NoneOf
 from viewer.dataset.changes import DatasetChanges
 from viewer.dataset.columns.colouring import SIMILARITY, Colouring
 from viewer.dataset.columns.facets import Facet
-from viewer.dataset.columns.filters import Condition, apply_filters, remove_values, validate_filters
+from viewer.dataset.columns.filters import Filters, apply_filters, remove_values, validate_filters
 from viewer.dataset.columns.tag_column import TagColumn, TagRows, tags_of_rows
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.ranking import PAGE_SIZE, Listing, listable_mask
@@ -39,6 +42,9 @@ ROW_FIELDS = ("selected", "hovered", "pointed")  # each holds the row of an imag
 PANELS = ["results", "filter", "selection"]
 _UNORDERED: tuple[None, None, np.ndarray] = (None, None, np.empty(0, np.int64))
 
+# Setting equal filters again causes no event. param takes values of a type that it does not know as changed.
+Comparator.equalities[AnyOf, NoneOf, InRange, HasText] = operator.eq
+
 
 class ViewState(param.Parameterized):
     """The state of one session."""
@@ -53,7 +59,7 @@ class ViewState(param.Parameterized):
     selected = param.Integer(default=None, allow_None=True, doc="The row of the open image.")
     hovered = param.Integer(default=None, allow_None=True, doc="The row under the pointer.")
     pointed = param.Integer(default=None, allow_None=True, doc="The row pointed at in the panel.")
-    filters = param.Dict(
+    filters: Filters = param.Dict(
         default={}, doc="A condition for each column that has one, see `dataset/columns/filters.py`."
     )
     counts = param.Dict(

@@ -10,6 +10,7 @@ from fakes import column_of
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from clipper.query_filter import AnyOf, Condition, HasText, InRange, NoneOf
 from viewer.components.filter_actions import brush_change
 from viewer.components.side.filter_panel import facet_view
 from viewer.dataset.columns.colouring import colour_kind
@@ -31,10 +32,14 @@ from viewer.dataset.columns.filters import (
     count_values,
     describe_condition,
     filter_rows,
+    listed_values,
     match_condition,
+    parse_filters,
+    remove_values,
     shows_value,
     toggle_values,
     validate_filters,
+    write_filters,
 )
 
 GROUPS = ["cat", "dog", None, "cat", "owl", "cat", None, "dog"]
@@ -57,34 +62,35 @@ def columns() -> dict[str, Facet]:
     return found
 
 
-def kept(condition: dict[str, Any], column: str) -> list[int]:
+def kept(condition: Condition, column: str) -> list[int]:
     facets = columns()
     assert validate_filters(facets, {column: condition}) == {column: condition}
+    assert parse_filters(write_filters({column: condition})) == {column: condition}
     return np.flatnonzero(match_condition(facets[column], condition)).tolist()
 
 
 @pytest.mark.parametrize(
     ("column", "condition", "rows"),
     [
-        ("group", {"values": ["cat", "owl"]}, [0, 3, 4, 5]),
-        ("group", {"values": [None]}, [2, 6]),
-        ("group", {"except": ["cat", None]}, [1, 4, 7]),
-        ("group", {"values": ["no such"]}, []),
-        ("tags", {"values": ["a", "c"]}, [0, 4, 5, 6]),
-        ("tags", {"values": [None]}, [1, 2]),
-        ("tags", {"except": ["b"]}, [1, 2, 4, 5, 6]),
-        ("year", {"range": [2001, 2003]}, [0, 1, 3, 6]),
-        ("year", {"range": [2004, None]}, [4, 5]),
-        ("year", {"range": [None, 2002], "missing": True}, [0, 2, 3, 7]),
-        ("year", {"except": [None]}, [0, 1, 3, 4, 5, 6]),
-        ("taken_at", {"range": ["2020-01-06", "2020-12-31T23:59:59"]}, [2, 6]),
-        ("taken_at", {"range": ["2020-03-01T00:00:00", None]}, [2, 3, 6, 7]),
-        ("name", {"text": "CAT"}, [1, 3, 5]),
-        ("name", {"text": ".*"}, []),
-        ("name", {"values": ["dog 2", None]}, [2, 7]),
+        ("group", AnyOf(("cat", "owl")), [0, 3, 4, 5]),
+        ("group", AnyOf((None,)), [2, 6]),
+        ("group", NoneOf(("cat", None)), [1, 4, 7]),
+        ("group", AnyOf(("no such",)), []),
+        ("tags", AnyOf(("a", "c")), [0, 4, 5, 6]),
+        ("tags", AnyOf((None,)), [1, 2]),
+        ("tags", NoneOf(("b",)), [1, 2, 4, 5, 6]),
+        ("year", InRange(2001, 2003), [0, 1, 3, 6]),
+        ("year", InRange(2004, None), [4, 5]),
+        ("year", InRange(None, 2002, missing=True), [0, 2, 3, 7]),
+        ("year", NoneOf((None,)), [0, 1, 3, 4, 5, 6]),
+        ("taken_at", InRange("2020-01-06", "2020-12-31T23:59:59"), [2, 6]),
+        ("taken_at", InRange("2020-03-01T00:00:00", None), [2, 3, 6, 7]),
+        ("name", HasText("CAT"), [1, 3, 5]),
+        ("name", HasText(".*"), []),
+        ("name", AnyOf(("dog 2", None)), [2, 7]),
     ],
 )
-def test_which_images_a_condition_lets_pass(column: str, condition: dict[str, Any], rows: list[int]) -> None:
+def test_which_images_a_condition_lets_pass(column: str, condition: Condition, rows: list[int]) -> None:
     assert kept(condition, column) == rows
 
 
@@ -102,20 +108,20 @@ asked = st.fixed_dictionaries(
     {},
     optional={
         "group": st.sets(st.sampled_from([None, "cat", "dog", "owl"]), min_size=1).map(
-            lambda v: {"values": [*v]}
+            lambda v: AnyOf(tuple(v))
         ),
-        "tags": st.sets(st.sampled_from([None, "a", "b", "c"]), min_size=1).map(lambda v: {"except": [*v]}),
+        "tags": st.sets(st.sampled_from([None, "a", "b", "c"]), min_size=1).map(lambda v: NoneOf(tuple(v))),
         "year": st.tuples(st.integers(2000, 2011), st.booleans()).map(
-            lambda r: {"range": [r[0], None], **({"missing": True} if r[1] else {})}
+            lambda r: InRange(r[0], None, missing=r[1])
         ),
-        "name": st.sampled_from(["cat", "DOG", "3"]).map(lambda part: {"text": part}),
+        "name": st.sampled_from(["cat", "DOG", "3"]).map(HasText),
     },
 )
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(asked, min_size=1, max_size=4))
-def test_counts_leave_out_only_the_columns_own_condition(history: list[dict[str, Any]]) -> None:
+def test_counts_leave_out_only_the_columns_own_condition(history: list[dict[str, Condition]]) -> None:
     """Whatever was asked before: what is remembered of it changes nothing."""
     facets, masks = columns(), {}
     for filters in history:
@@ -153,49 +159,102 @@ HOSTILE = [
 
 @pytest.mark.parametrize("value", HOSTILE)
 def test_what_makes_no_sense_is_left_out(value: object) -> None:
-    assert validate_filters(columns(), value) == {}
+    assert validate_filters(columns(), parse_filters(value)) == {}
+
+
+@pytest.mark.parametrize(
+    ("column", "condition"),
+    [
+        ("nope", AnyOf(("a",))), ("group", AnyOf(())), ("group", NoneOf(())), ("group", InRange(1, 2)),
+        ("group", HasText("cat")), ("year", AnyOf(("2001",))), ("year", InRange(None, None, missing=True)),
+        ("year", InRange("2020-01-01", None)), ("year", InRange(float("nan"), 1)),
+        ("year", InRange(1e301, None)), ("taken_at", InRange("late", None)), ("name", HasText(" ")),
+        ("name", InRange(1, 2)),
+    ],
+)  # fmt: skip
+def test_a_condition_that_no_link_to_this_column_can_hold_is_left_out(
+    column: str, condition: Condition
+) -> None:
+    assert validate_filters(columns(), {column: condition}) == {}
 
 
 def test_what_is_sound_can_be_carried_by_a_link() -> None:
     facets = columns()
     filters = {
-        "group": {"values": ["cat", None]},
-        "year": {"range": [2001, None], "missing": True},
-        "taken_at": {"range": ["2020-01-01T00:00:00", None]},
-        "name": {"text": "cat", "junk": 1},
+        "group": AnyOf(("cat", None)),
+        "year": InRange(2001, None, missing=True),
+        "taken_at": InRange("2020-01-01T00:00:00", None),
+        "name": HasText("cat"),
     }
-    good = validate_filters(facets, filters)
-    assert good == {**filters, "name": {"text": "cat"}}
-    assert validate_filters(facets, json.loads(json.dumps(good))) == good
+    link = (
+        '{"group": {"values": ["cat", null]}, "year": {"range": [2001, null], "missing": true}, '
+        '"taken_at": {"range": ["2020-01-01T00:00:00", null]}, "name": {"text": "cat"}}'
+    )
+    assert json.dumps(write_filters(filters)) == link
+    assert validate_filters(facets, parse_filters(json.loads(link))) == filters
+    assert parse_filters({"name": {"text": "cat", "junk": 1}}) == {"name": HasText("cat")}
 
 
 def test_a_filter_as_chroma_spells_it_means_the_same_in_a_link() -> None:
     facets = columns()
     filters = {"group": {"$in": ["cat"]}, "tags": {"$not_contains": "b"}, "year": {"$gte": 2003}}
-    assert validate_filters(facets, filters) == {
-        "group": {"values": ["cat"]},
-        "tags": {"except": ["b"]},
-        "year": {"range": [2003, None]},
+    assert validate_filters(facets, parse_filters(filters)) == {
+        "group": AnyOf(("cat",)),
+        "tags": NoneOf(("b",)),
+        "year": InRange(2003, None),
     }
     truth = {"sold": value_facet("sold", pd.Series([True, False, True]))}
-    assert validate_filters(truth, {"sold": {"$eq": True}}) == {"sold": {"values": ["Yes"]}}
+    assert validate_filters(truth, parse_filters({"sold": {"$eq": True}})) == {"sold": AnyOf(("Yes",))}
 
 
 def test_a_press_in_a_chart_shows_nothing_else_and_one_in_the_legend_hides() -> None:
     only = toggle_values(None, ["cat"], hide=False)
-    assert only == {"values": ["cat"]}
-    assert toggle_values(only, ["dog"], hide=False) == {"values": ["cat", "dog"]}
+    assert only == AnyOf(("cat",))
+    assert toggle_values(only, ["dog"], hide=False) == AnyOf(("cat", "dog"))
     assert toggle_values(only, ["cat"], hide=False) is None
     hidden = toggle_values(None, ["cat"], hide=True)
-    assert hidden == {"except": ["cat"]}
+    assert hidden == NoneOf(("cat",))
     assert (shows_value(hidden, "cat"), shows_value(hidden, None)) == (False, True)
     assert toggle_values(hidden, ["cat"], hide=True) is None
-    assert toggle_values(only, ["dog"], hide=True) == {"values": ["cat", "dog"]}
+    assert toggle_values(only, ["dog"], hide=True) == AnyOf(("cat", "dog"))
     rest = toggle_values(None, ["owl", "dog"], hide=True)
     assert toggle_values(rest, ["owl", "dog"], hide=True) is None
-    some = {"range": [1, 2]}
-    assert toggle_values(some, [None], hide=False) == {**some, "missing": True}
-    assert toggle_values({**some, "missing": True}, [None], hide=False) == some
+    some = InRange(1, 2)
+    assert toggle_values(some, [None], hide=False) == InRange(1, 2, missing=True)
+    assert toggle_values(InRange(1, 2, missing=True), [None], hide=False) == some
+    assert toggle_values(HasText("x"), [None], hide=False) == AnyOf((None,))
+    assert toggle_values(AnyOf((None, "cat")), [None], hide=False) == AnyOf(("cat",))
+
+
+@pytest.mark.parametrize(
+    ("condition", "named", "missing"),
+    [
+        (None, True, True),
+        (AnyOf(("cat",)), True, False),
+        (AnyOf((None,)), False, True),
+        (AnyOf(()), False, False),
+        (NoneOf(("cat", None)), False, False),
+        (NoneOf(()), True, True),
+        (InRange(1, None), True, False),
+        (InRange(1, None, missing=True), True, True),
+        (HasText("c"), True, False),
+    ],
+)
+def test_a_line_of_a_chart_is_on_if_its_value_can_pass(
+    condition: Condition | None, named: bool, missing: bool
+) -> None:
+    assert (shows_value(condition, "cat"), shows_value(condition, None)) == (named, missing)
+
+
+def test_values_that_are_gone_leave_a_filter_and_the_last_one_takes_it_along() -> None:
+    filters = {"group": AnyOf(("cat", None)), "tags": NoneOf(("a",)), "year": InRange(1, 2)}
+    after = remove_values(filters, "group", {"cat"})
+    assert [*after.items()] == [*{**filters, "group": AnyOf((None,))}.items()]  # in the same order
+    assert remove_values(filters, "tags", {"a", "b"}) == {"group": filters["group"], "year": InRange(1, 2)}
+    assert remove_values(filters, "year", {"1"}) == remove_values(filters, "nope", {"1"}) == filters
+    assert [*remove_values(filters, "year", (), whole=True)] == ["group", "tags"]
+    assert listed_values(after["group"]) == (None,)
+    assert listed_values(InRange(1, 2)) == listed_values(None) == ()
 
 
 # -- scales: bins, brushes
@@ -239,7 +298,8 @@ def test_a_brush_lets_pass_what_its_bars_show(numbers: list[float], data: st.Dat
     if condition is None:
         assert (first, last) == (0, len(found.bins))
         return
-    condition = validate_filters({"n": found}, json.loads(json.dumps({"n": condition})))["n"]
+    link = json.dumps(write_filters({"n": condition}))
+    condition = validate_filters({"n": found}, parse_filters(json.loads(link)))["n"]
     shown = found.count()[first:last].sum()
     width = found.bins.edges[1] - found.bins.edges[0]
     near = (
@@ -255,7 +315,7 @@ def test_an_outlier_does_not_take_the_room_and_is_still_reached() -> None:
     assert found.bins.above
     top = bins_to_condition(found, len(found.bins) - 1, len(found.bins))
     assert top is not None
-    assert top["range"][1] is None
+    assert top.high is None
     assert match_condition(found, top)[-1]
 
 
@@ -301,7 +361,7 @@ def test_what_tells_no_image_from_another_is_no_filter() -> None:
 def test_the_panel_shows_the_commonest_values_and_those_that_are_asked_for() -> None:
     many = pd.Series([f"v{i}" for i in range(40) for _ in range(50 - i)] + [None], dtype="str")
     facet = value_facet("v", many)
-    shown = facet_view(facet, {"values": ["v39"]}, None)
+    shown = facet_view(facet, AnyOf(("v39",)), None)
     assert [line["value"] for line in shown["lines"]] == [*(f"v{i}" for i in range(20)), "v39"]
     assert [line["on"] for line in shown["lines"]] == [False] * 20 + [True]
     assert (shown["total"], shown["missing"]["whole"]) == (40, 1)
@@ -311,11 +371,10 @@ def test_the_panel_shows_the_commonest_values_and_those_that_are_asked_for() -> 
 
 def test_a_brush_from_a_browser_is_checked() -> None:
     facet = scale_facet("n", np.arange(5.0))
-    assert brush_change(facet, {"from": 1, "to": 3})(None) == {"range": [1, 2]}
-    assert brush_change(facet, {"from": 3, "to": 1})({"range": [0, 1], "missing": True}) == {
-        "range": [1, 2],
-        "missing": True,
-    }
+    assert brush_change(facet, {"from": 1, "to": 3})(None) == InRange(1, 2)
+    assert brush_change(facet, {"from": 3, "to": 1})(InRange(0, 1, missing=True)) == InRange(
+        1, 2, missing=True
+    )
     for message in (
         {},
         {"from": None, "to": None},
@@ -323,17 +382,14 @@ def test_a_brush_from_a_browser_is_checked() -> None:
         {"from": -5, "to": 99},
         {"from": 2, "to": 2},
     ):
-        assert brush_change(facet, message)({"range": [1, 2]}) is None
+        assert brush_change(facet, message)(InRange(1, 2)) is None
 
 
 def test_conditions_are_said_in_a_few_words() -> None:
     facets = columns()
-    assert describe_condition(facets["group"], {"values": ["cat", None]}) == f"cat, {NO_VALUE.lower()}"
-    assert describe_condition(facets["group"], {"except": ["cat"]}) == "not cat"
-    assert describe_condition(facets["tags"], {"values": ["a", "b", "c"]}) == "3 values"
-    assert describe_condition(facets["year"], {"range": [2001, 2003]}) == "2001 – 2003"  # noqa: RUF001
-    assert (
-        describe_condition(facets["year"], {"range": [2001, None], "missing": True})
-        == "from 2001 or no value"
-    )
-    assert describe_condition(facets["name"], {"text": "x"}) == "“x”"
+    assert describe_condition(facets["group"], AnyOf(("cat", None))) == f"cat, {NO_VALUE.lower()}"
+    assert describe_condition(facets["group"], NoneOf(("cat",))) == "not cat"
+    assert describe_condition(facets["tags"], AnyOf(("a", "b", "c"))) == "3 values"
+    assert describe_condition(facets["year"], InRange(2001, 2003)) == "2001 – 2003"  # noqa: RUF001
+    assert describe_condition(facets["year"], InRange(2001, None, missing=True)) == "from 2001 or no value"
+    assert describe_condition(facets["name"], HasText("x")) == "“x”"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from fakes import FakeAtlas
 
+from clipper.query_filter import AnyOf, HasText, InRange, NoneOf
 from viewer.components.map.legend import ColourKey, LegendToggle
 from viewer.components.side.filter_panel import FilterChips, FilterPanel
 from viewer.components.side.gallery import Gallery
@@ -53,7 +54,7 @@ def shown(part: Any, state: ViewState) -> Any:
 def test_map_results_sample_and_legend_follow(state: ViewState) -> None:
     gallery, legend = shown(Gallery(), state), shown(ColourKey(), state)
     Searcher(state).ask("cat")
-    state.filters = {"group": {"values": ["group 1"]}, "size": {"range": [0, None]}}
+    state.filters = {"group": AnyOf(("group 1",)), "size": InRange(0, None)}
     expected = of_group(state, "group 1") & (state.dataset.atlas.points["size"] >= 0).to_numpy()
     assert (state.kept == expected).all()
     rows, scores = state.answer.rows, state.answer.similarity
@@ -82,7 +83,7 @@ def test_the_legend_hides_shows_and_isolates(state: ViewState) -> None:
     legend = shown(ColourKey(), state)
     legend._handle_msg({"kind": "toggle", "label": "group 1"})
     legend._handle_msg({"kind": "toggle", "label": "group 3"})
-    assert state.filters == {"group": {"except": ["group 1", "group 3"]}}
+    assert state.filters == {"group": NoneOf(("group 1", "group 3"))}
     legend._handle_msg({"kind": "toggle", "label": "group 1"})
     assert (state.kept == ~of_group(state, "group 3")).all()
     legend._handle_msg({"kind": "only", "label": "group 2"})
@@ -171,14 +172,14 @@ def test_messages_that_no_page_sends_change_nothing(state: ViewState) -> None:
 
 @pytest.mark.usefixtures("narrower")
 def test_a_condition_that_makes_no_sense_is_taken_away(state: ViewState) -> None:
-    state.filters = {"nope": {"values": ["x"]}, "group": {"values": ["group 1"]}, "size": {"range": "x"}}
-    assert state.filters == {"group": {"values": ["group 1"]}}
+    state.filters = {"nope": AnyOf(("x",)), "group": AnyOf(("group 1",)), "size": InRange("x", None)}
+    assert state.filters == {"group": AnyOf(("group 1",))}
     assert (state.kept == of_group(state, "group 1")).all()
     shown(ColourKey(), state)
     shown(FilterChips(), state)
     state.panel = "filter"
     shown(FilterPanel(), state)
-    state.filters = {"nope": {"values": ["x"]}, "group": "values", "size": {"range": None}, 3: 4}
+    state.filters = {"nope": AnyOf(("x",)), "group": HasText("group"), "size": InRange(None, None)}
     assert state.filters == {}
     assert state.kept is None
 
@@ -186,14 +187,14 @@ def test_a_condition_that_makes_no_sense_is_taken_away(state: ViewState) -> None
 def test_another_version_keeps_the_filters_that_it_has_columns_for(
     state: ViewState, narrower: FilterWorker
 ) -> None:
-    state.filters = {"group": {"values": ["group 1"]}, "size": {"range": [0, None]}}
+    state.filters = {"group": AnyOf(("group 1",)), "size": InRange(0, None)}
     later = FakeAtlas(300, seed=4)
     del later.columns["size"]
     state.change_version(Dataset(later), changes=compare_atlases(state.dataset.atlas, later))
-    assert state.filters == {"group": {"values": ["group 1"]}}
+    assert state.filters == {"group": AnyOf(("group 1",))}
     assert (state.kept == of_group(state, "group 1")).all()
     assert state.counts["group"].sum() == 300
-    state.filters = {"group": {"values": ["group 2"]}}
+    state.filters = {"group": AnyOf(("group 2",))}
     assert len(state.kept) == 300
     state.end()
     narrower.end()
@@ -203,7 +204,7 @@ def test_another_version_keeps_the_filters_that_it_has_columns_for(
 def test_of_many_brush_steps_only_the_latest_is_worked_out(state: ViewState, waiting: Waiting) -> None:
     FilterWorker(state)
     for low in (-1, -0.5, 0, 0.5):
-        state.filters = {"size": {"range": [low, None]}}
+        state.filters = {"size": InRange(low, None)}
     worked = 0
     while waiting:
         work, then = waiting.pop(0)
@@ -213,6 +214,19 @@ def test_of_many_brush_steps_only_the_latest_is_worked_out(state: ViewState, wai
         worked += 1
     assert worked == 4  # what passes, and the counts, of the first and of the last
     assert (state.kept == (state.dataset.facet("size").values >= 0.5)).all()
+
+
+def test_filters_that_are_set_again_as_they_are_are_not_applied_again(
+    state: ViewState, waiting: Waiting
+) -> None:
+    FilterWorker(state)
+    state.filters = {"group": AnyOf(("group 1",)), "size": InRange(0, None)}
+    while waiting:
+        answered(waiting)
+    state.filters = {"group": AnyOf(("group 1",)), "size": InRange(0, None)}
+    assert not waiting
+    state.filters = {"group": NoneOf(("group 1",)), "size": InRange(0, None)}
+    assert waiting
 
 
 def answered(waiting: Waiting) -> None:
@@ -227,10 +241,10 @@ def test_a_filter_taken_away_and_pressed_again_while_it_is_counted_is_in_force(
     state: ViewState, waiting: Waiting
 ) -> None:
     FilterWorker(state)
-    state.filters = {"group": {"values": ["group 1"]}}
+    state.filters = {"group": AnyOf(("group 1",))}
     answered(waiting)  # what passes; the counts wait
     state.filters = {}
-    state.filters = {"group": {"values": ["group 1"]}}
+    state.filters = {"group": AnyOf(("group 1",))}
     while waiting:
         answered(waiting)
     assert (state.kept == of_group(state, "group 1")).all()
@@ -238,7 +252,7 @@ def test_a_filter_taken_away_and_pressed_again_while_it_is_counted_is_in_force(
 
 def test_what_was_counted_for_another_version_is_dropped(state: ViewState, waiting: Waiting) -> None:
     FilterWorker(state)
-    state.filters = {"group": {"values": ["group 1"]}}
+    state.filters = {"group": AnyOf(("group 1",))}
     work, then = waiting.pop()
     done: Future[Any] = Future()
     done.set_result(work())
@@ -255,7 +269,7 @@ def test_hardly_any_images_break_nothing(n: int) -> None:
     panel, legend = shown(FilterPanel(), state), shown(ColourKey(), state)
     for colour in state.dataset.colour_choices:
         state.colour = colour
-    state.filters = {item["name"]: {"values": [None]} for item in panel.items}
+    state.filters = {item["name"]: AnyOf((None,)) for item in panel.items}
     assert state.passing_count <= n
     assert legend.kind in {"none", "category", "number", "time"}
 

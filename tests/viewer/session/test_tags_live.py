@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from test_filter_worker import Waiting, of_group, shown
 from test_filter_worker import waiting as waiting  # noqa: PLC0414 - a fixture
 
+from clipper.query_filter import AnyOf, NoneOf
 from clipper.store import tags as kept
 from clipper.store.home import Home
 from viewer.components.map.controls import colour_select
@@ -79,7 +80,7 @@ def test_a_tag_filters_and_is_counted_as_soon_as_it_is_given(state: ViewState) -
     tagger.add("good, fine", np.arange(10))
     tagger.add("good", np.arange(100, 120))
     assert lines(panel) == {"good": (30, 30), "fine": (10, 10)}
-    state.filters = {"group": {"values": ["group 1"]}}
+    state.filters = {"group": AnyOf(("group 1",))}
     among = of_group(state, "group 1")
     tagger.add("late", np.arange(50))
     assert lines(panel)["late"] == (among[:50].sum(), 50)
@@ -95,15 +96,15 @@ def test_a_tag_filters_and_is_counted_as_soon_as_it_is_given(state: ViewState) -
 def test_the_last_image_without_its_tag_takes_the_filter_and_its_chip_away(state: ViewState) -> None:
     tagger, chips = TagWorker(state), shown(FilterChips(), state)
     tagger.add("todo, other", np.arange(5))
-    state.filters = {COLUMN: {"values": ["todo", "other"]}, "group": {"values": ["group 1"]}}
+    state.filters = {COLUMN: AnyOf(("todo", "other")), "group": AnyOf(("group 1",))}
     tagger.remove("todo", np.arange(5))
-    assert state.filters[COLUMN] == {"values": ["other"]}
-    state.filters = {COLUMN: {"except": ["other"]}}
+    assert state.filters[COLUMN] == AnyOf(("other",))
+    state.filters = {COLUMN: NoneOf(("other",))}
     assert state.passing_count == 495
     tagger.add("more", np.arange(2))
     tagger.remove("other", np.arange(5))
     assert (state.filters, state.kept, chips.items) == ({}, None, [])
-    state.filters = {COLUMN: {"values": [None]}}
+    state.filters = {COLUMN: AnyOf((None,))}
     assert state.passing_count == 498
     tagger.remove("more", np.arange(2))  # no tag at all is left
     assert (state.filters, state.kept, chips.items) == ({}, None, [])
@@ -153,7 +154,7 @@ def test_nothing_of_other_columns_is_made_again(state: ViewState) -> None:
     tagger = TagWorker(state)
     facets, colours = dict(state.dataset.facets), state.colouring
     tagger.add("good", np.arange(9))
-    state.filters = {"group": {"values": ["group 1"]}}
+    state.filters = {"group": AnyOf(("group 1",))}
     counted = dict(state.counts)
     tagger.remove("good", np.arange(3))
     assert state.colouring is colours
@@ -164,7 +165,7 @@ def test_nothing_of_other_columns_is_made_again(state: ViewState) -> None:
 def test_what_was_counted_for_other_tags_is_dropped(state: ViewState, waiting: Waiting) -> None:
     tagger, panel = TagWorker(state), shown(FilterPanel(), state)
     state.panel = "filter"
-    state.filters = {"group": {"values": ["group 1"]}}
+    state.filters = {"group": AnyOf(("group 1",))}
     for tag in ("a", "b", "c", ""):  # more values while they are being counted
         while waiting:
             work, then = waiting.pop(0)
@@ -202,7 +203,7 @@ def test_another_version_takes_tags_filters_and_colours_over(state: ViewState, h
     tagger = TagWorker(state)
     tagger.add("keep, drop", np.arange(20))
     state.colour = COLUMN
-    state.filters = {COLUMN: {"values": ["keep"]}}
+    state.filters = {COLUMN: AnyOf(("keep",))}
     code = state.colouring.assigned_codes()["keep"]
     later = FakeAtlas(300, seed=4)
     later.settings.home = home.folder
@@ -212,7 +213,7 @@ def test_another_version_takes_tags_filters_and_colours_over(state: ViewState, h
     tags = read_tag_rows(dataset)
     state.change_version(dataset, changes=compare_atlases(state.dataset.atlas, later), tags=tags)
     assert state.tags is tags
-    assert state.filters == {"tags": {"values": ["keep"]}}
+    assert state.filters == {"tags": AnyOf(("keep",))}
     assert state.kept.sum() == 5
     assert state.colour == "tags"
     assert state.colouring.assigned_codes()["keep"] == code

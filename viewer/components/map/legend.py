@@ -6,6 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import param
 
+from clipper.query_filter import AnyOf, Condition, InRange, NoneOf
 from viewer.components.base import Component
 from viewer.components.filter_actions import brush_change, change_filter, histogram_view, similarity_condition
 from viewer.dataset.columns.binning import format_number, format_time
@@ -19,7 +20,7 @@ from viewer.dataset.columns.colouring import (
     ramp_stops,
 )
 from viewer.dataset.columns.facets import Facet, ScaleFacet, ValueFacet
-from viewer.dataset.columns.filters import Condition, find_labels, shows_value, toggle_values
+from viewer.dataset.columns.filters import find_labels, listed_values, shows_value, toggle_values
 from viewer.session.state import ViewState
 
 DENSITY = "Density only"  # the label of the choice without a column
@@ -108,18 +109,20 @@ class ColourKey(ColourPart):
     def _toggle_others(self, old: Condition | None) -> Condition | None:
         """Hide or show all values without a colour of their own, by a condition on those that have one."""
         on = _others_pass(_column_state(self._state), self._state.colouring.assigned_codes())
-        named = [value for value in self._named() if shows_value(old, value) == on]
-        return {"values" if on else "except": named} if named else None
+        named = tuple(value for value in self._named() if shows_value(old, value) == on)
+        if not named:
+            return None
+        return AnyOf(named) if on else NoneOf(named)
 
     def _only(self, message: Mapping[str, Any]) -> None:
         others, label = message.get("others") is True, message.get("label")
-        alone = {"except": self._named()} if others else {"values": [label]}
+        alone = NoneOf(self._named()) if others else AnyOf((label,))
         if others or label is None or isinstance(label, str):
             change_filter(self._state, self._state.colour, lambda old: None if old == alone else alone)
 
-    def _named(self) -> list[str | None]:
+    def _named(self) -> tuple[str | None, ...]:
         colours = self._state.colouring
-        return [*colours.assigned_codes(), *([None] if colours.missing else [])]
+        return (*colours.assigned_codes(), *([None] if colours.missing else []))
 
     def _brush(self, message: Mapping[str, Any]) -> None:
         state = self._state
@@ -127,7 +130,8 @@ class ColourKey(ColourPart):
         if state.own_colouring is None:
             change_filter(state, state.colour, change)
         else:
-            low, high = (change(None) or {"range": (None, None)})["range"]
+            span = change(None)
+            low, high = (span.low, span.high) if isinstance(span, InRange) else (None, None)
             state.param.update(min_similarity=low, max_similarity=high)
 
     def _find(self, message: Mapping[str, Any]) -> None:
@@ -235,9 +239,8 @@ def _others_pass(known: ColumnState, named: Container[str]) -> bool:
     """Whether the filter passes any value without a colour of its own."""
     if known.condition is None or not isinstance(known.facet, ValueFacet):
         return True
-    listed = known.condition.get("values", known.condition.get("except", ()))
-    rare = sum(value is not None and value not in named for value in listed)
-    return rare > 0 if "values" in known.condition else rare < len(known.facet.labels) - MAX_CATEGORIES
+    rare = sum(isinstance(value, str) and value not in named for value in listed_values(known.condition))
+    return rare > 0 if isinstance(known.condition, AnyOf) else rare < len(known.facet.labels) - MAX_CATEGORIES
 
 
 def _column_state(state: ViewState) -> ColumnState:

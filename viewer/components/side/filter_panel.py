@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import param
 
+from clipper.query_filter import AnyOf, Condition, HasText, InRange
 from viewer.components.base import Component
 from viewer.components.filter_actions import (
     brush_change,
@@ -22,9 +23,9 @@ from viewer.dataset.columns.colouring import SIMILARITY
 from viewer.dataset.columns.facets import Facet, ScaleFacet, ValueFacet
 from viewer.dataset.columns.filters import (
     MAX_TEXT_LENGTH,
-    Condition,
     describe_condition,
     find_labels,
+    listed_values,
     shows_value,
     toggle_values,
     validate_filters,
@@ -103,7 +104,7 @@ class FilterPanel(Component):
     def _text(self, message: Mapping[str, Any]) -> None:
         facet, part = self._facet(message), str(message.get("text", ""))[:MAX_TEXT_LENGTH]
         if facet is not None and facet.kind == "text":
-            change_filter(self._state, facet.name, lambda _old: {"text": part} if part.strip() else None)
+            change_filter(self._state, facet.name, lambda _old: HasText(part) if part.strip() else None)
 
     def _find(self, message: Mapping[str, Any]) -> None:
         if (facet := self._facet(message)) is not None:
@@ -145,7 +146,7 @@ class FilterChips(Component):
             for name, condition in validate_filters(facets, state.filters).items()
         ]
         passing = state.passing_count
-        if similarity_condition(state):
+        if similarity_condition(state) is not None:
             items.append({"column": SIMILARITY, "title": "Similarity", "words": describe_similarity(state)})
             passing = state.answer.total
         self.param.update(items=items, passing=passing, total=state.dataset.n)
@@ -172,26 +173,25 @@ def facet_view(
         part: a text to search its values for.
     """
     whole, now = facet.count(), facet.count() if counts is None else counts
-    picks = condition is not None and "values" in condition
     view: dict[str, Any] = {
-        "name": facet.name, "kind": facet.kind, "on": bool(condition), "picks": picks, "missing": {},
+        "name": facet.name, "kind": facet.kind, "missing": {},
+        "on": condition is not None, "picks": isinstance(condition, AnyOf),
     }  # fmt: skip
     if whole[-1]:
         view["missing"] = _line(None, int(whole[-1]), int(now[-1]), condition)
     if isinstance(facet, ValueFacet):
         return {**view, **_value_lines(facet, condition, now, part=part)}
     if isinstance(facet, ScaleFacet):
-        words = describe_condition(facet, condition) if condition and "range" in condition else ""
+        words = describe_condition(facet, condition) if isinstance(condition, InRange) else ""
         return {**view, "chart": histogram_view(facet, condition, counts), "words": words}
-    return {**view, "text": str((condition or {}).get("text", ""))}
+    return {**view, "text": condition.text if isinstance(condition, HasText) else ""}
 
 
 def _value_lines(
     facet: ValueFacet, condition: Condition | None, now: np.ndarray, *, part: str
 ) -> dict[str, Any]:
     """Return lines for the commonest values, or those found by a search, and for those in the filter."""
-    listed = condition or {}
-    named = [value for way in ("values", "except") for value in listed.get(way, ()) if value is not None]
+    named = [value for value in listed_values(condition) if isinstance(value, str)]
     shown = find_labels(facet, part=part, most=MAX_LINES)
     shown += [value for value in named if value in facet.code_of and value not in shown][:MAX_LINES]
     codes = [facet.code_of[value] for value in shown]

@@ -1,17 +1,28 @@
 """Applies filters to facets: which images pass, and how many of them have each value.
 
-`filters` has one condition a column, in the spelling of links (`clipper/query_filter.py`); an image passes if
-it meets all of them. The counts of a column leave out that column's own condition. Pure: facets and plain
-data in, masks and counts out. What does not belong here: what a condition means, and who sets it.
+`filters` has one condition a column (`clipper/query_filter.py`); an image passes if it meets all of them. The
+counts of a column leave out that column's own condition. `parse_filters` reads a link's spelling and
+`write_filters` writes it; everything else works on conditions. Pure: facets and conditions in, masks and
+counts out. What does not belong here: what a condition means, and who sets it.
 """
 
 from collections.abc import Collection, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from clipper.query_filter import AnyOf, HasText, InRange, NoneOf, Value, parse_condition, to_link
+from clipper.query_filter import (
+    AnyOf,
+    Condition,
+    HasText,
+    InRange,
+    NoneOf,
+    Value,
+    has_valid_ends,
+    parse_condition,
+    to_link,
+)
 from viewer.dataset.columns.binning import format_number, format_time, parse_time, to_iso
 from viewer.dataset.columns.colouring import NO_VALUE, value_label
 from viewer.dataset.columns.facets import Facet, ScaleFacet, TextFacet, ValueFacet
@@ -20,7 +31,6 @@ MAX_VALUES = 2_000  # of one condition, as a link carries them
 MAX_TEXT_LENGTH = 500  # characters of one value
 MAX_NAMED = 2  # values that a chip names; of more, it gives the number
 
-Condition = Mapping[str, Any]
 Filters = Mapping[str, Condition]
 Masks = MutableMapping[str, tuple[Condition, np.ndarray]]
 
@@ -79,39 +89,48 @@ def match_condition(facet: Facet, condition: Condition) -> np.ndarray:
     Raises:
         TypeError: a facet of this kind has no such condition.
     """
-    asked = parse_condition(condition)
-    if isinstance(asked, AnyOf):
-        return facet.matching(_labels(asked.values))
-    if isinstance(asked, NoneOf):
-        return ~facet.matching(_labels(asked.values))
-    if isinstance(asked, HasText) and isinstance(facet, TextFacet):
-        return facet.containing(asked.text)
-    if not isinstance(asked, InRange) or not isinstance(facet, ScaleFacet):
-        raise TypeError(f"{facet.name} has no condition like {condition!r}")
+    if isinstance(condition, AnyOf):
+        return facet.matching(_labels(condition.values))
+    if isinstance(condition, NoneOf):
+        return ~facet.matching(_labels(condition.values))
+    if isinstance(condition, HasText) and isinstance(facet, TextFacet):
+        return facet.containing(condition.text)
+    if not isinstance(condition, InRange) or not isinstance(facet, ScaleFacet):
+        raise _mismatch(facet, condition)
     found = facet.in_range(*range_bounds(facet, condition))
-    return found | facet.matching([None]) if asked.missing else found
+    return found | facet.matching([None]) if condition.missing else found
 
 
-def range_bounds(facet: ScaleFacet, condition: Condition) -> tuple[float | None, float | None]:
+def _mismatch(facet: Facet, condition: Condition) -> TypeError:
+    return TypeError(f"{facet.name} has no condition like {condition!r}")
+
+
+def range_bounds(facet: ScaleFacet, condition: InRange) -> tuple[float | None, float | None]:
     """Return the ends of a range as numbers; None: open."""
-    low, high = (_end(facet, end) for end in condition["range"])
-    return low, high
+    return _bound(facet, condition.low), _bound(facet, condition.high)
 
 
-def _end(facet: ScaleFacet, end: object) -> float | None:
-    if facet.kind == "time" and isinstance(end, str):
-        return parse_time(end)
-    return float(end) if isinstance(end, int | float) else None
+def _bound(facet: ScaleFacet, end: float | str | None) -> float | None:
+    if isinstance(end, str):
+        return parse_time(end) if facet.kind == "time" else None
+    return None if end is None else float(end)
 
 
-def bins_to_condition(facet: ScaleFacet, first: int, last: int) -> Condition | None:
+def bins_to_condition(facet: ScaleFacet, first: int, last: int) -> InRange | None:
     """Return the condition for the bins first..last - 1; None if these are all bins."""
     if first <= 0 and last >= len(facet.bins):
         return None
-    ends = facet.bins.range_of(first, last)
-    written = [to_iso(end) if facet.kind == "time" and end is not None else end for end in ends]
-    whole = facet.kind == "number" and facet.bins.integers
-    return {"range": [int(end) if whole and isinstance(end, float) else end for end in written]}
+    low, high = facet.bins.range_of(first, last)
+    return InRange(_end(facet, low), _end(facet, high))
+
+
+def _end(facet: ScaleFacet, bound: float | None) -> float | str | None:
+    """Return an end of a range as a condition has it: a time is ISO, a whole number is an `int`."""
+    if bound is None:
+        return None
+    if facet.kind == "time":
+        return to_iso(bound)
+    return int(bound) if facet.bins.integers else bound
 
 
 def toggle_values(
@@ -124,67 +143,79 @@ def toggle_values(
         values: the clicked values.
         hide: whether the first click hides them, as in a legend, or hides all others, as in a chart.
     """
-    if condition and "range" in condition:
-        rest = {key: value for key, value in condition.items() if key != "missing"}
-        return rest if condition.get("missing") else {**rest, "missing": True}
-    if condition is None or "text" in condition:
-        return {"except" if hide else "values": [*values]}
-    way = "values" if "values" in condition else "except"
-    listed = condition[way]
-    on = all(value in listed for value in values)
-    after = [old for old in listed if old not in values]
-    after += [] if on else values
-    return {way: after} if after else None
+    if isinstance(condition, InRange):
+        return replace(condition, missing=not condition.missing)
+    if condition is None or isinstance(condition, HasText):
+        return NoneOf(tuple(values)) if hide else AnyOf(tuple(values))
+    on = all(value in condition.values for value in values)
+    others = [old for old in condition.values if old not in values]
+    return _with_values(condition, others if on else [*others, *values])
 
 
 def remove_values(
     filters: Filters, column: str, values: Collection[str], *, whole: bool = False
 ) -> dict[str, Condition]:
     """Remove values of a column from filters; with `whole`, the column's whole condition."""
-    rest = {name: condition for name, condition in filters.items() if name != column}
-    condition = filters.get(column)
-    if whole or not isinstance(condition, Mapping):
-        return rest
-    for way in {"values", "except"} & condition.keys():
-        condition = {way: [value for value in condition[way] if value not in values]}
-        if not condition[way]:
-            return rest
-    return {name: condition if name == column else asked for name, asked in filters.items()}
+    left = None if whole else filters.get(column)
+    if isinstance(left, AnyOf | NoneOf):
+        left = _with_values(left, [value for value in left.values if value not in values])
+    after = {**filters, column: left}
+    return {name: condition for name, condition in after.items() if condition is not None}
+
+
+def _with_values(condition: AnyOf | NoneOf, values: Sequence[Value | None]) -> AnyOf | NoneOf | None:
+    """Return the condition with other values; None if there are none."""
+    return type(condition)(tuple(values)) if values else None
+
+
+def listed_values(condition: Condition | None) -> tuple[Value | None, ...]:
+    """Return the values that a condition names, to pass or to fail; none for a range or a text."""
+    return condition.values if isinstance(condition, AnyOf | NoneOf) else ()
 
 
 def shows_value(condition: Condition | None, value: str | None) -> bool:
     """Return whether a value of the column meets a condition."""
-    if condition is None:
-        return True
-    if "values" in condition:
-        return value in condition["values"]
-    if "except" in condition:
-        return value not in condition["except"]
-    return value is not None or bool(condition.get("missing"))
+    if isinstance(condition, AnyOf):
+        return value in condition.values
+    if isinstance(condition, NoneOf):
+        return value not in condition.values
+    if isinstance(condition, InRange):
+        return value is not None or condition.missing
+    return value is not None or condition is None
 
 
-def validate_filters(facets: Mapping[str, Facet], filters: object) -> dict[str, Condition]:
-    """Return the valid conditions of a link or of another version, in the spelling of links."""
-    if not isinstance(filters, Mapping):
+def parse_filters(written: object) -> dict[str, Condition]:
+    """Read the filters of a link; leave out what is no condition."""
+    if not isinstance(written, Mapping):
         return {}
-    checked = {
-        str(name): _validate(facets[name], condition)
-        for name, condition in filters.items()
-        if isinstance(name, str) and name in facets
+    parsed = {
+        name: parse_condition(condition)
+        for name, condition in written.items()
+        if isinstance(name, str) and isinstance(condition, Mapping)
     }
-    return {name: condition for name, condition in checked.items() if condition}
+    return {name: condition for name, condition in parsed.items() if condition is not None}
 
 
-def _validate(facet: Facet, condition: object) -> Condition | None:
-    asked = parse_condition(condition) if isinstance(condition, Mapping) else None
-    if isinstance(asked, AnyOf | NoneOf):
-        values = _valid_values(facet, asked.values)
-        return to_link(type(asked)(tuple(values[:MAX_VALUES]))) if values else None
-    if isinstance(asked, HasText) and isinstance(facet, TextFacet) and asked.text.strip():
-        return to_link(HasText(asked.text[:MAX_TEXT_LENGTH]))
-    if isinstance(asked, InRange) and isinstance(facet, ScaleFacet) and _has_ends(facet, asked):
-        return to_link(asked)
-    return None
+def write_filters(filters: Filters) -> dict[str, dict[str, Any]]:
+    """Write filters as links do."""
+    return {name: to_link(condition) for name, condition in filters.items()}
+
+
+def validate_filters(facets: Mapping[str, Facet], filters: Filters) -> dict[str, Condition]:
+    """Return the conditions that their columns can have; leave out the others, and values that do not fit."""
+    checked = {
+        name: _validate(facets[name], condition) for name, condition in filters.items() if name in facets
+    }
+    return {name: condition for name, condition in checked.items() if condition is not None}
+
+
+def _validate(facet: Facet, condition: Condition) -> Condition | None:
+    if isinstance(condition, AnyOf | NoneOf):
+        return _with_values(condition, _valid_values(facet, condition.values)[:MAX_VALUES])
+    if isinstance(condition, HasText):
+        valid = isinstance(facet, TextFacet) and bool(condition.text.strip())
+        return HasText(condition.text[:MAX_TEXT_LENGTH]) if valid else None
+    return condition if isinstance(facet, ScaleFacet) and _suits(facet, condition) else None
 
 
 def _valid_values(facet: Facet, values: Sequence[Value | None]) -> list[str | None]:
@@ -197,23 +228,26 @@ def _labels(values: Sequence[Value | None]) -> list[str | None]:
     return [value if value is None else value_label(value) for value in values]
 
 
-def _has_ends(facet: ScaleFacet, asked: InRange) -> bool:
+def _suits(facet: ScaleFacet, condition: InRange) -> bool:
     """Return whether the ends of a range are of the facet's kind; a time's are ISO texts or numbers."""
-    texts = [end for end in (asked.low, asked.high) if isinstance(end, str)]
-    return facet.kind == "time" and all(parse_time(text) is not None for text in texts) if texts else True
+    ends = (condition.low, condition.high)
+    texts = [end for end in ends if isinstance(end, str)]
+    readable = not texts or (facet.kind == "time" and all(parse_time(text) is not None for text in texts))
+    return readable and has_valid_ends(ends)
 
 
 def describe_condition(facet: Facet, condition: Condition) -> str:
     """Describe a condition in a few words, without its column's name: "cat, dog", "not cat", "3 - 12"."""
-    if "text" in condition:
-        return f"“{condition['text']}”"
-    if "range" in condition and isinstance(facet, ScaleFacet):
+    if isinstance(condition, HasText):
+        return f"“{condition.text}”"
+    if isinstance(condition, InRange):
+        if not isinstance(facet, ScaleFacet):
+            raise _mismatch(facet, condition)
         words = _said_range(facet, *range_bounds(facet, condition))
-        return f"{words} or {NO_VALUE.lower()}" if condition.get("missing") else words
-    listed = condition.get("values", condition.get("except", ()))
-    names = [NO_VALUE.lower() if value is None else str(value) for value in listed]
+        return f"{words} or {NO_VALUE.lower()}" if condition.missing else words
+    names = [NO_VALUE.lower() if value is None else str(value) for value in condition.values]
     words = ", ".join(names) if len(names) <= MAX_NAMED else f"{len(names)} values"
-    return words if "values" in condition else f"not {words}"
+    return words if isinstance(condition, AnyOf) else f"not {words}"
 
 
 def _said_range(facet: ScaleFacet, low: float | None, high: float | None) -> str:
@@ -240,7 +274,7 @@ def describe_range(low: str, high: str) -> str:
 
 def condition_to_bins(facet: ScaleFacet, condition: Condition | None) -> tuple[int, int] | None:
     """Return the bins that a range covers: the first, and the one after the last; None without a range."""
-    if not condition or "range" not in condition:
+    if not isinstance(condition, InRange):
         return None
     return facet.bins.bins_of(*range_bounds(facet, condition))
 
