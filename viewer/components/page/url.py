@@ -11,7 +11,7 @@ import json
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
@@ -22,7 +22,13 @@ import param
 from clipper.query import MAX_TEXT_LENGTH
 from clipper.query_syntax import parse
 from viewer.components.base import Component
-from viewer.dataset.columns.filters import filter_rows, validate_filters
+from viewer.dataset.columns.filters import (
+    Filters,
+    filter_rows,
+    parse_filters,
+    validate_filters,
+    write_filters,
+)
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.tag_rows import read_tag_rows
 from viewer.pools import SELECT_POOL
@@ -58,7 +64,7 @@ class UrlState:
 
     terms: Terms = ()
     colour: str | None = None
-    filters: object = None  # as in the link; `validate_filters` checks them against the dataset
+    filters: Filters = field(default_factory=dict)  # not yet checked against the dataset
     steps: tuple[SelectionStep, ...] = ()
     opened: str = ""
     similarity: tuple[float | None, float | None] = (None, None)
@@ -79,7 +85,7 @@ def parse_query_string(search: str) -> UrlState:
     return UrlState(
         terms=_read_query(fields.get("q", "")),
         colour="" if colour == DENSITY else colour,
-        filters=_read_json(fields.get("filters", "")),
+        filters=parse_filters(_read_json(fields.get("filters", ""))),
         steps=tuple(step for step in steps if step is not None),
         opened=fields.get("open", ""),
         similarity=_read_range(fields.get("cut", "")),
@@ -100,7 +106,7 @@ def to_query_string(state: ViewState) -> str:
     fields = {
         "q": state.answer.text if state.answer else "",
         "colour": "" if state.colour == dataset.default_colour else state.colour or DENSITY,
-        "filters": _compact_json(filters) if filters else "",
+        "filters": _compact_json(write_filters(filters)) if filters else "",
         "cut": _write_range(state.min_similarity, state.max_similarity) if state.answer else "",
         "fold": ON if state.fold else "",
         "open": "" if state.selected is None else dataset.atlas.ids[state.selected],
@@ -129,7 +135,7 @@ def _encode(fields: Mapping[str, str]) -> str:
     return urlencode({name: value for name, value in fields.items() if value}, safe=",:[]/", errors="replace")
 
 
-def _linkable(state: ViewState, filters: Mapping[str, Any]) -> bool:
+def _linkable(state: ViewState, filters: Filters) -> bool:
     """Whether the steps, repeated with the other fields of the URL, select the same images."""
     text = state.answer.text if state.answer else ""
     same = all(
