@@ -205,6 +205,10 @@ class Dataset:
         except KeyError:
             return None
 
+    def id_of(self, row: int | None) -> str:
+        """Return the id of the image in a row; "" without a row."""
+        return "" if row is None else self.atlas.ids[row]
+
     def content_stamp(self, row: int) -> str:
         """Return the content hash that an image's URLs carry, so that a browser may keep their answers."""
         return self.atlas.hashes[row].hex()

@@ -109,7 +109,7 @@ def to_query_string(state: ViewState) -> str:
         "filters": _compact_json(write_filters(filters)) if filters else "",
         "cut": _write_range(state.min_similarity, state.max_similarity) if state.answer else "",
         "fold": ON if state.fold else "",
-        "open": "" if state.selected is None else dataset.atlas.ids[state.selected],
+        "open": dataset.id_of(state.selected),
     }
     if _linkable(state, filters):
         steps = _compact_json([write_step(step) for step in state.steps])

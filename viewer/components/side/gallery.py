@@ -97,7 +97,7 @@ class Gallery(Component):
             searching=state.searching,
             message=state.message,
             total=state.passing_count,
-            selected="" if state.selected is None else dataset.atlas.ids[state.selected],
+            selected=dataset.id_of(state.selected),
         )
 
     def _list(self, answer: Answer | None, *, anew: bool) -> None:
@@ -113,8 +113,7 @@ class Gallery(Component):
 
     def _point(self, *_events: Any) -> None:
         """Mark the card of the image under the pointer on the map."""
-        row, state = self._state.hovered, self._state
-        self.near = "" if row is None else state.dataset.atlas.ids[row]
+        self.near = self._state.dataset.id_of(self._state.hovered)
 
 
 def continues(shown: Answer, answer: Answer) -> bool:

@@ -105,8 +105,7 @@ class SelectionPanel(Component):
             self._send(0)
 
     def _opened(self, *_events: Any) -> None:
-        row, ids = self._state.selected, self._state.dataset.atlas.ids
-        self.selected = "" if row is None else ids[row]
+        self.selected = self._state.dataset.id_of(self._state.selected)
 
     def _send(self, start: int) -> None:
         state, answer = self._state, self._state.answer
