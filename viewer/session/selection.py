@@ -113,7 +113,12 @@ def apply_step(state: ViewState, step: SelectionStep, rows: np.ndarray) -> None:
 
 
 def record_step(state: ViewState, step: SelectionStep, rows: np.ndarray) -> None:
-    """Change the selection by a step that has its context; a step that replaces forgets those before it."""
+    """Change the selection by a step that has its context; a step that replaces forgets those before it.
+
+    A step that adds or subtracts no image is not recorded.
+    """
+    if not len(rows) and step.mode != "replace":
+        return
     selected = combine(state.selection, rows, mode=step.mode, n=state.dataset.n)
     steps = [] if step.mode == "replace" else state.steps
     state.param.update(selection=selected, steps=[*steps, step][-MAX_STEPS:] if selected is not None else [])

@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from viewer.dataset.columns.filters import Filters
 from viewer.dataset.geometry.lasso import MAX_CORNERS, MIN_CORNERS
 from viewer.dataset.ranking import Listing
 
@@ -78,7 +79,7 @@ class SelectionStep:
     mode: Mode
     target: Target
     query: str = ""
-    filters: Mapping[str, Any] = field(default_factory=dict)
+    filters: Filters = field(default_factory=dict)
     only_selection: bool = False
 
     def without_context(self) -> "SelectionStep":

@@ -24,7 +24,6 @@ from viewer.session.state import ViewState
 
 CHECK_INTERVAL = 2000  # milliseconds between two checks of the file
 
-CHECK_INTERVAL = 2000  # milliseconds between two looks at the file
 if TYPE_CHECKING:
     from concurrent.futures import Future
 

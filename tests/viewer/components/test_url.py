@@ -127,7 +127,7 @@ def test_an_address_spells_steps_as_those_before_it_did_and_leaves_out_their_con
     dataset: Dataset,
 ) -> None:
     state, address = searched(dataset)
-    state.param.update(min_similarity=-0.5, fold=True, filters={"group": {"values": ["group 1"]}})
+    state.param.update(min_similarity=-0.5, fold=True, filters={"group": AnyOf(("group 1",))})
     apply_step(state, SelectionStep("replace", SQUARE), np.arange(500))
     apply_step(state, SelectionStep("subtract", Results()), state.answer.rows)
     apply_step(state, SelectionStep("add", OneImage("folder/3.png")), np.array([3]))

@@ -16,7 +16,7 @@ from viewer.dataset.geometry.viewport import Viewport
 from viewer.session.answers import Answer, nearest_first
 from viewer.session.selection import SelectionSource, apply_step, clear_selection, rows_of_target
 from viewer.session.state import ViewState
-from viewer.session.steps import AllImages, OneImage, SelectionStep, Tagged, read_outline
+from viewer.session.steps import AllImages, OneImage, Results, SelectionStep, Tagged, read_outline
 from viewer.session.tag_worker import TagWorker
 
 SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
@@ -152,6 +152,19 @@ def test_the_panel_replaces_the_selection_adds_to_it_and_subtracts_from_it(datas
     ):
         panel._handle_msg(message)
         assert state.selection.tolist() == selected
+
+
+def test_a_step_that_adds_or_takes_away_nothing_leaves_no_trace(dataset: Dataset) -> None:
+    state = ViewState(dataset=dataset)
+    one, nothing = SelectionStep("replace", OneImage("folder/3.png")), np.empty(0, np.int64)
+    apply_step(state, one, np.array([3]))
+    apply_step(state, SelectionStep("add", Results()), nothing)
+    apply_step(state, SelectionStep("subtract", Tagged("none has it")), nothing)
+    assert [step.target for step in state.steps] == [one.target]
+    assert state.selection.tolist() == [3]
+    apply_step(state, SelectionStep("replace", Results()), nothing)
+    assert state.steps == []
+    assert state.selection is None
 
 
 def test_of_the_results_it_is_known_how_many_are_chosen() -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clipper.query_filter import AnyOf
 from viewer.dataset.ranking import Listing
 from viewer.session.steps import (
     LINK_MODES,
@@ -64,7 +65,7 @@ def test_a_step_of_a_link_made_earlier_is_read_and_written_as_it_was(link: str, 
 
 @given(mode=st.sampled_from(list(LINK_MODES)), target=targets)
 def test_every_step_that_is_written_is_read_and_written_again_the_same(mode: str, target: object) -> None:
-    step = SelectionStep(mode, target, query="cat", filters={"group": {"values": ["a"]}}, only_selection=True)
+    step = SelectionStep(mode, target, query="cat", filters={"group": AnyOf(("a",))}, only_selection=True)
     written = json.dumps(write_step(step))
     again = read_step(json.loads(written))
     assert again == step.without_context()
