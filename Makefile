@@ -136,7 +136,7 @@ bench-map: index
 bench-viewer: setup-dev
 	$(BIN)/python benchmarks/interactions.py
 
-# Two minutes; without a browser.
+# It takes two minutes, and needs no browser.
 bench-filters: setup-dev
 	$(BIN)/python benchmarks/filters.py
 

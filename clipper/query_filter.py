@@ -13,7 +13,7 @@ without a value. What does not belong here: applying conditions to columns
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,9 +84,9 @@ def to_link(condition: Condition) -> dict[str, Any]:
     return {"range": [condition.low, condition.high], **missing}
 
 
-def has_valid_ends(ends: Sequence[object]) -> bool:
-    """Return whether these can be the ends of a range: numbers, texts, and at most one None."""
-    known = [end for end in ends if end is not None]
+def has_valid_ends(low: object, high: object) -> bool:
+    """Return whether a range can end there: one end is known, and each known one is a number or a text."""
+    known = [end for end in (low, high) if end is not None]
     return bool(known) and all(isinstance(end, str) or _is_number(end) for end in known)
 
 
@@ -148,7 +148,7 @@ def _parse_operator(written: Mapping[Any, Any]) -> Condition | None:
 
 
 def _parse_range(ends: object, *, missing: bool) -> InRange | None:
-    if not isinstance(ends, list | tuple) or len(ends) != 2 or not has_valid_ends(ends):  # noqa: PLR2004 - low and high
+    if not isinstance(ends, list | tuple) or len(ends) != 2 or not has_valid_ends(*ends):  # noqa: PLR2004 - low and high
         return None
     return InRange(ends[0], ends[1], missing)
 

@@ -114,7 +114,8 @@ def files_of(home: Home, version: str) -> tuple[Path, ...]:
 def index_damage(home: Home, version: str) -> str | None:
     """Return what is wrong with a collection's index, whose files nothing changes once they are written.
 
-    None if nothing is wrong, or if a Chroma server holds the collection.
+    None if nothing is wrong, if a Chroma server holds the collection, or if an earlier Clipper wrote no
+    checksums.
     """
     address = address_of(home, version)
     if address.on_server:

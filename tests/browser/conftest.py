@@ -11,7 +11,8 @@ import pytest
 from panel_server import serving
 from playwright.sync_api import expect, sync_playwright
 
-expect.set_options(timeout=60_000)  # a busy machine is no failure
+PATIENCE = 60_000  # milliseconds: a busy machine is no failure
+expect.set_options(timeout=PATIENCE)
 
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -66,6 +67,7 @@ def visit(browser: object) -> Iterator[Callable[..., SimpleNamespace]]:
         contexts.append(context)
         if theme:
             context.add_cookies([{"name": "clipper-theme", "value": theme, "url": url}])
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         page.add_init_script(before)
         seen = SimpleNamespace(page=page, errors=[], elsewhere=[], dialogs=[])
@@ -75,8 +77,8 @@ def visit(browser: object) -> Iterator[Callable[..., SimpleNamespace]]:
         page.on("dialog", lambda dialog: (seen.dialogs.append(dialog.message), dialog.dismiss()))
         page.goto(url)
         if ready:
-            page.wait_for_selector(".results .card", timeout=60_000)
-            page.wait_for_function(PICTURE, timeout=60_000)
+            page.wait_for_selector(".results .card")
+            page.wait_for_function(PICTURE)
         return seen
 
     yield open_page

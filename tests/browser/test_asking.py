@@ -1,6 +1,7 @@
 """The query bar and the results: terms, images, pages, threshold, marks on the map."""
 
 import io
+import re
 import struct
 import zlib
 from base64 import b64encode
@@ -32,7 +33,7 @@ GIVE = """([kind, files, link]) => {
 
 
 def heading(page: Any, text: str) -> None:
-    page.wait_for_selector(f".results h2:text-is('{text}')", timeout=60_000)
+    page.wait_for_selector(f".results h2:text-is('{text}')")
 
 
 def give(page: Any, kind: str, *files: tuple[str, bytes], link: str = "") -> None:
@@ -40,7 +41,7 @@ def give(page: Any, kind: str, *files: tuple[str, bytes], link: str = "") -> Non
 
 
 def refusal(page: Any, words: str) -> str:
-    page.wait_for_selector(f".results .error:has-text('{words}')", timeout=60_000)
+    page.wait_for_selector(f".results .error:has-text('{words}')")
     return page.locator(".results .error").inner_text()
 
 
@@ -143,13 +144,13 @@ def test_results_are_paged_cut_and_folded(visit: Visit, viewer_url: str) -> None
     page.wait_for_timeout(1_200)
     count = int(page.locator(".results .heading .muted").inner_text().split(" of ")[0].replace(",", ""))
     assert 100 < count < 400
-    assert f"{count} images" in slider.get_attribute("aria-valuetext")
+    expect(slider).to_have_attribute("aria-valuetext", re.compile(f"{count} images"))
     page.get_by_role("switch", name="Fold near-identical").click()
     more = page.locator(".results .alike").first
     more.wait_for()
     shown = cells.count()
     more.click()
-    assert cells.count() > shown
+    expect(cells.nth(shown)).to_be_attached()
     ask(page, "tax form")
     heading(page, "tax form")
     page.wait_for_selector(".results .faint:has-text('Nothing here really matches')")

@@ -110,7 +110,7 @@ def test_the_legend_folds_by_pointer_and_keyboard_and_is_remembered(visit: Visit
     expect(fold(page)).to_have_text("group")
     assert page.locator(".legend-card").bounding_box()["height"] < 48
     page.reload()
-    page.wait_for_selector(".results .card", timeout=60_000)
+    page.wait_for_selector(".results .card")
     page.wait_for_selector(".fold.folded")
     assert not is_open(page)
     page.keyboard.press("/")
@@ -153,7 +153,7 @@ def test_results_land_beside_the_open_legend(visit: Visit, viewer_url: str, widt
         fold(page).click()
     for text in ("flag", "smiling face with heart eyes"):
         ask(page, text)
-        page.wait_for_selector(f".results h2:has-text('{text}')", timeout=60_000)
+        page.wait_for_selector(f".results h2:has-text('{text}')")
         before = ranges(page)
         page.get_by_text("Zoom to results").click()
         arrived(page, before)

@@ -37,7 +37,7 @@ def opened(visit: Visit, address: str, *, there: str = ".results .card") -> tupl
     page = visit("about:blank", ready=False).page
     line = Line(page)
     page.goto(address)
-    page.wait_for_selector(there, timeout=60_000)
+    page.wait_for_selector(there)
     return page, line
 
 
@@ -45,7 +45,7 @@ def opened(visit: Visit, address: str, *, there: str = ".results .card") -> tupl
 def test_a_lost_connection_is_shown_and_the_page_opens_again_as_it_was(visit: Visit, viewer_url: str) -> None:
     page, line = opened(visit, viewer_url)
     ask(page, "cat")
-    page.wait_for_selector(".results h2:text-is('cat')", timeout=60_000)
+    page.wait_for_selector(".results h2:text-is('cat')")
     settled(page)
     page.locator("body").click(position={"x": 5, "y": 5})  # whoever still types is not disturbed
     found, address = results(page), page.url
@@ -54,9 +54,9 @@ def test_a_lost_connection_is_shown_and_the_page_opens_again_as_it_was(visit: Vi
     expect(page.get_by_role("button", name="Open again")).to_be_hidden()
     page.wait_for_timeout(3000)
     page.evaluate("window.before = true")
-    with page.expect_navigation(timeout=30_000):
+    with page.expect_navigation():
         page.unroute(SERVER)
-    page.wait_for_selector(".results h2:text-is('cat')", timeout=60_000)
+    page.wait_for_selector(".results h2:text-is('cat')")
     assert page.evaluate("window.before") is None
     assert page.url == address
     assert results(page) == found
@@ -70,23 +70,23 @@ def test_whoever_types_or_has_seen_it_often_is_left_the_choice(visit: Visit, vie
     words.fill("half a sentence")
     line.cut()
     again = page.get_by_role("button", name="Open again")
-    again.wait_for(timeout=60_000)
+    again.wait_for()
     expect(words).to_have_value("half a sentence")
     with page.expect_navigation():
         again.click()
     for _ in range(3):
-        page.wait_for_selector(".results .card", timeout=60_000)
-        with page.expect_navigation(timeout=30_000):
+        page.wait_for_selector(".results .card")
+        with page.expect_navigation():
             line.cut()
-    page.wait_for_selector(".results .card", timeout=60_000)
+    page.wait_for_selector(".results .card")
     line.cut()
-    again.wait_for(timeout=60_000)
+    again.wait_for()
 
 
 @pytest.mark.slow
 def test_a_page_without_a_map_opens_again_too(visit: Visit, tmp_path: Path) -> None:
     with serving(tmp_path) as address:
         page, line = opened(visit, f"{address}/viewer", there="h2:text-is('No index yet')")
-        with page.expect_navigation(timeout=30_000):
+        with page.expect_navigation():
             line.cut()
-        page.get_by_role("heading", name="No index yet").wait_for(timeout=60_000)
+        page.get_by_role("heading", name="No index yet").wait_for()

@@ -29,7 +29,7 @@ def test_the_outline_is_there_before_any_script_and_lies_where_the_page_will(
     for route in held:
         route.continue_()
     page.unroute(SCRIPTS)
-    page.wait_for_selector(".results .card", timeout=60_000)
+    page.wait_for_selector(".results .card")
     outline.wait_for(state="hidden")
     settled(page)
     there = page.locator(".side").evaluate(EDGES)
@@ -52,7 +52,7 @@ def test_scripts_that_do_not_come_are_reported(visit: Visit, viewer_url: str, sc
     page = visit("about:blank", ready=False).page
     page.route(script, lambda route: route.abort())
     page.goto(viewer_url)
-    page.locator("#loader-why", has_text="Resources could not be loaded.").wait_for(timeout=30_000)
+    page.locator("#loader-why", has_text="Resources could not be loaded.").wait_for()
     page.unroute(script)
     with page.expect_navigation():
         page.get_by_role("button", name="Try again").click()

@@ -126,7 +126,7 @@ def test_no_payload_runs_in_any_view(visit: Callable[..., SimpleNamespace], tmp_
         for payload in [*PAYLOADS[6::12], EVIL]:
             ask(page, payload)
             page.wait_for_timeout(200)
-            page.wait_for_function(ANSWERED, timeout=60_000)
+            page.wait_for_function(ANSWERED)
         opened = page.locator(".results .card").filter(has_text=EVIL).first
         for card in (opened, *(page.locator(".results .card").nth(i) for i in range(2))):
             card.hover()
@@ -204,10 +204,10 @@ def test_without_an_index_the_page_says_what_to_type_and_opens_later(
     with serving(small_home) as address:
         seen = visit(f"{address}/viewer", ready=False)
         page = seen.page
-        page.wait_for_selector("text=No index yet", timeout=60_000)
+        page.wait_for_selector("text=No index yet")
         expect(page.locator("pre")).to_contain_text("clipper index")
         run.index(Settings.load(small_home))
-        page.wait_for_selector(".results .card", timeout=60_000)
+        page.wait_for_selector(".results .card")
         assert seen.elsewhere == []
         assert seen.errors == []
 
@@ -227,7 +227,7 @@ def test_a_new_version_is_taken_and_an_untouched_first_view_fits_it(
         for row in atlas._engine.xy[:, 0].argsort()[:6]:  # the map's left side: the next one is narrower
             Path(atlas._engine.path(row)).unlink()
         run.index(Settings.load(small_home))
-        page.wait_for_selector(".status .line:has-text('19 images')", timeout=60_000)
+        page.wait_for_selector(".status .line:has-text('19 images')")
         expect(page.locator(".notice .headline")).to_contain_text("+1 image, −6")  # noqa: RUF001
         settled(page)
         whole = engine_of(small_home).view

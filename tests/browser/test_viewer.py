@@ -48,7 +48,7 @@ def test_search_ranks_marks_and_lights_up(visit: Visit, viewer_url: str) -> None
     page = seen.page
     before = settled(page)
     ask(page, "cat")
-    page.wait_for_selector(".results h2:has-text('cat')", timeout=60_000)
+    page.wait_for_selector(".results h2:has-text('cat')")
     found = results(page)
     similarities = [float(re.search(r"similarity (-?\d\.\d{3})$", label)[1]) for label in found]
     assert similarities == sorted(similarities, reverse=True)
@@ -80,7 +80,7 @@ def test_a_warm_search_takes_a_few_times_what_any_message_to_the_server_takes(
 
     def search(text: str) -> None:
         ask(page, text)
-        page.wait_for_selector(f".results h2:has-text('{text}')", timeout=60_000)
+        page.wait_for_selector(f".results h2:has-text('{text}')")
 
     def turn_to(tab: str) -> None:
         page.get_by_role("tab", name=tab).click()
@@ -152,7 +152,7 @@ def test_a_result_opens_and_rings_its_point(visit: Visit, viewer_url: str) -> No
     seen = visit(viewer_url)
     page = seen.page
     ask(page, "fish")
-    page.wait_for_selector(".results h2:has-text('fish')", timeout=60_000)
+    page.wait_for_selector(".results h2:has-text('fish')")
     label = page.locator(".results .card .label").first.inner_text()
     page.locator(".results .card").first.click()
     page.wait_for_selector(".detail .sheet")
@@ -237,7 +237,6 @@ def test_odd_queries_get_a_clean_answer(visit: Visit, viewer_url: str) -> None:
             "(text) => { const all = [...Bokeh.documents[0]._all_models.values()];"
             " return all.some((m) => m.data?.query === text) }",
             arg=" ".join(text.split()),
-            timeout=60_000,
         )
     assert picture(page)
     assert_clean(seen)

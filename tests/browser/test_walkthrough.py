@@ -23,7 +23,7 @@ def test_all_cats_that_are_not_faces_are_found_chosen_and_exported(
     seen = visit(viewer_url, width=1440, height=900)
     page = seen.page
     ask(page, "cat -face")
-    page.wait_for_selector(".results h2:has-text('cat -face')", timeout=60_000)
+    page.wait_for_selector(".results h2:has-text('cat -face')")
     assert results(page)[0].startswith("cat, similarity")
     page.get_by_role("tab", name="Filter").click()
     page.get_by_label("name contains").fill("cat")

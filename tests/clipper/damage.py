@@ -1,5 +1,6 @@
 """Damage to each staged part, done between the steps of a run. For the tests of the gate."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +29,8 @@ class Damage:
     needs_repair: bool = False
 
 
-def _path(work: Workspace, part: str) -> Path:
-    return work.home.part(part, getattr(work.staged, part))
+def _path(work: Workspace, part: str, suffix: str = ".parquet") -> Path:
+    return work.home.part(part, getattr(work.staged, part), suffix)
 
 
 def _spoil_bytes(part: str) -> Callable[[Workspace], None]:
@@ -111,6 +112,10 @@ ALL = {
     "manifest bytes": Damage(_spoil_bytes("manifest"), f"image_manifest {FILES}"),
     "metadata bytes": Damage(_spoil_bytes("metadata"), f"image_metadata {FILES}"),
     "map bytes": Damage(_spoil_bytes("projection"), f"umap_projection {FILES}"),
+    "lost index": Damage(
+        lambda work: shutil.rmtree(_path(work, "collection", "")),
+        f"chroma_collection {FILES}: .*its Chroma folder is missing",
+    ),
     "rows' bytes": Damage(_spoil_bytes("collection"), f"chroma_collection {FILES}"),
     "lost metadata": Damage(
         _table_without_first("metadata"), f"image_metadata {COUNTS}: metadata differs in 1 ids"

@@ -268,7 +268,7 @@ def test_where_texts_meet_images_they_weigh_as_the_map_weighs_them(
     assert np.allclose(apart, combine([text, sample_engine.embed_text("cat")]), atol=1e-6)
 
 
-def test_chance_is_what_most_random_words_reach(sample_atlas: Atlas, sample_engine: SearchEngine):
+def test_the_baseline_is_what_most_random_words_reach(sample_atlas: Atlas, sample_engine: SearchEngine):
     best = [sample_atlas.search(word, k=1)["similarity"][0] for word in reference_texts.RANDOM_WORDS]
     assert sample_engine.random_text_baseline == pytest.approx(float(np.median(best)), abs=1e-5)
     assert sample_atlas.search("cat", k=1)["similarity"][0] > sample_engine.random_text_baseline

@@ -69,7 +69,8 @@ def _migrate_step(step: SelectionStep, moved: Mapping[str, str], texts: Mapping[
     target = step.target
     if isinstance(target, OneImage):
         target = OneImage(moved.get(target.image_id, target.image_id))
-    return replace(step, target=target, query=texts.get(step.query, step.query))
+    query = step.query if step.query is None else texts.get(step.query, step.query)
+    return replace(step, target=target, query=query)
 
 
 def migrate_terms(terms: Iterable[Term], moved: Mapping[str, str]) -> Terms:

@@ -98,8 +98,10 @@ def with_context(step: SelectionStep, state: ViewState) -> SelectionStep:
     """Add to a step what it depends on: the filters, and of results the query and how they were listed."""
     target, answer = step.target, state.answer
     step = replace(step, filters=dict(state.filters))
-    if answer is None or not isinstance(target, Results):
+    if not isinstance(target, Results):
         return step
+    if answer is None:
+        return replace(step, query="")
     if target.listing is not None:  # a repeated step has its own
         return replace(step, query=answer.text)
     listing = Listing(None, state.min_similarity, state.max_similarity, state.fold, len(answer.rows))
@@ -115,13 +117,18 @@ def apply_step(state: ViewState, step: SelectionStep, rows: np.ndarray) -> None:
 def record_step(state: ViewState, step: SelectionStep, rows: np.ndarray) -> None:
     """Change the selection by a step that has its context; a step that replaces forgets those before it.
 
-    A step that adds or subtracts no image is not recorded.
+    A step that adds or subtracts, and changes nothing, is not recorded.
     """
-    if not len(rows) and step.mode != "replace":
+    before = state.selection
+    selected = combine(before, rows, mode=step.mode, n=state.dataset.n)
+    if step.mode != "replace" and _same_rows(selected, before):
         return
-    selected = combine(state.selection, rows, mode=step.mode, n=state.dataset.n)
     steps = [] if step.mode == "replace" else state.steps
     state.param.update(selection=selected, steps=[*steps, step][-MAX_STEPS:] if selected is not None else [])
+
+
+def _same_rows(one: np.ndarray | None, other: np.ndarray | None) -> bool:
+    return one is other if one is None or other is None else np.array_equal(one, other)
 
 
 def add_images(state: ViewState, rows: Sequence[int]) -> None:

@@ -42,8 +42,8 @@ ROW_FIELDS = ("selected", "hovered", "pointed")  # each holds the row of an imag
 PANELS = ["results", "filter", "selection"]
 _UNORDERED: tuple[None, None, np.ndarray] = (None, None, np.empty(0, np.int64))
 
-# Setting equal filters again causes no event. param takes values of a type that it does not know as changed.
-Comparator.equalities[AnyOf, NoneOf, InRange, HasText] = operator.eq
+# Setting equal filters or steps again causes no event. param takes values of unknown types as changed.
+Comparator.equalities[AnyOf, NoneOf, InRange, HasText, SelectionStep] = operator.eq
 
 
 class ViewState(param.Parameterized):
@@ -69,7 +69,7 @@ class ViewState(param.Parameterized):
     )
     kept = param.Parameter(default=None, doc="Which rows pass the filters, (n,) bool; None: all.")
     selection = param.Parameter(default=None, doc="The selected rows, (k,) int64, ascending; None: none.")
-    steps = param.List(item_type=SelectionStep, doc="The steps that made the selection.")
+    steps: list[SelectionStep] = param.List(item_type=SelectionStep, doc="The steps that made the selection.")
     tool = param.Selector(default="", objects=["", "lasso", "box"], doc="The selection tool in use.")
     panel = param.Selector(default="results", objects=PANELS, doc="The panel beside the map.")
     tags = param.Dict(default={}, doc="The rows (k,) int64, ascending, of each tag.")

@@ -25,8 +25,9 @@ from viewer.dataset.ranking import Listing
 
 Mode = Literal["replace", "add", "subtract"]
 LINK_MODES: Mapping[Mode, str] = {"replace": "only", "add": "add", "subtract": "less"}  # as links spell them
+LINK_SPELLINGS: Mapping[str, Mode] = {spelling: mode for mode, spelling in LINK_MODES.items()}
 MAX_NAME = 4096  # characters of an image's id or a tag
-MAX_COORDINATE = 1e30  # of a corner: the squares of two stay finite
+MAX_COORDINATE = 1e30  # of a corner: the product of two stays finite
 MAX_RESULTS, MAX_FOLDED = 20_000, 2_000  # results of a step that comes from a link
 
 
@@ -39,9 +40,13 @@ class Outline:
 
 @dataclass(frozen=True)
 class Results:
-    """The results of the query: those of a listing, without its `passes`; None: those listed now."""
+    """The results of the query: those of a listing, which has no `passes`; None: those listed now."""
 
     listing: Listing | None = None
+
+    def __post_init__(self) -> None:
+        if self.listing is not None and self.listing.passes is not None:
+            raise ValueError("a step's listing has no `passes`: its filters have them")
 
 
 @dataclass(frozen=True)
@@ -73,13 +78,14 @@ class SelectionStep:
     """A change of the selection by the images of a target.
 
     The other fields are the step's context, which links leave out: the filters, and for results the text of
-    the query and whether only images of the selection were listed.
+    the query ("" without one; None: the step depends on no query) and whether only images of the selection
+    were listed.
     """
 
     mode: Mode
     target: Target
-    query: str = ""
-    filters: Filters = field(default_factory=dict)
+    query: str | None = None
+    filters: Filters = field(default_factory=dict, hash=False)
     only_selection: bool = False
 
     def without_context(self) -> "SelectionStep":
@@ -92,7 +98,7 @@ def read_step(value: object) -> SelectionStep | None:
     if not isinstance(value, dict):
         return None
     how, target = value.get("how", "only"), read_target(value)
-    mode = next((mode for mode, spelling in LINK_MODES.items() if spelling == how), None)
+    mode = LINK_SPELLINGS.get(how) if isinstance(how, str) else None
     return SelectionStep(mode, target) if mode is not None and target is not None else None
 
 
@@ -126,7 +132,7 @@ def _write_target(target: Target) -> dict[str, Any]:
         case Outline(corners):
             return {"shape": [[_shortest(x), _shortest(y)] for x, y in corners]}
         case Results(listing):
-            return {"of": "results", **(_write_listing(listing) if listing else {})}
+            return {"of": "results", **(_write_listing(listing) if listing is not None else {})}
         case AllImages(of):
             return {"of": of}
         case OneImage(image_id):

@@ -33,7 +33,7 @@ def test_each_message_that_a_script_sends_has_an_action(
     sent = {
         (kind, path.name)
         for path in SCRIPTS.rglob("*.js")
-        for kind in re.findall(r'kind: "([a-z_]+)"', path.read_text())
+        for kind in re.findall(r'(?:kind: |switchOf\(model, )"([a-z_]+)"', path.read_text())
     }
     assert len(sent) > 40
     assert {(kind, script) for kind, script in sent if kind not in answered | ELSEWHERE} == set()

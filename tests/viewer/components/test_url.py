@@ -118,9 +118,20 @@ def test_results_that_were_chosen_are_chosen_again_whatever_is_listed_now(datase
     theirs.open(address.search)
     assert other.selection.tolist() == state.selection.tolist()
     state.param.update(only_selection=True, fold=True)
-    apply_step(state, SelectionStep("add", Results()), state.answer.rows)
+    apply_step(state, SelectionStep("add", Results()), np.arange(40))
     assert "chosen=" not in address.search  # those results were themselves among what was chosen by then
     assert "within=" not in address.search
+
+
+def test_results_that_were_chosen_without_a_query_are_in_no_link_with_one(dataset: Dataset) -> None:
+    state, address = viewer(dataset)
+    address.open('chosen=[{"how":"only","image":"folder/3.png"},{"how":"add","of":"results"}]')
+    assert state.selection.tolist() == [3]
+    selection, steps = state.selection, state.steps
+    Searcher(state).ask("cat")
+    assert (state.selection is selection, state.steps) == (True, steps)
+    assert "q=cat" in address.search
+    assert "chosen=" not in address.search
 
 
 def test_an_address_spells_steps_as_those_before_it_did_and_leaves_out_their_context(
@@ -135,7 +146,7 @@ def test_an_address_spells_steps_as_those_before_it_did_and_leaves_out_their_con
     results = f'{{"how":"less","of":"results","n":{len(state.answer.rows)},"cut":-0.5,"fold":true}}'
     image = '{"how":"add","image":"folder/3.png"}'
     assert f"chosen=[{outline},{results},{image}]" in unquote(address.search)
-    assert [step.query for step in state.steps] == ["", "cat", ""]
+    assert [step.query for step in state.steps] == [None, "cat", None]
     assert all(step.filters == state.filters for step in state.steps)
 
 

@@ -169,7 +169,7 @@ def test_what_makes_no_sense_is_left_out(value: object) -> None:
         ("group", HasText("cat")), ("year", AnyOf(("2001",))), ("year", InRange(None, None, missing=True)),
         ("year", InRange("2020-01-01", None)), ("year", InRange(float("nan"), 1)),
         ("year", InRange(1e301, None)), ("taken_at", InRange("late", None)), ("name", HasText(" ")),
-        ("name", InRange(1, 2)),
+        ("name", InRange(1, 2)), ("name", HasText("\ud83d")), ("group", AnyOf(("\ud800",))),
     ],
 )  # fmt: skip
 def test_a_condition_that_no_link_to_this_column_can_hold_is_left_out(

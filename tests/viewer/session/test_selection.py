@@ -160,6 +160,8 @@ def test_a_step_that_adds_or_takes_away_nothing_leaves_no_trace(dataset: Dataset
     apply_step(state, one, np.array([3]))
     apply_step(state, SelectionStep("add", Results()), nothing)
     apply_step(state, SelectionStep("subtract", Tagged("none has it")), nothing)
+    apply_step(state, SelectionStep("add", OneImage("folder/3.png")), np.array([3]))
+    apply_step(state, SelectionStep("subtract", OneImage("folder/7.png")), np.array([7]))
     assert [step.target for step in state.steps] == [one.target]
     assert state.selection.tolist() == [3]
     apply_step(state, SelectionStep("replace", Results()), nothing)

@@ -139,7 +139,7 @@ def _linkable(state: ViewState, filters: Filters) -> bool:
     """Whether the steps, repeated with the other fields of the URL, select the same images."""
     text = state.answer.text if state.answer else ""
     same = all(
-        step.filters == filters and step.query in {"", text} and not step.only_selection
+        step.filters == filters and step.query in {None, text} and not step.only_selection
         for step in state.steps
     )
     return same and 0 < len(state.steps) <= MAX_STEPS

@@ -58,8 +58,8 @@ class SelectionPanel(Component):
             "more": self._more,
             "zoom": lambda _: view.camera.show_images(self._rows),
             "clear": lambda _: clear_selection(state),
-            "whole": self._select,
-            "tagged": self._select,
+            "whole": lambda m: self._select(m, {"of": m.get("of")}),
+            "tagged": lambda m: self._select(m, {"tag": m.get("tag")}),
             "tag": lambda m: tag_worker.add(str(m.get("text", ""))[:500], self._selection()),
             "untag": lambda m: tag_worker.remove(str(m.get("tag", "")), self._selection()),
             "export": self._export,
@@ -79,9 +79,9 @@ class SelectionPanel(Component):
         selection = self._state.selection
         return np.empty(0, np.int64) if selection is None else selection
 
-    def _select(self, message: Mapping[str, Any]) -> None:
-        """Select the results, all images or those with a tag; a message without a mode replaces."""
-        mode, target = read_mode(message.get("mode", "replace")), read_target(message)
+    def _select(self, message: Mapping[str, Any], named: Mapping[str, Any]) -> None:
+        """Select the images that a message names; a message without a mode replaces the selection."""
+        mode, target = read_mode(message.get("mode", "replace")), read_target(named)
         if mode is not None and target is not None:
             apply_in_background(self._state, SelectionStep(mode, target), self._state.tags)
 

@@ -23,6 +23,7 @@ from clipper.query_filter import (
     parse_condition,
     to_link,
 )
+from clipper.text import clean
 from viewer.dataset.columns.binning import format_number, format_time, parse_time, to_iso
 from viewer.dataset.columns.colouring import NO_VALUE, value_label
 from viewer.dataset.columns.facets import Facet, ScaleFacet, TextFacet, ValueFacet
@@ -181,7 +182,9 @@ def shows_value(condition: Condition | None, value: str | None) -> bool:
         return value not in condition.values
     if isinstance(condition, InRange):
         return value is not None or condition.missing
-    return value is not None or condition is None
+    if isinstance(condition, HasText):
+        return value is not None
+    return True
 
 
 def parse_filters(written: object) -> dict[str, Condition]:
@@ -213,14 +216,16 @@ def _validate(facet: Facet, condition: Condition) -> Condition | None:
     if isinstance(condition, AnyOf | NoneOf):
         return _with_values(condition, _valid_values(facet, condition.values)[:MAX_VALUES])
     if isinstance(condition, HasText):
-        valid = isinstance(facet, TextFacet) and bool(condition.text.strip())
-        return HasText(condition.text[:MAX_TEXT_LENGTH]) if valid else None
+        text = condition.text
+        valid = isinstance(facet, TextFacet) and bool(text.strip()) and clean(text) == text
+        return HasText(text[:MAX_TEXT_LENGTH]) if valid else None
     return condition if isinstance(facet, ScaleFacet) and _suits(facet, condition) else None
 
 
 def _valid_values(facet: Facet, values: Sequence[Value | None]) -> list[str | None]:
     named = [] if isinstance(facet, ScaleFacet) else [label for label in _labels(values) if label is not None]
-    labels = dict.fromkeys(label for label in named if len(label) <= MAX_TEXT_LENGTH)
+    fitting = [label for label in named if len(label) <= MAX_TEXT_LENGTH and clean(label) == label]
+    labels = dict.fromkeys(fitting)
     return [*labels, *([None] if None in values else [])]
 
 
@@ -230,10 +235,9 @@ def _labels(values: Sequence[Value | None]) -> list[str | None]:
 
 def _suits(facet: ScaleFacet, condition: InRange) -> bool:
     """Return whether the ends of a range are of the facet's kind; a time's are ISO texts or numbers."""
-    ends = (condition.low, condition.high)
-    texts = [end for end in ends if isinstance(end, str)]
+    texts = [end for end in (condition.low, condition.high) if isinstance(end, str)]
     readable = not texts or (facet.kind == "time" and all(parse_time(text) is not None for text in texts))
-    return readable and has_valid_ends(ends)
+    return readable and has_valid_ends(condition.low, condition.high)
 
 
 def describe_condition(facet: Facet, condition: Condition) -> str:
