@@ -13,7 +13,6 @@ CORE = """
     cli
     doctor
     indexing
-    indexing/contents
     atlas
     chroma models
     store metadata

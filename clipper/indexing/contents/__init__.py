@@ -1,1 +1,0 @@
-"""The contents of new image files: decoded in child processes and embedded, here or on a cluster."""
