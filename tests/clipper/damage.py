@@ -113,8 +113,7 @@ ALL = {
     "metadata bytes": Damage(_spoil_bytes("metadata"), f"image_metadata {FILES}"),
     "map bytes": Damage(_spoil_bytes("projection"), f"umap_projection {FILES}"),
     "lost index": Damage(
-        lambda work: shutil.rmtree(_path(work, "collection", "")),
-        f"chroma_collection {FILES}: .*its Chroma folder is missing",
+        lambda work: shutil.rmtree(_path(work, "collection", "")), "its Chroma folder is missing"
     ),
     "rows' bytes": Damage(_spoil_bytes("collection"), f"chroma_collection {FILES}"),
     "lost metadata": Damage(
