@@ -27,14 +27,18 @@ def publish(work: Workspace) -> Step:
         made_of = {name: getattr(staged, name) for name in ("metadata", "projection", "embeddings")}
         if staged.collection_of != made_of:
             raise StoreError("chroma_collection is older than its inputs; materialize it first")
-        _, manifest = work.manifest()
+        parts = {name: getattr(staged, name) for name in snapshots.PARTS}
+        version = snapshots.version_of(parts, embeddings=staged.embeddings, images=staged.images)
         before = snapshots.current(work.home)
+        if before is None or before.version != version:
+            pass_gate(work)  # first: an audit names a damaged part, and has it made again; a reader would not
+        _, manifest = work.manifest()
         changes = _since(work.home, before, manifest)
         images = len(work.members())
         refuse_fewer(work, images, before)
         failed = len(manifest.entries) + len(manifest.unreadable) - images
         snapshot = Snapshot(
-            parts={name: getattr(staged, name) for name in snapshots.PARTS},
+            parts=parts,
             images=staged.images,
             model=staged.model,
             embeddings=staged.embeddings,
@@ -42,8 +46,6 @@ def publish(work: Workspace) -> Step:
             counts={"images": images, "failed": failed, **changes.counts()},
             seconds=work.home.locked_seconds(),
         )
-        if before is None or before.version != snapshot.version:
-            pass_gate(work)
         step.replaced = _replaced(before, snapshot)
         published = snapshots.publish(work.home, snapshot)
         _tidy(work, published=published)

@@ -66,7 +66,12 @@ class Snapshot:
     @property
     def version(self) -> str:
         """The name of this snapshot: it changes with any part and with the images folder."""
-        return digest(dict(self.parts), self.embeddings, self.images)
+        return version_of(self.parts, embeddings=self.embeddings, images=self.images)
+
+
+def version_of(parts: Mapping[str, str], *, embeddings: str, images: str) -> str:
+    """Return the name of a snapshot of these parts, vectors and images folder."""
+    return digest(dict(parts), embeddings, images)
 
 
 class SnapshotLease:
