@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from clipper.query import Query
     from clipper.store.snapshots import Run
     from viewer.dataset.atlas_reader import AtlasReader
+    from viewer.session.state import ViewState
 
 
 MOST_LOOKED_AT = 2_000  # cells whose role is decided again at each look
@@ -184,6 +185,12 @@ class FakeAtlas:
         rows = np.argsort(-scores, kind="stable")[:k]
         x, y = map(float, self.xy[rows].mean(0))
         return FakeHits(scores, rows, x, y)
+
+
+def shown(part: Any, state: "ViewState") -> Any:
+    """Let a component follow a state, and return the component."""
+    part.follow(state)
+    return part
 
 
 if TYPE_CHECKING:

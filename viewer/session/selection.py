@@ -1,7 +1,8 @@
 """Which images the steps of a selection select, and how a step changes a visitor's selection.
 
 Images that the filters hide are never selected.
-What does not belong here: what a step is, and how links hold it (`steps.py`); drawing and showing.
+What does not belong here: the types of steps, and how links spell them (`steps.py`); how a visitor draws an
+outline (`components/map/lasso.py`).
 """
 
 from collections.abc import Mapping, Sequence

@@ -40,13 +40,17 @@ class Outline:
 
 @dataclass(frozen=True)
 class Results:
-    """The results of the query: those of a listing, which has no `passes`; None: those listed now."""
+    """The results of the query.
+
+    `listing` says which of them were listed; None: those that are listed now. It has no `passes`, because the
+    filters of a step have their own field.
+    """
 
     listing: Listing | None = None
 
     def __post_init__(self) -> None:
         if self.listing is not None and self.listing.passes is not None:
-            raise ValueError("a step's listing has no `passes`: its filters have them")
+            raise ValueError("the listing of a step has no `passes`; set its filters instead")
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 `filters` has one condition a column (`clipper/query_filter.py`); an image passes if it meets all of them. The
 counts of a column leave out that column's own condition. `parse_filters` reads a link's spelling and
-`write_filters` writes it; everything else works on conditions. Pure: facets and conditions in, masks and
-counts out. What does not belong here: what a condition means, and who sets it.
+`write_filters` writes it; everything else works on conditions, and changes no state. What does not belong
+here: the types of conditions (`clipper/query_filter.py`), and the visitor's filters
+(`session/filter_worker.py`).
 """
 
 from collections.abc import Collection, Mapping, MutableMapping, Sequence
