@@ -24,7 +24,7 @@ from pipelines.definitions import build_definitions
 from pipelines.resources import HomeResource
 
 SIZE = {"width": 1500, "height": 900}
-WIDE = {"width": 2150, "height": 900}  # the asset graph shows an asset's state only if there is room for it
+WIDE = {"width": 2150, "height": 1040}  # the asset graph shows an asset's state only if there is room for it
 SHARPNESS = 1.2  # pixels of a picture for each of the page
 PORTIONS = 4
 JOB = "/locations/clipper/jobs/reindex"

@@ -12,8 +12,9 @@ import dagster as dg
 from clipper.chroma.build import COLLECTION_VERSION
 from clipper.images.decode import DECODER_VERSION
 from clipper.images.folder import ImageFolder
-from clipper.indexing import collect, metadata, project, publish, scan
+from clipper.indexing import collect, metadata, neighbours, project, publish, scan
 from clipper.indexing.embed import CONTENT_PARTS, embed_images
+from clipper.indexing.neighbours import NEIGHBOURS_VERSION
 from clipper.metadata.join import METADATA_VERSION
 from clipper.models.source import PREPROCESS_VERSION
 from clipper.projection.layout import PROJECTION_VERSION
@@ -119,6 +120,23 @@ def image_metadata(home: HomeResource) -> dg.MaterializeResult:
 
 @asset(
     deps=["clip_embeddings", "image_facts"],
+    kinds={"numpy", "arrow"},
+    tags=_BY_VERSION,
+    code_version=NEIGHBOURS_VERSION,
+    **_COMMON,
+)
+def image_neighbours(home: HomeResource) -> dg.MaterializeResult:
+    """The nearest others of each image by cosine, at least 30, found once for all that ask.
+
+    Only new images are searched; they are put into the lists of those they are near.
+    """
+    work = home.workspace()
+    step = neighbours.find_neighbours(work)
+    return materialized(step, file=work.home.part("neighbours", step.version))
+
+
+@asset(
+    deps=["clip_embeddings", "image_facts", "image_neighbours"],
     kinds={"umap", "parquet"},
     tags=_BY_VERSION,
     code_version=PROJECTION_VERSION,
@@ -152,7 +170,14 @@ def chroma_collection(home: HomeResource) -> dg.MaterializeResult:
 
 
 @asset(
-    deps=["image_manifest", "thumbnails", "image_metadata", "umap_projection", "chroma_collection"],
+    deps=[
+        "image_manifest",
+        "thumbnails",
+        "image_metadata",
+        "image_neighbours",
+        "umap_projection",
+        "chroma_collection",
+    ],
     kinds={"dataset"},
     tags=_BY_VERSION,
     **_COMMON,
@@ -172,6 +197,7 @@ ASSETS = [
     image_manifest,
     image_contents,
     image_metadata,
+    image_neighbours,
     umap_projection,
     chroma_collection,
     atlas,

@@ -36,6 +36,12 @@ def vectors_have_norm_one(home: HomeResource) -> dg.AssetCheckResult:
     return _result(checks.audit(home.workspace(), "vectors_have_norm_one"))
 
 
+@asset_check(asset="image_neighbours", blocking=True)
+def neighbours_are_others(home: HomeResource) -> dg.AssetCheckResult:
+    """Map, clusters and duplicates come from these lists: each image has one, of others, nearest first."""
+    return _result(checks.audit(home.workspace(), "neighbours_are_others"))
+
+
 @asset_check(asset="umap_projection", blocking=True)
 def every_point_is_finite(home: HomeResource) -> dg.AssetCheckResult:
     """A point without a position can neither be drawn nor stored in Chroma."""
@@ -85,6 +91,7 @@ CHECKS = [
     files_are_as_written,
     counts_agree,
     vectors_have_norm_one,
+    neighbours_are_others,
     every_point_is_finite,
     search_finds_itself,
     failures_are_few,

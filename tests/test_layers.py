@@ -13,6 +13,7 @@ CORE = """
     cli
     doctor
     indexing
+    indexing/contents
     atlas
     chroma models
     store metadata

@@ -146,6 +146,7 @@ class SearchEngine(Published):
     def info(self) -> dict[str, Any]:
         """Return counts, model, versions, columns and figures, in types that JSON has."""
         projection = read_made_of(self._part("projection"))
+        neighbours = self._part("neighbours") if self.snapshot.parts.get("neighbours") else None
         return {
             "title": self.title,
             "images": len(self),
@@ -159,7 +160,8 @@ class SearchEngine(Published):
             "parts": dict(self.snapshot.parts),
             "columns": {column.name: column.type for column in self.columns.values()},
             "origins": {column.name: column.source for column in self.columns.values()},
-            "quality": projection.get("quality", {}),
+            "quality": projection.get("quality", {})
+            | (read_made_of(neighbours)["quality"] if neighbours else {}),
             "frame": projection.get("state", {}).get("figures", {}),
             "search": read_made_of(self.home.part("collection", self.snapshot.parts["collection"]))["search"],
         }

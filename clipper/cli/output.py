@@ -26,6 +26,8 @@ REPLACED = {
     "metadata": "metadata changed",
     "projection": "the map laid out again",
 }
+# And one that changes with the others, where it alone was made again.
+REPLACED_ALONE = {"collection": "the collection made again", "neighbours": "the neighbours found"}
 
 
 def one_line(text: str) -> str:
@@ -69,9 +71,8 @@ def _changed(atlas: "Step") -> str:
     parts = [words for name, words in REPLACED.items() if name in atlas.replaced]
     if files:
         return ", ".join([*files, REPLACED["model"]] if "model" in atlas.replaced else files)
-    return ", ".join(parts) or (
-        "the collection made again" if "collection" in atlas.replaced else "nothing changed"
-    )
+    alone = [words for name, words in REPLACED_ALONE.items() if name in atlas.replaced]
+    return ", ".join(parts or alone) or "nothing changed"
 
 
 def tell_damages(

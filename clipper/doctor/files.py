@@ -15,7 +15,7 @@ from clipper.errors import StoreError
 from clipper.indexing.collect import index_damage
 from clipper.indexing.project import DEPARTED, departed_of
 from clipper.models import reference_texts
-from clipper.store import embeddings, facts, gps, snapshots
+from clipper.store import embeddings, facts, gps, neighbors, snapshots
 from clipper.store.home import Home, read_json
 from clipper.store.manifest import Manifest
 from clipper.store.shards import ShardStore, read_shard, verify_shard
@@ -71,9 +71,16 @@ def parts(home: Home, named: Sequence[Mapping[str, str]]) -> Iterator[Damage]:
         there = {path.stem for path in (home.store / name).glob("[!.]*.parquet")}
         for version in sorted(there | {versions[name] for versions in named if versions.get(name)}):
             path = home.part(name, version)
-            files = [path, path.with_suffix(".json"), home.part(name, version, "")]
+            files = [
+                path,
+                path.with_suffix(".json"),
+                neighbors.lists_path(path),
+                home.part(name, version, ""),
+            ]
             try:
                 verify(path)
+                if name == "neighbours":
+                    neighbors.verify(path)
                 if name == "collection":
                     _verify_index(home, version)
                 _see_departed(path)

@@ -1,7 +1,7 @@
 """The functions that a sandbox's child runs: decode one file for the index, or convert one for a browser.
 
 Only Pillow, numpy and light modules are imported here, as a child loads this module. What does not belong
-here: processes (`sandbox/process.py`), and which files are decoded (`indexing/decode.py`).
+here: processes (`sandbox/process.py`), and which files are decoded (`indexing/contents/decode.py`).
 """
 
 import io

@@ -1,6 +1,6 @@
 """Decode one image outside of a run, in a child process: an image that is searched for, or an upload.
 
-What does not belong here: a pass over many files (`indexing/decode.py`), and the work in the child
+What does not belong here: a pass over many files (`indexing/contents/decode.py`), and the work in the child
 (`images/child_tasks.py`).
 """
 

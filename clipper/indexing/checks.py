@@ -16,8 +16,9 @@ from clipper.errors import AuditError, StoreError
 from clipper.indexing.collect import index_damage
 from clipper.indexing.project import WAY_OUT
 from clipper.indexing.workspace import VANISHED, Workspace
+from clipper.projection.graph import NEIGHBORS_KEPT
 from clipper.projection.quality import MapDrift, describe_drift
-from clipper.store import embeddings, facts, snapshots
+from clipper.store import embeddings, facts, neighbors, snapshots
 from clipper.store.staged import ASSETS
 from clipper.store.tables import read_made_of, read_parquet, verify
 
@@ -43,6 +44,8 @@ def files(work: Workspace) -> Finding:
         path = work.home.part(part, work.require(part))
         try:
             verify(path)
+            if part == "neighbours":
+                neighbors.verify(path)
         except StoreError as error:
             wrong[part] = str(error).partition(";")[0]
     if "collection" not in wrong:
@@ -87,6 +90,26 @@ def norms(work: Workspace) -> Finding:
     return Finding(passed, found, {"vectors": len(vectors)}, wrong=() if passed else ("embeddings",))
 
 
+def neighbours(work: Workspace) -> Finding:
+    """Check that the neighbor graph has a list of enough others for each image, nearest first."""
+    import numpy as np
+
+    keys, rows, distances = neighbors.read(work.home.part("neighbours", work.require("neighbours")))
+    lacking = len(set(keys) ^ {entry.content_hash for entry in work.members()})
+    own = np.arange(len(keys))[:, None]
+    few = (rows >= 0).sum(1) < min(NEIGHBORS_KEPT, len(keys) - 1)
+    unordered = (distances[:, 1:] < distances[:, :-1]).any(1) | np.isnan(distances).any(1)
+    wrong = few | unordered | (rows == own).any(1) | (rows >= len(keys)).any(1)
+    found = [f"it differs in {lacking} images"] if lacking else []
+    found += [f"{int(wrong.sum())} of {len(keys)} lists are wrong"] if wrong.any() else []
+    return Finding(
+        not found,
+        "; ".join(found) or f"{len(keys)} lists, nearest first",
+        {"images": len(keys)},
+        wrong=("neighbours",) if found else (),
+    )
+
+
 def finite(work: Workspace) -> Finding:
     """Check that every image has a finite place."""
     import numpy as np
@@ -126,6 +149,7 @@ GATE: Mapping[str, Callable[[Workspace], Finding]] = {
     "files_are_as_written": files,
     "counts_agree": counts,
     "vectors_have_norm_one": norms,
+    "neighbours_are_others": neighbours,
     "every_point_is_finite": finite,
     "search_finds_itself": search,
 }

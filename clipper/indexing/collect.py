@@ -28,7 +28,7 @@ DIGEST, PROJECTION = "digest", "projection"
 
 
 def collect(work: Workspace) -> Step:
-    """Step 5, `chroma_collection`: write one row an image, with vector, metadata and position."""
+    """Step 6, `chroma_collection`: write one row an image, with vector, metadata and position."""
     with timed("chroma_collection") as step:
         work.drop_condemned("collection")
         staged = work.consistent()

@@ -1,6 +1,6 @@
 """Step 2, one pass over the image files: vectors, thumbnails and facts of the contents that lack them.
 
-What does not belong here: decoding (`indexing/decode.py`), and the model (`models/clip.py`).
+What does not belong here: decoding (`indexing/contents/decode.py`), and the model (`models/clip.py`).
 """
 
 import time
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from clipper.hashing import digest
 from clipper.images.child_tasks import DecodeResult
 from clipper.images.decode import DECODER_VERSION
-from clipper.indexing.cluster import decode_on_cluster
-from clipper.indexing.decode import decode_and_embed
+from clipper.indexing.contents.cluster import decode_on_cluster
+from clipper.indexing.contents.decode import decode_and_embed
 from clipper.indexing.workspace import Step, Workspace
 from clipper.models import clip as model
 from clipper.models import reference_texts

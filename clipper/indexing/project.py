@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipper.hashing import digest
+from clipper.indexing.neighbours import read_graph
 from clipper.indexing.workspace import Step, Workspace, timed
 from clipper.projection.layout import FIT, PLACE, RELAX, Layout, Parameters
 from clipper.projection.quality import MapDrift, describe_drift, measure_trust
@@ -55,7 +56,7 @@ def departed_of(path: Path) -> Path:
 
 
 def project_images(work: Workspace) -> Step:
-    """Step 4, `umap_projection`: an image with a position keeps it; a new image is placed.
+    """Step 5, `umap_projection`: an image with a position keeps it; a new image is placed.
 
     An unchanged folder changes nothing, with one exception: a refit that is due, and that `refit = "never"`
     put off, is made as soon as the setting allows it.
@@ -99,14 +100,15 @@ def _project(
     keys = list(dict.fromkeys(entry.content_hash for entry in members))
     _, _, store = work.embeddings()
     vectors = embeddings.read(store, keys)
+    graph = read_graph(work, keys)
     parameters = Parameters.from_settings(work.settings)
     known = before.places() if before else {}
     same_frame = before is not None and before.made_of["frame"] == frame
     base = _base(keys, known, state=before.made_of["state"] if before and same_frame else None)
     if same_frame:
-        made = update_map(vectors, base, parameters, mode=work.settings.refit)
+        made = update_map(vectors, base, parameters, graph=graph, mode=work.settings.refit)
     else:
-        made = start_map(vectors, parameters, like=base)
+        made = start_map(vectors, parameters, graph=graph, like=base)
     # The file follows from these three, so its name does too.
     version = digest(inputs, before.version if before else None, made.refitted)
     path = work.home.part("projection", version)

@@ -15,7 +15,7 @@ from clipper.store.snapshots import Snapshot
 
 
 def publish(work: Workspace) -> Step:
-    """Step 6, `atlas`: name one version of each part in current.json, if they belong together and are right.
+    """Step 7, `atlas`: name one version of each part in current.json, if they belong together and are right.
 
     Raises:
         StoreError: parts are missing or do not belong together.

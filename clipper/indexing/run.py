@@ -13,6 +13,7 @@ from clipper.indexing.collect import collect
 from clipper.indexing.embed import embed_images
 from clipper.indexing.home_setup import note_model, prepare_home
 from clipper.indexing.metadata import join_metadata
+from clipper.indexing.neighbours import find_neighbours
 from clipper.indexing.project import project_images
 from clipper.indexing.publish import publish
 from clipper.indexing.scan import scan_images
@@ -73,7 +74,13 @@ def index(settings: Settings, *, progress: Progress | None = None, wait: float =
 def run_steps(work: Workspace) -> list[Step]:
     """Run all steps. The caller holds the home's lock."""
     steps = [scan_images(work), *embed_images(work).values(), join_metadata(work)]
-    for stage, step in (("map", project_images), ("collection", collect), ("publish", publish)):
+    stages = (
+        ("neighbours", find_neighbours),
+        ("map", project_images),
+        ("collection", collect),
+        ("publish", publish),
+    )
+    for stage, step in stages:
         progress_of = work.progress_for(stage)
         progress_of(0, 1)
         steps.append(step(work))

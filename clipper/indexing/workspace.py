@@ -88,7 +88,7 @@ class Workspace:
             whether a step can: no step makes vectors again, or a part that is published already.
         """
         published = snapshots.current(self.home)
-        if part == "embeddings" or (published and published.parts[part] == getattr(self.staged, part)):
+        if part == "embeddings" or (published and published.parts.get(part) == getattr(self.staged, part)):
             return False
         self.stage(condemned=tuple(sorted({*self.staged.condemned, part})))
         return True
@@ -97,7 +97,7 @@ class Workspace:
         """Delete a staged part that an audit condemned, and stage the published one in its place."""
         if part not in self.staged.condemned:
             return
-        for suffix in (".parquet", ".json", ""):
+        for suffix in (".parquet", ".json", ".arrow", ""):
             snapshots.remove(self.home.part(part, getattr(self.staged, part), suffix))
         self._read = None
         published = snapshots.current(self.home)
@@ -153,7 +153,11 @@ class Workspace:
         Raises:
             StoreError: parts were made from different manifests; the message names the asset.
         """
-        made_from = {"metadata": self.staged.metadata_manifest, "projection": self.staged.projection_manifest}
+        made_from = {
+            "metadata": self.staged.metadata_manifest,
+            "neighbours": self.staged.neighbours_manifest,
+            "projection": self.staged.projection_manifest,
+        }
         for part, manifest in made_from.items():
             self.require(part)
             if manifest != self.staged.manifest:

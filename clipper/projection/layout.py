@@ -9,7 +9,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from clipper.projection.neighbors import BLOCK, knn_graph, nearest, one_blas_thread
+from clipper.projection.graph import NeighborGraph, umap_neighbors
+from clipper.projection.neighbors import BLOCK, nearest, one_blas_thread
 from clipper.projection.place import NEIGHBORS, geometric_median, membership
 from clipper.settings import Settings
 
@@ -72,13 +73,15 @@ class Layout:
         return np.asarray(self.by != PLACE)
 
 
-def fit(vectors: "np.ndarray", parameters: Parameters) -> Layout:
+def fit(vectors: "np.ndarray", parameters: Parameters, graph: NeighborGraph | None = None) -> Layout:
     """Lay out `vectors` ((n, d) float32, rows L2-normalised, distinct images) from scratch.
 
     If there are more than `fit_limit`, a sample with images of every region is fitted and the rest is placed.
+    `graph` is that of the vectors; without one, their neighbors are searched.
     """
     chosen = fit_sample(vectors, parameters)
-    return place_rest(vectors, chosen, gather_islands(_layout(vectors[chosen], parameters)))
+    known = graph if chosen.all() else None
+    return place_rest(vectors, chosen, gather_islands(_layout(vectors[chosen], parameters, known)))
 
 
 def fit_sample(vectors: "np.ndarray", parameters: Parameters) -> "np.ndarray":
@@ -124,7 +127,7 @@ def place_by_neighbors(
     return np.concatenate(placed).astype(np.float32) if placed else np.empty((0, 2), np.float32)
 
 
-def _layout(vectors: "np.ndarray", parameters: Parameters) -> "np.ndarray":
+def _layout(vectors: "np.ndarray", parameters: Parameters, graph: NeighborGraph | None) -> "np.ndarray":
     import numpy as np
 
     n = vectors.shape[0]
@@ -134,7 +137,7 @@ def _layout(vectors: "np.ndarray", parameters: Parameters) -> "np.ndarray":
 
     cache_compiled()
     k = min(parameters.neighbors, n - 1)
-    indices, distances = knn_graph(vectors, k)
+    indices, distances = umap_neighbors(vectors, k, graph)
     with warnings.catch_warnings(), one_blas_thread():
         # UMAP warns of what is intended: one thread because of the seed, no transform, separate groups.
         warnings.simplefilter("ignore")

@@ -5,7 +5,7 @@ does not belong here: anything about positions on the map.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -50,26 +50,57 @@ def nearest(
     """
     import numpy as np
 
-    m, n = len(vectors), len(among)
-    indices = np.empty((m, k), np.int64)
-    distances = np.empty((m, k), np.float32)
-    block = max(1, min(BLOCK, BLOCK_CELLS // max(n, 1)))
+    indices = np.empty((len(vectors), k), np.int64)
+    distances = np.empty((len(vectors), k), np.float32)
 
-    def search(start: int) -> None:
-        rows = slice(start, min(start + block, m))
-        apart = 1.0 - vectors[rows] @ among.T
+    def select(block: slice, apart: "np.ndarray") -> None:
+        indices[block], distances[block] = select_nearest(apart, k)
+
+    each_block(vectors, among, select, own=own)
+    return indices, distances.clip(0.0)
+
+
+def each_block(
+    vectors: "np.ndarray",
+    among: "np.ndarray",
+    use: "Callable[[slice, np.ndarray], None]",
+    *,
+    own: "np.ndarray | None" = None,
+) -> None:
+    """Compute cosine distances, some rows of `vectors` at a time, several at once.
+
+    Args:
+        vectors: (m, d) float32, rows L2-normalised.
+        among: (n, d) float32, rows L2-normalised.
+        use: gets which rows of `vectors` they are, and the distances of these from `among`, (b, n) float32,
+            infinite to itself. It runs in threads, and its calls come in any order.
+        own: see `nearest`.
+    """
+    import numpy as np
+
+    m, n = len(vectors), len(among)
+    size = max(1, min(BLOCK, BLOCK_CELLS // max(n, 1)))
+
+    def compute(start: int) -> None:
+        block = slice(start, min(start + size, m))
+        apart = 1.0 - vectors[block] @ among.T
         if own is not None:
-            itself = np.flatnonzero(own[rows] >= 0)
-            apart[itself, own[rows][itself]] = np.inf
-        near = np.argpartition(apart, k - 1, axis=1)[:, :k]
-        far = np.take_along_axis(apart, near, axis=1)
-        order = np.argsort(far, axis=1, kind="stable")
-        indices[rows] = np.take_along_axis(near, order, axis=1)
-        distances[rows] = np.take_along_axis(far, order, axis=1)
+            itself = np.flatnonzero(own[block] >= 0)
+            apart[itself, own[block][itself]] = np.inf
+        use(block, apart)
 
     with one_blas_thread(), ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_WORKERS)) as pool:
-        list(pool.map(search, range(0, m, block)))
-    return indices, distances.clip(0.0)
+        list(pool.map(compute, range(0, m, size)))
+
+
+def select_nearest(apart: "np.ndarray", k: int) -> "tuple[np.ndarray, np.ndarray]":
+    """Return the columns of each row's k least distances, (b, k), and the distances, nearest first."""
+    import numpy as np
+
+    near = np.argpartition(apart, k - 1, axis=1)[:, :k]
+    far = np.take_along_axis(apart, near, axis=1)
+    order = np.argsort(far, axis=1, kind="stable")
+    return np.take_along_axis(near, order, axis=1), np.take_along_axis(far, order, axis=1)
 
 
 def knn_graph(vectors: "np.ndarray", k: int) -> "tuple[np.ndarray, np.ndarray]":
@@ -93,6 +124,11 @@ def _approximate_knn(vectors: "np.ndarray", k: int) -> "tuple[np.ndarray, np.nda
     # On one thread: its random numbers, and so the map, depend on the number of threads.
     index = NNDescent(vectors, metric="cosine", n_neighbors=max(30, k), random_state=0, n_jobs=1)
     indices, distances = (array[:, :k].copy() for array in index.neighbor_graph)
-    indices[:, 0] = np.arange(len(indices))  # UMAP expects each point first among its own neighbors
-    distances[:, 0] = 0.0
+    # UMAP expects each point first among its own neighbors; NNDescent may name a copy of it first.
+    own = np.arange(len(indices))
+    itself = indices == own[:, None]
+    itself[~itself.any(axis=1), -1] = True
+    order = np.argsort(~itself, axis=1, kind="stable")
+    indices, distances = (np.take_along_axis(array, order, axis=1) for array in (indices, distances))
+    indices[:, 0], distances[:, 0] = own, 0.0
     return indices.astype(np.int32), distances.astype(np.float32)

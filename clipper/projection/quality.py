@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from clipper.projection.graph import NeighborGraph, nearest_among
 from clipper.projection.layout import Layout, Parameters
-from clipper.projection.neighbors import knn_graph, nearest
+from clipper.projection.neighbors import knn_graph
 from clipper.projection.place import NEIGHBORS
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class MapDrift:
         return cls(value["figures"], tuple(value["due"]), tuple(value["past_when_fitted"]), value["fitted"])
 
 
-def measure_baseline(vectors: "np.ndarray", layout: Layout, *, seed: int) -> Baseline:
+def measure_baseline(vectors: "np.ndarray", layout: Layout, graph: NeighborGraph, *, seed: int) -> Baseline:
     """Measure what is usual among a layout's landmarks, over a sample of them."""
     import numpy as np
 
@@ -76,7 +77,8 @@ def measure_baseline(vectors: "np.ndarray", layout: Layout, *, seed: int) -> Bas
     if count < 1:
         return Baseline(np.inf, None)
     own = _sample(np.arange(len(rows)), seed)
-    indices, distances = nearest(vectors[rows[own]], vectors[rows], count, own=own)
+    near, distances = nearest_among(graph, vectors, rows[own], layout.landmarks, count)
+    indices = np.searchsorted(rows, near)
     reach = float(np.quantile(distances[:, -1], REACH_QUANTILE))
     return Baseline(reach, preserved_share(indices, layout.positions[rows[own]], layout.positions[rows], own))
 
@@ -84,6 +86,7 @@ def measure_baseline(vectors: "np.ndarray", layout: Layout, *, seed: int) -> Bas
 def measure_drift(
     vectors: "np.ndarray",
     layout: Layout,
+    graph: NeighborGraph,
     usual: Baseline,
     parameters: Parameters,
     *,
@@ -94,6 +97,7 @@ def measure_drift(
     Args:
         vectors: (n, d) float32, rows L2-normalised, of distinct images.
         layout: of these images.
+        graph: of these images.
         usual: of the layout's landmarks.
         parameters: of the fit.
         since: the drift at an earlier time; None right after the fit.
@@ -115,7 +119,8 @@ def measure_drift(
         chosen = _sample(placed, parameters.seed)
         own = np.where(layout.landmarks[chosen], np.searchsorted(rows, chosen), -1)
         count = min(NEIGHBORS, len(rows) - 1)
-        indices, distances = nearest(vectors[chosen], vectors[rows], count, own=own)
+        near, distances = nearest_among(graph, vectors, chosen, layout.landmarks, count)
+        indices = np.searchsorted(rows, near)
         figures["far_share"] = float(((own < 0) & (distances[:, -1] > usual.reach)).mean())
         kept = preserved_share(indices, layout.positions[chosen], layout.positions[rows], own)
         if kept is not None:

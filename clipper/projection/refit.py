@@ -8,6 +8,7 @@ deciding that it is laid out again (`projection/update.py`).
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from clipper.projection.graph import NeighborGraph, umap_neighbors
 from clipper.projection.layout import (
     MIN_FIT,
     Layout,
@@ -17,7 +18,7 @@ from clipper.projection.layout import (
     fit_sample,
     place_rest,
 )
-from clipper.projection.neighbors import knn_graph, one_blas_thread
+from clipper.projection.neighbors import one_blas_thread
 from clipper.projection.relax import JITTER, curve
 
 if TYPE_CHECKING:
@@ -47,7 +48,13 @@ class SimilarityTransform(NamedTuple):
         return np.asarray(self.scale * positions @ self.rotation + self.shift, np.float32)
 
 
-def refit(vectors: "np.ndarray", grown: Layout, old: "np.ndarray", parameters: Parameters) -> Layout:
+def refit(
+    vectors: "np.ndarray",
+    grown: Layout,
+    old: "np.ndarray",
+    parameters: Parameters,
+    graph: NeighborGraph | None = None,
+) -> Layout:
     """Lay out a map again after images were added, and align it to the old one.
 
     Args:
@@ -55,15 +62,17 @@ def refit(vectors: "np.ndarray", grown: Layout, old: "np.ndarray", parameters: P
         grown: the old map with all of them, the new ones placed.
         old: (n,) bool, the images that were on the map before.
         parameters: of the fit.
+        graph: of the vectors; without one, their neighbors are searched.
 
     Returns:
         the layout; no image in it is `RELAX`.
     """
     chosen = fit_sample(vectors, parameters)
     if grown.fitted.sum() >= max(MIN_FIT, WARM_SHARE * chosen.sum()):
-        settled = _settle(vectors[chosen], grown.positions[chosen], parameters)
+        known = graph if chosen.all() else None
+        settled = _settle(vectors[chosen], grown.positions[chosen], parameters, known)
         return align(place_rest(vectors, chosen, settled), grown.positions, old, scaled=True)
-    return align(fit(vectors, parameters), grown.positions, old)
+    return align(fit(vectors, parameters, graph), grown.positions, old)
 
 
 def align(layout: Layout, onto: "np.ndarray", shared: "np.ndarray", *, scaled: bool = False) -> Layout:
@@ -103,7 +112,9 @@ def fit_similarity(positions: "np.ndarray", onto: "np.ndarray", *, scaled: bool)
     return SimilarityTransform(rotation, scale, shift)
 
 
-def _settle(vectors: "np.ndarray", start: "np.ndarray", parameters: Parameters) -> "np.ndarray":
+def _settle(
+    vectors: "np.ndarray", start: "np.ndarray", parameters: Parameters, known: NeighborGraph | None
+) -> "np.ndarray":
     """Run UMAP's optimiser from `start`: `umap.umap_.simplicial_set_embedding` without its rescaling."""
     import numpy as np
     from umap.layouts import optimize_layout_euclidean
@@ -111,7 +122,7 @@ def _settle(vectors: "np.ndarray", start: "np.ndarray", parameters: Parameters) 
 
     cache_compiled()
     k = min(parameters.neighbors, len(vectors) - 1)
-    indices, distances = knn_graph(vectors, k)
+    indices, distances = umap_neighbors(vectors, k, known)
     random = np.random.RandomState(parameters.seed)
     graph, _, _ = fuzzy_simplicial_set(vectors, k, random, "cosine", knn_indices=indices, knn_dists=distances)
     graph = graph.tocoo()

@@ -8,7 +8,8 @@ Another model or other parameters start a new map: that is decided in `indexing/
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clipper.projection.layout import PLACE, RELAX, Layout, Parameters, fit, place_among, place_by_neighbors
+from clipper.projection.graph import NeighborGraph, build_graph, nearest_among
+from clipper.projection.layout import PLACE, RELAX, Layout, Parameters, fit, place_by_neighbors
 from clipper.projection.neighbors import knn_graph, nearest
 from clipper.projection.place import NEIGHBORS
 from clipper.projection.quality import MapDrift, measure_baseline, measure_drift
@@ -49,16 +50,31 @@ class MapUpdate:
     refitted: bool
 
 
-def start_map(vectors: "np.ndarray", parameters: Parameters, *, like: EarlierMap | None = None) -> MapUpdate:
-    """Lay out a map from scratch; align it to an earlier one, if there is one of some of the images."""
-    layout = fit(vectors, parameters)
+def start_map(
+    vectors: "np.ndarray",
+    parameters: Parameters,
+    *,
+    graph: NeighborGraph | None = None,
+    like: EarlierMap | None = None,
+) -> MapUpdate:
+    """Lay out a map from scratch; align it to an earlier one, if there is one of some of the images.
+
+    `graph` is that of the vectors; without one, it is built.
+    """
+    graph = build_graph(vectors) if graph is None else graph
+    layout = fit(vectors, parameters, graph)
     if like is not None:
         layout = align(layout, like.layout.positions, like.known)
-    return _fitted(vectors, layout, parameters)
+    return _fitted(vectors, graph, layout, parameters)
 
 
 def update_map(
-    vectors: "np.ndarray", base: EarlierMap, parameters: Parameters, *, mode: Refit = "auto"
+    vectors: "np.ndarray",
+    base: EarlierMap,
+    parameters: Parameters,
+    *,
+    graph: NeighborGraph | None = None,
+    mode: Refit = "auto",
 ) -> MapUpdate:
     """Bring a map up to date: keep, place, relax; then lay it out again if that is due and allowed.
 
@@ -66,22 +82,29 @@ def update_map(
         vectors: (n, d) float32, rows L2-normalised, of distinct images.
         base: their positions on the earlier map.
         parameters: of the earlier map.
+        graph: of the vectors; without one, it is built.
         mode: "auto" refits if a measure of `MapDrift` is past its threshold, or if less than `WARM_SHARE` of
             the images were fitted; "always" refits; "never" does not. If no landmark is left among which an
             image could be placed, every mode starts a new map.
     """
+    graph = build_graph(vectors) if graph is None else graph
     outgrown = base.layout.fitted.sum() < WARM_SHARE * min(len(vectors), parameters.fit_limit)
     if not base.layout.landmarks.any() or (mode != "never" and outgrown):
-        return start_map(vectors, parameters, like=base)  # no image is placed first: all are laid out
-    usual = measure_baseline(vectors, base.layout, seed=parameters.seed)
-    grown = add_images(vectors, base, parameters, reach=usual.reach)
-    drift = measure_drift(vectors, grown, usual, parameters, since=base.drift)
+        return start_map(
+            vectors, parameters, graph=graph, like=base
+        )  # no image is placed first: all are laid out
+    usual = measure_baseline(vectors, base.layout, graph, seed=parameters.seed)
+    grown = add_images(vectors, base, graph, parameters, reach=usual.reach)
+    drift = measure_drift(vectors, grown, graph, usual, parameters, since=base.drift)
     if mode == "always" or (mode == "auto" and drift.due):
-        return _fitted(vectors, refit(vectors, grown, base.known, parameters), parameters)
+        laid_out = refit(vectors, grown, base.known, parameters, graph)
+        return _fitted(vectors, graph, laid_out, parameters)
     return MapUpdate(grown, drift, refitted=False)
 
 
-def add_images(vectors: "np.ndarray", base: EarlierMap, parameters: Parameters, *, reach: float) -> Layout:
+def add_images(
+    vectors: "np.ndarray", base: EarlierMap, graph: NeighborGraph, parameters: Parameters, *, reach: float
+) -> Layout:
     """Place the new images; known images keep their positions to the bit.
 
     New images with fewer than 15 landmarks within `reach` (a cosine distance) that are near each other are a
@@ -95,19 +118,28 @@ def add_images(vectors: "np.ndarray", base: EarlierMap, parameters: Parameters, 
     positions = base.layout.positions.copy()
     by = base.layout.by.astype("U5")  # long enough for each of the three words
     rows = np.flatnonzero(base.layout.landmarks)
-    indices, distances = nearest(vectors[new], vectors[rows], min(NEIGHBORS, len(rows)))
-    positions[new] = place_by_neighbors(indices, distances, positions[rows])
+    count = min(NEIGHBORS, len(rows))
+    indices, distances = nearest_among(graph, vectors, new, base.layout.landmarks, count)
+    positions[new] = place_by_neighbors(indices, distances, positions)
     far = distances[:, -1] > reach
     near = np.full(len(vectors), reach)
     near[new] = np.maximum(reach, NEAR * distances[:, 0])
     kinds = _new_kinds(vectors, new[far], np.flatnonzero(base.known & (by == PLACE)), near)
     moving = kinds[~base.known[kinds]]
     if len(moving):
-        positions[moving] = _relaxed(vectors, positions, moving, np.union1d(rows, kinds), parameters)
+        allowed = base.layout.landmarks.copy()
+        allowed[kinds] = True
+        k = min(parameters.neighbors, int(allowed.sum()) - 1)
+        among = nearest_among(graph, vectors, moving, allowed, k)
+        positions[moving] = relax(
+            positions, moving, *among, min_dist=parameters.min_dist, seed=parameters.seed
+        )
         by[moving] = RELAX
         # The other new images may be of the new kind too: now it has landmarks.
-        rest, rows = np.setdiff1d(new, moving), np.union1d(rows, moving)
-        positions[rest] = place_among(vectors[rest], vectors[rows], positions[rows])
+        rest, landmarks = np.setdiff1d(new, moving), by != PLACE
+        count = min(NEIGHBORS, int(landmarks.sum()))
+        near_rest = nearest_among(graph, vectors, rest, landmarks, count)
+        positions[rest] = place_by_neighbors(*near_rest, positions)
     return Layout(positions, by)
 
 
@@ -143,29 +175,6 @@ def _new_kinds(
     return np.sort(far[np.bincount(group)[group] >= MIN_NEW_KIND])
 
 
-def _relaxed(
-    vectors: "np.ndarray",
-    positions: "np.ndarray",
-    moving: "np.ndarray",
-    among: "np.ndarray",
-    parameters: Parameters,
-) -> "np.ndarray":
-    """Relax the moving rows; `among` are the rows that can be their neighbors, sorted."""
-    import numpy as np
-
-    k = min(parameters.neighbors, len(among) - 1)
-    own = np.searchsorted(among, moving)
-    indices, distances = nearest(vectors[moving], vectors[among], k, own=own)
-    return relax(
-        positions,
-        moving,
-        among[indices],
-        distances,
-        min_dist=parameters.min_dist,
-        seed=parameters.seed,
-    )
-
-
-def _fitted(vectors: "np.ndarray", layout: Layout, parameters: Parameters) -> MapUpdate:
-    usual = measure_baseline(vectors, layout, seed=parameters.seed)
-    return MapUpdate(layout, measure_drift(vectors, layout, usual, parameters), refitted=True)
+def _fitted(vectors: "np.ndarray", graph: NeighborGraph, layout: Layout, parameters: Parameters) -> MapUpdate:
+    usual = measure_baseline(vectors, layout, graph, seed=parameters.seed)
+    return MapUpdate(layout, measure_drift(vectors, layout, graph, usual, parameters), refitted=True)

@@ -21,7 +21,7 @@ from clipper.store.home import Home, read_json, write_json
 from clipper.store.staged import Staged
 
 FORMAT = 1
-PARTS = ("manifest", "metadata", "projection", "collection")
+PARTS = ("manifest", "neighbours", "metadata", "projection", "collection")
 _TRIES = 100
 
 MAX_RUNS = 20  # of the history that a snapshot keeps
@@ -204,8 +204,8 @@ def prune(home: Home, alive: Sequence[Snapshot]) -> None:
     The caller must hold the home's lock.
     """
     for name in PARTS:
-        versions = {snapshot.parts[name] for snapshot in alive}
-        for entry in sorted((home.store / name).iterdir(), key=_table_first):
+        versions = {snapshot.parts.get(name) for snapshot in alive}
+        for entry in sorted((home.store / name).glob("*"), key=_table_first):
             if entry.name.split(".", 1)[0] not in versions:
                 remove(entry)
     for pattern in (".*.tmp", "*/.*.tmp", "embeddings/*/.*.tmp"):
@@ -218,6 +218,8 @@ def staged_from(snapshot: Snapshot) -> Staged:
     parts = snapshot.parts
     return Staged(
         manifest=parts["manifest"],
+        neighbours=parts.get("neighbours", ""),  # an earlier Clipper had no such part
+        neighbours_manifest=parts["manifest"] if "neighbours" in parts else "",
         metadata=parts["metadata"],
         projection=parts["projection"],
         collection=parts["collection"],

@@ -15,6 +15,7 @@ from clipper.store.home import Home, read_json, write_json
 ASSETS = {
     "manifest": "image_manifest",
     "embeddings": "clip_embeddings",
+    "neighbours": "image_neighbours",
     "metadata": "image_metadata",
     "projection": "umap_projection",
     "collection": "chroma_collection",
@@ -25,9 +26,10 @@ ASSETS = {
 class Staged:
     """The staged version of each part; an empty string where a part is not made yet.
 
-    `embeddings` is the model's key and `model` describes the model. `metadata_manifest` and
-    `projection_manifest` are the manifests that those parts were made from; `collection_of` has the versions
-    that the collection was made from. `passed_over` are ids of files that vanished while they were read.
+    `embeddings` is the model's key and `model` describes the model. `neighbours_manifest`,
+    `metadata_manifest` and `projection_manifest` are the manifests that those parts were made from;
+    `collection_of` has the versions that the collection was made from. `passed_over` are ids of files that
+    vanished while they were read.
     `condemned` are parts that failed an audit: the next step that makes such a part makes it again.
     """
 
@@ -35,6 +37,8 @@ class Staged:
     images: str = ""
     embeddings: str = ""
     model: Mapping[str, Any] = field(default_factory=dict)
+    neighbours: str = ""
+    neighbours_manifest: str = ""
     metadata: str = ""
     metadata_manifest: str = ""
     projection: str = ""

@@ -39,7 +39,7 @@ VIEWER: list[Row] = [
 CLIPPER: list[Row] = [
     [("cli/", "the clipper command")],
     [("doctor/", "finds damage and repairs it")],
-    [("indexing/", "a run: its steps, its checks, publishing")],
+    [("indexing/", "a run: its steps, checks, publishing"), ("indexing/contents/", "decode, embed")],
     [("atlas/", "a published atlas, opened: search, points, images, tags")],
     [("chroma/", "the collection"), ("models/", "CLIP: images and texts to vectors")],
     [("store/", "the files of a home"), ("metadata/", "files, folders, EXIF to columns")],
@@ -161,26 +161,28 @@ def draw_way(path: Path) -> None:
     drawing.card(left, 221, width, "clip_embeddings", "one unit vector an image")
     drawing.card(middle, 221, width, "image_facts", "size, format, EXIF, or the failure")
     drawing.card(right, 221, width, "thumbnails", "a small WebP")
+    drawing.arrow(centre[left], 292, 319)
+    drawing.arrow(centre[middle], 292, 407)
+    drawing.card(left, 323, width, "image_neighbours", "each image's nearest others")
+    drawing.arrow(centre[left], 380, 407)
+    drawing.card(left, 411, width, "umap_projection", "x and y of each image")
+    drawing.card(middle, 411, width, "image_metadata", "typed columns")
     for x in (left, middle):
-        drawing.arrow(centre[x], 292, 319)
-    drawing.card(left, 323, width, "umap_projection", "x and y of each image")
-    drawing.card(middle, 323, width, "image_metadata", "typed columns")
-    for x in (left, middle):
-        drawing.arrow(centre[x], 380, 407)
-    drawing.card(left, 411, 484, "chroma_collection", "a row for each image: vector, metadata, position")
-    drawing.arrow(256, 468, 495)
-    drawing.arrow(centre[right], 292, 495)
+        drawing.arrow(centre[x], 468, 495)
+    drawing.card(left, 499, 484, "chroma_collection", "a row for each image: vector, metadata, position")
+    drawing.arrow(256, 556, 583)
+    drawing.arrow(centre[right], 292, 583)
     publishes = "checks the staged parts, then names one version of each in current.json, by one rename"
-    drawing.card(left, 499, 732, "atlas", publishes, kind="strong")
+    drawing.card(left, 587, 732, "atlas", publishes, kind="strong")
     readers = (
         ("viewer", "the map in a browser"),
         ("clipper search", "the command"),
         ("clipper.open", "Python"),
     )
     for x, (name, note) in zip((left, middle, right), readers, strict=True):
-        drawing.arrow(centre[x], 556, 583)
-        drawing.card(x, 587, width, name, note)
-    drawing.write(path, 642)
+        drawing.arrow(centre[x], 644, 671)
+        drawing.card(x, 675, width, name, note)
+    drawing.write(path, 730)
 
 
 if __name__ == "__main__":

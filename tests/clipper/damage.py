@@ -16,6 +16,7 @@ from clipper.doctor import repair
 from clipper.indexing import publish, run
 from clipper.indexing.workspace import Step, Workspace
 from clipper.settings import Settings
+from clipper.store import neighbors
 from clipper.store.home import read_json, write_json
 from clipper.store.shards import write_shard
 
@@ -33,11 +34,11 @@ def _path(work: Workspace, part: str, suffix: str = ".parquet") -> Path:
     return work.home.part(part, getattr(work.staged, part), suffix)
 
 
-def _spoil_bytes(part: str) -> Callable[[Workspace], None]:
+def _spoil_bytes(part: str, suffix: str = ".parquet") -> Callable[[Workspace], None]:
     """A disk that gives other bytes than it was given."""
 
     def do(work: Workspace) -> None:
-        path = _path(work, part)
+        path = _path(work, part, suffix)
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 0xFF
         path.write_bytes(data)
@@ -59,6 +60,16 @@ def _lose_point(work: Workspace) -> None:
         return table.set_column(table.schema.get_field_index("x"), "x", pa.array(x))
 
     _rewrite(_path(work, "projection"), change)
+
+
+def _misplace_neighbor(work: Workspace) -> None:
+    """The first image's nearest is the image itself, in lists that are as they were written."""
+    path = _path(work, "neighbours")
+    keys, rows, distances = neighbors.read(path)
+    rows = rows.copy()
+    rows[0, 0] = 0
+    beside = read_json(path.with_suffix(".json"))
+    neighbors.write(path, keys, rows, distances, beside)
 
 
 def _change_collection(change: Callable[[Collection], None]) -> Callable[[Workspace], None]:
@@ -106,11 +117,14 @@ def _table_without_first(part: str) -> Callable[[Workspace], None]:
 
 FILES = "failed the check files_are_as_written"
 COUNTS = "failed the check counts_agree"
+LISTS = "failed the check neighbours_are_others"
 FINITE = "failed the check every_point_is_finite"
 
 ALL = {
     "manifest bytes": Damage(_spoil_bytes("manifest"), f"image_manifest {FILES}"),
     "metadata bytes": Damage(_spoil_bytes("metadata"), f"image_metadata {FILES}"),
+    "neighbours' bytes": Damage(_spoil_bytes("neighbours"), f"image_neighbours {FILES}"),
+    "lists' bytes": Damage(_spoil_bytes("neighbours", ".arrow"), f"image_neighbours {FILES}"),
     "map bytes": Damage(_spoil_bytes("projection"), f"umap_projection {FILES}"),
     "lost index": Damage(
         lambda work: shutil.rmtree(_path(work, "collection", "")), "its Chroma folder is missing"
@@ -119,6 +133,7 @@ ALL = {
     "lost metadata": Damage(
         _table_without_first("metadata"), f"image_metadata {COUNTS}: metadata differs in 1 ids"
     ),
+    "misplaced neighbor": Damage(_misplace_neighbor, f"image_neighbours {LISTS}: 1 of 25 lists are wrong"),
     "lost point": Damage(_lose_point, f"umap_projection {FINITE}: 1 of 25 points have no finite place"),
     "lost row": Damage(
         _change_collection(_lose_row), f"chroma_collection {COUNTS}: collection differs in 1 ids"

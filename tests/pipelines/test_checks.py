@@ -88,7 +88,7 @@ def test_what_is_wrong_keeps_the_new_atlas_from_being_published(
     Image.new("RGB", (64, 64), "teal").save(small_home / "images" / "new.png")
     *steps, _ = [
         "image_manifest", "clip_embeddings", "thumbnails", "image_facts", "image_metadata",
-        "umap_projection", "chroma_collection", "atlas",
+        "image_neighbours", "umap_projection", "chroma_collection", "atlas",
     ]  # fmt: skip
     assert reindex_in(small_home, *steps).success
     damage(small_home)

@@ -274,7 +274,8 @@ def test_files_that_vanish_or_change_while_they_are_read_are_left_to_the_next_ru
     assert steps["clip_embeddings"].counts["new"] == 1
     assert set(steps["image_facts"].failures) == {"broken.jpg", "gone.png", "changed.png"}
     assert "the next run takes it" in steps["image_facts"].failures["changed.png"]
-    for step in (metadata.join_metadata, indexing.project_images, indexing.collect, publish.publish):
+    steps = metadata.join_metadata, indexing.find_neighbours, indexing.project_images, indexing.collect
+    for step in (*steps, publish.publish):
         last = step(work)
     assert (last.counts["images"], last.counts["failed"]) == (IMAGES + 1, 3)
     assert run(home) == Cost(decoded=1, embedded=1, written=1, new=ALL_FOUR)

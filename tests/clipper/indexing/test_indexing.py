@@ -23,7 +23,7 @@ def test_the_first_run_embeds_all_and_publishes(small_home: Path, run_index: Ind
     steps = run_index(small_home)
     assert list(steps) == [
         "image_manifest", "clip_embeddings", "thumbnails", "image_facts",
-        "image_metadata", "umap_projection", "chroma_collection", "atlas",
+        "image_metadata", "image_neighbours", "umap_projection", "chroma_collection", "atlas",
     ]  # fmt: skip
     assert steps["image_manifest"].counts["added"] == 24
     assert steps["clip_embeddings"].counts == {"new": 24, "reused": 0, "failed": 0}

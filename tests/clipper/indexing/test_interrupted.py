@@ -24,7 +24,8 @@ Run = Callable[..., CompletedProcess[str]]
 
 KILLED = """
 import os, signal, sys
-from clipper.indexing import embed, run
+from clipper.indexing import run
+from clipper.indexing import embed
 from clipper.settings import Settings
 embed.SHARD_ROWS = 8
 def progress(stage, done, total):

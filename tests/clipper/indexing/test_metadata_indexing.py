@@ -259,7 +259,8 @@ def test_gps_on_off_and_on_again_reads_facts_alone(home: Path, run_index: Index)
 
 TOGGLED = f"""
 import sys
-from clipper.indexing import embed, metadata, scan
+from clipper.indexing import metadata, scan
+from clipper.indexing import embed
 from clipper.settings import Settings
 from clipper.indexing.workspace import Workspace
 work = Workspace(Settings.load(sys.argv[1]))

@@ -20,7 +20,8 @@ from clipper.images.child_tasks import DecodeRequest, DecodeResult, decode_file
 from clipper.images.decode_apart import decode_apart
 from clipper.images.formats import UNREADABLE_ENDINGS, ending_of
 from clipper.images.preprocess import Transform
-from clipper.indexing import decode, run
+from clipper.indexing import run
+from clipper.indexing.contents import decode
 from clipper.indexing.run import Step
 from clipper.sandbox.process import ChildDied, Sandbox
 from clipper.settings import CONFIG_NAME, Settings

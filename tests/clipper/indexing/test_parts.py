@@ -28,6 +28,11 @@ def test_parts_of_different_manifests_are_not_published(indexed_home: Path):
         publish.publish(work)
     run.embed_images(work)
     metadata.join_metadata(work)
+    with pytest.raises(StoreError, match="image_neighbours was made from another manifest"):
+        publish.publish(work)
+    with pytest.raises(StoreError, match="image_neighbours was made from other images; materialize image_n"):
+        run.project_images(work)
+    run.find_neighbours(work)
     with pytest.raises(StoreError, match="umap_projection was made from another manifest"):
         publish.publish(work)
     run.project_images(work)
@@ -50,7 +55,8 @@ def test_a_step_without_the_one_before_it_names_the_asset(small_home: Path):
 def test_thumbnails_alone_need_no_model(small_home: Path, python: Run):
     code = f"""
 import sys
-from clipper.indexing import embed, scan
+from clipper.indexing import scan
+from clipper.indexing import embed
 from clipper.settings import Settings
 from clipper.indexing.workspace import Workspace
 work = Workspace(Settings.load(sys.argv[1]))

@@ -161,6 +161,7 @@ def test_a_run_that_ended_before_it_published_is_taken_up_where_it_was(home: Pat
     scan.scan_images(work)
     run.embed_images(work)
     metadata.join_metadata(work)
+    run.find_neighbours(work)
     projecting.project_images(work)  # and here it was killed
     (home / "images" / second).unlink()
     Image.new("RGB", (64, 64), "teal").save(home / "images" / "later.png")
@@ -214,10 +215,12 @@ def test_the_samples_map_has_the_same_bytes_on_any_number_of_threads(
 
 ONE_MORE = """
 import sys
-from clipper.indexing import project
+from clipper.indexing import neighbours, project
 from clipper.settings import Settings
 from clipper.indexing.workspace import Workspace
-step = project.project_images(Workspace(Settings.load(sys.argv[1])))
+work = Workspace(Settings.load(sys.argv[1]))
+neighbours.find_neighbours(work)
+step = project.project_images(work)
 print(step.counts["placed"], *[name for name in ("umap", "numba", "pynndescent") if name in sys.modules])
 """
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from maps import PLAIN, Vectors, base_of, extended, first, of_its_kind, preserved, subset
 
+from clipper.projection.graph import build_graph
 from clipper.projection.layout import FIT, PLACE, RELAX, Layout, Parameters, fit
 from clipper.projection.quality import describe_drift, measure_baseline, measure_drift
 from clipper.projection.relax import curve, relax
@@ -28,7 +29,7 @@ def test_a_new_kind_of_image_settles_among_its_like_and_nothing_else_moves(
     crowd: np.ndarray, known: EarlierMap
 ):
     new = np.arange(900, 1_100)
-    placed = add_images(crowd, known, PLAIN, reach=np.inf)  # nothing counts as far
+    placed = add_images(crowd, known, build_graph(crowd), PLAIN, reach=np.inf)  # nothing counts as far
     made = update_map(crowd, known, PLAIN, mode="never")
     assert made.layout.positions[:900].tobytes() == known.layout.positions[:900].tobytes()
     assert (made.layout.by[900:] == RELAX).mean() > 0.95
@@ -40,9 +41,12 @@ def test_a_new_kind_of_image_settles_among_its_like_and_nothing_else_moves(
 
 
 def test_the_same_new_kind_settles_in_the_same_places_to_the_byte(crowd: np.ndarray, known: EarlierMap):
-    usual = measure_baseline(crowd, known.layout, seed=0)
-    one, two = (add_images(crowd, known, PLAIN, reach=usual.reach).positions.tobytes() for _ in range(2))
-    other = add_images(crowd, known, Parameters(seed=7), reach=usual.reach).positions.tobytes()
+    graph = build_graph(crowd)
+    usual = measure_baseline(crowd, known.layout, graph, seed=0)
+    one, two = (
+        add_images(crowd, known, graph, PLAIN, reach=usual.reach).positions.tobytes() for _ in range(2)
+    )
+    other = add_images(crowd, known, graph, Parameters(seed=7), reach=usual.reach).positions.tobytes()
     assert one == two != other
 
 
@@ -179,15 +183,16 @@ def test_points_that_start_on_one_another_come_apart():
 def test_the_frames_figures_tell_well_placed_from_badly_placed(unit_vectors: Vectors):
     vectors = unit_vectors(1_000, spread=0.4)
     base = base_of(vectors, first(900, of=1_000))
-    usual = measure_baseline(vectors, base.layout, seed=0)
-    grown = add_images(vectors, base, PLAIN, reach=usual.reach)
-    good = measure_drift(vectors, grown, usual, PLAIN, since=base.drift)
+    graph = build_graph(vectors)
+    usual = measure_baseline(vectors, base.layout, graph, seed=0)
+    grown = add_images(vectors, base, graph, PLAIN, reach=usual.reach)
+    good = measure_drift(vectors, grown, graph, usual, PLAIN, since=base.drift)
     assert good.figures["placed_share"] == 0.1
     assert good.figures["placed_preservation"] > 0.6 * good.figures["fitted_preservation"] > 0.1
     assert good.due == ()
     scattered = grown.positions.copy()
     scattered[900:] = np.random.default_rng(0).permutation(scattered[900:])
-    bad = measure_drift(vectors, Layout(scattered, grown.by), usual, PLAIN, since=base.drift)
+    bad = measure_drift(vectors, Layout(scattered, grown.by), graph, usual, PLAIN, since=base.drift)
     assert bad.due == ("placed_preservation",)
     assert "keep" in describe_drift(bad)[0]
     assert "threshold 50% of that" in describe_drift(bad)[0]
@@ -196,7 +201,7 @@ def test_the_frames_figures_tell_well_placed_from_badly_placed(unit_vectors: Vec
 def test_preservation_is_that_of_brute_force(unit_vectors: Vectors):
     vectors = unit_vectors(300)
     layout = fit(vectors, PLAIN)
-    measured = measure_baseline(vectors, layout, seed=0)
+    measured = measure_baseline(vectors, layout, build_graph(vectors), seed=0)
     assert measured.preservation == pytest.approx(preserved(vectors, layout, np.arange(300)), abs=0.005)
     alike = np.sort(vectors @ vectors.T, axis=1)[:, -16]
     assert measured.reach == pytest.approx(np.quantile(1 - alike, 0.99), abs=1e-5)

@@ -1,7 +1,7 @@
 """Embed on a Dask cluster: workers decode and embed batches of files, and only this process writes.
 
 The only file that imports distributed, and only if the setting `dask` names a scheduler. If a worker dies,
-others repeat its batches. What does not belong here: the work itself (`indexing/decode.py`).
+others repeat its batches. What does not belong here: the work itself (`indexing/contents/decode.py`).
 """
 
 import socket
@@ -18,7 +18,7 @@ from uuid import uuid4
 from clipper.errors import ClipperError, ClusterError, ClusterSetupError, ModelError
 from clipper.images.child_tasks import DecodeResult
 from clipper.images.folder import ImageFolder
-from clipper.indexing.decode import decode_and_embed
+from clipper.indexing.contents.decode import decode_and_embed
 from clipper.models import source as model_files
 from clipper.models.source import PREPROCESS_VERSION, ModelSource
 from clipper.settings import Settings

@@ -2,7 +2,7 @@
 
 A file whose child died is decoded once more when all others are done, and fails only if its child dies again.
 What does not belong here: decoding one file (`images/child_tasks.py`), other machines
-(`indexing/cluster.py`), and where the results are kept (`indexing/embed.py`).
+(`indexing/contents/cluster.py`), and where the results are kept (`indexing/embed.py`).
 """
 
 import os

@@ -13,7 +13,7 @@ from homes import engine_of
 
 import clipper
 from clipper.errors import ClusterError, ImagesError, SettingsError
-from clipper.indexing import cluster
+from clipper.indexing.contents import cluster
 from clipper.indexing.run import Step, index
 from clipper.settings import CONFIG_NAME, Settings
 

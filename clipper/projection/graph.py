@@ -1,0 +1,230 @@
+"""The neighbor graph: each image's nearest others by cosine, kept as images come and go.
+
+What does not belong here: the search itself (`projection/neighbors.py`), and files (`store/neighbors.py`).
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from clipper.projection.neighbors import EXACT_KNN_LIMIT, each_block, knn_graph, nearest, select_nearest
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# An image has at least so many neighbors, if there are so many other images.
+NEIGHBORS_KEPT = 30
+# A list is longer than that, so that some neighbors can be deleted before the list is searched again.
+WIDTH = 40
+MISSING = -1
+# Beyond so many images, and with more than this share to search, a new index is faster than a scan for each.
+REBUILD_SHARE = 0.25
+# Images on which the recall is measured, and the number of neighbors that it is about.
+RECALL_SAMPLE, RECALL_AT = 300, 15
+
+
+@dataclass(frozen=True)
+class NeighborGraph:
+    """Each image's nearest others, nearest first.
+
+    `rows` (n, WIDTH) int32 ends with `MISSING` where no more are known, and `distances` (n, WIDTH) float32,
+    cosine distances, with infinity. An image's known neighbors are all that are as near as the last of them.
+    """
+
+    rows: "np.ndarray"
+    distances: "np.ndarray"
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def with_itself(self, k: int) -> "tuple[np.ndarray, np.ndarray]":
+        """Return each image's k nearest as UMAP takes them, itself first: (n, k) int32, (n, k) float32."""
+        import numpy as np
+
+        own = np.arange(len(self), dtype=np.int32)[:, None]
+        rows = np.concatenate([own, self.rows[:, : k - 1]], axis=1)
+        distances = np.concatenate([np.zeros_like(own, np.float32), self.distances[:, : k - 1]], axis=1)
+        return rows, distances
+
+    def reordered(self, order: "np.ndarray") -> "NeighborGraph":
+        """Return the graph of the same images in another order: `order` (n,) int, the row of each here."""
+        import numpy as np
+
+        now = np.empty(len(self) + 1, np.int32)  # the last one stays MISSING, which is row -1
+        now[order] = np.arange(len(self), dtype=np.int32)
+        now[-1] = MISSING
+        return NeighborGraph(now[self.rows[order]], self.distances[order])
+
+
+def build_graph(vectors: "np.ndarray", *, width: int = WIDTH) -> NeighborGraph:
+    """Find the neighbors of `vectors`, (n, d) float32, rows L2-normalised, of distinct images."""
+    import numpy as np
+
+    n = len(vectors)
+    rows = np.full((n, width), MISSING, np.int32)
+    distances = np.full((n, width), np.inf, np.float32)
+    k = min(width, n - 1)
+    if k > 0:
+        found, apart = knn_graph(vectors, k + 1)
+        rows[:, :k], distances[:, :k] = found[:, 1:], apart[:, 1:]
+    return NeighborGraph(rows, distances)
+
+
+def umap_neighbors(
+    vectors: "np.ndarray", k: int, graph: NeighborGraph | None
+) -> "tuple[np.ndarray, np.ndarray]":
+    """Return each image's k nearest as UMAP takes them, itself first: (n, k) int32, (n, k) float32.
+
+    They are those of the graph; they are searched if there is none, or if it knows fewer.
+    """
+    if graph is None or k - 1 > graph.rows.shape[1]:
+        return knn_graph(vectors, k)
+    return graph.with_itself(k)
+
+
+def update_graph(graph: NeighborGraph, vectors: "np.ndarray", earlier: "np.ndarray") -> NeighborGraph:
+    """Bring a graph up to date: search the new images, and put them into the lists of those they are near.
+
+    Args:
+        graph: of the earlier images.
+        vectors: (n, d) float32, rows L2-normalised, of the distinct images there are now.
+        earlier: (n,) int: the row of each in `graph`, -1 for a new image.
+
+    Returns:
+        the graph that `build_graph` finds: the same neighbors, by an exact search.
+    """
+    import numpy as np
+
+    n, width = len(vectors), graph.rows.shape[1]
+    old, new = np.flatnonzero(earlier >= 0), np.flatnonzero(earlier < 0)
+    if len(old) <= width:  # the lists may end because there were no more images
+        return build_graph(vectors, width=width)
+    now = np.full(len(graph) + 1, MISSING, np.int32)
+    now[earlier[old]] = old
+    rows = np.full((n, width), MISSING, np.int32)
+    distances = np.full((n, width), np.inf, np.float32)
+    rows[old], distances[old] = _close_up(now[graph.rows[earlier[old]]], graph.distances[earlier[old]])
+    short = np.flatnonzero((rows >= 0).sum(1) < min(NEIGHBORS_KEPT, n - 1))
+    if n > EXACT_KNN_LIMIT and len(short) > REBUILD_SHARE * n:
+        return build_graph(vectors, width=width)
+    rows[short], distances[short] = MISSING, np.inf
+    _insert(rows, distances, *_search(vectors, short, new, _reach(rows, distances)))
+    return NeighborGraph(rows, distances)
+
+
+def nearest_among(
+    graph: NeighborGraph, vectors: "np.ndarray", rows: "np.ndarray", allowed: "np.ndarray", k: int
+) -> "tuple[np.ndarray, np.ndarray]":
+    """Find images' k nearest of the allowed ones: in the graph, or by a search where it knows fewer than k.
+
+    Args:
+        graph: of all images.
+        vectors: (n, d) float32, rows L2-normalised, of all images.
+        rows: (m,) int, the images whose neighbors are found.
+        allowed: (n,) bool, the images that may be neighbors; an image is no neighbor of itself.
+        k: at most the number of allowed images other than each.
+
+    Returns:
+        rows of `vectors`, (m, k) int64, and cosine distances, (m, k) float32, nearest first.
+    """
+    import numpy as np
+
+    known = graph.rows[rows]
+    passing = (known >= 0) & allowed[known]
+    order = np.argsort(~passing, axis=1, kind="stable")[:, :k]
+    found, apart = np.empty((len(rows), k), np.int64), np.empty((len(rows), k), np.float32)
+    found[:, : order.shape[1]] = np.take_along_axis(known, order, axis=1)
+    apart[:, : order.shape[1]] = np.take_along_axis(graph.distances[rows], order, axis=1)
+    short = np.flatnonzero(passing.sum(1) < k)
+    if len(short):
+        among = np.flatnonzero(allowed)
+        own = np.where(allowed[rows[short]], np.searchsorted(among, rows[short]), -1)
+        near, far = nearest(vectors[rows[short]], vectors[among], k, own=own)
+        found[short], apart[short] = among[near], far
+    return found, apart
+
+
+def measure_recall(graph: NeighborGraph, vectors: "np.ndarray") -> float:
+    """Measure the share of images' true nearest 15 that the graph has, on a sample of images.
+
+    An image at the distance of the last of them counts: which of several copies is named is no matter.
+    """
+    import numpy as np
+
+    n, k = len(vectors), min(RECALL_AT, len(vectors) - 1)
+    if k < 1:
+        return 1.0
+    rows = np.sort(np.random.default_rng(0).choice(n, min(RECALL_SAMPLE, n), replace=False))
+    _, true = nearest(vectors[rows], vectors, k, own=rows)
+    tolerance = 1e-6  # of float32 sums in another order
+    return float((graph.distances[rows, :k] <= true[:, -1:] + tolerance).mean())
+
+
+def _close_up(rows: "np.ndarray", distances: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
+    """Move the missing neighbors of each list to its end."""
+    import numpy as np
+
+    order = np.argsort(rows < 0, axis=1, kind="stable")
+    rows = np.take_along_axis(rows, order, axis=1)
+    distances = np.take_along_axis(distances, order, axis=1)
+    distances[rows < 0] = np.inf
+    return rows, distances
+
+
+def _reach(rows: "np.ndarray", distances: "np.ndarray") -> "np.ndarray":
+    """Return the distance of each list's last neighbor, (n,) float32; -1 where there is none."""
+    import numpy as np
+
+    known = (rows >= 0).sum(1)
+    last = np.take_along_axis(distances, np.maximum(known - 1, 0)[:, None], axis=1)[:, 0]
+    return np.where(known > 0, last, np.float32(-1.0))
+
+
+def _search(
+    vectors: "np.ndarray", short: "np.ndarray", new: "np.ndarray", reach: "np.ndarray"
+) -> "tuple[np.ndarray, np.ndarray, np.ndarray]":
+    """Find what the lists lack: the nearest of the `short` rows, and new images within the others' reach.
+
+    Returns:
+        edges, in any order: rows from and to, (e,) int64, and cosine distances, (e,) float32.
+    """
+    import numpy as np
+
+    k = min(WIDTH, len(vectors) - 1)
+    is_new = np.zeros(len(vectors), bool)
+    is_new[new] = True
+    edges: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+
+    def collect(block: slice, apart: "np.ndarray") -> None:
+        searched = short[block]
+        found, far = select_nearest(apart, k)
+        edges.append((np.repeat(searched, k), found.ravel(), far.ravel()))
+        came = np.flatnonzero(is_new[searched])
+        near, of = np.nonzero((apart[came] < reach[None]).T)
+        edges.append((near, searched[came[of]], apart[came[of], near]))
+
+    each_block(vectors[short], vectors, collect, own=short)
+    if not edges:
+        return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
+    heads, tails, far = (np.concatenate(part) for part in zip(*edges, strict=True))
+    return heads.astype(np.int64), tails.astype(np.int64), far.clip(0.0).astype(np.float32)
+
+
+def _insert(
+    rows: "np.ndarray", distances: "np.ndarray", heads: "np.ndarray", tails: "np.ndarray", far: "np.ndarray"
+) -> None:
+    """Put edges into the lists, in place: each list keeps its nearest, nearest first."""
+    import numpy as np
+
+    width = rows.shape[1]
+    touched = np.unique(heads)
+    known = rows[touched] >= 0
+    heads = np.concatenate([np.repeat(touched, known.sum(1)), heads])
+    tails = np.concatenate([rows[touched][known], tails])
+    far = np.concatenate([distances[touched][known], far])
+    order = np.lexsort((tails, far, heads))
+    heads, tails, far = heads[order], tails[order], far[order]
+    rank = np.arange(len(heads)) - np.searchsorted(heads, heads)
+    kept = rank < width
+    rows[touched], distances[touched] = MISSING, np.inf
+    rows[heads[kept], rank[kept]] = tails[kept]
+    distances[heads[kept], rank[kept]] = far[kept]
