@@ -16,6 +16,7 @@ CORE = """
     indexing/contents
     atlas
     chroma models
+    insight
     store metadata
     projection images
     sandbox
