@@ -4,3 +4,34 @@
 def clean(text: str) -> str:
     """Replace what UTF-8 cannot hold: JSON may contain half of a surrogate pair."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+# Zero-width characters that join or separate emoji and Persian letters: not printable in Python's sense.
+_JOINERS = "\u200c\u200d"
+
+
+def one_line(text: str) -> str:
+    """Return what can be read of a text, in one line, without surrounding or repeated white space."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
+    line = " ".join("".join(c if c.isprintable() or c in _JOINERS else " " for c in text).split())
+    return clean(line).strip(f"{_JOINERS} ")
+
+
+def short_line(text: str, *, what: str, most: int) -> str:
+    """Clean a text that a person gives something: one line of at least one letter, and of `most` at most.
+
+    Args:
+        text: as it was given.
+        what: it is, for the message, such as "a tag".
+        most: characters.
+
+    Raises:
+        ValueError: no letter is left, or too many.
+    """
+    line = one_line(text)
+    if not line:
+        raise ValueError(f"{what} needs at least one letter")
+    if len(line) > most:
+        raise ValueError(f"{what} has at most {most} letters; this one has {len(line):,}")
+    return line

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 FACTS_VERSION = f"{DECODER_VERSION}.{EXIF_VERSION}"
 THUMBNAIL = "thumbnail"
+SIGNATURE = "signature"
 FACTS = "facts"
 REASON = "reason"
 LIMITS = "limits"
@@ -43,6 +44,14 @@ def thumbnail_store(home: Home) -> ShardStore:
 
     schema = pa.schema([(KEY, pa.binary(16)), (THUMBNAIL, pa.binary())])
     return ShardStore(home.store / "thumbnails", schema, made_by=DECODER_VERSION)
+
+
+def signature_store(home: Home, *, made_by: str) -> ShardStore:
+    """Open the signatures of thumbnails, by which copies are found; `made_by`: the version of their maker."""
+    import pyarrow as pa
+
+    schema = pa.schema([(KEY, pa.binary(16)), (SIGNATURE, pa.binary())])
+    return ShardStore(home.store / "signatures", schema, made_by=f"{DECODER_VERSION}.{made_by}")
 
 
 def row(key: bytes, *, facts: str | None, reason: str | None, limits: str) -> dict[str, object]:

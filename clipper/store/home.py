@@ -1,4 +1,4 @@
-"""The files of a home: where each part lies, atomic writes, the lock.
+"""The files of a home: where each part lies, atomic writes, the lock, and files of what people gave.
 
 What does not belong here: the contents of the parts, the staged versions (`store/staged.py`) and the
 published ones (`store/snapshots.py`).
@@ -21,6 +21,8 @@ from clipper.errors import BusyError, StoreError
 _since: dict[Path, float] = {}
 
 Stamp = tuple[int, int, int]
+
+_GIVEN_WAIT = 10.0  # seconds for another writer of what people gave to finish
 
 
 @contextmanager
@@ -159,3 +161,74 @@ def stamp(path: Path) -> Stamp | None:
     except OSError:
         return None
     return seen.st_mtime_ns, seen.st_ino, seen.st_size
+
+
+class GivenFile:
+    """A JSON file beside the store that holds what people gave: no run deletes it, nothing can restore it."""
+
+    def __init__(self, home: Home, name: str, *, version: int, lost: str) -> None:
+        """Touch nothing yet.
+
+        Args:
+            home: in whose folder the file lies.
+            name: of the file without its ending, and of its one entry.
+            version: of its format.
+            lost: what is lost with the file, for the message about damage.
+        """
+        self.path = home.folder / f"{name}.json"
+        self._home, self._name, self._version, self._lost = home, name, version, lost
+
+    def read(self) -> dict[str, Any]:
+        """Read the entry; it is empty as long as there is no file.
+
+        Raises:
+            StoreError: the file is damaged, or written by a newer Clipper.
+        """
+        try:
+            value = json.loads(self.path.read_text("utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (ValueError, OSError, RecursionError) as error:
+            raise self.damaged(error) from error
+        if not isinstance(value, dict) or not hashing.checksum_holds(value):
+            raise self.damaged("its checksum does not hold")
+        if value.get("format") != self._version:
+            found = value.get("format")
+            raise StoreError(
+                f"{self.path} has format {found}, this Clipper reads {self._version}; upgrade it"
+            )
+        if not isinstance(entry := value.get(self._name), dict):
+            raise self.damaged(f"it has no {self._name}")
+        return entry
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the file's own lock, so that no writer loses another's change.
+
+        Raises:
+            StoreError: the file cannot be written.
+            BusyError: another writer does not finish in time.
+        """
+        from filelock import FileLock, Timeout
+
+        try:
+            self._home.store.mkdir(exist_ok=True)
+            with FileLock(self._home.store / f"{self._name}.lock", timeout=_GIVEN_WAIT):
+                yield
+        except Timeout:
+            raise BusyError(f"another program is writing {self.path}; try again") from None
+        except OSError as error:
+            raise StoreError(f"{self.path} cannot be written ({error.strerror or error})") from error
+
+    def write(self, entry: Mapping[str, Any]) -> None:
+        """Write the entry atomically; the caller holds the lock."""
+        value = hashing.with_checksum({"format": self._version, self._name: entry})
+        with atomic_path(self.path) as temporary:
+            temporary.write_text(json.dumps(value, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
+
+    def damaged(self, why: object) -> StoreError:
+        """Return the error for a file that cannot be used."""
+        return StoreError(
+            f"{self.path} is damaged ({why}); put a copy of it in its place, or delete it: "
+            f"only {self._lost} are lost"
+        )

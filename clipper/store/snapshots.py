@@ -18,10 +18,10 @@ from clipper.errors import NoIndexError, StoreError
 from clipper.hashing import digest
 from clipper.settings import CONFIG_NAME, DEFAULT_IMAGES
 from clipper.store.home import Home, read_json, write_json
-from clipper.store.staged import Staged
+from clipper.store.staged import INSIGHTS, Staged
 
 FORMAT = 1
-PARTS = ("manifest", "neighbours", "metadata", "projection", "collection")
+PARTS = ("manifest", "neighbours", "metadata", "projection", "collection", *INSIGHTS)
 _TRIES = 100
 
 MAX_RUNS = 20  # of the history that a snapshot keeps
@@ -223,6 +223,9 @@ def staged_from(snapshot: Snapshot) -> Staged:
         metadata=parts["metadata"],
         projection=parts["projection"],
         collection=parts["collection"],
+        clusters=parts.get("clusters", ""),
+        cluster_names=parts.get("cluster_names", ""),
+        duplicates=parts.get("duplicates", ""),
         images=snapshot.images,
         model=dict(snapshot.model),
         embeddings=snapshot.embeddings,

@@ -19,12 +19,17 @@ ASSETS = {
     "metadata": "image_metadata",
     "projection": "umap_projection",
     "collection": "chroma_collection",
+    "clusters": "image_clusters",
+    "cluster_names": "cluster_names",
+    "duplicates": "duplicates",
 }
+# The parts that say what is in the dataset. A setting of the same name switches each off.
+INSIGHTS = ("clusters", "cluster_names", "duplicates")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Staged:
-    """The staged version of each part; an empty string where a part is not made yet.
+    """The staged version of each part; an empty string where a part is not made yet, or is switched off.
 
     `embeddings` is the model's key and `model` describes the model. `neighbours_manifest`,
     `metadata_manifest` and `projection_manifest` are the manifests that those parts were made from;
@@ -45,6 +50,9 @@ class Staged:
     projection_manifest: str = ""
     collection: str = ""
     collection_of: Mapping[str, str] = field(default_factory=dict)
+    clusters: str = ""
+    cluster_names: str = ""
+    duplicates: str = ""
     passed_over: tuple[str, ...] = ()
     gps: bool = False
     server_key: str = ""

@@ -5,23 +5,16 @@ restore this file: no run deletes it, and `clipper doctor` only reports damage. 
 column made of the tags (`metadata/join.py`), and the viewer's buttons for them.
 """
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
-from clipper import hashing
-from clipper.errors import BusyError, StoreError
-from clipper.store.home import Home, atomic_path
-from clipper.text import clean
+from clipper.errors import StoreError
+from clipper.store.home import GivenFile, Home
+from clipper.text import short_line
 
 FORMAT = 1
 MAX_LENGTH = 60  # characters
-# Zero-width characters that join or separate emoji and Persian letters: not printable in Python's sense.
-JOINERS = "\u200c\u200d"
 MAX_TAGS = 1000
-_WAIT = 10.0  # seconds for another writer to finish
 
 # Tag -> content hashes of its images.
 Tags = dict[str, frozenset[bytes]]
@@ -29,7 +22,7 @@ Tags = dict[str, frozenset[bytes]]
 
 def path_of(home: Home) -> Path:
     """The file of a home's tags."""
-    return home.folder / "tags.json"
+    return _file(home).path
 
 
 def clean_tag(text: str) -> str:
@@ -38,13 +31,7 @@ def clean_tag(text: str) -> str:
     Raises:
         ValueError: no letter is left, or too many.
     """
-    tag = clean(" ".join("".join(c if c.isprintable() or c in JOINERS else " " for c in text).split()))
-    tag = tag.strip(f"{JOINERS} ")
-    if not tag:
-        raise ValueError("a tag needs at least one letter")
-    if len(tag) > MAX_LENGTH:
-        raise ValueError(f"a tag has at most {MAX_LENGTH} letters; this one has {len(tag):,}")
-    return tag
+    return short_line(text, what="a tag", most=MAX_LENGTH)
 
 
 def read(home: Home) -> Tags:
@@ -53,21 +40,11 @@ def read(home: Home) -> Tags:
     Raises:
         StoreError: the file is damaged, or written by a newer Clipper.
     """
-    path = path_of(home)
+    file = _file(home)
     try:
-        value = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (ValueError, OSError, RecursionError) as error:
-        raise _damaged(path, error) from error
-    if not isinstance(value, dict) or not hashing.checksum_holds(value):
-        raise _damaged(path, "its checksum does not hold")
-    if value.get("format") != FORMAT:
-        raise StoreError(f"{path} has format {value.get('format')}, this Clipper reads {FORMAT}; upgrade it")
-    try:
-        return {tag: frozenset(map(bytes.fromhex, images)) for tag, images in value["tags"].items()}
-    except (KeyError, AttributeError, TypeError, ValueError) as error:
-        raise _damaged(path, repr(error)) from error
+        return {tag: frozenset(map(bytes.fromhex, images)) for tag, images in file.read().items()}
+    except (TypeError, ValueError) as error:
+        raise file.damaged(repr(error)) from error
 
 
 def add(home: Home, tag: str, images: Iterable[bytes]) -> Tags:
@@ -123,37 +100,17 @@ def problem(home: Home) -> str | None:
 
 
 def _change(home: Home, change: Callable[[Tags], Tags]) -> Tags:
-    """Read, change and write the file under its own lock, so that no writer loses another's change."""
-    with _writing(home):
+    with _file(home).writing():
         before = read(home)
         after = {tag: images for tag, images in change(before).items() if images}
         if after != before:
-            _write(path_of(home), after)
+            _write(home, after)
     return after
 
 
-@contextmanager
-def _writing(home: Home) -> Iterator[None]:
-    from filelock import FileLock, Timeout
-
-    try:
-        home.store.mkdir(exist_ok=True)
-        with FileLock(home.store / "tags.lock", timeout=_WAIT):
-            yield
-    except Timeout:
-        raise BusyError(f"another program is writing {path_of(home)}; try again") from None
-    except OSError as error:
-        raise StoreError(f"{path_of(home)} cannot be written ({error.strerror or error})") from error
+def _write(home: Home, tags: Tags) -> None:
+    _file(home).write({tag: sorted(key.hex() for key in images) for tag, images in tags.items()})
 
 
-def _write(path: Path, tags: Tags) -> None:
-    listed: dict[str, Any] = {tag: sorted(key.hex() for key in images) for tag, images in tags.items()}
-    value = hashing.with_checksum({"format": FORMAT, "tags": listed})
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(value, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
-
-
-def _damaged(path: Path, why: object) -> StoreError:
-    return StoreError(
-        f"{path} is damaged ({why}); put a copy of it in its place, or delete it: only the tags are lost"
-    )
+def _file(home: Home) -> GivenFile:
+    return GivenFile(home, "tags", version=FORMAT, lost="the tags")

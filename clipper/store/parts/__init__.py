@@ -1,0 +1,1 @@
+"""Parts that are more than one table: their types, and their files."""

@@ -1,0 +1,1 @@
+"""The script and the lists that make `clipper/insight/words/vocabulary.txt`."""
