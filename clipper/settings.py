@@ -77,6 +77,14 @@ class Settings(BaseSettings):
     cross_modal_weight: float = Field(
         2.5, gt=0, le=1000, description="Factor on the similarity of a text and an image (CLIPScore's w)"
     )
+    clusters: bool = Field(
+        default=True, description="Find clusters of images, and the images that stand for them"
+    )
+    cluster_names: bool = Field(default=True, description="Name the clusters by the text side of the model")
+    duplicates: bool = Field(default=True, description="Find images that are double, exactly or nearly")
+    duplicate_similarity: float = Field(
+        0.9, gt=0, le=1, description="Least similarity of two pictures that count as double, 0 to 1"
+    )
     schedule: str = Field("0 2 * * *", description="Cron line of the scheduled reindex, in UTC")
     keep_runs: int = Field(30, ge=1, description="Days after which Dagster's finished runs are deleted")
     chroma: str = Field(

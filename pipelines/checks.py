@@ -54,6 +54,16 @@ def search_finds_itself(home: HomeResource) -> dg.AssetCheckResult:
     return _result(checks.audit(home.workspace(), "search_finds_itself"))
 
 
+@asset_check(
+    asset="chroma_collection",
+    blocking=True,
+    additional_deps=["image_clusters", "cluster_names", "duplicates"],
+)
+def insights_fit_the_images(home: HomeResource) -> dg.AssetCheckResult:
+    """Clusters and duplicates are about the images that are published with them."""
+    return _result(checks.audit(home.workspace(), "insights_fit_the_images"))
+
+
 @asset_check(asset="image_facts")
 def failures_are_few(home: HomeResource) -> dg.AssetCheckResult:
     """A few files that cannot be used are normal; many mean that something else is wrong."""
@@ -94,6 +104,7 @@ CHECKS = [
     neighbours_are_others,
     every_point_is_finite,
     search_finds_itself,
+    insights_fit_the_images,
     failures_are_few,
     duplicates,
     map_quality,

@@ -50,10 +50,32 @@ class ProjectionConfig(dg.Config):
     refit: str | None = _setting("refit")
 
 
+class ClustersConfig(dg.Config):
+    """Whether clusters are found."""
+
+    clusters: bool | None = _setting("clusters")
+
+
+class NamesConfig(dg.Config):
+    """Whether clusters get names."""
+
+    cluster_names: bool | None = _setting("cluster_names")
+
+
+class DuplicatesConfig(dg.Config):
+    """Which images count as double."""
+
+    duplicates: bool | None = _setting("duplicates")
+    duplicate_similarity: float | None = _setting("duplicate_similarity")
+
+
 _CONFIGS: dict[str, type[dg.Config]] = {
     "image_manifest": ScanConfig,
     "image_contents": EmbedConfig,
     "umap_projection": ProjectionConfig,
+    "image_clusters": ClustersConfig,
+    "cluster_names": NamesConfig,
+    "duplicates": DuplicatesConfig,
     "atlas": PublishConfig,
 }
 # Shows each option in the launchpad of a job, where null stands for what clipper.toml says.

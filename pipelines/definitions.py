@@ -6,7 +6,8 @@ What does not belong here: any asset, check, job, schedule, sensor or resource; 
 import dagster as dg
 
 from pipelines import compat, history
-from pipelines.assets import ASSETS
+from pipelines.assets.atlas import ASSETS
+from pipelines.assets.insights import INSIGHTS
 from pipelines.automation import JOBS, SENSORS, schedules
 from pipelines.checks import CHECKS
 from pipelines.resources import HomeResource
@@ -20,7 +21,7 @@ def build_definitions(*, home: HomeResource | None = None) -> dg.Definitions:
     """
     home = home or HomeResource()
     return dg.Definitions(
-        assets=ASSETS,
+        assets=[*ASSETS, *INSIGHTS],
         asset_checks=CHECKS,
         jobs=JOBS,
         schedules=schedules(home),

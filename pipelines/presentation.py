@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from clipper.images.folder import ImageFolder
-from clipper.indexing.workspace import Step
+from clipper.indexing.staging.workspace import Step
 
 MAX_FAILURES = 200
 
@@ -43,6 +43,8 @@ def materialized(step: Step, *, preview: bytes | None = None, **more: Any) -> dg
         metadata["failures"] = _failures(step.failures)
     if step.notes:
         metadata["notes"] = dg.MetadataValue.text("\n".join(step.notes))
+    if step.rows:
+        metadata["found"] = table_of(step.rows)
     metadata |= {**step.counts, "seconds": step.seconds, **more}
     if (new := step.counts.get("new")) and step.seconds:
         metadata["images_per_second"] = round(new / step.seconds, 1)

@@ -4,10 +4,12 @@ What does not belong here: the viewer's map, which is drawn with far more care.
 """
 
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from clipper.indexing.workspace import Workspace
+from clipper.indexing.staging.workspace import Workspace
 from clipper.store import facts
+from clipper.store.parts import clusters
 from clipper.store.tables import read_parquet
 
 if TYPE_CHECKING:
@@ -20,13 +22,27 @@ _INK, _PAPER = (79, 70, 229), (250, 250, 252)
 
 def thumbnail_sheet(work: Workspace) -> bytes:
     """Draw up to 48 thumbnails, evenly chosen from the whole dataset, as a PNG."""
-    from PIL import Image
-
     _, manifest = work.manifest()
     there = work.thumbnails.keys()
     keys = [key for key in manifest.hashes() if key in there]
     most = SHEET_COLUMNS * SHEET_ROWS
-    chosen = keys[:: max(1, -(-len(keys) // most))][:most]
+    return _sheet(work, keys[:: max(1, -(-len(keys) // most))][:most])
+
+
+def faces_sheet(work: Workspace) -> bytes:
+    """Draw up to 48 of the images that stand for the dataset, the first one first, as a PNG."""
+    import numpy as np
+
+    keys, found = clusters.read(work.home.part("clusters", work.require("clusters")))
+    there = work.thumbnails.keys()
+    first = [keys[row] for row in np.argsort(found.faces)[: SHEET_COLUMNS * SHEET_ROWS].tolist()]
+    return _sheet(work, [key for key in first if key in there])
+
+
+def _sheet(work: Workspace, chosen: Sequence[bytes]) -> bytes:
+    """Draw the thumbnails of some contents, in rows of twelve, as a PNG."""
+    from PIL import Image
+
     table, positions = work.thumbnails.positions(chosen)
     rows = max(1, -(-len(chosen) // SHEET_COLUMNS))
     sheet = Image.new("RGB", (SHEET_COLUMNS * CELL, rows * CELL), _PAPER)

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 import dagster as dg
 from pydantic import Field, PrivateAttr, field_validator
 
-from clipper.indexing.workspace import Workspace
+from clipper.indexing.staging.workspace import Workspace
 from clipper.settings import Settings
 
 

@@ -20,8 +20,12 @@ MODEL = DATA / "models" / "clip-emoji"
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _no_settings_from_outside() -> Iterator[None]:
+def _no_settings_from_outside(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No setting of this machine counts, and vectors of words are kept beside pytest's own cache."""
+    cache = request.config.cache
+    assert cache is not None
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(cache.mkdir("clipper")))
         for name in [name for name in os.environ if name.startswith("CLIPPER_")]:
             patch.delenv(name)
         yield

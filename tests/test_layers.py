@@ -13,10 +13,12 @@ CORE = """
     cli
     doctor
     indexing
-    indexing/contents
+    indexing/contents indexing/insights
+    indexing/staging
     atlas
     chroma models
-    insight
+    insight insight/clustering insight/doubles insight/words
+    store/parts
     store metadata
     projection images
     sandbox
@@ -31,7 +33,7 @@ VIEWER = """
     components/map components/page
     components
     session
-    render
+    render dataset/findings
     dataset
     dataset/columns dataset/geometry
     theme pools compat

@@ -15,9 +15,10 @@ from clipper.errors import StoreError
 from clipper.indexing.collect import index_damage
 from clipper.indexing.project import DEPARTED, departed_of
 from clipper.models import reference_texts
-from clipper.store import embeddings, facts, gps, neighbors, snapshots
+from clipper.store import embeddings, facts, gps, snapshots
 from clipper.store.home import Home, read_json
 from clipper.store.manifest import Manifest
+from clipper.store.parts import clusters, neighbors
 from clipper.store.shards import ShardStore, read_shard, verify_shard
 from clipper.store.snapshots import PARTS, Snapshot
 from clipper.store.staged import Staged
@@ -81,6 +82,8 @@ def parts(home: Home, named: Sequence[Mapping[str, str]]) -> Iterator[Damage]:
                 verify(path)
                 if name == "neighbours":
                     neighbors.verify(path)
+                if name == "clusters" and "." not in version:
+                    clusters.verify_clusters(path)
                 if name == "collection":
                     _verify_index(home, version)
                 _see_departed(path)
@@ -90,7 +93,7 @@ def parts(home: Home, named: Sequence[Mapping[str, str]]) -> Iterator[Damage]:
 
 def shards(home: Home) -> Iterator[Damage]:
     """Check the shards, which are kept by content: facts, thumbnails, and each model's vectors and probes."""
-    kept_by_content = [home.store / name for name in ("facts", "places", "thumbnails")]
+    kept_by_content = [home.store / name for name in ("facts", "places", "signatures", "thumbnails")]
     folders = [*kept_by_content, *sorted(home.store.glob("embeddings/*"))]
     for folder in folders:
         for path in sorted(folder.glob("[!.]*.arrow")):
@@ -120,6 +123,7 @@ def rows(home: Home, snapshot: Snapshot) -> Iterator[Damage]:
         if wrong := len(set(read_parquet(path)["id"].to_pylist()) ^ set(on_map)):
             lost = [path, path.with_suffix(".json")]
             yield _damage(home, path, f"differs from the projection in {wrong:,} images", *lost)
+    yield from _contents(home, snapshot, set(on_map.values()))
     if not reference_texts.vectors_path(home, snapshot.embeddings).exists():
         yield _damage(home, reference_texts.vectors_path(home, snapshot.embeddings), "is missing")
     for where, store in _stores(home, snapshot).items():
@@ -130,6 +134,16 @@ def rows(home: Home, snapshot: Snapshot) -> Iterator[Damage]:
     explained |= set(Staged.read(home).passed_over)
     if lost_images := set(held) - set(on_map) - explained:
         yield Damage("projection", f"lacks {len(lost_images):,} images that are in the folder")
+
+
+def _contents(home: Home, snapshot: Snapshot, on_map: set[bytes]) -> Iterator[Damage]:
+    """Check that the parts that have a row for each content have one for those on the map, and no other."""
+    for name in ("neighbours", "clusters"):
+        version = snapshot.parts.get(name)
+        path = home.part(name, version) if version else None
+        if path and (wrong := len(set(read_parquet(path)["content_hash"].to_pylist()) ^ on_map)):
+            lost = [path, path.with_suffix(".json")]
+            yield _damage(home, path, f"differs from the projection in {wrong:,} contents", *lost)
 
 
 def history(home: Home) -> Iterator[Damage]:

@@ -14,10 +14,10 @@ from clipper.doctor import files as file_checks
 from clipper.doctor.files import Damage
 from clipper.errors import NoIndexError, StoreError
 from clipper.indexing import collect, run
-from clipper.indexing.workspace import Progress, Workspace
+from clipper.indexing.staging.workspace import Progress, Workspace
 from clipper.models import source
 from clipper.settings import Settings
-from clipper.store import snapshots, tags
+from clipper.store import cluster_names, snapshots, tags
 from clipper.store.home import Home
 from clipper.store.snapshots import Snapshot, no_index
 from clipper.store.staged import Staged
@@ -45,8 +45,9 @@ def examine(home: Home) -> list[Damage]:
     if snapshot is None and not found:
         raise no_index(home)
     found += file_checks.attempt(partial(file_checks.history, home))
-    if why := tags.problem(home):
-        found.append(Damage(tags.path_of(home).name, why))
+    for given in (tags, cluster_names):
+        if why := given.problem(home):
+            found.append(Damage(given.path_of(home).name, why))
     found += file_checks.attempt(partial(file_checks.parts, home, _named(home, snapshot)))
     found += file_checks.attempt(partial(file_checks.shards, home))
     if snapshot is None or hold is None:

@@ -15,11 +15,12 @@ from clipper.chroma.self_search import search_themselves
 from clipper.errors import AuditError, StoreError
 from clipper.indexing.collect import index_damage
 from clipper.indexing.project import WAY_OUT
-from clipper.indexing.workspace import VANISHED, Workspace
+from clipper.indexing.staging.workspace import VANISHED, Workspace
 from clipper.projection.graph import NEIGHBORS_KEPT
 from clipper.projection.quality import MapDrift, describe_drift
-from clipper.store import embeddings, facts, neighbors, snapshots
-from clipper.store.staged import ASSETS
+from clipper.store import embeddings, facts, snapshots
+from clipper.store.parts import clusters, neighbors
+from clipper.store.staged import ASSETS, INSIGHTS
 from clipper.store.tables import read_made_of, read_parquet, verify
 
 MAX_FAILURES = 0.05
@@ -41,11 +42,15 @@ def files(work: Workspace) -> Finding:
     """Check that the files of the staged parts are as they were written."""
     wrong: dict[str, str] = {}
     for part in snapshots.PARTS:
+        if part in INSIGHTS and not getattr(work.staged, part):
+            continue  # switched off
         path = work.home.part(part, work.require(part))
         try:
             verify(path)
             if part == "neighbours":
                 neighbors.verify(path)
+            if part == "clusters":
+                clusters.verify_clusters(path)
         except StoreError as error:
             wrong[part] = str(error).partition(";")[0]
     if "collection" not in wrong:
@@ -110,6 +115,30 @@ def neighbours(work: Workspace) -> Finding:
     )
 
 
+def insights(work: Workspace) -> Finding:
+    """Check that each insight is about the usable images: about all contents, or about ids among them."""
+    members = work.members()
+    contents, ids = {entry.content_hash for entry in members}, {entry.id for entry in members}
+    wrong: dict[str, int] = {}
+    rows: dict[str, int] = {}
+    for part in INSIGHTS:
+        version = getattr(work.staged, part)
+        table = read_parquet(work.home.part(part, version)) if version else None
+        if table is None:
+            continue
+        rows[part] = len(table)
+        if "content_hash" in table.column_names:
+            lacking = len(set(table["content_hash"].to_pylist()) ^ contents)
+        else:
+            lacking = len(set(table["id"].to_pylist()) - ids) if "id" in table.column_names else 0
+        if lacking:
+            wrong[part] = lacking
+    found = ", ".join(f"{ASSETS[part]} differs in {count} images" for part, count in wrong.items())
+    return Finding(
+        not wrong, found or "every insight is about the images on the map", rows, wrong=tuple(wrong)
+    )
+
+
 def finite(work: Workspace) -> Finding:
     """Check that every image has a finite place."""
     import numpy as np
@@ -152,6 +181,7 @@ GATE: Mapping[str, Callable[[Workspace], Finding]] = {
     "neighbours_are_others": neighbours,
     "every_point_is_finite": finite,
     "search_finds_itself": search,
+    "insights_fit_the_images": insights,
 }
 
 

@@ -13,7 +13,7 @@ from clipper.chroma.collection import Address, address_of, remove_from_server, s
 from clipper.errors import StoreError
 from clipper.hashing import digest
 from clipper.indexing.project import DEPARTED
-from clipper.indexing.workspace import Step, Workspace, timed
+from clipper.indexing.staging.workspace import Step, Workspace, timed
 from clipper.metadata import join
 from clipper.models import reference_texts
 from clipper.store import embeddings, snapshots

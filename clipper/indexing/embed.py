@@ -13,7 +13,7 @@ from clipper.images.child_tasks import DecodeResult
 from clipper.images.decode import DECODER_VERSION
 from clipper.indexing.contents.cluster import decode_on_cluster
 from clipper.indexing.contents.decode import decode_and_embed
-from clipper.indexing.workspace import Step, Workspace
+from clipper.indexing.staging.workspace import Step, Workspace
 from clipper.models import clip as model
 from clipper.models import reference_texts
 from clipper.models import source as model_files

@@ -9,7 +9,7 @@ from typing import Any
 
 from clipper.hashing import content_hash, digest
 from clipper.images.folder import METADATA_NAMES
-from clipper.indexing.workspace import Step, Workspace, timed
+from clipper.indexing.staging.workspace import Step, Workspace, timed
 from clipper.metadata import join
 from clipper.metadata import sources as metadata_sources
 from clipper.metadata.columns import Column, with_roles

@@ -6,11 +6,11 @@ are found (`projection/graph.py`).
 
 from pathlib import Path
 
-from clipper.errors import StoreError
 from clipper.hashing import digest
-from clipper.indexing.workspace import Step, Workspace, timed
+from clipper.indexing.staging.workspace import Step, Workspace, timed
 from clipper.projection.graph import WIDTH, NeighborGraph, build_graph, measure_recall, update_graph
-from clipper.store import embeddings, neighbors
+from clipper.store import embeddings
+from clipper.store.parts import neighbors
 from clipper.store.tables import is_written, read_made_of
 
 NEIGHBOURS_VERSION = "1"
@@ -27,7 +27,7 @@ def find_neighbours(work: Workspace) -> Step:
         work.drop_condemned("neighbours")
         manifest_version, _ = work.manifest()
         _, model, _ = work.embeddings()
-        keys = sorted({entry.content_hash for entry in work.members()})
+        keys = work.contents()
         frame = digest(NEIGHBOURS_VERSION, WIDTH, model["fingerprint"])
         step.version = digest(frame, [key.hex() for key in keys])
         path = work.home.part("neighbours", step.version)
@@ -35,21 +35,6 @@ def find_neighbours(work: Workspace) -> Step:
         work.stage(neighbours=step.version, neighbours_manifest=manifest_version)
         step.counts = {"images": len(keys), "new": new, **read_made_of(path)["quality"]}
     return step
-
-
-def read_graph(work: Workspace, keys: list[bytes]) -> NeighborGraph:
-    """Read the staged graph of the contents `keys`, its rows in their order.
-
-    Raises:
-        StoreError: it is missing or damaged, or is of other contents.
-    """
-    import numpy as np
-
-    known, rows, distances = neighbors.read(work.home.part("neighbours", work.require("neighbours")))
-    place = {key: row for row, key in enumerate(known)}
-    if len(known) != len(keys) or not place.keys() >= set(keys):
-        raise StoreError("image_neighbours was made from other images; materialize image_neighbours again")
-    return NeighborGraph(rows, distances).reordered(np.array([place[key] for key in keys], np.int64))
 
 
 def _find(work: Workspace, keys: list[bytes], *, frame: str, path: Path) -> int:

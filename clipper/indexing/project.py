@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipper.hashing import digest
-from clipper.indexing.neighbours import read_graph
-from clipper.indexing.workspace import Step, Workspace, timed
+from clipper.indexing.staging.workspace import Step, Workspace, timed
 from clipper.projection.layout import FIT, PLACE, RELAX, Layout, Parameters
 from clipper.projection.quality import MapDrift, describe_drift, measure_trust
 from clipper.projection.update import EarlierMap, MapUpdate, start_map, update_map
@@ -100,7 +99,7 @@ def _project(
     keys = list(dict.fromkeys(entry.content_hash for entry in members))
     _, _, store = work.embeddings()
     vectors = embeddings.read(store, keys)
-    graph = read_graph(work, keys)
+    graph = work.graph(keys)
     parameters = Parameters.from_settings(work.settings)
     known = before.places() if before else {}
     same_frame = before is not None and before.made_of["frame"] == frame

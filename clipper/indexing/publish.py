@@ -6,7 +6,7 @@ What does not belong here: making any part.
 from clipper.errors import StoreError
 from clipper.indexing.checks import pass_gate
 from clipper.indexing.collect import prune_server
-from clipper.indexing.workspace import Step, Workspace, refuse_fewer, timed
+from clipper.indexing.staging.workspace import Step, Workspace, refuse_fewer, timed
 from clipper.store import facts, snapshots
 from clipper.store.home import Home
 from clipper.store.manifest import Changes, Manifest
@@ -24,10 +24,11 @@ def publish(work: Workspace) -> Step:
     """
     with timed("atlas") as step:
         staged = work.consistent()
+        work.refuse_older_insights()
         made_of = {name: getattr(staged, name) for name in ("metadata", "projection", "embeddings")}
         if staged.collection_of != made_of:
             raise StoreError("chroma_collection is older than its inputs; materialize it first")
-        parts = {name: getattr(staged, name) for name in snapshots.PARTS}
+        parts = {name: version for name in snapshots.PARTS if (version := getattr(staged, name))}
         version = snapshots.version_of(parts, embeddings=staged.embeddings, images=staged.images)
         before = snapshots.current(work.home)
         if before is None or before.version != version:
@@ -72,7 +73,7 @@ def _tidy(work: Workspace, *, published: bool) -> None:
     manifests = {work.home.part("manifest", snapshot.parts["manifest"]) for snapshot in alive}
     keys = {key for path in manifests for key in Manifest.read(path).hashes()}
     compact(work.facts.folder, keys, made_by=work.facts.made_by.decode(), reason=facts.REASON)
-    for store in (work.coordinates, work.thumbnails):
+    for store in (work.coordinates, work.thumbnails, work.signatures):
         compact(store.folder, keys, made_by=store.made_by.decode())
     for folder in (work.home.store / "embeddings").iterdir():
         compact(folder, keys)

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 from clipper.indexing.collect import collect
 from clipper.indexing.embed import embed_images
 from clipper.indexing.home_setup import note_model, prepare_home
+from clipper.indexing.insights.clusters import cluster_images
+from clipper.indexing.insights.duplicates import find_duplicates
+from clipper.indexing.insights.names import name_clusters
 from clipper.indexing.metadata import join_metadata
 from clipper.indexing.neighbours import find_neighbours
 from clipper.indexing.project import project_images
 from clipper.indexing.publish import publish
 from clipper.indexing.scan import scan_images
-from clipper.indexing.workspace import Progress, Step, Workspace
+from clipper.indexing.staging.workspace import Progress, Step, Workspace
 from clipper.settings import Settings
 
 if TYPE_CHECKING:
@@ -77,6 +80,9 @@ def run_steps(work: Workspace) -> list[Step]:
     stages = (
         ("neighbours", find_neighbours),
         ("map", project_images),
+        ("clusters", cluster_images),
+        ("names", name_clusters),
+        ("duplicates", find_duplicates),
         ("collection", collect),
         ("publish", publish),
     )

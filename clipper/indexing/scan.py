@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from clipper.errors import BadImageError, ImagesError
 from clipper.hashing import content_hash
 from clipper.images.folder import FoundImage, ImageFolder
-from clipper.indexing.workspace import Step, Workspace, refuse_fewer, timed
+from clipper.indexing.staging.workspace import Step, Workspace, refuse_fewer, timed
 from clipper.store import snapshots
 from clipper.store.home import Home
 from clipper.store.manifest import Entry, Manifest

@@ -5,17 +5,20 @@ What does not belong here: running a model (`models/clip.py`, `models/text_tower
 """
 
 import threading
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from clipper.errors import ModelError, StoreError
 from clipper.images.decode_apart import decode_apart
+from clipper.insight.words import vocabulary
 from clipper.models import reference_texts, text_tower
 from clipper.models import source as model_files
 from clipper.models.source import ModelSource
 from clipper.settings import Settings
 from clipper.store.home import Home
 from clipper.store.snapshots import Snapshot
+from clipper.store.staged import Staged
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
 # The reference text on which a text tower is verified: one of several words.
 PROOF = 1
+# More texts than these are embedded faster by the whole model, though it takes seconds to load.
+MANY_TEXTS = 200
 
 
 class QueryEncoder:
@@ -33,7 +38,7 @@ class QueryEncoder:
     It keeps nothing of the version it was made for, except the name of the model.
     """
 
-    def __init__(self, home: Home, snapshot: Snapshot, settings: Settings) -> None:
+    def __init__(self, home: Home, snapshot: Snapshot | Staged, settings: Settings) -> None:
         """Load nothing yet."""
         self._home, self._key, self._model = home, snapshot.embeddings, snapshot.model
         self._settings = settings
@@ -72,6 +77,17 @@ class QueryEncoder:
         """Embed a text: (d,) float32, L2-normalised."""
         vector: np.ndarray = self.text.embed_texts([text])[0]
         return vector
+
+    def embed_texts(self, texts: Sequence[str]) -> "np.ndarray":
+        """Embed texts: (n, d) float32, rows L2-normalised. The whole model embeds many, in batches."""
+        vectors: np.ndarray = (self.clip if len(texts) > MANY_TEXTS else self.text).embed_texts(texts)
+        return vectors
+
+    def word_vectors(self, words: Sequence[str]) -> "np.ndarray":
+        """Return the vectors of words, kept on this machine: (w, d) float32, rows L2-normalised."""
+        return vocabulary.word_vectors(
+            words, embed=self.embed_texts, fingerprint=str(self._model["fingerprint"])
+        )
 
     def embed_image(self, data: bytes, *, limits: Settings) -> "np.ndarray":
         """Embed the bytes of an image file: (d,) float32, L2-normalised.

@@ -1,6 +1,6 @@
 """The neighbor graph: each image's nearest others by cosine, kept as images come and go.
 
-What does not belong here: the search itself (`projection/neighbors.py`), and files (`store/neighbors.py`).
+What does not belong here: the search itself (`neighbors.py`), and files (`store/parts/neighbors.py`).
 """
 
 from dataclasses import dataclass

@@ -14,10 +14,10 @@ from clipper import hashing
 from clipper.chroma.collection import Collection, address_of
 from clipper.doctor import repair
 from clipper.indexing import publish, run
-from clipper.indexing.workspace import Step, Workspace
+from clipper.indexing.staging.workspace import Step, Workspace
 from clipper.settings import Settings
-from clipper.store import neighbors
 from clipper.store.home import read_json, write_json
+from clipper.store.parts import neighbors
 from clipper.store.shards import write_shard
 
 
@@ -118,6 +118,7 @@ def _table_without_first(part: str) -> Callable[[Workspace], None]:
 FILES = "failed the check files_are_as_written"
 COUNTS = "failed the check counts_agree"
 LISTS = "failed the check neighbours_are_others"
+INSIGHTS = "failed the check insights_fit_the_images"
 FINITE = "failed the check every_point_is_finite"
 
 ALL = {
@@ -126,6 +127,13 @@ ALL = {
     "neighbours' bytes": Damage(_spoil_bytes("neighbours"), f"image_neighbours {FILES}"),
     "lists' bytes": Damage(_spoil_bytes("neighbours", ".arrow"), f"image_neighbours {FILES}"),
     "map bytes": Damage(_spoil_bytes("projection"), f"umap_projection {FILES}"),
+    "clusters' bytes": Damage(_spoil_bytes("clusters"), f"image_clusters {FILES}"),
+    "bytes beside clusters": Damage(_spoil_bytes("clusters", ".clusters.parquet"), f"image_clusters {FILES}"),
+    "names' bytes": Damage(_spoil_bytes("cluster_names"), f"cluster_names {FILES}"),
+    "duplicates' bytes": Damage(_spoil_bytes("duplicates"), f"duplicates {FILES}"),
+    "lost image of clusters": Damage(
+        _table_without_first("clusters"), f"image_clusters {INSIGHTS}: image_clusters differs in 1 images"
+    ),
     "lost index": Damage(
         lambda work: shutil.rmtree(_path(work, "collection", "")), "its Chroma folder is missing"
     ),

@@ -21,7 +21,7 @@ from homes import positions
 from PIL import Image
 
 import clipper
-from clipper.indexing.workspace import Step
+from clipper.indexing.staging.workspace import Step
 
 ROOT = Path(__file__).resolve().parents[2]
 EARLIER = "2467a1a89186fefb1214fb5ae0db46ac6d09c403"
@@ -176,7 +176,8 @@ def test_a_run_over_an_earlier_home_makes_what_it_lacks_and_moves_nothing(
     replaced = [name for name in before.keys() & after.keys() if after[name] != before[name]]
     assert {Path(name).name for name in replaced} <= noted
     assert {Path(name).parent.name for name in before.keys() - after.keys()} == {"snapshots"}
-    assert {Path(name).parent.name for name in after.keys() - before.keys()} == {"neighbours", "snapshots"}
+    added = {"neighbours", "clusters", "cluster_names", "duplicates", "signatures", "snapshots"}
+    assert {Path(name).parent.name for name in after.keys() - before.keys()} == added
     again = run_index(home)
     assert again["image_neighbours"].counts["new"] == 0
     assert again["atlas"].counts["published"] is False

@@ -21,6 +21,9 @@ PARTS = [
     "image_metadata",
     "image_neighbours",
     "umap_projection",
+    "image_clusters",
+    "cluster_names",
+    "duplicates",
     "chroma_collection",
     "atlas",
 ]
@@ -58,7 +61,7 @@ def test_materializing_all_publishes_an_atlas_and_every_check_passes(small_home:
     made = results(result)
     assert sorted(made) == sorted(PARTS)
     assert all(check.passed for check in result.get_asset_check_evaluations())
-    assert len(result.get_asset_check_evaluations()) == 10
+    assert len(result.get_asset_check_evaluations()) == 11
     assert len(clipper.open(small_home)) == 24
     assert "data:image/png;base64," in figure(made, "thumbnails", "preview")
     assert "data:image/png;base64," in figure(made, "umap_projection", "preview")

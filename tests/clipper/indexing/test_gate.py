@@ -11,7 +11,7 @@ from homes import draw, opened
 
 from clipper.errors import AuditError, StoreError
 from clipper.indexing import run
-from clipper.indexing.workspace import Step
+from clipper.indexing.staging.workspace import Step
 from clipper.settings import Settings
 
 Index = Callable[[Path], dict[str, Step]]

@@ -13,7 +13,8 @@ from PIL import Image
 from clipper.images import decode
 from clipper.indexing import collect, embed, metadata, publish, scan
 from clipper.indexing import run as indexing
-from clipper.indexing.workspace import Step, Workspace
+from clipper.indexing.insights import clusters, duplicates, names
+from clipper.indexing.staging.workspace import Step, Workspace
 from clipper.metadata import join
 from clipper.models import source
 from clipper.projection import layout
@@ -275,7 +276,8 @@ def test_files_that_vanish_or_change_while_they_are_read_are_left_to_the_next_ru
     assert set(steps["image_facts"].failures) == {"broken.jpg", "gone.png", "changed.png"}
     assert "the next run takes it" in steps["image_facts"].failures["changed.png"]
     steps = metadata.join_metadata, indexing.find_neighbours, indexing.project_images, indexing.collect
-    for step in (*steps, publish.publish):
+    insights = clusters.cluster_images, names.name_clusters, duplicates.find_duplicates
+    for step in (*steps, *insights, publish.publish):
         last = step(work)
     assert (last.counts["images"], last.counts["failed"]) == (IMAGES + 1, 3)
     assert run(home) == Cost(decoded=1, embedded=1, written=1, new=ALL_FOUR)

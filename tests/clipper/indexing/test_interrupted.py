@@ -13,7 +13,7 @@ from homes import draw, engine_of, images, opened
 
 from clipper.errors import BusyError, NoIndexError
 from clipper.indexing import run
-from clipper.indexing.workspace import Step
+from clipper.indexing.staging.workspace import Step
 from clipper.query import Query
 from clipper.settings import Settings
 from clipper.store.home import Home

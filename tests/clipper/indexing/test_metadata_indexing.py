@@ -20,7 +20,7 @@ from clipper.atlas import Atlas
 from clipper.chroma.collection import Collection, address_of
 from clipper.errors import ImagesError
 from clipper.indexing import run
-from clipper.indexing.workspace import Step
+from clipper.indexing.staging.workspace import Step
 from clipper.settings import Settings
 from clipper.store.facts import store as facts_store
 from clipper.store.home import Home, read_json
@@ -262,7 +262,7 @@ import sys
 from clipper.indexing import metadata, scan
 from clipper.indexing import embed
 from clipper.settings import Settings
-from clipper.indexing.workspace import Workspace
+from clipper.indexing.staging.workspace import Workspace
 work = Workspace(Settings.load(sys.argv[1]))
 with work.home.writing():
     scan.scan_images(work)

@@ -8,10 +8,11 @@ import pytest
 from homes import draw
 
 from clipper.errors import StoreError
-from clipper.indexing.workspace import Step
+from clipper.indexing.staging.workspace import Step
 from clipper.projection.neighbors import nearest
-from clipper.store import embeddings, neighbors, snapshots
+from clipper.store import embeddings, snapshots
 from clipper.store.home import Home
+from clipper.store.parts import neighbors
 
 Index = Callable[[Path], dict[str, Step]]
 

@@ -12,7 +12,7 @@ from homes import HEAVY, draw, engine_of, images, opened, positions, written
 from clipper.atlas import Atlas
 from clipper.errors import StoreError
 from clipper.indexing import metadata, publish, run, scan
-from clipper.indexing.workspace import Step, Workspace
+from clipper.indexing.staging.workspace import Step, Workspace
 from clipper.settings import Settings
 
 Index = Callable[[Path], dict[str, Step]]
@@ -58,7 +58,7 @@ import sys
 from clipper.indexing import scan
 from clipper.indexing import embed
 from clipper.settings import Settings
-from clipper.indexing.workspace import Workspace
+from clipper.indexing.staging.workspace import Workspace
 work = Workspace(Settings.load(sys.argv[1]))
 scan.scan_images(work)
 print(embed.embed_images(work, wanted=("thumbnails", "image_facts"))["thumbnails"].counts["new"])

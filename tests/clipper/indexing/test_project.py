@@ -14,7 +14,7 @@ from PIL import Image
 from clipper.atlas import Atlas
 from clipper.indexing import checks, metadata, run, scan
 from clipper.indexing import project as projecting
-from clipper.indexing.workspace import Step, Workspace
+from clipper.indexing.staging.workspace import Step, Workspace
 from clipper.settings import Settings
 
 Run = Callable[..., CompletedProcess[str]]
@@ -191,7 +191,7 @@ PROJECT = """
 import sys
 from clipper.indexing.project import project_images
 from clipper.settings import Settings
-from clipper.indexing.workspace import Workspace
+from clipper.indexing.staging.workspace import Workspace
 print(project_images(Workspace(Settings.load(sys.argv[1]))).version)
 """
 
@@ -217,7 +217,7 @@ ONE_MORE = """
 import sys
 from clipper.indexing import neighbours, project
 from clipper.settings import Settings
-from clipper.indexing.workspace import Workspace
+from clipper.indexing.staging.workspace import Workspace
 work = Workspace(Settings.load(sys.argv[1]))
 neighbours.find_neighbours(work)
 step = project.project_images(work)

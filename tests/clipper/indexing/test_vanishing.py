@@ -12,7 +12,7 @@ from homes import draw, images, opened
 
 from clipper.errors import ImagesError, StoreError
 from clipper.indexing import run
-from clipper.indexing.workspace import Step, Workspace
+from clipper.indexing.staging.workspace import Step, Workspace
 from clipper.settings import Settings
 from clipper.store import snapshots
 

@@ -4,22 +4,26 @@ What does not belong here: the steps (`indexing/run.py`, `indexing/embed.py`).
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from clipper.errors import ImagesError, StoreError
 from clipper.images.folder import ImageFolder
+from clipper.insight.doubles.perceptual_hash import SIGNATURE_VERSION
 from clipper.metadata.columns import Column
 from clipper.metadata.types import EXAMPLES
+from clipper.projection.graph import NeighborGraph
 from clipper.settings import Settings, absolute_location
 from clipper.store import embeddings, facts, gps, snapshots
 from clipper.store.home import Home
 from clipper.store.manifest import Entry, Manifest
+from clipper.store.parts import neighbors
 from clipper.store.shards import ShardStore
 from clipper.store.snapshots import Snapshot
-from clipper.store.staged import ASSETS, Staged
+from clipper.store.staged import ASSETS, INSIGHTS, Staged
+from clipper.store.tables import read_made_of
 
 Progress = Callable[[str, int, int], None]
 
@@ -39,6 +43,8 @@ class Step:
     seconds: float = 0.0
     failures: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    # Set by the steps of insights: a few rows of what was found.
+    rows: list[dict[str, Any]] = field(default_factory=list)
     # Set by the step that joins metadata; `columns_changed`: whether they differ from the published ones.
     columns: list[Column] = field(default_factory=list)
     columns_changed: bool = False
@@ -57,6 +63,7 @@ class Workspace:
         self.facts = facts.store(self.home)
         self.coordinates = gps.store(self.home)
         self.thumbnails = facts.thumbnail_store(self.home)
+        self.signatures = facts.signature_store(self.home, made_by=SIGNATURE_VERSION)
         self._read: tuple[str, Manifest] | None = None  # kept: a version never changes
         self._staged: Staged | None = None
 
@@ -141,11 +148,31 @@ class Workspace:
             raise ImagesError(_none_usable(manifest, bad, passed_over))
         return members
 
+    def contents(self) -> list[bytes]:
+        """Return the content hashes of the usable images, sorted; copies share one."""
+        return sorted({entry.content_hash for entry in self.members()})
+
     def embeddings(self) -> tuple[str, Mapping[str, Any], ShardStore]:
         """Return the key of the staged model, its description, and the store of its vectors."""
         key = self.require("embeddings")
         model = self.staged.model
         return key, model, embeddings.of_model(self.home, key, model)
+
+    def graph(self, keys: Sequence[bytes]) -> NeighborGraph:
+        """Read the staged graph of the contents `keys`, its rows in their order.
+
+        Raises:
+            StoreError: it is missing or damaged, or is of other contents.
+        """
+        import numpy as np
+
+        known, rows, distances = neighbors.read(self.home.part("neighbours", self.require("neighbours")))
+        place = {key: row for row, key in enumerate(known)}
+        if len(known) != len(keys) or not place.keys() >= set(keys):
+            raise StoreError(
+                "image_neighbours was made from other images; materialize image_neighbours again"
+            )
+        return NeighborGraph(rows, distances).reordered(np.array([place[key] for key in keys], np.int64))
 
     def consistent(self) -> Staged:
         """Return the staged parts if they were made from the same manifest.
@@ -165,6 +192,18 @@ class Workspace:
                     f"{ASSETS[part]} was made from another manifest; materialize {ASSETS[part]} again"
                 )
         return self.staged
+
+    def refuse_older_insights(self) -> None:
+        """Stop if an insight was made of other parts than those that are staged.
+
+        Raises:
+            StoreError: the message names the asset to materialize.
+        """
+        for part in INSIGHTS:
+            version = getattr(self.staged, part)
+            made_of = read_made_of(self.home.part(part, version))["of"] if version else {}
+            if any(getattr(self.staged, name) != of for name, of in made_of.items()):
+                raise StoreError(f"{ASSETS[part]} is older than its inputs; materialize {ASSETS[part]} again")
 
     def progress_for(self, stage: str) -> Callable[[int, int], None]:
         """Return the function to which a stage reports its progress: done, total."""

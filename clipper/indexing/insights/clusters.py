@@ -1,0 +1,79 @@
+"""The step `image_clusters`: clusters in three levels, kept from run to run, and what stands for them.
+
+What does not belong here: finding clusters (`insight/clustering/`), and naming them (`names.py`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clipper.indexing.staging.insight import insight_step
+from clipper.indexing.staging.workspace import Step, Workspace
+from clipper.insight.clustering.identity import find_clusters, update_clusters
+from clipper.store import cluster_names
+from clipper.store.parts import clusters as stored
+from clipper.store.parts.clusters import LEVELS, Clusters
+from clipper.store.tables import is_written, read_parquet
+
+if TYPE_CHECKING:
+    import numpy as np
+
+CLUSTERS_VERSION = "1"
+
+
+def cluster_images(work: Workspace) -> Step:
+    """Bring the clusters up to date: new images join those of their neighbors while the map is still.
+
+    If the map was laid out again, or many images came or went, the clusters are found again. A cluster that
+    keeps most of its images keeps its identity and its colour.
+    """
+    earlier = work.home.part("clusters", work.staged.clusters)
+
+    def make(path: Path, made_of: Mapping[str, Any]) -> None:
+        keys = work.contents()
+        positions = _positions(work, keys)
+        before = earlier if work.staged.clusters and is_written(earlier) else None
+        clusters, kept = _bring_up_to_date(work, keys, positions, before)
+        counts = {"images": len(keys), **_count(clusters), "kept": kept}
+        stored.write(path, keys, clusters, positions, {**made_of, "counts": counts})
+
+    return insight_step(
+        work, "clusters", of=["neighbours", "projection"], inputs=CLUSTERS_VERSION, make=make, follows=True
+    )
+
+
+def _bring_up_to_date(
+    work: Workspace, keys: Sequence[bytes], positions: "np.ndarray", before: Path | None
+) -> tuple[Clusters, int]:
+    """Return the clusters of the contents `keys`, and how many of them there were before."""
+    import numpy as np
+
+    graph = work.graph(keys)
+    if before is None:
+        found = find_clusters(graph, positions)
+        # Of clusters that were found before, names that people gave may be left: they are no names for these.
+        first = max(cluster_names.read(work.home), default=-1) + 1
+        return replace(found, ids=found.ids + first, next_id=found.next_id + first), 0
+    known, earlier = stored.read(before)
+    place = {key: row for row, key in enumerate(known)}
+    was = np.array([place.get(key, -1) for key in keys], np.int64)
+    stayed = was >= 0
+    moved = bool((stored.read_positions(before)[was[stayed]] != positions[stayed]).any())
+    clusters = update_clusters(earlier, graph, positions, was, moved=moved)
+    return clusters, int(np.isin(clusters.ids, earlier.ids).sum())
+
+
+def _count(clusters: Clusters) -> dict[str, int]:
+    found = {f"clusters_{level}": len(clusters.rows_at(level)) for level in range(LEVELS)}
+    return {**found, "in_none": int((clusters.members[:, 0] < 0).sum())}
+
+
+def _positions(work: Workspace, keys: Sequence[bytes]) -> "np.ndarray":
+    """Return where contents are on the map: (n, 2) float32."""
+    import numpy as np
+
+    table = read_parquet(work.home.part("projection", work.require("projection")))
+    row = {key: at for at, key in enumerate(table["content_hash"].to_pylist())}
+    rows = [row[key] for key in keys]
+    return np.stack([table[axis].to_numpy()[rows] for axis in "xy"], axis=1).astype(np.float32)

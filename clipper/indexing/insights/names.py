@@ -1,0 +1,110 @@
+"""The step `cluster_names`: a word for each cluster, where one is true.
+
+What does not belong here: which words there are, and which of them fit (`insight/words/`).
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clipper.hashing import digest
+from clipper.indexing.staging.insight import insight_step
+from clipper.indexing.staging.workspace import Step, Workspace
+from clipper.insight.words import vocabulary
+from clipper.insight.words.candidates import DatasetWords, dataset_words
+from clipper.insight.words.naming import ClusterName, WordVectors
+from clipper.insight.words.naming import name_clusters as find_names
+from clipper.metadata.columns import columns_of
+from clipper.models.query_encoder import QueryEncoder
+from clipper.store import embeddings
+from clipper.store.parts import clusters as stored
+from clipper.store.parts.clusters import Clusters
+from clipper.store.tables import read_made_of, read_parquet, write_part
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NAMES_VERSION = "1"
+SHOWN_ROWS = 200  # names in Dagster's table
+
+
+def name_clusters(work: Workspace) -> Step:
+    """Name the clusters by the dataset's own words, the shipped vocabulary, and the home's `vocabulary.txt`.
+
+    Without clusters there are no names. The model's text side is loaded only for words whose vectors this
+    machine does not have yet.
+    """
+    home = vocabulary.home_words(work.home)
+    _, model, _ = work.embeddings()
+    words = digest(vocabulary.shipped_words(), home.words)
+
+    def make(path: Path, made_of: Mapping[str, Any]) -> None:
+        keys, clusters = stored.read(work.home.part("clusters", work.require("clusters")))
+        names = _find(work, keys, clusters, home.words)
+        table = _table(clusters, names)
+        named = sum(bool(name.name) for name in names)
+        counts = {"clusters": len(clusters), "named": named}
+        write_part(path, table, {**made_of, "counts": counts, "rows": _rows(clusters, names)})
+
+    inputs = [NAMES_VERSION, model["fingerprint"], words]
+    step = insight_step(work, "cluster_names", of=["clusters", "metadata"], inputs=inputs, make=make)
+    step.notes = list(home.problems)
+    return step
+
+
+def _find(
+    work: Workspace, keys: Sequence[bytes], clusters: Clusters, home_words: Sequence[str]
+) -> list[ClusterName]:
+    if not len(clusters):
+        return []
+    _, _, store = work.embeddings()
+    encoder = QueryEncoder(work.home, work.staged, work.settings)
+
+    shipped = vocabulary.shipped_words()
+    return find_names(
+        embeddings.read(store, keys),
+        clusters,
+        WordVectors(shipped, encoder.word_vectors(shipped)),
+        embed=encoder.word_vectors,
+        own=_own_words(work, keys),
+        home=WordVectors(home_words, encoder.word_vectors(home_words)) if home_words else None,
+    )
+
+
+def _own_words(work: Workspace, keys: Sequence[bytes]) -> DatasetWords:
+    """Return the words of the metadata; of several copies those of the first."""
+    path = work.home.part("metadata", work.require("metadata"))
+    table = read_parquet(path)
+    columns = columns_of(read_made_of(path)["columns"], lambda: table)
+    first = {entry.content_hash: entry.id for entry in reversed(work.members())}
+    row = {image_id: at for at, image_id in enumerate(table["id"].to_pylist())}
+    return dataset_words(table.take([row[first[key]] for key in keys]), columns)
+
+
+def _table(clusters: Clusters, names: Sequence[ClusterName]) -> "pa.Table":
+    import pyarrow as pa
+
+    return pa.table(
+        {
+            "cluster": pa.array(clusters.ids),
+            "name": pa.array([name.name for name in names], pa.string()),
+            "source": pa.array([name.source for name in names], pa.string()),
+            "score": pa.array([name.score for name in names], pa.float32()),
+            "runners_up": pa.array([list(name.runners_up) for name in names], pa.list_(pa.string())),
+        }
+    )
+
+
+def _rows(clusters: Clusters, names: Sequence[ClusterName]) -> list[dict[str, Any]]:
+    """Return the largest clusters of each level with their names, for a person to read."""
+    order = sorted(range(len(clusters)), key=lambda c: (clusters.levels[c], -clusters.sizes[c]))
+    return [
+        {
+            "level": int(clusters.levels[c]),
+            "name": names[c].name or "(none)",
+            "images": int(clusters.sizes[c]),
+            "source": names[c].source,
+            "others": ", ".join(names[c].runners_up),
+        }
+        for c in order[:SHOWN_ROWS]
+    ]

@@ -1,0 +1,153 @@
+"""The steps of insights, on real homes: made once, kept from run to run, switched off, and read back."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from homes import draw
+from PIL import Image, ImageOps
+
+import clipper
+from clipper.errors import StoreError
+from clipper.indexing.embed import embed_images
+from clipper.indexing.insights.clusters import cluster_images
+from clipper.indexing.metadata import join_metadata
+from clipper.indexing.neighbours import find_neighbours
+from clipper.indexing.project import project_images
+from clipper.indexing.publish import publish
+from clipper.indexing.scan import scan_images
+from clipper.indexing.staging.workspace import Step, Workspace
+from clipper.settings import Settings
+from clipper.store import cluster_names, snapshots
+from clipper.store.home import Home
+from clipper.store.parts import clusters as stored
+from clipper.store.staged import INSIGHTS
+
+Index = Callable[[Path], dict[str, Step]]
+
+
+def part(home: Path, name: str) -> Path:
+    return Home(home).part(name, snapshots.published(Home(home)).parts[name])
+
+
+def test_the_sample_has_clusters_in_three_levels_and_each_lies_within_its_parent(sample_home: Path):
+    with clipper.open(sample_home) as atlas:
+        clusters = atlas.clusters
+    counts = clusters["level"].value_counts()
+    assert 5 <= counts[0] <= 20 < counts[2]
+    assert counts[0] < counts[1] < counts[2]
+    finer = clusters[clusters["level"] > 0]
+    parents = clusters.loc[finer["parent"].to_numpy(int)]
+    assert (parents["level"].to_numpy() == finer["level"].to_numpy() - 1).all()
+    assert (parents["size"].to_numpy() >= finer["size"].to_numpy()).all()
+
+
+def test_no_name_comes_twice_on_a_level_and_most_clusters_have_one(sample_home: Path):
+    with clipper.open(sample_home) as atlas:
+        clusters = atlas.clusters
+    for _, level in clusters.groupby("level"):
+        named = level["name"][level["name"] != ""]
+        assert named.is_unique
+        assert len(named) >= 0.8 * len(level)
+    assert {"flag", "clock"} <= {name.lower().removesuffix("s") for name in clusters["name"]}
+
+
+def test_a_name_that_a_person_gives_takes_the_place_of_the_found_one(sample_copy: Path):
+    with clipper.open(sample_copy) as atlas:
+        cluster = int(atlas.clusters.index[0])
+    cluster_names.give(Home(sample_copy), cluster, "My flags")
+    with clipper.open(sample_copy) as atlas:
+        assert atlas.clusters["name"][cluster] == "My flags"
+
+
+def test_copies_of_every_kind_are_found_and_the_original_is_to_be_kept(indexed_home: Path, run_index: Index):
+    images = indexed_home / "images"
+    original = max(images.glob("*.jpg"), key=lambda file: file.stat().st_size)
+    (images / "copy.jpg").write_bytes(original.read_bytes())
+    with Image.open(original) as opened:
+        picture = opened.convert("RGB")
+    picture.resize((picture.width // 2, picture.height // 2)).save(images / "half.png")
+    ImageOps.mirror(picture).save(images / "mirrored.png")
+    run_index(indexed_home)
+    with clipper.open(indexed_home) as atlas:
+        found = atlas.duplicates().set_index("id")
+    group = found.loc[original.name, "group"]
+    kinds = found[found["group"] == group]["kind"].to_dict()
+    assert kinds["half.png"] == "resized"
+    assert kinds["mirrored.png"] == "mirrored"
+    assert {kinds["copy.jpg"], kinds[original.name]} == {"exact", "kept"}
+    assert found["keep"].sum() == found["group"].nunique()
+
+
+def test_a_run_without_changes_makes_no_insight_again(sample_copy: Path, run_index: Index):
+    before = {name: part(sample_copy, name).stat().st_mtime_ns for name in INSIGHTS}
+    steps = run_index(sample_copy)
+    assert not steps["atlas"].counts["published"]
+    assert {name: part(sample_copy, name).stat().st_mtime_ns for name in INSIGHTS} == before
+
+
+def test_an_insight_that_is_switched_off_is_not_published_and_comes_back(sample_copy: Path, run_index: Index):
+    config = sample_copy / "clipper.toml"
+    written = config.read_text()
+    config.write_text(f"{written}\nclusters = false\nduplicates = false\n")
+    steps = run_index(sample_copy)
+    assert steps["image_clusters"].counts == steps["cluster_names"].counts == {"switched_off": True}
+    assert not set(INSIGHTS) & set(snapshots.published(Home(sample_copy)).parts)
+    with clipper.open(sample_copy) as atlas:
+        assert len(atlas.clusters) == len(atlas.duplicates()) == 0
+    config.write_text(written)
+    run_index(sample_copy)
+    with clipper.open(sample_copy) as atlas:
+        assert len(atlas.clusters)
+
+
+def test_names_that_people_gave_do_not_go_to_clusters_that_are_found_from_nothing(
+    sample_copy: Path, run_index: Index
+):
+    cluster_names.give(Home(sample_copy), 3, "Mine")
+    config = sample_copy / "clipper.toml"
+    written = config.read_text()
+    config.write_text(f"{written}\nclusters = false\n")
+    run_index(sample_copy)
+    config.write_text(written)
+    run_index(sample_copy)
+    with clipper.open(sample_copy) as atlas:
+        assert atlas.clusters.index.min() == 4
+        assert "Mine" not in set(atlas.clusters["name"])
+
+
+def test_clusters_of_another_map_are_not_published(indexed_home: Path):
+    draw(indexed_home / "images" / "new.png", "red")
+    work = Workspace(Settings.load(indexed_home))
+    with work.home.writing():
+        scan_images(work)
+        embed_images(work)
+        join_metadata(work)
+        find_neighbours(work)
+        project_images(work)
+        with pytest.raises(StoreError, match="image_clusters is older than its inputs; materialize image_"):
+            publish(work)
+        cluster_images(work)
+        with pytest.raises(StoreError, match="cluster_names is older than its inputs; materialize cluster_"):
+            publish(work)
+
+
+@pytest.mark.slow
+def test_a_tenth_more_images_leave_the_clusters_their_numbers_and_colours(
+    sample_copy: Path, run_index: Index
+):
+    kept = sample_copy / "later"
+    kept.mkdir()
+    for file in sorted((sample_copy / "images").glob("*.jpg"))[::11]:
+        file.rename(kept / file.name)
+    run_index(sample_copy)
+    _, before = stored.read(part(sample_copy, "clusters"))
+    for file in kept.iterdir():
+        file.rename(sample_copy / "images" / file.name)
+    run_index(sample_copy)
+    _, after = stored.read(part(sample_copy, "clusters"))
+    assert np.isin(before.ids, after.ids).mean() >= 0.9
+    colours = dict(zip(after.ids.tolist(), after.colors.tolist(), strict=True))
+    for number, colour in zip(before.ids.tolist(), before.colors.tolist(), strict=True):
+        assert colours.get(number, colour) == colour
