@@ -28,7 +28,7 @@ from clipper.errors import (
 
 if TYPE_CHECKING:
     from clipper.atlas import Atlas
-    from clipper.indexing.workspace import Progress
+    from clipper.indexing.staging.workspace import Progress
     from clipper.settings import Settings
 
 __all__ = [

@@ -70,7 +70,9 @@ def test_every_option_in_the_pages_exists():
     known = options()
     found = 0
     for page, text in PAGES.items():
-        for command, rest in re.findall(r"\bclipper (index|search|view|info|doctor)\b([^`\n#]*)", text):
+        for command, rest in re.findall(
+            r"\bclipper (index|search|view|info|report|doctor)\b([^`\n#]*)", text
+        ):
             for option in OPTION.findall(re.sub(r"'[^']*'", "", rest)):
                 assert option in known[command], f"{page}: clipper {command} {option}"
                 found += 1

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from clipper.atlas import frames, html
+from clipper.atlas.discoveries import Discoveries
 from clipper.atlas.engine import SearchEngine
 from clipper.atlas.tags import Tags
 from clipper.errors import BadImageError, ClipperError, UnknownImageError
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 ImageLike: TypeAlias = "str | Path | bytes | Image.Image"
 
 
-class Atlas:
+class Atlas(Discoveries):
     """A published dataset: images, their metadata, their places on the map, and search.
 
     An atlas reads one version of the dataset and keeps it until it is closed, also while a run publishes the

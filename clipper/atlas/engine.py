@@ -6,11 +6,15 @@ then shared; several threads may use one engine. What does not belong here: poin
 """
 
 import threading
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from clipper.atlas.findings import Finding, find_all
 from clipper.atlas.published import Published
 from clipper.errors import UnknownImageError
+from clipper.insight.chance import match_level, measure_chance
+from clipper.insight.words.vocabulary import shipped_words
 from clipper.models import reference_texts
 from clipper.models.query_encoder import QueryEncoder
 from clipper.projection import place
@@ -53,12 +57,35 @@ class SearchEngine(Published):
             return embeddings.MappedVectors(vectors, self.hashes)
 
     @cached_property
+    def findings(self) -> list[Finding]:
+        """What a person may want to look at in this version, the findings to act on first."""
+        return find_all(self)
+
+    @cached_property
     def random_text_baseline(self) -> float:
         """The best similarity that random words usually find here: see `reference_texts`.
 
         Embeds a few dozen words the first time; raises what `embed_text` does.
         """
         return reference_texts.random_text_baseline(self.stored.best_similarity(self.encoders.random_words))
+
+    @property
+    def vocabulary(self) -> Sequence[str]:
+        """The words that ship with Clipper."""
+        return shipped_words()
+
+    def word_vectors(self, words: Sequence[str]) -> "np.ndarray":
+        """Return the vectors of words: (w, d) float32, rows L2-normalised."""
+        import numpy as np
+
+        dimensions = int(self.snapshot.model["dimensions"])
+        return self.encoders.word_vectors(words) if words else np.empty((0, dimensions), np.float32)
+
+    @cached_property
+    def match_level(self) -> float:
+        """How near an image is at least to a word that says what it shows: see `chance.match_level`."""
+        chance = measure_chance(self.stored, self.encoders.random_words)
+        return match_level(self.stored, chance, self.word_vectors(self.vocabulary))
 
     def embed_text(self, text: str) -> "np.ndarray":
         """Return a text's vector: (d,) float32, L2-normalised. The first call loads the model."""

@@ -3,10 +3,17 @@
 What does not belong here: which columns there are, and what their roles are (`metadata/columns.py`).
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from clipper.atlas.published import Published
+from clipper.insight.classify import Classes
+from clipper.insight.coverage import Coverage
 from clipper.metadata.columns import Column
+from clipper.store.parts.clusters import no_clusters
+
+# The columns of findings.
+DUPLICATES = ("group", "id", "kind", "similarity", "keep", "why")
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +39,61 @@ def metadata(atlas: Published) -> "pd.DataFrame":
     table = atlas.metadata_table
     columns = {name: _values(column, table[name]) for name, column in atlas.columns.items()}
     return pd.DataFrame(columns, index=pd.Index(atlas.ids, name="id"))
+
+
+def clusters(atlas: Published) -> "pd.DataFrame":
+    """Return the clusters by their lasting number: `level`, `name`, `size`, an image, a place, `parent`."""
+    import pandas as pd
+
+    found, names = atlas.clusters or no_clusters(len(atlas)), atlas.cluster_names
+    parents = [None if row < 0 else int(found.ids[row]) for row in found.parents.tolist()]
+    best = found.representatives[:, 0].tolist()
+    columns = {
+        "level": found.levels,
+        "name": pd.array(names, dtype="string"),
+        "size": found.sizes,
+        "representative": pd.array([atlas.ids[row] if row >= 0 else None for row in best], dtype="string"),
+        "x": found.centers[:, 0],
+        "y": found.centers[:, 1],
+        "parent": pd.array(parents, dtype="Int64"),
+    }
+    return pd.DataFrame(columns, index=pd.Index(found.ids, name="cluster"))
+
+
+def duplicates(atlas: Published) -> "pd.DataFrame":
+    """Return the images that are double, by group and with the one to keep first."""
+    return _found(atlas.insights.duplicates, DUPLICATES)
+
+
+def classes(atlas: Published, words: Sequence[str], found: Classes) -> "pd.DataFrame":
+    """Return the word of each image, by id."""
+    import pandas as pd
+
+    named = pd.array([words[word] if word >= 0 else None for word in found.words.tolist()], dtype="string")
+    return pd.DataFrame({"word": named, "margin": found.margins}, index=pd.Index(atlas.ids, name="id"))
+
+
+def coverage(atlas: Published, concepts: Sequence[str], found: Coverage) -> "pd.DataFrame":
+    """Return how many images show each concept; those that none shows come first."""
+    import pandas as pd
+
+    order = found.order()
+    best = found.best[order]
+    columns = {
+        "concept": pd.array([concepts[row] for row in order.tolist()], dtype="string"),
+        "images": found.counts[order],
+        "best": pd.array([atlas.ids[row] if row >= 0 else None for row in best.tolist()], dtype="string"),
+        "similarity": found.similarities[order],
+    }
+    places = {axis: atlas.xy[best, at] for at, axis in enumerate("xy")} if len(atlas) else {}
+    return pd.DataFrame({**columns, **places})
+
+
+def _found(table: "pa.Table | None", columns: Sequence[str]) -> "pd.DataFrame":
+    """Return a table of findings as a DataFrame; with these columns and no rows if there is none."""
+    import pandas as pd
+
+    return pd.DataFrame(columns=list(columns)) if table is None else table.to_pandas()
 
 
 def _values(column: Column, cells: "pa.ChunkedArray") -> Any:

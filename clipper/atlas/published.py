@@ -9,12 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipper.atlas.insights import Insights
 from clipper.images.folder import ImageFolder
 from clipper.metadata.columns import Column, columns_of
 from clipper.metadata.join import without_missing
 from clipper.settings import Settings, absolute_location
 from clipper.store import facts, manifest, snapshots
 from clipper.store.home import Home
+from clipper.store.parts.clusters import Clusters
 from clipper.store.shards import ShardStore
 from clipper.store.tables import read_made_of, read_parquet
 
@@ -99,6 +101,21 @@ class Published:
         """The metadata columns by name: those of metadata.json and its like first."""
         entries = read_made_of(self._part("metadata"))["columns"]
         return {column.name: column for column in columns_of(entries, lambda: self.metadata_table)}
+
+    @cached_property
+    def insights(self) -> Insights:
+        """What this version says of its images."""
+        return Insights(self.home, self.snapshot, self.hashes)
+
+    @property
+    def clusters(self) -> Clusters | None:
+        """The clusters of the images; None if they are switched off, or if an earlier Clipper indexed."""
+        return self.insights.clusters
+
+    @property
+    def cluster_names(self) -> list[str]:
+        """The name of each cluster, "" for one without a name."""
+        return self.insights.cluster_names
 
     @cached_property
     def points(self) -> "pd.DataFrame":

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from clipper.cli.output import one_line, print_failures, print_json, summarise, tell_damages
+from clipper.cli.report import check_kinds, tell_report, write_page
 from clipper.errors import BadImageError, ClipperError, SettingsError, require_extra
 from clipper.images.decode import read_file
 from clipper.settings import Settings
@@ -177,6 +178,34 @@ def info(
         typer.echo(f"  skipped {one_line(str(failure.id))}: {one_line(str(failure.reason))}")
     if len(atlas.failures) > 10:  # noqa: PLR2004 - as many as shown above
         typer.echo(f"  and {len(atlas.failures) - 10} more (`clipper info --failures` has all)")
+
+
+@app.command()
+def report(
+    as_json: Json = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write one page that stands alone.", metavar="FILE")
+    ] = None,
+    fail_on: Annotated[
+        str, typer.Option(help="Findings that end the command with 1, such as duplicates,leaks.")
+    ] = "",
+    home: Home = None,
+) -> None:
+    """What is in the dataset, and what is odd in it: clusters, duplicates, leaks."""
+    from clipper.atlas import report as reports
+    from clipper.atlas.engine import SearchEngine
+
+    atlas = SearchEngine(Settings.load(home))
+    unwanted = check_kinds(fail_on)
+    found = reports.describe(atlas)
+    if html is not None:
+        write_page(html, reports.page(atlas))
+    if as_json:
+        print_json(found)
+    else:
+        tell_report(found, page=html)
+    if any(finding["key"].partition(":")[0] in unwanted for finding in found["findings"]):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -15,7 +15,7 @@ import typer
 
 if TYPE_CHECKING:
     from clipper.doctor.files import Damage
-    from clipper.indexing.workspace import Step
+    from clipper.indexing.staging.workspace import Step
     from clipper.metadata.columns import Column
     from clipper.settings import Settings
 

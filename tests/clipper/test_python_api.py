@@ -16,9 +16,11 @@ from PIL import Image
 
 import clipper
 import clipper.atlas.atlas
+import clipper.atlas.discoveries
 import clipper.atlas.tags
 from clipper import errors
 from clipper.atlas import Atlas
+from clipper.atlas.discoveries import Discoveries
 from clipper.errors import BadImageError, ClipperError, TagError, UnknownImageError
 
 
@@ -32,9 +34,9 @@ def a_persons_folder(sample_copy: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 def examples() -> list[doctest.DocTest]:
     found = []
-    for module in (clipper, clipper.atlas.atlas, clipper.atlas.tags):
+    for module in (clipper, clipper.atlas.atlas, clipper.atlas.discoveries, clipper.atlas.tags):
         found += [one for one in doctest.DocTestFinder().find(module) if one.examples]
-    for name, member in vars(Atlas).items():
+    for name, member in (vars(Discoveries) | vars(Atlas)).items():
         if isinstance(member, cached_property):  # the finder passes these over
             text = member.__doc__ or ""
             one = doctest.DocTestParser().get_doctest(text, {}, f"Atlas.{name}", None, None)
@@ -192,6 +194,7 @@ def test_the_public_surface_is_what_it_says(sample_atlas: Atlas):
     assert all(getattr(clipper, name) is not None for name in clipper.__all__)
     public = {name for name in dir(sample_atlas) if not name.startswith("_")}
     assert public == {
-        "close", "columns", "failures", "home", "ids", "image", "indexed_at", "info", "metadata", "points",
-        "search", "similar", "tags", "thumbnail", "title", "vectors", "version",
+        "classify", "close", "clusters", "columns", "coverage", "drift", "drift_between", "duplicates",
+        "failures", "home", "ids", "image", "indexed_at", "info", "metadata", "points", "search", "similar",
+        "tags", "thumbnail", "title", "vectors", "version",
     }  # fmt: skip

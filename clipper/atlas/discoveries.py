@@ -1,0 +1,137 @@
+"""What an atlas tells of its images: clusters, duplicates, what is there and what is not.
+
+What does not belong here: how anything is found (`insight/`), and the tables' columns (`frames.py`).
+"""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from clipper.atlas import frames
+from clipper.atlas.engine import SearchEngine
+from clipper.errors import ClipperError
+from clipper.insight.classify import classify, parse_words
+from clipper.insight.coverage import measure_coverage
+from clipper.insight.drift import Drift, cluster_ids, measure_drift
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+# The levels whose clusters are compared: neither a few continents nor hundreds of villages.
+DRIFT_LEVEL = 1
+
+
+class Discoveries:
+    """The part of `clipper.Atlas` that tells what is in a dataset."""
+
+    _engine: SearchEngine
+
+    @cached_property
+    def clusters(self) -> "pd.DataFrame":
+        """The clusters, in three levels from a few large ones (0) to many small ones (2).
+
+        The index is the cluster's number, which lasts as long as most of its images stay. `parent` is the
+        number of the cluster one level up, `representative` the image that stands for it best.
+
+        Examples:
+            >>> atlas.clusters.columns.to_list()
+            ['level', 'name', 'size', 'representative', 'x', 'y', 'parent']
+        """
+        return frames.clusters(self._engine)
+
+    def duplicates(self) -> "pd.DataFrame":
+        """Return the images that are double: `group`, `id`, `kind`, `similarity`, `keep` and `why`.
+
+        In each group one image is the one to keep. `kind` says how another differs from it: exact, resized,
+        recompressed, brighter, darker, cropped, mirrored.
+        """
+        return frames.duplicates(self._engine)
+
+    def classify(self, words: "Sequence[str] | str") -> "pd.DataFrame":
+        """Give each image the nearest of some words, or none if no word is nearer than chance.
+
+        Examples:
+            >>> atlas.classify("flag, clock")["word"].value_counts().index.to_list()
+            ['flag', 'clock']
+
+        Args:
+            words: a list, or a text with commas between them.
+
+        Returns:
+            by id: `word` (missing for none of them), and `margin`, how much nearer it is than the next word,
+            or than chance; below 0 for none.
+
+        Raises:
+            ModelError: the model that made the vectors cannot be found.
+        """
+        named = _listed(words)
+        engine = self._engine
+        found = classify(
+            engine.stored, engine.word_vectors(named), engine.encoders.random_words, level=engine.match_level
+        )
+        return frames.classes(engine, named, found)
+
+    def coverage(self, concepts: "Sequence[str] | str | None" = None) -> "pd.DataFrame":
+        """Count the images that show each of many concepts: what is there, and what is missing.
+
+        Args:
+            concepts: a list, or a text with commas or line ends between them; None for the vocabulary that
+                ships with Clipper, thousands of things that can be seen.
+
+        Returns:
+            one row a concept, those that no image shows first: `concept`, `images` (how many are nearer than
+            chance finds), `best` (the nearest image), its `similarity`, `x` and `y`.
+
+        Raises:
+            ModelError: the model that made the vectors cannot be found.
+        """
+        engine = self._engine
+        named = engine.vocabulary if concepts is None else _listed(concepts)
+        found = measure_coverage(
+            engine.stored, engine.word_vectors(named), engine.encoders.random_words, level=engine.match_level
+        )
+        return frames.coverage(engine, named, found)
+
+    def drift(self, other: "Discoveries") -> Drift:
+        """Compare this version with an earlier one, or with another dataset of the same model.
+
+        Examples:
+            >>> atlas.drift(atlas).drifted
+            False
+
+        Raises:
+            ClipperError: the vectors of the two are of different models.
+        """
+        mine, theirs = self._engine, other._engine  # noqa: SLF001 - of the same class
+        if mine.fingerprint != theirs.fingerprint:
+            raise ClipperError(f"{theirs.title} was made with another model; index both with the same one")
+        both = theirs.clusters, mine.clusters
+        clusters = None
+        if both[0] and both[1] and mine.home.folder == theirs.home.folder:  # elsewhere numbers mean others
+            clusters = (cluster_ids(both[0], DRIFT_LEVEL), cluster_ids(both[1], DRIFT_LEVEL))
+        return measure_drift(theirs.stored, mine.stored, keys=(theirs.hashes, mine.hashes), clusters=clusters)
+
+    def drift_between(self, column: str, one: object, other: object) -> Drift:
+        """Compare the images with two values of a column, such as `train` and `val` of `split`.
+
+        Raises:
+            ClipperError: there is no such column.
+        """
+        import numpy as np
+
+        engine = self._engine
+        if column not in engine.columns:
+            raise ClipperError(f"there is no column {column!r}; there are {', '.join(engine.columns)}")
+        values = np.array(engine.metadata_table[column].to_pylist(), object)
+        rows = [np.flatnonzero(values == value) for value in (one, other)]
+        ids = cluster_ids(engine.clusters, DRIFT_LEVEL) if engine.clusters else None
+        return measure_drift(
+            engine.stored[rows[0]],
+            engine.stored[rows[1]],
+            clusters=None if ids is None else (ids[rows[0]], ids[rows[1]]),
+        )
+
+
+def _listed(words: "Sequence[str] | str") -> list[str]:
+    return parse_words(words) if isinstance(words, str) else list(dict.fromkeys(words))

@@ -1,0 +1,115 @@
+"""What a person may want to look at in a version: duplicates, odd images, doubtful labels, poor pictures.
+
+The viewer's tab, the report and the command show the same findings. What does not belong here: how things are
+found (`insight/`).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from clipper.atlas.published import Published
+from clipper.insight.doubles.duplicates import EXACT
+from clipper.insight.doubles.leaks import leaks, split_columns, split_of_folders
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """A finding: one sentence, and the images that it is about.
+
+    `rows` (k,) int64 are images, the most striking first. `notes` says something of each, such as the label
+    that its neighbors suggest. `groups` (k,) int64 numbers what belongs together; None if nothing does.
+    `keep` (k,) bool marks the image to keep in each group.
+    """
+
+    key: str  # as addresses and the report name it: "duplicates", "labels:group"
+    title: str
+    detail: str
+    rows: "np.ndarray"
+    notes: tuple[str, ...] = ()
+    groups: "np.ndarray | None" = None
+    keep: "np.ndarray | None" = None
+    figures: dict[str, Any] = field(default_factory=dict)
+
+
+def find_all(atlas: Published) -> list[Finding]:
+    """Return all findings of a version that are about at least one image, the ones to act on first."""
+    makers: list[Callable[[Published], Iterator[Finding]]] = [_leaks, _duplicates]
+    return [finding for make in makers for finding in make(atlas) if len(finding.rows)]
+
+
+def _leaks(atlas: Published) -> Iterator[Finding]:
+    """Yield, for each column that splits the dataset, the copies that are in two of its parts."""
+    table = atlas.insights.duplicates
+    if table is None or not len(table):
+        return
+    import numpy as np
+
+    rows, groups = _rows(atlas, table), table["group"].to_numpy()
+    keep = table["keep"].to_numpy(zero_copy_only=False)
+    for name, parts in _splits(atlas).items():
+        leaking = leaks(rows, groups, parts)
+        chosen = np.isin(groups, [leak.group for leak in leaking])
+        spanned = sorted({part for leak in leaking for part in leak.parts})
+        yield Finding(
+            f"leaks:{name}",
+            f"{_count(len(leaking), 'group')} of copies in more than one {name}: {', '.join(spanned)}",
+            "What a model learned from one of them, it is tested on with the other.",
+            rows[chosen],
+            notes=tuple(f"{name}: {parts[row]}" for row in rows[chosen].tolist()),
+            groups=groups[chosen],
+            keep=keep[chosen],
+        )
+
+
+def _splits(atlas: Published) -> dict[str, Sequence[object]]:
+    """Return the part of each image in each split of the dataset: of columns, and of the first folders."""
+    few = [name for name, column in atlas.columns.items() if column.role == "category"]
+    columns = {name: atlas.metadata_table[name].to_pylist() for name in few}
+    found: dict[str, Sequence[object]] = {name: columns[name] for name in split_columns(columns)}
+    folders = None if found else split_of_folders(atlas.ids)
+    return found if folders is None else {"folder": folders}
+
+
+def _duplicates(atlas: Published) -> Iterator[Finding]:
+    """Yield near-duplicates and exact copies: a group with one near-duplicate in it counts as near."""
+    table = atlas.insights.duplicates
+    if table is None:
+        return
+    import numpy as np
+
+    groups = table["group"].to_numpy()
+    keep = table["keep"].to_numpy(zero_copy_only=False)
+    exact = np.array(table["kind"].to_pylist(), object) == EXACT
+    near = np.isin(groups, groups[~keep & ~exact])
+    for key, chosen, what in (("duplicates", near, "near-duplicates"), ("copies", ~near, "exact copies")):
+        part = table.filter(chosen)
+        groups_of = groups[chosen]
+        yield Finding(
+            key,
+            f"{_count(len(np.unique(groups_of)), 'group')} of {what}, {_count(len(part), 'image')}",
+            "The first of each group is the one to keep: the largest, the least compressed, or the oldest.",
+            _rows(atlas, part),
+            notes=tuple(map(_note, part.to_pylist())),
+            groups=groups_of,
+            keep=keep[chosen],
+        )
+
+
+def _note(row: dict[str, Any]) -> str:
+    return f"keep: {row['why']}" if row["keep"] else f"{row['kind']}: {row['why']}"
+
+
+def _rows(atlas: Published, table: "pa.Table") -> "np.ndarray":
+    """Return the rows of the images that a table names by `id`: (k,) int64."""
+    import numpy as np
+
+    return np.array([atlas.row(image_id) for image_id in table["id"].to_pylist()], np.int64)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,112 @@
+"""What a published version says of its images: clusters and their names, duplicates.
+
+What does not belong here: how they are found (`insight/`), and making their parts (`indexing/insights/`).
+"""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clipper.store import cluster_names
+from clipper.store.home import Home
+from clipper.store.parts import clusters as stored_clusters
+from clipper.store.parts.clusters import NOISE, Clusters
+from clipper.store.snapshots import Snapshot
+from clipper.store.tables import read_made_of, read_parquet
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+
+class Insights:
+    """The insights of one version. Row i of everything belongs to its image i; copies share what is known.
+
+    A part that is switched off, or that an earlier Clipper did not make, is None or empty.
+    """
+
+    def __init__(self, home: Home, snapshot: Snapshot, hashes: Sequence[bytes]) -> None:
+        """Read nothing yet.
+
+        Args:
+            home: the atlas's.
+            snapshot: the published version.
+            hashes: (n,) the content hash of each image.
+        """
+        self._home, self._snapshot, self._hashes = home, snapshot, hashes
+
+    @cached_property
+    def clusters(self) -> Clusters | None:
+        """The clusters, with sizes that count copies."""
+        path = self._path("clusters")
+        if path is None:
+            return None
+        keys, clusters = stored_clusters.read(path)
+        return expand(clusters, self._positions(keys))
+
+    @cached_property
+    def cluster_names(self) -> list[str]:
+        """The name of each cluster, "" where no word is true; a person's name comes before a found one."""
+        if self.clusters is None:
+            return []
+        path = self._path("cluster_names")
+        table = read_parquet(path).select(["cluster", "name"]).to_pydict() if path else {}
+        found = dict(zip(table.get("cluster", []), table.get("name", []), strict=True))
+        given = cluster_names.read(self._home)
+        return [given.get(each) or found.get(each) or "" for each in self.clusters.ids.tolist()]
+
+    @cached_property
+    def duplicates(self) -> "pa.Table | None":
+        """The images that are double: group, id, kind, similarity, keep, why."""
+        path = self._path("duplicates")
+        return None if path is None else read_parquet(path)
+
+    def made_of(self, part: str) -> dict[str, Any]:
+        """Return the JSON of a part: counts and figures; empty without the part."""
+        path = self._path(part)
+        return {} if path is None else read_made_of(path)
+
+    def _path(self, part: str) -> Path | None:
+        version = self._snapshot.parts.get(part)
+        return self._home.part(part, version) if version else None
+
+    def _positions(self, keys: Sequence[bytes]) -> "np.ndarray":
+        """Return for each image the row of its content in `keys`: (n,) int64."""
+        import numpy as np
+
+        row = {key: at for at, key in enumerate(keys)}
+        return np.array([row[key] for key in self._hashes], np.int64)
+
+
+def expand(clusters: Clusters, positions: "np.ndarray") -> Clusters:
+    """Return the clusters of images from those of their contents.
+
+    A copy is a face only after all contents, so that no picture lies on its own copy.
+
+    Args:
+        clusters: of contents.
+        positions: (n,) int, the row of each image's content.
+    """
+    from dataclasses import replace
+
+    import numpy as np
+
+    n = len(positions)
+    _, first = np.unique(positions, return_index=True)
+    copy = np.ones(n, bool)
+    copy[first] = False
+    order = np.lexsort((np.arange(n), clusters.faces[positions], copy))
+    faces = np.empty(n, np.int32)
+    faces[order] = np.arange(n, dtype=np.int32)
+    image_of = np.full(len(clusters.faces) + 1, NOISE, np.int32)  # the last one stays NOISE, which is row -1
+    image_of[positions[first]] = first
+    members = clusters.members[positions]
+    inside = members[members >= 0]
+    return replace(
+        clusters,
+        sizes=np.bincount(inside, minlength=len(clusters)).astype(np.int32),
+        representatives=image_of[clusters.representatives],
+        members=members,
+        faces=faces,
+    )
