@@ -18,8 +18,10 @@ from viewer.components.base import Action, style_sheet
 from viewer.components.map.controls import ZOOM, colour_select, map_buttons
 from viewer.components.map.hover_card import HoverCard
 from viewer.components.map.lasso import Lasso, toggle_image, toggle_tool
+from viewer.components.map.layers import MapLayers
 from viewer.components.map.legend import ColourKey, LegendToggle
 from viewer.components.map.map import MapView
+from viewer.components.map.names import ClusterNames, select_cluster
 from viewer.components.map.query_marks import QueryMarks
 from viewer.components.page.change_notice import ChangeNotice
 from viewer.components.page.connection_lost import ConnectionLost
@@ -33,6 +35,7 @@ from viewer.components.page.url import PageUrl
 from viewer.components.side.detail import Detail
 from viewer.components.side.filter_panel import FilterChips, FilterPanel
 from viewer.components.side.gallery import Gallery
+from viewer.components.side.insights import InsightsPanel
 from viewer.components.side.overview import Overview
 from viewer.components.side.selection_panel import SelectionPanel
 from viewer.components.side.status import Status
@@ -89,7 +92,10 @@ class Viewer:
         self.filter_worker = FilterWorker(state)
         self.uploads = Uploads(state, ready=self.searcher.add_image)
         self.map = MapView(
-            state, on_image=self.open, on_query=lambda answer: self.searcher.search(answer.terms)
+            state,
+            on_image=self.open,
+            on_query=lambda answer: self.searcher.search(answer.terms),
+            on_cluster=lambda cluster_id: select_cluster(state, cluster_id),
         )
         self.tag_worker = TagWorker(state)
         self.page = html_page(
@@ -114,6 +120,7 @@ class Viewer:
             self.map.end()
             self.filter_worker.end()
             self.selection_panel.end()
+            self.insights.end()
 
     def _show_results(self, *events: Any) -> None:
         """Show the results of another query; the same query may be answered again in another version."""
@@ -130,7 +137,7 @@ class Viewer:
         self.state.param.update(selected=row, hovered=None, pointed=None)
 
     def _escape(self, _message: Mapping[str, Any]) -> None:
-        """Close one thing at a time: the tool in use, the open image, the overview, the selection."""
+        """Close one thing at a time: the tool, the open image, the overview, the finding, the selection."""
         state = self.state
         if state.tool:
             state.tool = ""
@@ -138,6 +145,8 @@ class Viewer:
             self.open(None)
         elif state.overview:
             state.overview = False
+        elif state.panel == "insights" and state.finding:
+            self.insights.close()
         elif state.selection is not None:
             clear_selection(state)
 
@@ -255,7 +264,8 @@ class Viewer:
     def _map_area(self) -> pn.Column:
         legend = ColourKey(css_classes=["legend"], margin=0)
         fold = LegendToggle(css_classes=["fold"], margin=0)
-        for part in (legend, fold):
+        layers = MapLayers(css_classes=["layers"], margin=0)
+        for part in (legend, fold, layers):
             part.follow(self.state)
         card = HoverCard(margin=0)
         card.follow(self.state, self.map)
@@ -263,8 +273,10 @@ class Viewer:
         lasso.follow(self.state, self.map)
         marks = QueryMarks(css_classes=["marks-over"], margin=0)
         marks.follow(self.state)
+        names = ClusterNames(css_classes=["names-over"], margin=0)
+        names.follow(self.state, self.map)
         colours = pn.Column(
-            fold, colour_select(self.state), legend, css_classes=["legend-card"], margin=0,
+            fold, colour_select(self.state), legend, layers, css_classes=["legend-card"], margin=0,
             stylesheets=[style_sheet("map/legend_card.css")],
         )  # fmt: skip
         notice = ChangeNotice(css_classes=["notice"], margin=0, actions={
@@ -272,7 +284,7 @@ class Viewer:
         })  # fmt: skip
         notice.follow(self.state)
         return pn.Column(
-            self.map.pane, lasso, marks, colours, map_buttons(self.map, self.state), card, notice,
+            self.map.pane, names, lasso, marks, colours, map_buttons(self.map, self.state), card, notice,
             ConnectionLost(margin=0),
             sizing_mode="stretch_both", margin=0, css_classes=["map-area"],
             stylesheets=[style_sheet("map/map_area.css")],
@@ -298,6 +310,10 @@ class Viewer:
             css_classes=["chosen"], margin=0, actions={"open": show, "point": point}
         )
         selection_panel.follow(self.state, self.map, self.tag_worker)
+        self.insights = insights = InsightsPanel(
+            css_classes=["insights"], margin=0, actions={"open": show, "point": point}
+        )
+        insights.follow(self.state, self.map, self.tag_worker)
         tabs = Tabs(css_classes=["tabs"], margin=0)
         status = Status(css_classes=["status"], margin=0)
         self.tag_worker.on_error.append(lambda error: setattr(detail, "trouble", error))
@@ -307,6 +323,6 @@ class Viewer:
         for part in (tabs, chips, columns, detail, status, overview):
             part.follow(self.state)
         return pn.Column(
-            tabs, chips, gallery, columns, selection_panel, status, overview, detail,
+            tabs, chips, gallery, columns, selection_panel, insights, status, overview, detail,
             margin=0, css_classes=["side"], stylesheets=[style_sheet("side/side.css")],
         )  # fmt: skip

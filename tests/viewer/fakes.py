@@ -1,6 +1,7 @@
 """A small atlas made of numbers: an `AtlasReader`, as `clipper.Atlas` is."""
 
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -12,10 +13,14 @@ import pandas as pd
 import pyarrow as pa
 from PIL import Image
 
+from clipper.atlas.findings import Finding
 from clipper.errors import BadImageError
 from clipper.metadata.columns import Column, with_roles
+from clipper.store.parts.clusters import LEVELS, NOISE, REPRESENTATIVES, Clusters
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from clipper.query import Query
     from clipper.store.snapshots import Run
     from viewer.dataset.atlas_reader import AtlasReader
@@ -78,6 +83,8 @@ class FakeAtlas:
         self.settings = FakeSettings()
         self.snapshot = FakeSnapshot()
         self.failures = pd.DataFrame({"id": [], "reason": []})
+        self.clusters: Clusters | None = None
+        self.cluster_names: Sequence[str] = []
         self._columns: dict[str, Column] = {
             "group": FakeColumn("group", "str"),
             "size": FakeColumn("size", "float"),
@@ -100,6 +107,7 @@ class FakeAtlas:
         self.random_text_baseline = 0.25
         self.queries: list[object] = []
         self.uploaded: list[bytes] = []
+        self.findings: list[Finding] = []
 
     @property
     def columns(self) -> dict[str, Column]:
@@ -185,6 +193,51 @@ class FakeAtlas:
         rows = np.argsort(-scores, kind="stable")[:k]
         x, y = map(float, self.xy[rows].mean(0))
         return FakeHits(scores, rows, x, y)
+
+
+def clustered(n: int = 500, *, groups: int = 5, parts: int = 3, seed: int = 0) -> FakeAtlas:
+    """The same atlas with clusters: its groups, and `parts` of each; one image in fifty is in none."""
+    atlas, rng = FakeAtlas(n, groups=groups, seed=seed), np.random.default_rng(seed + 1)
+    group, part = atlas._group, rng.integers(0, parts, n)
+    counts = [groups, groups * parts, 0]
+    members = np.stack([group, groups + group * parts + part, np.full(n, NOISE)], axis=1).astype(np.int32)
+    members[::50] = NOISE
+    c = sum(counts)
+    owned = [np.flatnonzero((members == row).any(axis=1)) for row in range(c)]
+    centers = [np.median(atlas.xy[rows], axis=0) if len(rows) else np.zeros(2) for rows in owned]
+    atlas.clusters = Clusters(
+        ids=np.arange(c, dtype=np.int64) * 7 + 3,
+        levels=np.repeat(np.arange(LEVELS, dtype=np.int8), counts),
+        parents=np.array([*[NOISE] * groups, *np.repeat(np.arange(groups), parts)], np.int32),
+        sizes=np.array([len(rows) for rows in owned], np.int32),
+        centers=np.array(centers, np.float32),
+        colors=np.arange(c, dtype=np.int16),
+        representatives=np.full((c, REPRESENTATIVES), NOISE, np.int32),
+        members=members,
+        faces=rng.permutation(n).astype(np.int32),
+    )
+    atlas.cluster_names = [f"group {row}" if row < groups else f"part {row}" for row in range(c)]
+    return atlas
+
+
+def finding(
+    key: str,
+    rows: Iterable[int],
+    *,
+    groups: Iterable[int] | None = None,
+    keep: Iterable[int] | None = None,
+) -> Finding:
+    """A finding about some rows; `keep` are the rows to keep of the groups."""
+    about = np.array(list(rows), np.int64)
+    return Finding(
+        key,
+        f"Title of {key}",
+        f"Detail of {key}",
+        about,
+        notes=tuple(f"note of {row}" for row in about.tolist()),
+        groups=None if groups is None else np.array(list(groups), np.int64),
+        keep=None if keep is None else np.isin(about, list(keep)),
+    )
 
 
 def shown(part: Any, state: "ViewState") -> Any:

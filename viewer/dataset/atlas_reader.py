@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from clipper.metadata.columns import Column
+from clipper.store.parts.clusters import Clusters
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     import pyarrow as pa
 
+    from clipper.atlas.findings import Finding
     from clipper.query import Query, Vectors
     from clipper.store.snapshots import Run
 
@@ -124,6 +126,14 @@ class AtlasReader(Searchable, Protocol):
         """The first view: x0, x1, y0, y1."""
 
     @property
+    def clusters(self) -> Clusters | None:
+        """The clusters; None if this version was published without."""
+
+    @property
+    def cluster_names(self) -> Sequence[str]:
+        """A name for each cluster, "" for none; nothing without clusters."""
+
+    @property
     def columns(self) -> Mapping[str, Column]:
         """The metadata columns by name, each with its role."""
 
@@ -146,6 +156,10 @@ class AtlasReader(Searchable, Protocol):
     @property
     def failures(self) -> "pd.DataFrame":
         """Files that are not on the map: id and reason."""
+
+    @property
+    def findings(self) -> Sequence["Finding"]:
+        """What a person may want to look at, what to act on first. The first call may take seconds."""
 
     def row(self, image_id: str) -> int:
         """Return an image's row; raise KeyError if it is not on the map."""

@@ -17,6 +17,8 @@ import numpy as np
 from clipper.metadata.columns import TAGS, Column
 from clipper.metadata.join import tags_column
 from viewer.dataset.atlas_reader import AtlasReader
+from viewer.dataset.clusters import CLUSTER, ClusterMap
+from viewer.dataset.clusters import TITLE as CLUSTER_TITLE
 from viewer.dataset.columns.colouring import (
     SIMILARITY,
     Colouring,
@@ -37,7 +39,13 @@ from viewer.dataset.thumbnails import Thumbnails
 # Pseudo-columns beside those of the metadata: when a file was modified and first indexed, and its id.
 MODIFIED, INDEXED, FILE = ":modified", ":indexed", ":file"
 TIMES = {MODIFIED: "modified", INDEXED: "indexed"}  # the atlas's attribute for each
-TITLES = {MODIFIED: "File modified", INDEXED: "Indexed", FILE: "File", SIMILARITY: "Search similarity"}
+TITLES = {
+    MODIFIED: "File modified",
+    INDEXED: "Indexed",
+    FILE: "File",
+    SIMILARITY: "Search similarity",
+    CLUSTER: CLUSTER_TITLE,
+}
 TAG_COLOURS = ":tags"  # the key for the colours of tags, as the column of tags may change its name
 CARD_VALUES = 3  # metadata values on a card
 MAX_VALUE_LENGTH = 60
@@ -97,6 +105,15 @@ class Dataset:
         return self.index.bands(self.view)
 
     @cached_property
+    def clusters(self) -> ClusterMap | None:
+        """The clusters; None in a version without."""
+        found = self.atlas.clusters
+        known = found is not None and len(found.faces) == self.n and len(found)
+        return (
+            ClusterMap(found, self.atlas.cluster_names, self.index) if found is not None and known else None
+        )
+
+    @cached_property
     def columns(self) -> dict[str, Column]:
         """The metadata columns that the table of points has."""
         return {name: column for name, column in self.atlas.columns.items() if name in self.atlas.points}
@@ -109,8 +126,9 @@ class Dataset:
 
     @cached_property
     def default_colour(self) -> str:
-        """The column that colours the map at the start, "" for none."""
-        return default_colour_column(list(self.columns.values()))
+        """The column that colours the map at the start: a category, else the clusters; "" for none."""
+        clusters = CLUSTER if self.facet(CLUSTER) is not None else ""
+        return default_colour_column(list(self.columns.values())) or clusters
 
     def prepare(self, *, colour: str) -> None:
         """Derive what a page shows, so that no visitor waits for it and damage is found now.
@@ -134,7 +152,7 @@ class Dataset:
     @cached_property
     def colour_choices(self) -> dict[str, str]:
         """The columns that can colour the map, and their titles; for density alone there is ""."""
-        own = [SIMILARITY, *(name for name in TIMES if self.facet(name))]
+        own = [SIMILARITY, *(name for name in (CLUSTER, *TIMES) if self.facet(name))]
         return {**{name: name for name in self.colour_kinds}, **{name: TITLES[name] for name in own}}
 
     @cached_property
@@ -159,7 +177,7 @@ class Dataset:
 
         The first call takes a second or two for a million images.
         """
-        names = [*self.atlas.columns, FILE, *TIMES]
+        names = [*self.atlas.columns, CLUSTER, FILE, *TIMES]
         return {name: facet for name in names if (facet := self.facet(name)) is not None}
 
     def facets_with_tags(self, tags: TagRows) -> dict[str, Facet]:
@@ -187,6 +205,8 @@ class Dataset:
             return None
         if name in self.columns:
             return column_facet(self.columns[name], self.atlas.points[name])
+        if name == CLUSTER:
+            return self.clusters.facet if self.clusters is not None else None
         if name in TIMES:
             times = scale_facet(name, self._times(name), time=True)
             return times if self.n > 1 and len(times.bins) > 1 else None
@@ -234,6 +254,8 @@ class Dataset:
             known = times[np.isfinite(times)] if name == INDEXED else []
             span = (float(np.min(known)), float(np.max(known))) if len(known) else None
             return number_colouring(TITLES[name], times, kind="time", span=span)
+        if name == CLUSTER and name not in self.colour_kinds and self.clusters is not None:
+            return self.clusters.colouring
         if name not in self.colour_kinds:
             return uniform_colouring(self.n)
         facet = self.facet(name)

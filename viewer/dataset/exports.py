@@ -11,14 +11,15 @@ import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from clipper.hashing import content_hash
 from clipper.metadata.columns import FILE, FOLDER
 from clipper.metadata.join import without_missing
-from viewer.dataset.columns.tag_column import tags_of_rows
+from viewer.dataset.columns.filters import is_member
+from viewer.dataset.columns.tag_column import TagRows, tags_of_rows
 from viewer.dataset.dataset import Dataset
 
 if TYPE_CHECKING:
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
 BLOCK_ROWS = 4096  # rows
 # Characters that have a special meaning in the file names of some system.
 _ODD = re.compile(r"""[\x00-\x1f\\:*?"<>|]""")
+EXCLUDED = "excluded"  # exports leave out the images with this tag, unless the visitor asks for them
 PIECE_BYTES = 1 << 18  # the least that is sent at once, except at the end
 # A spreadsheet reads a cell that starts with one of these as a formula; full-width forms count too.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 CONTENT_TYPES = {
     "csv": "text/csv; charset=utf-8",
+    "json": "application/json",
     "parquet": "application/vnd.apache.parquet",
     "zip": "application/zip",
     "ids": "text/plain; charset=utf-8",
@@ -45,10 +48,17 @@ class Export:
     `similarities` (n,) float32 are those of all images to the query in view, by row.
     """
 
+    name: ClassVar = "selection"
+    kinds: ClassVar = ("csv", "parquet", "zip", "ids")
+
     dataset: Dataset
     rows: np.ndarray
     tags: Mapping[str, np.ndarray] = field(default_factory=dict)
     similarities: np.ndarray | None = None
+
+    def pieces(self, kind: str) -> Iterator[bytes]:
+        """Yield the export in one of its kinds, in pieces."""
+        return write_export(self, kind)
 
     def blocks(self) -> Iterator["pa.Table"]:
         """Yield tables of some rows each, with one schema: id, path, x, y, similarity, metadata, tags."""
@@ -103,9 +113,15 @@ class _Spool:
 
 
 def write_export(export: Export, kind: str) -> Iterator[bytes]:
-    """Yield an export of one of the kinds of `CONTENT_TYPES`, in pieces."""
+    """Yield an export in one of its kinds, in pieces."""
     makers = {"csv": _csv, "parquet": _parquet, "zip": _zip, "ids": _ids}
     return makers[kind](export)
+
+
+def without_excluded(rows: np.ndarray, tags: TagRows) -> np.ndarray:
+    """Return those of some rows (k,) that no person has excluded from exports, in the same order."""
+    excluded = tags.get(EXCLUDED)
+    return rows if excluded is None else rows[~is_member(rows, excluded)]
 
 
 def escape_formula(cell: object) -> object:

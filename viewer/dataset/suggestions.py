@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from clipper.query_syntax import Term, format_terms
+from viewer.dataset.columns.colouring import default_colour_column
 from viewer.dataset.dataset import Dataset
 
 SAMPLE_SIZE = 24
@@ -60,7 +61,7 @@ def _shared_words(dataset: Dataset) -> list[str]:
     if lists:
         values = pd.Series([item for cell in points[lists[0]].dropna() for item in cell], dtype=object)
     else:
-        name = dataset.default_colour
+        name = default_colour_column(list(dataset.columns.values()))
         values = points[name].dropna().astype(str) if name else pd.Series([], dtype=object)
     counts = values.value_counts()
     fitting = counts[(counts >= 3) & (counts <= max(3, 0.06 * dataset.n))]  # noqa: PLR2004 - neither rare nor common

@@ -13,12 +13,16 @@ from viewer.dataset.dataset import Dataset
 from viewer.dataset.geometry.viewport import Box, Viewport
 from viewer.pools import THUMBNAIL_POOL
 from viewer.render.density import GLOW_MARGIN, Layer
+from viewer.render.names import Name
+from viewer.render.overview import Overview
+from viewer.render.placing import MOST_STRONG, Placed, QueryMark, place
 from viewer.render.raster import DISC_LIMIT, Scene, Tile, render
-from viewer.render.tiles import cell_size, choose_tiles, crowded, place_tile
+from viewer.render.tiles import cell_size, choose_tiles, crowded, fitted, place_tile
 
 CROWDED_DOT = 0.33  # a dot's radius, as a part of the space for one point in the first view
 OCCUPIED = 0.4  # roughly the part of a map that has points
 SMALLEST_DOT, LARGEST_DOT = 1.0, 8.0
+FEW_SELECTED = 12  # so few selected images have their thumbnails before others
 SEEN_THROUGH = 0.2  # fading of points behind results if their colours show the similarity
 GROWTH = 0.4  # dots grow with this power of the zoom
 
@@ -30,6 +34,8 @@ class RenderRequest:
     `hits` are rows, best first, None without a query; `selected` is the row of the open image, `marked` are
     rows of new images. By sorted position: `selection` (n,) bool, None without one, and `kept` (n,) bool, the
     points that pass the filters, None for all. `own_colouring` replaces a colouring of the dataset.
+    `overview` has the map's names and thumbnails, which keep clear of the queries' `query_marks`; without
+    one, and with one that has names only, there are thumbnails where it is not crowded.
     """
 
     dataset: Dataset
@@ -42,16 +48,19 @@ class RenderRequest:
     selection: np.ndarray | None = None
     kept: np.ndarray | None = None
     own_colouring: Colouring | None = None
+    overview: Overview | None = None
+    query_marks: tuple[QueryMark, ...] = ()
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawn picture, and its thumbnails (row, centre and size in pixels)."""
+    """A drawn picture, its thumbnails (row, centre and size in pixels), and the names over it."""
 
     dataset: Dataset
     pixels: np.ndarray  # (h, w, 4) uint8, top row first, opaque
     viewport: Viewport  # in pixels of the page, which may be fewer or more than the picture's
     tiles: tuple[tuple[int, float, float, float, float], ...] = ()
+    names: tuple[Name, ...] = ()
 
     def tile_at(self, px: float, py: float) -> tuple[int, float, float, float, float] | None:
         """Return the topmost thumbnail under a pixel."""
@@ -91,13 +100,20 @@ def paint(request: RenderRequest, scale: float = 1.0) -> Picture:
     runs = _many(request, box)
     tiles: list[Tile] = []
     legible = 0.0
+    placed = _placed(request)
     if runs is None:
         inside = dataset.index.inside(box)
         if len(inside) <= DISC_LIMIT:
             # In a fixed random order, so that no category hides another because it is drawn last.
             inside = inside[np.argsort(-dataset.priority[inside], kind="stable")]
+    if placed is not None and placed.faces:
+        tiles, legible = _overview_tiles(request, placed, colours, scale), placed.near
+    elif runs is None:
         passing = inside if request.kept is None else inside[request.kept[inside]]
         tiles, legible = _tiles(request, passing, colours, scale)
+    names = placed.names if placed is not None else ()
+    if placed is not None and not placed.faces:
+        tiles, names = _parted(tiles, names, viewport)
     at = inside if runs is None else runs
     points, faint, chosen = _apart(request, at, _layer(dataset, colours, at, palette))
     scene = Scene(
@@ -107,6 +123,7 @@ def paint(request: RenderRequest, scale: float = 1.0) -> Picture:
         selection=chosen,
         marks=_layer(dataset, colours, dataset.index.rank[request.marked], palette),
         tiles=[tile.scaled(scale) for tile in tiles],
+        calm=placed is not None and placed.faces,
         dot=dot,
         scale=scale,
         dark=request.dark,
@@ -116,7 +133,7 @@ def paint(request: RenderRequest, scale: float = 1.0) -> Picture:
         else SEEN_THROUGH,
     )
     places = tuple((t.row, t.cx, t.cy, t.width, t.height) for t in tiles)
-    return Picture(dataset, render(scene, viewport.scaled(scale)), viewport, places)
+    return Picture(dataset, render(scene, viewport.scaled(scale)), viewport, places, names)
 
 
 def _apart(
@@ -207,3 +224,71 @@ def _tiles(
         strong = hit[choice.at] or among[choice.at] or (opened[choice.at] and rivals)
         tiles.append(Tile(row, image, *where, (r, g, b), bool(strong), bool(marked[choice.at])))
     return tiles, chosen.legible
+
+
+def _placed(request: RenderRequest) -> Placed | None:
+    """Return the names and images of the overview in view; None without an overview."""
+    overview, index = request.overview, request.dataset.index
+    if overview is None:
+        return None
+    first = [*([request.selected] if request.selected is not None else [])]
+    first += [] if request.hits is None else request.hits.tolist()
+    strong = [*index.rank[first].tolist(), *index.rank[request.marked[:MOST_STRONG]].tolist()]
+    chosen = np.empty(0, np.int64)
+    if request.selection is not None and overview.faces:
+        chosen = overview.foremost(request.selection, most=MOST_STRONG)
+    few = len(chosen) <= FEW_SELECTED
+    strong += chosen.tolist() if few else []
+    return place(
+        overview,
+        request.viewport,
+        index,
+        strong=strong if overview.faces else [],
+        dodging=len(first),
+        later=[] if few else chosen,
+        marks=request.query_marks,
+    )
+
+
+def _overview_tiles(request: RenderRequest, placed: Placed, colours: Colouring, scale: float) -> list[Tile]:
+    """Return the thumbnails of the overview's images, which stand out as those of `_tiles` do."""
+    dataset, viewport = request.dataset, request.viewport
+    at = np.array([spot.at for spot in placed.spots], np.int64)
+    rows = dataset.index.order[at]
+    pictures = dataset.thumbnails.get(
+        rows.tolist(), pixels=placed.face * max(scale, 1.0), pool=THUMBNAIL_POOL
+    )
+    px, py = viewport.pixels(np.array([s.x for s in placed.spots]), np.array([s.y for s in placed.spots]))
+    hit = np.isin(rows, request.hits if request.hits is not None else [])
+    among = request.selection[at] if request.selection is not None else np.zeros(len(at), bool)
+    rivals = request.hits is not None or request.selection is not None
+    strong = hit | among | (rivals & (rows == request.selected))
+    marked = np.isin(rows, request.marked)
+    palette = colours.palette(dark=request.dark)
+    tiles = []
+    for i, row in enumerate(rows.tolist()):
+        image = pictures.get(row)
+        if image is None:
+            continue
+        size = fitted(placed.face, image.shape[1] / image.shape[0])
+        r, g, b = palette[colours.codes[at[i]]].tolist()
+        where = float(px[i]), float(py[i]), *size
+        tiles.append(Tile(row, image, *where, (r, g, b), bool(strong[i]), bool(marked[i])))
+    return tiles
+
+
+def _parted(
+    tiles: list[Tile], names: tuple[Name, ...], viewport: Viewport
+) -> tuple[list[Tile], tuple[Name, ...]]:
+    """Keep apart thumbnails and names: thumbnails that stand out come before names, others after them."""
+    unit = viewport.units_per_pixel
+
+    def touch(tile: Tile, name: Name) -> bool:
+        x, y = viewport.position(tile.cx, tile.cy)
+        aside, away = (name.width + tile.width) / 2 * unit, (name.height + tile.height) / 2 * unit
+        return abs(x - name.x) < aside and abs(y - name.y) < away
+
+    first = [tile for tile in tiles if tile.emphasised or tile.marked]
+    kept = tuple(name for name in names if not any(touch(tile, name) for tile in first))
+    beside = [t for t in tiles if t.emphasised or t.marked or not any(touch(t, name) for name in kept)]
+    return beside, kept

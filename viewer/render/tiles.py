@@ -88,11 +88,15 @@ def choose_tiles(
     return TileChoice(tuple(choices), legible)
 
 
+def fitted(longest: float, aspect: float) -> tuple[float, float]:
+    """Return the width and height of a thumbnail whose longer side is `longest`."""
+    aspect = min(max(aspect, MIN_ASPECT), 1 / MIN_ASPECT)
+    return (longest, longest / aspect) if aspect >= 1 else (longest * aspect, longest)
+
+
 def place_tile(choice: TileSpot, px: float, py: float, aspect: float) -> tuple[float, float, float, float]:
     """Return the centre and size in pixels of a thumbnail near its point (px, py), inside its cell."""
-    longest = choice.longest
-    aspect = min(max(aspect, MIN_ASPECT), 1 / MIN_ASPECT)
-    width, height = (longest, longest / aspect) if aspect >= 1 else (longest * aspect, longest)
+    width, height = fitted(choice.longest, aspect)
     gap = 2.0
     reach_x = max(0.0, (choice.cell - width) / 2 - gap)
     reach_y = max(0.0, (choice.cell - height) / 2 - gap)

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError
 
-from viewer.dataset.exports import CONTENT_TYPES, write_export
+from viewer.dataset.exports import CONTENT_TYPES
 from viewer.pools import EXPORT_POOL
 from viewer.server.handlers import VisitorHandler
 from viewer.session.export_offers import Offer, redeem
@@ -25,10 +25,12 @@ ENDINGS = {"ids": "txt"}
 log = logging.getLogger(__name__)
 
 
-def export_file_name(title: str, kind: str) -> str:
+def export_file_name(title: str, kind: str, *, name: str = "selection") -> str:
     """Return the file's name for the browser, of letters that every system accepts."""
-    words = re.sub(r"[^\w-]+", "-", title, flags=re.UNICODE).strip("-_")[:60]
-    return f"{words or 'images'}-selection.{ENDINGS.get(kind, kind)}"
+    dataset, contents = (
+        re.sub(r"[^\w-]+", "-", text, flags=re.UNICODE).strip("-_")[:60] for text in (title, name)
+    )
+    return f"{dataset or 'images'}-{contents or 'list'}.{ENDINGS.get(kind, kind)}"
 
 
 class ExportHandler(VisitorHandler):
@@ -41,7 +43,7 @@ class ExportHandler(VisitorHandler):
         except KeyError:
             raise HTTPError(HTTPStatus.NOT_FOUND) from None
         self._headers_for(offered)
-        pieces = write_export(offered.export, offered.kind)
+        pieces = offered.export.pieces(offered.kind)
         loop = asyncio.get_running_loop()
         try:
             while (piece := await loop.run_in_executor(EXPORT_POOL, next, pieces, None)) is not None:
@@ -54,7 +56,7 @@ class ExportHandler(VisitorHandler):
             await loop.run_in_executor(EXPORT_POOL, _close, pieces)
 
     def _headers_for(self, offered: Offer) -> None:
-        name = export_file_name(offered.export.dataset.title, offered.kind)
+        name = export_file_name(offered.export.dataset.title, offered.kind, name=offered.export.name)
         plain = name.encode("ascii", "replace").decode().replace("?", "_")
         self.set_header("Content-Type", CONTENT_TYPES[offered.kind])
         self.set_header(

@@ -11,6 +11,7 @@ from viewer.dataset.suggestions import suggest_queries
 from viewer.dataset.tag_rows import read_tag_rows
 from viewer.dataset.versions import load, shown_datasets
 from viewer.pools import BASELINE_POOL, SEARCH_POOL
+from viewer.render.overview import Overviews, face_size
 from viewer.render.painter import RenderRequest, paint
 
 log = logging.getLogger(__name__)
@@ -22,8 +23,9 @@ def warm_up() -> None:
     _freeze_loaded()
     try:
         dataset = load()
-        viewport = Viewport.fitted(dataset.view, width=640, height=480)
-        paint(RenderRequest(dataset, viewport, dataset.default_colour, dark=True))
+        viewport = Viewport.fitted(dataset.view, width=1000, height=750)
+        overview = Overviews().of(dataset, None, face=face_size(viewport.width), faces=True, names=True)
+        paint(RenderRequest(dataset, viewport, dataset.default_colour, dark=True, overview=overview))
         dataset.prepare(colour=dataset.default_colour)
         suggest_queries(dataset)
         with suppress(ClipperError):  # the page says why

@@ -10,7 +10,8 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from viewer.dataset.exports import CONTENT_TYPES, Export
+from viewer.dataset.exports import Export
+from viewer.dataset.findings.lists import FindingList
 
 LIFETIME = 60.0  # seconds; a page downloads at once
 MAX_OFFERS = 64  # offers that wait; a new one replaces the oldest
@@ -23,18 +24,18 @@ _sweeper: threading.Timer | None = None  # runs while there are offers
 class Offer(NamedTuple):
     """An export that waits for its download, until a time of the monotonic clock."""
 
-    export: Export
+    export: Export | FindingList
     kind: str
     until: float
 
 
-def offer(export: Export, kind: str) -> str:
+def offer(export: Export | FindingList, kind: str) -> str:
     """Offer an export and return the token to download it with, once.
 
     Raises:
-        KeyError: `kind` is no format.
+        KeyError: `kind` is none of its formats.
     """
-    if kind not in CONTENT_TYPES:
+    if kind not in export.kinds:
         raise KeyError(kind)
     token = secrets.token_urlsafe(24)
     with _lock:

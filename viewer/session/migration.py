@@ -13,7 +13,7 @@ from clipper.query_syntax import Term
 from viewer.dataset.changes import DatasetChanges
 from viewer.dataset.dataset import Dataset
 from viewer.session.answers import Answer, Terms
-from viewer.session.steps import OneImage, SelectionStep
+from viewer.session.steps import Found, OneImage, SelectionStep
 
 MAX_MARKED = 2_000  # new images that get a mark; marks on more would say nothing
 
@@ -69,6 +69,8 @@ def _migrate_step(step: SelectionStep, moved: Mapping[str, str], texts: Mapping[
     target = step.target
     if isinstance(target, OneImage):
         target = OneImage(moved.get(target.image_id, target.image_id))
+    if isinstance(target, Found):
+        target = replace(target, beside=moved.get(target.beside, target.beside))
     query = step.query if step.query is None else texts.get(step.query, step.query)
     return replace(step, target=target, query=query)
 

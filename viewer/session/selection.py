@@ -12,12 +12,24 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from viewer.dataset.dataset import Dataset
+from viewer.dataset.findings.findings import found_rows
 from viewer.dataset.geometry.lasso import rows_inside
 from viewer.dataset.ranking import Listing
 from viewer.session.answers import Answer
 from viewer.session.search import rank_dataset
 from viewer.session.state import ViewState
-from viewer.session.steps import AllImages, Mode, OneImage, Outline, Results, SelectionStep, Tagged, Target
+from viewer.session.steps import (
+    AllImages,
+    Found,
+    Mode,
+    OneCluster,
+    OneImage,
+    Outline,
+    Results,
+    SelectionStep,
+    Tagged,
+    Target,
+)
 
 MAX_STEPS = 200  # the latest are kept
 
@@ -53,7 +65,7 @@ def rows_of_target(
     return rows if kept is None else rows[kept[rows]]
 
 
-def _all_rows_of_target(
+def _all_rows_of_target(  # noqa: PLR0911 - one for each kind of target
     target: Target,
     source: SelectionSource,
     tags: Mapping[str, np.ndarray],
@@ -73,6 +85,10 @@ def _all_rows_of_target(
             return none if row is None else np.array([row], np.int64)
         case Tagged(tag):
             return tags.get(tag, none)
+        case OneCluster(cluster_id):
+            return none if dataset.clusters is None else dataset.clusters.images_of(cluster_id)
+        case Found(key, beside, spare):
+            return found_rows(dataset, key, beside=beside, spare=spare)
 
 
 def _results(

@@ -12,6 +12,7 @@ import numpy as np
 import param
 from param.parameterized import Comparator
 
+from clipper.atlas.findings import Finding
 from clipper.query_filter import AnyOf, Condition, HasText, InRange, NoneOf
 from viewer.dataset.changes import DatasetChanges
 from viewer.dataset.columns.colouring import SIMILARITY, Colouring
@@ -19,6 +20,7 @@ from viewer.dataset.columns.facets import Facet
 from viewer.dataset.columns.filters import Filters, apply_filters, remove_values, validate_filters
 from viewer.dataset.columns.tag_column import TagColumn, TagRows, tags_of_rows
 from viewer.dataset.dataset import Dataset
+from viewer.dataset.findings.findings import Findings, find_by_key, known_findings
 from viewer.dataset.ranking import PAGE_SIZE, Listing, listable_mask
 from viewer.dataset.versions import register_holder
 from viewer.session.answers import Answer, SimilarityColours, Terms, Upload, nearest_first
@@ -39,7 +41,7 @@ MAX_UPLOADS = 12  # uploaded images of a session
 NO_LIMITS = {"min_similarity": None, "max_similarity": None}  # results of any similarity
 NO_SEARCH = {"answer": None, "searching": False, "message": "", "terms": (), **NO_LIMITS}
 ROW_FIELDS = ("selected", "hovered", "pointed")  # each holds the row of an image
-PANELS = ["results", "filter", "selection"]
+PANELS = ["results", "filter", "selection", "insights"]
 _UNORDERED: tuple[None, None, np.ndarray] = (None, None, np.empty(0, np.int64))
 
 # Setting equal filters or steps again causes no event. param takes values of unknown types as changed.
@@ -54,6 +56,8 @@ class ViewState(param.Parameterized):
     )
     colour = param.String(doc='The column the points are coloured by, "" for density alone.')
     dark = param.Boolean(default=True)
+    faces = param.Boolean(default=True, doc="Whether images stand for the clusters on the map.")
+    names = param.Boolean(default=True, doc="Whether the clusters have their names on the map.")
     answer = param.ClassSelector(class_=Answer, default=None, doc="The answer in view.")
     history = param.List(item_type=Answer, doc="The latest queries, newest first.")
     selected = param.Integer(default=None, allow_None=True, doc="The row of the open image.")
@@ -72,6 +76,10 @@ class ViewState(param.Parameterized):
     steps: list[SelectionStep] = param.List(item_type=SelectionStep, doc="The steps that made the selection.")
     tool = param.Selector(default="", objects=["", "lasso", "box"], doc="The selection tool in use.")
     panel = param.Selector(default="results", objects=PANELS, doc="The panel beside the map.")
+    findings: Findings | None = param.Parameter(
+        default=None, doc="The findings of the version; None: not known yet."
+    )
+    finding = param.String(doc='The key of the open finding, "" for none.')
     tags = param.Dict(default={}, doc="The rows (k,) int64, ascending, of each tag.")
     overview = param.Boolean(default=False, doc="Whether the overview of the dataset is open.")
     terms = param.Parameter(default=(), doc="The terms of the query in view, or of the one under way.")
@@ -270,6 +278,7 @@ class ViewState(param.Parameterized):
             selection=migrate_selection(self.selection, old, dataset, changes),
             steps=migrate_steps(self.steps, changes.moved, {was.text: new.text for new, was in pairs if new}),
             tags=tags,
+            findings=known_findings(dataset),
             **after,
         )
 
@@ -283,8 +292,22 @@ class ViewState(param.Parameterized):
         narrowed = apply_filters(facets, filters)
         return {"filters": filters, "kept": narrowed.kept, "counts": dict(narrowed.counts)}
 
+    @property
+    def open_finding(self) -> Finding | None:
+        """Return the open finding; None also while the findings are not known."""
+        return find_by_key(self.findings, self.finding)
+
+    def found_positions(self) -> np.ndarray:
+        """Return which images of the open finding pass the filters: positions (k,) int64 among its rows."""
+        finding, kept = self.open_finding, self.kept
+        rows = finding.rows if finding else np.empty(0, np.int64)
+        passes = np.ones(len(rows), bool) if kept is None or len(kept) != self.dataset.n else kept[rows]
+        return np.flatnonzero(passes)
+
     def sequence(self) -> np.ndarray | None:
-        """Return the rows (k,) that previous and next step through: the selection or the results."""
+        """Return the rows (k,) that previous and next step through: a finding, the selection, the results."""
+        if self.panel == "insights" and (finding := self.open_finding) is not None:
+            return finding.rows[self.found_positions()]
         if self.selection is not None and (self.panel == "selection" or self.answer is None):
             return self.ordered_selection()
         return self.answer.rows if self.answer else None
@@ -313,6 +336,7 @@ class ViewState(param.Parameterized):
             self.param.update(
                 dataset=None, answer=None, history=[], news=None, latest_changes=DatasetChanges(),
                 filters={}, kept=None, counts=None, selection=None, steps=[], tags={}, uploads={},
+                findings=None,
             )  # fmt: skip
             self._similar, self._ordered = None, _UNORDERED
 

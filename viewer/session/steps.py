@@ -6,6 +6,10 @@ Links hold steps as JSON objects. Links made earlier must open, so these names s
     {"shape": [[x, y], ...]}                   the images inside an outline on the map
     {"of": "results" | "kept" | "all"}         the query's results, all that pass the filters, all
     {"image": id}, {"tag": name}               one image, the images with a tag
+    {"cluster": number}                        the images of a cluster, by its lasting identity
+    {"finding": key}                           the images of a finding
+
+A step of a finding may have "beside", an image's id: only its group; and "spare": not the images to keep.
 
 A step of results also says which were listed: "n", "cut" and "cap" (the least and the largest similarity),
 and "fold".
@@ -74,7 +78,23 @@ class Tagged:
     tag: str
 
 
-Target = Outline | Results | AllImages | OneImage | Tagged
+@dataclass(frozen=True)
+class OneCluster:
+    """The images of a cluster, by its lasting identity."""
+
+    cluster_id: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """The images of a finding: all, or those of the group of the image `beside`, or those not to keep."""
+
+    key: str
+    beside: str = ""
+    spare: bool = False
+
+
+Target = Outline | Results | AllImages | OneImage | Tagged | OneCluster | Found
 
 
 @dataclass(frozen=True)
@@ -116,7 +136,7 @@ def read_mode(value: object) -> Mode | None:
     return next((mode for mode in LINK_MODES if mode == value), None)
 
 
-def read_target(value: Mapping[str, Any]) -> Target | None:
+def read_target(value: Mapping[str, Any]) -> Target | None:  # noqa: PLR0911 - one for each kind
     """Read the target of a step from a link or a browser's message; return None if it has none."""
     if "shape" in value:
         return read_outline(value["shape"])
@@ -125,13 +145,17 @@ def read_target(value: Mapping[str, Any]) -> Target | None:
             return Results(_read_listing(value))
         case "kept" | "all" as of:
             return AllImages(of)
-    image_id, tag = value.get("image"), value.get("tag")
+    image_id, tag, cluster_id = value.get("image"), value.get("tag"), value.get("cluster")
+    if type(cluster_id) is int:
+        return OneCluster(cluster_id)
     if isinstance(image_id, str) and len(image_id) <= MAX_NAME:
         return OneImage(image_id)
-    return Tagged(tag) if isinstance(tag, str) and len(tag) <= MAX_NAME else None
+    if isinstance(tag, str) and len(tag) <= MAX_NAME:
+        return Tagged(tag)
+    return _read_found(value)
 
 
-def _write_target(target: Target) -> dict[str, Any]:
+def _write_target(target: Target) -> dict[str, Any]:  # noqa: PLR0911 - one for each kind
     match target:
         case Outline(corners):
             return {"shape": [[_shortest(x), _shortest(y)] for x, y in corners]}
@@ -143,6 +167,22 @@ def _write_target(target: Target) -> dict[str, Any]:
             return {"image": image_id}
         case Tagged(tag):
             return {"tag": tag}
+        case OneCluster(cluster_id):
+            return {"cluster": cluster_id}
+        case Found(key, beside, spare):
+            return {
+                "finding": key,
+                **({"beside": beside} if beside else {}),
+                **({"spare": True} if spare else {}),
+            }
+
+
+def _read_found(value: Mapping[str, Any]) -> Found | None:
+    key, beside = value.get("finding"), value.get("beside")
+    if not isinstance(key, str) or len(key) > MAX_NAME:
+        return None
+    known = isinstance(beside, str) and len(beside) <= MAX_NAME
+    return Found(key, str(beside) if known else "", value.get("spare") is True)
 
 
 def read_outline(value: object) -> Outline | None:

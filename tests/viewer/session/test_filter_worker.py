@@ -139,7 +139,7 @@ def test_a_click_in_the_panel_filters_and_a_chip_takes_it_away(state: ViewState)
         ("File", "“folder/1”"),
     ]
     assert chips.passing == state.kept.sum() == state.passing_count
-    assert [tab["count"] for tab in tabs.tabs] == [0, 2, 0]
+    assert [tab["count"] for tab in tabs.tabs] == [0, 2, 0, 0]
     chips._handle_msg({"kind": "drop", "column": "group"})
     assert [*state.filters] == [":file"]
     chips._handle_msg({"kind": "clear"})

@@ -15,6 +15,7 @@ from viewer.session.steps import (
     MAX_NAME,
     MAX_RESULTS,
     AllImages,
+    Found,
     OneImage,
     Outline,
     Results,
@@ -42,6 +43,7 @@ targets = st.one_of(
     st.builds(AllImages, st.sampled_from(["kept", "all"])),
     st.builds(OneImage, names),
     st.builds(Tagged, names),
+    st.builds(Found, names, names, st.booleans()),
 )
 
 
@@ -57,6 +59,10 @@ targets = st.one_of(
      SelectionStep("replace", Results(Listing(None, None, 0.31, fold=True, count=120)))),
     ('{"how":"less","image":"folder/3.png"}', SelectionStep("subtract", OneImage("folder/3.png"))),
     ('{"how":"add","tag":"käfer, grün"}', SelectionStep("add", Tagged("käfer, grün"))),
+    ('{"how":"only","finding":"labels:group"}', SelectionStep("replace", Found("labels:group"))),
+    ('{"how":"only","finding":"twins","spare":true}', SelectionStep("replace", Found("twins", spare=True))),
+    ('{"how":"less","finding":"duplicates","beside":"folder/3.png"}',
+     SelectionStep("subtract", Found("duplicates", beside="folder/3.png"))),
 ])  # fmt: skip
 def test_a_step_of_a_link_made_earlier_is_read_and_written_as_it_was(link: str, step: SelectionStep) -> None:
     assert read_step(json.loads(link)) == step
@@ -88,6 +94,7 @@ def test_every_step_that_is_written_is_read_and_written_again_the_same(mode: str
      {"how": "only", "of": "results", "n": 9}),
     ({"of": "results", "n": 9, "cut": "0.5", "cap": 1}, {"how": "only", "of": "results", "n": 9}),
     ({"of": "kept", "n": 9}, {"how": "only", "of": "kept"}),
+    ({"finding": "odd", "beside": 3, "spare": "yes"}, {"how": "only", "finding": "odd"}),
 ])  # fmt: skip
 def test_what_is_invalid_in_a_step_is_left_out(link: object, written: object) -> None:
     step = read_step(link)
@@ -99,6 +106,7 @@ def test_what_is_invalid_in_a_step_is_left_out(link: object, written: object) ->
     None, 1, [], {}, {"how": "add"}, {"how": "burn", "of": "all"}, {"of": "everything"}, {"image": 3},
     {"how": "replace", "of": "all"}, {"how": "subtract", "of": "all"}, {"how": ["add"], "of": "all"},
     {"how": None, "of": "all"}, {"of": ["all"]}, {"of": {}}, {"image": "x" * (MAX_NAME + 1)},
+    {"finding": 3}, {"finding": "x" * 5000},
     {"tag": "x" * 5000}, {"shape": "0,0"}, {"shape": [[0, 0], [1, 1]]}, {"shape": None, "of": "all"},
     {"shape": [[0, 0], [1, 1], [1e400, 2]]}, {"shape": [[0, 0], [1, 1], [1e30, 2]]},
     {"shape": [[0, 0], [1, 1], [10**400, 2]]}, {"shape": [[0, 0], [1, 1], [math.nan, 2]]},

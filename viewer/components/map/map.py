@@ -24,6 +24,8 @@ from viewer.dataset.columns.filters import select_passing
 from viewer.dataset.geometry.spatial_index import SortedMask
 from viewer.dataset.geometry.viewport import PADDING, Viewport
 from viewer.render.jpeg import Frame, encode_frame
+from viewer.render.names import Name
+from viewer.render.overview import Overviews, face_size
 from viewer.render.painter import Picture, RenderRequest, dot_radius, paint
 from viewer.render.render_loop import PAGE_SCALE, RenderLoop
 from viewer.session.answers import Answer
@@ -62,6 +64,7 @@ def _figure() -> figure:
 # A change of any of these needs another picture.
 REDRAWN_FOR = (
     "colour", "dark", "answer", "history", "dataset", "selected", "marked", "kept", "selection", "tags",
+    "faces", "names",
 )  # fmt: skip
 
 
@@ -74,18 +77,20 @@ class MapView:
         *,
         on_image: Callable[[int | None], None],
         on_query: Callable[[Answer], None] = lambda _answer: None,
+        on_cluster: Callable[[int], None] = lambda _cluster_id: None,
     ) -> None:
-        """Call `on_image` with the row of a clicked image, `on_query` with the query of a clicked mark."""
+        """Call a function with what is clicked: an image's row, a mark's query, the identity of a cluster."""
         self.state = state
-        self._on_image, self._on_query = on_image, on_query
+        self._on_image, self._on_query, self._on_cluster = on_image, on_query, on_cluster
         self._shown: Picture | None = None
-        self._kept, self._selection = SortedMask(), SortedMask()
+        self._kept, self._selection, self._overviews = SortedMask(), SortedMask(), Overviews()
         self._pending = False
         self.fig = _figure()
         self._frame = ColumnDataSource({name: [] for name in ("jpeg", "x", "y", "dw", "dh")})
         self.rings, self.queries = Rings(self.fig), QueryStars(self.fig)
         self.camera = Camera(state, schedule=self._locked)
         self.on_move: list[Callable[[], None]] = []
+        self.on_picture: list[Callable[[], None]] = []
         self._loop: RenderLoop[RenderRequest, Picture, Frame] = RenderLoop(
             draw=paint,
             encode=encode_frame,
@@ -199,7 +204,19 @@ class MapView:
         )
         index = state.dataset.index
         kept, selection = self._kept.of(state.kept, index), self._selection.of(state.selection, index)
-        self._loop.ask(replace(request, kept=kept, selection=selection, own_colouring=state.own_colouring))
+        overview = self._overviews.of(
+            state.dataset, kept, face=face_size(viewport.width), faces=state.faces, names=state.names
+        )
+        self._loop.ask(
+            replace(
+                request,
+                kept=kept,
+                selection=selection,
+                own_colouring=state.own_colouring,
+                overview=overview,
+                query_marks=self.queries.extents(),
+            )
+        )
 
     @property
     def picture(self) -> Picture | None:
@@ -218,11 +235,13 @@ class MapView:
             "dw": [seen.x1 - seen.x0], "dh": [seen.y1 - seen.y0],
         }  # fmt: skip
         self._ring()
+        for call in self.on_picture:
+            call()
 
     def end(self) -> None:
         """End the session: release the picture."""
         self._shown = None
-        self._kept, self._selection = SortedMask(), SortedMask()
+        self._kept, self._selection, self._overviews = SortedMask(), SortedMask(), Overviews()
         self._frame.data = {}
 
     def _first_view(self) -> dict[str, list[float]]:
@@ -247,9 +266,18 @@ class MapView:
         index = self.state.dataset.index
         return index.nearest(x, y, radius=POINTER_RADIUS * viewport.units_per_pixel, kept=self.state.kept)
 
+    def name_at(self, x: float, y: float) -> Name | None:
+        """Return the name at a map position; None if there is none."""
+        viewport, picture = self.viewport, self.picture
+        if viewport is None or picture is None:
+            return None
+        boxes = ((name, name.box(viewport.units_per_pixel)) for name in picture.names)
+        return next((name for name, (x0, x1, y0, y1) in boxes if x0 <= x <= x1 and y0 <= y <= y1), None)
+
     def _pointed(self, _attr: str, _old: object, new: dict[str, list[float]]) -> None:
         inside, x, y = new["inside"][0], new["x"][0], new["y"][0]
         known = inside and isinstance(x, (int, float)) and isinstance(y, (int, float))
+        known = known and self.name_at(float(x), float(y)) is None
         self.state.hovered = self.row_at(float(x), float(y)) if known else None
 
     def _tapped(self, event: Any) -> None:
@@ -258,8 +286,11 @@ class MapView:
             return
         x, y = float(event.x), float(event.y)
         query = self.queries.at(x, y, viewport)
+        name = None if query else self.name_at(x, y)
         if query:
             self._on_query(query)
+        elif name is not None and self.state.dataset.clusters is not None:
+            self._on_cluster(int(self.state.dataset.clusters.table.ids[name.cluster]))
         else:
             self._on_image(self.row_at(x, y))
 

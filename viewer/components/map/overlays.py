@@ -12,6 +12,7 @@ from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure
 
 from viewer.dataset.geometry.viewport import Viewport
+from viewer.render.placing import QueryMark
 from viewer.session.answers import Answer
 from viewer.theme import FONT, tokens
 
@@ -121,6 +122,16 @@ class QueryStars:
                 boxes.append((x, y, half))
         changed, self._unlabelled = unlabelled != self._unlabelled, unlabelled
         return changed
+
+    def extents(self) -> tuple[QueryMark, ...]:
+        """Return how far the star and label of each query extend on the map."""
+        up = LABEL_MIDDLE + LABEL_HEIGHT / 2
+        return tuple(
+            QueryMark(answer.x, answer.y, STAR_RADIUS, STAR_RADIUS, STAR_RADIUS)
+            if answer.text in self._unlabelled
+            else QueryMark(answer.x, answer.y, max(label_half_width(answer), STAR_RADIUS), up, STAR_RADIUS)
+            for answer in self._history
+        )
 
     def at(self, x: float, y: float, viewport: Viewport) -> Answer | None:
         """Return the newest query whose star or label is at a map position; None if there is none."""

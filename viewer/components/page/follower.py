@@ -22,6 +22,7 @@ from viewer.components.base import Component
 from viewer.dataset.changes import DatasetChanges, compare_atlases
 from viewer.dataset.columns.tag_column import TagRows
 from viewer.dataset.dataset import Dataset
+from viewer.dataset.findings.findings import findings_of
 from viewer.dataset.suggestions import suggest_queries
 from viewer.dataset.tag_rows import read_tag_rows
 from viewer.dataset.versions import load
@@ -100,6 +101,8 @@ def prepare_update(
     tags: TagRows = {}
     with suppress(ClipperError):  # the tag worker reports why they cannot be read
         tags = read_tag_rows(dataset)
+    with suppress(ClipperError):  # the panel of insights says so
+        findings_of(dataset)
     return VersionUpdate(shown.version, dataset, changes, answers, message, tags)
 
 

@@ -13,7 +13,21 @@ import { batched } from "../timing.js"
 const LOOK = 400
 
 /** Parameters of the address that belong to Clipper; others stay unchanged. */
-const OWN_NAMES = ["q", "colour", "filters", "chosen", "open", "cut", "fold", "within", "panel", "at"]
+const OWN_NAMES = [
+  "q",
+  "colour",
+  "filters",
+  "chosen",
+  "open",
+  "cut",
+  "fold",
+  "within",
+  "panel",
+  "faces",
+  "names",
+  "finding",
+  "at",
+]
 
 /**
  * Return the address after its "?": the parameters of others, the state, and the view of the map.

@@ -2,8 +2,9 @@
 
 `q` is the query, `colour` the column, `filters` and `chosen` are JSON, `open` is an image's id; `cut` is the
 least similarity listed or, after a comma, the largest; `fold=1` and `within=1` are the switches above the
-results, `panel` is the panel beside the map. `at`, the part of the map in view, belongs to the browser
-(`components/map/camera.js`). Invalid values in a link are ignored.
+results, `panel` is the panel beside the map, `finding` the key of the open finding; `faces=0` and `names=0`
+leave the images and the names of clusters off the map. `at`, the part of the map in view, belongs to the
+browser (`components/map/camera.js`). Invalid values in a link are ignored.
 What does not belong here: the browser's history and the map (`components/page/url.js`).
 """
 
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 MAX_LENGTH = 8_000  # characters of a query string; many servers and mail programs cut longer ones
 MAX_STEPS = 40
 MAX_FIELDS = 40
-ON = "1"
+ON, OFF = "1", "0"
 DENSITY = "none"  # the value of `colour` without a column
 
 log = logging.getLogger(__name__)
@@ -71,6 +72,9 @@ class UrlState:
     fold: bool = False
     only_selection: bool = False
     panel: str = ""
+    faces: bool = True
+    names: bool = True
+    finding: str = ""
 
 
 def parse_query_string(search: str) -> UrlState:
@@ -92,6 +96,9 @@ def parse_query_string(search: str) -> UrlState:
         fold=fields.get("fold") == ON,
         only_selection=fields.get("within") == ON,
         panel=fields.get("panel", "") if fields.get("panel") in PANELS else "",
+        faces=fields.get("faces") != OFF,
+        names=fields.get("names") != OFF,
+        finding=fields.get("finding", ""),
     )
 
 
@@ -109,7 +116,10 @@ def to_query_string(state: ViewState) -> str:
         "filters": _compact_json(write_filters(filters)) if filters else "",
         "cut": _write_range(state.min_similarity, state.max_similarity) if state.answer else "",
         "fold": ON if state.fold else "",
+        "faces": "" if state.faces else OFF,
+        "names": "" if state.names else OFF,
         "open": dataset.id_of(state.selected),
+        "finding": state.finding,
     }
     if _linkable(state, filters):
         steps = _compact_json([write_step(step) for step in state.steps])
@@ -202,7 +212,8 @@ class PageUrl(Component):
         self._target: UrlState | None = None  # what a URL asks for, until it is shown
         self._waits_for_answer = False
         names = ["answer", "colour", "steps", "selected", "dataset", "filters", "searching"]
-        names += ["min_similarity", "max_similarity", "fold", "only_selection", "panel"]
+        names += ["min_similarity", "max_similarity", "fold", "only_selection", "panel", "faces", "names"]
+        names += ["finding", "findings"]
         state.param.watch(self._update, names)
         self._update()
         # Changes before the page has loaded would reach it one by one.
@@ -216,7 +227,7 @@ class PageUrl(Component):
         known = target.colour in {*state.colour_choices, ""}
         state.colour = (target.colour if known else dataset.default_colour) or ""
         state.filters = validate_filters(state.facets, target.filters) if target.filters else {}
-        state.param.update(fold=target.fold, only_selection=False)
+        state.param.update(fold=target.fold, only_selection=False, faces=target.faces, names=target.names)
         if target.terms and (state.answer is None or state.answer.terms != target.terms):
             self._waits_for_answer = True
             self._searcher.search(target.terms)
@@ -226,7 +237,7 @@ class PageUrl(Component):
         self._waits_for_answer = False
         self._select()
 
-    def _update(self, *_events: Any) -> None:
+    def _update(self, *events: Any) -> None:
         state = self._state
         if state.dataset is None or state.searching:
             return
@@ -236,7 +247,9 @@ class PageUrl(Component):
                 self._select()
             return
         now = self._history_entry()
-        pushed = self._before is not None and now != self._before
+        # Findings that become known may close the one that a link asked for: no step of the visitor.
+        visitor_did = all(event.name != "findings" for event in events)
+        pushed = visitor_did and self._before is not None and now != self._before
         self._before = now
         search = to_query_string(state)
         if search != self.search:
@@ -246,7 +259,7 @@ class PageUrl(Component):
         """Return the values whose change Back undoes; opening the next image is no such change."""
         state = self._state
         text = state.answer.text if state.answer else None
-        return text, state.steps, state.selected is not None, state.fold, state.only_selection
+        return text, state.steps, state.selected is not None, state.fold, state.only_selection, state.finding
 
     def _select(self) -> None:
         """Repeat the steps of the selection, now that the query, if any, has its answer."""
@@ -286,6 +299,7 @@ class PageUrl(Component):
             only_selection=target.only_selection and state.selection is not None,
             min_similarity=low,
             max_similarity=high,
+            finding=target.finding,
             panel=target.panel or _default_panel(selected=state.selection is not None),
         )
         self._target, self._before = None, self._history_entry()

@@ -1,10 +1,14 @@
-// Exports the selection: as a file, or its ids to the clipboard. A line reports the outcome.
+// Exports: a menu of formats, and what saves the file or copies the ids. A line reports the outcome.
 
-import { copyText, h, ICONS, icon } from "../dom.js"
-import { basePath, formatNumber } from "../text.js"
+import { copyText, draw, h, ICONS, icon } from "../dom.js"
+import { basePath, countImages, formatNumber } from "../text.js"
 
+/** @import { Child } from "../types" */
 /** @import { SelectionModel } from "./selection_panel.js" */
 
+/** @typedef {{ format: string, label: string }} Format */
+
+/** @type {Format[]} */
 const FORMATS = [
   { format: "csv", label: "CSV table" },
   { format: "parquet", label: "Parquet table" },
@@ -22,12 +26,34 @@ const MESSAGE = 4000
  */
 export function exportLine(model) {
   const messages = messageLine()
-  model.on("offered", () => fetchExport(model, messages.show))
-  return h("div", { class: "row wrap" }, exportMenu(model, messages.show), copyButton(model), messages.el)
+  const whole = excludedSwitch(model)
+  /** @param {string} format */
+  const send = (format) => {
+    const excluded = whole.isOn()
+    if (!excluded && model.excluded === model.count) {
+      messages.show("All of these are excluded from exports. The menu has a switch for them.")
+      return
+    }
+    model.send_msg({ kind: "export", format, excluded })
+    if (format !== "ids") {
+      messages.show("The download starts…")
+    }
+  }
+  model.on("offered", () => {
+    const count = model.count - (whole.isOn() ? 0 : model.excluded)
+    fetchOffered(model.offered, count, messages.show)
+  })
+  return h(
+    "div",
+    { class: "row wrap" },
+    formatMenu("Export", FORMATS, send, whole.el),
+    copyButton(() => send("ids")),
+    messages.el,
+  )
 }
 
 /** Build a line for messages. Each disappears after a while. */
-function messageLine() {
+export function messageLine() {
   const el = h("div", { class: "message muted", role: "status" })
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer
@@ -42,28 +68,55 @@ function messageLine() {
   return { el, show }
 }
 
-/** @param {SelectionModel} model */
-function copyButton(model) {
-  return h(
-    "button",
-    {
-      class: "action",
-      type: "button",
-      onclick: () => model.send_msg({ kind: "export", format: "ids" }),
-    },
-    icon(ICONS.copy),
-    "Copy ids",
-  )
+/** @param {() => void} onclick */
+function copyButton(onclick) {
+  return h("button", { class: "action", type: "button", onclick }, icon(ICONS.copy), "Copy ids")
 }
 
 /**
- * Build the menu of file formats.
+ * Build the switch for images that exports leave out. It is off at first, and hidden without such images.
  *
  * @param {SelectionModel} model
- * @param {(message: string) => void} say
  */
-function exportMenu(model, say) {
-  const entries = FORMATS.map(({ format, label }) =>
+function excludedSwitch(model) {
+  let on = false
+  const el = draw(
+    model,
+    ["excluded"],
+    () => [
+      model.excluded > 0 &&
+        h(
+          "button",
+          {
+            class: `entry switch${on ? " on" : ""}`,
+            type: "button",
+            role: "menuitemcheckbox",
+            "aria-checked": String(on),
+            onclick: ({ currentTarget }) => {
+              on = !on
+              currentTarget.classList.toggle("on", on)
+              currentTarget.setAttribute("aria-checked", String(on))
+            },
+          },
+          h("span", { class: "knob" }),
+          `With the ${formatNumber(model.excluded)} excluded`,
+        ),
+    ],
+    "part",
+  )
+  return { el, isOn: () => on }
+}
+
+/**
+ * Build a button that opens a menu of file formats.
+ *
+ * @param {string} label
+ * @param {Format[]} formats
+ * @param {(format: string) => void} choose
+ * @param {Child[]} after other entries of the menu
+ */
+export function formatMenu(label, formats, choose, ...after) {
+  const entries = formats.map(({ format, label: words }) =>
     h(
       "button",
       {
@@ -72,14 +125,13 @@ function exportMenu(model, say) {
         role: "menuitem",
         onclick: () => {
           open(false)
-          model.send_msg({ kind: "export", format })
-          say("The download starts…")
+          choose(format)
         },
       },
-      label,
+      words,
     ),
   )
-  const list = h("div", { class: "menu", role: "menu", hidden: true }, entries)
+  const list = h("div", { class: "menu", role: "menu", hidden: true }, entries, after)
   const button = h(
     "button",
     {
@@ -90,7 +142,7 @@ function exportMenu(model, say) {
       onclick: () => open(Boolean(list.hidden)),
     },
     icon(SAVE),
-    "Export",
+    label,
     icon(ICONS.down),
   )
   /** @param {boolean} isOpen */
@@ -108,8 +160,7 @@ function exportMenu(model, say) {
       return
     }
     if (step) {
-      const at = entries.findIndex((entry) => entry.matches(":focus"))
-      entries.at((at + step) % entries.length)?.focus()
+      focusEntry(list, step)
     } else {
       open(false)
       button.focus()
@@ -127,13 +178,25 @@ function exportMenu(model, say) {
 }
 
 /**
- * Fetch the export that the server offers: save a file, or copy ids.
+ * Move the focus to the next or the previous entry of a menu, from the last to the first.
  *
- * @param {SelectionModel} model
+ * @param {HTMLElement} list
+ * @param {number} step
+ */
+function focusEntry(list, step) {
+  const entries = /** @type {HTMLElement[]} */ ([...list.querySelectorAll(".entry")])
+  const at = entries.findIndex((entry) => entry.matches(":focus"))
+  entries.at((at + step) % entries.length)?.focus()
+}
+
+/**
+ * Fetch what the server offers: save a file, or copy ids.
+ *
+ * @param {{ token?: string, kind?: string }} offered
+ * @param {number} count of the images in it
  * @param {(message: string) => void} say
  */
-async function fetchExport(model, say) {
-  const { token, kind } = model.offered
+export async function fetchOffered({ token, kind }, count, say) {
   if (!token) {
     return
   }
@@ -143,7 +206,7 @@ async function fetchExport(model, say) {
     return
   }
   const copied = await copyIds(url).catch(() => false)
-  const ids = `${formatNumber(model.count)} ${model.count === 1 ? "id" : "ids"}`
+  const ids = `${formatNumber(count)} ${count === 1 ? "id" : "ids"}`
   say(copied ? `${ids} copied` : "The browser did not let the ids be copied")
 }
 
@@ -151,4 +214,22 @@ async function fetchExport(model, say) {
 async function copyIds(url) {
   const answer = await fetch(url)
   return answer.ok && copyText(await answer.text())
+}
+
+/**
+ * Build the line about images that exports leave out, with a button that puts them back.
+ *
+ * @param {number} count
+ * @param {() => void} putBack
+ */
+export function excludedLine(count, putBack) {
+  return (
+    count > 0 &&
+    h(
+      "div",
+      { class: "row left-out" },
+      h("span", { class: "grow" }, `${countImages(count)} excluded from exports`),
+      h("button", { class: "action quiet", type: "button", onclick: putBack }, "Put back"),
+    )
+  )
 }

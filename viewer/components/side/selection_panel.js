@@ -3,7 +3,7 @@
 
 import { draw, h, ICONS, icon } from "../dom.js"
 import { countImages, formatNumber } from "../text.js"
-import { exportLine } from "./export_menu.js"
+import { excludedLine, exportLine } from "./export_menu.js"
 import { selectionGallery } from "./selection_gallery.js"
 import { tagChip, tagForm } from "./tag_fields.js"
 
@@ -22,6 +22,7 @@ import { tagChip, tagForm } from "./tag_fields.js"
  * @property {number} found how many results there are
  * @property {number} among how many of them are chosen
  * @property {number} kept how many images pass the filters, -1 without a filter
+ * @property {number} excluded how many of them exports leave out
  * @property {string} trouble why a tag could not be kept, ""
  * @property {{ token?: string, kind?: string }} offered an export to fetch
  * @property {string} selected the id of the open image
@@ -42,6 +43,9 @@ export function render({ model }) {
     "div",
     { class: "block acts" },
     exportLine(model),
+    part(["excluded"], () =>
+      excludedLine(model.excluded, () => model.send_msg({ kind: "untag", tag: "excluded" })),
+    ),
     part(["count", "found", "among"], () => changeByResults(model)),
     selectionTagForm(model),
     part(["given", "count"], () => givenTags(model)),

@@ -17,7 +17,7 @@ from viewer.components.map.map import MapView
 from viewer.components.side.result_cards import image_card
 from viewer.dataset.columns.filters import is_member
 from viewer.dataset.columns.tag_column import count_tags
-from viewer.dataset.exports import CONTENT_TYPES, Export
+from viewer.dataset.exports import EXCLUDED, Export, without_excluded
 from viewer.session.export_offers import MAX_OFFERS, offer, withdraw
 from viewer.session.selection import clear_selection
 from viewer.session.state import ViewState
@@ -41,6 +41,7 @@ class SelectionPanel(Component):
     found = param.Integer(doc="How many results are listed.")
     among = param.Integer(doc="How many of them are selected.")
     kept = param.Integer(-1, doc="How many images pass the filters; -1 without filters.")
+    excluded = param.Integer(doc="How many selected images exports leave out.")
     trouble = param.String()
     offered = param.Dict(default={}, doc="An export to download: its token and format.")
     selected = param.String(doc="The id of the image that is open.")
@@ -123,18 +124,23 @@ class SelectionPanel(Component):
             self._send(start)
 
     def _tagged(self, *_events: Any) -> None:
-        tags = self._state.tags
+        tags, selection = self._state.tags, self._selection()
+        given = count_tags(tags, selection)
         self.param.update(
-            given=[[tag, count] for tag, count in count_tags(tags, self._selection()).items()],
+            excluded=given.get(EXCLUDED, 0),
+            given=[[tag, count] for tag, count in given.items() if tag != EXCLUDED],
             known=[[tag, len(rows)] for tag, rows in sorted(tags.items())],
         )
 
     def _export(self, message: Mapping[str, Any]) -> None:
+        """Offer the selected images; leave out the excluded ones unless the message asks for them."""
         kind, state = message.get("format"), self._state
-        if kind not in CONTENT_TYPES or not len(self._rows):
+        whole = message.get("excluded") is True
+        rows = self._rows if whole else without_excluded(self._rows, state.tags)
+        if kind not in Export.kinds or not len(rows):
             return
         scores = state.answer.similarities if state.answer else None
-        export = Export(state.dataset, self._rows, dict(state.tags), scores)
+        export = Export(state.dataset, rows, dict(state.tags), scores)
         token = offer(export, kind)
         self._tokens.append(token)
         self.offered = {"token": token, "kind": kind}

@@ -5,6 +5,10 @@ import { formatNumber } from "../text.js"
 
 /** @import { Component } from "../types" */
 
+/** Larger counts are written with letters. */
+const SHORT = 10_000
+const SHORTLY = new Intl.NumberFormat("en-US", { notation: "compact", roundingMode: "floor" })
+
 /** @typedef {{ key: string, title: string, count: number }} Tab */
 
 /**
@@ -22,6 +26,15 @@ export function tabAfterKey(key, tabs, from) {
   }
   const at = tabs.findIndex((tab) => tab.key === from)
   return tabs.at((at + step) % tabs.length)?.key ?? null
+}
+
+/**
+ * Write a count for a tab, which has no room for long numbers: "9,999", "41K", "1.2M".
+ *
+ * @param {number} count
+ */
+export function formatCount(count) {
+  return count < SHORT ? formatNumber(count) : SHORTLY.format(count)
 }
 
 /**
@@ -55,7 +68,7 @@ export function render({ model }) {
   const updateTab = ({ key, title, count }) => {
     const button = buttons.get(key) ?? addButton(key)
     const isActive = key === model.active
-    const badge = h("span", { class: "badge" }, formatNumber(count))
+    const badge = h("span", { class: `badge ${key}` }, formatCount(count))
     button.replaceChildren(h("span", {}, title), ...(count > 0 ? [badge] : []))
     button.setAttribute("aria-selected", String(isActive))
     button.tabIndex = isActive ? 0 : -1

@@ -28,13 +28,14 @@ class Tabs(Component):
     def follow(self, state: ViewState) -> None:
         """Show the panel of the state, now and whenever it changes."""
         self._state = state
-        state.param.watch(self._update, ["panel", "filters", "selection"])
+        state.param.watch(self._update, ["panel", "filters", "selection", "findings"])
         self._update()
 
     def _update(self, *_events: Any) -> None:
         selection = self._state.selection
         count = 0 if selection is None else len(selection)
         counts = {"filter": len(self._state.filters), "selection": count}
+        counts["insights"] = len(self._state.findings or ())
         tabs = [{"key": key, "title": key.capitalize(), "count": counts.get(key, 0)} for key in PANELS]
         self.param.update(tabs=tabs, active=self._state.panel)
 

@@ -195,6 +195,18 @@ def _codes(values: Sequence[str], assigned: Mapping[str, int]) -> dict[str, int]
     return {value: kept[value] if value in kept else next(free) for value in values}
 
 
+def free_codes(wanted: Sequence[int]) -> list[int]:
+    """Return a different code for each of at most `MAX_CATEGORIES` wishes: the wish, or a free code."""
+    taken = set(wanted)
+    free = iter(code for code in range(MAX_CATEGORIES) if code not in taken)
+    given: set[int] = set()
+    codes = []
+    for code in wanted:
+        codes.append(next(free) if code in given else code)
+        given.add(code)
+    return codes
+
+
 def value_label(value: object) -> str:
     """Return the text that stands for a value on the page and in filters."""
     if isinstance(value, (bool, np.bool_)):

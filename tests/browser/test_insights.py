@@ -1,0 +1,204 @@
+"""Insights: a card opens a finding on the map and as a gallery; its images are compared, tagged, excluded."""
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from homes import engine_of
+from panel_server import serving
+from PIL import Image, ImageOps
+from playwright.sync_api import expect
+
+from clipper.atlas.findings import Finding
+from clipper.indexing import run
+from clipper.settings import Settings
+from clipper.store import tags
+from clipper.store.home import Home
+
+Visit = Callable[..., SimpleNamespace]
+
+
+@pytest.fixture(scope="module")
+def home(sample_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample with smaller and mirrored copies of some pictures, to be tagged."""
+    home = tmp_path_factory.mktemp("insights") / "home"
+    shutil.copytree(sample_home, home, symlinks=True)
+    for number, file in enumerate(sorted((home / "images").glob("*.jpg"))[::300]):
+        with Image.open(file) as opened:
+            picture = opened.convert("RGB")
+        small = picture.resize((picture.width * 2 // 3, picture.height * 2 // 3))
+        small.save(file.with_name(f"{file.stem}-small.png"))
+        if number % 2:
+            ImageOps.mirror(picture).save(file.with_name(f"{file.stem}-mirrored.png"))
+    run.index(Settings.load(home))
+    return home
+
+
+@pytest.fixture(scope="module")
+def findings(home: Path) -> list[Finding]:
+    found = engine_of(home).findings
+    assert found
+    return found
+
+
+@pytest.fixture(scope="module")
+def pairs(findings: list[Finding]) -> Finding:
+    """The finding of which some images are to keep."""
+    return next(finding for finding in findings if finding.keep is not None)
+
+
+@pytest.fixture(scope="module")
+def url(home: Path) -> Iterator[str]:
+    with serving(home) as address:
+        yield f"{address}/viewer"
+
+
+def clean(seen: SimpleNamespace) -> None:
+    assert (seen.errors, seen.elsewhere, seen.dialogs) == ([], [], [])
+
+
+def open_finding(page: object, title: str) -> None:
+    page.get_by_role("tab", name="Insights").click()
+    page.locator(".insights .finding", has_text=title).click()
+    page.wait_for_selector(".insights .group .card, .insights .grid .card")
+
+
+def chosen(page: object, number: int) -> None:
+    count = f"{number:,}" if number else ""
+    expect(page.get_by_role("tab", name="Selection")).to_have_text(f"Selection{count}")
+
+
+def test_a_card_opens_its_finding_as_a_gallery_and_as_the_selection_and_escape_goes_back(
+    visit: Visit, url: str, findings: list[Finding]
+) -> None:
+    seen = visit(url)
+    page = seen.page
+    expect(page.get_by_role("tab", name="Insights")).to_have_text(f"Insights{len(findings)}")
+    page.get_by_role("tab", name="Insights").click()
+    cards = page.locator(".insights .finding")
+    expect(cards).to_have_count(len(findings))
+    expect(cards.last).to_be_visible()
+    last = findings[-1]
+    cards.last.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".insights h2:visible")).to_have_text(last.title)
+    expect(page.locator(".insights h2:visible")).to_be_focused()
+    chosen(page, len(set(last.rows.tolist())))
+    expect(page.locator(".insights .note").first).to_have_text(last.notes[0])
+    page.wait_for_url("**finding=*")
+    page.locator(".insights .cell .tick").first.click()
+    chosen(page, len(set(last.rows.tolist())) - 1)
+    page.keyboard.press("Escape")
+    expect(cards.last).to_be_focused()
+    chosen(page, 0)
+    page.wait_for_url(lambda address: "finding" not in address)
+    page.go_back()
+    expect(page.locator(".insights h2:visible")).to_have_text(last.title)
+    chosen(page, len(set(last.rows.tolist())) - 1)
+    clean(seen)
+
+
+@pytest.mark.slow
+def test_duplicates_are_side_by_side_and_all_but_one_of_each_are_tagged_and_left_out_of_exports(
+    visit: Visit, url: str, home: Path, pairs: Finding
+) -> None:
+    seen = visit(url)
+    page, engine = seen.page, engine_of(home)
+    open_finding(page, pairs.title)
+    group = page.locator(".insights .group").first
+    expect(group.locator(".sign.keep")).to_have_count(1)
+    boxes = [card.bounding_box() for card in group.locator(".card").all()[:2]]
+    assert boxes[0]["y"] == pytest.approx(boxes[1]["y"], abs=2)
+    group.locator(".card").first.click()
+    page.wait_for_selector(".detail .sheet")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".detail .sheet", state="detached")
+    page.get_by_role("button", name="Not kept").click()
+    spare = pairs.rows[~pairs.keep].tolist()
+    chosen(page, len(spare))
+    page.get_by_label("Tag what is chosen of the finding").fill("double")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".insights .chip.tagged >> text=double")
+    page.get_by_role("button", name="Exclude from exports").click()
+    page.wait_for_selector(f".insights >> text={len(spare)} images excluded from exports")
+    stored = tags.read(Home(home))
+    assert stored["double"] == stored["excluded"] == {engine.hashes[row] for row in spare}
+    page.get_by_role("button", name="Save the list").click()
+    with page.expect_download() as download:
+        page.get_by_role("menuitem", name="JSON").click()
+    value = json.loads(Path(download.value.path()).read_text())
+    assert [image["keep"] for image in value["images"]] == [False] * len(spare)
+    assert all(image["excluded"] for image in value["images"])
+    page.get_by_role("button", name="All", exact=True).click()
+    chosen(page, len(pairs.rows))
+    page.get_by_role("tab", name="Selection").click()
+    page.wait_for_selector(f".chosen >> text={len(spare)} images excluded from exports")
+    assert exported(page) == {engine.ids[row] for row in pairs.rows[pairs.keep].tolist()}
+    page.get_by_role("button", name="Export", exact=True).click()
+    page.get_by_role("menuitemcheckbox").click()
+    with page.expect_download() as download:
+        page.get_by_role("menuitem", name="CSV table").click()
+    assert ids_in(download.value) == {engine.ids[row] for row in pairs.rows.tolist()}
+    page.locator(".chosen .left-out").get_by_role("button", name="Put back").click()
+    page.wait_for_selector(".chosen .left-out", state="detached")
+    assert "excluded" not in tags.read(Home(home))
+    tags.remove(Home(home), "double")
+    clean(seen)
+
+
+def exported(page: object) -> set[str]:
+    """The ids in the table that the menu exports."""
+    page.get_by_role("button", name="Export", exact=True).click()
+    with page.expect_download() as download:
+        page.get_by_role("menuitem", name="CSV table").click()
+    return ids_in(download.value)
+
+
+def ids_in(download: object) -> set[str]:
+    text = Path(download.path()).read_text()
+    return {row["id"] for row in csv.DictReader(io.StringIO(text, newline=""))}
+
+
+@pytest.mark.slow
+def test_an_address_brings_the_finding_back_and_an_unknown_one_is_no_harm(
+    visit: Visit, url: str, pairs: Finding
+) -> None:
+    seen = visit(url)
+    page = seen.page
+    open_finding(page, pairs.title)
+    page.get_by_role("button", name="Not kept").click()
+    spare = int((~pairs.keep).sum())
+    chosen(page, spare)
+    page.locator(".insights .group > .row .tick").first.click()  # what is to keep of the group, too
+    page.wait_for_url("**beside**")
+    number = spare + int(pairs.keep[pairs.groups == pairs.groups[0]].sum())
+    chosen(page, number)
+    link = page.url
+    other = visit(link, ready=False)
+    expect(other.page.locator(".insights h2:visible")).to_have_text(pairs.title)
+    chosen(other.page, number)
+    assert other.page.url == link
+    unknown = visit(f"{url}?panel=insights&finding=%3Cimg%20src=x%20onerror=alert(1)%3E", ready=False)
+    expect(unknown.page.locator(".insights .finding:visible").first).to_be_visible()
+    unknown.page.wait_for_url(lambda address: address.endswith("?panel=insights"))
+    for one in (seen, other, unknown):
+        clean(one)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [420, 1024])
+def test_tabs_and_a_finding_fit_a_narrow_page(visit: Visit, url: str, pairs: Finding, width: int) -> None:
+    seen = visit(url, width=width, height=800)
+    page = seen.page
+    open_finding(page, pairs.title)
+    for place in (".insights", ".tabs"):
+        part = page.locator(f".side {place}, {place}").first
+        wider = part.evaluate("el => el.scrollWidth - el.clientWidth")
+        assert wider <= 0
+    expect(page.locator(".insights .group .card").first).to_be_in_viewport()
+    clean(seen)

@@ -1,0 +1,202 @@
+// The names of clusters over the map. They move with it at once, while its next picture is still on the way.
+// What a person does with the pointer on a name, but for a click, goes to the map beneath it.
+
+import { arrange, h, listenWhileShown } from "../dom.js"
+import { findMapPane } from "../find.js"
+import { countImages } from "../text.js"
+import { batched } from "../timing.js"
+import { cardsOver } from "./camera.js"
+import { pixelOf } from "./query_marks.js"
+
+/** @import { Component, Figure } from "../types" */
+
+/**
+ * A name: its cluster's identity and number of images, its middle in map units, and the size of its text and
+ * its box in pixels.
+ *
+ * @typedef {{ id: number, text: string, count: number, x: number, y: number, size: number, width: number, height: number }} Name
+ */
+
+/** @typedef {{ left: number, right: number, top: number, bottom: number }} Box */
+
+/** Pixels around a name's box; the style sheet sets it, too. */
+const PADDING = { x: 6, y: 2 }
+
+/** Milliseconds between two checks for the map's layout. */
+const LOOK = 200
+
+/**
+ * Return the box of a name in pixels of the pane.
+ *
+ * @param {Pick<Name, "width" | "height">} name
+ * @param {{ x: number, y: number }} middle
+ * @returns {Box}
+ */
+export function boxOf({ width, height }, { x, y }) {
+  const [halfWidth, halfHeight] = [width / 2 + PADDING.x, height / 2 + PADDING.y]
+  return { left: x - halfWidth, right: x + halfWidth, top: y - halfHeight, bottom: y + halfHeight }
+}
+
+/**
+ * Return whether a name can be read: it is in the pane, and no card lies over it.
+ *
+ * @param {Box} box
+ * @param {{ width: number, height: number }} pane
+ * @param {Box[]} cards
+ */
+export function isReadable(box, pane, cards) {
+  const isInside = box.right > 0 && box.left < pane.width && box.bottom > 0 && box.top < pane.height
+  return isInside && !cards.some((card) => touch(box, card))
+}
+
+/**
+ * @param {Box} a
+ * @param {Box} b
+ */
+function touch(a, b) {
+  return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom
+}
+
+/**
+ * @typedef {object} Properties
+ * @property {Name[]} names
+ * @property {boolean} quiet whether they step back behind results or a selection
+ */
+
+/** @param {Component<Properties>} component */
+export function render({ model, view }) {
+  const root = h("div", { class: "root over", role: "group", "aria-label": "Clusters on the map" })
+  /**
+   * Buttons by cluster. A button that stays keeps its focus.
+   *
+   * @type {Map<number, HTMLButtonElement>}
+   */
+  const buttons = new Map()
+  /** @type {Figure | null} */
+  let figure = null
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer
+  const findFigure = () => {
+    const found = findMapPane()?.clipper_figure
+    if (found && found !== figure) {
+      figure = found
+      figure.x_range.change.connect(placeSoon)
+      figure.y_range.change.connect(placeSoon)
+    }
+    return figure
+  }
+  const place = () => {
+    if (model.names.length === 0) {
+      return
+    }
+    const shown = findFigure()
+    if (!shown) {
+      clearTimeout(timer)
+      timer = setTimeout(place, LOOK)
+      return
+    }
+    const pane = view.el.getBoundingClientRect()
+    const cards = cardsOver(findMapPane()).map((card) => within(pane, card.getBoundingClientRect()))
+    for (const name of model.names) {
+      const button = buttons.get(name.id)
+      if (button) {
+        const box = boxOf(name, pixelOf(name, shown))
+        button.hidden = !isReadable(box, pane, cards)
+        button.style.transform = `translate(${box.left.toFixed(1)}px, ${box.top.toFixed(1)}px)`
+      }
+    }
+  }
+  const placeSoon = batched(place, requestAnimationFrame)
+  /** @param {Name} name */
+  const buttonOf = ({ id }) => {
+    const button = h("button", {
+      type: "button",
+      class: "name",
+      onclick: () => model.send_msg({ kind: "select", id }),
+      onwheel: (event) => {
+        event.preventDefault()
+        mapEvents(figure)?.dispatchEvent(new WheelEvent(event.type, event))
+      },
+      onpointerdown: (event) => {
+        if (event.button === 0) {
+          handOver(event)
+        }
+      },
+    })
+    return button
+  }
+  /**
+   * Give the map a press that began on a name, and what follows: a drag moves the map, a click reaches the
+   * server, which knows the names.
+   *
+   * @param {PointerEvent & { currentTarget: HTMLButtonElement }} event
+   */
+  const handOver = (event) => {
+    const beneath = mapEvents(figure)
+    if (!beneath) {
+      return
+    }
+    event.preventDefault()
+    event.currentTarget.releasePointerCapture(event.pointerId)
+    root.classList.add("passive")
+    beneath.dispatchEvent(new PointerEvent(event.type, event))
+  }
+  const update = () => {
+    const ids = new Set(model.names.map(({ id }) => id))
+    for (const id of [...buttons.keys()]) {
+      if (!ids.has(id)) {
+        buttons.delete(id)
+      }
+    }
+    const elements = model.names.map((name) => {
+      const button = buttons.get(name.id) ?? buttonOf(name)
+      buttons.set(name.id, button)
+      button.textContent = name.text
+      button.title = `${name.text}: ${countImages(name.count)}`
+      button.setAttribute("aria-label", `Select ${name.text}, ${countImages(name.count)}`)
+      button.style.fontSize = `${name.size}px`
+      button.style.width = `${name.width}px`
+      button.style.height = `${name.height}px`
+      return button
+    })
+    arrange(root, elements)
+    place()
+  }
+  listenWhileShown(model, window, ["pointerup", "pointercancel"], () => root.classList.remove("passive"), {
+    capture: true,
+  })
+  const rest = () => root.classList.toggle("quiet", model.quiet)
+  model.on("quiet", rest)
+  rest()
+  const observer = new ResizeObserver(placeSoon)
+  observer.observe(view.el)
+  model.on("names", update)
+  model.on("remove", () => {
+    observer.disconnect()
+    clearTimeout(timer)
+    figure?.x_range.change.disconnect(placeSoon)
+    figure?.y_range.change.disconnect(placeSoon)
+  })
+  update()
+  return root
+}
+
+/**
+ * Return the element that gets the map's events.
+ *
+ * @param {Figure | null} figure
+ */
+function mapEvents(figure) {
+  return figure && Bokeh.index.find_one(figure)?.canvas_view?.events_el
+}
+
+/**
+ * Return a box in pixels of a pane.
+ *
+ * @param {Box} pane
+ * @param {Box} box
+ * @returns {Box}
+ */
+function within(pane, { left, right, top, bottom }) {
+  return { left: left - pane.left, right: right - pane.left, top: top - pane.top, bottom: bottom - pane.top }
+}
