@@ -28,6 +28,7 @@ ADDED = {
     "CHANGELOG.md": "changelog.md",
     "data/sample/README.md": "sample.md",
     "data/models/clip-emoji/README.md": "sample-model.md",
+    "data/vocabulary/README.md": "vocabulary.md",
     "LICENSE": "LICENSE",
     "viewer/static/logo.svg": "assets/logo.svg",
     "viewer/static/inter-latin-wght-normal.woff2": "assets/inter-latin-wght-normal.woff2",

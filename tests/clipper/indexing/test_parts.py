@@ -40,6 +40,15 @@ def test_parts_of_different_manifests_are_not_published(indexed_home: Path):
         publish.publish(work)
     assert opened(indexed_home).version == version
     run.collect(work)
+    with pytest.raises(StoreError, match="image_clusters is older than its inputs"):
+        publish.publish(work)
+    run.cluster_images(work)
+    with pytest.raises(StoreError, match="cluster_names is older than its inputs"):
+        publish.publish(work)
+    run.name_clusters(work)
+    with pytest.raises(StoreError, match="duplicates is older than its inputs"):
+        publish.publish(work)
+    run.find_duplicates(work)
     assert publish.publish(work).counts["published"]
 
 

@@ -5,20 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from homes import draw
 from PIL import Image, ImageOps
 
 import clipper
-from clipper.errors import StoreError
-from clipper.indexing.embed import embed_images
-from clipper.indexing.insights.clusters import cluster_images
-from clipper.indexing.metadata import join_metadata
-from clipper.indexing.neighbours import find_neighbours
-from clipper.indexing.project import project_images
-from clipper.indexing.publish import publish
-from clipper.indexing.scan import scan_images
-from clipper.indexing.staging.workspace import Step, Workspace
-from clipper.settings import Settings
+from clipper.indexing.staging.workspace import Step
 from clipper.store import cluster_names, snapshots
 from clipper.store.home import Home
 from clipper.store.parts import clusters as stored
@@ -115,22 +105,6 @@ def test_names_that_people_gave_do_not_go_to_clusters_that_are_found_from_nothin
     with clipper.open(sample_copy) as atlas:
         assert atlas.clusters.index.min() == 4
         assert "Mine" not in set(atlas.clusters["name"])
-
-
-def test_clusters_of_another_map_are_not_published(indexed_home: Path):
-    draw(indexed_home / "images" / "new.png", "red")
-    work = Workspace(Settings.load(indexed_home))
-    with work.home.writing():
-        scan_images(work)
-        embed_images(work)
-        join_metadata(work)
-        find_neighbours(work)
-        project_images(work)
-        with pytest.raises(StoreError, match="image_clusters is older than its inputs; materialize image_"):
-            publish(work)
-        cluster_images(work)
-        with pytest.raises(StoreError, match="cluster_names is older than its inputs; materialize cluster_"):
-            publish(work)
 
 
 @pytest.mark.slow
