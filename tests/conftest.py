@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from clipper.indexing import run
@@ -33,8 +34,22 @@ def _no_settings_from_outside(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def sample_home(tmp_path_factory: pytest.TempPathFactory, _no_settings_from_outside: None) -> Path:
-    """A home with the whole sample, indexed. Not to be written to: `sample_copy` is."""
-    home = tmp_path_factory.mktemp("sample") / "data"
+    """A home with the whole sample, indexed. Not to be written to: `sample_copy` is.
+
+    Only one of the session's workers indexes the sample; each has a copy that no other opens.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    indexed = shared / "indexed-sample"
+    with FileLock(shared / "indexed-sample.lock"):
+        if not indexed.exists():
+            _index_sample(tmp_path_factory.mktemp("sample")).rename(indexed)
+    return Path(shutil.copytree(indexed, tmp_path_factory.mktemp("sample") / "data", symlinks=True))
+
+
+def _index_sample(folder: Path) -> Path:
+    home = folder / "data"
     home.mkdir()
     (home / CONFIG_NAME).write_text((DATA / CONFIG_NAME).read_text())
     (home / "models").symlink_to(DATA / "models")
