@@ -71,6 +71,20 @@ def small_home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def once_indexed(tmp_path_factory: pytest.TempPathFactory, _no_settings_from_outside: None) -> Path:
+    """What `small_home` is, indexed once: its copies save each test the first run."""
+    home = make_home(tmp_path_factory.mktemp("indexed") / "home", 24)
+    run.index(Settings.load(home))
+    return home
+
+
+@pytest.fixture
+def indexed_home(once_indexed: Path, tmp_path: Path) -> Path:
+    """An indexed home that a test may change."""
+    return Path(shutil.copytree(once_indexed, tmp_path / "indexed"))
+
+
+@pytest.fixture(scope="session")
 def home_at() -> Callable[[Path, int], Path]:
     """Makes a home at a path, of so many of the sample's images, not indexed yet."""
     return make_home

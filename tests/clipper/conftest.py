@@ -1,7 +1,6 @@
 """Fixtures of the core's tests: folders of made images, and commands run as a person runs them."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,7 +9,7 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pytest
-from homes import engine_of, indexed
+from homes import engine_of
 from maps import base_of, first
 
 from clipper.atlas import Atlas
@@ -102,23 +101,6 @@ def unit_vectors() -> Callable[..., np.ndarray]:
         return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
     return make
-
-
-@pytest.fixture(scope="session")
-def once_indexed(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Path:
-    """A home of 24 images, indexed once: its copies save each test the first run."""
-    home = tmp_path_factory.mktemp("indexed") / "home"
-    (home / "images").mkdir(parents=True)
-    files = sorted((model_folder.parents[1] / "images").glob("*.jpg"))
-    for file in files[::77][:24]:
-        shutil.copy2(file, home / "images")
-    return indexed(home, model_folder)
-
-
-@pytest.fixture
-def indexed_home(once_indexed: Path, tmp_path: Path) -> Path:
-    """An indexed home that a test may change."""
-    return Path(shutil.copytree(once_indexed, tmp_path / "indexed"))
 
 
 @pytest.fixture(scope="module")

@@ -79,25 +79,24 @@ def lose_a_row(home: Path) -> None:
 def test_what_is_wrong_keeps_the_new_atlas_from_being_published(
     damage: Callable[[Path], None],
     check: str,
-    small_home: Path,
+    indexed_home: Path,
     reindex_in: Reindex,
     instance: dg.DagsterInstance,
 ):
-    assert reindex_in(small_home).success
-    before = clipper.published_version(small_home)
-    Image.new("RGB", (64, 64), "teal").save(small_home / "images" / "new.png")
+    before = clipper.published_version(indexed_home)
+    Image.new("RGB", (64, 64), "teal").save(indexed_home / "images" / "new.png")
     *steps, _ = [
         "image_manifest", "clip_embeddings", "thumbnails", "image_facts", "image_metadata",
         "image_neighbours", "umap_projection", "image_clusters", "cluster_names", "duplicates",
         "chroma_collection", "atlas",
     ]  # fmt: skip
-    assert reindex_in(small_home, *steps).success
-    damage(small_home)
-    result = reindex_in(small_home)
+    assert reindex_in(indexed_home, *steps).success
+    damage(indexed_home)
+    result = reindex_in(indexed_home)
     assert not result.success
     assert not evaluations(result)[check].passed
     assert "atlas" not in made(result)
-    assert clipper.published_version(small_home) == before
+    assert clipper.published_version(indexed_home) == before
     assert f"the check {check} of " in reason_of_failure(instance, result.run_id)
 
 

@@ -82,11 +82,10 @@ def test_a_failed_runs_event_names_what_is_wrong_and_the_way_out(
 
 
 def test_an_odd_value_of_the_launchpad_fails_at_once_and_in_one_line(
-    small_home: Path, run_index: Callable, reindex_in: Callable[..., dg.ExecuteInProcessResult]
+    indexed_home: Path, reindex_in: Callable[..., dg.ExecuteInProcessResult]
 ):
-    run_index(small_home)
     for value, setting in (({"n_neighbors": 1}, "umap_n_neighbors = 1"), ({"seed": -1}, "umap_seed = -1")):
-        result = reindex_in(small_home, config={"umap_projection": value})
+        result = reindex_in(indexed_home, config={"umap_projection": value})
         assert message_of(result).startswith(f"given for this run: {setting}: Input should be greater")
         assert not [event for event in result.all_events if event.is_step_up_for_retry]
 

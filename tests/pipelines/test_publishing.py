@@ -18,20 +18,19 @@ Reindex = Callable[..., dg.ExecuteInProcessResult]
 @pytest.mark.parametrize("name", damage.ALL)
 def test_a_part_that_is_damaged_after_its_checks_is_not_published(
     name: str,
-    small_home: Path,
+    indexed_home: Path,
     reindex_in: Reindex,
     instance: dg.DagsterInstance,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    assert reindex_in(small_home).success
-    before = clipper.published_version(small_home)
-    Image.new("RGB", (64, 64), "teal").save(small_home / "images" / "new.png")
+    before = clipper.published_version(indexed_home)
+    Image.new("RGB", (64, 64), "teal").save(indexed_home / "images" / "new.png")
     with monkeypatch.context() as patch:
         damage.before_publishing(name, patch)
-        result = reindex_in(small_home)
+        result = reindex_in(indexed_home)
     assert not result.success
-    assert clipper.published_version(small_home) == before
+    assert clipper.published_version(indexed_home) == before
     assert damage.ALL[name].message in reason_of_failure(instance, result.run_id)
-    damage.mend(small_home, name)
-    assert reindex_in(small_home).success
-    assert clipper.published_version(small_home) != before
+    damage.mend(indexed_home, name)
+    assert reindex_in(indexed_home).success
+    assert clipper.published_version(indexed_home) != before

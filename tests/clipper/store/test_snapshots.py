@@ -1,10 +1,9 @@
 """How long what is on disk lives: as long as somebody reads it, and no longer."""
 
-import gc
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,13 +18,6 @@ from clipper.store.snapshots import PARTS
 
 Index = Callable[[Path], dict[str, Step]]
 Homes = Callable[[str, int], Path]
-
-
-@pytest.fixture(autouse=True)
-def _no_reader_left_over() -> Iterator[None]:
-    gc.collect()
-    yield
-    gc.collect()
 
 
 def files(home: Path) -> list[Path]:
@@ -61,29 +53,27 @@ def test_only_the_published_version_stays_when_nobody_reads_another(small_home: 
     assert versions(small_home) == dict.fromkeys(PARTS, 1)
 
 
-def test_a_reader_keeps_what_it_has_open_through_many_versions(small_home: Path, run_index: Index):
-    run_index(small_home)
-    reader = clipper.open(small_home)
-    for path in files(small_home)[:8]:
+def test_a_reader_keeps_what_it_has_open_through_many_versions(indexed_home: Path, run_index: Index):
+    reader = clipper.open(indexed_home)
+    for path in files(indexed_home)[:8]:
         path.unlink()
-        run_index(small_home)
+        run_index(indexed_home)
     # Only now does it look at the rest: every file of its version is still there.
     assert len(reader) == reader.vectors.shape[0] == len(reader.points) == 24
     assert reader._engine.thumbnail(23)
     assert reader._engine.image_format(0) == "JPEG"
     assert len(reader.search("a face", k=24, where={"x": {"$gt": -1e9}})) == 24
     reader.close()
-    files(small_home)[0].unlink()
-    run_index(small_home)
-    assert versions(small_home) == dict.fromkeys(PARTS, 1)
+    files(indexed_home)[0].unlink()
+    run_index(indexed_home)
+    assert versions(indexed_home) == dict.fromkeys(PARTS, 1)
 
 
 def test_a_reader_in_another_process_counts_and_one_that_is_killed_does_not(
-    small_home: Path, run_index: Index
+    indexed_home: Path, run_index: Index
 ):
-    run_index(small_home)
     code = (
-        f"import clipper, sys\natlas = clipper.open({str(small_home)!r})\n"
+        f"import clipper, sys\natlas = clipper.open({str(indexed_home)!r})\n"
         "print('open', flush=True)\nsys.stdin.read()"
     )
     reader = subprocess.Popen(
@@ -91,26 +81,25 @@ def test_a_reader_in_another_process_counts_and_one_that_is_killed_does_not(
     )
     assert reader.stdout is not None
     assert reader.stdout.readline() == "open\n"
-    files(small_home)[0].unlink()
-    run_index(small_home)
-    assert versions(small_home)["projection"] == 2
+    files(indexed_home)[0].unlink()
+    run_index(indexed_home)
+    assert versions(indexed_home)["projection"] == 2
     reader.kill()
     reader.wait()
-    run_index(small_home)  # even where nothing else is to do
-    assert versions(small_home)["projection"] == 1
+    run_index(indexed_home)  # even where nothing else is to do
+    assert versions(indexed_home)["projection"] == 1
 
 
-def test_a_version_that_comes_back_is_held_again(small_home: Path, run_index: Index):
-    run_index(small_home)
-    first = clipper.open(small_home)
-    data = files(small_home)[0].read_bytes()
-    gone = files(small_home)[0]
+def test_a_version_that_comes_back_is_held_again(indexed_home: Path, run_index: Index):
+    first = clipper.open(indexed_home)
+    data = files(indexed_home)[0].read_bytes()
+    gone = files(indexed_home)[0]
     gone.unlink()
-    run_index(small_home)
+    run_index(indexed_home)
     gone.write_bytes(data)
-    steps = run_index(small_home)
+    steps = run_index(indexed_home)
     assert steps["clip_embeddings"].counts["new"] == 0
-    assert len(first.vectors) == len(clipper.open(small_home).vectors) == 24
+    assert len(first.vectors) == len(clipper.open(indexed_home).vectors) == 24
 
 
 def test_rows_of_images_that_are_gone_are_given_back(
@@ -154,10 +143,9 @@ def test_many_small_shards_become_few_and_readers_find_every_row(
 
 
 def test_vectors_of_another_model_stay_for_images_that_are_there(
-    small_home: Path, run_index: Index, tmp_path: Path, model_folder: Path
+    indexed_home: Path, run_index: Index, tmp_path: Path, model_folder: Path
 ):
-    run_index(small_home)
-    config = small_home / "clipper.toml"
+    config = indexed_home / "clipper.toml"
     first = config.read_text()
     other = Path(shutil.copytree(model_folder, tmp_path / "other"))
     (other / "preprocessor_config.json").write_text(
@@ -166,11 +154,11 @@ def test_vectors_of_another_model_stay_for_images_that_are_there(
         else (other / "preprocessor_config.json").read_text().replace("0.48", "0.47")
     )
     config.write_text(f'images = "images"\nmodel = "{other}"\n')
-    for path in files(small_home)[:8]:
+    for path in files(indexed_home)[:8]:
         path.unlink()
-    assert run_index(small_home)["clip_embeddings"].counts["new"] == 16
+    assert run_index(indexed_home)["clip_embeddings"].counts["new"] == 16
     config.write_text(first)
-    assert run_index(small_home)["clip_embeddings"].counts["new"] == 0
+    assert run_index(indexed_home)["clip_embeddings"].counts["new"] == 0
 
 
 @pytest.mark.slow
@@ -197,10 +185,9 @@ def test_ten_replacements_of_a_third_leave_a_store_of_at_most_half_more(
 
 
 def test_a_reader_finds_rows_that_are_being_moved_between_shards(
-    small_home: Path, run_index: Index, monkeypatch: pytest.MonkeyPatch
+    indexed_home: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    run_index(small_home)
-    atlas = clipper.open(small_home)
+    atlas = clipper.open(indexed_home)
     folder = atlas._engine.home.store / "thumbnails"
     listed = Path.glob
     moved = False
@@ -218,12 +205,11 @@ def test_a_reader_finds_rows_that_are_being_moved_between_shards(
     assert moved
 
 
-def test_a_published_file_that_lacks_its_snapshot_still_opens(small_home: Path, run_index: Index):
-    run_index(small_home)
-    for path in Home(small_home).snapshots.iterdir():
+def test_a_published_file_that_lacks_its_snapshot_still_opens(indexed_home: Path):
+    for path in Home(indexed_home).snapshots.iterdir():
         path.unlink()
-    assert len(clipper.open(small_home)) == 24
-    current = Home(small_home).current
+    assert len(clipper.open(indexed_home)) == 24
+    current = Home(indexed_home).current
     write_json(current, read_json(current) | {"format": 2})
     with pytest.raises(StoreError, match="upgrade Clipper"):
-        clipper.open(small_home)
+        clipper.open(indexed_home)

@@ -199,19 +199,18 @@ def test_an_export_is_sent_once_and_never_without_sign_in(sample_home: Path) -> 
 
 
 def test_a_deleted_image_is_served_while_a_session_shows_it_and_no_longer(
-    small_home: Path, run_index: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
+    indexed_home: Path, run_index: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CLIPPER_HOME", str(small_home))
-    run_index(small_home)
+    monkeypatch.setenv("CLIPPER_HOME", str(indexed_home))
     session = ViewState(dataset=load())
     assert load() is session.dataset
-    gone, other, *_ = sorted((small_home / "images").glob("*.jpg"))
+    gone, other, *_ = sorted((indexed_home / "images").glob("*.jpg"))
     stamps = [content_hash(path.read_bytes()).hex() for path in (gone, other)]
     other.write_bytes(gone.read_bytes())
     assert find_image("full", other.name).lost == "changed"
     gone.unlink()
     assert find_image("full", gone.name, stamp=stamps[0]).lost == "gone"  # not published yet
-    run_index(small_home)
+    run_index(indexed_home)
     assert load().version == clipper.published_version() != session.dataset.version
     assert dataset_with(gone.name, stamps[0]) is session.dataset
     assert find_image("thumb", gone.name, stamp=stamps[0]).lasting
