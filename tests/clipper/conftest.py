@@ -12,6 +12,7 @@ import pytest
 from homes import engine_of
 from maps import base_of, first
 
+from clipper import cli
 from clipper.atlas import Atlas
 from clipper.atlas.engine import SearchEngine
 from clipper.projection.update import EarlierMap
@@ -20,6 +21,7 @@ from clipper.settings import Settings
 MODEL = Path(__file__).resolve().parents[2] / "data" / "models" / "clip-emoji"
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+InProcess = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +69,26 @@ def clipper_command() -> Run:
 
     def run(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
         return _python("-m", "clipper.cli", *words, cwd=cwd, **environment)
+
+    return run
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> InProcess:
+    """Run `clipper ...` in this process, through its entry point: exit code, output, errors."""
+
+    def run(*words: object, cwd: Path | None = None) -> tuple[int, str, str]:
+        if cwd:
+            monkeypatch.chdir(cwd)
+        monkeypatch.setattr("sys.argv", ["clipper", *map(str, words)])
+        capsys.readouterr()
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        out, err = capsys.readouterr()
+        return code, out, err
 
     return run
 

@@ -16,6 +16,7 @@ from clipper.settings import Settings
 
 Index = Callable[[Path], dict[str, Step]]
 Run = Callable[..., CompletedProcess[str]]
+InProcess = Callable[..., tuple[int, str, str]]
 
 # What `clipper index` runs, with a damage done between the last two steps.
 COMMAND = """
@@ -60,6 +61,21 @@ def test_a_damaged_part_is_not_published_and_the_next_run_makes_it_again(
 @pytest.mark.slow
 @pytest.mark.parametrize("name", damage.ALL)
 def test_the_command_publishes_no_damaged_part_and_says_so_in_one_line(
+    name: str, changed_home: Path, command: InProcess, monkeypatch: pytest.MonkeyPatch
+):
+    before = opened(changed_home).version
+    damage.before_publishing(name, monkeypatch)
+    code, _, errors = command("index", "--home", changed_home)
+    assert code == 1
+    assert damage.ALL[name].message in errors
+    assert errors.count("\n") == 1
+    assert opened(changed_home).version == before
+
+
+# A damaged file, a lost folder of Chroma's, rows that are not what was written.
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["map bytes", "lost index", "turned vector"])
+def test_nothing_of_a_process_of_its_own_adds_a_line_to_what_the_command_says(
     name: str, changed_home: Path, python: Run
 ):
     before = opened(changed_home).version
