@@ -37,7 +37,11 @@ MOST_NEAR = 600  # images of one picture
 DENSITY_CELLS = 4  # points to one cell, to measure how dense a map is where its points are
 PLAIN, SMALLER, SMALLEST = 48.0, 44.0, 36.0  # pixels of an image's longer side ...
 WIDE, MEDIUM = 900, 600  # ... in windows from this width on
-NOMINAL = {PLAIN: (1060, 820), SMALLER: (680, 680), SMALLEST: (400, 400)}  # pixels of a map with such images
+NOMINAL = {
+    PLAIN: (860, 680),
+    SMALLER: (540, 540),
+    SMALLEST: (330, 330),
+}  # pixels of a map with such images, at least
 
 
 def face_size(width: int) -> float:

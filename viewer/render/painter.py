@@ -123,7 +123,6 @@ def paint(request: RenderRequest, scale: float = 1.0) -> Picture:
         selection=chosen,
         marks=_layer(dataset, colours, dataset.index.rank[request.marked], palette),
         tiles=[tile.scaled(scale) for tile in tiles],
-        calm=placed is not None and placed.faces,
         dot=dot,
         scale=scale,
         dark=request.dark,

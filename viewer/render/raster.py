@@ -55,7 +55,6 @@ class Scene:
     selection: Layer | None = None
     marks: Layer | None = None
     tiles: Sequence[Tile] = field(default_factory=tuple)
-    calm: bool = False  # whether thumbnails without emphasis step back less: they show what the map holds
     dot: float = 4.0  # radius in pixels of the page
     scale: float = 1.0  # pixels of the picture for each of the page, in each direction
     dark: bool = True

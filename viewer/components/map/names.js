@@ -22,6 +22,14 @@ import { pixelOf } from "./query_marks.js"
 /** Pixels around a name's box; the style sheet sets it, too. */
 const PADDING = { x: 6, y: 2 }
 
+/** By how many names an arrow key moves the focus. */
+const STEPS = new Map([
+  ["ArrowRight", 1],
+  ["ArrowDown", 1],
+  ["ArrowLeft", -1],
+  ["ArrowUp", -1],
+])
+
 /** Milliseconds between two checks for the map's layout. */
 const LOOK = 200
 
@@ -65,7 +73,12 @@ function touch(a, b) {
 
 /** @param {Component<Properties>} component */
 export function render({ model, view }) {
-  const root = h("div", { class: "root over", role: "group", "aria-label": "Clusters on the map" })
+  const root = h("div", {
+    class: "root over",
+    role: "group",
+    "aria-label": "Clusters on the map",
+    onkeydown: (event) => step(event),
+  })
   /**
    * Buttons by cluster. A button that stays keeps its focus.
    *
@@ -105,6 +118,31 @@ export function render({ model, view }) {
         button.style.transform = `translate(${box.left.toFixed(1)}px, ${box.top.toFixed(1)}px)`
       }
     }
+    updateStop()
+  }
+  /** The names are one stop of the Tab key: the one that had the focus last, or the first in view. */
+  const updateStop = () => {
+    const readable = model.names.flatMap(({ id }) => buttons.get(id) ?? []).filter((el) => !el.hidden)
+    const stop = readable.find((el) => el.tabIndex === 0) ?? readable[0]
+    for (const el of buttons.values()) {
+      el.tabIndex = el === stop ? 0 : -1
+    }
+  }
+  /** @param {KeyboardEvent} event */
+  const step = (event) => {
+    const by = STEPS.get(event.key)
+    const readable = [...buttons.values()].filter((el) => !el.hidden)
+    const at = readable.indexOf(/** @type {HTMLButtonElement} */ (event.target))
+    const next = readable[(at + (by ?? 0) + readable.length) % readable.length]
+    if (by === undefined || at < 0 || !next) {
+      return
+    }
+    event.preventDefault()
+    event.stopPropagation()
+    for (const el of buttons.values()) {
+      el.tabIndex = el === next ? 0 : -1
+    }
+    next.focus()
   }
   const placeSoon = batched(place, requestAnimationFrame)
   /** @param {Name} name */
@@ -112,6 +150,7 @@ export function render({ model, view }) {
     const button = h("button", {
       type: "button",
       class: "name",
+      tabindex: "-1",
       onclick: () => model.send_msg({ kind: "select", id }),
       onwheel: (event) => {
         event.preventDefault()
@@ -168,6 +207,12 @@ export function render({ model, view }) {
   const rest = () => root.classList.toggle("quiet", model.quiet)
   model.on("quiet", rest)
   rest()
+  // A drawing keeps the end of its press to itself.
+  listenWhileShown(model, window, ["pointermove"], (event) => {
+    if (event instanceof PointerEvent && event.buttons === 0) {
+      root.classList.remove("passive")
+    }
+  })
   const observer = new ResizeObserver(placeSoon)
   observer.observe(view.el)
   model.on("names", update)
