@@ -82,6 +82,20 @@ class ClusterMap:
         return np.sum(parts, axis=0)[1:]
 
     @cached_property
+    def extents(self) -> np.ndarray:
+        """How far most of each cluster's images reach across or up the map, (c,) float64, in map units."""
+        x, y = (axis[self._index.rank].astype(np.float64) for axis in (self._index.x, self._index.y))
+        spread = np.zeros(len(self))
+        for level in range(LEVELS):
+            members = self.table.members[:, level] + 1
+            counts = np.maximum(np.bincount(members, minlength=len(self) + 1), 1)
+            for axis in (x, y):
+                mean = np.bincount(members, axis, minlength=len(self) + 1) / counts
+                apart = np.bincount(members, (axis - mean[members]) ** 2, minlength=len(self) + 1) / counts
+                spread = np.maximum(spread, np.sqrt(apart[1:]))
+        return 2 * spread
+
+    @cached_property
     def column_level(self) -> int:
         """The level that the column shows: the finest whose clusters can all have a colour of their own."""
         counts = [int(np.count_nonzero(self.table.levels == level)) for level in range(LEVELS)]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clipper.insight.clusters import LEVELS
 from viewer.dataset.clusters import ClusterMap
 
 LARGEST, SMALLEST = 20.0, 12.0  # pixels of the text of the largest cluster, and of the smallest
@@ -23,6 +24,7 @@ APART = 150.0  # pixels between the names of a cluster's parts from which on the
 ENOUGH = 0.6  # ... if so many of their images are in parts whose names fit, which is not asked from ...
 FAR_APART = 4 * APART
 NUDGES = (0.0, 0.8, -0.8, 1.5, -1.5)  # heights of a line by which a name lies above its cluster's centre
+CLEARLY = 0.6  # of the distance to another cluster: a name is no farther from its own
 LOOSE = 1.3  # multiple of the greatest distance from its cluster's centre at which a name is moved
 NARROW_LETTERS = frozenset("iljftI.,:;'|!()[] -")
 BROAD_LETTERS = frozenset("mwMW@%")
@@ -101,6 +103,10 @@ class NamePlanner:
         table = clusters.table
         self._texts, self._counts = clusters.names, np.asarray(counts, np.int64)
         self._centers = np.asarray(table.centers, np.float64)
+        self._extents, self._levels = clusters.extents, table.levels
+        self._of_level = {
+            level: np.flatnonzero((table.levels == level) & (self._counts > 0)) for level in range(LEVELS)
+        }
         self._size = text_sizes(table.sizes, scale=scale)
         self._children: dict[int, list[int]] = {row: [] for row in range(len(clusters))}
         self._roots: list[int] = []
@@ -163,6 +169,13 @@ class NamePlanner:
         total = sum(int(self._counts[part]) for part in children)
         return found if apart > FAR_APART or named >= ENOUGH * total else []
 
+    def _is_own(self, name: Name) -> bool:
+        """Whether a name is clearly nearer to its own cluster than to any other of the same level."""
+        rows = self._of_level[int(self._levels[name.cluster])]
+        apart = np.linalg.norm(self._centers[rows] - (name.x, name.y), axis=1)
+        own = abs(name.y - float(self._centers[name.cluster, 1]))
+        return bool(own <= CLEARLY * apart[rows != name.cluster].min(initial=np.inf))
+
     def _taken(self, names: Iterable[Name]) -> Boxes:
         """Return the places of the images and of these names."""
         taken = Boxes(self._images)
@@ -206,11 +219,13 @@ class NamePlanner:
             return None
         width, height = round(min(ems(text), MOST_EMS) * size) + 2.0, float(round(size * LINE))
         x, y = self._centers[row].tolist()
-        past = self._past(height)
-        for up in (*(nudge * height for nudge in NUDGES), -past, past):
+        past, within = self._past(height), [nudge * height for nudge in NUDGES]
+        # A name would hide a small cluster: it lies below, and an image has room.
+        small = self._extents[row] < self._side * self._unit
+        for up in (-past, past, *within) if small else (*within, -past, past):
             name = Name(row, text, x, y + up * self._unit, size, width, height)
             box = name.box(self._unit, AROUND)
-            if taken.free(box):
+            if taken.free(box) and self._is_own(name):
                 taken.add(box)
                 texts.add(text)
                 return name

@@ -196,7 +196,7 @@ class Overview:
         self._planner = NamePlanner(self._clusters, counts, scale=scale)
         for _level in range(LEVELS):  # a name may give way to its parts', and these to theirs
             self._first_names = self._planner.next(
-                self._first_names, self._first_unit, images=np.empty((0, 2)), side=0.0
+                self._first_names, self._first_unit, images=np.empty((0, 2)), side=self.face
             )
 
     def _rows(self) -> np.ndarray | None:
