@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clipper.insight.clusters import LEVELS
+from clipper.store.parts.clusters import LEVELS
 from viewer.dataset.clusters import ClusterMap
 
 LARGEST, SMALLEST = 20.0, 12.0  # pixels of the text of the largest cluster, and of the smallest
