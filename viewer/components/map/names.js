@@ -69,6 +69,7 @@ function touch(a, b) {
  * @typedef {object} Properties
  * @property {Name[]} names
  * @property {boolean} quiet whether they step back behind results or a selection
+ * @property {boolean} drawing whether a selection tool is in use: what begins on a name is then a drawing
  */
 
 /** @param {Component<Properties>} component */
@@ -207,6 +208,9 @@ export function render({ model, view }) {
   const rest = () => root.classList.toggle("quiet", model.quiet)
   model.on("quiet", rest)
   rest()
+  const giveWay = () => root.classList.toggle("drawing", model.drawing)
+  model.on("drawing", giveWay)
+  giveWay()
   // A drawing keeps the end of its press to itself.
   listenWhileShown(model, window, ["pointermove"], (event) => {
     if (event instanceof PointerEvent && event.buttons === 0) {

@@ -23,6 +23,7 @@ class ClusterNames(Component):
     names = param.List(doc="Of each name: its cluster's identity, text, place in map units, size in pixels.")
 
     quiet = param.Boolean(default=False, doc="Whether something else on the map is looked at.")
+    drawing = param.Boolean(default=False, doc="Whether a selection tool is in use, which draws over names.")
 
     script = "map/names.js"
     _css = ("components.css", "map/names.css")
@@ -34,6 +35,7 @@ class ClusterNames(Component):
         self._loaded = False
         view.on_picture.append(self._update)
         state.param.watch(self._rest, ["answer", "selection"])
+        state.param.watch(lambda event: setattr(self, "drawing", bool(event.new)), "tool")
         pn.state.onload(self._begin)
 
     def _rest(self, *_events: Any) -> None:
