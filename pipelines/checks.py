@@ -10,15 +10,18 @@ from typing import Any
 import dagster as dg
 
 from clipper.indexing import checks
+from clipper.store.staged import ASSETS, INSIGHTS
 from pipelines.failures import asset_check
 from pipelines.freshness import freshness
 from pipelines.presentation import table_of
 from pipelines.resources import HomeResource
 
+# The assets that an audit of all parts waits for, beside those that the collection is made of.
+_INSIGHTS = [asset for part, asset in ASSETS.items() if part in INSIGHTS]
 ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 
 
-@asset_check(asset="chroma_collection", blocking=True)
+@asset_check(asset="chroma_collection", blocking=True, additional_deps=_INSIGHTS)
 def files_are_as_written(home: HomeResource) -> dg.AssetCheckResult:
     """The files of the staged parts are those that the steps before wrote."""
     return _result(checks.audit(home.workspace(), "files_are_as_written"))
@@ -54,11 +57,7 @@ def search_finds_itself(home: HomeResource) -> dg.AssetCheckResult:
     return _result(checks.audit(home.workspace(), "search_finds_itself"))
 
 
-@asset_check(
-    asset="chroma_collection",
-    blocking=True,
-    additional_deps=["image_clusters", "cluster_names", "duplicates"],
-)
+@asset_check(asset="chroma_collection", blocking=True, additional_deps=_INSIGHTS)
 def insights_fit_the_images(home: HomeResource) -> dg.AssetCheckResult:
     """Clusters and duplicates are about the images that are published with them."""
     return _result(checks.audit(home.workspace(), "insights_fit_the_images"))
