@@ -1,6 +1,7 @@
 """Print the name of each cluster of the sample, how well it holds as a query, and what naming costs.
 
-A name holds if, of as many images as the cluster has, those that the query finds first lie in the cluster.
+A query for the name returns as many images as the cluster has. The score is the share of them that lie in the
+cluster.
 
     python benchmarks/insight_names.py [names] [templates] [seconds]
 """

@@ -63,7 +63,7 @@ def disjoint(truth: np.ndarray, count: int, seed: int) -> list[int]:
 def print_classes(
     vectors: np.ndarray, truth: np.ndarray, keywords: np.ndarray, random: np.ndarray, lost: np.ndarray
 ) -> None:
-    """Type 8 of 16 keywords: what gets them, and what becomes of the images of the other 8."""
+    """Classify by 8 of 16 keywords; print how many images get the right word, and how many get none."""
     level = match_level(vectors, measure_chance(vectors, random), keywords)
     for name, least in (("by chance alone", -np.inf), ("with a vocabulary", level)):
         figures = []

@@ -1,4 +1,4 @@
-"""What an atlas tells of its images: clusters, duplicates, what is there and what is not.
+"""The questions that an atlas answers: which clusters, duplicates and concepts does the dataset have?
 
 What does not belong here: how anything is found (`insight/`), and the tables' columns (`frames.py`).
 """

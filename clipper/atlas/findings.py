@@ -5,9 +5,10 @@ found (`insight/`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from clipper.atlas.html import counted
 from clipper.atlas.published import Published
 from clipper.insight.doubles.duplicates import EXACT
 from clipper.insight.doubles.leaks import leaks, split_columns, split_of_folders
@@ -33,7 +34,6 @@ class Finding:
     notes: tuple[str, ...] = ()
     groups: "np.ndarray | None" = None
     keep: "np.ndarray | None" = None
-    figures: dict[str, Any] = field(default_factory=dict)
 
 
 def find_all(atlas: Published) -> list[Finding]:
@@ -57,7 +57,7 @@ def _leaks(atlas: Published) -> Iterator[Finding]:
         spanned = sorted({part for leak in leaking for part in leak.parts})
         yield Finding(
             f"leaks:{name}",
-            f"{_count(len(leaking), 'group')} of copies in more than one {name}: {', '.join(spanned)}",
+            f"{counted(len(leaking), 'group')} of copies in more than one {name}: {', '.join(spanned)}",
             "What a model learned from one of them, it is tested on with the other.",
             rows[chosen],
             notes=tuple(f"{name}: {parts[row]}" for row in rows[chosen].tolist()),
@@ -91,7 +91,7 @@ def _duplicates(atlas: Published) -> Iterator[Finding]:
         groups_of = groups[chosen]
         yield Finding(
             key,
-            f"{_count(len(np.unique(groups_of)), 'group')} of {what}, {_count(len(part), 'image')}",
+            f"{counted(len(np.unique(groups_of)), 'group')} of {what}, {counted(len(part), 'image')}",
             "The first of each group is the one to keep: the largest, the least compressed, or the oldest.",
             _rows(atlas, part),
             notes=tuple(map(_note, part.to_pylist())),
@@ -109,7 +109,3 @@ def _rows(atlas: Published, table: "pa.Table") -> "np.ndarray":
     import numpy as np
 
     return np.array([atlas.row(image_id) for image_id in table["id"].to_pylist()], np.int64)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -74,7 +74,7 @@ def classes(atlas: Published, words: Sequence[str], found: Classes) -> "pd.DataF
 
 
 def coverage(atlas: Published, concepts: Sequence[str], found: Coverage) -> "pd.DataFrame":
-    """Return how many images show each concept; those that none shows come first."""
+    """Return the number of images of each concept; concepts without an image come first."""
     import pandas as pd
 
     order = found.order()

@@ -18,9 +18,9 @@ def summary(atlas: Published) -> str:
     pictures = "".join(_picture(atlas, row) for row in range(0, len(atlas), step))
     failed = len(atlas.failures)
     facts = [
-        _counted(len(atlas), "image"),
-        *([f"{_counted(failed, 'file')} that could not be used"] if failed else []),
-        _counted(len(atlas.columns), "metadata column"),
+        counted(len(atlas), "image"),
+        *([f"{counted(failed, 'file')} that could not be used"] if failed else []),
+        counted(len(atlas.columns), "metadata column"),
         escape(str(atlas.snapshot.model["name"])),
         f"{atlas.indexed_at:%Y-%m-%d %H:%M} UTC",
     ]
@@ -32,14 +32,19 @@ def summary(atlas: Published) -> str:
     )
 
 
-def _counted(count: int, noun: str) -> str:
+def counted(count: int, noun: str) -> str:
+    """Write a count with its noun: "1 image", "1,870 images"."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def thumbnail_url(atlas: Published, row: int) -> str:
+    """Return an image's thumbnail as an address that holds it."""
+    return f"data:image/webp;base64,{base64.b64encode(atlas.thumbnail(row)).decode()}"
+
+
 def _picture(atlas: Published, row: int) -> str:
-    data = base64.b64encode(atlas.thumbnail(row)).decode()
     name = escape(atlas.ids[row], quote=True)
     return (
-        f'<img src="data:image/webp;base64,{data}" alt="{name}" title="{name}" '
+        f'<img src="{thumbnail_url(atlas, row)}" alt="{name}" title="{name}" '
         f'style="width: {SIDE}px; height: {SIDE}px; object-fit: contain; border-radius: 6px">'
     )

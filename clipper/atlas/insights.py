@@ -6,14 +6,14 @@ What does not belong here: how they are found (`insight/`), and making their par
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clipper.store import cluster_names
 from clipper.store.home import Home
 from clipper.store.parts import clusters as stored_clusters
 from clipper.store.parts.clusters import NOISE, Clusters
 from clipper.store.snapshots import Snapshot
-from clipper.store.tables import read_made_of, read_parquet
+from clipper.store.tables import read_parquet
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,11 +61,6 @@ class Insights:
         """The images that are double: group, id, kind, similarity, keep, why."""
         path = self._path("duplicates")
         return None if path is None else read_parquet(path)
-
-    def made_of(self, part: str) -> dict[str, Any]:
-        """Return the JSON of a part: counts and figures; empty without the part."""
-        path = self._path(part)
-        return {} if path is None else read_made_of(path)
 
     def _path(self, part: str) -> Path | None:
         version = self._snapshot.parts.get(part)

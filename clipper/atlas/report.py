@@ -4,12 +4,12 @@ The page stands alone: pictures and styles are in it, and it loads nothing. Name
 all text is escaped. What does not belong here: finding anything (`findings.py`).
 """
 
-import base64
 from collections.abc import Sequence
 from html import escape
 from typing import Any
 
 from clipper.atlas.findings import Finding, find_all
+from clipper.atlas.html import thumbnail_url
 from clipper.atlas.published import Published
 
 # Pictures of a cluster and of a finding in the page; the JSON names all images of a finding.
@@ -145,5 +145,5 @@ def _card(atlas: Published, cluster: dict[str, Any]) -> str:
 
 
 def _picture(atlas: Published, row: int) -> str:
-    data = base64.b64encode(atlas.thumbnail(row)).decode()
-    return f'<img alt="{escape(atlas.name(row), quote=True)}" src="data:image/webp;base64,{data}">'
+    name = escape(atlas.name(row), quote=True)
+    return f'<img alt="{name}" src="{thumbnail_url(atlas, row)}">'

@@ -1,6 +1,6 @@
 """What `clipper report` prints and writes.
 
-What does not belong here: what is in a report (`atlas/report.py`).
+What does not belong here: the contents of a report (`atlas/report.py`).
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from clipper.cli.output import one_line
 from clipper.errors import ClipperError
 from clipper.store.home import atomic_path
 
-# The kinds of findings that `--fail-on` may name: what stands before the colon in a finding's key.
+# The kinds of findings that `--fail-on` may name. A finding's key begins with its kind, as in `leaks:split`.
 KINDS = ("copies", "duplicates", "leaks")
 _SHOWN = 5  # images of a finding; clusters of the coarsest level are all shown
 

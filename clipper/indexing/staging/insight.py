@@ -1,6 +1,6 @@
 """What the steps of insights share: a part is made once from its inputs, or is switched off.
 
-What does not belong here: what any part holds.
+What does not belong here: the contents of a part (`indexing/insights/`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
