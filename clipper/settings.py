@@ -81,6 +81,10 @@ class Settings(BaseSettings):
         default=True, description="Find clusters of images, and the images that stand for them"
     )
     cluster_names: bool = Field(default=True, description="Name the clusters by the text side of the model")
+    scores: bool = Field(
+        default=True, description="Score each image: how odd, how unique, how sharp and bright it is"
+    )
+    label_issues: bool = Field(default=True, description="Find images whose label looks wrong")
     duplicates: bool = Field(default=True, description="Find images that are double, exactly or nearly")
     duplicate_similarity: float = Field(
         0.9, gt=0, le=1, description="Least similarity of two pictures that count as double, 0 to 1"

@@ -94,7 +94,9 @@ def parts(home: Home, named: Sequence[Mapping[str, str]]) -> Iterator[Damage]:
 
 def shards(home: Home) -> Iterator[Damage]:
     """Check the shards, which are kept by content: facts, thumbnails, and each model's vectors and probes."""
-    kept_by_content = [home.store / name for name in ("facts", "places", "signatures", "thumbnails")]
+    kept_by_content = [
+        home.store / name for name in ("facts", "measures", "places", "signatures", "thumbnails")
+    ]
     folders = [*kept_by_content, *sorted(home.store.glob("embeddings/*"))]
     for folder in folders:
         for path in sorted(folder.glob("[!.]*.arrow")):
@@ -191,6 +193,8 @@ def _damage(home: Home, path: Path, what: object, *lost: Path) -> Damage:
 def _stores(home: Home, snapshot: Snapshot) -> dict[str, ShardStore]:
     vectors = embeddings.of_model(home, snapshot.embeddings, snapshot.model)
     asked_for = {"places": gps.store(home)} if Staged.read(home).gps else {}
+    if snapshot.parts.get("scores"):
+        asked_for["measures"] = facts.measures_store(home)
     if snapshot.parts.get("duplicates"):
         asked_for["signatures"] = facts.signature_store(home, made_by=SIGNATURE_VERSION)
     return {

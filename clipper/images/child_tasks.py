@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from clipper.errors import BadImageError
 from clipper.hashing import content_hash
 from clipper.images.decode import THUMBNAIL_PIXELS, decode, encode_facts, read_file, thumbnail
+from clipper.images.measures import measure
 from clipper.images.preprocess import Transform
 
 if TYPE_CHECKING:
@@ -68,13 +69,15 @@ class DecodeRequest:
 class DecodeResult:
     """What came of one file: facts, a thumbnail and what the model needs, or the reason of a failure.
 
-    The child that decodes fills in `facts` (JSON text), `thumbnail` (WebP) and, if the request has a
-    transform, `crop` ((s, s, 3) uint8). The process that embeds replaces `crop` by `vector` ((d,) float32).
-    `vanished` means that the file is gone or has other bytes by now, so that nothing is remembered of it.
+    The child that decodes fills in `facts` and `measures` (JSON text), `thumbnail` (WebP) and, if the request
+    has a transform, `crop` ((s, s, 3) uint8). The process that embeds replaces `crop` by `vector` ((d,)
+    float32). `vanished` means that the file is gone or has other bytes by now, so that nothing is remembered
+    of it.
     """
 
     content_hash: bytes = b""
     facts: str | None = None
+    measures: str | None = None
     thumbnail: bytes | None = None
     crop: "np.ndarray | None" = None
     vector: "np.ndarray | None" = None
@@ -83,7 +86,12 @@ class DecodeResult:
 
     def to_message(self) -> "Message":
         """Write what a child answers: all but the vector, which it never has."""
-        head = {"facts": self.facts, "reason": self.reason, "vanished": self.vanished}
+        head = {
+            "facts": self.facts,
+            "measures": self.measures,
+            "reason": self.reason,
+            "vanished": self.vanished,
+        }
         crop = [] if self.crop is None else [self.crop.tobytes()]
         return head, [*([] if self.thumbnail is None else [self.thumbnail]), *crop]
 
@@ -97,7 +105,7 @@ class DecodeResult:
         if reason := head.get("reason"):
             return cls(key, reason=reason, vanished=bool(head.get("vanished")))
         crop = _crop(blobs[1], request.transform) if request.transform else None
-        return cls(key, facts=head["facts"], thumbnail=blobs[0], crop=crop)
+        return cls(key, facts=head["facts"], measures=head["measures"], thumbnail=blobs[0], crop=crop)
 
 
 def decode_file(request: dict[str, Any], blobs: list[bytes]) -> "Message":
@@ -132,6 +140,7 @@ def _decode(request: DecodeRequest, blobs: list[bytes]) -> DecodeResult:
     del data
     return DecodeResult(
         facts=encode_facts(image.facts),
+        measures=encode_facts(measure(image.pixels)),
         thumbnail=thumbnail(image.pixels),
         crop=request.transform.crop(image.pixels) if request.transform else None,
     )

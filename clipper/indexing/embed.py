@@ -83,6 +83,8 @@ class ShardWriter:
         if "thumbnails" in wanted:
             self.missing["thumbnails"] = usable - work.thumbnails.keys()
         self.missing["image_facts"] = hashes - known
+        if "image_facts" in wanted and work.settings.scores:  # of older homes: they are decoded once more
+            self.missing["measures"] = usable - work.measures.keys()
         self.reused = {name: len(usable - missing) for name, missing in self.missing.items()}
         self.todo = set().union(*self.missing.values())
         self.passed_over: set[str] = set()
@@ -166,6 +168,8 @@ class ShardWriter:
             return
         if key in self.missing.get("thumbnails", ()):
             self._add("thumbnails", {"content_hash": key, facts.THUMBNAIL: result.thumbnail})
+        if key in self.missing.get("measures", ()):
+            self._add("measures", {"content_hash": key, facts.MEASURES: result.measures})
         if result.vector is not None:
             self._add("clip_embeddings", embeddings.row(key, result.vector))
         waited = time.monotonic() - self.flushed_at
@@ -181,6 +185,7 @@ class ShardWriter:
         stores = {
             "clip_embeddings": self.vectors,
             "thumbnails": self.work.thumbnails,
+            "measures": self.work.measures,
             "image_facts": self.work.facts,
         }
         for name, store in stores.items():

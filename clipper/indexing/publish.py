@@ -73,7 +73,7 @@ def _tidy(work: Workspace, *, published: bool) -> None:
     manifests = {work.home.part("manifest", snapshot.parts["manifest"]) for snapshot in alive}
     keys = {key for path in manifests for key in Manifest.read(path).hashes()}
     compact(work.facts.folder, keys, made_by=work.facts.made_by.decode(), reason=facts.REASON)
-    for store in (work.coordinates, work.thumbnails, work.signatures):
+    for store in (work.coordinates, work.thumbnails, work.measures, work.signatures):
         compact(store.folder, keys, made_by=store.made_by.decode())
     for folder in (work.home.store / "embeddings").iterdir():
         compact(folder, keys)

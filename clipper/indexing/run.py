@@ -14,7 +14,9 @@ from clipper.indexing.embed import embed_images
 from clipper.indexing.home_setup import note_model, prepare_home
 from clipper.indexing.insights.clusters import cluster_images
 from clipper.indexing.insights.duplicates import find_duplicates
+from clipper.indexing.insights.labels import find_label_issues
 from clipper.indexing.insights.names import name_clusters
+from clipper.indexing.insights.scores import score_images
 from clipper.indexing.metadata import join_metadata
 from clipper.indexing.neighbours import find_neighbours
 from clipper.indexing.project import project_images
@@ -80,9 +82,11 @@ def run_steps(work: Workspace) -> list[Step]:
     stages = (
         ("neighbours", find_neighbours),
         ("map", project_images),
+        ("scores", score_images),
         ("clusters", cluster_images),
         ("names", name_clusters),
         ("duplicates", find_duplicates),
+        ("labels", find_label_issues),
         ("collection", collect),
         ("publish", publish),
     )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # Origins that are no file beside the images.
-FOLDER, FILE, TAGS = "folder", "file", "tags"
+FOLDER, FILE, TAGS, INSIGHT = "folder", "file", "tags", "insight"
 
 # A category has values that several images share, a text differs from image to image.
 Role = Literal["category", "number", "time", "list", "text"]
@@ -31,7 +31,7 @@ class Column:
     """A metadata column.
 
     `type` is `str`, `int`, `list[str]`, ...; `origin` is `folder`, `file` (the image files themselves),
-    `tags` (from `store/tags.py`), or the sources that have it, such as `metadata.json and metadata.csv`.
+    `tags` (from `store/tags.py`), `insight` (scores that Clipper finds), or the sources that have it, such as `metadata.json and metadata.csv`.
     `filled` is how many images have a value, `example` one of the values as text, `distinct` how many
     different values there are; of lists, how many different items. A column written by an earlier Clipper
     may lack them, and its `role`: `columns_of` adds these. An early Clipper called metadata.json `metadata`.
@@ -54,7 +54,13 @@ class Column:
     @property
     def source(self) -> str:
         """The origin, in words."""
-        words = {FOLDER: "the files", FILE: "the files", TAGS: "the viewer", "metadata": "metadata.json"}
+        words = {
+            FOLDER: "the files",
+            FILE: "the files",
+            TAGS: "the viewer",
+            INSIGHT: "Clipper",
+            "metadata": "metadata.json",
+        }
         return words.get(self.origin, self.origin)
 
 

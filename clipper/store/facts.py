@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from clipper.images.decode import DECODER_VERSION
 from clipper.images.exif import EXIF_VERSION
+from clipper.images.measures import MEASURE_VERSION
+from clipper.images.measures import MEASURES as NAMES_OF_MEASURES
 from clipper.store.home import Home
 from clipper.store.shards import KEY, ShardStore
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
 FACTS_VERSION = f"{DECODER_VERSION}.{EXIF_VERSION}"
 THUMBNAIL = "thumbnail"
 SIGNATURE = "signature"
+MEASURES = "measures"
 FACTS = "facts"
 REASON = "reason"
 LIMITS = "limits"
@@ -52,6 +56,30 @@ def signature_store(home: Home, *, made_by: str) -> ShardStore:
 
     schema = pa.schema([(KEY, pa.binary(16)), (SIGNATURE, pa.binary())])
     return ShardStore(home.store / "signatures", schema, made_by=f"{DECODER_VERSION}.{made_by}")
+
+
+def measures_store(home: Home) -> ShardStore:
+    """Open what was measured on the decoded pictures: JSON text."""
+    import pyarrow as pa
+
+    schema = pa.schema([(KEY, pa.binary(16)), (MEASURES, pa.string())])
+    return ShardStore(home.store / "measures", schema, made_by=f"{DECODER_VERSION}.{MEASURE_VERSION}")
+
+
+def read_measures(measures: ShardStore, keys: Sequence[bytes]) -> "dict[str, np.ndarray]":
+    """Return each measure of contents, (n,) float32 in the order of `keys`; NaN if it was not measured."""
+    import numpy as np
+
+    table = _of(measures.table(), keys)
+    known = {
+        key: json.loads(text)
+        for key, text in zip(*(table[name].to_pylist() for name in (KEY, MEASURES)), strict=True)
+    }
+    none: dict[str, float] = {}
+    return {
+        name: np.array([known.get(key, none).get(name, np.nan) for key in keys], np.float32)
+        for name in NAMES_OF_MEASURES
+    }
 
 
 def row(key: bytes, *, facts: str | None, reason: str | None, limits: str) -> dict[str, object]:

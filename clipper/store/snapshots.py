@@ -226,6 +226,8 @@ def staged_from(snapshot: Snapshot) -> Staged:
         clusters=parts.get("clusters", ""),
         cluster_names=parts.get("cluster_names", ""),
         duplicates=parts.get("duplicates", ""),
+        scores=parts.get("scores", ""),
+        label_issues=parts.get("label_issues", ""),
         images=snapshot.images,
         model=dict(snapshot.model),
         embeddings=snapshot.embeddings,

@@ -19,12 +19,14 @@ ASSETS = {
     "metadata": "image_metadata",
     "projection": "umap_projection",
     "collection": "chroma_collection",
+    "scores": "image_scores",
     "clusters": "image_clusters",
     "cluster_names": "cluster_names",
     "duplicates": "duplicates",
+    "label_issues": "label_issues",
 }
 # The parts that say what is in the dataset. A setting of the same name switches each off.
-INSIGHTS = ("clusters", "cluster_names", "duplicates")
+INSIGHTS = ("scores", "clusters", "cluster_names", "duplicates", "label_issues")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,8 @@ class Staged:
     clusters: str = ""
     cluster_names: str = ""
     duplicates: str = ""
+    scores: str = ""
+    label_issues: str = ""
     passed_over: tuple[str, ...] = ()
     gps: bool = False
     server_key: str = ""

@@ -49,9 +49,9 @@ def _bring_up_to_date(
     """Return the clusters of the contents `keys`, and how many of them there were before."""
     import numpy as np
 
-    graph = work.graph(keys)
+    graph, penalties = work.graph(keys), _penalties(work, keys)
     if before is None:
-        found = find_clusters(graph, positions)
+        found = find_clusters(graph, positions, penalties=penalties)
         # Of clusters that were found before, names that people gave may be left: they are no names for these.
         first = max(cluster_names.read(work.home), default=-1) + 1
         return replace(found, ids=found.ids + first, next_id=found.next_id + first), 0
@@ -60,7 +60,7 @@ def _bring_up_to_date(
     was = np.array([place.get(key, -1) for key in keys], np.int64)
     stayed = was >= 0
     moved = bool((stored.read_positions(before)[was[stayed]] != positions[stayed]).any())
-    clusters = update_clusters(earlier, graph, positions, was, moved=moved)
+    clusters = update_clusters(earlier, graph, positions, was, moved=moved, penalties=penalties)
     return clusters, int(np.isin(clusters.ids, earlier.ids).sum())
 
 
@@ -77,3 +77,22 @@ def _positions(work: Workspace, keys: Sequence[bytes]) -> "np.ndarray":
     row = {key: at for at, key in enumerate(table["content_hash"].to_pylist())}
     rows = [row[key] for key in keys]
     return np.stack([table[axis].to_numpy()[rows] for axis in "xy"], axis=1).astype(np.float32)
+
+
+def _penalties(work: Workspace, keys: Sequence[bytes]) -> "np.ndarray | None":
+    """Return how much to avoid that each content stands for others, (n,) float32 from 0; None without scores.
+
+    An odd image stands for nobody, and a poor picture shows others badly.
+    """
+    import numpy as np
+
+    if not work.staged.scores:
+        return None
+    table = read_parquet(work.home.part("scores", work.staged.scores))
+    row = {key: at for at, key in enumerate(table["content_hash"].to_pylist())}
+    rows = [row[key] for key in keys]
+    odd = np.asarray(table["stands_apart"].to_numpy(zero_copy_only=False), bool)[rows]
+    poor = ~np.asarray(table["picture_issues"].combine_chunks().is_null().to_numpy(zero_copy_only=False))[
+        rows
+    ]
+    return np.maximum(odd, poor).astype(np.float32)

@@ -63,6 +63,7 @@ class Workspace:
         self.facts = facts.store(self.home)
         self.coordinates = gps.store(self.home)
         self.thumbnails = facts.thumbnail_store(self.home)
+        self.measures = facts.measures_store(self.home)
         self.signatures = facts.signature_store(self.home, made_by=SIGNATURE_VERSION)
         self._read: tuple[str, Manifest] | None = None  # kept: a version never changes
         self._staged: Staged | None = None

@@ -1,0 +1,99 @@
+"""The step `label_issues`: images whose vector says another label than their own, in each column of categories.
+
+What does not belong here: what is said against a label (`insight/labels.py`).
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clipper.indexing.staging.insight import insight_step
+from clipper.indexing.staging.workspace import Step, Workspace
+from clipper.insight.labels import MISSING, doubt_labels, reason_to_skip
+from clipper.metadata.columns import FILE, TAGS, columns_of
+from clipper.models.query_encoder import QueryEncoder
+from clipper.store import embeddings
+from clipper.store.tables import read_made_of, read_parquet, write_part
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+LABELS_VERSION = "1"
+SHOWN_ROWS = 200  # labels in Dagster's table
+
+
+def find_label_issues(work: Workspace) -> Step:
+    """Check every column of categories that vectors explain. Of several copies, the first one's label counts."""
+    skipped: dict[str, str] = {}
+
+    def make(path: Path, made_of: Mapping[str, Any]) -> None:
+        keys = work.contents()
+        graph = work.graph(keys)
+        ids, table, names = _labelled(work, keys)
+        rows: list[dict[str, Any]] = []
+        for name in names:
+            codes, values = _encode(table[name])
+            if why := reason_to_skip(codes, graph):
+                skipped[name] = why
+                continue
+            rows += _doubts(work, keys, ids, name=name, codes=codes, values=values)
+        counts = {"columns": len(names) - len(skipped), "images": len(rows)}
+        made = {**made_of, "skipped": skipped, "counts": counts, "rows": rows[:SHOWN_ROWS]}
+        write_part(path, _table(rows), made)
+
+    return insight_step(work, "label_issues", of=["neighbours", "metadata"], inputs=LABELS_VERSION, make=make)
+
+
+def _labelled(work: Workspace, keys: Sequence[bytes]) -> "tuple[list[str], pa.Table, list[str]]":
+    """Return an image of each content, the metadata of these images, and the columns of categories."""
+    path = work.home.part("metadata", work.require("metadata"))
+    table = read_parquet(path)
+    columns = columns_of(read_made_of(path)["columns"], lambda: table)
+    first = {entry.content_hash: entry.id for entry in reversed(work.members())}
+    ids = [first[key] for key in keys]
+    row = {image_id: at for at, image_id in enumerate(table["id"].to_pylist())}
+    names = [c.name for c in columns if c.role == "category" and c.origin not in {FILE, TAGS}]
+    return ids, table.take([row[image_id] for image_id in ids]), names
+
+
+def _encode(cells: "pa.ChunkedArray") -> "tuple[np.ndarray, list[str]]":
+    """Return each image's class, (n,) int32, MISSING without a value; and the classes' names."""
+    import numpy as np
+
+    encoded = cells.combine_chunks().dictionary_encode()
+    codes = encoded.indices.fill_null(MISSING).to_numpy(zero_copy_only=False)
+    return np.asarray(codes, np.int32), [str(value) for value in encoded.dictionary.to_pylist()]
+
+
+def _doubts(
+    work: Workspace,
+    keys: Sequence[bytes],
+    ids: Sequence[str],
+    *,
+    name: str,
+    codes: "np.ndarray",
+    values: Sequence[str],
+) -> list[dict[str, Any]]:
+    """Return a row for each label of a column that looks wrong, the surest first."""
+    _, _, store = work.embeddings()
+    texts = QueryEncoder(work.home, work.staged, work.settings).word_vectors(list(values))
+    found = doubt_labels(embeddings.read(store, keys), codes, texts=texts)
+    return [
+        {
+            "column": name,
+            "id": ids[row],
+            "given": values[found.given[row]],
+            "suggested": values[found.suggested[row]],
+            "confidence": round(float(found.confidence[row]), 4),
+        }
+        for row in found.ranked().tolist()
+    ]
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> "pa.Table":
+    import pyarrow as pa
+
+    types = {name: pa.string() for name in ("column", "id", "given", "suggested")}
+    schema = pa.schema([*types.items(), ("confidence", pa.float32())])
+    return pa.Table.from_pylist(list(rows), schema=schema)

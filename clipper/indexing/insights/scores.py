@@ -1,0 +1,91 @@
+"""The step `image_scores`: how odd and how unique each image is, and what is wrong with its picture.
+
+What does not belong here: the scores (`insight/outliers.py`, `insight/picture_quality.py`), and measuring
+pictures, which the step that decodes does.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clipper.images.measures import MEASURE_VERSION
+from clipper.indexing.staging.insight import insight_step
+from clipper.indexing.staging.workspace import Step, Workspace
+from clipper.insight.outliers import STANDS_APART, score_outliers, score_uniqueness
+from clipper.insight.picture_quality import flag
+from clipper.metadata.columns import INSIGHT, Column, with_roles
+from clipper.store import embeddings, facts
+from clipper.store.tables import write_part
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+SCORES_VERSION = "1"
+# The measures that people sort and filter by; the others serve the scores.
+SHOWN_MEASURES = ("sharpness", "brightness", "contrast", "colorfulness")
+
+
+def score_images(work: Workspace) -> Step:
+    """Score each content; copies share the scores."""
+
+    def make(path: Path, made_of: Mapping[str, Any]) -> None:
+        keys = work.contents()
+        _, _, store = work.embeddings()
+        graph = work.graph(keys)
+        measures = facts.read_measures(work.measures, keys)
+        known = facts.read(work.facts, keys)
+        sizes = {f"{side}s": _sizes(known, keys, side) for side in ("width", "height")}
+        issues = flag(measures, **sizes)
+        outlier = score_outliers(embeddings.read(store, keys), looks=measures)
+        apart = outlier >= STANDS_APART
+        table = _table(keys, outlier, apart, score_uniqueness(graph), measures, issues)
+        shown = [Column(name, kind, INSIGHT) for name, kind in _types(table).items()]
+        columns = [vars(column) for column in with_roles(shown, table)]
+        found = {name: int(has.sum()) for name, has in issues.items()}
+        counts = {"images": len(keys), "stand_apart": int(apart.sum()), **found}
+        write_part(path, table, {**made_of, "columns": columns, "counts": counts})
+
+    inputs = [SCORES_VERSION, MEASURE_VERSION]
+    return insight_step(work, "scores", of=["neighbours"], inputs=inputs, make=make)
+
+
+def _sizes(known: Mapping[bytes, Mapping[str, Any]], keys: list[bytes], side: str) -> "np.ndarray":
+    import numpy as np
+
+    return np.array([known[key].get(side) or 0 for key in keys], np.int64)
+
+
+def _table(
+    keys: list[bytes],
+    outlier: "np.ndarray",
+    apart: "np.ndarray",
+    uniqueness: "np.ndarray",
+    measures: "Mapping[str, np.ndarray]",
+    issues: "Mapping[str, np.ndarray]",
+) -> "pa.Table":
+    import numpy as np
+    import pyarrow as pa
+
+    names = list(issues)
+    has = np.stack([issues[name] for name in names], axis=1)
+    wrong = [[names[i].replace("_", " ") for i in np.flatnonzero(row)] or None for row in has]
+    return pa.table(
+        {
+            "content_hash": pa.array(keys, pa.binary(16)),
+            "outlier": outlier.astype(np.float64),
+            "stands_apart": apart,
+            "uniqueness": uniqueness.astype(np.float64),
+            **{
+                name: pa.array(measures[name].astype(np.float64), from_pandas=True) for name in SHOWN_MEASURES
+            },
+            "picture_issues": pa.array(wrong, pa.list_(pa.string())),
+        }
+    )
+
+
+def _types(table: "pa.Table") -> dict[str, str]:
+    """Return the type of each column that is shown, as metadata columns name theirs."""
+    names = [name for name in table.column_names if name != "content_hash"]
+    special = {"stands_apart": "bool", "picture_issues": "list[str]"}
+    return {name: special.get(name, "float") for name in names}
