@@ -69,13 +69,27 @@ class DuplicatesConfig(dg.Config):
     duplicate_similarity: float | None = _setting("duplicate_similarity")
 
 
+class ScoresConfig(dg.Config):
+    """Whether images are scored."""
+
+    scores: bool | None = _setting("scores")
+
+
+class LabelsConfig(dg.Config):
+    """Which labels count as doubtful."""
+
+    label_issues: bool | None = _setting("label_issues")
+
+
 _CONFIGS: dict[str, type[dg.Config]] = {
     "image_manifest": ScanConfig,
     "image_contents": EmbedConfig,
     "umap_projection": ProjectionConfig,
+    "image_scores": ScoresConfig,
     "image_clusters": ClustersConfig,
     "cluster_names": NamesConfig,
     "duplicates": DuplicatesConfig,
+    "label_issues": LabelsConfig,
     "atlas": PublishConfig,
 }
 # Shows each option in the launchpad of a job, where null stands for what clipper.toml says.

@@ -48,6 +48,29 @@ class Discoveries:
         """
         return frames.duplicates(self._engine)
 
+    def outliers(self) -> "pd.DataFrame":
+        """Return the images that stand apart from all others, the oddest first: `outlier`, `uniqueness`.
+
+        A uniform dataset may have none. The scores of all images are in `points`.
+        """
+        return frames.outliers(self._engine)
+
+    def label_issues(self, column: str | None = None) -> "pd.DataFrame":
+        """Return the images whose label looks wrong, the surest first.
+
+        Args:
+            column: a metadata column of categories; None for all.
+
+        Returns:
+            `column`, `id`, `given`, `suggested` and `confidence`, 0 to 1.
+
+        Raises:
+            ClipperError: there is no such column.
+        """
+        if column is not None and column not in self._engine.columns:
+            raise ClipperError(f"there is no column {column!r}; there are {', '.join(self._engine.columns)}")
+        return frames.label_issues(self._engine, column)
+
     def classify(self, words: "Sequence[str] | str") -> "pd.DataFrame":
         """Give each image the nearest of some words, or none if no word is nearer than chance.
 

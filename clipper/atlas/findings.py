@@ -38,7 +38,13 @@ class Finding:
 
 def find_all(atlas: Published) -> list[Finding]:
     """Return all findings of a version that are about at least one image, the ones to act on first."""
-    makers: list[Callable[[Published], Iterator[Finding]]] = [_leaks, _duplicates]
+    makers: list[Callable[[Published], Iterator[Finding]]] = [
+        _leaks,
+        _labels,
+        _duplicates,
+        _pictures,
+        _outliers,
+    ]
     return [finding for make in makers for finding in make(atlas) if len(finding.rows)]
 
 
@@ -98,6 +104,64 @@ def _duplicates(atlas: Published) -> Iterator[Finding]:
             groups=groups_of,
             keep=keep[chosen],
         )
+
+
+def _labels(atlas: Published) -> Iterator[Finding]:
+    """Yield, for each column of categories, the images whose label looks wrong, the surest first."""
+    table = atlas.insights.label_issues
+    if table is None:
+        return
+    import numpy as np
+
+    columns = np.array(table["column"].to_pylist(), object)
+    for name in dict.fromkeys(columns.tolist()):
+        part = table.filter(columns == name)
+        yield Finding(
+            f"labels:{name}",
+            f"{_count(len(part), 'image')} whose {name} is worth a look",
+            "What an image shows is more like another value, which stands below it.",
+            _rows(atlas, part),
+            notes=tuple(
+                f"{row['given']} → {row['suggested']}? ({row['confidence']:.0%})" for row in part.to_pylist()
+            ),
+        )
+
+
+def _pictures(atlas: Published) -> Iterator[Finding]:
+    """Yield, for each fault of pictures, the images that have it."""
+    table = atlas.insights.scores
+    if table is None:
+        return
+    import numpy as np
+
+    issues = table["picture_issues"].to_pylist()
+    for issue in sorted({name for names in issues if names for name in names}):
+        rows = np.array([row for row, names in enumerate(issues) if names and issue in names], np.int64)
+        yield Finding(
+            f"pictures:{issue.replace(' ', '-')}",
+            f"{_count(len(rows), 'picture')}: {issue}",
+            "Unusual in this dataset, and bad by any measure.",
+            rows,
+        )
+
+
+def _outliers(atlas: Published) -> Iterator[Finding]:
+    """Yield the images that stand apart, the oddest first."""
+    table = atlas.insights.scores
+    if table is None:
+        return
+    import numpy as np
+
+    scores = table["outlier"].to_numpy()
+    rows = np.flatnonzero(table["stands_apart"].to_numpy(zero_copy_only=False))
+    rows = rows[np.argsort(-scores[rows], kind="stable")]
+    yield Finding(
+        "outliers",
+        f"{_count(len(rows), 'image')} that {'stands' if len(rows) == 1 else 'stand'} apart",
+        "They are far from what is usual in this dataset, by what they show or by how they look.",
+        rows,
+        notes=tuple(f"{score:.1f} deviations" for score in scores[rows].tolist()),
+    )
 
 
 def _note(row: dict[str, Any]) -> str:

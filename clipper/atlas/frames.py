@@ -13,6 +13,7 @@ from clipper.metadata.columns import Column
 from clipper.store.parts.clusters import no_clusters
 
 # The columns of findings.
+LABEL_ISSUES = ("column", "id", "given", "suggested", "confidence")
 DUPLICATES = ("group", "id", "kind", "similarity", "keep", "why")
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def points(atlas: Published) -> "pd.DataFrame":
-    """Return the map: `path` (str), `x` and `y` (float32), by id."""
+    """Return the map: `path` (str), `x` and `y` (float32), `cluster` and the scores, by id."""
     import pandas as pd
 
     columns = {
@@ -29,7 +30,7 @@ def points(atlas: Published) -> "pd.DataFrame":
         "x": atlas.xy[:, 0],
         "y": atlas.xy[:, 1],
     }
-    return pd.DataFrame(columns, index=pd.Index(atlas.ids, name="id"))
+    return pd.DataFrame(columns, index=pd.Index(atlas.ids, name="id")).join(scores(atlas))
 
 
 def metadata(atlas: Published) -> "pd.DataFrame":
@@ -63,6 +64,40 @@ def clusters(atlas: Published) -> "pd.DataFrame":
 def duplicates(atlas: Published) -> "pd.DataFrame":
     """Return the images that are double, by group and with the one to keep first."""
     return _found(atlas.insights.duplicates, DUPLICATES)
+
+
+def label_issues(atlas: Published, column: str | None) -> "pd.DataFrame":
+    """Return the labels that look wrong, of one column or of all, the surest first."""
+    issues = _found(atlas.insights.label_issues, LABEL_ISSUES)
+    return issues if column is None else issues[issues["column"] == column].reset_index(drop=True)
+
+
+def outliers(atlas: Published) -> "pd.DataFrame":
+    """Return the images that stand apart, the oddest first: their scores, by id."""
+    scored = scores(atlas)
+    if "stands_apart" not in scored:
+        return scored
+    apart = scored[scored["stands_apart"].to_numpy(bool)]
+    return apart.sort_values("outlier", ascending=False, kind="stable")
+
+
+def scores(atlas: Published) -> "pd.DataFrame":
+    """Return the cluster and the scores of each image, by id; `cluster` is the finest one it is in."""
+    import numpy as np
+    import pandas as pd
+
+    found, table = atlas.clusters, atlas.insights.scores
+    columns: dict[str, Any] = {}
+    if found is not None:
+        finest = found.members[:, 0]
+        for level in range(1, found.members.shape[1]):
+            finest = np.where(found.members[:, level] >= 0, found.members[:, level], finest)
+        ids = [int(found.ids[c]) if c >= 0 else None for c in finest.tolist()]
+        columns["cluster"] = pd.array(ids, dtype="Int64")
+    if table is not None:
+        shown = zip(atlas.score_columns, atlas.insights.columns.values(), strict=True)
+        columns |= {name: _values(column, table[column.name]) for name, column in shown}
+    return pd.DataFrame(columns, index=pd.Index(atlas.ids, name="id"))
 
 
 def classes(atlas: Published, words: Sequence[str], found: Classes) -> "pd.DataFrame":

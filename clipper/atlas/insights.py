@@ -1,4 +1,4 @@
-"""What a published version says of its images: clusters and their names, duplicates.
+"""What a published version says of its images: clusters and their names, scores, duplicates, doubtful labels.
 
 What does not belong here: how they are found (`insight/`), and making their parts (`indexing/insights/`).
 """
@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clipper.metadata.columns import Column
 from clipper.store import cluster_names
 from clipper.store.home import Home
 from clipper.store.parts import clusters as stored_clusters
@@ -55,6 +56,27 @@ class Insights:
         found = dict(zip(table.get("cluster", []), table.get("name", []), strict=True))
         given = cluster_names.read(self._home)
         return [given.get(each) or found.get(each) or "" for each in self.clusters.ids.tolist()]
+
+    @cached_property
+    def columns(self) -> dict[str, Column]:
+        """The columns of `scores`, by name."""
+        entries = self.made_of("scores").get("columns", ())
+        return {column.name: column for column in map(Column.from_json, entries)}
+
+    @cached_property
+    def scores(self) -> "pa.Table | None":
+        """The scores: a row for each image, and the columns of `columns`."""
+        path = self._path("scores")
+        if path is None:
+            return None
+        table = read_parquet(path)
+        return table.take(self._positions(table["content_hash"].to_pylist())).select(list(self.columns))
+
+    @cached_property
+    def label_issues(self) -> "pa.Table | None":
+        """The labels that look wrong: column, id, given, suggested, confidence."""
+        path = self._path("label_issues")
+        return None if path is None else read_parquet(path)
 
     @cached_property
     def duplicates(self) -> "pa.Table | None":

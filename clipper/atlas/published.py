@@ -103,6 +103,14 @@ class Published:
         return {column.name: column for column in columns_of(entries, lambda: self.metadata_table)}
 
     @cached_property
+    def score_columns(self) -> dict[str, Column]:
+        """The scores by the name of their column; one that the metadata has too gets a prefix."""
+        return {
+            f"clipper_{name}" if name in self.columns else name: column
+            for name, column in self.insights.columns.items()
+        }
+
+    @cached_property
     def insights(self) -> Insights:
         """What this version says of its images."""
         return Insights(self.home, self.snapshot, self.hashes)
@@ -127,8 +135,13 @@ class Published:
         frame.insert(1, "path", [self.path(row) for row in range(len(self))])
         if "name" not in metadata:
             frame.insert(1, "name", [name_of(image_id) for image_id in self.ids])
-        points: pd.DataFrame = pd.concat([frame, metadata], axis=1)
+        points: pd.DataFrame = pd.concat([frame, metadata, *self._scores()], axis=1)
         return points
+
+    def _scores(self) -> "list[pd.DataFrame]":
+        """Return the scores as a table, if there are any."""
+        table = self.insights.scores
+        return [] if table is None else [table.rename_columns(list(self.score_columns)).to_pandas()]
 
     @cached_property
     def failures(self) -> "pd.DataFrame":

@@ -31,10 +31,11 @@ class Column:
     """A metadata column.
 
     `type` is `str`, `int`, `list[str]`, ...; `origin` is `folder`, `file` (the image files themselves),
-    `tags` (from `store/tags.py`), `insight` (scores that Clipper finds), or the sources that have it, such as `metadata.json and metadata.csv`.
-    `filled` is how many images have a value, `example` one of the values as text, `distinct` how many
-    different values there are; of lists, how many different items. A column written by an earlier Clipper
-    may lack them, and its `role`: `columns_of` adds these. An early Clipper called metadata.json `metadata`.
+    `tags` (from `store/tags.py`), `insight` (a score of Clipper's), or the sources that have it, such as
+    `metadata.json and metadata.csv`. `filled` is how many images have a value, `example` one of the values as
+    text, `distinct` how many different values there are; of lists, how many different items. A column written
+    by an earlier Clipper may lack them, and its `role`: `columns_of` adds these. An early Clipper called
+    metadata.json `metadata`.
     """
 
     name: str

@@ -7,9 +7,16 @@ from typing import Any
 
 import dagster as dg
 
-from clipper.indexing.insights import clusters, duplicates, names
+from clipper.indexing.insights import clusters, duplicates, labels, names, scores
 from pipelines import previews
-from pipelines.config import ClustersConfig, DuplicatesConfig, NamesConfig, overrides
+from pipelines.config import (
+    ClustersConfig,
+    DuplicatesConfig,
+    LabelsConfig,
+    NamesConfig,
+    ScoresConfig,
+    overrides,
+)
 from pipelines.failures import asset
 from pipelines.presentation import materialized
 from pipelines.resources import HomeResource
@@ -23,7 +30,20 @@ _INSIGHT: dict[str, Any] = {
 
 
 @asset(
-    deps=["image_neighbours", "umap_projection"],
+    deps=["clip_embeddings", "image_facts", "image_neighbours"],
+    code_version=scores.SCORES_VERSION,
+    **_INSIGHT,
+)
+def image_scores(home: HomeResource, config: ScoresConfig) -> dg.MaterializeResult:
+    """How odd and how unique each image is, and how sharp, bright and plain its picture.
+
+    The scores are columns: the map is coloured, and images are sorted and filtered by them.
+    """
+    return materialized(scores.score_images(home.workspace(**overrides(config))))
+
+
+@asset(
+    deps=["image_neighbours", "umap_projection", "image_scores"],
     code_version=clusters.CLUSTERS_VERSION,
     **_INSIGHT,
 )
@@ -57,4 +77,10 @@ def duplicates_asset(home: HomeResource, config: DuplicatesConfig) -> dg.Materia
     return materialized(duplicates.find_duplicates(home.workspace(**overrides(config))))
 
 
-INSIGHTS = [image_clusters, cluster_names, duplicates_asset]
+@asset(deps=["image_neighbours", "image_metadata"], code_version=labels.LABELS_VERSION, **_INSIGHT)
+def label_issues(home: HomeResource, config: LabelsConfig) -> dg.MaterializeResult:
+    """Images whose neighbours say another label than their own, in each column of categories."""
+    return materialized(labels.find_label_issues(home.workspace(**overrides(config))))
+
+
+INSIGHTS = [image_scores, image_clusters, cluster_names, duplicates_asset, label_issues]

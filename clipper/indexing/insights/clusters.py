@@ -38,9 +38,8 @@ def cluster_images(work: Workspace) -> Step:
         counts = {"images": len(keys), **_count(clusters), "kept": kept}
         stored.write(path, keys, clusters, positions, {**made_of, "counts": counts})
 
-    return insight_step(
-        work, "clusters", of=["neighbours", "projection"], inputs=CLUSTERS_VERSION, make=make, follows=True
-    )
+    of = ["neighbours", "projection", *(["scores"] if work.staged.scores else [])]
+    return insight_step(work, "clusters", of=of, inputs=CLUSTERS_VERSION, make=make, follows=True)
 
 
 def _bring_up_to_date(
@@ -92,7 +91,6 @@ def _penalties(work: Workspace, keys: Sequence[bytes]) -> "np.ndarray | None":
     row = {key: at for at, key in enumerate(table["content_hash"].to_pylist())}
     rows = [row[key] for key in keys]
     odd = np.asarray(table["stands_apart"].to_numpy(zero_copy_only=False), bool)[rows]
-    poor = ~np.asarray(table["picture_issues"].combine_chunks().is_null().to_numpy(zero_copy_only=False))[
-        rows
-    ]
-    return np.maximum(odd, poor).astype(np.float32)
+    flawed = table["picture_issues"].combine_chunks().is_valid()
+    poor = np.asarray(flawed.to_numpy(zero_copy_only=False), bool)[rows]
+    return np.asarray(odd | poor, np.float32)

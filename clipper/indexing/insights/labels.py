@@ -1,4 +1,4 @@
-"""The step `label_issues`: images whose vector says another label than their own, in each column of categories.
+"""The step `label_issues`: images whose vector says another label than their own, by column.
 
 What does not belong here: what is said against a label (`insight/labels.py`).
 """
@@ -24,7 +24,7 @@ SHOWN_ROWS = 200  # labels in Dagster's table
 
 
 def find_label_issues(work: Workspace) -> Step:
-    """Check every column of categories that vectors explain. Of several copies, the first one's label counts."""
+    """Check every column of categories that vectors explain. Of copies, the first one's label counts."""
     skipped: dict[str, str] = {}
 
     def make(path: Path, made_of: Mapping[str, Any]) -> None:

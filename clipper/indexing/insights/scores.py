@@ -22,12 +22,16 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SCORES_VERSION = "1"
+# The types of the columns that are not numbers.
+TYPES = {"stands_apart": "bool", "picture_issues": "list[str]"}
 # The measures that people sort and filter by; the others serve the scores.
 SHOWN_MEASURES = ("sharpness", "brightness", "contrast", "colorfulness")
 
 
 def score_images(work: Workspace) -> Step:
     """Score each content; copies share the scores."""
+    import numpy as np
+    import pyarrow as pa
 
     def make(path: Path, made_of: Mapping[str, Any]) -> None:
         keys = work.contents()
@@ -39,12 +43,22 @@ def score_images(work: Workspace) -> Step:
         issues = flag(measures, **sizes)
         outlier = score_outliers(embeddings.read(store, keys), looks=measures)
         apart = outlier >= STANDS_APART
-        table = _table(keys, outlier, apart, score_uniqueness(graph), measures, issues)
-        shown = [Column(name, kind, INSIGHT) for name, kind in _types(table).items()]
-        columns = [vars(column) for column in with_roles(shown, table)]
+        columns: dict[str, Any] = {
+            "outlier": outlier.astype(np.float64),
+            "stands_apart": apart,
+            "uniqueness": score_uniqueness(graph).astype(np.float64),
+            **{name: _numbers(measures[name]) for name in SHOWN_MEASURES},
+            "picture_issues": _issue_lists(issues),
+        }
+        table = pa.table({"content_hash": pa.array(keys, pa.binary(16)), **columns})
+        shown = [Column(name, TYPES.get(name, "float"), INSIGHT) for name in columns]
         found = {name: int(has.sum()) for name, has in issues.items()}
         counts = {"images": len(keys), "stand_apart": int(apart.sum()), **found}
-        write_part(path, table, {**made_of, "columns": columns, "counts": counts})
+        write_part(
+            path,
+            table,
+            {**made_of, "columns": [vars(column) for column in with_roles(shown, table)], "counts": counts},
+        )
 
     inputs = [SCORES_VERSION, MEASURE_VERSION]
     return insight_step(work, "scores", of=["neighbours"], inputs=inputs, make=make)
@@ -56,36 +70,20 @@ def _sizes(known: Mapping[bytes, Mapping[str, Any]], keys: list[bytes], side: st
     return np.array([known[key].get(side) or 0 for key in keys], np.int64)
 
 
-def _table(
-    keys: list[bytes],
-    outlier: "np.ndarray",
-    apart: "np.ndarray",
-    uniqueness: "np.ndarray",
-    measures: "Mapping[str, np.ndarray]",
-    issues: "Mapping[str, np.ndarray]",
-) -> "pa.Table":
+def _numbers(values: "np.ndarray") -> "pa.Array":
+    """Return numbers as cells; one that is not known is missing."""
     import numpy as np
     import pyarrow as pa
 
-    names = list(issues)
-    has = np.stack([issues[name] for name in names], axis=1)
-    wrong = [[names[i].replace("_", " ") for i in np.flatnonzero(row)] or None for row in has]
-    return pa.table(
-        {
-            "content_hash": pa.array(keys, pa.binary(16)),
-            "outlier": outlier.astype(np.float64),
-            "stands_apart": apart,
-            "uniqueness": uniqueness.astype(np.float64),
-            **{
-                name: pa.array(measures[name].astype(np.float64), from_pandas=True) for name in SHOWN_MEASURES
-            },
-            "picture_issues": pa.array(wrong, pa.list_(pa.string())),
-        }
-    )
+    return pa.array(values.astype(np.float64), from_pandas=True)
 
 
-def _types(table: "pa.Table") -> dict[str, str]:
-    """Return the type of each column that is shown, as metadata columns name theirs."""
-    names = [name for name in table.column_names if name != "content_hash"]
-    special = {"stands_apart": "bool", "picture_issues": "list[str]"}
-    return {name: special.get(name, "float") for name in names}
+def _issue_lists(issues: "Mapping[str, np.ndarray]") -> "pa.Array":
+    """Return the names of each picture's issues; missing for a picture without any."""
+    import numpy as np
+    import pyarrow as pa
+
+    names = [name.replace("_", " ") for name in issues]
+    has = np.stack(list(issues.values()), axis=1)
+    wrong = [[names[at] for at in np.flatnonzero(row)] or None for row in has]
+    return pa.array(wrong, pa.list_(pa.string()))
