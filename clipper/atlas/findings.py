@@ -38,14 +38,7 @@ class Finding:
 
 def find_all(atlas: Published) -> list[Finding]:
     """Return all findings of a version that are about at least one image, the ones to act on first."""
-    makers: list[Callable[[Published], Iterator[Finding]]] = [
-        _leaks,
-        _labels,
-        _duplicates,
-        _pictures,
-        _outliers,
-    ]
-    return [finding for make in makers for finding in make(atlas) if len(finding.rows)]
+    return [finding for make in _MAKERS for finding in make(atlas) if len(finding.rows)]
 
 
 def _leaks(atlas: Published) -> Iterator[Finding]:
@@ -173,3 +166,9 @@ def _rows(atlas: Published, table: "pa.Table") -> "np.ndarray":
     import numpy as np
 
     return np.array([atlas.row(image_id) for image_id in table["id"].to_pylist()], np.int64)
+
+
+# The findings in the order in which they are listed.
+_MAKERS: tuple[Callable[[Published], Iterator[Finding]], ...] = (
+    _leaks, _labels, _duplicates, _pictures, _outliers,
+)  # fmt: skip

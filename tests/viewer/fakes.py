@@ -108,6 +108,7 @@ class FakeAtlas:
         self.queries: list[object] = []
         self.uploaded: list[bytes] = []
         self.findings: list[Finding] = []
+        self.score_columns: dict[str, Column] = {}
 
     @property
     def columns(self) -> dict[str, Column]:

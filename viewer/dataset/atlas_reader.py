@@ -138,6 +138,10 @@ class AtlasReader(Searchable, Protocol):
         """The metadata columns by name, each with its role."""
 
     @property
+    def score_columns(self) -> Mapping[str, Column]:
+        """The scores that Clipper found, by the name of their column; `points` has them."""
+
+    @property
     def points(self) -> "pd.DataFrame":
         """The map as a table, with the metadata columns."""
 

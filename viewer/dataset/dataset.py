@@ -115,12 +115,13 @@ class Dataset:
 
     @cached_property
     def columns(self) -> dict[str, Column]:
-        """The metadata columns that the table of points has."""
-        return {name: column for name, column in self.atlas.columns.items() if name in self.atlas.points}
+        """The columns of metadata and of scores that the table of points has."""
+        known = {**self.atlas.columns, **self.atlas.score_columns}
+        return {name: column for name, column in known.items() if name in self.atlas.points}
 
     @cached_property
     def colour_kinds(self) -> dict[str, ColourKind]:
-        """The metadata columns that can colour the map, and how each does."""
+        """The columns of metadata and of scores that can colour the map, and how each does."""
         found = {name: colour_kind(column) for name, column in self.columns.items()}
         return {name: kind for name, kind in found.items() if kind}
 
@@ -128,7 +129,8 @@ class Dataset:
     def default_colour(self) -> str:
         """The column that colours the map at the start: a category, else the clusters; "" for none."""
         clusters = CLUSTER if self.facet(CLUSTER) is not None else ""
-        return default_colour_column(list(self.columns.values())) or clusters
+        own = [column for name, column in self.columns.items() if name in self.atlas.columns]
+        return default_colour_column(own) or clusters
 
     def prepare(self, *, colour: str) -> None:
         """Derive what a page shows, so that no visitor waits for it and damage is found now.
@@ -153,7 +155,8 @@ class Dataset:
     def colour_choices(self) -> dict[str, str]:
         """The columns that can colour the map, and their titles; for density alone there is ""."""
         own = [SIMILARITY, *(name for name in (CLUSTER, *TIMES) if self.facet(name))]
-        return {**{name: name for name in self.colour_kinds}, **{name: TITLES[name] for name in own}}
+        known = {name: self.title_of(name) for name in self.colour_kinds}
+        return {**known, **{name: TITLES[name] for name in own}}
 
     @cached_property
     def tag_column_name(self) -> str:
@@ -177,7 +180,7 @@ class Dataset:
 
         The first call takes a second or two for a million images.
         """
-        names = [*self.atlas.columns, CLUSTER, FILE, *TIMES]
+        names = [*self.atlas.columns, CLUSTER, *self.atlas.score_columns, FILE, *TIMES]
         return {name: facet for name in names if (facet := self.facet(name)) is not None}
 
     def facets_with_tags(self, tags: TagRows) -> dict[str, Facet]:
@@ -216,6 +219,8 @@ class Dataset:
         """Return a column's title on the page."""
         if name == self.tag_column_name:
             return title_of_tags(name)
+        if name in self.atlas.score_columns:
+            return name.replace("_", " ").capitalize()
         return name if name in self.atlas.columns else TITLES.get(name, name)
 
     def row_of(self, image_id: str) -> int | None:
