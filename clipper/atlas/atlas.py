@@ -112,11 +112,15 @@ class Atlas(Discoveries):
 
     @cached_property
     def points(self) -> "pd.DataFrame":
-        """The map as a table: one row an image, with `path`, `x` and `y`, and the id as its index.
+        """The map as a table: one row an image, and the id as its index.
+
+        Beside `path`, `x` and `y` it has `cluster`, the number of the finest cluster that the image is in, and
+        the scores: `outlier` in deviations from the usual, `uniqueness` from 0 to 1, what was measured on the
+        picture, and what is wrong with it.
 
         Examples:
-            >>> atlas.points.columns.to_list()
-            ['path', 'x', 'y']
+            >>> atlas.points.columns.to_list()[:5]
+            ['path', 'x', 'y', 'cluster', 'outlier']
         """
         return frames.points(self._engine)
 

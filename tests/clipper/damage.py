@@ -129,6 +129,8 @@ ALL = {
     "map bytes": Damage(_spoil_bytes("projection"), f"umap_projection {FILES}"),
     "clusters' bytes": Damage(_spoil_bytes("clusters"), f"image_clusters {FILES}"),
     "bytes beside clusters": Damage(_spoil_bytes("clusters", ".clusters.parquet"), f"image_clusters {FILES}"),
+    "scores' bytes": Damage(_spoil_bytes("scores"), f"image_scores {FILES}"),
+    "doubted labels' bytes": Damage(_spoil_bytes("label_issues"), f"label_issues {FILES}"),
     "names' bytes": Damage(_spoil_bytes("cluster_names"), f"cluster_names {FILES}"),
     "duplicates' bytes": Damage(_spoil_bytes("duplicates"), f"duplicates {FILES}"),
     "lost image of clusters": Damage(

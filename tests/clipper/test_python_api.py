@@ -102,7 +102,8 @@ def test_times_are_datetimes_lists_are_lists_and_truths_are_truths(atlas: Atlas)
 
 
 def test_the_map_and_what_is_found_lie_in_tables_by_id(atlas: Atlas):
-    assert list(atlas.points.columns) == ["path", "x", "y"]
+    scores = ["outlier", "stands_apart", "uniqueness", "sharpness", "brightness", "contrast", "colorfulness"]
+    assert list(atlas.points.columns) == ["path", "x", "y", "cluster", *scores, "picture_issues"]
     assert Path(atlas.points["path"]["1.png"]).is_file()
     found = atlas.search("red", k=3)
     assert list(found.columns[:5]) == ["id", "path", "similarity", "x", "y"]
@@ -195,6 +196,6 @@ def test_the_public_surface_is_what_it_says(sample_atlas: Atlas):
     public = {name for name in dir(sample_atlas) if not name.startswith("_")}
     assert public == {
         "classify", "close", "clusters", "columns", "coverage", "drift", "drift_between", "duplicates",
-        "failures", "home", "ids", "image", "indexed_at", "info", "metadata", "points", "search", "similar",
-        "tags", "thumbnail", "title", "vectors", "version",
+        "failures", "home", "ids", "image", "indexed_at", "info", "label_issues", "metadata", "outliers", "points",
+        "search", "similar", "tags", "thumbnail", "title", "vectors", "version",
     }  # fmt: skip

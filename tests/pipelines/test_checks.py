@@ -87,8 +87,8 @@ def test_what_is_wrong_keeps_the_new_atlas_from_being_published(
     Image.new("RGB", (64, 64), "teal").save(indexed_home / "images" / "new.png")
     *steps, _ = [
         "image_manifest", "clip_embeddings", "thumbnails", "image_facts", "image_metadata",
-        "image_neighbours", "umap_projection", "image_clusters", "cluster_names", "duplicates",
-        "chroma_collection", "atlas",
+        "image_neighbours", "umap_projection", "image_scores", "image_clusters", "cluster_names",
+        "duplicates", "label_issues", "chroma_collection", "atlas",
     ]  # fmt: skip
     assert reindex_in(indexed_home, *steps).success
     damage(indexed_home)

@@ -21,9 +21,11 @@ PARTS = [
     "image_metadata",
     "image_neighbours",
     "umap_projection",
+    "image_scores",
     "image_clusters",
     "cluster_names",
     "duplicates",
+    "label_issues",
     "chroma_collection",
     "atlas",
 ]

@@ -40,6 +40,9 @@ def test_parts_of_different_manifests_are_not_published(indexed_home: Path):
         publish.publish(work)
     assert opened(indexed_home).version == version
     run.collect(work)
+    with pytest.raises(StoreError, match="image_scores is older than its inputs"):
+        publish.publish(work)
+    run.score_images(work)
     with pytest.raises(StoreError, match="image_clusters is older than its inputs"):
         publish.publish(work)
     run.cluster_images(work)
@@ -49,6 +52,9 @@ def test_parts_of_different_manifests_are_not_published(indexed_home: Path):
     with pytest.raises(StoreError, match="duplicates is older than its inputs"):
         publish.publish(work)
     run.find_duplicates(work)
+    with pytest.raises(StoreError, match="label_issues is older than its inputs"):
+        publish.publish(work)
+    run.find_label_issues(work)
     assert publish.publish(work).counts["published"]
 
 

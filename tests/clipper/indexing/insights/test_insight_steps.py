@@ -1,5 +1,6 @@
 """The steps of insights, on real homes: made once, kept from run to run, switched off, and read back."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,7 +81,8 @@ def test_a_run_without_changes_makes_no_insight_again(sample_copy: Path, run_ind
 def test_an_insight_that_is_switched_off_is_not_published_and_comes_back(sample_copy: Path, run_index: Index):
     config = sample_copy / "clipper.toml"
     written = config.read_text()
-    config.write_text(f"{written}\nclusters = false\nduplicates = false\n")
+    off = "".join(f"{name} = false\n" for name in INSIGHTS)
+    config.write_text(f"{written}\n{off}")
     steps = run_index(sample_copy)
     assert steps["image_clusters"].counts == steps["cluster_names"].counts == {"switched_off": True}
     assert not set(INSIGHTS) & set(snapshots.published(Home(sample_copy)).parts)
@@ -105,6 +107,34 @@ def test_names_that_people_gave_do_not_go_to_clusters_that_are_found_from_nothin
     with clipper.open(sample_copy) as atlas:
         assert atlas.clusters.index.min() == 4
         assert "Mine" not in set(atlas.clusters["name"])
+
+
+def test_scores_are_columns_and_what_stands_apart_comes_first(sample_home: Path):
+    with clipper.open(sample_home) as atlas:
+        points, apart = atlas.points, atlas.outliers()
+    assert points["uniqueness"].between(0, 1).all()
+    assert points["sharpness"].notna().all()
+    assert 0 < len(apart) < 30
+    assert apart["outlier"].is_monotonic_decreasing
+    assert apart["outlier"].min() > points["outlier"].drop(apart.index).max()
+
+
+@pytest.mark.slow
+def test_swapped_labels_are_found_with_what_they_were(sample_copy: Path, run_index: Index):
+    table = sample_copy / "images" / "metadata.json"
+    entries = json.loads(table.read_text("utf-8"))
+    names = sorted(entries)[::40]
+    was = {name: entries[name]["group"] for name in names}
+    for name, other in zip(names, [*names[7:], *names[:7]], strict=True):
+        entries[name] = {**entries[name], "group": was[other]}
+    swapped = {name for name in names if entries[name]["group"] != was[name]}
+    table.write_text(json.dumps(entries), "utf-8")
+    run_index(sample_copy)
+    with clipper.open(sample_copy) as atlas:
+        found = atlas.label_issues("group").head(len(swapped))
+    hits = found[[Path(image_id).stem in swapped for image_id in found["id"]]]
+    assert len(hits) >= 0.9 * len(swapped)
+    assert sum(was[Path(row.id).stem] == row.suggested for row in hits.itertuples()) >= 0.8 * len(hits)
 
 
 @pytest.mark.slow
