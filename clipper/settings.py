@@ -85,6 +85,9 @@ class Settings(BaseSettings):
         default=True, description="Score each image: how odd, how unique, how sharp and bright it is"
     )
     label_issues: bool = Field(default=True, description="Find images whose label looks wrong")
+    drift: bool = Field(
+        default=True, description="Tell how new images differ from those of the version before"
+    )
     duplicates: bool = Field(default=True, description="Find images that are double, exactly or nearly")
     duplicate_similarity: float = Field(
         0.9, gt=0, le=1, description="Least similarity of two pictures that count as double, 0 to 1"

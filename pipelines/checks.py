@@ -63,6 +63,12 @@ def insights_fit_the_images(home: HomeResource) -> dg.AssetCheckResult:
     return _result(checks.audit(home.workspace(), "insights_fit_the_images"))
 
 
+@asset_check(asset="drift")
+def images_are_as_before(home: HomeResource) -> dg.AssetCheckResult:
+    """New images that differ from the earlier ones by more than chance may be meant, or a fault of their source."""
+    return _result(checks.drift(home.workspace()), severity=WARN)
+
+
 @asset_check(asset="image_facts")
 def failures_are_few(home: HomeResource) -> dg.AssetCheckResult:
     """A few files that cannot be used are normal; many mean that something else is wrong."""
@@ -104,6 +110,7 @@ CHECKS = [
     every_point_is_finite,
     search_finds_itself,
     insights_fit_the_images,
+    images_are_as_before,
     failures_are_few,
     duplicates,
     map_quality,

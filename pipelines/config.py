@@ -75,6 +75,12 @@ class ScoresConfig(dg.Config):
     scores: bool | None = _setting("scores")
 
 
+class DriftConfig(dg.Config):
+    """Whether versions are compared."""
+
+    drift: bool | None = _setting("drift")
+
+
 class LabelsConfig(dg.Config):
     """Which labels count as doubtful."""
 
@@ -90,6 +96,7 @@ _CONFIGS: dict[str, type[dg.Config]] = {
     "cluster_names": NamesConfig,
     "duplicates": DuplicatesConfig,
     "label_issues": LabelsConfig,
+    "drift": DriftConfig,
     "atlas": PublishConfig,
 }
 # Shows each option in the launchpad of a job, where null stands for what clipper.toml says.

@@ -114,7 +114,7 @@ class Atlas(Discoveries):
     def points(self) -> "pd.DataFrame":
         """The map as a table: one row an image, and the id as its index.
 
-        Beside `path`, `x` and `y` it has `cluster`, the number of the finest cluster that the image is in, and
+        Beside `path`, `x` and `y` it has `cluster`, the number of the finest cluster that an image is in, and
         the scores: `outlier` in deviations from the usual, `uniqueness` from 0 to 1, what was measured on the
         picture, and what is wrong with it.
 

@@ -11,15 +11,12 @@ from clipper.atlas.engine import SearchEngine
 from clipper.errors import ClipperError
 from clipper.insight.classify import classify, parse_words
 from clipper.insight.coverage import measure_coverage
-from clipper.insight.drift import Drift, cluster_ids, measure_drift
+from clipper.insight.drift import DRIFT_LEVEL, Drift, cluster_ids, measure_drift
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
-
-# The levels whose clusters are compared: neither a few continents nor hundreds of villages.
-DRIFT_LEVEL = 1
 
 
 class Discoveries:

@@ -138,6 +138,28 @@ def _pictures(atlas: Published) -> Iterator[Finding]:
         )
 
 
+def _drift(atlas: Published) -> Iterator[Finding]:
+    """Yield the new images if they differ from those before by more than chance, the most unlike first."""
+    drift, table = atlas.insights.drift, atlas.insights.new_images
+    if not drift.get("drifted") or table is None:
+        return
+    import numpy as np
+
+    kinds = dict(zip(table["image"].to_pylist(), table["kind"].to_pylist(), strict=True))
+    new = [row for row, key in enumerate(atlas.hashes) if key in kinds]
+    rows = np.array(sorted(new, key=lambda row: (kinds[atlas.hashes[row]] != "sparse", row)), np.int64)
+    yield Finding(
+        "drift",
+        f"{_count(len(rows), 'new image')} unlike those before",
+        str(drift["summary"]),
+        rows,
+        notes=tuple(
+            "far from all before" if kinds[atlas.hashes[row]] == "sparse" else "" for row in rows.tolist()
+        ),
+        figures=drift,
+    )
+
+
 def _outliers(atlas: Published) -> Iterator[Finding]:
     """Yield the images that stand apart, the oddest first."""
     table = atlas.insights.scores
@@ -170,5 +192,5 @@ def _rows(atlas: Published, table: "pa.Table") -> "np.ndarray":
 
 # The findings in the order in which they are listed.
 _MAKERS: tuple[Callable[[Published], Iterator[Finding]], ...] = (
-    _leaks, _labels, _duplicates, _pictures, _outliers,
+    _leaks, _labels, _duplicates, _drift, _pictures, _outliers,
 )  # fmt: skip

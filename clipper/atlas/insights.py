@@ -84,6 +84,23 @@ class Insights:
         path = self._path("duplicates")
         return None if path is None else read_parquet(path)
 
+    @cached_property
+    def drift(self) -> dict[str, Any]:
+        """How the images differ from those of the version before their last change; empty if not known."""
+        told = self.made_of("drift").get("drift", {})
+        return dict(told) if told.get("compared") else {}
+
+    @cached_property
+    def new_images(self) -> "pa.Table | None":
+        """The contents that came with that change: image, and kind (new, or sparse: unlike all before)."""
+        path = self._path("drift")
+        return None if path is None else read_parquet(path)
+
+    def made_of(self, part: str) -> dict[str, Any]:
+        """Return the JSON of a part: counts and figures; empty without the part."""
+        path = self._path(part)
+        return {} if path is None else read_made_of(path)
+
     def _path(self, part: str) -> Path | None:
         version = self._snapshot.parts.get(part)
         return self._home.part(part, version) if version else None

@@ -14,7 +14,7 @@ from clipper.errors import ClipperError
 from clipper.store.home import atomic_path
 
 # The kinds of findings that `--fail-on` may name. A finding's key begins with its kind, as in `leaks:split`.
-KINDS = ("copies", "duplicates", "labels", "leaks", "outliers", "pictures")
+KINDS = ("copies", "drift", "duplicates", "labels", "leaks", "outliers", "pictures")
 _SHOWN = 5  # images of a finding; clusters of the coarsest level are all shown
 
 

@@ -212,6 +212,17 @@ def pass_gate(work: Workspace) -> None:
             )
 
 
+def drift(work: Workspace) -> Finding:
+    """Check that new images differ from those of the version before by no more than chance."""
+    if not work.staged.drift:
+        return Finding(passed=True, description="versions are not compared: the setting drift is off")
+    told = read_made_of(work.home.part("drift", work.staged.drift))["drift"]
+    if not told["compared"]:
+        return Finding(passed=True, description="there is no version to compare with")
+    figures = {name: told[name] for name in ("new", "gone", "sparse", "p_value")}
+    return Finding(not told["drifted"], told["summary"], figures)
+
+
 def failures(work: Workspace) -> Finding:
     """Check that only a few files could not be used; one row for each kind of reason."""
     _, manifest = work.manifest()

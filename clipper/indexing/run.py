@@ -13,6 +13,7 @@ from clipper.indexing.collect import collect
 from clipper.indexing.embed import embed_images
 from clipper.indexing.home_setup import note_model, prepare_home
 from clipper.indexing.insights.clusters import cluster_images
+from clipper.indexing.insights.drift import measure_drift
 from clipper.indexing.insights.duplicates import find_duplicates
 from clipper.indexing.insights.labels import find_label_issues
 from clipper.indexing.insights.names import name_clusters
@@ -87,6 +88,7 @@ def run_steps(work: Workspace) -> list[Step]:
         ("names", name_clusters),
         ("duplicates", find_duplicates),
         ("labels", find_label_issues),
+        ("drift", measure_drift),
         ("collection", collect),
         ("publish", publish),
     )

@@ -24,9 +24,10 @@ ASSETS = {
     "cluster_names": "cluster_names",
     "duplicates": "duplicates",
     "label_issues": "label_issues",
+    "drift": "drift",
 }
 # The parts that say what is in the dataset. A setting of the same name switches each off.
-INSIGHTS = ("scores", "clusters", "cluster_names", "duplicates", "label_issues")
+INSIGHTS = ("scores", "clusters", "cluster_names", "duplicates", "label_issues", "drift")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,7 @@ class Staged:
     duplicates: str = ""
     scores: str = ""
     label_issues: str = ""
+    drift: str = ""
     passed_over: tuple[str, ...] = ()
     gps: bool = False
     server_key: str = ""

@@ -7,10 +7,11 @@ from typing import Any
 
 import dagster as dg
 
-from clipper.indexing.insights import clusters, duplicates, labels, names, scores
+from clipper.indexing.insights import clusters, drift, duplicates, labels, names, scores
 from pipelines import previews
 from pipelines.config import (
     ClustersConfig,
+    DriftConfig,
     DuplicatesConfig,
     LabelsConfig,
     NamesConfig,
@@ -83,4 +84,18 @@ def label_issues(home: HomeResource, config: LabelsConfig) -> dg.MaterializeResu
     return materialized(labels.find_label_issues(home.workspace(**overrides(config))))
 
 
-INSIGHTS = [image_scores, image_clusters, cluster_names, duplicates_asset, label_issues]
+@asset(
+    name="drift",
+    deps=["clip_embeddings", "image_neighbours", "image_clusters"],
+    code_version=drift.DRIFT_VERSION,
+    **_INSIGHT,
+)
+def drift_asset(home: HomeResource, config: DriftConfig) -> dg.MaterializeResult:
+    """How the new images differ from those that are published: by more than chance, or not.
+
+    Clusters that appeared, grew, shrank or vanished, images unlike all before, and a two-sample test.
+    """
+    return materialized(drift.measure_drift(home.workspace(**overrides(config))))
+
+
+INSIGHTS = [image_scores, image_clusters, cluster_names, duplicates_asset, label_issues, drift_asset]

@@ -176,7 +176,7 @@ def test_a_run_over_an_earlier_home_makes_what_it_lacks_and_moves_nothing(
     replaced = [name for name in before.keys() & after.keys() if after[name] != before[name]]
     assert {Path(name).name for name in replaced} <= noted
     assert {Path(name).parent.name for name in before.keys() - after.keys()} == {"snapshots"}
-    parts = {"neighbours", "scores", "clusters", "cluster_names", "duplicates", "label_issues"}
+    parts = {"neighbours", "scores", "clusters", "cluster_names", "duplicates", "label_issues", "drift"}
     added = parts | {"measures", "signatures", "snapshots"}
     assert {Path(name).parent.name for name in after.keys() - before.keys()} == added
     again = run_index(home)

@@ -26,6 +26,7 @@ PARTS = [
     "cluster_names",
     "duplicates",
     "label_issues",
+    "drift",
     "chroma_collection",
     "atlas",
 ]
@@ -63,7 +64,7 @@ def test_materializing_all_publishes_an_atlas_and_every_check_passes(small_home:
     made = results(result)
     assert sorted(made) == sorted(PARTS)
     assert all(check.passed for check in result.get_asset_check_evaluations())
-    assert len(result.get_asset_check_evaluations()) == 11
+    assert len(result.get_asset_check_evaluations()) == 12
     assert len(clipper.open(small_home)) == 24
     assert "data:image/png;base64," in figure(made, "thumbnails", "preview")
     assert "data:image/png;base64," in figure(made, "umap_projection", "preview")
@@ -163,7 +164,7 @@ def test_a_map_that_no_longer_serves_warns_and_the_run_goes_on(small_home: Path)
     assert check.metadata["placed_share"].value == pytest.approx(1 / 3, abs=1e-3)
     assert figure(results(result), "umap_projection", "refitted") is False
     made = run(small_home)
-    assert [check.passed for check in made.get_asset_check_evaluations()] == [True] * 11
+    assert [check.passed for check in made.get_asset_check_evaluations()] == [True] * 12
     assert figure(results(made), "umap_projection", "refitted") is True
 
 

@@ -72,6 +72,8 @@ FILES = {
     "scores' origin": "scores/*.json",
     "doubted labels": "label_issues/*.parquet",
     "doubted labels' origin": "label_issues/*.json",
+    "drift": "drift/*.parquet",
+    "drift's origin": "drift/*.json",
     "signatures": "signatures/*.arrow",
     "measures": "measures/*.arrow",
     "metadata": "metadata/*.parquet",
@@ -171,7 +173,9 @@ def mend(home: Path, name: str, kind: str) -> None:
     assert mended.before, f"{name}, {kind}: not noticed"
     assert mended.after == [], f"{name}, {kind}"
     state = faults.state(home)
-    if name.startswith("clusters"):  # they follow from the ones before, and are found anew without them
+    if name.startswith(
+        ("clusters", "drift")
+    ):  # they follow from what was before, and are made anew without it
         del state["version"], wanted["version"]
     assert state == wanted, f"{name}, {kind}"
 

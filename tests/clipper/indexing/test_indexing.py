@@ -24,7 +24,7 @@ def test_the_first_run_embeds_all_and_publishes(small_home: Path, run_index: Ind
     assert list(steps) == [
         "image_manifest", "clip_embeddings", "thumbnails", "image_facts",
         "image_metadata", "image_neighbours", "umap_projection", "image_scores", "image_clusters",
-        "cluster_names", "duplicates", "label_issues", "chroma_collection", "atlas",
+        "cluster_names", "duplicates", "label_issues", "drift", "chroma_collection", "atlas",
     ]  # fmt: skip
     assert steps["image_manifest"].counts["added"] == 24
     assert steps["clip_embeddings"].counts == {"new": 24, "reused": 0, "failed": 0}

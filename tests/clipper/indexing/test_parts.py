@@ -55,6 +55,9 @@ def test_parts_of_different_manifests_are_not_published(indexed_home: Path):
     with pytest.raises(StoreError, match="label_issues is older than its inputs"):
         publish.publish(work)
     run.find_label_issues(work)
+    with pytest.raises(StoreError, match="drift is older than its inputs"):
+        publish.publish(work)
+    run.measure_drift(work)
     assert publish.publish(work).counts["published"]
 
 
