@@ -65,7 +65,7 @@ def insights_fit_the_images(home: HomeResource) -> dg.AssetCheckResult:
 
 @asset_check(asset="drift")
 def images_are_as_before(home: HomeResource) -> dg.AssetCheckResult:
-    """New images that differ from the earlier ones by more than chance may be meant, or a fault of their source."""
+    """New images that differ from earlier ones by more than chance may be meant, or be a fault."""
     return _result(checks.drift(home.workspace()), severity=WARN)
 
 

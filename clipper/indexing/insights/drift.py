@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 DRIFT_VERSION = "1"
 NEW, SPARSE = "new", "sparse"
+COUNTED = ("new", "gone", "sparse", "drifted", "p_value")
 
 
 def measure_drift(work: Workspace) -> Step:
-    """Compare the images with the published ones, if they changed; else keep what was found at the last change.
+    """Compare the images with the published ones if they changed; else keep what was found before.
 
     The first version, and one of another model, has nothing to be compared with.
     """
@@ -39,13 +40,8 @@ def measure_drift(work: Workspace) -> Step:
         else:
             found = _compare(work, keys, before)
             told = {"compared": True, "since": before.published_at.isoformat(), **found.to_json()}
-            table = _table(
-                [keys[row] for row in found.new.tolist()], [keys[row] for row in found.sparse.tolist()]
-            )
-            counts = {
-                "images": len(keys),
-                **{n: told[n] for n in ("new", "gone", "sparse", "drifted", "p_value")},
-            }
+            table = _table(*([keys[row] for row in rows.tolist()] for rows in (found.new, found.sparse)))
+            counts = {"images": len(keys), **{name: told[name] for name in COUNTED}}
         write_part(path, table, {**made_of, "drift": told, "counts": counts})
 
     of = ["neighbours", *(["clusters"] if work.staged.clusters else [])]
@@ -78,8 +74,6 @@ def _compare(work: Workspace, keys: list[bytes], before: Snapshot) -> Drift:
 
 def _cluster_ids(work: Workspace, version: str, keys: list[bytes]) -> "np.ndarray | None":
     """Return the cluster of each content in a version of the clusters; None without that version."""
-    import numpy as np
-
     path = work.home.part("clusters", version)
     if not version or not is_written(path):
         return None

@@ -173,9 +173,7 @@ def mend(home: Path, name: str, kind: str) -> None:
     assert mended.before, f"{name}, {kind}: not noticed"
     assert mended.after == [], f"{name}, {kind}"
     state = faults.state(home)
-    if name.startswith(
-        ("clusters", "drift")
-    ):  # they follow from what was before, and are made anew without it
+    if name.startswith(("clusters", "drift")):  # they follow from what was before
         del state["version"], wanted["version"]
     assert state == wanted, f"{name}, {kind}"
 

@@ -138,6 +138,30 @@ def test_swapped_labels_are_found_with_what_they_were(sample_copy: Path, run_ind
 
 
 @pytest.mark.slow
+def test_a_new_kind_of_image_is_drift_and_more_of_the_same_is_none(sample_copy: Path, run_index: Index):
+    assert run_index(sample_copy)["drift"].counts == {"images": 1870, "drifted": False}
+    kept = sample_copy / "later"
+    kept.mkdir()
+    flags = sorted((sample_copy / "images").glob("flag-*.jpg"))
+    some = sorted(set((sample_copy / "images").glob("*.jpg")) - set(flags))[::9]
+    for file in [*flags, *some]:
+        file.rename(kept / file.name)
+    run_index(sample_copy)
+    for file in some:
+        (kept / file.name).rename(file)
+    assert run_index(sample_copy)["drift"].counts["drifted"] is False
+    for file in flags:
+        (kept / file.name).rename(file)
+    counts = run_index(sample_copy)["drift"].counts
+    assert counts["drifted"] is True
+    assert counts["new"] == len(flags)
+    with clipper.open(sample_copy) as atlas:
+        (drift,) = [found for found in atlas._engine.findings if found.key == "drift"]
+    assert len(drift.rows) == len(flags)
+    assert "Their kind differs" in drift.detail
+
+
+@pytest.mark.slow
 def test_a_tenth_more_images_leave_the_clusters_their_numbers_and_colours(
     sample_copy: Path, run_index: Index
 ):
