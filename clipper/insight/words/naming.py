@@ -28,7 +28,7 @@ RUNNERS_UP = 4
 # How much a word of the metadata is what people wrote, and how much what a search for it finds.
 COUNT_WEIGHT = 0.5
 # Where the metadata has a word for a cluster, a word of the vocabulary must fit so much better.
-FOREIGN_WEIGHT = 0.6
+FOREIGN_WEIGHT = 0.4
 # Of the score, for each part of a name after the first.
 PART_COST = 0.01
 # Of equally good words, the one that is nearer to the dataset and to its owner.
