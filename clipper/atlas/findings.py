@@ -111,7 +111,7 @@ def _labels(atlas: Published) -> Iterator[Finding]:
         part = table.filter(columns == name)
         yield Finding(
             f"labels:{name}",
-            f"{_count(len(part), 'image')} whose {name} is worth a look",
+            f"{counted(len(part), 'image')} whose {name} is worth a look",
             "What an image shows is more like another value, which stands below it.",
             _rows(atlas, part),
             notes=tuple(
@@ -132,7 +132,7 @@ def _pictures(atlas: Published) -> Iterator[Finding]:
         rows = np.array([row for row, names in enumerate(issues) if names and issue in names], np.int64)
         yield Finding(
             f"pictures:{issue.replace(' ', '-')}",
-            f"{_count(len(rows), 'picture')}: {issue}",
+            f"{counted(len(rows), 'picture')}: {issue}",
             "Unusual in this dataset, and bad by any measure.",
             rows,
         )
@@ -150,13 +150,12 @@ def _drift(atlas: Published) -> Iterator[Finding]:
     rows = np.array(sorted(new, key=lambda row: (kinds[atlas.hashes[row]] != "sparse", row)), np.int64)
     yield Finding(
         "drift",
-        f"{_count(len(rows), 'new image')} unlike those before",
+        f"{counted(len(rows), 'new image')} unlike those before",
         str(drift["summary"]),
         rows,
         notes=tuple(
             "far from all before" if kinds[atlas.hashes[row]] == "sparse" else "" for row in rows.tolist()
         ),
-        figures=drift,
     )
 
 
@@ -172,7 +171,7 @@ def _outliers(atlas: Published) -> Iterator[Finding]:
     rows = rows[np.argsort(-scores[rows], kind="stable")]
     yield Finding(
         "outliers",
-        f"{_count(len(rows), 'image')} that {'stands' if len(rows) == 1 else 'stand'} apart",
+        f"{counted(len(rows), 'image')} that {'stands' if len(rows) == 1 else 'stand'} apart",
         "They are far from what is usual in this dataset, by what they show or by how they look.",
         rows,
         notes=tuple(f"{score:.1f} deviations" for score in scores[rows].tolist()),

@@ -6,7 +6,7 @@ What does not belong here: how they are found (`insight/`), and making their par
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clipper.metadata.columns import Column
 from clipper.store import cluster_names
@@ -14,7 +14,7 @@ from clipper.store.home import Home
 from clipper.store.parts import clusters as stored_clusters
 from clipper.store.parts.clusters import NOISE, Clusters
 from clipper.store.snapshots import Snapshot
-from clipper.store.tables import read_parquet
+from clipper.store.tables import read_made_of, read_parquet
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +60,7 @@ class Insights:
     @cached_property
     def columns(self) -> dict[str, Column]:
         """The columns of `scores`, by name."""
-        entries = self.made_of("scores").get("columns", ())
+        entries = self._made_of("scores").get("columns", ())
         return {column.name: column for column in map(Column.from_json, entries)}
 
     @cached_property
@@ -87,7 +87,7 @@ class Insights:
     @cached_property
     def drift(self) -> dict[str, Any]:
         """How the images differ from those of the version before their last change; empty if not known."""
-        told = self.made_of("drift").get("drift", {})
+        told = self._made_of("drift").get("drift", {})
         return dict(told) if told.get("compared") else {}
 
     @cached_property
@@ -96,7 +96,7 @@ class Insights:
         path = self._path("drift")
         return None if path is None else read_parquet(path)
 
-    def made_of(self, part: str) -> dict[str, Any]:
+    def _made_of(self, part: str) -> dict[str, Any]:
         """Return the JSON of a part: counts and figures; empty without the part."""
         path = self._path(part)
         return {} if path is None else read_made_of(path)
