@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+# The faults that a picture has; it is the others, such as "blurred".
+_HAVE = {"low information": "little detail", "extreme shape": "an extreme shape", "odd size": "an odd size"}
+
 
 @dataclass(frozen=True, eq=False)
 class Finding:
@@ -111,7 +114,7 @@ def _labels(atlas: Published) -> Iterator[Finding]:
         part = table.filter(columns == name)
         yield Finding(
             f"labels:{name}",
-            f"{counted(len(part), 'image')} whose {name} is worth a look",
+            f"{counted(len(part), 'image')} whose {name} looks wrong",
             "What an image shows is more like another value, which stands below it.",
             _rows(atlas, part),
             notes=tuple(
@@ -132,8 +135,8 @@ def _pictures(atlas: Published) -> Iterator[Finding]:
         rows = np.array([row for row, names in enumerate(issues) if names and issue in names], np.int64)
         yield Finding(
             f"pictures:{issue.replace(' ', '-')}",
-            f"{counted(len(rows), 'picture')}: {issue}",
-            "Unusual in this dataset, and bad by any measure.",
+            f"{counted(len(rows), 'picture')} {_state(issue, len(rows))}",
+            "That is unusual in this dataset, and bad by any measure.",
             rows,
         )
 
@@ -176,6 +179,13 @@ def _outliers(atlas: Published) -> Iterator[Finding]:
         rows,
         notes=tuple(f"{score:.1f} deviations" for score in scores[rows].tolist()),
     )
+
+
+def _state(issue: str, count: int) -> str:
+    """Write what is wrong with pictures: "are blurred", "has an odd size"."""
+    if issue in _HAVE:
+        return f"{'has' if count == 1 else 'have'} {_HAVE[issue]}"
+    return f"{'is' if count == 1 else 'are'} {issue}"
 
 
 def _note(row: dict[str, Any]) -> str:

@@ -34,7 +34,7 @@ def leaking(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Pat
 def test_copies_and_leaks_are_findings_with_the_one_to_keep_first(leaking: Path):
     atlas = engine_of(leaking)
     found = {finding.key: finding for finding in find_all(atlas)}
-    assert list(found) == ["leaks:folder", "duplicates", "copies"]
+    assert list(found) == ["leaks:folder", "duplicates", "copies", "pictures:tiny"]
     leak = found["leaks:folder"]
     assert leak.title == "1 group of copies in more than one folder: train, val"
     assert leak.notes == ("folder: train", "folder: val")
@@ -45,8 +45,14 @@ def test_copies_and_leaks_are_findings_with_the_one_to_keep_first(leaking: Path)
     assert found["copies"].notes[1] == "exact: the same bytes"
 
 
-def test_a_dataset_of_different_pictures_has_no_finding(sample_home: Path):
-    assert find_all(engine_of(sample_home)) == []
+def test_in_a_dataset_without_copies_odd_pictures_and_doubtful_labels_are_found(sample_home: Path):
+    atlas = engine_of(sample_home)
+    found = {finding.key: finding for finding in find_all(atlas)}
+    assert list(found) == ["labels:group", "labels:subgroup", "pictures:blown-out", "outliers"]
+    assert found["labels:group"].title.endswith("images whose group looks wrong")
+    assert "Travel & Places → Smileys & Emotion?" in " ".join(found["labels:group"].notes)
+    assert "black-small-square.jpg" in {atlas.ids[row] for row in found["outliers"].rows}
+    assert found["pictures:blown-out"].title == "1 picture is blown out"
 
 
 def test_the_report_is_a_page_that_stands_alone_and_escapes_every_name(leaking: Path):
@@ -69,7 +75,7 @@ def test_a_build_server_fails_on_what_it_names_alone(leaking: Path, tmp_path: Pa
     done = clipper_command("report", "--home", str(leaking), "--json")
     assert done.returncode == 0
     keys = [finding["key"] for finding in json.loads(done.stdout)["findings"]]
-    assert keys == ["leaks:folder", "duplicates", "copies"]
+    assert keys == ["leaks:folder", "duplicates", "copies", "pictures:tiny"]
     done = clipper_command("report", "--home", str(leaking), "--fail-on", "ghosts")
     assert done.returncode == 1
-    assert "there is no finding 'ghosts'; there are copies, duplicates, leaks" in done.stderr
+    assert "there is no finding 'ghosts'; there are copies, drift, duplicates, labels" in done.stderr

@@ -24,7 +24,7 @@ from clipper.store.tables import read_made_of, read_parquet, write_part
 if TYPE_CHECKING:
     import pyarrow as pa
 
-NAMES_VERSION = "1"
+NAMES_VERSION = "2"
 SHOWN_ROWS = 200  # names in Dagster's table
 
 

@@ -27,8 +27,9 @@ MIRRORS, BY_CHANCE = 2, 0.05
 RUNNERS_UP = 4
 # How much a word of the metadata is what people wrote, and how much what a search for it finds.
 COUNT_WEIGHT = 0.5
-# Where the metadata has a word for a cluster, a word of the vocabulary must fit so much better.
-FOREIGN_WEIGHT = 0.4
+# Where the metadata has a word for a cluster, one of the vocabulary must fit much better: even more so if a
+# search for what people wrote finds such a share of the cluster, so that the model knows what they meant.
+FOREIGN_WEIGHT, FOREIGN_WEIGHT_IF_KNOWN, KNOWN = 0.6, 0.4, 0.25
 # Of the score, for each part of a name after the first.
 PART_COST = 0.01
 # Of equally good words, the one that is nearer to the dataset and to its owner.
@@ -57,6 +58,7 @@ class _Word(NamedTuple):
     key: str
     word: str
     source: NameSource
+    share: float  # of the cluster, that a search for the word finds
 
 
 def name_clusters(
@@ -104,8 +106,14 @@ def _own_words(
         return [[] for _ in range(len(words))]
     vectors = embed([own.words[word] for word in used.tolist()])
     places = np.where(words == NO_WORD, NO_WORD, np.searchsorted(used, words))
-    scores = COUNT_WEIGHT * counted + (1 - COUNT_WEIGHT) * search.shares(places, vectors)
-    return _listed(words, scores, own.words, "metadata")
+    shares = search.shares(places, vectors)
+    return _listed(
+        words,
+        COUNT_WEIGHT * counted + (1 - COUNT_WEIGHT) * shares,
+        shares,
+        texts=own.words,
+        source="metadata",
+    )
 
 
 def _near_words(
@@ -141,7 +149,8 @@ def _near_words(
         counted = counts.shares(cluster, of_own[found[cluster, column]])
         told = COUNT_WEIGHT * counted + (1 - COUNT_WEIGHT) * shares[cluster, column]
         scores[cluster, column] = told
-        yield _listed(found, np.where(shares * nearness > chance[:, None], scores, 0.0), texts, source)
+        scores[shares * nearness <= chance[:, None]] = 0.0
+        yield _listed(found, scores, shares, texts=texts, source=source)
 
 
 def _best_by_chance(search: Search, vectors: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
@@ -170,27 +179,32 @@ def _best_by_chance(search: Search, vectors: "np.ndarray") -> "tuple[np.ndarray,
 
 
 def _listed(
-    words: "np.ndarray", scores: "np.ndarray", texts: Sequence[str], source: NameSource
+    words: "np.ndarray",
+    scores: "np.ndarray",
+    shares: "np.ndarray",
+    *,
+    texts: Sequence[str],
+    source: NameSource,
 ) -> list[list[_Word]]:
     listed: list[list[_Word]] = []
-    for row, of_row in zip(words.tolist(), scores.tolist(), strict=True):
+    for of_cluster in zip(words.tolist(), scores.tolist(), shares.tolist(), strict=True):
         listed.append([])
-        for word, score in zip(row, of_row, strict=True):
+        for word, score, share in zip(*of_cluster, strict=True):
             if word != NO_WORD and score >= MIN_SCORE:
                 key = plain_form(texts[word])
                 # A long name must be better than a short one.
                 less = PART_COST * key.count(" ")
-                listed[-1].append(_Word(round(score - less, 3), key, texts[word], source))
+                listed[-1].append(_Word(round(score - less, 3), key, texts[word], source, share))
     return listed
 
 
 def _own_first(words: Sequence[_Word]) -> list[_Word]:
     """Lower the words that nobody wrote, where people wrote words that are true of the cluster."""
-    own = {word.key for word in words if word.source == "metadata"}
-    foreign = FOREIGN_WEIGHT if own else 1.0
-    return [
-        word if word.key in own else word._replace(score=round(foreign * word.score, 3)) for word in words
-    ]
+    own = {word.key: word.share for word in words if word.source == "metadata"}
+    if not own:
+        return [*words]
+    weight = FOREIGN_WEIGHT_IF_KNOWN if max(own.values()) >= KNOWN else FOREIGN_WEIGHT
+    return [word if word.key in own else word._replace(score=round(weight * word.score, 3)) for word in words]
 
 
 def _distinct(words: Sequence[_Word]) -> list[_Word]:
