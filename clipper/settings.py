@@ -84,9 +84,18 @@ class Settings(BaseSettings):
     scores: bool = Field(
         default=True, description="Score each image: how odd, how unique, how sharp and bright it is"
     )
+    outlier_deviations: float = Field(
+        2.5, gt=0, description="Deviations from what is usual at which an image stands apart"
+    )
     label_issues: bool = Field(default=True, description="Find images whose label looks wrong")
+    label_confidence: float = Field(
+        0.5, ge=0, le=1, description="Least confidence that a label is wrong, 0 to 1"
+    )
     drift: bool = Field(
         default=True, description="Tell how new images differ from those of the version before"
+    )
+    drift_level: float = Field(
+        0.05, gt=0, lt=1, description="Share of the cases without any drift in which drift is reported"
     )
     duplicates: bool = Field(default=True, description="Find images that are double, exactly or nearly")
     duplicate_similarity: float = Field(

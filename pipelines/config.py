@@ -70,21 +70,24 @@ class DuplicatesConfig(dg.Config):
 
 
 class ScoresConfig(dg.Config):
-    """Whether images are scored."""
+    """Whether images are scored, and which stand apart."""
 
     scores: bool | None = _setting("scores")
+    outlier_deviations: float | None = _setting("outlier_deviations")
 
 
 class DriftConfig(dg.Config):
-    """Whether versions are compared."""
+    """Whether versions are compared, and what is more than chance."""
 
     drift: bool | None = _setting("drift")
+    drift_level: float | None = _setting("drift_level")
 
 
 class LabelsConfig(dg.Config):
     """Which labels count as doubtful."""
 
     label_issues: bool | None = _setting("label_issues")
+    label_confidence: float | None = _setting("label_confidence")
 
 
 _CONFIGS: dict[str, type[dg.Config]] = {

@@ -22,9 +22,9 @@ from clipper.store.parts.clusters import NOISE, Clusters
 if TYPE_CHECKING:
     import numpy as np
 
-# Without any drift, a report says that there is some in so many cases.
 # The level of the clusters that are compared: neither a few continents nor hundreds of villages.
 DRIFT_LEVEL = 1
+# Without any drift, a report says that there is some in so many cases.
 LEVEL = 0.05
 APPEARED, GREW, SHRANK, VANISHED = "appeared", "grew", "shrank", "vanished"
 _SAID = {APPEARED: "Only now", GREW: "More", SHRANK: "Fewer", VANISHED: "No longer"}

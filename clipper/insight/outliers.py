@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from clipper.projection.graph import NeighborGraph
 
-# An image stands apart if its score is at least this: as rare as so many standard deviations of a normal one.
+# An image stands apart if its score is at least this, unless the settings say otherwise: as rare as so many
+# standard deviations of a normal one.
 STANDS_APART = 2.5
 # Below so many images nothing is usual.
 MIN_IMAGES = 30

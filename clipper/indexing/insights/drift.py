@@ -44,8 +44,9 @@ def measure_drift(work: Workspace) -> Step:
             counts = {"images": len(keys), **{name: told[name] for name in COUNTED}}
         write_part(path, table, {**made_of, "drift": told, "counts": counts})
 
+    inputs = [DRIFT_VERSION, work.settings.drift_level]
     of = ["neighbours", *(["clusters"] if work.staged.clusters else [])]
-    return insight_step(work, "drift", of=of, inputs=DRIFT_VERSION, make=make, follows=True)
+    return insight_step(work, "drift", of=of, inputs=inputs, make=make, follows=True)
 
 
 def _comparable(work: Workspace) -> Snapshot | None:
@@ -69,6 +70,7 @@ def _compare(work: Workspace, keys: list[bytes], before: Snapshot) -> Drift:
         embeddings.read(store, keys),
         keys=(earlier, keys),
         clusters=None if then is None or now is None else (then, now),
+        level=work.settings.drift_level,
     )
 
 

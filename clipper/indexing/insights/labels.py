@@ -37,12 +37,14 @@ def find_label_issues(work: Workspace) -> Step:
             if why := reason_to_skip(codes, graph):
                 skipped[name] = why
                 continue
-            rows += _doubts(work, keys, ids, name=name, codes=codes, values=values)
+            found = _doubts(work, keys, ids, name=name, codes=codes, values=values)
+            rows += [row for row in found if row["confidence"] >= work.settings.label_confidence]
         counts = {"columns": len(names) - len(skipped), "images": len(rows)}
         made = {**made_of, "skipped": skipped, "counts": counts, "rows": rows[:SHOWN_ROWS]}
         write_part(path, _table(rows), made)
 
-    return insight_step(work, "label_issues", of=["neighbours", "metadata"], inputs=LABELS_VERSION, make=make)
+    inputs = [LABELS_VERSION, work.settings.label_confidence]
+    return insight_step(work, "label_issues", of=["neighbours", "metadata"], inputs=inputs, make=make)
 
 
 def _labelled(work: Workspace, keys: Sequence[bytes]) -> "tuple[list[str], pa.Table, list[str]]":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from clipper.images.measures import MEASURE_VERSION
 from clipper.indexing.staging.insight import insight_step
 from clipper.indexing.staging.workspace import Step, Workspace
-from clipper.insight.outliers import STANDS_APART, score_outliers, score_uniqueness
+from clipper.insight.outliers import score_outliers, score_uniqueness
 from clipper.insight.picture_quality import flag
 from clipper.metadata.columns import INSIGHT, Column, with_roles
 from clipper.store import embeddings, facts
@@ -42,7 +42,7 @@ def score_images(work: Workspace) -> Step:
         sizes = {f"{side}s": _sizes(known, keys, side) for side in ("width", "height")}
         issues = flag(measures, **sizes)
         outlier = score_outliers(embeddings.read(store, keys), looks=measures)
-        apart = outlier >= STANDS_APART
+        apart = outlier >= work.settings.outlier_deviations
         columns: dict[str, Any] = {
             "outlier": outlier.astype(np.float64),
             "stands_apart": apart,
@@ -60,7 +60,7 @@ def score_images(work: Workspace) -> Step:
             {**made_of, "columns": [vars(column) for column in with_roles(shown, table)], "counts": counts},
         )
 
-    inputs = [SCORES_VERSION, MEASURE_VERSION]
+    inputs = [SCORES_VERSION, MEASURE_VERSION, work.settings.outlier_deviations]
     return insight_step(work, "scores", of=["neighbours"], inputs=inputs, make=make)
 
 

@@ -119,6 +119,19 @@ def test_scores_are_columns_and_what_stands_apart_comes_first(sample_home: Path)
     assert apart["outlier"].min() > points["outlier"].drop(apart.index).max()
 
 
+def test_the_settings_say_what_stands_apart_and_which_labels_are_doubted(sample_copy: Path, run_index: Index):
+    with clipper.open(sample_copy) as atlas:
+        apart, doubted = atlas.outliers(), atlas.label_issues()
+    limit, sure = float(apart["outlier"].iloc[2]), float(doubted["confidence"].median())
+    with (sample_copy / "clipper.toml").open("a") as config:
+        config.write(f"\noutlier_deviations = {limit - 1e-6}\nlabel_confidence = {sure - 1e-4}\n")
+    run_index(sample_copy)
+    with clipper.open(sample_copy) as atlas:
+        assert list(atlas.outliers().index) == list(apart.index[:3])
+        assert 0 < len(atlas.label_issues()) < len(doubted)
+        assert atlas.label_issues()["confidence"].min() > sure - 1e-3
+
+
 @pytest.mark.slow
 def test_swapped_labels_are_found_with_what_they_were(sample_copy: Path, run_index: Index):
     table = sample_copy / "images" / "metadata.json"
