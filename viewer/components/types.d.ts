@@ -55,6 +55,7 @@ type AttributeName =
   | "placeholder"
   | "role"
   | "scope"
+  | "selected"
   | "size"
   | "spellcheck"
   | "src"
@@ -196,6 +197,7 @@ export interface ImageReference {
 export interface ImageItem extends ImageReference {
   label: string
   similarity?: number
+  value?: string
 }
 
 /** A result: `alike` are the nearly identical images folded behind it, `count` how many there are in all. */

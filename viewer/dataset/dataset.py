@@ -159,6 +159,13 @@ class Dataset:
         return {**known, **{name: TITLES[name] for name in own}}
 
     @cached_property
+    def sort_choices(self) -> dict[str, str]:
+        """The columns of numbers and times that can sort images, and their titles."""
+        own = {name: TITLES[name] for name in TIMES if self.facet(name)}
+        scales = [name for name, column in self.columns.items() if column.role in {"number", "time"}]
+        return {**{name: self.title_of(name) for name in scales if self.facet(name)}, **own}
+
+    @cached_property
     def tag_column_name(self) -> str:
         """The column of tags: its name in this index, or the name that the next index would give it."""
         columns = self.atlas.columns
@@ -298,13 +305,22 @@ class Dataset:
         """Return all metadata of one image as text, without its tags, which may have changed."""
         return {
             **self.image_ref(row),
-            "values": [[name, format_value(value)] for name, value in self._metadata(row).items()],
+            "values": [
+                *([name, format_value(value)] for name, value in self._metadata(row).items()),
+                *([self.title_of(name), format_value(value)] for name, value in self._scores(row).items()),
+            ],
         }
 
     def _metadata(self, row: int) -> dict[str, Any]:
         """Return an image's metadata without the tags of the index."""
         values = self.atlas.metadata(row)
         return {name: value for name, value in values.items() if name != self.tag_column_name}
+
+    def _scores(self, row: int) -> dict[str, Any]:
+        """Return an image's scores that are known."""
+        names = [name for name in self.atlas.score_columns if name in self.columns]
+        cells = {name: self.atlas.points[name].iloc[row] for name in names}
+        return {name: cell for name, cell in cells.items() if cell is not None and cell == cell}  # noqa: PLR0124 - NaN
 
     def similar(self, row: int, *, k: int) -> list[tuple[int, float]]:
         """Return the rows and cosine similarities of the `k` most similar other images, best first."""

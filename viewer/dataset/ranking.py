@@ -125,6 +125,12 @@ def best_first(values: np.ndarray, k: int) -> np.ndarray:
     return found[np.argsort(-values[found], kind="stable")[:k]]
 
 
+def sort_rows(rows: np.ndarray, values: np.ndarray, *, ascending: bool = False) -> np.ndarray:
+    """Sort rows (k,) int64 by their values (n,) float64; equal ones stay in order, NaN comes last."""
+    found = values[rows]
+    return rows[np.argsort(found if ascending else -found, kind="stable")]
+
+
 def _folded(
     rows: np.ndarray, values: np.ndarray, count: int, vectors: Callable[[np.ndarray], np.ndarray]
 ) -> Ranked:

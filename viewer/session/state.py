@@ -16,12 +16,12 @@ from clipper.atlas.findings import Finding
 from clipper.query_filter import AnyOf, Condition, HasText, InRange, NoneOf
 from viewer.dataset.changes import DatasetChanges
 from viewer.dataset.columns.colouring import SIMILARITY, Colouring
-from viewer.dataset.columns.facets import Facet
+from viewer.dataset.columns.facets import Facet, ScaleFacet
 from viewer.dataset.columns.filters import Filters, apply_filters, remove_values, validate_filters
 from viewer.dataset.columns.tag_column import TagColumn, TagRows, tags_of_rows
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.findings.findings import Findings, find_by_key, known_findings
-from viewer.dataset.ranking import PAGE_SIZE, Listing, listable_mask
+from viewer.dataset.ranking import PAGE_SIZE, Listing, listable_mask, sort_rows
 from viewer.dataset.versions import register_holder
 from viewer.session.answers import Answer, SimilarityColours, Terms, Upload, nearest_first
 from viewer.session.migration import (
@@ -42,7 +42,7 @@ NO_LIMITS = {"min_similarity": None, "max_similarity": None}  # results of any s
 NO_SEARCH = {"answer": None, "searching": False, "message": "", "terms": (), **NO_LIMITS}
 ROW_FIELDS = ("selected", "hovered", "pointed")  # each holds the row of an image
 PANELS = ["results", "filter", "selection", "insights"]
-_UNORDERED: tuple[None, None, np.ndarray] = (None, None, np.empty(0, np.int64))
+_UNORDERED: tuple[tuple[object, ...], np.ndarray] = ((), np.empty(0, np.int64))
 
 # Setting equal filters or steps again causes no event. param takes values of unknown types as changed.
 Comparator.equalities[AnyOf, NoneOf, InRange, HasText, SelectionStep] = operator.eq
@@ -74,6 +74,8 @@ class ViewState(param.Parameterized):
     kept = param.Parameter(default=None, doc="Which rows pass the filters, (n,) bool; None: all.")
     selection = param.Parameter(default=None, doc="The selected rows, (k,) int64, ascending; None: none.")
     steps: list[SelectionStep] = param.List(item_type=SelectionStep, doc="The steps that made the selection.")
+    sort = param.String(doc='The column that sorts the selection; "": the most similar to the query first.')
+    ascending = param.Boolean(default=False, doc="Whether its smallest values come first.")
     tool = param.Selector(default="", objects=["", "lasso", "box"], doc="The selection tool in use.")
     panel = param.Selector(default="results", objects=PANELS, doc="The panel beside the map.")
     findings: Findings | None = param.Parameter(
@@ -112,7 +114,7 @@ class ViewState(param.Parameterized):
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
         self._similar: SimilarityColours | None = None
-        self._ordered: tuple[np.ndarray | None, Answer | None, np.ndarray] = _UNORDERED
+        self._ordered = _UNORDERED
         register_holder(self)
 
     @property
@@ -313,14 +315,29 @@ class ViewState(param.Parameterized):
         return self.answer.rows if self.answer else None
 
     def ordered_selection(self) -> np.ndarray:
-        """Return the selected rows (k,) int64, the most similar to the query first; they are sorted once."""
+        """Return the selected rows (k,) int64 by the column that sorts them; they are sorted once.
+
+        Without one the most similar to the query come first.
+        """
         if self.selection is None:
             return np.empty(0, np.int64)
-        selection, answer, rows = self._ordered
-        if selection is not self.selection or answer is not self.answer:
-            rows = nearest_first(self.selection, self.answer)
-            self._ordered = (self.selection, self.answer, rows)
+        scale = self.sort_scale
+        made_of = (self.selection, self.answer, scale, self.ascending)
+        known, rows = self._ordered
+        if len(known) != len(made_of) or any(a is not b for a, b in zip(known, made_of, strict=True)):
+            rows = (
+                nearest_first(self.selection, self.answer)
+                if scale is None
+                else sort_rows(self.selection, scale.values, ascending=self.ascending)
+            )
+            self._ordered = made_of, rows
         return rows
+
+    @property
+    def sort_scale(self) -> ScaleFacet | None:
+        """Return the scale that sorts the selection; None: no column that this version has."""
+        facet = self.dataset.facet(self.sort) if self.sort in self.dataset.sort_choices else None
+        return facet if isinstance(facet, ScaleFacet) else None
 
     def mark_news(self) -> None:
         """Mark the new images, also after a search has removed the marks."""

@@ -51,7 +51,7 @@ def _options(state: ViewState) -> dict[str, str]:
     columns = state.dataset.colour_kinds
     clippers = {name: title for name, title in state.colour_choices.items() if name not in columns}
     named = {f"{title} (Clipper)" if title in columns else title: name for name, title in clippers.items()}
-    return {**named, DENSITY: "", **{name: name for name in columns}}
+    return {**named, DENSITY: "", **{state.colour_choices[name]: name for name in columns}}
 
 
 def map_buttons(view: MapView, state: ViewState) -> pn.Column:

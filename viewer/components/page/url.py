@@ -3,7 +3,8 @@
 `q` is the query, `colour` the column, `filters` and `chosen` are JSON, `open` is an image's id; `cut` is the
 least similarity listed or, after a comma, the largest; `fold=1` and `within=1` are the switches above the
 results, `panel` is the panel beside the map, `finding` the key of the open finding; `faces=0` and `names=0`
-leave the images and the names of clusters off the map. `at`, the part of the map in view, belongs to the
+leave the images and the names of clusters off the map; `sort` is the column that sorts the selection, with
+`,up` after it the smallest first. `at`, the part of the map in view, belongs to the
 browser (`components/map/camera.js`). Invalid values in a link are ignored.
 What does not belong here: the browser's history and the map (`components/page/url.js`).
 """
@@ -54,6 +55,7 @@ MAX_LENGTH = 8_000  # characters of a query string; many servers and mail progra
 MAX_STEPS = 40
 MAX_FIELDS = 40
 ON, OFF = "1", "0"
+UP = ",up"
 DENSITY = "none"  # the value of `colour` without a column
 
 log = logging.getLogger(__name__)
@@ -75,6 +77,8 @@ class UrlState:
     faces: bool = True
     names: bool = True
     finding: str = ""
+    sort: str = ""
+    ascending: bool = False
 
 
 def parse_query_string(search: str) -> UrlState:
@@ -99,6 +103,8 @@ def parse_query_string(search: str) -> UrlState:
         faces=fields.get("faces") != OFF,
         names=fields.get("names") != OFF,
         finding=fields.get("finding", ""),
+        sort=fields.get("sort", "").removesuffix(UP),
+        ascending=fields.get("sort", "").endswith(UP),
     )
 
 
@@ -120,6 +126,7 @@ def to_query_string(state: ViewState) -> str:
         "names": "" if state.names else OFF,
         "open": dataset.id_of(state.selected),
         "finding": state.finding,
+        "sort": state.sort and state.sort + (UP if state.ascending else ""),
     }
     if _linkable(state, filters):
         steps = _compact_json([write_step(step) for step in state.steps])
@@ -213,7 +220,7 @@ class PageUrl(Component):
         self._waits_for_answer = False
         names = ["answer", "colour", "steps", "selected", "dataset", "filters", "searching"]
         names += ["min_similarity", "max_similarity", "fold", "only_selection", "panel", "faces", "names"]
-        names += ["finding", "findings"]
+        names += ["finding", "findings", "sort", "ascending"]
         state.param.watch(self._update, names)
         self._update()
         # Changes before the page has loaded would reach it one by one.
@@ -228,6 +235,7 @@ class PageUrl(Component):
         state.colour = (target.colour if known else dataset.default_colour) or ""
         state.filters = validate_filters(state.facets, target.filters) if target.filters else {}
         state.param.update(fold=target.fold, only_selection=False, faces=target.faces, names=target.names)
+        state.param.update(sort=target.sort, ascending=target.ascending)
         if target.terms and (state.answer is None or state.answer.terms != target.terms):
             self._waits_for_answer = True
             self._searcher.search(target.terms)

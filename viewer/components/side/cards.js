@@ -55,6 +55,16 @@ export function similarityFigure(similarity) {
 }
 
 /**
+ * Build the figure of the value that sorts images; an empty list without one.
+ *
+ * @param {string | undefined} value
+ * @returns {HTMLElement[]}
+ */
+export function valueFigure(value) {
+  return value ? [h("span", { class: "score" }, value)] : []
+}
+
+/**
  * Build the card of a result. The Tab key skips it: its grid moves the focus.
  *
  * @param {Sender} model

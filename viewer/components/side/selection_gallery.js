@@ -2,7 +2,7 @@
 
 import { h } from "../dom.js"
 import { roveFocus } from "../focus.js"
-import { imageCard, markOpenCard, similarityFigure } from "./cards.js"
+import { imageCard, markOpenCard, similarityFigure, valueFigure } from "./cards.js"
 import { loadPages } from "./pages.js"
 
 /** @import { ImageItem } from "../types" */
@@ -22,6 +22,7 @@ export function selectionGallery(model) {
       item,
       { class: `card${item.id === model.selected ? " on" : ""}`, tabindex: "-1" },
       ...similarityFigure(item.similarity),
+      ...valueFigure(item.value),
     )
   const end = loadPages(model, {
     total: () => model.count,

@@ -19,6 +19,9 @@ import { tagChip, tagForm } from "./tag_fields.js"
  * @property {[string, number][]} given the tags of the selection, and how many of its images have each
  * @property {[string, number][]} known all tags, and how many images have each
  * @property {boolean} ranked whether the images nearest to a query come first
+ * @property {string} sort the column that sorts the images, "" for none
+ * @property {boolean} ascending whether its smallest values come first
+ * @property {[string, string][]} sortable the columns that can sort them, and their titles
  * @property {number} found how many results there are
  * @property {number} among how many of them are chosen
  * @property {number} kept how many images pass the filters, -1 without a filter
@@ -64,6 +67,7 @@ export function render({ model }) {
       part(["count", "total", "ranked"], () => (model.count > 0 ? heading(model) : howToChoose())),
       acts,
       part(["count", "found", "kept", "total"], () => model.count === 0 && chooseWhole(model)),
+      part(["count", "sort", "ascending", "sortable"], () => model.count > 1 && sortLine(model)),
       part(["count", "known"], () => model.count === 0 && model.known.length > 0 && chooseTagged(model)),
       gallery,
     ),
@@ -96,6 +100,47 @@ function heading(model) {
       { class: "action quiet", type: "button", onclick: () => model.send_msg({ kind: "clear" }) },
       "Clear",
     ),
+  )
+}
+
+/**
+ * Build the choice of the column that sorts the images, and of the direction.
+ *
+ * @param {SelectionModel} model
+ */
+function sortLine(model) {
+  const { sort, ascending, sortable } = model
+  const choices = [["", "no column"], ...sortable].map(([name, title]) =>
+    h("option", { value: name, selected: name === sort }, title),
+  )
+  const select = h(
+    "select",
+    {
+      class: "field sort",
+      "aria-label": "Sort by",
+      onchange: () => model.send_msg({ kind: "sort", column: select.value, ascending: false }),
+    },
+    choices,
+  )
+  const direction = h(
+    "button",
+    {
+      class: "action quiet",
+      type: "button",
+      title: "Turn the order around",
+      onclick: () => model.send_msg({ kind: "sort", column: sort, ascending: !ascending }),
+    },
+    ascending ? "lowest first" : "highest first",
+  )
+  return (
+    sortable.length > 0 &&
+    h(
+      "div",
+      { class: "row sorting" },
+      h("span", { class: "muted" }, "Sort by"),
+      select,
+      sort !== "" && direction,
+    )
   )
 }
 

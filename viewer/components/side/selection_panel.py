@@ -38,6 +38,9 @@ class SelectionPanel(Component):
     given = param.List(doc="The tags of the selection: name, and how many selected images have it.")
     known = param.List(doc="All tags: name, and how many images have it.")
     ranked = param.Boolean(doc="Whether the most similar to a query come first.")
+    sort = param.String(doc='The column that sorts the images; "": none.')
+    ascending = param.Boolean(doc="Whether its smallest values come first.")
+    sortable = param.List(doc="The columns that can sort them: name and title.")
     found = param.Integer(doc="How many results are listed.")
     among = param.Integer(doc="How many of them are selected.")
     kept = param.Integer(-1, doc="How many images pass the filters; -1 without filters.")
@@ -52,7 +55,7 @@ class SelectionPanel(Component):
     def follow(self, state: ViewState, view: MapView, tag_worker: TagWorker) -> None:
         """Show the state's selection, now and whenever it changes."""
         self._state, self._view, self._tag_worker = state, view, tag_worker
-        self._rows, self._shown = np.empty(0, np.int64), ("", "")
+        self._rows, self._shown = np.empty(0, np.int64), ("", "", "")
         self._tokens: deque[str] = deque(maxlen=MAX_OFFERS)
         tag_worker.on_error.append(lambda why: setattr(self, "trouble", why))
         self._actions |= {
@@ -64,8 +67,10 @@ class SelectionPanel(Component):
             "tag": lambda m: tag_worker.add(str(m.get("text", ""))[:500], self._selection()),
             "untag": lambda m: tag_worker.remove(str(m.get("tag", "")), self._selection()),
             "export": self._export,
+            "sort": self._sort,
         }
-        state.param.watch(self._update, ["selection", "dataset", "answer", "kept", "panel"])
+        names = ["selection", "dataset", "answer", "kept", "panel", "sort", "ascending"]
+        state.param.watch(self._update, names)
         state.param.watch(self._opened, ["selected", "dataset"])
         state.param.watch(self._tagged, ["tags", "selection", "dataset"])
         self._update()
@@ -90,14 +95,18 @@ class SelectionPanel(Component):
         state = self._state
         self.visible = state.panel == "selection"
         rows = state.ordered_selection()
-        ranked = state.answer is not None and state.answer.similarities is not None
-        shown = state.dataset.version, state.answer.text if state.answer and ranked else ""
+        sort = state.sort if state.sort_scale is not None else ""
+        ranked = not sort and state.answer is not None and state.answer.similarities is not None
+        shown = state.dataset.version, sort, state.answer.text if state.answer and ranked else ""
         anew = not np.array_equal(rows, self._rows) or shown != self._shown
         self._rows, self._shown = rows, shown
         self.param.update(
             count=len(rows),
             total=state.dataset.n,
             ranked=ranked,
+            sort=sort,
+            ascending=state.ascending,
+            sortable=[list(choice) for choice in state.dataset.sort_choices.items()],
             found=len(state.answer.rows) if state.answer else 0,
             among=count_members(state.answer.rows, self._selection()) if state.answer else 0,
             kept=-1 if state.kept is None else int(np.count_nonzero(state.kept)),
@@ -109,13 +118,22 @@ class SelectionPanel(Component):
         self.selected = self._state.dataset.id_of(self._state.selected)
 
     def _send(self, start: int) -> None:
+        page = self._rows[start : start + PAGE_SIZE].tolist()
+        self.param.update(start=start, items=list(map(self._card, page)), turn=self.turn + 1)
+
+    def _card(self, row: int) -> dict[str, Any]:
+        """Return the card of an image, with the value that sorts it or its similarity to the query."""
         state, answer = self._state, self._state.answer
+        if (scale := state.sort_scale) is not None:
+            return {**image_card(state.dataset, row), "value": scale.text_of(row)}
         scores = answer.similarities if answer else None
-        items = [
-            image_card(state.dataset, row, None if scores is None else float(scores[row]))
-            for row in self._rows[start : start + PAGE_SIZE].tolist()
-        ]
-        self.param.update(start=start, items=items, turn=self.turn + 1)
+        return image_card(state.dataset, row, None if scores is None else float(scores[row]))
+
+    def _sort(self, message: Mapping[str, Any]) -> None:
+        """Sort the images by a column, or by none."""
+        column = message.get("column")
+        if column == "" or column in self._state.dataset.sort_choices:
+            self._state.param.update(sort=column, ascending=message.get("ascending") is True)
 
     def _more(self, message: Mapping[str, Any]) -> None:
         """Send the images that follow those the page has."""

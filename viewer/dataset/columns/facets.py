@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clipper.metadata.columns import Column
-from viewer.dataset.columns.binning import Bins, make_bins, parse_times
+from viewer.dataset.columns.binning import Bins, format_number, format_time, make_bins, parse_times
 from viewer.dataset.columns.colouring import MIN_DISTINCT, value_label
 
 FacetKind = Literal["values", "number", "time", "text"]
@@ -116,6 +116,13 @@ class ScaleFacet:
     def count(self, among: np.ndarray | None = None) -> np.ndarray:
         """Count the rows in each bin: (b + 1,) int64, the last for rows without a value."""
         return self.total_counts if among is None else self._counted(self.bins.bin_of_row[among])
+
+    def text_of(self, row: int) -> str:
+        """Write the value of a row; "" if it is missing."""
+        value = float(self.values[row])
+        if np.isnan(value):
+            return ""
+        return format_time(value, step=60) if self.kind == "time" else format_number(value)
 
     def _counted(self, bins: np.ndarray) -> np.ndarray:
         return np.bincount(bins, minlength=len(self.bins.edges))
