@@ -62,6 +62,17 @@ def test_an_address_brings_back_query_colour_choice_and_open_image(dataset: Data
     assert len(other.selection) == len(state.selection) == 498
 
 
+def test_a_link_sorts_as_its_sender_did(dataset: Dataset) -> None:
+    state, address = viewer(dataset)
+    state.param.update(sort="size", ascending=True)
+    other, theirs = viewer(dataset)
+    theirs.open(f"?{address.search}")
+    until(lambda: theirs.search == address.search)
+    assert (other.sort, other.ascending) == ("size", True)
+    theirs.open("?sort=a+column+of+nobody")
+    assert other.sort_scale is None
+
+
 def searched(dataset: Dataset) -> tuple[ViewState, PageUrl]:
     """A viewer that has really searched, so that there are results to be narrowed."""
     state, address = viewer(dataset)

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from fakes import FakeAtlas
 
 from clipper.query_syntax import parse
 from viewer.components.map.lasso import Lasso, parse_outline, toggle_image
@@ -152,6 +153,26 @@ def test_the_panel_replaces_the_selection_adds_to_it_and_subtracts_from_it(datas
     ):
         panel._handle_msg(message)
         assert state.selection.tolist() == selected
+
+
+def test_chosen_images_are_sorted_by_a_column_and_those_without_a_value_come_last() -> None:
+    atlas = FakeAtlas(6)
+    atlas.points["size"] = [3.0, np.nan, 1.0, 3.0, 2.0, 0.5]
+    state, panel = ViewState(dataset=Dataset(atlas)), SelectionPanel()
+    panel.follow(state, SimpleNamespace(camera=None), TagWorker(state))
+    apply_step(state, SelectionStep("replace", AllImages("all")), np.array([0, 1, 2, 3, 4]))
+    assert "size" in dict(panel.sortable)
+    assert "group" not in dict(panel.sortable)
+    panel._handle_msg({"kind": "sort", "column": "size", "ascending": False})
+    assert state.ordered_selection().tolist() == [0, 3, 4, 2, 1]
+    assert [item["value"] for item in panel.items] == ["3", "3", "2", "1", ""]
+    panel._handle_msg({"kind": "sort", "column": "size", "ascending": True})
+    assert state.ordered_selection().tolist() == [2, 4, 0, 3, 1]
+    panel._handle_msg({"kind": "sort", "column": "a column of nobody", "ascending": True})
+    assert state.sort == "size"
+    panel._handle_msg({"kind": "sort", "column": "", "ascending": False})
+    assert state.ordered_selection().tolist() == [0, 1, 2, 3, 4]
+    assert "value" not in panel.items[0]
 
 
 def test_a_step_that_adds_or_takes_away_nothing_leaves_no_trace(dataset: Dataset) -> None:
