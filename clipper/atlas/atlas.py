@@ -170,7 +170,7 @@ class Atlas(Discoveries):
                 an image.
             image: an id of the atlas, a path, a file's bytes, or a PIL image.
             k: how many images to return at most.
-            where: a metadata filter as Chroma writes it, such as `{"group": "Flags"}`, or as the viewer's
+            where: a filter as Chroma writes it, such as `{"group": "Flags"}`, or as the viewer's
                 links do, such as `{"group": {"values": ["Flags"]}}`.
 
         Returns:

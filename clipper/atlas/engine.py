@@ -6,11 +6,12 @@ then shared; several threads may use one engine. What does not belong here: poin
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from clipper.atlas.findings import Finding, find_all
+from clipper.atlas.own_filter import part_filter, passing
 from clipper.atlas.published import Published
 from clipper.errors import UnknownImageError
 from clipper.insight.chance import match_level, measure_chance
@@ -147,16 +148,19 @@ class SearchEngine(Published):
             ClipperError: its filter is not understood, or see `query_vector`.
             BadImageError: its image cannot be decoded.
         """
-        import numpy as np
-
         vector = self.query_vector(query)
         k = max(k, 0)
         similarities = self.similarities(vector)  # of all: the query's place asks for them
-        if query.where is None:
-            at = max(min(k, len(self) - 1), 0)
-            candidates = np.argpartition(-similarities, at)[:k] if len(self) else np.empty(0, np.int64)
+        own, where = part_filter(self, query.where or {})
+        if own:
+            passes = passing(self, own)
+            if where:
+                passes &= self._chroma_passing(where)
+            candidates = _nearest(similarities, k, among=passes)
+        elif query.where is not None:
+            candidates = self._chroma_candidates(where, vector, k=k)
         else:
-            candidates = self._chroma_candidates(query, vector, k=k)
+            candidates = _nearest(similarities, k)
         rows, similarity = rank_exactly(vector, self.stored, candidates, k=k)
         x, y = self._place(similarities, text=query.words_only)
         return Hits(query, rows, similarity, vector, x, y, similarities)
@@ -225,15 +229,27 @@ class SearchEngine(Published):
         vector: np.ndarray = self.stored[row : row + 1][0]
         return vector
 
-    def _chroma_candidates(self, query: Query, vector: "np.ndarray", *, k: int) -> "np.ndarray":
+    def _chroma_candidates(self, where: Mapping[str, Any], vector: "np.ndarray", *, k: int) -> "np.ndarray":
         import numpy as np
 
         wanted = max(OVERSAMPLING * k, MIN_CANDIDATES)
-        types = {name: column.type for name, column in self.columns.items()}
-        where = as_where(query.where or {}, types)
         with self._loading:
-            nearest = self._collection.nearest(vector, k=wanted, where=where)
+            nearest = self._collection.nearest(vector, k=wanted, where=as_where(where, self._types))
         return np.array([self._rows[image_id] for image_id in nearest], np.int64)
+
+    def _chroma_passing(self, where: Mapping[str, Any]) -> "np.ndarray":
+        """Return which images Chroma's filter passes: (n,) bool."""
+        import numpy as np
+
+        passes = np.zeros(len(self), bool)
+        with self._loading:
+            found = self._collection.ids(where=as_where(where, self._types))
+        passes[[self._rows[image_id] for image_id in found]] = True
+        return passes
+
+    @cached_property
+    def _types(self) -> dict[str, str]:
+        return {name: column.type for name, column in self.columns.items()}
 
     def _place(self, similarities: "np.ndarray", *, text: bool) -> tuple[float, float]:
         rows, positions = self._landmarks
@@ -242,3 +258,13 @@ class SearchEngine(Published):
         weight = self.settings.cross_modal_weight if text else 1.0
         x, y = place.place_by_similarity(similarities[None, rows], positions, weight=weight)[0].tolist()
         return (x, y)
+
+
+def _nearest(similarities: "np.ndarray", k: int, *, among: "np.ndarray | None" = None) -> "np.ndarray":
+    """Return the rows of the k largest similarities, (k,) int64, in any order; `among` is (n,) bool."""
+    import numpy as np
+
+    rows = None if among is None else np.flatnonzero(among)
+    values = similarities if rows is None else similarities[rows]
+    at = np.argpartition(-values, k)[:k] if k < len(values) else np.arange(len(values))
+    return at if rows is None else rows[at]

@@ -125,11 +125,20 @@ class Collection:
         with _as_store_error(self.address):
             return int(self._collection.count())
 
-    def ids(self) -> list[str]:
-        """Return the ids of all rows; read by pages, as Chroma cannot return a hundred thousand at once."""
+    def ids(self, *, where: Mapping[str, Any] | None = None) -> list[str]:
+        """Return the ids of all rows, or of those within `where`.
+
+        They are read by pages, as Chroma cannot return a hundred thousand at once.
+
+        Raises:
+            ClipperError: `where` is not a filter Chroma understands.
+        """
         found: list[str] = []
-        with _as_store_error(self.address):
-            while page := self._collection.get(limit=_PAGE, offset=len(found), include=[])["ids"]:
+        filtered = dict(where) if where else None
+        with _as_filter_error(where), _as_store_error(self.address):
+            while page := self._collection.get(limit=_PAGE, offset=len(found), where=filtered, include=[])[
+                "ids"
+            ]:
                 found += page
         return found
 
@@ -151,21 +160,12 @@ class Collection:
         self, vectors: "np.ndarray", *, k: int, where: Mapping[str, Any] | None = None
     ) -> list[list[str]]:
         """Do the same for each of (n, d) float32 vectors."""
-        from chromadb.errors import InvalidArgumentError
-
         k = min(k, self.count())
         if k < 1 or not len(vectors):
             return [[] for _ in vectors]
-        try:
-            with _as_store_error(self.address):
-                found = self._collection.query(
-                    query_embeddings=vectors,
-                    n_results=k,
-                    where=dict(where) if where else None,
-                    include=[],
-                )
-        except (InvalidArgumentError, ValueError, TypeError) as error:
-            raise ClipperError(f"the filter {where!r} is not understood: {error}") from error
+        filtered = dict(where) if where else None
+        with _as_filter_error(where), _as_store_error(self.address):
+            found = self._collection.query(query_embeddings=vectors, n_results=k, where=filtered, include=[])
         return [list(ids) for ids in found["ids"]]
 
     def write(self, ids: Sequence[str], vectors: "np.ndarray", metadata: Sequence[Mapping[str, Any]]) -> None:
@@ -200,6 +200,17 @@ class Collection:
         self._client.close()
         if self._copy:
             self._copy.cleanup()
+
+
+@contextmanager
+def _as_filter_error(where: Mapping[str, Any] | None) -> "Iterator[None]":
+    """Raise Chroma's complaint about a filter as ours."""
+    from chromadb.errors import InvalidArgumentError
+
+    try:
+        yield
+    except (InvalidArgumentError, ValueError, TypeError) as error:
+        raise ClipperError(f"the filter {where!r} is not understood: {error}") from error
 
 
 def _copied(address: Address, folder: Path) -> Address:

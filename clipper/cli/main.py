@@ -76,7 +76,10 @@ def search(
     k: Annotated[int, typer.Option("-k", min=1, max=100_000, help="How many.")] = 20,
     image: Annotated[Path | None, typer.Option(help="Look for what is like this image.")] = None,
     where: Annotated[
-        str | None, typer.Option(help="A filter on metadata as JSON, Chroma's or a link's.", metavar="JSON")
+        str | None,
+        typer.Option(
+            help="A filter by metadata, scores or cluster as JSON, Chroma's or a link's.", metavar="JSON"
+        ),
     ] = None,
     as_json: Json = False,
     home: Home = None,
