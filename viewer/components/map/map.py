@@ -36,6 +36,8 @@ DEEPEST, WIDEST = 4000.0, 3.0  # how far a visitor can zoom in and out, from the
 HIGHLIGHTED = 24  # results that the map highlights; the panel lists more
 FEW = 200  # up to so many images, the first view shows thumbnails
 HALF_THUMBNAIL = 44.0  # pixels
+# How far a cluster's image, and the name below it, reach beyond its points: to the sides, up and down.
+CLUSTER_REACH = (26.0, 34.0)  # pixels
 POINTER_RADIUS = 14  # pixels from the pointer to a point that it still hits
 CAMERA_SCRIPTS = ("find.js", "map/camera.js")  # before the scripts that move the map
 SHARPEST, MAX_PIXELS = 2.0, 6e6  # screen pixels for each pixel of the page; and of a whole picture
@@ -248,8 +250,11 @@ class MapView:
         """Return the first view, and boxes around its points that no card may hide."""
         dataset = self.state.dataset
         boxes = box_columns([dataset.view, *dataset.content_boxes])
-        reach = [HALF_THUMBNAIL if dataset.n <= FEW else 0.0] * len(boxes["x0"])
-        return {**boxes, "reach_x": reach, "reach_y": reach}
+        reach = (
+            (HALF_THUMBNAIL,) * 2 if dataset.n <= FEW else CLUSTER_REACH if dataset.clusters else (0.0, 0.0)
+        )
+        x, y = ([pixels] * len(boxes["x0"]) for pixels in reach)
+        return {**boxes, "reach_x": x, "reach_y": y}
 
     # -- the pointer
 
