@@ -1,7 +1,7 @@
 """A home of any number of images that do not exist.
 
-Positions, vectors, metadata and thumbnails are all there, written by Clipper's own functions; only Chroma's
-collection is that of the few real images the home begins with.
+Positions, vectors, metadata, thumbnails, clusters with names, and scores are all there, written by Clipper's
+own functions; only Chroma's collection is that of the few real images the home begins with.
 """
 
 import json
@@ -17,11 +17,18 @@ import pyarrow as pa
 from PIL import Image
 
 from clipper.indexing import run
-from clipper.metadata.columns import Column
+from clipper.indexing.insights.scores import SHOWN_MEASURES, TYPES
+from clipper.insight.clustering.appearance import choose_colors, find_centers
+from clipper.insight.clustering.representatives import choose_representatives, order_faces
+from clipper.insight.clustering.tree import make_tree
+from clipper.metadata.columns import INSIGHT, Column, with_roles
 from clipper.settings import Settings
 from clipper.store import embeddings, facts, snapshots
 from clipper.store.home import Home
+from clipper.store.parts import clusters
+from clipper.store.parts.clusters import Clusters
 from clipper.store.shards import KEY, write_shard
+from clipper.store.staged import INSIGHTS
 from clipper.store.tables import write_part
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -88,7 +95,14 @@ def _publish(home: Home, n: int) -> None:
     if n > SEARCHED:
         model["dimensions"], key = 2, "short"
     _write_vectors(random, home, key, min(n, CONTENTS), model)
-    parts = {**before.parts, **dict.fromkeys(tables, f"generated-{n}")}
+    contents = min(n, CONTENTS)
+    table = tables["projection"]
+    xy = np.stack([table[axis].to_numpy()[:contents] for axis in "xy"], axis=1)
+    _write_clusters(random, home, f"generated-{n}", group[:contents], xy)
+    _write_scores(random, home, f"generated-{n}", contents)
+    made = dict.fromkeys((*tables, "clusters", "cluster_names", "scores"), f"generated-{n}")
+    kept = {name: version for name, version in before.parts.items() if name not in {*INSIGHTS, "neighbours"}}
+    parts = {**kept, **made}
     counts = {"images": n, "failed": 0}
     snapshots.publish(home, replace(before, parts=parts, model=model, embeddings=key, counts=counts))
 
@@ -138,6 +152,47 @@ def _metadata(random: np.random.Generator, ids: pa.Array, group: np.ndarray) -> 
         for name, column in columns.items()
     }
     return pa.table({"id": ids, **known})
+
+
+def _write_clusters(
+    random: np.random.Generator, home: Home, version: str, group: np.ndarray, xy: np.ndarray
+) -> None:
+    """The groups are the finest clusters; five from left to right are a town, five towns a continent."""
+    place = np.argsort(
+        np.argsort(np.bincount(group, xy[:, 0], GROUPS) / np.bincount(group, minlength=GROUPS))
+    )
+    tree = make_tree(np.stack([place // 25, place // 5, place], axis=1)[group].astype(np.int32))
+    score = random.random(len(group))
+    centers = find_centers(tree.members, len(tree.levels), xy)
+    chosen = choose_representatives(tree.members, centers, xy, score)
+    found = Clusters(
+        np.arange(len(tree.levels)), tree.levels, tree.parents, tree.sizes, centers,
+        choose_colors(tree.levels, tree.parents, centers, np.full(len(centers), -1, np.int16)), chosen,
+        tree.members, order_faces(tree, chosen, xy, score), next_id=len(centers), found_in=len(group),
+    )  # fmt: skip
+    clusters.write(home.part("clusters", version), _keys(len(group)), found, xy, {})
+    names = pa.table({"cluster": found.ids, "name": [f"group {number}" for number in found.ids]})
+    write_part(home.part("cluster_names", version), names, {})
+
+
+def _write_scores(random: np.random.Generator, home: Home, version: str, n: int) -> None:
+    """Numbers as scores; a few images stand apart, and have an issue."""
+    names = ("outlier", "uniqueness", *SHOWN_MEASURES)
+    columns = [Column(name, TYPES.get(name, "float"), INSIGHT) for name in (*names, *TYPES)]
+    cells = {name: random.normal(size=n) for name in names}
+    apart = cells["outlier"] > 3.5
+    issues = pa.array([["blurred"] if odd else None for odd in apart.tolist()], pa.list_(pa.string()))
+    table = pa.table({
+        KEY: pa.array(_keys(n), pa.binary(16)), **cells, "stands_apart": apart, "picture_issues": issues,
+    })  # fmt: skip
+    told = [vars(column) for column in with_roles(columns, table)]
+    write_part(home.part("scores", version), table, {"columns": told})
+
+
+def _keys(n: int) -> list[bytes]:
+    """The content hashes of `n` contents."""
+    spelled = _hashes(np.arange(n))
+    return [spelled[at : at + 16] for at in range(0, len(spelled), 16)]
 
 
 def _write_contents(home: Home, n: int) -> None:
