@@ -135,3 +135,15 @@ import clipper.cli, clipper.atlas.engine
 assert not [name for name in sys.modules if name.startswith(("clipper.indexing", "clipper.doctor"))]
 """
     assert loaded_by(code) == set()
+
+
+def test_an_index_of_an_unchanged_folder_loads_no_heavy_library_but_the_one_that_reads_tables(
+    indexed_home: Path,
+):
+    code = f"""
+from clipper.indexing import run
+from clipper.settings import Settings
+from pathlib import Path
+run.index(Settings.load(Path({str(indexed_home)!r})))
+"""
+    assert loaded_by(code) == {"pyarrow"}

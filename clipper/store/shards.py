@@ -66,7 +66,8 @@ class ShardStore:
         """Return all rows, memory-mapped; if a key has two rows, both."""
         import pyarrow as pa
 
-        return pa.concat_tables([self.schema.empty_table(), *self._tables()])
+        # An empty table only where there is no other: to make one, pyarrow imports pandas.
+        return pa.concat_tables(self._tables() or [self.schema.empty_table()])
 
     def positions(self, keys: Sequence[bytes]) -> "tuple[pa.Table, np.ndarray]":
         """Return all rows, and the index of the row of each of `keys`: (k,) int64.

@@ -36,7 +36,7 @@ def name_clusters(work: Workspace) -> Step:
     """
     home = vocabulary.home_words(work.home)
     _, model, _ = work.embeddings()
-    words = digest(vocabulary.shipped_words(), home.words)
+    words = digest(vocabulary.shipped_version(), home.words)
 
     def make(path: Path, made_of: Mapping[str, Any]) -> None:
         keys, clusters = stored.read(work.home.part("clusters", work.require("clusters")))

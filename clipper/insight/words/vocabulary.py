@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from clipper.hashing import digest
+from clipper.hashing import content_hash, digest
 from clipper.insight.words.candidates import plain_form
 from clipper.store.home import Home, atomic_path
 from clipper.text import one_line
@@ -50,8 +50,12 @@ class HomeWords(NamedTuple):
 @cache
 def shipped_words() -> tuple[str, ...]:
     """Return the vocabulary that ships with Clipper: what can be seen, in English."""
-    text = resources.files("clipper.insight.words").joinpath("vocabulary.txt").read_text("utf-8")
-    return tuple(_unrepeated(_lines(text)))
+    return tuple(_unrepeated(_lines(_shipped().decode())))
+
+
+def shipped_version() -> str:
+    """Return the version of the vocabulary that ships: a run that has nothing to do reads no words for it."""
+    return content_hash(_shipped()).hex()
 
 
 def path_of(home: Home) -> Path:
@@ -140,6 +144,10 @@ def cache_folder() -> Path | None:
         named = os.environ.get("XDG_CACHE_HOME", "")
         base = Path(named) if Path(named).is_absolute() else home / ".cache"
     return base / "clipper" / "words"
+
+
+def _shipped() -> bytes:
+    return resources.files("clipper.insight.words").joinpath("vocabulary.txt").read_bytes()
 
 
 def _lines(text: str) -> Iterator[str]:
