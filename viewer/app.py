@@ -42,6 +42,7 @@ from viewer.components.side.status import Status
 from viewer.components.side.tabs import Tabs
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.versions import latest_loaded, load
+from viewer.session.cluster_name_worker import ClusterNameWorker
 from viewer.session.filter_worker import FilterWorker
 from viewer.session.search import Searcher
 from viewer.session.selection import clear_selection
@@ -98,6 +99,7 @@ class Viewer:
             on_cluster=lambda cluster_id: select_cluster(state, cluster_id),
         )
         self.tag_worker = TagWorker(state)
+        self.cluster_name_worker = ClusterNameWorker(state)
         self.page = html_page(
             has_map=True,
             title=state.dataset.title,
@@ -309,7 +311,7 @@ class Viewer:
         self.selection_panel = selection_panel = SelectionPanel(
             css_classes=["chosen"], margin=0, actions={"open": show, "point": point}
         )
-        selection_panel.follow(self.state, self.map, self.tag_worker)
+        selection_panel.follow(self.state, self.map, self.tag_worker, self.cluster_name_worker)
         self.insights = insights = InsightsPanel(
             css_classes=["insights"], margin=0, actions={"open": show, "point": point}
         )

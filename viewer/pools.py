@@ -31,7 +31,7 @@ UPLOAD_POOL = ThreadPoolExecutor(2, thread_name_prefix="upload")
 FILTER_POOL = ThreadPoolExecutor(2, thread_name_prefix="filter")
 # Lassos and the selections of links. Milliseconds each: one thread.
 SELECT_POOL = ThreadPoolExecutor(1, thread_name_prefix="select")
-# Reads and changes of the home's tags. One at a time: all of them use one file.
+# Reads and changes of the home's tags and names of clusters. One at a time: each of them uses one file.
 TAG_POOL = ThreadPoolExecutor(1, thread_name_prefix="tags")
 # New versions of the atlas, and figures about them. Two: while one loads, another page can follow.
 VERSION_POOL = ThreadPoolExecutor(2, thread_name_prefix="version")

@@ -3,7 +3,6 @@
 What does not belong here: how anything is found (`insight/`), and the tables' columns (`frames.py`).
 """
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from clipper.atlas import frames
@@ -24,7 +23,7 @@ class Discoveries:
 
     _engine: SearchEngine
 
-    @cached_property
+    @property
     def clusters(self) -> "pd.DataFrame":
         """The clusters, in three levels from a few large ones (0) to many small ones (2).
 
@@ -36,6 +35,26 @@ class Discoveries:
             ['level', 'name', 'size', 'representative', 'x', 'y', 'parent']
         """
         return frames.clusters(self._engine)
+
+    def rename_cluster(self, cluster: int, name: str | None) -> None:
+        """Give a cluster a name in place of the one that Clipper found; the viewer shows it at once.
+
+        The name stays as long as the cluster does, also while images come and go.
+
+        Examples:
+            >>> atlas.rename_cluster(4, "city cats")
+            >>> atlas.clusters.loc[4, "name"]
+            'city cats'
+
+        Args:
+            cluster: its number, as the index of `clusters` has it.
+            name: the name; None or "" takes it back.
+
+        Raises:
+            ClipperError: there is no such cluster, or the name is too long.
+            StoreError: the home's names are damaged or cannot be written.
+        """
+        self._engine.rename_cluster(cluster, name)
 
     def duplicates(self) -> "pd.DataFrame":
         """Return the images that are double: `group`, `id`, `kind`, `similarity`, `keep` and `why`.

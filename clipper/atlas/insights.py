@@ -46,16 +46,30 @@ class Insights:
         keys, clusters = stored_clusters.read(path)
         return expand(clusters, self._positions(keys))
 
-    @cached_property
+    @property
     def cluster_names(self) -> list[str]:
-        """The name of each cluster, "" where no word is true; a person's name comes before a found one."""
+        """The name of each cluster, "" where no word is true; a person's name comes before a found one.
+
+        People's names are read anew each time: they may change while a version is open.
+
+        Raises:
+            StoreError: the file of people's names is damaged.
+        """
+        if self.clusters is None:
+            return []
+        given = cluster_names.read(self._home)
+        pairs = zip(self.clusters.ids.tolist(), self.found_cluster_names, strict=True)
+        return [given.get(cluster) or found for cluster, found in pairs]
+
+    @cached_property
+    def found_cluster_names(self) -> list[str]:
+        """The name that Clipper found for each cluster, "" where no word is true."""
         if self.clusters is None:
             return []
         path = self._path("cluster_names")
         table = read_parquet(path).select(["cluster", "name"]).to_pydict() if path else {}
         found = dict(zip(table.get("cluster", []), table.get("name", []), strict=True))
-        given = cluster_names.read(self._home)
-        return [given.get(each) or found.get(each) or "" for each in self.clusters.ids.tolist()]
+        return [found.get(cluster) or "" for cluster in self.clusters.ids.tolist()]
 
     @cached_property
     def columns(self) -> dict[str, Column]:

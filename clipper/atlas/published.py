@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipper.atlas.insights import Insights
+from clipper.errors import ClipperError
 from clipper.images.folder import ImageFolder
 from clipper.metadata.columns import Column, columns_of
 from clipper.metadata.join import without_missing
 from clipper.settings import Settings, absolute_location
-from clipper.store import facts, manifest, snapshots
+from clipper.store import cluster_names, facts, manifest, snapshots
 from clipper.store.home import Home
 from clipper.store.parts.clusters import Clusters
 from clipper.store.shards import ShardStore
@@ -122,8 +123,30 @@ class Published:
 
     @property
     def cluster_names(self) -> list[str]:
-        """The name of each cluster, "" for one without a name."""
+        """The name of each cluster, "" for one without a name; people may give other names at any time."""
         return self.insights.cluster_names
+
+    @property
+    def found_cluster_names(self) -> list[str]:
+        """The name that Clipper found for each cluster, "" for none."""
+        return self.insights.found_cluster_names
+
+    def rename_cluster(self, cluster: int, name: str | None) -> None:
+        """Give a cluster a name, by its lasting number; None or "" takes it back, and the found one returns.
+
+        Raises:
+            ClipperError: there is no such cluster, or the name is too long, or there are too many names.
+            StoreError: the file of people's names is damaged, or cannot be written.
+        """
+        if self.clusters is None or cluster not in self.clusters.ids:
+            raise ClipperError(f"there is no cluster {cluster}; `clipper report --json` lists them")
+        if not name or not name.strip():
+            cluster_names.remove(self.home, cluster)
+            return
+        try:
+            cluster_names.give(self.home, cluster, name)
+        except ValueError as error:
+            raise ClipperError(str(error)) from error
 
     @cached_property
     def points(self) -> "pd.DataFrame":

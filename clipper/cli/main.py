@@ -14,6 +14,8 @@ from typing import Annotated, Any
 
 import typer
 
+from clipper.cli.clusters import name_cluster
+from clipper.cli.options import Home, Json
 from clipper.cli.output import one_line, print_failures, print_json, summarise, tell_damages
 from clipper.cli.report import check_kinds, tell_report, write_page
 from clipper.errors import BadImageError, ClipperError, SettingsError, require_extra
@@ -27,11 +29,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-Home = Annotated[
-    str | None,
-    typer.Option("--home", help="The atlas's folder; found from here when left out.", metavar="HOME"),
-]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document and nothing else.")]
+
+
+app.command()(name_cluster)
 
 
 @app.callback()

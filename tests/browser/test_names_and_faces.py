@@ -1,17 +1,28 @@
 """Images and names stand for the clusters of the map: they appear, stay, answer, and can be left out."""
 
 import io
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from helpers import changed, ranges, settled, within_a_minute
+from panel_server import serving
 from PIL import Image
 from playwright.sync_api import expect
 
 Visit = Callable[..., SimpleNamespace]
+
+
+@pytest.fixture
+def named_url(sample_copy: Path) -> Iterator[str]:
+    """A sample whose clusters a test may name."""
+    with serving(sample_copy) as address:
+        yield f"{address}/viewer"
+
 
 # The boxes of names and of cards, in pixels of the page.
 BOXES = """els => els.filter((el) => el.offsetParent !== null).map((el) => {
@@ -61,6 +72,34 @@ def test_enter_on_a_name_selects_its_cluster_and_a_link_repeats_it(visit: Visit,
     chosen = page.locator(".chosen h2").inner_text()
     other = visit(page.url).page
     expect(other.locator(".chosen h2")).to_have_text(chosen)
+
+
+@pytest.mark.slow
+def test_a_cluster_is_renamed_in_place_and_another_page_shows_it(visit: Visit, named_url: str) -> None:
+    seen, other = visit(f"{named_url}?colour=:cluster"), visit(f"{named_url}?colour=:cluster")
+    page = seen.page
+    page.locator(".names-over .name:visible").first.click()
+    title = page.locator(".chosen .cluster .title")
+    expect(title).to_have_text(re.compile("."))
+    found = title.inner_text()
+    title.click()
+    page.keyboard.type("not this")
+    page.keyboard.press("Escape")
+    expect(title).to_have_text(found)
+    page.get_by_role("button", name=f"Rename {found}").click()
+    page.keyboard.type("<i>my</i> own")
+    page.keyboard.press("Enter")
+    expect(title).to_have_text("<i>my</i> own")
+    expect(page.get_by_role("button", name="Rename <i>my")).to_be_focused()
+    for one in (page, other.page):
+        expect(one.locator(".names-over .name", has_text="<i>my</i> own")).to_be_visible()
+        expect(one.locator(".legend", has_text="<i>my</i> own")).to_be_visible()
+    title.click()
+    page.get_by_label("Name of the cluster").fill("")
+    page.keyboard.press("Enter")
+    expect(title).to_have_text(found)
+    expect(page.locator(".chosen .card").first).to_be_visible()
+    assert (seen.errors, other.errors) == ([], [])
 
 
 @pytest.mark.slow

@@ -156,6 +156,22 @@ def test_tags_are_given_and_taken_by_id(atlas: Atlas):
     assert atlas.tags.of("1.png") == []
 
 
+def test_a_cluster_has_the_name_that_a_person_gives_it_until_it_is_taken_back(sample_copy: Path):
+    atlas = clipper.open(sample_copy)
+    cluster = int(atlas.clusters.index[0])
+    found = atlas.clusters.loc[cluster, "name"]
+    atlas.rename_cluster(cluster, " my  own ")
+    assert atlas.clusters.loc[cluster, "name"] == "my own"
+    for nothing in (None, "", "  "):
+        atlas.rename_cluster(cluster, "another")
+        atlas.rename_cluster(cluster, nothing)
+        assert atlas.clusters.loc[cluster, "name"] == found
+    with pytest.raises(ClipperError, match="60 letters"):
+        atlas.rename_cluster(cluster, "x" * 61)
+    with pytest.raises(ClipperError, match="no cluster 999999"):
+        atlas.rename_cluster(999_999, "mine")
+
+
 def test_errors_are_of_one_tree_and_name_what_is_wrong(atlas: Atlas, tmp_path: Path):
     for wrong in (atlas.image, atlas.thumbnail, atlas.similar, atlas.tags.of):
         with pytest.raises(UnknownImageError, match=r"^there is no image 'no\.png' here; an id is a path"):
@@ -197,5 +213,5 @@ def test_the_public_surface_is_what_it_says(sample_atlas: Atlas):
     assert public == {
         "classify", "close", "clusters", "columns", "coverage", "drift", "drift_between", "duplicates",
         "failures", "home", "ids", "image", "indexed_at", "info", "label_issues", "metadata", "outliers",
-        "points", "search", "similar", "tags", "thumbnail", "title", "vectors", "version",
+        "points", "rename_cluster", "search", "similar", "tags", "thumbnail", "title", "vectors", "version",
     }  # fmt: skip

@@ -14,8 +14,10 @@ import pyarrow as pa
 from PIL import Image
 
 from clipper.atlas.findings import Finding
-from clipper.errors import BadImageError
+from clipper.errors import BadImageError, ClipperError
 from clipper.metadata.columns import Column, with_roles
+from clipper.store import cluster_names
+from clipper.store.home import Home
 from clipper.store.parts.clusters import LEVELS, NOISE, REPRESENTATIVES, Clusters
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ class FakeAtlas:
         self.snapshot = FakeSnapshot()
         self.failures = pd.DataFrame({"id": [], "reason": []})
         self.clusters: Clusters | None = None
-        self.cluster_names: Sequence[str] = []
+        self.found_cluster_names: Sequence[str] = []
         self._columns: dict[str, Column] = {
             "group": FakeColumn("group", "str"),
             "size": FakeColumn("size", "float"),
@@ -121,6 +123,29 @@ class FakeAtlas:
     @columns.setter
     def columns(self, columns: dict[str, Column]) -> None:
         self._columns = columns
+
+    @property
+    def cluster_names(self) -> "Sequence[str]":
+        """The names that people gave in the home, before the found ones."""
+        found = self.found_cluster_names
+        if self.clusters is None or len(found) != len(self.clusters):
+            return found
+        given = cluster_names.read(Home(self.settings.home))
+        ids = self.clusters.ids.tolist()
+        return [given.get(cluster, name) for cluster, name in zip(ids, found, strict=True)]
+
+    @cluster_names.setter
+    def cluster_names(self, names: "Sequence[str]") -> None:
+        self.found_cluster_names = names
+
+    def rename_cluster(self, cluster: int, name: str | None) -> None:
+        try:
+            if name:
+                cluster_names.give(Home(self.settings.home), cluster, name)
+            else:
+                cluster_names.remove(Home(self.settings.home), cluster)
+        except ValueError as error:
+            raise ClipperError(str(error)) from error
 
     @property
     def metadata_table(self) -> pa.Table:

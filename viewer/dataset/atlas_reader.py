@@ -131,7 +131,11 @@ class AtlasReader(Searchable, Protocol):
 
     @property
     def cluster_names(self) -> Sequence[str]:
-        """A name for each cluster, "" for none; nothing without clusters."""
+        """A name for each cluster, "" for none; nothing without clusters. People may change a name."""
+
+    @property
+    def found_cluster_names(self) -> Sequence[str]:
+        """The name that Clipper found for each cluster, "" for none."""
 
     @property
     def columns(self) -> Mapping[str, Column]:
@@ -188,6 +192,9 @@ class AtlasReader(Searchable, Protocol):
 
     def info(self) -> Mapping[str, Any]:
         """Return what is known about this atlas, as JSON holds it."""
+
+    def rename_cluster(self, cluster: int, name: str | None) -> None:
+        """Give a cluster a name, by its lasting number; None or "" takes it back."""
 
     def close(self) -> None:
         """Release this version."""

@@ -44,6 +44,20 @@ class ClusterMap:
     def __len__(self) -> int:
         return len(self.table)
 
+    def renamed(self, names: Sequence[str]) -> "ClusterMap":
+        """Return the same clusters with other names; these ones if the names are the same."""
+        other = ClusterMap(self.table, names, self._index)
+        if other.names == self.names:
+            return self
+        kept = ("order", "number", "placed", "extents", "column_level", "column_rows")
+        other.__dict__.update({name: self.__dict__[name] for name in kept if name in self.__dict__})
+        return other
+
+    def label_of(self, cluster_id: int) -> str:
+        """Return the name of a cluster, or its number if it has no name."""
+        row = self.row_of(cluster_id)
+        return (self.names[row] if row is not None else "") or f"Cluster {cluster_id}"
+
     @cached_property
     def order(self) -> np.ndarray:
         """The sorted positions of all images, (n,) int32: those that appear first on the map are first."""
@@ -145,7 +159,7 @@ class ClusterMap:
         """Return a different label for each cluster: its name, or its number."""
         found: dict[str, None] = {}
         for row in rows.tolist():
-            name = self.names[row] or f"Cluster {int(self.table.ids[row])}"
+            name = self.label_of(int(self.table.ids[row]))
             found[name if name not in found else f"{name} ({int(self.table.ids[row])})"] = None
         return list(found)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from clipper.errors import ClipperError
 from clipper.metadata.columns import TAGS, Column
 from clipper.metadata.join import tags_column
 from viewer.dataset.atlas_reader import AtlasReader
@@ -109,9 +110,29 @@ class Dataset:
         """The clusters; None in a version without."""
         found = self.atlas.clusters
         known = found is not None and len(found.faces) == self.n and len(found)
-        return (
-            ClusterMap(found, self.atlas.cluster_names, self.index) if found is not None and known else None
-        )
+        return ClusterMap(found, self._cluster_names(), self.index) if found is not None and known else None
+
+    def _cluster_names(self) -> Sequence[str]:
+        """Return the clusters' names; the found ones if those that people gave cannot be read."""
+        try:
+            return self.atlas.cluster_names
+        except ClipperError:
+            return self.atlas.found_cluster_names
+
+    def reread_cluster_names(self) -> ClusterMap | None:
+        """Read the clusters' names again, as people may have given others; return the clusters with them.
+
+        Raises:
+            ClipperError: the names cannot be read.
+        """
+        before = self.clusters
+        after = before.renamed(self.atlas.cluster_names) if before is not None else None
+        if after is not before:
+            with self._lock, self._facets_lock:
+                self.__dict__["clusters"] = after
+                self._colourings.pop(CLUSTER, None)
+                self._facets.pop(CLUSTER, None)
+        return after
 
     @cached_property
     def columns(self) -> dict[str, Column]:

@@ -104,7 +104,7 @@ class Overview:
             kept: which sorted positions may be shown, (n,) bool; None: all.
         """
         self.face, self.faces, self.names, self.kept = face, faces, names, kept
-        self._clusters, self._index = clusters, index
+        self.clusters, self._index = clusters, index
         width, height = NOMINAL[face]
         first = Viewport.fitted(view, width=width, height=height).units_per_pixel
         self._first = _step(first)
@@ -139,16 +139,16 @@ class Overview:
             return np.empty(0, np.int64)
         if _step(zoom.unit) > self._nearest:
             return self._near(zoom, box)
-        x, y = self._clusters.placed
+        x, y = self.clusters.placed
         chosen = self._chosen[: zoom.count]
         x0, x1, y0, y1 = box
         cx, cy = x[chosen], y[chosen]
         inside = chosen[(cx >= x0) & (cx <= x1) & (cy >= y0) & (cy <= y1)]
-        return self._clusters.order[inside].astype(np.int64)
+        return self.clusters.order[inside].astype(np.int64)
 
     def foremost(self, among: np.ndarray, *, most: int) -> np.ndarray:
         """Return the `most` sorted positions of a mask (n,) bool that appear first on the map."""
-        order = self._clusters.order
+        order = self.clusters.order
         return order[np.flatnonzero(among[order])[:most]]
 
     def _next(self, step: int) -> Zoom:
@@ -175,7 +175,7 @@ class Overview:
         if step > self._first + NAMED * STEPS:
             return names
         chosen = self._chosen[: before.count if before else 0]
-        x, y = self._clusters.placed
+        x, y = self.clusters.placed
         images = np.stack([x[chosen], y[chosen]], axis=1).astype(np.float64)
         if step <= self._first:
             return fitting(self._first_names, names, unit, images=images, side=face)
@@ -191,9 +191,9 @@ class Overview:
     def _plan_names(self) -> None:
         """Work out the names of the first view, beside which images are put from the farthest zoom on."""
         scale = min(1.0, 0.2 + 0.8 * self.face / PLAIN)
-        counts = self._clusters.counts(self._rows())
-        counts[counts < np.maximum(LEAST_SHARE * self._clusters.table.sizes, LEAST_NAMED)] = 0
-        self._planner = NamePlanner(self._clusters, counts, scale=scale)
+        counts = self.clusters.counts(self._rows())
+        counts[counts < np.maximum(LEAST_SHARE * self.clusters.table.sizes, LEAST_NAMED)] = 0
+        self._planner = NamePlanner(self.clusters, counts, scale=scale)
         for _level in range(LEVELS):  # a name may give way to its parts', and these to theirs
             self._first_names = self._planner.next(
                 self._first_names, self._first_unit, images=np.empty((0, 2)), side=self.face
@@ -206,7 +206,7 @@ class Overview:
         """Choose more images for a zoom; return how many there are then."""
         from viewer.render import overview_kernels as kernels
 
-        x, y = self._clusters.placed
+        x, y = self.clusters.placed
         n = len(x)
         more = 2.0 ** (min((step - self._first) / STEPS, 30) * 2)
         count = int(np.clip(LOOKED_AT * more, min(n, LEAST_LOOKED_AT), n))
@@ -221,7 +221,7 @@ class Overview:
 
     def _kept_in_order(self) -> np.ndarray:
         assert self.kept is not None
-        return self.kept[self._clusters.order].astype(np.uint8)
+        return self.kept[self.clusters.order].astype(np.uint8)
 
     def _near(self, zoom: Zoom, box: Box) -> np.ndarray:
         """Return the images that come first among all within the zoom's distance of them."""
@@ -259,8 +259,8 @@ class Overview:
         """Return a number for each sorted position: low for images chosen far away, (n,) int64."""
         if self._key is None:
             n, count = len(self._index), self._zooms[self._nearest - self._farthest].count
-            key = self._clusters.number.astype(np.int64) + n
-            key[self._clusters.order[self._chosen[:count]]] = np.arange(count)
+            key = self.clusters.number.astype(np.int64) + n
+            key[self.clusters.order[self._chosen[:count]]] = np.arange(count)
             self._key = key
         return self._key
 
@@ -295,11 +295,18 @@ class Overviews:
         if kept is None:
             self._made = None
             key = f"overview {looks}"
-            return cast(
-                "Overview", dataset.cache.setdefault(key, dataset.cache.get(key) or _made(dataset, looks))
-            )
+            known = cast("Overview | None", dataset.cache.get(key))
+            if known is None or known.clusters is not dataset.clusters:  # one was renamed
+                known = dataset.cache[key] = _made(dataset, looks)
+            return known
         made = self._made
-        if made is None or made[0] is not dataset or made[1] is not kept or made[2] != looks:
+        if (
+            made is None
+            or made[0] is not dataset
+            or made[1] is not kept
+            or made[2] != looks
+            or made[3].clusters is not dataset.clusters
+        ):
             self._made = made = (dataset, kept, looks, _made(dataset, looks, kept))
         return made[3]
 

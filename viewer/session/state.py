@@ -15,9 +15,16 @@ from param.parameterized import Comparator
 from clipper.atlas.findings import Finding
 from clipper.query_filter import AnyOf, Condition, HasText, InRange, NoneOf
 from viewer.dataset.changes import DatasetChanges
+from viewer.dataset.clusters import CLUSTER, ClusterMap
 from viewer.dataset.columns.colouring import SIMILARITY, Colouring
 from viewer.dataset.columns.facets import Facet, ScaleFacet
-from viewer.dataset.columns.filters import Filters, apply_filters, remove_values, validate_filters
+from viewer.dataset.columns.filters import (
+    Filters,
+    apply_filters,
+    remove_values,
+    rename_values,
+    validate_filters,
+)
 from viewer.dataset.columns.tag_column import TagColumn, TagRows, tags_of_rows
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.findings.findings import Findings, find_by_key, known_findings
@@ -82,6 +89,9 @@ class ViewState(param.Parameterized):
         default=None, doc="The findings of the version; None: not known yet."
     )
     finding = param.String(doc='The key of the open finding, "" for none.')
+    clusters = param.Parameter(
+        default=None, doc="The clusters, None without any: another object when people named some anew."
+    )
     tags = param.Dict(default={}, doc="The rows (k,) int64, ascending, of each tag.")
     overview = param.Boolean(default=False, doc="Whether the overview of the dataset is open.")
     terms = param.Parameter(default=(), doc="The terms of the query in view, or of the one under way.")
@@ -230,6 +240,16 @@ class ViewState(param.Parameterized):
             colour=self.colour if self.colour in colours else self.dataset.default_colour,
         )
 
+    def set_clusters(self, clusters: ClusterMap | None) -> None:
+        """Show the clusters with the names that they have now; a filter on clusters keeps its clusters."""
+        before, filters = self.clusters, self.filters
+        if clusters is before:
+            return
+        if before is not None and clusters is not None and before.table is clusters.table:
+            old, new = (each.facet.labels if each.facet else [] for each in (before, clusters))
+            filters = rename_values(filters, CLUSTER, dict(zip(old, new, strict=True)))
+        self.param.update(clusters=clusters, filters=filters)
+
     def change_version(
         self,
         dataset: Dataset,
@@ -353,7 +373,7 @@ class ViewState(param.Parameterized):
             self.param.update(
                 dataset=None, answer=None, history=[], news=None, latest_changes=DatasetChanges(),
                 filters={}, kept=None, counts=None, selection=None, steps=[], tags={}, uploads={},
-                findings=None,
+                findings=None, clusters=None,
             )  # fmt: skip
             self._similar, self._ordered = None, _UNORDERED
 

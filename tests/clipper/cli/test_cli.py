@@ -77,6 +77,18 @@ def test_search_reads_terms(command: InProcess, sample_home: Path):
     assert first("-flag") != first("flag")
 
 
+def test_a_cluster_is_named_and_its_found_name_comes_back(command: InProcess, sample_copy: Path):
+    home = ("--home", sample_copy)
+    (first, *_) = json.loads(command("report", "--json", *home)[1])["clusters"]
+    number = str(first["cluster"])
+    assert command("name-cluster", number, " my\ncats ", *home) == (0, f"cluster {number}: my cats\n", "")
+    assert json.loads(command("report", "--json", *home)[1])["clusters"][0]["name"] == "my cats"
+    shown = first["name"] or "(no word is true)"
+    assert command("name-cluster", number, *home)[1] == f"cluster {number}: {shown}\n"
+    code, _, err = command("name-cluster", "999999", "mine", *home)
+    assert (code, err.split(";")[0]) == (1, "clipper: there is no cluster 999999")
+
+
 def test_info_prints_one_json_document_and_nothing_else(command: InProcess, sample_home: Path):
     code, out, err = command("info", "--json", "--home", sample_home)
     assert (code, err) == (0, "")

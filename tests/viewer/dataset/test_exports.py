@@ -22,6 +22,7 @@ from viewer.dataset.dataset import Dataset
 from viewer.dataset.exports import BLOCK_ROWS, Export, escape_formula, write_export
 from viewer.server.export_route import export_file_name
 from viewer.session import export_offers
+from viewer.session.cluster_name_worker import ClusterNameWorker
 from viewer.session.export_offers import MAX_OFFERS, offer, redeem
 from viewer.session.state import ViewState
 from viewer.session.tag_worker import TagWorker
@@ -201,7 +202,7 @@ def test_an_export_that_nobody_fetches_is_let_go_of_after_a_minute(monkeypatch: 
 def test_a_session_that_ends_takes_its_exports_with_it_and_no_others(dataset: Dataset) -> None:
     state = ViewState(dataset=dataset, selection=np.arange(4))
     chosen, others = SelectionPanel(), offer(export(dataset), "csv")
-    chosen.follow(state, SimpleNamespace(fly_to=None), TagWorker(state))
+    chosen.follow(state, SimpleNamespace(fly_to=None), TagWorker(state), ClusterNameWorker(state))
     chosen._handle_msg({"kind": "export", "format": "csv"})
     mine = chosen.offered["token"]
     chosen.end()

@@ -15,6 +15,7 @@ from viewer.dataset.geometry.lasso import points_inside, rows_inside, simplify_o
 from viewer.dataset.geometry.spatial_index import PointIndex
 from viewer.dataset.geometry.viewport import Viewport
 from viewer.session.answers import Answer, nearest_first
+from viewer.session.cluster_name_worker import ClusterNameWorker
 from viewer.session.selection import SelectionSource, apply_step, clear_selection, rows_of_target
 from viewer.session.state import ViewState
 from viewer.session.steps import AllImages, OneImage, Results, SelectionStep, Tagged, read_outline
@@ -141,7 +142,7 @@ def test_a_mode_that_a_button_set_keeps_the_tool_in_hand_and_takes_away_only_wha
 def test_the_panel_replaces_the_selection_adds_to_it_and_subtracts_from_it(dataset: Dataset) -> None:
     answer = Answer(parse("x"), np.array([9, 2, 5]), np.ones(3), 0.0, 0.0, 0.1)
     state, panel = ViewState(dataset=dataset, answer=answer), SelectionPanel()
-    panel.follow(state, SimpleNamespace(camera=None), TagWorker(state))
+    panel.follow(state, SimpleNamespace(camera=None), TagWorker(state), ClusterNameWorker(state))
     state.tags = {"keep": np.array([7])}
     for message, selected in (
         ({"kind": "tagged", "tag": "keep"}, [7]),

@@ -18,6 +18,7 @@ from viewer.dataset.columns.tag_column import count_tags, tags_of_rows
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.summary import category_bars, format_duration, last_runs, size_bars, summarise, time_bars
 from viewer.dataset.tag_rows import read_tag_rows
+from viewer.session.cluster_name_worker import ClusterNameWorker
 from viewer.session.state import ViewState
 from viewer.session.tag_worker import TagWorker
 
@@ -73,7 +74,7 @@ def test_tags_of_another_version_are_in_its_rows(dataset: Dataset, home: Home) -
 def test_the_selection_is_sent_page_by_page(dataset: Dataset) -> None:
     state = ViewState(dataset=dataset, selection=np.arange(0, 500, 2))
     chosen = SelectionPanel()
-    chosen.follow(state, None, TagWorker(state))  # type: ignore[arg-type]
+    chosen.follow(state, None, TagWorker(state), ClusterNameWorker(state))  # type: ignore[arg-type]
     assert (chosen.count, len(chosen.items), chosen.start) == (250, PAGE_SIZE, 0)
     chosen._handle_msg({"kind": "more", "start": PAGE_SIZE})
     assert chosen.items[0]["id"] == f"folder/{2 * PAGE_SIZE}.png"

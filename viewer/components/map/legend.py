@@ -25,7 +25,7 @@ from viewer.session.state import ViewState
 
 DENSITY = "Density only"  # the label of the choice without a column
 NO_VALUE_LABEL = "No value"
-COLOURS = ("colour", "dark", "dataset", "answer", "tags")
+COLOURS = ("colour", "dark", "dataset", "answer", "tags", "clusters")
 MAX_MATCHES = 20  # values that a search in the legend lists
 
 

@@ -66,7 +66,7 @@ def _figure() -> figure:
 # A change of any of these needs another picture.
 REDRAWN_FOR = (
     "colour", "dark", "answer", "history", "dataset", "selected", "marked", "kept", "selection", "tags",
-    "faces", "names",
+    "faces", "names", "clusters",
 )  # fmt: skip
 
 

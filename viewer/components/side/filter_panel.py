@@ -60,7 +60,7 @@ class FilterPanel(Component):
     def follow(self, state: ViewState) -> None:
         """Show the facets and filters of the state while the panel is in view."""
         self._state = state
-        state.param.watch(self._update, ["filters", "counts", "dataset", "panel", "tags"])
+        state.param.watch(self._update, ["filters", "counts", "dataset", "panel", "tags", "clusters"])
         self._update()
 
     def _update(self, *_events: Any) -> None:

@@ -3,6 +3,7 @@
 
 import { draw, h, ICONS, icon } from "../dom.js"
 import { countImages, formatNumber } from "../text.js"
+import { clusterTitle } from "./cluster_title.js"
 import { excludedLine, exportLine } from "./export_menu.js"
 import { selectionGallery } from "./selection_gallery.js"
 import { tagChip, tagForm } from "./tag_fields.js"
@@ -29,6 +30,9 @@ import { tagChip, tagForm } from "./tag_fields.js"
  * @property {string} trouble why a tag could not be kept, ""
  * @property {{ token?: string, kind?: string }} offered an export to fetch
  * @property {string} selected the id of the open image
+ * @property {{ id?: number, name?: string, found?: string }} cluster the one that is chosen, {} if none is
+ * @property {string} refused why it could not be named, ""
+ * @property {number} tried changes with each try to name it
  */
 
 /** @typedef {Model<Properties>} SelectionModel */
@@ -64,6 +68,7 @@ export function render({ model }) {
     h(
       "div",
       { class: "contents" },
+      clusterTitle(model),
       part(["count", "total", "ranked"], () => (model.count > 0 ? heading(model) : howToChoose())),
       acts,
       part(["count", "found", "kept", "total"], () => model.count === 0 && chooseWhole(model)),

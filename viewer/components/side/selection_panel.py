@@ -15,13 +15,16 @@ from viewer.components.base import Component
 from viewer.components.map.lasso import apply_in_background
 from viewer.components.map.map import MapView
 from viewer.components.side.result_cards import image_card
+from viewer.dataset.clusters import ClusterMap, one_line
 from viewer.dataset.columns.filters import is_member
 from viewer.dataset.columns.tag_column import count_tags
+from viewer.dataset.dataset import Dataset
 from viewer.dataset.exports import EXCLUDED, Export, without_excluded
+from viewer.session.cluster_name_worker import ClusterNameWorker
 from viewer.session.export_offers import MAX_OFFERS, offer, withdraw
 from viewer.session.selection import clear_selection
 from viewer.session.state import ViewState
-from viewer.session.steps import SelectionStep, read_mode, read_target
+from viewer.session.steps import OneCluster, SelectionStep, read_mode, read_target
 from viewer.session.tag_worker import TagWorker
 
 PAGE_SIZE = 60  # images sent at a time
@@ -48,11 +51,24 @@ class SelectionPanel(Component):
     trouble = param.String()
     offered = param.Dict(default={}, doc="An export to download: its token and format.")
     selected = param.String(doc="The id of the image that is open.")
+    cluster = param.Dict(
+        default={}, doc="The cluster that is selected: its names, shown and found; {}: something else is."
+    )
+    refused = param.String(doc="Why the cluster could not be named.")
+    tried = param.Integer(doc="Changes with each try to name the cluster.")
 
     script = "side/selection_panel.js"
-    _css = ("components.css", "side/gallery.css", "side/tagging.css", "side/selection_panel.css")
+    _css = (
+        "components.css",
+        "side/gallery.css",
+        "side/tagging.css",
+        "side/selection_panel.css",
+        "side/cluster_title.css",
+    )
 
-    def follow(self, state: ViewState, view: MapView, tag_worker: TagWorker) -> None:
+    def follow(
+        self, state: ViewState, view: MapView, tag_worker: TagWorker, names: ClusterNameWorker
+    ) -> None:
         """Show the state's selection, now and whenever it changes."""
         self._state, self._view, self._tag_worker = state, view, tag_worker
         self._rows, self._shown = np.empty(0, np.int64), ("", "", "")
@@ -68,13 +84,17 @@ class SelectionPanel(Component):
             "untag": lambda m: tag_worker.remove(str(m.get("tag", "")), self._selection()),
             "export": self._export,
             "sort": self._sort,
+            "rename": lambda m: self._name_cluster(names, m),
         }
-        names = ["selection", "dataset", "answer", "kept", "panel", "sort", "ascending"]
-        state.param.watch(self._update, names)
+        listed = ["selection", "dataset", "answer", "kept", "panel", "sort", "ascending"]
+        state.param.watch(self._update, listed)
         state.param.watch(self._opened, ["selected", "dataset"])
         state.param.watch(self._tagged, ["tags", "selection", "dataset"])
+        names.on_done.append(lambda why: self.param.update(refused=why, tried=self.tried + 1))
+        state.param.watch(self._titled, ["steps", "clusters", "dataset"])
         self._update()
         self._tagged()
+        self._titled()
 
     def end(self) -> None:
         """End the session: release what may be large."""
@@ -113,6 +133,21 @@ class SelectionPanel(Component):
         )
         if anew:
             self._send(0)
+
+    def _titled(self, *_events: Any) -> None:
+        """Show the name of the cluster that is selected."""
+        state, targets = self._state, [step.target for step in self._state.steps]
+        clusters, target = state.clusters, targets[0] if len(targets) == 1 else None
+        row = clusters.row_of(target.cluster_id) if clusters and isinstance(target, OneCluster) else None
+        shown = {} if row is None else cluster_title(state.dataset, clusters, row)
+        if shown.get("id") != self.cluster.get("id"):
+            self.refused = ""
+        self.cluster = shown
+
+    def _name_cluster(self, names: ClusterNameWorker, message: Mapping[str, Any]) -> None:
+        cluster_id, text = message.get("id"), message.get("text")
+        if type(cluster_id) is int and isinstance(text, str):
+            names.rename(cluster_id, text)
 
     def _opened(self, *_events: Any) -> None:
         self.selected = self._state.dataset.id_of(self._state.selected)
@@ -162,6 +197,13 @@ class SelectionPanel(Component):
         token = offer(export, kind)
         self._tokens.append(token)
         self.offered = {"token": token, "kind": kind}
+
+
+def cluster_title(dataset: Dataset, clusters: ClusterMap, row: int) -> dict[str, Any]:
+    """Return a cluster's identity, the name that it is shown by, and the one that Clipper found."""
+    cluster_id = int(clusters.table.ids[row])
+    found = one_line(dataset.atlas.found_cluster_names[row])
+    return {"id": cluster_id, "name": clusters.label_of(cluster_id), "found": found}
 
 
 def count_members(rows: np.ndarray, selection: np.ndarray) -> int:

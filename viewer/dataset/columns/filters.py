@@ -165,6 +165,15 @@ def remove_values(
     return {name: condition for name, condition in after.items() if condition is not None}
 
 
+def rename_values(filters: Filters, column: str, names: Mapping[str, str]) -> dict[str, Condition]:
+    """Rename values of a column in filters: `names` is old to new."""
+    condition = filters.get(column)
+    if not isinstance(condition, AnyOf | NoneOf):
+        return dict(filters)
+    values = [names.get(value, value) if isinstance(value, str) else value for value in condition.values]
+    return {**filters, column: type(condition)(tuple(values))}
+
+
 def _with_values(condition: AnyOf | NoneOf, values: Sequence[Value | None]) -> AnyOf | NoneOf | None:
     """Return the condition with other values; None if there are none."""
     return type(condition)(tuple(values)) if values else None

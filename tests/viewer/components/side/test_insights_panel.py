@@ -22,6 +22,7 @@ from viewer.components.side.tabs import Tabs
 from viewer.dataset.changes import compare_atlases
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.exports import EXCLUDED
+from viewer.session.cluster_name_worker import ClusterNameWorker
 from viewer.session.export_offers import redeem
 from viewer.session.search import Searcher
 from viewer.session.state import ViewState
@@ -217,7 +218,7 @@ def test_the_list_of_what_is_chosen_is_offered_until_the_session_ends(panel: Ins
 
 def test_exports_of_the_selection_leave_out_what_is_excluded_unless_asked(state: ViewState) -> None:
     worker, chosen = TagWorker(state), SelectionPanel()
-    chosen.follow(state, SimpleNamespace(camera=None), worker)
+    chosen.follow(state, SimpleNamespace(camera=None), worker, ClusterNameWorker(state))
     state.selection = np.arange(4)
     worker.add(EXCLUDED, np.array([1, 2, 9]))
     assert (chosen.excluded, chosen.given) == (2, [])
