@@ -91,6 +91,7 @@ class Settings(BaseSettings):
     label_confidence: float = Field(
         0.5, ge=0, le=1, description="Least confidence that a label is wrong, 0 to 1"
     )
+    word_columns: bool = Field(default=True, description="Make the columns of words that people keep")
     drift: bool = Field(
         default=True, description="Tell how new images differ from those of the version before"
     )

@@ -59,7 +59,7 @@ def search_finds_itself(home: HomeResource) -> dg.AssetCheckResult:
 
 @asset_check(asset="chroma_collection", blocking=True, additional_deps=_INSIGHTS)
 def insights_fit_the_images(home: HomeResource) -> dg.AssetCheckResult:
-    """Clusters, scores, duplicates and doubtful labels are about the images that are published with them."""
+    """Clusters, scores, words, duplicates and doubtful labels are about the images published with them."""
     return _result(checks.audit(home.workspace(), "insights_fit_the_images"))
 
 

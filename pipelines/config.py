@@ -90,6 +90,12 @@ class LabelsConfig(dg.Config):
     label_confidence: float | None = _setting("label_confidence")
 
 
+class WordsConfig(dg.Config):
+    """Whether the columns of words are made."""
+
+    word_columns: bool | None = _setting("word_columns")
+
+
 _CONFIGS: dict[str, type[dg.Config]] = {
     "image_manifest": ScanConfig,
     "image_contents": EmbedConfig,
@@ -99,6 +105,7 @@ _CONFIGS: dict[str, type[dg.Config]] = {
     "cluster_names": NamesConfig,
     "duplicates": DuplicatesConfig,
     "label_issues": LabelsConfig,
+    "word_columns": WordsConfig,
     "drift": DriftConfig,
     "atlas": PublishConfig,
 }

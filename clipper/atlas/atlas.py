@@ -116,7 +116,7 @@ class Atlas(Discoveries):
 
         Beside `path`, `x` and `y` it has `cluster`, the number of the finest cluster that an image is in, and
         the scores: `outlier` in deviations from the usual, `uniqueness` from 0 to 1, what was measured on the
-        picture, and what is wrong with it.
+        picture, and what is wrong with it. Then come the columns of words, see `keep_words`.
 
         Examples:
             >>> atlas.points.columns.to_list()[:5]

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from clipper.atlas import frames
 from clipper.atlas.engine import SearchEngine
+from clipper.atlas.word_columns import forget_words, keep_words
 from clipper.errors import ClipperError
-from clipper.insight.classify import classify, parse_words
+from clipper.insight.classify import parse_words, split_words
 from clipper.insight.coverage import measure_coverage
 from clipper.insight.drift import DRIFT_LEVEL, Drift, cluster_ids, measure_drift
+from clipper.store import word_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,11 +107,44 @@ class Discoveries:
             ModelError: the model that made the vectors cannot be found.
         """
         named = _listed(words)
+        return frames.classes(self._engine, named, self._engine.classify(named))
+
+    def keep_words(self, name: str, words: "Sequence[str] | str") -> None:
+        """Keep some words as a column: each run from the next one on gives every image the nearest, or none.
+
+        The column then colours the map and filters it, and `points` has it. Other words under the same name
+        take the place of those before.
+
+        Examples:
+            >>> atlas.keep_words("animal", "cat, dog, bird")
+            >>> atlas.kept_words
+            {'animal': ['cat', 'dog', 'bird']}
+            >>> atlas.forget_words("animal")
+
+        Args:
+            name: of the column; the metadata must not have it.
+            words: up to 20: a list, or a text with commas between them.
+
+        Raises:
+            ClipperError: the name is taken, or the name or the words are not valid.
+        """
         engine = self._engine
-        found = classify(
-            engine.stored, engine.word_vectors(named), engine.encoders.random_words, level=engine.match_level
-        )
-        return frames.classes(engine, named, found)
+        listed = split_words(words) if isinstance(words, str) else words
+        columns = {**engine.columns, **engine.insight_columns}
+        keep_words(engine.home, name, listed, columns=columns, replace=True)
+
+    def forget_words(self, name: str) -> None:
+        """Keep a column of words no longer; from the next run on it is gone.
+
+        Raises:
+            ClipperError: no words are kept under that name.
+        """
+        forget_words(self._engine.home, name)
+
+    @property
+    def kept_words(self) -> dict[str, list[str]]:
+        """The words that are kept as columns, by the column's name, also those that no run has made yet."""
+        return word_columns.read(self._engine.home)
 
     def coverage(self, concepts: "Sequence[str] | str | None" = None) -> "pd.DataFrame":
         """Count the images that show each of many concepts: what is there, and what is missing.

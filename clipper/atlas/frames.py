@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def points(atlas: Published) -> "pd.DataFrame":
-    """Return the map: `path` (str), `x` and `y` (float32), `cluster` and the scores, by id."""
+    """Return the map: `path` (str), `x` and `y` (float32), `cluster`, the scores and the words, by id."""
     import pandas as pd
 
     columns = {
@@ -82,11 +82,11 @@ def outliers(atlas: Published) -> "pd.DataFrame":
 
 
 def scores(atlas: Published) -> "pd.DataFrame":
-    """Return the cluster and the scores of each image, by id; `cluster` is the finest one it is in."""
+    """Return the cluster, the scores and the words of each image, by id; `cluster` is the finest it is in."""
     import numpy as np
     import pandas as pd
 
-    found, table = atlas.clusters, atlas.insights.scores
+    found, table = atlas.clusters, atlas.insight_table
     columns: dict[str, Any] = {}
     if found is not None:
         finest = found.members[:, 0]
@@ -95,8 +95,7 @@ def scores(atlas: Published) -> "pd.DataFrame":
         ids = [int(found.ids[c]) if c >= 0 else None for c in finest.tolist()]
         columns["cluster"] = pd.array(ids, dtype="Int64")
     if table is not None:
-        shown = zip(atlas.score_columns, atlas.insights.columns.values(), strict=True)
-        columns |= {name: _values(column, table[column.name]) for name, column in shown}
+        columns |= {name: _values(column, table[name]) for name, column in atlas.insight_columns.items()}
     return pd.DataFrame(columns, index=pd.Index(atlas.ids, name="id"))
 
 

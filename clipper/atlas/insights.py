@@ -72,19 +72,24 @@ class Insights:
         return [found.get(cluster) or "" for cluster in self.clusters.ids.tolist()]
 
     @cached_property
-    def columns(self) -> dict[str, Column]:
-        """The columns of `scores`, by name."""
-        entries = self._made_of("scores").get("columns", ())
-        return {column.name: column for column in map(Column.from_json, entries)}
+    def scores(self) -> "pa.Table | None":
+        """The scores: a row for each image."""
+        return self._image_table("scores")
 
     @cached_property
-    def scores(self) -> "pa.Table | None":
-        """The scores: a row for each image, and the columns of `columns`."""
-        path = self._path("scores")
-        if path is None:
-            return None
-        table = read_parquet(path)
-        return table.take(self._positions(table["content_hash"].to_pylist())).select(list(self.columns))
+    def words(self) -> "pa.Table | None":
+        """The columns of words that people keep: a row for each image, missing where none of them fits."""
+        return self._image_table("word_columns")
+
+    @cached_property
+    def columns(self) -> "list[tuple[Column, pa.ChunkedArray]]":
+        """The columns of scores and of words, each with a cell for each image."""
+        return [
+            (column, table[column.name])
+            for part, table in (("scores", self.scores), ("word_columns", self.words))
+            for column in map(Column.from_json, self._made_of(part).get("columns", ()))
+            if table is not None
+        ]
 
     @cached_property
     def label_issues(self) -> "pa.Table | None":
@@ -109,6 +114,14 @@ class Insights:
         """The contents that came with that change: image, and kind (new, or sparse: unlike all before)."""
         path = self._path("drift")
         return None if path is None else read_parquet(path)
+
+    def _image_table(self, part: str) -> "pa.Table | None":
+        """Return the columns of a part that has a row for each content, as rows of images."""
+        path = self._path(part)
+        if path is None:
+            return None
+        table, names = read_parquet(path), [entry["name"] for entry in self._made_of(part)["columns"]]
+        return table.take(self._positions(table["content_hash"].to_pylist())).select(names)
 
     def _made_of(self, part: str) -> dict[str, Any]:
         """Return the JSON of a part: counts and figures; empty without the part."""

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 # Kept of a first view's points on each side of each axis: a stray point must not shrink the rest.
 VIEW_QUANTILE = 0.001
 VIEW_MARGIN = 0.04
+# Before the name of a column of Clipper's that the metadata has too.
+_PREFIX = "clipper_"
 
 
 class Published:
@@ -104,12 +106,23 @@ class Published:
         return {column.name: column for column in columns_of(entries, lambda: self.metadata_table)}
 
     @cached_property
-    def score_columns(self) -> dict[str, Column]:
-        """The scores by the name of their column; one that the metadata has too gets a prefix."""
-        return {
-            f"clipper_{name}" if name in self.columns else name: column
-            for name, column in self.insights.columns.items()
-        }
+    def insight_columns(self) -> dict[str, Column]:
+        """The scores and the columns of words, by name; one whose name is taken gets a prefix."""
+        named: dict[str, Column] = {}
+        for column, _ in self.insights.columns:
+            name = column.name
+            while name in self.columns or name in named:
+                name = f"{_PREFIX}{name}"
+            named[name] = column
+        return named
+
+    @cached_property
+    def insight_table(self) -> "pa.Table | None":
+        """The cells of `insight_columns`: a row for each image; None without any column."""
+        import pyarrow as pa
+
+        cells = [cells for _, cells in self.insights.columns]
+        return pa.table(cells, names=list(self.insight_columns)) if cells else None
 
     @cached_property
     def insights(self) -> Insights:
@@ -158,13 +171,12 @@ class Published:
         frame.insert(1, "path", [self.path(row) for row in range(len(self))])
         if "name" not in metadata:
             frame.insert(1, "name", [name_of(image_id) for image_id in self.ids])
-        points: pd.DataFrame = pd.concat([frame, metadata, *self._scores()], axis=1)
+        points: pd.DataFrame = pd.concat([frame, metadata, *self._found()], axis=1)
         return points
 
-    def _scores(self) -> "list[pd.DataFrame]":
-        """Return the scores as a table, if there are any."""
-        table = self.insights.scores
-        return [] if table is None else [table.rename_columns(list(self.score_columns)).to_pandas()]
+    def _found(self) -> "list[pd.DataFrame]":
+        """Return the scores and the words as a table, if there are any."""
+        return [] if self.insight_table is None else [self.insight_table.to_pandas()]
 
     @cached_property
     def failures(self) -> "pd.DataFrame":

@@ -143,7 +143,7 @@ def rows(home: Home, snapshot: Snapshot) -> Iterator[Damage]:
 
 def _contents(home: Home, snapshot: Snapshot, on_map: set[bytes]) -> Iterator[Damage]:
     """Check that the parts that have a row for each content have one for those on the map, and no other."""
-    for name in ("neighbours", "clusters", "scores"):
+    for name in ("neighbours", "clusters", "scores", "word_columns"):
         version = snapshot.parts.get(name)
         path = home.part(name, version) if version else None
         if path and (wrong := len(set(read_parquet(path)["content_hash"].to_pylist()) ^ on_map)):

@@ -18,6 +18,7 @@ from clipper.indexing.insights.duplicates import find_duplicates
 from clipper.indexing.insights.labels import find_label_issues
 from clipper.indexing.insights.names import name_clusters
 from clipper.indexing.insights.scores import score_images
+from clipper.indexing.insights.words import make_word_columns
 from clipper.indexing.metadata import join_metadata
 from clipper.indexing.neighbours import find_neighbours
 from clipper.indexing.project import project_images
@@ -88,6 +89,7 @@ def run_steps(work: Workspace) -> list[Step]:
         ("names", name_clusters),
         ("duplicates", find_duplicates),
         ("labels", find_label_issues),
+        ("words", make_word_columns),
         ("drift", measure_drift),
         ("collection", collect),
         ("publish", publish),

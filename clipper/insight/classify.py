@@ -4,6 +4,7 @@ What does not belong here: what is near by chance (`insight/chance.py`), and emb
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ NONE = -1
 _NONE_WORDS = frozenset({"none", "none of these", "none of them", "none of the above"})
 # A word in quotes, which may hold commas, or anything up to a comma: also Chinese, Japanese and Arabic ones.
 _ITEM = re.compile(r'\s*(?:"((?:[^"\n]|"")*)"\s*(?=[,，、،;\n]|$)|([^,，、،;\n]*))(?:[,，、،;\n]|$)')  # noqa: RUF001
+_PLAIN = re.compile(r'[^,，、،;\n"]+')  # noqa: RUF001
 
 
 @dataclass(frozen=True)
@@ -46,17 +48,28 @@ class Classes:
         return len(self.words) - int(self.counts.sum())
 
 
-def parse_words(text: str) -> list[str]:
-    """Read a typed list: words between commas, semicolons or line ends, each once, in order.
+def split_words(text: str) -> list[str]:
+    """Read a typed list: words between commas, semicolons or line ends, in order, also if one is there twice.
 
-    Quotes keep a comma: `"black, white", cat`. Words that differ in capitals only are the same; "none of
-    these" is left out.
+    Quotes keep a comma: `"black, white", cat`. "None of these" is left out.
     """
+    items = _ITEM.findall(clean(text))
+    words = [" ".join((quoted.replace('""', '"') or plain).split()) for quoted, plain in items]
+    return [word for word in words if word and word.casefold() not in _NONE_WORDS]
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Write a list as `split_words` reads it; words with a comma in them get quotes."""
+    return ", ".join(
+        word if _PLAIN.fullmatch(word) else f'"{word.replace(chr(34), 2 * chr(34))}"' for word in words
+    )
+
+
+def parse_words(text: str) -> list[str]:
+    """Read a typed list, each word once, in its first spelling: capitals make no difference."""
     words: dict[str, str] = {}
-    for quoted, plain in _ITEM.findall(clean(text)):
-        word = " ".join((quoted.replace('""', '"') or plain).split())
-        if word and word.casefold() not in _NONE_WORDS:
-            words.setdefault(word.casefold(), word)
+    for word in split_words(text):
+        words.setdefault(word.casefold(), word)
     return list(words.values())
 
 

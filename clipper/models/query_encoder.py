@@ -68,10 +68,8 @@ class QueryEncoder:
 
     @cached_property
     def random_words(self) -> "np.ndarray":
-        """The vectors of `reference_texts.RANDOM_WORDS`: (w, d) float32."""
-        import numpy as np
-
-        return np.stack([self.embed_text(word) for word in reference_texts.RANDOM_WORDS])
+        """The vectors of `reference_texts.RANDOM_WORDS`, kept on this machine: (w, d) float32."""
+        return self._words(reference_texts.RANDOM_WORDS, templates=vocabulary.BARE)
 
     def embed_text(self, text: str) -> "np.ndarray":
         """Embed a text: (d,) float32, L2-normalised."""
@@ -83,10 +81,23 @@ class QueryEncoder:
         vectors: np.ndarray = (self.clip if len(texts) > MANY_TEXTS else self.text).embed_texts(texts)
         return vectors
 
-    def word_vectors(self, words: Sequence[str]) -> "np.ndarray":
-        """Return the vectors of words, kept on this machine: (w, d) float32, rows L2-normalised."""
+    def word_vectors(self, words: Sequence[str], *, keep: bool = True) -> "np.ndarray":
+        """Return the vectors of words: (w, d) float32, rows L2-normalised.
+
+        Args:
+            words: any.
+            keep: whether they are kept on this machine: few lists are, so not each that somebody types.
+        """
+        return self._words(words, keep=keep)
+
+    def _words(
+        self, words: Sequence[str], *, keep: bool = True, templates: Sequence[str] = vocabulary.TEMPLATES
+    ) -> "np.ndarray":
+        if not keep:
+            return vocabulary.embed_words(words, self.embed_texts, templates)
+        fingerprint = str(self._model["fingerprint"])
         return vocabulary.word_vectors(
-            words, embed=self.embed_texts, fingerprint=str(self._model["fingerprint"])
+            words, embed=self.embed_texts, fingerprint=fingerprint, templates=templates
         )
 
     def embed_image(self, data: bytes, *, limits: Settings) -> "np.ndarray":

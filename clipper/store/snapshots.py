@@ -228,6 +228,7 @@ def staged_from(snapshot: Snapshot) -> Staged:
         duplicates=parts.get("duplicates", ""),
         scores=parts.get("scores", ""),
         label_issues=parts.get("label_issues", ""),
+        word_columns=parts.get("word_columns", ""),
         drift=parts.get("drift", ""),
         images=snapshot.images,
         model=dict(snapshot.model),

@@ -24,10 +24,11 @@ ASSETS = {
     "cluster_names": "cluster_names",
     "duplicates": "duplicates",
     "label_issues": "label_issues",
+    "word_columns": "word_columns",
     "drift": "drift",
 }
 # The parts that say what is in the dataset. A setting of the same name switches each off.
-INSIGHTS = ("scores", "clusters", "cluster_names", "duplicates", "label_issues", "drift")
+INSIGHTS = ("scores", "clusters", "cluster_names", "duplicates", "label_issues", "word_columns", "drift")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,7 @@ class Staged:
     duplicates: str = ""
     scores: str = ""
     label_issues: str = ""
+    word_columns: str = ""
     drift: str = ""
     passed_over: tuple[str, ...] = ()
     gps: bool = False

@@ -181,6 +181,7 @@ def chroma_collection(home: HomeResource) -> dg.MaterializeResult:
         "cluster_names",
         "duplicates",
         "label_issues",
+        "word_columns",
         "drift",
         "chroma_collection",
     ],

@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from clipper.indexing.insights import clusters, drift, duplicates, labels, names, scores
+from clipper.indexing.insights import clusters, drift, duplicates, labels, names, scores, words
 from pipelines import previews
 from pipelines.config import (
     ClustersConfig,
@@ -16,6 +16,7 @@ from pipelines.config import (
     LabelsConfig,
     NamesConfig,
     ScoresConfig,
+    WordsConfig,
     overrides,
 )
 from pipelines.failures import asset
@@ -85,6 +86,16 @@ def label_issues(home: HomeResource, config: LabelsConfig) -> dg.MaterializeResu
 
 
 @asset(
+    deps=["clip_embeddings", "image_neighbours", "cluster_names"],
+    code_version=words.WORDS_VERSION,
+    **_INSIGHT,
+)
+def word_columns(home: HomeResource, config: WordsConfig) -> dg.MaterializeResult:
+    """A column for each list of words that people keep: the nearest word of each image, or none."""
+    return materialized(words.make_word_columns(home.workspace(**overrides(config))))
+
+
+@asset(
     name="drift",
     deps=["clip_embeddings", "image_neighbours", "image_clusters"],
     code_version=drift.DRIFT_VERSION,
@@ -98,4 +109,6 @@ def drift_asset(home: HomeResource, config: DriftConfig) -> dg.MaterializeResult
     return materialized(drift.measure_drift(home.workspace(**overrides(config))))
 
 
-INSIGHTS = [image_scores, image_clusters, cluster_names, duplicates_asset, label_issues, drift_asset]
+INSIGHTS = [
+    image_scores, image_clusters, cluster_names, duplicates_asset, label_issues, word_columns, drift_asset,
+]  # fmt: skip

@@ -88,7 +88,7 @@ def test_what_is_wrong_keeps_the_new_atlas_from_being_published(
     *steps, _ = [
         "image_manifest", "clip_embeddings", "thumbnails", "image_facts", "image_metadata",
         "image_neighbours", "umap_projection", "image_scores", "image_clusters", "cluster_names",
-        "duplicates", "label_issues", "drift", "chroma_collection", "atlas",
+        "duplicates", "label_issues", "word_columns", "drift", "chroma_collection", "atlas",
     ]  # fmt: skip
     assert reindex_in(indexed_home, *steps).success
     damage(indexed_home)

@@ -26,6 +26,7 @@ PARTS = [
     "cluster_names",
     "duplicates",
     "label_issues",
+    "word_columns",
     "drift",
     "chroma_collection",
     "atlas",

@@ -14,7 +14,8 @@ import pyarrow as pa
 from PIL import Image
 
 from clipper.atlas.findings import Finding
-from clipper.errors import BadImageError, ClipperError
+from clipper.errors import BadImageError, ClipperError, ModelError
+from clipper.insight.classify import NONE, Classes
 from clipper.metadata.columns import Column, with_roles
 from clipper.store import cluster_names
 from clipper.store.home import Home
@@ -110,7 +111,10 @@ class FakeAtlas:
         self.queries: list[object] = []
         self.uploaded: list[bytes] = []
         self.findings: list[Finding] = []
-        self.score_columns: dict[str, Column] = {}
+        self.classified: list[tuple[str, ...]] = []
+        self.lost_model = ""
+        self.insight_columns: dict[str, Column] = {}
+        self.insight_table: pa.Table | None = None
 
     @property
     def columns(self) -> dict[str, Column]:
@@ -212,6 +216,15 @@ class FakeAtlas:
         if data.startswith(b"text"):
             raise BadImageError("is not an image but text")
         return self.vectors[0], self.thumbnail(0)
+
+    def classify(self, words: "Sequence[str]") -> Classes:
+        """The images of the first groups get the words, one each; the others get none."""
+        self.classified.append(tuple(words))
+        if self.lost_model:
+            raise ModelError(self.lost_model)
+        codes = np.where(self._group < len(words), self._group, NONE).astype(np.int32)
+        counts = np.bincount(codes[codes >= 0], minlength=len(words)).astype(np.int64)
+        return Classes(codes, np.zeros(self.n, np.float32), counts)
 
     def rank(self, query: "Query", *, k: int = 20) -> FakeHits:
         self.queries.append(query)

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from clipper.insight.classify import Classes
 from clipper.metadata.columns import Column
 from clipper.store.parts.clusters import Clusters
 
@@ -79,6 +80,9 @@ class Searchable(Protocol):
     def rank(self, query: "Query", *, k: int = ...) -> Ranking:
         """Answer a query."""
 
+    def classify(self, words: Sequence[str]) -> Classes:
+        """Give each image the nearest of some words, or none."""
+
     def embed_upload(self, data: bytes, *, max_bytes: int, max_seconds: float) -> "tuple[np.ndarray, bytes]":
         """Return an image file's vector (d,) float32 and its thumbnail, WebP."""
 
@@ -142,8 +146,12 @@ class AtlasReader(Searchable, Protocol):
         """The metadata columns by name, each with its role."""
 
     @property
-    def score_columns(self) -> Mapping[str, Column]:
-        """The scores that Clipper found, by the name of their column; `points` has them."""
+    def insight_columns(self) -> Mapping[str, Column]:
+        """The scores that Clipper found and the words that people keep, by name; `points` has them."""
+
+    @property
+    def insight_table(self) -> "pa.Table | None":
+        """The cells of `insight_columns`; None without any column."""
 
     @property
     def points(self) -> "pd.DataFrame":

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from clipper.errors import ClipperError
-from clipper.metadata.columns import TAGS, Column
+from clipper.metadata.columns import INSIGHT, TAGS, Column
 from clipper.metadata.join import tags_column
 from viewer.dataset.atlas_reader import AtlasReader
 from viewer.dataset.clusters import CLUSTER, ClusterMap
@@ -136,8 +136,8 @@ class Dataset:
 
     @cached_property
     def columns(self) -> dict[str, Column]:
-        """The columns of metadata and of scores that the table of points has."""
-        known = {**self.atlas.columns, **self.atlas.score_columns}
+        """The columns of metadata, of scores and of words that the table of points has."""
+        known = {**self.atlas.columns, **self.atlas.insight_columns}
         return {name: column for name, column in known.items() if name in self.atlas.points}
 
     @cached_property
@@ -208,7 +208,7 @@ class Dataset:
 
         The first call takes a second or two for a million images.
         """
-        names = [*self.atlas.columns, CLUSTER, *self.atlas.score_columns, FILE, *TIMES]
+        names = [*self.atlas.columns, CLUSTER, *self.atlas.insight_columns, FILE, *TIMES]
         return {name: facet for name in names if (facet := self.facet(name)) is not None}
 
     def facets_with_tags(self, tags: TagRows) -> dict[str, Facet]:
@@ -247,9 +247,9 @@ class Dataset:
         """Return a column's title on the page."""
         if name == self.tag_column_name:
             return title_of_tags(name)
-        if name in self.atlas.score_columns:
+        if name in self.atlas.insight_columns and self.atlas.insight_columns[name].origin == INSIGHT:
             return name.replace("_", " ").capitalize()
-        return name if name in self.atlas.columns else TITLES.get(name, name)
+        return name if name in self.columns else TITLES.get(name, name)
 
     def row_of(self, image_id: str) -> int | None:
         """Return the row of an image; None if it is not in this version."""

@@ -18,7 +18,14 @@ Make = Callable[[Path, Mapping[str, Any]], None]
 
 
 def insight_step(
-    work: Workspace, part: str, *, of: Sequence[str], inputs: object, make: Make, follows: bool = False
+    work: Workspace,
+    part: str,
+    *,
+    of: Sequence[str],
+    inputs: object,
+    make: Make,
+    follows: bool = False,
+    wanted: bool = True,
 ) -> Step:
     """Make one part of the insights, unless it is there; stage none if it, or one that it needs, is off.
 
@@ -30,6 +37,7 @@ def insight_step(
         make: makes and writes the part.
         follows: whether the part is made from its staged version too. Then this one stays as long as all else
             is the same.
+        wanted: whether anybody asks for the part; without it none is staged.
     """
     with timed(ASSETS[part]) as step:
         work.drop_condemned(part)
@@ -37,6 +45,9 @@ def insight_step(
         if without or not getattr(work.settings, part):
             work.stage(**{part: ""})
             step.counts = {"switched_off": True}
+            return step
+        if not wanted:
+            work.stage(**{part: ""})
             return step
         made_of = {"of": {name: work.require(name) for name in of}, "inputs": digest(part, inputs)}
         before = getattr(work.staged, part) if follows else ""

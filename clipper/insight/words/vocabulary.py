@@ -30,6 +30,7 @@ MAX_BYTES, MAX_WORDS, MAX_LENGTH = 2_000_000, 10_000, 60
 # and the mean of several more (Radford et al. 2021, section 3.1.4); a name must hold as a bare query, too. On
 # the sample's model, which learned both, the choice makes no difference.
 TEMPLATES = ("{}", "a photo of a {}")
+BARE = ("{}",)
 # Texts that are embedded at once. They are sorted by length: each batch is padded to its longest.
 _BATCH = 256
 # Files of vectors that are kept; the one that was not read for longest goes first.
@@ -97,7 +98,12 @@ def home_words(home: Home) -> HomeWords:
 
 
 def word_vectors(
-    words: Sequence[str], *, embed: Embed, fingerprint: str, folder: Path | None = None
+    words: Sequence[str],
+    *,
+    embed: Embed,
+    fingerprint: str,
+    folder: Path | None = None,
+    templates: Sequence[str] = TEMPLATES,
 ) -> "np.ndarray":
     """Return the vectors of words, from this machine's cache if they are there, and keep them in it if not.
 
@@ -108,25 +114,43 @@ def word_vectors(
         embed: embeds texts: (n, d) float32, rows L2-normalised. Not called if the cache has the vectors.
         fingerprint: of the model.
         folder: of the cache; None for the one of this user.
+        templates: the texts around a word.
 
     Returns:
-        (w, d) float32, rows L2-normalised: of each word, the mean over TEMPLATES; (0, 0) for no words.
+        (w, d) float32, rows L2-normalised: of each word, the mean over the templates; (0, 0) for no words.
     """
     import numpy as np
 
     if not words:
         return np.empty((0, 0), np.float32)
     folder = folder or cache_folder()
-    key = digest(_FORMAT, fingerprint, TEMPLATES, list(words))
+    key = digest(_FORMAT, fingerprint, templates, list(words))
     if folder is None:
-        return _embedded(words, embed)
+        return embed_words(words, embed, templates)
     path = folder / f"{key}{_SUFFIX}"
     vectors = _read(path, key, len(words))
     if vectors is None:
-        vectors = _embedded(words, embed)
+        vectors = embed_words(words, embed, templates)
         with suppress(OSError):
             _write(path, key, vectors)
             _prune(folder)
+    return vectors
+
+
+def embed_words(words: Sequence[str], embed: Embed, templates: Sequence[str] = TEMPLATES) -> "np.ndarray":
+    """Embed words, each in the templates: (w, d) float32, rows L2-normalised; (0, 0) for no words."""
+    import numpy as np
+
+    if not words:
+        return np.empty((0, 0), np.float32)
+    order = sorted(range(len(words)), key=lambda row: (len(words[row]), row))
+    parts = []
+    for start in range(0, len(words), _BATCH):
+        batch = [words[row] for row in order[start : start + _BATCH]]
+        parts.append(np.sum([embed([form.format(word) for word in batch]) for form in templates], axis=0))
+    summed = np.concatenate(parts)
+    vectors = np.empty_like(summed, np.float32)
+    vectors[order] = summed / np.maximum(np.linalg.norm(summed, axis=1, keepdims=True), 1e-12)
     return vectors
 
 
@@ -163,20 +187,6 @@ def _unrepeated(words: Iterator[str]) -> Iterator[str]:
         if (key := plain_form(word)) not in seen:
             seen.add(key)
             yield word
-
-
-def _embedded(words: Sequence[str], embed: Embed) -> "np.ndarray":
-    import numpy as np
-
-    order = sorted(range(len(words)), key=lambda row: (len(words[row]), row))
-    parts = []
-    for start in range(0, len(words), _BATCH):
-        batch = [words[row] for row in order[start : start + _BATCH]]
-        parts.append(np.sum([embed([form.format(word) for word in batch]) for form in TEMPLATES], axis=0))
-    summed = np.concatenate(parts)
-    vectors = np.empty_like(summed, np.float32)
-    vectors[order] = summed / np.maximum(np.linalg.norm(summed, axis=1, keepdims=True), 1e-12)
-    return vectors
 
 
 def _read(path: Path, key: str, count: int) -> "np.ndarray | None":

@@ -22,7 +22,7 @@ from clipper.errors import BusyError, ImagesError, NoIndexError, StoreError
 from clipper.indexing import run
 from clipper.sandbox.process import ChildDied
 from clipper.settings import Settings
-from clipper.store import snapshots
+from clipper.store import snapshots, word_columns
 from clipper.store.home import Home, read_json
 from clipper.store.shards import read_shard, write_shard
 
@@ -72,6 +72,8 @@ FILES = {
     "scores' origin": "scores/*.json",
     "doubted labels": "label_issues/*.parquet",
     "doubted labels' origin": "label_issues/*.json",
+    "words": "word_columns/*.parquet",
+    "words' origin": "word_columns/*.json",
     "drift": "drift/*.parquet",
     "drift's origin": "drift/*.json",
     "signatures": "signatures/*.arrow",
@@ -99,6 +101,7 @@ FILES = {
 def sound(tmp_path_factory: pytest.TempPathFactory, home_at: Callable[[Path, int], Path]) -> Path:
     """A home that is sound. Not to be written to."""
     home = home_at(tmp_path_factory.mktemp("doctor") / "sound", IMAGES)
+    word_columns.keep(Home(home), "kind", ["face", "flag"])
     run.index(Settings.load(home))
     for path in sorted((home / "images").iterdir())[:2]:  # so that the map has a history
         path.unlink()
@@ -127,7 +130,7 @@ def test_a_home_that_is_sound_is_called_so_and_not_touched(sound: Path, clipper_
 def test_the_list_of_files_below_is_whole(sound: Path):
     store = sound / "store"
     listed = {path for pattern in FILES.values() for path in store.glob(pattern)}
-    there = {path for path in store.rglob("*") if path.is_file() and path.name != "lock"}
+    there = {path for path in store.rglob("*") if path.is_file() and not path.name.endswith("lock")}
     assert {path.name for path in there - listed} <= {"link_lists.bin"}  # empty in a graph this small
     assert all(list(store.glob(pattern)) for pattern in FILES.values())
 

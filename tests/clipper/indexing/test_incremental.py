@@ -13,7 +13,7 @@ from PIL import Image
 from clipper.images import decode
 from clipper.indexing import collect, embed, metadata, publish, scan
 from clipper.indexing import run as indexing
-from clipper.indexing.insights import clusters, drift, duplicates, labels, names, scores
+from clipper.indexing.insights import clusters, drift, duplicates, labels, names, scores, words
 from clipper.indexing.staging.workspace import Step, Workspace
 from clipper.metadata import join
 from clipper.models import source
@@ -277,7 +277,8 @@ def test_files_that_vanish_or_change_while_they_are_read_are_left_to_the_next_ru
     assert "the next run takes it" in steps["image_facts"].failures["changed.png"]
     steps = metadata.join_metadata, indexing.find_neighbours, indexing.project_images, indexing.collect
     insights = [scores.score_images, clusters.cluster_images, names.name_clusters]
-    insights += [duplicates.find_duplicates, labels.find_label_issues, drift.measure_drift]
+    insights += [duplicates.find_duplicates, labels.find_label_issues]
+    insights += [words.make_word_columns, drift.measure_drift]
     for step in (*steps, *insights, publish.publish):
         last = step(work)
     assert (last.counts["images"], last.counts["failed"]) == (IMAGES + 1, 3)

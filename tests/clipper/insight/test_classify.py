@@ -9,7 +9,7 @@ import pytest
 from clipper.atlas.engine import SearchEngine
 from clipper.insight import chance
 from clipper.insight.chance import match_level, measure_chance
-from clipper.insight.classify import NONE, classify, parse_words
+from clipper.insight.classify import NONE, classify, join_words, parse_words, split_words
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +56,12 @@ def scene() -> SimpleNamespace:
 )
 def test_a_typed_list_is_read_as_a_person_means_it(text: str, words: list[str]):
     assert parse_words(text) == words
+    assert split_words(join_words(words)) == words
+
+
+def test_a_word_that_is_there_twice_is_seen():
+    assert split_words("cat, dog, cat, none of these") == ["cat", "dog", "cat"]
+    assert join_words(["cat", "black, white"]) == 'cat, "black, white"'
 
 
 def test_images_get_their_word_and_those_of_no_word_get_none(scene: SimpleNamespace):
