@@ -1,4 +1,4 @@
-"""Filters by what Clipper found: scores and clusters, which Chroma does not have.
+"""Filters by what Clipper found: scores, clusters and columns of kept words, which Chroma does not have.
 
 What does not belong here: filters by metadata (`chroma/collection.py`), and how a filter is spelled
 (`query_filter.py`).
@@ -21,7 +21,7 @@ CLUSTER = "cluster"
 
 def part_filter(atlas: Published, where: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Part a filter into the conditions on what Clipper found, and those on metadata."""
-    own = {name for name in (CLUSTER, *atlas.score_columns) if name not in atlas.columns}
+    own = {name for name in (CLUSTER, *atlas.insight_columns) if name not in atlas.columns}
     mine = {name: written for name, written in where.items() if name in own}
     return mine, {name: written for name, written in where.items() if name not in own}
 
@@ -42,7 +42,7 @@ def passing(atlas: Published, where: Mapping[str, Any]) -> "np.ndarray":
                 f"the filter {written!r} on {name!r} is not understood; write a value, or one of $in, $nin, "
                 "$gte, $lte"
             )
-        passes &= _of_cluster(atlas, condition) if name == CLUSTER else _of_score(atlas, name, condition)
+        passes &= _of_cluster(atlas, condition) if name == CLUSTER else _of_column(atlas, name, condition)
     return passes
 
 
@@ -60,11 +60,11 @@ def _of_cluster(atlas: Published, condition: Condition) -> "np.ndarray":
     return inside if isinstance(condition, AnyOf) else ~inside
 
 
-def _of_score(atlas: Published, name: str, condition: Condition) -> "np.ndarray":
-    column, table = atlas.score_columns[name], atlas.insights.scores
+def _of_column(atlas: Published, name: str, condition: Condition) -> "np.ndarray":
+    column, table = atlas.insight_columns[name], atlas.insight_table
     if table is None:
         raise ClipperError(f"this version has no {name!r}; `clipper index` finds it")
-    cells = table[column.name].combine_chunks()
+    cells = table[name].combine_chunks()
     if isinstance(condition, InRange):
         return _in_range(name, column, cells, condition)
     if isinstance(condition, AnyOf | NoneOf):

@@ -248,7 +248,8 @@ class Dataset:
         if name == self.tag_column_name:
             return title_of_tags(name)
         if name in self.atlas.insight_columns and self.atlas.insight_columns[name].origin == INSIGHT:
-            return name.replace("_", " ").capitalize()
+            title = name.replace("_", " ").capitalize()
+            return f"{title} (Clipper)" if title in self.atlas.columns else title
         return name if name in self.columns else TITLES.get(name, name)
 
     def row_of(self, image_id: str) -> int | None:
@@ -328,7 +329,7 @@ class Dataset:
             **self.image_ref(row),
             "values": [
                 *([name, format_value(value)] for name, value in self._metadata(row).items()),
-                *([self.title_of(name), format_value(value)] for name, value in self._scores(row).items()),
+                *([self.title_of(name), format_value(value)] for name, value in self._found(row).items()),
             ],
         }
 
@@ -337,9 +338,9 @@ class Dataset:
         values = self.atlas.metadata(row)
         return {name: value for name, value in values.items() if name != self.tag_column_name}
 
-    def _scores(self, row: int) -> dict[str, Any]:
-        """Return an image's scores that are known."""
-        names = [name for name in self.atlas.score_columns if name in self.columns]
+    def _found(self, row: int) -> dict[str, Any]:
+        """Return what Clipper found of an image: scores, and words of kept lists."""
+        names = [name for name in self.atlas.insight_columns if name in self.columns]
         cells = {name: self.atlas.points[name].iloc[row] for name in names}
         return {name: cell for name, cell in cells.items() if cell is not None and cell == cell}  # noqa: PLR0124 - NaN
 

@@ -160,7 +160,7 @@ def test_chosen_images_are_sorted_by_a_column_and_those_without_a_value_come_las
     atlas = FakeAtlas(6)
     atlas.points["size"] = [3.0, np.nan, 1.0, 3.0, 2.0, 0.5]
     state, panel = ViewState(dataset=Dataset(atlas)), SelectionPanel()
-    panel.follow(state, SimpleNamespace(camera=None), TagWorker(state))
+    panel.follow(state, SimpleNamespace(camera=None), TagWorker(state), ClusterNameWorker(state))
     apply_step(state, SelectionStep("replace", AllImages("all")), np.array([0, 1, 2, 3, 4]))
     assert "size" in dict(panel.sortable)
     assert "group" not in dict(panel.sortable)

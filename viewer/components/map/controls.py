@@ -48,10 +48,12 @@ def colour_select(state: ViewState) -> pmui.Select:
 
 def _options(state: ViewState) -> dict[str, str]:
     """Return the colour choices by title; ours get "(Clipper)" if a column has the same title."""
-    columns = state.dataset.colour_kinds
+    columns = {name: state.dataset.title_of(name) for name in state.dataset.colour_kinds}
     clippers = {name: title for name, title in state.colour_choices.items() if name not in columns}
-    named = {f"{title} (Clipper)" if title in columns else title: name for name, title in clippers.items()}
-    return {**named, DENSITY: "", **{state.colour_choices[name]: name for name in columns}}
+    named = {
+        f"{title} (Clipper)" if title in columns.values() else title: name for name, title in clippers.items()
+    }
+    return {**named, DENSITY: "", **{title: name for name, title in columns.items()}}
 
 
 def map_buttons(view: MapView, state: ViewState) -> pn.Column:
