@@ -49,6 +49,7 @@ from viewer.session.selection import clear_selection
 from viewer.session.state import ViewState
 from viewer.session.tag_worker import TagWorker
 from viewer.session.uploads import Uploads
+from viewer.session.word_worker import WordWorker
 
 LOGO = Path(__file__).parent / "static" / "logo.svg"
 
@@ -91,6 +92,7 @@ class Viewer:
         state.param.watch(self._show_results, ["answer", "dataset"])
         self.searcher = Searcher(state)
         self.filter_worker = FilterWorker(state)
+        self.word_worker = WordWorker(state)
         self.uploads = Uploads(state, ready=self.searcher.add_image)
         self.map = MapView(
             state,
@@ -248,7 +250,7 @@ class Viewer:
             "zoom": lambda message: self.map.camera.zoom(ZOOM if message.get("by") == 1 else 1 / ZOOM),
         })  # fmt: skip
         url = PageUrl(width=0, height=0, margin=0)
-        url.follow(self.state, self.searcher)
+        url.follow(self.state, self.searcher, self.word_worker)
         theme_cookie = ThemeCookie(width=0, height=0, margin=0)
         theme_cookie.follow(self.state)
         follower = Follower(state=self.state, width=0, height=0, margin=0)
@@ -267,7 +269,8 @@ class Viewer:
         legend = ColourKey(css_classes=["legend"], margin=0)
         fold = LegendToggle(css_classes=["fold"], margin=0)
         layers = MapLayers(css_classes=["layers"], margin=0)
-        for part in (legend, fold, layers):
+        legend.follow(self.state, self.word_worker)
+        for part in (fold, layers):
             part.follow(self.state)
         card = HoverCard(margin=0)
         card.follow(self.state, self.map)

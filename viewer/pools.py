@@ -24,6 +24,8 @@ SEARCH_POOL = ThreadPoolExecutor(1, thread_name_prefix="search")
 RANK_POOL = ThreadPoolExecutor(1, thread_name_prefix="rank")
 # The similarity that random texts reach, measured once a version. Apart, so that no search waits for it.
 BASELINE_POOL = ThreadPoolExecutor(1, thread_name_prefix="baseline")
+# Classes by a visitor's words. Apart, as the first ones may have to embed a vocabulary.
+WORD_POOL = ThreadPoolExecutor(1, thread_name_prefix="words")
 # Uploaded images, decoded in child processes. Two, so that one bad file does not hold up the next visitor's.
 UPLOAD_POOL = ThreadPoolExecutor(2, thread_name_prefix="upload")
 
@@ -31,7 +33,8 @@ UPLOAD_POOL = ThreadPoolExecutor(2, thread_name_prefix="upload")
 FILTER_POOL = ThreadPoolExecutor(2, thread_name_prefix="filter")
 # Lassos and the selections of links. Milliseconds each: one thread.
 SELECT_POOL = ThreadPoolExecutor(1, thread_name_prefix="select")
-# Reads and changes of the home's tags and names of clusters. One at a time: each of them uses one file.
+# Reads and changes of what people gave: tags, names of clusters, lists of words. One at a time: each kind is
+# in one file.
 TAG_POOL = ThreadPoolExecutor(1, thread_name_prefix="tags")
 # New versions of the atlas, and figures about them. Two: while one loads, another page can follow.
 VERSION_POOL = ThreadPoolExecutor(2, thread_name_prefix="version")

@@ -29,6 +29,7 @@ NONE = -1
 _NONE_WORDS = frozenset({"none", "none of these", "none of them", "none of the above"})
 # A word in quotes, which may hold commas, or anything up to a comma: also Chinese, Japanese and Arabic ones.
 _ITEM = re.compile(r'\s*(?:"((?:[^"\n]|"")*)"\s*(?=[,，、،;\n]|$)|([^,，、،;\n]*))(?:[,，、،;\n]|$)')  # noqa: RUF001
+_QUOTE = '"'
 _PLAIN = re.compile(r'[^,，、،;\n"]+')  # noqa: RUF001
 
 
@@ -58,10 +59,10 @@ def split_words(text: str) -> list[str]:
     return [word for word in words if word and word.casefold() not in _NONE_WORDS]
 
 
-def join_words(words: Sequence[str]) -> str:
-    """Write a list as `split_words` reads it; words with a comma in them get quotes."""
-    return ", ".join(
-        word if _PLAIN.fullmatch(word) else f'"{word.replace(chr(34), 2 * chr(34))}"' for word in words
+def join_words(words: Sequence[str], *, comma: str = ", ") -> str:
+    """Write a list as `split_words` reads it: words with a comma or a quote in them get quotes."""
+    return comma.join(
+        word if _PLAIN.fullmatch(word) else f'"{word.replace(_QUOTE, 2 * _QUOTE)}"' for word in words
     )
 
 

@@ -237,8 +237,9 @@ export interface Chart {
   colours?: string[]
 }
 
-/** A value of a column in the filter panel; null stands for the images that have none. */
+/** A value of a column in the filter panel; null stands for the images that have none, which `label` names. */
 export interface ValueLine {
+  label?: string
   value: string | null
   whole: number
   now: number
@@ -271,6 +272,20 @@ export interface TextFacet extends FacetBase {
   text: string
 }
 export type Facet = ValuesFacet | ScaleFacet | TextFacet
+
+/** The words that colour the map, and what is said about them; sentences are "" where there is nothing to say. */
+export interface OwnWords {
+  /** The words in view, with commas between them. */
+  text: string
+  hint: string
+  example: string
+  busy: string
+  problem: string
+  /** A name for the column that they may be kept as; "" where there are none to keep. */
+  name: string
+  kept: string
+  keep_problem: string
+}
 
 /** A line of the legend; without `on` its value cannot be filtered by. */
 export interface LegendEntry {

@@ -131,7 +131,7 @@ class ClusterMap:
         code = np.full(len(self) + 1, len(rows), np.int32)  # the last is of images in no cluster
         code[rows] = np.arange(len(rows), dtype=np.int32)
         codes = code[self.table.members[:, self.column_level]]
-        return ValueFacet(CLUSTER, self._labels(rows), codes, len(codes))
+        return ValueFacet(CLUSTER, self._labels(rows), codes, len(codes), absent=NO_CLUSTER)
 
     @cached_property
     def colouring(self) -> Colouring:

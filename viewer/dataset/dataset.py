@@ -33,6 +33,8 @@ from viewer.dataset.columns.colouring import (
 from viewer.dataset.columns.facets import Facet, ScaleFacet, column_facet, scale_facet, text_facet
 from viewer.dataset.columns.tag_column import TagColumn, TagRows
 from viewer.dataset.columns.tag_column import tag_column_title as title_of_tags
+from viewer.dataset.columns.word_column import TITLE as WORDS_TITLE
+from viewer.dataset.columns.word_column import WORDS, WordColumn
 from viewer.dataset.geometry.spatial_index import PointIndex
 from viewer.dataset.geometry.viewport import Box
 from viewer.dataset.thumbnails import Thumbnails
@@ -46,6 +48,7 @@ TITLES = {
     FILE: "File",
     SIMILARITY: "Search similarity",
     CLUSTER: CLUSTER_TITLE,
+    WORDS: WORDS_TITLE,
 }
 TAG_COLOURS = ":tags"  # the key for the colours of tags, as the column of tags may change its name
 CARD_VALUES = 3  # metadata values on a card
@@ -175,7 +178,7 @@ class Dataset:
     @cached_property
     def colour_choices(self) -> dict[str, str]:
         """The columns that can colour the map, and their titles; for density alone there is ""."""
-        own = [SIMILARITY, *(name for name in (CLUSTER, *TIMES) if self.facet(name))]
+        own = [SIMILARITY, WORDS, *(name for name in (CLUSTER, *TIMES) if self.facet(name))]
         known = {name: self.title_of(name) for name in self.colour_kinds}
         return {**known, **{name: TITLES[name] for name in own}}
 
@@ -204,17 +207,21 @@ class Dataset:
 
     @property
     def facets(self) -> dict[str, Facet]:
-        """All facets but the one of tags, which change at any time.
+        """All facets but those of tags and of a visitor's words, which change at any time.
 
         The first call takes a second or two for a million images.
         """
         names = [*self.atlas.columns, CLUSTER, *self.atlas.insight_columns, FILE, *TIMES]
         return {name: facet for name in names if (facet := self.facet(name)) is not None}
 
-    def facets_with_tags(self, tags: TagRows) -> dict[str, Facet]:
-        """Return all facets, with the one of these tags."""
+    def facets_with(self, tags: TagRows, words: WordColumn | None = None) -> dict[str, Facet]:
+        """Return all facets, with those of these tags and words."""
         facet = self.tag_column(tags).facet
-        return {**({self.tag_column_name: facet} if facet else {}), **self.facets}
+        return {
+            **({self.tag_column_name: facet} if facet else {}),
+            **({WORDS: words.facet} if words else {}),
+            **self.facets,
+        }
 
     def facet(self, name: str) -> Facet | None:
         """Return the facet of one column; None if all images have the same value."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from clipper.hashing import content_hash
-from clipper.metadata.columns import FILE, FOLDER
+from clipper.metadata.columns import FILE, FOLDER, INSIGHT
 from clipper.metadata.join import without_missing
 from viewer.dataset.columns.filters import is_member
 from viewer.dataset.columns.tag_column import TagRows, tags_of_rows
@@ -61,7 +61,7 @@ class Export:
         return write_export(self, kind)
 
     def blocks(self) -> Iterator["pa.Table"]:
-        """Yield tables of some rows each, with one schema: id, path, x, y, similarity, metadata, tags."""
+        """Yield tables of some rows each: id, path, x, y, similarity, metadata, insights, tags."""
         for start in range(0, max(len(self.rows), 1), BLOCK_ROWS):
             yield self._block(self.rows[start : start + BLOCK_ROWS])
 
@@ -80,6 +80,9 @@ class Export:
             columns["similarity"] = pa.array(self.similarities[rows].astype(np.float32))
         metadata = atlas.metadata_table.take(pa.array(rows, pa.int64()))
         columns |= {name: metadata[name] for name in metadata.column_names if name not in columns}
+        if (found := atlas.insight_table) is not None:
+            found = found.take(pa.array(rows, pa.int64()))
+            columns |= {name: found[name] for name in found.column_names}
         tags = self.dataset.tag_column_name
         if self.tags or tags in columns:
             columns[tags] = pa.array(tags_of_rows(self.tags, rows), pa.list_(pa.string()))
@@ -225,8 +228,9 @@ def _entry(name: str) -> zipfile.ZipInfo:
 
 
 def _metadata(export: Export, names: _Names) -> Iterator[str]:
-    """Yield the archive's metadata.json: the columns of the sources, without those read from the files."""
-    own = {name for name, c in export.dataset.atlas.columns.items() if c.origin in {FILE, FOLDER}}
+    """Yield the archive's metadata.json: what people gave, without what Clipper finds in the files."""
+    columns = {**export.dataset.atlas.columns, **export.dataset.atlas.insight_columns}
+    own = {name for name, column in columns.items() if column.origin in {FILE, FOLDER, INSIGHT}}
     before = "{\n"
     for block in export.blocks():
         lines = []

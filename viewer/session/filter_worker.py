@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from clipper.query_filter import Condition
+from viewer.dataset.columns.facets import Facet
 from viewer.dataset.columns.filters import (
     Filters,
     Masks,
@@ -19,6 +20,7 @@ from viewer.dataset.columns.filters import (
     validate_filters,
 )
 from viewer.dataset.columns.tag_column import TagRows
+from viewer.dataset.columns.word_column import WORDS, WordColumn
 from viewer.dataset.dataset import Dataset
 from viewer.pools import FILTER_POOL
 from viewer.session.background import in_background
@@ -33,15 +35,21 @@ log = logging.getLogger(__name__)
 
 
 class _Request(NamedTuple):
-    """Filters to apply to a dataset with these tags."""
+    """Filters to apply to a dataset with these tags and words."""
 
     dataset: Dataset
     filters: Filters
     tags: TagRows
+    words: WordColumn | None
 
     def is_current(self, state: ViewState) -> bool:
-        """Whether the state still shows that dataset with those tags."""
-        return state.dataset is self.dataset and state.tags is self.tags and bool(state.filters)
+        """Whether the state still shows that dataset with those tags and words."""
+        same = state.tags is self.tags and state.word_column is self.words
+        return state.dataset is self.dataset and same and bool(state.filters)
+
+    def facets(self) -> dict[str, Facet]:
+        """Return the facets of the dataset with these tags and words."""
+        return self.dataset.facets_with(self.tags, self.words)
 
 
 class FilterWorker:
@@ -52,7 +60,7 @@ class FilterWorker:
         self._busy = False
         self._latest: _Request | None = None
         self._masks: Masks = {}
-        state.param.watch(self._changed, ["filters", "tags"])
+        state.param.watch(self._changed, ["filters", "tags", "word_column"])
         if state.filters:
             self._start()
 
@@ -67,20 +75,25 @@ class FilterWorker:
         if not state.filters:
             state.param.update(kept=None, counts=None)
             return
-        # Other tags change what passes only if a filter is on tags.
-        changed = {event.name for event in events} | state.filters.keys()
-        if not self._busy and changed & {"filters", dataset.tag_column_name}:
+        # Other tags and words change what passes only if a filter is on them.
+        column = {"tags": dataset.tag_column_name, "word_column": WORDS}
+        changed = {event.name for event in events}
+        matters = "filters" in changed or any(column[name] in state.filters for name in changed)
+        if not self._busy and matters:
             self._start()
 
     def _start(self) -> None:
         """Work out what passes first, so that the map can be drawn, then the counts."""
         state = self._state
-        request = _Request(state.dataset, state.filters, state.tags)
+        request = _Request(state.dataset, state.filters, state.tags, state.word_column)
         latest = self._latest
         if latest is None or latest.dataset is not request.dataset:
             self._masks = {}
-        elif latest.tags is not request.tags:
-            self._masks.pop(request.dataset.tag_column_name, None)
+        else:
+            if latest.tags is not request.tags:
+                self._masks.pop(request.dataset.tag_column_name, None)
+            if latest.words is not request.words:
+                self._masks.pop(WORDS, None)
         self._latest, self._busy = request, True
         in_background(partial(_apply, request, self._masks), partial(self._found, request), pool=FILTER_POOL)
 
@@ -124,7 +137,7 @@ class FilterWorker:
 def _apply(request: _Request, masks: Masks) -> _Applied:
     """Return the valid ones of the filters, and which rows pass them."""
     started = time.perf_counter()
-    facets = request.dataset.facets_with_tags(request.tags)
+    facets = request.facets()
     good = validate_filters(facets, request.filters)
     kept = filter_rows(facets, good, masks=masks)
     log.info("filtering %d images took %.0f ms", request.dataset.n, (time.perf_counter() - started) * 1000)
@@ -132,4 +145,4 @@ def _apply(request: _Request, masks: Masks) -> _Applied:
 
 
 def _count(request: _Request, masks: Masks) -> dict[str, np.ndarray]:
-    return count_values(request.dataset.facets_with_tags(request.tags), masks)
+    return count_values(request.facets(), masks)

@@ -26,6 +26,7 @@ from viewer.dataset.columns.filters import (
     validate_filters,
 )
 from viewer.dataset.columns.tag_column import TagColumn, TagRows, tags_of_rows
+from viewer.dataset.columns.word_column import WORDS, WordColumn
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.findings.findings import Findings, find_by_key, known_findings
 from viewer.dataset.ranking import PAGE_SIZE, Listing, listable_mask, sort_rows
@@ -46,6 +47,7 @@ from viewer.session.steps import SelectionStep
 MAX_HISTORY = 8  # queries on the map
 MAX_UPLOADS = 12  # uploaded images of a session
 NO_LIMITS = {"min_similarity": None, "max_similarity": None}  # results of any similarity
+NO_WORDS_ASKED = {"asked_words": (), "words_problem": "", "kept_words": "", "keep_problem": ""}
 NO_SEARCH = {"answer": None, "searching": False, "message": "", "terms": (), **NO_LIMITS}
 ROW_FIELDS = ("selected", "hovered", "pointed")  # each holds the row of an image
 PANELS = ["results", "filter", "selection", "insights"]
@@ -93,6 +95,14 @@ class ViewState(param.Parameterized):
         default=None, doc="The clusters, None without any: another object when people named some anew."
     )
     tags = param.Dict(default={}, doc="The rows (k,) int64, ascending, of each tag.")
+    words = param.Parameter(
+        default=(), doc="The words that the images are classified by, as they were typed."
+    )
+    asked_words = param.Parameter(default=(), doc="Words whose classes are on their way; () for none.")
+    word_column = param.Parameter(default=None, doc="The `WordColumn` of `words`; None: not known.")
+    words_problem = param.String(doc="Why the words asked last have no classes.")
+    kept_words = param.String(doc="The column that the words in view were just kept as.")
+    keep_problem = param.String(doc="Why they could not be kept.")
     overview = param.Boolean(default=False, doc="Whether the overview of the dataset is open.")
     terms = param.Parameter(default=(), doc="The terms of the query in view, or of the one under way.")
     min_similarity = param.Number(
@@ -134,10 +144,12 @@ class ViewState(param.Parameterized):
 
     @property
     def own_colouring(self) -> Colouring | None:
-        """Return colours by similarity to the query or by tags, which the dataset itself does not have."""
+        """Return colours by similarity, tags or the visitor's words, which no dataset has itself."""
         answer = self.answer
         if self.colour == self.dataset.tag_column_name:
             return self.tag_column.colouring
+        if self.colour == WORDS and WORDS not in self.dataset.columns:
+            return self.word_column.colouring if self.word_column is not None else None
         if self.colour != SIMILARITY or SIMILARITY in self.dataset.colour_kinds:
             return None
         if answer is None or answer.similarities is None:
@@ -166,12 +178,16 @@ class ViewState(param.Parameterized):
 
     @property
     def facets(self) -> dict[str, Facet]:
-        """Return the facets of all columns, with the present tags."""
-        return self.dataset.facets_with_tags(self.tags)
+        """Return the facets of all columns, with the present tags and words."""
+        return self.dataset.facets_with(self.tags, self.word_column)
 
     def facet(self, column: str) -> Facet | None:
         """Return the facet of a column; None if all images have the same value there."""
-        return self.tag_column.facet if column == self.dataset.tag_column_name else self.dataset.facet(column)
+        if column == self.dataset.tag_column_name:
+            return self.tag_column.facet
+        if column == WORDS and self.word_column is not None and WORDS not in self.dataset.columns:
+            return self.word_column.facet
+        return self.dataset.facet(column)
 
     @property
     def colour_choices(self) -> dict[str, str]:
@@ -250,6 +266,21 @@ class ViewState(param.Parameterized):
             filters = rename_values(filters, CLUSTER, dict(zip(old, new, strict=True)))
         self.param.update(clusters=clusters, filters=filters)
 
+    def show_words(self, column: WordColumn | None) -> None:
+        """Show the classes of other words, or none, and drop filters by words that are gone."""
+        words = column.words if column else ()
+        filters = remove_values(self.filters, WORDS, {*self.words} - {*words}, whole=column is None)
+        counts = {name: known for name, known in (self.counts or {}).items() if name != WORDS}
+        if column is not None and WORDS not in filters:  # else the filter worker counts them next
+            counts[WORDS] = column.facet.count(self.kept)
+        self.param.update(
+            words=words,
+            word_column=column,
+            filters=filters,
+            counts=None if self.counts is None else counts,
+            **NO_WORDS_ASKED,
+        )
+
     def change_version(
         self,
         dataset: Dataset,
@@ -257,6 +288,7 @@ class ViewState(param.Parameterized):
         changes: DatasetChanges,
         answers: Mapping[Terms, Answer | None] | None = None,
         tags: TagRows | None = None,
+        words: WordColumn | None = None,
     ) -> None:
         """Show another version, and keep everything else that the version still has.
 
@@ -266,6 +298,7 @@ class ViewState(param.Parameterized):
             answers: the answers there to the queries of the history; None or missing: not known. An answer
                 has other terms than its query if images were renamed.
             tags: the rows of each tag there; None: the tag worker reads them.
+            words: the column of the visitor's words there; None: the word worker makes it.
         """
         old, found = self.dataset, answers or {}
         after = {name: migrate_row(dataset, old, changes, getattr(self, name)) for name in ROW_FIELDS}
@@ -282,11 +315,12 @@ class ViewState(param.Parameterized):
         pairs = list(zip(again, self.history, strict=True))
         current = next((new for new, was in pairs if self.answer and was.terms == self.answer.terms), None)
         tags = tags or {}
+        words = words if words is not None and words.words == self.words else None
         column_names = {old.tag_column_name: dataset.tag_column_name}
         colour = column_names.get(self.colour, self.colour)
         self.param.update(
             dataset=dataset,
-            **self._filters_in(dataset, tags, column_names),
+            **self._filters_in(dataset, tags, words, column_names),
             colour=colour
             if colour in {*colour_choices_with_tags(dataset, tags), ""}
             else dataset.default_colour,
@@ -300,14 +334,17 @@ class ViewState(param.Parameterized):
             selection=migrate_selection(self.selection, old, dataset, changes),
             steps=migrate_steps(self.steps, changes.moved, {was.text: new.text for new, was in pairs if new}),
             tags=tags,
+            word_column=words,
             findings=known_findings(dataset),
             **after,
         )
 
-    def _filters_in(self, dataset: Dataset, tags: TagRows, column_names: Mapping[str, str]) -> dict[str, Any]:
+    def _filters_in(
+        self, dataset: Dataset, tags: TagRows, words: WordColumn | None, column_names: Mapping[str, str]
+    ) -> dict[str, Any]:
         """Return the filters that another version has, and what passes; `column_names` is old to new."""
         renamed = {column_names.get(name, name): condition for name, condition in self.filters.items()}
-        facets = dataset.facets_with_tags(tags) if renamed else {}
+        facets = dataset.facets_with(tags, words) if renamed else {}
         filters = validate_filters(facets, renamed)
         if not filters:
             return {"filters": {}, "kept": None, "counts": None}
@@ -373,7 +410,7 @@ class ViewState(param.Parameterized):
             self.param.update(
                 dataset=None, answer=None, history=[], news=None, latest_changes=DatasetChanges(),
                 filters={}, kept=None, counts=None, selection=None, steps=[], tags={}, uploads={},
-                findings=None, clusters=None,
+                findings=None, clusters=None, word_column=None,
             )  # fmt: skip
             self._similar, self._ordered = None, _UNORDERED
 

@@ -5,8 +5,9 @@ import { arrange, h, onChange } from "../dom.js"
 import { histogram } from "../histogram.js"
 import { formatNumber, formatValue } from "../text.js"
 import { afterPause, batched } from "../timing.js"
+import { keepForm, wordsField } from "./words.js"
 
-/** @import { Chart, Component, LegendEntry, Model } from "../types" */
+/** @import { Chart, Component, LegendEntry, Model, OwnWords } from "../types" */
 
 /**
  * @typedef {object} Properties
@@ -20,6 +21,7 @@ import { afterPause, batched } from "../timing.js"
  * @property {string} hint what to do where there is nothing to show yet, ""
  * @property {number} others how many values have no colour of their own
  * @property {LegendEntry[]} found the values that a search found
+ * @property {OwnWords | { text?: undefined }} words the visitor's own words, {} unless they colour the map
  */
 
 /** Number of values of a column that have a colour of their own. */
@@ -50,6 +52,8 @@ export function render({ model }) {
   )
   const ramp = colourRamp(model)
   const hint = h("div", { class: "muted hint" })
+  const field = wordsField(model)
+  const keep = keepForm(model)
 
   const updateSearch = () => {
     const isSearching = model.others > 0 && find.value.trim() !== ""
@@ -78,17 +82,19 @@ export function render({ model }) {
     }
     ramp.update(hasChart)
     hint.textContent = model.hint
+    field.update()
+    keep.update()
     all.update(model.entries)
     updateSearch()
     found.update(model.found)
   }
   onChange(
     model,
-    ["column", "entries", "ramp", "low", "high", "kind", "chart", "hint", "others", "found"],
+    ["column", "entries", "ramp", "low", "high", "kind", "chart", "hint", "others", "found", "words"],
     batched(update),
   )
   update()
-  return h("div", { class: "root" }, chart.el, ramp.el, find, all.el, matches, hint)
+  return h("div", { class: "root" }, field.el, chart.el, ramp.el, find, all.el, matches, keep.el, hint)
 }
 
 /**

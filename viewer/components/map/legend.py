@@ -9,6 +9,7 @@ import param
 from clipper.query_filter import AnyOf, Condition, InRange, NoneOf
 from viewer.components.base import Component
 from viewer.components.filter_actions import brush_change, change_filter, histogram_view, similarity_condition
+from viewer.components.map.words import WORD_FIELDS, word_actions, words_view
 from viewer.dataset.columns.binning import format_number, format_time
 from viewer.dataset.columns.colouring import (
     MAX_CATEGORIES,
@@ -22,10 +23,11 @@ from viewer.dataset.columns.colouring import (
 from viewer.dataset.columns.facets import Facet, ScaleFacet, ValueFacet
 from viewer.dataset.columns.filters import find_labels, listed_values, shows_value, toggle_values
 from viewer.session.state import ViewState
+from viewer.session.word_worker import WordWorker
 
 DENSITY = "Density only"  # the label of the choice without a column
 NO_VALUE_LABEL = "No value"
-COLOURS = ("colour", "dark", "dataset", "answer", "tags", "clusters")
+COLOURS = ("colour", "dark", "dataset", "answer", "tags", "clusters", "word_column")
 MAX_MATCHES = 20  # values that a search in the legend lists
 
 
@@ -66,15 +68,21 @@ class ColourKey(ColourPart):
     hint = param.String()
     others = param.Integer(doc="How many values have no colour of their own; a visitor can search for them.")
     found = param.List()
+    words = param.Dict(default={}, doc="What `words_view` returns; nothing unless the words colour the map.")
 
     script = "map/legend.js"
-    _css = ("components.css", "histogram.css", "map/legend.css")
-    _watched = (*COLOURS, "counts", "kept", "filters", "min_similarity", "max_similarity")
+    _css = ("components.css", "histogram.css", "map/legend.css", "map/words.css")
+    _watched = (*COLOURS, *WORD_FIELDS, "counts", "kept", "filters", "min_similarity", "max_similarity")
 
     def __init__(self, **params: Any) -> None:
         actions = {"toggle": self._toggle, "only": self._only, "range": self._brush, "find": self._find}
         super().__init__(actions=actions, **params)
         self._search = ""
+
+    def follow(self, state: ViewState, words: WordWorker | None = None) -> None:
+        """Show the colours of the state; what a visitor types goes to `words`."""
+        self._actions |= word_actions(words or WordWorker(state))
+        super().follow(state)
 
     def _view(self, state: ViewState) -> dict[str, Any]:
         colours, known = state.colouring, _column_state(state)
@@ -86,7 +94,14 @@ class ColourKey(ColourPart):
             view["chart"] = histogram_view(known.facet, listed, known.facet.count(state.kept))
         if view["chart"]:
             view["chart"]["colours"] = _bar_colours(colours, known.facet, dark=state.dark)
-        return {**view, "column": state.colour, "found": self._matching(state), "hint": hint(state)}
+        words = words_view(state)
+        return {
+            **view,
+            "column": state.colour,
+            "found": self._matching(state),
+            "hint": hint(state),
+            "words": words,
+        }
 
     def _matching(self, state: ViewState) -> list[dict[str, Any]]:
         known, colours = _column_state(state), state.colouring

@@ -21,6 +21,7 @@ from viewer.components.base import callback
 from viewer.components.map.camera import Camera, box_columns
 from viewer.components.map.overlays import QueryStars, Rings
 from viewer.dataset.columns.filters import select_passing
+from viewer.dataset.columns.word_column import WORDS
 from viewer.dataset.geometry.spatial_index import SortedMask
 from viewer.dataset.geometry.viewport import PADDING, Viewport
 from viewer.render.jpeg import Frame, encode_frame
@@ -66,7 +67,7 @@ def _figure() -> figure:
 # A change of any of these needs another picture.
 REDRAWN_FOR = (
     "colour", "dark", "answer", "history", "dataset", "selected", "marked", "kept", "selection", "tags",
-    "faces", "names", "clusters",
+    "faces", "names", "clusters", "word_column",
 )  # fmt: skip
 
 
@@ -316,6 +317,8 @@ class MapView:
     def _restyle(self, names: set[str]) -> None:
         if names == {"tags"} and self.state.colour != self.state.dataset.tag_column_name:
             return  # the map does not show them
+        if names == {"word_column"} and self.state.colour != WORDS:
+            return
         if "dataset" in names and (home := self._first_view()) != self._home.data:
             self._home.data = home
         if names & {"history", "answer", "dark", "dataset"}:

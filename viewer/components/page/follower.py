@@ -21,17 +21,19 @@ from clipper.errors import ClipperError
 from viewer.components.base import Component
 from viewer.dataset.changes import DatasetChanges, compare_atlases
 from viewer.dataset.columns.tag_column import TagRows
+from viewer.dataset.columns.word_column import WordColumn
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.findings.findings import findings_of
 from viewer.dataset.suggestions import suggest_queries
 from viewer.dataset.tag_rows import read_tag_rows
 from viewer.dataset.versions import load
-from viewer.pools import SEARCH_POOL, VERSION_POOL
+from viewer.pools import SEARCH_POOL, VERSION_POOL, WORD_POOL
 from viewer.session.answers import Answer, Terms, Upload
 from viewer.session.background import in_background
 from viewer.session.migration import migrate_terms
 from viewer.session.search import error_message, run_query
 from viewer.session.state import ViewState
+from viewer.session.word_worker import make_column
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -56,6 +58,7 @@ class VersionUpdate:
     answers: Mapping[Terms, Answer | None]
     error: str = ""
     tags: TagRows = field(default_factory=dict)
+    words: WordColumn | None = None
 
     def applies_to(self, shown: Dataset, queries: Iterable[Terms]) -> bool:
         """Whether it starts at the version shown and has an answer to all these queries."""
@@ -69,6 +72,7 @@ def prepare_update(
     queries: Sequence[Terms],
     waiting: VersionUpdate | None = None,
     uploads: Mapping[str, Upload] | None = None,
+    words: tuple[str, ...] = (),
 ) -> VersionUpdate | None:
     """Prepare the update from the version shown to the published one; return None if they are the same.
 
@@ -78,6 +82,7 @@ def prepare_update(
         queries: the queries of the history.
         waiting: an update prepared before; it is returned if it still applies.
         uploads: the images of queries that are not in the dataset, by name.
+        words: what the visitor's images are classified by.
 
     Raises:
         ClipperError: the published version cannot be opened.
@@ -103,7 +108,10 @@ def prepare_update(
         tags = read_tag_rows(dataset)
     with suppress(ClipperError):  # the panel of insights says so
         findings_of(dataset)
-    return VersionUpdate(shown.version, dataset, changes, answers, message, tags)
+    column = None
+    with suppress(ClipperError):  # the word worker tries again, and says so
+        column = WORD_POOL.submit(make_column, dataset, words).result() if words else None
+    return VersionUpdate(shown.version, dataset, changes, answers, message, tags, column)
 
 
 def _changes_between(shown: Dataset, dataset: Dataset) -> DatasetChanges:
@@ -143,7 +151,7 @@ class Follower(Component):
         queries = [answer.terms for answer in state.history]
         work = partial(
             prepare_update, state.dataset, colour=state.colour, queries=queries,
-            waiting=self._waiting, uploads=state.uploads,
+            waiting=self._waiting, uploads=state.uploads, words=state.words,
         )  # fmt: skip
         in_background(work, self._checked, pool=VERSION_POOL)
 
@@ -182,6 +190,10 @@ class Follower(Component):
             return
         if update.applies_to(state.dataset, [answer.terms for answer in state.history]):
             state.change_version(
-                update.dataset, changes=update.changes, answers=update.answers, tags=update.tags
+                update.dataset,
+                changes=update.changes,
+                answers=update.answers,
+                tags=update.tags,
+                words=update.words,
             )
             state.message = update.error or state.message

@@ -16,6 +16,7 @@ const LOOK = 400
 const OWN_NAMES = [
   "q",
   "colour",
+  "words",
   "filters",
   "chosen",
   "open",

@@ -1,10 +1,10 @@
 """The page's URL: writes the state as a query string and reads it back, so that a link opens the same page.
 
-`q` is the query, `colour` the column, `filters` and `chosen` are JSON, `open` is an image's id; `cut` is the
-least similarity listed or, after a comma, the largest; `fold=1` and `within=1` are the switches above the
-results, `panel` is the panel beside the map, `finding` the key of the open finding; `faces=0` and `names=0`
-leave the images and the names of clusters off the map; `sort` is the column that sorts the selection, with
-`,up` after it the smallest first. `at`, the part of the map in view, belongs to the
+`q` is the query, `colour` the column, `words` are the visitor's own words; `filters` and `chosen` are JSON,
+`open` is an image's id; `cut` is the least similarity listed or, after a comma, the largest; `fold=1` and
+`within=1` are the switches above the results, `panel` is the panel beside the map, `finding` the key of the
+open finding; `faces=0` and `names=0` leave images and names of clusters off the map; `sort` is the column
+that sorts the selection, with `,up` after it the smallest first. `at`, the part in view of the map, belongs to the
 browser (`components/map/camera.js`). Invalid values in a link are ignored.
 What does not belong here: the browser's history and the map (`components/page/url.js`).
 """
@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl, urlencode
 import panel as pn
 import param
 
+from clipper.insight.classify import join_words
 from clipper.query import MAX_TEXT_LENGTH
 from clipper.query_syntax import parse
 from viewer.components.base import Component
@@ -31,6 +32,7 @@ from viewer.dataset.columns.filters import (
     validate_filters,
     write_filters,
 )
+from viewer.dataset.columns.word_column import WORDS
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.tag_rows import read_tag_rows
 from viewer.pools import SELECT_POOL
@@ -45,6 +47,7 @@ from viewer.session.selection import (
 )
 from viewer.session.state import PANELS, ViewState
 from viewer.session.steps import SelectionStep, Tagged, Target, read_step, write_step
+from viewer.session.word_worker import WordWorker, read_words
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -79,6 +82,7 @@ class UrlState:
     finding: str = ""
     sort: str = ""
     ascending: bool = False
+    words: tuple[str, ...] = ()
 
 
 def parse_query_string(search: str) -> UrlState:
@@ -105,6 +109,7 @@ def parse_query_string(search: str) -> UrlState:
         finding=fields.get("finding", ""),
         sort=fields.get("sort", "").removesuffix(UP),
         ascending=fields.get("sort", "").endswith(UP),
+        words=_read_words(fields.get("words", "")),
     )
 
 
@@ -119,6 +124,7 @@ def to_query_string(state: ViewState) -> str:
     fields = {
         "q": state.answer.text if state.answer else "",
         "colour": "" if state.colour == dataset.default_colour else state.colour or DENSITY,
+        "words": join_words(state.words, comma=","),
         "filters": _compact_json(write_filters(filters)) if filters else "",
         "cut": _write_range(state.min_similarity, state.max_similarity) if state.answer else "",
         "fold": ON if state.fold else "",
@@ -169,6 +175,14 @@ def _read_query(text: str) -> Terms:
     return () if query_problem(terms) else terms
 
 
+def _read_words(text: str) -> tuple[str, ...]:
+    """Read a list of words; return none if it is not valid."""
+    try:
+        return read_words(text)
+    except ValueError:
+        return ()
+
+
 def _write_range(low: float | None, high: float | None) -> str:
     """Write a range: "0.2", "0.2,0.3", ",0.3"."""
     ends = ["" if end is None else repr(end) for end in (low, high)]
@@ -211,16 +225,16 @@ class PageUrl(Component):
     script = "page/url.js"
     _css = ()
 
-    def follow(self, state: ViewState, searcher: Searcher) -> None:
+    def follow(self, state: ViewState, searcher: Searcher, words: WordWorker | None = None) -> None:
         """Keep the URL and the state in step from now on."""
-        self._state, self._searcher = state, searcher
+        self._state, self._searcher, self._words = state, searcher, words or WordWorker(state)
         self._actions = {"went": lambda message: self.open(str(message.get("search", "")))}
         self._before: tuple[Any, ...] | None = None
         self._target: UrlState | None = None  # what a URL asks for, until it is shown
-        self._waits_for_answer = False
+        self._waits_for_answer = self._waits_for_words = False
         names = ["answer", "colour", "steps", "selected", "dataset", "filters", "searching"]
         names += ["min_similarity", "max_similarity", "fold", "only_selection", "panel", "faces", "names"]
-        names += ["finding", "findings", "sort", "ascending"]
+        names += ["finding", "findings", "sort", "ascending", "words", "asked_words"]
         state.param.watch(self._update, names)
         self._update()
         # Changes before the page has loaded would reach it one by one.
@@ -233,6 +247,9 @@ class PageUrl(Component):
         dataset = state.dataset
         known = target.colour in {*state.colour_choices, ""}
         state.colour = (target.colour if known else dataset.default_colour) or ""
+        if target.words != state.words or state.asked_words:
+            self._words.classify(target.words)
+        self._waits_for_words = bool(state.asked_words)
         state.filters = validate_filters(state.facets, target.filters) if target.filters else {}
         state.param.update(fold=target.fold, only_selection=False, faces=target.faces, names=target.names)
         state.param.update(sort=target.sort, ascending=target.ascending)
@@ -243,16 +260,15 @@ class PageUrl(Component):
         if not target.terms and (state.answer is not None or state.searching):
             self._searcher.search(())
         self._waits_for_answer = False
-        self._select()
+        if not self._waits_for_words:
+            self._select()
 
     def _update(self, *events: Any) -> None:
         state = self._state
-        if state.dataset is None or state.searching:
+        if state.dataset is None or state.searching or state.asked_words:
             return
         if self._target is not None:
-            if self._waits_for_answer:
-                self._waits_for_answer = False
-                self._select()
+            self._arrive(self._target)
             return
         now = self._history_entry()
         # Findings that become known may close the one that a link asked for: no step of the visitor.
@@ -263,11 +279,22 @@ class PageUrl(Component):
         if search != self.search:
             self.param.update(search=search, pushes=self.pushes + pushed)
 
+    def _arrive(self, target: UrlState) -> None:
+        """Show the rest of a URL, once its query has an answer and the images are classified by its words."""
+        state = self._state
+        if not (self._waits_for_answer or self._waits_for_words):
+            return
+        if self._waits_for_words and WORDS in target.filters:
+            state.filters = validate_filters(state.facets, target.filters)
+        self._waits_for_answer = self._waits_for_words = False
+        self._select()
+
     def _history_entry(self) -> tuple[Any, ...]:
         """Return the values whose change Back undoes; opening the next image is no such change."""
         state = self._state
         text = state.answer.text if state.answer else None
-        return text, state.steps, state.selected is not None, state.fold, state.only_selection, state.finding
+        shown = state.selected is not None, state.fold, state.only_selection
+        return text, state.words, state.steps, *shown, state.finding
 
     def _select(self) -> None:
         """Repeat the steps of the selection, now that the query, if any, has its answer."""

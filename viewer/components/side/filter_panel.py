@@ -19,7 +19,7 @@ from viewer.components.filter_actions import (
     histogram_view,
     similarity_condition,
 )
-from viewer.dataset.columns.colouring import SIMILARITY
+from viewer.dataset.columns.colouring import NO_VALUE, SIMILARITY
 from viewer.dataset.columns.facets import Facet, ScaleFacet, ValueFacet
 from viewer.dataset.columns.filters import (
     MAX_TEXT_LENGTH,
@@ -178,7 +178,8 @@ def facet_view(
         "on": condition is not None, "picks": isinstance(condition, AnyOf),
     }  # fmt: skip
     if whole[-1]:
-        view["missing"] = _line(None, int(whole[-1]), int(now[-1]), condition)
+        label = facet.absent if isinstance(facet, ValueFacet) else NO_VALUE
+        view["missing"] = {**_line(None, int(whole[-1]), int(now[-1]), condition), "label": label}
     if isinstance(facet, ValueFacet):
         return {**view, **_value_lines(facet, condition, now, part=part)}
     if isinstance(facet, ScaleFacet):

@@ -6,9 +6,9 @@ import { formatNumber, formatValue } from "../text.js"
 /** @import { Facet, ValueLine } from "../types" */
 /** @import { PanelModel } from "./filter_panel.js" */
 
-/** @param {string | null} value */
-function nameOf(value) {
-  return value === null ? "No value" : formatValue(value)
+/** @param {ValueLine} line */
+function nameOf({ value, label }) {
+  return value === null ? (label ?? "No value") : formatValue(value)
 }
 
 /**
@@ -48,14 +48,14 @@ export function valueLine(model, column) {
   const update = (line, most, isFiltered) => {
     value = line.value
     const [now, whole] = [formatNumber(line.now), formatNumber(line.whole)]
-    name.textContent = nameOf(value)
+    name.textContent = nameOf(line)
     count.replaceChildren(
       now,
       ...(line.now === line.whole ? [] : [h("span", { class: "of" }, ` / ${whole}`)]),
     )
     wholeBar.style.width = barWidth(line.whole, most)
     nowBar.style.width = barWidth(line.now, most)
-    el.title = `${nameOf(value)}: ${now} of ${whole}`
+    el.title = `${nameOf(line)}: ${now} of ${whole}`
     el.setAttribute("aria-pressed", String(isFiltered && line.on))
     el.classList.toggle("none", !value?.trim())
     el.classList.toggle("off", isFiltered && !line.on)

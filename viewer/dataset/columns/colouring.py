@@ -12,7 +12,7 @@ from typing import Literal, cast
 import numpy as np
 import pandas as pd
 
-from clipper.metadata.columns import Column
+from clipper.metadata.columns import WORDS, Column
 from viewer.dataset.columns.binning import robust_range
 from viewer.theme import rgb, tokens
 
@@ -259,6 +259,8 @@ def similarity_colouring(query: str, similarities: np.ndarray) -> Colouring:
 
 def colour_kind(column: Column) -> ColourKind | None:
     """Return how a column colours the map; None for lists, texts and constants."""
+    if column.origin == WORDS and column.distinct:  # also of one word: the other images have none
+        return "category"
     if column.distinct < MIN_DISTINCT or column.role in {"list", "text", None}:
         return None
     return cast("ColourKind", column.role)

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from clipper.metadata.columns import Column
 from viewer.dataset.columns.binning import Bins, format_number, format_time, make_bins, parse_times
-from viewer.dataset.columns.colouring import MIN_DISTINCT, value_label
+from viewer.dataset.columns.colouring import MIN_DISTINCT, NO_VALUE, value_label
 
 FacetKind = Literal["values", "number", "time", "text"]
 
@@ -47,8 +47,9 @@ class Facet(Protocol):
 class ValueFacet:
     """A column of categories, or of lists of them.
 
-    `labels` are sorted, the commonest first. `codes` (m,) int32 index them; `len(labels)` means no value.
-    There is one code a row; for lists, one for each different item, with its row in `rows` (m,) int32.
+    `labels` are sorted, the commonest first. `codes` (m,) int32 index them; `len(labels)` means no value:
+    the page says `absent`. There is one code a row; for lists, one for each different item, with its row in
+    `rows` (m,) int32.
     """
 
     name: str
@@ -57,6 +58,7 @@ class ValueFacet:
     n: int
     rows: np.ndarray | None = None
     kind: FacetKind = "values"
+    absent: str = NO_VALUE
 
     @cached_property
     def code_of(self) -> dict[str | None, int]:

@@ -259,7 +259,8 @@ def describe_condition(facet: Facet, condition: Condition) -> str:
             raise _mismatch(facet, condition)
         words = _said_range(facet, *range_bounds(facet, condition))
         return f"{words} or {NO_VALUE.lower()}" if condition.missing else words
-    names = [NO_VALUE.lower() if value is None else str(value) for value in condition.values]
+    absent = facet.absent if isinstance(facet, ValueFacet) else NO_VALUE
+    names = [absent.lower() if value is None else str(value) for value in condition.values]
     words = ", ".join(names) if len(names) <= MAX_NAMED else f"{len(names)} values"
     return words if isinstance(condition, AnyOf) else f"not {words}"
 
