@@ -9,7 +9,7 @@
 
 A list has a value if one of its items is that value. `"missing": true` beside a range also passes images
 without a value. What does not belong here: applying conditions to columns
-(`viewer/dataset/columns/filters.py`), and Chroma (`chroma/collection.py`).
+(`metadata/matching.py`, `viewer/dataset/columns/filters.py`), and Chroma (`chroma/collection.py`).
 """
 
 import math
@@ -126,6 +126,27 @@ def as_where(written: Mapping[str, Any], types: Mapping[str, str]) -> dict[str, 
     return to_where(known, types)
 
 
+def flatten(written: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the conditions that an image must all meet, by column; those of an `$or` stay together."""
+    parts = []
+    for name, condition in written.items():
+        if name == "$and" and isinstance(condition, list | tuple):
+            parts += [part for each in condition if isinstance(each, Mapping) for part in flatten(each)]
+        else:
+            parts.append((name, condition))
+    return parts
+
+
+def named_columns(written: object) -> set[str]:
+    """Return the columns that a filter is about, also within `$and` and `$or`."""
+    if isinstance(written, list | tuple):
+        return {name for each in written for name in named_columns(each)}
+    if not isinstance(written, Mapping):
+        return set()
+    nested = {name for key in ("$and", "$or") for name in named_columns(written.get(key))}
+    return nested | {str(key) for key in written if not str(key).startswith("$")}
+
+
 def _is_link(condition: object) -> bool:
     return isinstance(condition, Mapping) and bool({"values", "except", "range", "text"} & condition.keys())
 
@@ -174,7 +195,7 @@ def _operators(name: str, condition: Condition, kind: str) -> list[dict[str, Any
         raise _no_missing(name)
     if not condition.values:
         raise ClipperError(f"the filter on {name!r} names no value; name at least one")
-    read = _reader(kind.removeprefix("list[").removesuffix("]"))
+    read = value_reader(kind.removeprefix("list[").removesuffix("]"))
     values = [read(value) for value in condition.values if value is not None]
     if not kind.startswith("list["):
         return [{name: {"$in" if isinstance(condition, AnyOf) else "$nin": values}}]
@@ -188,8 +209,11 @@ def _no_missing(name: str) -> ClipperError:
     return ClipperError(f"Chroma cannot look for a missing value; filter {name!r} without it")
 
 
-def _reader(kind: str) -> Callable[[Value], Value]:
-    """Return what turns a link's text into a value of a type."""
+def value_reader(kind: str) -> Callable[[Value], Value]:
+    """Return what turns a link's text into a value of a type.
+
+    It raises a ClipperError for a text that is no such value.
+    """
 
     def read(value: Value) -> Value:
         if not isinstance(value, str) or kind == "str":

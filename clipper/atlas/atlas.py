@@ -170,8 +170,8 @@ class Atlas(Discoveries):
                 an image.
             image: an id of the atlas, a path, a file's bytes, or a PIL image.
             k: how many images to return at most.
-            where: a filter as Chroma writes it, such as `{"group": "Flags"}`, or as the viewer's
-                links do, such as `{"group": {"values": ["Flags"]}}`.
+            where: a filter as Chroma writes it, such as `{"group": "Flags"}`, or as the viewer's links do,
+                such as `{"group": {"values": ["Flags"]}}`. Scores, kept words and `cluster` filter, too.
 
         Returns:
             one row an image, best first: `id`, `path`, `similarity` (cosine), `x`, `y`, the metadata columns.

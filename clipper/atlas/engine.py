@@ -163,14 +163,14 @@ class SearchEngine(Published):
         vector = self.query_vector(query)
         k = max(k, 0)
         similarities = self.similarities(vector)  # of all: the query's place asks for them
-        own, where = part_filter(self, query.where or {})
+        own, others = part_filter(self, query.where or {})
         if own:
             passes = passing(self, own)
-            if where:
-                passes &= self._chroma_passing(where)
+            if others:
+                passes &= self._passing_chroma(others)
             candidates = _nearest(similarities, k, among=passes)
         elif query.where is not None:
-            candidates = self._chroma_candidates(where, vector, k=k)
+            candidates = self._chroma_candidates(query.where, vector, k=k)
         else:
             candidates = _nearest(similarities, k)
         rows, similarity = rank_exactly(vector, self.stored, candidates, k=k)
@@ -249,14 +249,15 @@ class SearchEngine(Published):
             nearest = self._collection.nearest(vector, k=wanted, where=as_where(where, self._types))
         return np.array([self._rows[image_id] for image_id in nearest], np.int64)
 
-    def _chroma_passing(self, where: Mapping[str, Any]) -> "np.ndarray":
-        """Return which images Chroma's filter passes: (n,) bool."""
+    def _passing_chroma(self, filters: Sequence[Mapping[str, Any]]) -> "np.ndarray":
+        """Return which rows pass all of some filters of Chroma's columns, (n,) bool."""
         import numpy as np
 
-        passes = np.zeros(len(self), bool)
+        parts = [as_where(each, self._types) for each in filters]
         with self._loading:
-            found = self._collection.ids(where=as_where(where, self._types))
-        passes[[self._rows[image_id] for image_id in found]] = True
+            ids = self._collection.ids(where=parts[0] if len(parts) == 1 else {"$and": parts})
+        passes = np.zeros(len(self), bool)
+        passes[[self._rows[image_id] for image_id in ids]] = True
         return passes
 
     @cached_property

@@ -126,19 +126,15 @@ class Collection:
             return int(self._collection.count())
 
     def ids(self, *, where: Mapping[str, Any] | None = None) -> list[str]:
-        """Return the ids of all rows, or of those within `where`.
-
-        They are read by pages, as Chroma cannot return a hundred thousand at once.
+        """Return the ids of all rows within `where`, by pages: Chroma cannot return 100,000 at once.
 
         Raises:
             ClipperError: `where` is not a filter Chroma understands.
         """
         found: list[str] = []
-        filtered = dict(where) if where else None
+        asked: dict[str, Any] = {"where": dict(where)} if where else {}
         with _as_filter_error(where), _as_store_error(self.address):
-            while page := self._collection.get(limit=_PAGE, offset=len(found), where=filtered, include=[])[
-                "ids"
-            ]:
+            while page := self._collection.get(limit=_PAGE, offset=len(found), include=[], **asked)["ids"]:
                 found += page
         return found
 
@@ -163,9 +159,13 @@ class Collection:
         k = min(k, self.count())
         if k < 1 or not len(vectors):
             return [[] for _ in vectors]
-        filtered = dict(where) if where else None
         with _as_filter_error(where), _as_store_error(self.address):
-            found = self._collection.query(query_embeddings=vectors, n_results=k, where=filtered, include=[])
+            found = self._collection.query(
+                query_embeddings=vectors,
+                n_results=k,
+                where=dict(where) if where else None,
+                include=[],
+            )
         return [list(ids) for ids in found["ids"]]
 
     def write(self, ids: Sequence[str], vectors: "np.ndarray", metadata: Sequence[Mapping[str, Any]]) -> None:

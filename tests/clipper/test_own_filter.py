@@ -49,7 +49,7 @@ def test_a_cluster_of_any_level_holds_its_images(sample_atlas: clipper.Atlas):
     ("where", "reason"),
     [
         ({"outlier": {"$gt": 1}}, "is not understood"),
-        ({"outlier": {"text": "high"}}, "is no text"),
+        ({"outlier": {"text": "high"}}, "has no condition like"),
         ({"stands_apart": {"range": [0, 1]}}, "has no range"),
         ({"cluster": {"range": [0, 1]}}, "by the numbers of clusters"),
         ({"outlier": {"$gte": 1}, "group": {"$like": "F"}}, "is not understood"),

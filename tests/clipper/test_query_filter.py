@@ -5,7 +5,18 @@ from typing import Any
 import pytest
 
 from clipper.errors import ClipperError
-from clipper.query_filter import AnyOf, HasText, InRange, NoneOf, as_where, parse_condition, to_link, to_where
+from clipper.query_filter import (
+    AnyOf,
+    HasText,
+    InRange,
+    NoneOf,
+    as_where,
+    flatten,
+    named_columns,
+    parse_condition,
+    to_link,
+    to_where,
+)
 
 TYPES = {"group": "str", "tags": "list[str]", "year": "int", "price": "float", "sold": "bool"}
 ROWS: dict[str, dict[str, Any]] = {
@@ -127,3 +138,10 @@ def test_one_condition_stands_alone_and_several_are_joined():
     assert to_where({"year": InRange(1, 2)}, TYPES) == {
         "$and": [{"year": {"$gte": 1}}, {"year": {"$lte": 2}}]
     }
+
+
+def test_what_a_filter_is_about_is_found_within_and_and_or():
+    written = {"a": 1, "$and": [{"b": {"$gte": 1}}, {"$or": [{"c": 1}, {"d": {"values": ["x"]}}]}]}
+    assert named_columns(written) == {"a", "b", "c", "d"}
+    assert flatten(written) == [("a", 1), ("b", {"$gte": 1}), ("$or", [{"c": 1}, {"d": {"values": ["x"]}}])]
+    assert named_columns({"$or": "x", "$and": 3}) == set()

@@ -4,8 +4,8 @@
 `open` is an image's id; `cut` is the least similarity listed or, after a comma, the largest; `fold=1` and
 `within=1` are the switches above the results, `panel` is the panel beside the map, `finding` the key of the
 open finding; `faces=0` and `names=0` leave images and names of clusters off the map; `sort` is the column
-that sorts the selection, with `,up` after it the smallest first. `at`, the part in view of the map, belongs to the
-browser (`components/map/camera.js`). Invalid values in a link are ignored.
+that sorts the selection, with `,up` after it the smallest first. `at`, the part of the map in view, belongs
+to the browser (`components/map/camera.js`). Invalid values in a link are ignored.
 What does not belong here: the browser's history and the map (`components/page/url.js`).
 """
 

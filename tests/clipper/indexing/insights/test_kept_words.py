@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,6 +53,18 @@ def test_kept_words_are_a_category_as_classify_finds_it_until_they_are_forgotten
         assert "kind" not in atlas.metadata
         assert atlas._engine.insight_columns["kind"].role == "category"
         assert atlas.version != before
+        filters: dict[str, Any] = {"kind": {"$in": ["clock", "face"]}, "group": "Travel & Places"}
+        clocks = atlas.search("anything", k=500, where=filters)
+        assert set(points["kind"][clocks["id"]]) == {"clock", "face"}
+        assert (atlas.metadata["group"][clocks["id"]] == "Travel & Places").all()
+        both = [{name: condition} for name, condition in filters.items()]
+        assert atlas.search("anything", k=500, where={"$and": both})["id"].equals(clocks["id"])
+        with pytest.raises(ClipperError, match=r"\$or cannot be about kind"):
+            atlas.search("cat", where={"$or": both})
+        odd = atlas.search("cat", k=5, where={"outlier": {"$gte": 2}, "kind": {"values": [None]}})
+        assert (points.loc[odd["id"], "outlier"] >= 2).all()
+        with pytest.raises(ClipperError, match="is not understood"):
+            atlas.search("cat", where={"kind": {"$near": "x"}})
         atlas.forget_words("kind")
         with pytest.raises(ClipperError, match="no words are kept as 'kind'; kept columns: none"):
             atlas.forget_words("kind")
