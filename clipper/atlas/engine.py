@@ -14,7 +14,7 @@ from clipper.atlas.findings import Finding, find_all
 from clipper.atlas.own_filter import part_filter, passing
 from clipper.atlas.published import Published
 from clipper.errors import UnknownImageError
-from clipper.insight.chance import match_level, measure_chance
+from clipper.insight.chance import Chance, match_level, measure_chance
 from clipper.insight.classify import Classes, classify
 from clipper.insight.words.vocabulary import shipped_words
 from clipper.models import reference_texts
@@ -84,10 +84,14 @@ class SearchEngine(Published):
         return self.encoders.word_vectors(words) if words else np.empty((0, dimensions), np.float32)
 
     @cached_property
+    def chance(self) -> Chance:
+        """What random words find here."""
+        return measure_chance(self.stored, self.encoders.random_words)
+
+    @cached_property
     def match_level(self) -> float:
         """How near an image is at least to a word that says what it shows: see `chance.match_level`."""
-        chance = measure_chance(self.stored, self.encoders.random_words)
-        return match_level(self.stored, chance, self.word_vectors(self.vocabulary))
+        return match_level(self.stored, self.chance, self.word_vectors(self.vocabulary))
 
     def classify(self, words: Sequence[str]) -> Classes:
         """Give each image the nearest of some words, or none. The first call loads the model.
@@ -98,7 +102,7 @@ class SearchEngine(Published):
         if not words:
             return classify(self.stored, self.word_vectors(words), self.word_vectors(words))
         vectors = self.encoders.word_vectors(words, keep=False)
-        return classify(self.stored, vectors, self.encoders.random_words, level=self.match_level)
+        return classify(self.stored, vectors, self.chance, level=self.match_level)
 
     def embed_text(self, text: str) -> "np.ndarray":
         """Return a text's vector: (d,) float32, L2-normalised. The first call loads the model."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from clipper.insight.chance import (
     FALSE_SHARE,
+    Chance,
     Vectors,
     bin_of,
     blocks,
@@ -77,7 +78,7 @@ def parse_words(text: str) -> list[str]:
 def classify(
     vectors: Vectors,
     words: "np.ndarray",
-    random_words: "np.ndarray",
+    chance: "Chance | np.ndarray",
     *,
     level: float = float("-inf"),
     false_share: float = FALSE_SHARE,
@@ -87,7 +88,8 @@ def classify(
     Args:
         vectors: (n, d) float32, rows L2-normalised, of images; they are read twice, in blocks.
         words: (w, d) float32, rows L2-normalised. Of equal ones the first gets the images.
-        random_words: (r, d) float32, rows L2-normalised, of words about no dataset in particular.
+        chance: what random words find among these images, from `measure_chance`; or (r, d) float32, rows
+            L2-normalised, of words about no dataset in particular, to measure it.
         level: the least score of a match, from `chance.match_level`: without it, images that only resemble
             what a word means get the word too.
         false_share: of a word's images, the share that chance may have found.
@@ -100,7 +102,8 @@ def classify(
     n = len(vectors)
     if not len(words):
         return Classes(np.full(n, NONE, np.int32), np.full(n, -1.0, np.float32), np.zeros(0, np.int64))
-    chance = measure_chance(vectors, random_words)
+    if not isinstance(chance, Chance):
+        chance = measure_chance(vectors, chance)
     scored = chance.scored(words)
     tails = count_tails(vectors, scored, first=chance.least_bin(n, false_share))
     least = thresholds(tails, chance, false_share=false_share)

@@ -62,12 +62,13 @@ def _classify(work: Workspace, keys: Sequence[bytes], kept: WordColumns) -> dict
 
     _, _, store = work.embeddings()
     encoder = QueryEncoder(work.home, work.staged, work.settings)
-    vectors, random_words = embeddings.MappedVectors(store, keys), encoder.random_words
-    level = match_level(vectors, measure_chance(vectors, random_words), encoder.word_vectors(shipped_words()))
+    vectors = embeddings.MappedVectors(store, keys)
+    chance = measure_chance(vectors, encoder.random_words)
+    level = match_level(vectors, chance, encoder.word_vectors(shipped_words()))
     words = sorted({word for listed in kept.values() for word in listed})
     known = dict(zip(words, encoder.word_vectors(words), strict=True))
     return {
-        name: classify(vectors, np.stack([known[word] for word in listed]), random_words, level=level)
+        name: classify(vectors, np.stack([known[word] for word in listed]), chance, level=level)
         for name, listed in kept.items()
     }
 

@@ -96,6 +96,7 @@ def test_before_the_first_words_the_legend_offers_some_of_the_datasets_own(
 ) -> None:
     assert (legend.kind, legend.entries) == ("none", [])
     assert legend.words["hint"]
+    assert shown(LegendToggle(), state).label == TITLE
     assert legend.words["example"] == ", ".join(example_words(state.dataset))
     state.colour = "group"
     assert legend.words == {}

@@ -22,6 +22,8 @@ from viewer.dataset.columns.colouring import (
 )
 from viewer.dataset.columns.facets import Facet, ScaleFacet, ValueFacet
 from viewer.dataset.columns.filters import find_labels, listed_values, shows_value, toggle_values
+from viewer.dataset.columns.word_column import TITLE as WORDS_TITLE
+from viewer.dataset.columns.word_column import WORDS
 from viewer.session.state import ViewState
 from viewer.session.word_worker import WordWorker
 
@@ -165,7 +167,8 @@ class LegendToggle(ColourPart):
     _css = ("components.css", "map/fold.css")
 
     def _view(self, state: ViewState) -> dict[str, Any]:
-        return toggle_view(state.colouring, dark=state.dark)
+        view = toggle_view(state.colouring, dark=state.dark)
+        return {**view, "label": WORDS_TITLE} if state.colour == WORDS else view
 
 
 def hint(state: ViewState) -> str:
