@@ -32,7 +32,9 @@ from viewer.components.page.query_bar import QueryBar
 from viewer.components.page.shortcuts import Shortcuts
 from viewer.components.page.theme_cookie import ThemeCookie, saved_dark
 from viewer.components.page.url import PageUrl
+from viewer.components.side.coverage import CoveragePanel
 from viewer.components.side.detail import Detail
+from viewer.components.side.drift_card import DriftCard
 from viewer.components.side.filter_panel import FilterChips, FilterPanel
 from viewer.components.side.gallery import Gallery
 from viewer.components.side.insights import InsightsPanel
@@ -125,6 +127,7 @@ class Viewer:
             self.filter_worker.end()
             self.selection_panel.end()
             self.insights.end()
+            self.coverage.end()
 
     def _show_results(self, *events: Any) -> None:
         """Show the results of another query; the same query may be answered again in another version."""
@@ -319,6 +322,16 @@ class Viewer:
             css_classes=["insights"], margin=0, actions={"open": show, "point": point}
         )
         insights.follow(self.state, self.map, self.tag_worker)
+        self.coverage = coverage = CoveragePanel(css_classes=["coverage"], margin=0)
+        coverage.follow(self.state, self.map)
+        drift = DriftCard(css_classes=["drift"], margin=0)
+        drift.follow(self.state)
+        found = pn.Column(
+            insights, drift, coverage, margin=0, css_classes=["insights-area"],
+            stylesheets=[style_sheet("side/insights_area.css")],
+        )  # fmt: skip
+        found.visible = self.state.panel == "insights"
+        self.state.param.watch(lambda event: setattr(found, "visible", event.new == "insights"), "panel")
         tabs = Tabs(css_classes=["tabs"], margin=0)
         status = Status(css_classes=["status"], margin=0)
         self.tag_worker.on_error.append(lambda error: setattr(detail, "trouble", error))
@@ -328,6 +341,6 @@ class Viewer:
         for part in (tabs, chips, columns, detail, status, overview):
             part.follow(self.state)
         return pn.Column(
-            tabs, chips, gallery, columns, selection_panel, insights, status, overview, detail,
+            tabs, chips, gallery, columns, selection_panel, found, status, overview, detail,
             margin=0, css_classes=["side"], stylesheets=[style_sheet("side/side.css")],
         )  # fmt: skip

@@ -10,7 +10,6 @@ from clipper.atlas.engine import SearchEngine
 from clipper.atlas.word_columns import forget_words, keep_words
 from clipper.errors import ClipperError
 from clipper.insight.classify import parse_words, split_words
-from clipper.insight.coverage import measure_coverage
 from clipper.insight.drift import DRIFT_LEVEL, Drift, cluster_ids, measure_drift
 from clipper.store import word_columns
 
@@ -155,17 +154,15 @@ class Discoveries:
 
         Returns:
             one row a concept, those that no image shows first: `concept`, `images` (how many are nearer than
-            chance finds), `best` (the nearest image), its `similarity`, `x` and `y`.
+            chance finds), `unsure` (none is, but the nearest one may show it: look at it), `best` (the
+            nearest image), its `similarity`, `x` and `y`.
 
         Raises:
             ModelError: the model that made the vectors cannot be found.
         """
         engine = self._engine
         named = engine.vocabulary if concepts is None else _listed(concepts)
-        found = measure_coverage(
-            engine.stored, engine.word_vectors(named), engine.encoders.random_words, level=engine.match_level
-        )
-        return frames.coverage(engine, named, found)
+        return frames.coverage(engine, named, engine.coverage(named))
 
     def drift(self, other: "Discoveries") -> Drift:
         """Compare this version with an earlier one, or with another dataset of the same model.

@@ -16,6 +16,7 @@ from clipper.atlas.published import Published
 from clipper.errors import UnknownImageError
 from clipper.insight.chance import Chance, match_level, measure_chance
 from clipper.insight.classify import Classes, classify
+from clipper.insight.coverage import Coverage, measure_coverage
 from clipper.insight.words.vocabulary import shipped_words
 from clipper.models import reference_texts
 from clipper.models.query_encoder import QueryEncoder
@@ -103,6 +104,15 @@ class SearchEngine(Published):
             return classify(self.stored, self.word_vectors(words), self.word_vectors(words))
         vectors = self.encoders.word_vectors(words, keep=False)
         return classify(self.stored, vectors, self.chance, level=self.match_level)
+
+    def coverage(self, concepts: Sequence[str]) -> Coverage:
+        """Count the images of each concept. The first call loads the model, unless all vectors are kept.
+
+        Raises:
+            ModelError: the model that made the vectors cannot be found.
+        """
+        vectors = self.word_vectors(concepts)
+        return measure_coverage(self.stored, vectors, self.chance, level=self.match_level)
 
     def embed_text(self, text: str) -> "np.ndarray":
         """Return a text's vector: (d,) float32, L2-normalised. The first call loads the model."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from clipper.atlas.html import counted
 from clipper.atlas.published import Published
 from clipper.insight.doubles.duplicates import EXACT
-from clipper.insight.doubles.leaks import leaks, split_columns, split_of_folders
+from clipper.insight.doubles.leaks import find_splits, leaks, part_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 # The faults that a picture has; it is the others, such as "blurred".
 _HAVE = {"low information": "little detail", "extreme shape": "an extreme shape", "odd size": "an odd size"}
+
+
+_NAMED = 3  # pairs of parts that a title names
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +75,7 @@ def _splits(atlas: Published) -> dict[str, Sequence[object]]:
     """Return the part of each image in each split of the dataset: of columns, and of the first folders."""
     few = [name for name, column in atlas.columns.items() if column.role == "category"]
     columns = {name: atlas.metadata_table[name].to_pylist() for name in few}
-    found: dict[str, Sequence[object]] = {name: columns[name] for name in split_columns(columns)}
-    folders = None if found else split_of_folders(atlas.ids)
-    return found if folders is None else {"folder": folders}
+    return find_splits(columns, atlas.ids)
 
 
 def _duplicates(atlas: Published) -> Iterator[Finding]:
@@ -162,6 +163,42 @@ def _drift(atlas: Published) -> Iterator[Finding]:
     )
 
 
+def _split_drift(atlas: Published) -> Iterator[Finding]:
+    """Yield, for each split, the images that make two of its parts differ by more than chance.
+
+    These are the images of the smaller part that are far from any of the larger one, else all of its images.
+    """
+    pairs = [pair for pair in atlas.insights.split_drift if pair["drifted"]]
+    if not pairs:
+        return
+    import numpy as np
+
+    splits = _splits(atlas)
+    for column in dict.fromkeys(pair["column"] for pair in pairs):
+        own = [pair for pair in pairs if pair["column"] == column]
+        parts = [part_name(value) for value in splits.get(column, ())]
+        members = [[row for row, part in enumerate(parts) if part == pair["one"]] for pair in own]
+        far = [
+            [row for row in rows if atlas.hashes[row] in pair["far"]]
+            for rows, pair in zip(members, own, strict=True)
+        ]
+        shown = [found or rows for found, rows in zip(far, members, strict=True)]
+        notes = [
+            f"{pair['one']}: far from any of {pair['other']}" if found else f"{pair['one']}"
+            for pair, found in zip(own, far, strict=True)
+        ]
+        named = [f"{pair['one']} and {pair['other']}" for pair in own]
+        more = f", and {len(named) - _NAMED} more pairs," if len(named) > _NAMED else ""
+        yield Finding(
+            f"drift:{column}",
+            f"{column}: {'; '.join(named[:_NAMED])}{more} differ by more than chance",
+            " ".join(f"{name}: {pair['summary']}" for name, pair in zip(named, own, strict=True)),
+            np.array([row for rows in shown for row in rows], np.int64),
+            notes=tuple(note for note, rows in zip(notes, shown, strict=True) for _ in rows),
+            groups=np.repeat(np.arange(len(shown)), [len(rows) for rows in shown]) if len(own) > 1 else None,
+        )
+
+
 def _outliers(atlas: Published) -> Iterator[Finding]:
     """Yield the images that stand apart, the oddest first."""
     table = atlas.insights.scores
@@ -201,5 +238,5 @@ def _rows(atlas: Published, table: "pa.Table") -> "np.ndarray":
 
 # The findings in the order in which they are listed.
 _MAKERS: tuple[Callable[[Published], Iterator[Finding]], ...] = (
-    _leaks, _labels, _duplicates, _drift, _pictures, _outliers,
+    _leaks, _labels, _duplicates, _drift, _split_drift, _pictures, _outliers,
 )  # fmt: skip

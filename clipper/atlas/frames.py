@@ -116,6 +116,7 @@ def coverage(atlas: Published, concepts: Sequence[str], found: Coverage) -> "pd.
     columns = {
         "concept": pd.array([concepts[row] for row in order.tolist()], dtype="string"),
         "images": found.counts[order],
+        "unsure": found.unsure[order],
         "best": pd.array([atlas.ids[row] if row >= 0 else None for row in best.tolist()], dtype="string"),
         "similarity": found.similarities[order],
     }

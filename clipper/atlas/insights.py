@@ -112,6 +112,28 @@ class Insights:
     @cached_property
     def new_images(self) -> "pa.Table | None":
         """The contents that came with that change: image, and kind (new, or sparse: unlike all before)."""
+        table = self._drift_table
+        if table is None or "pair" not in table.column_names:
+            return table
+        return table.filter(_is_null(table)).select(["image", "kind"])
+
+    @cached_property
+    def split_drift(self) -> list[dict[str, Any]]:
+        """How two parts of a split differ, such as train and val: a drift of `one` from `other`, the larger.
+
+        `far` has the contents of `one` that are far from any of `other`.
+        """
+        pairs, table = self._made_of("drift").get("splits", []), self._drift_table
+        if not pairs or table is None:
+            return []
+        rows = zip(table["pair"].to_pylist(), table["image"].to_pylist(), strict=True)
+        far: dict[int, set[bytes]] = {}
+        for pair, image in rows:
+            far.setdefault(pair, set()).add(image)
+        return [{**told, "far": far.get(at, set())} for at, told in enumerate(pairs)]
+
+    @cached_property
+    def _drift_table(self) -> "pa.Table | None":
         path = self._path("drift")
         return None if path is None else read_parquet(path)
 
@@ -138,6 +160,12 @@ class Insights:
 
         row = {key: at for at, key in enumerate(keys)}
         return np.array([row[key] for key in self._hashes], np.int64)
+
+
+def _is_null(table: "pa.Table") -> Any:
+    import pyarrow.compute as pc
+
+    return pc.is_null(table["pair"])
 
 
 def expand(clusters: Clusters, positions: "np.ndarray") -> Clusters:

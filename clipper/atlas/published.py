@@ -161,6 +161,22 @@ class Published:
         except ValueError as error:
             raise ClipperError(str(error)) from error
 
+    @property
+    def drift(self) -> dict[str, Any]:
+        """How the images differ from those of the version before their last change; empty if not known."""
+        return self.insights.drift
+
+    @cached_property
+    def novelty(self) -> "np.ndarray | None":
+        """Whether each image came with that change: (n,) int8, 0: no, 1: yes, 2: and is unlike all before."""
+        import numpy as np
+
+        table = self.insights.new_images if self.drift else None
+        if table is None:
+            return None
+        kinds = {key: 1 + (kind == "sparse") for key, kind in zip(*table.to_pydict().values(), strict=True)}
+        return np.array([kinds.get(key, 0) for key in self.hashes], np.int8)
+
     @cached_property
     def points(self) -> "pd.DataFrame":
         """The map as a table: id, name, path, x, y, then the metadata columns; the index is the row."""

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from clipper.cli.clusters import name_cluster
+from clipper.cli.coverage import coverage
 from clipper.cli.options import Home, Json
 from clipper.cli.output import one_line, print_failures, print_json, summarise, tell_damages
 from clipper.cli.report import check_kinds, tell_report, write_page
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 
 
+app.command()(coverage)
 app.command()(name_cluster)
 
 

@@ -23,6 +23,8 @@ from clipper.projection.neighbors import one_blas_thread
 from clipper.text import clean
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy as np
 
 NONE = -1
@@ -32,6 +34,8 @@ _NONE_WORDS = frozenset({"none", "none of these", "none of them", "none of the a
 _ITEM = re.compile(r'\s*(?:"((?:[^"\n]|"")*)"\s*(?=[,，、،;\n]|$)|([^,，、،;\n]*))(?:[,，、،;\n]|$)')  # noqa: RUF001
 _QUOTE = '"'
 _PLAIN = re.compile(r'[^,，、،;\n"]+')  # noqa: RUF001
+
+_QUOTED = re.compile(r'^"|[,，、،;]')  # noqa: RUF001 - what a word is in quotes for
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,13 @@ def parse_words(text: str) -> list[str]:
     for word in split_words(text):
         words.setdefault(word.casefold(), word)
     return list(words.values())
+
+
+def write_words(words: "Iterable[str]") -> str:
+    """Write a list as a person types it, so that `parse_words` reads the same words."""
+    return ", ".join(
+        f'"{word.replace(chr(34), chr(34) * 2)}"' if _QUOTED.search(word) else word for word in words
+    )
 
 
 def classify(

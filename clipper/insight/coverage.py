@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from clipper.insight.chance import (
     FALSE_SHARE,
+    Chance,
     Vectors,
     bin_of,
     count_tails,
@@ -19,6 +20,10 @@ from clipper.insight.chance import (
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+# A concept without an image is unsure, not missing, if chance finds an image so near for one word in five.
+UNSURE = 0.2
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,14 @@ class Coverage:
     def __len__(self) -> int:
         return len(self.counts)
 
+    @property
+    def unsure(self) -> "np.ndarray":
+        """Which concepts have no image for sure, but perhaps the nearest one: (w,) bool."""
+        import numpy as np
+
+        near = (self.scores >= self.level) & (self.by_chance <= UNSURE)
+        return np.asarray((self.counts == 0) & near, bool)
+
     def order(self) -> "np.ndarray":
         """Return the concepts, those that are missing most surely first: (w,) int64."""
         import numpy as np
@@ -53,7 +66,7 @@ class Coverage:
 def measure_coverage(
     vectors: Vectors,
     concepts: "np.ndarray",
-    random_words: "np.ndarray",
+    chance: "Chance | np.ndarray",
     *,
     level: float | None = None,
     false_share: float = FALSE_SHARE,
@@ -65,7 +78,8 @@ def measure_coverage(
     Args:
         vectors: (n, d) float32, rows L2-normalised, of images; they are read twice, in blocks.
         concepts: (w, d) float32, rows L2-normalised.
-        random_words: (r, d) float32, rows L2-normalised, of words about no dataset in particular.
+        chance: what random words find among these images, from `measure_chance`; or (r, d) float32, rows
+            L2-normalised, of words about no dataset in particular.
         level: the least score of a match; None to measure it with the concepts: see `chance.match_level`.
         false_share: of a concept's images, the share that chance may have found.
 
@@ -74,7 +88,8 @@ def measure_coverage(
     """
     import numpy as np
 
-    chance = measure_chance(vectors, random_words)
+    if not isinstance(chance, Chance):
+        chance = measure_chance(vectors, chance)
     if level is None:
         level = match_level(vectors, chance, concepts)
     tails = count_tails(vectors, chance.scored(concepts), first=chance.least_bin(len(vectors), false_share))

@@ -123,10 +123,16 @@ class Drift:
         said = []
         for word in (APPEARED, GREW, SHRANK, VANISHED):
             told = [names.get(c.id) or f"cluster {c.id}" for c in self.clusters if c.change == word]
-            if told:
-                more = f" and {len(told) - _TOLD:,} more" if len(told) > _TOLD else ""
-                said.append(f"{_SAID[word]}: {', '.join(told[:_TOLD])}{more}.")
+            if told and word == VANISHED and not self.parts and not len(self.gone):
+                said.append(f"No longer a cluster of its own: {_listed(told)}.")
+            elif told:
+                said.append(f"{_SAID[word]}: {_listed(told)}.")
         return said
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _TOLD:,} more" if len(names) > _TOLD else ""
+    return f"{', '.join(names[:_TOLD])}{more}"
 
 
 def cluster_ids(clusters: Clusters, level: int) -> "np.ndarray":

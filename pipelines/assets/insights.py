@@ -97,7 +97,7 @@ def word_columns(home: HomeResource, config: WordsConfig) -> dg.MaterializeResul
 
 @asset(
     name="drift",
-    deps=["clip_embeddings", "image_neighbours", "image_clusters"],
+    deps=["clip_embeddings", "image_metadata", "image_neighbours", "image_clusters", "cluster_names"],
     code_version=drift.DRIFT_VERSION,
     **_INSIGHT,
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from helpers import arrived, ranges
 from homes import engine_of
 from panel_server import serving
 from PIL import Image, ImageOps
@@ -187,6 +188,43 @@ def test_an_address_brings_the_finding_back_and_an_unknown_one_is_no_harm(
     expect(unknown.page.locator(".insights .finding:visible").first).to_be_visible()
     unknown.page.wait_for_url(lambda address: address.endswith("?panel=insights"))
     for one in (seen, other, unknown):
+        clean(one)
+
+
+@pytest.mark.slow
+def test_concepts_are_looked_for_and_a_press_on_one_shows_it_on_the_map(
+    visit: Visit, url: str, tmp_path: Path
+) -> None:
+    seen = visit(url)
+    page = seen.page
+    page.get_by_role("tab", name="Insights").click()
+    field = page.get_by_label("Concepts to look for")
+    expect(page.get_by_role("button", name="words of Clipper's vocabulary")).to_be_visible()
+    field.fill("flag, forklift, <img src=x onerror=alert(1)>")
+    page.keyboard.press("Enter")
+    sentence = page.locator(".coverage .sentence")
+    expect(sentence).to_contain_text("1 of 3 concepts is in the dataset")
+    expect(page.locator(".coverage .concept .name").first).to_have_text("forklift")
+    page.locator(".coverage .part-of", has_text="There").click()
+    line = page.locator(".coverage .concept")
+    expect(line).to_have_count(1)
+    before = ranges(page)
+    line.click()
+    page.wait_for_selector(".detail .sheet")
+    arrived(page, before)
+    page.wait_for_url("**open=flag**")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".detail .sheet", state="detached")
+    other = visit(page.url, ready=False)
+    expect(other.page.locator(".coverage .sentence")).to_have_text(sentence.inner_text())
+    wanted = tmp_path / "wanted.txt"
+    wanted.write_text("flag\n")
+    page.locator(".coverage input[type=file]").set_input_files(wanted)
+    expect(sentence).to_have_text("It is in the dataset.")
+    wanted.write_bytes(b"a\0b")
+    page.locator(".coverage input[type=file]").set_input_files(wanted)
+    expect(page.locator(".coverage", has_text="is no text file")).to_be_visible()
+    for one in (seen, other):
         clean(one)
 
 

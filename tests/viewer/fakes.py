@@ -16,6 +16,7 @@ from PIL import Image
 from clipper.atlas.findings import Finding
 from clipper.errors import BadImageError, ClipperError, ModelError
 from clipper.insight.classify import NONE, Classes
+from clipper.insight.coverage import Coverage
 from clipper.metadata.columns import Column, with_roles
 from clipper.store import cluster_names
 from clipper.store.home import Home
@@ -115,6 +116,10 @@ class FakeAtlas:
         self.lost_model = ""
         self.insight_columns: dict[str, Column] = {}
         self.insight_table: pa.Table | None = None
+        self.drift: dict[str, Any] = {}
+        self.novelty: np.ndarray | None = None
+        self.vocabulary: Sequence[str] = ["cat", "dog", "zebra"]
+        self.asked: list[list[str]] = []
 
     @property
     def columns(self) -> dict[str, Column]:
@@ -210,6 +215,17 @@ class FakeAtlas:
 
     def similarities(self, vector: np.ndarray) -> np.ndarray:
         return np.asarray(self.vectors @ vector)
+
+    def coverage(self, concepts: "Sequence[str]") -> Coverage:
+        """A concept has as many images as letters; with a "z" in it none, and with a "y" perhaps one."""
+        self.asked.append(list(concepts))
+        if "no model" in concepts:
+            raise ModelError("the model is not there")
+        none = np.array([bool({"y", "z"} & set(concept)) for concept in concepts], bool)
+        counts = np.where(none, 0, [len(concept) for concept in concepts]).astype(np.int64)
+        by_chance = np.array([2.0 * ("z" in concept) for concept in concepts])
+        best, even = np.arange(len(concepts), dtype=np.int64) % self.n, np.zeros(len(concepts))
+        return Coverage(counts, counts, best, even, by_chance, even, 0.0)
 
     def embed_upload(self, data: bytes, **_limits: float) -> tuple[np.ndarray, bytes]:
         self.uploaded.append(data)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from clipper.atlas.findings import Finding
+    from clipper.insight.coverage import Coverage
     from clipper.query import Query, Vectors
     from clipper.store.snapshots import Run
 
@@ -73,6 +74,13 @@ class Searchable(Protocol):
     @property
     def random_text_baseline(self) -> float:
         """The best similarity that random texts usually reach. The first call takes seconds."""
+
+    @property
+    def vocabulary(self) -> Sequence[str]:
+        """The words that ship with Clipper."""
+
+    def coverage(self, concepts: Sequence[str]) -> "Coverage":
+        """Count the images of each concept. The first call takes seconds; raises without the model."""
 
     def similarities(self, vector: "np.ndarray") -> "np.ndarray":
         """Return the cosine similarities (n,) float32 of a vector (d,) float32 with all images."""
@@ -200,6 +208,14 @@ class AtlasReader(Searchable, Protocol):
 
     def info(self) -> Mapping[str, Any]:
         """Return what is known about this atlas, as JSON holds it."""
+
+    @property
+    def drift(self) -> Mapping[str, Any]:
+        """How the images differ from those before their last change, as `Drift.to_json` has it; or empty."""
+
+    @property
+    def novelty(self) -> "np.ndarray | None":
+        """Whether each image came with it: (n,) int8, 0: no, 1: yes, 2: and is unlike all before; or None."""
 
     def rename_cluster(self, cluster: int, name: str | None) -> None:
         """Give a cluster a name, by its lasting number; None or "" takes it back."""

@@ -31,6 +31,8 @@ from viewer.dataset.columns.colouring import (
     uniform_colouring,
 )
 from viewer.dataset.columns.facets import Facet, ScaleFacet, column_facet, scale_facet, text_facet
+from viewer.dataset.columns.novelty import NOVELTY, novelty_colouring, novelty_facet
+from viewer.dataset.columns.novelty import TITLE as NOVELTY_TITLE
 from viewer.dataset.columns.tag_column import TagColumn, TagRows
 from viewer.dataset.columns.tag_column import tag_column_title as title_of_tags
 from viewer.dataset.columns.word_column import TITLE as WORDS_TITLE
@@ -49,6 +51,7 @@ TITLES = {
     SIMILARITY: "Search similarity",
     CLUSTER: CLUSTER_TITLE,
     WORDS: WORDS_TITLE,
+    NOVELTY: NOVELTY_TITLE,
 }
 TAG_COLOURS = ":tags"  # the key for the colours of tags, as the column of tags may change its name
 CARD_VALUES = 3  # metadata values on a card
@@ -178,7 +181,7 @@ class Dataset:
     @cached_property
     def colour_choices(self) -> dict[str, str]:
         """The columns that can colour the map, and their titles; for density alone there is ""."""
-        own = [SIMILARITY, WORDS, *(name for name in (CLUSTER, *TIMES) if self.facet(name))]
+        own = [SIMILARITY, WORDS, *(name for name in (CLUSTER, NOVELTY, *TIMES) if self.facet(name))]
         known = {name: self.title_of(name) for name in self.colour_kinds}
         return {**known, **{name: TITLES[name] for name in own}}
 
@@ -211,7 +214,7 @@ class Dataset:
 
         The first call takes a second or two for a million images.
         """
-        names = [*self.atlas.columns, CLUSTER, *self.atlas.insight_columns, FILE, *TIMES]
+        names = [*self.atlas.columns, CLUSTER, NOVELTY, *self.atlas.insight_columns, FILE, *TIMES]
         return {name: facet for name in names if (facet := self.facet(name)) is not None}
 
     def facets_with(self, tags: TagRows, words: WordColumn | None = None) -> dict[str, Facet]:
@@ -245,6 +248,8 @@ class Dataset:
             return column_facet(self.columns[name], self.atlas.points[name])
         if name == CLUSTER:
             return self.clusters.facet if self.clusters is not None else None
+        if name == NOVELTY:
+            return novelty_facet(self.atlas.novelty)
         if name in TIMES:
             times = scale_facet(name, self._times(name), time=True)
             return times if self.n > 1 and len(times.bins) > 1 else None
@@ -297,6 +302,8 @@ class Dataset:
             return number_colouring(TITLES[name], times, kind="time", span=span)
         if name == CLUSTER and name not in self.colour_kinds and self.clusters is not None:
             return self.clusters.colouring
+        if name == NOVELTY and name not in self.colour_kinds and self.facet(name) is not None:
+            return novelty_colouring(np.asarray(self.atlas.novelty)[self.index.order])
         if name not in self.colour_kinds:
             return uniform_colouring(self.n)
         facet = self.facet(name)

@@ -91,6 +91,9 @@ class ViewState(param.Parameterized):
         default=None, doc="The findings of the version; None: not known yet."
     )
     finding = param.String(doc='The key of the open finding, "" for none.')
+    concepts = param.String(
+        doc='The concepts that the dataset is searched for, "vocabulary" for the shipped ones, "" for none.'
+    )
     clusters = param.Parameter(
         default=None, doc="The clusters, None without any: another object when people named some anew."
     )

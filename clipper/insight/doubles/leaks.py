@@ -28,6 +28,18 @@ class Leak:
     counts: tuple[int, ...]  # how many of the group's files each part has
 
 
+def find_splits(columns: Mapping[str, Sequence[object]], ids: Sequence[str]) -> dict[str, Sequence[object]]:
+    """Return the part of each image in each split of a dataset: of columns, else of the first folders.
+
+    Args:
+        columns: the values of each column of categories by its name.
+        ids: the images'.
+    """
+    found = {name: columns[name] for name in split_columns(columns)}
+    folders = None if found else split_of_folders(ids)
+    return found if folders is None else {"folder": folders}
+
+
 def leaks(rows: "np.ndarray", groups: "np.ndarray", parts: Sequence[object]) -> list[Leak]:
     """Return the groups of copies that span two parts of a split, in the order of the groups.
 
@@ -38,7 +50,7 @@ def leaks(rows: "np.ndarray", groups: "np.ndarray", parts: Sequence[object]) -> 
     """
     found: dict[int, dict[str, int]] = {}
     for row, group in zip(rows.tolist(), groups.tolist(), strict=True):
-        part = _as_text(parts[row])
+        part = part_name(parts[row])
         if part:
             counts = found.setdefault(group, {})
             counts[part] = counts.get(part, 0) + 1
@@ -73,7 +85,7 @@ def split_of_folders(ids: Sequence[str]) -> list[str | None] | None:
 
 
 def _is_split(name: str, values: Sequence[object]) -> bool:
-    there = {_as_text(value) for value in values} - {""}
+    there = {part_name(value) for value in values} - {""}
     if not 1 < len(there) <= _MOST_PARTS:
         return False
     words = name.casefold().replace("-", "_").replace(" ", "_").split("_")
@@ -81,6 +93,6 @@ def _is_split(name: str, values: Sequence[object]) -> bool:
     return named or {value.casefold() for value in there} <= _PART_NAMES
 
 
-def _as_text(value: object) -> str:
-    """Return a value as text: "" for what is missing (None, and NaN, which is not equal to itself)."""
+def part_name(value: object) -> str:
+    """Return the name of a part: "" for what is missing (None, and NaN, which is not equal to itself)."""
     return "" if value is None or value != value else str(value).strip()  # noqa: PLR0124

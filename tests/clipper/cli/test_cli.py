@@ -89,6 +89,41 @@ def test_a_cluster_is_named_and_its_found_name_comes_back(command: InProcess, sa
     assert (code, err.split(";")[0]) == (1, "clipper: there is no cluster 999999")
 
 
+def test_concepts_are_counted_and_a_build_fails_on_a_missing_one(
+    command: InProcess, sample_home: Path, tmp_path: Path
+):
+    home = ("--home", sample_home)
+    code, out, err = command("coverage", "flag", "forklift", "Flag", *home)
+    lines = [line.split() for line in out.splitlines()]
+    assert (code, lines[0]) == (0, ["missing", "forklift"])
+    assert lines[1][1] == "flag"
+    assert err == "1 of 2 in the dataset, 1 missing\n"
+    wanted = tmp_path / "wanted.txt"
+    wanted.write_text("flag\nforklift\n", encoding="utf-8-sig")
+    code, out, _ = command("coverage", "--file", wanted, "--json", "--fail-on-missing", *home)
+    found = json.loads(out)["concepts"]
+    assert (code, [entry["concept"] for entry in found]) == (1, ["forklift", "flag"])
+    assert (found[0]["images"], found[0]["unsure"]) == (0, False)
+    assert found[1]["images"] > 100
+    assert found[1]["best"].startswith("flag")
+    assert command("coverage", "flag", "--fail-on-missing", *home)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"\xff\xfe\x00", "is no UTF-8 text"), (b" , \n", "there is no concept"), (None, "cannot be read")],
+)
+def test_a_list_of_concepts_that_cannot_be_used_is_named(
+    command: InProcess, sample_home: Path, tmp_path: Path, content: bytes | None, message: str
+):
+    file = tmp_path / "list.txt"
+    if content is not None:
+        file.write_bytes(content)
+    code, out, err = command("coverage", "--file", file, "--home", sample_home)
+    assert (code, out) == (1, "")
+    assert message in err
+
+
 def test_info_prints_one_json_document_and_nothing_else(command: InProcess, sample_home: Path):
     code, out, err = command("info", "--json", "--home", sample_home)
     assert (code, err) == (0, "")

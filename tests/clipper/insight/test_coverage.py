@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clipper.insight.coverage import measure_coverage
+from clipper.insight.coverage import UNSURE, measure_coverage
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
@@ -51,6 +51,15 @@ def test_absent_concepts_come_first(images: np.ndarray, concepts: np.ndarray):
     assert set(found.absent()) == set(np.flatnonzero(found.counts == 0))
     assert (found.by_chance[:40] < 0.05).all()
     assert np.median(found.by_chance[40:]) > 0.2
+
+
+def test_a_concept_is_unsure_if_its_nearest_image_may_be_one_and_never_if_it_has_images(
+    images: np.ndarray, concepts: np.ndarray
+):
+    found = measure_coverage(images, concepts[:200], concepts[200:])
+    assert not (found.unsure & (found.counts > 0)).any()
+    assert (found.by_chance[found.unsure] <= UNSURE).all()
+    assert (found.scores[found.unsure] >= found.level).all()
 
 
 def test_random_words_that_the_images_show_do_not_hide_the_others(images: np.ndarray, concepts: np.ndarray):

@@ -27,6 +27,7 @@ const OWN_NAMES = [
   "faces",
   "names",
   "finding",
+  "concepts",
   "at",
 ]
 

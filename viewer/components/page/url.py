@@ -3,9 +3,9 @@
 `q` is the query, `colour` the column, `words` are the visitor's own words; `filters` and `chosen` are JSON,
 `open` is an image's id; `cut` is the least similarity listed or, after a comma, the largest; `fold=1` and
 `within=1` are the switches above the results, `panel` is the panel beside the map, `finding` the key of the
-open finding; `faces=0` and `names=0` leave images and names of clusters off the map; `sort` is the column
-that sorts the selection, with `,up` after it the smallest first. `at`, the part of the map in view, belongs
-to the browser (`components/map/camera.js`). Invalid values in a link are ignored.
+open finding, `concepts` what may be missing; `faces=0` and `names=0` leave images and names of clusters off
+the map; `sort` is the column that sorts the selection, with `,up` after it the smallest first. `at`, the part
+of the map in view, belongs to the browser (`components/map/camera.js`). Invalid values in a link are ignored.
 What does not belong here: the browser's history and the map (`components/page/url.js`).
 """
 
@@ -34,6 +34,7 @@ from viewer.dataset.columns.filters import (
 )
 from viewer.dataset.columns.word_column import WORDS
 from viewer.dataset.dataset import Dataset
+from viewer.dataset.findings.concepts import clean_concepts
 from viewer.dataset.tag_rows import read_tag_rows
 from viewer.pools import SELECT_POOL
 from viewer.session.answers import Terms, normalize_spaces, query_problem
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 
 MAX_LENGTH = 8_000  # characters of a query string; many servers and mail programs cut longer ones
 MAX_STEPS = 40
+MAX_CONCEPTS = 1_500  # characters of a list of concepts; a longer one is in no link
 MAX_FIELDS = 40
 ON, OFF = "1", "0"
 UP = ",up"
@@ -83,6 +85,7 @@ class UrlState:
     sort: str = ""
     ascending: bool = False
     words: tuple[str, ...] = ()
+    concepts: str = ""
 
 
 def parse_query_string(search: str) -> UrlState:
@@ -110,6 +113,7 @@ def parse_query_string(search: str) -> UrlState:
         sort=fields.get("sort", "").removesuffix(UP),
         ascending=fields.get("sort", "").endswith(UP),
         words=_read_words(fields.get("words", "")),
+        concepts=clean_concepts(fields.get("concepts", "")),
     )
 
 
@@ -133,6 +137,7 @@ def to_query_string(state: ViewState) -> str:
         "open": dataset.id_of(state.selected),
         "finding": state.finding,
         "sort": state.sort and state.sort + (UP if state.ascending else ""),
+        "concepts": state.concepts if len(state.concepts) <= MAX_CONCEPTS else "",
     }
     if _linkable(state, filters):
         steps = _compact_json([write_step(step) for step in state.steps])
@@ -234,7 +239,7 @@ class PageUrl(Component):
         self._waits_for_answer = self._waits_for_words = False
         names = ["answer", "colour", "steps", "selected", "dataset", "filters", "searching"]
         names += ["min_similarity", "max_similarity", "fold", "only_selection", "panel", "faces", "names"]
-        names += ["finding", "findings", "sort", "ascending", "words", "asked_words"]
+        names += ["finding", "findings", "concepts", "sort", "ascending", "words", "asked_words"]
         state.param.watch(self._update, names)
         self._update()
         # Changes before the page has loaded would reach it one by one.
@@ -335,6 +340,7 @@ class PageUrl(Component):
             min_similarity=low,
             max_similarity=high,
             finding=target.finding,
+            concepts=target.concepts if len(state.concepts) <= MAX_CONCEPTS else state.concepts,
             panel=target.panel or _default_panel(selected=state.selection is not None),
         )
         self._target, self._before = None, self._history_entry()

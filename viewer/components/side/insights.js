@@ -77,13 +77,17 @@ export function render({ model, view }) {
     }
     const hadFocus = root.contains(focusedElement())
     const before = shown
+    const scroller = scrollerOf(view.el)
     if (!before) {
-      listTop = view.el.scrollTop
+      listTop = scroller.scrollTop
     }
     shown = key
     list.hidden = key !== ""
     finding.el.hidden = key === ""
-    view.el.scrollTop = key ? 0 : listTop
+    // What lies below the cards has its room again by then.
+    requestAnimationFrame(() => {
+      scroller.scrollTop = key ? 0 : listTop
+    })
     if (hadFocus) {
       const target = key ? finding.heading() : cardOf(list, before)
       target?.focus({ preventScroll: true })
@@ -93,6 +97,16 @@ export function render({ model, view }) {
   finding.el.hidden = true
   update()
   return root
+}
+
+/**
+ * Return the element that scrolls this component, and others beside it: the one that holds them.
+ *
+ * @param {HTMLElement} el
+ */
+function scrollerOf(el) {
+  const root = el.getRootNode()
+  return root instanceof ShadowRoot ? root.host : el
 }
 
 /**
