@@ -28,6 +28,12 @@ DRIFT_LEVEL = 1
 LEVEL = 0.05
 APPEARED, GREW, SHRANK, VANISHED = "appeared", "grew", "shrank", "vanished"
 _SAID = {APPEARED: "Only now", GREW: "More", SHRANK: "Fewer", VANISHED: "No longer"}
+_SAID_OF_PARTS = {
+    APPEARED: "They alone have",
+    GREW: "They have more",
+    SHRANK: "They have fewer",
+    VANISHED: "They have none",
+}
 _TOLD = 3  # clusters that the sentences count out
 
 
@@ -126,7 +132,7 @@ class Drift:
             if told and word == VANISHED and not self.parts and not len(self.gone):
                 said.append(f"No longer a cluster of its own: {_listed(told)}.")
             elif told:
-                said.append(f"{_SAID[word]}: {_listed(told)}.")
+                said.append(f"{(_SAID_OF_PARTS if self.parts else _SAID)[word]}: {_listed(told)}.")
         return said
 
 

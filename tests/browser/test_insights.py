@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from helpers import arrived, ranges
+from helpers import arrived, changed, ranges, settled
 from homes import engine_of
 from panel_server import serving
 from PIL import Image, ImageOps
@@ -224,6 +224,31 @@ def test_concepts_are_looked_for_and_a_press_on_one_shows_it_on_the_map(
     wanted.write_bytes(b"a\0b")
     page.locator(".coverage input[type=file]").set_input_files(wanted)
     expect(page.locator(".coverage", has_text="is no text file")).to_be_visible()
+    for one in (seen, other):
+        clean(one)
+
+
+@pytest.mark.slow
+def test_the_card_of_what_has_changed_shows_on_the_map_what_is_new(
+    visit: Visit, url: str, home: Path
+) -> None:
+    seen = visit(url)
+    page = seen.page
+    page.get_by_role("tab", name="Insights").click()
+    card = page.locator(".drift .since")
+    new = engine_of(home).drift["new"]
+    expect(card).to_contain_text(f"{new} new, 0 gone")
+    before = settled(page)
+    page.get_by_role("button", name=f"New {new}").click()
+    changed(page, before)
+    expect(page.get_by_role("button", name=f"New {new}")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".legend", has_text="before")).to_be_visible()
+    expect(page.locator(".filters")).to_contain_text(f"{new} of")
+    page.wait_for_url("**colour=:new**")
+    other = visit(page.url, ready=False)
+    expect(other.page.get_by_role("button", name=f"New {new}")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name=f"New {new}").click()
+    page.wait_for_url(lambda address: ":new" not in address)
     for one in (seen, other):
         clean(one)
 

@@ -111,8 +111,22 @@ def test_clusters_that_came_grew_shrank_and_went_are_named():
     vectors = np.eye(8, dtype=np.float32)[np.zeros(750, int)]
     drift = measure_drift(vectors, vectors, clusters=(before, after))
     said = drift.summary({5: "sea birds"})
+    assert "They alone have: sea birds. They have more: cluster 2." in said
+    assert "They have fewer: cluster 3. They have none: cluster 4." in said
+
+
+def test_a_cluster_of_which_no_image_is_gone_is_only_no_cluster_any_longer():
+    before, after = np.repeat([1, 4], [200, 100]), np.repeat([1, 5], [300, 100])
+    vectors = np.eye(8, dtype=np.float32)[np.zeros(400, int)]
+    names = [bytes([at // 256, at % 256]) for at in range(400)]
+    kept = measure_drift(vectors[:300], vectors, keys=(names[:300], names), clusters=(before, after))
+    said = kept.summary({5: "sea birds"})
     assert "Only now: sea birds." in said
-    assert "More: cluster 2. Fewer: cluster 3. No longer: cluster 4." in said
+    assert "No longer a cluster of its own: cluster 4." in said
+    left = measure_drift(
+        vectors[:300], vectors, keys=(names[:300], names[::-1][:399]), clusters=(before, after)
+    )
+    assert "No longer: cluster 4." in left.summary()
 
 
 def test_a_larger_dataset_of_the_same_clusters_has_not_changed():

@@ -16,7 +16,7 @@ from viewer.dataset.findings.findings import Findings
 STRIP = 5  # thumbnails on a card
 MAX_SHOWN = 12  # images of a group shown at first
 MAX_UNFOLDED = 500  # images of a group shown at most
-MAX_TITLE, MAX_NOTE = 300, 200  # characters that are sent; metadata may hold a novel
+MAX_TITLE, MAX_DETAIL, MAX_NOTE = 300, 1_000, 200  # characters that are sent; metadata may hold a novel
 
 
 def finding_cards(dataset: Dataset, findings: Findings) -> list[dict[str, Any]]:
@@ -36,7 +36,7 @@ def finding_words(finding: Finding) -> dict[str, Any]:
     return {
         "key": finding.key,
         "title": finding.title[:MAX_TITLE],
-        "detail": finding.detail[:MAX_TITLE],
+        "detail": finding.detail[:MAX_DETAIL],
     }
 
 
