@@ -32,6 +32,7 @@ VIEWER = """
     components/side
     components/map components/page
     components
+    session/workers
     session
     render dataset/findings
     dataset

@@ -44,14 +44,14 @@ from viewer.components.side.status import Status
 from viewer.components.side.tabs import Tabs
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.versions import latest_loaded, load
-from viewer.session.cluster_name_worker import ClusterNameWorker
-from viewer.session.filter_worker import FilterWorker
 from viewer.session.search import Searcher
 from viewer.session.selection import clear_selection
 from viewer.session.state import ViewState
-from viewer.session.tag_worker import TagWorker
 from viewer.session.uploads import Uploads
-from viewer.session.word_worker import WordWorker
+from viewer.session.workers.cluster_names import ClusterNameWorker
+from viewer.session.workers.filters import FilterWorker
+from viewer.session.workers.tags import TagWorker
+from viewer.session.workers.words import WordWorker
 
 LOGO = Path(__file__).parent / "static" / "logo.svg"
 

@@ -30,6 +30,7 @@ VIEWER: list[Row] = [
     [("components/side/", "results, filters, selection, tags")],
     [("components/map/", "legend, lasso"), ("components/page/", "bar, keys")],
     [("components/", "what they share")],
+    [("session/workers/", "filters, tags, names, words, in the background")],
     [("session/", "one visitor: state, searches, selection")],
     [("render/", "points to pixels"), ("dataset/findings/", "what was found")],
     [("dataset/", "an atlas as arrays")],

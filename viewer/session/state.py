@@ -1,7 +1,7 @@
 """The state of one visitor's page. Every view is a function of it; nothing here draws.
 
-What does not belong here: working out answers, filters and tags (`search.py`, `filter_worker.py`,
-`tag_worker.py`), and what to keep of each when the version changes (`migration.py`).
+What does not belong here: working out answers (`search.py`), filters, tags and words (`workers/`), and what
+to keep of each when the version changes (`migration.py`).
 """
 
 import operator

@@ -22,10 +22,10 @@ from viewer.dataset.dataset import Dataset
 from viewer.dataset.exports import BLOCK_ROWS, Export, escape_formula, write_export
 from viewer.server.export_route import export_file_name
 from viewer.session import export_offers
-from viewer.session.cluster_name_worker import ClusterNameWorker
 from viewer.session.export_offers import MAX_OFFERS, offer, redeem
 from viewer.session.state import ViewState
-from viewer.session.tag_worker import TagWorker
+from viewer.session.workers.cluster_names import ClusterNameWorker
+from viewer.session.workers.tags import TagWorker
 
 EVILS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("http://x")', "\uff1d1"]
 

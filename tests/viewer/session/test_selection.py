@@ -15,11 +15,11 @@ from viewer.dataset.geometry.lasso import points_inside, rows_inside, simplify_o
 from viewer.dataset.geometry.spatial_index import PointIndex
 from viewer.dataset.geometry.viewport import Viewport
 from viewer.session.answers import Answer, nearest_first
-from viewer.session.cluster_name_worker import ClusterNameWorker
 from viewer.session.selection import SelectionSource, apply_step, clear_selection, rows_of_target
 from viewer.session.state import ViewState
 from viewer.session.steps import AllImages, OneImage, Results, SelectionStep, Tagged, read_outline
-from viewer.session.tag_worker import TagWorker
+from viewer.session.workers.cluster_names import ClusterNameWorker
+from viewer.session.workers.tags import TagWorker
 
 SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
 

@@ -25,7 +25,7 @@ from viewer.dataset.columns.filters import find_labels, listed_values, shows_val
 from viewer.dataset.columns.word_column import TITLE as WORDS_TITLE
 from viewer.dataset.columns.word_column import WORDS
 from viewer.session.state import ViewState
-from viewer.session.word_worker import WordWorker
+from viewer.session.workers.words import WordWorker
 
 DENSITY = "Density only"  # the label of the choice without a column
 NO_VALUE_LABEL = "No value"

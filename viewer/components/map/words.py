@@ -1,6 +1,6 @@
 """The part of the legend in which a visitor types words, and keeps them as a column.
 
-What does not belong here: classifying images by words (`session/word_worker.py`), and the legend's lines.
+What does not belong here: classifying images by words (`session/workers/words.py`), and the legend's lines.
 """
 
 import re
@@ -13,7 +13,7 @@ from viewer.dataset.columns.word_column import WORDS
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.suggestions import suggest_queries
 from viewer.session.state import ViewState
-from viewer.session.word_worker import MAX_TEXT_LENGTH, WordWorker
+from viewer.session.workers.words import MAX_TEXT_LENGTH, WordWorker
 
 # The fields of the state that the view follows.
 WORD_FIELDS = ("words", "asked_words", "words_problem", "kept_words", "keep_problem")

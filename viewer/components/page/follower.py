@@ -33,7 +33,7 @@ from viewer.session.background import in_background
 from viewer.session.migration import migrate_terms
 from viewer.session.search import error_message, run_query
 from viewer.session.state import ViewState
-from viewer.session.word_worker import make_column
+from viewer.session.workers.words import make_column
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -48,7 +48,7 @@ from viewer.session.selection import (
 )
 from viewer.session.state import PANELS, ViewState
 from viewer.session.steps import SelectionStep, Tagged, Target, read_step, write_step
-from viewer.session.word_worker import WordWorker, read_words
+from viewer.session.workers.words import WordWorker, read_words
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -35,7 +35,7 @@ from viewer.session.export_offers import MAX_OFFERS, offer, withdraw
 from viewer.session.selection import SelectionSource, apply_step, clear_selection, rows_of_target
 from viewer.session.state import ViewState
 from viewer.session.steps import Found, Mode, OneImage, SelectionStep, Target
-from viewer.session.tag_worker import TagWorker
+from viewer.session.workers.tags import TagWorker
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -20,12 +20,12 @@ from viewer.dataset.columns.filters import is_member
 from viewer.dataset.columns.tag_column import count_tags
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.exports import EXCLUDED, Export, without_excluded
-from viewer.session.cluster_name_worker import ClusterNameWorker
 from viewer.session.export_offers import MAX_OFFERS, offer, withdraw
 from viewer.session.selection import clear_selection
 from viewer.session.state import ViewState
 from viewer.session.steps import OneCluster, SelectionStep, read_mode, read_target
-from viewer.session.tag_worker import TagWorker
+from viewer.session.workers.cluster_names import ClusterNameWorker
+from viewer.session.workers.tags import TagWorker
 
 PAGE_SIZE = 60  # images sent at a time
 

@@ -4,7 +4,7 @@
 counts of a column leave out that column's own condition. `parse_filters` reads a link's spelling and
 `write_filters` writes it; everything else works on conditions, and changes no state. What does not belong
 here: the types of conditions (`clipper/query_filter.py`), and the visitor's filters
-(`session/filter_worker.py`).
+(`session/workers/filters.py`).
 """
 
 from collections.abc import Collection, Mapping, MutableMapping, Sequence

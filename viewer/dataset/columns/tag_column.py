@@ -1,7 +1,7 @@
 """The tags of a home as a column of a dataset: a facet and colours.
 
 The tags are those that `tags.json` holds now, not the ones of the index. What does not belong here: reading
-them (`dataset/tag_rows.py`), and adding and removing them (`session/tag_worker.py`).
+them (`dataset/tag_rows.py`), and adding and removing them (`session/workers/tags.py`).
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """A visitor's own words as a column of a dataset: each image has the nearest of them, or none.
 
 What does not belong here: which word is the nearest (`clipper.insight.classify`), and when images are
-classified (`session/word_worker.py`).
+classified (`session/workers/words.py`).
 """
 
 from dataclasses import dataclass

@@ -11,9 +11,9 @@ from viewer.components.map.legend import ColourKey
 from viewer.components.side.drift_card import DriftCard, verdict
 from viewer.dataset.columns.novelty import BEFORE, LABELS, NEW, NOVELTY, UNLIKE
 from viewer.dataset.dataset import Dataset
-from viewer.session.cluster_name_worker import ClusterNameWorker
-from viewer.session.filter_worker import FilterWorker
 from viewer.session.state import ViewState
+from viewer.session.workers.cluster_names import ClusterNameWorker
+from viewer.session.workers.filters import FilterWorker
 
 DRIFT: dict[str, Any] = {
     "since": "2026-05-01T00:00:00+00:00", "new": 100, "gone": 0, "common": 400, "sparse": 30,

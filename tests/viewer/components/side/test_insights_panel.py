@@ -22,12 +22,12 @@ from viewer.components.side.tabs import Tabs
 from viewer.dataset.changes import compare_atlases
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.exports import EXCLUDED
-from viewer.session.cluster_name_worker import ClusterNameWorker
 from viewer.session.export_offers import redeem
 from viewer.session.search import Searcher
 from viewer.session.state import ViewState
 from viewer.session.steps import Found, OneImage, SelectionStep
-from viewer.session.tag_worker import TagWorker
+from viewer.session.workers.cluster_names import ClusterNameWorker
+from viewer.session.workers.tags import TagWorker
 
 PAIRS = {"groups": [0, 0, 1, 1, 1], "keep": [10, 12]}
 

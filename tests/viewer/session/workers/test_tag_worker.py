@@ -18,9 +18,9 @@ from viewer.dataset.columns.tag_column import count_tags, tags_of_rows
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.summary import category_bars, format_duration, last_runs, size_bars, summarise, time_bars
 from viewer.dataset.tag_rows import read_tag_rows
-from viewer.session.cluster_name_worker import ClusterNameWorker
 from viewer.session.state import ViewState
-from viewer.session.tag_worker import TagWorker
+from viewer.session.workers.cluster_names import ClusterNameWorker
+from viewer.session.workers.tags import TagWorker
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from viewer.dataset.dataset import Dataset
 from viewer.pools import TAG_POOL
 from viewer.session.background import in_background
 from viewer.session.state import ViewState
-from viewer.session.tag_worker import CHECK_INTERVAL
+from viewer.session.workers.tags import CHECK_INTERVAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable

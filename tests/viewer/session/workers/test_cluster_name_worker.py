@@ -16,11 +16,11 @@ from viewer.components.side.selection_panel import SelectionPanel
 from viewer.dataset.clusters import CLUSTER
 from viewer.dataset.dataset import Dataset
 from viewer.render.overview import Overviews
-from viewer.session.cluster_name_worker import ClusterNameWorker
-from viewer.session.filter_worker import FilterWorker
 from viewer.session.state import ViewState
 from viewer.session.steps import OneCluster, SelectionStep
-from viewer.session.tag_worker import TagWorker
+from viewer.session.workers.cluster_names import ClusterNameWorker
+from viewer.session.workers.filters import FilterWorker
+from viewer.session.workers.tags import TagWorker
 
 
 @pytest.fixture

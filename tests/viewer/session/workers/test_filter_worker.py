@@ -17,9 +17,9 @@ from viewer.dataset.changes import compare_atlases
 from viewer.dataset.columns.colouring import NO_VALUE_CODE
 from viewer.dataset.dataset import INDEXED, Dataset
 from viewer.dataset.suggestions import sample_images
-from viewer.session.filter_worker import FilterWorker
 from viewer.session.search import Searcher
 from viewer.session.state import ViewState
+from viewer.session.workers.filters import FilterWorker
 
 Waiting = list[tuple[Callable[[], Any], Callable[[Future[Any]], None]]]
 
@@ -34,7 +34,8 @@ def waiting(monkeypatch: pytest.MonkeyPatch) -> Waiting:
     """What is to be done in the background, and what then: nothing is done by itself."""
     put_off: Waiting = []
     monkeypatch.setattr(
-        "viewer.session.filter_worker.in_background", lambda work, then, **_pool: put_off.append((work, then))
+        "viewer.session.workers.filters.in_background",
+        lambda work, then, **_pool: put_off.append((work, then)),
     )
     return put_off
 

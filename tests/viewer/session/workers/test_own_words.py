@@ -24,10 +24,10 @@ from viewer.dataset.columns.colouring import MISSING
 from viewer.dataset.columns.word_column import NONE_OF_THESE, TITLE, WORDS
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.exports import Export, write_export
-from viewer.session.filter_worker import FilterWorker
 from viewer.session.search import Searcher
 from viewer.session.state import ViewState
-from viewer.session.word_worker import KEPT_COLUMNS, WordWorker, known_column, make_column
+from viewer.session.workers.filters import FilterWorker
+from viewer.session.workers.words import KEPT_COLUMNS, WordWorker, known_column, make_column
 
 Waiting = list[tuple[Callable[[], Any], Callable[[Future[Any]], None]]]
 CAT_DOG = ("cat", "dog")
@@ -51,7 +51,7 @@ def waiting(monkeypatch: pytest.MonkeyPatch) -> Waiting:
     """What is to be done in the background, and what then: nothing is done by itself."""
     put_off: Waiting = []
     monkeypatch.setattr(
-        "viewer.session.word_worker.in_background", lambda work, then, **_pool: put_off.append((work, then))
+        "viewer.session.workers.words.in_background", lambda work, then, **_pool: put_off.append((work, then))
     )
     return put_off
 

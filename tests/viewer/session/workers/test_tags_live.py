@@ -25,10 +25,10 @@ from viewer.dataset.columns.colouring import MAX_CATEGORIES, MISSING, OTHER
 from viewer.dataset.columns.facets import list_facet, tag_facet
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.tag_rows import read_tag_rows
-from viewer.session.filter_worker import FilterWorker
 from viewer.session.search import Searcher
 from viewer.session.state import ViewState
-from viewer.session.tag_worker import TagWorker
+from viewer.session.workers.filters import FilterWorker
+from viewer.session.workers.tags import TagWorker
 
 # The column of that name is the metadata's in the fake atlas.
 COLUMN = "clipper_tags"
