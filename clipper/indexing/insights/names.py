@@ -19,7 +19,7 @@ from clipper.models.query_encoder import QueryEncoder
 from clipper.store import embeddings
 from clipper.store.parts import clusters as stored
 from clipper.store.parts.clusters import Clusters
-from clipper.store.tables import read_made_of, read_parquet, write_part
+from clipper.store.tables import is_written, read_made_of, read_parquet, write_part
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,29 +31,33 @@ SHOWN_ROWS = 200  # names in Dagster's table
 def name_clusters(work: Workspace) -> Step:
     """Name the clusters by the dataset's own words, the shipped vocabulary, and the home's `vocabulary.txt`.
 
+    A cluster keeps the name that it had in the last run if no other is much better.
     Without clusters there are no names. The model's text side is loaded only for words whose vectors this
     machine does not have yet.
     """
     home = vocabulary.home_words(work.home)
     _, model, _ = work.embeddings()
     words = digest(vocabulary.shipped_version(), home.words)
+    earlier = work.home.part("cluster_names", work.staged.cluster_names)
 
     def make(path: Path, made_of: Mapping[str, Any]) -> None:
         keys, clusters = stored.read(work.home.part("clusters", work.require("clusters")))
-        names = _find(work, keys, clusters, home.words)
+        names = _find(work, keys, clusters, home.words, earlier)
         table = _table(clusters, names)
         named = sum(bool(name.name) for name in names)
         counts = {"clusters": len(clusters), "named": named}
         write_part(path, table, {**made_of, "counts": counts, "rows": _rows(clusters, names)})
 
     inputs = [NAMES_VERSION, model["fingerprint"], words]
-    step = insight_step(work, "cluster_names", of=["clusters", "metadata"], inputs=inputs, make=make)
+    step = insight_step(
+        work, "cluster_names", of=["clusters", "metadata"], inputs=inputs, make=make, follows=True
+    )
     step.notes = list(home.problems)
     return step
 
 
 def _find(
-    work: Workspace, keys: Sequence[bytes], clusters: Clusters, home_words: Sequence[str]
+    work: Workspace, keys: Sequence[bytes], clusters: Clusters, home_words: Sequence[str], earlier: Path
 ) -> list[ClusterName]:
     if not len(clusters):
         return []
@@ -68,7 +72,17 @@ def _find(
         embed=encoder.word_vectors,
         own=_own_words(work, keys),
         home=WordVectors(home_words, encoder.word_vectors(home_words)) if home_words else None,
+        before=_names_before(earlier, clusters),
     )
+
+
+def _names_before(earlier: Path, clusters: Clusters) -> list[str]:
+    """Return the name that each cluster had in the last run, "" for none."""
+    if not is_written(earlier):
+        return [""] * len(clusters)
+    table = read_parquet(earlier)
+    known = dict(zip(table["cluster"].to_pylist(), table["name"].to_pylist(), strict=True))
+    return [known.get(each) or "" for each in clusters.ids.tolist()]
 
 
 def _own_words(work: Workspace, keys: Sequence[bytes]) -> DatasetWords:

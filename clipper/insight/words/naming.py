@@ -69,11 +69,12 @@ def name_clusters(
     embed: Callable[[Sequence[str]], "np.ndarray"],
     own: DatasetWords | None = None,
     home: WordVectors | None = None,
+    before: Sequence[str] = (),
 ) -> list[ClusterName]:
     """Name each cluster, or leave it without a name where no word is true of it.
 
     No two clusters of a level have the same name. A cluster has its parent's name only if no other is nearly
-    as good.
+    as good, and keeps the name that it had if no other is much better.
 
     Args:
         vectors: (n, d) float32, rows L2-normalised, of the images.
@@ -82,6 +83,7 @@ def name_clusters(
         embed: embeds words of the dataset: (w, d) float32, rows L2-normalised. Called once, if at all.
         own: the words of the dataset's metadata.
         home: words that a person wished for.
+        before: the name that each cluster had, "" for none; empty if there are no clusters from before.
     """
     if not len(clusters) or not len(vectors):
         return [ClusterName() for _ in range(len(clusters))]
@@ -91,7 +93,8 @@ def name_clusters(
     found = _own_words(search, counts, own, embed)
     for near in _near_words(search, counts, own, home or WordVectors((), vocabulary.vectors[:0]), vocabulary):
         found = [old + new for old, new in zip(found, near, strict=True)]
-    return _assign(clusters, [_distinct(_own_first(words)) for words in found])
+    kept = [plain_form(name) for name in before] or [""] * len(found)
+    return _assign(clusters, [_distinct(_own_first(words)) for words in found], kept)
 
 
 def _own_words(
@@ -219,10 +222,11 @@ def _rank(word: _Word) -> tuple[float, int, int, str]:
     return -round(word.score, 2), _PREFERRED.index(word.source), len(word.word), word.key
 
 
-def _assign(clusters: Clusters, found: Sequence[Sequence[_Word]]) -> list[ClusterName]:
+def _assign(clusters: Clusters, found: Sequence[Sequence[_Word]], kept: Sequence[str]) -> list[ClusterName]:
     """Give each word to the cluster of a level that it fits best, the coarsest level first.
 
-    A word that fits a cluster within much better is left to that one.
+    A word that fits a cluster within much better is left to that one. The name that a cluster had, in its
+    plain form, counts for more than it fits.
     """
     named: list[ClusterName] = [ClusterName() for _ in found]
     keys = [""] * len(found)
@@ -231,11 +235,10 @@ def _assign(clusters: Clusters, found: Sequence[Sequence[_Word]]) -> list[Cluste
         offers: list[tuple[float, int, _Word]] = []
         for cluster in clusters.rows_at(level).tolist():
             above = _keys_above(clusters, cluster, keys)
-            offers += [
-                (word.score * (OTHER_GOOD if word.key in above else 1), cluster, word)
-                for word in found[cluster]
-                if word.score >= OTHER_GOOD * within[cluster].get(word.key, 0)
-            ]
+            for word in found[cluster]:
+                score = word.score / (OTHER_GOOD if word.key == kept[cluster] else 1)
+                if score >= OTHER_GOOD * within[cluster].get(word.key, 0):
+                    offers.append((score * (OTHER_GOOD if word.key in above else 1), cluster, word))
         taken: set[str] = set()
         for _, cluster, word in sorted(offers, key=lambda offer: (-offer[0], _rank(offer[2]), offer[1])):
             if not keys[cluster] and word.key not in taken:

@@ -98,6 +98,19 @@ def test_each_cluster_has_the_word_that_is_true_of_it(world: World) -> None:
     assert min(name.score for name in found) > 0.5
 
 
+@pytest.mark.parametrize(("share", "kept"), [(0.9, True), (0.7, False)])
+def test_a_cluster_keeps_the_name_it_had_unless_another_is_much_better(
+    world: World, share: float, kept: bool
+) -> None:
+    cluster = int(world.clusters.rows_at(LEVELS - 1)[1])
+    images = np.flatnonzero(world.kind == 1)
+    own = words_of({"whole": images, "part": images[: round(share * len(images))]})
+    given = {"vocabulary": world.vocabulary(()), "own": own}
+    assert world.name(**given)[cluster].name == "whole"
+    before = ["part" if row == cluster else "" for row in range(len(world.clusters))]
+    assert world.name(**given, before=before)[cluster].name == ("part" if kept else "whole")
+
+
 def test_names_are_the_same_every_time(world: World) -> None:
     assert world.name() == world.name()
 
