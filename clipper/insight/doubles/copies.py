@@ -21,7 +21,7 @@ SAME_LIGHT = 0.04
 # own mirror image was not mirrored.
 _MORE_ALIKE = 0.01
 # A pair that is less similar than the threshold by more than this is not compared the other way round.
-_SECOND_LOOK = 0.4
+_SECOND_LOOK = 0.25
 # A group is parted into stars at most so many times; what is left then are ends of long chains.
 _ROUNDS = 20
 

@@ -41,7 +41,8 @@ def signature(thumbnail: bytes) -> bytes:
     from PIL import Image
 
     with Image.open(io.BytesIO(thumbnail)) as image:
-        return image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR).tobytes()
+        picture = image if image.mode == "RGB" else image.convert("RGB")
+        return picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR).tobytes()
 
 
 def as_rows(signatures: "list[bytes]") -> "np.ndarray":
