@@ -32,9 +32,9 @@ LEAST_CONTRAST = 8.0
 _WHITEST, _WHITE = 255.0, 225.0
 # From coarse to fine: the side of the pictures, steps of Gauss-Newton on them (more found no more copies),
 # and what may differ after these, as a share of the contrast: other pairs are not looked at further. Of 1,800
-# copies of 120 images of the sample, those that are found leave at most 0.72, 1.14, 0.67 and 0.41. Of the
-# candidates that are no copies, a third of the sample's is left at the end, and one in fifteen of mixed ones.
-_LEVELS = ((8, 0, 0.8), (8, 8, 1.2), (16, 6, 0.75), (32, 4, 0.55))
+# copies of 120 images of the sample, those that are found leave at most 0.72, 1.14, 0.67, 0.5 and 0.41. Of
+# other candidates, one in five of the sample's is left at the end, and one in eleven of mixed pictures.
+_LEVELS = ((8, 0, 0.75), (8, 8, 1.2), (16, 6, 0.7), (32, 2, 0.55), (32, 2, 0.5))
 # What differs is looked at in three ways, each with its limit. The limits were set on variants of 75 images
 # of the sample (JPEG quality 25, a third of the size, 20 % more light, 12 % crops) and 3,700 pairs of its
 # most similar images. One limit alone loses 5 % of the variants at no false pair, the three together 2 %.
@@ -49,6 +49,8 @@ _EDGE_SHARE = 0.15
 # A picture that was scaled by less than this may only seem so, as brightened ones do that are cut off at
 # white: then it compares nearly as well as it is.
 _NEARLY_WHOLE, _AS_WELL = 0.05, 0.006
+# What is less similar than this is no copy either way.
+_UNLIKE = 0.5
 # Pairs compared at once: 15 MB of work space for each thread.
 _BLOCK = 128
 
@@ -122,6 +124,7 @@ def _prefer_whole(found: Matches, rows: "np.ndarray", one: "np.ndarray", other: 
     import numpy as np
 
     near = np.abs(found.scales[rows] - 1).max(axis=1) < _NEARLY_WHOLE
+    near &= found.similarities[rows] >= _UNLIKE
     rows = rows[near]
     whole = np.tile(np.array([1, 1, 0, 0], np.float32), (len(rows), 1))
     similarities, gains = _differences(one[near], other[near], whole)
