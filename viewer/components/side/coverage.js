@@ -6,7 +6,7 @@ import { thumbnailFrame } from "../thumbnail.js"
 import { batched } from "../timing.js"
 import { loadPages } from "./pages.js"
 
-/** @import { Child, Component, ImageItem, Model } from "../types" */
+/** @import { Child, Component, ImageItem, Message, Model } from "../types" */
 
 /** @typedef {"missing" | "unsure" | "there" | "all"} Part */
 
@@ -33,6 +33,9 @@ import { loadPages } from "./pages.js"
 
 /** @typedef {Model<Properties>} CoverageModel */
 
+/** Milliseconds after which an answer has its height. */
+const SETTLED = 100
+
 /** Bytes of a file with a list. */
 const MOST_BYTES = 400_000
 /** @type {[Part, string][]} */
@@ -45,32 +48,45 @@ const PARTS = [
 
 /** @param {Component<Properties>} component */
 export function render({ model }) {
-  return h(
-    "div",
-    { class: "root" },
+  let isAsked = false
+  /** @param {Message} message */
+  const send = (message) => {
+    isAsked = true
+    model.send_msg(message)
+  }
+  const section = h(
+    "section",
+    { class: "contents", "aria-labelledby": "missing-title" },
     h(
-      "section",
-      { class: "contents", "aria-labelledby": "missing-title" },
-      h(
-        "div",
-        {},
-        h("h2", { id: "missing-title" }, "What is missing"),
-        h("div", { class: "muted" }, "Write what the dataset should show, and see how many images do."),
-      ),
-      conceptForm(model),
-      draw(
-        model,
-        ["looking", "trouble", "counts", "asked", "vocabulary"],
-        () => [said(model), choices(model)],
-        "answer",
-      ),
-      conceptList(model),
+      "div",
+      {},
+      h("h2", { id: "missing-title" }, "What is missing"),
+      h("div", { class: "muted" }, "Write what the dataset should show, and see how many images do."),
     ),
+    conceptForm(model, send),
+    draw(
+      model,
+      ["looking", "trouble", "counts", "asked", "vocabulary"],
+      () => [said(model), choices(model, send)],
+      "answer",
+    ),
+    conceptList(model),
   )
+  // The answer would be below the end of the panel, where the findings have left little room.
+  model.on("turn", () => {
+    if (isAsked && model.counts.all !== undefined) {
+      isAsked = false
+      setTimeout(() => section.scrollIntoView({ block: "start", behavior: "smooth" }), SETTLED)
+    }
+  })
+  return h("div", { class: "root" }, section)
 }
 
-/** @param {CoverageModel} model */
-function conceptForm(model) {
+/**
+ * @param {CoverageModel} model
+ * @param {(message: Message) => void} send asks
+ */
+function conceptForm(model, send) {
   const field = h("textarea", {
     class: "field list",
     placeholder: "wheelchair, snow, a crowd of people…",
@@ -88,7 +104,7 @@ function conceptForm(model) {
   field.rows = 1
   const ask = () => {
     if (field.value.trim()) {
-      model.send_msg({ kind: "ask", text: field.value })
+      send({ kind: "ask", text: field.value })
     }
   }
   const fit = () => {
@@ -217,12 +233,13 @@ function areOrIs(count) {
  * Offer the vocabulary before anything was asked, and the parts of an answer after that.
  *
  * @param {CoverageModel} model
+ * @param {(message: Message) => void} send asks
  * @returns {Child}
  */
-function choices(model) {
+function choices(model, send) {
   if (!model.asked) {
     const words = `Check the ${formatNumber(model.vocabulary)} words of Clipper's vocabulary`
-    const ask = () => model.send_msg({ kind: "vocabulary" })
+    const ask = () => send({ kind: "vocabulary" })
     return (
       model.vocabulary > 0 &&
       h("button", { class: "chip", type: "button", onclick: ask }, h("span", {}, words))
