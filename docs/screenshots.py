@@ -1,28 +1,31 @@
 """Takes the pictures of the README and of `docs/` from the running viewer: `make screenshots`.
 
-It needs Chromium.
-Each state is taken dark and light.
+It needs Chromium, and the sample indexed. Each state is taken dark and light. A copy of the sample, whose
+flags and a few altered copies came later, shows what is double and what has changed.
 """
 
 import io
 import os
 import shutil
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageEnhance, ImageOps
 from playwright.sync_api import sync_playwright
 
 from clipper.atlas.engine import SearchEngine
+from clipper.indexing.run import index
 from clipper.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "viewer"), str(ROOT / "tests" / "browser")]
 
-from helpers import ask, changed, picture, screen, settled, zoom_at  # noqa: E402 - found through the line above
+from helpers import ask, changed, picture, settled, zoom_at  # noqa: E402 - found through the line above
 from panel_server import serving  # noqa: E402
 
 from viewer.components.page.theme_cookie import COOKIE  # noqa: E402
@@ -34,15 +37,8 @@ SHARPNESS = 1.5  # pixels of a picture for each of the page
 QUALITY = 86
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-background-networking"]
 ASIDE = (1150, 28)  # where the pointer touches nothing
-AMONG = "strawberry.jpg"  # under the pointer
+CONCEPTS = "cat, clock, flag, submarine, unicorn, violin, helicopter, penguin, wheelchair, volcano, robot"
 OPENED = "cat-with-wry-smile.jpg"
-
-
-def place(image_id: str) -> tuple[float, float]:
-    """Where an image of the sample is on the map."""
-    atlas = SearchEngine(Settings.load(HOME))
-    x, y = atlas.xy[atlas.row(image_id)]
-    return float(x), float(y)
 
 
 def middle() -> tuple[float, float]:
@@ -53,13 +49,116 @@ def middle() -> tuple[float, float]:
     return float(x), float(y)
 
 
+def altered_copy(folder: Path) -> Path:
+    """A copy of the sample's home: first without its flags, then with them and with copies of some images."""
+    home = Path(shutil.copytree(HOME, folder / "photos", ignore=shutil.ignore_patterns("dagster", "sample")))
+    away, images = folder / "away", home / "images"
+    away.mkdir()
+    for flag in images.glob("flag-*.jpg"):
+        flag.rename(away / flag.name)
+    index(Settings.load(home, allow_shrink=True))
+    for flag in away.iterdir():
+        flag.rename(images / flag.name)
+    for number, original in enumerate(sorted(images.glob("*.jpg"))[7::150]):
+        for name, copy in altered(Image.open(original).convert("RGB"))[number % 2 :: 2]:
+            copy.save(images / f"{original.stem}-{name}.jpg", quality=60)
+    index(Settings.load(home))
+    return home
+
+
+def altered(picture: Image.Image) -> list[tuple[str, Image.Image]]:
+    """A picture as people keep it twice."""
+    return [
+        ("small", picture.resize((picture.width // 2, picture.height // 2))),
+        ("mirrored", ImageOps.mirror(picture)),
+        ("bright", ImageEnhance.Brightness(picture).enhance(1.12)),
+        ("saved-again", picture),
+    ]
+
+
 def first(page: Any) -> None:
-    """The first view, an image under the pointer."""
-    x, y = screen(page, *place(AMONG))
-    page.mouse.move(x + 2, y)
-    page.mouse.move(x, y)
-    page.wait_for_selector(".hover.shown")
+    """The first view."""
+    page.mouse.move(*ASIDE)
     page.wait_for_timeout(500)
+
+
+def cluster(page: Any) -> None:
+    """A cluster, selected by its name; the map coloured by clusters."""
+    recolour(page, "Cluster")
+    page.locator(".names-over").get_by_role("button", name="Animals & Nature").click()
+    page.wait_for_selector(".chosen .card")
+    page.mouse.move(*ASIDE)
+    page.wait_for_timeout(1200)
+
+
+def words(page: Any) -> None:
+    """The map coloured by the visitor's own words."""
+    recolour(page, "Your words")
+    field = page.locator(".legend-card").get_by_role("textbox")
+    before = picture(page)
+    field.fill("flag, face, animal, food")
+    field.press("Enter")
+    changed(page, before)
+    settled(page)
+    page.keyboard.press("Escape")
+    page.mouse.move(*ASIDE)
+    page.wait_for_timeout(900)
+
+
+def insights(page: Any) -> None:
+    """What Clipper found."""
+    page.get_by_role("tab", name="Insights").click()
+    page.wait_for_selector(".insights .finding")
+    page.mouse.move(*ASIDE)
+    page.wait_for_timeout(900)
+
+
+def duplicates(page: Any) -> None:
+    """Groups of near-duplicates, each with the one to keep."""
+    open_finding(page, "near-duplicates")
+
+
+def drift(page: Any) -> None:
+    """What has come since the version before, and how it differs."""
+    insights(page)
+    before = picture(page)
+    page.get_by_text("Since the version before").scroll_into_view_if_needed()
+    page.locator(".since").get_by_role("button", name="Both").click()
+    changed(page, before)
+    settled(page)
+    page.mouse.move(*ASIDE)
+    page.wait_for_timeout(900)
+
+
+def coverage(page: Any) -> None:
+    """What is missing."""
+    insights(page)
+    field = page.get_by_label("Concepts to look for")
+    field.fill(CONCEPTS)
+    field.press("Enter")
+    page.wait_for_selector(".concept", timeout=60_000)
+    page.mouse.move(*ASIDE)
+    page.wait_for_timeout(1500)
+
+
+def open_finding(page: Any, words: str) -> None:
+    """Open the finding whose title has these words."""
+    insights(page)
+    page.locator(".insights .finding").filter(has_text=words).first.click()
+    page.wait_for_selector(".insights .card")
+    settled(page)
+    page.mouse.move(*ASIDE)
+    page.wait_for_timeout(1200)
+
+
+def recolour(page: Any, title: str) -> None:
+    """Colour the map by a column."""
+    page.locator(".clipper-colour").get_by_role("combobox").click()
+    before = picture(page)
+    page.get_by_role("menuitem", name=title).click()
+    page.keyboard.press("Escape")
+    changed(page, before)
+    settled(page)
 
 
 def search(page: Any) -> None:
@@ -128,12 +227,7 @@ def combined(page: Any) -> None:
 def similar(page: Any) -> None:
     """All points coloured by how similar they are to the query."""
     search(page)
-    page.locator(".clipper-colour").get_by_role("combobox").click()
-    before = picture(page)
-    page.get_by_role("menuitem", name="Search similarity").click()
-    page.keyboard.press("Escape")
-    changed(page, before)
-    settled(page)
+    recolour(page, "Search similarity")
     page.mouse.move(*ASIDE)
     page.wait_for_timeout(900)
 
@@ -155,6 +249,9 @@ def keys(page: Any) -> None:
 
 STATES: dict[str, Callable[[Any], None]] = {
     "first": first,
+    "cluster": cluster,
+    "words": words,
+    "coverage": coverage,
     "search": search,
     "terms": combined,
     "similarity": similar,
@@ -164,6 +261,11 @@ STATES: dict[str, Callable[[Any], None]] = {
     "selection": chosen,
     "overview": overview,
     "keys": keys,
+}
+OF_THE_COPY: dict[str, Callable[[Any], None]] = {
+    "insights": insights,
+    "duplicates": duplicates,
+    "drift": drift,
 }
 
 
@@ -182,21 +284,38 @@ def take(browser: Any, address: str, state: str, theme: str, size: dict[str, int
     page.wait_for_selector(".results .card", timeout=60_000)
     page.wait_for_timeout(1500)
     settled(page)
-    STATES[state](page)
+    ({**STATES, **OF_THE_COPY})[state](page)
     png: bytes = page.screenshot()
     context.close()
     return png
+
+
+@contextmanager
+def sample() -> Iterator[Path]:
+    """The sample's home."""
+    yield HOME
+
+
+@contextmanager
+def copied() -> Iterator[Path]:
+    """The altered copy of it, for a while."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield altered_copy(Path(folder))
 
 
 def main() -> None:
     """Take them all, or those of the states named as arguments."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     LOOKS.mkdir(exist_ok=True)
-    with serving(HOME) as address, sync_playwright() as driver:
+    wanted = sys.argv[1:] or [*STATES, *OF_THE_COPY]
+    with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        for state in sys.argv[1:] or STATES:
-            for theme in ("dark", "light"):
-                save(take(browser, address, state, theme, SIZE), LOOKS / f"{state}-{theme}.webp")
+        for home, states in ((sample, STATES), (copied, OF_THE_COPY)):
+            if taken := [state for state in wanted if state in states]:
+                with home() as folder, serving(folder) as address:
+                    for state in taken:
+                        for theme in ("dark", "light"):
+                            save(take(browser, address, state, theme, SIZE), LOOKS / f"{state}-{theme}.webp")
         browser.close()
 
 
