@@ -129,9 +129,7 @@ class Drift:
         said = []
         for word in (APPEARED, GREW, SHRANK, VANISHED):
             told = [names.get(c.id) or f"cluster {c.id}" for c in self.clusters if c.change == word]
-            if told and word == VANISHED and not self.parts and not len(self.gone):
-                said.append(f"No longer a cluster of its own: {_listed(told)}.")
-            elif told:
+            if told:
                 said.append(f"{(_SAID_OF_PARTS if self.parts else _SAID)[word]}: {_listed(told)}.")
         return said
 
@@ -169,7 +167,8 @@ def measure_drift(
         after: (n, d) float32, rows L2-normalised.
         keys: content hashes of both. An image is in both sets if its content is. None for two parts of one
             dataset, which then have no image in common.
-        clusters: cluster ids of both, (m,) and (n,) int64, NOISE for none: see `cluster_ids`.
+        clusters: cluster ids of both, (m,) and (n,) int64, NOISE for none: see `cluster_ids`. An image that
+            is in both sets counts with its later one: clusters that are found anew have not changed for that.
         level: how often drift is found where there is none.
         seed: of samples and permutations.
     """
@@ -187,7 +186,8 @@ def measure_drift(
         gone_distance, p_values["gone"] = energy_test(before[stayed], left, seed=seed)
     changes: tuple[ClusterChange, ...] = ()
     if clusters is not None and _enough(len(before), len(after)) and len(new) + len(gone):
-        changes, least = compare_clusters(*clusters, level=level)
+        then, now = clusters
+        changes, least = compare_clusters(_as_now(then, now, keys) if keys else then, now, level=level)
         p_values["clusters"] = least
     return Drift(
         before=len(before),
@@ -237,6 +237,17 @@ def compare_clusters(
         change = APPEARED if not then else VANISHED if not now else GREW if grew else SHRANK
         changes.append(ClusterChange(int(ids[row]), change, then, now, float(p_values[row])))
     return tuple(changes), float(p_values.min()) if len(ids) else 1.0
+
+
+def _as_now(
+    then: "np.ndarray", now: "np.ndarray", keys: "tuple[Sequence[bytes], Sequence[bytes]]"
+) -> "np.ndarray":
+    """Return the cluster ids of the earlier images, (m,) int64: the later ones of images that stayed."""
+    import numpy as np
+
+    row = {key: at for at, key in enumerate(keys[1])}
+    at = np.array([row.get(key, -1) for key in keys[0]], np.int64)
+    return np.where(at < 0, then, np.append(now, NOISE)[at])
 
 
 def _enough(first: int, second: int) -> bool:

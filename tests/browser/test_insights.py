@@ -239,15 +239,19 @@ def test_the_card_of_what_has_changed_shows_on_the_map_what_is_new(
     new = engine_of(home).drift["new"]
     expect(card).to_contain_text(f"{new} new, 0 gone")
     before = settled(page)
-    page.get_by_role("button", name=f"New {new}").click()
+    page.get_by_role("button", name=f"New {new}", exact=True).click()
     changed(page, before)
-    expect(page.get_by_role("button", name=f"New {new}")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name=f"New {new}", exact=True)).to_have_attribute(
+        "aria-pressed", "true"
+    )
     expect(page.locator(".legend", has_text="before")).to_be_visible()
     expect(page.locator(".filters")).to_contain_text(f"{new} of")
     page.wait_for_url("**colour=:new**")
     other = visit(page.url, ready=False)
-    expect(other.page.get_by_role("button", name=f"New {new}")).to_have_attribute("aria-pressed", "true")
-    page.get_by_role("button", name=f"New {new}").click()
+    expect(other.page.get_by_role("button", name=f"New {new}", exact=True)).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    page.get_by_role("button", name=f"New {new}", exact=True).click()
     page.wait_for_url(lambda address: ":new" not in address)
     for one in (seen, other):
         clean(one)

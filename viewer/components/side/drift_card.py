@@ -128,8 +128,6 @@ def cluster_changes(drift: Mapping[str, Any], clusters: ClusterMap | None) -> li
     groups = []
     for change, words in _CHANGES.items():
         own = [each for each in told if each["change"] == change]
-        if change == VANISHED and not drift["gone"]:
-            words = "No longer a cluster of its own"  # noqa: PLW2901 - no image is gone
         members = []
         for each in own:
             here = clusters is not None and clusters.row_of(each["id"]) is not None

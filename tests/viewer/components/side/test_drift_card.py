@@ -55,7 +55,7 @@ def test_the_card_names_what_changed_and_only_clusters_that_are_there_can_be_sel
     assert [(group["words"], [c["name"] for c in group["clusters"]]) for group in facts["changes"]] == [
         ("Only now", ["Cluster 1000"]),
         ("More", ["group 0"]),
-        ("No longer a cluster of its own", ["cats"]),
+        ("No longer", ["cats"]),
     ]
     assert [c["id"] for group in facts["changes"] for c in group["clusters"]] == [None, 3, None]
     tell(card, "cluster", id=3)
