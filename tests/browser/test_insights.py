@@ -236,6 +236,8 @@ def test_the_card_of_what_has_changed_shows_on_the_map_what_is_new(
     page = seen.page
     page.get_by_role("tab", name="Insights").click()
     card = page.locator(".drift .since")
+    for part in page.locator(".insights-area > *").all():  # one element scrolls them together
+        assert part.evaluate("el => el.scrollHeight - el.clientHeight") <= 1
     new = engine_of(home).drift["new"]
     expect(card).to_contain_text(f"{new} new, 0 gone")
     before = settled(page)
