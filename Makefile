@@ -11,7 +11,7 @@ SCRIPT_TOOLS := node_modules/.installed
 NPM := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/npm
 
 .PHONY: setup setup-dev hooks index demo view test test-slow coverage reliability static lint types docs check release \
-	footprint sample screenshots bench bench-map bench-viewer bench-filters clean
+	footprint sample screenshots bench bench-map bench-viewer bench-filters bench-insights clean
 
 # What Clipper needs to run: the index, the viewer, Dagster.
 setup: $(VENV)/.installed .env $(INSTANCE)/dagster.yaml
@@ -139,6 +139,10 @@ bench-viewer: setup-dev
 # It takes two minutes, and needs no browser.
 bench-filters: setup-dev
 	$(BIN)/python benchmarks/filters.py
+
+# What the insights promise, with what is missed: half an hour. `--quick` leaves out what takes longest.
+bench-insights: index
+	$(BIN)/python benchmarks/insights.py
 
 clean:
 	rm -rf $(VENV) .env data/store build dist node_modules

@@ -10,25 +10,27 @@ one original count as right; a mirrored pair of originals would count as wrong.
 import argparse
 import io
 import random
-import shutil
 import tempfile
-import time
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
+import pandas as pd
+from figures import Figure
+from insight_sample import DATA, begin_home, image_names
 from PIL import Image, ImageEnhance
 from PIL.Image import Transpose
 
 import clipper
-from clipper.atlas.engine import SearchEngine
 from clipper.indexing.run import index_images
-from clipper.insight.doubles.duplicates import Duplicates, Files, find_duplicates
-from clipper.insight.doubles.perceptual_hash import as_rows, signature
-from clipper.projection.graph import build_graph
-from clipper.settings import Settings
 
-DATA = Path(__file__).resolve().parents[1] / "data"
+PNG = b"\x89PNG"
+# Steps of an index that duplicates do not need.
+OTHERS = ("scores", "clusters", "cluster_names", "label_issues", "drift")
+# The least recall, that of hard copies, and the least precision.
+LEAST, LEAST_HARD, LEAST_PRECISION = 0.98, 0.8, 0.99
+HARD = ("crop 10 %", "mirrored")
 AS_ASKED = {
     "JPEG 40": {"quality": (40, 40)},
     "half size": {"scale": (0.5, 0.5)},
@@ -78,72 +80,87 @@ def copy_of(image: Image.Image, changes: Changes, chance: random.Random) -> byte
     return buffer.getvalue()
 
 
-def plant(
-    folder: Path, kinds: dict[str, Changes], *, originals: int, seed: int
-) -> dict[str, tuple[str, str]]:
+def plant(home: Path, kinds: dict[str, Changes], *, originals: int, seed: int) -> dict[str, tuple[str, str]]:
     """Copy the sample into a home and plant copies: their ids, with the original's id and the kind."""
-    shutil.copytree(DATA / "images", folder / "images")
-    shutil.copytree(DATA / "models", folder / "models")
-    (folder / "clipper.toml").write_text('images = "images"\nmodel = "models/clip-emoji"\n')
+    names = image_names()
+    begin_home(home, names)
     chance = random.Random(seed)  # noqa: S311 - no secret
     planted = {}
-    names = sorted(path.name for path in (DATA / "images").glob("*.jpg"))
     for name in chance.sample(names, originals):
         image = Image.open(DATA / "images" / name).convert("RGB")
         for kind, changes in kinds.items():
-            copy = f"copy-{len(planted):05}.img"
             data = copy_of(image, changes, chance)
-            copy = copy.replace("img", "png" if data.startswith(b"\x89PNG") else "jpg")
-            (folder / "images" / copy).write_bytes(data)
+            copy = f"copy-{len(planted):05}.{'png' if data.startswith(PNG) else 'jpg'}"
+            (home / "images" / copy).write_bytes(data)
             planted[copy] = (name, kind)
     return planted
 
 
-def find(home: Path) -> tuple[list[str], Duplicates]:
-    """Index a home and find its duplicates: the ids of all files, and the groups."""
-    index_images(home=home, progress=False)
-    with clipper.open(home) as atlas:
-        started = time.perf_counter()
-        engine = SearchEngine(Settings.load(home))
-        signatures = as_rows([signature(engine.thumbnail(row)) for row in range(len(engine))])
-        table = atlas.metadata
-        files = Files(
-            ids=atlas.ids,
-            contents=np.arange(len(atlas)),
-            widths=table["width"].to_numpy(int),
-            heights=table["height"].to_numpy(int),
-            bytes=table["bytes"].to_numpy(int),
-            times=np.full(len(atlas), np.nan),
-        )
-        graph = build_graph(atlas.vectors)
-        signed = time.perf_counter()
-        found = find_duplicates(graph, signatures, files)
-        print(
-            f"{len(atlas):,} images; signatures and graph {signed - started:.1f} s, "
-            f"duplicates {time.perf_counter() - signed:.1f} s"
-        )
-        return atlas.ids, found
+class Found(NamedTuple):
+    """What was found of the planted copies, and what else."""
+
+    recalls: dict[str, float]  # of each kind
+    called: dict[str, Counter[str]]  # what the copies of each kind that were found are said to be
+    right: int  # pairs within groups that are of one original
+    wrong: int  # others
+    wrong_groups: list[Counter[str]]  # the originals in each group of several, and how many images of each
+
+    @property
+    def precision(self) -> float:
+        """The share of the pairs that are right."""
+        return self.right / max(self.right + self.wrong, 1)
 
 
-def report(ids: list[str], found: Duplicates, planted: dict[str, tuple[str, str]]) -> None:
-    """Print recall by kind, precision over all pairs of the groups, and the wrong groups by name."""
-    group_of = {ids[row]: int(group) for row, group in zip(found.files, found.groups, strict=True)}
-    called = {ids[row]: kind for row, kind in zip(found.files, found.kinds, strict=True)}
-    original = {image_id: planted.get(image_id, (image_id, ""))[0] for image_id in ids}
+def measure(kinds: dict[str, Changes], *, originals: int, seed: int) -> Found:
+    """Plant copies in a home of their own, index it, and look at its duplicates."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "home"
+        planted = plant(home, kinds, originals=originals, seed=seed)
+        index_images(home=home, progress=False, **dict.fromkeys(OTHERS, False))
+        with clipper.open(home) as atlas:
+            return judge(atlas.duplicates(), planted)
+
+
+def judge(duplicates: pd.DataFrame, planted: dict[str, tuple[str, str]]) -> Found:
+    """Compare the groups with what was planted."""
+    group_of, kind_of = (
+        dict(zip(duplicates["id"], duplicates[name], strict=True)) for name in ("group", "kind")
+    )
+    recalls, called = {}, {}
     for kind in dict.fromkeys(kind for _, kind in planted.values()):
         copies = [copy for copy, (_, of_kind) in planted.items() if of_kind == kind]
-        hits = [c for c in copies if c in group_of and group_of[c] == group_of.get(original[c])]
-        names = Counter(called[copy] for copy in hits).most_common(3)
-        print(f"  {kind:<26} recall {len(hits) / len(copies):6.1%}   {dict(names)}")
-    right = wrong = 0
-    for group in range(int(found.groups.max(initial=-1)) + 1):
-        members = [ids[row] for row in found.files[found.groups == group]]
-        families = Counter(original[member] for member in members)
-        same = sum(count * (count - 1) // 2 for count in families.values())
-        right, wrong = right + same, wrong + len(members) * (len(members) - 1) // 2 - same
+        hits = [c for c in copies if c in group_of and group_of[c] == group_of.get(planted[c][0])]
+        recalls[kind], called[kind] = len(hits) / len(copies), Counter(kind_of[copy] for copy in hits)
+    right = pairs = 0
+    wrong_groups = []
+    for _, members in duplicates.groupby("group")["id"]:
+        families = Counter(planted.get(member, (member, ""))[0] for member in members)
+        right += sum(count * (count - 1) // 2 for count in families.values())
+        pairs += len(members) * (len(members) - 1) // 2
         if len(families) > 1:
-            print(f"  wrong group: {dict(families)}")
-    print(f"  precision {right / max(right + wrong, 1):.2%} of {right + wrong:,} pairs")
+            wrong_groups.append(families)
+    return Found(recalls, called, right, pairs - right, wrong_groups)
+
+
+def figures(*, originals: int = 150, seeds: Iterable[int] = range(3)) -> Iterator[Figure]:
+    """Plant copies as strong as was asked for."""
+    for seed in seeds:
+        found = measure(AS_ASKED, originals=originals, seed=seed)
+        for kind, recall in found.recalls.items():
+            yield Figure(
+                f"{kind}, seed {seed}: recall of {originals}", recall, LEAST_HARD if kind in HARD else LEAST
+            )
+        pairs = f"{found.right + found.wrong:,} pairs"
+        yield Figure(f"all kinds, seed {seed}: precision of {pairs}", found.precision, LEAST_PRECISION)
+
+
+def report(found: Found) -> None:
+    """Print recall by kind, precision over all pairs of the groups, and the wrong groups by name."""
+    for kind, recall in found.recalls.items():
+        print(f"  {kind:<26} recall {recall:6.1%}   {dict(found.called[kind].most_common(3))}")
+    for families in found.wrong_groups:
+        print(f"  wrong group: {dict(families)}")
+    print(f"  precision {found.precision:.2%} of {found.right + found.wrong:,} pairs", flush=True)
 
 
 def main() -> None:
@@ -158,10 +175,8 @@ def main() -> None:
     strengths = {"as-asked": AS_ASKED, "strong": STRONG}
     for name, kinds in strengths.items():
         for seed in range(asked.seeds if asked.strength in (name, "both") else 0):
-            with tempfile.TemporaryDirectory() as folder:
-                print(f"{name}, seed {seed}")
-                planted = plant(Path(folder), kinds, originals=asked.originals, seed=seed)
-                report(*find(Path(folder)), planted)
+            print(f"{name}, seed {seed}")
+            report(measure(kinds, originals=asked.originals, seed=seed))
 
 
 if __name__ == "__main__":

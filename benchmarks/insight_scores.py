@@ -7,24 +7,25 @@ The sample must be indexed. Photographs are crops of the two that scikit-learn b
 
 import io
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
+from figures import Figure, print_header, print_row
+from insight_sample import DATA, Sample
 from PIL import Image, ImageDraw, ImageFilter
 
-import clipper
 from clipper.images.measures import MEASURES, measure
 from clipper.insight.labels import doubt_labels, reason_to_skip
 from clipper.insight.outliers import STANDS_APART, score_outliers
 from clipper.insight.picture_quality import flag
-from clipper.models.clip import Clip
-from clipper.models.source import find
 from clipper.projection.graph import build_graph
-from clipper.settings import Settings
 
-DATA = Path(__file__).resolve().parents[1] / "data"
 SWAPPED, SEEDS = 0.05, range(3)
+# The least AUROC of planted images that are at most this share of the dataset; and of swapped labels, with
+# the least precision of as many of the surest as were swapped.
+LEAST_ODD, RARE = 0.97, 0.03
+LEAST_SWAPPED, LEAST_FIRST = 0.99, 0.95
 
 Pictures = list[Image.Image]
 
@@ -82,9 +83,9 @@ def planted() -> Iterator[tuple[str, Pictures]]:
     yield "10 of noise", noise(10)
 
 
-def sample_pictures() -> Pictures:
+def sample_pictures(sample: Sample) -> Pictures:
     """The sample's pictures, in the order of its atlas."""
-    return [Image.open(DATA / "images" / name).convert("RGB") for name in clipper.open(DATA).ids]
+    return [Image.open(DATA / "images" / name).convert("RGB") for name in sample.atlas.ids]
 
 
 def looks_of(pictures: Pictures) -> dict[str, np.ndarray]:
@@ -98,56 +99,103 @@ def joined(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> dict[str
     return {name: np.concatenate([one[name], other[name]]) for name in one}
 
 
-def report_outliers() -> None:
-    """Print the AUROC of planted images, by vectors alone and with their looks, and how many stand apart."""
+class Odd(NamedTuple):
+    """How well planted images are found among the sample's."""
+
+    planted: str
+    count: int
+    auroc: tuple[float, float, float]  # by five neighbors, by vectors, by vectors and looks
+    apart: int  # images that stand apart
+    right: int  # of these planted
+
+
+def find_odd(sample: Sample) -> Iterator[Odd]:
+    """Plant images of other kinds, and score all."""
     from sklearn.metrics import roc_auc_score
 
-    vectors, looks = clipper.open(DATA).vectors, looks_of(sample_pictures())
-    clip = Clip(find(Settings.load(DATA)))
-    alone = int((score_outliers(vectors, looks=looks) >= STANDS_APART).sum())
-    print(f"\nOutliers: {alone} of the sample's {len(vectors):,} stand apart\n")
-    print("| planted | 5 neighbors | vectors | vectors and looks | stand apart | of these planted |")
-    print("|---|---|---|---|---|---|")
+    vectors, looks = sample.vectors, looks_of(sample_pictures(sample))
     for name, pictures in planted():
-        together = np.concatenate([vectors, clip.embed_images(pictures)])
+        together = np.concatenate([vectors, sample.clip.embed_images(pictures)])
         new = np.arange(len(together)) >= len(vectors)
         plain = build_graph(together).distances[:, :5].mean(axis=1)
         scores = score_outliers(together, looks=joined(looks, looks_of(pictures)))
-        auroc = [roc_auc_score(new, by) for by in (plain, score_outliers(together), scores)]
+        auroc = [float(roc_auc_score(new, by)) for by in (plain, score_outliers(together), scores)]
         apart = scores >= STANDS_APART
-        shown = " | ".join(f"{one:.3f}" for one in auroc)
-        print(f"| {name} | {shown} | {apart.sum()} | {(apart & new).sum()} |", flush=True)
+        yield Odd(name, len(pictures), tuple(auroc), int(apart.sum()), int((apart & new).sum()))
 
 
-def report_labels() -> None:
-    """Print how well swapped labels are found, with and without the names of the classes."""
+def report_outliers(sample: Sample) -> None:
+    """Print the AUROC of planted images, by vectors alone and with looks, and how many stand apart."""
+    looks = looks_of(sample_pictures(sample))
+    alone = int((score_outliers(sample.vectors, looks=looks) >= STANDS_APART).sum())
+    print_header(f"Outliers: {alone} of {len(sample.vectors):,} stand apart", "planted",
+                 "5 neighbors", "vectors", "vectors, looks", "stand apart", "of these planted")  # fmt: skip
+    for odd in find_odd(sample):
+        print_row(odd.planted, *(f"{one:.3f}" for one in odd.auroc), odd.apart, odd.right)
+
+
+def outlier_figures(sample: Sample) -> Iterator[Figure]:
+    """Measure AUROC with looks, as an index has it; what is no rare kind any more is told only."""
+    for odd in find_odd(sample):
+        rare = odd.count <= RARE * len(sample.vectors)
+        yield Figure(f"Outliers, {odd.planted} planted: AUROC", odd.auroc[-1], LEAST_ODD if rare else None)
+
+
+class Doubted(NamedTuple):
+    """How well swapped labels are found."""
+
+    auroc: float
+    precision: float  # of as many of the surest as were swapped
+    wrong: int  # labels called wrong
+    right: int  # of these swapped
+    swapped: int
+
+
+def find_swapped(sample: Sample, column: str, seed: int, *, named: bool = True) -> Doubted:
+    """Swap some labels of a column, and doubt all."""
     from sklearn.metrics import roc_auc_score
 
-    atlas = clipper.open(DATA)
-    vectors, graph = atlas.vectors, build_graph(atlas.vectors)
-    clip = Clip(find(Settings.load(DATA)))
-    print("\nLabels: 5 % swapped, three seeds\n")
-    print(
-        "| column | names | AUROC | precision at n | called wrong | of these swapped | clean: called wrong |"
+    names, codes = sample.classes(column)
+    given = swapped(codes, seed)
+    wrong, found = given != codes, doubt_labels(sample.vectors, given, texts=texts_of(sample, names, named))
+    first = np.argsort(-found.confidence, kind="stable")[: wrong.sum()]
+    auroc, precision = float(roc_auc_score(wrong, found.confidence)), float(wrong[first].mean())
+    return Doubted(
+        auroc, precision, int(found.wrong.sum()), int((found.wrong & wrong).sum()), int(wrong.sum())
     )
-    print("|---|---|---|---|---|---|---|")
+
+
+def texts_of(sample: Sample, names: Iterable[str], named: bool) -> np.ndarray | None:
+    """Vectors of the names of classes, if they are to be known."""
+    words = [name.replace("-", " ").replace("&", "and") for name in names]
+    return sample.clip.embed_texts(words) if named else None
+
+
+def label_figures(sample: Sample, seeds: Iterable[int] = SEEDS) -> Iterator[Figure]:
+    """Measure swapped labels of both columns."""
     for column in ("group", "subgroup"):
-        names, codes = np.unique(atlas.metadata[column].to_numpy(str), return_inverse=True)
-        texts = clip.embed_texts([name.replace("-", " ").replace("&", "and") for name in names])
-        for say in (None, texts):
-            clean = int(doubt_labels(vectors, codes, texts=say).wrong.sum())
+        for seed in seeds:
+            found = find_swapped(sample, column, seed)
+            name = f"{found.swapped} labels swapped, {column}, seed {seed}"
+            yield Figure(f"{name}: AUROC", found.auroc, LEAST_SWAPPED, form=".4f")
+            yield Figure(f"{name}: precision at n", found.precision, LEAST_FIRST)
+
+
+def report_labels(sample: Sample) -> None:
+    """Print how well swapped labels are found, with and without the names of the classes."""
+    print_header("Labels: 5 % swapped, three seeds", "column", "names", "AUROC", "precision at n",
+                 "called wrong", "of these swapped", "clean: called wrong")  # fmt: skip
+    for column in ("group", "subgroup"):
+        names, codes = sample.classes(column)
+        for named in (False, True):
+            clean = doubt_labels(sample.vectors, codes, texts=texts_of(sample, names, named)).wrong.sum()
             for seed in SEEDS:
-                given = swapped(codes, seed)
-                wrong, found = given != codes, doubt_labels(vectors, given, texts=say)
-                first = np.argsort(-found.confidence, kind="stable")[: wrong.sum()]
-                print(
-                    f"| {column}, seed {seed} | {'no' if say is None else 'yes'} "
-                    f"| {roc_auc_score(wrong, found.confidence):.4f} | {wrong[first].mean():.3f} "
-                    f"| {found.wrong.sum()} | {(found.wrong & wrong).sum()} of {wrong.sum()} | {clean} |",
-                    flush=True,
-                )
-    buckets = np.random.default_rng(0).integers(0, 5, len(vectors))
-    print(f"\nFive classes by chance are skipped: {reason_to_skip(buckets, graph)}")
+                found = find_swapped(sample, column, seed, named=named)
+                right = f"{found.right} of {found.swapped}"
+                print_row(f"{column}, seed {seed}", "yes" if named else "no", f"{found.auroc:.4f}",
+                          f"{found.precision:.3f}", found.wrong, right, clean)  # fmt: skip
+    buckets = np.random.default_rng(0).integers(0, 5, len(sample.vectors))
+    print(f"\nFive classes by chance are skipped: {reason_to_skip(buckets, sample.graph)}")
 
 
 def swapped(codes: np.ndarray, seed: int) -> np.ndarray:
@@ -193,21 +241,26 @@ def damage() -> Iterator[tuple[str, str, Callable[[Image.Image], Image.Image]]]:
     yield "a strip", "extreme_shape", lambda image: image.crop((0, 0, image.width, image.height // 5))
 
 
-def as_thumbnail(image: Image.Image) -> Image.Image:
+def as_webp(image: Image.Image) -> bytes:
     """The thumbnail of a picture, as a home keeps it."""
     small = image.copy()
     small.thumbnail((128, 128), reducing_gap=2.0)
     buffer = io.BytesIO()
     small.save(buffer, "WEBP", quality=82, method=2)
-    return Image.open(buffer).convert("RGB")
+    return buffer.getvalue()
 
 
-def report_quality() -> None:
+def as_thumbnail(image: Image.Image) -> Image.Image:
+    """A picture as its thumbnail shows it."""
+    return Image.open(io.BytesIO(as_webp(image))).convert("RGB")
+
+
+def report_quality(sample: Sample) -> None:
     """Print recall and precision of each issue, on decoded pixels and on thumbnails."""
     photos = photographs(200, least=0.6)
-    print("\nQuality: a twentieth of the pictures is damaged\n")
-    print("| dataset | measured | damage | recall | precision |\n|---|---|---|---|---|")
-    for dataset, pictures in (("sample", sample_pictures()), ("photographs", photos)):
+    print_header("Quality: a twentieth of the pictures is damaged",
+                 "dataset", "measured", "damage", "recall", "precision")  # fmt: skip
+    for dataset, pictures in (("sample", sample_pictures(sample)), ("photographs", photos)):
         for seen, view in (("pixels", lambda image: image), ("thumbnail", as_thumbnail)):
             looks, sizes = looks_of([view(one) for one in pictures]), np.array([one.size for one in pictures])
             chosen = np.random.default_rng(0).permutation(len(pictures))[: max(len(pictures) // 20, 10)]
@@ -218,14 +271,15 @@ def report_quality() -> None:
                 found = flag(both, widths=wide, heights=high)[issue]
                 right = found[len(pictures) :]
                 share = right.sum() / max(found.sum(), 1)
-                print(f"| {dataset} | {seen} | {name} | {right.mean():.2f} | {share:.2f} |", flush=True)
+                print_row(dataset, seen, name, f"{right.mean():.2f}", f"{share:.2f}")
 
 
 def main() -> None:
     """Measure what is asked for, or all."""
     reports = {"outliers": report_outliers, "labels": report_labels, "quality": report_quality}
+    sample = Sample()
     for name in sys.argv[1:] or reports:
-        reports[name]()
+        reports[name](sample)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@ The sample has to be indexed: `clipper index --home data`.
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
+from insight_sample import DATA
 
 from clipper.atlas.engine import SearchEngine
 from clipper.insight.chance import match_level, measure_chance
@@ -19,7 +19,6 @@ from clipper.insight.drift import measure_drift
 from clipper.insight.two_sample import energy_test
 from clipper.settings import Settings
 
-DATA = Path(__file__).resolve().parents[1] / "data"
 LARGE = 8  # images of a keyword that counts are compared on
 # Things of other fields; none of their words is a keyword of the sample.
 ABSENT = (
