@@ -69,6 +69,7 @@ function touch(a, b) {
  * @typedef {object} Properties
  * @property {Name[]} names
  * @property {boolean} quiet whether they step back behind results or a selection
+ * @property {number[]} chosen the clusters whose images are selected
  * @property {boolean} drawing whether a selection tool is in use: what begins on a name is then a drawing
  */
 
@@ -181,6 +182,11 @@ export function render({ model, view }) {
     root.classList.add("passive")
     beneath.dispatchEvent(new PointerEvent(event.type, event))
   }
+  const markChosen = () => {
+    for (const [id, button] of buttons) {
+      button.classList.toggle("chosen", model.chosen.includes(id))
+    }
+  }
   const update = () => {
     const ids = new Set(model.names.map(({ id }) => id))
     for (const id of [...buttons.keys()]) {
@@ -200,6 +206,7 @@ export function render({ model, view }) {
       return button
     })
     arrange(root, elements)
+    markChosen()
     place()
   }
   listenWhileShown(model, window, ["pointerup", "pointercancel"], () => root.classList.remove("passive"), {
@@ -208,6 +215,7 @@ export function render({ model, view }) {
   const rest = () => root.classList.toggle("quiet", model.quiet)
   model.on("quiet", rest)
   rest()
+  model.on("chosen", markChosen)
   const giveWay = () => root.classList.toggle("drawing", model.drawing)
   model.on("drawing", giveWay)
   giveWay()

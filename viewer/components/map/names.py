@@ -23,6 +23,7 @@ class ClusterNames(Component):
     names = param.List(doc="Of each name: its cluster's identity, text, place in map units, size in pixels.")
 
     quiet = param.Boolean(default=False, doc="Whether something else on the map is looked at.")
+    chosen = param.List(doc="The clusters whose images are selected.")
     drawing = param.Boolean(default=False, doc="Whether a selection tool is in use, which draws over names.")
 
     script = "map/names.js"
@@ -34,12 +35,15 @@ class ClusterNames(Component):
         self._state, self._view = state, view
         self._loaded = False
         view.on_picture.append(self._update)
-        state.param.watch(self._rest, ["answer", "selection"])
+        state.param.watch(self._rest, ["answer", "selection", "steps"])
         state.param.watch(lambda event: setattr(self, "drawing", bool(event.new)), "tool")
         pn.state.onload(self._begin)
 
     def _rest(self, *_events: Any) -> None:
-        self.quiet = self._state.answer is not None or self._state.selection is not None
+        state = self._state
+        self.quiet = state.answer is not None or state.selection is not None
+        added = [step.target for step in state.steps if step.mode != "subtract"]
+        self.chosen = [target.cluster_id for target in added if isinstance(target, OneCluster)]
 
     def _begin(self) -> None:
         """Show the names of the first picture, which may have come before the page has loaded."""
