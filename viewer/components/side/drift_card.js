@@ -28,7 +28,13 @@ import { formatNumber } from "../text.js"
  */
 
 /** @typedef {Facts | { since?: undefined }} Known */
-/** @typedef {{ facts: Known, side: "" | Side }} Properties */
+
+/**
+ * @typedef {object} Properties
+ * @property {Known} facts what has changed, {} if there is nothing to compare with
+ * @property {"" | Side} side what the map shows, "" for others
+ */
+
 /** @typedef {Model<Properties>} DriftModel */
 
 /** @param {Component<Properties>} component */
