@@ -165,7 +165,8 @@ def test_a_map_that_no_longer_serves_warns_and_the_run_goes_on(small_home: Path)
     assert check.metadata["placed_share"].value == pytest.approx(1 / 3, abs=1e-3)
     assert figure(results(result), "umap_projection", "refitted") is False
     made = run(small_home)
-    assert [check.passed for check in made.get_asset_check_evaluations()] == [True] * 12
+    failed = [check.check_name for check in made.get_asset_check_evaluations() if not check.passed]
+    assert failed == ["images_are_as_before"]  # squares of one colour among drawings
     assert figure(results(made), "umap_projection", "refitted") is True
 
 

@@ -109,7 +109,8 @@ def test_what_is_sent_has_names_and_notes_and_no_novels(dataset: Dataset) -> Non
     )
     (item,) = finding_items(dataset, novel, np.array([0]), {})
     assert (item["at"], item["label"], "group" in item, "keep" in item) == (0, "3", False, False)
-    assert max(map(len, (card["title"], card["detail"], item["note"]))) <= 300
+    assert len(card["title"]) <= len(card["detail"]) <= 1_000
+    assert len(item["note"]) <= 300
     listed = in_listed_order(GROUPS)
     view = finding_view(listed, np.array([0, 2, 3]))
     assert (view["count"], view["hidden"], view["groups"], view["spare"]) == (3, 2, 2, 2)

@@ -74,10 +74,11 @@ def test_copies_of_every_kind_are_found_and_the_original_is_to_be_kept(indexed_h
 
 
 def test_a_run_without_changes_makes_no_insight_again(sample_copy: Path, run_index: Index):
-    before = {name: part(sample_copy, name).stat().st_mtime_ns for name in INSIGHTS}
+    made = {*INSIGHTS} & snapshots.published(Home(sample_copy)).parts.keys()
+    before = {name: part(sample_copy, name).stat().st_mtime_ns for name in made}
     steps = run_index(sample_copy)
     assert not steps["atlas"].counts["published"]
-    assert {name: part(sample_copy, name).stat().st_mtime_ns for name in INSIGHTS} == before
+    assert {name: part(sample_copy, name).stat().st_mtime_ns for name in made} == before
 
 
 def test_an_insight_that_is_switched_off_is_not_published_and_comes_back(sample_copy: Path, run_index: Index):
