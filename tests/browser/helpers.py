@@ -105,6 +105,17 @@ def screen(page: Any, x: float, y: float) -> tuple[float, float]:
     )
 
 
+def is_named(page: Any, x: float, y: float) -> bool:
+    """Whether a cluster's name lies over a map position: the name gets the pointer there."""
+    left, top = screen(page, x, y)
+    boxes = [name.bounding_box() for name in page.locator(".names-over .name:visible").all()]
+    return any(
+        box["x"] <= left <= box["x"] + box["width"] and box["y"] <= top <= box["y"] + box["height"]
+        for box in boxes
+        if box
+    )
+
+
 def zoom_at(page: Any, x: float, y: float, *, steps: int) -> None:
     page.mouse.move(*screen(page, x, y))
     for _ in range(steps):

@@ -79,7 +79,7 @@ def test_a_cluster_is_renamed_in_place_and_another_page_shows_it(visit: Visit, n
     seen, other = visit(f"{named_url}?colour=:cluster"), visit(f"{named_url}?colour=:cluster")
     page = seen.page
     page.locator(".names-over .name:visible").first.click()
-    title = page.locator(".chosen .cluster .title")
+    title = page.locator(".chosen .cluster-name")
     expect(title).to_have_text(re.compile("."))
     found = title.inner_text()
     title.click()

@@ -36,7 +36,7 @@ export function clusterTitle(model) {
     field.select()
   }
   const heading = h("div", {
-    class: "title",
+    class: "cluster-name",
     role: "heading",
     "aria-level": "2",
     title: "Rename",
