@@ -50,7 +50,7 @@ class CoveragePanel(Component):
     turn = param.Integer(doc="Changes with each page that is sent.")
 
     script = "side/coverage.js"
-    _css = ("components.css", "side/gallery.css", "side/coverage.css")
+    _css = ("components.css", "side/gallery.css", "side/parts.css", "side/coverage.css")
 
     def follow(self, state: ViewState, view: MapView) -> None:
         """Show the answer about the state's concepts, now and whenever they change."""

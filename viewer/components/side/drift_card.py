@@ -38,7 +38,7 @@ class DriftCard(Component):
     )
 
     script = "side/drift_card.js"
-    _css = ("components.css", "side/gallery.css", "side/drift_card.css")
+    _css = ("components.css", "side/gallery.css", "side/parts.css", "side/drift_card.css")
 
     def follow(self, state: ViewState) -> None:
         """Show the drift of the state's version, now and whenever that changes."""

@@ -73,6 +73,7 @@ class InsightsPanel(Component):
         "side/gallery.css",
         "side/tagging.css",
         "side/selection_panel.css",
+        "side/parts.css",
         "side/insights.css",
     )
 
