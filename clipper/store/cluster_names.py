@@ -8,7 +8,6 @@ restore this file, and no run deletes it. What does not belong here: the names t
 from collections.abc import Callable
 from pathlib import Path
 
-from clipper.errors import StoreError
 from clipper.store.home import GivenFile, Home
 from clipper.text import short_line
 
@@ -77,21 +76,13 @@ def remove(home: Home, cluster: int) -> Names:
 
 def problem(home: Home) -> str | None:
     """Return what is wrong with a home's names; None if nothing is."""
-    try:
-        read(home)
-    except StoreError as error:
-        return str(error).removeprefix(f"{path_of(home)} ")
-    return None
+    return _file(home).problem(lambda: read(home))
 
 
 def _change(home: Home, change: Callable[[Names], Names]) -> Names:
-    file = _file(home)
-    with file.writing():
-        before = read(home)
-        after = change(before)
-        if after != before:
-            file.write({str(cluster): name for cluster, name in after.items()})
-    return after
+    return _file(home).change(
+        lambda: read(home), change, lambda names: {str(cluster): name for cluster, name in names.items()}
+    )
 
 
 def _file(home: Home) -> GivenFile:

@@ -8,11 +8,11 @@ import errno
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import Any, TypeVar
 
 from clipper import hashing
 from clipper.errors import BusyError, StoreError
@@ -163,6 +163,9 @@ def stamp(path: Path) -> Stamp | None:
     return seen.st_mtime_ns, seen.st_ino, seen.st_size
 
 
+Given = TypeVar("Given")  # what people gave, as a module of the store has it
+
+
 class GivenFile:
     """A JSON file beside the store that holds what people gave: no run deletes it, nothing can restore it."""
 
@@ -219,6 +222,41 @@ class GivenFile:
             raise BusyError(f"another program is writing {self.path}; try again") from None
         except OSError as error:
             raise StoreError(f"{self.path} cannot be written ({error.strerror or error})") from error
+
+    def change(
+        self,
+        read: Callable[[], Given],
+        change: Callable[[Given], Given],
+        spell: Callable[[Given], Mapping[str, Any]],
+    ) -> Given:
+        """Change what people gave, under the lock; nothing is written if it stays the same.
+
+        Args:
+            read: returns what the file holds, checked.
+            change: returns what it shall hold.
+            spell: turns that into the file's entry.
+
+        Returns:
+            what the file holds now.
+
+        Raises:
+            StoreError: the file is damaged, or cannot be written.
+            BusyError: another writer does not finish in time.
+        """
+        with self.writing():
+            before = read()
+            after = change(before)
+            if after != before:
+                self.write(spell(after))
+        return after
+
+    def problem(self, read: Callable[[], object]) -> str | None:
+        """Return what is wrong with the file, which `read` reads and checks; None if nothing is."""
+        try:
+            read()
+        except StoreError as error:
+            return str(error).removeprefix(f"{self.path} ")
+        return None
 
     def write(self, entry: Mapping[str, Any]) -> None:
         """Write the entry atomically; the caller holds the lock."""

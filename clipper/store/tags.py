@@ -8,7 +8,6 @@ column made of the tags (`metadata/join.py`), and the viewer's buttons for them.
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from clipper.errors import StoreError
 from clipper.store.home import GivenFile, Home
 from clipper.text import short_line
 
@@ -92,24 +91,18 @@ def by_image(tags: Mapping[str, Iterable[bytes]]) -> dict[bytes, list[str]]:
 
 def problem(home: Home) -> str | None:
     """Return what is wrong with a home's tags; None if nothing is."""
-    try:
-        read(home)
-    except StoreError as error:
-        return str(error).removeprefix(f"{path_of(home)} ")
-    return None
+    return _file(home).problem(lambda: read(home))
 
 
 def _change(home: Home, change: Callable[[Tags], Tags]) -> Tags:
-    with _file(home).writing():
-        before = read(home)
-        after = {tag: images for tag, images in change(before).items() if images}
-        if after != before:
-            _write(home, after)
-    return after
+    def changed(tags: Tags) -> Tags:
+        return {tag: images for tag, images in change(tags).items() if images}
+
+    return _file(home).change(lambda: read(home), changed, _spell)
 
 
-def _write(home: Home, tags: Tags) -> None:
-    _file(home).write({tag: sorted(key.hex() for key in images) for tag, images in tags.items()})
+def _spell(tags: Tags) -> dict[str, list[str]]:
+    return {tag: sorted(key.hex() for key in images) for tag, images in tags.items()}
 
 
 def _file(home: Home) -> GivenFile:

@@ -7,7 +7,6 @@ here: giving images their words (`insight/classify.py`), and the run's step (`in
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from clipper.errors import StoreError
 from clipper.store.home import GivenFile, Home
 from clipper.text import one_line, short_line
 
@@ -120,11 +119,7 @@ def forget(home: Home, name: str) -> WordColumns:
 
 def problem(home: Home) -> str | None:
     """Return what is wrong with a home's columns; None if nothing is."""
-    try:
-        read(home)
-    except StoreError as error:
-        return str(error).removeprefix(f"{path_of(home)} ")
-    return None
+    return _file(home).problem(lambda: read(home))
 
 
 def _listed(words: object) -> list[str]:
@@ -134,13 +129,7 @@ def _listed(words: object) -> list[str]:
 
 
 def _change(home: Home, change: Callable[[WordColumns], WordColumns]) -> WordColumns:
-    file = _file(home)
-    with file.writing():
-        before = read(home)
-        after = change(before)
-        if after != before:
-            file.write(after)
-    return after
+    return _file(home).change(lambda: read(home), change, lambda columns: columns)
 
 
 def _file(home: Home) -> GivenFile:
