@@ -1,4 +1,4 @@
-"""Figures with a bar: a value that was measured, what it has to be, and whether it is that."""
+"""Figures: each is a measured value, a bar that it has to reach, and whether it does."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -9,7 +9,7 @@ class Figure(NamedTuple):
 
     name: str
     value: float
-    bar: float | None = None  # none: the value is told, and nothing is asked of it
+    bar: float | None = None  # None: the value is printed without a bar
     most: bool = False
     form: str = ".3f"
 

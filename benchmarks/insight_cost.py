@@ -47,7 +47,7 @@ SIZE, DIMENSIONS, CORES = 100_000, 512, 2
 LANDS, TOWNS, VILLAGES, LATENT = 10, 60, 1_200, 8
 COPIES = 0.05
 OWN_WORDS, IMAGES_OF_A_WORD = 5_000, 100
-KNOWN = 0.9  # of the images, those that the earlier version has
+KNOWN = 0.9  # share of the images that the earlier version has, too
 SHARE = 0.5  # what the insights may cost, of the map
 Arrays = dict[str, np.ndarray]
 

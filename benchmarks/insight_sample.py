@@ -38,7 +38,7 @@ def image_names(source: Path = DATA) -> list[str]:
 
 
 class Sample:
-    """The sample of a home: what its atlas has, and what is found in it by the functions of this checkout."""
+    """A home as its atlas has it, and what the functions of this checkout find in it."""
 
     def __init__(self, home: Path = DATA) -> None:
         """Read the atlas of `clipper index --home data`."""

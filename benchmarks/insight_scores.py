@@ -135,7 +135,7 @@ def report_outliers(sample: Sample) -> None:
 
 
 def outlier_figures(sample: Sample) -> Iterator[Figure]:
-    """Measure AUROC with looks, as an index has it; what is no rare kind any more is told only."""
+    """Measure AUROC with vectors and looks, as a run scores images; a frequent kind has no bar."""
     for odd in find_odd(sample):
         rare = odd.count <= RARE * len(sample.vectors)
         yield Figure(f"Outliers, {odd.planted} planted: AUROC", odd.auroc[-1], LEAST_ODD if rare else None)

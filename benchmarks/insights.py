@@ -1,4 +1,4 @@
-"""Print what the insights promise: what is measured, what is asked, and what is missed.
+"""Print the measured figures of the insights beside their bars, and which bars are missed.
 
 The sample must be indexed. `--quick` measures a part, and neither the cost of many images nor that of a run
 that changes nothing.

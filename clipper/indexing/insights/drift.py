@@ -52,7 +52,7 @@ def measure_drift(work: Workspace) -> Step:
 
 
 def _since_before(work: Workspace, keys: list[bytes]) -> "tuple[dict[str, Any], pa.Table]":
-    """Return what has changed, and the new images; what is known already if the images are the same."""
+    """Compare with the published version, and list the new images; the same images keep the last result."""
     before = _comparable(work)
     if before is None:
         return {"compared": False}, _table([], [])

@@ -1,6 +1,6 @@
 """The step `label_issues`: images whose vector says another label than their own, by column.
 
-What does not belong here: what is said against a label (`insight/labels.py`).
+What does not belong here: doubting a label (`insight/labels.py`).
 """
 
 from collections.abc import Mapping, Sequence
