@@ -151,7 +151,7 @@ def test_no_tag_runs_in_any_view(visit: Callable[..., SimpleNamespace], small_ho
     run.index(Settings.load(small_home))
     home, hashes = Home(small_home), engine_of(small_home).hashes
     given = {payload: frozenset(hashes[at % 24 :: 2]) for at, payload in enumerate(PAYLOADS)}
-    tags._write(home, given)  # more than the page would take for a tag
+    tags._change(home, lambda _: given)  # more than the page would take for a tag
     run.index(Settings.load(small_home))  # they are a column now, in Chroma too
     condition = json.dumps({"tags": {"values": PAYLOADS[:3]}})
     with serving(small_home) as address:
