@@ -118,6 +118,18 @@ def duplicates(page: Any) -> None:
     open_finding(page, "near-duplicates")
 
 
+def compare(page: Any) -> None:
+    """The original to keep beside a smaller copy of it, both enlarged at one place."""
+    duplicates(page)
+    page.locator(".insights").get_by_role("button", name="Compare").first.click()
+    page.keyboard.press("ArrowRight")
+    box = page.locator(".comparison .stage").first.bounding_box()
+    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.4 * box["height"])
+    page.mouse.wheel(0, -450)
+    page.mouse.move(*ASIDE)
+    page.wait_for_timeout(900)
+
+
 def drift(page: Any) -> None:
     """What has come since the version before, and how it differs."""
     insights(page)
@@ -265,6 +277,7 @@ STATES: dict[str, Callable[[Any], None]] = {
 OF_THE_COPY: dict[str, Callable[[Any], None]] = {
     "insights": insights,
     "duplicates": duplicates,
+    "compare": compare,
     "drift": drift,
 }
 

@@ -104,6 +104,45 @@ def test_a_card_opens_its_finding_as_a_gallery_and_as_the_selection_and_escape_g
     clean(seen)
 
 
+def transform(page: object, side: int) -> str:
+    return page.locator(".comparison .stage img").nth(side).evaluate("image => image.style.transform")
+
+
+@pytest.mark.slow
+def test_originals_of_a_group_are_compared_in_full_and_enlarged_as_one(
+    visit: Visit, url: str, pairs: Finding
+) -> None:
+    seen = visit(url)
+    page = seen.page
+    open_finding(page, pairs.title)
+    ids = [page.locator(".insights .group .card").nth(i).get_attribute("data-id") for i in (0, 1)]
+    page.locator(".insights .group").first.get_by_role("button", name="Compare").click()
+    dialog = page.get_by_role("dialog", name="Compare")
+    labels = dialog.locator("figcaption .label")
+    assert [labels.nth(i).get_attribute("title") for i in (0, 1)] == ids
+    expect(dialog.locator("figcaption .sign.keep")).to_have_count(1)
+    expect(dialog.locator(".facts").first).to_contain_text("160 x 160")
+    box = dialog.locator(".stage").first.bounding_box()
+    page.mouse.move(box["x"] + 40, box["y"] + 40)
+    page.mouse.wheel(0, -400)
+    expect(dialog.locator(".stage.near")).to_have_count(2)
+    assert transform(page, 0) == transform(page, 1) != "translate(0%, 0%) scale(1)"
+    page.keyboard.press("0")
+    expect(dialog.locator(".stage.near")).to_have_count(0)
+    count = len(pairs.rows) - len(set(pairs.groups.tolist()))
+    expect(dialog.locator(".place")).to_have_text(f"1 / {count}")
+    dialog.get_by_role("button", name="Chosen").last.click()
+    chosen(page, len(pairs.rows) - 1)
+    expect(dialog.get_by_role("button", name="Choose", exact=True)).to_have_count(1)
+    for _ in range(count):
+        page.keyboard.press("ArrowRight")
+    expect(dialog.locator(".place")).to_have_text(f"{count} / {count}")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(page.locator(".insights h2:visible")).to_have_text(pairs.title)  # the finding is still open
+    clean(seen)
+
+
 @pytest.mark.slow
 def test_duplicates_are_side_by_side_and_all_but_one_of_each_are_tagged_and_left_out_of_exports(
     visit: Visit, url: str, home: Path, pairs: Finding

@@ -1,8 +1,8 @@
 """One version of an atlas, prepared for the viewer and shared by all sessions.
 
-What belongs here: positions in drawing order, colours and facets of columns, thumbnails, an image's card and
-detail. What does not: the state of one visitor, Panel, and which versions are in memory
-(`dataset/versions.py`).
+What belongs here: positions in drawing order, colours and facets of columns, thumbnails, an image's values.
+What does not: those values as words (`dataset/image_words.py`), the state of one visitor, Panel, and which
+versions are in memory (`dataset/versions.py`).
 """
 
 import logging
@@ -54,9 +54,6 @@ TITLES = {
     NOVELTY: NOVELTY_TITLE,
 }
 TAG_COLOURS = ":tags"  # the key for the colours of tags, as the column of tags may change its name
-CARD_VALUES = 3  # metadata values on a card
-MAX_VALUE_LENGTH = 60
-MAX_EXACT_FLOAT = 1e15  # below it, a float holds every whole number
 SIMILAR_LIMIT = 2_000_000  # no similar images are looked up in more: a million take a third of a second
 
 log = logging.getLogger(__name__)
@@ -175,7 +172,7 @@ class Dataset:
         if self.n:
             self.atlas.thumbnail(0)
             self.atlas.image_format(0)
-            self.card(0)
+            self.metadata(0)
         _ = self.content_boxes
 
     @cached_property
@@ -324,35 +321,12 @@ class Dataset:
         """Return how the page refers to an image: by id, as its row differs in the next version."""
         return {"id": self.atlas.ids[row], "stamp": self.content_stamp(row), "label": self.label(row)}
 
-    def card(self, row: int, *, colour: str = "", tags: Sequence[str] = ()) -> dict[str, Any]:
-        """Return an image's card: id, label and its first values, the one that colours the map in front."""
-        values = {**self._metadata(row), **({self.tag_column_name: list(tags)} if tags else {})}
-        names = [name for name in [colour, *values] if name in values and name != "name"]
-        unique = list(dict.fromkeys(names))
-        plain_first = sorted(unique, key=lambda name: isinstance(values[name], list) and name != colour)
-        return {
-            **self.image_ref(row),
-            "values": [
-                [self.title_of(name), format_short(values[name])] for name in plain_first[:CARD_VALUES]
-            ],
-        }
-
-    def detail(self, row: int) -> dict[str, Any]:
-        """Return all metadata of one image as text, without its tags, which may have changed."""
-        return {
-            **self.image_ref(row),
-            "values": [
-                *([name, format_value(value)] for name, value in self._metadata(row).items()),
-                *([self.title_of(name), format_value(value)] for name, value in self._found(row).items()),
-            ],
-        }
-
-    def _metadata(self, row: int) -> dict[str, Any]:
-        """Return an image's metadata without the tags of the index."""
+    def metadata(self, row: int) -> dict[str, Any]:
+        """Return an image's metadata without the tags of the index, which may have changed."""
         values = self.atlas.metadata(row)
         return {name: value for name, value in values.items() if name != self.tag_column_name}
 
-    def _found(self, row: int) -> dict[str, Any]:
+    def found(self, row: int) -> dict[str, Any]:
         """Return what Clipper found of an image: scores, and words of kept lists."""
         names = [name for name in self.atlas.insight_columns if name in self.columns]
         cells = {name: self.atlas.points[name].iloc[row] for name in names}
@@ -374,21 +348,3 @@ def random_priorities(hashes: Sequence[bytes]) -> np.ndarray:
     """Return a pseudo-random number of 0..1 for each image, (n,) float32, the same in every version."""
     first = np.frombuffer(b"".join(key[:8] for key in hashes), ">u8")
     return (first / 2.0**64).astype(np.float32)
-
-
-def format_value(value: object) -> object:
-    """Write a metadata value for the detail table: a text, or a list of texts."""
-    if isinstance(value, (list, tuple)):
-        return [str(item) for item in value]
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{int(value):,}" if value.is_integer() and abs(value) < MAX_EXACT_FLOAT else f"{value:,.6g}"
-    return str(value)
-
-
-def format_short(value: object) -> str:
-    """Write a metadata value for a card: one short line."""
-    known = format_value(value)
-    text = ", ".join(known) if isinstance(known, list) else str(known)
-    return text if len(text) <= MAX_VALUE_LENGTH else text[: MAX_VALUE_LENGTH - 1] + "…"

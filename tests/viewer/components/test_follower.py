@@ -219,7 +219,8 @@ def test_a_home_or_folder_that_is_gone_leaves_what_is_shown(
     assert state.dataset is before
     assert state.load_error
     assert before.atlas.thumbnail(3)
-    assert before.detail(3)
+    assert before.metadata(3)
+    assert before.found(3)
     viewer.searcher.ask("dog")
     assert (state.answer.text, state.message) == ("dog", "")
     away.rename(home)

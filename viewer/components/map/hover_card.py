@@ -6,6 +6,7 @@ import param
 
 from viewer.components.base import Component
 from viewer.components.map.map import MapView
+from viewer.dataset import image_words
 from viewer.session.state import ViewState
 
 POSITION = ("x", "y", "reach")  # in pixels: the centre of an image on the map, and half its height
@@ -30,8 +31,11 @@ class HoverCard(Component):
 
     def _update(self, *_events: Any) -> None:
         row, state = self._state.hovered, self._state
-        card = {} if row is None else state.dataset.card(row, colour=state.colour, tags=state.tags_of(row))
-        position = self._position(row, card) if row is not None else None
+        if row is None:
+            self.item = {}
+            return
+        card = image_words.card(state.dataset, row, colour=state.colour, tags=state.tags_of(row))
+        position = self._position(row, card)
         self.item = {**card, **position} if position else {}
 
     def _position(self, row: int, card: dict[str, Any]) -> dict[str, float] | None:

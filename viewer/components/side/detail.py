@@ -9,6 +9,7 @@ import param
 from viewer.components.base import Component
 from viewer.components.side.result_cards import image_card
 from viewer.dataset.dataset import Dataset
+from viewer.dataset.image_words import detail
 from viewer.pools import SEARCH_POOL
 from viewer.session.background import failed, in_background
 from viewer.session.selection import add_images
@@ -56,7 +57,7 @@ class Detail(Component):
             self.param.update(item={}, similar=[], visible=False)
             return
         dataset = self._state.dataset
-        item = dataset.detail(row)
+        item = detail(dataset, row)
         self.param.update(item=item, similar=self._known_similar(item, dataset), visible=True)
         self._seek(SIMILAR)
 

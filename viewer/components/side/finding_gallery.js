@@ -5,12 +5,15 @@ import { roveFocus } from "../focus.js"
 import { countImages, formatNumber } from "../text.js"
 import { batched } from "../timing.js"
 import { imageCard, markOpenCard } from "./cards.js"
+import { comparison, pairsOf } from "./comparison.js"
 import { loadPages } from "./pages.js"
 
 /** @import { FoundItem, InsightsModel } from "./insights.js" */
 
 /** Images of a group that come at first; the server has the same number. */
 const MAX_SHOWN = 12
+
+const COMPARE = "M4 5h7v14H4zM13 5h7v14h-7z"
 
 /** @typedef {{ item: FoundItem, el: HTMLElement, tick: HTMLElement }} Cell */
 /** @typedef {{ el: HTMLElement, grid: HTMLElement, tick: HTMLElement, cells: Cell[] }} Group */
@@ -24,11 +27,15 @@ export function findingGallery(model) {
   /** @type {Map<number | undefined, Group>} */
   const groups = new Map()
   let loaded = 0 // images that came in pages; others were unfolded
+  const compared = comparison({
+    pairs: () => pairsOf(groups.values()),
+    total: () => (model.found.key === undefined ? 0 : model.found.count - (model.found.groups ?? 0)),
+  })
   /** @param {FoundItem} item */
   const add = (item) => {
     let group = groups.get(item.group)
     if (!group) {
-      group = item.group === undefined ? plainGroup() : groupOf(model, item, groups.size + 1)
+      group = item.group === undefined ? plainGroup() : groupOf(model, item, groups.size + 1, compared.open)
       groups.set(item.group, group)
       list.append(group.el)
     }
@@ -47,6 +54,7 @@ export function findingGallery(model) {
       const count = group.cells.filter(({ item }) => off.has(item.at)).length
       check(group.tick, groupState(count, group.cells.length))
     }
+    compared.update()
   }
   const unfold = () => {
     const { group: number, items = [] } = model.unfolded
@@ -61,6 +69,7 @@ export function findingGallery(model) {
     total: () => model.total,
     loaded: () => loaded,
     clear: () => {
+      compared.close()
       list.replaceChildren()
       groups.clear()
       cells = []
@@ -78,7 +87,7 @@ export function findingGallery(model) {
   onChange(model, ["unchosen", "excluded"], batched(mark))
   model.on("unfolded", unfold)
   model.on("selected", () => markOpenCard(list, model.selected))
-  return [list, end]
+  return [list, end, compared.el]
 }
 
 /**
@@ -170,9 +179,10 @@ function plainGroup() {
  * @param {InsightsModel} model
  * @param {FoundItem} first
  * @param {number} place from 1
+ * @param {(keeper: Cell) => void} compare
  * @returns {Group}
  */
-function groupOf(model, first, place) {
+function groupOf(model, first, place, compare) {
   const size = first.size ?? 1
   const name = `Group ${formatNumber(place)}`
   const tick = tickOf(`Choose ${name}`, (on) => model.send_msg({ kind: "tick_group", id: first.id, on }))
@@ -187,7 +197,22 @@ function groupOf(model, first, place) {
     },
     `Show ${formatNumber(folded)} more`,
   )
-  const head = h("div", { class: "row" }, tick, h("h3", { class: "grow" }, countImages(size)))
+  /** @type {Cell[]} */
+  const cells = []
+  const compareButton = h(
+    "button",
+    {
+      class: "action",
+      type: "button",
+      "aria-label": `Compare ${name}`,
+      onclick: () => cells[0] && compare(cells[0]),
+    },
+    icon(COMPARE),
+    "Compare",
+  )
+  const comparable = first.keep !== undefined && size > 1
+  const title = h("h3", { class: "grow" }, countImages(size))
+  const head = h("div", { class: "row" }, tick, title, comparable && compareButton)
   const el = h(
     "section",
     { class: "group", "aria-label": `${name}, ${countImages(size)}` },
@@ -195,5 +220,5 @@ function groupOf(model, first, place) {
     grid,
     folded > 0 && unfold,
   )
-  return { el, grid, tick, cells: [] }
+  return { el, grid, tick, cells }
 }

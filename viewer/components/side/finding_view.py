@@ -12,6 +12,7 @@ from clipper.atlas.findings import Finding
 from viewer.components.side.result_cards import image_card
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.findings.findings import Findings
+from viewer.dataset.image_words import describe_file
 
 STRIP = 5  # thumbnails on a card
 MAX_SHOWN = 12  # images of a group shown at first
@@ -90,6 +91,6 @@ def finding_items(
             group = int(finding.groups[at])
             item |= {"group": group, "size": sizes[group]}
         if finding.keep is not None:
-            item["keep"] = bool(finding.keep[at])
+            item |= {"keep": bool(finding.keep[at]), "facts": describe_file(dataset, int(finding.rows[at]))}
         items.append(item)
     return items

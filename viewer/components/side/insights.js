@@ -33,10 +33,18 @@ import { findingView } from "./finding.js"
 /** @typedef {{ key?: undefined, count?: undefined }} NoFinding */
 
 /**
- * An image of a finding: `at` is its place there, `size` how many images its group has.
+ * An image of a finding. One to keep or not has the words `facts` about its file.
  *
- * @typedef {ImageItem & { at: number, note: string, group?: number, size?: number, keep?: boolean }} FoundItem
+ * @typedef {object} Found
+ * @property {number} at its place in the finding
+ * @property {string} note
+ * @property {number} [group]
+ * @property {number} [size] how many images the group has
+ * @property {boolean} [keep]
+ * @property {string} [facts]
  */
+
+/** @typedef {ImageItem & Found} FoundItem */
 
 /**
  * @typedef {object} Properties

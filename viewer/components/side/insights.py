@@ -75,6 +75,7 @@ class InsightsPanel(Component):
         "side/selection_panel.css",
         "side/parts.css",
         "side/insights.css",
+        "side/comparison.css",
     )
 
     def follow(self, state: ViewState, view: MapView, tag_worker: TagWorker) -> None:

@@ -1,8 +1,9 @@
-// The picture of the open image: in the panel, and over the whole page.
+// Original pictures: of the open image in the panel, and over the whole page.
 
 import { h, icon } from "../dom.js"
 import { formatNumber, imageUrl } from "../text.js"
 
+/** @import { ImageItem } from "../types" */
 /** @import { DetailItem, DetailModel } from "./detail.js" */
 
 /** Explanations for a missing original, by the server's name for the problem. */
@@ -18,13 +19,12 @@ const LARGEST = 3
 const ENLARGE = "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5"
 
 /**
- * Build the picture: the thumbnail at once, then the original, or an explanation if it cannot be shown.
+ * Build an image and a note: the thumbnail at once, then the original, or an explanation if it cannot be shown.
  *
- * @param {DetailItem} item
- * @param {() => void} enlarge
+ * @param {ImageItem} item
  * @param {AbortSignal} signal
  */
-export function pictureOf(item, enlarge, signal) {
+export function originalOf(item, signal) {
   const thumbnail = imageUrl("thumb", item)
   const image = h("img", { class: "full", alt: item.label, src: thumbnail })
   const note = h("div", { class: "lost muted", role: "status" })
@@ -49,6 +49,18 @@ export function pictureOf(item, enlarge, signal) {
       note.textContent = UNREADABLE
     }
   })
+  return { image, note }
+}
+
+/**
+ * Build the picture of the open image; a press on it enlarges it.
+ *
+ * @param {DetailItem} item
+ * @param {() => void} enlarge
+ * @param {AbortSignal} signal
+ */
+export function pictureOf(item, enlarge, signal) {
+  const { image, note } = originalOf(item, signal)
   const button = h(
     "button",
     {

@@ -13,8 +13,8 @@ from viewer.dataset.columns.colouring import (
     column_colouring,
     uniform_colouring,
 )
-from viewer.dataset.dataset import format_short
 from viewer.dataset.geometry.viewport import Viewport
+from viewer.dataset.image_words import format_short
 from viewer.session.answers import Answer
 
 

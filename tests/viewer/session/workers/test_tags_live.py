@@ -24,6 +24,7 @@ from viewer.dataset.changes import compare_atlases
 from viewer.dataset.columns.colouring import MAX_CATEGORIES, MISSING, OTHER
 from viewer.dataset.columns.facets import list_facet, tag_facet
 from viewer.dataset.dataset import Dataset
+from viewer.dataset.image_words import card, detail
 from viewer.dataset.tag_rows import read_tag_rows
 from viewer.session.search import Searcher
 from viewer.session.state import ViewState
@@ -190,10 +191,10 @@ def test_what_the_index_knew_of_tags_gives_way_to_what_they_are(home: Home) -> N
     facets = {item["name"]: item for item in panel.items}
     assert [line["value"] for line in facets["tags"]["lines"]] == ["now"]  # not a and b, of the index
     assert facets["tags"]["title"] == "Tags"
-    named = state.dataset.card(3, colour="tags", tags=state.tags_of(3))["values"]
+    named = card(state.dataset, 3, colour="tags", tags=state.tags_of(3))["values"]
     assert named[0] == ["Tags", "now"]
-    assert "a, b" not in str(state.dataset.card(0))
-    assert all(name != "tags" for name, _ in state.dataset.detail(0)["values"])
+    assert "a, b" not in str(card(state.dataset, 0))
+    assert all(name != "tags" for name, _ in detail(state.dataset, 0)["values"])
     kept.remove(home, "now")
     TagWorker(state)
     assert "tags" not in {item["name"] for item in panel.items}

@@ -1,0 +1,69 @@
+"""An image's metadata as words: on a card, in the detail table, and in one line about its file.
+
+What does not belong here: where the values come from (`dataset.py`), and what shows them (`components/`).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from viewer.dataset.dataset import Dataset
+from viewer.dataset.summary import format_bytes
+
+CARD_VALUES = 3  # metadata values on a card
+MAX_VALUE_LENGTH = 60
+MAX_EXACT_FLOAT = 1e15  # below it, a float holds every whole number
+
+
+def card(dataset: Dataset, row: int, *, colour: str = "", tags: Sequence[str] = ()) -> dict[str, Any]:
+    """Return an image's card: id, label and its first values, the one that colours the map in front."""
+    values = {**dataset.metadata(row), **({dataset.tag_column_name: list(tags)} if tags else {})}
+    names = [name for name in [colour, *values] if name in values and name != "name"]
+    unique = list(dict.fromkeys(names))
+    plain_first = sorted(unique, key=lambda name: isinstance(values[name], list) and name != colour)
+    return {
+        **dataset.image_ref(row),
+        "values": [
+            [dataset.title_of(name), format_short(values[name])] for name in plain_first[:CARD_VALUES]
+        ],
+    }
+
+
+def detail(dataset: Dataset, row: int) -> dict[str, Any]:
+    """Return all metadata of one image as text, without its tags, which may have changed."""
+    return {
+        **dataset.image_ref(row),
+        "values": [
+            *([name, format_value(value)] for name, value in dataset.metadata(row).items()),
+            *([dataset.title_of(name), format_value(value)] for name, value in dataset.found(row).items()),
+        ],
+    }
+
+
+def describe_file(dataset: Dataset, row: int) -> str:
+    """Return an image's size, format and bytes, those that are known: "640 x 480 · JPEG · 23 kB"."""
+    values = dataset.metadata(row)
+    sides = [values.get(side) for side in ("width", "height")]
+    known = [
+        " x ".join(f"{side:,}" for side in sides if isinstance(side, int)),
+        str(values.get("format") or ""),
+        format_bytes(values["bytes"]) if isinstance(values.get("bytes"), int) else "",
+    ]
+    return " · ".join(part for part in known if part)
+
+
+def format_value(value: object) -> object:
+    """Write a metadata value for the detail table: a text, or a list of texts."""
+    if isinstance(value, (list, tuple)):
+        return [str(item) for item in value]
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{int(value):,}" if value.is_integer() and abs(value) < MAX_EXACT_FLOAT else f"{value:,.6g}"
+    return str(value)
+
+
+def format_short(value: object) -> str:
+    """Write a metadata value for a card: one short line."""
+    known = format_value(value)
+    text = ", ".join(known) if isinstance(known, list) else str(known)
+    return text if len(text) <= MAX_VALUE_LENGTH else text[: MAX_VALUE_LENGTH - 1] + "…"
