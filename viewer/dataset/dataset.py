@@ -182,6 +182,13 @@ class Dataset:
         known = {name: self.title_of(name) for name in self.colour_kinds}
         return {**known, **{name: TITLES[name] for name in own}}
 
+    def colour_choices_with(self, tags: TagRows) -> dict[str, str]:
+        """Return the title of each column to colour by when images have these tags."""
+        return {
+            **({self.tag_column_name: self.tag_column(tags).title} if tags else {}),
+            **self.colour_choices,
+        }
+
     @cached_property
     def sort_choices(self) -> dict[str, str]:
         """The columns of numbers and times that can sort images, and their titles."""

@@ -1,7 +1,7 @@
 """What a page keeps when it changes to another version of the dataset, where rows are other images.
 
-What does not belong here: finding out what changed (`dataset/changes.py`), and when to change the version
-(`components/page/follower.py`).
+What does not belong here: the state as a whole (`version_change.py`), and finding out what changed
+(`dataset/changes.py`).
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,11 +1,10 @@
 """The state of one visitor's page. Every view is a function of it; nothing here draws.
 
-What does not belong here: working out answers (`search.py`), filters, tags and words (`workers/`), and what
-to keep of each when the version changes (`migration.py`).
+What does not belong here: working out answers (`search.py`), filters, tags and words (`workers/`), and
+another version of the dataset (`version_change.py`).
 """
 
 import operator
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,30 +17,15 @@ from viewer.dataset.changes import DatasetChanges
 from viewer.dataset.clusters import CLUSTER, ClusterMap
 from viewer.dataset.columns.colouring import SIMILARITY, Colouring
 from viewer.dataset.columns.facets import Facet, ScaleFacet
-from viewer.dataset.columns.filters import (
-    Filters,
-    apply_filters,
-    remove_values,
-    rename_values,
-    validate_filters,
-)
+from viewer.dataset.columns.filters import Filters, remove_values, rename_values, validate_filters
 from viewer.dataset.columns.tag_column import TagColumn, TagRows, tags_of_rows
 from viewer.dataset.columns.word_column import WORDS, WordColumn
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.findings.findings import Findings, find_by_key, known_findings
+from viewer.dataset.findings.findings import Findings, find_by_key
 from viewer.dataset.ranking import PAGE_SIZE, Listing, listable_mask, sort_rows
 from viewer.dataset.versions import register_holder
-from viewer.session.answers import Answer, SimilarityColours, Terms, Upload, nearest_first
-from viewer.session.migration import (
-    MAX_MARKED,
-    News,
-    keep_duration,
-    migrate_row,
-    migrate_selection,
-    migrate_steps,
-    migrate_terms,
-    new_rows,
-)
+from viewer.session.answers import Answer, SimilarityColours, Upload, nearest_first
+from viewer.session.migration import News, new_rows
 from viewer.session.steps import SelectionStep
 
 MAX_HISTORY = 8  # queries on the map
@@ -49,7 +33,6 @@ MAX_UPLOADS = 12  # uploaded images of a session
 NO_LIMITS = {"min_similarity": None, "max_similarity": None}  # results of any similarity
 NO_WORDS_ASKED = {"asked_words": (), "words_problem": "", "kept_words": "", "keep_problem": ""}
 NO_SEARCH = {"answer": None, "searching": False, "message": "", "terms": (), **NO_LIMITS}
-ROW_FIELDS = ("selected", "hovered", "pointed")  # each holds the row of an image
 PANELS = ["results", "filter", "selection", "insights"]
 _UNORDERED: tuple[tuple[object, ...], np.ndarray] = ((), np.empty(0, np.int64))
 
@@ -195,7 +178,7 @@ class ViewState(param.Parameterized):
     @property
     def colour_choices(self) -> dict[str, str]:
         """Return the title of each column to colour by; density alone is not among them."""
-        return colour_choices_with_tags(self.dataset, self.tags)
+        return self.dataset.colour_choices_with(self.tags)
 
     def tags_of(self, row: int) -> list[str]:
         """Return the tags of one image, in alphabetical order."""
@@ -251,7 +234,7 @@ class ViewState(param.Parameterized):
         counts = {name: known for name, known in (self.counts or {}).items() if name != column}
         if after is not None and column not in filters:  # else the filter worker counts them next
             counts[column] = after.count(self.kept)
-        colours = {*colour_choices_with_tags(self.dataset, tags), ""}
+        colours = {*self.dataset.colour_choices_with(tags), ""}
         self.param.update(
             tags=tags,
             filters=filters,
@@ -283,76 +266,6 @@ class ViewState(param.Parameterized):
             counts=None if self.counts is None else counts,
             **NO_WORDS_ASKED,
         )
-
-    def change_version(
-        self,
-        dataset: Dataset,
-        *,
-        changes: DatasetChanges,
-        answers: Mapping[Terms, Answer | None] | None = None,
-        tags: TagRows | None = None,
-        words: WordColumn | None = None,
-    ) -> None:
-        """Show another version, and keep everything else that the version still has.
-
-        Args:
-            dataset: the version.
-            changes: from the version shown.
-            answers: the answers there to the queries of the history; None or missing: not known. An answer
-                has other terms than its query if images were renamed.
-            tags: the rows of each tag there; None: the tag worker reads them.
-            words: the column of the visitor's words there; None: the word worker makes it.
-        """
-        old, found = self.dataset, answers or {}
-        after = {name: migrate_row(dataset, old, changes, getattr(self, name)) for name in ROW_FIELDS}
-        if changes.map_relaid:
-            after["hovered"] = None  # another image is under the pointer now
-        gone = self.selected is not None and after["selected"] is None
-        lost = old.label(self.selected) if gone else self.news.lost if self.news else ""
-        news = News(self.news.changes.followed_by(changes) if self.news else changes, lost)
-        marked = {
-            *(migrate_row(dataset, old, changes, row) for row in self.marked),
-            *new_rows(dataset, changes),
-        }
-        again = [keep_duration(found.get(before.terms), before) for before in self.history]
-        pairs = list(zip(again, self.history, strict=True))
-        current = next((new for new, was in pairs if self.answer and was.terms == self.answer.terms), None)
-        tags = tags or {}
-        words = words if words is not None and words.words == self.words else None
-        column_names = {old.tag_column_name: dataset.tag_column_name}
-        colour = column_names.get(self.colour, self.colour)
-        self.param.update(
-            dataset=dataset,
-            **self._filters_in(dataset, tags, words, column_names),
-            colour=colour
-            if colour in {*colour_choices_with_tags(dataset, tags), ""}
-            else dataset.default_colour,
-            history=[new if new is current else new.for_history() for new in again if new],
-            answer=current,
-            terms=migrate_terms(self.terms, changes.moved),
-            baseline=None,
-            news=news,
-            latest_changes=news.changes,
-            marked=sorted(row for row in marked if row is not None)[:MAX_MARKED],
-            selection=migrate_selection(self.selection, old, dataset, changes),
-            steps=migrate_steps(self.steps, changes.moved, {was.text: new.text for new, was in pairs if new}),
-            tags=tags,
-            word_column=words,
-            findings=known_findings(dataset),
-            **after,
-        )
-
-    def _filters_in(
-        self, dataset: Dataset, tags: TagRows, words: WordColumn | None, column_names: Mapping[str, str]
-    ) -> dict[str, Any]:
-        """Return the filters that another version has, and what passes; `column_names` is old to new."""
-        renamed = {column_names.get(name, name): condition for name, condition in self.filters.items()}
-        facets = dataset.facets_with(tags, words) if renamed else {}
-        filters = validate_filters(facets, renamed)
-        if not filters:
-            return {"filters": {}, "kept": None, "counts": None}
-        narrowed = apply_filters(facets, filters)
-        return {"filters": filters, "kept": narrowed.kept, "counts": dict(narrowed.counts)}
 
     @property
     def open_finding(self) -> Finding | None:
@@ -416,11 +329,3 @@ class ViewState(param.Parameterized):
                 findings=None, clusters=None, word_column=None,
             )  # fmt: skip
             self._similar, self._ordered = None, _UNORDERED
-
-
-def colour_choices_with_tags(dataset: Dataset, tags: TagRows) -> dict[str, str]:
-    """Return the title of each column that a dataset with these tags can be coloured by."""
-    return {
-        **({dataset.tag_column_name: dataset.tag_column(tags).title} if tags else {}),
-        **dataset.colour_choices,
-    }

@@ -12,7 +12,8 @@ from fakes import FakeAtlas
 
 from clipper.query_filter import AnyOf, HasText, InRange
 from clipper.query_syntax import parse
-from viewer.components.page.url import MAX_LENGTH, PageUrl, parse_query_string, query_string_of
+from viewer.components.page.links import MAX_LENGTH, parse_query_string, query_string_of
+from viewer.components.page.url import PageUrl
 from viewer.dataset.changes import compare_atlases
 from viewer.dataset.dataset import Dataset
 from viewer.session.answers import Answer
@@ -20,6 +21,7 @@ from viewer.session.search import Searcher
 from viewer.session.selection import apply_step
 from viewer.session.state import ViewState
 from viewer.session.steps import AllImages, OneImage, Outline, Results, SelectionStep
+from viewer.session.version_change import change_version
 
 SQUARE = Outline(((-50, -50), (50, -50), (50, 50), (-50, 50)))
 ALL = SelectionStep("replace", AllImages("all"))
@@ -183,7 +185,7 @@ def test_a_link_taken_while_another_version_comes_chooses_its_images_there(
         done: Future[object] = Future()
         done.set_result(work())
         if state.dataset is dataset:
-            state.change_version(later, changes=compare_atlases(dataset.atlas, later.atlas))
+            change_version(state, later, changes=compare_atlases(dataset.atlas, later.atlas))
         then(done)
     assert state.selection.tolist() == [later.row_of("folder/3.png")]
 

@@ -20,6 +20,7 @@ from viewer.dataset.ranking import PAGE_SIZE
 from viewer.session.answers import Answer
 from viewer.session.search import Searcher, run_query
 from viewer.session.state import ViewState
+from viewer.session.version_change import change_version
 
 
 def terms_asked(state: ViewState) -> list[Term]:
@@ -182,8 +183,8 @@ def test_rows_of_another_version_break_nothing(state: ViewState, searcher: Searc
     searcher.ask("cat")
     state.param.update(kept=np.ones(500, bool), selection=np.array([3, 499]), only_selection=True)
     dataset = Dataset(FakeAtlas(50))
-    state.change_version(
-        dataset, changes=DatasetChanges(), answers={parse("cat"): run_query(dataset, parse("cat"))}
+    change_version(
+        state, dataset, changes=DatasetChanges(), answers={parse("cat"): run_query(dataset, parse("cat"))}
     )
     assert state.answer.rows.tolist() == [3]
     assert state.message == ""
@@ -253,7 +254,7 @@ def test_terms_name_renamed_images_as_they_are_called_now(state: ViewState, sear
     assert changes.moved == {"folder/3.png": "moved/3.png"}
     dataset = Dataset(after)
     again = run_query(dataset, parse("dog like:moved/3.png"))
-    state.change_version(dataset, changes=changes, answers={parse("dog like:folder/3.png"): again})
+    change_version(state, dataset, changes=changes, answers={parse("dog like:folder/3.png"): again})
     assert state.answer.text == state.history[0].text == "dog like:moved/3.png"
     assert state.terms == (Term("dog"), Term(like="moved/3.png"))
     assert state.baseline is None
@@ -278,7 +279,7 @@ def test_the_history_of_another_version_is_light(state: ViewState, searcher: Sea
     atlas = FakeAtlas(500)
     dataset = Dataset(atlas)
     answers = {terms: run_query(dataset, terms) for terms in map(parse, ("a", "b"))}
-    state.change_version(dataset, changes=DatasetChanges(), answers=answers)
+    change_version(state, dataset, changes=DatasetChanges(), answers=answers)
     assert [old.similarities is None for old in state.history] == [False, True]
     state.end()
     assert (state.answer, state.history, state.uploads) == (None, [], {})

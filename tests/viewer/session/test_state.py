@@ -28,10 +28,11 @@ from viewer.session.search import Searcher, run_query
 from viewer.session.selection import apply_step
 from viewer.session.state import MAX_HISTORY, ViewState
 from viewer.session.steps import AllImages, OneImage, SelectionStep
+from viewer.session.version_change import change_version
 
 
 def adopt(state: ViewState, atlas: FakeAtlas) -> None:
-    state.change_version(Dataset(atlas), changes=compare_atlases(state.dataset.atlas, atlas))
+    change_version(state, Dataset(atlas), changes=compare_atlases(state.dataset.atlas, atlas))
 
 
 def named(text: str) -> Answer:

@@ -33,6 +33,7 @@ from viewer.session.background import in_background
 from viewer.session.migration import migrate_terms
 from viewer.session.search import error_message, run_query
 from viewer.session.state import ViewState
+from viewer.session.version_change import change_version
 from viewer.session.workers.words import make_column
 
 if TYPE_CHECKING:
@@ -189,7 +190,8 @@ class Follower(Component):
         if update is None or state.dataset is None:
             return
         if update.applies_to(state.dataset, [answer.terms for answer in state.history]):
-            state.change_version(
+            change_version(
+                state,
                 update.dataset,
                 changes=update.changes,
                 answers=update.answers,

@@ -5,7 +5,7 @@ import { countImages, formatNumber } from "../text.js"
 import { batched } from "../timing.js"
 import { excludedLine, fetchOffered, formatMenu, messageLine } from "./export_menu.js"
 import { findingGallery } from "./finding_gallery.js"
-import { tagChip, tagForm } from "./tag_fields.js"
+import { tagChips, tagForm } from "./tag_fields.js"
 
 /** @import { Child } from "../types" */
 /** @import { InsightsModel, Properties } from "./insights.js" */
@@ -36,7 +36,7 @@ export function findingView(model) {
     actionLine(model),
     part(["note"], () => model.note && h("div", { class: "hint", role: "status" }, model.note)),
     part(["left_out"], () => excludedLine(model.left_out, () => model.send_msg({ kind: "include" }))),
-    part(["given", "chosen"], () => givenTags(model)),
+    part(["given", "chosen"], () => tagChips(model, model.chosen, "what is chosen")),
     part(["trouble"], () => model.trouble && h("div", { class: "error", role: "alert" }, model.trouble)),
   )
   const showActs = () => {
@@ -182,20 +182,4 @@ function actionLine(model) {
     messages.show("The download starts…")
   })
   return h("div", { class: "row wrap" }, exclude, save, messages.el)
-}
-
-/** @param {InsightsModel} model */
-function givenTags(model) {
-  const chips = model.given.map(([tag, count]) =>
-    tagChip(
-      model,
-      tag,
-      {
-        title: `Remove “${tag}” from what is chosen`,
-        label: `Remove the tag ${tag} from what is chosen`,
-      },
-      count < model.chosen && h("span", { class: "muted" }, formatNumber(count)),
-    ),
-  )
-  return chips.length > 0 && h("div", { class: "chips" }, chips)
 }

@@ -6,7 +6,7 @@ import { countImages, formatNumber } from "../text.js"
 import { clusterTitle } from "./cluster_title.js"
 import { excludedLine, exportLine } from "./export_menu.js"
 import { selectionGallery } from "./selection_gallery.js"
-import { tagChip, tagForm } from "./tag_fields.js"
+import { tagChips, tagForm } from "./tag_fields.js"
 
 /** @import { Child, Component, ImageItem, Model } from "../types" */
 
@@ -55,7 +55,7 @@ export function render({ model }) {
     ),
     part(["count", "found", "among"], () => changeByResults(model)),
     selectionTagForm(model),
-    part(["given", "count"], () => givenTags(model)),
+    part(["given", "count"], () => tagChips(model, model.count, "the chosen images")),
     part(["trouble"], () => model.trouble && h("div", { class: "error", role: "alert" }, model.trouble)),
   )
   const gallery = selectionGallery(model)
@@ -266,20 +266,4 @@ function selectionTagForm(model) {
   const form = tagForm(model, options, button)
   form.className = "row tagging"
   return form
-}
-
-/** @param {SelectionModel} model */
-function givenTags(model) {
-  const chips = model.given.map(([tag, count]) =>
-    tagChip(
-      model,
-      tag,
-      {
-        title: `Remove “${tag}” from the chosen images`,
-        label: `Remove the tag ${tag} from the chosen images`,
-      },
-      count < model.count && h("span", { class: "muted" }, formatNumber(count)),
-    ),
-  )
-  return chips.length > 0 && h("div", { class: "chips" }, chips)
 }

@@ -1,6 +1,7 @@
 // Controls for tags: a field that adds one, and chips that remove one.
 
 import { h, ICONS, icon, onChange } from "../dom.js"
+import { formatNumber } from "../text.js"
 
 /** @import { Child, Message, Model } from "../types" */
 
@@ -82,4 +83,24 @@ export function tagChip(model, tag, { title, label }, ...after) {
       icon(ICONS.close),
     ),
   )
+}
+
+/**
+ * Build a chip for each tag of several images, with how many of them have it where it is not all; false
+ * without tags.
+ *
+ * @param {{ send_msg(message: Message): void, given: [string, number][] }} model
+ * @param {number} count how many images there are
+ * @param {string} images what the page calls them
+ */
+export function tagChips(model, count, images) {
+  const chips = model.given.map(([tag, having]) =>
+    tagChip(
+      model,
+      tag,
+      { title: `Remove “${tag}” from ${images}`, label: `Remove the tag ${tag} from ${images}` },
+      having < count && h("span", { class: "muted" }, formatNumber(having)),
+    ),
+  )
+  return chips.length > 0 && h("div", { class: "chips" }, chips)
 }

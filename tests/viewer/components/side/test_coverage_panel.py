@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from fakes import FakeAtlas
 
-from viewer.components.page.url import PageUrl, parse_query_string, to_query_string
+from viewer.components.page.links import parse_query_string, to_query_string
+from viewer.components.page.url import PageUrl
 from viewer.components.side import coverage
 from viewer.components.side.coverage import PAGE_SIZE, CoveragePanel
 from viewer.dataset.dataset import Dataset

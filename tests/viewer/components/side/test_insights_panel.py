@@ -26,6 +26,7 @@ from viewer.session.export_offers import redeem
 from viewer.session.search import Searcher
 from viewer.session.state import ViewState
 from viewer.session.steps import Found, OneImage, SelectionStep
+from viewer.session.version_change import change_version
 from viewer.session.workers.cluster_names import ClusterNameWorker
 from viewer.session.workers.tags import TagWorker
 
@@ -313,13 +314,13 @@ def test_another_version_has_findings_of_its_own_and_the_open_one_is_selected_an
     later.version, later.findings = "v2", [finding("odd", [7, 8])]
     monkeypatch.setattr("viewer.components.page.follower.load", lambda *_args, **_more: Dataset(later))
     update = prepare_update(state.dataset, colour="group", queries=[])
-    state.change_version(update.dataset, changes=compare_atlases(state.dataset.atlas, later))
+    change_version(state, update.dataset, changes=compare_atlases(state.dataset.atlas, later))
     assert ([card["key"] for card in panel.cards], state.finding) == (["odd"], "odd")
     assert state.selection.tolist() == [7, 8]
     assert [item["id"] for item in panel.items] == ["folder/7.png", "folder/8.png"]
     last = atlas_of(home=tmp_path)
     last.version, last.findings = "v3", []
-    state.change_version(Dataset(last), changes=compare_atlases(later, last))
+    change_version(state, Dataset(last), changes=compare_atlases(later, last))
     assert (panel.cards, panel.found, state.finding, state.findings) == ([], {}, "", ())
 
 

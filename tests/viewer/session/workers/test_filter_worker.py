@@ -19,6 +19,7 @@ from viewer.dataset.dataset import INDEXED, Dataset
 from viewer.dataset.suggestions import sample_images
 from viewer.session.search import Searcher
 from viewer.session.state import ViewState
+from viewer.session.version_change import change_version
 from viewer.session.workers.filters import FilterWorker
 
 Waiting = list[tuple[Callable[[], Any], Callable[[Future[Any]], None]]]
@@ -184,7 +185,7 @@ def test_another_version_keeps_the_filters_that_it_has_columns_for(
     state.filters = {"group": AnyOf(("group 1",)), "size": InRange(0, None)}
     later = FakeAtlas(300, seed=4)
     del later.columns["size"]
-    state.change_version(Dataset(later), changes=compare_atlases(state.dataset.atlas, later))
+    change_version(state, Dataset(later), changes=compare_atlases(state.dataset.atlas, later))
     assert state.filters == {"group": AnyOf(("group 1",))}
     assert (state.kept == of_group(state, "group 1")).all()
     assert state.counts["group"].sum() == 300
@@ -251,7 +252,7 @@ def test_what_was_counted_for_another_version_is_dropped(state: ViewState, waiti
     done: Future[Any] = Future()
     done.set_result(work())
     later = FakeAtlas(300, seed=4)
-    state.change_version(Dataset(later), changes=compare_atlases(state.dataset.atlas, later))
+    change_version(state, Dataset(later), changes=compare_atlases(state.dataset.atlas, later))
     then(done)
     assert len(state.kept) == 300
 

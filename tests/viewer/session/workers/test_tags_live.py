@@ -28,6 +28,7 @@ from viewer.dataset.image_words import card, detail
 from viewer.dataset.tag_rows import read_tag_rows
 from viewer.session.search import Searcher
 from viewer.session.state import ViewState
+from viewer.session.version_change import change_version
 from viewer.session.workers.filters import FilterWorker
 from viewer.session.workers.tags import TagWorker
 
@@ -212,13 +213,13 @@ def test_another_version_takes_tags_filters_and_colours_over(state: ViewState, h
     dataset = Dataset(later, before=state.dataset)
     later.hashes[5:20] = later.hashes[105:120]  # of those that have the tags, five are left
     tags = read_tag_rows(dataset)
-    state.change_version(dataset, changes=compare_atlases(state.dataset.atlas, later), tags=tags)
+    change_version(state, dataset, changes=compare_atlases(state.dataset.atlas, later), tags=tags)
     assert state.tags is tags
     assert state.filters == {"tags": AnyOf(("keep",))}
     assert state.kept.sum() == 5
     assert state.colour == "tags"
     assert state.colouring.assigned_codes()["keep"] == code
-    state.change_version(Dataset(FakeAtlas(50)), changes=compare_atlases(later, FakeAtlas(50)))
+    change_version(state, Dataset(FakeAtlas(50)), changes=compare_atlases(later, FakeAtlas(50)))
     assert (state.filters, state.kept, state.colour) == ({}, None, "group")
 
 

@@ -17,7 +17,8 @@ from clipper.store import word_columns
 from clipper.store.home import Home
 from viewer.components.map.legend import ColourKey, LegendToggle
 from viewer.components.map.words import column_name, example_words
-from viewer.components.page.url import PageUrl, parse_query_string
+from viewer.components.page.links import parse_query_string
+from viewer.components.page.url import PageUrl
 from viewer.components.side.filter_panel import FilterChips, FilterPanel
 from viewer.dataset.changes import compare_atlases
 from viewer.dataset.columns.colouring import MISSING
@@ -26,6 +27,7 @@ from viewer.dataset.dataset import Dataset
 from viewer.dataset.exports import Export, write_export
 from viewer.session.search import Searcher
 from viewer.session.state import ViewState
+from viewer.session.version_change import change_version
 from viewer.session.workers.filters import FilterWorker
 from viewer.session.workers.words import KEPT_COLUMNS, WordWorker, known_column, make_column
 
@@ -258,11 +260,11 @@ def test_another_version_is_classified_again_and_keeps_the_filter(
     new.version = "v2"
     dataset = Dataset(new, before=state.dataset)
     changes = compare_atlases(old, new)
-    state.change_version(dataset, changes=changes, words=make_column(dataset, CAT_DOG))
+    change_version(state, dataset, changes=changes, words=make_column(dataset, CAT_DOG))
     assert state.filters == {WORDS: AnyOf(("dog",))}
     assert state.kept.sum() == (new._group == 1).sum()
     newest = Dataset(FakeAtlas(300), before=dataset)
-    state.change_version(newest, changes=changes)  # nobody has prepared the column
+    change_version(state, newest, changes=changes)  # nobody has prepared the column
     assert (state.words, len(state.word_column.found.words)) == (CAT_DOG, 300)
     assert newest.atlas.classified == [CAT_DOG]
 

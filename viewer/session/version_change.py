@@ -1,0 +1,107 @@
+"""Changes a page to another version of the dataset: what the version still has is kept.
+
+What does not belong here: how each value is carried over (`migration.py`), and when to change the version
+(`components/page/follower.py`).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from viewer.dataset.changes import DatasetChanges
+from viewer.dataset.columns.filters import apply_filters, validate_filters
+from viewer.dataset.columns.tag_column import TagRows
+from viewer.dataset.columns.word_column import WordColumn
+from viewer.dataset.dataset import Dataset
+from viewer.dataset.findings.findings import known_findings
+from viewer.session.answers import Answer, Terms
+from viewer.session.migration import (
+    MAX_MARKED,
+    News,
+    keep_duration,
+    migrate_row,
+    migrate_selection,
+    migrate_steps,
+    migrate_terms,
+    new_rows,
+)
+from viewer.session.state import ViewState
+
+ROW_FIELDS = ("selected", "hovered", "pointed")  # each holds the row of an image
+
+
+def change_version(
+    state: ViewState,
+    dataset: Dataset,
+    *,
+    changes: DatasetChanges,
+    answers: Mapping[Terms, Answer | None] | None = None,
+    tags: TagRows | None = None,
+    words: WordColumn | None = None,
+) -> None:
+    """Show another version, and keep everything else that the version still has.
+
+    Args:
+        state: of the page.
+        dataset: the version.
+        changes: from the version shown.
+        answers: the answers there to the queries of the history; None or missing: not known. An answer
+            has other terms than its query if images were renamed.
+        tags: the rows of each tag there; None: the tag worker reads them.
+        words: the column of the visitor's words there; None: the word worker makes it.
+    """
+    old, tags, answers = state.dataset, tags or {}, answers or {}
+    after = {name: migrate_row(dataset, old, changes, getattr(state, name)) for name in ROW_FIELDS}
+    if changes.map_relaid:
+        after["hovered"] = None  # another image is under the pointer now
+    gone = state.selected is not None and after["selected"] is None
+    lost = old.label(state.selected) if gone else state.news.lost if state.news else ""
+    news = News(state.news.changes.followed_by(changes) if state.news else changes, lost)
+    again = [keep_duration(answers.get(before.terms), before) for before in state.history]
+    pairs = list(zip(again, state.history, strict=True))
+    current = next((new for new, was in pairs if state.answer and was.terms == state.answer.terms), None)
+    words = words if words is not None and words.words == state.words else None
+    renamed = {old.tag_column_name: dataset.tag_column_name}
+    colour = renamed.get(state.colour, state.colour)
+    known = {*dataset.colour_choices_with(tags), ""}
+    state.param.update(
+        dataset=dataset,
+        **_migrate_filters(state, dataset, tags, words, renamed),
+        colour=colour if colour in known else dataset.default_colour,
+        history=[new if new is current else new.for_history() for new in again if new],
+        answer=current,
+        terms=migrate_terms(state.terms, changes.moved),
+        baseline=None,
+        news=news,
+        latest_changes=news.changes,
+        marked=_migrate_marks(state, dataset, changes),
+        selection=migrate_selection(state.selection, old, dataset, changes),
+        steps=migrate_steps(state.steps, changes.moved, {was.text: new.text for new, was in pairs if new}),
+        tags=tags,
+        word_column=words,
+        findings=known_findings(dataset),
+        **after,
+    )
+
+
+def _migrate_filters(
+    state: ViewState,
+    dataset: Dataset,
+    tags: TagRows,
+    words: WordColumn | None,
+    column_names: Mapping[str, str],
+) -> dict[str, Any]:
+    """Return the filters that another version has, and what passes; `column_names` is old to new."""
+    renamed = {column_names.get(name, name): condition for name, condition in state.filters.items()}
+    facets = dataset.facets_with(tags, words) if renamed else {}
+    filters = validate_filters(facets, renamed)
+    if not filters:
+        return {"filters": {}, "kept": None, "counts": None}
+    narrowed = apply_filters(facets, filters)
+    return {"filters": filters, "kept": narrowed.kept, "counts": dict(narrowed.counts)}
+
+
+def _migrate_marks(state: ViewState, dataset: Dataset, changes: DatasetChanges) -> list[int]:
+    """Return the rows that the map marks in another version: those marked before, and new ones."""
+    before = {migrate_row(dataset, state.dataset, changes, row) for row in state.marked}
+    marked = {*before, *new_rows(dataset, changes)}
+    return sorted(row for row in marked if row is not None)[:MAX_MARKED]
