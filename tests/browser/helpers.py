@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 # Finds the figure's models from outside; everything the tests ask about the map goes through this.
@@ -9,6 +10,11 @@ MODELS = (
     "const all = [...Bokeh.documents[0]._all_models.values()];"
     " const fig = all.find((m) => m.type === 'Figure');"
 )
+
+
+def clean(seen: SimpleNamespace) -> None:
+    """Check that a page complained of nothing, asked no other server and opened no dialog."""
+    assert (seen.errors, seen.elsewhere, seen.dialogs) == ([], [], [])
 
 
 def within_a_minute(page: Any, *, every: int = 50) -> Iterator[None]:

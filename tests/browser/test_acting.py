@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from helpers import ask, ranges, screen, settled, within_a_minute
+from helpers import ask, clean, ranges, screen, settled, within_a_minute
 from homes import engine_of
 from panel_server import serving
 from playwright.sync_api import expect
@@ -33,10 +33,6 @@ def home(sample_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def url(home: Path) -> Iterator[str]:
     with serving(home) as address:
         yield f"{address}/viewer"
-
-
-def clean(seen: SimpleNamespace) -> None:
-    assert (seen.errors, seen.elsewhere, seen.dialogs) == ([], [], [])
 
 
 def drag(page: object, corners: list[tuple[float, float]], *, holding: str = "") -> None:

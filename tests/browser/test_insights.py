@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from helpers import arrived, changed, ranges, settled
+from helpers import arrived, changed, clean, ranges, settled
 from homes import engine_of
 from panel_server import serving
 from PIL import Image, ImageOps
@@ -57,10 +57,6 @@ def pairs(findings: list[Finding]) -> Finding:
 def url(home: Path) -> Iterator[str]:
     with serving(home) as address:
         yield f"{address}/viewer"
-
-
-def clean(seen: SimpleNamespace) -> None:
-    assert (seen.errors, seen.elsewhere, seen.dialogs) == ([], [], [])
 
 
 def open_finding(page: object, title: str) -> None:

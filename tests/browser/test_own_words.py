@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from helpers import changed, settled
+from helpers import changed, clean, settled
 from panel_server import serving
 from playwright.sync_api import expect
 
@@ -46,10 +46,6 @@ def type_words(page: Any, text: str) -> None:
 
 def lines(page: Any) -> Any:
     return page.locator(".legend .lines:not(.found) .line .name")
-
-
-def clean(seen: SimpleNamespace) -> None:
-    assert (seen.errors, seen.elsewhere, seen.dialogs) == ([], [], [])
 
 
 @pytest.mark.slow

@@ -39,24 +39,17 @@ def test_parts_of_different_manifests_are_not_published(indexed_home: Path):
     with pytest.raises(StoreError, match="chroma_collection is older"):
         publish.publish(work)
     assert opened(indexed_home).version == version
-    run.collect(work)
-    with pytest.raises(StoreError, match="image_scores is older than its inputs"):
-        publish.publish(work)
-    run.score_images(work)
-    with pytest.raises(StoreError, match="image_clusters is older than its inputs"):
-        publish.publish(work)
-    run.cluster_images(work)
-    with pytest.raises(StoreError, match="cluster_names is older than its inputs"):
-        publish.publish(work)
-    run.name_clusters(work)
-    with pytest.raises(StoreError, match="duplicates is older than its inputs"):
-        publish.publish(work)
-    run.find_duplicates(work)
-    with pytest.raises(StoreError, match="label_issues is older than its inputs"):
-        publish.publish(work)
-    run.find_label_issues(work)
-    with pytest.raises(StoreError, match="drift is older than its inputs"):
-        publish.publish(work)
+    for make, next_part in (
+        (run.collect, "image_scores"),
+        (run.score_images, "image_clusters"),
+        (run.cluster_images, "cluster_names"),
+        (run.name_clusters, "duplicates"),
+        (run.find_duplicates, "label_issues"),
+        (run.find_label_issues, "drift"),
+    ):
+        make(work)
+        with pytest.raises(StoreError, match=f"{next_part} is older than its inputs"):
+            publish.publish(work)
     run.measure_drift(work)
     assert publish.publish(work).counts["published"]
 

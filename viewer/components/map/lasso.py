@@ -43,7 +43,7 @@ class Lasso(Component):
     tool = param.String()
 
     script = "map/lasso.js"
-    _css = ("components.css", "map/lasso.css")
+    _css = ("components.css", "map/over.css", "map/lasso.css")
 
     def follow(self, state: ViewState, view: MapView) -> None:
         """Draw with the tool of the state."""

@@ -27,7 +27,7 @@ class ClusterNames(Component):
     drawing = param.Boolean(default=False, doc="Whether a selection tool is in use, which draws over names.")
 
     script = "map/names.js"
-    _css = ("components.css", "map/names.css")
+    _css = ("components.css", "map/over.css", "map/names.css")
 
     def follow(self, state: ViewState, view: MapView) -> None:
         """Show the names of each picture of the map."""

@@ -16,7 +16,7 @@ class QueryMarks(Component):
     raised = param.Number(LABEL_MIDDLE, doc="Pixels from a query's position up to the middle of its label.")
 
     script = "map/query_marks.js"
-    _css = ("components.css", "map/query_marks.css")
+    _css = ("components.css", "map/over.css", "map/query_marks.css")
 
     def follow(self, state: ViewState) -> None:
         """Show the queries of the state, now and whenever they change."""
