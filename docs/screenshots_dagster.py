@@ -24,7 +24,7 @@ from pipelines.definitions import build_definitions
 from pipelines.resources import HomeResource
 
 SIZE = {"width": 1500, "height": 900}
-WIDE = {"width": 2150, "height": 1040}  # the asset graph shows an asset's state only if there is room for it
+WHOLE = {"width": 2150, "height": 1800}  # the asset graph fits its width to the page, not its height
 SHARPNESS = 1.2  # pixels of a picture for each of the page
 PORTIONS = 4
 JOB = "/locations/clipper/jobs/reindex"
@@ -72,12 +72,12 @@ def add_unusable_files(folder: Path, image: bytes) -> None:
 
 def graph(page: Any) -> None:
     """The asset graph, from the images folder to the atlas."""
-    page.set_viewport_size(WIDE)
+    page.set_viewport_size(WHOLE)
     page.goto("/asset-groups")
     page.get_by_text("Hide navigation").click()
     page.locator("button:has([aria-label=panel_show_right])").first.click()
-    page.wait_for_selector("text=Observed")
-    page.wait_for_timeout(1500)
+    page.wait_for_selector("text=images_folder")
+    page.wait_for_timeout(5000)
 
 
 def plots(page: Any) -> None:
