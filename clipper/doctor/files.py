@@ -14,7 +14,6 @@ from clipper.chroma.collection import address_of
 from clipper.errors import StoreError
 from clipper.indexing.collect import index_damage
 from clipper.indexing.project import DEPARTED, departed_of
-from clipper.insight.doubles.perceptual_hash import SIGNATURE_VERSION
 from clipper.models import reference_texts
 from clipper.store import embeddings, facts, gps, snapshots
 from clipper.store.home import Home, read_json
@@ -131,9 +130,7 @@ def rows(home: Home, snapshot: Snapshot) -> Iterator[Damage]:
         yield _damage(home, reference_texts.vectors_path(home, snapshot.embeddings), "is missing")
     for where, store in _stores(home, snapshot).items():
         if missing := len(set(on_map.values()) - store.keys()):
-            yield Damage(
-                where, f"lacks {missing:,} of {len(on_map):,} images", _made_of(home, snapshot, where)
-            )
+            yield Damage(where, f"lacks {missing:,} of {len(on_map):,} images")
     failed = facts.failures(facts.store(home), held.values())
     explained = {image_id for image_id, key in held.items() if key in failed}
     explained |= set(Staged.read(home).passed_over)
@@ -196,24 +193,13 @@ def _stores(home: Home, snapshot: Snapshot) -> dict[str, ShardStore]:
     if snapshot.parts.get("scores"):
         asked_for["measures"] = facts.measures_store(home)
     if snapshot.parts.get("duplicates"):
-        asked_for["signatures"] = facts.signature_store(home, made_by=SIGNATURE_VERSION)
+        asked_for["signatures"] = facts.signature_store(home)
     return {
         f"embeddings/{snapshot.embeddings}": vectors,
         "thumbnails": facts.thumbnail_store(home),
         "facts": facts.store(home),
         **asked_for,
     }
-
-
-def _made_of(home: Home, snapshot: Snapshot, where: str) -> tuple[Path, ...]:
-    """Return the files to delete so that a run makes the missing rows of a store again.
-
-    The steps that decode see by themselves what is missing.
-    """
-    if where != "signatures":
-        return ()
-    path = home.part("duplicates", snapshot.parts["duplicates"])
-    return path, path.with_suffix(".json")
 
 
 def _see_departed(path: Path) -> None:

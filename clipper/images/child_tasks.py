@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from clipper.errors import BadImageError
 from clipper.hashing import content_hash
-from clipper.images.decode import THUMBNAIL_PIXELS, decode, encode_facts, read_file, thumbnail
+from clipper.images.decode import THUMBNAIL_PIXELS, decode, encode_facts, read_file, shrink, thumbnail
 from clipper.images.measures import measure
 from clipper.images.preprocess import Transform
+from clipper.images.signature import signature
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,16 +70,17 @@ class DecodeRequest:
 class DecodeResult:
     """What came of one file: facts, a thumbnail and what the model needs, or the reason of a failure.
 
-    The child that decodes fills in `facts` and `measures` (JSON text), `thumbnail` (WebP) and, if the request
-    has a transform, `crop` ((s, s, 3) uint8). The process that embeds replaces `crop` by `vector` ((d,)
-    float32). `vanished` means that the file is gone or has other bytes by now, so that nothing is remembered
-    of it.
+    The child that decodes fills in `facts` and `measures` (JSON text), `thumbnail` (WebP), `signature` (see
+    `signature.py`) and, if the request has a transform, `crop` ((s, s, 3) uint8). The process that embeds
+    replaces `crop` by `vector` ((d,) float32). `vanished` means that the file is gone or has other bytes by
+    now, so that nothing is remembered of it.
     """
 
     content_hash: bytes = b""
     facts: str | None = None
     measures: str | None = None
     thumbnail: bytes | None = None
+    signature: bytes | None = None
     crop: "np.ndarray | None" = None
     vector: "np.ndarray | None" = None
     reason: str | None = None
@@ -92,8 +94,8 @@ class DecodeResult:
             "reason": self.reason,
             "vanished": self.vanished,
         }
-        crop = [] if self.crop is None else [self.crop.tobytes()]
-        return head, [*([] if self.thumbnail is None else [self.thumbnail]), *crop]
+        crop = None if self.crop is None else self.crop.tobytes()
+        return head, [blob for blob in (self.thumbnail, self.signature, crop) if blob is not None]
 
     @classmethod
     def from_message(cls, message: "Message", request: DecodeRequest) -> "DecodeResult":
@@ -104,8 +106,14 @@ class DecodeResult:
             return cls(key, reason=f"cannot be used: {error}")
         if reason := head.get("reason"):
             return cls(key, reason=reason, vanished=bool(head.get("vanished")))
-        crop = _crop(blobs[1], request.transform) if request.transform else None
-        return cls(key, facts=head["facts"], measures=head["measures"], thumbnail=blobs[0], crop=crop)
+        return cls(
+            key,
+            facts=head["facts"],
+            measures=head["measures"],
+            thumbnail=blobs[0],
+            signature=blobs[1],
+            crop=_crop(blobs[2], request.transform) if request.transform else None,
+        )
 
 
 def decode_file(request: dict[str, Any], blobs: list[bytes]) -> "Message":
@@ -138,10 +146,12 @@ def _decode(request: DecodeRequest, blobs: list[bytes]) -> DecodeResult:
     except BadImageError as error:
         return DecodeResult(reason=str(error))
     del data
+    small = shrink(image.pixels)
     return DecodeResult(
         facts=encode_facts(image.facts),
         measures=encode_facts(measure(image.pixels)),
-        thumbnail=thumbnail(image.pixels),
+        thumbnail=thumbnail(small),
+        signature=signature(small),
         crop=request.transform.crop(image.pixels) if request.transform else None,
     )
 

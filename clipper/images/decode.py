@@ -94,10 +94,15 @@ def read_gps(data: bytes) -> dict[str, float]:
         return {}
 
 
-def thumbnail(pixels: "Image.Image") -> bytes:
-    """Make a WebP of at most `THUMBNAIL_PIXELS` on its longer side."""
+def shrink(pixels: "Image.Image") -> "Image.Image":
+    """Return a copy of at most `THUMBNAIL_PIXELS` on its longer side: the thumbnail before it is written."""
     small = pixels.copy()
     small.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS), reducing_gap=2.0)
+    return small
+
+
+def thumbnail(small: "Image.Image") -> bytes:
+    """Write what `shrink` made as a WebP."""
     buffer = io.BytesIO()
     small.save(buffer, "WEBP", quality=82, method=2)
     return buffer.getvalue()

@@ -32,8 +32,9 @@ SHARD_ROWS, SHARD_SECONDS = 2_048, 20.0
 def embed_images(work: Workspace, *, wanted: Sequence[str] = CONTENT_PARTS) -> dict[str, Step]:
     """Make `clip_embeddings`, `thumbnails` and `image_facts` from one decoding of each file.
 
-    Only contents that lack one of the `wanted` parts are decoded, and the model is loaded only if one lacks
-    its vector. Results are written to disk every few seconds.
+    With the facts comes what `scores` and `duplicates` need of a picture: its measures, its signature. Only
+    contents that lack one of these or of the `wanted` parts are decoded, and the model is loaded only if one
+    lacks its vector. Results are written to disk every few seconds.
     """
     started = time.monotonic()
     manifest_version, manifest = work.manifest()
@@ -57,7 +58,7 @@ def embed_images(work: Workspace, *, wanted: Sequence[str] = CONTENT_PARTS) -> d
 
 
 class ShardWriter:
-    """Writes the results of decoding to the three stores, in shards."""
+    """Writes the results of decoding to their stores, in shards."""
 
     def __init__(
         self,
@@ -83,8 +84,11 @@ class ShardWriter:
         if "thumbnails" in wanted:
             self.missing["thumbnails"] = usable - work.thumbnails.keys()
         self.missing["image_facts"] = hashes - known
-        if "image_facts" in wanted and work.settings.scores:  # of older homes: they are decoded once more
-            self.missing["measures"] = usable - work.measures.keys()
+        if "image_facts" in wanted:  # what older homes lack: they are decoded once more
+            if work.settings.scores:
+                self.missing["measures"] = usable - work.measures.keys()
+            if work.settings.duplicates:
+                self.missing["signatures"] = usable - work.signatures.keys()
         self.reused = {name: len(usable - missing) for name, missing in self.missing.items()}
         self.todo = set().union(*self.missing.values())
         self.passed_over: set[str] = set()
@@ -170,6 +174,8 @@ class ShardWriter:
             self._add("thumbnails", {"content_hash": key, facts.THUMBNAIL: result.thumbnail})
         if key in self.missing.get("measures", ()):
             self._add("measures", {"content_hash": key, facts.MEASURES: result.measures})
+        if key in self.missing.get("signatures", ()):
+            self._add("signatures", {"content_hash": key, facts.SIGNATURE: result.signature})
         if result.vector is not None:
             self._add("clip_embeddings", embeddings.row(key, result.vector))
         waited = time.monotonic() - self.flushed_at
@@ -186,6 +192,7 @@ class ShardWriter:
             "clip_embeddings": self.vectors,
             "thumbnails": self.work.thumbnails,
             "measures": self.work.measures,
+            "signatures": self.work.signatures,
             "image_facts": self.work.facts,
         }
         for name, store in stores.items():

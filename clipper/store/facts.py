@@ -11,6 +11,7 @@ from clipper.images.decode import DECODER_VERSION
 from clipper.images.exif import EXIF_VERSION
 from clipper.images.measures import MEASURE_VERSION
 from clipper.images.measures import MEASURES as NAMES_OF_MEASURES
+from clipper.images.signature import SIGNATURE_BYTES, SIGNATURE_VERSION
 from clipper.store.home import Home
 from clipper.store.shards import KEY, ShardStore
 
@@ -50,14 +51,6 @@ def thumbnail_store(home: Home) -> ShardStore:
     return ShardStore(home.store / "thumbnails", schema, made_by=DECODER_VERSION)
 
 
-def signature_store(home: Home, *, made_by: str) -> ShardStore:
-    """Open the signatures of thumbnails, by which copies are found; `made_by`: the version of their maker."""
-    import pyarrow as pa
-
-    schema = pa.schema([(KEY, pa.binary(16)), (SIGNATURE, pa.binary())])
-    return ShardStore(home.store / "signatures", schema, made_by=f"{DECODER_VERSION}.{made_by}")
-
-
 def measures_store(home: Home) -> ShardStore:
     """Open what was measured on the decoded pictures: JSON text."""
     import pyarrow as pa
@@ -80,6 +73,41 @@ def read_measures(measures: ShardStore, keys: Sequence[bytes]) -> "dict[str, np.
         name: np.array([known.get(key, none).get(name, np.nan) for key in keys], np.float32)
         for name in NAMES_OF_MEASURES
     }
+
+
+def signature_store(home: Home) -> ShardStore:
+    """Open the signatures of pictures, by which copies are found: `SIGNATURE_BYTES` each."""
+    import pyarrow as pa
+
+    schema = pa.schema([(KEY, pa.binary(16)), (SIGNATURE, pa.binary(SIGNATURE_BYTES))])
+    return ShardStore(home.store / "signatures", schema, made_by=f"{DECODER_VERSION}.{SIGNATURE_VERSION}")
+
+
+def read_signatures(signatures: ShardStore, keys: Sequence[bytes]) -> "tuple[np.ndarray, np.ndarray]":
+    """Read the signatures of contents, shard by shard: a copy of them all would be gigabytes.
+
+    Returns:
+        (n, SIGNATURE_BYTES) uint8 in the order of `keys`, zeros for a content without one; (n,) bool, which
+        of them have one.
+    """
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    rows = np.zeros((len(keys), SIGNATURE_BYTES), np.uint8)
+    known = np.zeros(len(keys), bool)
+    table = signatures.table()
+    where = pc.index_in(table[KEY], value_set=pa.array(keys, pa.binary(16))).fill_null(-1).to_numpy()
+    start = 0
+    for shard in table[SIGNATURE].chunks:
+        place = where[start : start + len(shard)]
+        wanted = np.flatnonzero(place >= 0)
+        if len(wanted):
+            pixels = np.frombuffer(shard.buffers()[1], np.uint8).reshape(-1, SIGNATURE_BYTES)
+            rows[place[wanted]] = pixels[shard.offset + wanted]
+            known[place[wanted]] = True
+        start += len(shard)
+    return rows, known
 
 
 def row(key: bytes, *, facts: str | None, reason: str | None, limits: str) -> dict[str, object]:

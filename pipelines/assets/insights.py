@@ -70,7 +70,7 @@ def cluster_names(home: HomeResource, config: NamesConfig) -> dg.MaterializeResu
 
 @asset(
     name="duplicates",
-    deps=["image_manifest", "thumbnails", "image_facts", "image_neighbours"],
+    deps=["image_manifest", "image_facts", "image_neighbours"],
     code_version=duplicates.DUPLICATES_VERSION,
     **_INSIGHT,
 )

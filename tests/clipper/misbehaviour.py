@@ -90,3 +90,8 @@ def decode_badly(request: dict[str, Any], blobs: list[bytes]) -> Answer:
     if data.startswith((b"ONCE", b"SLOW")):
         return decode_file(request | {"path": None, "hash": None}, [data[4:]])
     return decode_file(request, blobs)
+
+
+def refuse(_request: dict[str, Any], _blobs: list[bytes]) -> Answer:
+    """Decode no file."""
+    return {"reason": "is damaged"}, []

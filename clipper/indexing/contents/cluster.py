@@ -18,6 +18,8 @@ from uuid import uuid4
 from clipper.errors import ClipperError, ClusterError, ClusterSetupError, ModelError
 from clipper.images.child_tasks import DecodeResult
 from clipper.images.folder import ImageFolder
+from clipper.images.measures import MEASURE_VERSION
+from clipper.images.signature import SIGNATURE_VERSION
 from clipper.indexing.contents.decode import decode_and_embed
 from clipper.models import source as model_files
 from clipper.models.source import PREPROCESS_VERSION, ModelSource
@@ -35,7 +37,7 @@ AHEAD = 2
 CONNECT_SECONDS = 20
 # How often a failed task is tried again; distributed does the same for one whose worker died.
 RETRIES = 2
-_VERSIONS = (PREPROCESS_VERSION, FACTS_VERSION)
+_VERSIONS = (PREPROCESS_VERSION, FACTS_VERSION, MEASURE_VERSION, SIGNATURE_VERSION)
 _loading = threading.Lock()
 
 

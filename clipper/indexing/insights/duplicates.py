@@ -1,20 +1,20 @@
 """The step `duplicates`: images that are double, exactly or nearly, in groups, each with one to keep.
 
-A picture's signature is made of its thumbnail once, and kept by content. What does not belong here: finding
-copies (`insight/doubles/duplicates.py`).
+What does not belong here: finding copies (`insight/doubles/duplicates.py`), and the signatures of pictures,
+which the step that decodes makes.
 """
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from hashlib import shake_256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipper.hashing import digest
+from clipper.images.signature import SIGNATURE_BYTES, SIGNATURE_VERSION
 from clipper.indexing.staging.insight import insight_step
 from clipper.indexing.staging.workspace import Step, Workspace
-from clipper.insight.doubles import perceptual_hash
 from clipper.insight.doubles.duplicates import Duplicates, Files
 from clipper.insight.doubles.duplicates import find_duplicates as find
 from clipper.store import facts
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 DUPLICATES_VERSION = "1"
 SHOWN_ROWS = 200  # rows in Dagster's table
-BATCH = 2_048  # signatures written together
 
 
 def find_duplicates(work: Workspace) -> Step:
     """Find files of one content, and files whose pictures are copies but for size, light, crop or mirror."""
     threshold = work.settings.duplicate_similarity
+    lacking = _lacking(work) if work.settings.duplicates else []
 
     def make(path: Path, made_of: Mapping[str, Any]) -> None:
         keys = work.contents()
@@ -44,8 +44,23 @@ def find_duplicates(work: Workspace) -> Step:
         rows = table.slice(0, SHOWN_ROWS).select(["group", "id", "kind", "why"]).to_pylist()
         write_part(path, table, {**made_of, "counts": counts, "rows": rows})
 
-    inputs = [DUPLICATES_VERSION, perceptual_hash.SIGNATURE_VERSION, threshold]
-    return insight_step(work, "duplicates", of=["manifest", "neighbours"], inputs=inputs, make=make)
+    inputs = [DUPLICATES_VERSION, SIGNATURE_VERSION, threshold, *([digest(lacking)] if lacking else [])]
+    step = insight_step(work, "duplicates", of=["manifest", "neighbours"], inputs=inputs, make=make)
+    if lacking:
+        count = f"{len(lacking):,} picture(s)"
+        step.notes = [f"{count} were not compared, for lack of a signature: image_facts makes it"]
+    return step
+
+
+def _lacking(work: Workspace) -> list[bytes]:
+    """Return the usable contents without a signature, sorted.
+
+    There are some if Dagster made no image_facts since `duplicates` was switched on, or where an image that
+    an earlier Clipper decoded cannot be decoded any more.
+    """
+    _, manifest = work.manifest()
+    lacking = set(manifest.hashes()) - work.signatures.keys()
+    return sorted(lacking & set(work.contents())) if lacking else []
 
 
 def _files(work: Workspace, keys: Sequence[bytes]) -> Files:
@@ -80,22 +95,13 @@ def _time_of(taken_at: str | None, mtime_ns: int) -> float:
 
 
 def _signatures(work: Workspace, keys: Sequence[bytes]) -> "np.ndarray":
-    """Return the signatures of contents, in their order; make those that are not kept yet."""
-    store = work.signatures
-    missing = sorted(set(keys) - store.keys())
-    report = work.progress_for("signatures")
-    with ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="signatures") as pool:
-        for start in range(0, len(missing), BATCH):
-            batch = missing[start : start + BATCH]
-            table, at = work.thumbnails.positions(batch)
-            small = (table[facts.THUMBNAIL][row].as_py() for row in at.tolist())
-            made = pool.map(perceptual_hash.signature, small)
-            store.append(
-                [{"content_hash": key, facts.SIGNATURE: s} for key, s in zip(batch, made, strict=True)]
-            )
-            report(start + len(batch), len(missing))
-    table, at = store.positions(keys)
-    return perceptual_hash.as_rows(table[facts.SIGNATURE].take(at).to_pylist())
+    """Return the signatures of contents, in their order; without one, noise: it is like no other picture."""
+    import numpy as np
+
+    signatures, known = facts.read_signatures(work.signatures, keys)
+    for row in np.flatnonzero(~known).tolist():
+        signatures[row] = np.frombuffer(shake_256(keys[row]).digest(SIGNATURE_BYTES), np.uint8)
+    return signatures
 
 
 def _table(files: Files, found: Duplicates) -> "pa.Table":

@@ -11,7 +11,6 @@ from typing import Any
 
 from clipper.errors import ImagesError, StoreError
 from clipper.images.folder import ImageFolder
-from clipper.insight.doubles.perceptual_hash import SIGNATURE_VERSION
 from clipper.metadata.columns import Column
 from clipper.metadata.types import EXAMPLES
 from clipper.projection.graph import NeighborGraph
@@ -64,7 +63,7 @@ class Workspace:
         self.coordinates = gps.store(self.home)
         self.thumbnails = facts.thumbnail_store(self.home)
         self.measures = facts.measures_store(self.home)
-        self.signatures = facts.signature_store(self.home, made_by=SIGNATURE_VERSION)
+        self.signatures = facts.signature_store(self.home)
         self._read: tuple[str, Manifest] | None = None  # kept: a version never changes
         self._staged: Staged | None = None
 

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from clipper.images.signature import SIDE
 from clipper.insight.doubles.perceptual_hash import (
-    SIDE,
     distinct_pairs,
     hashes,
     lightness,

@@ -1,21 +1,16 @@
-"""A thumbnail's signature: a tiny picture of fixed size, and a hash that finds copies and mirrored copies.
+"""A hash of each picture's signature, by which copies and mirrored copies are found.
 
-What does not belong here: comparing two pictures (`picture_match.py`), and groups of duplicates
-(`duplicates.py`).
+What does not belong here: making signatures (`images/signature.py`), comparing two pictures
+(`picture_match.py`), and groups of duplicates (`duplicates.py`).
 """
 
-import io
 from typing import TYPE_CHECKING
+
+from clipper.images.signature import SIDE
 
 if TYPE_CHECKING:
     import numpy as np
 
-# Bump it when the same thumbnail would give another signature.
-SIGNATURE_VERSION = "1"
-# Side of the tiny picture in pixels. At 32 the hands of a clock and the emblem of a flag are still there. At
-# 24, or with less of the colours, one more in ten large crops could not be told from other pictures.
-SIDE = 32
-SIGNATURE_BYTES = SIDE * SIDE * 3
 # Frequencies of the hash, up and down and from side to side.
 _FREQUENCIES = 8
 HASH_BITS = _FREQUENCIES * _FREQUENCIES - 1
@@ -27,29 +22,6 @@ MAX_BITS_APART = 10
 # that follow it (Manku et al. 2007, "Detecting near-duplicates for web crawling", section 3).
 _ROTATIONS = 9
 _FOLLOWING = 4
-
-
-def signature(thumbnail: bytes) -> bytes:
-    """Make the signature of a thumbnail: the picture stretched to a square, RGB, `SIGNATURE_BYTES` long.
-
-    Args:
-        thumbnail: an image file of any size that Pillow reads.
-
-    Raises:
-        OSError: the thumbnail is damaged.
-    """
-    from PIL import Image
-
-    with Image.open(io.BytesIO(thumbnail)) as image:
-        picture = image if image.mode == "RGB" else image.convert("RGB")
-        return picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR).tobytes()
-
-
-def as_rows(signatures: "list[bytes]") -> "np.ndarray":
-    """Put signatures into an array: (n, SIGNATURE_BYTES) uint8."""
-    import numpy as np
-
-    return np.frombuffer(b"".join(signatures), np.uint8).reshape(-1, SIGNATURE_BYTES)
 
 
 def rgb(signatures: "np.ndarray") -> "np.ndarray":

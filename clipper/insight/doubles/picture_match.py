@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clipper.insight.doubles.perceptual_hash import SIDE, lightness, rgb
+from clipper.images.signature import SIDE
+from clipper.insight.doubles.perceptual_hash import lightness, rgb
 from clipper.projection.neighbors import MAX_WORKERS, one_blas_thread
 
 if TYPE_CHECKING:

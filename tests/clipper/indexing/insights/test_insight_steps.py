@@ -5,12 +5,16 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import misbehaviour
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
 import clipper
-from clipper.indexing.staging.workspace import Step
+from clipper.indexing.contents import decode
+from clipper.indexing.insights.duplicates import find_duplicates
+from clipper.indexing.staging.workspace import Step, Workspace
+from clipper.settings import Settings
 from clipper.store import cluster_names, snapshots
 from clipper.store.home import Home
 from clipper.store.parts import clusters as stored
@@ -71,6 +75,70 @@ def test_copies_of_every_kind_are_found_and_the_original_is_to_be_kept(indexed_h
     assert kinds["mirrored.png"] == "mirrored"
     assert {kinds["copy.jpg"], kinds[original.name]} == {"exact", "kept"}
     assert found["keep"].sum() == found["group"].nunique()
+
+
+def with_a_small_copy(home: Path) -> str:
+    """Put a copy of half the size beside an image of a home; the copy's id."""
+    original = max((home / "images").glob("*.jpg"), key=lambda file: file.stat().st_size)
+    with Image.open(original) as opened:
+        opened.convert("RGB").resize((80, 80)).save(home / "images" / "half.png")
+    return "half.png"
+
+
+def duplicate_ids(home: Path) -> set[str]:
+    with clipper.open(home) as atlas:
+        return set(atlas.duplicates()["id"])
+
+
+def test_duplicates_that_are_switched_on_later_decode_each_image_once_more(
+    small_home: Path, run_index: Index
+):
+    config, copy = small_home / "clipper.toml", with_a_small_copy(small_home)
+    written = config.read_text()
+    config.write_text(f"{written}\nduplicates = false\n")
+    run_index(small_home)
+    assert not list((small_home / "store" / "signatures").glob("*.arrow"))
+    config.write_text(written)
+    steps = run_index(small_home)
+    assert steps["clip_embeddings"].counts["new"] == steps["thumbnails"].counts["new"] == 0
+    assert copy in duplicate_ids(small_home)
+    made = part(small_home, "duplicates")
+    (shard,) = (small_home / "store" / "signatures").glob("*.arrow")
+    data = shard.read_bytes()
+    shard.unlink()
+    run_index(small_home)
+    assert shard.read_bytes() == data
+    assert part(small_home, "duplicates") == made
+
+
+def test_pictures_without_signatures_are_compared_once_they_have_them(small_home: Path, run_index: Index):
+    copy = with_a_small_copy(small_home)
+    exact = small_home / "images" / "exact.png"
+    shutil.copy2(small_home / "images" / copy, exact)
+    run_index(small_home)
+    whole = part(small_home, "duplicates")
+    shutil.rmtree(small_home / "store" / "signatures")
+    step = find_duplicates(Workspace(Settings.load(small_home)))
+    assert step.counts == {"groups": 1, "images": 2, "exact": 1, "kept": 1}
+    assert step.notes == ["25 picture(s) were not compared, for lack of a signature: image_facts makes it"]
+    steps = run_index(small_home)
+    assert steps["duplicates"].notes == []
+    assert steps["duplicates"].counts["resized"] == 2
+    assert part(small_home, "duplicates") == whole
+
+
+def test_an_image_that_can_be_decoded_no_more_stays_on_the_map_without_a_signature(
+    small_home: Path, run_index: Index, monkeypatch: pytest.MonkeyPatch
+):
+    run_index(small_home)
+    shutil.rmtree(small_home / "store" / "signatures")
+    monkeypatch.setattr(decode, "decode_file", misbehaviour.refuse)
+    steps = run_index(small_home)
+    assert steps["duplicates"].notes == [
+        "24 picture(s) were not compared, for lack of a signature: image_facts makes it"
+    ]
+    with clipper.open(small_home) as atlas:
+        assert len(atlas) == 24
 
 
 def test_a_run_without_changes_makes_no_insight_again(sample_copy: Path, run_index: Index):

@@ -9,9 +9,10 @@ import pytest
 from PIL import Image, ImageDraw, ImageEnhance
 from PIL.Image import Transpose
 
-from clipper.images.decode import decode, thumbnail
+from clipper.images.decode import decode, shrink
+from clipper.images.signature import SIGNATURE_BYTES, signature
 from clipper.insight.doubles.duplicates import Duplicates, Files, find_duplicates
-from clipper.insight.doubles.perceptual_hash import as_rows, rgb, signature
+from clipper.insight.doubles.perceptual_hash import rgb
 from clipper.projection.graph import build_graph
 
 SAMPLE = Path(__file__).resolve().parents[4] / "data" / "images"
@@ -63,7 +64,8 @@ def duplicates_of(
     """Find the duplicates among files; each image is embedded as its coarse colours."""
     contents = list(dict.fromkeys(data))
     decoded = [decode(content, max_pixels=1 << 24, min_side=128) for content in contents]
-    signatures = as_rows([signature(thumbnail(image.pixels)) for image in decoded])
+    made = b"".join(signature(shrink(image.pixels)) for image in decoded)
+    signatures = np.frombuffer(made, np.uint8).reshape(-1, SIGNATURE_BYTES)
     coarse = rgb(signatures).reshape(-1, 8, 4, 8, 4, 3).mean(axis=(2, 4)).reshape(len(contents), 192)
     vectors = (coarse + 1) / np.linalg.norm(coarse + 1, axis=1, keepdims=True)
     rows = np.array([contents.index(each) for each in data], int)

@@ -1,19 +1,13 @@
 """The perceptual hash: a mirrored copy has the same one; similar ones are found without comparing all."""
 
-import io
-
 import numpy as np
 import pytest
-from PIL import Image
 
+from clipper.images.signature import SIDE, SIGNATURE_BYTES
 from clipper.insight.doubles.perceptual_hash import (
     HASH_BITS,
     MAX_BITS_APART,
-    SIDE,
-    SIGNATURE_BYTES,
-    as_rows,
     hashes,
-    signature,
     similar_hashes,
 )
 
@@ -22,22 +16,6 @@ def pictures(count: int) -> np.ndarray:
     """Signatures of random pictures."""
     random = np.random.default_rng(0)
     return random.integers(0, 256, (count, SIGNATURE_BYTES), np.uint8)
-
-
-def test_a_signature_has_one_length_whatever_the_thumbnail():
-    made = []
-    for size, kind in (((128, 30), "WEBP"), ((1, 1), "PNG"), ((5, 128), "JPEG")):
-        buffer = io.BytesIO()
-        Image.new("RGB", size, (10, 200, 90)).save(buffer, kind)
-        made.append(signature(buffer.getvalue()))
-    assert {len(each) for each in made} == {SIGNATURE_BYTES}
-    assert as_rows(made).shape == (3, SIGNATURE_BYTES)
-    assert as_rows([]).shape == (0, SIGNATURE_BYTES)
-
-
-def test_a_damaged_thumbnail_is_an_error():
-    with pytest.raises(OSError, match="identify"):
-        signature(b"no image")
 
 
 def test_a_mirrored_picture_has_the_same_hash():
