@@ -4,9 +4,14 @@ The images are those that a search for the word finds first, or those that have 
 What does not belong here: choosing one of the words (`naming.py`).
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from clipper.insight.words.candidates import DatasetWords
+from clipper.insight.words.results import Results, blocks, first_results, ranks
+from clipper.projection.neighbors import MAX_WORKERS, one_blas_thread
 from clipper.store.parts.clusters import LEVELS, NOISE, Clusters
 
 if TYPE_CHECKING:
@@ -17,8 +22,8 @@ if TYPE_CHECKING:
 # Images that a search is measured on: of the cluster, and of all. With so many a share is right to a few in a
 # hundred.
 MEMBERS, BACKGROUND = 256, 8_192
-# Words that are searched at once: their likenesses to all images of the sample fit into 16 MB.
-_BLOCK = 512
+# Clusters whose images are compared with their words by one thread at a time.
+_CLUSTERS = 16
 # A word counts as a cluster's own if so many of its images have it, and if it is so many standard deviations
 # more frequent there than by chance, which brings some of thousands of words in hundreds of clusters to four.
 MIN_COUNT, MIN_DEVIATIONS = 3, 6.0
@@ -40,7 +45,7 @@ class Search:
         random = np.random.default_rng(0)
         self.clusters, self._vectors, n = clusters, vectors, len(vectors)
         rows = np.arange(n) if n <= BACKGROUND else np.sort(random.choice(n, BACKGROUND, replace=False))
-        self._background = vectors[rows]
+        self._background, self._in = vectors[rows], clusters.members[rows]
         self._sizes = np.zeros(len(clusters), np.int64)
         # Rows of images that lie in each cluster, and rows of the sample of all.
         self._members: list[np.ndarray] = [rows[:0]] * len(clusters)
@@ -52,6 +57,7 @@ class Search:
                 self._members[cluster] = inside if few else np.sort(random.choice(inside, MEMBERS, False))
             for cluster, inside in grouped(clusters.members[rows, level]):
                 self._inside[cluster] = inside
+        self._count_allowed()
         mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
         self._directions = np.zeros((len(clusters), vectors.shape[1]), np.float32)
         for cluster, members in enumerate(self._members):
@@ -101,23 +107,31 @@ class Search:
         """
         import numpy as np
 
-        inside = [
-            np.sort(vectors[row] @ self._vectors[members].T, axis=1)[:, ::-1]
-            for row, members in zip(words, self._members, strict=True)
-        ]
+        clusters, columns = np.nonzero(words != NO_WORD)
+        used, searches = np.unique(words[clusters, columns], return_inverse=True)
+        # Words whose results are looked at as far down are searched together.
+        furthest = np.zeros(len(used), np.int64)
+        np.maximum.at(furthest, searches, self._looked_at[clusters])
+        order = np.argsort(-furthest, kind="stable")
+        used, furthest, searches = used[order], furthest[order], np.argsort(order)[searches]
+        inside = np.full((*words.shape, MEMBERS), -np.inf, np.float32)
         result = np.zeros(words.shape)
-        used = np.unique(words[words != NO_WORD])
-        place = np.searchsorted(used, words)
-        order = np.argsort(np.where(words == NO_WORD, -1, place), axis=None, kind="stable")
-        order = order[np.count_nonzero(words == NO_WORD) :]
-        bounds = np.searchsorted(place.ravel()[order], [*range(0, len(used) + _BLOCK, _BLOCK)])
-        for first, start, end in zip(range(0, len(used), _BLOCK), bounds, bounds[1:], strict=False):
-            likeness = vectors[used[first : first + _BLOCK]] @ self._background.T
-            whole = np.sort(likeness, axis=1)
-            for cluster, column in zip(*np.unravel_index(order[start:end], words.shape), strict=True):
-                word = place[cluster, column] - first
-                own = np.sort(likeness[word][self._inside[cluster]])
-                result[cluster, column] = self._share(cluster, inside[cluster][column], whole[word], own)
+
+        def search_inside(start: int) -> None:
+            for cluster in range(start, min(start + _CLUSTERS, len(words))):
+                members = self._members[cluster]
+                likeness = vectors[words[cluster]] @ self._vectors[members].T
+                inside[cluster, :, : len(members)] = np.sort(likeness, axis=1)[:, ::-1]
+
+        def search_all(block: slice) -> None:
+            rows = np.flatnonzero((searches >= block.start) & (searches < block.stop))
+            at = clusters[rows], columns[rows]
+            found = first_results(vectors[used[block]] @ self._background.T, int(furthest[block.start]))
+            result[at] = self._shares(found, searches[rows] - block.start, at[0], inside[at])
+
+        with one_blas_thread(), ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_WORKERS)) as pool:
+            list(pool.map(search_inside, range(0, len(words), _CLUSTERS)))
+            list(pool.map(search_all, blocks(furthest)))
         return result
 
     def mirrored(self, words: "np.ndarray", seed: int) -> "np.ndarray":
@@ -135,35 +149,68 @@ class Search:
         """
         import numpy as np
 
-        centred = (self._background - self._background.mean(axis=0)).astype(np.float64)
-        _, axes = np.linalg.eigh(centred.T @ centred)
+        axes = self._axes
         signs = np.random.default_rng(seed).choice([-1.0, 1.0], len(axes))
         mirror = ((axes * signs) @ axes.T).astype(np.float32)
         middle = words.mean(axis=0)
         return np.asarray((words - middle) @ mirror + middle, np.float32)
 
-    def _share(self, cluster: int, inside: "np.ndarray", whole: "np.ndarray", own: "np.ndarray") -> float:
-        """Measure one search.
+    @cached_property
+    def _axes(self) -> "np.ndarray":
+        """The axes of the images: (d, d) float64, a column each."""
+        import numpy as np
 
-        Args:
-            cluster: its row.
-            inside: likenesses of the cluster's sample, descending.
-            whole: those of the sample of all images, ascending.
-            own: those of this sample that lie in the cluster, ascending.
+        centred = (self._background - self._background.mean(axis=0)).astype(np.float64)
+        with one_blas_thread():  # more gain little, and lose much where the cores are busy
+            return np.asarray(np.linalg.eigh(centred.T @ centred)[1])
+
+    def _count_allowed(self) -> None:
+        """Count how many results may come before each image of a cluster, so that it is among the first.
+
+        The first are as many as the cluster has images, and each image of a sample stands for several.
         """
         import numpy as np
 
-        size, n = int(self._sizes[cluster]), len(self._vectors)
-        others = len(whole) - len(own)
-        if size == 0 or others == 0:
-            return 0.0
-        before = others - np.searchsorted(whole, inside) + np.searchsorted(own, inside)
-        # Each image of a sample stands for several.
-        reached = np.arange(1, len(inside) + 1) * (size / len(inside))
-        among = before * ((n - size) / others) + reached
-        share = float(reached[among < size + 0.5].max(initial=0)) / size
-        chance = size / n
-        return max(0.0, (share - chance) / (1 - chance))
+        n, sizes = len(self._vectors), self._sizes[:, None]
+        sampled = np.array([[len(rows)] for rows in self._members])
+        own = np.array([[len(rows)] for rows in self._inside])
+        others = len(self._background) - own
+        reached = np.arange(1, MEMBERS + 1) * (sizes / np.maximum(sampled, 1))
+        stands_for = (n - sizes) / np.maximum(others, 1)
+        left = sizes + 0.5 - reached
+        allowed = np.minimum(np.ceil(left / np.where(stands_for > 0, stands_for, 1)) - 1, others)
+        is_one = (np.arange(MEMBERS) < sampled) & (others > 0)
+        # -1 where the cluster has no such image.
+        self._allowed = np.where(is_one, allowed, -1).astype(np.int64)
+        furthest = self._allowed.max(axis=1, initial=-1, keepdims=True) + 1 + own
+        self._looked_at = np.clip(furthest, 1, len(self._background)).ravel()
+
+    def _shares(
+        self, found: Results, searches: "np.ndarray", clusters: "np.ndarray", inside: "np.ndarray"
+    ) -> "np.ndarray":
+        """Measure some searches.
+
+        Args:
+            found: the first results among the sample of all images.
+            searches: (p,) int, which of them.
+            clusters: (p,) int.
+            inside: (p, MEMBERS) float32, likenesses of the cluster's sample, descending; -inf fills up.
+        """
+        import numpy as np
+
+        which, rows = found.of(searches, self._looked_at[clusters])
+        levels = self.clusters.levels[clusters]
+        is_own = self._in[found.images[rows], levels[which]] == clusters[which]
+        which, rows = which[~is_own], rows[~is_own]
+        place, allowed = ranks(which), self._allowed[clusters]
+        outside = np.full((len(searches), allowed.max(initial=0) + 1), -np.inf, np.float32)
+        fits = place < outside.shape[1]
+        outside[which[fits], place[fits]] = found.likeness[rows[fits]]
+        first = (allowed >= 0) & (inside > np.take_along_axis(outside, np.maximum(allowed, 0), axis=1))
+        sizes, sampled = self._sizes[clusters], np.array([len(self._members[row]) for row in clusters])
+        share = first.sum(axis=1) / np.maximum(sampled, 1)
+        chance = sizes / len(self._vectors)
+        return np.where(chance < 1, np.maximum(share - chance, 0) / np.maximum(1 - chance, 1e-12), 0.0)
 
 
 class Counts:
