@@ -6,10 +6,12 @@ thresholds for each class is that of confident learning (Northcutt et al. 2021, 
 What does not belong here: the embedding of a class's name, and the table that shows what was found.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clipper.projection.neighbors import one_blas_thread
+from clipper.projection.neighbors import MAX_WORKERS, one_blas_thread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -125,9 +127,10 @@ def doubt_labels(
     suggested, confidence, wrong = np.full(n, MISSING, np.int32), np.zeros(n, np.float32), np.zeros(n, bool)
     if len(classes) > 1:
         own = np.searchsorted(classes, codes[rows])
+        labelled = vectors if len(rows) == n else vectors[rows]
         with one_blas_thread():
-            say = None if texts is None else _text_says(vectors[rows], texts[classes])
-            found = _weigh(_vectors_say(vectors[rows], own, len(classes), seed), say, own)
+            say = None if texts is None else _text_says(labelled, texts[classes])
+            found = _weigh(_vectors_say(labelled, own, len(classes), seed), say, own)
         other, confidence[rows], wrong[rows] = _judge(found, own)
         suggested[rows] = classes[other]
     return LabelDoubts(codes, suggested, confidence, wrong)
@@ -144,20 +147,27 @@ def _vectors_say(vectors: "np.ndarray", own: "np.ndarray", classes: int, seed: i
     moments = np.zeros((FOLDS, d, d))
     sums, counts = np.zeros((FOLDS, classes, d)), np.zeros((FOLDS, classes))
     center = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
-    for i, part in enumerate(parts):
+    says = np.empty((n, classes), np.float32)
+
+    def add(i: int) -> None:
+        part = parts[i]
         rows = vectors[part] - center
         moments[i] = rows.T @ rows
         of = csr_array(
             (np.ones(len(part), np.float32), (own[part], np.arange(len(part)))), (classes, len(part))
         )
         sums[i], counts[i] = of @ rows, np.bincount(own[part], minlength=classes)
-    says = np.empty((n, classes), np.float32)
-    for i, part in enumerate(parts):
+
+    def tell(i: int) -> None:
         left = np.arange(FOLDS) != i
         axes, offsets = _discriminants(moments[left].sum(0), sums[left].sum(0), counts[left].sum(0))
-        for start in range(0, len(part), _BLOCK):
-            block = part[start : start + _BLOCK]
+        for start in range(0, len(parts[i]), _BLOCK):
+            block = parts[i][start : start + _BLOCK]
             says[block] = (vectors[block] - center) @ axes + offsets
+
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_WORKERS)) as pool:
+        for step in (add, tell):
+            list(pool.map(step, range(FOLDS)))
     return says
 
 

@@ -6,6 +6,8 @@ photographs among drawings are near each other, and each may have a drawing of t
 What does not belong here: faults of a picture (`insight/picture_quality.py`), and copies of an image.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from clipper.projection.neighbors import one_blas_thread
@@ -113,15 +115,22 @@ def _distances(rows: "np.ndarray", shrinkage: float, seed: int) -> "np.ndarray":
     taught = [np.sort(half if len(half) <= FIT_LIMIT // 2 else random.choice(half, FIT_LIMIT // 2, False))
               for half in halves]  # fmt: skip
     kept = list(taught)
-    for stiffness in np.geomspace(START_SHRINKAGE, shrinkage, ROUNDS):
-        learned = [_learn(rows[half], stiffness) for half in kept]
-        far = [_apart(rows, taught[i], *learned[1 - i]) for i in (0, 1)]
-        limit = np.quantile(np.concatenate(far), 1.0 - TRIMMED)
-        kept = [half[apart <= limit] for half, apart in zip(taught, far, strict=True)]
-        kept = [half if len(half) else all_ for half, all_ in zip(kept, taught, strict=True)]
+
+    def learn(stiffness: float, half: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
+        return _learn(rows[half], stiffness)
+
+    def measure(half: "np.ndarray", learned: "tuple[np.ndarray, np.ndarray]") -> "np.ndarray":
+        return _apart(rows, half, *learned)
+
     found = np.empty(len(rows))
-    for i in (0, 1):
-        found[halves[i]] = _apart(rows, halves[i], *learned[1 - i])
+    with ThreadPoolExecutor(2) as pool:  # a thread for each half
+        for stiffness in np.geomspace(START_SHRINKAGE, shrinkage, ROUNDS):
+            of_other = list(pool.map(partial(learn, stiffness), kept))[::-1]
+            far = list(pool.map(measure, taught, of_other))
+            limit = np.quantile(np.concatenate(far), 1.0 - TRIMMED)
+            kept = [half[apart <= limit] for half, apart in zip(taught, far, strict=True)]
+            kept = [half if len(half) else all_ for half, all_ in zip(kept, taught, strict=True)]
+        found[halves[0]], found[halves[1]] = pool.map(measure, halves, of_other)
     return found
 
 
