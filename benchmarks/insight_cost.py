@@ -5,7 +5,8 @@ another, as copies are. What each step computes is measured in a process of its 
 writing of the home. A signature is made of one of the sample's pictures, shrunk as for a thumbnail, as often
 as there are images; the pictures that are compared are noise with the frequencies of photographs, half of it
 common to a village. (Drawings on white are more alike, and take longer.) The vectors of words are there: a
-machine embeds the vocabulary once for each model. Numba's functions are compiled before anything is timed.
+machine embeds the vocabulary once for each model. Before anything is timed, Numba's functions are compiled,
+and the libraries are loaded that the map has loaded in a run.
 
     python benchmarks/insight_cost.py [--images 100000]
 """
@@ -274,6 +275,9 @@ STEPS = {step.__name__: step for step in (graph, the_map, *INSIGHTS)}
 
 def measure_here(step: str, folder: Path) -> dict[str, Any]:
     """Run a step in this process: what `Cost` has, and what was found."""
+    import scipy.sparse.csgraph
+    import scipy.stats  # noqa: F401 - UMAP loads both
+
     work = STEPS[step](folder)
     before = peak_here()
     started, used = time.perf_counter(), time.process_time()
