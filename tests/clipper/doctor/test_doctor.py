@@ -176,7 +176,7 @@ def mend(home: Path, name: str, kind: str) -> None:
     assert mended.before, f"{name}, {kind}: not noticed"
     assert mended.after == [], f"{name}, {kind}"
     state = faults.state(home)
-    if name.startswith(("clusters", "drift")):  # they follow from what was before
+    if name.startswith(("clusters", "drift", "names")):  # they follow from what was before
         del state["version"], wanted["version"]
     assert state == wanted, f"{name}, {kind}"
 
