@@ -101,7 +101,7 @@ export function comparison({ pairs, total }) {
         const box = boxOf(event)
         event.preventDefault()
         if (box) {
-          zoom(Math.exp(-event.deltaY * WHEEL_STEP), pointIn(box, event))
+          zoom(Math.exp(-event.deltaY * WHEEL_STEP), shareOf(box, event))
         }
       },
       onpointermove: (event) => {
@@ -230,6 +230,6 @@ function boxOf({ target }) {
  * @param {DOMRect} box
  * @param {MouseEvent} event
  */
-function pointIn(box, { clientX, clientY }) {
+function shareOf(box, { clientX, clientY }) {
   return { x: (clientX - box.left) / box.width, y: (clientY - box.top) / box.height }
 }
