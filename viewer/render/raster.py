@@ -175,7 +175,7 @@ def _marks(canvas: np.ndarray, marks: Layer, viewport: Viewport, scene: Scene) -
 
 
 def _tiles(canvas: np.ndarray, scene: Scene, ink: np.ndarray, accent: np.ndarray, ground: np.ndarray) -> None:
-    from viewer.render import kernels
+    from viewer.render import tile_kernels as kernels
 
     scale, strength = scene.scale, 0.75 if scene.dark else 0.28
     rivals = any(tile.emphasised for tile in scene.tiles)
@@ -183,7 +183,8 @@ def _tiles(canvas: np.ndarray, scene: Scene, ink: np.ndarray, accent: np.ndarray
     for tile, fade in drawn:
         corner = 0.14 * min(tile.width, tile.height)
         size = tile.width, tile.height, corner
-        kernels.draw_shadow(canvas, tile.cx, tile.cy + 2 * scale, *size, 7.0 * scale, strength * fade)
+        drop, blur = 2.0 * scale, 7.0 * scale
+        kernels.draw_shadow(canvas, tile.cx, tile.cy, *size, drop, blur, strength * fade)
     for tile, fade in drawn:
         ring = accent if tile.marked else ink if tile.emphasised else np.array(tile.ring, np.uint8)
         corner = 0.14 * min(tile.width, tile.height)

@@ -239,7 +239,7 @@ class MapView:
         }  # fmt: skip
         self._ring()
         for call in self.on_picture:
-            call()
+            self._locked(call)  # after the picture is sent: nothing shall delay it
 
     def end(self) -> None:
         """End the session: release the picture."""

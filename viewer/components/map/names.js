@@ -67,7 +67,7 @@ function touch(a, b) {
 
 /**
  * @typedef {object} Properties
- * @property {Name[]} names
+ * @property {string} names as JSON
  * @property {boolean} quiet whether they step back behind results or a selection
  * @property {number[]} chosen the clusters whose images are selected
  * @property {boolean} drawing whether a selection tool is in use: what begins on a name is then a drawing
@@ -87,6 +87,8 @@ export function render({ model, view }) {
    * @type {Map<number, HTMLButtonElement>}
    */
   const buttons = new Map()
+  /** @type {Name[]} */
+  let names = []
   /** @type {Figure | null} */
   let figure = null
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -101,7 +103,7 @@ export function render({ model, view }) {
     return figure
   }
   const place = () => {
-    if (model.names.length === 0) {
+    if (names.length === 0) {
       return
     }
     const shown = findFigure()
@@ -112,7 +114,7 @@ export function render({ model, view }) {
     }
     const pane = view.el.getBoundingClientRect()
     const cards = cardsOver(findMapPane()).map((card) => within(pane, card.getBoundingClientRect()))
-    for (const name of model.names) {
+    for (const name of names) {
       const button = buttons.get(name.id)
       if (button) {
         const box = boxOf(name, pixelOf(name, shown))
@@ -124,7 +126,7 @@ export function render({ model, view }) {
   }
   /** The names are one stop of the Tab key: the one that had the focus last, or the first in view. */
   const updateStop = () => {
-    const readable = model.names.flatMap(({ id }) => buttons.get(id) ?? []).filter((el) => !el.hidden)
+    const readable = names.flatMap(({ id }) => buttons.get(id) ?? []).filter((el) => !el.hidden)
     const stop = readable.find((el) => el.tabIndex === 0) ?? readable[0]
     for (const el of buttons.values()) {
       el.tabIndex = el === stop ? 0 : -1
@@ -188,13 +190,14 @@ export function render({ model, view }) {
     }
   }
   const update = () => {
-    const ids = new Set(model.names.map(({ id }) => id))
+    names = JSON.parse(model.names)
+    const ids = new Set(names.map(({ id }) => id))
     for (const id of [...buttons.keys()]) {
       if (!ids.has(id)) {
         buttons.delete(id)
       }
     }
-    const elements = model.names.map((name) => {
+    const elements = names.map((name) => {
       const button = buttons.get(name.id) ?? buttonOf(name)
       buttons.set(name.id, button)
       button.textContent = name.text

@@ -3,6 +3,7 @@
 What does not belong here: which names appear, and where (`render/names.py`).
 """
 
+import json
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -20,8 +21,10 @@ from viewer.session.steps import OneCluster, SelectionStep
 class ClusterNames(Component):
     """Lies over the map: a button for each name near the part in view."""
 
-    names = param.List(doc="Of each name: its cluster's identity, text, place in map units, size in pixels.")
-
+    # As JSON: Bokeh and Panel would look for models in every value of a list, which takes milliseconds.
+    names = param.String(
+        default="[]", doc="Of each name: its cluster's identity, text, place in map units, size in pixels."
+    )
     quiet = param.Boolean(default=False, doc="Whether something else on the map is looked at.")
     chosen = param.List(doc="The clusters whose images are selected.")
     drawing = param.Boolean(default=False, doc="Whether a selection tool is in use, which draws over names.")
@@ -65,8 +68,7 @@ class ClusterNames(Component):
                 }
                 for name in picture.names
             ]  # fmt: skip
-        if shown != self.names:
-            self.names = shown
+        self.names = json.dumps(shown, separators=(",", ":"))
 
     @staticmethod
     def _select(state: ViewState, message: Mapping[str, Any]) -> None:
