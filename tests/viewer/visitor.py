@@ -4,6 +4,7 @@ Twenty of them cost less than one Chromium, so what is measured is the server.
 """
 
 import asyncio
+import contextlib
 import itertools
 import json
 import re
@@ -16,6 +17,7 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 LARGEST_MESSAGE = 256 << 20  # bytes
 PATIENCE = 60.0  # seconds
+CALM = 0.3  # seconds without a message after which a page has all that it shows
 WIDTH, HEIGHT = 1220, 830  # of the map, in pixels
 
 
@@ -28,12 +30,16 @@ class Visitor:
 
     def __init__(self, socket: WebSocketClientConnection) -> None:
         self._socket = socket
+        if socket.protocol is not None:
+            socket.protocol.set_nodelay(True)  # as browsers do; else parts of a message wait for each other
         self._numbers = itertools.count(1)
         self._waiting: list[tuple[Callable[[dict[str, Any]], bool], asyncio.Future[float]]] = []
         loop = asyncio.get_running_loop()
         self._greeted: asyncio.Future[None] = loop.create_future()
         self._pulled: asyncio.Future[dict[str, Any]] = loop.create_future()
         self.errors: list[str] = []
+        self.names: list[dict[str, Any]] = []  # over the map, as the page shows them
+        self._heard = asyncio.Event()
         self.models: dict[str, dict[str, Any]] = {}
         self._listening = asyncio.create_task(self._listen())
 
@@ -98,6 +104,13 @@ class Visitor:
             ),
             lambda event: _id(event) == image and _columns(_new(event)).get("x") == [x0],
         )  # fmt: skip
+
+    async def rest(self) -> None:
+        """Wait until no message has come for a while: the names on the map come after its picture."""
+        with contextlib.suppress(TimeoutError):
+            while True:
+                self._heard.clear()
+                await asyncio.wait_for(self._heard.wait(), CALM)
 
     async def next_picture(self, act: Callable[[], Any]) -> float:
         """Do something that has the map drawn anew; until that picture is here."""
@@ -192,7 +205,10 @@ class Visitor:
             self._fail(str(content.get("text")))
         elif kind == "PATCH-DOC":
             now = time.perf_counter()
+            self._heard.set()
             for event in content["events"]:
+                if event.get("attr") == "names":
+                    self.names = json.loads(event["new"])
                 for answer, arrived in self._waiting:
                     if not arrived.done() and answer(event):
                         arrived.set_result(now)

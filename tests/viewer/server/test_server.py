@@ -1,21 +1,27 @@
 """The image route and the page's document, with the real sample and the real server."""
 
+import asyncio
 import io
 import os
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bokeh.command.util import build_single_handler_application
+from panel.io.server import per_app_patterns
 from panel_server import ROOT, fetch, serving
 from PIL import Image
+from visitor import Visitor
 
 import clipper
 from clipper.hashing import content_hash
 from clipper.sandbox.process import SandboxPool
+from viewer.compat import PromptSocket
 from viewer.dataset.versions import dataset_with, load
 from viewer.server import image_route
 from viewer.server.handlers import is_allowed_host
@@ -223,3 +229,37 @@ def test_a_deleted_image_is_served_while_a_session_shows_it_and_no_longer(
         with pytest.raises(KeyError):
             find_image(size, gone.name, stamp=stamps[0])
     assert not find_image("thumb", other.name, stamp=stamps[1]).lasting
+
+
+class Listener(Visitor):
+    """A visitor who remembers in which order pictures and names came."""
+
+    came: str = ""
+
+    def _take(self, kind: str, content: dict[str, Any]) -> None:
+        super()._take(kind, content)
+        for event in content.get("events", []) if kind == "PATCH-DOC" else []:
+            is_picture = "'jpeg'" in str(event.get("data") or event.get("new"))[:300]
+            self.came += "picture " if is_picture else "names " if event.get("attr") == "names" else ""
+
+
+async def _first_view(address: str) -> Listener:
+    visitor = await Listener.come(address)
+    await visitor.size()
+    await visitor.look(-20.0, 41.0, -20.0, 21.5)
+    await visitor.rest()
+    await visitor.leave()
+    return visitor
+
+
+def test_names_do_not_delay_the_picture_that_they_belong_to(address: str) -> None:
+    with ThreadPoolExecutor(1) as pool:  # in this thread the browser's tests may have left a loop that runs
+        visitor = pool.submit(asyncio.run, _first_view(address)).result()
+    assert visitor.errors == []
+    assert visitor.names
+    assert visitor.came.startswith("picture names")
+
+
+def test_websockets_send_at_once() -> None:
+    build_single_handler_application(str(ROOT / "viewer"))
+    assert PromptSocket in [pattern[1] for pattern in per_app_patterns]
