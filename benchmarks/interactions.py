@@ -44,6 +44,7 @@ PAINTED = """() => [...(window.Bokeh?.documents?.[0]?._all_models.values() ?? []
 FIRST_PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0].startTime / 1000"
 IN_BROWSER = ("wheel", "first paint", "first picture")
 KNOWN = 2  # visits after which a browser knows a page
+BESIDE = (7.0, 3.0)  # pixels around a name, aside and up, that belong to its button; and one more
 LOOKING = (1.0, 3.0)  # seconds between two gestures
 WORDS = ("a red heart", "a cat", "two people", "a flag", "food", "a smiling face", "a boat", "music")
 COLOURS = ("score", "Density only", "kind")  # as the select names them
@@ -89,9 +90,19 @@ class Person:
         x, y, unit = self.at
         return (np.abs(xy - [x, y]) < [0.45 * WIDTH * unit, 0.45 * HEIGHT * unit]).all(1)
 
+    def _below_names(self, xy: np.ndarray) -> np.ndarray:
+        """Which places (k, 2) a name covers: pointing there, a person points at the name."""
+        covered = np.zeros(len(xy), bool)
+        for name in self.visitor.names:
+            reach = np.array([name["width"] / 2 + BESIDE[0], name["height"] / 2 + BESIDE[1]]) * self.at[2]
+            covered |= (np.abs(xy - [name["x"], name["y"]]) <= reach).all(1)
+        return covered
+
     async def hover(self) -> None:
-        """Point at an image that is in view."""
-        x, y = map(float, self.xy[self.random.choice(np.flatnonzero(self._inside(self.xy)))])
+        """Point at an image that is in view: a point or a thumbnail, not a name."""
+        await self.visitor.rest()
+        seen = self.xy[self._inside(self.xy)]
+        x, y = map(float, self.random.choice(seen[~self._below_names(seen)]))
         self.waits["hover"].append(await self.visitor.point(x, y))
 
     async def search(self) -> None:
