@@ -8,6 +8,7 @@ selections and pixels (`render/placing.py`).
 """
 
 import threading
+import time
 from dataclasses import dataclass
 from typing import cast
 
@@ -33,6 +34,7 @@ NEAR_DOUBLINGS = 3.0  # ... over so many doublings, of which one comes before
 BESIDE_NAMES = 1.0  # pixels between an image and a name, whose box has some room itself
 LEAST_NAMED = 3  # images of a cluster with a name: fewer are better seen themselves
 LEAST_SHARE = 0.1  # a cluster of which less passes the filters has no name
+PAUSE = 0.002  # seconds between two zooms that nobody has asked for yet, for whoever asks
 MOST_NEAR = 600  # images of one picture
 DENSITY_CELLS = 4  # points to one cell, to measure how dense a map is where its points are
 PLAIN, SMALLER, SMALLEST = 48.0, 44.0, 36.0  # pixels of an image's longer side ...
@@ -127,11 +129,27 @@ class Overview:
         if step < self._farthest:
             return None
         with self._lock:
-            if self.names and self._planner is None:
-                self._plan_names()
             while len(self._zooms) <= step - self._farthest:
-                self._zooms.append(self._next(self._farthest + len(self._zooms)))
+                self._work_out_next()
             return self._zooms[step - self._farthest]
+
+    def prepare(self) -> None:
+        """Work out all zooms with new images or names: those of a million images take seconds together.
+
+        Other threads may ask for zooms meanwhile.
+        """
+        last = max(self._nearest, self._first + NAMED * STEPS)
+        while len(self._zooms) <= last - self._farthest:
+            with self._lock:
+                self._work_out_next()
+            time.sleep(PAUSE)
+        if self.faces:
+            self._keys()
+
+    def _work_out_next(self) -> None:
+        if self.names and self._planner is None:
+            self._plan_names()
+        self._zooms.append(self._next(self._farthest + len(self._zooms)))
 
     def images(self, zoom: Zoom, box: Box) -> np.ndarray:
         """Return the sorted positions (k,) int64 of a zoom's images in a box, those chosen first in front."""

@@ -36,6 +36,9 @@ def warm_up() -> None:
         log.info("model ready after %.1f s", time.perf_counter() - started)
         if not shown_datasets(dataset.atlas.settings.home):  # objects of a visitor must stay collectable
             _freeze_loaded()
+        if overview is not None:
+            overview.prepare()
+            log.info("all zooms ready after %.1f s", time.perf_counter() - started)
     except ClipperError as error:
         log.info("nothing is loaded yet: %s", error)
     except Exception:

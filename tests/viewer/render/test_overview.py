@@ -1,5 +1,7 @@
 """The images and names that stand for a map: what is in view stays there, and nothing touches anything."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from fakes import clustered
@@ -111,6 +113,18 @@ def test_another_process_chooses_the_same_images(crowded: Dataset):
         deep = overview_of(again)
         shown(again, seen(again, 900.0), deep)  # whatever was asked before
         assert shown(again, view, deep) == shown(crowded, view)
+
+
+def test_an_overview_that_was_prepared_shows_the_same_and_answers_meanwhile(crowded: Dataset):
+    prepared = overview_of(Dataset(clustered(20_000, groups=9, parts=4)))
+    views = [seen(crowded, zoom) for zoom in (1.0, 9.0, 40.0, 300.0)]
+    with ThreadPoolExecutor(2) as pool:
+        preparing = pool.submit(prepared.prepare)
+        asked = list(pool.map(prepared.zoom, views))
+        preparing.result()
+    for view, zoom in zip(views, asked, strict=True):
+        assert prepared.zoom(view) is zoom
+        assert shown(crowded, view, prepared) == shown(crowded, view)
 
 
 def test_what_does_not_pass_the_filters_makes_room_for_what_does(crowded: Dataset):
