@@ -52,11 +52,11 @@ class Thumbnails:
     def _decode(self, row: int) -> tuple[np.ndarray, np.ndarray] | None:
         try:
             with Image.open(io.BytesIO(self._read(row))) as opened:
-                image = _cropped(opened.convert("RGBA"))
+                image, opaque = _cropped(opened.convert("RGBA")), not opened.has_transparency_data
         except Exception:  # noqa: BLE001 - Pillow raises nearly everything; the image then stays a point
             return None
-        ground = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(ground, image)
+        if not opaque:
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
         half = image.reduce(2) if min(image.size) >= 4 else image  # noqa: PLR2004 - nothing to halve
         return np.array(image), np.array(half)
 
