@@ -175,7 +175,7 @@ def _marks(canvas: np.ndarray, marks: Layer, viewport: Viewport, scene: Scene) -
 
 
 def _tiles(canvas: np.ndarray, scene: Scene, ink: np.ndarray, accent: np.ndarray, ground: np.ndarray) -> None:
-    from viewer.render import tile_kernels as kernels
+    from viewer.render import kernels
 
     scale, strength = scene.scale, 0.75 if scene.dark else 0.28
     rivals = any(tile.emphasised for tile in scene.tiles)

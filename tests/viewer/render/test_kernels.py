@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from viewer.render import tile_kernels
+from viewer.render import kernels
 
 SIZE = (60, 80)  # of the canvas
 GROUND, RING = np.array([20, 30, 40], np.uint8), np.array([250, 10, 90], np.uint8)
@@ -62,7 +62,7 @@ def test_a_thumbnail_has_a_smooth_border_a_ring_and_its_image(
     place: Place, fade: float, shape: tuple[int, int], ring: float
 ) -> None:
     before, drawn, source = canvas(), canvas(), image(*shape)
-    tile_kernels.draw_thumbnail(drawn, source, *place, CORNER, RING, ring, GROUND, fade)
+    kernels.draw_thumbnail(drawn, source, *place, CORNER, RING, ring, GROUND, fade)
     distance = distances(place)[..., None]
     rim, cover = np.clip(distance + ring + 0.5, 0, 1), np.clip(0.5 - distance, 0, 1)
     inside = stretched(source, place)[..., :3] * (1 - rim) + RING * rim
@@ -76,9 +76,9 @@ def test_a_thumbnail_has_a_smooth_border_a_ring_and_its_image(
 def test_a_shadow_falls_beside_its_thumbnail_and_is_left_out_below_it(place: Place) -> None:
     before, drawn = canvas(), canvas()
     drop, blur, strength = 2.0, 7.0, 0.75
-    tile_kernels.draw_shadow(drawn, *place, CORNER, drop, blur, strength)
+    kernels.draw_shadow(drawn, *place, CORNER, drop, blur, strength)
     fall = np.clip((blur - distances(place, drop)) / (2 * blur), 0, 1)[..., None]
     wanted = before[..., :3] * (1 - strength * fall**2)
-    beside = distances(place) > -tile_kernels.SOFT
+    beside = distances(place) > -kernels.SOFT
     assert np.abs(drawn[..., :3] - wanted)[beside].max(initial=0) <= 1
     assert (drawn[~beside] == before[~beside]).all()
