@@ -4,9 +4,8 @@
 import { arrange, h, listenWhileShown } from "../dom.js"
 import { findMapPane } from "../find.js"
 import { countImages } from "../text.js"
-import { batched } from "../timing.js"
 import { cardsOver } from "./camera.js"
-import { pixelOf } from "./query_marks.js"
+import { followFigure, pixelOf } from "./follow_figure.js"
 
 /** @import { Component, Figure } from "../types" */
 
@@ -29,9 +28,6 @@ const STEPS = new Map([
   ["ArrowLeft", -1],
   ["ArrowUp", -1],
 ])
-
-/** Milliseconds between two checks for the map's layout. */
-const LOOK = 200
 
 /**
  * Return the box of a name in pixels of the pane.
@@ -89,29 +85,8 @@ export function render({ model, view }) {
   const buttons = new Map()
   /** @type {Name[]} */
   let names = []
-  /** @type {Figure | null} */
-  let figure = null
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer
-  const findFigure = () => {
-    const found = findMapPane()?.clipper_figure
-    if (found && found !== figure) {
-      figure = found
-      figure.x_range.change.connect(placeSoon)
-      figure.y_range.change.connect(placeSoon)
-    }
-    return figure
-  }
-  const place = () => {
-    if (names.length === 0) {
-      return
-    }
-    const shown = findFigure()
-    if (!shown) {
-      clearTimeout(timer)
-      timer = setTimeout(place, LOOK)
-      return
-    }
+  /** @param {Figure} shown */
+  const place = (shown) => {
     const pane = view.el.getBoundingClientRect()
     const cards = cardsOver(findMapPane()).map((card) => within(pane, card.getBoundingClientRect()))
     for (const name of names) {
@@ -148,7 +123,7 @@ export function render({ model, view }) {
     }
     next.focus()
   }
-  const placeSoon = batched(place, requestAnimationFrame)
+  const followed = followFigure(model, () => names.length > 0, place)
   /** @param {Name} name */
   const buttonOf = ({ id }) => {
     const button = h("button", {
@@ -158,7 +133,7 @@ export function render({ model, view }) {
       onclick: () => model.send_msg({ kind: "select", id }),
       onwheel: (event) => {
         event.preventDefault()
-        mapEvents(figure)?.dispatchEvent(new WheelEvent(event.type, event))
+        mapEvents(followed.figure())?.dispatchEvent(new WheelEvent(event.type, event))
       },
       onpointerdown: (event) => {
         if (event.button === 0) {
@@ -175,7 +150,7 @@ export function render({ model, view }) {
    * @param {PointerEvent & { currentTarget: HTMLButtonElement }} event
    */
   const handOver = (event) => {
-    const beneath = mapEvents(figure)
+    const beneath = mapEvents(followed.figure())
     if (!beneath) {
       return
     }
@@ -210,7 +185,7 @@ export function render({ model, view }) {
     })
     arrange(root, elements)
     markChosen()
-    place()
+    followed.update()
   }
   listenWhileShown(model, window, ["pointerup", "pointercancel"], () => root.classList.remove("passive"), {
     capture: true,
@@ -228,15 +203,10 @@ export function render({ model, view }) {
       root.classList.remove("passive")
     }
   })
-  const observer = new ResizeObserver(placeSoon)
+  const observer = new ResizeObserver(followed.updateSoon)
   observer.observe(view.el)
   model.on("names", update)
-  model.on("remove", () => {
-    observer.disconnect()
-    clearTimeout(timer)
-    figure?.x_range.change.disconnect(placeSoon)
-    figure?.y_range.change.disconnect(placeSoon)
-  })
+  model.on("remove", () => observer.disconnect())
   update()
   return root
 }

@@ -1,8 +1,7 @@
 // Shows a button beside the label of each query on the map, which removes the query's mark.
 
 import { arrange, h, ICONS, icon, listenWhileShown } from "../dom.js"
-import { findMapPane } from "../find.js"
-import { batched } from "../timing.js"
+import { followFigure, pixelOf } from "./follow_figure.js"
 
 /** @import { Component, Figure } from "../types" */
 
@@ -24,22 +23,6 @@ const FONT = '700 12.5px "Inter Variable", system-ui, sans-serif'
 const PADDING = 8
 const SIZE = 24
 const HALF = 14
-
-/** Milliseconds between two checks for the map's layout. */
-const LOOK = 200
-
-/**
- * Return the place of a mark in pixels from the pane's upper left corner.
- *
- * @param {{ x: number, y: number }} place in map units
- * @param {Pick<Figure, "x_range" | "y_range" | "inner_width" | "inner_height">} figure
- */
-export function pixelOf({ x, y }, { x_range, y_range, inner_width, inner_height }) {
-  return {
-    x: ((x - x_range.start) / (x_range.end - x_range.start)) * inner_width,
-    y: ((y_range.end - y) / (y_range.end - y_range.start)) * inner_height,
-  }
-}
 
 /**
  * Return the place of a mark's button, and the box within which the pointer reveals it.
@@ -101,29 +84,8 @@ export function render({ model, view }) {
    * @type {Map<string, { el: HTMLButtonElement, box?: Box }>}
    */
   const buttons = new Map()
-  /** @type {Figure | null} */
-  let figure = null
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer
-  const findFigure = () => {
-    const found = findMapPane()?.clipper_figure
-    if (found && found !== figure) {
-      figure = found
-      figure.x_range.change.connect(placeSoon)
-      figure.y_range.change.connect(placeSoon)
-    }
-    return figure
-  }
-  const place = () => {
-    if (model.marks.length === 0) {
-      return
-    }
-    const shown = findFigure()
-    if (!shown) {
-      clearTimeout(timer)
-      timer = setTimeout(place, LOOK)
-      return
-    }
+  /** @param {Figure} shown */
+  const place = (shown) => {
     for (const mark of model.marks) {
       const button = buttons.get(mark.text)
       if (button) {
@@ -145,7 +107,7 @@ export function render({ model, view }) {
     button.el.hidden = words.x < 0 || words.x > inner_width || words.y < 0 || words.y > inner_height
     button.el.style.transform = `translate(${Math.round(left)}px, ${Math.round(top)}px)`
   }
-  const placeSoon = batched(place, requestAnimationFrame)
+  const followed = followFigure(model, () => model.marks.length > 0, place)
   /** @param {Mark} mark */
   const buttonOf = ({ text, called }) => {
     const attributes = {
@@ -169,7 +131,7 @@ export function render({ model, view }) {
       return button.el
     })
     arrange(root, elements)
-    placeSoon()
+    followed.updateSoon()
   }
   /**
    * Show the button of the mark under the pointer. Of several marks at one place the newest is meant, as it
@@ -189,11 +151,6 @@ export function render({ model, view }) {
   }
   listenWhileShown(model, document, ["pointermove", "pointerdown"], showNear, { passive: true })
   model.on("marks", update)
-  model.on("remove", () => {
-    clearTimeout(timer)
-    figure?.x_range.change.disconnect(placeSoon)
-    figure?.y_range.change.disconnect(placeSoon)
-  })
   update()
   return root
 }

@@ -138,7 +138,7 @@ export function comparison({ pairs, total }) {
     },
     h(
       "div",
-      { class: "row title" },
+      { class: "row topline" },
       h("h2", { id: "comparison-title", tabindex: "-1", autofocus: true }, "Compare"),
       h("span", { class: "muted grow hints" }, "Scroll to enlarge both, drag to move them."),
       before,

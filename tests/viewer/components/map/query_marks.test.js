@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { pixelOf, placeButton } from "../../../../viewer/components/map/query_marks.js"
+import { pixelOf } from "../../../../viewer/components/map/follow_figure.js"
+import { placeButton } from "../../../../viewer/components/map/query_marks.js"
 import { fakeFigure } from "./fakes.js"
 
 test("a mark's pixel counts from the pane's upper left corner", () => {
