@@ -4,19 +4,14 @@ What does not belong here: whether they are copies (`picture_match.py`).
 """
 
 import os
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from clipper.images.signature import SIDE
-from clipper.insight.doubles.perceptual_hash import (
-    distinct_pairs,
-    hashes,
-    lightness,
-    rgb,
-    similar_hashes,
-)
-from clipper.projection.neighbors import MAX_WORKERS, one_blas_thread
+from clipper.insight.doubles.perceptual_hash import hashes, similar_hashes
+from clipper.projection.neighbors import MAX_WORKERS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,10 +30,14 @@ _CROPS = (
     (0.0, 0.0, 1.0, 1.0), (0.09, 0.09, 0.82, 0.82),
     (0.0, 0.0, 0.9, 0.9), (0.1, 0.0, 0.9, 0.9), (0.0, 0.1, 0.9, 0.9), (0.1, 0.1, 0.9, 0.9),
 )  # fmt: skip
-_COARSE = 8
+# Which of them each is in a mirrored picture.
+_MIRRORED = (0, 1, 3, 2, 5, 4)
 # The length of a picture of nearly one colour: the standard deviation of its brightness is below 2 of 255.
 _BLANK = 0.94
 _BLOCK = 4_096
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -74,11 +73,28 @@ def find_candidates(graph: "NeighborGraph", signatures: "np.ndarray") -> Candida
     Args:
         graph: of the n contents.
         signatures: (n, SIGNATURE_BYTES) uint8.
+
+    Raises:
+        ValueError: the graph is of other contents.
     """
     import numpy as np
 
-    pairs = np.concatenate([_near_pairs(graph), similar_hashes(hashes(signatures))])
-    return likely(signatures, distinct_pairs(pairs, len(signatures)))
+    from clipper.insight.doubles.candidate_kernels import near_pairs
+
+    n = len(signatures)
+    if len(graph) != n:  # compiled loops do not check where they read
+        raise ValueError(f"the graph is of {len(graph)} contents, and there are {n} signatures")
+    coarse = _coarse_pictures(signatures)
+    alike = similar_hashes(hashes(signatures))
+
+    def near(start: int) -> Candidates:
+        end = min(start + _BLOCK, n)
+        return _likely(*coarse, near_pairs(graph.rows, graph.distances, np.float32(MOST_APART), start, end))
+
+    found = _joined([*_in_threads(near, n), _likely(*coarse, alike)])
+    # A pair may be near and have similar hashes, too.
+    _, first = np.unique((found.ones * n + found.others) * 2 + found.flips, return_index=True)
+    return found.only(first)
 
 
 def likely(signatures: "np.ndarray", pairs: "np.ndarray") -> Candidates:
@@ -91,85 +107,84 @@ def likely(signatures: "np.ndarray", pairs: "np.ndarray") -> Candidates:
     import numpy as np
 
     rows, at = np.unique(pairs, return_inverse=True)
-    at = at.reshape(-1, 2)
-    crops = _coarse_crops(signatures, rows)
-    blank = np.linalg.norm(crops[:, 0].astype(np.float32), axis=1) < _BLANK
-    blank = blank[at].all(axis=1)
-    found = []
-    for flip in (False, True):
-        first = _coarse_crops(signatures, rows, mirrored=True) if flip else crops
-        correlations, starts = _correlate(first, crops, at)
-        passing = (correlations >= LEAST_CORRELATION) | blank
-        ones, others = pairs[passing].T
-        found.append((ones, others, np.full(len(ones), flip), starts[passing]))
-    return Candidates(*(np.concatenate(part) for part in zip(*found, strict=True)))
+    found = _likely(*_coarse_pictures(signatures[rows]), at.reshape(-1, 2))
+    return Candidates(rows[found.ones], rows[found.others], found.flips, found.starts)
 
 
-def _near_pairs(graph: "NeighborGraph") -> "np.ndarray":
-    """Return the edges of the graph between near images: (e, 2) int64, the smaller row first."""
+def _likely(coarse: "np.ndarray", blank: "np.ndarray", pairs: "np.ndarray") -> Candidates:
+    """Keep the pairs of some coarse pictures that correlate; of blank ones, all."""
     import numpy as np
 
-    ones, places = np.nonzero((graph.rows >= 0) & (graph.distances <= MOST_APART))
-    others = graph.rows[ones, places].astype(np.int64)
-    return np.sort(np.stack([ones, others], axis=1), axis=1)
+    from clipper.insight.doubles.candidate_kernels import correlate
+
+    best, which = np.empty((2, len(pairs)), np.float32), np.empty((2, len(pairs)), np.uint8)
+    correlate(coarse, pairs, np.array(_MIRRORED), best, which)
+    passing = (best >= LEAST_CORRELATION) | blank[pairs].all(axis=1)
+    flips, rows = np.nonzero(passing)
+    ones, others = pairs[rows].T
+    return Candidates(ones, others, flips > 0, _starts()[which[flips, rows]])
 
 
-def _coarse_crops(signatures: "np.ndarray", rows: "np.ndarray", *, mirrored: bool = False) -> "np.ndarray":
-    """Return coarse pictures of some images' crops, mean 0 and length 1: (k, crops, 64) float16."""
+def _joined(parts: Sequence[Candidates]) -> Candidates:
     import numpy as np
 
-    shares = [(_shares(top, high), _shares(left, wide).T) for left, top, wide, high in _CROPS]
-    found = np.empty((len(rows), len(_CROPS), _COARSE**2), np.float16)  # 768 bytes an image
-    for start in range(0, len(rows), _BLOCK):
+    return Candidates(
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("ones", "others", "flips", "starts")
+        )
+    )
+
+
+def _in_threads(work: Callable[[int], T], count: int) -> list[T]:
+    """Call `work` with the start of each block; return what it returned in their order."""
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_WORKERS)) as pool:
+        return list(pool.map(work, range(0, count, _BLOCK)))
+
+
+def _coarse_pictures(signatures: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
+    """Return coarse pictures of the images' crops, (n, crops, COARSE * COARSE) int16, and which are blank."""
+    import numpy as np
+
+    from clipper.insight.doubles.candidate_kernels import COARSE, make_coarse
+
+    across = sorted({(left, wide) for left, _, wide, _ in _CROPS})
+    down = sorted({(top, high) for _, top, _, high in _CROPS})
+    ways = np.array(
+        [(down.index((top, high)), across.index((left, wide))) for left, top, wide, high in _CROPS]
+    )
+    downs = np.stack([_shares(*way) for way in down])
+    acrosses = np.stack([np.ascontiguousarray(_shares(*way).T) for way in across])
+    n = len(signatures)
+    coarse = np.empty((n, len(_CROPS), COARSE**2), np.int16)  # 768 bytes an image
+    lengths = np.empty(n, np.float32)
+
+    def make(start: int) -> None:
         block = slice(start, start + _BLOCK)
-        light = lightness(rgb(signatures[rows[block]]))
-        light = light[:, :, ::-1] if mirrored else light
-        for crop, (down, across) in enumerate(shares):
-            coarse = np.matmul(np.matmul(down, light), across).reshape(len(light), _COARSE**2)
-            coarse -= coarse.mean(axis=1, keepdims=True)
-            # The 1 is for what has no contrast: it correlates with nothing.
-            found[block, crop] = coarse / (np.linalg.norm(coarse, axis=1, keepdims=True) + 1.0)
-    return found
+        make_coarse(signatures[block], downs, acrosses, ways, coarse[block], lengths[block])
+
+    _in_threads(make, n)
+    return coarse, lengths < _BLANK
 
 
 def _shares(start: float, size: float) -> "np.ndarray":
-    """Return which share of each coarse pixel each pixel along a side has: (_COARSE, SIDE) float32."""
+    """Return which share of each coarse pixel each pixel along a side has: (COARSE, SIDE) float32."""
     import numpy as np
 
-    ends = (start + np.arange(_COARSE + 1) / _COARSE * size) * SIDE
+    from clipper.insight.doubles.candidate_kernels import COARSE
+
+    ends = (start + np.arange(COARSE + 1) / COARSE * size) * SIDE
     pixels = np.arange(SIDE)
     covered = np.minimum(pixels + 1, ends[1:, None]) - np.maximum(pixels, ends[:-1, None])
     covered = covered.clip(0.0, 1.0)
     return np.asarray(covered / covered.sum(axis=1, keepdims=True), np.float32)
 
 
-def _correlate(
-    ones: "np.ndarray", others: "np.ndarray", pairs: "np.ndarray"
-) -> "tuple[np.ndarray, np.ndarray]":
-    """Correlate all of one picture with each crop of the other.
-
-    Returns:
-        the best correlation, (p,) float32, and where the second lies within the first then, (p, 4) float32.
-    """
+def _starts() -> "np.ndarray":
+    """Return where the second picture lies within the first, for each crop of it, then of the second."""
     import numpy as np
 
     left, top, wide, high = np.array(_CROPS, np.float32).T
     within = np.stack([wide, high, left + wide / 2 - 0.5, top + high / 2 - 0.5], axis=1)
     around = np.stack([1 / wide, 1 / high, (0.5 - left) / wide - 0.5, (0.5 - top) / high - 0.5], axis=1)
-    places = np.concatenate([within, around])
-    best, starts = np.empty(len(pairs), np.float32), np.empty((len(pairs), 4), np.float32)
-
-    def correlate_block(start: int) -> None:
-        block = slice(start, start + _BLOCK)
-        one = ones[pairs[block, 0]].astype(np.float32)
-        other = others[pairs[block, 1]].astype(np.float32)
-        each = np.concatenate(
-            [np.matmul(one, other[:, 0, :, None]), np.matmul(other, one[:, 0, :, None])], axis=1
-        )[..., 0]
-        which = each.argmax(axis=1)
-        best[block] = np.take_along_axis(each, which[:, None], axis=1)[:, 0]
-        starts[block] = places[which]
-
-    with one_blas_thread(), ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_WORKERS)) as pool:
-        list(pool.map(correlate_block, range(0, len(pairs), _BLOCK)))
-    return best, starts
+    return np.concatenate([within, around])

@@ -158,20 +158,19 @@ def _why_kept(files: Files, kept: int, others: "np.ndarray") -> str:
     import numpy as np
 
     def ahead(values: "np.ndarray") -> int:
-        rest = values[others].max()
-        return int(values[kept] > rest) - int(values[kept] < rest)
+        rest = values[1:].max()
+        return int(values[0] > rest) - int(values[0] < rest)
 
-    pixels = files.widths.astype(np.int64) * files.heights
-    size = f"{files.widths[kept]} x {files.heights[kept]}"
+    rows = np.append(kept, others)
+    pixels = files.widths[rows].astype(np.int64) * files.heights[rows]
     if ahead(pixels) > 0:
-        return f"largest: {size}"
-    density = files.bytes / np.maximum(pixels, 1)
+        return f"largest: {files.widths[kept]} x {files.heights[kept]}"
+    density = files.bytes[rows] / np.maximum(pixels, 1)
     if ahead(density) > 0:
-        return f"least compressed: {density[kept]:.2f} bytes a pixel"
+        return f"least compressed: {density[0]:.2f} bytes a pixel"
     if ahead(density) < 0:
         return "most others are plain copies of it"
-    since = -np.nan_to_num(files.times, nan=np.inf)
-    if ahead(since) > 0:
+    if ahead(-np.nan_to_num(files.times[rows], nan=np.inf)) > 0:
         return f"oldest: {datetime.fromtimestamp(float(files.times[kept]), tz=UTC):%Y-%m-%d}"
     return "first by name"
 

@@ -4,9 +4,12 @@ What does not belong here: making signatures (`images/signature.py`), comparing 
 (`picture_match.py`), and groups of duplicates (`duplicates.py`).
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from clipper.images.signature import SIDE
+from clipper.projection.neighbors import MAX_WORKERS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,14 +34,6 @@ def rgb(signatures: "np.ndarray") -> "np.ndarray":
     return signatures.reshape(-1, SIDE, SIDE, 3).astype(np.float32)
 
 
-def lightness(pictures: "np.ndarray") -> "np.ndarray":
-    """Return each pixel's brightness by ITU-R BT.601's weights; the last axis of `pictures` is RGB."""
-    import numpy as np
-
-    red, green, blue = (np.float32(weight) for weight in (0.299, 0.587, 0.114))
-    return red * pictures[..., 0] + green * pictures[..., 1] + blue * pictures[..., 2]
-
-
 def hashes(signatures: "np.ndarray") -> "np.ndarray":
     """Hash each picture by the signs of its low frequencies: (n,) uint64, `HASH_BITS` bits each.
 
@@ -48,16 +43,18 @@ def hashes(signatures: "np.ndarray") -> "np.ndarray":
     """
     import numpy as np
 
+    from clipper.insight.doubles.candidate_kernels import hash_pictures
+
     down, across = _cosines(np.arange(_FREQUENCIES)), _cosines(2 * np.arange(_FREQUENCIES))
-    weights = np.uint64(1) << np.arange(HASH_BITS, dtype=np.uint64)
+    half = np.ascontiguousarray(across[:, : SIDE // 2].T)  # the other half mirrors it
     found = np.empty(len(signatures), np.uint64)
-    for start in range(0, len(signatures), 4096):
+
+    def hash_block(start: int) -> None:
         block = slice(start, start + 4096)
-        # Twice the mean of a picture and its mirrored copy, in whole numbers: the same bits for both.
-        light = lightness(rgb(signatures[block]))
-        symmetric = light + light[:, :, ::-1]
-        frequencies = np.matmul(np.matmul(down, symmetric), across.T).reshape(len(light), -1)[:, 1:]
-        found[block] = ((frequencies > 0) * weights).sum(axis=1, dtype=np.uint64)
+        hash_pictures(signatures[block], down, half, found[block])
+
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_WORKERS)) as pool:
+        list(pool.map(hash_block, range(0, len(signatures), 4096)))
     return found
 
 

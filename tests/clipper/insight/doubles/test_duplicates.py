@@ -13,7 +13,7 @@ from clipper.images.decode import decode, shrink
 from clipper.images.signature import SIGNATURE_BYTES, signature
 from clipper.insight.doubles.duplicates import Duplicates, Files, find_duplicates
 from clipper.insight.doubles.perceptual_hash import rgb
-from clipper.projection.graph import build_graph
+from clipper.projection.graph import MISSING, NeighborGraph, build_graph
 
 SAMPLE = Path(__file__).resolve().parents[4] / "data" / "images"
 HARD = [
@@ -58,14 +58,18 @@ def saved(image: Image.Image, quality: int | None = 92) -> bytes:
     return buffer.getvalue()
 
 
+def signatures_of(pictures: Sequence[Image.Image]) -> np.ndarray:
+    made = b"".join(signature(shrink(picture)) for picture in pictures)
+    return np.frombuffer(made, np.uint8).reshape(-1, SIGNATURE_BYTES)
+
+
 def duplicates_of(
     data: Sequence[bytes], *, ids: Sequence[str] = (), times: Sequence[float] = (), threshold: float = 0.9
 ) -> Duplicates:
     """Find the duplicates among files; each image is embedded as its coarse colours."""
     contents = list(dict.fromkeys(data))
     decoded = [decode(content, max_pixels=1 << 24, min_side=128) for content in contents]
-    made = b"".join(signature(shrink(image.pixels)) for image in decoded)
-    signatures = np.frombuffer(made, np.uint8).reshape(-1, SIGNATURE_BYTES)
+    signatures = signatures_of([image.pixels for image in decoded])
     coarse = rgb(signatures).reshape(-1, 8, 4, 8, 4, 3).mean(axis=(2, 4)).reshape(len(contents), 192)
     vectors = (coarse + 1) / np.linalg.norm(coarse + 1, axis=1, keepdims=True)
     rows = np.array([contents.index(each) for each in data], int)
@@ -230,3 +234,51 @@ def test_a_higher_threshold_finds_fewer():
     data = [saved(photo(1)), saved(photo(1), 25), saved(cropped(photo(1), 0.1, 0.1, 0.1, 0.1))]
     assert len(duplicates_of(data)) == 3
     assert len(duplicates_of(data, threshold=0.999)) == 0
+
+
+@pytest.mark.parametrize("shade", [0, 255, None])
+def test_hundreds_of_one_picture_are_one_group_and_equal(shade: int | None):
+    one = np.random.default_rng(0).integers(0, 256, SIGNATURE_BYTES, np.uint8)
+    signatures = np.tile(one, (300, 1)) if shade is None else np.full((300, SIGNATURE_BYTES), shade, np.uint8)
+    found = found_in(signatures)
+    assert sorted(found.files.tolist()) == list(range(300))
+    assert found.similarities.tolist() == [1.0] * 300
+    assert set(found.kinds) == {"kept", "recompressed"}
+
+
+def test_the_number_of_threads_changes_nothing(monkeypatch: pytest.MonkeyPatch):
+    soft = signatures_of([photo(seed) for seed in range(40)])
+    noise = np.random.default_rng(0).integers(0, 12, (40, *soft.shape), np.uint8)
+    signatures = (soft // 2 + noise).reshape(-1, SIGNATURE_BYTES)
+    results = []
+    for cores in (1, 2, 4):
+        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+        results.append(found_in(signatures))
+    first, *others = results
+    assert first.groups.max() >= 39
+    for other in others:
+        assert other.why == first.why
+        assert other.files.tobytes() == first.files.tobytes()
+        assert other.similarities.tobytes() == first.similarities.tobytes()
+
+
+def test_a_pair_is_found_whichever_of_the_two_has_the_other_as_a_neighbor():
+    crop = cropped(photo(1), 0.1, 0.1, 0.1, 0.1)
+    signatures = signatures_of([photo(1), photo(2), crop])
+    for one, other in ((0, 2), (2, 0)):
+        rows, distances = np.full((3, 2), MISSING, np.int32), np.full((3, 2), np.inf, np.float32)
+        rows[one, 0], distances[one, 0] = other, 0.05
+        assert sorted(found_in(signatures, NeighborGraph(rows, distances)).files.tolist()) == [0, 2]
+
+
+def test_a_graph_of_other_contents_is_an_error():
+    with pytest.raises(ValueError, match="2 contents, and there are 3 signatures"):
+        found_in(np.zeros((3, SIGNATURE_BYTES), np.uint8), build_graph(np.ones((2, 1), np.float32)))
+
+
+def found_in(signatures: np.ndarray, graph: NeighborGraph | None = None) -> Duplicates:
+    """Find the duplicates among signatures; without a graph, all images are neighbors."""
+    n = len(signatures)
+    same = np.full(n, 100)
+    files = Files([f"{i:04}.jpg" for i in range(n)], np.arange(n), same, same, same, np.zeros(n))
+    return find_duplicates(graph or build_graph(np.ones((n, 1), np.float32)), signatures, files)
