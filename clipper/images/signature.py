@@ -21,9 +21,9 @@ def signature(small: "Image.Image") -> bytes:
     """Make the signature of a picture: its pixels stretched to a square, RGB, `SIGNATURE_BYTES` long.
 
     Args:
-        small: upright RGB, `decode.shrink` made it. Its pixels are averaged in blocks before they are
-            weighed, which saves a quarter of the time. Larger blocks than a gap of 2 leaves lose copies: one
-            more in a hundred crops.
+        small: upright RGB, `decode.shrink` made it. Pillow first averages blocks of pixels, then resizes,
+            which saves a quarter of the time. With larger blocks than a gap of 2 leaves, one more in a
+            hundred crops is not found.
     """
     from PIL.Image import Resampling
 

@@ -168,7 +168,7 @@ class ShardWriter:
             row = facts.row(key, facts=result.facts, reason=result.reason, limits=self.work.settings.limits)
             self._add("image_facts", row)
         if result.reason:
-            self.failed[key] = result.reason
+            self._note_failure(key, result.reason)
             return
         if key in self.missing.get("thumbnails", ()):
             self._add("thumbnails", {"content_hash": key, facts.THUMBNAIL: result.thumbnail})
@@ -181,6 +181,19 @@ class ShardWriter:
         waited = time.monotonic() - self.flushed_at
         if max(map(len, self.rows.values())) >= SHARD_ROWS or waited > SHARD_SECONDS:
             self._flush()
+
+    def _note_failure(self, key: bytes, reason: str) -> None:
+        """Note that a content cannot be decoded.
+
+        One that an earlier Clipper decoded may lack only what has come since. It stays in the atlas, and an
+        empty row says that the next run need not try again.
+        """
+        if any(key in self.missing.get(name, ()) for name in CONTENT_PARTS):
+            self.failed[key] = reason
+            return
+        for name, column in (("measures", facts.MEASURES), ("signatures", facts.SIGNATURE)):
+            if key in self.missing.get(name, ()):
+                self._add(name, {"content_hash": key, column: None})
 
     def _add(self, name: str, row: dict[str, object]) -> None:
         self.rows[name].append(row)

@@ -67,6 +67,7 @@ def read_measures(measures: ShardStore, keys: Sequence[bytes]) -> "dict[str, np.
     known = {
         key: json.loads(text)
         for key, text in zip(*(table[name].to_pylist() for name in (KEY, MEASURES)), strict=True)
+        if text is not None
     }
     none: dict[str, float] = {}
     return {
@@ -101,13 +102,21 @@ def read_signatures(signatures: ShardStore, keys: Sequence[bytes]) -> "tuple[np.
     start = 0
     for shard in table[SIGNATURE].chunks:
         place = where[start : start + len(shard)]
-        wanted = np.flatnonzero(place >= 0)
+        wanted = np.flatnonzero((place >= 0) & shard.is_valid().to_numpy(zero_copy_only=False))
         if len(wanted):
             pixels = np.frombuffer(shard.buffers()[1], np.uint8).reshape(-1, SIGNATURE_BYTES)
             rows[place[wanted]] = pixels[shard.offset + wanted]
             known[place[wanted]] = True
         start += len(shard)
     return rows, known
+
+
+def without_signature(signatures: ShardStore) -> set[bytes]:
+    """Return the contents whose row has no signature: they could not be decoded again to make one."""
+    import pyarrow.compute as pc
+
+    table = signatures.table()
+    return set(table.filter(pc.is_null(table[SIGNATURE]))[KEY].to_pylist())
 
 
 def row(key: bytes, *, facts: str | None, reason: str | None, limits: str) -> dict[str, object]:

@@ -12,6 +12,8 @@ import dagster as dg
 from clipper.chroma.build import COLLECTION_VERSION
 from clipper.images.decode import DECODER_VERSION
 from clipper.images.folder import ImageFolder
+from clipper.images.measures import MEASURE_VERSION
+from clipper.images.signature import SIGNATURE_VERSION
 from clipper.indexing import collect, metadata, neighbours, project, publish, scan
 from clipper.indexing.embed import CONTENT_PARTS, embed_images
 from clipper.indexing.neighbours import NEIGHBOURS_VERSION
@@ -83,7 +85,7 @@ _content_spec = partial(dg.AssetSpec, deps=[image_manifest], skippable=True, tag
         _content_spec(
             key="image_facts",
             kinds={"pillow", "arrow"},
-            code_version=FACTS_VERSION,
+            code_version=f"{FACTS_VERSION}.{MEASURE_VERSION}.{SIGNATURE_VERSION}",
             description="Size, format and EXIF of each image, or why it cannot be used.\n\nThe table of "
             "failures names each file and the reason.",
         ),

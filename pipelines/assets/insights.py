@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from clipper.images.signature import SIGNATURE_VERSION
 from clipper.indexing.insights import clusters, drift, duplicates, labels, names, scores, words
 from pipelines import previews
 from pipelines.config import (
@@ -71,7 +72,7 @@ def cluster_names(home: HomeResource, config: NamesConfig) -> dg.MaterializeResu
 @asset(
     name="duplicates",
     deps=["image_manifest", "image_facts", "image_neighbours"],
-    code_version=duplicates.DUPLICATES_VERSION,
+    code_version=f"{duplicates.DUPLICATES_VERSION}.{SIGNATURE_VERSION}",
     **_INSIGHT,
 )
 def duplicates_asset(home: HomeResource, config: DuplicatesConfig) -> dg.MaterializeResult:

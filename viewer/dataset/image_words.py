@@ -44,7 +44,7 @@ def describe_file(dataset: Dataset, row: int) -> str:
     values = dataset.metadata(row)
     sides = [values.get(side) for side in ("width", "height")]
     known = [
-        " x ".join(f"{side:,}" for side in sides if isinstance(side, int)),
+        f"{sides[0]} x {sides[1]}" if all(isinstance(side, int) for side in sides) else "",
         str(values.get("format") or ""),
         format_bytes(values["bytes"]) if isinstance(values.get("bytes"), int) else "",
     ]

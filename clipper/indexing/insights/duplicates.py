@@ -47,8 +47,8 @@ def find_duplicates(work: Workspace) -> Step:
     inputs = [DUPLICATES_VERSION, SIGNATURE_VERSION, threshold, *([digest(lacking)] if lacking else [])]
     step = insight_step(work, "duplicates", of=["manifest", "neighbours"], inputs=inputs, make=make)
     if lacking:
-        count = f"{len(lacking):,} picture(s)"
-        step.notes = [f"{count} were not compared, for lack of a signature: image_facts makes it"]
+        count = f"{len(lacking):,} image(s) have no signature, so only exact copies of them are found"
+        step.notes = [f"{count}; the asset image_facts makes the signatures of images that can be decoded"]
     return step
 
 
@@ -59,7 +59,8 @@ def _lacking(work: Workspace) -> list[bytes]:
     an earlier Clipper decoded cannot be decoded any more.
     """
     _, manifest = work.manifest()
-    lacking = set(manifest.hashes()) - work.signatures.keys()
+    made = work.signatures.keys() - facts.without_signature(work.signatures)
+    lacking = set(manifest.hashes()) - made
     return sorted(lacking & set(work.contents())) if lacking else []
 
 

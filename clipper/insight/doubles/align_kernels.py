@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numba import njit  # noqa: TID253 - this file is itself loaded inside functions only
 
-# No number here is infinite or not a number; sums may be taken in any order, always the same one.
+# No number here is infinite or not a number. The compiler may choose the order of a sum, and keeps to it.
 OPTIONS = {"nogil": True, "fastmath": True, "error_model": "numpy"}
 # What only other compiled loops call needs no way in from Python: it compiles faster.
 INNER = OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
@@ -141,7 +141,7 @@ def contrast_of(picture):
 
 @njit(**INNER)
 def left_over(laid, other, seen):
-    """Return what differs between colored pictures, as a share of the second's contrast."""
+    """Return what differs between coloured pictures, as a share of the second's contrast."""
     gain = gain_of(laid, other, seen, other)
     squared, side = ZERO, len(seen)
     for channel in range(3):

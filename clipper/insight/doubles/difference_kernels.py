@@ -1,7 +1,8 @@
 """Compiled loops that say how much two tiny pictures differ, once one lies on the other.
 
-A picture is (3 * SIDE, SIDE) float32: all lines of one color, then those of the next. Only `match_kernels.py`
-uses this module. What does not belong here: laying one over the other (`align_kernels.py`).
+A picture is (3 * SIDE, SIDE) float32: all lines of one colour, then those of the next. Only
+`match_kernels.py` uses this module. What does not belong here: laying one over the other
+(`align_kernels.py`).
 """
 
 # mypy: disable-error-code="no-untyped-def"
@@ -41,13 +42,12 @@ _SPOT_LIMIT, _WORST_SPOTS, _SPOT_NOISE = 2.2, np.int64(6), np.float32(6.0)
 _AREA_LIMIT, _WORST_AREAS, _AREA_NOISE = 1.3, np.int64(8), np.float32(3.0)
 _AREA = 4
 _EDGE_SHARE = np.float32(0.15)
-_NO_GAIN, _OF_SECOND, _OF_FIRST = 0, 1, 2
 SPACES = 6  # pictures of work space
 
 
 @njit(**INNER)
 def differences(laid, other, seen, spaces):
-    """Compare aligned pictures in color: return how much they differ, and the factor of brightness.
+    """Compare aligned pictures in colour: return how much they differ, and the factor of brightness.
 
     They differ by 1 where one of three limits is reached.
 
@@ -93,7 +93,7 @@ def sum_of_squares(values):
 
 @njit(**INNER)
 def spread_of(picture, seen, count):
-    """Return the standard deviation about the mean color, of `count` values that are seen."""
+    """Return the standard deviation about the mean colour, of `count` values that are seen."""
     squared, inside = ZERO, seen.ravel()
     for channel in range(3):
         values = picture[channel * SIDE : (channel + 1) * SIDE].ravel()

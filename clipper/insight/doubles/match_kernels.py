@@ -6,14 +6,20 @@ are then (`difference_kernels.py`).
 """
 
 # mypy: disable-error-code="no-untyped-def"
-# ruff: noqa: ANN001, ANN201, PLR0917 - compiled: types are inferred, arguments have places
+# ruff: noqa: ANN001, ANN201, ANN202, PLR0917 - compiled: types are inferred, arguments have places
 
+import hashlib
 from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 from numba import njit  # noqa: TID253 - this file is itself loaded inside functions only
 
+from clipper.hashing import file_checksum
 from clipper.images.signature import SIDE
+from clipper.insight.doubles import align_kernels, difference_kernels
 from clipper.insight.doubles.align_kernels import (
     INNER,
     ONE,
@@ -41,48 +47,6 @@ _NEARLY_WHOLE, _AS_WELL = 0.05, np.float32(0.06)
 _UNLIKE = 5.0
 # Brightness by ITU-R BT.601's weights.
 _RED, _GREEN, _BLUE = np.float32(0.299), np.float32(0.587), np.float32(0.114)
-
-
-@njit(**OPTIONS)
-def compare_pairs(ones, others, flips, starts, differing, gains, scales):
-    """Compare p pairs of pictures, see `picture_match.compare`.
-
-    Args:
-        ones: (p, SIGNATURE_BYTES) uint8, the first pictures.
-        others: (p, SIGNATURE_BYTES) uint8, the second ones.
-        flips: (p,) bool, whether the first is mirrored.
-        starts: (p, 4) float32, where the second lies within the first about.
-        differing: (p,) float32: how much those that may be copies differ is written here, 1 at the limit,
-        gains: (p,) float32, 1: and here how many times brighter the second is,
-        scales: (p, 2) float32, 1: and here its width and height, in sides of the first.
-    """
-    levels = (spaces_of(_SIDES[0]), spaces_of(_SIDES[1]), spaces_of(_SIDES[2]))
-    one, other, laid, seen = levels[0][:4]
-    spaces = np.empty((SPACES, 3 * SIDE, SIDE), np.float32)
-    placed = np.empty(4, np.float32)
-    for i in range(len(ones)):
-        for j in range(4):
-            placed[j] = starts[i, j]
-        unpack(ones[i], flips[i], one)
-        unpack(others[i], _NOT_MIRRORED, other)
-        if are_equal(one, other):
-            differing[i] = 0.0  # many pictures may be one and the same, black ones
-            continue
-        for level in range(2):
-            halve(levels[level][0], levels[level + 1][0])
-            halve(levels[level][1], levels[level + 1][1])
-        if not align(levels, placed):
-            continue
-        differs, gain = differences(laid, other, seen, spaces)
-        away = max(abs(placed[0] - ONE), abs(placed[1] - ONE))
-        if away < _NEARLY_WHOLE and differs <= _UNLIKE:
-            # Where the whole pictures compare as well as they do moved a little, they were not moved.
-            seen.fill(ONE)
-            as_it_is, gain_as_it_is = differences(one, other, seen, spaces)
-            if as_it_is < differs + _AS_WELL:
-                differs, gain = min(differs, as_it_is), gain_as_it_is
-                placed[0] = placed[1] = ONE
-        differing[i], gains[i], scales[i, 0], scales[i, 1] = differs, gain, placed[0], placed[1]
 
 
 @njit(**INNER)
@@ -121,7 +85,7 @@ def align(levels, placed):
 
 @njit(**INNER)
 def unpack(signature, mirrored, picture):
-    """Put a signature's colors one after another: (3 * SIDE, SIDE) float32."""
+    """Put a signature's colours one after another: (3 * SIDE, SIDE) float32."""
     for y in range(SIDE):
         for x in range(SIDE):
             at = 3 * (y * SIDE + (SIDE - 1 - x if mirrored else x))
@@ -151,7 +115,7 @@ def halve(picture, small):
 
 @njit(**INNER)
 def lighten(picture, light):
-    """Write the brightness of a colored picture's pixels, in the middle of `light`."""
+    """Write the brightness of a coloured picture's pixels, in the middle of `light`."""
     side = picture.shape[1]
     frame = (light.shape[1] - side) // 2
     for y in range(side):
@@ -160,5 +124,64 @@ def lighten(picture, light):
             light[y + frame, x + frame] = _RED * red + _GREEN * green + _BLUE * blue
 
 
-with suppress(RuntimeError):  # no cache folder can be written
-    compare_pairs.enable_caching()
+def _digest_of(*modules: ModuleType) -> int:
+    """Return a number that changes with the source of any of some modules."""
+    digests = "".join(file_checksum(Path(module.__file__ or "")) for module in modules)
+    return int.from_bytes(hashlib.blake2b(digests.encode(), digest_size=7).digest(), "big")
+
+
+def _compile(sources: int) -> Any:
+    """Make `compare_pairs`, whose machine code is kept for this number of `sources`.
+
+    The machine code has the other modules' loops in it. To know whether it is still right, numba looks at the
+    source of this file and at the values that the function takes from around it.
+    """
+
+    @njit(**OPTIONS)
+    def compare_pairs(ones, others, flips, starts, differing, gains, scales):
+        """Compare p pairs of pictures, see `picture_match.compare`.
+
+        Args:
+            ones: (p, SIGNATURE_BYTES) uint8, the first pictures.
+            others: (p, SIGNATURE_BYTES) uint8, the second ones.
+            flips: (p,) bool, whether the first is mirrored.
+            starts: (p, 4) float32, where the second lies within the first about.
+            differing: (p,) float32: how much those that may be copies differ is written here, 1 at the limit,
+            gains: (p,) float32, 1: and here how many times brighter the second is,
+            scales: (p, 2) float32, 1: and here its width and height, in sides of the first.
+        """
+        _ = sources
+        levels = (spaces_of(_SIDES[0]), spaces_of(_SIDES[1]), spaces_of(_SIDES[2]))
+        one, other, laid, seen = levels[0][:4]
+        spaces = np.empty((SPACES, 3 * SIDE, SIDE), np.float32)
+        placed = np.empty(4, np.float32)
+        for i in range(len(ones)):
+            for j in range(4):
+                placed[j] = starts[i, j]
+            unpack(ones[i], flips[i], one)
+            unpack(others[i], _NOT_MIRRORED, other)
+            if are_equal(one, other):
+                differing[i] = 0.0  # many pictures may be one and the same, black ones
+                continue
+            for level in range(2):
+                halve(levels[level][0], levels[level + 1][0])
+                halve(levels[level][1], levels[level + 1][1])
+            if not align(levels, placed):
+                continue
+            differs, gain = differences(laid, other, seen, spaces)
+            away = max(abs(placed[0] - ONE), abs(placed[1] - ONE))
+            if away < _NEARLY_WHOLE and differs <= _UNLIKE:
+                # Where the whole pictures compare as well as they do moved a little, they were not moved.
+                seen.fill(ONE)
+                as_it_is, gain_as_it_is = differences(one, other, seen, spaces)
+                if as_it_is < differs + _AS_WELL:
+                    differs, gain = min(differs, as_it_is), gain_as_it_is
+                    placed[0] = placed[1] = ONE
+            differing[i], gains[i], scales[i, 0], scales[i, 1] = differs, gain, placed[0], placed[1]
+
+    with suppress(RuntimeError):  # no cache folder can be written
+        compare_pairs.enable_caching()
+    return compare_pairs
+
+
+compare_pairs = _compile(_digest_of(align_kernels, difference_kernels))

@@ -27,13 +27,6 @@ _ROTATIONS = 9
 _FOLLOWING = 4
 
 
-def rgb(signatures: "np.ndarray") -> "np.ndarray":
-    """Return the pixels of each signature: (n, SIDE, SIDE, 3) float32, 0 to 255."""
-    import numpy as np
-
-    return signatures.reshape(-1, SIDE, SIDE, 3).astype(np.float32)
-
-
 def hashes(signatures: "np.ndarray") -> "np.ndarray":
     """Hash each picture by the signs of its low frequencies: (n,) uint64, `HASH_BITS` bits each.
 

@@ -120,9 +120,9 @@ def test_what_is_sent_has_names_and_notes_and_no_novels(dataset: Dataset) -> Non
 
 def test_of_copies_the_file_is_described_as_far_as_it_is_known(dataset: Dataset) -> None:
     values = {"width": 4000, "height": 3000, "format": "JPEG", "bytes": 2_345_678}
-    dataset.atlas.metadata = lambda row: values if row == 2 else {"format": "PNG", "width": None}
+    dataset.atlas.metadata = lambda row: values if row == 2 else {"format": "PNG", "width": 9}
     items = finding_items(dataset, in_listed_order(GROUPS), np.array([3, 1]), {5: 2, 3: 1})
-    assert [item["facts"] for item in items] == ["4,000 x 3,000 · JPEG · 2.35 MB", "PNG"]
+    assert [item["facts"] for item in items] == ["4000 x 3000 · JPEG · 2.35 MB", "PNG"]
 
 
 def test_files_of_the_same_bytes_are_known(dataset: Dataset) -> None:

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageOps
 
 import clipper
+from clipper.doctor.repair import diagnose
 from clipper.indexing.contents import decode
 from clipper.indexing.insights.duplicates import find_duplicates
 from clipper.indexing.staging.workspace import Step, Workspace
@@ -120,7 +121,8 @@ def test_pictures_without_signatures_are_compared_once_they_have_them(small_home
     shutil.rmtree(small_home / "store" / "signatures")
     step = find_duplicates(Workspace(Settings.load(small_home)))
     assert step.counts == {"groups": 1, "images": 2, "exact": 1, "kept": 1}
-    assert step.notes == ["25 picture(s) were not compared, for lack of a signature: image_facts makes it"]
+    (note,) = step.notes
+    assert note.startswith("25 image(s) have no signature, so only exact copies of them are found;")
     steps = run_index(small_home)
     assert steps["duplicates"].notes == []
     assert steps["duplicates"].counts["resized"] == 2
@@ -134,11 +136,14 @@ def test_an_image_that_can_be_decoded_no_more_stays_on_the_map_without_a_signatu
     shutil.rmtree(small_home / "store" / "signatures")
     monkeypatch.setattr(decode, "decode_file", misbehaviour.refuse)
     steps = run_index(small_home)
-    assert steps["duplicates"].notes == [
-        "24 picture(s) were not compared, for lack of a signature: image_facts makes it"
-    ]
+    (note,) = steps["duplicates"].notes
+    assert note.startswith("24 image(s) have no signature, so only exact copies of them are found;")
     with clipper.open(small_home) as atlas:
         assert len(atlas) == 24
+    assert diagnose(Settings.load(small_home)).before == []
+    tried = list((small_home / "store" / "signatures").iterdir())
+    assert not run_index(small_home)["atlas"].counts["published"]
+    assert list((small_home / "store" / "signatures").iterdir()) == tried
 
 
 def test_a_run_without_changes_makes_no_insight_again(sample_copy: Path, run_index: Index):

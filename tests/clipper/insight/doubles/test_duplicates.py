@@ -12,7 +12,6 @@ from PIL.Image import Transpose
 from clipper.images.decode import decode, shrink
 from clipper.images.signature import SIGNATURE_BYTES, signature
 from clipper.insight.doubles.duplicates import Duplicates, Files, find_duplicates
-from clipper.insight.doubles.perceptual_hash import rgb
 from clipper.projection.graph import MISSING, NeighborGraph, build_graph
 
 SAMPLE = Path(__file__).resolve().parents[4] / "data" / "images"
@@ -70,7 +69,9 @@ def duplicates_of(
     contents = list(dict.fromkeys(data))
     decoded = [decode(content, max_pixels=1 << 24, min_side=128) for content in contents]
     signatures = signatures_of([image.pixels for image in decoded])
-    coarse = rgb(signatures).reshape(-1, 8, 4, 8, 4, 3).mean(axis=(2, 4)).reshape(len(contents), 192)
+    coarse = (
+        signatures.astype(np.float32).reshape(-1, 8, 4, 8, 4, 3).mean(axis=(2, 4)).reshape(len(contents), 192)
+    )
     vectors = (coarse + 1) / np.linalg.norm(coarse + 1, axis=1, keepdims=True)
     rows = np.array([contents.index(each) for each in data], int)
     files = Files(
