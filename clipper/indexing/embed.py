@@ -1,4 +1,4 @@
-"""Step 2, one pass over the image files: vectors, thumbnails and facts of the contents that lack them.
+"""Step 2, one pass over the image files: all that is made of a content, for those that lack some.
 
 What does not belong here: decoding (`indexing/contents/decode.py`), and the model (`models/clip.py`).
 """

@@ -1,5 +1,5 @@
-// The image to keep of a group beside another one, over the whole page. Both are enlarged and moved as one,
-// so that one sees which is sharper.
+// The first image of a group, which is the one to keep where no filter hides that, beside another one over the
+// whole page. Both are enlarged and moved as one, so that one sees which is sharper.
 
 import { h, ICONS, icon } from "../dom.js"
 import { formatNumber } from "../text.js"
@@ -17,10 +17,10 @@ const KEY_STEP = 1.5
 const PIXELS = 6
 const MIDDLE = { x: 0.5, y: 0.5 }
 
-/** @typedef {[Cell, Cell]} Pair the image to keep, and another one */
+/** @typedef {[Cell, Cell]} Pair the first image of a group, and another one */
 
 /**
- * Return the pairs of some groups, in order. The first image of a group is the one to keep.
+ * Return the pairs of some groups, in order: the first image of each with each of the others.
  *
  * @template Image
  * @param {Iterable<{ cells: Image[] }>} groups
@@ -38,11 +38,11 @@ export function pairsOf(groups) {
  * @param {{ pairs: () => Pair[], total: () => number }} source
  */
 export function comparison({ pairs, total }) {
-  let at = 0
+  /** @type {Pair | null} */
+  let shown = null
   let placement = WHOLE
   let loading = new AbortController()
-  const [keeper, other] = [sideOf("Keep"), sideOf("")]
-  const sides = [keeper, other]
+  const sides = [sideOf(() => put(placement)), sideOf(() => put(placement))]
   const place = h("span", { class: "muted place", role: "status" })
   const zoom = (/** @type {number} */ by, point = MIDDLE) => put(zoomed(placement, by, point))
   /** @param {Placement} next */
@@ -54,40 +54,45 @@ export function comparison({ pairs, total }) {
   }
   /** @param {-1 | 1} by */
   const step = (by) => {
-    if (pairs()[at + by]) {
-      show(at + by)
+    const next = pairs()[placeOf(shown) + by]
+    if (next) {
+      show(next)
     }
   }
   const before = stepButton("Previous pair (←)", ICONS.left, () => step(-1))
   const after = stepButton("Next pair (→)", ICONS.right, () => step(1))
-  /** @param {number} index */
-  const show = (index) => {
-    const pair = pairs()[index]
-    if (!pair) {
-      return
-    }
-    at = index
+  /**
+   * Return where a pair is now: more may have come before it.
+   *
+   * @param {Pair | null} pair
+   */
+  const placeOf = (pair) => pairs().findIndex(([, other]) => other === pair?.[1])
+  /** @param {Pair} pair */
+  const show = (pair) => {
+    shown = pair
     loading.abort()
     loading = new AbortController()
-    keeper.show(pair[0], loading.signal)
-    other.show(pair[1], loading.signal)
+    for (const [i, cell] of pair.entries()) {
+      sides[i]?.show(cell, loading.signal)
+    }
     put(WHOLE)
     pair[1].el.scrollIntoView({ block: "nearest" }) // which loads what follows
     update()
   }
   /** Show which images are chosen, and how many pairs there are. */
   const update = () => {
-    const known = pairs()
     if (!el.open) {
       return
     }
-    if (!known[at]) {
+    const at = placeOf(shown)
+    if (at < 0) {
       el.close() // the list is another one
       return
     }
     place.textContent = `${formatNumber(at + 1)} / ${formatNumber(total())}`
-    before.disabled = at === 0
-    after.disabled = at + 1 >= known.length
+    // A button that is disabled loses the focus, and the page behind would get the keys.
+    before.setAttribute("aria-disabled", String(at === 0))
+    after.setAttribute("aria-disabled", String(at + 1 >= pairs().length))
     for (const side of sides) {
       side.mark()
     }
@@ -150,26 +155,28 @@ export function comparison({ pairs, total }) {
   )
   /** @param {Cell} first of a group */
   const open = (first) => {
-    el.showModal()
-    show(pairs().findIndex(([cell]) => cell === first))
+    const pair = pairs().find(([cell]) => cell === first)
+    if (pair) {
+      el.showModal()
+      show(pair)
+    }
   }
   return { el, open, update, close }
 }
 
-/** @param {string} sign */
-function sideOf(sign) {
+/**
+ * Build one side: a picture, and what there is to know of it. `onload` is called when the original is there.
+ *
+ * @param {() => void} onload
+ */
+function sideOf(onload) {
   const stage = h("div", { class: "stage" })
+  const sign = h("span", { class: "sign keep" }, "Keep")
   const label = h("span", { class: "label" })
   const facts = h("span", { class: "muted facts" })
   const note = h("div", { class: "muted why" })
   const choice = h("button", { class: "chip", type: "button" })
-  const caption = h(
-    "figcaption",
-    {},
-    h("div", { class: "row" }, sign && h("span", { class: "sign keep" }, sign), label, choice),
-    facts,
-    note,
-  )
+  const caption = h("figcaption", {}, h("div", { class: "row" }, sign, label, choice), facts, note)
   /** @type {Cell | null} */
   let shown = null
   choice.addEventListener("click", () => shown?.tick.click())
@@ -182,6 +189,9 @@ function sideOf(sign) {
     const { item } = cell
     const { image, note: problem } = originalOf(item, signal)
     image.draggable = false
+    image.addEventListener("load", onload)
+    sign.hidden = item.keep !== true
+    choice.setAttribute("aria-label", `Choose ${item.label}`)
     stage.replaceChildren(image)
     label.textContent = item.label
     label.title = item.id
@@ -193,7 +203,9 @@ function sideOf(sign) {
     const image = stage.querySelector("img")
     if (image) {
       image.style.transform = `translate(${x * 100}%, ${y * 100}%) scale(${scale})`
-      image.classList.toggle("pixels", image.clientWidth * scale > PIXELS * image.naturalWidth)
+      const { clientWidth, clientHeight, naturalWidth, naturalHeight } = image
+      const fitted = Math.min(clientWidth / naturalWidth, clientHeight / naturalHeight)
+      image.classList.toggle("pixels", fitted * scale > PIXELS)
     }
     stage.classList.toggle("near", scale > 1)
   }

@@ -29,7 +29,10 @@ export function findingGallery(model) {
   let loaded = 0 // images that came in pages; others were unfolded
   const compared = comparison({
     pairs: () => pairsOf(groups.values()),
-    total: () => (model.found.key === undefined ? 0 : model.found.count - (model.found.groups ?? 0)),
+    total: () => {
+      const unfolded = cells.length - loaded
+      return model.total + unfolded - (model.found.key === undefined ? 0 : (model.found.groups ?? 0))
+    },
   })
   /** @param {FoundItem} item */
   const add = (item) => {
