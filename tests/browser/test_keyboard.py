@@ -51,6 +51,7 @@ def test_whoever_opens_an_image_by_keyboard_is_in_its_sheet_and_comes_back(
     page.wait_for_function(f"({FOCUSED})() === {name!r}")
 
 
+@pytest.mark.slow
 def test_a_list_of_images_is_one_stop_and_arrows_go_through_it(visit: Visit, viewer_url: str) -> None:
     page = visit(viewer_url).page
     ask(page, "cat")

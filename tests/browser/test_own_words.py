@@ -103,6 +103,7 @@ def test_words_are_kept_as_a_column_under_a_name_that_is_free(visit: Visit, url:
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.slow
 def test_the_field_and_its_legend_fit_a_narrow_page(visit: Visit, url: str, theme: str) -> None:
     seen = visit(f"{url}?colour=:words&words=flag,clock", width=420, height=900, theme=theme)
     page = seen.page

@@ -65,6 +65,7 @@ def test_it_skips_with_the_reason_when_a_setting_is_wrong(small_home: Path, tick
     assert "clipper.toml: batch_size = 0" in tick().skip_message
 
 
+@pytest.mark.slow
 def test_a_failed_reindex_is_asked_for_again_ever_less_often_and_the_reason_is_reported(
     small_home: Path, tick: Tick, reindex_in: Reindex
 ):
@@ -82,6 +83,7 @@ def test_a_failed_reindex_is_asked_for_again_ever_less_often_and_the_reason_is_r
     assert len(tick(cursor, after=61).run_requests) == 1
 
 
+@pytest.mark.slow
 def test_a_changed_folder_is_reindexed_at_once_whatever_failed(
     small_home: Path, tick: Tick, reindex_in: Reindex
 ):

@@ -84,6 +84,7 @@ def ours(home: Path, server: str) -> list[str]:
     return [name for name in server_names(server) if key in name]
 
 
+@pytest.mark.slow
 def test_a_home_indexed_with_a_server_keeps_no_collection_of_its_own(
     served_home: Path, server: str, run_index: Index
 ):

@@ -143,6 +143,7 @@ def test_umap_gets_the_same_neighbors_from_the_graph_as_from_a_search(unit_vecto
         assert np.array_equal(distances, apart)
 
 
+@pytest.mark.slow
 def test_an_index_of_many_images_puts_each_first_although_copies_are_as_near(
     unit_vectors: Vectors, monkeypatch: pytest.MonkeyPatch
 ):
