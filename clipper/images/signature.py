@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 # Bump it when the same picture would give another signature.
 SIGNATURE_VERSION = "2"
-# Side of the tiny copy in pixels. At 32 the hands of a clock and the emblem of a flag are still there. At
-# 24, or with less of the colours, one more in ten large crops could not be told from other pictures.
+# Side of the tiny copy in pixels. 32 pixels still show the hands of a clock and the emblem of a flag. With 24
+# pixels, or fewer colours, one more in ten large crops looks like another picture.
 SIDE = 32
 SIGNATURE_BYTES = SIDE * SIDE * 3
 

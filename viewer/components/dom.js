@@ -75,6 +75,19 @@ export function icon(shape) {
 }
 
 /**
+ * Build a square button with an icon.
+ *
+ * @param {string} label
+ * @param {string} shape
+ * @param {() => void} onclick
+ * @param {Attributes<HTMLButtonElement>} more
+ */
+export function squareButton(label, shape, onclick, more = {}) {
+  const attributes = { class: "square", type: "button", title: label, "aria-label": label, onclick, ...more }
+  return h("button", attributes, icon(shape))
+}
+
+/**
  * Return nested children as one list that `append` accepts.
  *
  * @param {Child[]} children

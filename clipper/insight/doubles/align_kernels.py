@@ -26,7 +26,7 @@ _LONGEST_STEP = 0.08
 LEAST_GAIN, MOST_GAIN = np.float32(0.7), np.float32(1.4)
 # White, and the value from which on a pixel of a brightened picture may have been cut off at white in part.
 WHITEST, WHITE = np.float32(255.0), np.float32(225.0)
-# A hundred dark pixels: what is black all over has a factor of 1.
+# It counts as a hundred dark pixels: a black picture gets a factor of 1.
 _DARK = np.float32(1e4)
 CONTRAST_FLOOR = np.float32(4.0)
 ZERO, ONE, TWO, THREE = np.float32(0.0), np.float32(1.0), np.float32(2.0), np.float32(3.0)

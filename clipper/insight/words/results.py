@@ -1,6 +1,6 @@
 """The first results of many searches at once: which images are nearest to each word, best first.
 
-What does not belong here: what the results tell of a cluster (`evidence.py`).
+What does not belong here: measuring a cluster by its results (`evidence.py`).
 """
 
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,7 +16,7 @@ _BLOCK, _RESULTS = 512, 1 << 19
 
 
 class Results(NamedTuple):
-    """The first results of w searches, best first: those of search s are rows starts[s] to starts[s + 1]."""
+    """The first results of w searches, best first. Search s has the rows from starts[s] to starts[s + 1]."""
 
     starts: "np.ndarray"  # (w + 1,) int64
     images: "np.ndarray"  # (r,) int64

@@ -1,6 +1,6 @@
 """The page's URL: it is written when the state changes, and followed, so that a link opens the same page.
 
-What does not belong here: what stands in it (`links.py`), and the browser's history and the map
+What does not belong here: reading and writing its fields (`links.py`), and the browser's history and the map
 (`components/page/url.js`).
 """
 

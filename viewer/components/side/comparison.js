@@ -1,7 +1,7 @@
 // The first image of a group, which is the one to keep where no filter hides that, beside another one over the
 // whole page. Both are enlarged and moved as one, so that one sees which is sharper.
 
-import { h, ICONS, icon } from "../dom.js"
+import { h, ICONS, icon, squareButton } from "../dom.js"
 import { formatNumber } from "../text.js"
 import { originalOf } from "./picture.js"
 import { moved, WHOLE, zoomed } from "./zoom_pan.js"
@@ -59,8 +59,8 @@ export function comparison({ pairs, total }) {
       show(next)
     }
   }
-  const before = stepButton("Previous pair (←)", ICONS.left, () => step(-1))
-  const after = stepButton("Next pair (→)", ICONS.right, () => step(1))
+  const before = squareButton("Previous pair (←)", ICONS.left, () => step(-1))
+  const after = squareButton("Next pair (→)", ICONS.right, () => step(1))
   /**
    * Return where a pair is now: more may have come before it.
    *
@@ -149,7 +149,7 @@ export function comparison({ pairs, total }) {
       before,
       place,
       after,
-      stepButton("Close (Esc)", ICONS.close, close),
+      squareButton("Close (Esc)", ICONS.close, close),
     ),
     stages,
   )
@@ -216,16 +216,6 @@ function sideOf(onload) {
     choice.replaceChildren(icon(isOn ? ICONS.done : ICONS.plus), isOn ? "Chosen" : "Choose")
   }
   return { el: h("figure", {}, stage, caption), show, put, mark }
-}
-
-/**
- * @param {string} label
- * @param {string} shape
- * @param {() => void} onclick
- */
-function stepButton(label, shape, onclick) {
-  const attributes = { class: "square", type: "button", title: label, "aria-label": label, onclick }
-  return h("button", attributes, icon(shape))
 }
 
 /**

@@ -1,13 +1,13 @@
 // The open image: its picture, its metadata and tags, and the most similar images.
 
-import { copyText, draw, h, ICONS, icon } from "../dom.js"
+import { copyText, draw, h, ICONS, icon, squareButton } from "../dom.js"
 import { coverNeighbours } from "../focus.js"
 import { formatNumber, formatValue } from "../text.js"
 import { imageCard, similarityFigure } from "./cards.js"
 import { lightbox, pictureOf } from "./picture.js"
 import { tagChip, tagForm } from "./tag_fields.js"
 
-/** @import { Attributes, Component, ImageItem, Model } from "../types" */
+/** @import { Component, ImageItem, Model } from "../types" */
 
 /** @typedef {ImageItem & { values: [string, string | string[]][] }} DetailItem */
 /** @typedef {{ id?: undefined, stamp?: undefined, label?: undefined }} NoItem */
@@ -82,19 +82,6 @@ export function render({ model, view }) {
     (look) => model.on("item", look),
   )
   return h("div", { class: "root" }, sheet, light.el)
-}
-
-/**
- * Build a square button with an icon.
- *
- * @param {string} label
- * @param {string} shape
- * @param {() => void} onclick
- * @param {Attributes<HTMLButtonElement>} more
- */
-function squareButton(label, shape, onclick, more = {}) {
-  const attributes = { class: "square", type: "button", title: label, "aria-label": label, onclick, ...more }
-  return h("button", attributes, icon(shape))
 }
 
 /**
