@@ -6,12 +6,10 @@ thresholds for each class is that of confident learning (Northcutt et al. 2021, 
 What does not belong here: the embedding of a class's name, and the table that shows what was found.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clipper.projection.neighbors import MAX_WORKERS, one_blas_thread
+from clipper.projection.neighbors import in_threads, one_blas_thread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -165,9 +163,8 @@ def _vectors_say(vectors: "np.ndarray", own: "np.ndarray", classes: int, seed: i
             block = parts[i][start : start + _BLOCK]
             says[block] = (vectors[block] - center) @ axes + offsets
 
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_WORKERS)) as pool:
-        for step in (add, tell):
-            list(pool.map(step, range(FOLDS)))
+    for step in (add, tell):
+        in_threads(step, range(FOLDS))
     return says
 
 

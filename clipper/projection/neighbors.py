@@ -5,10 +5,10 @@ does not belong here: anything about positions on the map.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,8 +18,17 @@ EXACT_KNN_LIMIT = 30_000
 BLOCK = 1_024
 # Similarities in one block: 100 MB of float32, three times that while the nearest are selected.
 BLOCK_CELLS = 25_000_000
-# Blocks computed at the same time: a limit for memory's sake.
+# Blocks computed at once: a limit for memory's sake.
 MAX_WORKERS = 4
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """Call `work` with each item, for as many at once as there are cores; return the results in order."""
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_WORKERS)) as pool:
+        return list(pool.map(work, items))
 
 
 @contextmanager
@@ -89,8 +98,8 @@ def each_block(
             apart[itself, own[block][itself]] = np.inf
         use(block, apart)
 
-    with one_blas_thread(), ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_WORKERS)) as pool:
-        list(pool.map(compute, range(0, m, size)))
+    with one_blas_thread():
+        in_threads(compute, range(0, m, size))
 
 
 def select_nearest(apart: "np.ndarray", k: int) -> "tuple[np.ndarray, np.ndarray]":

@@ -3,15 +3,13 @@
 What does not belong here: whether they are copies (`picture_match.py`).
 """
 
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from clipper.images.signature import SIDE
 from clipper.insight.doubles.perceptual_hash import hashes, similar_hashes
-from clipper.projection.neighbors import MAX_WORKERS
+from clipper.projection.neighbors import in_threads
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,9 +33,6 @@ _MIRRORED = (0, 1, 3, 2, 5, 4)
 # The length of a picture of nearly one colour: the standard deviation of its brightness is below 2 of 255.
 _BLANK = 0.94
 _BLOCK = 4_096
-
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -91,7 +86,7 @@ def find_candidates(graph: "NeighborGraph", signatures: "np.ndarray") -> Candida
         end = min(start + _BLOCK, n)
         return _likely(*coarse, near_pairs(graph.rows, graph.distances, np.float32(MOST_APART), start, end))
 
-    found = _joined([*_in_threads(near, n), _likely(*coarse, alike)])
+    found = _joined([*in_threads(near, range(0, n, _BLOCK)), _likely(*coarse, alike)])
     # A pair may be near and have similar hashes, too.
     _, first = np.unique((found.ones * n + found.others) * 2 + found.flips, return_index=True)
     return found.only(first)
@@ -136,12 +131,6 @@ def _joined(parts: Sequence[Candidates]) -> Candidates:
     )
 
 
-def _in_threads(work: Callable[[int], T], count: int) -> list[T]:
-    """Call `work` with the start of each block; return what it returned in their order."""
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_WORKERS)) as pool:
-        return list(pool.map(work, range(0, count, _BLOCK)))
-
-
 def _coarse_pictures(signatures: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
     """Return coarse pictures of the images' crops, (n, crops, COARSE * COARSE) int16, and which are blank."""
     import numpy as np
@@ -163,7 +152,7 @@ def _coarse_pictures(signatures: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]
         block = slice(start, start + _BLOCK)
         make_coarse(signatures[block], downs, acrosses, ways, coarse[block], lengths[block])
 
-    _in_threads(make, n)
+    in_threads(make, range(0, n, _BLOCK))
     return coarse, lengths < _BLANK
 
 

@@ -4,12 +4,10 @@ What does not belong here: making signatures (`images/signature.py`), comparing 
 (`picture_match.py`), and groups of duplicates (`duplicates.py`).
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from clipper.images.signature import SIDE
-from clipper.projection.neighbors import MAX_WORKERS
+from clipper.projection.neighbors import in_threads
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,8 +44,7 @@ def hashes(signatures: "np.ndarray") -> "np.ndarray":
         block = slice(start, start + 4096)
         hash_pictures(signatures[block], down, half, found[block])
 
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_WORKERS)) as pool:
-        list(pool.map(hash_block, range(0, len(signatures), 4096)))
+    in_threads(hash_block, range(0, len(signatures), 4096))
     return found
 
 

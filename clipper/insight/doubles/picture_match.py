@@ -7,12 +7,10 @@ What does not belong here: the loops that do it (`match_kernels.py`), which pair
 (`duplicate_candidates.py`), and how the tiny pictures are made (`images/signature.py`).
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clipper.projection.neighbors import MAX_WORKERS
+from clipper.projection.neighbors import in_threads
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,7 +81,6 @@ def compare(
             differing[rows], gains[rows], scales[rows],
         )  # fmt: skip
 
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_WORKERS)) as pool:
-        list(pool.map(compare_block, range(0, p, _BLOCK)))
+    in_threads(compare_block, range(0, p, _BLOCK))
     similarities = (1 - np.float32(1 - SAME) * differing).clip(0, 1)
     return Matches(similarities, gains, scales)

@@ -4,14 +4,12 @@ The images are those that a search for the word finds first, or those that have 
 What does not belong here: choosing one of the words (`naming.py`).
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from clipper.insight.words.candidates import DatasetWords
 from clipper.insight.words.results import Results, blocks, first_results, ranks
-from clipper.projection.neighbors import MAX_WORKERS, one_blas_thread
+from clipper.projection.neighbors import in_threads, one_blas_thread
 from clipper.store.parts.clusters import LEVELS, NOISE, Clusters
 
 if TYPE_CHECKING:
@@ -129,9 +127,9 @@ class Search:
             found = first_results(vectors[used[block]] @ self._background.T, int(furthest[block.start]))
             result[at] = self._shares(found, searches[rows] - block.start, at[0], inside[at])
 
-        with one_blas_thread(), ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_WORKERS)) as pool:
-            list(pool.map(search_inside, range(0, len(words), _CLUSTERS)))
-            list(pool.map(search_all, blocks(furthest)))
+        with one_blas_thread():
+            in_threads(search_inside, range(0, len(words), _CLUSTERS))
+            in_threads(search_all, blocks(furthest))
         return result
 
     def mirrored(self, words: "np.ndarray", seed: int) -> "np.ndarray":
