@@ -16,6 +16,7 @@ from bokeh.plotting import figure
 from panel.custom import JSComponent
 from panel.io.server import WSHandler, per_app_patterns
 from panel.theme.base import Design
+from tornado.ioloop import IOLoop
 
 Page = TypeVar("Page")
 Bind = Callable[[str | None, int], Any]
@@ -87,15 +88,28 @@ def inner_size(fig: figure) -> tuple[float, float] | None:
 
 
 def render_figure(element: hv.Element) -> figure:
-    """Build a Bokeh figure by HoloViews, without a hook on the session's end.
+    """Build a Bokeh figure by HoloViews, in a document of its own that is dropped at once.
 
-    HoloViews registers that hook with the document it finds, and the hook fails in the session without a
-    context that `panel serve --warm` makes. We know of no upstream issue; Panel had a similar one:
+    Only the mode "server" takes a document; else HoloViews uses the current one. It sets that document's theme
+    and registers a hook on its session's end. The hook fails in the session without a context that `panel
+    serve --warm` makes. We know of no upstream issue; Panel had a similar one:
     https://github.com/holoviz/panel/pull/4745.
     """
-    plot = hv.renderer("bokeh").get_plot(element)
+    plot = hv.renderer("bokeh").instance(mode="server").get_plot(element, doc=Document())
     plot.document = None
     return plot.state
+
+
+def event_loop_caller() -> Callable[[Callable[[], None]], None]:
+    """Return a function by which any thread has something called in the event loop that runs here now.
+
+    Without a loop, as in a test, the function calls at once. A thread must not schedule a document's callback
+    itself: `add_next_tick_callback` makes its document the current one for a moment, and Bokeh keeps the
+    current document of all threads in one stack. A page that is being built in the loop's thread would find
+    the other page's document. We know of no upstream issue.
+    """
+    loop = IOLoop.current(instance=False)
+    return (lambda call: call()) if loop is None else loop.add_callback
 
 
 def wrap_bind_sockets(wrap: Callable[[Bind], Bind]) -> None:

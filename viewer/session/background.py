@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import panel as pn
 
+from viewer.compat import event_loop_caller
+
 log = logging.getLogger(__name__)
 
 Outcome = TypeVar("Outcome")
@@ -17,11 +19,15 @@ def in_background(
 ) -> None:
     """Run `work` in the pool, then call `then` with its future in the document that is current now."""
     document = pn.state.curdoc
-    future = pool.submit(work)
     if document is None:  # no session, as in a test: nothing to keep responsive
-        then(future)
+        then(pool.submit(work))
         return
-    future.add_done_callback(lambda done: document.add_next_tick_callback(lambda: then(done)))
+    call_in_loop = event_loop_caller()
+
+    def hand_back(done: "Future[Outcome]") -> None:
+        call_in_loop(lambda: document.add_next_tick_callback(lambda: then(done)))
+
+    pool.submit(work).add_done_callback(hand_back)
 
 
 def failed(done: "Future[Any]", what: str) -> bool:

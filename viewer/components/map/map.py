@@ -16,7 +16,7 @@ import panel as pn
 from bokeh.models import ColumnDataSource, PanTool, Range1d, TapTool, WheelZoomTool
 from bokeh.plotting import figure
 
-from viewer.compat import inner_size, render_figure
+from viewer.compat import event_loop_caller, inner_size, render_figure
 from viewer.components.base import callback
 from viewer.components.map.camera import Camera, box_columns
 from viewer.components.map.overlays import QueryStars, Rings
@@ -94,11 +94,12 @@ class MapView:
         self.camera = Camera(state, schedule=self._locked)
         self.on_move: list[Callable[[], None]] = []
         self.on_picture: list[Callable[[], None]] = []
+        call_in_loop = event_loop_caller()
         self._loop: RenderLoop[RenderRequest, Picture, Frame] = RenderLoop(
             draw=paint,
             encode=encode_frame,
             show=self._show,
-            schedule=self._locked,
+            schedule=lambda call: call_in_loop(partial(self._locked, call)),
             later=self._later,
             screen_scale=self._screen_scale,
         )
