@@ -90,9 +90,9 @@ def inner_size(fig: figure) -> tuple[float, float] | None:
 def render_figure(element: hv.Element) -> figure:
     """Build a Bokeh figure by HoloViews, in a document of its own that is dropped at once.
 
-    Only the mode "server" takes a document; else HoloViews uses the current one. It sets that document's theme
-    and registers a hook on its session's end. The hook fails in the session without a context that `panel
-    serve --warm` makes. We know of no upstream issue; Panel had a similar one:
+    Only the mode "server" takes a document; else HoloViews uses the current one. It sets that document's
+    theme and registers a hook on its session's end. The hook fails in the session without a context that
+    `panel serve --warm` makes. We know of no upstream issue; Panel had a similar one:
     https://github.com/holoviz/panel/pull/4745.
     """
     plot = hv.renderer("bokeh").instance(mode="server").get_plot(element, doc=Document())
