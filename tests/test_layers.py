@@ -30,7 +30,7 @@ VIEWER = """
     main app_hooks
     server app
     components/side
-    components/map components/page
+    components/map components/page components/layout
     components
     session/workers
     session

@@ -15,6 +15,8 @@ import panel_material_ui as pmui
 from clipper.errors import ClipperError
 from clipper.query_syntax import Term
 from viewer.components.base import Action, style_sheet
+from viewer.components.layout.layout_menu import LayoutMenu, saved_arrangement
+from viewer.components.layout.workspace import Workspace
 from viewer.components.map.controls import ZOOM, colour_select, map_buttons
 from viewer.components.map.hover_card import HoverCard
 from viewer.components.map.lasso import Lasso, toggle_image, toggle_tool
@@ -41,12 +43,11 @@ from viewer.components.side.insights import InsightsPanel
 from viewer.components.side.overview import Overview
 from viewer.components.side.selection_panel import SelectionPanel
 from viewer.components.side.status import Status
-from viewer.components.side.tabs import Tabs
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.versions import latest_loaded, load
 from viewer.session.search import Searcher
 from viewer.session.selection import clear_selection
-from viewer.session.state import ViewState
+from viewer.session.state import LAYOUT, ViewState
 from viewer.session.uploads import Uploads
 from viewer.session.workers.cluster_names import ClusterNameWorker
 from viewer.session.workers.filters import FilterWorker
@@ -88,7 +89,11 @@ class Viewer:
     """One session: its state, its components, its page."""
 
     def __init__(self, state: ViewState) -> None:
-        state.param.update(colour=state.dataset.default_colour, dark=saved_dark(default=state.dark))
+        state.param.update(
+            colour=state.dataset.default_colour,
+            dark=saved_dark(default=state.dark),
+            arrangement=saved_arrangement(),
+        )
         self.state = state
         # Before the URL follows: a link may ask for another panel than an answer shows.
         state.param.watch(self._show_results, ["answer", "dataset"])
@@ -106,12 +111,13 @@ class Viewer:
         self.cluster_name_worker = ClusterNameWorker(state)
         self.page = html_page(
             has_map=True,
+            beside=state.arrangement.width if state.arrangement.beside else 0,
             title=state.dataset.title,
             meta_title="Clipper",
             logo=LOGO,
             site_url="#",
             header=[self._header()],
-            main=[self._shell()],
+            main=[self._workspace().shell],
             dark_theme=state.dark,
         )
         self.page.param.watch(lambda event: setattr(state, "dark", event.new), "dark_theme")
@@ -135,7 +141,8 @@ class Viewer:
         if len(events) > 1 or event.name != "answer" or event.new is None:
             return
         if event.old is None or event.old.terms != event.new.terms:
-            self.state.param.update(panel="results", overview=False)
+            self.state.overview = False
+            self.state.show_panel("results")
 
     # -- actions
 
@@ -254,18 +261,14 @@ class Viewer:
         })  # fmt: skip
         url = PageUrl(width=0, height=0, margin=0)
         url.follow(self.state, self.searcher, self.word_worker)
+        layout_menu = LayoutMenu(margin=0, css_classes=["arrange"])
+        layout_menu.follow(self.state)
         theme_cookie = ThemeCookie(width=0, height=0, margin=0)
         theme_cookie.follow(self.state)
         follower = Follower(state=self.state, width=0, height=0, margin=0)
         return pn.Row(
-            query_bar, shortcuts, follower, url, theme_cookie, sizing_mode="stretch_width", margin=0,
-            stylesheets=[style_sheet("page/header.css")],
-        )  # fmt: skip
-
-    def _shell(self) -> pn.Row:
-        return pn.Row(
-            self._map_area(), self._side(), sizing_mode="stretch_both", margin=0,
-            stylesheets=[style_sheet("page/app.css")],
+            query_bar, layout_menu, shortcuts, follower, url, theme_cookie,
+            sizing_mode="stretch_width", margin=0, stylesheets=[style_sheet("page/header.css")],
         )  # fmt: skip
 
     def _map_area(self) -> pn.Column:
@@ -298,7 +301,7 @@ class Viewer:
             stylesheets=[style_sheet("map/map_area.css")],
         )  # fmt: skip
 
-    def _side(self) -> pn.Column:
+    def _workspace(self) -> Workspace:
         show, point = self._message("selected"), self._message("pointed")
         gallery = Gallery(css_classes=["results"], margin=0, actions={
             "open": show, "point": point, "zoom": lambda _: self.map.camera.show_results(),
@@ -330,17 +333,20 @@ class Viewer:
             insights, drift, coverage, margin=0, css_classes=["insights-area"],
             stylesheets=[style_sheet("side/insights_area.css")],
         )  # fmt: skip
-        found.visible = self.state.panel == "insights"
-        self.state.param.watch(lambda event: setattr(found, "visible", event.new == "insights"), "panel")
-        tabs = Tabs(css_classes=["tabs"], margin=0)
+        found.visible = self.state.shows("insights")
+        self.state.param.watch(
+            lambda *_events: setattr(found, "visible", self.state.shows("insights")), LAYOUT
+        )
         status = Status(css_classes=["status"], margin=0)
         self.tag_worker.on_error.append(lambda error: setattr(detail, "trouble", error))
         overview = Overview(css_classes=["overview"], margin=0)
         chips = FilterChips(css_classes=["filters"], margin=0)
         columns = FilterPanel(css_classes=["filtering"], margin=0)
-        for part in (tabs, chips, columns, detail, status, overview):
+        for part in (chips, columns, detail, status, overview):
             part.follow(self.state)
-        return pn.Column(
-            tabs, chips, gallery, columns, selection_panel, found, status, overview, detail,
-            margin=0, css_classes=["side"], stylesheets=[style_sheet("side/side.css")],
-        )  # fmt: skip
+        panels = {
+            "results": gallery, "filter": columns, "selection": selection_panel, "insights": found,
+        }  # fmt: skip
+        return Workspace(
+            self.state, self._map_area(), panels, above=[chips], below=[status, overview, detail]
+        )

@@ -28,7 +28,11 @@ VIEWER: list[Row] = [
     [("main, app_hooks", "what Panel starts")],
     [("app", "the page, put together"), ("server/", "routes, access")],
     [("components/side/", "results, filters, selection, tags")],
-    [("components/map/", "legend, lasso"), ("components/page/", "bar, keys")],
+    [
+        ("components/map/", "legend, lasso"),
+        ("components/page/", "bar, keys"),
+        ("components/layout/", "panels, tabs"),
+    ],
     [("components/", "what they share")],
     [("session/workers/", "filters, tags, names, words, in the background")],
     [("session/", "one visitor: state, searches, selection")],

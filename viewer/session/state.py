@@ -25,19 +25,20 @@ from viewer.dataset.findings.findings import Findings, find_by_key
 from viewer.dataset.ranking import PAGE_SIZE, Listing, listable_mask, sort_rows
 from viewer.dataset.versions import register_holder
 from viewer.session.answers import Answer, SimilarityColours, Upload, nearest_first
+from viewer.session.arrangement import EXPLORE, PANELS, Arrangement
 from viewer.session.migration import News, new_rows
 from viewer.session.steps import SelectionStep
 
 MAX_HISTORY = 8  # queries on the map
 MAX_UPLOADS = 12  # uploaded images of a session
 NO_LIMITS = {"min_similarity": None, "max_similarity": None}  # results of any similarity
+LAYOUT = ["panel", "arrangement", "narrow"]  # what decides which panels are in view
 NO_WORDS_ASKED = {"asked_words": (), "words_problem": "", "kept_words": "", "keep_problem": ""}
 NO_SEARCH = {"answer": None, "searching": False, "message": "", "terms": (), **NO_LIMITS}
-PANELS = ["results", "filter", "selection", "insights"]
 _UNORDERED: tuple[tuple[object, ...], np.ndarray] = ((), np.empty(0, np.int64))
 
 # Setting equal filters or steps again causes no event. param takes values of unknown types as changed.
-Comparator.equalities[AnyOf, NoneOf, InRange, HasText, SelectionStep] = operator.eq
+Comparator.equalities[AnyOf, NoneOf, InRange, HasText, SelectionStep, Arrangement] = operator.eq
 
 
 class ViewState(param.Parameterized):
@@ -69,7 +70,9 @@ class ViewState(param.Parameterized):
     sort = param.String(doc='The column that sorts the selection; "": the most similar to the query first.')
     ascending = param.Boolean(default=False, doc="Whether its smallest values come first.")
     tool = param.Selector(default="", objects=["", "lasso", "box"], doc="The selection tool in use.")
-    panel = param.Selector(default="results", objects=PANELS, doc="The panel beside the map.")
+    panel = param.Selector(default="results", objects=[*PANELS], doc="The panel that was shown last.")
+    arrangement: Arrangement = param.Parameter(default=EXPLORE, doc="Which panels are open, and where.")
+    narrow = param.Boolean(default=False, doc="Whether the page has room for one group of panels only.")
     findings: Findings | None = param.Parameter(
         default=None, doc="The findings of the version; None: not known yet."
     )
@@ -119,9 +122,32 @@ class ViewState(param.Parameterized):
 
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
+        self._activate_panel()
         self._similar: SimilarityColours | None = None
         self._ordered = _UNORDERED
         register_holder(self)
+
+    @param.depends("panel", watch=True)
+    def _activate_panel(self) -> None:
+        if not self.arrangement.is_map_alone:
+            self.arrangement = self.arrangement.show(self.panel)
+
+    def show_panel(self, panel: str) -> None:
+        """Show a panel, even if it was closed; a page that shows the map alone stays as it is."""
+        self.panel = panel
+        self._activate_panel()
+
+    @property
+    def layout(self) -> Arrangement:
+        """Return the arrangement, as far as the page has room for it."""
+        if not self.narrow:
+            return self.arrangement
+        merged = self.arrangement.merged()
+        return merged.show(self.panel) if merged.is_open(self.panel) else merged
+
+    def shows(self, panel: str) -> bool:
+        """Whether a panel is in view."""
+        return self.layout.shows(panel)
 
     @property
     def colouring(self) -> Colouring:

@@ -148,4 +148,4 @@ def _applied(state: ViewState, dataset: object, step: SelectionStep, done: "Futu
         return
     record_step(state, step, done.result())
     if state.selection is not None:
-        state.panel = "selection"
+        state.show_panel("selection")

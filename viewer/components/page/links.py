@@ -2,10 +2,11 @@
 
 `q` is the query, `colour` the column, `words` are the visitor's own words; `filters` and `chosen` are JSON,
 `open` is an image's id; `cut` is the least similarity listed or, after a comma, the largest; `fold=1` and
-`within=1` are the switches above the results, `panel` is the panel beside the map, `finding` the key of the
-open finding, `concepts` what may be missing; `faces=0` and `names=0` leave images and names of clusters off
-the map; `sort` is the column that sorts the selection, with `,up` after it the smallest first. `at`, the part
-of the map in view, belongs to the browser (`components/map/camera.js`). Invalid values in a link are ignored.
+`within=1` are the switches above the results, `panel` is the panel shown last, `layout` where all panels are,
+`finding` the key of the open finding, `concepts` what may be missing; `faces=0` and `names=0` leave images
+and names of clusters off the map; `sort` is the column that sorts the selection, with `,up` after it the smallest
+first. `at`, the part of the map in view, belongs to the browser (`components/map/camera.js`). Invalid values
+in a link are ignored.
 What does not belong here: when a page follows its link, and when it writes it (`url.py`).
 """
 
@@ -21,7 +22,8 @@ from clipper.query_syntax import parse
 from viewer.dataset.columns.filters import Filters, parse_filters, write_filters
 from viewer.dataset.findings.concepts import clean_concepts
 from viewer.session.answers import Terms, normalize_spaces, query_problem
-from viewer.session.state import PANELS, ViewState
+from viewer.session.arrangement import PANELS, Arrangement, parse_arrangement, write_arrangement
+from viewer.session.state import ViewState
 from viewer.session.steps import SelectionStep, read_step, write_step
 from viewer.session.workers.words import read_words
 
@@ -47,6 +49,7 @@ class UrlState:
     fold: bool = False
     only_selection: bool = False
     panel: str = ""
+    layout: Arrangement | None = None
     faces: bool = True
     names: bool = True
     finding: str = ""
@@ -75,6 +78,7 @@ def parse_query_string(search: str) -> UrlState:
         fold=fields.get("fold") == ON,
         only_selection=fields.get("within") == ON,
         panel=fields.get("panel", "") if fields.get("panel") in PANELS else "",
+        layout=parse_arrangement(fields.get("layout", "")),
         faces=fields.get("faces") != OFF,
         names=fields.get("names") != OFF,
         finding=fields.get("finding", ""),
@@ -100,6 +104,7 @@ def to_query_string(state: ViewState) -> str:
         "filters": _compact_json(write_filters(filters)) if filters else "",
         "cut": _write_range(state.min_similarity, state.max_similarity) if state.answer else "",
         "fold": ON if state.fold else "",
+        "layout": "" if state.arrangement.is_usual else write_arrangement(state.arrangement),
         "faces": "" if state.faces else OFF,
         "names": "" if state.names else OFF,
         "open": dataset.id_of(state.selected),

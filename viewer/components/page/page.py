@@ -16,10 +16,16 @@ TEMPLATE.globals["needed_scripts"] = needed_scripts
 TEMPLATE.globals["style"] = FONT_FACES.replace("STATIC", STATIC) + page_css()
 
 
-def html_page(*, has_map: bool, **params: Any) -> pmui.Page:
-    """Make a page of this visitor's session; its first outline has a map or not. `params` are Panel's."""
+def html_page(*, has_map: bool, beside: float = 0, **params: Any) -> pmui.Page:
+    """Make a page of this visitor's session.
+
+    Args:
+        has_map: whether its first outline has a map.
+        beside: the share of the outline that panels beside the map take, in percent.
+        **params: Panel's.
+    """
     if pn.state.curdoc is not None:
-        pn.state.curdoc.template_variables["has_map"] = has_map
+        pn.state.curdoc.template_variables.update(has_map=has_map, beside=beside)
     return release_page(
         pmui.Page(
             theme_config=theme_config(),

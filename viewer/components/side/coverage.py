@@ -25,7 +25,7 @@ from viewer.dataset.findings.concepts import (
 )
 from viewer.pools import BASELINE_POOL
 from viewer.session.background import failed, in_background
-from viewer.session.state import ViewState
+from viewer.session.state import LAYOUT, ViewState
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -67,7 +67,7 @@ class CoveragePanel(Component):
             "show": self._show,
         }
         state.param.watch(self._update, ["concepts", "dataset"])
-        state.param.watch(self._appear, ["panel", "finding"])
+        state.param.watch(self._appear, [*LAYOUT, "finding"])
         self._appear()
         self._update()
 
@@ -77,7 +77,7 @@ class CoveragePanel(Component):
 
     def _appear(self, *_events: Any) -> None:
         """Show the section below the cards; look for a link's concepts when it is first seen."""
-        self.visible = self._state.panel == "insights" and not self._state.finding
+        self.visible = self._state.shows("insights") and not self._state.finding
         if self.visible:
             self._update()
 

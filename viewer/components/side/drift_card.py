@@ -16,7 +16,7 @@ from viewer.components.base import Component
 from viewer.components.map.names import select_cluster
 from viewer.dataset.clusters import ClusterMap, one_line
 from viewer.dataset.columns.novelty import BEFORE, NEW, NOVELTY, UNLIKE
-from viewer.session.state import ViewState
+from viewer.session.state import LAYOUT, ViewState
 
 MOST_CLUSTERS = 12  # that are named, the surest first
 RAREST = 10_000  # a smaller p-value is "fewer than one in so many"
@@ -45,7 +45,7 @@ class DriftCard(Component):
         self._state = state
         self._actions = {"side": self._turn, "cluster": self._select}
         state.param.watch(self._update, ["dataset", "clusters"])
-        state.param.watch(self._appear, ["panel", "finding"])
+        state.param.watch(self._appear, [*LAYOUT, "finding"])
         state.param.watch(self._mark, ["dataset", "colour", "filters"])
         self._update()
 
@@ -58,7 +58,7 @@ class DriftCard(Component):
         self._mark()
 
     def _appear(self, *_events: Any) -> None:
-        self.visible = bool(self.facts) and self._state.panel == "insights" and not self._state.finding
+        self.visible = bool(self.facts) and self._state.shows("insights") and not self._state.finding
 
     def _mark(self, *_events: Any) -> None:
         state = self._state

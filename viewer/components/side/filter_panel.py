@@ -33,7 +33,7 @@ from viewer.dataset.columns.filters import (
 from viewer.dataset.dataset import Dataset
 from viewer.pools import FILTER_POOL
 from viewer.session.background import failed, in_background
-from viewer.session.state import NO_LIMITS, ViewState
+from viewer.session.state import LAYOUT, NO_LIMITS, ViewState
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -60,12 +60,12 @@ class FilterPanel(Component):
     def follow(self, state: ViewState) -> None:
         """Show the facets and filters of the state while the panel is in view."""
         self._state = state
-        state.param.watch(self._update, ["filters", "counts", "dataset", "panel", "tags", "clusters"])
+        state.param.watch(self._update, ["filters", "counts", "dataset", "tags", "clusters", *LAYOUT])
         self._update()
 
     def _update(self, *_events: Any) -> None:
         state = self._state
-        self.visible = state.panel == "filter"
+        self.visible = state.shows("filter")
         if not self.visible:
             return
         if self._shown is state.dataset:

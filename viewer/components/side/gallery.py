@@ -15,7 +15,7 @@ from viewer.components.side.result_cards import query_view, result_cards
 from viewer.dataset.ranking import position_in_list
 from viewer.dataset.suggestions import sample_images, suggest_queries
 from viewer.session.answers import Answer
-from viewer.session.state import ViewState
+from viewer.session.state import LAYOUT, ViewState
 
 DEEPEST = 2_000  # results listed at most to reach the card of an image on the map
 
@@ -56,7 +56,7 @@ class Gallery(Component):
     def follow(self, state: ViewState, *, more: Callable[[int], None] = lambda _upto: None) -> None:
         """Show the answer of the state, now and whenever it changes; `more` lists more results."""
         names = ["history", "searching", "message", "selected", "terms", "min_similarity", "max_similarity"]
-        names += ["answer", "dataset", "baseline", "kept", "panel", "selection", "fold", "only_selection"]
+        names += ["answer", "dataset", "baseline", "kept", "selection", "fold", "only_selection", *LAYOUT]
         state.param.watch(self._update, names)
         state.param.watch(self._point, ["hovered", "dataset"])
         self._state, self._more = state, more
@@ -86,7 +86,7 @@ class Gallery(Component):
     def _update(self, *events: Any) -> None:
         state, answer = self._state, self._state.answer
         dataset = state.dataset
-        self.visible = state.panel == "results"
+        self.visible = state.shows("results")
         names = {event.name for event in events}
         if not events or names & {"answer", "dataset"} or (answer is None and "kept" in names):
             self._list(answer, anew="dataset" in names)

@@ -33,7 +33,7 @@ from viewer.pools import VERSION_POOL
 from viewer.session.background import failed, in_background
 from viewer.session.export_offers import MAX_OFFERS, offer, withdraw
 from viewer.session.selection import SelectionSource, apply_step, clear_selection, rows_of_target
-from viewer.session.state import ViewState
+from viewer.session.state import LAYOUT, ViewState
 from viewer.session.steps import Found, Mode, OneImage, SelectionStep, Target
 from viewer.session.workers.tags import TagWorker
 
@@ -105,7 +105,7 @@ class InsightsPanel(Component):
             "export": self._export,
         }
         state.param.watch(self._seek, "dataset")
-        state.param.watch(self._update, ["findings", "finding", "dataset", "kept", "panel"])
+        state.param.watch(self._update, ["findings", "finding", "dataset", "kept", *LAYOUT])
         state.param.watch(self._mark, ["selection", "tags"])
         state.param.watch(self._opened, ["selected", "dataset"])
         self._seek()
@@ -173,7 +173,7 @@ class InsightsPanel(Component):
 
     def _update(self, *_events: Any) -> None:
         state, finding = self._state, self._state.open_finding
-        self.visible = state.panel == "insights"
+        self.visible = state.shows("insights")
         if state.findings is not None and state.finding and finding is None:
             state.finding = ""  # an old link's
             return

@@ -22,7 +22,7 @@ from viewer.dataset.dataset import Dataset
 from viewer.dataset.exports import EXCLUDED, Export, without_excluded
 from viewer.session.export_offers import MAX_OFFERS, offer, withdraw
 from viewer.session.selection import clear_selection
-from viewer.session.state import ViewState
+from viewer.session.state import LAYOUT, ViewState
 from viewer.session.steps import OneCluster, SelectionStep, read_mode, read_target
 from viewer.session.workers.cluster_names import ClusterNameWorker
 from viewer.session.workers.tags import TagWorker
@@ -60,6 +60,7 @@ class SelectionPanel(Component):
     script = "side/selection_panel.js"
     _css = (
         "components.css",
+        "menu.css",
         "side/gallery.css",
         "side/tagging.css",
         "side/selection_panel.css",
@@ -86,7 +87,7 @@ class SelectionPanel(Component):
             "sort": self._sort,
             "rename": lambda m: self._name_cluster(names, m),
         }
-        listed = ["selection", "dataset", "answer", "kept", "panel", "sort", "ascending"]
+        listed = ["selection", "dataset", "answer", "kept", "sort", "ascending", *LAYOUT]
         state.param.watch(self._update, listed)
         state.param.watch(self._opened, ["selected", "dataset"])
         state.param.watch(self._tagged, ["tags", "selection", "dataset"])
@@ -113,7 +114,7 @@ class SelectionPanel(Component):
 
     def _update(self, *_events: Any) -> None:
         state = self._state
-        self.visible = state.panel == "selection"
+        self.visible = state.shows("selection")
         rows = state.ordered_selection()
         sort = state.sort if state.sort_scale is not None else ""
         ranked = not sort and state.answer is not None and state.answer.similarities is not None

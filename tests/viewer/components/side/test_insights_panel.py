@@ -13,12 +13,12 @@ from clipper.query_filter import AnyOf
 from clipper.store import tags as kept
 from clipper.store.home import Home
 from viewer.app import Viewer
+from viewer.components.layout.tabs import Tabs
 from viewer.components.page.follower import prepare_update
 from viewer.components.page.url import PageUrl
 from viewer.components.side import insights
 from viewer.components.side.insights import PAGE_SIZE, InsightsPanel
 from viewer.components.side.selection_panel import SelectionPanel
-from viewer.components.side.tabs import Tabs
 from viewer.dataset.changes import compare_atlases
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.exports import EXCLUDED

@@ -9,10 +9,10 @@ import pytest
 from fakes import FakeAtlas, shown
 
 from clipper.query_filter import AnyOf, HasText, InRange, NoneOf
+from viewer.components.layout.tabs import Tabs
 from viewer.components.map.legend import ColourKey
 from viewer.components.side.filter_panel import FilterChips, FilterPanel
 from viewer.components.side.gallery import Gallery
-from viewer.components.side.tabs import Tabs
 from viewer.dataset.changes import compare_atlases
 from viewer.dataset.columns.colouring import NO_VALUE_CODE
 from viewer.dataset.dataset import INDEXED, Dataset

@@ -1,12 +1,17 @@
-// Tabs: the arrow keys go from one to the next, as in any tab list.
+// Tabs: the arrow keys go from one to the next, as in any tab list. A menu beside them moves or closes the
+// panel in view.
 
-import { arrange, h, onChange } from "../dom.js"
+import { arrange, h, icon, onChange } from "../dom.js"
+import { dropMenu, menuEntry } from "../menu.js"
 import { formatNumber } from "../text.js"
+import { batched } from "../timing.js"
 
-/** @import { Component } from "../types" */
+/** @import { Component, Message } from "../types" */
 
 /** Larger counts are written with letters. */
 const SHORT = 10_000
+const MORE =
+  "M5.500 12a.5.5 0 10-1 0 .5.5 0 001 0zM12.500 12a.5.5 0 10-1 0 .5.5 0 001 0zM19.500 12a.5.5 0 10-1 0 .5.5 0 001 0z"
 const SHORTLY = new Intl.NumberFormat("en-US", { notation: "compact", roundingMode: "floor" })
 
 /** @typedef {{ key: string, title: string, count: number }} Tab */
@@ -41,11 +46,16 @@ export function formatCount(count) {
  * @typedef {object} Properties
  * @property {Tab[]} tabs
  * @property {string} active the key of the tab in view
+ * @property {string[]} moves where the panel in view can be moved to
+ * @property {boolean} movable whether it can be moved or closed
  */
 
 /** @param {Component<Properties>} component */
 export function render({ model }) {
-  const root = h("div", { class: "root tablist", role: "tablist", "aria-label": "Panel" })
+  const list = h("div", { class: "tablist", role: "tablist", "aria-label": "Panels" })
+  const entries = h("div", { class: "end" })
+  const menu = dropMenu({ class: "square", title: "Move or close this panel" }, [icon(MORE)], entries)
+  const root = h("div", { class: "root" }, list, menu.el)
   /** @type {Map<string, HTMLButtonElement>} */
   const buttons = new Map()
   /** @param {string} key */
@@ -74,8 +84,29 @@ export function render({ model }) {
     button.tabIndex = isActive ? 0 : -1
     return button
   }
-  const update = () => arrange(root, model.tabs.map(updateTab))
-  onChange(model, ["tabs", "active"], update)
+  /**
+   * @param {string} label
+   * @param {Message} message
+   */
+  const entry = (label, message) =>
+    menuEntry(label, () => {
+      menu.close()
+      model.send_msg(message)
+    })
+  const updateMenu = () => {
+    const title = model.tabs.find(({ key }) => key === model.active)?.title ?? ""
+    menu.el.hidden = !model.movable
+    menu.button.setAttribute("aria-label", `Move or close ${title}`)
+    entries.replaceChildren(
+      ...model.moves.map((label, i) => entry(label, { kind: "move", entry: i })),
+      entry(`Close ${title}`, { kind: "close" }),
+    )
+  }
+  const update = () => {
+    arrange(list, model.tabs.map(updateTab))
+    updateMenu()
+  }
+  onChange(model, ["tabs", "active", "moves", "movable"], batched(update))
   update()
   return root
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { formatCount, tabAfterKey } from "../../../../viewer/components/side/tabs.js"
+import { formatCount, tabAfterKey } from "../../../../viewer/components/layout/tabs.js"
 
 const TABS = ["results", "filter", "selection", "insights"].map((key) => ({ key, title: key, count: 0 }))
 

@@ -1,0 +1,122 @@
+"""Room to work: panels are moved, resized, opened together and closed, and stay as a person left them."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from helpers import ask, clean, settled
+from playwright.sync_api import expect
+
+Visit = Callable[..., SimpleNamespace]
+
+
+def arrange(page: Any, role: str, entry: str) -> None:
+    """Choose an entry of the menu of arrangements and panels."""
+    page.get_by_role("button", name="Arrange the panels").click()
+    page.get_by_role(role, name=entry).click()
+
+
+def width_of(page: Any, selector: str) -> float:
+    return page.locator(selector).bounding_box()["width"]
+
+
+def test_the_splitter_makes_the_panel_wider_and_the_next_visit_finds_it_so(
+    visit: Visit, viewer_url: str
+) -> None:
+    seen = visit(viewer_url)
+    page = seen.page
+    settled(page)
+    before, box = width_of(page, ".map-area"), page.locator(".side").bounding_box()
+    page.mouse.move(box["x"] - 3, box["y"] + 300)
+    page.mouse.down()
+    page.mouse.move(box["x"] - 203, box["y"] + 300, steps=5)
+    page.mouse.up()
+    page.wait_for_function("location.search.includes('layout=')")
+    assert before - width_of(page, ".map-area") == pytest.approx(200, abs=4)
+    page.goto(viewer_url)
+    page.wait_for_selector(".results .card")
+    settled(page)
+    assert before - width_of(page, ".map-area") == pytest.approx(200, abs=4)
+    clean(seen)
+
+
+def test_panels_are_open_together_beside_the_map_and_below_it(visit: Visit, viewer_url: str) -> None:
+    seen = visit(viewer_url)
+    page = seen.page
+    page.get_by_role("tab", name="Filter").click()
+    page.get_by_role("button", name="Move or close Filter").click()
+    page.get_by_role("menuitem", name="Open below the map").click()
+    below, above = page.locator(".under").bounding_box(), page.locator(".map-area").bounding_box()
+    expect(page.locator(".under .facet").first).to_be_visible()
+    expect(page.locator(".side .results")).to_be_visible()
+    assert below["y"] >= above["y"] + above["height"]
+    page.get_by_role("tab", name="Selection").click()
+    page.get_by_role("button", name="Move or close Selection").click()
+    page.get_by_role("menuitem", name="Open in a column of its own").click()
+    expect(page.locator(".side .chosen")).to_be_visible()
+    expect(page.locator(".side .results")).to_be_visible()
+    page.wait_for_function("location.search.includes('layout=')")
+    link = page.url
+    other = visit(link).page  # another person, without this one's cookie
+    for panel in (".side .results", ".side .chosen", ".under .filtering"):
+        expect(other.locator(panel)).to_be_visible()
+    clean(seen)
+
+
+def test_a_person_can_leave_the_map_alone_and_still_open_an_image(visit: Visit, viewer_url: str) -> None:
+    seen = visit(viewer_url)
+    page = seen.page
+    arrange(page, "menuitemradio", "Present")
+    expect(page.locator(".side")).to_be_hidden()
+    page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
+    assert width_of(page, ".map-area") == pytest.approx(1280, abs=1)
+    ask(page, "a cat")
+    page.wait_for_function("location.search.includes('q=')")
+    settled(page)
+    expect(page.locator(".side")).to_be_hidden()  # a search does not take the map's room
+    arrange(page, "menuitemcheckbox", "Results")
+    page.locator(".results .card").first.click()
+    expect(page.locator(".detail").first).to_be_visible()
+    arrange(page, "menuitemcheckbox", "Results")
+    expect(page.locator(".detail").first).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".side")).to_be_hidden()
+    clean(seen)
+
+
+def test_the_arrangements_are_chosen_by_keyboard(visit: Visit, viewer_url: str) -> None:
+    seen = visit(viewer_url)
+    page = seen.page
+    page.get_by_role("button", name="Arrange the panels").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator(".side .filtering")).to_be_visible()
+    expect(page.locator(".side .results")).to_be_visible()
+    page.get_by_role("button", name="Arrange the panels").click()
+    expect(page.get_by_role("menuitemradio", name="Curate")).to_have_attribute("aria-checked", "true")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("menu")).to_have_count(0)
+    clean(seen)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("width", "height"), [(640, 360), (420, 800), (768, 1024), (1024, 700), (1440, 900), (2560, 1300)]
+)
+def test_every_control_is_within_the_page_at_every_width(
+    visit: Visit, viewer_url: str, width: int, height: int
+) -> None:
+    seen = visit(viewer_url, width=width, height=height)
+    page = seen.page
+    settled(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for name in ("Lasso", "Box", "Zoom in", "Zoom out", "Whole map", "Arrange the panels"):
+        box = page.get_by_role("button", name=name).first.bounding_box()
+        assert box["x"] >= 0
+        assert box["y"] >= 0
+        assert box["x"] + box["width"] <= width, name
+        assert box["y"] + box["height"] <= height, name
+    expect(page.locator(".results .card").first).to_be_attached()
+    clean(seen)
