@@ -4,9 +4,9 @@
 `open` is an image's id; `cut` is the least similarity listed or, after a comma, the largest; `fold=1` and
 `within=1` are the switches above the results, `panel` is the panel shown last, `layout` where all panels are,
 `finding` the key of the open finding, `concepts` what may be missing; `faces=0` and `names=0` leave images
-and names of clusters off the map; `sort` is the column that sorts the selection, with `,up` after it the smallest
-first. `at`, the part of the map in view, belongs to the browser (`components/map/camera.js`). Invalid values
-in a link are ignored.
+and names of clusters off the map; `sort` is the column that sorts the selection, with `,up` after it the
+smallest first. `at`, the part of the map in view, belongs to the browser (`components/map/camera.js`).
+Invalid values in a link are ignored.
 What does not belong here: when a page follows its link, and when it writes it (`url.py`).
 """
 
