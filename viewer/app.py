@@ -51,6 +51,7 @@ from viewer.session.state import LAYOUT, ViewState
 from viewer.session.uploads import Uploads
 from viewer.session.workers.cluster_names import ClusterNameWorker
 from viewer.session.workers.filters import FilterWorker
+from viewer.session.workers.listing import ListWorker
 from viewer.session.workers.tags import TagWorker
 from viewer.session.workers.words import WordWorker
 
@@ -100,6 +101,7 @@ class Viewer:
         self.searcher = Searcher(state)
         self.filter_worker = FilterWorker(state)
         self.word_worker = WordWorker(state)
+        self.list_worker = ListWorker(state)
         self.uploads = Uploads(state, ready=self.searcher.add_image)
         self.map = MapView(
             state,
@@ -121,6 +123,7 @@ class Viewer:
             dark_theme=state.dark,
         )
         self.page.param.watch(lambda event: setattr(state, "dark", event.new), "dark_theme")
+        self.list_worker.begin()
         if pn.state.curdoc is not None:
             pn.state.on_session_destroyed(self._ended)
 

@@ -163,16 +163,16 @@ def _crop(pixels: bytes, transform: Transform) -> "np.ndarray":
     return np.frombuffer(pixels, np.uint8).reshape(side, side, 3)
 
 
-def browser_png(request: dict[str, Any], blobs: list[bytes]) -> "Message":
-    """Convert a file to an upright PNG for a browser.
+def browser_image(request: dict[str, Any], blobs: list[bytes]) -> "Message":
+    """Convert a file to an upright image for a browser.
 
     Args:
         request: `max_pixels`, above which the image is refused before it is decoded, and `longest`, the
-            longer side of the PNG in pixels.
+            longer side of the image in pixels; `small` asks for a WebP that loses a little, else it is a PNG.
         blobs: the file's bytes.
 
     Returns:
-        the PNG's bytes; or the `reason` why there are none.
+        the image's bytes; or the `reason` why there are none.
 
     Raises:
         MemoryError: the file needs more memory than this process may have.
@@ -184,5 +184,8 @@ def browser_png(request: dict[str, Any], blobs: list[bytes]) -> "Message":
         return {"reason": str(error)}, []
     pixels.thumbnail((longest, longest))
     out = io.BytesIO()
-    pixels.save(out, "PNG", compress_level=1)
+    if request.get("small"):
+        pixels.save(out, "WEBP", quality=82, method=2)
+    else:
+        pixels.save(out, "PNG", compress_level=1)
     return {}, [out.getvalue()]

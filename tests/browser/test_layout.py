@@ -47,9 +47,9 @@ def test_panels_are_open_together_beside_the_map_and_below_it(visit: Visit, view
     page.get_by_role("tab", name="Filter").click()
     page.get_by_role("button", name="Move or close Filter").click()
     page.get_by_role("menuitem", name="Open below the map").click()
-    below, above = page.locator(".under").bounding_box(), page.locator(".map-area").bounding_box()
     expect(page.locator(".under .facet").first).to_be_visible()
     expect(page.locator(".side .results")).to_be_visible()
+    below, above = page.locator(".under").bounding_box(), page.locator(".map-area").bounding_box()
     assert below["y"] >= above["y"] + above["height"]
     page.get_by_role("tab", name="Selection").click()
     page.get_by_role("button", name="Move or close Selection").click()

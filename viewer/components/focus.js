@@ -144,9 +144,7 @@ export function roveFocus(grid) {
       return
     }
     const all = cards()
-    const tops = all.map((el) => el.getBoundingClientRect().top)
-    const secondRow = tops.findIndex((top) => top !== tops[0])
-    const columns = secondRow < 0 ? all.length : secondRow
+    const columns = getComputedStyle(grid).gridTemplateColumns.split(" ").length
     const to = cardAfterKey(event.key, all.indexOf(from), { columns, count: all.length })
     if (to === null) {
       return

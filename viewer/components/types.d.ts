@@ -198,6 +198,8 @@ export interface ImageItem extends ImageReference {
   label: string
   similarity?: number
   value?: string
+  /** The group that it is listed in. */
+  group?: string
 }
 
 /** A result: `alike` are the nearly identical images folded behind it, `count` how many there are in all. */

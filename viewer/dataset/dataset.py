@@ -30,24 +30,35 @@ from viewer.dataset.columns.colouring import (
     number_colouring,
     uniform_colouring,
 )
-from viewer.dataset.columns.facets import Facet, ScaleFacet, column_facet, scale_facet, text_facet
+from viewer.dataset.columns.facets import (
+    Facet,
+    ScaleFacet,
+    ValueFacet,
+    column_facet,
+    scale_facet,
+    text_facet,
+)
 from viewer.dataset.columns.novelty import NOVELTY, novelty_colouring, novelty_facet
 from viewer.dataset.columns.novelty import TITLE as NOVELTY_TITLE
+from viewer.dataset.columns.ordering import SortKey, sort_key
 from viewer.dataset.columns.tag_column import TagColumn, TagRows
 from viewer.dataset.columns.tag_column import tag_column_title as title_of_tags
 from viewer.dataset.columns.word_column import TITLE as WORDS_TITLE
 from viewer.dataset.columns.word_column import WORDS, WordColumn
+from viewer.dataset.geometry.curve import curve_positions
 from viewer.dataset.geometry.spatial_index import PointIndex
 from viewer.dataset.geometry.viewport import Box
 from viewer.dataset.thumbnails import Thumbnails
 
 # Pseudo-columns beside those of the metadata: when a file was modified and first indexed, and its id.
 MODIFIED, INDEXED, FILE = ":modified", ":indexed", ":file"
+MAP_ORDER = ":map"  # sorts images as they lie on the map
 TIMES = {MODIFIED: "modified", INDEXED: "indexed"}  # the atlas's attribute for each
 TITLES = {
     MODIFIED: "File modified",
     INDEXED: "Indexed",
     FILE: "File",
+    MAP_ORDER: "Place on the map",
     SIMILARITY: "Search similarity",
     CLUSTER: CLUSTER_TITLE,
     WORDS: WORDS_TITLE,
@@ -68,7 +79,7 @@ class Dataset:
         self.index = PointIndex.build(np.asarray(atlas.xy, np.float32))
         self.priority = random_priorities(atlas.hashes)[self.index.order]
         self.thumbnails = Thumbnails(atlas.thumbnail)
-        self.cache: dict[str, Any] = {}  # what is derived from this dataset once
+        self.cache: dict[Any, Any] = {}  # what is derived from this dataset once
         self._colourings: dict[str, Colouring] = {}
         self._assigned = before.assigned_codes() if before else {}
         self._tag_column: TagColumn | None = None
@@ -191,10 +202,38 @@ class Dataset:
 
     @cached_property
     def sort_choices(self) -> dict[str, str]:
-        """The columns of numbers and times that can sort images, and their titles."""
-        own = {name: TITLES[name] for name in TIMES if self.facet(name)}
-        scales = [name for name, column in self.columns.items() if column.role in {"number", "time"}]
-        return {**{name: self.title_of(name) for name in scales if self.facet(name)}, **own}
+        """The columns that can sort images, and their titles: of many values each, scores and times first."""
+        names = [*self.columns, CLUSTER, NOVELTY, *TIMES, FILE]
+        known = {name: facet for name in names if (facet := self.facet(name)) is not None}
+        order: dict[str, int] = {"number": 0, "time": 0, "values": 1, "text": 2}
+        ranked = sorted(known, key=lambda name: order[known[name].kind])
+        return {MAP_ORDER: TITLES[MAP_ORDER], **{name: self.title_of(name) for name in ranked}}
+
+    def sort_key(self, name: str) -> SortKey | None:
+        """Return what sorts images by a column, made once; None if the column cannot sort them.
+
+        The first call for a column of texts takes a second for a million images.
+        """
+        if name not in self.sort_choices:
+            return None
+        key = ("sort key", name)
+        if key not in self.cache:
+            facet = self.facet(name)
+            made = (
+                SortKey(curve_positions(np.asarray(self.atlas.xy)).astype(np.float64))
+                if facet is None
+                else sort_key(facet)
+            )
+            self.cache[key] = made
+        found: SortKey = self.cache[key]
+        return found
+
+    @cached_property
+    def group_choices(self) -> dict[str, str]:
+        """The columns whose values can group images, and their titles."""
+        names = [CLUSTER, *self.columns]
+        known = {name: self.facet(name) for name in names}
+        return {name: self.title_of(name) for name, facet in known.items() if isinstance(facet, ValueFacet)}
 
     @cached_property
     def tag_column_name(self) -> str:

@@ -79,17 +79,22 @@ def rank(
         listing: which of them to list, and how many.
         vectors: returns the unit vectors (k, d) float32 of rows; called only to fold.
     """
-    rows = np.arange(len(similarities)) if listing.passes is None else np.flatnonzero(listing.passes)
-    values = similarities if listing.passes is None else similarities[rows]
-    if listing.ranged:
-        within = _within(values, listing.min_similarity, listing.max_similarity)
-        rows, values = rows[within], values[within]
+    rows = listed_rows(len(similarities), listing, similarities)
+    values = similarities if len(rows) == len(similarities) else similarities[rows]
     if listing.fold:
         found = _folded(rows, values, listing.count, vectors)
     else:
         listed = rows[best_first(values, listing.count)]
         found = Ranked(listed, similarities[listed], len(values))
     return replace(found, in_range=rows[best_first(values, MAX_IN_RANGE)]) if listing.ranged else found
+
+
+def listed_rows(n: int, listing: Listing, similarities: np.ndarray | None) -> np.ndarray:
+    """Return the rows (k,) int64, ascending, of `n` that pass and whose similarity is within the limits."""
+    rows = np.arange(n) if listing.passes is None else np.flatnonzero(listing.passes)
+    if similarities is None or not listing.ranged:
+        return rows
+    return rows[_within(similarities[rows], listing.min_similarity, listing.max_similarity)]
 
 
 def _within(values: np.ndarray, low: float | None, high: float | None) -> np.ndarray:
@@ -123,12 +128,6 @@ def best_first(values: np.ndarray, k: int) -> np.ndarray:
     at = len(values) - k
     found = np.flatnonzero(values >= np.partition(values, at)[at]) if k > 0 else np.empty(0, np.int64)
     return found[np.argsort(-values[found], kind="stable")[:k]]
-
-
-def sort_rows(rows: np.ndarray, values: np.ndarray, *, ascending: bool = False) -> np.ndarray:
-    """Sort rows (k,) int64 by their values (n,) float64; equal ones stay in order, NaN comes last."""
-    found = values[rows]
-    return rows[np.argsort(found if ascending else -found, kind="stable")]
 
 
 def _folded(

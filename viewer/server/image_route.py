@@ -1,4 +1,4 @@
-"""The route that serves images by id: /img/thumb/<id> and /img/full/<id> below the app's path.
+"""The route that serves images by id: /img/thumb/, /img/medium/ and /img/full/<id> below the app's path.
 
 An id is looked up in the atlas and is never a path. `?is=` is the image's content hash: the answer to such a
 URL never changes. Only raster formats that browsers decode are sent as they are; other formats are converted.
@@ -15,14 +15,14 @@ from tornado.web import HTTPError
 
 from clipper.errors import ClipperError
 from clipper.hashing import content_hash
-from clipper.images.child_tasks import browser_png
+from clipper.images.child_tasks import browser_image
 from clipper.sandbox.process import SandboxPool
 from viewer.dataset.atlas_reader import AtlasReader
 from viewer.dataset.versions import dataset_with
 from viewer.pools import CONVERT_POOL, IMAGE_POOL
 from viewer.server.handlers import VisitorHandler
 
-ROUTE = r"/img/(thumb|full)/(.+)"
+ROUTE = r"/img/(thumb|medium|full)/(.+)"
 BROWSER_TYPES = {
     "JPEG": "image/jpeg",
     "MPO": "image/jpeg",
@@ -33,10 +33,12 @@ BROWSER_TYPES = {
     "BMP": "image/bmp",
 }
 MAX_CONVERTED_SIDE = 2048  # pixels
+MEDIUM_SIDE = 640  # pixels of the longer side
+MEDIUM_BYTES = 150_000  # an original of fewer bytes is sent instead of a medium one
 YEAR_SECONDS = 31_536_000
 CONVERT_SECONDS = 30.0  # longer than anybody waits
 
-_converting = SandboxPool(browser_png, seconds=CONVERT_SECONDS)
+_converting = SandboxPool(browser_image, seconds=CONVERT_SECONDS)
 
 log = logging.getLogger(__name__)
 
@@ -54,19 +56,23 @@ class ImageResponse(NamedTuple):
 
 
 class ForeignImage(NamedTuple):
-    """An original in a format that browsers do not show, and its image."""
+    """An original that is converted before it is sent, and its image.
+
+    Its format is one that browsers do not show, or a `small` one is asked for.
+    """
 
     data: bytes
     atlas: AtlasReader
     row: int
     lasting: bool = False
+    small: bool = False
 
 
 def find_image(size: str, image_id: str, *, stamp: str = "") -> ImageResponse | ForeignImage:
     """Find an image in the versions that sessions show, or in the published one.
 
     Args:
-        size: "thumb" or "full".
+        size: "thumb", "medium" or "full".
         image_id: the image's id.
         stamp: its content hash; a version with these bytes is preferred.
 
@@ -77,12 +83,23 @@ def find_image(size: str, image_id: str, *, stamp: str = "") -> ImageResponse | 
     dataset = dataset_with(image_id, stamp)
     row = dataset.atlas.row(image_id)
     lasting = dataset.content_stamp(row) == stamp
-    if size == "full":
+    if size != "thumb":
         found = read_original(dataset.atlas, row)
+        if size == "medium" and isinstance(found, (ImageResponse, ForeignImage)):
+            found = _medium(found, dataset.atlas, row)
         if not isinstance(found, str):
             return found._replace(lasting=lasting)
         return ImageResponse(dataset.atlas.thumbnail(row), "image/webp", lost=found)
     return ImageResponse(dataset.atlas.thumbnail(row), "image/webp", lasting)
+
+
+def _medium(
+    found: ImageResponse | ForeignImage, atlas: AtlasReader, row: int
+) -> ImageResponse | ForeignImage:
+    """Return an image to be made smaller, unless the original is small enough."""
+    if isinstance(found, ImageResponse) and len(found.data) <= MEDIUM_BYTES:
+        return found
+    return ForeignImage(found.data, atlas, row, small=True)
 
 
 def read_original(atlas: AtlasReader, row: int) -> ImageResponse | ForeignImage | str:
@@ -102,8 +119,8 @@ def read_original(atlas: AtlasReader, row: int) -> ImageResponse | ForeignImage 
 def convert_or_thumbnail(foreign: ForeignImage) -> ImageResponse:
     """Convert an original for browsers; if that fails, return its thumbnail."""
     try:
-        made = convert_to_png(foreign.data, max_pixels=foreign.atlas.settings.max_pixels)
-        return ImageResponse(made, "image/png", foreign.lasting)
+        made = convert(foreign.data, max_pixels=foreign.atlas.settings.max_pixels, small=foreign.small)
+        return ImageResponse(made, "image/webp" if foreign.small else "image/png", foreign.lasting)
     except Exception:
         log.info(
             "the original of row %d cannot be converted, its thumbnail is sent", foreign.row, exc_info=True
@@ -111,15 +128,18 @@ def convert_or_thumbnail(foreign: ForeignImage) -> ImageResponse:
         return ImageResponse(foreign.atlas.thumbnail(foreign.row), "image/webp", lost="unreadable")
 
 
-def convert_to_png(data: bytes, *, max_pixels: int) -> bytes:
-    """Convert an image in any format that Clipper indexes to PNG, in a child process with the usual limits.
+def convert(data: bytes, *, max_pixels: int, small: bool = False) -> bytes:
+    """Convert an image in any format that Clipper indexes, in a child process with the usual limits.
+
+    It becomes a PNG, or a `small` WebP.
 
     Raises:
         ValueError: it cannot be decoded.
         ChildDied: decoding it crashed, took too long or too much memory; only the child ended.
     """
     with _converting.borrow() as sandbox:
-        answer, made = sandbox.ask({"max_pixels": max_pixels, "longest": MAX_CONVERTED_SIDE}, [data])
+        longest = MEDIUM_SIDE if small else MAX_CONVERTED_SIDE
+        answer, made = sandbox.ask({"max_pixels": max_pixels, "longest": longest, "small": small}, [data])
     if not made:
         raise ValueError(answer.get("reason") or answer.get("error") or "the conversion returned nothing")
     return made[0]

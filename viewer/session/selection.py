@@ -106,7 +106,7 @@ def combine(before: np.ndarray | None, rows: np.ndarray, *, mode: Mode, n: int) 
     mask = np.zeros(n, bool)
     if before is not None and mode != "replace":
         mask[before] = True
-    mask[rows] = mode != "subtract"
+    mask[rows] = ~mask[rows] if mode == "toggle" else mode != "subtract"
     selected = np.flatnonzero(mask)
     return selected if len(selected) else None
 

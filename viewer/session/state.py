@@ -5,7 +5,7 @@ another version of the dataset (`version_change.py`).
 """
 
 import operator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import param
@@ -16,13 +16,14 @@ from clipper.query_filter import AnyOf, Condition, HasText, InRange, NoneOf
 from viewer.dataset.changes import DatasetChanges
 from viewer.dataset.clusters import CLUSTER, ClusterMap
 from viewer.dataset.columns.colouring import SIMILARITY, Colouring
-from viewer.dataset.columns.facets import Facet, ScaleFacet
+from viewer.dataset.columns.facets import Facet, ValueFacet
 from viewer.dataset.columns.filters import Filters, remove_values, rename_values, validate_filters
+from viewer.dataset.columns.ordering import SortKey, order_rows
 from viewer.dataset.columns.tag_column import TagColumn, TagRows, tags_of_rows
 from viewer.dataset.columns.word_column import WORDS, WordColumn
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.findings.findings import Findings, find_by_key
-from viewer.dataset.ranking import PAGE_SIZE, Listing, listable_mask, sort_rows
+from viewer.dataset.ranking import PAGE_SIZE, Listing, listable_mask
 from viewer.dataset.versions import register_holder
 from viewer.session.answers import Answer, SimilarityColours, Upload, nearest_first
 from viewer.session.arrangement import EXPLORE, PANELS, Arrangement
@@ -39,6 +40,19 @@ _UNORDERED: tuple[tuple[object, ...], np.ndarray] = ((), np.empty(0, np.int64))
 
 # Setting equal filters or steps again causes no event. param takes values of unknown types as changed.
 Comparator.equalities[AnyOf, NoneOf, InRange, HasText, SelectionStep, Arrangement] = operator.eq
+
+
+class ImageList(NamedTuple):
+    """Images in an order that the visitor chose: rows (k,) int64.
+
+    `sort` is what sorts them, `group` what groups them, and `counts` (labels + 1,) int64 has how many images
+    each group has; the last has those without a value.
+    """
+
+    rows: np.ndarray
+    sort: SortKey | None = None
+    group: ValueFacet | None = None
+    counts: np.ndarray = np.empty(0, np.int64)
 
 
 class ViewState(param.Parameterized):
@@ -67,8 +81,14 @@ class ViewState(param.Parameterized):
     kept = param.Parameter(default=None, doc="Which rows pass the filters, (n,) bool; None: all.")
     selection = param.Parameter(default=None, doc="The selected rows, (k,) int64, ascending; None: none.")
     steps: list[SelectionStep] = param.List(item_type=SelectionStep, doc="The steps that made the selection.")
-    sort = param.String(doc='The column that sorts the selection; "": the most similar to the query first.')
+    sort = param.String(doc='The column that sorts images; "": the most similar to the query first.')
     ascending = param.Boolean(default=False, doc="Whether its smallest values come first.")
+    group = param.String(doc='The column that groups the listed images, "" for none.')
+    images = param.ClassSelector(
+        class_=ImageList,
+        default=None,
+        doc="The list in view; None: the results of the query by similarity, or not known yet.",
+    )
     tool = param.Selector(default="", objects=["", "lasso", "box"], doc="The selection tool in use.")
     panel = param.Selector(default="results", objects=[*PANELS], doc="The panel that was shown last.")
     arrangement: Arrangement = param.Parameter(default=EXPLORE, doc="Which panels are open, and where.")
@@ -309,8 +329,11 @@ class ViewState(param.Parameterized):
         """Return the rows (k,) that previous and next step through: a finding, the selection, the results."""
         if self.panel == "insights" and (finding := self.open_finding) is not None:
             return finding.rows[self.found_positions()]
-        if self.selection is not None and (self.panel == "selection" or self.answer is None):
+        listed = self.images is not None or self.answer is not None
+        if self.selection is not None and (self.panel == "selection" or not listed):
             return self.ordered_selection()
+        if self.images is not None:
+            return self.images.rows
         return self.answer.rows if self.answer else None
 
     def ordered_selection(self) -> np.ndarray:
@@ -320,23 +343,27 @@ class ViewState(param.Parameterized):
         """
         if self.selection is None:
             return np.empty(0, np.int64)
-        scale = self.sort_scale
-        made_of = (self.selection, self.answer, scale, self.ascending)
+        sort = self.sort_key
+        made_of = (self.selection, self.answer, sort, self.ascending)
         known, rows = self._ordered
         if len(known) != len(made_of) or any(a is not b for a, b in zip(known, made_of, strict=True)):
             rows = (
                 nearest_first(self.selection, self.answer)
-                if scale is None
-                else sort_rows(self.selection, scale.values, ascending=self.ascending)
+                if sort is None
+                else order_rows(self.selection, values=sort.values, ascending=self.ascending)
             )
             self._ordered = made_of, rows
         return rows
 
     @property
-    def sort_scale(self) -> ScaleFacet | None:
-        """Return the scale that sorts the selection; None: no column that this version has."""
-        facet = self.dataset.facet(self.sort) if self.sort in self.dataset.sort_choices else None
-        return facet if isinstance(facet, ScaleFacet) else None
+    def sort_key(self) -> SortKey | None:
+        """Return what sorts images; None: no column that this version has."""
+        return self.dataset.sort_key(self.sort) if self.sort else None
+
+    @property
+    def is_browsing(self) -> bool:
+        """Whether the images are listed in another order than by similarity to a query."""
+        return self.answer is None or bool(self.sort or self.group)
 
     def mark_news(self) -> None:
         """Mark the new images, also after a search has removed the marks."""
@@ -352,6 +379,6 @@ class ViewState(param.Parameterized):
             self.param.update(
                 dataset=None, answer=None, history=[], news=None, latest_changes=DatasetChanges(),
                 filters={}, kept=None, counts=None, selection=None, steps=[], tags={}, uploads={},
-                findings=None, clusters=None, word_column=None,
+                findings=None, clusters=None, word_column=None, images=None,
             )  # fmt: skip
             self._similar, self._ordered = None, _UNORDERED

@@ -2,7 +2,8 @@
 
 Links hold steps as JSON objects. Links made earlier must open, so these names stay:
 
-    {"how": "only" | "add" | "less", ...}      replace the selection, add to it, subtract from it; and one of
+    {"how": "only" | "add" | "less" | "flip", ...}   replace the selection, add to it, subtract from it, or
+                                               swap what is selected and what is not; and one of
     {"shape": [[x, y], ...]}                   the images inside an outline on the map
     {"of": "results" | "kept" | "all"}         the query's results, all that pass the filters, all
     {"image": id}, {"tag": name}               one image, the images with a tag
@@ -27,8 +28,10 @@ from viewer.dataset.columns.filters import Filters
 from viewer.dataset.geometry.lasso import MAX_CORNERS, MIN_CORNERS
 from viewer.dataset.ranking import Listing
 
-Mode = Literal["replace", "add", "subtract"]
-LINK_MODES: Mapping[Mode, str] = {"replace": "only", "add": "add", "subtract": "less"}  # as links spell them
+Mode = Literal["replace", "add", "subtract", "toggle"]
+LINK_MODES: Mapping[Mode, str] = {  # as links spell them
+    "replace": "only", "add": "add", "subtract": "less", "toggle": "flip",
+}  # fmt: skip
 LINK_SPELLINGS: Mapping[str, Mode] = {spelling: mode for mode, spelling in LINK_MODES.items()}
 MAX_NAME = 4096  # characters of an image's id or a tag
 MAX_COORDINATE = 1e30  # of a corner: the product of two stays finite

@@ -1,9 +1,11 @@
 """A state as an address and back; whatever an address says that cannot be is left out."""
 
 import json
+import re
 import time
 from concurrent.futures import Future
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlencode
 
 import numpy as np
@@ -22,6 +24,8 @@ from viewer.session.selection import apply_step
 from viewer.session.state import ViewState
 from viewer.session.steps import AllImages, OneImage, Outline, Results, SelectionStep
 from viewer.session.version_change import change_version
+
+ROOT = Path(__file__).resolve().parents[3]
 
 SQUARE = Outline(((-50, -50), (50, -50), (50, 50), (-50, 50)))
 ALL = SelectionStep("replace", AllImages("all"))
@@ -72,7 +76,7 @@ def test_a_link_sorts_as_its_sender_did(dataset: Dataset) -> None:
     until(lambda: theirs.search == address.search)
     assert (other.sort, other.ascending) == ("size", True)
     theirs.open("?sort=a+column+of+nobody")
-    assert other.sort_scale is None
+    assert other.sort_key is None
 
 
 def searched(dataset: Dataset) -> tuple[ViewState, PageUrl]:
@@ -342,3 +346,11 @@ def test_a_link_with_filters_is_written_again_as_it_was(dataset: Dataset, filter
 
 def test_arguments_as_the_server_tells_them() -> None:
     assert query_string_of({"q": [b"cat", b"a dog"], "open": [b"\xff"]}) == "q=a+dog&open=%EF%BF%BD"
+
+
+def test_the_browser_knows_every_field_that_a_link_may_have() -> None:
+    """It replaces the fields that it knows, and keeps all others: an unknown one would be there twice."""
+    script = (ROOT / "viewer/components/page/url.js").read_text()
+    known = re.findall(r'^  "(\w+)",$', script, re.MULTILINE)
+    written = re.findall(r'fields\.get\("(\w+)"', (ROOT / "viewer/components/page/links.py").read_text())
+    assert {*written} | {"at"} == {*known}

@@ -188,7 +188,7 @@ def test_an_original_that_ends_its_decoder_costs_only_its_picture(
         meanwhile.setattr(image_route, "_converting", sandboxes)
         assert image_route.convert_or_thumbnail(find_image("full", "scan.tiff")).lost == "unreadable"
     with pytest.raises(ValueError, match="pixels"):
-        image_route.convert_to_png((small_home / "images" / "scan.tiff").read_bytes(), max_pixels=100)
+        image_route.convert((small_home / "images" / "scan.tiff").read_bytes(), max_pixels=100)
     assert image_route.convert_or_thumbnail(find_image("full", "scan.tiff")).content_type == "image/png"
 
 

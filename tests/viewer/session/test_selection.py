@@ -162,8 +162,8 @@ def test_chosen_images_are_sorted_by_a_column_and_those_without_a_value_come_las
     state, panel = ViewState(dataset=Dataset(atlas)), SelectionPanel()
     panel.follow(state, SimpleNamespace(camera=None), TagWorker(state), ClusterNameWorker(state))
     apply_step(state, SelectionStep("replace", AllImages("all")), np.array([0, 1, 2, 3, 4]))
-    assert "size" in dict(panel.sortable)
-    assert "group" not in dict(panel.sortable)
+    assert [kind for name, _, kind in panel.sortable if name == "size"] == ["number"]
+    assert [kind for name, _, kind in panel.sortable if name == "group"] == ["values"]
     panel._handle_msg({"kind": "sort", "column": "size", "ascending": False})
     assert state.ordered_selection().tolist() == [0, 3, 4, 2, 1]
     assert [item["value"] for item in panel.items] == ["3", "3", "2", "1", ""]

@@ -133,19 +133,28 @@ def toggle_image(state: ViewState, row: int) -> None:
 
 
 def apply_in_background(
-    state: ViewState, step: SelectionStep, tags: Mapping[str, np.ndarray] | None = None
+    state: ViewState,
+    step: SelectionStep,
+    tags: Mapping[str, np.ndarray] | None = None,
+    *,
+    show: bool = True,
 ) -> None:
-    """Apply a step in the background: testing a million images against an outline takes a while."""
+    """Apply a step in the background: testing a million images against an outline takes a while.
+
+    `show` shows the panel of the selection.
+    """
     in_background(
         partial(rows_of_target, step.target, SelectionSource.of(state), tags or {}, kept=state.kept),
-        partial(_applied, state, state.dataset, with_context(step, state)),
+        partial(_applied, state, state.dataset, with_context(step, state), show),
         pool=SELECT_POOL,
     )
 
 
-def _applied(state: ViewState, dataset: object, step: SelectionStep, done: "Future[np.ndarray]") -> None:
+def _applied(
+    state: ViewState, dataset: object, step: SelectionStep, show: bool, done: "Future[np.ndarray]"
+) -> None:
     if failed(done, "selecting") or dataset is not state.dataset:
         return
     record_step(state, step, done.result())
-    if state.selection is not None:
+    if show and state.selection is not None:
         state.show_panel("selection")

@@ -4,9 +4,9 @@
 `open` is an image's id; `cut` is the least similarity listed or, after a comma, the largest; `fold=1` and
 `within=1` are the switches above the results, `panel` is the panel shown last, `layout` where all panels are,
 `finding` the key of the open finding, `concepts` what may be missing; `faces=0` and `names=0` leave images
-and names of clusters off the map; `sort` is the column that sorts the selection, with `,up` after it the
-smallest first. `at`, the part of the map in view, belongs to the browser (`components/map/camera.js`).
-Invalid values in a link are ignored.
+and names of clusters off the map; `sort` is the column that sorts images, with `,up` after it the smallest
+first, `group` the column that groups them. `at`, the part of the map in view, belongs to the browser
+(`components/map/camera.js`). Invalid values in a link are ignored.
 What does not belong here: when a page follows its link, and when it writes it (`url.py`).
 """
 
@@ -55,6 +55,7 @@ class UrlState:
     finding: str = ""
     sort: str = ""
     ascending: bool = False
+    group: str = ""
     words: tuple[str, ...] = ()
     concepts: str = ""
 
@@ -84,6 +85,7 @@ def parse_query_string(search: str) -> UrlState:
         finding=fields.get("finding", ""),
         sort=fields.get("sort", "").removesuffix(UP),
         ascending=fields.get("sort", "").endswith(UP),
+        group=fields.get("group", ""),
         words=_read_words(fields.get("words", "")),
         concepts=clean_concepts(fields.get("concepts", "")),
     )
@@ -110,6 +112,7 @@ def to_query_string(state: ViewState) -> str:
         "open": dataset.id_of(state.selected),
         "finding": state.finding,
         "sort": state.sort and state.sort + (UP if state.ascending else ""),
+        "group": state.group,
         "concepts": state.concepts if len(state.concepts) <= MAX_CONCEPTS else "",
     }
     if _linkable(state, filters):

@@ -28,6 +28,9 @@ const OWN_NAMES = [
   "names",
   "finding",
   "concepts",
+  "sort",
+  "group",
+  "layout",
   "at",
 ]
 

@@ -58,20 +58,10 @@ class PageUrl(Component):
         self._before: tuple[Any, ...] | None = None
         self._target: UrlState | None = None  # what a URL asks for, until it is shown
         self._waits_for_answer = self._waits_for_words = False
-        names = ["answer", "colour", "steps", "selected", "dataset", "filters", "searching"]
-        names += ["min_similarity", "max_similarity", "fold", "only_selection", "panel"]
-        names += [
-            "arrangement",
-            "faces",
-            "names",
-            "finding",
-            "findings",
-            "concepts",
-            "sort",
-            "ascending",
-            "words",
-            "asked_words",
-        ]
+        names = ["answer", "colour", "steps", "selected", "dataset", "filters", "searching", "fold"]
+        names += ["min_similarity", "max_similarity", "only_selection", "panel", "arrangement", "faces"]
+        names += ["names", "finding", "findings", "concepts", "sort", "ascending", "group", "words"]
+        names += ["asked_words"]
         state.param.watch(self._update, names)
         self._update()
         # Changes before the page has loaded would reach it one by one.
@@ -89,7 +79,7 @@ class PageUrl(Component):
         self._waits_for_words = bool(state.asked_words)
         state.filters = validate_filters(state.facets, target.filters) if target.filters else {}
         state.param.update(fold=target.fold, only_selection=False, faces=target.faces, names=target.names)
-        state.param.update(sort=target.sort, ascending=target.ascending)
+        state.param.update(sort=target.sort, ascending=target.ascending, group=target.group)
         if target.layout is not None:
             state.arrangement = target.layout
         if target.terms and (state.answer is None or state.answer.terms != target.terms):

@@ -78,7 +78,7 @@ function resultCard(model, item) {
     score != null &&
     score < FULL_SCORE &&
     h("span", { class: "muted", title: "CLIPScore, of 100" }, String(score))
-  const figures = similarityFigure(similarity)
+  const figures = [...similarityFigure(similarity), ...valueFigure(item.value)]
   return imageCard(
     model,
     item,

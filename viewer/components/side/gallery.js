@@ -35,6 +35,20 @@ import { threshold } from "./threshold.js"
  * @property {boolean} selectable whether there is a selection
  * @property {string} selected the id of the open image
  * @property {string} near the id of the image under the pointer on the map
+ * @property {Order} order
+ * @property {Record<string, number>} groups how many images each group has
+ * @property {string[]} chosen the ids of the cards whose images are selected
+ */
+
+/**
+ * How the images are sorted and grouped; `sortable` has the name, title and kind of each column that can sort.
+ *
+ * @typedef {object} Order
+ * @property {string} [sort] the column, "" for none
+ * @property {boolean} [ascending]
+ * @property {string} [group] the column, "" for none
+ * @property {[string, string, string][]} [sortable]
+ * @property {[string, string][]} [groupable]
  */
 
 /** @typedef {Model<Properties>} GalleryModel */
@@ -81,7 +95,7 @@ export function render({ model, view }) {
       h(
         "div",
         { "aria-live": "polite" },
-        part(["query", "listed", "min_similarity", "max_similarity", "total", "milliseconds"], () =>
+        part(["query", "listed", "order", "min_similarity", "max_similarity", "total", "milliseconds"], () =>
           model.query ? heading(model, isRefining, refine) : invitation(),
         ),
       ),
@@ -101,7 +115,7 @@ export function render({ model, view }) {
       h(
         "div",
         { class: "block" },
-        part(["query", "total"], () => !model.query && h("h3", {}, sampleTitle(model.total))),
+        part(["query", "total"], () => !model.query && h("h3", {}, listTitle(model.total))),
         resultGrid(model, view.el),
       ),
     ),
@@ -134,10 +148,10 @@ function progress(model) {
  *     now
  */
 function heading(model, isRefining, refine) {
-  const { listed, total, milliseconds } = model
+  const { listed, total, milliseconds, order } = model
   const figures =
     listed === total
-      ? `${countImages(total)}, best first · ${milliseconds}${NBSP}ms`
+      ? `${countImages(total)}${order.sort || order.group ? "" : ", best first"} · ${milliseconds}${NBSP}ms`
       : `${formatNumber(listed)} of ${formatNumber(total)} images${formatLimits(model.min_similarity, model.max_similarity)}`
   const refineButton = h(
     "button",
@@ -293,9 +307,6 @@ function searchChip(model, { text, label }) {
 }
 
 /** @param {number} total */
-function sampleTitle(total) {
-  if (total === 0) {
-    return "No image passes all filters"
-  }
-  return total === 1 ? "The image" : `A few of the ${countImages(total)}`
+function listTitle(total) {
+  return total === 0 ? "No image passes all filters" : countImages(total)
 }

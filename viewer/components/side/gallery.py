@@ -1,4 +1,6 @@
-"""The result panel: ranked results; before the first search, suggestions and a sample of the dataset.
+"""The result panel: ranked results; before the first search, suggestions and all images.
+
+A visitor sorts the images, groups them and selects some of them here.
 
 Its chips and switches are our own: each of panel-material-ui's would be a Bokeh model, made and removed with
 every query, and the browser would draw them one by one.
@@ -11,11 +13,23 @@ import numpy as np
 import param
 
 from viewer.components.base import Action, Component
-from viewer.components.side.result_cards import query_view, result_cards
-from viewer.dataset.ranking import position_in_list
+from viewer.components.map.lasso import apply_in_background, toggle_image
+from viewer.components.side.result_cards import (
+    group_choices,
+    group_counts,
+    listed_cards,
+    order_view,
+    query_view,
+    result_cards,
+)
+from viewer.dataset.columns.filters import is_member
+from viewer.dataset.ranking import PAGE_SIZE, Listing, position_in_list
 from viewer.dataset.suggestions import sample_images, suggest_queries
 from viewer.session.answers import Answer
-from viewer.session.state import LAYOUT, ViewState
+from viewer.session.selection import add_images, clear_selection
+from viewer.session.state import LAYOUT, ImageList, ViewState
+from viewer.session.steps import AllImages, Results, SelectionStep, Target
+from viewer.session.workers.listing import sort_by
 
 DEEPEST = 2_000  # results listed at most to reach the card of an image on the map
 
@@ -45,18 +59,27 @@ class Gallery(Component):
     selectable = param.Boolean(doc="Whether there is a selection.")
     selected = param.String(doc="The id of the image that is open.")
     near = param.String(doc="The id of the image under the pointer on the map.")
+    order = param.Dict(default={}, doc="How the images are sorted and grouped, and how they can be.")
+    groups = param.Dict(default={}, doc="How many images each group has.")
+    chosen = param.List(doc="The ids of the cards whose images are selected.")
 
     script = "side/gallery.js"
-    _css = ("components.css", "side/gallery.css", "side/threshold.css")
+    _css = ("components.css", "menu.css", "side/gallery.css", "side/threshold.css")
 
     def __init__(self, *, actions: Mapping[str, Action] | None = None, **params: Any) -> None:
-        super().__init__(actions={"more": self._load, "reach": self._reach, **(actions or {})}, **params)
+        own = {
+            "more": self._load, "reach": self._reach, "sort": self._sort, "group": self._group,
+            "pick": self._pick, "pick_range": self._pick_range, "select": self._select,
+        }  # fmt: skip
+        super().__init__(actions={**own, **(actions or {})}, **params)
         self._shown: Answer | None = None
+        self._sent = 0  # cards of `state.images` that the page has
 
     def follow(self, state: ViewState, *, more: Callable[[int], None] = lambda _upto: None) -> None:
         """Show the answer of the state, now and whenever it changes; `more` lists more results."""
         names = ["history", "searching", "message", "selected", "terms", "min_similarity", "max_similarity"]
         names += ["answer", "dataset", "baseline", "kept", "selection", "fold", "only_selection", *LAYOUT]
+        names += ["images", "sort", "ascending", "group", "tags"]
         state.param.watch(self._update, names)
         state.param.watch(self._point, ["hovered", "dataset"])
         self._state, self._more = state, more
@@ -64,46 +87,135 @@ class Gallery(Component):
 
     def _load(self, message: Mapping[str, Any]) -> None:
         """Send the cards that follow those the page has."""
-        have, answer = message.get("have"), self._state.answer
-        if answer is None or not isinstance(have, int):
+        have, answer, images = message.get("have"), self._state.answer, self._state.images
+        if type(have) is not int:
             return
-        if 0 < have < len(answer.rows):
+        if images is not None:
+            if have == self._sent:
+                self._send_images(images, PAGE_SIZE)
+        elif answer is None:
+            return
+        elif 0 < have < len(answer.rows):
             self.page = {"start": have, "items": result_cards(self._state, answer, start=have)}
         elif have == len(answer.rows):
             self._more(0)
+
+    def _send_images(self, images: ImageList, count: int) -> None:
+        """Send the next cards of a list that is not ranked by similarity alone."""
+        start, self._sent = self._sent, min(self._sent + count, len(images.rows))
+        self.page = {"start": start, "items": listed_cards(self._state, images, start, self._sent)}
+        self._mark_chosen()
 
     def _reach(self, message: Mapping[str, Any]) -> None:
         """List the results down to an image that the pointer rests on, if they are not too many."""
         image_id, state, answer = message.get("id"), self._state, self._state.answer
         row = state.dataset.row_of(image_id) if isinstance(image_id, str) else None
-        if row is None or answer is None or answer.similarities is None:
+        if row is None:
             return
-        folded = any(row in group for group in answer.alike)
-        at = None if folded else position_in_list(answer.similarities, row, state.listing())
-        if at is not None and len(answer.rows) <= at < DEEPEST:
-            self._more(at + 1)
+        if state.images is not None:
+            at = np.flatnonzero(state.images.rows[:DEEPEST] == row)
+            if len(at) and at[0] >= self._sent:
+                self._send_images(state.images, int(at[0]) + 1 - self._sent)
+        elif answer is not None and answer.similarities is not None:
+            folded = any(row in group for group in answer.alike)
+            place = None if folded else position_in_list(answer.similarities, row, state.listing())
+            if place is not None and len(answer.rows) <= place < DEEPEST:
+                self._more(place + 1)
+
+    # -- the order
+
+    def _sort(self, message: Mapping[str, Any]) -> None:
+        sort_by(self._state, message.get("column"), ascending=message.get("ascending") is True)
+
+    def _group(self, message: Mapping[str, Any]) -> None:
+        column = message.get("column")
+        if column == "" or column in group_choices(self._state):
+            self._state.group = column
+
+    # -- the selection
+
+    @property
+    def _rows(self) -> np.ndarray:
+        """The listed rows (k,), as far as they are known."""
+        state = self._state
+        if state.images is not None:
+            return state.images.rows
+        return state.answer.rows if state.answer else np.empty(0, np.int64)
+
+    def _pick(self, message: Mapping[str, Any]) -> None:
+        """Add an image to the selection, or subtract it."""
+        row = self._row(message.get("id"))
+        if row is not None:
+            toggle_image(self._state, row)
+
+    def _pick_range(self, message: Mapping[str, Any]) -> None:
+        """Add all images from one card to another to the selection."""
+        ends = [self._row(message.get(end)) for end in ("start", "id")]
+        places = [np.flatnonzero(self._rows == row) for row in ends if row is not None]
+        if len(places) == len(ends) and all(map(len, places)):
+            first, last = sorted(int(place[0]) for place in places)
+            rows, selection = self._rows[first : last + 1], self._state.selection
+            new = rows if selection is None else rows[~is_member(rows, selection)]
+            add_images(self._state, new.tolist())
+
+    def _select(self, message: Mapping[str, Any]) -> None:
+        """Select all images of the list, or none, or those that are not selected."""
+        state, what = self._state, message.get("what")
+        everything = AllImages("kept" if state.filters else "all")
+        if what == "none":
+            clear_selection(state)
+        elif what == "invert":
+            apply_in_background(state, SelectionStep("toggle", everything), show=False)
+        elif what == "all":
+            target: Target = everything
+            if state.answer is not None:
+                limits = state.min_similarity, state.max_similarity
+                target = Results(Listing(None, *limits, state.fold, state.answer.total))
+            apply_in_background(state, SelectionStep("replace", target), show=False)
+
+    def _row(self, image_id: object) -> int | None:
+        return self._state.dataset.row_of(image_id) if isinstance(image_id, str) else None
+
+    def _mark_chosen(self) -> None:
+        selection, dataset = self._state.selection, self._state.dataset
+        shown = self._rows if self._state.images is None else self._rows[: self._sent]
+        if selection is None:
+            self.chosen = []
+        else:
+            self.chosen = [dataset.atlas.ids[row] for row in shown[is_member(shown, selection)]]
+
+    # -- what is shown
 
     def _update(self, *events: Any) -> None:
         state, answer = self._state, self._state.answer
         dataset = state.dataset
         self.visible = state.shows("results")
         names = {event.name for event in events}
-        if not events or names & {"answer", "dataset"} or (answer is None and "kept" in names):
-            self._list(answer, anew="dataset" in names)
+        if not events or names & {"answer", "dataset", "images"} or (answer is None and "kept" in names):
+            self._list(answer, anew=bool({"dataset", "images"} & names))
+        images = {} if state.images is None else {"listed": len(state.images.rows)}
         self.param.update(
-            **query_view(state),
+            **(query_view(state) | images),
             history=[{"text": old.text, "label": old.title} for old in state.history],
             suggestions=suggest_queries(dataset),
             searching=state.searching,
             message=state.message,
             total=state.passing_count,
             selected=dataset.id_of(state.selected),
+            order=order_view(state),
         )
+        if not events or names & {"answer", "dataset", "images", "selection"}:
+            self._mark_chosen()
 
     def _list(self, answer: Answer | None, *, anew: bool) -> None:
         """Show the results; if they continue those in view, send only the new ones."""
         shown, self._shown = self._shown, answer
-        if answer is None:
+        images = self._state.images
+        if images is not None and len(images.rows) <= self._state.dataset.n:
+            self._sent = min(PAGE_SIZE, len(images.rows))
+            self.groups = group_counts(images)  # first: the cards' headings need them
+            self.items = listed_cards(self._state, images, 0, self._sent)
+        elif answer is None:
             self.items = sample_images(self._state.dataset, self._state.kept)
         elif not anew and shown is not None and continues(shown, answer):
             start = len(shown.rows)

@@ -5,11 +5,15 @@ What does not belong here: the panel that shows them (`gallery.py`), and a card'
 
 from typing import Any
 
+import numpy as np
+
 from clipper.query import clip_score
 from viewer.components.page.query_bar import term_view
+from viewer.dataset.columns.facets import ValueFacet
+from viewer.dataset.columns.ordering import first_codes
 from viewer.dataset.dataset import Dataset
 from viewer.session.answers import Answer
-from viewer.session.state import ViewState
+from viewer.session.state import ImageList, ViewState
 
 NO_QUERY: dict[str, Any] = {
     "query": "", "text": "", "listed": 0, "milliseconds": 0, "spread": {}, "baseline": None, "faint": "",
@@ -39,6 +43,56 @@ def result_cards(state: ViewState, answer: Answer, *, start: int = 0) -> list[di
             alike = [result_card(row, float(answer.similarities[row])) for row in some]
             found[-1].update(count=len(under), alike=alike)
     return found
+
+
+def listed_cards(state: ViewState, images: ImageList, start: int, stop: int) -> list[dict[str, Any]]:
+    """Return the cards of a list from position `start` to `stop`: with what sorts and groups the images."""
+    scores = state.answer.similarities if state.answer else None
+    codes = None if images.group is None else first_codes(images.group)
+    cards = []
+    for row in images.rows[start:stop].tolist():
+        card = image_card(state.dataset, row, None if scores is None else float(scores[row]))
+        if images.sort is not None and (value := images.sort.text_of(row)):
+            card["value"] = value
+        if images.group is not None and codes is not None:
+            card["group"] = _group_label(images.group, int(codes[row]))
+        cards.append(card)
+    return cards
+
+
+def group_counts(images: ImageList) -> dict[str, int]:
+    """Return how many of the listed images each group has, by the label that cards have."""
+    if images.group is None:
+        return {}
+    found = np.flatnonzero(images.counts).tolist()
+    return {_group_label(images.group, code): int(images.counts[code]) for code in found}
+
+
+def _group_label(group: ValueFacet, code: int) -> str:
+    return group.labels[code] if code < len(group.labels) else group.absent
+
+
+def group_choices(state: ViewState) -> dict[str, str]:
+    """Return the columns that can group the images, and their titles."""
+    tags = {state.dataset.tag_column_name: state.tag_column.title} if state.tags else {}
+    return {**tags, **state.dataset.group_choices}
+
+
+def order_view(state: ViewState) -> dict[str, Any]:
+    """Return how the images are sorted and grouped, and the columns that can do so: name, title, kind."""
+    return {
+        "sort": state.sort if state.sort in state.dataset.sort_choices else "",
+        "ascending": state.ascending,
+        "group": state.group if state.group in group_choices(state) else "",
+        "sortable": sortable_columns(state.dataset),
+        "groupable": [[name, title] for name, title in group_choices(state).items()],
+    }
+
+
+def sortable_columns(dataset: Dataset) -> list[list[str]]:
+    """Return the name, title and kind of each column that can sort images; the map's order has no kind."""
+    kinds = {name: facet.kind if (facet := dataset.facet(name)) else "" for name in dataset.sort_choices}
+    return [[name, title, kinds[name]] for name, title in dataset.sort_choices.items()]
 
 
 def query_view(state: ViewState) -> dict[str, Any]:

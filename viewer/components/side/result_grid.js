@@ -2,7 +2,11 @@
 
 import { arrange, h } from "../dom.js"
 import { roveFocus } from "../focus.js"
+import { formatNumber } from "../text.js"
 import { cardsIn, markOpenCard, resultCell } from "./cards.js"
+import { galleryTools } from "./gallery_tools.js"
+import { pickCards } from "./pick_cards.js"
+import { sharpImages } from "./sharp_images.js"
 
 /** @import { GalleryModel } from "./gallery.js" */
 /** @import { ResultItem } from "../types" */
@@ -22,12 +26,15 @@ const AHEAD = "600px"
 /**
  * @param {GalleryModel} model
  * @param {HTMLElement} panel that scrolls
- * @returns {HTMLElement[]} the grid, and the end that is watched
+ * @returns {HTMLElement[]} the tools, the grid, and the end that is watched
  */
 export function resultGrid(model, panel) {
   const grid = h("div", { class: "grid" })
   const end = h("div", { class: "end", "aria-hidden": "true" })
   const updateFocus = roveFocus(grid)
+  const picker = pickCards(model, grid)
+  const sharpness = sharpImages(grid)
+  const tools = galleryTools(model, grid, sharpness.resize)
   /**
    * Cells by their whole content. A cell with the same content in another version stays.
    *
@@ -35,6 +42,7 @@ export function resultGrid(model, panel) {
    */
   let cells = new Map()
   let count = 0
+  let lastGroup = ""
   /**
    * @param {ResultItem[]} items
    * @returns {[string, HTMLElement][]}
@@ -44,9 +52,22 @@ export function resultGrid(model, panel) {
       const key = JSON.stringify(item)
       return [key, cells.get(key) ?? resultCell(model, item)]
     })
+  /**
+   * Return the heading before a card, if the card is the first of its group.
+   *
+   * @param {ResultItem | undefined} item
+   */
+  const headingBefore = (item) => {
+    const group = item?.group
+    if (group === undefined || group === lastGroup) {
+      return []
+    }
+    lastGroup = group
+    return [groupHeading(group, model.groups[group])]
+  }
   const observer = new IntersectionObserver(
     (entries) => {
-      if (entries.some((entry) => entry.isIntersecting) && model.query && count < model.listed) {
+      if (entries.some((entry) => entry.isIntersecting) && count > 0 && count < model.listed) {
         model.send_msg({ kind: "more", have: count })
       }
     },
@@ -62,12 +83,19 @@ export function resultGrid(model, panel) {
     const shown = [...grid.children]
     cells = new Map(cellsOf(model.items))
     count = model.items.length
+    lastGroup = ""
     arrange(
       grid,
-      [...cells.values()].flatMap((cell) => [cell, ...unfoldedAfter(cell, shown)]),
+      [...cells.values()].flatMap((cell, i) => [
+        ...headingBefore(model.items[i]),
+        cell,
+        ...unfoldedAfter(cell, shown),
+      ]),
     )
     updateFocus()
     markOpen()
+    picker.mark()
+    sharpness.update()
     watchEnd()
   }
   const append = () => {
@@ -79,9 +107,11 @@ export function resultGrid(model, panel) {
     for (const [key, cell] of added) {
       cells.set(key, cell)
     }
-    grid.append(...added.map(([, cell]) => cell))
+    grid.append(...added.flatMap(([, cell], i) => [...headingBefore(page.items[i]), cell]))
     count += added.length
     markOpen()
+    picker.mark()
+    sharpness.update()
     near.cardsCame()
     watchEnd()
   }
@@ -91,7 +121,15 @@ export function resultGrid(model, panel) {
   model.on("selected", markOpen)
   model.on("remove", () => observer.disconnect())
   fill()
-  return [grid, end]
+  return [tools, grid, end]
+}
+
+/**
+ * @param {string} group
+ * @param {number | undefined} count
+ */
+function groupHeading(group, count = 0) {
+  return h("h3", { class: "group-heading" }, group, h("span", { class: "muted" }, ` ${formatNumber(count)}`))
 }
 
 /**
@@ -143,7 +181,7 @@ function nearCard(model, grid, panel) {
       card.classList.toggle("near", isMeant)
       return isMeant
     })
-    if (model.near === "" || !model.query || isScrolled()) {
+    if (model.near === "" || isScrolled()) {
       return
     }
     const card = meant.at(-1)

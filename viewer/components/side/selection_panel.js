@@ -5,6 +5,7 @@ import { draw, h, ICONS, icon } from "../dom.js"
 import { countImages, formatNumber } from "../text.js"
 import { clusterTitle } from "./cluster_title.js"
 import { excludedLine, exportLine } from "./export_menu.js"
+import { isScale } from "./gallery_tools.js"
 import { selectionGallery } from "./selection_gallery.js"
 import { tagChips, tagForm } from "./tag_fields.js"
 
@@ -22,7 +23,7 @@ import { tagChips, tagForm } from "./tag_fields.js"
  * @property {boolean} ranked whether the images nearest to a query come first
  * @property {string} sort the column that sorts the images, "" for none
  * @property {boolean} ascending whether its smallest values come first
- * @property {[string, string][]} sortable the columns that can sort them, and their titles
+ * @property {[string, string, string][]} sortable the name, title and kind of each column that can sort them
  * @property {number} found how many results there are
  * @property {number} among how many of them are chosen
  * @property {number} kept how many images pass the filters, -1 without a filter
@@ -115,7 +116,7 @@ function heading(model) {
  */
 function sortLine(model) {
   const { sort, ascending, sortable } = model
-  const choices = [["", "no column"], ...sortable].map(([name, title]) =>
+  const choices = [["", "no column"], ...sortable].map(([name = "", title = ""]) =>
     h("option", { value: name, selected: name === sort }, title),
   )
   const select = h(
@@ -123,7 +124,12 @@ function sortLine(model) {
     {
       class: "field sort",
       "aria-label": "Sort by",
-      onchange: () => model.send_msg({ kind: "sort", column: select.value, ascending: false }),
+      onchange: () =>
+        model.send_msg({
+          kind: "sort",
+          column: select.value,
+          ascending: !isScale(sortable.find(([name]) => name === select.value)?.[2]),
+        }),
     },
     choices,
   )

@@ -14,7 +14,7 @@ import param
 from viewer.components.base import Component
 from viewer.components.map.lasso import apply_in_background
 from viewer.components.map.map import MapView
-from viewer.components.side.result_cards import image_card
+from viewer.components.side.result_cards import image_card, sortable_columns
 from viewer.dataset.clusters import ClusterMap, one_line
 from viewer.dataset.columns.filters import is_member
 from viewer.dataset.columns.tag_column import count_tags
@@ -25,6 +25,7 @@ from viewer.session.selection import clear_selection
 from viewer.session.state import LAYOUT, ViewState
 from viewer.session.steps import OneCluster, SelectionStep, read_mode, read_target
 from viewer.session.workers.cluster_names import ClusterNameWorker
+from viewer.session.workers.listing import sort_by
 from viewer.session.workers.tags import TagWorker
 
 PAGE_SIZE = 60  # images sent at a time
@@ -43,7 +44,7 @@ class SelectionPanel(Component):
     ranked = param.Boolean(doc="Whether the most similar to a query come first.")
     sort = param.String(doc='The column that sorts the images; "": none.')
     ascending = param.Boolean(doc="Whether its smallest values come first.")
-    sortable = param.List(doc="The columns that can sort them: name and title.")
+    sortable = param.List(doc="The columns that can sort them: name, title and kind.")
     found = param.Integer(doc="How many results are listed.")
     among = param.Integer(doc="How many of them are selected.")
     kept = param.Integer(-1, doc="How many images pass the filters; -1 without filters.")
@@ -116,7 +117,7 @@ class SelectionPanel(Component):
         state = self._state
         self.visible = state.shows("selection")
         rows = state.ordered_selection()
-        sort = state.sort if state.sort_scale is not None else ""
+        sort = state.sort if state.sort_key is not None else ""
         ranked = not sort and state.answer is not None and state.answer.similarities is not None
         shown = state.dataset.version, sort, state.answer.text if state.answer and ranked else ""
         anew = not np.array_equal(rows, self._rows) or shown != self._shown
@@ -127,7 +128,7 @@ class SelectionPanel(Component):
             ranked=ranked,
             sort=sort,
             ascending=state.ascending,
-            sortable=[list(choice) for choice in state.dataset.sort_choices.items()],
+            sortable=sortable_columns(state.dataset),
             found=len(state.answer.rows) if state.answer else 0,
             among=count_members(state.answer.rows, self._selection()) if state.answer else 0,
             kept=-1 if state.kept is None else int(np.count_nonzero(state.kept)),
@@ -160,16 +161,14 @@ class SelectionPanel(Component):
     def _card(self, row: int) -> dict[str, Any]:
         """Return the card of an image, with the value that sorts it or its similarity to the query."""
         state, answer = self._state, self._state.answer
-        if (scale := state.sort_scale) is not None:
-            return {**image_card(state.dataset, row), "value": scale.text_of(row)}
+        if (sort := state.sort_key) is not None:
+            return {**image_card(state.dataset, row), "value": sort.text_of(row)}
         scores = answer.similarities if answer else None
         return image_card(state.dataset, row, None if scores is None else float(scores[row]))
 
     def _sort(self, message: Mapping[str, Any]) -> None:
         """Sort the images by a column, or by none."""
-        column = message.get("column")
-        if column == "" or column in self._state.dataset.sort_choices:
-            self._state.param.update(sort=column, ascending=message.get("ascending") is True)
+        sort_by(self._state, message.get("column"), ascending=message.get("ascending") is True)
 
     def _more(self, message: Mapping[str, Any]) -> None:
         """Send the images that follow those the page has."""

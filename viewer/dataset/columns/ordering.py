@@ -1,0 +1,79 @@
+"""The order of images in a list: sorted by a column, and in groups of a column's values.
+
+Pure: facets and arrays in, arrays out. What does not belong here: which images are listed
+(`session/workers/listing.py`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow.compute as pc
+
+from viewer.dataset.columns.facets import Facet, ScaleFacet, TextFacet, ValueFacet
+
+
+@dataclass(frozen=True)
+class SortKey:
+    """What sorts rows: `values` (n,) float64, NaN if missing; `facet` writes them. None: they say nothing."""
+
+    values: np.ndarray
+    facet: Facet | None = None
+
+    def text_of(self, row: int) -> str:
+        """Write the value of a row; "" if it is missing, or says nothing."""
+        facet = self.facet
+        if isinstance(facet, ScaleFacet):
+            return facet.text_of(row)
+        if isinstance(facet, ValueFacet):
+            code = first_codes(facet)[row]
+            return facet.labels[code] if code < len(facet.labels) else ""
+        return ""  # the texts of images differ, and their cards name them
+
+
+def sort_key(facet: Facet) -> SortKey:
+    """Return what sorts rows by a column: numbers and times by value, values and texts by the alphabet."""
+    if isinstance(facet, ScaleFacet):
+        return SortKey(facet.values, facet)
+    if isinstance(facet, ValueFacet):
+        rank = np.full(len(facet.labels) + 1, np.nan)
+        rank[np.argsort(np.array([label.casefold() for label in facet.labels], object), kind="stable")] = (
+            np.arange(len(facet.labels))
+        )
+        return SortKey(rank[first_codes(facet)], facet)
+    if isinstance(facet, TextFacet):
+        ranks = np.asarray(pc.rank(pc.utf8_lower(facet.text), tiebreaker="dense").to_numpy(), np.float64)
+        return SortKey(np.where(facet.missing, np.nan, ranks), facet)
+    raise TypeError(f"images cannot be sorted by a facet of the kind {facet.kind!r}")
+
+
+def first_codes(facet: ValueFacet) -> np.ndarray:
+    """Return the code of each row's value, (n,): of several the commonest; `len(labels)` without one."""
+    if facet.rows is None:
+        return facet.codes
+    known: np.ndarray | None = facet.__dict__.get("first_codes")
+    if known is None:
+        known = np.full(facet.n, len(facet.labels), facet.codes.dtype)
+        np.minimum.at(known, facet.rows, facet.codes)
+        facet.__dict__["first_codes"] = known
+    return known
+
+
+def order_rows(
+    rows: np.ndarray,
+    *,
+    values: np.ndarray | None,
+    ascending: bool = False,
+    groups: np.ndarray | None = None,
+) -> np.ndarray:
+    """Sort rows (k,) int64 by value, in groups by code.
+
+    Args:
+        rows: the rows, in the order that equal ones keep.
+        values: (n,) float; NaN comes last. None: they stay in order.
+        ascending: whether the smallest value comes first.
+        groups: the code of each row's group, (n,); groups come by code. None: no groups.
+    """
+    if values is not None:
+        found = values[rows]
+        rows = rows[np.argsort(found if ascending else -found, kind="stable")]
+    return rows if groups is None else rows[np.argsort(groups[rows], kind="stable")]

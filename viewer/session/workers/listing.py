@@ -1,0 +1,113 @@
+"""Lists images in an order that the visitor chose: all that pass, or the results, sorted and in groups.
+
+Sorting a million images takes longer than the event loop may wait. What does not belong here: the order
+itself (`dataset/columns/ordering.py`), and the results of a query by similarity (`session/search.py`).
+"""
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from viewer.dataset.columns.facets import ValueFacet
+from viewer.dataset.columns.ordering import SortKey, first_codes, order_rows
+from viewer.dataset.dataset import Dataset
+from viewer.dataset.ranking import Listing, listed_rows
+from viewer.pools import FILTER_POOL
+from viewer.session.background import failed, in_background
+from viewer.session.state import ImageList, ViewState
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+DEPENDS_ON = [
+    "answer", "dataset", "kept", "selection", "only_selection", "min_similarity", "max_similarity",
+    "sort", "ascending", "group", "tags", "clusters",
+]  # fmt: skip
+
+
+class _Request(NamedTuple):
+    """A list to make: of which images, in what order."""
+
+    dataset: Dataset
+    listing: Listing
+    similarities: np.ndarray | None
+    sort: SortKey | None
+    ascending: bool
+    group: ValueFacet | None
+
+
+class ListWorker:
+    """Keeps `state.images` in step with one session's state; only the latest list is shown."""
+
+    def __init__(self, state: ViewState) -> None:
+        self._state = state
+        self._number = 0
+        state.param.watch(self._update, DEPENDS_ON)
+
+    def begin(self) -> None:
+        """Make the first list."""
+        self._update()
+
+    def _update(self, *_events: Any) -> None:
+        state = self._state
+        self._number += 1
+        if state.dataset is None:
+            return
+        if not state.is_browsing:
+            state.images = None
+            return
+        group = state.facet(state.group) if state.group else None
+        request = _Request(
+            state.dataset,
+            state.listing(),
+            state.answer.similarities if state.answer else None,
+            state.sort_key,
+            state.ascending,
+            group if isinstance(group, ValueFacet) else None,
+        )
+        in_background(partial(_make, request), partial(self._made, self._number), pool=FILTER_POOL)
+
+    def _made(self, number: int, done: "Future[ImageList]") -> None:
+        if number != self._number or self._state.dataset is None:
+            return
+        self._state.images = None if failed(done, "listing images") else done.result()
+
+
+def sort_by(state: ViewState, column: object, *, ascending: bool) -> None:
+    """Sort images by a column, "" for none; ignore what is no column. The column is made ready first."""
+    dataset = state.dataset
+    if column == "":
+        state.param.update(sort="", ascending=False)
+    elif isinstance(column, str) and column in dataset.sort_choices:
+
+        def ready(done: "Future[SortKey | None]") -> None:
+            if not failed(done, "sorting") and state.dataset is dataset:
+                state.param.update(sort=column, ascending=ascending)
+
+        in_background(partial(dataset.sort_key, column), ready, pool=FILTER_POOL)
+
+
+def _make(request: _Request) -> ImageList:
+    """List rows; without a column the most similar come first, or without a query a mixture."""
+    dataset, sort, group = request.dataset, request.sort, request.group
+    rows = listed_rows(dataset.n, request.listing, request.similarities)
+    values, ascending = (sort.values, request.ascending) if sort else (request.similarities, False)
+    if values is None:
+        values, ascending = mixed_order(dataset), True
+    codes = None if group is None else first_codes(group)
+    rows = order_rows(rows, values=values, ascending=ascending, groups=codes)
+    counts = np.empty(0, np.int64) if group is None or codes is None else count_codes(codes[rows], group)
+    return ImageList(rows, sort, group, counts)
+
+
+def mixed_order(dataset: Dataset) -> np.ndarray:
+    """Return a pseudo-random number for each row, (n,) float32: the same in every version."""
+    if "mixed order" not in dataset.cache:
+        dataset.cache["mixed order"] = dataset.priority[dataset.index.rank]
+    return np.asarray(dataset.cache["mixed order"])
+
+
+def count_codes(codes: np.ndarray, group: ValueFacet) -> np.ndarray:
+    """Count the listed images of each group, (labels + 1,) int64; the last has no value."""
+    return np.bincount(codes, minlength=len(group.labels) + 1)
