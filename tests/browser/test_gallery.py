@@ -35,7 +35,7 @@ def test_all_images_are_listed_sorted_and_grouped(visit: Visit, viewer_url: str)
     page.wait_for_function("location.search.includes('sort=uniqueness')")
     page.get_by_label("Group by").first.select_option("group")
     expect(page.locator(".results .group-heading").first).to_have_text("People & Body 363")
-    scores = page.locator(".results .score").all_inner_texts()
+    scores = page.locator(".results .score").all_text_contents()
     assert [float(score) for score in scores] == sorted(map(float, scores), reverse=True)
     for _ in range(12):  # to the next group, page by page
         page.locator(".results .card").last.scroll_into_view_if_needed()
