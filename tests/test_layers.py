@@ -30,6 +30,7 @@ VIEWER = """
     main app_hooks
     server app
     components/side
+    components/lists
     components/map components/page components/layout
     components
     session/workers

@@ -17,6 +17,7 @@ from clipper.query_syntax import Term
 from viewer.components.base import Action, style_sheet
 from viewer.components.layout.layout_menu import LayoutMenu, saved_arrangement
 from viewer.components.layout.workspace import Workspace
+from viewer.components.lists.table import Table
 from viewer.components.map.controls import ZOOM, colour_select, map_buttons
 from viewer.components.map.hover_card import HoverCard
 from viewer.components.map.lasso import Lasso, toggle_image, toggle_tool
@@ -137,6 +138,7 @@ class Viewer:
             self.selection_panel.end()
             self.insights.end()
             self.coverage.end()
+            self.table.end()
 
     def _show_results(self, *events: Any) -> None:
         """Show the results of another query; the same query may be answered again in another version."""
@@ -347,8 +349,13 @@ class Viewer:
         columns = FilterPanel(css_classes=["filtering"], margin=0)
         for part in (chips, columns, detail, status, overview):
             part.follow(self.state)
+        self.table = table = Table(css_classes=["table"], margin=0, actions={
+            "open": show, "point": point,
+        })  # fmt: skip
+        table.follow(self.state)
         panels = {
             "results": gallery, "filter": columns, "selection": selection_panel, "insights": found,
+            "table": table,
         }  # fmt: skip
         return Workspace(
             self.state, self._map_area(), panels, above=[chips], below=[status, overview, detail]

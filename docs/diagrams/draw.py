@@ -28,6 +28,7 @@ VIEWER: list[Row] = [
     [("main, app_hooks", "what Panel starts")],
     [("app", "the page, put together"), ("server/", "routes, access")],
     [("components/side/", "results, filters, selection, tags")],
+    [("components/lists/", "table")],
     [
         ("components/map/", "legend, lasso"),
         ("components/page/", "bar, keys"),

@@ -38,6 +38,7 @@ CONTENT_TYPES = {
     "parquet": "application/vnd.apache.parquet",
     "zip": "application/zip",
     "ids": "text/plain; charset=utf-8",
+    "tsv": "text/tab-separated-values; charset=utf-8",
 }
 
 

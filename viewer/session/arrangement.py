@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Literal
 
-PANELS = ("results", "filter", "selection", "insights")
+PANELS = ("results", "filter", "selection", "insights", "table")
+USUAL = PANELS[:4]  # the others are opened by those who want them
 Dock = Literal["beside", "below"]
 DOCKS: tuple[Dock, ...] = ("beside", "below")
 MAX_GROUPS = 3  # in a dock
@@ -42,7 +43,7 @@ class Arrangement:
     beside the map takes, `height` the share of the map's column that the dock below takes, in percent.
     """
 
-    beside: tuple[Group, ...] = (Group(PANELS, PANELS[0]),)
+    beside: tuple[Group, ...] = (Group(USUAL, USUAL[0]),)
     below: tuple[Group, ...] = ()
     width: float = WIDTH
     height: float = HEIGHT
@@ -159,7 +160,10 @@ class Arrangement:
 
 EXPLORE = Arrangement()
 CURATE = Arrangement(
-    beside=(Group(("results", "selection", "insights"), "results"), Group(("filter",), "filter")), width=55.0
+    beside=(Group(("results", "selection", "insights"), "results"), Group(("filter",), "filter")),
+    below=(Group(("table",), "table"),),
+    width=55.0,
+    height=34.0,
 )
 PRESENT = Arrangement(beside=())
 PRESETS = {"explore": EXPLORE, "curate": CURATE, "present": PRESENT}

@@ -7,11 +7,10 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
 
-from viewer.dataset.exports import Export
-from viewer.dataset.findings.lists import FindingList
+from viewer.dataset.dataset import Dataset
 
 LIFETIME = 60.0  # seconds; a page downloads at once
 MAX_OFFERS = 64  # offers that wait; a new one replaces the oldest
@@ -21,15 +20,34 @@ _offered: "OrderedDict[str, Offer]" = OrderedDict()
 _sweeper: threading.Timer | None = None  # runs while there are offers
 
 
+class Offered(Protocol):
+    """Something to download: `pieces` yields it in one of its kinds."""
+
+    @property
+    def name(self) -> str:
+        """What it is, for the name of the file."""
+
+    @property
+    def kinds(self) -> Sequence[str]:
+        """The formats that it has."""
+
+    @property
+    def dataset(self) -> Dataset:
+        """The dataset that it is of."""
+
+    def pieces(self, kind: str, /) -> Iterator[bytes]:
+        """Yield its bytes."""
+
+
 class Offer(NamedTuple):
     """An export that waits for its download, until a time of the monotonic clock."""
 
-    export: Export | FindingList
+    export: Offered
     kind: str
     until: float
 
 
-def offer(export: Export | FindingList, kind: str) -> str:
+def offer(export: Offered, kind: str) -> str:
     """Offer an export and return the token to download it with, once.
 
     Raises:

@@ -87,7 +87,7 @@ class ViewState(param.Parameterized):
     images = param.ClassSelector(
         class_=ImageList,
         default=None,
-        doc="The list in view; None: the results of the query by similarity, or not known yet.",
+        doc="All listed images in their order; None: not known yet, or only the nearest ones are in view.",
     )
     tool = param.Selector(default="", objects=["", "lasso", "box"], doc="The selection tool in use.")
     panel = param.Selector(default="results", objects=[*PANELS], doc="The panel that was shown last.")
@@ -329,11 +329,12 @@ class ViewState(param.Parameterized):
         """Return the rows (k,) that previous and next step through: a finding, the selection, the results."""
         if self.panel == "insights" and (finding := self.open_finding) is not None:
             return finding.rows[self.found_positions()]
-        listed = self.images is not None or self.answer is not None
+        images = self.images if self.panel == "table" else self.browsed
+        listed = images is not None or self.answer is not None
         if self.selection is not None and (self.panel == "selection" or not listed):
             return self.ordered_selection()
-        if self.images is not None:
-            return self.images.rows
+        if images is not None:
+            return images.rows
         return self.answer.rows if self.answer else None
 
     def ordered_selection(self) -> np.ndarray:
@@ -359,6 +360,11 @@ class ViewState(param.Parameterized):
     def sort_key(self) -> SortKey | None:
         """Return what sorts images; None: no column that this version has."""
         return self.dataset.sort_key(self.sort) if self.sort else None
+
+    @property
+    def browsed(self) -> ImageList | None:
+        """Return the list in view; None: the results of a query by similarity are, or it is not known yet."""
+        return self.images if self.is_browsing else None
 
     @property
     def is_browsing(self) -> bool:

@@ -11,6 +11,7 @@ from viewer.session.arrangement import (
     MAX_GROUPS,
     PANELS,
     PRESENT,
+    USUAL,
     Arrangement,
     Group,
     parse_arrangement,
@@ -83,7 +84,7 @@ def test_a_panel_that_leaves_a_group_leaves_its_neighbor_in_view() -> None:
 def test_a_closed_panel_that_is_shown_joins_the_first_group() -> None:
     arrangement = EXPLORE.close("filter")
     assert not arrangement.is_open("filter")
-    assert arrangement.show("filter").beside == (Group(PANELS, "filter"),)
+    assert arrangement.show("filter").beside == (Group(USUAL, "filter"),)
     assert PRESENT.is_map_alone
     assert PRESENT.show("filter").beside == (Group(("filter",), "filter"),)
 

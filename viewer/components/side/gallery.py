@@ -13,7 +13,7 @@ import numpy as np
 import param
 
 from viewer.components.base import Action, Component
-from viewer.components.map.lasso import apply_in_background, toggle_image
+from viewer.components.lists.picking import Picker
 from viewer.components.side.result_cards import (
     group_choices,
     group_counts,
@@ -22,13 +22,10 @@ from viewer.components.side.result_cards import (
     query_view,
     result_cards,
 )
-from viewer.dataset.columns.filters import is_member
-from viewer.dataset.ranking import PAGE_SIZE, Listing, position_in_list
+from viewer.dataset.ranking import PAGE_SIZE, position_in_list
 from viewer.dataset.suggestions import sample_images, suggest_queries
 from viewer.session.answers import Answer
-from viewer.session.selection import add_images, clear_selection
 from viewer.session.state import LAYOUT, ImageList, ViewState
-from viewer.session.steps import AllImages, Results, SelectionStep, Target
 from viewer.session.workers.listing import sort_by
 
 DEEPEST = 2_000  # results listed at most to reach the card of an image on the map
@@ -67,13 +64,14 @@ class Gallery(Component):
     _css = ("components.css", "menu.css", "side/gallery.css", "side/threshold.css")
 
     def __init__(self, *, actions: Mapping[str, Action] | None = None, **params: Any) -> None:
+        self._picker = Picker()
         own = {
             "more": self._load, "reach": self._reach, "sort": self._sort, "group": self._group,
-            "pick": self._pick, "pick_range": self._pick_range, "select": self._select,
+            **self._picker.actions,
         }  # fmt: skip
         super().__init__(actions={**own, **(actions or {})}, **params)
         self._shown: Answer | None = None
-        self._sent = 0  # cards of `state.images` that the page has
+        self._sent = 0  # cards of `state.browsed` that the page has
 
     def follow(self, state: ViewState, *, more: Callable[[int], None] = lambda _upto: None) -> None:
         """Show the answer of the state, now and whenever it changes; `more` lists more results."""
@@ -83,11 +81,12 @@ class Gallery(Component):
         state.param.watch(self._update, names)
         state.param.watch(self._point, ["hovered", "dataset"])
         self._state, self._more = state, more
+        self._picker.follow(state)
         self._update()
 
     def _load(self, message: Mapping[str, Any]) -> None:
         """Send the cards that follow those the page has."""
-        have, answer, images = message.get("have"), self._state.answer, self._state.images
+        have, answer, images = message.get("have"), self._state.answer, self._state.browsed
         if type(have) is not int:
             return
         if images is not None:
@@ -112,10 +111,10 @@ class Gallery(Component):
         row = state.dataset.row_of(image_id) if isinstance(image_id, str) else None
         if row is None:
             return
-        if state.images is not None:
-            at = np.flatnonzero(state.images.rows[:DEEPEST] == row)
+        if state.browsed is not None:
+            at = np.flatnonzero(state.browsed.rows[:DEEPEST] == row)
             if len(at) and at[0] >= self._sent:
-                self._send_images(state.images, int(at[0]) + 1 - self._sent)
+                self._send_images(state.browsed, int(at[0]) + 1 - self._sent)
         elif answer is not None and answer.similarities is not None:
             folded = any(row in group for group in answer.alike)
             place = None if folded else position_in_list(answer.similarities, row, state.listing())
@@ -132,57 +131,10 @@ class Gallery(Component):
         if column == "" or column in group_choices(self._state):
             self._state.group = column
 
-    # -- the selection
-
-    @property
-    def _rows(self) -> np.ndarray:
-        """The listed rows (k,), as far as they are known."""
-        state = self._state
-        if state.images is not None:
-            return state.images.rows
-        return state.answer.rows if state.answer else np.empty(0, np.int64)
-
-    def _pick(self, message: Mapping[str, Any]) -> None:
-        """Add an image to the selection, or subtract it."""
-        row = self._row(message.get("id"))
-        if row is not None:
-            toggle_image(self._state, row)
-
-    def _pick_range(self, message: Mapping[str, Any]) -> None:
-        """Add all images from one card to another to the selection."""
-        ends = [self._row(message.get(end)) for end in ("start", "id")]
-        places = [np.flatnonzero(self._rows == row) for row in ends if row is not None]
-        if len(places) == len(ends) and all(map(len, places)):
-            first, last = sorted(int(place[0]) for place in places)
-            rows, selection = self._rows[first : last + 1], self._state.selection
-            new = rows if selection is None else rows[~is_member(rows, selection)]
-            add_images(self._state, new.tolist())
-
-    def _select(self, message: Mapping[str, Any]) -> None:
-        """Select all images of the list, or none, or those that are not selected."""
-        state, what = self._state, message.get("what")
-        everything = AllImages("kept" if state.filters else "all")
-        if what == "none":
-            clear_selection(state)
-        elif what == "invert":
-            apply_in_background(state, SelectionStep("toggle", everything), show=False)
-        elif what == "all":
-            target: Target = everything
-            if state.answer is not None:
-                limits = state.min_similarity, state.max_similarity
-                target = Results(Listing(None, *limits, state.fold, state.answer.total))
-            apply_in_background(state, SelectionStep("replace", target), show=False)
-
-    def _row(self, image_id: object) -> int | None:
-        return self._state.dataset.row_of(image_id) if isinstance(image_id, str) else None
-
     def _mark_chosen(self) -> None:
-        selection, dataset = self._state.selection, self._state.dataset
-        shown = self._rows if self._state.images is None else self._rows[: self._sent]
-        if selection is None:
-            self.chosen = []
-        else:
-            self.chosen = [dataset.atlas.ids[row] for row in shown[is_member(shown, selection)]]
+        browsed, answer = self._state.browsed, self._state.answer
+        rows = np.empty(0, np.int64) if answer is None else answer.rows
+        self.chosen = self._picker.chosen_ids(rows if browsed is None else browsed.rows[: self._sent])
 
     # -- what is shown
 
@@ -193,7 +145,7 @@ class Gallery(Component):
         names = {event.name for event in events}
         if not events or names & {"answer", "dataset", "images"} or (answer is None and "kept" in names):
             self._list(answer, anew=bool({"dataset", "images"} & names))
-        images = {} if state.images is None else {"listed": len(state.images.rows)}
+        images = {} if state.browsed is None else {"listed": len(state.browsed.rows)}
         self.param.update(
             **(query_view(state) | images),
             history=[{"text": old.text, "label": old.title} for old in state.history],
@@ -210,7 +162,7 @@ class Gallery(Component):
     def _list(self, answer: Answer | None, *, anew: bool) -> None:
         """Show the results; if they continue those in view, send only the new ones."""
         shown, self._shown = self._shown, answer
-        images = self._state.images
+        images = self._state.browsed
         if images is not None and len(images.rows) <= self._state.dataset.n:
             self._sent = min(PAGE_SIZE, len(images.rows))
             self.groups = group_counts(images)  # first: the cards' headings need them

@@ -88,7 +88,7 @@ export function galleryTools(model, grid, onSize) {
 /** @param {GalleryModel} model */
 function sortField(model) {
   const { sort, ascending, sortable = [] } = model.order
-  const first = model.query ? "most similar first" : "mixed"
+  const first = model.query ? "similarity" : "a mixture"
   const select = h(
     "select",
     {

@@ -15,14 +15,14 @@ from viewer.dataset.dataset import Dataset
 from viewer.dataset.ranking import Listing, listed_rows
 from viewer.pools import FILTER_POOL
 from viewer.session.background import failed, in_background
-from viewer.session.state import ImageList, ViewState
+from viewer.session.state import LAYOUT, ImageList, ViewState
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
 DEPENDS_ON = [
     "answer", "dataset", "kept", "selection", "only_selection", "min_similarity", "max_similarity",
-    "sort", "ascending", "group", "tags", "clusters",
+    "sort", "ascending", "group", "tags", "clusters", *LAYOUT,
 ]  # fmt: skip
 
 
@@ -54,7 +54,7 @@ class ListWorker:
         self._number += 1
         if state.dataset is None:
             return
-        if not state.is_browsing:
+        if not state.is_browsing and not state.shows("table"):
             state.images = None
             return
         group = state.facet(state.group) if state.group else None

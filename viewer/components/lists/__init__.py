@@ -1,0 +1,1 @@
+"""Lists of images: the table, and what selects images in any list."""
