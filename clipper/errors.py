@@ -8,6 +8,7 @@
     ├── ImagesError            the images folder is missing, unreadable or empty
     ├── BadImageError          one image file cannot be used; it ends no run
     ├── UnknownImageError      no image has this id; also a KeyError
+    ├── PredicateError         a filter that a person typed is not understood; it has the place
     ├── TagError               a tag is not acceptable; also a ValueError
     ├── ModelError             the model cannot be found, fetched or used
     │   └── HubError           the model hub cannot be reached
@@ -64,6 +65,15 @@ class BusyError(ClipperError):
 
 class ImagesError(ClipperError):
     """The images folder is missing, unreadable or empty."""
+
+
+class PredicateError(ClipperError):
+    """A typed filter is not understood: `message` says why, and it is about `start` to `end` of the text."""
+
+    def __init__(self, message: str, *, start: int, end: int) -> None:
+        place = f" (characters {start + 1} to {end} of the filter)" if end > start else ""
+        super().__init__(f"{message}{place}")
+        self.message, self.start, self.end = message, start, end
 
 
 class ModelError(ClipperError):

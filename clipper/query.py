@@ -31,13 +31,14 @@ class Query:
 
     `text` is parsed by `query_syntax.parse`: `dog -indoor "at night" like:pets/rex.jpg`. `terms` are further
     terms. `known` has vectors, (d,) float32, of images that are not on the map, by the name in a term's
-    `like`. `where` is a metadata filter as Chroma writes it, such as `{"group": "Flags"}`, or as the viewer's
-    links do: see `query_filter`.
+    `like`. `where` is a filter by metadata: a text such as `year > 2010 and group = "Flags"` (see
+    `predicate`), or as Chroma writes it, such as `{"group": "Flags"}`, or as the viewer's links do (see
+    `query_filter`).
     """
 
     text: str = ""
     image: bytes | None = None
-    where: Mapping[str, Any] | None = None
+    where: Mapping[str, Any] | str | None = None
     terms: tuple[Term, ...] = ()
     known: "Mapping[str, np.ndarray]" = field(default_factory=dict, compare=False, repr=False)
 

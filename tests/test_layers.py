@@ -23,6 +23,7 @@ CORE = """
     projection images
     sandbox
     query
+    predicate
     query_syntax query_filter settings hashing text imports
     errors
 """

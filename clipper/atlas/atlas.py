@@ -157,7 +157,7 @@ class Atlas(Discoveries):
         *,
         image: "ImageLike | None" = None,
         k: int = 10,
-        where: Mapping[str, Any] | None = None,
+        where: Mapping[str, Any] | str | None = None,
     ) -> "pd.DataFrame":
         """Rank the images by a text, by an image, or by both together.
 
@@ -170,8 +170,9 @@ class Atlas(Discoveries):
                 an image.
             image: an id of the atlas, a path, a file's bytes, or a PIL image.
             k: how many images to return at most.
-            where: a filter as Chroma writes it, such as `{"group": "Flags"}`, or as the viewer's links do,
-                such as `{"group": {"values": ["Flags"]}}`. Scores, kept words and `cluster` filter, too.
+            where: a filter as a text, such as `'year > 2010 and group = "Flags"'`; or as Chroma writes it,
+                such as `{"group": "Flags"}`; or as the viewer's links do, such as
+                `{"group": {"values": ["Flags"]}}`. Scores, kept words and `cluster` filter, too.
 
         Returns:
             one row an image, best first: `id`, `path`, `similarity` (cosine), `x`, `y`, the metadata columns.

@@ -178,12 +178,12 @@ class SearchEngine(Published):
         k = max(k, 0)
         similarities = self.similarities(vector)  # of all: the query's place asks for them
         own, others = part_filter(self, query.where or {})
-        if own:
+        if own or isinstance(query.where, str):
             passes = passing(self, own)
             if others:
                 passes &= self._passing_chroma(others)
             candidates = _nearest(similarities, k, among=passes)
-        elif query.where is not None:
+        elif isinstance(query.where, Mapping):
             candidates = self._chroma_candidates(query.where, vector, k=k)
         else:
             candidates = _nearest(similarities, k)

@@ -80,7 +80,8 @@ def search(
     where: Annotated[
         str | None,
         typer.Option(
-            help="A filter by metadata, scores or cluster as JSON, Chroma's or a link's.", metavar="JSON"
+            help="A filter by metadata, scores or cluster: 'year > 2010', or Chroma's or a link's JSON.",
+            metavar="FILTER",
         ),
     ] = None,
     as_json: Json = False,
@@ -279,9 +280,9 @@ def _read(image: Path | None, *, most: int) -> bytes | None:
         raise ClipperError(f"{image} cannot be read: {error.strerror}") from error
 
 
-def _filter(where: str | None) -> dict[str, Any] | None:
-    if where is None:
-        return None
+def _filter(where: str | None) -> dict[str, Any] | str | None:
+    if where is None or not where.lstrip().startswith(("{", "[")):
+        return where
     try:
         document = json.loads(where)
     except (ValueError, RecursionError) as error:

@@ -1,9 +1,11 @@
 """Which cells of a column meet a condition.
 
-For columns that Chroma does not have: the scores, and people's own words. What does not belong here: the
-conditions (`query_filter.py`), and those of the viewer, which counts too (`viewer/dataset/columns`).
+For columns that Chroma does not have, the scores and people's own words, and for filters that a person types.
+What does not belong here: the conditions (`query_filter.py`), and those of the viewer, which counts too
+(`viewer/dataset/columns`).
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from clipper.errors import ClipperError
@@ -33,6 +35,8 @@ def match_cells(column: Column, cells: "pa.ChunkedArray", condition: Condition) 
             return found if isinstance(condition, AnyOf) else ~found
         if isinstance(condition, HasText):
             return _bools(pc.match_substring(cells, condition.text, ignore_case=True))
+        if column.role == "time":
+            return _in_range(_seconds(cells), _timed(condition)) | (missing if condition.missing else False)
         if not pa.types.is_boolean(cells.type):  # which Arrow would take for 0 and 1
             return _in_range(cells, condition) | (missing if condition.missing else False)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
@@ -72,6 +76,32 @@ def _in_range(cells: "pa.ChunkedArray", condition: InRange) -> "np.ndarray":
         if end is not None:
             found &= _bools(compare(numbers, pa.scalar(end, pa.float64())))
     return found
+
+
+def _seconds(cells: "pa.ChunkedArray") -> "pa.ChunkedArray":
+    """Return the seconds since 1970 of ISO texts; null for any other text. One without a zone is in UTC."""
+    import pandas as pd
+    import pyarrow as pa
+
+    moments = pd.to_datetime(cells.to_pandas(), format="ISO8601", utc=True, errors="coerce")
+    whole = pa.array(moments.dt.as_unit("s"), pa.timestamp("s", "UTC"))
+    return pa.chunked_array([whole.cast(pa.int64())])
+
+
+def _timed(condition: InRange) -> InRange:
+    """Return a range of times in seconds since 1970."""
+    return replace(condition, low=_seconds_of(condition.low), high=_seconds_of(condition.high))
+
+
+def _seconds_of(end: float | str | None) -> float | None:
+    import pyarrow as pa
+
+    if not isinstance(end, str):
+        return end
+    seconds: int | None = _seconds(pa.chunked_array([[end]]))[0].as_py()
+    if seconds is None:
+        raise ClipperError(f"{end!r} is no time; write one like 2019-05-01")
+    return seconds
 
 
 def _bools(found: "pa.ChunkedArray | pa.Array") -> "np.ndarray":

@@ -55,7 +55,8 @@ CLIPPER: list[Row] = [
     [("store/", "the files of a home"), ("metadata/", "files, folders, EXIF to columns")],
     [("projection/", "the map: fit, place, refit"), ("images/", "folder, formats, decoding")],
     [("sandbox/", "a function in a child process")],
-    [("query, query_syntax, query_filter, settings, hashing, text, errors", "the ground")],
+    [("predicate/", "a filter as text"), ("query", "what is asked")],
+    [("query_syntax, query_filter, settings, hashing, text, errors", "the ground")],
 ]
 
 STYLE = """\

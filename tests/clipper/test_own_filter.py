@@ -60,3 +60,47 @@ def test_a_filter_that_cannot_be_used_says_why(
 ):
     with pytest.raises(clipper.ClipperError, match=reason):
         sample_atlas.search("face", where=where)
+
+
+TYPED = [
+    ("group = Flags", lambda data: data["group"] == "Flags"),
+    ("GROUP in (flags, Flags)", lambda data: data["group"] == "Flags"),
+    ("group is missing", lambda data: data["group"].isna()),
+    ("bytes > 4000 and bytes <= 6000", lambda data: (data["bytes"] > 4000) & (data["bytes"] <= 6000)),
+    ('name ~ "CAT" and group != Flags', lambda data: data["name"].str.contains("cat", case=False)),
+    ("stands_apart = yes", lambda data: data["stands_apart"].fillna(False).astype(bool)),
+    ("outlier >= 1.5", lambda data: data["outlier"] >= 1.5),
+]
+
+
+@pytest.mark.parametrize(("text", "meant"), TYPED)
+def test_a_filter_may_be_a_line_of_text(sample_atlas: clipper.Atlas, text: str, meant: Any):
+    data = sample_atlas.metadata.join(sample_atlas.points)
+    wanted = set(data.index[meant(data).fillna(False)])
+    assert set(sample_atlas.search("face", k=EVERYTHING, where=text)["id"]) == wanted
+
+
+def test_a_typed_filter_that_is_not_understood_says_where(sample_atlas: clipper.Atlas):
+    with pytest.raises(clipper.errors.PredicateError, match="Did you mean “group”") as error:
+        sample_atlas.search("face", where="grup = Flags")
+    assert (error.value.start, error.value.end) == (0, 4)
+    assert len(sample_atlas.search("face", k=5, where="")) == 5
+
+
+def test_times_are_compared_as_times():
+    import pyarrow as pa
+
+    from clipper.metadata.columns import Column
+    from clipper.metadata.matching import match_cells
+    from clipper.predicate.fields import Field, fields_of
+    from clipper.predicate.reading import read_predicate
+
+    cells = pa.chunked_array([["2019-05-01", "2019-05-01T23:30:00Z", "2020-01-01 00:00:00", None, "?"]])
+    column, fields = Column("taken", "str", "metadata.json", role="time"), fields_of([Field("taken", "time")])
+
+    def found(text: str) -> list[bool]:
+        return match_cells(column, cells, read_predicate(text, fields)["taken"]).tolist()
+
+    assert found("taken = 2019-05-01") == [True, True, False, False, False]
+    assert found("taken > 2019-05-01") == [False, False, True, False, False]
+    assert found("taken < 2020 or taken is missing") == [True, True, False, True, False]

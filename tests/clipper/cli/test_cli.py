@@ -297,6 +297,9 @@ def test_a_filter_narrows_the_search_and_a_malformed_one_is_reported(clipper_com
 
     hits = json.loads(found('{"group": "Flags"}').stdout)["hits"]
     assert {hit["metadata"]["group"] for hit in hits} == {"Flags"}
+    hits = json.loads(found("group = flags and bytes > 0").stdout)["hits"]
+    assert {hit["metadata"]["group"] for hit in hits} <= {"Flags"}
+    assert "Did you mean “group”?" in found("grup = Flags").stderr
     for malformed in ("{", "[]", '{"$bad": 1}'):
         result = found(malformed)
         assert result.returncode == 1

@@ -1,0 +1,150 @@
+"""Numbers and times as a person writes them, and the values just above and just below.
+
+A time may be `2019`, `2019-05`, `2019-05-01` or `2019-05-01T12:30`: each is a period, in UTC and exact to a
+second, as the columns are. What does not belong here: which times a column has
+(`viewer/dataset/columns/binning.py`).
+"""
+
+import math
+import re
+from datetime import UTC, datetime, timedelta
+
+from clipper.query_filter import InRange, has_valid_ends
+
+_DATE = re.compile(
+    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?)?)?",
+    re.ASCII,
+)
+_SECOND = timedelta(seconds=1)
+_FORMS = ("", "-%m", "-%m-%d", "-%m-%dT%H:%M", "-%m-%dT%H:%M:%S")  # after the year
+_MANY_DIGITS = 15  # more are the mark of a number just beside another one
+
+End = int | float | str
+
+
+def interval(text: str, *, time: bool) -> tuple[End, End] | None:
+    """Return the first and the last value that a text stands for; None if it is no number, or no time."""
+    if time:
+        period = _period(text)
+        return (_iso(period[0]), _iso(period[1])) if period else None
+    digits = text.lstrip("+-")
+    try:
+        number = int(text) if digits.isascii() and digits.isdecimal() and len(digits) < 300 else float(text)  # noqa: PLR2004 - Python reads no longer ones
+    except ValueError:
+        return None
+    return (number, number) if has_valid_ends(number, None) and math.isfinite(number) else None
+
+
+def above(end: End, *, whole: bool) -> End:
+    """Return the least value above an end: a second later, the next whole number, or the next float."""
+    if isinstance(end, str):
+        return _moved(end, _SECOND)
+    return math.floor(end) + 1 if whole else math.nextafter(end, math.inf)
+
+
+def below(end: End, *, whole: bool) -> End:
+    """Return the largest value below an end."""
+    if isinstance(end, str):
+        return _moved(end, -_SECOND)
+    return math.ceil(end) - 1 if whole else math.nextafter(end, -math.inf)
+
+
+def write_range(found: InRange, *, time: bool) -> list[str]:
+    """Write a range as comparisons without the column's name: `["> 5", "<= 9"]`, `["between 5 and 9"]`."""
+    ends = (found.low, found.high)
+    low, high = _write_times(*ends) if time else (_low(ends[0]), _high(ends[1]))
+    if low and low == high and low[0] != ">":
+        return [f"= {low}"]
+    if low and high and low[0] != ">" and high[0] != "<":
+        return [f"between {low} and {high}"]
+    signed = (
+        low if low[:1] == ">" else low and f">= {low}",
+        high if high[:1] == "<" else high and f"<= {high}",
+    )
+    return [text for text in signed if text]
+
+
+def _low(end: float | str | None) -> str:
+    """Write a low end; as `> 5`, if it is the number just above 5."""
+    if end is None or isinstance(end, str):
+        return end or ""
+    beside = math.nextafter(end, -math.inf)
+    return f"> {_short(beside)}" if _is_just_beside(end, beside) else repr(end)
+
+
+def _high(end: float | str | None) -> str:
+    if end is None or isinstance(end, str):
+        return end or ""
+    beside = math.nextafter(end, math.inf)
+    return f"< {_short(beside)}" if _is_just_beside(end, beside) else repr(end)
+
+
+def _is_just_beside(end: float, beside: float) -> bool:
+    return isinstance(end, float) and len(repr(end)) > _MANY_DIGITS > len(repr(beside))
+
+
+def _short(number: float) -> str:
+    return repr(number).removesuffix(".0")
+
+
+def _write_times(low: float | str | None, high: float | str | None) -> tuple[str, str]:
+    """Write the ends of a range of times as periods, the longest that begin and end there."""
+    first, last = _second(low), _second(high)
+    for form in _FORMS:
+        texts = [_written(end, form) for end in (first, last)]
+        periods = [_period(text) for text in texts]
+        begins = first is None or (periods[0] is not None and periods[0][0] == first)
+        if begins and (last is None or (periods[1] is not None and periods[1][1] == last)):
+            return texts[0], texts[1]
+    return _written(first, _FORMS[-1]), _written(last, _FORMS[-1])
+
+
+def _second(end: float | str | None) -> datetime | None:
+    """Return the second of an end; None if it is open, or no time."""
+    if isinstance(end, str):
+        period = _period(end)
+        return period[0] if period else None
+    try:
+        return None if end is None else datetime.fromtimestamp(end, UTC).replace(microsecond=0)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _period(text: str) -> tuple[datetime, datetime] | None:
+    """Return the first and the last second of the period that a text names; None if it is no time."""
+    found = _DATE.fullmatch(text)
+    if found is None:
+        return None
+    *parts, zone = found.groups()
+    given = [int(part) for part in parts if part is not None]
+    try:
+        year, month, day, hour, minute, second = [*given, *(1, 1, 1, 0, 0, 0)[len(given) :]]
+        first = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+        last = _next(first, len(given)) - _SECOND
+        shift = datetime.strptime(zone.replace(":", ""), "%z").utcoffset() if zone and zone != "Z" else None
+        return first - (shift or timedelta()), last - (shift or timedelta())
+    except (ValueError, OverflowError):
+        return None
+
+
+def _next(first: datetime, given: int) -> datetime:
+    """Return where the next period begins; `given` is how many numbers the text has, from the year on."""
+    if given == 1:
+        return datetime(first.year + 1, 1, 1, tzinfo=UTC)
+    if given == 2:  # noqa: PLR2004 - a year and a month
+        return (first + timedelta(days=31)).replace(day=1)
+    return first + {3: timedelta(days=1), 5: timedelta(minutes=1)}.get(given, _SECOND)
+
+
+def _moved(end: str, by: timedelta) -> str:
+    second = _second(end)
+    return end if second is None else _iso(second + by)
+
+
+def _iso(moment: datetime) -> str:
+    """Write a time as filters do, `YYYY-MM-DDTHH:MM:SS`."""
+    return _written(moment, _FORMS[-1])
+
+
+def _written(moment: datetime | None, form: str) -> str:
+    return "" if moment is None else f"{moment.year:04d}{moment.strftime(form)}"
