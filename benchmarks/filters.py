@@ -55,6 +55,8 @@ class Generated:
         table = pa.Table.from_pandas(self.points, preserve_index=False)
         columns = with_roles([Column(name, kinds.get(name, "str"), "metadata.json") for name in cells], table)
         self.columns = {column.name: column for column in columns}
+        self.insight_columns: dict[str, Column] = {}
+        self.clusters = self.novelty = None
 
     @cached_property
     def modified(self) -> np.ndarray:

@@ -80,7 +80,8 @@ def _high(end: float | str | None) -> str:
 
 
 def _is_just_beside(end: float, beside: float) -> bool:
-    return isinstance(end, float) and len(repr(end)) > _MANY_DIGITS > len(repr(beside))
+    many = not beside or len(repr(end)) > _MANY_DIGITS > len(repr(beside))
+    return isinstance(end, float) and many
 
 
 def _short(number: float) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from clipper.query_filter import Condition, InRange
 from viewer.dataset.columns.binning import format_number
+from viewer.dataset.columns.colouring import MISSING, NO_VALUE_CODE, OTHER, Colouring
 from viewer.dataset.columns.facets import Facet, ScaleFacet
 from viewer.dataset.columns.filters import bins_to_condition, condition_to_bins, describe_range
 from viewer.session.state import ViewState
@@ -80,3 +81,20 @@ def histogram_view(
         "low": f"≤ {facet.bins.labels[1]}" if facet.bins.below else facet.bins.labels[0],
         "high": f"≥ {facet.bins.labels[-2]}" if facet.bins.above else facet.bins.upper_labels[-1],
     }  # fmt: skip
+
+
+def bar_colours(colours: Colouring, facet: Facet | None, *, dark: bool) -> list[str]:
+    """Return the ramp's colour in the middle of each bin of a scale."""
+    if not isinstance(facet, ScaleFacet):
+        return []
+    edges = facet.bins.edges
+    share = np.clip(
+        ((edges[1:] + edges[:-1]) / 2 - colours.low) / max(colours.high - colours.low, 1e-12), 0, 1
+    )
+    return [colours.hex(int(code), dark=dark) for code in (share * (NO_VALUE_CODE - 1)).round()]
+
+
+def value_colour(colours: Colouring, value: str | None, *, dark: bool) -> str:
+    """Return the colour of a value on the map, which is coloured by its column."""
+    code = MISSING if value is None else colours.assigned_codes().get(value, OTHER)
+    return colours.hex(code, dark=dark)

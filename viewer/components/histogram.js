@@ -233,8 +233,10 @@ function fillBars(bars, { whole, now, colours }) {
     if (all && some) {
       all.style.height = barHeight(whole[i] ?? 0, most)
       some.style.height = barHeight(now[i] ?? 0, most)
-      if (colours?.[i]) {
-        some.style.background = colours[i]
+      const colour = colours?.[i]
+      bar.classList.toggle("coloured", Boolean(colour))
+      if (bar instanceof HTMLElement) {
+        bar.style.setProperty("--colour", colour ?? "")
       }
     }
   })

@@ -246,6 +246,34 @@ export interface ValueLine {
   whole: number
   now: number
   on: boolean
+  /** Its colour on the map, "" where another column colours it. */
+  colour?: string
+  /** How many times as often it occurs in the part as in the whole. */
+  times?: number
+}
+
+/** What is wrong with a line of text that filters: from `start` to `end` of it. */
+export interface FilterProblem {
+  text: string
+  start: number
+  end: number
+  message: string
+}
+
+/** A way to go on with a line: as a person reads it, as it is typed, and what stands beside it. */
+export interface CompletionOption {
+  text: string
+  insert: string
+  note: string
+}
+
+/** Ways to go on with `text` at the cursor `at`: they replace what is from `start` to `end`. */
+export interface Completion {
+  text: string
+  at: number
+  start: number
+  end: number
+  options: CompletionOption[]
 }
 
 interface FacetBase {

@@ -94,10 +94,10 @@ def listed_rows(n: int, listing: Listing, similarities: np.ndarray | None) -> np
     rows = np.arange(n) if listing.passes is None else np.flatnonzero(listing.passes)
     if similarities is None or not listing.ranged:
         return rows
-    return rows[_within(similarities[rows], listing.min_similarity, listing.max_similarity)]
+    return rows[within_limits(similarities[rows], listing.min_similarity, listing.max_similarity)]
 
 
-def _within(values: np.ndarray, low: float | None, high: float | None) -> np.ndarray:
+def within_limits(values: np.ndarray, low: float | None, high: float | None) -> np.ndarray:
     """Return which values (k,) float32 are from `low` to `high`, (k,) bool; None: open at that end."""
     within = np.ones(len(values), bool) if low is None else values >= np.float32(low)
     return within if high is None else within & (values <= np.float32(high))
@@ -112,12 +112,12 @@ def position_in_list(similarities: np.ndarray, row: int, listing: Listing) -> in
         listing: which images are listed; it folds none.
     """
     passes, value = listing.passes, similarities[row]
-    listed = _within(similarities[row : row + 1], listing.min_similarity, listing.max_similarity).all()
+    listed = within_limits(similarities[row : row + 1], listing.min_similarity, listing.max_similarity).all()
     if not listed or (passes is not None and not passes[row]):
         return None
     before = similarities > value
     before[:row] |= similarities[:row] == value
-    before &= _within(similarities, None, listing.max_similarity)
+    before &= within_limits(similarities, None, listing.max_similarity)
     return int(np.count_nonzero(before if passes is None else before & passes))
 
 

@@ -19,6 +19,7 @@ from viewer.dataset.columns.colouring import SIMILARITY, Colouring
 from viewer.dataset.columns.facets import Facet, ValueFacet
 from viewer.dataset.columns.filters import Filters, remove_values, rename_values, validate_filters
 from viewer.dataset.columns.ordering import SortKey, order_rows
+from viewer.dataset.columns.part import Part
 from viewer.dataset.columns.tag_column import TagColumn, TagRows, tags_of_rows
 from viewer.dataset.columns.word_column import WORDS, WordColumn
 from viewer.dataset.dataset import Dataset
@@ -76,7 +77,10 @@ class ViewState(param.Parameterized):
     counts = param.Dict(
         default=None,
         allow_None=True,
-        doc="Counts of each column's values, with `kept`; None: without filters.",
+        doc="Counts of each column's values in `part`; None: of all images.",
+    )
+    part = param.ClassSelector(
+        class_=Part, default=None, doc="What `counts` counts: what passes, is selected and is similar enough."
     )
     kept = param.Parameter(default=None, doc="Which rows pass the filters, (n,) bool; None: all.")
     selection = param.Parameter(default=None, doc="The selected rows, (k,) int64, ascending; None: none.")
@@ -235,6 +239,13 @@ class ViewState(param.Parameterized):
         """Return how many images pass the filters."""
         return self.dataset.n if self.kept is None else int(np.count_nonzero(self.kept))
 
+    @property
+    def unlimited_rows(self) -> np.ndarray | None:
+        """Return which rows pass the filters and are selected, (n,) bool, of any similarity; None: all."""
+        n = self.dataset.n
+        selection = None if self.selection is None else self.selection[self.selection < n]
+        return listable_mask(n, kept=self.kept, selection=selection)
+
     def show_answer(self, answer: Answer) -> None:
         """Show an answer and put it first in the history, which holds each query once."""
         earlier = [old.for_history() for old in self.history if old.terms != answer.terms]
@@ -279,7 +290,7 @@ class ViewState(param.Parameterized):
         filters = remove_values(self.filters, column, self.tags.keys() - tags.keys(), whole=after is None)
         counts = {name: known for name, known in (self.counts or {}).items() if name != column}
         if after is not None and column not in filters:  # else the filter worker counts them next
-            counts[column] = after.count(self.kept)
+            counts[column] = after.count(self.part.rows if self.part else None)
         colours = {*self.dataset.colour_choices_with(tags), ""}
         self.param.update(
             tags=tags,
@@ -304,7 +315,7 @@ class ViewState(param.Parameterized):
         filters = remove_values(self.filters, WORDS, {*self.words} - {*words}, whole=column is None)
         counts = {name: known for name, known in (self.counts or {}).items() if name != WORDS}
         if column is not None and WORDS not in filters:  # else the filter worker counts them next
-            counts[WORDS] = column.facet.count(self.kept)
+            counts[WORDS] = column.facet.count(self.part.rows if self.part else None)
         self.param.update(
             words=words,
             word_column=column,
@@ -384,7 +395,7 @@ class ViewState(param.Parameterized):
         with param.parameterized.discard_events(self):
             self.param.update(
                 dataset=None, answer=None, history=[], news=None, latest_changes=DatasetChanges(),
-                filters={}, kept=None, counts=None, selection=None, steps=[], tags={}, uploads={},
+                filters={}, kept=None, counts=None, part=None, selection=None, steps=[], tags={}, uploads={},
                 findings=None, clusters=None, word_column=None, images=None,
             )  # fmt: skip
             self._similar, self._ordered = None, _UNORDERED

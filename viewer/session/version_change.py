@@ -9,6 +9,7 @@ from typing import Any
 
 from viewer.dataset.changes import DatasetChanges
 from viewer.dataset.columns.filters import apply_filters, validate_filters
+from viewer.dataset.columns.part import Part
 from viewer.dataset.columns.tag_column import TagRows
 from viewer.dataset.columns.word_column import WordColumn
 from viewer.dataset.dataset import Dataset
@@ -95,9 +96,11 @@ def _migrate_filters(
     facets = dataset.facets_with(tags, words) if renamed else {}
     filters = validate_filters(facets, renamed)
     if not filters:
-        return {"filters": {}, "kept": None, "counts": None}
+        return {"filters": {}, "kept": None, "counts": None, "part": None}
     narrowed = apply_filters(facets, filters)
-    return {"filters": filters, "kept": narrowed.kept, "counts": dict(narrowed.counts)}
+    kept = narrowed.kept
+    part = None if kept is None else Part(kept, filtered=True)
+    return {"filters": filters, "kept": kept, "counts": dict(narrowed.counts), "part": part}
 
 
 def _migrate_marks(state: ViewState, dataset: Dataset, changes: DatasetChanges) -> list[int]:

@@ -189,6 +189,7 @@ def test_any_text_is_read_or_refused_with_a_place_within_it(text: str):
 
 WRITTEN = [
     ({"price": InRange(5, below(60.0, whole=False))}, "price >= 5 and price < 60"),
+    ({"price": InRange(above(0, whole=False), None)}, "price > 0"),
     ({"price": InRange(above(0.5, whole=False), None)}, "price > 0.5"),
     ({"year": InRange(2010, 2012)}, "year between 2010 and 2012"),
     ({"year": InRange(2010, None, missing=True)}, "(year >= 2010 or year is missing)"),

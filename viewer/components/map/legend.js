@@ -161,17 +161,24 @@ function legendLine(model) {
     count,
   )
   const only = h("button", { type: "button", class: "only", onclick: () => send("only") })
-  const el = h("li", { class: "line" }, toggle, only)
+  const bar = h("span", { class: "part", "aria-hidden": "true" })
+  const el = h("li", { class: "line" }, toggle, bar, only)
   /** @param {LegendEntry} entry */
   const update = (entry) => {
     shown = entry
     const { label, on } = entry
     const now = entry.now ?? entry.count
     const isFixed = on === undefined
-    swatch.style.setProperty("--colour", entry.colour)
+    el.style.setProperty("--colour", entry.colour)
     name.textContent = formatValue(label)
     name.classList.toggle("muted", label.trim() === "")
-    count.textContent = formatNumber(now)
+    const isPart = now !== entry.count
+    count.replaceChildren(
+      formatNumber(now),
+      ...(isPart ? [h("span", { class: "of" }, ` / ${formatNumber(entry.count)}`)] : []),
+    )
+    bar.hidden = !isPart
+    bar.style.setProperty("--part", `${(100 * now) / Math.max(1, entry.count)}%`)
     el.classList.toggle("off", on === false)
     toggle.disabled = isFixed
     toggle.setAttribute("aria-pressed", String(on !== false))

@@ -8,7 +8,13 @@ import param
 
 from clipper.query_filter import AnyOf, Condition, InRange, NoneOf
 from viewer.components.base import Component
-from viewer.components.filter_actions import brush_change, change_filter, histogram_view, similarity_condition
+from viewer.components.filter_actions import (
+    bar_colours,
+    brush_change,
+    change_filter,
+    histogram_view,
+    similarity_condition,
+)
 from viewer.components.map.words import WORD_FIELDS, word_actions, words_view
 from viewer.dataset.columns.binning import format_number, format_time
 from viewer.dataset.columns.colouring import (
@@ -74,7 +80,16 @@ class ColourKey(ColourPart):
 
     script = "map/legend.js"
     _css = ("components.css", "histogram.css", "map/legend.css", "map/words.css")
-    _watched = (*COLOURS, *WORD_FIELDS, "counts", "kept", "filters", "min_similarity", "max_similarity")
+    _watched = (
+        *COLOURS,
+        *WORD_FIELDS,
+        "counts",
+        "kept",
+        "filters",
+        "selection",
+        "min_similarity",
+        "max_similarity",
+    )
 
     def __init__(self, **params: Any) -> None:
         actions = {"toggle": self._toggle, "only": self._only, "range": self._brush, "find": self._find}
@@ -93,9 +108,9 @@ class ColourKey(ColourPart):
         view = legend_view(colours, dark=state.dark, known=known)
         if state.own_colouring is not None and isinstance(known.facet, ScaleFacet):
             listed = similarity_condition(state)
-            view["chart"] = histogram_view(known.facet, listed, known.facet.count(state.kept))
+            view["chart"] = histogram_view(known.facet, listed, known.facet.count(state.unlimited_rows))
         if view["chart"]:
-            view["chart"]["colours"] = _bar_colours(colours, known.facet, dark=state.dark)
+            view["chart"]["colours"] = bar_colours(colours, known.facet, dark=state.dark)
         words = words_view(state)
         return {
             **view,
@@ -264,14 +279,3 @@ def _others_pass(known: ColumnState, named: Container[str]) -> bool:
 def _column_state(state: ViewState) -> ColumnState:
     counts = (state.counts or {}).get(state.colour)
     return ColumnState(state.colour_facet, state.condition(state.colour), counts)
-
-
-def _bar_colours(colours: Colouring, facet: Facet | None, *, dark: bool) -> list[str]:
-    """Return the ramp's colour in the middle of each bin."""
-    if not isinstance(facet, ScaleFacet):
-        return []
-    edges = facet.bins.edges
-    share = np.clip(
-        ((edges[1:] + edges[:-1]) / 2 - colours.low) / max(colours.high - colours.low, 1e-12), 0, 1
-    )
-    return [colours.hex(int(code), dark=dark) for code in (share * (NO_VALUE_CODE - 1)).round()]

@@ -12,6 +12,8 @@ import { formatNumber } from "../text.js"
  * @property {Filter[]} items the filters in use
  * @property {number} passing how many images pass them
  * @property {number} total
+ * @property {number} selected how many images are selected
+ * @property {number} both how many of these pass
  */
 
 /** @param {Component<Properties>} component */
@@ -37,6 +39,7 @@ export function render({ model }) {
       h("b", {}, formatNumber(model.passing)),
       h("span", { class: "whole" }, ` of ${formatNumber(model.total)} images`),
       " pass",
+      model.selected > 0 && h("span", { class: "whole" }, ` · ${formatNumber(model.both)} of them selected`),
     )
   const clear = () =>
     h(
@@ -49,7 +52,7 @@ export function render({ model }) {
       },
       "Clear filters",
     )
-  return draw(model, ["items", "passing", "total"], () => [
+  return draw(model, ["items", "passing", "total", "selected", "both"], () => [
     model.items.length > 0 &&
       h(
         "div",

@@ -5,12 +5,17 @@ import { arrange, draw, h } from "../dom.js"
 import { histogram } from "../histogram.js"
 import { formatNumber } from "../text.js"
 import { afterPause } from "../timing.js"
+import { filterText } from "./filter_text.js"
 import { missingLine, valueLine } from "./value_lines.js"
 
 /** @import { Component, Facet, Model, ScaleFacet, TextFacet, ValueLine, ValuesFacet } from "../types" */
+/** @import { Completion, FilterProblem } from "../types" */
 
 /** Number of values shown until "more" is pressed. */
 const FIRST = 8
+
+/** Fewer values than this are not hidden behind "more": the button would take their place. */
+const LEAST_HIDDEN = 3
 
 /** A column with more values than this has a field that searches them. */
 const MANY = 20
@@ -22,6 +27,11 @@ const TYPING = 180
  * @typedef {object} Properties
  * @property {Facet[]} items
  * @property {boolean} ready whether the columns are counted
+ * @property {string} caption what the charts count, "" for all images
+ * @property {boolean} excess whether over-represented values come first
+ * @property {string} text the filters as a line
+ * @property {FilterProblem | { text?: undefined }} problem with the line that was sent last
+ * @property {Completion | { text?: undefined }} completion how the line may go on
  */
 
 /** @typedef {Model<Properties>} PanelModel */
@@ -40,7 +50,8 @@ const TYPING = 180
  * @param {boolean} showsAll
  */
 export function shownLines({ lines, on, picks }, showsAll) {
-  return lines.filter((line, i) => showsAll || i < FIRST || (on && line.on === picks))
+  const isShort = lines.length < FIRST + LEAST_HIDDEN
+  return lines.filter((line, i) => showsAll || isShort || i < FIRST || (on && line.on === picks))
 }
 
 /**
@@ -119,7 +130,7 @@ function valuesBody(model, column) {
     find.placeholder = `Find among ${total} values`
     find.setAttribute("aria-label", `${facet.title}: find among ${total} values`)
     const rest = facet.lines.length - FIRST
-    more.hidden = rest <= 0 || facet.part !== ""
+    more.hidden = rest < LEAST_HIDDEN || facet.part !== ""
     more.textContent = showsAll ? "Show fewer" : `${formatNumber(rest)} more`
     more.setAttribute("aria-expanded", String(showsAll))
     empty.hidden = facet.lines.length > 0
@@ -243,6 +254,41 @@ function holdScroll(model, panel, list) {
   model.on("remove", () => observer.disconnect())
 }
 
+/**
+ * Build the line that says what the charts count, with a switch that puts what stands out first.
+ *
+ * @param {PanelModel} model
+ */
+function partLine(model) {
+  const caption = h("span", { class: "muted grow" })
+  const title =
+    "Sort values by how much larger their share of these images is than their share of all images. " +
+    "Values of very few images come later."
+  const toggle = h(
+    "button",
+    {
+      type: "button",
+      class: "switch",
+      role: "switch",
+      title,
+      onclick: () => model.send_msg({ kind: "excess", on: !model.excess }),
+    },
+    h("span", { class: "knob" }),
+    "Over-represented first",
+  )
+  const el = h("div", { class: "row counted" }, caption, toggle)
+  const update = () => {
+    el.hidden = model.caption === ""
+    caption.textContent = model.caption
+    toggle.setAttribute("aria-checked", String(model.excess))
+    toggle.classList.toggle("on", model.excess)
+  }
+  model.on("caption", update)
+  model.on("excess", update)
+  update()
+  return el
+}
+
 /** @param {Component<Properties>} component */
 export function render({ model, view }) {
   const list = h("div", { class: "facets" })
@@ -272,5 +318,5 @@ export function render({ model, view }) {
     },
     "news",
   )
-  return h("div", { class: "root" }, news, list)
+  return h("div", { class: "root" }, filterText(model), partLine(model), news, list)
 }

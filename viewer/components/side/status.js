@@ -43,6 +43,7 @@ export function formatAge(seconds) {
 /**
  * @typedef {object} Properties
  * @property {number} total
+ * @property {number | null} part how many of them the charts count, null for all
  * @property {number} failed
  * @property {string} indexed_at
  * @property {string} lately what came and went, "" for nothing
@@ -54,7 +55,10 @@ export function render({ model }) {
   const line = () => {
     const age = formatAge((Date.now() - Date.parse(model.indexed_at)) / 1000)
     const failed = model.failed > 0 && `${formatNumber(model.failed)} unreadable`
-    return [countImages(model.total), `indexed ${age}`, model.lately, failed].filter(Boolean).join(" · ")
+    const part = model.part === null ? "" : `${formatNumber(model.part)} of `
+    return [`${part}${countImages(model.total)}`, `indexed ${age}`, model.lately, failed]
+      .filter(Boolean)
+      .join(" · ")
   }
   const words = h("span", { class: "grow said" })
   const trouble = () =>
@@ -64,7 +68,7 @@ export function render({ model }) {
       h("summary", {}, "The index cannot be read right now"),
       h("div", { class: "muted" }, `${model.trouble}. Until then the map shows what it was.`),
     )
-  const root = draw(model, ["total", "indexed_at", "failed", "lately", "trouble"], () => {
+  const root = draw(model, ["total", "part", "indexed_at", "failed", "lately", "trouble"], () => {
     words.textContent = line()
     return [
       model.trouble && trouble(),

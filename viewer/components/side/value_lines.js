@@ -12,6 +12,15 @@ function nameOf({ value, label }) {
 }
 
 /**
+ * Say how a value's share of the part compares with its share of the whole.
+ *
+ * @param {ValueLine} line
+ */
+export function excessOf({ times }) {
+  return times === undefined ? "" : `; ${times} times as frequent as among all images`
+}
+
+/**
  * Return the width of a bar as CSS.
  *
  * @param {number} count
@@ -36,9 +45,8 @@ export function valueLine(model, column) {
   const el = h(
     "button",
     { type: "button", class: "value", onclick: () => model.send_msg({ kind: "toggle", column, value }) },
+    h("span", { class: "words-of" }, name, count),
     h("span", { class: "fill" }, wholeBar, nowBar),
-    name,
-    count,
   )
   /**
    * @param {ValueLine} line
@@ -55,7 +63,8 @@ export function valueLine(model, column) {
     )
     wholeBar.style.width = barWidth(line.whole, most)
     nowBar.style.width = barWidth(line.now, most)
-    el.title = `${nameOf(line)}: ${now} of ${whole}`
+    el.style.setProperty("--colour", line.colour || "var(--c-accent)")
+    el.title = `${nameOf(line)}: ${now} of ${whole}${excessOf(line)}`
     el.setAttribute("aria-pressed", String(isFiltered && line.on))
     el.classList.toggle("none", !value?.trim())
     el.classList.toggle("off", isFiltered && !line.on)

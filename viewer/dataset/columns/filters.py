@@ -68,11 +68,21 @@ def filter_rows(facets: Mapping[str, Facet], filters: Filters, *, masks: Masks) 
     return np.logical_and.reduce([mask for _, mask in masks.values()]) if masks else None
 
 
-def count_values(facets: Mapping[str, Facet], masks: Masks) -> dict[str, np.ndarray]:
-    """Count each column's values among the rows that meet the conditions of all other columns."""
+def count_values(
+    facets: Mapping[str, Facet], masks: Masks, within: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """Count each column's values among the rows that meet the conditions of all other columns.
+
+    Args:
+        facets: by column.
+        masks: the rows that meet each condition, by column.
+        within: the only rows that are counted, (n,) bool; None: all.
+    """
     if not masks:
-        return {name: facet.count() for name, facet in facets.items()}
-    failed = np.sum([~mask for _, mask in masks.values()], axis=0, dtype=np.uint16)
+        return {name: facet.count(within) for name, facet in facets.items()}
+    failed = np.asarray(np.sum([~mask for _, mask in masks.values()], axis=0, dtype=np.uint16))
+    if within is not None:
+        failed[~within] = np.iinfo(np.uint16).max
     kept = failed == 0
     return {
         name: facet.count(failed == ~masks[name][1] if name in masks else kept)

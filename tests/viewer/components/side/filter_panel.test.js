@@ -38,3 +38,10 @@ test("a bar is as wide as its share of the most, and never too narrow to be seen
   assert.equal(barWidth(30, 20), "max(2px, 100%)")
   assert.equal(barWidth(0, 20), "0")
 })
+
+test("a button that would hide one or two values is left out, and they are shown", () => {
+  const lines = facet().lines
+  assert.equal(shownLines(facet({ lines: lines.slice(0, 9) }), false).length, 9)
+  assert.equal(shownLines(facet({ lines: lines.slice(0, 10) }), false).length, 10)
+  assert.equal(shownLines(facet({ lines: lines.slice(0, 11) }), false).length, 8)
+})

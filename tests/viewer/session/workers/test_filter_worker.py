@@ -14,10 +14,11 @@ from viewer.components.map.legend import ColourKey
 from viewer.components.side.filter_panel import FilterChips, FilterPanel
 from viewer.components.side.gallery import Gallery
 from viewer.dataset.changes import compare_atlases
-from viewer.dataset.columns.colouring import NO_VALUE_CODE
+from viewer.dataset.columns.colouring import NO_VALUE_CODE, SIMILARITY
 from viewer.dataset.dataset import INDEXED, Dataset
 from viewer.dataset.suggestions import sample_images
 from viewer.session.search import Searcher
+from viewer.session.selection import clear_selection
 from viewer.session.state import ViewState
 from viewer.session.version_change import change_version
 from viewer.session.workers.filters import FilterWorker
@@ -132,7 +133,7 @@ def test_a_click_in_the_panel_filters_and_a_chip_takes_it_away(state: ViewState)
     tabs._handle_msg({"kind": "choose", "tab": "filter"})
     assert panel.visible
     assert [item["title"] for item in panel.items] == [
-        "group", "size", "tags", "File", "File modified", "Indexed",
+        "group", "tags", "size", "File modified", "Indexed", "File",
     ]  # fmt: skip
     panel._handle_msg({"kind": "toggle", "column": "group", "value": "group 1"})
     panel._handle_msg({"kind": "text", "column": ":file", "text": "folder/1"})
@@ -279,3 +280,169 @@ def test_how_recently_images_were_indexed_colours_and_filters(state: ViewState) 
     last = len(legend.chart["whole"])
     legend._handle_msg({"kind": "range", "from": last // 2, "to": last})
     assert np.flatnonzero(state.kept).tolist() == [*range(250, 499)]
+
+
+def lines_of(panel: FilterPanel, column: str) -> dict[str, tuple[int, int]]:
+    """The part and the whole of each value of a column in the panel."""
+    (item,) = [item for item in panel.items if item["name"] == column]
+    return {line["value"]: (line["now"], line["whole"]) for line in item["lines"]}
+
+
+@pytest.mark.usefixtures("narrower")
+def test_a_selection_is_counted_by_every_chart_and_the_legend(state: ViewState) -> None:
+    state.panel = "filter"
+    panel, legend, chips = shown(FilterPanel(), state), shown(ColourKey(), state), shown(FilterChips(), state)
+    whole = {line["label"]: line["count"] for line in legend.entries}
+    assert panel.caption == ""
+    state.selection = np.arange(100)
+    chosen = state.dataset.atlas.points["group"][:100].value_counts().to_dict()
+    assert lines_of(panel, "group") == {name: (chosen.get(name, 0), n) for name, n in whole.items()}
+    assert {line["label"]: line["now"] for line in legend.entries} == {
+        name: chosen.get(name, 0) for name in whole
+    }
+    (size,) = [item for item in panel.items if item["name"] == "size"]
+    assert sum(size["chart"]["now"]) == 100
+    assert panel.caption == "100 selected of 500"
+    assert state.kept is None  # nothing is filtered: the map keeps all its colours
+    state.filters = {"group": AnyOf(("group 1",))}
+    assert lines_of(panel, "group") == {name: (chosen.get(name, 0), n) for name, n in whole.items()}
+    (size,) = [item for item in panel.items if item["name"] == "size"]
+    assert sum(size["chart"]["now"]) == chosen["group 1"] == chips.both
+    assert chips.selected == 100
+    assert panel.caption == f"{chosen['group 1']} of 100 selected pass the filters"
+    state.filters = {}
+    clear_selection(state)
+    assert (state.part, state.counts, panel.caption) == (None, None, "")
+    assert all(now == total for now, total in lines_of(panel, "group").values())
+
+
+@pytest.mark.usefixtures("narrower")
+def test_limits_of_similarity_are_counted_and_leave_their_own_chart_whole(state: ViewState) -> None:
+    spread = np.random.default_rng(3).normal(0.2, 0.05, state.dataset.n).astype(np.float32)
+    state.dataset.atlas.similarities = lambda _vector: spread
+    state.panel = "filter"
+    panel, legend = shown(FilterPanel(), state), shown(ColourKey(), state)
+    Searcher(state).ask("cat")
+    assert state.part is None
+    state.min_similarity = 0.25
+    state.panel = "filter"
+    alike = spread >= np.float32(0.25)
+    assert (state.part.rows == alike).all()
+    assert panel.caption == f"{alike.sum()} of 500 are similar enough"
+    assert sum(now for now, _ in lines_of(panel, "group").values()) == alike.sum()
+    state.colour = SIMILARITY
+    assert sum(legend.chart["now"]) == state.dataset.n
+    state.selection = np.arange(100)
+    assert sum(legend.chart["now"]) == 100
+    assert panel.caption == f"{alike[:100].sum()} of 100 selected are similar enough"
+    Searcher(state).ask("")
+    assert panel.caption == "100 selected of 500"
+
+
+def test_a_selection_draws_nothing_anew_and_what_is_stale_is_never_shown(
+    state: ViewState, waiting: Waiting
+) -> None:
+    worker = FilterWorker(state)
+    state.filters = {"group": AnyOf(("group 1",))}
+    while waiting:
+        answered(waiting)
+    kept, seen = state.kept, []
+    state.param.watch(lambda event: seen.append(event.new), ["part"])
+    state.selection = np.arange(50)
+    answered(waiting)  # what passes; the counts wait
+    state.selection = np.arange(70)
+    while waiting:
+        answered(waiting)
+    assert [part.selected for part in seen] == [70]
+    assert state.kept is kept
+    state.selection = np.arange(90)
+    state.selection = None
+    while waiting:
+        answered(waiting)
+    assert state.part.selected is None
+    state.filters = {}
+    assert (state.part, state.counts) == (None, None)
+    worker.end()
+
+
+@pytest.mark.usefixtures("narrower")
+def test_over_represented_values_come_first_on_demand(state: ViewState) -> None:
+    state.panel = "filter"
+    panel = shown(FilterPanel(), state)
+    commonest = [*lines_of(panel, "group")]
+    rare = commonest[-1]
+    state.selection = np.flatnonzero(of_group(state, rare))[:40]
+    assert [*lines_of(panel, "group")] == commonest
+    panel._handle_msg({"kind": "excess", "on": True})
+    assert next(iter(lines_of(panel, "group"))) == rare
+    panel._handle_msg({"kind": "excess", "on": False})
+    assert [*lines_of(panel, "group")] == commonest
+
+
+@pytest.mark.usefixtures("narrower")
+def test_bars_have_the_colours_of_the_map_where_their_column_colours_it(state: ViewState) -> None:
+    state.panel = "filter"
+    panel, legend = shown(FilterPanel(), state), shown(ColourKey(), state)
+    colours = {line["label"]: line["colour"] for line in legend.entries}
+    items = {item["name"]: item for item in panel.items}
+    assert {line["value"]: line["colour"] for line in items["group"]["lines"]} == colours
+    assert {line["colour"] for line in items["tags"]["lines"]} == {""}
+    state.colour = "size"
+    items = {item["name"]: item for item in panel.items}
+    assert len(items["size"]["chart"]["colours"]) == len(items["size"]["chart"]["whole"])
+    assert {line["colour"] for line in items["group"]["lines"]} == {""}
+
+
+@pytest.mark.usefixtures("narrower")
+def test_the_line_and_the_charts_are_two_faces_of_one_filter(state: ViewState) -> None:
+    state.panel = "filter"
+    panel = shown(FilterPanel(), state)
+    assert panel.text == ""
+    panel._handle_msg({"kind": "toggle", "column": "group", "value": "group 1"})
+    assert panel.text == 'group = "group 1"'
+    panel._handle_msg({"kind": "say", "text": 'size > 0 AND group in ("GROUP 1", "group 2")'})
+    assert state.filters["group"] == AnyOf(("group 1", "group 2"))
+    assert (
+        state.kept == (of_group(state, "group 1", "group 2") & (state.dataset.facet("size").values > 0))
+    ).all()
+    assert panel.text == 'size > 0 AND group in ("GROUP 1", "group 2")'  # as it was typed
+    assert panel.problem == {}
+    panel._handle_msg({"kind": "say", "text": "size > 0 and grup = 3"})
+    assert panel.problem["message"] == "There is no column “grup”. Did you mean “group”?"
+    assert (panel.problem["start"], panel.problem["end"]) == (13, 17)
+    assert state.filters["group"] == AnyOf(("group 1", "group 2"))  # what is wrong changes nothing
+    panel._handle_msg({"kind": "toggle", "column": "group", "value": "group 2"})
+    assert panel.text == 'size > 0 and group = "group 1"'
+    assert panel.problem == {}
+    panel._handle_msg({"kind": "say", "text": " "})
+    assert (state.filters, panel.text) == ({}, "")
+
+
+@pytest.mark.usefixtures("narrower")
+def test_the_line_is_completed_with_counts(state: ViewState) -> None:
+    state.panel = "filter"
+    panel = shown(FilterPanel(), state)
+
+    def offered(text: str) -> dict[str, str]:
+        panel._handle_msg({"kind": "complete", "text": text, "at": len(text)})
+        assert panel.completion["text"] == text
+        return {option["text"]: option["note"] for option in panel.completion["options"]}
+
+    assert offered("") == {
+        "group": "values", "tags": "list", "size": "number", "File modified": "date", "Indexed": "date",
+        "File": "text",
+    }  # fmt: skip
+    facet = state.dataset.facet("group")
+    assert offered("group = ") == {
+        label: str(facet.total_counts[code]) for code, label in enumerate(facet.labels)
+    }
+    for hostile in (
+        {},
+        {"text": 3},
+        {"text": "a", "at": 9},
+        {"text": "a", "at": "x"},
+        {"text": "(" * 9_000, "at": 9},
+    ):
+        panel._handle_msg({"kind": "complete", **hostile})
+        panel._handle_msg({"kind": "say", **hostile})
+    assert state.filters == {}
