@@ -19,13 +19,16 @@ import pyarrow as pa
 from clipper.metadata.columns import Column, with_roles
 from clipper.query_filter import AnyOf, HasText, InRange, NoneOf
 from clipper.query_syntax import parse
-from viewer.components.side.filter_panel import facet_view
+from viewer.components.base import Component
+from viewer.components.map.legend import ColourKey
+from viewer.components.side.filter_panel import FilterPanel, facet_view
 from viewer.dataset.columns.filters import Masks, apply_filters, count_values, filter_rows, match_condition
 from viewer.dataset.dataset import MODIFIED, Dataset
 from viewer.dataset.geometry.viewport import Viewport
 from viewer.render.painter import RenderRequest, paint
 from viewer.session.answers import Answer
 from viewer.session.state import ViewState
+from viewer.session.workers.filters import FilterWorker
 
 SIZES = (100_000, 1_000_000)
 REPEATS = 5
@@ -145,9 +148,57 @@ def measured(n: int) -> dict[str, Cost]:
         count_values(facets, masks)
 
     found["a brush's step beside three others, and all counts"] = best(step)
+    found |= _linked(dataset)
     counts = apply_filters(facets, others).counts
     found["the panel's charts"] = best(lambda: [facet_view(f, None, counts[c]) for c, f in facets.items()])
     return found | _drawn(dataset, match_condition(facets["width"], InRange(1000, 3000)))
+
+
+def _linked(dataset: Dataset) -> dict[str, Cost]:
+    """What a selection, limits of similarity and a typed line take, from the event to all counts."""
+    n, random = dataset.n, np.random.default_rng(5)
+    likeness = random.normal(0.2, 0.05, n).astype(np.float32)
+    state = ViewState(dataset=dataset, colour="group", panel="filter")
+    FilterWorker(state)
+    panel, legend = FilterPanel(), ColourKey()
+    for part in (panel, legend):
+        part.follow(state)
+    state.answer = Answer(parse("cat"), np.arange(5), likeness[:5], 0.0, 0.0, 0.0, likeness)
+    found = {}
+    for share in (0.01, 0.5):
+        rows = iter([np.flatnonzero(random.random(n) < share) for _ in range(REPEATS)])
+        name = f"a selection of {share:.0%}: every chart and the legend"
+        found[name] = best(lambda r=rows: counted(state, selection=next(r)))
+    lows = iter(np.linspace(0.1, 0.25, REPEATS).tolist())
+    name = "and a step of the least similarity: every chart and the legend"
+    found[name] = best(lambda: counted(state, min_similarity=next(lows)))
+    years = iter(range(2013, 2013 + REPEATS))
+    name = "and a typed line: what passes, every chart and the legend"
+
+    def typed() -> None:
+        line = f'taken_at > {next(years)} and group in ("group 1", "group 2") and price < 60'
+        counted(state, lambda: send(panel, kind="say", text=line))
+        assert len(state.filters) == 3
+
+    found[name] = best(typed)
+    found["over-represented values first"] = best(lambda: send(panel, kind="excess", on=not panel.excess))
+    text = 'group = "group 1" and place = "word 1'
+    found["the options while one types"] = best(lambda: send(panel, kind="complete", text=text, at=len(text)))
+    return found
+
+
+def send(part: Component, **message: Any) -> None:
+    """Send a message as the page does."""
+    part._handle_msg(message)  # noqa: SLF001 - what Panel calls
+
+
+def counted(state: ViewState, act: Callable[[], object] = lambda: None, **change: Any) -> None:
+    """Change a state, and wait until what it shows is counted; no session, so nothing runs beside it."""
+    before = state.part
+    state.param.update(**change)
+    act()
+    while state.part is before:
+        time.sleep(0.001)
 
 
 def _drawn(dataset: Dataset, kept: np.ndarray) -> dict[str, Cost]:
