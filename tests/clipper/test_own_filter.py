@@ -82,8 +82,8 @@ def test_a_filter_may_be_a_line_of_text(sample_atlas: clipper.Atlas, text: str, 
 
 def test_a_typed_filter_that_is_not_understood_says_where(sample_atlas: clipper.Atlas):
     with pytest.raises(clipper.errors.PredicateError, match="Did you mean “group”") as error:
-        sample_atlas.search("face", where="grup = Flags")
-    assert (error.value.start, error.value.end) == (0, 4)
+        sample_atlas.search("face", where="grouq = Flags")
+    assert (error.value.start, error.value.end) == (0, 5)
     assert len(sample_atlas.search("face", k=5, where="")) == 5
 
 

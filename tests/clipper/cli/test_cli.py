@@ -299,7 +299,7 @@ def test_a_filter_narrows_the_search_and_a_malformed_one_is_reported(clipper_com
     assert {hit["metadata"]["group"] for hit in hits} == {"Flags"}
     hits = json.loads(found("group = flags and bytes > 0").stdout)["hits"]
     assert {hit["metadata"]["group"] for hit in hits} <= {"Flags"}
-    assert "Did you mean “group”?" in found("grup = Flags").stderr
+    assert "Did you mean “group”?" in found("grouq = Flags").stderr
     for malformed in ("{", "[]", '{"$bad": 1}'):
         result = found(malformed)
         assert result.returncode == 1

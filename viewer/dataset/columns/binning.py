@@ -3,6 +3,7 @@
 Pure numbers. Times are seconds since 1970. A time without a zone counts as UTC.
 """
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,7 +35,6 @@ MONTH_STEPS = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200, 2400, 12_000, 120_00
 DAY = 86_400
 MONTH = 28 * DAY
 ROOMY = 1.6  # if all values span less than this times the percentiles below, the bins hold all of them
-JUST_BELOW = 1e-6  # a range up to an edge ends before it, by this part of a bin
 OUTER_PERCENTILES = (1.0, 99.0)  # the bins lie between these; the outermost also hold what is beyond
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
 
@@ -64,9 +64,8 @@ class Bins:
         low = None if first <= 0 else float(self.edges[first])
         if last >= len(self):
             return low, None
-        step = self.edges[last] - self.edges[last - 1]
-        high = self.edges[last] - (1.0 if self.integers else step * JUST_BELOW)
-        return low, float(f"{high:.15g}")
+        edge = float(self.edges[last])
+        return low, edge - 1.0 if self.integers else math.nextafter(edge, -math.inf)
 
     def bins_of(self, low: float | None, high: float | None) -> tuple[int, int]:
         """Return the bins that a range touches: the first, and the one after the last."""

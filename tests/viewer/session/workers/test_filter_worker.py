@@ -407,9 +407,9 @@ def test_the_line_and_the_charts_are_two_faces_of_one_filter(state: ViewState) -
     ).all()
     assert panel.text == 'size > 0 AND group in ("GROUP 1", "group 2")'  # as it was typed
     assert panel.problem == {}
-    panel._handle_msg({"kind": "say", "text": "size > 0 and grup = 3"})
-    assert panel.problem["message"] == "There is no column “grup”. Did you mean “group”?"
-    assert (panel.problem["start"], panel.problem["end"]) == (13, 17)
+    panel._handle_msg({"kind": "say", "text": "size > 0 and grouq = 3"})
+    assert panel.problem["message"] == "There is no column “grouq”. Did you mean “group”?"
+    assert (panel.problem["start"], panel.problem["end"]) == (13, 18)
     assert state.filters["group"] == AnyOf(("group 1", "group 2"))  # what is wrong changes nothing
     panel._handle_msg({"kind": "toggle", "column": "group", "value": "group 2"})
     assert panel.text == 'size > 0 and group = "group 1"'
