@@ -14,6 +14,7 @@ Kind = Literal["category", "number", "time", "list", "text"]
 
 SCALES = ("number", "time")  # kinds that are filtered by a range
 MAX_COMPARED = 5_000  # values among which one is looked for that is spelled otherwise, the first ones
+MAX_ALIKE = 1_000  # names or values that a misspelled word is compared with
 _TRUTH = {"true": "Yes", "false": "No"}
 
 
@@ -68,6 +69,6 @@ def find_field(fields: Fields, name: str) -> Field | None:
 
 def similar(word: str, among: Iterable[str]) -> str:
     """Return the name or value that looks most like a word; "" if none does."""
-    known = {each.casefold(): each for each in reversed([*among])}
+    known = {each.casefold(): each for each in reversed([*islice(among, MAX_ALIKE)])}
     close = get_close_matches(word.casefold(), known, n=1, cutoff=0.6)
     return known[close[0]] if close else ""
