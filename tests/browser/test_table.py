@@ -1,4 +1,4 @@
-"""The table of the listed images: as long as it may be, sorted, copied, and one with the map and the gallery."""
+"""The table of the listed images: of any length, sorted, copied, and one with the map and the gallery."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
