@@ -37,7 +37,7 @@ MAX_ENDING_LENGTH = 8
 LINKED_FOLDERS = "links to folders"
 
 # Files with metadata beside the images. If two have the same key for an image, the first of these wins.
-METADATA_NAMES = ("metadata.json", "metadata.parquet", "metadata.csv")
+METADATA_NAMES = ("metadata.json", "metadata.parquet", "metadata.csv", "metadata.jsonl")
 
 
 @dataclass(frozen=True)

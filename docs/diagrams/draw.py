@@ -161,7 +161,7 @@ def draw_way(path: Path) -> None:
     width, step = 236, 88  # of a card; from one row of cards to the next
     left, middle, right = 14.0, 262.0, 510.0
     centre = {x: x + width / 2 for x in (left, middle, right)}
-    drawing.card(220, 1, 320, "images folder", "image files; metadata.json, .csv, .parquet")
+    drawing.card(220, 1, 320, "images folder", "image files; metadata.json, .jsonl, .csv, .parquet")
     drawing.arrow(380, 58, 85)
     drawing.card(220, 1 + step, 320, "image_manifest", "path, content hash, size and time")
     drawing.arrow(380, 146, 183)
