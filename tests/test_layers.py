@@ -16,6 +16,7 @@ CORE = """
     indexing/contents indexing/insights
     indexing/staging
     atlas
+    export
     chroma models
     insight insight/clustering insight/doubles insight/words
     store/parts

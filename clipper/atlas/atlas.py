@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from clipper.atlas import frames, html
 from clipper.atlas.discoveries import Discoveries
 from clipper.atlas.engine import SearchEngine
+from clipper.atlas.exports import Exports
 from clipper.atlas.tags import Tags
 from clipper.errors import BadImageError, ClipperError, UnknownImageError
 from clipper.images.decode import read_file
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 ImageLike: TypeAlias = "str | Path | bytes | Image.Image"
 
 
-class Atlas(Discoveries):
+class Atlas(Discoveries, Exports):
     """A published dataset: images, their metadata, their places on the map, and search.
 
     An atlas reads one version of the dataset and keeps it until it is closed, also while a run publishes the

@@ -191,6 +191,16 @@ class SearchEngine(Published):
         x, y = self._place(similarities, text=query.words_only)
         return Hits(query, rows, similarity, vector, x, y, similarities)
 
+    def passing(self, where: Mapping[str, Any]) -> "np.ndarray":
+        """Return which images pass a filter: (n,) bool.
+
+        Raises:
+            ClipperError: the filter is not understood.
+        """
+        own, others = part_filter(self, where)
+        passes = passing(self, own)
+        return passes & self._passing_chroma(others) if others else passes
+
     def share_model(self, earlier: "SearchEngine") -> None:
         """Use the model that an atlas of another version uses, if both were made with the same."""
         if self.encoders.identity == earlier.encoders.identity:

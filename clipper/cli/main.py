@@ -3,20 +3,20 @@
 What does not belong here: anything that `import clipper` cannot do too.
 """
 
-import json
 import os
 import socket
 import sys
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from clipper.cli.clusters import name_cluster
 from clipper.cli.coverage import coverage
-from clipper.cli.options import Home, Json
+from clipper.cli.export import export
+from clipper.cli.options import Home, Json, read_filter
 from clipper.cli.output import one_line, print_failures, print_json, summarise, tell_damages
 from clipper.cli.report import check_kinds, tell_report, write_page
 from clipper.errors import BadImageError, ClipperError, SettingsError, require_extra
@@ -33,6 +33,7 @@ app = typer.Typer(
 
 
 app.command()(coverage)
+app.command()(export)
 app.command()(name_cluster)
 
 
@@ -98,7 +99,7 @@ def search(
     atlas = SearchEngine(Settings.load(home))
     data = _read(image, most=atlas.settings.max_bytes)
     try:
-        hits = atlas.rank(Query(text=text, image=data, where=_filter(where)), k=k)
+        hits = atlas.rank(Query(text=text, image=data, where=read_filter(where)), k=k)
     except BadImageError as error:
         raise ClipperError(f"{image} {error}") from error
     rows, similarity = hits.rows.tolist(), hits.similarity.tolist()
@@ -278,18 +279,6 @@ def _read(image: Path | None, *, most: int) -> bytes | None:
         raise ClipperError(f"{image} {error}") from error
     except OSError as error:
         raise ClipperError(f"{image} cannot be read: {error.strerror}") from error
-
-
-def _filter(where: str | None) -> dict[str, Any] | str | None:
-    if where is None or not where.lstrip().startswith(("{", "[")):
-        return where
-    try:
-        document = json.loads(where)
-    except (ValueError, RecursionError) as error:
-        raise ClipperError(f"--where is not JSON ({error}); write it like '{{\"year\": 2010}}'") from error
-    if not isinstance(document, dict):
-        raise ClipperError("--where is no JSON object; write it like '{\"year\": 2010}'")
-    return document
 
 
 def _bindable(port: int) -> int:

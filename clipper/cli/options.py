@@ -3,12 +3,32 @@
 What does not belong here: the commands (`cli/main.py`).
 """
 
-from typing import Annotated
+import json
+from typing import Annotated, Any
 
 import typer
+
+from clipper.errors import ClipperError
 
 Home = Annotated[
     str | None,
     typer.Option("--home", help="The atlas's folder; found from here when left out.", metavar="HOME"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document and nothing else.")]
+
+
+def read_filter(where: str | None) -> dict[str, Any] | str | None:
+    """Read the option `--where`: JSON as an object, any other text as it is; None without one.
+
+    Raises:
+        ClipperError: it begins like JSON and is none, or no object.
+    """
+    if where is None or not where.lstrip().startswith(("{", "[")):
+        return where
+    try:
+        document = json.loads(where)
+    except (ValueError, RecursionError) as error:
+        raise ClipperError(f"--where is not JSON ({error}); write it like '{{\"year\": 2010}}'") from error
+    if not isinstance(document, dict):
+        raise ClipperError("--where is no JSON object; write it like '{\"year\": 2010}'")
+    return document

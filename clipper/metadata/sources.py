@@ -15,7 +15,7 @@ from clipper.metadata.tables import KEY_COLUMNS, read_csv, read_parquet
 from clipper.metadata.types import first_few
 
 # The keys of a metadata.json that describes a dataset of FiftyOne, and no image.
-_OF_FIFTYONE = frozenset({"media_type", "sample_fields"})
+_OF_FIFTYONE = frozenset({"media_type", "info"})
 
 
 def read(name: str, data: bytes, *, location: str, max_bytes: int) -> Source:

@@ -49,6 +49,7 @@ CLIPPER: list[Row] = [
     [("indexing/contents/", "decode, embed"), ("indexing/insights/", "clusters, copies")],
     [("indexing/staging/", "the home that a run writes")],
     [("atlas/", "a published atlas, opened: search, points, images, tags")],
+    [("export/", "folders, tables, pages and pictures for others")],
     [("chroma/", "the collection"), ("models/", "CLIP: images and texts to vectors")],
     [("insight/, insight/clustering/, insight/doubles/, insight/words/", "what is there")],
     [("store/parts/", "parts of several tables")],

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clipper.atlas.word_columns import keep_words
+from clipper.atlas.discoveries import keep_words
 from clipper.errors import ClipperError
 from clipper.insight.classify import split_words
 from clipper.store.home import Home
