@@ -31,7 +31,9 @@ _MADE_AGAIN = frozenset({FILE, FOLDER, INSIGHT})
 class Exportable(Protocol):
     """A published atlas, as an export reads it. Row i of everything belongs to `ids[i]`."""
 
-    title: str
+    @property
+    def title(self) -> str:
+        """The dataset's name."""
 
     @property
     def ids(self) -> Sequence[str]:

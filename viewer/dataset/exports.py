@@ -1,13 +1,12 @@
-"""Exports of selected images: a CSV or Parquet table, a ZIP with the originals, or a list of ids.
+"""Exports of selected images: a CSV or Parquet table, a ZIP with the originals, a list of ids, or the core's.
 
 Each export is a generator of bytes that holds one block of rows, or one original, at a time. What does not
-belong here: who may download it (`server/export_route.py`).
+belong here: the formats of other tools (`clipper/export`), who may download it (`server/export_route.py`).
 """
 
 import csv
 import io
 import json
-import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +14,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from clipper.hashing import content_hash
+from clipper.export.dataset import BLOCK_ROWS, EXCLUDED, Selection, original
+from clipper.export.folders import Plan
+from clipper.export.names import Names
+from clipper.export.run import FOLDERS, stream
+from clipper.export.tables import escape_formula
+from clipper.export.writing import PIECE_BYTES, Spool, zip_entry
 from clipper.metadata.columns import FILE, FOLDER, INSIGHT
 from clipper.metadata.join import without_missing
 from viewer.dataset.columns.filters import is_member
@@ -25,13 +29,7 @@ from viewer.dataset.dataset import Dataset
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BLOCK_ROWS = 4096  # rows
-# Characters that have a special meaning in the file names of some system.
-_ODD = re.compile(r"""[\x00-\x1f\\:*?"<>|]""")
-EXCLUDED = "excluded"  # exports leave out the images with this tag, unless the visitor asks for them
-PIECE_BYTES = 1 << 18  # the least that is sent at once, except at the end
-# A spreadsheet reads a cell that starts with one of these as a formula; full-width forms count too.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_OWN = ("metadata.json", "table.csv", "missing.txt")  # the names of an archive's own files
 CONTENT_TYPES = {
     "csv": "text/csv; charset=utf-8",
     "json": "application/json",
@@ -39,23 +37,37 @@ CONTENT_TYPES = {
     "zip": "application/zip",
     "ids": "text/plain; charset=utf-8",
     "tsv": "text/tab-separated-values; charset=utf-8",
+    **dict.fromkeys(FOLDERS, "application/zip"),
+    "images": "application/vnd.apache.parquet",
 }
+OF_CORE = {**dict.fromkeys(FOLDERS), "images": "parquet"}  # the kinds that the core writes, and its names
 
 
 @dataclass(frozen=True)
 class Export:
     """An export: rows (k,) of a dataset in this order, and the rows of each tag at that time.
 
-    `similarities` (n,) float32 are those of all images to the query in view, by row.
+    `similarities` (n,) float32 are those of all images to the query in view, by row. `label` is the column
+    of the classes, for formats that have some; "" for none.
     """
 
     name: ClassVar = "selection"
-    kinds: ClassVar = ("csv", "parquet", "zip", "ids")
+    kinds: ClassVar = ("csv", "parquet", "zip", "ids", *OF_CORE)
 
     dataset: Dataset
     rows: np.ndarray
     tags: Mapping[str, np.ndarray] = field(default_factory=dict)
     similarities: np.ndarray | None = None
+    label: str = ""
+
+    @property
+    def plan(self) -> Plan:
+        """The export as the core knows it."""
+        tagged = any(map(len, self.tags.values()))
+        selection = Selection(
+            self.dataset.atlas, self.rows, lambda rows: tags_of_rows(self.tags, rows), tagged=tagged
+        )
+        return Plan(selection, label=self.label)
 
     def pieces(self, kind: str) -> Iterator[bytes]:
         """Yield the export in one of its kinds, in pieces."""
@@ -90,51 +102,25 @@ class Export:
         return pa.table(columns)
 
 
-class _Spool:
-    """A write-only file; `drain` returns the bytes written since its last call."""
-
-    closed = False
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-        self.size = 0
-
-    def write(self, data: Any) -> int:
-        part = bytes(data)
-        self._parts.append(part)
-        self.size += len(part)
-        return len(part)
-
-    def flush(self) -> None:
-        """Do nothing: no bytes are held elsewhere."""
-
-    def close(self) -> None:
-        self.closed = True
-
-    def drain(self) -> bytes:
-        data, self._parts, self.size = b"".join(self._parts), [], 0
-        return data
-
-
 def write_export(export: Export, kind: str) -> Iterator[bytes]:
     """Yield an export in one of its kinds, in pieces."""
+    if kind in OF_CORE:
+        return stream(export.plan, OF_CORE[kind] or kind)
     makers = {"csv": _csv, "parquet": _parquet, "zip": _zip, "ids": _ids}
     return makers[kind](export)
+
+
+def class_column(dataset: Dataset, colour: str) -> str:
+    """Return the column of classes for an export: the one that colours the map, if an image has one of it."""
+    columns = {**dataset.atlas.columns, **dataset.atlas.insight_columns}
+    column = columns.get(colour)
+    return colour if column is not None and column.role == "category" else ""
 
 
 def without_excluded(rows: np.ndarray, tags: TagRows) -> np.ndarray:
     """Return those of some rows (k,) that no person has excluded from exports, in the same order."""
     excluded = tags.get(EXCLUDED)
     return rows if excluded is None else rows[~is_member(rows, excluded)]
-
-
-def escape_formula(cell: object) -> object:
-    """Change a text cell so that no spreadsheet reads it as a formula; numbers stay as they are."""
-    if isinstance(cell, (list, tuple)):
-        return json.dumps(list(cell), ensure_ascii=False)
-    if isinstance(cell, str) and cell.startswith(FORMULA_STARTS):
-        return f"'{cell}"
-    return cell
 
 
 def _ids(export: Export) -> Iterator[bytes]:
@@ -159,7 +145,7 @@ def _parquet(export: Export) -> Iterator[bytes]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    spool, writer = _Spool(), None
+    spool, writer = Spool(), None
     for block in export.blocks():
         writer = writer or pq.ParquetWriter(pa.PythonFile(spool, mode="w"), block.schema)
         writer.write_table(block)
@@ -171,64 +157,34 @@ def _parquet(export: Export) -> Iterator[bytes]:
 
 def _zip(export: Export) -> Iterator[bytes]:
     """Yield a ZIP with the originals under their ids and their metadata: a folder that Clipper can index."""
-    spool, lost = _Spool(), []
+    spool, lost = Spool(), []
     with zipfile.ZipFile(spool, "w") as archive:
-        names = _Names()
+        used, names = Names(_OWN), dict[str, str]()
         for row in export.rows.tolist():
-            data = _original(export.dataset, row)
+            data = original(export.dataset.atlas, row)
             if isinstance(data, str):
                 lost.append(f"{export.dataset.atlas.ids[row]}: {data}")
                 continue
-            archive.writestr(_entry(names.of(export.dataset.atlas.ids[row])), data, zipfile.ZIP_DEFLATED, 0)
+            image_id = export.dataset.atlas.ids[row]
+            names[image_id] = used.of(image_id)
+            archive.writestr(zip_entry(names[image_id]), data, zipfile.ZIP_DEFLATED, 0)
             del data
             if spool.size >= PIECE_BYTES:
                 yield spool.drain()
-        with archive.open(_entry("metadata.json"), "w", force_zip64=True) as file:
+        with archive.open(zip_entry("metadata.json"), "w", force_zip64=True) as file:
             for text in _metadata(export, names):
                 file.write(text.encode("utf-8", "replace"))
                 yield spool.drain()
-        with archive.open(_entry("table.csv"), "w", force_zip64=True) as file:
+        with archive.open(zip_entry("table.csv"), "w", force_zip64=True) as file:
             for piece in _csv(export):
                 file.write(piece)
                 yield spool.drain()
         if lost:
-            archive.writestr(_entry("missing.txt"), "\n".join(lost) + "\n")
+            archive.writestr(zip_entry("missing.txt"), "\n".join(lost) + "\n")
     yield spool.drain()
 
 
-class _Names:
-    """The name of each image in an archive: its id, changed where another system would read it as a path."""
-
-    def __init__(self) -> None:
-        self._used: set[str] = {"metadata.json", "table.csv", "missing.txt"}
-        self.by_id: dict[str, str] = {}
-
-    def of(self, image_id: str) -> str:
-        parts = [_ODD.sub("_", part) for part in image_id.split("/")]
-        name = "/".join(part if part.strip(". ") else "_" for part in parts)
-        stem, dot, ending = name.rpartition(".")
-        number = 2
-        while name.lower() in self._used:
-            name = f"{stem} ({number}){dot}{ending}" if dot else f"{name} ({number})"
-            number += 1
-        self._used.add(name.lower())
-        self.by_id[image_id] = name
-        return name
-
-
-def _entry(name: str) -> zipfile.ZipInfo:
-    """Make an entry of the archive. Its length follows its bytes, as it must in a stream.
-
-    Some programs do not find the length behind a file that is only stored. So images, which are compressed
-    already, are "deflated" at level 0.
-    """
-    entry = zipfile.ZipInfo(name)
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    entry.external_attr = 0o644 << 16
-    return entry
-
-
-def _metadata(export: Export, names: _Names) -> Iterator[str]:
+def _metadata(export: Export, names: Mapping[str, str]) -> Iterator[str]:
     """Yield the archive's metadata.json: what people gave, without what Clipper finds in the files."""
     columns = {**export.dataset.atlas.columns, **export.dataset.atlas.insight_columns}
     own = {name for name, column in columns.items() if column.origin in {FILE, FOLDER, INSIGHT}}
@@ -239,18 +195,9 @@ def _metadata(export: Export, names: _Names) -> Iterator[str]:
             image_id = row.pop("id")
             row.pop("similarity", None)
             values = {name: value for name, value in without_missing(row).items() if name not in own}
-            if image_id in names.by_id:
-                lines.append(f"{json.dumps(names.by_id[image_id])}: {json.dumps(values, default=str)}")
+            if image_id in names:
+                lines.append(f"{json.dumps(names[image_id])}: {json.dumps(values, default=str)}")
         if lines:
             yield before + ",\n".join(lines)
             before = ",\n"
     yield "\n}\n" if before != "{\n" else "{}\n"
-
-
-def _original(dataset: Dataset, row: int) -> bytes | str:
-    """Return an original's bytes as they were indexed, or the reason why they are not available."""
-    try:
-        data: bytes = dataset.atlas.image(row)
-    except Exception as error:  # noqa: BLE001 - an error of a folder or a network costs only this image
-        return str(error) or type(error).__name__
-    return data if content_hash(data) == dataset.atlas.hashes[row] else "has changed since it was indexed"

@@ -14,13 +14,14 @@ from urllib.parse import quote
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError
 
+from clipper.export.run import FOLDERS
 from viewer.dataset.exports import CONTENT_TYPES
 from viewer.pools import EXPORT_POOL
 from viewer.server.handlers import VisitorHandler
 from viewer.session.export_offers import Offer, redeem
 
 ROUTE = r"/export/([A-Za-z0-9_-]{20,64})"
-ENDINGS = {"ids": "txt"}
+ENDINGS = {"ids": "txt", "images": "parquet", **dict.fromkeys(FOLDERS, "zip")}
 
 log = logging.getLogger(__name__)
 

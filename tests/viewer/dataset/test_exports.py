@@ -16,10 +16,12 @@ import pyarrow.parquet as pq
 import pytest
 from fakes import FakeAtlas, FakeColumn
 
+from clipper.export.dataset import BLOCK_ROWS
+from clipper.export.tables import escape_formula
 from clipper.hashing import content_hash
 from viewer.components.side.selection_panel import SelectionPanel
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.exports import BLOCK_ROWS, Export, escape_formula, write_export
+from viewer.dataset.exports import Export, class_column, write_export
 from viewer.server.export_route import export_file_name
 from viewer.session import export_offers
 from viewer.session.export_offers import MAX_OFFERS, offer, redeem
@@ -218,3 +220,32 @@ def test_a_file_name_is_letters(title: str) -> None:
     assert len(name) < 90
     assert not set('"/\\<>\r\n:') & set(name)
     assert Path(name).name == name
+
+
+@pytest.mark.parametrize("kind", ["imagefolder", "coco", "yolo", "fiftyone"])
+def test_a_folder_for_another_tool_arrives_as_a_zip_with_labels_and_tags(kind: str) -> None:
+    atlas = FakeAtlas(n=6)
+    atlas.hashes = [content_hash(atlas.image(row)) for row in range(atlas.n)]
+    chosen = export(Dataset(atlas), [4, 2], tags={"nice": np.array([2])}, label="group")
+    with zipfile.ZipFile(io.BytesIO(b"".join(write_export(chosen, kind)))) as archive:
+        assert archive.testzip() is None
+        lines = [json.loads(line) for line in archive.read("metadata.jsonl").decode().splitlines()]
+        assert [line["file_name"].rpartition("/")[2] for line in lines] == ["4.png", "2.png"]
+        assert {line["file_name"] for line in lines} < set(archive.namelist())
+    assert export_file_name("Emoji", kind) == "Emoji-selection.zip"
+
+
+def test_the_table_with_images_has_their_bytes() -> None:
+    atlas = FakeAtlas(n=6)
+    atlas.hashes = [content_hash(atlas.image(row)) for row in range(atlas.n)]
+    table = pq.read_table(io.BytesIO(b"".join(write_export(export(Dataset(atlas), [4, 2]), "images"))))
+    assert [row["bytes"] for row in table["image"].to_pylist()] == [atlas.image(4), atlas.image(2)]
+    assert export_file_name("Emoji", "images") == "Emoji-selection.parquet"
+
+
+def test_the_classes_are_the_column_that_colours_the_map() -> None:
+    dataset = Dataset(FakeAtlas())
+    assert [class_column(dataset, name) for name in ("group", "size", "tags", ":cluster", "")] == [
+        "group",
+        *[""] * 4,
+    ]

@@ -13,6 +13,11 @@ const FORMATS = [
   { format: "csv", label: "CSV table" },
   { format: "parquet", label: "Parquet table" },
   { format: "zip", label: "ZIP of originals" },
+  { format: "images", label: "Parquet with images" },
+  { format: "imagefolder", label: "Hugging Face folder" },
+  { format: "coco", label: "COCO" },
+  { format: "yolo", label: "YOLO classes" },
+  { format: "fiftyone", label: "FiftyOne" },
 ]
 const SAVE = "M12 4v11M7 11l5 5 5-5M5 20h14"
 

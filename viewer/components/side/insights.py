@@ -13,6 +13,7 @@ import numpy as np
 import param
 
 from clipper.atlas.findings import Finding
+from clipper.export.dataset import EXCLUDED
 from viewer.components.base import Component
 from viewer.components.map.map import MapView
 from viewer.components.side.finding_view import (
@@ -26,7 +27,6 @@ from viewer.components.side.finding_view import (
 from viewer.dataset.columns.filters import is_member
 from viewer.dataset.columns.tag_column import count_tags
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.exports import EXCLUDED
 from viewer.dataset.findings.findings import Findings, are_copies, find_by_key, findings_of, known_findings
 from viewer.dataset.findings.lists import FindingList
 from viewer.pools import VERSION_POOL

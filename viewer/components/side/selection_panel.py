@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import param
 
+from clipper.export.dataset import EXCLUDED
 from viewer.components.base import Component
 from viewer.components.map.lasso import apply_in_background
 from viewer.components.map.map import MapView
@@ -19,7 +20,7 @@ from viewer.dataset.clusters import ClusterMap, one_line
 from viewer.dataset.columns.filters import is_member
 from viewer.dataset.columns.tag_column import count_tags
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.exports import EXCLUDED, Export, without_excluded
+from viewer.dataset.exports import Export, class_column, without_excluded
 from viewer.session.export_offers import MAX_OFFERS, offer, withdraw
 from viewer.session.selection import clear_selection
 from viewer.session.state import LAYOUT, ViewState
@@ -193,9 +194,14 @@ class SelectionPanel(Component):
         if kind not in Export.kinds or not len(rows):
             return
         scores = state.answer.similarities if state.answer else None
-        export = Export(state.dataset, rows, dict(state.tags), scores)
+        label = class_column(state.dataset, state.colour)
+        if kind == "yolo" and not label:
+            self.trouble = "Colour the map by a column of classes first: each class becomes a folder."
+            return
+        export = Export(state.dataset, rows, dict(state.tags), scores, label)
         token = offer(export, kind)
         self._tokens.append(token)
+        self.trouble = ""
         self.offered = {"token": token, "kind": kind}
 
 
