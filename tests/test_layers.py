@@ -17,6 +17,9 @@ CORE = """
     indexing/staging
     atlas
     export
+    export/page
+    export/drawing
+    export/formats
     chroma models
     insight insight/clustering insight/doubles insight/words
     store/parts

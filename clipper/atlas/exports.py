@@ -1,4 +1,4 @@
-"""An atlas outside of Clipper: folders and tables for other tools.
+"""An atlas outside of Clipper: folders and tables for other tools, a picture of the map.
 
 What does not belong here: what is written (`export/`).
 """
@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from clipper.atlas.engine import SearchEngine
 from clipper.errors import UnknownImageError
 from clipper.export import run
-from clipper.export.dataset import EXCLUDED, Selection
-from clipper.export.folders import Plan
+from clipper.export.drawing import png
+from clipper.export.formats.dataset import EXCLUDED, Selection
+from clipper.export.formats.folders import Plan
 from clipper.export.run import Exported
 from clipper.store import tags
 
 if TYPE_CHECKING:
     import numpy as np
+    from PIL import Image
 
 
 class Exports:
@@ -72,6 +74,42 @@ class Exports:
         selection = select(self._engine, ids=ids, where=where, excluded=excluded, every_column=every_column)
         plan = Plan(selection, label=label or "", split=split or "", images=images, table=metadata)
         return run.export(plan, Path(target), format_name=format, force=force)
+
+    def plot(
+        self,
+        color: str | None = None,
+        *,
+        size: tuple[float, float] = (180, 130),
+        dpi: float = 150,
+        dark: bool = False,
+        names: bool = True,
+        legend: bool = True,
+        path: str | Path | None = None,
+    ) -> "Image.Image":
+        """Draw the map as a still picture with its legend, for a notebook or for print.
+
+        Examples:
+            >>> atlas.plot(color="group", size=(100, 80)).size
+            (591, 472)
+
+        Args:
+            color: a column, or `cluster`; None: the column that the viewer begins with; "": all alike.
+            size: width and height in millimetres.
+            dpi: pixels of an inch; 300 for print.
+            dark: whether the ground is dark.
+            names: whether the clusters' names are on the map.
+            legend: whether title and legend are beside it.
+            path: also write it there, as SVG if the name ends so, else as PNG; an earlier file is replaced.
+
+        Raises:
+            ClipperError: there is no such column, it cannot colour a map, or the picture would be too large.
+        """
+        drawn = run.draw_map(
+            self._engine, colour=color, size=size, dpi=dpi, dark=dark, names=names, legend=legend
+        )
+        if path is not None:
+            run.save_map(drawn, Path(path), force=True)
+        return png.draw(drawn)
 
 
 def select(

@@ -1,20 +1,28 @@
-"""The command that writes a dataset for other tools.
+"""The command that takes a dataset out of Clipper: for other tools, as a page, as a picture.
 
 What does not belong here: the formats (`export/`).
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from clipper.cli.options import Home, Json, read_filter
 from clipper.cli.output import one_line, print_json
+from clipper.errors import ClipperError
 from clipper.settings import Settings
+
+if TYPE_CHECKING:
+    from clipper.export.run import Exported
+
+_SHOWN = 10  # images that could not be exported
 
 
 def export(
-    target: Annotated[Path, typer.Argument(help="A folder; a file for parquet, csv and paths.")],
+    target: Annotated[
+        Path | None, typer.Argument(help="A folder; a file for parquet, csv and paths.")
+    ] = None,
     format_name: Annotated[
         Literal["imagefolder", "parquet", "coco", "yolo", "fiftyone", "csv", "paths"],
         typer.Option("--format", help="What it is for."),
@@ -39,14 +47,48 @@ def export(
     excluded: Annotated[
         bool, typer.Option("--excluded", help="Also the images that are tagged `excluded`.")
     ] = False,
+    png: Annotated[Path | None, typer.Option("--png", help="Draw the map as pixels.", metavar="FILE")] = None,
+    svg: Annotated[Path | None, typer.Option("--svg", help="Draw the map as SVG.", metavar="FILE")] = None,
+    colour: Annotated[
+        str | None,
+        typer.Option("--color", help="What the map is coloured by: a column or `cluster`.", metavar="COLUMN"),
+    ] = None,
+    size: Annotated[
+        str, typer.Option(help="Of a picture: width and height in millimetres.", metavar="WxH")
+    ] = "180x130",
+    dpi: Annotated[int, typer.Option(help="Of a picture: dots an inch.", min=20, max=2400)] = 300,
+    dark: Annotated[bool, typer.Option("--dark", help="Of a picture: on a dark ground.")] = False,
+    no_names: Annotated[
+        bool, typer.Option("--no-names", help="Of a picture: without the clusters' names.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
     as_json: Json = False,
     home: Home = None,
 ) -> None:
-    """Write images and their metadata as a folder or a table for other tools."""
+    """Write images and metadata for other tools, or the map as a picture."""
     from clipper.atlas import Atlas
+    from clipper.export import run
 
+    if target is None and png is None and svg is None:
+        raise ClipperError("name what to write: a folder or a file, --png FILE or --svg FILE")
+    drawings = [(path, ending) for path, ending in ((png, ".png"), (svg, ".svg")) if path is not None]
+    if wrong := next((path for path, ending in drawings if path.suffix.lower() != ending), None):
+        raise ClipperError(f"{wrong} must end with {'.svg' if wrong == svg else '.png'}")
     with Atlas(Settings.load(home)) as atlas:
+        for path, _ in drawings:
+            drawn = run.draw_map(
+                atlas._engine,  # noqa: SLF001 - of this package
+                colour=colour,
+                size=_sides(size),
+                dpi=dpi,
+                dark=dark,
+                names=not no_names,
+            )
+            run.save_map(drawn, path, force=force)
+            if not as_json:
+                typer.echo(f"the map in {one_line(str(path))}: {drawn.width:,} x {drawn.height:,} pixels")
+        if target is None:
+            return
         done = atlas.export(
             target,
             format=format_name,
@@ -59,11 +101,31 @@ def export(
             excluded=excluded,
             force=force,
         )
+    _tell(done, as_json=as_json)
+
+
+def _tell(done: "Exported", *, as_json: bool) -> None:
+    """Print what was exported, and what could not be."""
     if as_json:
         print_json({"path": str(done.path), "images": done.images, "lost": done.lost})
         return
     typer.echo(f"{done.images:,} images in {one_line(str(done.path))}")
-    for image_id, why in list(done.lost.items())[:10]:
+    for image_id, why in list(done.lost.items())[:_SHOWN]:
         typer.echo(f"  left out {one_line(image_id)}: {one_line(why)}", err=True)
-    if len(done.lost) > 10:  # noqa: PLR2004 - as many as shown above
-        typer.echo(f"  and {len(done.lost) - 10:,} more", err=True)
+    if len(done.lost) > _SHOWN:
+        typer.echo(f"  and {len(done.lost) - _SHOWN:,} more", err=True)
+
+
+def _sides(size: str) -> tuple[float, float]:
+    """Read a size such as 180x130.
+
+    Raises:
+        ClipperError: it is none.
+    """
+    try:
+        width, height = map(float, size.lower().split("x"))
+    except ValueError:
+        width = height = 0.0
+    if not (1 <= width <= 10_000 and 1 <= height <= 10_000):  # noqa: PLR2004 - ten metres
+        raise ClipperError(f"--size {size} is no size; write millimetres like 180x130")
+    return width, height

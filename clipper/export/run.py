@@ -1,6 +1,6 @@
-"""Export images of an atlas in one of the formats, onto the disk or as pieces to send.
+"""Export images of an atlas in one of the formats, onto the disk or as pieces to send; or draw its map.
 
-What does not belong here: what a format is (`folders.py`, `tables.py`).
+What does not belong here: what a format is (`formats/`).
 """
 
 from collections.abc import Callable, Iterator
@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clipper.errors import ClipperError
-from clipper.export import folders, tables
-from clipper.export.folders import Plan
-from clipper.export.writing import Item, atomic_file, stream_zip, write_folder
+from clipper.export.drawing import figure, png, svg
+from clipper.export.drawing.colours import colour_by, default_column
+from clipper.export.formats import folders, tables
+from clipper.export.formats.dataset import Mapped
+from clipper.export.formats.folders import Plan
+from clipper.export.formats.writing import Item, atomic_file, stream_zip, write_folder
 from clipper.settings import is_url
 
 FOLDERS: dict[str, Callable[[Plan], Iterator[Item]]] = {
@@ -60,6 +63,39 @@ def export(plan: Plan, target: Path, *, format_name: str, force: bool = False) -
                 file.write(piece)
             _require_one(plan)
     return Exported(target, len(plan.placed.names), plan.placed.lost)
+
+
+def draw_map(
+    atlas: Mapped,
+    *,
+    colour: str | None = None,
+    size: tuple[float, float] = (180, 130),
+    dpi: float = 150,
+    dark: bool = False,
+    names: bool = True,
+    legend: bool = True,
+) -> figure.Figure:
+    """Lay out a picture of a map; None colours by the column that the viewer begins with.
+
+    Raises:
+        ClipperError: there is no such column, it cannot colour, or the picture would be too large.
+    """
+    colours = colour_by(atlas, default_column(atlas) if colour is None else colour)
+    return figure.lay_out(atlas, colours, size=size, dpi=dpi, dark=dark, names=names, legend=legend)
+
+
+def save_map(drawn: figure.Figure, target: Path, *, force: bool = False) -> None:
+    """Write a picture of a map, as SVG if its name ends so, else as PNG.
+
+    Raises:
+        ClipperError: there is a file already, or it cannot be written.
+    """
+    with atomic_file(target, force=force) as temporary:
+        if target.suffix.lower() == ".svg":
+            temporary.write_text(svg.draw(drawn), "utf-8")
+        else:
+            dots = drawn.scale * 72
+            png.draw(drawn).save(temporary, "PNG", dpi=(dots, dots), optimize=True)
 
 
 def stream(plan: Plan, format_name: str) -> Iterator[bytes]:

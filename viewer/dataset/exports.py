@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from clipper.export.dataset import BLOCK_ROWS, EXCLUDED, Selection, original
-from clipper.export.folders import Plan
-from clipper.export.names import Names
+from clipper.export.formats.dataset import BLOCK_ROWS, EXCLUDED, Selection, original
+from clipper.export.formats.folders import Plan
+from clipper.export.formats.names import Names
+from clipper.export.formats.tables import escape_formula
+from clipper.export.formats.writing import PIECE_BYTES, Spool, zip_entry
 from clipper.export.run import FOLDERS, stream
-from clipper.export.tables import escape_formula
-from clipper.export.writing import PIECE_BYTES, Spool, zip_entry
 from clipper.metadata.columns import FILE, FOLDER, INSIGHT
 from clipper.metadata.join import without_missing
 from viewer.dataset.columns.filters import is_member

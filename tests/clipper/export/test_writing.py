@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from clipper.atlas import Atlas
 from clipper.atlas.exports import select
 from clipper.errors import ClipperError
-from clipper.export.folders import Plan
-from clipper.export.names import Names, safe_path
+from clipper.export.formats.folders import Plan
+from clipper.export.formats.names import Names, safe_path
+from clipper.export.formats.writing import atomic_folder
 from clipper.export.run import stream
-from clipper.export.writing import atomic_folder
 
 
 def test_an_export_replaces_only_an_export_and_only_when_told_to(atlas: Atlas, tmp_path: Path):

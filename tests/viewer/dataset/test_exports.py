@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 from fakes import FakeAtlas, FakeColumn
 
-from clipper.export.dataset import BLOCK_ROWS
-from clipper.export.tables import escape_formula
+from clipper.export.formats.dataset import BLOCK_ROWS
+from clipper.export.formats.tables import escape_formula
 from clipper.hashing import content_hash
 from viewer.components.side.selection_panel import SelectionPanel
 from viewer.dataset.dataset import Dataset

@@ -13,7 +13,7 @@ import numpy as np
 import param
 
 from clipper.atlas.findings import Finding
-from clipper.export.dataset import EXCLUDED
+from clipper.export.formats.dataset import EXCLUDED
 from viewer.components.base import Component
 from viewer.components.map.map import MapView
 from viewer.components.side.finding_view import (

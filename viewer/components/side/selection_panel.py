@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import param
 
-from clipper.export.dataset import EXCLUDED
+from clipper.export.formats.dataset import EXCLUDED
 from viewer.components.base import Component
 from viewer.components.map.lasso import apply_in_background
 from viewer.components.map.map import MapView

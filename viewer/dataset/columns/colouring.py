@@ -12,35 +12,25 @@ from typing import Literal, cast
 import numpy as np
 import pandas as pd
 
+from clipper.export.drawing import palette
+from clipper.export.drawing.palette import (
+    CATEGORY_DARK,
+    CATEGORY_LIGHT,
+    PLAIN_DARK,
+    PLAIN_LIGHT,
+    RAMP_DARK,
+    RAMP_LIGHT,
+)
 from clipper.metadata.columns import WORDS, Column
 from viewer.dataset.columns.binning import robust_range
 from viewer.theme import rgb, tokens
 
 SIMILARITY = ":similarity"  # the pseudo-column that colours by similarity to the query
-MAX_CATEGORIES = 20  # with a colour of their own; all others share one
+MAX_CATEGORIES, OTHER, MISSING = palette.MAX_CATEGORIES, palette.OTHER, palette.MISSING
 MIN_DISTINCT, MAX_DISTINCT = 2, 40  # a column that colours the map at the start has so many values
 SIMILARITY_PERCENTILES = (50.0, 99.9)  # the ramp runs between these percentiles of the similarities
-OTHER, MISSING = 254, 255  # codes for rare categories and for images without a value
 NO_VALUE_CODE = 255  # the code of a missing number; 0..254 is the ramp
 NO_VALUE = "No value"  # how a legend and a filter name images without a value
-
-# The first ten stay at least 0.08 apart in OKLab with protanopia, deuteranopia and tritanopia
-# (matrices of Machado et al. 2009, doi:10.1109/TVCG.2009.113); found by a search, kept by a test.
-CATEGORY_DARK = (
-    "#5b74ff", "#f39a2b", "#3cb9ac", "#fb5a6e", "#a274bd", "#f3d3b0", "#74f2ff", "#d79bff", "#bdf24a",
-    "#b8702a", "#8fb0ff", "#4f9d5d", "#ff9db0", "#2f83b8", "#e3c94a", "#c45ca5", "#8fd9a8",
-    "#8d7f6a", "#ffbf87", "#7a63d6",
-)  # fmt: skip
-CATEGORY_LIGHT = (
-    "#5b2cda", "#b28603", "#208b88", "#f92c85", "#5a3a60", "#e1ae95", "#2cd1fe", "#9c88fd", "#9ed305",
-    "#98470d", "#2563c9", "#3f7d2c", "#d65f6e", "#0f5f86", "#d9b400", "#b0389b", "#56b98a",
-    "#74685a", "#e88a3c", "#8a4fd0",
-)  # fmt: skip
-# Viridis (van der Walt and Smith, CC0) without the end that has the background's brightness.
-RAMP_DARK = ("#4a5fb0", "#2f7f9c", "#1f9e89", "#44bf70", "#9bd93c", "#fde725")
-RAMP_LIGHT = ("#b7dd29", "#5cc863", "#21a685", "#26828e", "#3a548c", "#46085c")
-PLAIN_DARK = ("#4d55c9", "#7c80f5", "#c9cbff")  # density alone
-PLAIN_LIGHT = ("#a9a7f5", "#6d65ee", "#3226b8")
 
 ColourKind = Literal["none", "category", "number", "time"]
 

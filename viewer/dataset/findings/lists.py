@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from clipper.atlas.findings import Finding
-from clipper.export.dataset import BLOCK_ROWS, EXCLUDED
-from clipper.export.tables import escape_formula
+from clipper.export.formats.dataset import BLOCK_ROWS, EXCLUDED
+from clipper.export.formats.tables import escape_formula
 from viewer.dataset.columns.filters import is_member
 from viewer.dataset.columns.tag_column import TagRows
 from viewer.dataset.dataset import Dataset

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from clipper.errors import ClipperError
-from clipper.export.dataset import Selection
-from clipper.export.names import Names, safe_part
-from clipper.export.writing import MARK, MISSING, Document, Item, Picture, Placed, Placing
+from clipper.export.formats.dataset import Selection
+from clipper.export.formats.names import Names, safe_part
+from clipper.export.formats.writing import MARK, MISSING, Document, Item, Picture, Placed, Placing
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from clipper.export.dataset import original
-from clipper.export.folders import FILE_NAME, Plan, csv_text
-from clipper.export.writing import Spool
+from clipper.export.formats.dataset import original
+from clipper.export.formats.folders import FILE_NAME, Plan, csv_text
+from clipper.export.formats.writing import Spool
 
 if TYPE_CHECKING:
     import numpy as np

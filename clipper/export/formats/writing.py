@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from clipper.errors import ClipperError
-from clipper.export.dataset import Exportable, is_gone, original
+from clipper.export.formats.dataset import Exportable, is_gone, original
 from clipper.settings import is_url
 from clipper.store.home import atomic_path
 

@@ -1,0 +1,1 @@
+"""Formats of other tools: folders, tables, and how they are written."""
