@@ -1,4 +1,4 @@
-"""An atlas outside of Clipper: folders and tables for other tools, a picture of the map.
+"""An atlas outside of Clipper: folders and tables for other tools, a page, a picture of the map.
 
 What does not belong here: what is written (`export/`).
 """
@@ -13,6 +13,7 @@ from clipper.export import run
 from clipper.export.drawing import png
 from clipper.export.formats.dataset import EXCLUDED, Selection
 from clipper.export.formats.folders import Plan
+from clipper.export.page.build import write_folder_page, write_single_page
 from clipper.export.run import Exported
 from clipper.store import tags
 
@@ -74,6 +75,37 @@ class Exports:
         selection = select(self._engine, ids=ids, where=where, excluded=excluded, every_column=every_column)
         plan = Plan(selection, label=label or "", split=split or "", images=images, table=metadata)
         return run.export(plan, Path(target), format_name=format, force=force)
+
+    def export_page(
+        self,
+        target: str | Path,
+        *,
+        single_file: bool = False,
+        ids: Sequence[str] | None = None,
+        where: Mapping[str, Any] | None = None,
+        excluded: bool = False,
+        force: bool = False,
+    ) -> None:
+        """Write a page with the map, charts and search that needs no server: open it from a disk or the web.
+
+        Examples:
+            >>> atlas.export_page("/tmp/flags.html", single_file=True, where={"group": "Flags"})
+
+        Args:
+            target: a folder, in which `index.html` is the page; a file with `single_file`.
+            single_file: write one file, for 20,000 images at most.
+            ids: the images; None for all.
+            where: a filter, as `search` takes it.
+            excluded: show also the images that are tagged `excluded`.
+            force: replace an earlier export.
+
+        Raises:
+            ClipperError: there is something at `target`, or there are too many images for one file.
+            UnknownImageError: an id is not in the atlas.
+        """
+        selection = select(self._engine, ids=ids, where=where, excluded=excluded)
+        write = write_single_page if single_file else write_folder_page
+        write(self._engine, selection, Path(target).expanduser(), force=force)
 
     def plot(
         self,

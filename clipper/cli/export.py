@@ -47,6 +47,13 @@ def export(
     excluded: Annotated[
         bool, typer.Option("--excluded", help="Also the images that are tagged `excluded`.")
     ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", help="Write a page that needs no server, as a folder.", metavar="FOLDER"),
+    ] = None,
+    single_file: Annotated[
+        bool, typer.Option("--single-file", help="Write the page of --html as one file.")
+    ] = False,
     png: Annotated[Path | None, typer.Option("--png", help="Draw the map as pixels.", metavar="FILE")] = None,
     svg: Annotated[Path | None, typer.Option("--svg", help="Draw the map as SVG.", metavar="FILE")] = None,
     colour: Annotated[
@@ -69,8 +76,8 @@ def export(
     from clipper.atlas import Atlas
     from clipper.export import run
 
-    if target is None and png is None and svg is None:
-        raise ClipperError("name what to write: a folder or a file, --png FILE or --svg FILE")
+    if (target, html, png, svg) == (None,) * 4:
+        raise ClipperError("name what to write: a folder or a file, --html FOLDER, --png FILE or --svg FILE")
     drawings = [(path, ending) for path, ending in ((png, ".png"), (svg, ".svg")) if path is not None]
     if wrong := next((path for path, ending in drawings if path.suffix.lower() != ending), None):
         raise ClipperError(f"{wrong} must end with {'.svg' if wrong == svg else '.png'}")
@@ -87,6 +94,12 @@ def export(
             run.save_map(drawn, path, force=force)
             if not as_json:
                 typer.echo(f"the map in {one_line(str(path))}: {drawn.width:,} x {drawn.height:,} pixels")
+        if html is not None:
+            atlas.export_page(
+                html, single_file=single_file, where=read_filter(where), excluded=excluded, force=force
+            )
+            if not as_json:
+                typer.echo(f"the page in {one_line(str(html if single_file else html / 'index.html'))}")
         if target is None:
             return
         done = atlas.export(

@@ -165,7 +165,7 @@ def _ramp(name: str, cells: Sequence[object], column: Column) -> Colours:
 
     raw = numbers_of(cells, column)
     known = np.isfinite(raw)
-    low, high = _span(raw[known])
+    low, high = span(raw[known])
     scaled = np.clip((np.where(known, raw, low) - low) / max(high - low, 1e-12), 0, 1)
     codes = np.where(known, (scaled * (RAMP_CODES - 1)).round(), MISSING).astype(np.uint8)
     missing = int(np.count_nonzero(~known))
@@ -175,8 +175,8 @@ def _ramp(name: str, cells: Sequence[object], column: Column) -> Colours:
     return Colours(name, kind, codes, entries, low, high, texts)
 
 
-def _span(known: "np.ndarray") -> tuple[float, float]:
-    """Return the ends of a ramp: a few stray values must not take all the colours."""
+def span(known: "np.ndarray") -> tuple[float, float]:
+    """Return the ends of a ramp over numbers (k,): a few stray values must not take all the colours."""
     import numpy as np
 
     if not len(known):
