@@ -49,6 +49,7 @@ async function start() {
     hex: [],
     packed: new Uint32Array(256),
     faint: 0,
+    ground: 0,
     accent: "",
     colourOf: (/** @type {number} */ key) =>
       key < main.codes.own || key >= main.codes.other ? key : main.codes.other,
@@ -78,6 +79,7 @@ async function start() {
       model.packed[code] = packColour(model.hex[code])
     }
     model.faint = packColour(model.look.absent)
+    model.ground = packColour(model.look.canvas)
   }
 
   function refresh() {

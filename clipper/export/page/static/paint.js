@@ -1,6 +1,7 @@
 // Draws the map on a canvas: points, then thumbnails where there is room, then names of clusters, then marks.
 
-const MANY = 30_000 // points beyond which each is a few pixels and no disc
+const MANY = 5_000 // points in view beyond which each is a few pixels and no disc
+const VAST = 30_000 // images beyond which thumbnails appear only as one zooms in
 const THUMB = 58 // pixels of a thumbnail on the screen
 
 /**
@@ -62,7 +63,7 @@ export function createPainter(canvas, model, camera, sheets) {
     const grown = Math.min(3, (camera.zoom / camera.base) ** 0.4)
     const radius =
       Math.min(4.5, Math.max(0.7, 0.16 * Math.sqrt((camera.width * camera.height) / model.n))) * grown
-    if (model.n > MANY) {
+    if (countInView() > MANY) {
       drawMany(ratio, width, height, radius)
     } else {
       drawDiscs(ratio, radius)
@@ -79,6 +80,18 @@ export function createPainter(canvas, model, camera, sheets) {
   /** Whether a point is shown in its colour: it passes the filters, and is a hit where one searches.
    * @param {number} i */
   const strong = (i) => model.passes[i] && (!model.isHit || model.isHit[i])
+
+  function countInView() {
+    const halfWidth = camera.width / 2 / camera.zoom
+    const halfHeight = camera.height / 2 / camera.zoom
+    let count = 0
+    for (let i = 0; i < model.n; i += 1) {
+      const beside =
+        Math.abs(model.x[i] - camera.x) > halfWidth || Math.abs(model.y[i] - camera.y) > halfHeight
+      count += beside ? 0 : 1
+    }
+    return count
+  }
 
   /** @param {number} ratio
    *  @param {number} radius */
@@ -119,8 +132,9 @@ export function createPainter(canvas, model, camera, sheets) {
    * @param {number} radius
    */
   function drawMany(ratio, width, height, radius) {
-    const image = context.getImageData(0, 0, width, height)
+    const image = context.createImageData(width, height)
     const pixels = new Uint32Array(image.data.buffer)
+    pixels.fill(model.ground)
     const side = Math.max(1, Math.round(1.7 * radius * ratio))
     for (let i = 0; i < model.n; i += 1) {
       if (!strong(i)) {
@@ -177,7 +191,7 @@ export function createPainter(canvas, model, camera, sheets) {
   function drawThumbs() {
     shown = []
     const side = Math.min(THUMB, Math.max(34, camera.width / 14))
-    const few = model.n > MANY && camera.zoom < camera.base * 3
+    const few = model.n > VAST && camera.zoom < camera.base * 3
     for (const at of few ? [] : chosen()) {
       const [sx, sy] = camera.toScreen(model.x[at], model.y[at])
       const left = sx - side / 2
