@@ -125,6 +125,7 @@ class Viewer:
         )
         self.page.param.watch(lambda event: setattr(state, "dark", event.new), "dark_theme")
         self.list_worker.begin()
+        state.param.watch(lambda event: setattr(self.page, "dark_theme", event.new), "dark")
         if pn.state.curdoc is not None:
             pn.state.on_session_destroyed(self._ended)
 

@@ -4,7 +4,7 @@ Each entry says why it is needed and which upstream issue concerns it, if we kno
 libraries begins here. What does not belong here: subclasses and options that they document.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import bokeh.server.server as bokeh_server
@@ -12,7 +12,9 @@ import holoviews as hv
 import panel as pn
 import param
 from bokeh.document import Document
+from bokeh.events import DocumentEvent
 from bokeh.plotting import figure
+from bokeh.util.token import get_session_id
 from panel.custom import JSComponent
 from panel.io.server import WSHandler, per_app_patterns
 from panel.theme.base import Design
@@ -124,12 +126,35 @@ def wrap_bind_sockets(wrap: Callable[[Bind], Bind]) -> None:
         bokeh_server.bind_sockets = wrapped
 
 
+class Arrived(DocumentEvent):
+    """A browser is about to get a document; it has these cookies by now, some from the page's own scripts."""
+
+    event_name = "clipper_arrived"
+
+    def __init__(self, cookies: Mapping[str, str]) -> None:
+        super().__init__()
+        self.cookies = cookies
+
+
 class PromptSocket(WSHandler):
-    """A websocket whose messages leave at once.
+    """A websocket whose messages leave at once, and which tells its document of the browser's cookies.
 
     Bokeh writes a message in parts. TCP would keep the second part back until the browser has acknowledged
     the first, which it may do 40 ms later (RFC 1122, section 4.2.3.4). We know of no upstream issue.
+
+    A document is made with the cookies of the request for the page, before any script of it has run. Bokeh
+    has no event between that and the document's way to the browser. We know of no upstream issue.
     """
+
+    async def _async_open(self, token: str) -> None:
+        known = (
+            session for session in self.application_context.sessions if session.id == get_session_id(token)
+        )
+        session = next(known, None)
+        if session is not None:
+            event = Arrived({name: morsel.value for name, morsel in self.request.cookies.items()})
+            await session.with_document_locked(session.document.callbacks.trigger_event, event)
+        await super()._async_open(token)
 
     def open(self, *args: Any, **options: Any) -> Any:
         """Begin to exchange messages."""

@@ -101,9 +101,11 @@ def _variables(theme: Tokens) -> str:
 
 def page_css() -> str:
     """Return the page's own style sheet, which components inherit also through shadow roots."""
+    dark = f"{_variables(DARK)} --c-shadow: 0 8px 28px rgb(0 0 0 / 55%); color-scheme: dark;"
+    light = f"{_variables(LIGHT)} --c-shadow: 0 8px 28px rgb(22 26 40 / 14%); color-scheme: light;"
     return (
-        f".mui-dark {{{_variables(DARK)} --c-shadow: 0 8px 28px rgb(0 0 0 / 55%); color-scheme: dark;}}"
-        f".mui-light {{{_variables(LIGHT)} --c-shadow: 0 8px 28px rgb(22 26 40 / 14%); color-scheme: light;}}"
+        f".mui-dark {{{dark}}} .mui-light, .mui-system {{{light}}}"
+        f"@media (prefers-color-scheme: dark) {{.mui-system {{{dark}}}}}"
     )
 
 

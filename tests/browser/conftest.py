@@ -63,8 +63,10 @@ def visit(browser: object) -> Iterator[Callable[..., SimpleNamespace]]:
         before: str = "",
         touch: bool = False,
         theme: str = "",
+        scheme: str = "dark",
     ) -> SimpleNamespace:
-        context = browser.new_context(viewport={"width": width, "height": height}, has_touch=touch)
+        size = {"width": width, "height": height}
+        context = browser.new_context(viewport=size, has_touch=touch, color_scheme=scheme)
         contexts.append(context)
         if theme:
             context.add_cookies([{"name": "clipper-theme", "value": theme, "url": url}])

@@ -8,6 +8,7 @@ import panel_material_ui as pmui
 from panel_material_ui.template.base import parse_template
 
 from viewer.compat import needed_scripts, release_page
+from viewer.components.page.theme_cookie import chosen_theme
 from viewer.theme import FONT_FACES, page_css, page_sx, theme_config
 
 STATIC = "viewer/static"
@@ -25,7 +26,8 @@ def html_page(*, has_map: bool, beside: float = 0, **params: Any) -> pmui.Page:
         **params: Panel's.
     """
     if pn.state.curdoc is not None:
-        pn.state.curdoc.template_variables.update(has_map=has_map, beside=beside)
+        variables = {"has_map": has_map, "beside": beside, "chosen_theme": chosen_theme()}
+        pn.state.curdoc.template_variables.update(variables)
     return release_page(
         pmui.Page(
             theme_config=theme_config(),
