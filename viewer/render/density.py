@@ -15,7 +15,9 @@ from viewer.dataset.geometry.viewport import Viewport
 SAMPLE_STEP = 3  # every so many lines and columns are looked at to find the weight of a dense pixel
 GLOW_CELL = 10  # pixels of the page that share one value of the glow
 GLOW_MARGIN = 60  # pixels of the page around the view whose points still glow into it
-GLOW_REACH = 1.5  # standard deviation of each of two blurs, in cells
+GLOW_REACH = 2.0  # standard deviation of the glow, in radii of a dot, ...
+LEAST_GLOW, MOST_GLOW = 5.0, 10.0  # ... and its limits in pixels of the page
+GLOW_COVER = 0.5  # a cell glows fully where dots cover this part of it, or less if nothing in view is denser
 SINGLE_WEIGHT, MIN_OPACITY = 4.0, 0.42  # opacity of a lone point's pixels by weight, and of any visible one
 OPACITY_STEPS = 2048  # of the table of opacities
 MAX_SCRATCH = 1 << 23  # numbers in each of a thread's reused arrays: a picture of 2 megapixels
@@ -47,6 +49,7 @@ class Layer:
     codes: np.ndarray
     palette: np.ndarray
     values: np.ndarray | None = None  # (n,) float32 of 0..1 or NaN where colour is a number
+    ranked: bool = False  # whether the largest values are what one looks for
 
     def __len__(self) -> int:
         return len(self.x)
@@ -54,7 +57,7 @@ class Layer:
     def select(self, which: np.ndarray) -> "Layer":
         """Return the points of a mask (n,) bool."""
         values = None if self.values is None else self.values[which]
-        return Layer(self.x[which], self.y[which], self.codes[which], self.palette, values)
+        return Layer(self.x[which], self.y[which], self.codes[which], self.palette, values, self.ranked)
 
 
 def count_pixels(points: Layer, viewport: Viewport, scale: float) -> np.ndarray:
@@ -77,15 +80,21 @@ def sum_cells(pixels: np.ndarray, scale: float) -> np.ndarray:
     return density_kernels.sum_cells(pixels.reshape(len(pixels), -1), _cell(scale))
 
 
-def glow(canvas: np.ndarray, cells: np.ndarray, scale: float, *, dark: bool) -> None:
-    """Blend the density of glow cells over the canvas as a soft glow, which shows groups of points."""
+def glow(canvas: np.ndarray, cells: np.ndarray, dot: float, scale: float, *, dark: bool) -> None:
+    """Blend the density of glow cells over the canvas as a soft glow, which shows groups of points.
+
+    It is as strong as the dots cover their surroundings and reaches little beyond them: a few points have
+    none that anybody sees. `dot` is a dot's radius in pixels of the page.
+    """
     from viewer.render import density_kernels
 
+    reach = float(np.clip(GLOW_REACH * dot, LEAST_GLOW, MOST_GLOW)) / GLOW_CELL / math.sqrt(2)
     for _ in range(2):
-        cells = blur(cells, GLOW_REACH)
+        cells = blur(cells, reach)
     weights = cells[..., 3:]
-    full = max(float(np.percentile(weights[weights > 0], 97)), 0.05) if weights.any() else 1.0
-    opacity = (0.34 if dark else 0.24) * np.sqrt(np.minimum(weights / np.float32(full), 1.0))
+    covered = GLOW_COVER * GLOW_CELL**2 / (math.pi * max(dot, 1.0) ** 2)
+    full = max(float(np.percentile(weights[weights > 0], 97)), covered) if weights.any() else 1.0
+    opacity = (0.30 if dark else 0.22) * np.minimum(weights / np.float32(full), 1.0)
     colours = cells / np.maximum(weights, np.float32(1e-12))
     colours[..., 3] = 255
     kept = np.repeat(1 - opacity, 4, axis=2)
@@ -158,7 +167,7 @@ def _wide(viewport: Viewport, cell: int, scale: float) -> Viewport:
 
 
 def _aggregate(points: Layer, viewport: Viewport) -> np.ndarray:
-    if points.values is not None:
+    if points.values is not None and not points.ranked:
         return _mean_colours(points, points.values, viewport)
     return _mixed_colours(points, viewport)
 

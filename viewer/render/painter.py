@@ -19,9 +19,9 @@ from viewer.render.placing import MOST_STRONG, Placed, QueryMark, place
 from viewer.render.raster import DISC_LIMIT, Scene, Tile, render
 from viewer.render.tiles import cell_size, choose_tiles, crowded, fitted, place_tile
 
-CROWDED_DOT = 0.33  # a dot's radius, as a part of the space for one point in the first view
+CROWDED_DOT = 0.27  # a dot's radius, as a part of the space for one point in the first view
 OCCUPIED = 0.4  # roughly the part of a map that has points
-SMALLEST_DOT, LARGEST_DOT = 1.0, 8.0
+SMALLEST_DOT, LARGEST_DOT = 0.8, 8.0
 FEW_SELECTED = 12  # so few selected images have their thumbnails before others
 SEEN_THROUGH = 0.2  # fading of points behind results if their colours show the similarity
 GROWTH = 0.4  # dots grow with this power of the zoom
@@ -171,7 +171,8 @@ def _some(array: np.ndarray, at: np.ndarray | list[slice]) -> np.ndarray:
 def _layer(dataset: Dataset, colours: Colouring, at: np.ndarray | list[slice], palette: np.ndarray) -> Layer:
     index = dataset.index
     values = None if colours.values is None else _some(colours.values, at)
-    return Layer(_some(index.x, at), _some(index.y, at), _some(colours.codes, at), palette, values)
+    ranked = colours.kind == "similarity"
+    return Layer(_some(index.x, at), _some(index.y, at), _some(colours.codes, at), palette, values, ranked)
 
 
 def _hits(request: RenderRequest, colours: Colouring, palette: np.ndarray) -> Layer | None:

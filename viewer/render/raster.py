@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from viewer.dataset.columns.colouring import NO_VALUE_CODE
 from viewer.dataset.geometry.viewport import Viewport
 from viewer.render import density
 from viewer.render.density import Layer
@@ -16,6 +17,9 @@ from viewer.theme import rgb, tokens
 
 DISC_LIMIT = 60_000  # more points in view than this are drawn as density
 MIN_RIM_DOT = 2.0  # pixels of the page: smaller dots have no rim
+LEAST_OPAQUE, MOST_OPAQUE = 0.52, 0.85  # of a dot: where two lie on each other, both are seen
+MIN_STRONG_DOT = 1.8  # pixels of the page: a radius at which a colour is seen
+STRONG_BANDS = ((153, 1.0), (190, 1.2), (225, 1.45))  # codes of strong values, and how large their dots are
 FAINT_SIZE = 0.7  # of a dot that does not pass the filters, as a part of one that does ...
 FAINT_FADE = 0.66  # ... and how much of its colour is the ground's
 
@@ -108,14 +112,47 @@ def _fade(canvas: np.ndarray, ground: np.ndarray, amount: float) -> None:
 
 def _points(canvas: np.ndarray, scene: Scene, viewport: Viewport) -> None:
     """Draw the points before a soft glow in their colours; many points are counted once for both."""
-    points = scene.points
-    if len(points) <= DISC_LIMIT:
-        density.glow(canvas, density.count_cells(points, viewport, scene.scale), scene.scale, dark=scene.dark)
+    points, dot, scale, dark = scene.points, scene.dot, scene.scale, scene.dark
+    many = len(points) > DISC_LIMIT
+    pixels = density.count_pixels(points, viewport, scale) if many else None
+    strong = points.select(_is_strong(points)) if points.ranked else None
+    if pixels is not None and strong is None:
+        cells = density.sum_cells(pixels, scale)
+    else:
+        cells = density.count_cells(points if strong is None else strong, viewport, scale)
+    density.glow(canvas, cells, dot, scale, dark=dark)
+    if pixels is not None:
+        density.shade(canvas, pixels, dot, scale)
+    else:
         _discs(canvas, points, viewport, scene)
+    if strong is not None:
+        _strong(canvas, strong, viewport, scene)
+
+
+def _is_strong(points: Layer) -> np.ndarray:
+    return (points.codes >= STRONG_BANDS[0][0]) & (points.codes < NO_VALUE_CODE)
+
+
+def _strong(canvas: np.ndarray, points: Layer, viewport: Viewport, scene: Scene) -> None:
+    """Draw points of strong values again, larger the stronger they are and the strongest on top."""
+    from viewer.render import kernels
+
+    if len(points) > DISC_LIMIT:
+        density.shade(canvas, density.count_pixels(points, viewport, scene.scale), scene.dot, scene.scale)
+        points = points.select(points.codes >= STRONG_BANDS[-1][0])
+    if len(points) > DISC_LIMIT:
         return
-    pixels = density.count_pixels(points, viewport, scene.scale)
-    density.glow(canvas, density.sum_cells(pixels, scene.scale), scene.scale, dark=scene.dark)
-    density.shade(canvas, pixels, scene.dot, scene.scale)
+    ground = _colour(tokens(dark=scene.dark).canvas)
+    points = points.select(np.argsort(points.codes, kind="stable"))
+    ends = [*(least for least, _ in STRONG_BANDS[1:]), NO_VALUE_CODE]
+    for (least, growth), end in zip(STRONG_BANDS, ends, strict=True):
+        band = points.select((points.codes >= least) & (points.codes < end))
+        px, py = viewport.pixels(band.x, band.y)
+        dot = max(scene.dot, MIN_STRONG_DOT) * growth
+        edge = scene.scale * min(1.0, dot * 0.22)
+        kernels.draw_discs(
+            canvas, px, py, band.codes, band.palette, dot * scene.scale + edge, ground, edge, 1.0
+        )
 
 
 def _faint(canvas: np.ndarray, points: Layer, viewport: Viewport, scene: Scene, ground: np.ndarray) -> None:
@@ -136,8 +173,14 @@ def _discs(canvas: np.ndarray, points: Layer, viewport: Viewport, scene: Scene) 
 
     px, py = viewport.pixels(points.x, points.y)
     radius, ground = scene.dot * scene.scale, _colour(tokens(dark=scene.dark).canvas)
-    edge = min(scene.scale, radius * 0.22) if scene.dot > MIN_RIM_DOT else 0.0
-    kernels.draw_discs(canvas, px, py, points.codes, points.palette, radius, ground, edge, 0.92)
+    kernels.draw_discs(
+        canvas, px, py, points.codes, points.palette, radius, ground, 0.0, dot_opacity(scene.dot)
+    )
+
+
+def dot_opacity(dot: float) -> float:
+    """Return how opaque dots of a radius in pixels are: of many, small ones, those beneath show through."""
+    return float(np.interp(dot, (1.0, 6.0), (LEAST_OPAQUE, MOST_OPAQUE)))
 
 
 def _selection(

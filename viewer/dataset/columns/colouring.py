@@ -32,7 +32,16 @@ SIMILARITY_PERCENTILES = (50.0, 99.9)  # the ramp runs between these percentiles
 NO_VALUE_CODE = 255  # the code of a missing number; 0..254 is the ramp
 NO_VALUE = "No value"  # how a legend and a filter name images without a value
 
-ColourKind = Literal["none", "category", "number", "time"]
+# The weak end is close to the ground, the strong end far from it: what is similar stands out in both themes.
+SIMILAR_DARK = ("#2c3242", "#4a3f7d", "#a0408f", "#f0705a", "#ffdb57")
+SIMILAR_LIGHT = ("#dce0e9", "#d9c4e1", "#d088c6", "#cf3f98", "#b8005c")
+
+ColourKind = Literal["none", "category", "number", "time", "similarity"]
+RAMPS: dict[ColourKind, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "number": (RAMP_DARK, RAMP_LIGHT),
+    "time": (RAMP_DARK, RAMP_LIGHT),
+    "similarity": (SIMILAR_DARK, SIMILAR_LIGHT),
+}
 
 
 @dataclass(frozen=True)
@@ -91,9 +100,8 @@ def ramp(stops: tuple[str, ...], n: int) -> np.ndarray:
 
 def ramp_stops(kind: ColourKind, *, dark: bool) -> tuple[str, ...]:
     """Return the colours that a ramp runs through."""
-    if kind in {"number", "time"}:
-        return RAMP_DARK if dark else RAMP_LIGHT
-    return PLAIN_DARK if dark else PLAIN_LIGHT
+    in_dark, in_light = RAMPS.get(kind, (PLAIN_DARK, PLAIN_LIGHT))
+    return in_dark if dark else in_light
 
 
 def _palette(kind: ColourKind, *, dark: bool) -> np.ndarray:
@@ -101,7 +109,7 @@ def _palette(kind: ColourKind, *, dark: bool) -> np.ndarray:
     look = tokens(dark=dark)
     colours[:] = rgb(look.neutral)
     colours[MISSING] = rgb(look.absent)
-    if kind in {"number", "time"}:
+    if kind in RAMPS:
         colours[:NO_VALUE_CODE] = ramp(ramp_stops(kind, dark=dark), NO_VALUE_CODE)
     elif kind == "category":
         named = CATEGORY_DARK if dark else CATEGORY_LIGHT
@@ -216,7 +224,7 @@ def number_colouring(
     Args:
         name: the column's name.
         raw: the numbers, in drawing order.
-        kind: "number" or "time".
+        kind: "number", "time" or "similarity".
         span: the range of the ramp, by default the numbers' range without its outermost hundredths.
     """
     known = raw[np.isfinite(raw)]
@@ -244,7 +252,8 @@ def similarity_colouring(query: str, similarities: np.ndarray) -> Colouring:
     known = similarities[:: max(1, len(similarities) // 100_000)]
     low, high = np.percentile(known, SIMILARITY_PERCENTILES) if len(known) else (0.0, 1.0)
     high = max(high, float(low) + 1e-6)
-    return number_colouring(f"Similarity to “{query}”", similarities, span=(float(low), float(high)))
+    span = float(low), float(high)
+    return number_colouring(f"Similarity to “{query}”", similarities, kind="similarity", span=span)
 
 
 def colour_kind(column: Column) -> ColourKind | None:
