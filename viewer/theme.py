@@ -57,6 +57,11 @@ LIGHT = Tokens(
     neutral="#a8aebc",
     absent="#cfd5e2",
 )
+# A menu opens beside the card of its field: one chooses by the card's figures. Without room, it opens below.
+_BESIDE = {
+    "@media (min-width: 400px)": {"marginLeft": "192px", "marginTop": "-46px"},
+    "@media (min-width: 761px)": {"marginLeft": "220px"},
+}
 FONT = '"Inter Variable", system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 
 
@@ -85,6 +90,32 @@ def theme_config() -> dict[str, Any]:
         "shape": {"borderRadius": 8},
         "components": {
             "MuiPaper": {"styleOverrides": {"root": {"backgroundImage": "none"}}},
+            "MuiMenu": {"styleOverrides": {"paper": _BESIDE}},
+            "MuiMenuItem": {
+                "styleOverrides": {
+                    "root": {
+                        "minHeight": "30px",
+                        "paddingTop": "0",
+                        "paddingBottom": "0",
+                        "& .MuiListItemText-root": {"margin": "4px 18px"},
+                        "& .MuiListItemText-primary": {"fontSize": "13px"},
+                        "&.Mui-selected .MuiListItemText-primary": {
+                            "fontWeight": 650,
+                            "color": "var(--mui-palette-primary-main, inherit)",
+                        },
+                    }
+                }
+            },
+            "MuiListSubheader": {
+                "styleOverrides": {
+                    "root": {
+                        "fontSize": "11.5px",
+                        "fontWeight": 600,
+                        "lineHeight": "26px",
+                        "paddingTop": "4px",
+                    }
+                }
+            },
             "MuiTooltip": {"styleOverrides": {"tooltip": {"whiteSpace": "nowrap", "fontSize": "12px"}}},
         },
     }

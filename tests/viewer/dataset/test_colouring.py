@@ -132,12 +132,11 @@ def test_the_first_ten_colours_stay_apart_for_the_colour_blind(
 def test_a_column_called_as_one_of_ours_does_not_hide_it(dataset: Dataset) -> None:
     state = ViewState(dataset=dataset)
     title = state.colour_choices[SIMILARITY]
-    before = _options(state)
-    assert before[title] == SIMILARITY
+    assert _options(state)["Search"] == {title: SIMILARITY}
     dataset.colour_kinds[title] = "category"
+    dataset.atlas.columns[title] = dataset.atlas.columns["group"]
     try:
-        options = _options(state)
+        groups = _options(state)
     finally:
-        del dataset.colour_kinds[title]
-    assert options[title] == title
-    assert options[f"{title} (Clipper)"] == SIMILARITY
+        del dataset.colour_kinds[title], dataset.atlas.columns[title]
+    assert groups["Search"] == {f"{title} (Clipper)": SIMILARITY}

@@ -8,9 +8,16 @@ import panel_material_ui as pmui
 from viewer.components.map.lasso import SelectionTools
 from viewer.components.map.legend import DENSITY
 from viewer.components.map.map import MapView
+from viewer.dataset.clusters import CLUSTER
+from viewer.dataset.columns.colouring import SIMILARITY
+from viewer.dataset.columns.word_column import WORDS
 from viewer.session.state import ViewState
 
 ZOOM = 0.55  # each press of + multiplies the map units per pixel by this, - divides them
+# The headings of what can colour the map.
+HEADINGS = COLUMNS, SEARCH, YOURS, MAP, FOUND = (
+    "Columns", "Search", "Your tags and words", "Clusters and density", "Measured by Clipper"
+)  # fmt: skip
 FIELD = {
     "& .MuiOutlinedInput-root": {
         "height": "38px",
@@ -29,7 +36,7 @@ def colour_select(state: ViewState) -> pmui.Select:
     """Make the select for the column that colours the map."""
     select = pmui.Select(
         label="Colour by",
-        options=_options(state),
+        groups=_options(state),
         value=state.colour,
         size="small",
         margin=0,
@@ -40,20 +47,31 @@ def colour_select(state: ViewState) -> pmui.Select:
     select.param.watch(lambda event: setattr(state, "colour", event.new or ""), "value")
 
     def follow(*_events: Any) -> None:
-        select.param.update(options=_options(state), value=state.colour)
+        select.param.update(groups=_options(state), value=state.colour)
 
     state.param.watch(follow, ["dataset", "colour", "tags"])
     return select
 
 
-def _options(state: ViewState) -> dict[str, str]:
-    """Return the colour choices by title; ours get "(Clipper)" if a column has the same title."""
-    columns = {name: state.dataset.title_of(name) for name in state.dataset.colour_kinds}
-    clippers = {name: title for name, title in state.colour_choices.items() if name not in columns}
-    named = {
-        f"{title} (Clipper)" if title in columns.values() else title: name for name, title in clippers.items()
-    }
-    return {**named, DENSITY: "", **{title: name for name, title in columns.items()}}
+def _options(state: ViewState) -> dict[str, dict[str, str]]:
+    """Return the colour choices by heading and title; ours get "(Clipper)" if a column has the same title."""
+    dataset, tags = state.dataset, state.dataset.tag_column_name
+    columns = {name: dataset.title_of(name) for name in dataset.colour_kinds if name in dataset.atlas.columns}
+    taken = {title for name, title in columns.items() if name not in {tags, WORDS, SIMILARITY}}
+    groups: dict[str, dict[str, str]] = {heading: {} for heading in HEADINGS}
+    for name, title in {**state.colour_choices, "": DENSITY}.items():
+        own = name in columns and name != tags
+        groups[_heading(name, own=own, tags=tags)][
+            f"{title} (Clipper)" if title in taken and not own else title
+        ] = name
+    return {heading: choices for heading, choices in groups.items() if choices}
+
+
+def _heading(name: str, *, own: bool, tags: str) -> str:
+    """Return the heading above a choice; `own` is whether it is a column of the metadata."""
+    if own:
+        return COLUMNS
+    return {SIMILARITY: SEARCH, tags: YOURS, WORDS: YOURS, CLUSTER: MAP, "": MAP}.get(name, FOUND)
 
 
 def map_buttons(view: MapView, state: ViewState) -> pn.Column:

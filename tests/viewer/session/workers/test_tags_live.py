@@ -114,10 +114,10 @@ def test_the_last_image_without_its_tag_takes_the_filter_and_its_chip_away(state
 
 def test_colours_follow_tags_and_each_tag_keeps_its_own(state: ViewState) -> None:
     tagger, legend, select = TagWorker(state), shown(ColourKey(), state), colour_select(state)
-    assert COLUMN not in select.options.values()
+    assert COLUMN not in select.values
     tagger.add("many", np.arange(40))
     tagger.add("few", np.arange(35, 42))
-    assert select.options["Clipper tags"] == COLUMN
+    assert select.groups["Your tags and words"]["Clipper tags"] == COLUMN
     state.colour = COLUMN
     before = {line["label"]: line["colour"] for line in legend.entries}
     assert [(line["label"], line["count"]) for line in legend.entries] == [
@@ -135,7 +135,7 @@ def test_colours_follow_tags_and_each_tag_keeps_its_own(state: ViewState) -> Non
     for tag in ("many", "few", "most"):
         tagger.remove(tag, np.arange(500))
     assert (state.colour, state.filters) == ("group", {})
-    assert COLUMN not in select.options.values()
+    assert COLUMN not in select.values
 
 
 def test_beyond_twenty_tags_the_rest_are_others(state: ViewState) -> None:
