@@ -51,6 +51,29 @@ def draw_discs(canvas, px, py, codes, palette, radius, edge, edge_width, alpha):
                     canvas[v, u, c] = np.uint8(canvas[v, u, c] * (1.0 - opacity) + ink * opacity + 0.5)
 
 
+@njit(
+    f"void({CANVAS}, float64, float64, float64, float64, float64, uint8[::1], float64)",
+    **OPTIONS,
+)
+def draw_line(canvas, x0, y0, x1, y1, line_width, ink, alpha):
+    """Draw an anti-aliased line between two places."""
+    height, width = canvas.shape[0], canvas.shape[1]
+    reach, along_x, along_y = line_width / 2 + SOFT, x1 - x0, y1 - y0
+    square = max(along_x * along_x + along_y * along_y, 1e-9)
+    left, right = max(0, int(min(x0, x1) - reach)), min(width - 1, int(max(x0, x1) + reach))
+    top, bottom = max(0, int(min(y0, y1) - reach)), min(height - 1, int(max(y0, y1) + reach))
+    for v in range(top, bottom + 1):
+        dy = v + 0.5 - y0
+        for u in range(left, right + 1):
+            dx = u + 0.5 - x0
+            share = min(1.0, max(0.0, (dx * along_x + dy * along_y) / square))
+            ox, oy = dx - share * along_x, dy - share * along_y
+            cover = min(1.0, reach - math.sqrt(ox * ox + oy * oy)) * alpha
+            if cover > 0.0:
+                for c in range(3):
+                    canvas[v, u, c] = np.uint8(canvas[v, u, c] * (1.0 - cover) + ink[c] * cover + 0.5)
+
+
 @njit("float64(float64, float64, float64, float64, float64)", **OPTIONS)
 def rounded_distance(dx, dy, half_w, half_h, corner):
     """Return the signed distance to a rounded rectangle (Quilez's `sdRoundedBox`), negative inside."""

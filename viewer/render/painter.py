@@ -22,6 +22,7 @@ from viewer.render.tiles import cell_size, choose_tiles, crowded, fitted, place_
 CROWDED_DOT = 0.27  # a dot's radius, as a part of the space for one point in the first view
 OCCUPIED = 0.4  # roughly the part of a map that has points
 SMALLEST_DOT, LARGEST_DOT = 0.8, 8.0
+FANNED = 10  # results that fan out around their query's mark
 FEW_SELECTED = 12  # so few selected images have their thumbnails before others
 SEEN_THROUGH = 0.2  # fading of points behind results if their colours show the similarity
 GROWTH = 0.4  # dots grow with this power of the zoom
@@ -35,7 +36,8 @@ class RenderRequest:
     rows of new images. By sorted position: `selection` (n,) bool, None without one, and `kept` (n,) bool, the
     points that pass the filters, None for all. `own_colouring` replaces a colouring of the dataset.
     `overview` has the map's names and thumbnails, which keep clear of the queries' `query_marks`; without
-    one, and with one that has names only, there are thumbnails where it is not crowded.
+    one, and with one that has names only, there are thumbnails where it is not crowded. `covered` are boxes,
+    in pixels, that cards lie over.
     """
 
     dataset: Dataset
@@ -50,6 +52,7 @@ class RenderRequest:
     own_colouring: Colouring | None = None
     overview: Overview | None = None
     query_marks: tuple[QueryMark, ...] = ()
+    covered: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -237,6 +240,7 @@ def _placed(request: RenderRequest) -> Placed | None:
     chosen = np.empty(0, np.int64)
     if request.selection is not None and overview.faces:
         chosen = overview.foremost(request.selection, most=MOST_STRONG)
+    best = index.rank[request.hits[:FANNED]] if request.hits is not None and overview.faces else chosen[:0]
     few = len(chosen) <= FEW_SELECTED
     strong += chosen.tolist() if few else []
     return place(
@@ -247,7 +251,15 @@ def _placed(request: RenderRequest) -> Placed | None:
         dodging=len(first),
         later=[] if few else chosen,
         marks=request.query_marks,
+        best=best,
+        covered=[_on_map(box, request.viewport) for box in request.covered],
     )
+
+
+def _on_map(box: Box, viewport: Viewport) -> Box:
+    """Return a box of the view, left, right, top and bottom in pixels, in map units."""
+    (x0, y1), (x1, y0) = viewport.position(box[0], box[2]), viewport.position(box[1], box[3])
+    return x0, x1, y0, y1
 
 
 def _overview_tiles(request: RenderRequest, placed: Placed, colours: Colouring, scale: float) -> list[Tile]:
@@ -259,6 +271,7 @@ def _overview_tiles(request: RenderRequest, placed: Placed, colours: Colouring, 
         rows.tolist(), pixels=placed.face * max(scale, 1.0), pool=THUMBNAIL_POOL
     )
     px, py = viewport.pixels(np.array([s.x for s in placed.spots]), np.array([s.y for s in placed.spots]))
+    own_x, own_y = viewport.pixels(dataset.index.x[at], dataset.index.y[at])
     hit = np.isin(rows, request.hits if request.hits is not None else [])
     among = request.selection[at] if request.selection is not None else np.zeros(len(at), bool)
     rivals = request.hits is not None or request.selection is not None
@@ -273,7 +286,8 @@ def _overview_tiles(request: RenderRequest, placed: Placed, colours: Colouring, 
         size = fitted(placed.face, image.shape[1] / image.shape[0])
         r, g, b = palette[colours.codes[at[i]]].tolist()
         where = float(px[i]), float(py[i]), *size
-        tiles.append(Tile(row, image, *where, (r, g, b), bool(strong[i]), bool(marked[i])))
+        leader = (float(own_x[i]), float(own_y[i])) if placed.spots[i].beside else None
+        tiles.append(Tile(row, image, *where, (r, g, b), bool(strong[i]), bool(marked[i]), leader))
     return tiles
 
 

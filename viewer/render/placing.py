@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from viewer.dataset.geometry.fan import fan_out, square
 from viewer.dataset.geometry.spatial_index import PointIndex
 from viewer.dataset.geometry.viewport import Box, Viewport
 from viewer.render.names import AROUND, Boxes, Name
@@ -16,6 +17,8 @@ from viewer.render.overview import Overview, Zoom
 
 GAP = 4.0  # pixels between two images
 MOST_STRONG = 40  # results, new and selected images that are sure of a place
+FAN_REACH = 5.0  # sides of an image from a query's mark: results nearer than that fan out around it
+LEAST_FAN = 3  # results near the mark: fewer lie beside their points
 MOST_LATER = 24  # selected images for which room is looked for
 MOST_NAMES = 250  # names that a page holds
 # Where an image goes whose own place is taken: so many of its sides to the right and up.
@@ -52,6 +55,7 @@ class Spot:
     at: int
     x: float
     y: float
+    beside: bool = False  # whether it lies away from its point, to which a line leads
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,8 @@ def place(
     dodging: int = 0,
     later: Sequence[int] | np.ndarray = (),
     marks: Sequence[QueryMark] = (),
+    best: Sequence[int] | np.ndarray = (),
+    covered: Sequence[Box] = (),
 ) -> Placed:
     """Choose the images and names of a view.
 
@@ -84,21 +90,30 @@ def place(
         strong: sorted positions of the images that come first, the most important in front.
         dodging: how many of these go beside their points where those are taken; others are left out then.
         later: sorted positions of images for which there may be room beside all others.
-        marks: the marks of queries, which nothing covers.
+        marks: the marks of queries, which nothing covers; the newest in front.
+        best: which of `strong` fan out around the newest mark, if they would lie on each other there.
+        covered: what lies over the view, where no image fans out to.
     """
     zoom = overview.zoom(viewport)
     unit = zoom.unit if zoom else viewport.units_per_pixel
     face = zoom.face if zoom else overview.face
     side, box = (face + GAP) * unit, viewport.expand(face)
     taken = Boxes([mark.box(unit) for mark in marks])
-    first = _placed(index, strong[:MOST_STRONG], taken, side, dodging=dodging)
+    first: list[Spot] = []
+    if marks and len(best) and zoom is not None:
+        seen = viewport.expand(-face / 2)
+        first = _fanned(index, best, taken, side, middle=marks[0], seen=seen, covered=covered)
+    out = {spot.at for spot in first}
+    others = [at for at in strong[:MOST_STRONG] if int(at) not in out]
+    left = max(len(best) - len(out), 0) if out else dodging
+    first += _placed(index, others, taken, side, dodging=left)
     shown = [spot for spot in first if _holds(box, spot.x, spot.y)]
     if zoom is None:
         return Placed(tuple(shown), (), overview.faces, face, 0.0)
     names = tuple(name for name in zoom.names if taken.free(name.box(unit, AROUND / 2)))
     known = {spot.at for spot in first}
     spots = [spot for spot in _spots(index, overview.images(zoom, box)) if spot.at not in known]
-    shown += [spot for spot in spots if taken.free(_square(spot, side))]
+    shown += [spot for spot in spots if taken.free(square((spot.x, spot.y), side))]
     for name in names:
         taken.add(name.box(unit))
     last = [at for at in later[:MOST_LATER] if _has_room(overview, zoom, index, int(at), side)]
@@ -116,13 +131,52 @@ def _placed(
     for rank, at in enumerate(dict.fromkeys(int(at) for at in positions)):
         x, y = float(index.x[at]), float(index.y[at])
         for right, up in DODGES if rank < dodging else DODGES[:1]:
-            spot = Spot(at, x + right * side, y + up * side)
-            box = _square(spot, side)
+            spot = Spot(at, x + right * side, y + up * side, beside=bool(right or up))
+            box = square((spot.x, spot.y), side)
             if taken.free(box):
                 taken.add(box)
                 found.append(spot)
                 break
     return found
+
+
+def _fanned(
+    index: PointIndex,
+    best: Sequence[int] | np.ndarray,
+    taken: Boxes,
+    side: float,
+    *,
+    middle: QueryMark,
+    seen: Box,
+    covered: Sequence[Box],
+) -> list[Spot]:
+    """Fan the best results out around their query's mark; none where they have room at their own points."""
+    near = [
+        at
+        for at in dict.fromkeys(int(at) for at in best)
+        if np.hypot(index.x[at] - middle.x, index.y[at] - middle.y) < FAN_REACH * side
+    ]
+    if len(near) < LEAST_FAN:
+        return []
+    points = [(float(index.x[at]), float(index.y[at])) for at in near]
+    own = Boxes()
+    in_the_way = Boxes(covered)
+    for point in points:
+        if not taken.free(square(point, side)) or not own.free(square(point, side)):
+            break
+        own.add(square(point, side))
+    else:
+        return []
+    inside = _holds(seen, middle.x, middle.y)
+
+    def free(box: Box) -> bool:
+        x, y = (box[0] + box[1]) / 2, (box[2] + box[3]) / 2
+        return taken.free(box) and (not inside or (_holds(seen, x, y) and in_the_way.free(box)))
+
+    places = fan_out(points, (middle.x, middle.y), side=side, free=free)
+    for place in places:
+        taken.add(square(place, side))
+    return [Spot(at, *place, beside=True) for at, place in zip(near, places, strict=False)]
 
 
 def _spots(index: PointIndex, at: np.ndarray) -> list[Spot]:
@@ -135,10 +189,6 @@ def _has_room(overview: Overview, zoom: Zoom, index: PointIndex, at: int, side: 
     """Whether no image of the overview touches an image, wherever the view is."""
     x, y = float(index.x[at]), float(index.y[at])
     return not len(overview.images(zoom, (x - side, x + side, y - side, y + side)))
-
-
-def _square(spot: Spot, side: float) -> Box:
-    return spot.x - side / 2, spot.x + side / 2, spot.y - side / 2, spot.y + side / 2
 
 
 def _holds(box: Box, x: float, y: float) -> bool:

@@ -20,6 +20,7 @@ MIN_RIM_DOT = 2.0  # pixels of the page: smaller dots have no rim
 LEAST_OPAQUE, MOST_OPAQUE = 0.52, 0.85  # of a dot: where two lie on each other, both are seen
 MIN_STRONG_DOT = 1.8  # pixels of the page: a radius at which a colour is seen
 STRONG_BANDS = ((153, 1.0), (190, 1.2), (225, 1.45))  # codes of strong values, and how large their dots are
+LEADER_WIDTH, LEADER_OPACITY = 1.5, 0.5  # of the line to a thumbnail's point: pixels of the page, and 0..1
 FAINT_SIZE = 0.7  # of a dot that does not pass the filters, as a part of one that does ...
 FAINT_FADE = 0.66  # ... and how much of its colour is the ground's
 
@@ -37,11 +38,13 @@ class Tile:
     ring: tuple[int, int, int]
     emphasised: bool = False
     marked: bool = False
+    leader: tuple[float, float] | None = None  # where a line leads to, its point, if it lies away from there
 
     def scaled(self, scale: float) -> "Tile":
         """Return the same thumbnail in a picture with `scale` times the pixels in each direction."""
         places = {name: getattr(self, name) * scale for name in ("cx", "cy", "width", "height")}
-        return replace(self, **places)
+        leader = None if self.leader is None else (self.leader[0] * scale, self.leader[1] * scale)
+        return replace(self, **places, leader=leader)
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ def render(scene: Scene, viewport: Viewport) -> np.ndarray:
         _selection(canvas, scene.selection, viewport, scene, _colour(look.ink))
     if scene.tiles:
         _fade(canvas, ground, 0.5 * scene.fade_behind_tiles)
+    _leaders(canvas, scene, _colour(look.ink))
     if scene.hits is not None:
         _rings(canvas, scene.hits, viewport, scene, _colour(look.ink))
     if scene.marks is not None and len(scene.marks):
@@ -196,6 +200,16 @@ def _selection(
     px, py = viewport.pixels(selection.x, selection.y)
     rim = scale * float(np.clip(dot * 0.25, 0.0, 1.0)) if dot > MIN_RIM_DOT else 0.0
     kernels.draw_discs(canvas, px, py, selection.codes, selection.palette, dot * scale + rim, ink, rim, 1.0)
+
+
+def _leaders(canvas: np.ndarray, scene: Scene, ink: np.ndarray) -> None:
+    """Draw lines from thumbnails to the points that they lie away from."""
+    from viewer.render import kernels
+
+    for tile in scene.tiles:
+        if tile.leader is not None:
+            ends = tile.cx, tile.cy, *tile.leader
+            kernels.draw_line(canvas, *ends, LEADER_WIDTH * scene.scale, ink, LEADER_OPACITY)
 
 
 def _rings(canvas: np.ndarray, hits: Layer, viewport: Viewport, scene: Scene, ink: np.ndarray) -> None:

@@ -5,6 +5,8 @@ import { findMapPane } from "../find.js"
 import { clamp } from "../numbers.js"
 import { cardsOver, currentView, glideTo, showView, viewAskedFor, viewOf } from "./camera.js"
 
+/** @typedef {{ ratio: number[], cards: number[][][] }} ScreenColumns */
+
 /** @import { BoxColumns, Figure, MapPane, MapView, Source } from "../types" */
 
 /**
@@ -14,15 +16,17 @@ import { cardsOver, currentView, glideTo, showView, viewAskedFor, viewOf } from 
  * @param {number} args.padding
  * @param {number} args.deepest how many times larger than in the first view the map may be shown
  * @param {number} args.widest how many times smaller
- * @param {Source<{ ratio: number[] }>} args.screen how many pixels of the screen a pixel of the page has
+ * @param {Source<ScreenColumns>} args.screen how many pixels of the screen a pixel of the page has, and where
+ *   cards lie over the map
  */
 export function run({ fig, home, padding, deepest, widest, screen }) {
   const { inner_width: width, inner_height: height } = fig
   if (!(width > 0 && height > 0)) {
     return
   }
-  watchScreen(fig, screen)
   const pane = findMapPane()
+  watchScreen(fig, screen)
+  sendCards(pane, screen)
   if (pane) {
     pane.clipper_figure = fig
   }
@@ -99,12 +103,12 @@ export function isAlike(a, b) {
  * Send the server the screen's pixel ratio, now and whenever the page moves to another screen.
  *
  * @param {Figure} fig
- * @param {Source<{ ratio: number[] }>} screen
+ * @param {Source<ScreenColumns>} screen
  */
 function watchScreen(fig, screen) {
   const send = () => {
     if (screen.data.ratio[0] !== window.devicePixelRatio) {
-      screen.data = { ratio: [window.devicePixelRatio] }
+      screen.data = { ...screen.data, ratio: [window.devicePixelRatio] }
     }
   }
   const watch = () => {
@@ -120,6 +124,26 @@ function watchScreen(fig, screen) {
     watch()
   }
   send()
+}
+
+/**
+ * Send the server where cards lie over the map, in pixels of its pane, whenever that has changed.
+ *
+ * @param {MapPane | null} pane
+ * @param {Source<ScreenColumns>} screen
+ */
+function sendCards(pane, screen) {
+  if (!pane) {
+    return
+  }
+  const { left, top } = pane.getBoundingClientRect()
+  const cards = cardsOver(pane).map((card) => {
+    const box = card.getBoundingClientRect()
+    return [box.left - left, box.right - left, box.top - top, box.bottom - top].map(Math.round)
+  })
+  if (JSON.stringify(cards) !== JSON.stringify(screen.data.cards[0])) {
+    screen.data = { ...screen.data, cards: [cards] }
+  }
 }
 
 /**

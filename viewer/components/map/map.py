@@ -23,7 +23,7 @@ from viewer.components.map.overlays import QueryStars, Rings
 from viewer.dataset.columns.filters import select_passing
 from viewer.dataset.columns.word_column import WORDS
 from viewer.dataset.geometry.spatial_index import SortedMask
-from viewer.dataset.geometry.viewport import PADDING, Viewport
+from viewer.dataset.geometry.viewport import PADDING, Box, Viewport
 from viewer.render.jpeg import Frame, encode_frame
 from viewer.render.names import Name
 from viewer.render.overview import Overviews, face_size
@@ -41,6 +41,7 @@ HALF_THUMBNAIL = 44.0  # pixels
 CLUSTER_REACH = (26.0, 34.0)  # pixels
 POINTER_RADIUS = 14  # pixels from the pointer to a point that it still hits
 CAMERA_SCRIPTS = ("find.js", "map/camera.js")  # before the scripts that move the map
+MOST_CARDS = 8  # that lie over the map
 SHARPEST, MAX_PIXELS = 2.0, 6e6  # screen pixels for each pixel of the page; and of a whole picture
 
 hv.extension("bokeh")
@@ -62,6 +63,18 @@ def _figure() -> figure:
     fig.grid.visible = False
     fig.title.visible = False
     return fig
+
+
+def read_boxes(said: object) -> tuple[Box, ...]:
+    """Read boxes, in pixels, of a browser's message, which may say anything: left, right, top and bottom."""
+    boxes = said if isinstance(said, list) else []
+    return tuple(
+        (float(box[0]), float(box[1]), float(box[2]), float(box[3]))
+        for box in boxes[:MOST_CARDS]
+        if isinstance(box, list)
+        and len(box) == 4  # noqa: PLR2004 - the sides of a box
+        and all(isinstance(side, (int, float)) and np.isfinite(side) for side in box)
+    )
 
 
 # A change of any of these needs another picture.
@@ -117,7 +130,7 @@ class MapView:
         fig = self.fig
         self._home = ColumnDataSource(self._first_view())
         self._pointer = ColumnDataSource({"x": [0.0], "y": [0.0], "inside": [0]})
-        self._screen = ColumnDataSource({"ratio": [1.0]})
+        self._screen = ColumnDataSource({"ratio": [1.0], "cards": [[]]})
         pan, wheel = PanTool(), WheelZoomTool(maintain_focus=True)
         fig.tools = [pan, wheel, TapTool(renderers=[])]
         fig.toolbar.update(active_drag=pan, active_scroll=wheel, autohide=True, logo=None)
@@ -219,6 +232,7 @@ class MapView:
                 own_colouring=state.own_colouring,
                 overview=overview,
                 query_marks=self.queries.extents(),
+                covered=read_boxes(self._screen.data["cards"][0]),
             )
         )
 

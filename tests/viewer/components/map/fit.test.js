@@ -4,6 +4,7 @@ import { currentView, glideTo, showView } from "../../../../viewer/components/ma
 import { isAlike, nextView, run } from "../../../../viewer/components/map/fit.js"
 import { fakeFigure, fakePage, fakeSource } from "./fakes.js"
 
+/** @import { ScreenColumns } from "../../../../viewer/components/map/fit.js" */
 /** @import { BoxColumns, Figure } from "../../../../viewer/components/types" */
 
 const FIRST = { unit: 0.1, x: 50, y: 5 }
@@ -46,7 +47,7 @@ test("views are alike while they differ by less than a pixel", () => {
 /** @param {Figure} fig */
 function fitter(fig) {
   const home = fakeSource(/** @type {BoxColumns} */ ({ x0: [0], x1: [100], y0: [0], y1: [10] }))
-  const screen = fakeSource({ ratio: [1] })
+  const screen = fakeSource(/** @type {ScreenColumns} */ ({ ratio: [1], cards: [[]] }))
   const fit = () => run({ fig, home, padding: 1, deepest: 4000, widest: 3, screen })
   return { fit, home, screen }
 }
@@ -61,7 +62,7 @@ test("the first fit shows the first view and sets how far one can zoom", (t) => 
   assert.equal(figure.x_range.min_interval, 100 / 4000)
   assert.ok(Math.abs(figure.x_range.max_interval - 300) < 1e-9)
   assert.equal(figure.y_range.min_interval, 50 / 4000)
-  assert.deepEqual(screen.data, { ratio: [2] })
+  assert.deepEqual(screen.data, { ratio: [2], cards: [[]] })
 })
 
 test("the first fit shows the part of the map that the address asks for", (t) => {
