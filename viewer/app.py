@@ -19,6 +19,7 @@ from viewer.components.layout.layout_menu import LayoutMenu, saved_arrangement
 from viewer.components.layout.workspace import Workspace
 from viewer.components.lists.table import Table
 from viewer.components.map.controls import ZOOM, colour_select, map_buttons
+from viewer.components.map.guide import MapGuide
 from viewer.components.map.hover_card import HoverCard
 from viewer.components.map.lasso import Lasso, toggle_image, toggle_tool
 from viewer.components.map.layers import MapLayers
@@ -292,6 +293,8 @@ class Viewer:
         marks.follow(self.state)
         names = ClusterNames(css_classes=["names-over"], margin=0)
         names.follow(self.state, self.map)
+        guide = MapGuide(css_classes=["guide-over"], margin=0)
+        guide.follow(self.state, self.map)
         colours = pn.Column(
             fold, colour_select(self.state), legend, layers, css_classes=["legend-card"], margin=0,
             stylesheets=[style_sheet("map/legend_card.css")],
@@ -301,8 +304,8 @@ class Viewer:
         })  # fmt: skip
         notice.follow(self.state)
         return pn.Column(
-            self.map.pane, names, lasso, marks, colours, map_buttons(self.map, self.state), card, notice,
-            ConnectionLost(margin=0),
+            self.map.pane, names, lasso, marks, guide, colours, map_buttons(self.map, self.state), card,
+            notice, ConnectionLost(margin=0),
             sizing_mode="stretch_both", margin=0, css_classes=["map-area"],
             stylesheets=[style_sheet("map/map_area.css")],
         )  # fmt: skip

@@ -167,6 +167,8 @@ export interface BoxColumns {
   y1: ArrayLike<number>
   reach_x?: ArrayLike<number>
   reach_y?: ArrayLike<number>
+  /** Of the first view: the map units a pixel from which on nothing more is to be seen. */
+  closest?: ArrayLike<number>
 }
 
 /** A movement that the server asks for: home, a zoom by `factor`, or a part of the map. */
@@ -217,6 +219,8 @@ export interface QueryTerm {
   weight: number
   picture?: string
   image?: ImageReference
+  /** Why it counts for nothing. */
+  problem?: string
 }
 
 /** A query as it is written, and as a person reads it. */

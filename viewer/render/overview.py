@@ -31,6 +31,7 @@ FAR_SPACING, NEAR_SPACING = 1.08, 1.12  # pixels between images, as a multiple o
 NEAR_SIZE = 1.45  # how much larger they are where there is room
 ROOM = 10  # points to one image's place: from there on images get larger and lie closer
 NEAR_DOUBLINGS = 3.0  # ... over so many doublings, of which one comes before
+CLOSEST_ROOM = 4.0  # images' sides between two points where the map is densest, when one has come closest
 BESIDE_NAMES = 1.0  # pixels between an image and a name, whose box has some room itself
 LEAST_NAMED = 3  # images of a cluster with a name: fewer are better seen themselves
 LEAST_SHARE = 0.1  # a cluster of which less passes the filters has no name
@@ -51,16 +52,28 @@ def face_size(width: int) -> float:
     return PLAIN if width >= WIDE else SMALLER if width >= MEDIUM else SMALLEST
 
 
-def typical_density(x: np.ndarray, y: np.ndarray, view: Box) -> float:
-    """Return how many points lie on a square map unit around most points of a view."""
+def typical_density(x: np.ndarray, y: np.ndarray, view: Box, *, percent: float = 50.0) -> float:
+    """Return how many points lie on a square map unit around a point of a view.
+
+    It is the density around the median point; with `percent` 99, that where a map is densest.
+    """
     side = int(np.clip(np.sqrt(len(x) / DENSITY_CELLS), 1, 1024))
     x0, x1, y0, y1 = view
     column = np.clip((x - x0) / (x1 - x0) * side, 0, side - 1).astype(np.int64)
     line = np.clip((y - y0) / (y1 - y0) * side, 0, side - 1).astype(np.int64)
     cell = line * side + column
     counts = np.bincount(cell, minlength=side * side)
-    typical = float(np.median(counts[cell])) if len(cell) else 1.0
+    typical = float(np.percentile(counts[cell], percent)) if len(cell) else 1.0
     return max(typical, 1.0) * side * side / ((x1 - x0) * (y1 - y0))
+
+
+def closest_unit(x: np.ndarray, y: np.ndarray, view: Box) -> float:
+    """Return the map units a pixel from which on nothing more is to be seen, however much closer one comes.
+
+    Where the map is densest, an image then has a few times the room of its thumbnail.
+    """
+    spacing = 1 / np.sqrt(typical_density(x, y, view, percent=99.0))
+    return float(spacing / (PLAIN * NEAR_SIZE * CLOSEST_ROOM))
 
 
 @dataclass(frozen=True)

@@ -138,6 +138,17 @@ def paint(request: RenderRequest, scale: float = 1.0) -> Picture:
     return Picture(dataset, render(scene, viewport.scaled(scale)), viewport, places, names)
 
 
+def paint_points(request: RenderRequest, scale: float = 1.0) -> np.ndarray:
+    """Draw the points alone, without images and names, as pixels (h, w, 4) uint8."""
+    dataset, viewport = request.dataset, request.viewport
+    colours = request.own_colouring or dataset.colouring(request.colour)
+    at = [slice(0, dataset.n)]
+    layer = _layer(dataset, colours, at, colours.palette(dark=request.dark))
+    points, faint, _chosen = _apart(request, at, layer)
+    scene = Scene(points, faint=faint, dot=dot_radius(dataset, viewport), scale=scale, dark=request.dark)
+    return render(scene, viewport.scaled(scale))
+
+
 def _apart(
     request: RenderRequest, at: np.ndarray | list[slice], points: Layer
 ) -> tuple[Layer, Layer | None, Layer | None]:

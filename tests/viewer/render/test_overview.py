@@ -9,7 +9,7 @@ from fakes import clustered
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.geometry.viewport import Viewport
 from viewer.render.names import AROUND, Name, ems
-from viewer.render.overview import Overview, Overviews, face_size
+from viewer.render.overview import PLAIN, Overview, Overviews, closest_unit, face_size
 from viewer.render.painter import RenderRequest, paint
 from viewer.render.placing import GAP, Placed, QueryMark, place
 
@@ -222,3 +222,20 @@ def test_a_name_is_given_more_room_than_its_letters_take():
     assert ems("iii") < ems("ooo") < ems("WWW") < ems("中中中")
     assert ems("e\N{COMBINING ACUTE ACCENT}") == ems("e")
     assert AROUND > 0 < GAP
+
+
+@pytest.mark.parametrize("n", [500, 40_000])
+def test_one_can_come_so_close_that_images_have_room_where_they_are_densest_and_no_closer(n: int):
+    random = np.random.default_rng(0)
+    x, y = np.r_[random.normal(0, 1, (n // 2, 2)), random.uniform(-20, 20, (n // 2, 2))].astype(np.float32).T
+    unit = closest_unit(x, y, (-20, 20, -20, 20))
+    dense = np.flatnonzero(np.hypot(x, y) < 1)[:200]
+    away = np.hypot(x[dense][:, None] - x, y[dense][:, None] - y)
+    nearest = np.sort(away, axis=1)[:, 1] / unit  # pixels
+    assert 0.5 * PLAIN < np.median(nearest) < 12 * PLAIN
+
+
+def test_a_map_of_one_place_has_a_closest_view():
+    zeros = np.zeros(3, np.float32)
+    assert closest_unit(zeros, zeros, (-1, 1, -1, 1)) > 0
+    assert closest_unit(zeros[:0], zeros[:0], (-1, 1, -1, 1)) > 0

@@ -22,7 +22,7 @@ def test_colouring_by_similarity_needs_a_query_and_covers_every_image(state: Vie
     assert legend.kind == "none"
     Searcher(state).ask("cat")
     assert not legend.hint
-    assert legend.kind == "number"
+    assert legend.kind == "similarity"
     assert sum(legend.chart["whole"]) == state.dataset.n
     assert fold.label == "Similarity to “cat”"
     colours = state.colouring

@@ -176,6 +176,7 @@ def test_the_page_gets_the_boxes_of_the_first_views_points(state: ViewState) -> 
     assert tuple(home[name][0] for name in ("x0", "x1", "y0", "y1")) == state.dataset.view
     assert len(home["x0"]) == 1 + len(state.dataset.content_boxes)
     assert min(home["x0"][1:]) == state.dataset.atlas.xy[:, 0].min()
+    assert set(home["closest"]) == {state.dataset.cache["closest unit"]}
     adopt(state, FakeAtlas(50, seed=1))
     assert len(view._home.data["x0"]) == 1 + len(state.dataset.content_boxes)
 

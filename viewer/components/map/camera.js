@@ -26,6 +26,18 @@ export function cardsOver(pane) {
 }
 
 /**
+ * Return what lies over the map and may hide a name: the cards, and the small map while it is shown.
+ *
+ * @param {MapPane | null} pane
+ * @returns {Element[]}
+ */
+export function coversOver(pane) {
+  const root = pane?.getRootNode()
+  const guide = root instanceof ShadowRoot ? root.querySelector(".guide-over")?.shadowRoot : null
+  return [...cardsOver(pane), ...(guide?.querySelectorAll(".minimap:not([hidden])") ?? [])]
+}
+
+/**
  * Return the corner of the map that each card hides.
  *
  * @param {MapPane | null} pane

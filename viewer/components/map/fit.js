@@ -5,6 +5,9 @@ import { findMapPane } from "../find.js"
 import { clamp } from "../numbers.js"
 import { cardsOver, currentView, glideTo, showView, viewAskedFor, viewOf } from "./camera.js"
 
+/** However few images a map has, it can be shown so many times larger than in the first view. */
+const LEAST_ZOOM = 4
+
 /** @typedef {{ ratio: number[], cards: number[][][] }} ScreenColumns */
 
 /** @import { BoxColumns, Figure, MapPane, MapView, Source } from "../types" */
@@ -14,12 +17,11 @@ import { cardsOver, currentView, glideTo, showView, viewAskedFor, viewOf } from 
  * @param {Figure} args.fig
  * @param {Source<BoxColumns>} args.home the first view
  * @param {number} args.padding
- * @param {number} args.deepest how many times larger than in the first view the map may be shown
- * @param {number} args.widest how many times smaller
+ * @param {number} args.widest how many times smaller than in the first view the map may be shown
  * @param {Source<ScreenColumns>} args.screen how many pixels of the screen a pixel of the page has, and where
  *   cards lie over the map
  */
-export function run({ fig, home, padding, deepest, widest, screen }) {
+export function run({ fig, home, padding, widest, screen }) {
   const { inner_width: width, inner_height: height } = fig
   if (!(width > 0 && height > 0)) {
     return
@@ -38,7 +40,8 @@ export function run({ fig, home, padding, deepest, widest, screen }) {
   if (!isResized && isSameView(first, before.first)) {
     return
   }
-  const limits = { least: first.unit / deepest, most: first.unit * widest }
+  const closest = home.data.closest?.[0] ?? 0
+  const limits = { least: Math.min(first.unit / LEAST_ZOOM, closest), most: first.unit * widest }
   fig.x_range.setv({ min_interval: width * limits.least, max_interval: width * limits.most })
   fig.y_range.setv({ min_interval: height * limits.least, max_interval: height * limits.most })
   fig.clipper_fitted = { width, height, first }

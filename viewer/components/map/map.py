@@ -26,14 +26,14 @@ from viewer.dataset.geometry.spatial_index import SortedMask
 from viewer.dataset.geometry.viewport import PADDING, Box, Viewport
 from viewer.render.jpeg import Frame, encode_frame
 from viewer.render.names import Name
-from viewer.render.overview import Overviews, face_size
+from viewer.render.overview import Overviews, closest_unit, face_size
 from viewer.render.painter import Picture, RenderRequest, dot_radius, paint
 from viewer.render.render_loop import PAGE_SCALE, RenderLoop
 from viewer.session.answers import Answer
 from viewer.session.state import ViewState
 from viewer.theme import tokens
 
-DEEPEST, WIDEST = 4000.0, 3.0  # how far a visitor can zoom in and out, from the first view
+WIDEST = 1.6  # how far a visitor can zoom out, from the first view: all is in view there
 HIGHLIGHTED = 24  # results that the map highlights; the panel lists more
 FEW = 200  # up to so many images, the first view shows thumbnails
 HALF_THUMBNAIL = 44.0  # pixels
@@ -139,7 +139,7 @@ class MapView:
             "fig": fig, "home": self._home, "target": self.camera.target, "frame": self._frame,
             "padding": PADDING,
         }  # fmt: skip
-        fit = callback("map/fit.js", **args, deepest=DEEPEST, widest=WIDEST, screen=self._screen)
+        fit = callback("map/fit.js", **args, widest=WIDEST, screen=self._screen)
         for name in ("inner_width", "inner_height"):
             fig.js_on_change(name, fit)
             fig.on_change(name, self._viewport_changed)
@@ -269,8 +269,11 @@ class MapView:
         reach = (
             (HALF_THUMBNAIL,) * 2 if dataset.n <= FEW else CLUSTER_REACH if dataset.clusters else (0.0, 0.0)
         )
-        x, y = ([pixels] * len(boxes["x0"]) for pixels in reach)
-        return {**boxes, "reach_x": x, "reach_y": y}
+        if "closest unit" not in dataset.cache:
+            dataset.cache["closest unit"] = closest_unit(dataset.index.x, dataset.index.y, dataset.view)
+        closest = dataset.cache["closest unit"]
+        x, y, unit = ([value] * len(boxes["x0"]) for value in (*reach, closest))
+        return {**boxes, "reach_x": x, "reach_y": y, "closest": unit}
 
     # -- the pointer
 

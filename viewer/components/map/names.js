@@ -4,7 +4,7 @@
 import { arrange, h, listenWhileShown } from "../dom.js"
 import { findMapPane } from "../find.js"
 import { countImages } from "../text.js"
-import { cardsOver } from "./camera.js"
+import { coversOver } from "./camera.js"
 import { followFigure, pixelOf } from "./follow_figure.js"
 
 /** @import { Component, Figure } from "../types" */
@@ -88,7 +88,7 @@ export function render({ model, view }) {
   /** @param {Figure} shown */
   const place = (shown) => {
     const pane = view.el.getBoundingClientRect()
-    const cards = cardsOver(findMapPane()).map((card) => within(pane, card.getBoundingClientRect()))
+    const cards = coversOver(findMapPane()).map((card) => within(pane, card.getBoundingClientRect()))
     for (const name of names) {
       const button = buttons.get(name.id)
       if (button) {

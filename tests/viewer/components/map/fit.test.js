@@ -46,9 +46,11 @@ test("views are alike while they differ by less than a pixel", () => {
 
 /** @param {Figure} fig */
 function fitter(fig) {
-  const home = fakeSource(/** @type {BoxColumns} */ ({ x0: [0], x1: [100], y0: [0], y1: [10] }))
+  const home = fakeSource(
+    /** @type {BoxColumns} */ ({ x0: [0], x1: [100], y0: [0], y1: [10], closest: [0.000025] }),
+  )
   const screen = fakeSource(/** @type {ScreenColumns} */ ({ ratio: [1], cards: [[]] }))
-  const fit = () => run({ fig, home, padding: 1, deepest: 4000, widest: 3, screen })
+  const fit = () => run({ fig, home, padding: 1, widest: 3, screen })
   return { fit, home, screen }
 }
 
