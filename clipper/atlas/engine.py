@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from clipper.atlas.findings import Finding, find_all
 from clipper.atlas.own_filter import part_filter, passing
 from clipper.atlas.published import Published
-from clipper.errors import UnknownImageError
+from clipper.errors import ClipperError, UnknownImageError
 from clipper.insight.chance import Chance, match_level, measure_chance
 from clipper.insight.classify import Classes, classify
 from clipper.insight.coverage import Coverage, measure_coverage
 from clipper.insight.words.vocabulary import shipped_words
+from clipper.metadata.image_keys import find_images, several_images
 from clipper.models import reference_texts
 from clipper.models.query_encoder import QueryEncoder
 from clipper.projection import place
@@ -117,6 +118,10 @@ class SearchEngine(Published):
     def embed_text(self, text: str) -> "np.ndarray":
         """Return a text's vector: (d,) float32, L2-normalised. The first call loads the model."""
         return self.encoders.embed_text(text)
+
+    def counted_text(self, text: str) -> str:
+        """Return the part of a text that the model reads: its beginning, if it is longer than the context."""
+        return self.encoders.text.counted_text(text)
 
     def embed_image(self, data: bytes) -> "np.ndarray":
         """Return the vector of an image file's bytes: (d,) float32, L2-normalised.
@@ -259,11 +264,18 @@ class SearchEngine(Published):
         """Return the vector of an image that a term names: (d,) float32."""
         if name in query.known:
             return query.known[name]
-        if name not in self:
-            raise UnknownImageError(name)
-        row = self.row(name)
+        row = self.row(name) if name in self else self._named(name)
         vector: np.ndarray = self.stored[row : row + 1][0]
         return vector
+
+    def _named(self, key: str) -> int:
+        """Return the row of the one image that a key names, as keys of metadata do."""
+        rows = find_images(self.ids, key)
+        if not rows:
+            raise UnknownImageError(key)
+        if len(rows) > 1:
+            raise ClipperError(several_images(key, [self.ids[row] for row in rows]))
+        return rows[0]
 
     def _chroma_candidates(self, where: Mapping[str, Any], vector: "np.ndarray", *, k: int) -> "np.ndarray":
         import numpy as np

@@ -105,6 +105,19 @@ class Clip:
             )
         return _normalised(output)
 
+    def counted_text(self, text: str) -> str:
+        """Return the part of a text that `embed_texts` reads."""
+        text = clean(text)
+        with self._lock:
+            if not self._tokenizer.is_fast:  # it does not say where its tokens stand
+                return text
+            read = self._tokenizer(
+                text, truncation=True, max_length=self._context, return_offsets_mapping=True,
+                return_overflowing_tokens=True,
+            )  # fmt: skip
+        ends = [end for _, end in read["offset_mapping"][0]]
+        return text[: max(ends)] if len(read["input_ids"]) > 1 else text
+
     @cached_property
     def _tokenizer(self) -> Any:
         from transformers import AutoTokenizer

@@ -53,6 +53,12 @@ class TextTower:
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)
 
+    def counted_text(self, text: str) -> str:
+        """Return the part of a text that `embed_texts` reads."""
+        text = clean(text)
+        read = self._tokenizer.encode(text)
+        return text[: max(end for _, end in read.offsets)] if read.overflowing else text
+
     def _embed(self, text: str) -> "np.ndarray":
         import numpy as np
 

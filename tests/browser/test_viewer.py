@@ -227,10 +227,9 @@ def test_odd_queries_get_a_clean_answer(visit: Visit, viewer_url: str) -> None:
     seen = visit(viewer_url)
     page = seen.page
     ask(page, "x" * 400)
-    page.wait_for_selector(".results .error")
-    expect(page.locator(".results .error")).to_contain_text("400 characters")
+    expect(page.locator(".note")).to_contain_text("of 400 characters")
     ask(page, " ")
-    page.wait_for_selector(".results .error", state="detached")
+    page.wait_for_selector(".note", state="detached")
     for text in ("<img src=x onerror=alert(1)>", "猫 😀 \u202eabc", "$$x^2$$ \\frac{1}{2}"):
         ask(page, text)
         page.wait_for_function(

@@ -242,6 +242,9 @@ class FakeAtlas:
         counts = np.bincount(codes[codes >= 0], minlength=len(words)).astype(np.int64)
         return Classes(codes, np.zeros(self.n, np.float32), counts)
 
+    def counted_text(self, text: str) -> str:
+        return text[:200]
+
     def rank(self, query: "Query", *, k: int = 20) -> FakeHits:
         self.queries.append(query)
         scores = self.similarities(self.vectors[0])

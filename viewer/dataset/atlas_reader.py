@@ -85,6 +85,9 @@ class Searchable(Protocol):
     def similarities(self, vector: "np.ndarray") -> "np.ndarray":
         """Return the cosine similarities (n,) float32 of a vector (d,) float32 with all images."""
 
+    def counted_text(self, text: str) -> str:
+        """Return the part of a text that the model reads."""
+
     def rank(self, query: "Query", *, k: int = ...) -> Ranking:
         """Answer a query."""
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from clipper.errors import ClipperError
 from clipper.metadata.columns import INSIGHT, TAGS, Column
+from clipper.metadata.image_keys import find_images, several_images
 from clipper.metadata.join import tags_column
 from viewer.dataset.atlas_reader import AtlasReader
 from viewer.dataset.clusters import CLUSTER, ClusterMap
@@ -313,6 +314,17 @@ class Dataset:
             return self.atlas.row(image_id)
         except KeyError:
             return None
+
+    def named(self, key: str) -> tuple[str, str]:
+        """Return the id of the image that a key names, as metadata keys do; or "", and why there is none."""
+        if self.row_of(key) is not None:
+            return key, ""
+        rows = find_images(self.atlas.ids, key)
+        if len(rows) == 1:
+            return self.atlas.ids[rows[0]], ""
+        if rows:
+            return "", several_images(key, [self.atlas.ids[row] for row in rows])
+        return "", f"No image is called “{key}”."
 
     def id_of(self, row: int | None) -> str:
         """Return the id of the image in a row; "" without a row."""

@@ -1,7 +1,7 @@
 """Queries and their answers, and images to search with. Nothing here searches (`session/search.py`)."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple, Self
 
@@ -13,7 +13,7 @@ from viewer.dataset.columns.facets import ScaleFacet, scale_facet
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.ranking import PAGE_SIZE, SimilarityHistogram
 
-MAX_QUERY_LENGTH = 300  # characters of a query's words; CLIP reads 77 tokens at most
+MAX_QUERY_LENGTH = 1_000  # characters of a query's words; a model may read fewer, and the page says which
 UPLOAD_PREFIX = "upload:"  # the names of uploaded images begin with this
 
 Terms = tuple[Term, ...]
@@ -39,6 +39,7 @@ class Answer:
     total: int = 0  # how many images could be listed
     alike: tuple[tuple[int, ...], ...] = ()  # for each of `rows`, the rows folded under it
     histogram: SimilarityHistogram | None = None
+    counted: Mapping[str, str] = field(default_factory=dict)  # what is read of a text that is not read whole
     in_range: np.ndarray | None = None  # (a,) int64, the best rows within the range; None without a range
 
     @cached_property

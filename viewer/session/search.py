@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+SURELY_READ = 20  # characters of a text of which a model reads all: CLIP reads 77 tokens, each one or more
+
 
 def run_query(
     dataset: Dataset,
@@ -56,10 +58,13 @@ def run_query(
         raise ClipperError("An uploaded image is not kept for longer than its page; drop it in once more.")
     names = {name: upload.name for name, upload in uploads.items()}
     hits = dataset.atlas.rank(Query(terms=terms, known=known), k=1)
+    texts = [term.text for term in terms if len(term.text) > SURELY_READ]
+    counted = {text: read for text in texts if (read := dataset.atlas.counted_text(text)) != text}
     similarities = np.nan_to_num(np.asarray(hits.similarities), copy=False, nan=-1.0)
     found = Answer(
         terms, np.empty(0, np.int64), np.empty(0, np.float32), float(hits.x), float(hits.y), 0.0,
         similarities, query_title(terms, dataset, names), histogram=similarity_histogram(similarities),
+        counted=counted,
     )  # fmt: skip
     found = with_results(found, rank_dataset(dataset, similarities, listing or Listing()))
     return replace(found, seconds=time.perf_counter() - started)
@@ -126,7 +131,7 @@ class Searcher:
         terms = self._parse(text)
         if terms is None:
             return
-        named = {term.like for term in terms if term.like}
+        named = {term.like for term in terms if term.like} | {*self._state.unknown}
         images = [term for term in self._state.terms if term.like and term.like not in named]
         self.search((*images, *terms))
 
@@ -154,12 +159,33 @@ class Searcher:
         if problem := query_problem(terms):
             state.param.update(searching=False, message=problem)
             return
+        terms, unknown = self._named(terms)
+        whole, terms = terms, tuple(term for term in terms if term.like not in unknown)
+        if not terms:
+            state.param.update(
+                searching=False, terms=whole, unknown=unknown, message=next(iter(unknown.values()))
+            )
+            return
         other_query = state.answer is None or terms != state.answer.terms
-        state.param.update(searching=True, message="", terms=terms)
+        state.param.update(searching=True, message="", terms=whole, unknown=unknown)
         listing = state.listing(limited=not other_query)
         work = partial(run_query, state.dataset, terms, listing=listing, uploads=state.uploads)
         then = partial(self._finish, self._latest, self._listing, state.dataset)
         in_background(work, then, pool=SEARCH_POOL)
+
+    def _named(self, terms: Terms) -> tuple[Terms, dict[str, str]]:
+        """Return terms with the ids of the images that they name; and why others name none, by their key."""
+        found: list[Term] = []
+        unknown: dict[str, str] = {}
+        for term in terms:
+            if not term.like or term.like.startswith(UPLOAD_PREFIX):
+                found.append(term)
+                continue
+            image_id, problem = self._state.dataset.named(term.like)
+            if problem:
+                unknown[term.like] = problem
+            found.append(term if problem else replace(term, like=image_id))
+        return tuple(found), unknown
 
     def _parse(self, text: str) -> Terms | None:
         """Parse a query; return None and show a message if the text is longer than anybody writes one."""

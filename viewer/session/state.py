@@ -36,7 +36,14 @@ MAX_UPLOADS = 12  # uploaded images of a session
 NO_LIMITS = {"min_similarity": None, "max_similarity": None}  # results of any similarity
 LAYOUT = ["panel", "arrangement", "narrow"]  # what decides which panels are in view
 NO_WORDS_ASKED = {"asked_words": (), "words_problem": "", "kept_words": "", "keep_problem": ""}
-NO_SEARCH = {"answer": None, "searching": False, "message": "", "terms": (), **NO_LIMITS}
+NO_SEARCH: dict[str, Any] = {
+    "answer": None,
+    "searching": False,
+    "message": "",
+    "terms": (),
+    "unknown": {},
+    **NO_LIMITS,
+}
 _UNORDERED: tuple[tuple[object, ...], np.ndarray] = ((), np.empty(0, np.int64))
 
 # Setting equal filters or steps again causes no event. param takes values of unknown types as changed.
@@ -118,6 +125,7 @@ class ViewState(param.Parameterized):
     keep_problem = param.String(doc="Why they could not be kept.")
     overview = param.Boolean(default=False, doc="Whether the overview of the dataset is open.")
     terms = param.Parameter(default=(), doc="The terms of the query in view, or of the one under way.")
+    unknown = param.Dict(default={}, doc="Why terms of the query count for nothing, by their `like`.")
     min_similarity = param.Number(
         default=None, allow_None=True, doc="Results of a lower similarity are not listed."
     )

@@ -104,3 +104,16 @@ def test_a_search_is_the_same_without_the_probes(sample_copy: Path):
         probe.unlink()
     slow = clipper.open(sample_copy).search("a cat", k=5)
     assert list(fast["id"]) == list(slow["id"])
+
+
+def test_a_text_longer_than_the_context_counts_up_to_a_word_and_both_towers_say_the_same(model_folder: Path):
+    found = source(model_folder)
+    tower, whole = text_tower.TextTower(found), clip.Clip(found)
+    long = " ".join(f"cat number {i}" for i in range(60))
+    for text in (*TEXTS, long):
+        assert tower.counted_text(text) == whole.counted_text(text)
+    counted = tower.counted_text(long)
+    assert long.startswith(counted)
+    assert 10 < len(counted) < len(long)
+    assert tower.embed_texts([counted])[0] @ tower.embed_texts([long])[0] > 0.99  # the cut may part a word
+    assert tower.counted_text("a cat") == "a cat"

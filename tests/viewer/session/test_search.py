@@ -283,3 +283,53 @@ def test_the_history_of_another_version_is_light(state: ViewState, searcher: Sea
     assert [old.similarities is None for old in state.history] == [False, True]
     state.end()
     assert (state.answer, state.history, state.uploads) == (None, [], {})
+
+
+def test_an_image_is_named_as_in_metadata_and_is_known_by_its_id_from_then_on(
+    state: ViewState, searcher: Searcher
+) -> None:
+    for key in ("7", "folder/7", "folder/7.png"):
+        searcher.ask(f"like:{key} cat")
+        assert [term.like or term.text for term in state.answer.terms] == ["folder/7.png", "cat"]
+    assert state.unknown == {}
+
+
+def test_a_term_that_names_nothing_says_so_and_the_others_are_searched(
+    state: ViewState, searcher: Searcher
+) -> None:
+    searcher.ask("cat like:nobody")
+    assert [term.text for term in state.answer.terms] == ["cat"]
+    assert (state.message, state.searching) == ("", False)
+    bar = QueryBar()
+    bar.follow(state)
+    assert [chip["problem"] for chip in bar.images] == ["No image is called “nobody”."]
+    searcher.ask_words("dog")  # what the bar sends keeps the images that there are
+    assert state.unknown == {}
+    assert [term.text for term in state.terms] == ["dog"]
+
+
+def test_a_query_of_nothing_but_an_unknown_image_says_why_and_does_not_break_the_next(
+    state: ViewState, searcher: Searcher
+) -> None:
+    searcher.ask("like:nobody")
+    assert state.message == "No image is called “nobody”."
+    assert not state.searching
+    searcher.ask_words("dog")
+    assert (state.message, state.answer.text) == ("", "dog")
+    searcher.ask("like:nobody")
+    searcher.change_term("like:nobody", lambda _term: None)
+    assert (state.answer, state.terms, state.unknown, state.message) == (None, (), {}, "")
+
+
+def test_of_a_long_query_the_bar_says_which_words_counted(state: ViewState, searcher: Searcher) -> None:
+    bar = QueryBar()
+    bar.follow(state)
+    long = " ".join(f"word{i}" for i in range(60))
+    searcher.ask(long)
+    read = long[:200].split()
+    last = " ".join(read[-3:])
+    assert bar.note == f"The model reads the first {len(read)} of 60 words, up to “{last}”."
+    searcher.ask("x" * 300)
+    assert bar.note == "The model reads the first 200 of 300 characters."
+    searcher.ask("cat")
+    assert bar.note == ""

@@ -11,6 +11,7 @@ import { imageUpload } from "./image_upload.js"
  * @typedef {object} Properties
  * @property {string} words of the query
  * @property {QueryTerm[]} images of the query
+ * @property {string} note which of the words counted, "" if all did
  * @property {number} asked changes with each query: its words replace those that were typed
  * @property {string} reading the name of the image that is being read, ""
  * @property {number} most_bytes of an image
@@ -101,6 +102,7 @@ export function render({ model }) {
     h("span", { class: "lens" }, icon(ICONS.lens)),
     queryImages(model),
     words,
+    noteOf(model),
     clear,
     upload.button,
     help.button,
@@ -121,6 +123,18 @@ export function render({ model }) {
   words.value = model.words
   update()
   return root
+}
+
+/**
+ * Build the words that say how much of a long query was read.
+ *
+ * @param {BarModel} model
+ */
+function noteOf(model) {
+  const update = () => [
+    model.note && h("span", { class: "note", role: "status", title: model.note }, model.note),
+  ]
+  return draw(model, ["note"], update, "notes")
 }
 
 /**
@@ -148,7 +162,7 @@ function queryImages(model) {
  * @param {BarModel} model
  * @param {QueryTerm} term
  */
-function imageChip(model, { key, label, minus, picture, image }) {
+function imageChip(model, { key, label, minus, picture, image, problem }) {
   const thumbnail = picture ?? (image && imageUrl("thumb", image))
   const remove = h(
     "button",
@@ -162,7 +176,11 @@ function imageChip(model, { key, label, minus, picture, image }) {
   )
   return h(
     "span",
-    { class: `image${minus ? " minus" : ""}`, title: `${minus ? "Less" : "More"} like ${label}` },
+    {
+      class: `image${minus ? " minus" : ""}${problem ? " unknown" : ""}`,
+      title: problem ?? `${minus ? "Less" : "More"} like ${label}`,
+    },
+    problem && h("span", { class: "problem", role: "alert" }, problem),
     thumbnail && h("img", { src: thumbnail, alt: "" }),
     minus && h("span", { class: "sign", "aria-hidden": "true" }, "−"),
     remove,

@@ -14,6 +14,8 @@ from viewer.session.search import image_name
 from viewer.session.state import ViewState
 from viewer.session.uploads import MAX_BYTES
 
+LAST_WORDS, MOST_SHOWN = 3, 60  # of the words that count: so many are named, of so many characters together
+
 
 class QueryBar(Component):
     """One line: the query's images as chips, then its words as text."""
@@ -21,6 +23,7 @@ class QueryBar(Component):
     words = param.String(doc="The words of the query, in written form.")
     images = param.List(doc="The images of the query, see `term_view`.")
     asked = param.Integer(doc="Counts the queries: the words of a new one replace what was typed.")
+    note = param.String(doc="Which of the words counted, if the model does not read so many.")
     reading = param.String(doc="The name of the image that is being uploaded or read.")
     most_bytes = param.Integer(default=MAX_BYTES)
 
@@ -30,7 +33,7 @@ class QueryBar(Component):
     def follow(self, state: ViewState) -> None:
         """Show the query of the state, now and whenever it changes."""
         self._state = state
-        state.param.watch(self._update, ["terms", "answer", "searching"])
+        state.param.watch(self._update, ["terms", "answer", "searching", "unknown"])
         state.param.watch(lambda event: setattr(self, "reading", event.new), "uploading")
         self._update()
 
@@ -40,7 +43,20 @@ class QueryBar(Component):
         images = [term_view(term, state) for term in state.terms if term.like]
         begun = any(event.name == "searching" and event.new for event in events)
         again = begun or (words, images) != (self.words, self.images)
-        self.param.update(words=words, images=images, asked=self.asked + again)
+        self.param.update(words=words, images=images, note=counted_note(state), asked=self.asked + again)
+
+
+def counted_note(state: ViewState) -> str:
+    """Say which words of the query counted; "" if all did."""
+    counted = {} if state.answer is None or state.searching else state.answer.counted
+    if not counted:
+        return ""
+    text, read = next(iter(counted.items()))
+    words, all_words = read.split(), text.split()
+    last = " ".join(words[-LAST_WORDS:])
+    if len(words) < 2 or len(last) > MOST_SHOWN:  # noqa: PLR2004 - of one word, the letters tell
+        return f"The model reads the first {len(read):,} of {len(text):,} characters."
+    return f"The model reads the first {len(words):,} of {len(all_words):,} words, up to “{last}”."
 
 
 def term_view(term: Term, state: ViewState) -> dict[str, Any]:
@@ -48,6 +64,8 @@ def term_view(term: Term, state: ViewState) -> dict[str, Any]:
     view: dict[str, Any] = {"key": format_terms([term]), "minus": term.minus, "weight": abs(term.weight)}
     if not term.like:
         return {**view, "label": term.text}
+    if term.like in state.unknown:
+        return {**view, "label": term.like, "problem": state.unknown[term.like]}
     row = state.dataset.row_of(term.like)
     names = {name: upload.name for name, upload in state.uploads.items()}
     view["label"] = image_name(term.like, state.dataset, names)

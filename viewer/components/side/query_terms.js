@@ -24,7 +24,7 @@ export function queryTerms(model) {
  * @param {GalleryModel} model
  * @param {QueryTerm} term
  */
-function termOf(model, { key, label, minus, weight, picture, image }) {
+function termOf(model, { key, label, minus, weight, picture, image, problem }) {
   const thumbnail = picture ?? (image && imageUrl("thumb", image))
   const sign = h(
     "button",
@@ -75,7 +75,7 @@ function termOf(model, { key, label, minus, weight, picture, image }) {
     },
     sign,
     thumbnail && h("img", { src: thumbnail, alt: "" }),
-    h("span", { class: "name", title: label }, label),
+    h("span", { class: "name", title: problem ?? label }, problem ? `${label}: not counted` : label),
     weightField,
     remove,
   )
