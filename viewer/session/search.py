@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LONGEST_TITLE = 160  # characters of a query as a heading
 SURELY_READ = 20  # characters of a text of which a model reads all: CLIP reads 77 tokens, each one or more
 
 
@@ -63,8 +64,8 @@ def run_query(
     similarities = np.nan_to_num(np.asarray(hits.similarities), copy=False, nan=-1.0)
     found = Answer(
         terms, np.empty(0, np.int64), np.empty(0, np.float32), float(hits.x), float(hits.y), 0.0,
-        similarities, query_title(terms, dataset, names), histogram=similarity_histogram(similarities),
-        counted=counted,
+        similarities, shorten(query_title(terms, dataset, names)), counted=counted,
+        histogram=similarity_histogram(similarities),
     )  # fmt: skip
     found = with_results(found, rank_dataset(dataset, similarities, listing or Listing()))
     return replace(found, seconds=time.perf_counter() - started)
@@ -96,6 +97,11 @@ def query_title(terms: Sequence[Term], dataset: Dataset, names: Mapping[str, str
         f"{'-' if term.minus else ''}like “{image_name(term.like, dataset, names)}”" if term.like else piece
         for term, piece in zip(terms, format_each(terms), strict=True)
     )
+
+
+def shorten(title: str) -> str:
+    """Cut a long title: the query bar holds the whole query."""
+    return title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 1].rstrip() + "…"
 
 
 def image_name(like: str, dataset: Dataset, names: Mapping[str, str]) -> str:

@@ -326,7 +326,10 @@ def test_of_a_long_query_the_bar_says_which_words_counted(state: ViewState, sear
     bar.follow(state)
     long = " ".join(f"word{i}" for i in range(60))
     searcher.ask(long)
-    read = long[:200].split()
+    read = long[:200].split()[:-1]  # the last of them is cut in two
+    assert long[200] != " "
+    assert state.answer.title.endswith("…")
+    assert len(state.answer.title) <= 160
     last = " ".join(read[-3:])
     assert bar.note == f"The model reads the first {len(read)} of 60 words, up to “{last}”."
     searcher.ask("x" * 300)

@@ -53,6 +53,8 @@ def counted_note(state: ViewState) -> str:
         return ""
     text, read = next(iter(counted.items()))
     words, all_words = read.split(), text.split()
+    if text[len(read) :][:1].strip():
+        words = words[:-1]  # the last one was cut in two
     last = " ".join(words[-LAST_WORDS:])
     if len(words) < 2 or len(last) > MOST_SHOWN:  # noqa: PLR2004 - of one word, the letters tell
         return f"The model reads the first {len(read):,} of {len(text):,} characters."

@@ -75,7 +75,7 @@ function termOf(model, { key, label, minus, weight, picture, image, problem }) {
     },
     sign,
     thumbnail && h("img", { src: thumbnail, alt: "" }),
-    h("span", { class: "name", title: problem ?? label }, problem ? `${label}: not counted` : label),
+    h("span", { class: "name", title: problem ?? label }, problem ? h("s", {}, label) : label),
     weightField,
     remove,
   )
