@@ -55,7 +55,7 @@ export function render({ model }) {
     }
     words.textContent = model.empty
     none.hidden = model.empty === ""
-    hint.root.classList.toggle("away", model.empty !== "")
+    hint.root.classList.toggle("aside", model.empty !== "")
     followed.updateSoon()
   }
   onChange(model, ["picture", "whole", "size", "scale", "empty"], batched(update))

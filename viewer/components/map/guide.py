@@ -5,9 +5,11 @@ What does not belong here: moving the map (`camera.py`), and measuring the scale
 """
 
 import base64
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import panel as pn
 import param
 
@@ -16,7 +18,7 @@ from viewer.components.map.map import MapView
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.geometry.map_scale import measure_scale
 from viewer.dataset.geometry.spatial_index import SortedMask
-from viewer.dataset.geometry.viewport import Viewport
+from viewer.dataset.geometry.viewport import Box, Viewport
 from viewer.pools import BASELINE_POOL, RANK_POOL
 from viewer.render.jpeg import to_jpeg
 from viewer.render.painter import RenderRequest, paint_points
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 LONGER_SIDE = 132  # pixels of the small map
 SHARPNESS = 2.0  # pixels of its picture for each of the page
+FEW = 200  # points in view: cards may hide all of them
 MANY = 50_000  # points about the view: some of so many are in it
 # A change of any of these needs another picture of the whole.
 REDRAWN_FOR = ("dataset", "colour", "dark", "kept", "answer", "tags", "clusters", "word_column")
@@ -91,6 +94,8 @@ class MapGuide(Component):
             return ""
         inside = index.inside(box)
         kept = self._kept.of(state.kept, index)
+        if len(inside) <= FEW:
+            inside = inside[_uncovered(self._view.covered, viewport, index.x[inside], index.y[inside])]
         if not len(inside):
             return "No images here"
         return (
@@ -117,6 +122,15 @@ class MapGuide(Component):
     def _show_scale(self, dataset: Dataset, done: "Future[list[list[float]]]") -> None:
         if not failed(done, "the map's scale") and dataset is self._state.dataset:
             self.scale = done.result()
+
+
+def _uncovered(cards: Sequence[Box], viewport: Viewport, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return which positions no card hides, (n,) bool."""
+    px, py = viewport.pixels(x, y)
+    free = np.ones(len(px), bool)
+    for left, right, top, bottom in cards:
+        free &= (px < left) | (px > right) | (py < top) | (py > bottom)
+    return free
 
 
 def _whole(dataset: Dataset) -> Viewport:

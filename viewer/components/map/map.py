@@ -194,6 +194,11 @@ class MapView:
         seen = Viewport(x0, x1, y0, y1, width=round(size[0]), height=round(size[1]))
         return seen if seen.valid else None
 
+    @property
+    def covered(self) -> tuple[Box, ...]:
+        """Return where cards lie over the view, in pixels: left, right, top and bottom of each."""
+        return read_boxes(self._screen.data["cards"][0])
+
     def _viewport_changed(self, _attr: str, _old: object, _new: object) -> None:
         """Collect changes: the ends of the ranges come one by one, though in one message."""
         if not self._pending:
@@ -232,7 +237,7 @@ class MapView:
                 own_colouring=state.own_colouring,
                 overview=overview,
                 query_marks=self.queries.extents(),
-                covered=read_boxes(self._screen.data["cards"][0]),
+                covered=self.covered,
             )
         )
 
