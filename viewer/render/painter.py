@@ -17,7 +17,7 @@ from viewer.render.names import Name
 from viewer.render.overview import Overview
 from viewer.render.placing import MOST_STRONG, Placed, QueryMark, place
 from viewer.render.raster import DISC_LIMIT, Scene, Tile, render
-from viewer.render.tiles import cell_size, choose_tiles, crowded, fitted, place_tile
+from viewer.render.tiles import cell_size, choose_tiles, crowded, fitted, move_off, place_tile
 
 CROWDED_DOT = 0.27  # a dot's radius, as a part of the space for one point in the first view
 OCCUPIED = 0.4  # roughly the part of a map that has points
@@ -227,12 +227,14 @@ def _tiles(
     longest = cell_size(viewport) / viewport.units_per_pixel * max(scale, 1.0)
     pictures = dataset.thumbnails.get(rows.tolist(), pixels=longest, pool=THUMBNAIL_POOL)
     palette = colours.palette(dark=request.dark)
+    stars = [_on_page(mark.box(viewport.units_per_pixel), viewport) for mark in request.query_marks[:1]]
     tiles = []
     for choice, row, at, x, y in zip(chosen.choices, rows.tolist(), at_of, px, py, strict=True):
         image = pictures.get(row)
         if image is None:
             continue
         where = place_tile(choice, x, y, image.shape[1] / image.shape[0])
+        where = move_off(where, stars) if hit[choice.at] else where
         r, g, b = palette[colours.codes[at]].tolist()
         rivals = request.hits is not None or request.selection is not None
         strong = hit[choice.at] or among[choice.at] or (opened[choice.at] and rivals)
@@ -265,6 +267,12 @@ def _placed(request: RenderRequest) -> Placed | None:
         best=best,
         covered=[_on_map(box, request.viewport) for box in request.covered],
     )
+
+
+def _on_page(box: Box, viewport: Viewport) -> Box:
+    """Return a box in map units as left, right, top and bottom in pixels."""
+    px, py = viewport.pixels(np.array(box[:2]), np.array(box[2:]))
+    return float(px[0]), float(px[1]), float(py[1]), float(py[0])
 
 
 def _on_map(box: Box, viewport: Viewport) -> Box:

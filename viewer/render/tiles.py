@@ -5,6 +5,7 @@ random priority. So thumbnails stay while a person pans, and when cells split on
 belong here: decoded thumbnails (`dataset/thumbnails.py`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,4 +103,22 @@ def place_tile(choice: TileSpot, px: float, py: float, aspect: float) -> tuple[f
     reach_y = max(0.0, (choice.cell - height) / 2 - gap)
     cx = min(max(px, choice.cx - reach_x), choice.cx + reach_x)
     cy = min(max(py, choice.cy - reach_y), choice.cy + reach_y)
+    return cx, cy, width, height
+
+
+def move_off(
+    where: tuple[float, float, float, float], boxes: Sequence[tuple[float, float, float, float]]
+) -> tuple[float, float, float, float]:
+    """Move a thumbnail, given as `place_tile` does, the shortest way off each of some boxes that it touches.
+
+    A box is left, right, top and bottom in pixels.
+    """
+    cx, cy, width, height = where
+    for left, right, top, bottom in boxes:
+        half_w, half_h = width / 2 + 1, height / 2 + 1
+        if not (left < cx + half_w and right > cx - half_w and top < cy + half_h and bottom > cy - half_h):
+            continue
+        aside = min(left - cx - half_w, right - cx + half_w, key=abs)
+        away = min(top - cy - half_h, bottom - cy + half_h, key=abs)
+        cx, cy = (cx + aside, cy) if abs(aside) < abs(away) else (cx, cy + away)
     return cx, cy, width, height

@@ -5,7 +5,7 @@ import pytest
 from fakes import clustered
 from test_overview import boxes, overview_of, seen, touching
 
-from viewer.components.map.map import read_boxes
+from viewer.components.map.camera import read_boxes
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.geometry.viewport import Viewport
 from viewer.render.painter import RenderRequest, paint

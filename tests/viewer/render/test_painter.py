@@ -7,7 +7,8 @@ from PIL import Image
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.geometry.viewport import Viewport
 from viewer.render.painter import RenderRequest, paint
-from viewer.render.tiles import choose_tiles, place_tile
+from viewer.render.placing import QueryMark
+from viewer.render.tiles import choose_tiles, move_off, place_tile
 
 
 def test_chosen_images_stay_when_panning_and_zooming_in() -> None:
@@ -87,3 +88,22 @@ def test_results_get_the_thumbnails_first(dataset: Dataset) -> None:
     picture = paint(RenderRequest(dataset, view, "group", dark=False, hits=hits))
     assert {tile[0] for tile in picture.tiles} <= {7, 3}
     assert picture.tile_of(7)
+
+
+def test_the_star_of_a_query_is_never_on_the_face_of_its_best_image(dataset: Dataset) -> None:
+    x, y = map(float, dataset.atlas.xy[7])
+    mark = QueryMark(x, y, 40.0, 38.0, 13.0)
+    for zoom in (1, 6, 40):
+        unit = Viewport.fitted(dataset.view, width=500, height=400).units_per_pixel / zoom
+        view = Viewport(x - 250 * unit, x + 250 * unit, y - 200 * unit, y + 200 * unit, 500, 400)
+        hits = np.array([7])
+        picture = paint(RenderRequest(dataset, view, "group", dark=True, hits=hits, query_marks=(mark,)))
+        _row, cx, cy, width, height = picture.tile_of(7)
+        assert not (abs(cx - 250) < width / 2 + 13 and abs(cy - 200) < height / 2 + 13)
+
+
+def test_a_thumbnail_moves_the_shortest_way_off_a_box() -> None:
+    box = (100.0, 200.0, 100.0, 120.0)
+    assert move_off((150.0, 95.0, 40.0, 40.0), [box]) == (150.0, 79.0, 40.0, 40.0)
+    assert move_off((205.0, 110.0, 40.0, 40.0), [box]) == (221.0, 110.0, 40.0, 40.0)
+    assert move_off((300.0, 110.0, 40.0, 40.0), [box]) == (300.0, 110.0, 40.0, 40.0)

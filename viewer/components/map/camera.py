@@ -12,6 +12,7 @@ from viewer.session.answers import Answer
 from viewer.session.state import ViewState
 
 NOWHERE: Box = (0.0, 1.0, 0.0, 1.0)  # for movements that are not to a part of the map
+MOST_CARDS = 8  # that lie over the map
 MARGIN = 0.15  # around images when zooming to them, as a fraction of their extent ...
 MIN_MARGIN = 0.03  # ... and at least this fraction of the map's
 
@@ -19,6 +20,18 @@ MIN_MARGIN = 0.03  # ... and at least this fraction of the map's
 def box_columns(boxes: Sequence[Box]) -> dict[str, list[float]]:
     """Return boxes as the columns of a data source, one box a row."""
     return {name: [box[i] for box in boxes] for i, name in enumerate(("x0", "x1", "y0", "y1"))}
+
+
+def read_boxes(said: object) -> tuple[Box, ...]:
+    """Read boxes, in pixels, of a browser's message, which may say anything: left, right, top and bottom."""
+    boxes = said if isinstance(said, list) else []
+    return tuple(
+        (float(box[0]), float(box[1]), float(box[2]), float(box[3]))
+        for box in boxes[:MOST_CARDS]
+        if isinstance(box, list)
+        and len(box) == 4  # noqa: PLR2004 - the sides of a box
+        and all(isinstance(side, (int, float)) and np.isfinite(side) for side in box)
+    )
 
 
 class Camera:

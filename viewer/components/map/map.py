@@ -18,7 +18,7 @@ from bokeh.plotting import figure
 
 from viewer.compat import event_loop_caller, inner_size, render_figure
 from viewer.components.base import callback
-from viewer.components.map.camera import Camera, box_columns
+from viewer.components.map.camera import Camera, box_columns, read_boxes
 from viewer.components.map.overlays import QueryStars, Rings
 from viewer.dataset.columns.filters import select_passing
 from viewer.dataset.columns.word_column import WORDS
@@ -41,7 +41,6 @@ HALF_THUMBNAIL = 44.0  # pixels
 CLUSTER_REACH = (26.0, 34.0)  # pixels
 POINTER_RADIUS = 14  # pixels from the pointer to a point that it still hits
 CAMERA_SCRIPTS = ("find.js", "map/camera.js")  # before the scripts that move the map
-MOST_CARDS = 8  # that lie over the map
 SHARPEST, MAX_PIXELS = 2.0, 6e6  # screen pixels for each pixel of the page; and of a whole picture
 
 hv.extension("bokeh")
@@ -63,18 +62,6 @@ def _figure() -> figure:
     fig.grid.visible = False
     fig.title.visible = False
     return fig
-
-
-def read_boxes(said: object) -> tuple[Box, ...]:
-    """Read boxes, in pixels, of a browser's message, which may say anything: left, right, top and bottom."""
-    boxes = said if isinstance(said, list) else []
-    return tuple(
-        (float(box[0]), float(box[1]), float(box[2]), float(box[3]))
-        for box in boxes[:MOST_CARDS]
-        if isinstance(box, list)
-        and len(box) == 4  # noqa: PLR2004 - the sides of a box
-        and all(isinstance(side, (int, float)) and np.isfinite(side) for side in box)
-    )
 
 
 # A change of any of these needs another picture.
