@@ -22,6 +22,9 @@ from viewer.render.tiles import cell_size, choose_tiles, crowded, fitted, move_o
 CROWDED_DOT = 0.27  # a dot's radius, as a part of the space for one point in the first view
 OCCUPIED = 0.4  # roughly the part of a map that has points
 SMALLEST_DOT, LARGEST_DOT = 0.8, 8.0
+LARGEST_AT_FIRST = (
+    4.5  # pixels of a dot's radius in the first view, however large the window and few the images
+)
 FANNED = 10  # results that fan out around their query's mark
 FEW_SELECTED = 12  # so few selected images have their thumbnails before others
 SEEN_THROUGH = 0.2  # fading of points behind results if their colours show the similarity
@@ -87,7 +90,8 @@ def dot_radius(dataset: Dataset, viewport: Viewport) -> float:
     first = Viewport.fitted(dataset.view, width=viewport.width, height=viewport.height)
     room = np.sqrt(OCCUPIED * viewport.width * viewport.height / max(dataset.n, 1))
     zoom = max(first.units_per_pixel / viewport.units_per_pixel, 0.25)
-    return float(np.clip(CROWDED_DOT * room * zoom**GROWTH, SMALLEST_DOT, LARGEST_DOT))
+    first_dot = min(CROWDED_DOT * room, LARGEST_AT_FIRST)
+    return float(np.clip(first_dot * zoom**GROWTH, SMALLEST_DOT, LARGEST_DOT))
 
 
 def paint(request: RenderRequest, scale: float = 1.0) -> Picture:

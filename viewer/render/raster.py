@@ -17,11 +17,12 @@ from viewer.theme import rgb, tokens
 
 DISC_LIMIT = 60_000  # more points in view than this are drawn as density
 MIN_RIM_DOT = 2.0  # pixels of the page: smaller dots have no rim
-LEAST_OPAQUE, MOST_OPAQUE = 0.52, 0.85  # of a dot: where two lie on each other, both are seen
+LEAST_OPAQUE, MOST_OPAQUE = 0.52, 0.8  # of a dot: where two lie on each other, both are seen
 MIN_STRONG_DOT = 1.8  # pixels of the page: a radius at which a colour is seen
 STRONG_BANDS = ((153, 1.0), (190, 1.2), (225, 1.45))  # codes of strong values, and how large their dots are
 LEADER_WIDTH, LEADER_OPACITY = 1.5, 0.5  # of the line to a thumbnail's point: pixels of the page, and 0..1
 FAINT_SIZE = 0.7  # of a dot that does not pass the filters, as a part of one that does ...
+FAINT_OPACITY = 1.0  # ... how opaque it is ...
 FAINT_FADE = 0.66  # ... and how much of its colour is the ground's
 
 
@@ -128,7 +129,7 @@ def _points(canvas: np.ndarray, scene: Scene, viewport: Viewport) -> None:
     if pixels is not None:
         density.shade(canvas, pixels, dot, scale)
     else:
-        _discs(canvas, points, viewport, scene)
+        _discs(canvas, points, viewport, scene, opacity=dot_opacity(dot))
     if strong is not None:
         _strong(canvas, strong, viewport, scene)
 
@@ -166,25 +167,23 @@ def _faint(canvas: np.ndarray, points: Layer, viewport: Viewport, scene: Scene, 
     alike = Layer(points.x, points.y, np.zeros(len(points), np.uint8), plain)
     small = max(scene.dot * FAINT_SIZE, 1.0)
     if len(points) <= DISC_LIMIT:
-        _discs(canvas, alike, viewport, replace(scene, dot=small))
+        _discs(canvas, alike, viewport, replace(scene, dot=small), opacity=FAINT_OPACITY)
     else:
         density.shade(canvas, density.count_pixels(alike, viewport, scene.scale), small, scene.scale)
     _fade(canvas, ground, FAINT_FADE)
 
 
-def _discs(canvas: np.ndarray, points: Layer, viewport: Viewport, scene: Scene) -> None:
+def _discs(canvas: np.ndarray, points: Layer, viewport: Viewport, scene: Scene, *, opacity: float) -> None:
     from viewer.render import kernels
 
     px, py = viewport.pixels(points.x, points.y)
     radius, ground = scene.dot * scene.scale, _colour(tokens(dark=scene.dark).canvas)
-    kernels.draw_discs(
-        canvas, px, py, points.codes, points.palette, radius, ground, 0.0, dot_opacity(scene.dot)
-    )
+    kernels.draw_discs(canvas, px, py, points.codes, points.palette, radius, ground, 0.0, opacity)
 
 
 def dot_opacity(dot: float) -> float:
     """Return how opaque dots of a radius in pixels are: of many, small ones, those beneath show through."""
-    return float(np.interp(dot, (1.0, 6.0), (LEAST_OPAQUE, MOST_OPAQUE)))
+    return float(np.interp(dot, (1.0, 8.0), (LEAST_OPAQUE, MOST_OPAQUE)))
 
 
 def _selection(

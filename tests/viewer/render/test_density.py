@@ -43,7 +43,7 @@ def test_the_light_behind_a_group_falls_steadily_and_ends_within_thirty_pixels(n
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_a_few_points_have_no_light_that_anybody_sees(n: int, dark: bool):
     shown = seen(layer([150 + 3 * i for i in range(n)], [150] * n), dark=dark)
-    assert shown.max() > 90
+    assert shown.max() > 75
     assert shown[140:161, 160 + 3 * n :].max() <= 6
     assert shown[:140].max() <= 2
 

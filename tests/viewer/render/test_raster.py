@@ -198,7 +198,7 @@ def test_what_does_not_pass_the_filters_is_smaller_grey_and_faint(n: int) -> Non
     shown, plain = (render(scene, VIEW) for scene in (Scene(none, faint=some, dot=6), Scene(some, dot=6)))
     grey = np.array(rgb(DARK.neutral), int) - rgb(DARK.canvas)
     away = shown[80, 50, :3].astype(int) - rgb(DARK.canvas)
-    assert away == pytest.approx(grey * 0.34, abs=9)
+    assert away == pytest.approx(grey * 0.34, abs=4)
     assert differs(shown, DARK.canvas)[80, 60:].max() == 0  # it gives no light
     wide = [int((differs(picture, DARK.canvas)[80] > 0.5 * differs(picture, DARK.canvas)[80, 50]).sum())
             for picture in (shown, plain)]  # fmt: skip
