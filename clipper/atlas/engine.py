@@ -196,7 +196,7 @@ class SearchEngine(Published):
         x, y = self._place(similarities, text=query.words_only)
         return Hits(query, rows, similarity, vector, x, y, similarities)
 
-    def passing(self, where: Mapping[str, Any]) -> "np.ndarray":
+    def passing(self, where: Mapping[str, Any] | str) -> "np.ndarray":
         """Return which images pass a filter: (n,) bool.
 
         Raises:

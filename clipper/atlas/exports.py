@@ -35,7 +35,7 @@ class Exports:
         label: str | None = None,
         split: str | None = None,
         ids: Sequence[str] | None = None,
-        where: Mapping[str, Any] | None = None,
+        where: Mapping[str, Any] | str | None = None,
         images: Literal["copy", "link", "paths"] = "copy",
         metadata: Literal["jsonl", "csv"] = "jsonl",
         every_column: bool = False,
@@ -82,7 +82,7 @@ class Exports:
         *,
         single_file: bool = False,
         ids: Sequence[str] | None = None,
-        where: Mapping[str, Any] | None = None,
+        where: Mapping[str, Any] | str | None = None,
         excluded: bool = False,
         force: bool = False,
     ) -> None:
@@ -148,7 +148,7 @@ def select(
     engine: SearchEngine,
     *,
     ids: Sequence[str] | None = None,
-    where: Mapping[str, Any] | None = None,
+    where: Mapping[str, Any] | str | None = None,
     excluded: bool = False,
     every_column: bool = False,
 ) -> Selection:
