@@ -307,7 +307,7 @@ def test_keys_have_a_list_the_image_is_seen_large_and_the_theme_is_remembered(vi
     page.wait_for_selector("dialog[open]", state="detached")
     page.locator(".results .card").first.click()
     page.wait_for_selector(".detail .sheet")
-    page.locator(".detail .stage").click()
+    page.locator(".detail button.stage").click()
     page.wait_for_selector("dialog.light[open]")
     page.keyboard.press("Escape")
     page.wait_for_selector("dialog.light[open]", state="detached")

@@ -71,3 +71,32 @@ def test_images_are_selected_as_files_are(visit: Visit, viewer_url: str) -> None
     expect(page.get_by_role("tab", name="Selection").locator(".badge")).to_have_text("1,870")
     assert len(results(page)) >= 24
     clean(seen)
+
+
+def test_two_to_four_images_are_compared_side_by_side(visit: Visit, viewer_url: str) -> None:
+    seen = visit(viewer_url)
+    page = seen.page
+    for at in range(3):
+        page.locator(".results .card").nth(at).click(modifiers=["Control"])
+        expect(page.locator(".results .card.chosen")).to_have_count(at + 1)
+    page.get_by_role("tab", name="Selection").click()
+    page.get_by_role("button", name="Compare").click()
+    dialog = page.locator("dialog.comparison[open]")
+    expect(dialog.locator(".stage img")).to_have_count(3)
+    page.keyboard.press("+")
+    moves = dialog.locator(".stage img").evaluate_all("els => els.map((el) => el.style.transform)")
+    assert len(set(moves)) == 1
+    assert "scale(1.5)" in moves[0]
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    page.get_by_role("tab", name="Results").click()
+    page.locator(".results .card").nth(5).click()
+    page.locator(".detail button.stage").click()
+    picture = page.locator("dialog.light[open] .stage img")
+    box = picture.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.wheel(0, -400)
+    expect(picture).to_have_attribute("style", re.compile(r"scale\(2\.2"))
+    page.keyboard.press("0")
+    expect(picture).to_have_attribute("style", re.compile(r"scale\(1\)"))
+    clean(seen)

@@ -38,7 +38,7 @@ export function basePath() {
  * Return the address of an image. It contains the stamp of the image's bytes, so that the browser does not
  * fetch an unchanged image again.
  *
- * @param {"thumb" | "full"} size
+ * @param {"thumb" | "medium" | "view" | "full"} size
  * @param {ImageReference} image
  * @param {string} base this app's path
  */

@@ -1,4 +1,6 @@
-"""The route that serves images by id: /img/thumb/, /img/medium/ and /img/full/<id> below the app's path.
+"""The route that serves images by id: /img/thumb/, medium/, view/ and full/<id> below the app's path.
+
+A view fills a screen: it is the original, or a smaller copy of a very large one, with a header that says so.
 
 An id is looked up in the atlas and is never a path. `?is=` is the image's content hash: the answer to such a
 URL never changes. Only raster formats that browsers decode are sent as they are; other formats are converted.
@@ -7,6 +9,7 @@ If an original cannot be sent, its thumbnail is, with a header that gives the re
 
 import asyncio
 import logging
+import math
 from functools import partial
 from http import HTTPStatus
 from typing import NamedTuple
@@ -18,11 +21,12 @@ from clipper.hashing import content_hash
 from clipper.images.child_tasks import browser_image
 from clipper.sandbox.process import SandboxPool
 from viewer.dataset.atlas_reader import AtlasReader
+from viewer.dataset.dataset import Dataset
 from viewer.dataset.versions import dataset_with
 from viewer.pools import CONVERT_POOL, IMAGE_POOL
 from viewer.server.handlers import VisitorHandler
 
-ROUTE = r"/img/(thumb|medium|full)/(.+)"
+ROUTE = r"/img/(thumb|medium|view|full)/(.+)"
 BROWSER_TYPES = {
     "JPEG": "image/jpeg",
     "MPO": "image/jpeg",
@@ -34,7 +38,8 @@ BROWSER_TYPES = {
 }
 MAX_CONVERTED_SIDE = 2048  # pixels
 MEDIUM_SIDE = 640  # pixels of the longer side
-MEDIUM_BYTES = 150_000  # an original of fewer bytes is sent instead of a medium one
+# An original of fewer bytes, and pixels as far as they are known, is sent instead of a copy.
+COPIES = {"medium": (150_000, 4_000_000), "view": (6_000_000, 20_000_000)}
 YEAR_SECONDS = 31_536_000
 CONVERT_SECONDS = 30.0  # longer than anybody waits
 
@@ -47,32 +52,34 @@ class ImageResponse(NamedTuple):
     """The answer to a request for an image.
 
     With `lasting`, the URL's answer never changes. `lost` is the reason why the original is not sent.
+    With `larger` this is a copy, and the original is larger.
     """
 
     data: bytes
     content_type: str
     lasting: bool = False
     lost: str = ""
+    larger: bool = False
 
 
 class ForeignImage(NamedTuple):
     """An original that is converted before it is sent, and its image.
 
-    Its format is one that browsers do not show, or a `small` one is asked for.
+    Its format is one that browsers do not show, or a smaller `copy` is asked for: "medium" or "view".
     """
 
     data: bytes
     atlas: AtlasReader
     row: int
     lasting: bool = False
-    small: bool = False
+    copy: str = ""
 
 
 def find_image(size: str, image_id: str, *, stamp: str = "") -> ImageResponse | ForeignImage:
     """Find an image in the versions that sessions show, or in the published one.
 
     Args:
-        size: "thumb", "medium" or "full".
+        size: "thumb", "medium", "view" or "full".
         image_id: the image's id.
         stamp: its content hash; a version with these bytes is preferred.
 
@@ -85,21 +92,22 @@ def find_image(size: str, image_id: str, *, stamp: str = "") -> ImageResponse | 
     lasting = dataset.content_stamp(row) == stamp
     if size != "thumb":
         found = read_original(dataset.atlas, row)
-        if size == "medium" and isinstance(found, (ImageResponse, ForeignImage)):
-            found = _medium(found, dataset.atlas, row)
+        if size in COPIES and isinstance(found, ImageResponse):
+            found = _copy_of(found, size, dataset, row)
         if not isinstance(found, str):
             return found._replace(lasting=lasting)
         return ImageResponse(dataset.atlas.thumbnail(row), "image/webp", lost=found)
     return ImageResponse(dataset.atlas.thumbnail(row), "image/webp", lasting)
 
 
-def _medium(
-    found: ImageResponse | ForeignImage, atlas: AtlasReader, row: int
-) -> ImageResponse | ForeignImage:
-    """Return an image to be made smaller, unless the original is small enough."""
-    if isinstance(found, ImageResponse) and len(found.data) <= MEDIUM_BYTES:
+def _copy_of(found: ImageResponse, size: str, dataset: Dataset, row: int) -> ImageResponse | ForeignImage:
+    """Return a large original as an image to be made smaller; a small one as it is."""
+    most_bytes, most_pixels = COPIES[size]
+    sides = [dataset.metadata(row).get(side) for side in ("width", "height")]
+    pixels = math.prod(side for side in sides if isinstance(side, int))
+    if len(found.data) <= most_bytes and pixels <= most_pixels:
         return found
-    return ForeignImage(found.data, atlas, row, small=True)
+    return ForeignImage(found.data, dataset.atlas, row, copy=size)
 
 
 def read_original(atlas: AtlasReader, row: int) -> ImageResponse | ForeignImage | str:
@@ -119,8 +127,9 @@ def read_original(atlas: AtlasReader, row: int) -> ImageResponse | ForeignImage 
 def convert_or_thumbnail(foreign: ForeignImage) -> ImageResponse:
     """Convert an original for browsers; if that fails, return its thumbnail."""
     try:
-        made = convert(foreign.data, max_pixels=foreign.atlas.settings.max_pixels, small=foreign.small)
-        return ImageResponse(made, "image/webp" if foreign.small else "image/png", foreign.lasting)
+        made = convert(foreign.data, max_pixels=foreign.atlas.settings.max_pixels, copy=foreign.copy)
+        content_type = "image/webp" if foreign.copy else "image/png"
+        return ImageResponse(made, content_type, foreign.lasting, larger=foreign.copy == "view")
     except Exception:
         log.info(
             "the original of row %d cannot be converted, its thumbnail is sent", foreign.row, exc_info=True
@@ -128,18 +137,19 @@ def convert_or_thumbnail(foreign: ForeignImage) -> ImageResponse:
         return ImageResponse(foreign.atlas.thumbnail(foreign.row), "image/webp", lost="unreadable")
 
 
-def convert(data: bytes, *, max_pixels: int, small: bool = False) -> bytes:
+def convert(data: bytes, *, max_pixels: int, copy: str = "") -> bytes:
     """Convert an image in any format that Clipper indexes, in a child process with the usual limits.
 
-    It becomes a PNG, or a `small` WebP.
+    It becomes a PNG, or a smaller WebP for a `copy`.
 
     Raises:
         ValueError: it cannot be decoded.
         ChildDied: decoding it crashed, took too long or too much memory; only the child ended.
     """
     with _converting.borrow() as sandbox:
-        longest = MEDIUM_SIDE if small else MAX_CONVERTED_SIDE
-        answer, made = sandbox.ask({"max_pixels": max_pixels, "longest": longest, "small": small}, [data])
+        longest = MEDIUM_SIDE if copy == "medium" else MAX_CONVERTED_SIDE
+        request = {"max_pixels": max_pixels, "longest": longest, "small": bool(copy)}
+        answer, made = sandbox.ask(request, [data])
     if not made:
         raise ValueError(answer.get("reason") or answer.get("error") or "the conversion returned nothing")
     return made[0]
@@ -182,6 +192,8 @@ class ImageHandler(VisitorHandler):
         self.set_header("Cache-Control", f"private, {fresh}")
         if sent.lost:
             self.set_header("Original-Is", sent.lost)
+        if sent.larger:
+            self.set_header("Original-Is-Larger", "yes")
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Content-Security-Policy", "default-src 'none'; sandbox")
         self.set_header("Cross-Origin-Resource-Policy", "same-origin")

@@ -178,6 +178,26 @@ def test_formats_browsers_cannot_show_are_converted(
         find_image("full", "../clipper.toml")
 
 
+def test_of_a_very_large_original_a_copy_is_shown_first(
+    small_home: Path, run_index: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wide = Image.effect_noise((10_000, 3_000), 60).convert("RGB")  # thirty megapixels
+    wide.save(small_home / "images" / "wide.jpg", quality=60)
+    Image.new("RGB", (400, 300), (200, 30, 60)).save(small_home / "images" / "little.jpg")
+    run_index(small_home)
+    monkeypatch.setenv("CLIPPER_HOME", str(small_home))
+    sizes = {}
+    for size in ("medium", "view"):
+        sent = image_route.convert_or_thumbnail(find_image(size, "wide.jpg"))
+        assert (sent.content_type, sent.lost, sent.larger) == ("image/webp", "", size == "view")
+        sizes[size] = Image.open(io.BytesIO(sent.data)).size
+        little = find_image(size, "little.jpg")
+        assert (little.content_type, little.larger) == ("image/jpeg", False)
+        assert little.data == (small_home / "images" / "little.jpg").read_bytes()
+    assert sizes == {"medium": (640, 192), "view": (2048, 614)}
+    assert find_image("full", "wide.jpg").data == (small_home / "images" / "wide.jpg").read_bytes()
+
+
 def test_an_original_that_ends_its_decoder_costs_only_its_picture(
     small_home: Path, run_index: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,19 +3,9 @@
 
 import { h, ICONS, icon, squareButton } from "../dom.js"
 import { formatNumber } from "../text.js"
-import { originalOf } from "./picture.js"
-import { moved, WHOLE, zoomed } from "./zoom_pan.js"
+import { pictureStage, zoomTogether } from "./stages.js"
 
 /** @import { Cell } from "./finding_gallery.js" */
-/** @import { Placement } from "./zoom_pan.js" */
-
-/** A turn of the wheel by one pixel enlarges by this share. */
-const WHEEL_STEP = 0.002
-/** A key enlarges so many times. */
-const KEY_STEP = 1.5
-/** From this size on a pixel of the picture is seen as a square. */
-const PIXELS = 6
-const MIDDLE = { x: 0.5, y: 0.5 }
 
 /** @typedef {[Cell, Cell]} Pair the first image of a group, and another one */
 
@@ -40,18 +30,15 @@ export function pairsOf(groups) {
 export function comparison({ pairs, total }) {
   /** @type {Pair | null} */
   let shown = null
-  let placement = WHOLE
   let loading = new AbortController()
-  const sides = [sideOf(() => put(placement)), sideOf(() => put(placement))]
+  const sides = [sideOf(() => zoom.again()), sideOf(() => zoom.again())]
+  const stages = h(
+    "div",
+    { class: "stages" },
+    sides.map(({ el: side }) => side),
+  )
+  const zoom = zoomTogether(stages, () => sides)
   const place = h("span", { class: "muted place", role: "status" })
-  const zoom = (/** @type {number} */ by, point = MIDDLE) => put(zoomed(placement, by, point))
-  /** @param {Placement} next */
-  const put = (next) => {
-    placement = next
-    for (const side of sides) {
-      side.put(next)
-    }
-  }
   /** @param {-1 | 1} by */
   const step = (by) => {
     const next = pairs()[placeOf(shown) + by]
@@ -75,7 +62,7 @@ export function comparison({ pairs, total }) {
     for (const [i, cell] of pair.entries()) {
       sides[i]?.show(cell, loading.signal)
     }
-    put(WHOLE)
+    zoom.reset()
     pair[1].el.scrollIntoView({ block: "nearest" }) // which loads what follows
     update()
   }
@@ -97,36 +84,12 @@ export function comparison({ pairs, total }) {
       side.mark()
     }
   }
-  const stages = h(
-    "div",
-    {
-      class: "stages",
-      ondblclick: () => put(WHOLE),
-      onwheel: (event) => {
-        const box = boxOf(event)
-        event.preventDefault()
-        if (box) {
-          zoom(Math.exp(-event.deltaY * WHEEL_STEP), shareOf(box, event))
-        }
-      },
-      onpointermove: (event) => {
-        const box = boxOf(event)
-        if (box && event.buttons === 1) {
-          put(moved(placement, event.movementX / box.width, event.movementY / box.height))
-        }
-      },
-    },
-    sides.map(({ el: side }) => side),
-  )
   const close = () => el.close()
   /** @type {Record<string, () => void>} */
   const keys = {
     ArrowLeft: () => step(-1),
     ArrowRight: () => step(1),
-    "+": () => zoom(KEY_STEP),
-    "=": () => zoom(KEY_STEP),
-    "-": () => zoom(1 / KEY_STEP),
-    0: () => put(WHOLE),
+    ...zoom.keys,
   }
   const el = h(
     "dialog",
@@ -170,7 +133,7 @@ export function comparison({ pairs, total }) {
  * @param {() => void} onload
  */
 function sideOf(onload) {
-  const stage = h("div", { class: "stage" })
+  const stage = pictureStage(onload)
   const sign = h("span", { class: "sign keep" }, "Keep")
   const label = h("span", { class: "label" })
   const facts = h("span", { class: "muted facts" })
@@ -187,27 +150,13 @@ function sideOf(onload) {
   const show = (cell, signal) => {
     shown = cell
     const { item } = cell
-    const { image, note: problem } = originalOf(item, signal)
-    image.draggable = false
-    image.addEventListener("load", onload)
+    const problem = stage.show(item, signal)
     sign.hidden = item.keep !== true
     choice.setAttribute("aria-label", `Choose ${item.label}`)
-    stage.replaceChildren(image)
     label.textContent = item.label
     label.title = item.id
     facts.textContent = item.facts ?? ""
     note.replaceChildren(h("span", {}, item.note), problem)
-  }
-  /** @param {Placement} placement */
-  const put = ({ scale, x, y }) => {
-    const image = stage.querySelector("img")
-    if (image) {
-      image.style.transform = `translate(${x * 100}%, ${y * 100}%) scale(${scale})`
-      const { clientWidth, clientHeight, naturalWidth, naturalHeight } = image
-      const fitted = Math.min(clientWidth / naturalWidth, clientHeight / naturalHeight)
-      image.classList.toggle("pixels", fitted * scale > PIXELS)
-    }
-    stage.classList.toggle("near", scale > 1)
   }
   const mark = () => {
     const isOn = shown?.tick.getAttribute("aria-checked") === "true"
@@ -215,23 +164,5 @@ function sideOf(onload) {
     choice.setAttribute("aria-pressed", String(isOn))
     choice.replaceChildren(icon(isOn ? ICONS.done : ICONS.plus), isOn ? "Chosen" : "Choose")
   }
-  return { el: h("figure", {}, stage, caption), show, put, mark }
-}
-
-/**
- * Return the rectangle of the stage that an event is on; null if it is on none.
- *
- * @param {Event} event
- */
-function boxOf({ target }) {
-  const stage = target instanceof Element ? target.closest(".stage") : null
-  return stage?.getBoundingClientRect() ?? null
-}
-
-/**
- * @param {DOMRect} box
- * @param {MouseEvent} event
- */
-function shareOf(box, { clientX, clientY }) {
-  return { x: (clientX - box.left) / box.width, y: (clientY - box.top) / box.height }
+  return { el: h("figure", {}, stage.el, caption), show, put: stage.put, mark }
 }

@@ -4,7 +4,8 @@ import { copyText, draw, h, ICONS, icon, squareButton } from "../dom.js"
 import { coverNeighbours } from "../focus.js"
 import { formatNumber, formatValue } from "../text.js"
 import { imageCard, similarityFigure } from "./cards.js"
-import { lightbox, pictureOf } from "./picture.js"
+import { lightbox } from "./lightbox.js"
+import { pictureOf } from "./picture.js"
 import { tagChip, tagForm } from "./tag_fields.js"
 
 /** @import { Component, ImageItem, Model } from "../types" */

@@ -75,6 +75,7 @@ class InsightsPanel(Component):
         "side/selection_panel.css",
         "side/parts.css",
         "side/insights.css",
+        "side/stages.css",
         "side/comparison.css",
     )
 

@@ -4,6 +4,7 @@
 import { draw, h, ICONS, icon } from "../dom.js"
 import { countImages, formatNumber } from "../text.js"
 import { clusterTitle } from "./cluster_title.js"
+import { compareFew, MOST } from "./compare_few.js"
 import { excludedLine, exportLine } from "./export_menu.js"
 import { isScale } from "./gallery_tools.js"
 import { selectionGallery } from "./selection_gallery.js"
@@ -60,6 +61,7 @@ export function render({ model }) {
     part(["trouble"], () => model.trouble && h("div", { class: "error", role: "alert" }, model.trouble)),
   )
   const gallery = selectionGallery(model)
+  const few = compareFew(() => model.items)
   const showActs = () => acts.classList.toggle("gone", model.count === 0)
   model.on("count", showActs)
   showActs()
@@ -70,18 +72,22 @@ export function render({ model }) {
       "div",
       { class: "contents" },
       clusterTitle(model),
-      part(["count", "total", "ranked"], () => (model.count > 0 ? heading(model) : howToChoose())),
+      part(["count", "total", "ranked"], () => (model.count > 0 ? heading(model, few.open) : howToChoose())),
       acts,
       part(["count", "found", "kept", "total"], () => model.count === 0 && chooseWhole(model)),
       part(["count", "sort", "ascending", "sortable"], () => model.count > 1 && sortLine(model)),
       part(["count", "known"], () => model.count === 0 && model.known.length > 0 && chooseTagged(model)),
       gallery,
     ),
+    few.el,
   )
 }
 
-/** @param {SelectionModel} model */
-function heading(model) {
+/**
+ * @param {SelectionModel} model
+ * @param {() => void} compare
+ */
+function heading(model, compare) {
   return h(
     "div",
     { class: "row heading" },
@@ -95,6 +101,9 @@ function heading(model) {
         model.ranked ? "nearest to the query first" : `of ${formatNumber(model.total)}`,
       ),
     ),
+    model.count > 1 &&
+      model.count <= MOST &&
+      h("button", { class: "action", type: "button", onclick: compare }, "Compare"),
     h(
       "button",
       { class: "action", type: "button", onclick: () => model.send_msg({ kind: "zoom" }) },

@@ -67,6 +67,8 @@ class SelectionPanel(Component):
         "side/tagging.css",
         "side/selection_panel.css",
         "side/cluster_title.css",
+        "side/stages.css",
+        "side/comparison.css",
     )
 
     def follow(
