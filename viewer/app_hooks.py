@@ -10,13 +10,15 @@ from typing import Any
 from panel.io.server import per_app_patterns
 
 import viewer.app  # noqa: F401 - defines all components, of which the script is made
-from viewer.compat import send_messages_at_once
+from viewer.compat import send_messages_at_once, send_static_files_by
 from viewer.server import export_route, image_route, script_route
 from viewer.server.access import keep_to_this_machine
+from viewer.server.compressed import get_compressed
 from viewer.server.warmup import warm_up
 
 keep_to_this_machine()
 send_messages_at_once()
+send_static_files_by(get_compressed)
 logging.getLogger("viewer").setLevel(logging.INFO)
 
 ROUTES = (

@@ -14,6 +14,8 @@ import param
 from bokeh.document import Document
 from bokeh.events import DocumentEvent
 from bokeh.plotting import figure
+from bokeh.server.views.multi_root_static_handler import MultiRootStaticHandler
+from bokeh.server.views.static_handler import StaticHandler
 from bokeh.util.token import get_session_id
 from panel.custom import JSComponent
 from panel.io.server import WSHandler, per_app_patterns
@@ -167,3 +169,12 @@ def send_messages_at_once() -> None:
     per_app_patterns[:] = [
         (route, PromptSocket if handler is WSHandler else handler) for route, handler in per_app_patterns
     ]
+
+
+def send_static_files_by(get: Callable[..., Any]) -> None:
+    """Have the server's static files, Bokeh's and those of extensions, sent by `get(handler, path)`.
+
+    `panel serve` has no setting that compresses them. We know of no upstream issue.
+    """
+    for handler in (StaticHandler, MultiRootStaticHandler):
+        handler.get = get

@@ -1,6 +1,7 @@
 """The route that serves the components' script: /components-<stamp>.js below the app's own path."""
 
 from viewer.components.base import module
+from viewer.server.compressed import accepts_gzip, compressed, mark_compressed
 from viewer.server.handlers import PublicHandler
 from viewer.server.image_route import YEAR_SECONDS
 
@@ -19,4 +20,8 @@ class ScriptHandler(PublicHandler):
             "Cache-Control", f"public, max-age={YEAR_SECONDS}, immutable" if lasting else "no-store"
         )
         self.set_header("X-Content-Type-Options", "nosniff")
-        self.write(this.text)
+        if accepts_gzip(self):
+            mark_compressed(self)
+            self.write(compressed(this.text))
+        else:
+            self.write(this.text)

@@ -1,8 +1,10 @@
 """The image route and the page's document, with the real sample and the real server."""
 
 import asyncio
+import gzip
 import io
 import os
+import re
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -82,6 +84,25 @@ def test_what_is_no_id_is_not_found(address: str, size: str, path: str) -> None:
     assert 400 <= status < 500
     assert b"root:" not in body
     assert b"images =" not in body
+
+
+def test_scripts_travel_compressed_to_browsers_that_read_it(address: str) -> None:
+    page = fetch(f"{address}/viewer")[2].decode()
+    scripts = set(re.findall(r'(?:src|href)="([^"]+\.(?:js|css)[^"]*)"', page))
+    assert len(scripts) > 3
+    urls = [urllib.parse.urljoin(f"{address}/viewer", script) for script in scripts]
+    whole = small = 0
+    for url in urls:
+        status, headers, body = fetch(url)
+        assert (status, headers.get("Content-Encoding")) == (200, None)
+        status, headers, sent = fetch(url, **{"Accept-Encoding": "gzip, br"})
+        assert (status, headers["Content-Encoding"], headers["Vary"]) == (200, "gzip", "Accept-Encoding")
+        assert gzip.decompress(sent) == body
+        whole, small = whole + len(body), small + len(sent)
+        again = fetch(url, **{"Accept-Encoding": "gzip", "If-None-Match": headers["Etag"]})
+        assert (again[0], again[2]) == (304, b"")
+    assert small < whole / 3
+    assert fetch(f"{address}/static/js/..%2f..%2fserver%2furls.py", **{"Accept-Encoding": "gzip"})[0] >= 400
 
 
 def test_other_sizes_do_not_exist(address: str) -> None:
