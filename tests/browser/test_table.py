@@ -92,3 +92,14 @@ def test_columns_are_chosen_and_the_rows_are_copied_as_text(seen: SimpleNamespac
     expect(page.get_by_role("columnheader", name="group", exact=True)).to_be_visible()
     expect(page.get_by_role("columnheader", name="subgroup")).to_have_count(0)
     clean(seen)
+
+
+def test_a_person_who_left_the_table_open_finds_its_rows(visit: Visit, viewer_url: str) -> None:
+    seen = visit(viewer_url)
+    page = seen.page
+    page.get_by_role("button", name="Arrange the panels").click()
+    page.get_by_role("menuitemradio", name="Curate").click()
+    expect(page.locator(".table .rows .row").nth(3)).to_be_visible()
+    page.goto(viewer_url)  # the browser remembers the arrangement, the address has none
+    expect(page.locator(".table .rows .row").nth(3)).to_be_visible()
+    clean(seen)
