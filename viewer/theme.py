@@ -89,6 +89,8 @@ def theme_config() -> dict[str, Any]:
         },
         "shape": {"borderRadius": 8},
         "components": {
+            # The page's title is its first heading; a blank line that Panel's page has is none.
+            "MuiTypography": {"defaultProps": {"variantMapping": {"h3": "h1", "h5": "div"}}},
             "MuiPaper": {"styleOverrides": {"root": {"backgroundImage": "none"}}},
             "MuiMenu": {"styleOverrides": {"paper": _BESIDE}},
             "MuiMenuItem": {

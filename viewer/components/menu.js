@@ -71,6 +71,17 @@ export function dropMenu(attributes, label, list) {
 }
 
 /**
+ * Build a part of a menu below a title. Screen readers take the title as the name of the part.
+ *
+ * @param {string} title
+ * @param {Child[]} entries
+ */
+export function menuPart(title, ...entries) {
+  const heading = h("div", { class: "part-title", "aria-hidden": "true" }, title)
+  return h("div", { role: "group", "aria-label": title }, heading, entries)
+}
+
+/**
  * Build an entry of a menu.
  *
  * @param {Child} label

@@ -2,7 +2,7 @@
 // person scrolls to them. Their height is fixed, so that a million rows need no more than their number.
 
 import { arrange, copyText, h, ICONS, icon, onChange } from "../dom.js"
-import { checkedEntry, dropMenu, menuEntry } from "../menu.js"
+import { checkedEntry, dropMenu, menuEntry, menuPart } from "../menu.js"
 import { basePath, countImages, formatNumber } from "../text.js"
 import { thumbnailFrame } from "../thumbnail.js"
 import { afterPause, batched } from "../timing.js"
@@ -420,13 +420,15 @@ function columnMenu(model) {
   const update = () => {
     const shown = model.columns.map(([name]) => name)
     list.replaceChildren(
-      h("h3", {}, `${formatNumber(shown.length)} of ${formatNumber(model.choices.length)} columns`),
-      ...model.choices.map(([name, title]) => {
-        const isOn = shown.includes(name)
-        return checkedEntry("menuitemcheckbox", title, isOn, () =>
-          chooseColumns(model, isOn ? shown.filter((other) => other !== name) : [...shown, name]),
-        )
-      }),
+      menuPart(
+        `${formatNumber(shown.length)} of ${formatNumber(model.choices.length)} columns`,
+        ...model.choices.map(([name, title]) => {
+          const isOn = shown.includes(name)
+          return checkedEntry("menuitemcheckbox", title, isOn, () =>
+            chooseColumns(model, isOn ? shown.filter((other) => other !== name) : [...shown, name]),
+          )
+        }),
+      ),
       menuEntry("The first columns again", () => {
         menu.close()
         chooseColumns(model, [])

@@ -30,7 +30,7 @@ export function imageCard(model, item, attributes, ...figures) {
     {
       class: "card",
       type: "button",
-      "aria-label": item.label,
+      "aria-label": cardName(item),
       title: item.label,
       "data-id": item.id,
       onclick: () => model.send_msg({ kind: "open", id: item.id }),
@@ -40,8 +40,31 @@ export function imageCard(model, item, attributes, ...figures) {
     },
     thumbnail,
     h("div", { class: "caption" }, h("span", { class: "label" }, item.label)),
-    figures.length > 0 && h("span", { class: "figures" }, figures),
+    " ", // words that only a style parts would be one word to those who hear them
+    figures.length > 0 &&
+      h(
+        "span",
+        { class: "figures" },
+        figures.flat().flatMap((figure) => [figure, " "]),
+      ),
   )
+}
+
+/**
+ * Say what a card shows, in the order in which it shows it, as a person who speaks to the page may do; then
+ * what its figures are.
+ *
+ * @param {ImageItem & { value?: string }} item
+ * @param {number} [score] the CLIPScore, where it is shown
+ */
+export function cardName({ label, similarity, value }, score) {
+  const shown = [
+    similarity != null && [similarity.toFixed(3), "similarity"],
+    value && [value, "value"],
+    score !== undefined && [String(score), "CLIPScore"],
+  ].filter(Array.isArray)
+  const figures = shown.map(([figure]) => `, ${figure}`).join("")
+  return `${label}${figures} ${shown.map(([, name]) => name).join(" and ")}`.trim()
 }
 
 /**
@@ -74,17 +97,15 @@ function resultCard(model, item) {
   const { id, label, similarity, score } = item
   const similarityText = similarity?.toFixed(3)
   const explained = score == null ? "" : `\ncosine ${similarityText}, CLIPScore ${score} of ${FULL_SCORE}`
-  const clipScore =
-    score != null &&
-    score < FULL_SCORE &&
-    h("span", { class: "muted", title: "CLIPScore, of 100" }, String(score))
+  const isTelling = score != null && score < FULL_SCORE
+  const clipScore = isTelling && h("span", { class: "muted", title: "CLIPScore, of 100" }, String(score))
   const figures = [...similarityFigure(similarity), ...valueFigure(item.value)]
   return imageCard(
     model,
     item,
     {
       tabindex: "-1",
-      "aria-label": similarityText ? `${label}, similarity ${similarityText}` : label,
+      "aria-label": cardName(item, isTelling && figures.length > 0 ? score : undefined),
       title: label + explained,
       onfocus: ({ currentTarget }) => {
         if (currentTarget.matches(":focus-visible")) {
@@ -93,7 +114,7 @@ function resultCard(model, item) {
       },
       onblur: () => model.send_msg({ kind: "point", id: null }),
     },
-    ...(figures.length > 0 ? [figures, clipScore] : []),
+    ...(figures.length > 0 ? [...figures, clipScore] : []),
   )
 }
 

@@ -3,7 +3,7 @@
 import { copyText, draw, h, ICONS, icon, squareButton } from "../dom.js"
 import { coverNeighbours } from "../focus.js"
 import { formatNumber, formatValue } from "../text.js"
-import { imageCard, similarityFigure } from "./cards.js"
+import { cardName, imageCard, similarityFigure } from "./cards.js"
 import { lightbox } from "./lightbox.js"
 import { pictureOf } from "./picture.js"
 import { tagChip, tagForm } from "./tag_fields.js"
@@ -223,7 +223,7 @@ function similarImages(model) {
     imageCard(
       model,
       item,
-      { "aria-label": `${item.label}, similarity ${item.similarity?.toFixed(3)}` },
+      { "aria-label": cardName({ ...item, value: "" }) },
       ...similarityFigure(item.similarity),
     )
   const choose = () =>

@@ -155,7 +155,7 @@ function cellOf(model, item) {
     {
       class: `card${id === model.selected ? " on" : ""}`,
       tabindex: "-1",
-      "aria-label": [label, keep && "keep", note].filter(Boolean).join(", "),
+      "aria-label": [label, note, keep && "keep"].filter(Boolean).join(", "),
       title: [label, note].filter(Boolean).join("\n"),
       onclick: (event) => {
         if (event.shiftKey) {

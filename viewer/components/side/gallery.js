@@ -115,7 +115,10 @@ export function render({ model, view }) {
       h(
         "div",
         { class: "block" },
-        part(["query", "total"], () => !model.query && h("h3", {}, listTitle(model.total))),
+        part(
+          ["query", "total"],
+          () => !model.query && h("h3", { "aria-level": "2" }, listTitle(model.total)),
+        ),
         resultGrid(model, view.el),
       ),
     ),

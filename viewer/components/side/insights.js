@@ -186,7 +186,6 @@ function findingCard(model, { key, title, detail, count, images }) {
       class: "finding",
       type: "button",
       "data-key": key,
-      "aria-label": `${title}. ${detail}`,
       onclick: () => model.send_msg({ kind: "show", key }),
     },
     h("span", { class: "row top" }, h("span", { class: "grow name" }, title), icon(ICONS.right)),
