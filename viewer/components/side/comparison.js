@@ -152,7 +152,6 @@ function sideOf(onload) {
     const { item } = cell
     const problem = stage.show(item, signal)
     sign.hidden = item.keep !== true
-    choice.setAttribute("aria-label", `Choose ${item.label}`)
     label.textContent = item.label
     label.title = item.id
     facts.textContent = item.facts ?? ""
@@ -162,7 +161,9 @@ function sideOf(onload) {
     const isOn = shown?.tick.getAttribute("aria-checked") === "true"
     choice.classList.toggle("on", isOn)
     choice.setAttribute("aria-pressed", String(isOn))
-    choice.replaceChildren(icon(isOn ? ICONS.done : ICONS.plus), isOn ? "Chosen" : "Choose")
+    const word = isOn ? "Chosen" : "Choose"
+    choice.setAttribute("aria-label", `${word} ${shown?.item.label ?? ""}`)
+    choice.replaceChildren(icon(isOn ? ICONS.done : ICONS.plus), word)
   }
   return { el: h("figure", {}, stage.el, caption), show, put: stage.put, mark }
 }

@@ -215,7 +215,12 @@ function bodyOf(model, { kind, name, title }) {
 function blockOf(model, facet) {
   const body = bodyOf(model, facet)
   const words = h("span", { class: "words" })
-  const heading = h("div", { class: "row title" }, h("h3", { class: "grow", "aria-level": "2" }, facet.title), words)
+  const heading = h(
+    "div",
+    { class: "row title" },
+    h("h3", { class: "grow", "aria-level": "2" }, facet.title),
+    words,
+  )
   const el = h("section", { class: "facet", "aria-label": facet.title }, heading, body.el)
   /** @param {Facet} next */
   const update = (next) => {
