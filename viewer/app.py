@@ -260,16 +260,16 @@ class Viewer:
             **self._query_actions(),
         })  # fmt: skip
         query_bar.follow(self.state)
+        layout_menu = LayoutMenu(margin=0, css_classes=["arrange"])
+        layout_menu.follow(self.state)
         shortcuts = Shortcuts(margin=0, css_classes=["keys"], actions={
             "escape": self._escape, "tool": lambda message: toggle_tool(self.state, message.get("tool")),
             "step": lambda message: self._step(message.get("by")),
-            "home": lambda _: self.map.camera.show_all(),
+            "home": lambda _: self.map.camera.show_all(), "grow": layout_menu.grow,
             "zoom": lambda message: self.map.camera.zoom(ZOOM if message.get("by") == 1 else 1 / ZOOM),
         })  # fmt: skip
         url = PageUrl(width=0, height=0, margin=0)
         url.follow(self.state, self.searcher, self.word_worker)
-        layout_menu = LayoutMenu(margin=0, css_classes=["arrange"])
-        layout_menu.follow(self.state)
         theme_cookie = ThemeCookie(width=0, height=0, margin=0)
         theme_cookie.follow(self.state)
         follower = Follower(state=self.state, width=0, height=0, margin=0)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from helpers import ask, clean, settled
+from helpers import ask, clean, settled, within_a_minute
 from playwright.sync_api import expect
 
 Visit = Callable[..., SimpleNamespace]
@@ -99,6 +99,40 @@ def test_the_arrangements_are_chosen_by_keyboard(visit: Visit, viewer_url: str) 
     page.keyboard.press("Escape")
     expect(page.get_by_role("menu")).to_have_count(0)
     clean(seen)
+
+
+def test_keys_and_the_menu_give_the_panels_more_room(visit: Visit, viewer_url: str) -> None:
+    seen = visit(viewer_url)
+    page = seen.page
+    settled(page)
+    first = width_of(page, ".side")
+    page.keyboard.press("]")
+    page.wait_for_function("location.search.includes('layout=')")
+    wait_for_width(page, ".side", first + 64)
+    page.keyboard.press("[")
+    wait_for_width(page, ".side", first)
+    page.get_by_role("button", name="Arrange the panels").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    for more in (64, 128):  # the menu stays open, and the entry keeps the focus
+        page.keyboard.press("Enter")
+        wait_for_width(page, ".side", first + more)
+    expect(page.get_by_role("menuitem", name="Higher panels below")).to_be_hidden()
+    page.keyboard.press("Escape")
+    for _ in range(8):
+        page.keyboard.press("[")
+    wait_for_width(page, ".side", 264)  # the least
+    page.keyboard.press("]")
+    wait_for_width(page, ".side", 264 + 64)
+    clean(seen)
+
+
+def wait_for_width(page: Any, selector: str, width: float) -> None:
+    for _ in within_a_minute(page):
+        if width_of(page, selector) == pytest.approx(width, abs=5):
+            return
+    raise AssertionError(f"{selector} is {width_of(page, selector)} pixels wide, not {width}")
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ DOCKS: tuple[Dock, ...] = ("beside", "below")
 MAX_GROUPS = 3  # in a dock
 WIDTH, HEIGHT = 27.0, 40.0  # the share of the page that a dock takes at first, in percent
 SHARES = (10.0, 85.0)  # the least and the largest share
+STEP = 5.0  # percent that a key adds to a share
 MAX_LENGTH = 200  # characters of an arrangement that is written down
 ACTIVE = "~"  # before the name of a group's active panel
 
@@ -115,6 +116,14 @@ class Arrangement:
             width=self.width if width is None else _share(width),
             height=self.height if height is None else _share(height),
         )
+
+    def grow(self, dock: Dock, steps: int) -> "Arrangement":
+        """Give a dock some steps more of the page, or fewer; one without panels keeps its share."""
+        if not self.groups(dock):
+            return self
+        if dock == "beside":
+            return self.resize(width=self.width + steps * STEP)
+        return self.resize(height=self.height + steps * STEP)
 
     def has_places_of(self, other: "Arrangement") -> bool:
         """Whether the same panels are in the same groups, whichever is active and however large they are."""

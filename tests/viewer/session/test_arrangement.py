@@ -11,6 +11,8 @@ from viewer.session.arrangement import (
     MAX_GROUPS,
     PANELS,
     PRESENT,
+    SHARES,
+    STEP,
     USUAL,
     Arrangement,
     Group,
@@ -92,3 +94,10 @@ def test_a_closed_panel_that_is_shown_joins_the_first_group() -> None:
 def test_a_narrow_page_has_one_group_of_all_open_panels() -> None:
     assert CURATE.merged().beside == (Group(PANELS, "results"),)
     assert PRESENT.merged() == PRESENT
+
+
+def test_a_dock_grows_by_steps_within_limits_and_one_without_panels_keeps_its_share() -> None:
+    assert EXPLORE.grow("beside", 1).width == EXPLORE.width + STEP
+    assert EXPLORE.grow("beside", -99).width == SHARES[0]
+    assert EXPLORE.grow("below", 1) == EXPLORE
+    assert CURATE.grow("below", -1) == CURATE.resize(height=CURATE.height - STEP)

@@ -2,7 +2,7 @@
 // in a cookie for a year, for this server only.
 
 import { h, icon, onChange } from "../dom.js"
-import { checkedEntry, dropMenu } from "../menu.js"
+import { checkedEntry, dropMenu, menuEntry, menuPart } from "../menu.js"
 import { batched } from "../timing.js"
 
 /** @import { Component } from "../types" */
@@ -13,8 +13,19 @@ import { batched } from "../timing.js"
  * @typedef {object} Properties
  * @property {Choice[]} presets
  * @property {Choice[]} panels
+ * @property {Dock[]} docks that can be larger or smaller
  * @property {string} saved the arrangement as the cookie has it
  */
+
+/** @typedef {"beside" | "below"} Dock */
+
+/** @type {[string, string, Dock, 1 | -1][]} */
+const SIZES = [
+  ["Wider panels", "]", "beside", 1],
+  ["Narrower panels", "[", "beside", -1],
+  ["Higher panels below", "}", "below", 1],
+  ["Lower panels below", "{", "below", -1],
+]
 
 const LAYOUT = "M4 5h16v14H4zM14.500 5v14M14.500 13H20"
 
@@ -42,13 +53,27 @@ export function render({ model }) {
     menu.close()
     model.send_msg({ kind, key })
   }
-  const update = () =>
-    list.replaceChildren(
-      h("h3", {}, "Arrangement"),
-      ...model.presets.map((choice) => entry("preset", choice)),
-      h("h3", {}, "Panels"),
-      ...model.panels.map((choice) => entry("panel", choice)),
+  // The menu stays open, as one step is seldom enough.
+  const sizes = SIZES.map(([label, key, dock, by]) => {
+    const el = menuEntry([label, h("kbd", { "aria-hidden": "true" }, key)], () =>
+      model.send_msg({ kind: "grow", dock, by }),
     )
+    return { el, dock }
+  })
+  const sizePart = menuPart("Size", ...sizes.map(({ el }) => el))
+  const updateSizes = () => {
+    for (const { el, dock } of sizes) {
+      el.hidden = !model.docks.includes(dock)
+    }
+    sizePart.hidden = model.docks.length === 0
+  }
+  const update = () => {
+    list.replaceChildren(
+      menuPart("Arrangement", ...model.presets.map((choice) => entry("preset", choice))),
+      menuPart("Panels", ...model.panels.map((choice) => entry("panel", choice))),
+      sizePart,
+    )
+  }
   const query = matchMedia(NARROW)
   const report = () => model.send_msg({ kind: "narrow", on: query.matches })
   query.addEventListener("change", report)
@@ -58,7 +83,9 @@ export function render({ model }) {
     document.cookie = `clipper-layout=${model.saved}; path=/; max-age=31536000; SameSite=Strict`
   })
   onChange(model, ["presets", "panels"], batched(update))
+  model.on("docks", updateSizes)
   update()
+  updateSizes()
   if (query.matches) {
     report()
   }

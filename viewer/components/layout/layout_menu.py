@@ -11,6 +11,7 @@ import param
 
 from viewer.components.base import Component
 from viewer.session.arrangement import (
+    DOCKS,
     EXPLORE,
     PANELS,
     PRESETS,
@@ -31,17 +32,20 @@ def saved_arrangement() -> Arrangement:
 
 
 class LayoutMenu(Component):
-    """Chooses an arrangement, and opens and closes panels."""
+    """Chooses an arrangement, opens and closes panels, and gives them more room without a pointer."""
 
     presets = param.List(doc="Key, title and note of each arrangement, and whether it is in view.")
     panels = param.List(doc="Key and title of each panel, and whether it is open.")
+    docks = param.List(doc="The docks that can be larger or smaller.")
     saved = param.String(doc="The arrangement as the cookie has it.")
 
     script = "layout/layout_menu.js"
     _css = ("components.css", "menu.css", "layout/layout_menu.css")
 
     def __init__(self, **params: Any) -> None:
-        actions = {"preset": self._choose, "panel": self._toggle, "narrow": self._narrow}
+        actions = {
+            "preset": self._choose, "panel": self._toggle, "grow": self.grow, "narrow": self._narrow,
+        }  # fmt: skip
         super().__init__(actions=actions, **params)
 
     def follow(self, state: ViewState) -> None:
@@ -60,6 +64,7 @@ class LayoutMenu(Component):
             panels=[
                 {"key": panel, "title": panel.capitalize(), "on": now.is_open(panel)} for panel in PANELS
             ],
+            docks=[] if self._state.narrow else [dock for dock in DOCKS if now.groups(dock)],
             saved=write_arrangement(now),
         )
 
@@ -78,6 +83,13 @@ class LayoutMenu(Component):
             state.arrangement = state.arrangement.close(panel)
         else:
             state.param.update(arrangement=state.arrangement.show(panel), panel=panel)
+
+    def grow(self, message: Mapping[str, Any]) -> None:
+        """Give a dock a step more of the page, or with -1 a step less, as a splitter does."""
+        by = message.get("by")
+        for dock in self.docks:
+            if dock == message.get("dock") and by in (1, -1):
+                self._state.arrangement = self._state.arrangement.grow(dock, by)
 
     def _narrow(self, message: Mapping[str, Any]) -> None:
         """Note whether the page is narrow. A page is not told of changes that come before it has loaded."""

@@ -27,6 +27,8 @@ const SECTIONS = [
     lines: [
       [["/"], "Search"],
       [["Esc"], "Put away: tool, image, choice"],
+      [["[", "]"], "Narrower and wider panels"],
+      [["{", "}"], "Lower and higher panels below"],
       [["?"], "This list"],
       [["↑", "↓", "←", "→"], "Within a list of images"],
     ],
@@ -57,6 +59,10 @@ export const KEY_MESSAGES = new Map([
   ["=", { kind: "zoom", by: 1 }],
   ["-", { kind: "zoom", by: -1 }],
   ["0", { kind: "home" }],
+  ["[", { kind: "grow", dock: "beside", by: -1 }],
+  ["]", { kind: "grow", dock: "beside", by: 1 }],
+  ["{", { kind: "grow", dock: "below", by: -1 }],
+  ["}", { kind: "grow", dock: "below", by: 1 }],
 ])
 
 /** Elements that handle keys themselves. */

@@ -18,3 +18,10 @@ test("L takes the lasso, B the box", () => {
   assert.deepEqual(KEY_MESSAGES.get("l"), { kind: "tool", tool: "lasso" })
   assert.deepEqual(KEY_MESSAGES.get("b"), { kind: "tool", tool: "box" })
 })
+
+test("brackets give the panels beside the map more room or less, braces those below", () => {
+  assert.deepEqual(KEY_MESSAGES.get("]"), { kind: "grow", dock: "beside", by: 1 })
+  assert.deepEqual(KEY_MESSAGES.get("["), { kind: "grow", dock: "beside", by: -1 })
+  assert.deepEqual(KEY_MESSAGES.get("}"), { kind: "grow", dock: "below", by: 1 })
+  assert.deepEqual(KEY_MESSAGES.get("{"), { kind: "grow", dock: "below", by: -1 })
+})
