@@ -37,7 +37,7 @@ export function render({ model }) {
       h("p", {}, "Type this in a terminal:"),
       h(
         "pre",
-        {},
+        { tabindex: "0", role: "group", "aria-label": "What to type" }, // a long line is scrolled by keyboard
         model.commands.map((command) => h("code", {}, command)),
       ),
       h("p", { class: "muted" }, "This page opens the map by itself as soon as the index is there."),
