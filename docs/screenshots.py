@@ -244,6 +244,44 @@ def similar(page: Any) -> None:
     page.wait_for_timeout(900)
 
 
+def workbench(page: Any) -> None:
+    """Images first: results, charts and the table around the map."""
+    page.get_by_role("button", name="Arrange the panels").click()
+    page.get_by_role("menuitemradio", name="Curate").click()
+    page.wait_for_selector(".table .rows .row")
+    search(page)
+    page.locator(".results .card").nth(0).click(modifiers=["Control"])
+    page.locator(".results .card").nth(5).click(modifiers=["Shift"])
+    page.wait_for_selector(".table .row.chosen")
+    settled(page)
+    page.mouse.move(*ASIDE)
+    page.wait_for_timeout(1200)
+
+
+def groups(page: Any) -> None:
+    """All images, small, in groups, the most unique first."""
+    page.get_by_role("slider", name="Size of the images").fill("12")
+    page.get_by_label("Group by").first.select_option("group")
+    page.get_by_label("Sort by").first.select_option("uniqueness")
+    page.wait_for_selector(".results .group-heading")
+    page.locator(".results .gallery-tools").evaluate("el => el.scrollIntoView()")
+    page.mouse.move(*ASIDE)
+    page.wait_for_timeout(1200)
+
+
+def side_by_side(page: Any) -> None:
+    """Three images compared, enlarged at one place."""
+    search(page)
+    for at in range(3):
+        page.locator(".results .card").nth(at).click(modifiers=["Control"])
+        page.wait_for_timeout(300)
+    page.get_by_role("tab", name="Selection").click()
+    page.get_by_role("button", name="Compare").click()
+    page.keyboard.press("+")
+    page.mouse.move(*ASIDE)
+    page.wait_for_timeout(900)
+
+
 def overview(page: Any) -> None:
     """What the dataset is made of, and the last runs."""
     page.locator(".status").get_by_role("button").first.click()
@@ -271,6 +309,9 @@ STATES: dict[str, Callable[[Any], None]] = {
     "detail": detail,
     "filter": filtered,
     "selection": chosen,
+    "workbench": workbench,
+    "groups": groups,
+    "side-by-side": side_by_side,
     "overview": overview,
     "keys": keys,
 }
