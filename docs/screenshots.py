@@ -36,7 +36,7 @@ SIZE = {"width": 1280, "height": 800}
 SHARPNESS = 1.5  # pixels of a picture for each of the page
 QUALITY = 86
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-background-networking"]
-ASIDE = (1150, 28)  # where the pointer touches nothing
+ASIDE = (1062, 28)  # where the pointer touches nothing
 CONCEPTS = "cat, clock, flag, submarine, unicorn, violin, helicopter, penguin, wheelchair, volcano, robot"
 OPENED = "cat-with-wry-smile.jpg"
 
@@ -334,6 +334,8 @@ def take(browser: Any, address: str, state: str, theme: str, size: dict[str, int
     context = browser.new_context(viewport=size, device_scale_factor=SHARPNESS)
     context.add_cookies([{"name": COOKIE, "value": theme, "url": address}])
     page = context.new_page()
+    if state != "first":  # only a first visit has the first words
+        page.add_init_script("localStorage.setItem('clipper-moved', 'yes')")
     page.goto(f"{address}/viewer")
     page.wait_for_selector(".results .card", timeout=60_000)
     page.wait_for_timeout(1500)

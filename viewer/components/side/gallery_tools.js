@@ -9,7 +9,7 @@ import { countImages } from "../text.js"
 /** The shorter side of a card in pixels: the smallest, the largest and the usual one. */
 const SMALLEST = 44
 const LARGEST = 420
-const USUAL = 100
+const USUAL = 92
 
 /** Below this size, in pixels, cards show images alone. */
 const BARE = 76
