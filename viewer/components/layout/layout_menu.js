@@ -34,7 +34,7 @@ const NARROW = "(max-width: 760px), (max-height: 480px)"
 
 /** @param {Component<Properties>} component */
 export function render({ model }) {
-  const list = h("div", { class: "end" })
+  const list = h("div", { class: "right" })
   const label = "Arrange the panels"
   const menu = dropMenu({ class: "square ask", title: label, "aria-label": label }, [icon(LAYOUT)], list)
   /**

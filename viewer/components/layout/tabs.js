@@ -53,7 +53,7 @@ export function formatCount(count) {
 /** @param {Component<Properties>} component */
 export function render({ model }) {
   const list = h("div", { class: "tablist", role: "tablist", "aria-label": "Panels" })
-  const entries = h("div", { class: "end" })
+  const entries = h("div", { class: "right" })
   const menu = dropMenu({ class: "square", title: "Move or close this panel" }, [icon(MORE)], entries)
   const root = h("div", { class: "root" }, list, menu.el)
   /** @type {Map<string, HTMLButtonElement>} */

@@ -414,7 +414,7 @@ function copyButton(model) {
  * @param {TableModel} model
  */
 function columnMenu(model) {
-  const list = h("div", { class: "end tall" })
+  const list = h("div", { class: "right tall" })
   const label = "Choose columns"
   const menu = dropMenu({ class: "square", title: label, "aria-label": label }, [icon(COLUMNS)], list)
   const update = () => {

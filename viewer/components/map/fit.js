@@ -42,14 +42,14 @@ export function run({ fig, home, padding, widest, screen }) {
   }
   const closest = home.data.closest?.[0] ?? 0
   const limits = { least: Math.min(first.unit / LEAST_ZOOM, closest), most: first.unit * widest }
+  const now = before && currentView(fig, before.width) // before the limits: they may change what is shown
   fig.x_range.setv({ min_interval: width * limits.least, max_interval: width * limits.most })
   fig.y_range.setv({ min_interval: height * limits.least, max_interval: height * limits.most })
   fig.clipper_fitted = { width, height, first }
-  if (!before) {
+  if (!before || !now) {
     showView(fig, viewAskedFor(window.location.search, fig) ?? first)
     return
   }
-  const now = currentView(fig, before.width)
   const isUntouched = isAlike(fig.clipper_flight ?? now, before.first)
   const isInUse = navigator.userActivation?.hasBeenActive ?? false
   const next = nextView({ first, now, limits, isUntouched, isResized, isInUse })

@@ -137,7 +137,7 @@ function groupField(model) {
 
 /** @param {GalleryModel} model */
 function selectMenu(model) {
-  const list = h("div", { class: "end" })
+  const list = h("div", { class: "right" })
   const label = "Select images of this list"
   const menu = dropMenu({ class: "square", title: label, "aria-label": label }, [icon(SELECT)], list)
   /**
