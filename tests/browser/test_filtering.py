@@ -135,7 +135,7 @@ def test_the_panel_fits_smaller_windows(visit: Visit, viewer_url: str, width: in
     wait_for_passing(page, other_than=1870)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     side = page.locator(".side").bounding_box()
-    for part in (".filtering", ".filters", "[role=tablist]"):
+    for part in (".filtering", ".filters", ".side [role=tablist]"):
         box = page.locator(part).first.bounding_box()
         assert box["x"] >= side["x"] - 1
         assert box["x"] + box["width"] <= width + 1

@@ -3,6 +3,7 @@
 
 import { arrange, copyText, h, ICONS, icon, onChange } from "../dom.js"
 import { checkedEntry, dropMenu, menuEntry, menuPart } from "../menu.js"
+import { recall, remember } from "../storage.js"
 import { basePath, countImages, formatNumber } from "../text.js"
 import { thumbnailFrame } from "../thumbnail.js"
 import { afterPause, batched } from "../timing.js"
@@ -336,7 +337,7 @@ async function copyTable(token) {
 /** Return the columns that this browser showed last, [] if it has none. */
 function readStored() {
   try {
-    const names = JSON.parse(localStorage.getItem(STORED) ?? "[]")
+    const names = JSON.parse(recall(STORED) ?? "[]")
     return Array.isArray(names) ? names.filter((name) => typeof name === "string") : []
   } catch {
     return []
@@ -350,7 +351,7 @@ function readStored() {
  * @param {string[]} names
  */
 function chooseColumns(model, names) {
-  localStorage.setItem(STORED, JSON.stringify(names))
+  remember(STORED, JSON.stringify(names))
   model.send_msg({ kind: "columns", names })
 }
 

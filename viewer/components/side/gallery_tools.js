@@ -2,6 +2,7 @@
 
 import { draw, h, icon } from "../dom.js"
 import { dropMenu, menuEntry } from "../menu.js"
+import { recall, remember } from "../storage.js"
 import { countImages } from "../text.js"
 
 /** @import { GalleryModel } from "./gallery.js" */
@@ -37,7 +38,7 @@ export function sizeOf(at) {
 
 /** Return the size that the browser remembers. */
 export function storedSize() {
-  const size = Number(localStorage.getItem(STORED) ?? USUAL)
+  const size = Number(recall(STORED) ?? USUAL)
   return size >= SMALLEST && size <= LARGEST ? size : USUAL
 }
 
@@ -73,7 +74,7 @@ export function galleryTools(model, grid, onSize) {
   }
   slider.addEventListener("input", () => {
     const size = sizeOf(Number(slider.value))
-    localStorage.setItem(STORED, String(size))
+    remember(STORED, String(size))
     resize(size)
   })
   resize(storedSize())
