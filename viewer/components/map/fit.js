@@ -41,16 +41,18 @@ export function run({ fig, home, padding, widest, screen }) {
     return
   }
   const closest = home.data.closest?.[0] ?? 0
-  const limits = { least: Math.min(first.unit / LEAST_ZOOM, closest), most: first.unit * widest }
-  const now = before && currentView(fig, before.width) // before the limits: they may change what is shown
-  fig.x_range.setv({ min_interval: width * limits.least, max_interval: width * limits.most })
-  fig.y_range.setv({ min_interval: height * limits.least, max_interval: height * limits.most })
-  fig.clipper_fitted = { width, height, first }
-  if (!before || !now) {
+  const usual = { least: Math.min(first.unit / LEAST_ZOOM, closest), most: first.unit * widest }
+  if (!before) {
+    setLimits(fig, usual)
+    fig.clipper_fitted = { width, height, first }
     showView(fig, viewAskedFor(window.location.search, fig) ?? first)
     return
   }
+  const now = currentView(fig, before.width) // before the limits, which may change what is shown
   const isUntouched = isAlike(fig.clipper_flight ?? now, before.first)
+  const limits = isUntouched || isResized ? usual : widened(usual, now.unit)
+  setLimits(fig, limits)
+  fig.clipper_fitted = { width, height, first }
   const isInUse = navigator.userActivation?.hasBeenActive ?? false
   const next = nextView({ first, now, limits, isUntouched, isResized, isInUse })
   if (next.glides) {
@@ -61,6 +63,26 @@ export function run({ fig, home, padding, widest, screen }) {
     fig.clipper_flight = null
   }
   showView(fig, next.view)
+}
+
+/**
+ * @param {Figure} fig
+ * @param {{ least: number, most: number }} limits of the map units in a pixel
+ */
+function setLimits(fig, { least, most }) {
+  const { inner_width: width, inner_height: height } = fig
+  fig.x_range.setv({ min_interval: width * least, max_interval: width * most })
+  fig.y_range.setv({ min_interval: height * least, max_interval: height * most })
+}
+
+/**
+ * Return limits that hold a unit: a new version has other limits, and yet nobody's view changes.
+ *
+ * @param {{ least: number, most: number }} limits
+ * @param {number} unit
+ */
+function widened({ least, most }, unit) {
+  return { least: Math.min(least, unit), most: Math.max(most, unit) }
 }
 
 /**
