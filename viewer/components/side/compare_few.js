@@ -47,7 +47,7 @@ export function compareFew(images) {
     h(
       "div",
       { class: "row topline" },
-      h("div", { id: "few-title", class: "title", tabindex: "-1", autofocus: true }, "Compare"),
+      h("div", { id: "few-title", class: "heading-line", tabindex: "-1", autofocus: true }, "Compare"),
       h("span", { class: "muted grow hints" }, "Scroll to enlarge all, drag to move them."),
       squareButton("Close (Esc)", ICONS.close, () => el.close()),
     ),

@@ -17,7 +17,7 @@ export function lightbox(model) {
   const stage = pictureStage(() => zoom.again())
   const stages = h("div", { class: "stages one" }, stage.el)
   const zoom = zoomTogether(stages, () => [stage])
-  const title = h("div", { id: "light-title", class: "title grow", tabindex: "-1", autofocus: true })
+  const title = h("div", { id: "light-title", class: "heading-line grow", tabindex: "-1", autofocus: true })
   const note = h("div", {})
   const el = h(
     "dialog",
