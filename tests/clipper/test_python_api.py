@@ -212,7 +212,7 @@ def test_the_public_surface_is_what_it_says(sample_atlas: Atlas):
     public = {name for name in dir(sample_atlas) if not name.startswith("_")}
     assert public == {
         "classify", "close", "clusters", "columns", "coverage", "drift", "drift_between", "duplicates",
-        "export", "export_page", "failures", "forget_words", "home", "ids", "image", "indexed_at", "info", "keep_words", "kept_words",
-        "label_issues", "metadata", "outliers", "plot", "points", "rename_cluster", "search", "similar", "tags",
-        "thumbnail", "title", "vectors", "version",
+        "export", "export_page", "failures", "forget_words", "home", "ids", "image", "indexed_at", "info",
+        "keep_words", "kept_words", "label_issues", "metadata", "outliers", "plot", "points",
+        "rename_cluster", "search", "similar", "tags", "thumbnail", "title", "vectors", "version",
     }  # fmt: skip
