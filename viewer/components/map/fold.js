@@ -3,6 +3,7 @@
 // map's style sheet sets --narrow, the card starts folded unless a person has chosen otherwise.
 
 import { h, ICONS, icon, onChange } from "../dom.js"
+import { recall, remember } from "../storage.js"
 
 /** @import { Component } from "../types" */
 
@@ -13,21 +14,8 @@ const KEY = "clipper-legend"
 
 /** @returns {Choice | null} */
 function readChoice() {
-  try {
-    const stored = localStorage.getItem(KEY)
-    return stored === "folded" || stored === "open" ? stored : null
-  } catch {
-    return null // a private window may refuse access
-  }
-}
-
-/** @param {Choice} choice */
-function keepChoice(choice) {
-  try {
-    localStorage.setItem(KEY, choice)
-  } catch {
-    // The choice then lasts until the page is closed.
-  }
+  const stored = recall(KEY)
+  return stored === "folded" || stored === "open" ? stored : null
 }
 
 /**
@@ -68,7 +56,7 @@ export function render({ model, view }) {
     class: "toggle",
     onclick: () => {
       choice = folded ? "open" : "folded"
-      keepChoice(choice)
+      remember(KEY, choice)
       fold()
     },
   })

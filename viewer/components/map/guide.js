@@ -3,6 +3,7 @@
 
 import { h, listenWhileShown, onChange } from "../dom.js"
 import { findMapPane } from "../find.js"
+import { recall, remember } from "../storage.js"
 import { batched } from "../timing.js"
 import { currentView } from "./camera.js"
 import { followFigure } from "./follow_figure.js"
@@ -93,15 +94,6 @@ function scaleBar() {
   }
 }
 
-/** @returns {boolean} */
-function knowsHow() {
-  try {
-    return localStorage.getItem(KEY) === "yes"
-  } catch {
-    return false // a private window may refuse access
-  }
-}
-
 /**
  * Build the words on how to move, which go for good once a person has moved the map or opened an image.
  *
@@ -112,7 +104,7 @@ function firstWords(model) {
   const text = isTouch
     ? "Drag to move, pinch to zoom, tap an image"
     : "Drag to move, scroll to zoom, click an image"
-  const root = h("div", { class: "hint", hidden: knowsHow() }, text)
+  const root = h("div", { class: "hint", hidden: recall(KEY) === "yes" }, text)
   /** @param {Event} event */
   const learn = (event) => {
     const pane = findMapPane()
@@ -120,11 +112,7 @@ function firstWords(model) {
       return
     }
     root.classList.add("away")
-    try {
-      localStorage.setItem(KEY, "yes")
-    } catch {
-      // The words then come again with the next visit.
-    }
+    remember(KEY, "yes")
   }
   listenWhileShown(model, document, ["pointerdown", "wheel"], learn, { passive: true, capture: true })
   return { root }
