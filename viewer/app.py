@@ -137,6 +137,7 @@ class Viewer:
             self.state.end()
             self.map.end()
             self.filter_worker.end()
+            self.gallery.end()
             self.selection_panel.end()
             self.insights.end()
             self.coverage.end()
@@ -312,7 +313,7 @@ class Viewer:
 
     def _workspace(self) -> Workspace:
         show, point = self._message("selected"), self._message("pointed")
-        gallery = Gallery(css_classes=["results"], margin=0, actions={
+        self.gallery = gallery = Gallery(css_classes=["results"], margin=0, actions={
             "open": show, "point": point, "zoom": lambda _: self.map.camera.show_results(),
             "ask": lambda message: self.searcher.ask(str(message.get("text", ""))),
             "clear": lambda _: self.state.clear_queries(),

@@ -136,6 +136,19 @@ def test_pages_follow_until_the_end(state: ViewState, searcher: Searcher) -> Non
     assert sorted(state.answer.rows.tolist()) == list(range(500))
 
 
+def test_the_title_of_a_query_never_stands_above_the_cards_that_were_there_before(
+    state: ViewState, searcher: Searcher
+) -> None:
+    state.panel = "filter"
+    state.param.watch(lambda _event: state.show_panel("results"), "answer")  # as a page does, before others
+    gallery, before = Gallery(), []
+    gallery.follow(state)
+    gallery.param.watch(lambda _event: before.append([card.get("similarity") for card in gallery.items]), "query")
+    searcher.ask("cat")
+    assert len(before) == 1
+    assert None not in before[0]
+
+
 def test_the_list_goes_down_to_the_image_pointed_at_but_not_to_the_last_of_thousands() -> None:
     state = ViewState(dataset=Dataset(FakeAtlas(5_000)))
     searcher, gallery = Searcher(state), Gallery()

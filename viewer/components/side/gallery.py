@@ -22,6 +22,7 @@ from viewer.components.side.result_cards import (
     query_view,
     result_cards,
 )
+from viewer.dataset.dataset import Dataset
 from viewer.dataset.ranking import PAGE_SIZE, position_in_list
 from viewer.dataset.suggestions import sample_images, suggest_queries
 from viewer.session.answers import Answer
@@ -71,6 +72,7 @@ class Gallery(Component):
         }  # fmt: skip
         super().__init__(actions={**own, **(actions or {})}, **params)
         self._shown: Answer | None = None
+        self._source: tuple[Dataset | None, ImageList | None] = (None, None)  # where the cards came from
         self._sent = 0  # cards of `state.browsed` that the page has
 
     def follow(self, state: ViewState, *, more: Callable[[int], None] = lambda _upto: None) -> None:
@@ -83,6 +85,10 @@ class Gallery(Component):
         self._state, self._more = state, more
         self._picker.follow(state)
         self._update()
+
+    def end(self) -> None:
+        """Release what a session that is over does not need."""
+        self._shown, self._source = None, (None, None)
 
     def _load(self, message: Mapping[str, Any]) -> None:
         """Send the cards that follow those the page has."""
@@ -143,8 +149,13 @@ class Gallery(Component):
         dataset = state.dataset
         self.visible = state.shows("results")
         names = {event.name for event in events}
-        if not events or names & {"answer", "dataset", "images"} or (answer is None and "kept" in names):
-            self._list(answer, anew=bool({"dataset", "images"} & names))
+        # The state may be ahead of the events: another part that answered first may have told us of its own.
+        source = (dataset, state.browsed)
+        anew = any(new is not old for new, old in zip(source, self._source, strict=True))
+        if not events or anew or answer is not self._shown or (answer is None and "kept" in names):
+            self._list(answer, anew=anew)
+            self._source = source
+            self._mark_chosen()
         images = {} if state.browsed is None else {"listed": len(state.browsed.rows)}
         self.param.update(
             **(query_view(state) | images),
@@ -156,7 +167,7 @@ class Gallery(Component):
             selected=dataset.id_of(state.selected),
             order=order_view(state),
         )
-        if not events or names & {"answer", "dataset", "images", "selection"}:
+        if "selection" in names:
             self._mark_chosen()
 
     def _list(self, answer: Answer | None, *, anew: bool) -> None:
