@@ -24,6 +24,7 @@ from clipper.errors import (
     StoreError,
     TagError,
     UnknownImageError,
+    ViewError,
 )
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ __all__ = [
     "StoreError",
     "TagError",
     "UnknownImageError",
+    "ViewError",
     "index",
     "open",
     "published_version",

@@ -16,13 +16,14 @@ CORE = """
     indexing/contents indexing/insights
     indexing/staging
     atlas
+    atlas/given
     export
     export/page
     export/drawing
     export/formats
     chroma models
     insight insight/clustering insight/doubles insight/words
-    store/parts
+    store/parts store/given
     store metadata
     projection images
     sandbox

@@ -13,6 +13,7 @@ from clipper.atlas import frames, html
 from clipper.atlas.discoveries import Discoveries
 from clipper.atlas.engine import SearchEngine
 from clipper.atlas.exports import Exports
+from clipper.atlas.given.views import Views
 from clipper.atlas.tags import Tags
 from clipper.errors import BadImageError, ClipperError, UnknownImageError
 from clipper.images.decode import read_file
@@ -151,6 +152,11 @@ class Atlas(Discoveries, Exports):
     def tags(self) -> Tags:
         """The tags that people give to images: to read, to add and to remove."""
         return Tags(self._engine)
+
+    @cached_property
+    def views(self) -> Views:
+        """The views of the page that people saved: to list, to save and to remove."""
+        return Views(self._engine.home, version=self.version)
 
     def search(
         self,

@@ -17,11 +17,12 @@ from PIL import Image
 import clipper
 import clipper.atlas.atlas
 import clipper.atlas.discoveries
+import clipper.atlas.given.views
 import clipper.atlas.tags
 from clipper import errors
 from clipper.atlas import Atlas
 from clipper.atlas.discoveries import Discoveries
-from clipper.errors import BadImageError, ClipperError, TagError, UnknownImageError
+from clipper.errors import BadImageError, ClipperError, TagError, UnknownImageError, ViewError
 
 
 @pytest.fixture
@@ -34,7 +35,13 @@ def a_persons_folder(sample_copy: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 def examples() -> list[doctest.DocTest]:
     found = []
-    for module in (clipper, clipper.atlas.atlas, clipper.atlas.discoveries, clipper.atlas.tags):
+    for module in (
+        clipper,
+        clipper.atlas.atlas,
+        clipper.atlas.discoveries,
+        clipper.atlas.tags,
+        clipper.atlas.given.views,
+    ):
         found += [one for one in doctest.DocTestFinder().find(module) if one.examples]
     for name, member in (vars(Discoveries) | vars(Atlas)).items():
         if isinstance(member, cached_property):  # the finder passes these over
@@ -214,5 +221,23 @@ def test_the_public_surface_is_what_it_says(sample_atlas: Atlas):
         "classify", "close", "clusters", "columns", "coverage", "drift", "drift_between", "duplicates",
         "export", "export_page", "failures", "forget_words", "home", "ids", "image", "indexed_at", "info",
         "keep_words", "kept_words", "label_issues", "metadata", "outliers", "plot", "points",
-        "rename_cluster", "search", "similar", "tags", "thumbnail", "title", "vectors", "version",
+        "rename_cluster", "search", "similar", "tags", "thumbnail", "title", "vectors", "version", "views",
     }  # fmt: skip
+
+
+def test_views_are_saved_listed_renamed_and_removed(atlas: Atlas):
+    atlas.views.save("red things", "?q=red&colour=group", by="Ada")
+    assert [*atlas.views] == ["red things"]
+    saved = atlas.views["red things"]
+    assert (saved.query, saved.by, saved.version) == ("q=red&colour=group", "Ada", atlas.version)
+    with pytest.raises(ViewError, match="choose another name"):
+        atlas.views.save("red things", "q=blue")
+    atlas.views.rename("red things", "reds")
+    assert "reds" in atlas.views
+    assert len(atlas.views) == 1
+    with pytest.raises(ViewError, match="at least one letter"):
+        atlas.views.rename("reds", " ")
+    with pytest.raises(KeyError):
+        atlas.views.remove("blue things")
+    atlas.views.remove("reds")
+    assert repr(atlas.views) == "<Views: none>"
