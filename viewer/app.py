@@ -36,6 +36,7 @@ from viewer.components.page.query_bar import QueryBar
 from viewer.components.page.shortcuts import Shortcuts
 from viewer.components.page.theme_cookie import ThemeCookie, saved_dark
 from viewer.components.page.url import PageUrl
+from viewer.components.page.views_menu import ViewsMenu
 from viewer.components.side.coverage import CoveragePanel
 from viewer.components.side.detail import Detail
 from viewer.components.side.drift_card import DriftCard
@@ -55,6 +56,7 @@ from viewer.session.workers.cluster_names import ClusterNameWorker
 from viewer.session.workers.filters import FilterWorker
 from viewer.session.workers.listing import ListWorker
 from viewer.session.workers.tags import TagWorker
+from viewer.session.workers.views import ViewWorker
 from viewer.session.workers.words import WordWorker
 
 LOGO = Path(__file__).parent / "static" / "logo.svg"
@@ -103,6 +105,7 @@ class Viewer:
         self.searcher = Searcher(state)
         self.filter_worker = FilterWorker(state)
         self.word_worker = WordWorker(state)
+        self.view_worker = ViewWorker(state)
         self.list_worker = ListWorker(state)
         self.uploads = Uploads(state, ready=self.searcher.add_image)
         self.map = MapView(
@@ -270,12 +273,14 @@ class Viewer:
             "zoom": lambda message: self.map.camera.zoom(ZOOM if message.get("by") == 1 else 1 / ZOOM),
         })  # fmt: skip
         url = PageUrl(width=0, height=0, margin=0)
-        url.follow(self.state, self.searcher, self.word_worker)
+        url.follow(self.state, self.searcher, self.word_worker, resolve=self.view_worker.resolve)
+        views_menu = ViewsMenu(margin=0, css_classes=["saved"])
+        views_menu.follow(self.state, self.view_worker)
         theme_cookie = ThemeCookie(width=0, height=0, margin=0)
         theme_cookie.follow(self.state)
         follower = Follower(state=self.state, width=0, height=0, margin=0)
         return pn.Row(
-            query_bar, layout_menu, shortcuts, follower, url, theme_cookie,
+            query_bar, views_menu, layout_menu, shortcuts, follower, url, theme_cookie,
             sizing_mode="stretch_width", margin=0, stylesheets=[style_sheet("page/header.css")],
         )  # fmt: skip
 

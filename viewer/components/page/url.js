@@ -31,6 +31,7 @@ const OWN_NAMES = [
   "sort",
   "group",
   "layout",
+  "view",
   "at",
 ]
 

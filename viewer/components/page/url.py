@@ -51,8 +51,16 @@ class PageUrl(Component):
     script = "page/url.js"
     _css = ()
 
-    def follow(self, state: ViewState, searcher: Searcher, words: WordWorker | None = None) -> None:
-        """Keep the URL and the state in step from now on."""
+    def follow(
+        self,
+        state: ViewState,
+        searcher: Searcher,
+        words: WordWorker | None = None,
+        *,
+        resolve: Callable[[str], str] = str,
+    ) -> None:
+        """Keep the URL and the state in step from now on; `resolve` finds the query of a named view."""
+        self._resolve = resolve
         self._state, self._searcher, self._words = state, searcher, words or WordWorker(state)
         self._actions = {"went": lambda message: self.open(str(message.get("search", "")))}
         self._before: tuple[Any, ...] | None = None
@@ -70,7 +78,7 @@ class PageUrl(Component):
     def open(self, search: str) -> None:
         """Show the state of a query string: some of it at once, the rest with the query's answer."""
         state = self._state
-        target = self._target = parse_query_string(search)
+        target = self._target = parse_query_string(self._resolve(search))
         dataset = state.dataset
         known = target.colour in {*state.colour_choices, ""}
         state.colour = (target.colour if known else dataset.default_colour) or ""
