@@ -35,6 +35,7 @@ from viewer.components.page.page import html_page
 from viewer.components.page.query_bar import QueryBar
 from viewer.components.page.shortcuts import Shortcuts
 from viewer.components.page.theme_cookie import ThemeCookie, saved_dark
+from viewer.components.page.undo import UndoButtons
 from viewer.components.page.url import PageUrl
 from viewer.components.page.views_menu import ViewsMenu
 from viewer.components.side.coverage import CoveragePanel
@@ -56,6 +57,7 @@ from viewer.session.workers.cluster_names import ClusterNameWorker
 from viewer.session.workers.filters import FilterWorker
 from viewer.session.workers.listing import ListWorker
 from viewer.session.workers.tags import TagWorker
+from viewer.session.workers.undo import UndoWorker
 from viewer.session.workers.views import ViewWorker
 from viewer.session.workers.words import WordWorker
 
@@ -105,6 +107,7 @@ class Viewer:
         self.searcher = Searcher(state)
         self.filter_worker = FilterWorker(state)
         self.word_worker = WordWorker(state)
+        self.tag_worker = TagWorker(state)
         self.view_worker = ViewWorker(state)
         self.list_worker = ListWorker(state)
         self.uploads = Uploads(state, ready=self.searcher.add_image)
@@ -114,7 +117,6 @@ class Viewer:
             on_query=lambda answer: self.searcher.search(answer.terms),
             on_cluster=lambda cluster_id: select_cluster(state, cluster_id),
         )
-        self.tag_worker = TagWorker(state)
         self.cluster_name_worker = ClusterNameWorker(state)
         self.page = html_page(
             has_map=True,
@@ -274,13 +276,17 @@ class Viewer:
         })  # fmt: skip
         url = PageUrl(width=0, height=0, margin=0)
         url.follow(self.state, self.searcher, self.word_worker, resolve=self.view_worker.resolve)
+        undo_worker = UndoWorker(self.state, self.tag_worker, show=url.restore, shows=lambda: url.is_arriving)
+        url.param.watch(undo_worker.arrived, "arrivals")
+        undo = UndoButtons(margin=0, css_classes=["undo"])
+        undo.follow(undo_worker)
         views_menu = ViewsMenu(margin=0, css_classes=["saved"])
         views_menu.follow(self.state, self.view_worker)
         theme_cookie = ThemeCookie(width=0, height=0, margin=0)
         theme_cookie.follow(self.state)
         follower = Follower(state=self.state, width=0, height=0, margin=0)
         return pn.Row(
-            query_bar, views_menu, layout_menu, shortcuts, follower, url, theme_cookie,
+            query_bar, undo, views_menu, layout_menu, shortcuts, follower, url, theme_cookie,
             sizing_mode="stretch_width", margin=0, stylesheets=[style_sheet("page/header.css")],
         )  # fmt: skip
 

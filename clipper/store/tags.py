@@ -5,8 +5,9 @@ restore this file: no run deletes it, and `clipper doctor` only reports damage. 
 column made of the tags (`metadata/join.py`), and the viewer's buttons for them.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from clipper.store.home import GivenFile, Home
 from clipper.text import short_line
@@ -17,6 +18,18 @@ MAX_TAGS = 1000
 
 # Tag -> content hashes of its images.
 Tags = dict[str, frozenset[bytes]]
+
+
+class Edit(NamedTuple):
+    """A change of one tag: images, by content hash, that get it or, if not `adds`, lose it."""
+
+    tag: str
+    images: frozenset[bytes]
+    adds: bool
+
+    def undone(self) -> "Edit":
+        """Return the change that takes this one back."""
+        return self._replace(adds=not self.adds)
 
 
 def path_of(home: Home) -> Path:
@@ -78,6 +91,36 @@ def remove(home: Home, tag: str, images: Iterable[bytes] | None = None) -> Tags:
         return {**tags, tag: rest}
 
     return _change(home, change)
+
+
+def edit(home: Home, edits: Sequence[Edit]) -> list[Edit]:
+    """Make several changes at once: all of them or, on an error, none.
+
+    Returns:
+        what really changed, so that its inverse restores exactly what was: an image that had the tag before
+        is in no change that adds it. Changes of nothing are left out.
+
+    Raises:
+        ValueError: a tag is empty or too long, or the home has too many tags.
+        StoreError: the file is damaged, or cannot be written.
+        BusyError: another writer does not finish in time.
+    """
+    wanted = [each._replace(tag=clean_tag(each.tag)) if each.adds else each for each in edits]
+    made: list[Edit] = []
+
+    def change(tags: Tags) -> Tags:
+        after = dict(tags)
+        for tag, images, adds in wanted:
+            had = after.get(tag, frozenset())
+            if adds and not had and len(after) >= MAX_TAGS:
+                raise ValueError(f"there are {MAX_TAGS:,} tags, and no room for another")
+            changed = images - had if adds else images & had
+            after[tag] = had | changed if adds else had - changed
+            made.extend([Edit(tag, changed, adds)] if changed else [])
+        return after
+
+    _change(home, change)
+    return made
 
 
 def by_image(tags: Mapping[str, Iterable[bytes]]) -> dict[bytes, list[str]]:

@@ -127,3 +127,34 @@ def test_doctor_names_damaged_tags_and_deletes_nothing(small_home: Path) -> None
     with pytest.raises(StoreError, match=r"tags\.json is damaged"):
         repair.repair(settings)
     assert tags.path_of(Home(small_home)).read_text() == "{"
+
+
+def test_an_edit_tells_what_really_changed_and_its_inverse_restores_exactly_what_was(tmp_path: Path):
+    home = Home(tmp_path)
+    one, two, three = (bytes([n]) * 16 for n in (1, 2, 3))
+    before = tags.add(home, "seen", [one])
+    made = tags.edit(
+        home,
+        [
+            tags.Edit(" seen ", frozenset({one, two}), True),
+            tags.Edit("seen", frozenset({one, three}), False),
+            tags.Edit("new", frozenset(), True),
+        ],
+    )
+    assert made == [
+        tags.Edit("seen", frozenset({two}), True),
+        tags.Edit("seen", frozenset({one}), False),
+    ]
+    assert tags.read(home) == {"seen": {two}}
+    tags.edit(home, [each.undone() for each in reversed(made)])
+    assert tags.read(home) == before
+
+
+def test_an_edit_that_cannot_be_made_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    home, one = Home(tmp_path), bytes(16)
+    monkeypatch.setattr(tags, "MAX_TAGS", 1)
+    tags.add(home, "a", [one])
+    with pytest.raises(ValueError, match="no room"):
+        tags.edit(home, [tags.Edit("a", frozenset({one}), False), tags.Edit("b", frozenset({one}), True),
+                         tags.Edit("c", frozenset({one}), True)])  # fmt: skip
+    assert tags.read(home) == {"a": {one}}

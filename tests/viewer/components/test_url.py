@@ -353,4 +353,4 @@ def test_the_browser_knows_every_field_that_a_link_may_have() -> None:
     script = (ROOT / "viewer/components/page/url.js").read_text()
     known = re.findall(r'^  "(\w+)",$', script, re.MULTILINE)
     written = re.findall(r'fields\.get\("(\w+)"', (ROOT / "viewer/components/page/links.py").read_text())
-    assert {*written} | {"at"} == {*known}
+    assert {*written} | {"at", "view"} == {*known}

@@ -29,6 +29,8 @@ const SECTIONS = [
       [["Esc"], "Put away: tool, image, choice"],
       [["[", "]"], "Narrower and wider panels"],
       [["{", "}"], "Lower and higher panels below"],
+      [["Ctrl", "Z"], "Undo"],
+      [["Ctrl", "Shift", "Z"], "Redo"],
       [["?"], "This list"],
       [["↑", "↓", "←", "→"], "Within a list of images"],
     ],

@@ -27,6 +27,7 @@ from viewer.dataset.dataset import Dataset
 from viewer.dataset.tag_rows import read_tag_rows
 from viewer.pools import SELECT_POOL
 from viewer.session.background import in_background
+from viewer.session.history import Scene
 from viewer.session.search import Searcher
 from viewer.session.selection import SelectionSource, combine, rows_of_target, with_context
 from viewer.session.state import ViewState
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     import numpy as np
+
+# Fields of a scene that a URL has under the same name.
+_OF_SCENES = ["colour", "words", "sort", "ascending", "group", "finding", "fold", "only_selection"]
+_OF_SCENES += ["faces", "names", "concepts"]
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +70,7 @@ class PageUrl(Component):
         self._actions = {"went": lambda message: self.open(str(message.get("search", "")))}
         self._before: tuple[Any, ...] | None = None
         self._target: UrlState | None = None  # what a URL asks for, until it is shown
+        self._scene: Scene | None = None  # what undo asks for, until it is shown
         self._waits_for_answer = self._waits_for_words = False
         names = ["answer", "colour", "steps", "selected", "dataset", "filters", "searching", "fold"]
         names += ["min_similarity", "max_similarity", "only_selection", "panel", "arrangement", "faces"]
@@ -77,8 +83,36 @@ class PageUrl(Component):
 
     def open(self, search: str) -> None:
         """Show the state of a query string: some of it at once, the rest with the query's answer."""
+        self._scene = None
+        self._show(parse_query_string(self._resolve(search)))
+
+    def restore(self, scene: Scene) -> None:
+        """Show a scene again, beside the open image and the panels; Back leads to what was before."""
         state = self._state
-        target = self._target = parse_query_string(self._resolve(search))
+        self._scene = scene
+        low, high = scene.rest["min_similarity"], scene.rest["max_similarity"]
+        others = {name: scene.rest[name] for name in _OF_SCENES}
+        finds = scene.rest["finding"] not in {"", state.finding}
+        self._show(
+            UrlState(
+                terms=scene.terms,
+                filters=scene.filters,
+                steps=scene.steps,
+                opened=state.dataset.id_of(state.selected),
+                similarity=(low, high),
+                panel="insights" if finds else state.panel,
+                **others,
+            )
+        )
+
+    @property
+    def is_arriving(self) -> bool:
+        """Whether what a URL asks for is not shown yet."""
+        return self._target is not None
+
+    def _show(self, target: UrlState) -> None:
+        state = self._state
+        self._target = target
         dataset = state.dataset
         known = target.colour in {*state.colour_choices, ""}
         state.colour = (target.colour if known else dataset.default_colour) or ""
@@ -135,8 +169,12 @@ class PageUrl(Component):
 
     def _select(self) -> None:
         """Repeat the steps of the selection, now that the query, if any, has its answer."""
-        target, state = self._target, self._state
+        target, state, scene = self._target, self._state, self._scene
         if target is None:
+            return
+        if scene is not None:
+            state.param.update(selection=scene.selection, steps=list(scene.steps))
+            self._finish(target)
             return
         if not target.steps or list(target.steps) == [step.without_context() for step in state.steps]:
             if not target.steps:
@@ -176,7 +214,10 @@ class PageUrl(Component):
             panel=target.panel or default_panel(selected=state.selection is not None),
         )
         self._target, self._before = None, self._history_entry()
-        self.param.update(search=to_query_string(state), arrivals=self.arrivals + 1)
+        search = to_query_string(state)
+        pushed = self._scene is not None and search != self.search
+        self._scene = None
+        self.param.update(search=search, arrivals=self.arrivals + 1, pushes=self.pushes + pushed)
 
 
 def _repeat_steps(

@@ -4,7 +4,7 @@ What does not belong here: finding the rows that have a tag (`dataset/tag_rows.p
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ import panel as pn
 from clipper.errors import ClipperError
 from clipper.store import tags as tag_store
 from clipper.store.home import Home, stamp
+from clipper.store.tags import Edit
 from viewer.dataset.columns.tag_column import TagRows
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.tag_rows import read_tag_rows
@@ -37,6 +38,7 @@ class TagWorker:
         self._state = state
         self._checking = False
         self.on_error: list[Callable[[str], None]] = []
+        self.on_edit: list[Callable[[list[Edit]], None]] = []  # called with what this session changed
         state.param.watch(lambda _event: self.check(), "dataset")
         document = pn.state.curdoc
         if document is not None:
@@ -64,29 +66,47 @@ class TagWorker:
 
     def add(self, text: str, rows: np.ndarray) -> None:
         """Add a tag, or several separated by commas, to the images of some rows."""
-        names = [name for part in text.split(",") if (name := " ".join(part.split()))]
-        for name in names:
-            self._write(tag_store.add, name, rows)
+        self._write([name for part in text.split(",") if (name := " ".join(part.split()))], rows, adds=True)
 
     def remove(self, tag: str, rows: np.ndarray) -> None:
         """Remove a tag from the images of some rows."""
-        self._write(tag_store.remove, tag, rows)
+        self._write([tag], rows, adds=False)
+
+    def apply(self, edits: Sequence[Edit]) -> None:
+        """Make changes that were made before, or their inverses; `on_edit` is not told."""
+        self._work(lambda: edits, tells=False)
 
     def _report(self, error: str) -> None:
         for report in self.on_error:
             report(error)
 
-    def _write(self, change: Callable[..., object], tag: str, rows: np.ndarray) -> None:
+    def _write(self, tags: Sequence[str], rows: np.ndarray, *, adds: bool) -> None:
+        dataset = self._state.dataset
+
+        def edits() -> list[Edit]:
+            hashes = dataset.atlas.hashes
+            images = frozenset(hashes[row] for row in rows.tolist())
+            return [Edit(tag, images, adds) for tag in tags]
+
+        self._work(edits, tells=True)
+
+    def _work(self, edits: Callable[[], Sequence[Edit]], *, tells: bool) -> None:
         dataset = self._state.dataset
         home = Home(Path(dataset.atlas.settings.home))
         self._report("")
+        made: list[Edit] = []
 
         def work() -> TagRows:
-            hashes = dataset.atlas.hashes
-            change(home, tag, [hashes[row] for row in rows.tolist()])
+            made.extend(tag_store.edit(home, edits()))
             return _read_tags(dataset)
 
-        in_background(work, partial(self._checked, dataset), pool=TAG_POOL)
+        def then(done: "Future[TagRows]") -> None:
+            if made and tells:  # before the page shows them, and drops a filter on a tag that is gone
+                for tell in self.on_edit:
+                    tell(made)
+            self._checked(dataset, done)
+
+        in_background(work, then, pool=TAG_POOL)
 
     def _checked(self, dataset: Dataset, done: "Future[TagRows]") -> None:
         self._checking = False
@@ -98,7 +118,7 @@ class TagWorker:
             self._report(str(error))
         else:
             log.error("tags could not be read or written", exc_info=error)
-            self._report("The tags could not be tag_store. The server's log says why.")
+            self._report("The tags could not be changed. The server's log says why.")
 
 
 def _read_tags(dataset: Dataset) -> TagRows:
