@@ -10,6 +10,7 @@
     ├── UnknownImageError      no image has this id; also a KeyError
     ├── PredicateError         a filter that a person typed is not understood; it has the place
     ├── TagError               a tag is not acceptable; also a ValueError
+    ├── LabelError             a label, or its column, is not acceptable; also a ValueError
     ├── ViewError              a saved view, or its name, is not acceptable; also a ValueError
     ├── ModelError             the model cannot be found, fetched or used
     │   └── HubError           the model hub cannot be reached
@@ -126,6 +127,10 @@ class UnknownImageError(ClipperError, KeyError):
 
     def __str__(self) -> str:
         return f"there is no image {self.args[0]!r} here; an id is a path below the images folder (a/b.jpg)"
+
+
+class LabelError(ClipperError, ValueError):
+    """A label, or its column, is not acceptable."""
 
 
 class ViewError(ClipperError, ValueError):

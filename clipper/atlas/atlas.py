@@ -13,6 +13,7 @@ from clipper.atlas import frames, html
 from clipper.atlas.discoveries import Discoveries
 from clipper.atlas.engine import SearchEngine
 from clipper.atlas.exports import Exports
+from clipper.atlas.given.labels import Labels
 from clipper.atlas.given.views import Views
 from clipper.atlas.tags import Tags
 from clipper.errors import BadImageError, ClipperError, UnknownImageError
@@ -152,6 +153,11 @@ class Atlas(Discoveries, Exports):
     def tags(self) -> Tags:
         """The tags that people give to images: to read, to add and to remove."""
         return Tags(self._engine)
+
+    @cached_property
+    def labels(self) -> Labels:
+        """The columns of labels that people made, and the labels of images: to read and to change."""
+        return Labels(self._engine)
 
     @cached_property
     def views(self) -> Views:

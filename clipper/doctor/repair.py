@@ -18,7 +18,7 @@ from clipper.indexing.staging.workspace import Progress, Workspace
 from clipper.models import source
 from clipper.settings import Settings
 from clipper.store import cluster_names, snapshots, tags, word_columns
-from clipper.store.given import views
+from clipper.store.given import labels, tag_colours, views
 from clipper.store.home import Home
 from clipper.store.snapshots import Snapshot, no_index
 from clipper.store.staged import Staged
@@ -46,7 +46,7 @@ def examine(home: Home) -> list[Damage]:
     if snapshot is None and not found:
         raise no_index(home)
     found += file_checks.attempt(partial(file_checks.history, home))
-    for given in (tags, cluster_names, word_columns, views):
+    for given in (tags, cluster_names, word_columns, views, tag_colours, labels):
         if why := given.problem(home):
             found.append(Damage(given.path_of(home).name, why))
     found += file_checks.attempt(partial(file_checks.parts, home, _named(home, snapshot)))

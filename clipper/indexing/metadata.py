@@ -14,6 +14,7 @@ from clipper.metadata import join
 from clipper.metadata import sources as metadata_sources
 from clipper.metadata.columns import Column, with_roles
 from clipper.store import facts, gps, snapshots, tags
+from clipper.store.given import labels
 from clipper.store.home import Home
 from clipper.store.manifest import Entry
 from clipper.store.tables import is_written, read_made_of, write_part
@@ -29,13 +30,15 @@ def join_metadata(work: Workspace) -> Step:
         sources = {name: content_hash(data).hex() for name, data in beside.items() if data is not None}
         coordinates = _coordinates(work, members)
         given = _tags(work, members)
+        labelled = labels.values_of(labels.read(work.home), given or [])
         identity = [(e.id, e.content_hash.hex(), coordinates.get(e.content_hash)) for e in members]
         # A home without tags keeps the version that it had before Clipper knew tags.
         made_from = [identity, sources] if given is None else [identity, sources, given]
+        made_from += [labelled] if labelled else []
         step.version = digest(join.METADATA_VERSION, facts.FACTS_VERSION, *made_from)
         path = work.home.part("metadata", step.version)
         if not is_written(path):
-            _write_metadata(work, members, beside, coordinates, path, given=given)
+            _write_metadata(work, members, beside, coordinates, path, given=given, labelled=labelled)
         made_of = read_made_of(path)
         work.stage(metadata=step.version, metadata_manifest=manifest_version)
         step.counts = {"images": len(members), "columns": len(made_of["columns"])}
@@ -67,6 +70,7 @@ def _write_metadata(
     path: Path,
     *,
     given: Sequence[Sequence[str]] | None,
+    labelled: Mapping[str, Sequence[str | None]],
 ) -> None:
     limit = work.settings.max_bytes
     sources = [
@@ -81,7 +85,7 @@ def _write_metadata(
         for entry in members
     ]
     ids = [entry.id for entry in members]
-    joined = join.join(ids, own, sources, tags=given)
+    joined = join.join(ids, own, sources, tags=given, labels=labelled)
     table = joined.table(ids)
     columns = with_roles(joined.columns, table)
     write_part(path, table, {"columns": [vars(column) for column in columns], "problems": joined.problems})

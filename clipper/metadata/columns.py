@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # Origins that are no file beside the images.
 FOLDER, FILE, TAGS, INSIGHT, WORDS = "folder", "file", "tags", "insight", "words"
+LABELS = "labels"
 
 # A category has values that several images share, a text differs from image to image.
 Role = Literal["category", "number", "time", "list", "text"]
@@ -31,11 +32,12 @@ class Column:
     """A metadata column.
 
     `type` is `str`, `int`, `list[str]`, ...; `origin` is `folder`, `file` (the image files themselves),
-    `tags` (from `store/tags.py`), `insight` (a score of Clipper's), `words` (`store/word_columns.py`), or the
-    sources that have it, such as `metadata.json and metadata.csv`. `filled` is how many images have a value,
-    `example` one of the values as text, `distinct` how many different values there are; of lists, how many
-    different items. A column written by an earlier Clipper may lack them, and its `role`: `columns_of` adds
-    these. An early Clipper called metadata.json `metadata`.
+    `tags` (from `store/tags.py`), `labels` (`store/given/labels.py`), `insight` (a score of Clipper's),
+    `words` (`store/word_columns.py`), or the sources that have it, such as `metadata.json and
+    metadata.csv`. `filled` is how many images have a value, `example` one of the values as text,
+    `distinct` how many different values there are; of lists, how many different items. A column written
+    by an earlier Clipper may lack them, and its `role`: `columns_of` adds these. An early Clipper called
+    metadata.json `metadata`.
     """
 
     name: str

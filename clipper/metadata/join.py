@@ -13,7 +13,7 @@ from unicodedata import normalize
 
 from clipper.errors import ImagesError
 from clipper.images.exif import LATITUDE, LONGITUDE
-from clipper.metadata.columns import FILE, FOLDER, TAGS, Column
+from clipper.metadata.columns import FILE, FOLDER, LABELS, TAGS, Column
 from clipper.metadata.types import (
     EXAMPLES,
     arrow_type,
@@ -82,6 +82,7 @@ def join(
     sources: Sequence[Source],
     *,
     tags: Sequence[Sequence[str]] | None = None,
+    labels: Mapping[str, Sequence[str | None]] | None = None,
 ) -> Metadata:
     """Join the metadata of each image, and give each column its type.
 
@@ -92,6 +93,7 @@ def join(
             by path, by path without ending, or by name.
         tags: of each image, aligned with `ids`; None if no image has any. They become the column `tags`, or
             `clipper_tags` if a source has a column `tags`: so removing a tag never removes a source's.
+        labels: column -> the label of each image, aligned with `ids`. A name that is taken has a prefix.
     """
     given, origins, problems = _merge(ids, sources)
     given_types, given_rows, misfits = infer_types(given)
@@ -111,13 +113,24 @@ def join(
             row | ({name: list(own_tags)} if own_tags else {})
             for row, own_tags in zip(rows, tags, strict=True)
         ]
+    for label_column, values in (labels or {}).items():
+        name = _free_name(label_column, (column.name for column in columns))
+        columns.append(Column(name, "str", LABELS))
+        rows = [
+            row | ({name: value} if value is not None else {})
+            for row, value in zip(rows, values, strict=True)
+        ]
     problems += [f"{' and '.join(origins[name])}: {words}" for name, words in misfits.items()]
     return Metadata(_described(columns, rows), rows, problems)
 
 
 def tags_column(taken: Iterable[str]) -> str:
     """Return the name of the column of tags beside columns with these names."""
-    names, name = set(taken), TAGS
+    return _free_name(TAGS, taken)
+
+
+def _free_name(wanted: str, taken: Iterable[str]) -> str:
+    names, name = set(taken), wanted
     while name in names:
         name = _OTHER_TAGS + name
     return name

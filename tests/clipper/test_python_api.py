@@ -17,12 +17,13 @@ from PIL import Image
 import clipper
 import clipper.atlas.atlas
 import clipper.atlas.discoveries
+import clipper.atlas.given.labels
 import clipper.atlas.given.views
 import clipper.atlas.tags
 from clipper import errors
 from clipper.atlas import Atlas
 from clipper.atlas.discoveries import Discoveries
-from clipper.errors import BadImageError, ClipperError, TagError, UnknownImageError, ViewError
+from clipper.errors import BadImageError, ClipperError, LabelError, TagError, UnknownImageError, ViewError
 
 
 @pytest.fixture
@@ -40,6 +41,7 @@ def examples() -> list[doctest.DocTest]:
         clipper.atlas.atlas,
         clipper.atlas.discoveries,
         clipper.atlas.tags,
+        clipper.atlas.given.labels,
         clipper.atlas.given.views,
     ):
         found += [one for one in doctest.DocTestFinder().find(module) if one.examples]
@@ -220,7 +222,7 @@ def test_the_public_surface_is_what_it_says(sample_atlas: Atlas):
     assert public == {
         "classify", "close", "clusters", "columns", "coverage", "drift", "drift_between", "duplicates",
         "export", "export_page", "failures", "forget_words", "home", "ids", "image", "indexed_at", "info",
-        "keep_words", "kept_words", "label_issues", "metadata", "outliers", "plot", "points",
+        "keep_words", "kept_words", "label_issues", "labels", "metadata", "outliers", "plot", "points",
         "rename_cluster", "search", "similar", "tags", "thumbnail", "title", "vectors", "version", "views",
     }  # fmt: skip
 
@@ -241,3 +243,29 @@ def test_views_are_saved_listed_renamed_and_removed(atlas: Atlas):
         atlas.views.remove("blue things")
     atlas.views.remove("reds")
     assert repr(atlas.views) == "<Views: none>"
+
+
+def test_labels_exclude_each_other_and_become_a_column_with_the_next_run(tmp_path: Path, model_folder: Path):
+    for name, colour in (("a", "red"), ("b", "green"), ("c", "blue")):
+        draw(tmp_path / "images" / f"{name}.png", colour)
+    home, model = tmp_path / "home", str(model_folder)
+    with clipper.index(tmp_path / "images", home=home, model=model, progress=False) as first:
+        version = first.version
+        first.labels.define("quality", ["good", "bad"])
+        first.labels.give(["a.png", "b.png"], "quality", "good")
+        first.labels.give("b.png", "quality", "bad")
+        assert first.labels.of("b.png") == {"quality": "bad"}
+        assert first.tags["quality: good"] == ["a.png"]
+        for column, value in (("quality", "fair"), ("size", "good")):
+            with pytest.raises(LabelError, match="make it with `define`"):
+                first.labels.give("a.png", column, value)
+        with pytest.raises(LabelError, match="no colon"):
+            first.labels.define("a:b", [])
+    with clipper.index(tmp_path / "images", home=home, model=model, progress=False) as second:
+        assert second.version != version
+        assert second.columns["quality"].origin == "labels"
+        assert second.metadata["quality"].to_list()[:2] == ["good", "bad"]
+        assert pd.isna(second.metadata["quality"].iloc[2])
+        assert second.search(image="a.png", where='quality = "bad"')["id"].to_list() == ["b.png"]
+        second.export(tmp_path / "out.csv", format="csv")
+    assert "quality" in (tmp_path / "out.csv").read_text()
