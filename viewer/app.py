@@ -44,6 +44,7 @@ from viewer.components.side.drift_card import DriftCard
 from viewer.components.side.filter_panel import FilterChips, FilterPanel
 from viewer.components.side.gallery import Gallery
 from viewer.components.side.insights import InsightsPanel
+from viewer.components.side.label_line import LabelLine
 from viewer.components.side.overview import Overview
 from viewer.components.side.selection_panel import SelectionPanel
 from viewer.components.side.status import Status
@@ -271,6 +272,7 @@ class Viewer:
         shortcuts = Shortcuts(margin=0, css_classes=["keys"], actions={
             "escape": self._escape, "tool": lambda message: toggle_tool(self.state, message.get("tool")),
             "step": lambda message: self._step(message.get("by")),
+            "labelling": lambda _: setattr(self.state, "labelling", not self.state.labelling),
             "home": lambda _: self.map.camera.show_all(), "grow": layout_menu.grow,
             "zoom": lambda message: self.map.camera.zoom(ZOOM if message.get("by") == 1 else 1 / ZOOM),
         })  # fmt: skip
@@ -362,6 +364,8 @@ class Viewer:
         self.tag_worker.on_error.append(lambda error: setattr(detail, "trouble", error))
         overview = Overview(css_classes=["overview"], margin=0)
         chips = FilterChips(css_classes=["filters"], margin=0)
+        labels = LabelLine(css_classes=["labelling"], margin=0)
+        labels.follow(self.state, self.tag_worker, step=self._step)
         columns = FilterPanel(css_classes=["filtering"], margin=0)
         for part in (chips, columns, detail, status, overview):
             part.follow(self.state)
@@ -374,5 +378,5 @@ class Viewer:
             "table": table,
         }  # fmt: skip
         return Workspace(
-            self.state, self._map_area(), panels, above=[chips], below=[status, overview, detail]
+            self.state, self._map_area(), panels, above=[chips, labels], below=[status, overview, detail]
         )

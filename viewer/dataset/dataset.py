@@ -65,6 +65,7 @@ TITLES = {
     WORDS: WORDS_TITLE,
     NOVELTY: NOVELTY_TITLE,
 }
+GIVEN_COLOURS = "tag colours"  # the key in a dataset's cache of the colours that people gave tags
 TAG_COLOURS = ":tags"  # the key for the colours of tags, as the column of tags may change its name
 SIMILAR_LIMIT = 2_000_000  # no similar images are looked up in more: a million take a third of a second
 
@@ -248,7 +249,8 @@ class Dataset:
         with self._lock:
             known = self._tag_column
             if known is None or known.rows is not rows:
-                codes = known.colour_codes() if known else self._assigned.get(TAG_COLOURS, {})
+                codes = dict(known.colour_codes() if known else self._assigned.get(TAG_COLOURS, {}))
+                codes |= self.cache.get(GIVEN_COLOURS, {})
                 known = self._tag_column = TagColumn(self.tag_column_name, rows, self.index.rank, codes)
             return known
 

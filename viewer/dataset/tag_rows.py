@@ -11,29 +11,43 @@ from typing import NamedTuple
 import numpy as np
 
 from clipper.store import tags as kept
+from clipper.store.given import labels, tag_colours
 from clipper.store.home import Home, Stamp, stamp
 from viewer.dataset.columns.tag_column import TagRows
-from viewer.dataset.dataset import Dataset
+from viewer.dataset.dataset import GIVEN_COLOURS, Dataset
 
 _lock = threading.Lock()
 
 
+Stamps = tuple[Stamp | None, ...]
+LABEL_COLUMNS = "label columns"  # the key in a dataset's cache of the columns of labels, and their values
+
+
 class _Read(NamedTuple):
-    stamp: Stamp | None
+    stamp: Stamps
     rows: TagRows
 
 
+def tags_stamp(home: Home) -> Stamps:
+    """Return what changes with the tags of a home, their colours and the columns of labels."""
+    return tuple(stamp(file.path_of(home)) for file in (kept, tag_colours, labels))
+
+
 def read_tag_rows(dataset: Dataset) -> TagRows:
-    """Return the rows (k,) int64, ascending, of each tag; the file is read again only if it has changed.
+    """Return the rows (k,) int64, ascending, of each tag; read again only if tags or colours have changed.
+
+    The colours of tags and the columns of labels go to the dataset's cache.
 
     Raises:
-        ClipperError: the file is damaged.
+        ClipperError: a file is damaged.
     """
     home = Home(Path(dataset.atlas.settings.home))
-    now = stamp(kept.path_of(home))
+    now = tags_stamp(home)
     with _lock:
         known: _Read | None = dataset.cache.get("tags")
         if known is None or known.stamp != now:
+            dataset.cache[GIVEN_COLOURS] = tag_colours.read(home)
+            dataset.cache[LABEL_COLUMNS] = labels.read(home)
             known = _Read(now, locate_tags(dataset, kept.read(home)))
             dataset.cache["tags"] = known
         return known.rows

@@ -115,6 +115,9 @@ class ViewState(param.Parameterized):
         default=None, doc="The clusters, None without any: another object when people named some anew."
     )
     tags = param.Dict(default={}, doc="The rows (k,) int64, ascending, of each tag.")
+    labelling = param.Boolean(default=False, doc="Whether digits label images.")
+    label_column = param.String(doc='The column whose labels the digits give, "" for tags.')
+    labels: list[str] = param.List(item_type=str, doc="The tags that the digits from 1 give, at most nine.")
     words = param.Parameter(
         default=(), doc="The words that the images are classified by, as they were typed."
     )
@@ -241,6 +244,12 @@ class ViewState(param.Parameterized):
     def tags_of(self, row: int) -> list[str]:
         """Return the tags of one image, in alphabetical order."""
         return tags_of_rows(self.tags, np.array([row]))[0]
+
+    def tag_hex(self, tag: str) -> str:
+        """Return the colour of a tag in the theme in view; "" for one without a colour of its own."""
+        colours = self.tag_column.colouring
+        code = colours.assigned_codes().get(tag, self.tag_column.assigned.get(tag))
+        return "" if code is None else colours.hex(code, dark=self.dark)
 
     @property
     def passing_count(self) -> int:

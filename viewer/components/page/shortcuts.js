@@ -43,6 +43,8 @@ const SECTIONS = [
       [["Shift", "drag"], "Add to what is chosen"],
       [["Alt", "drag"], "Take away from it"],
       [["Shift", "click"], "One image more, or less"],
+      [["T"], "Label by keys, or stop"],
+      [["1", "–", "9"], "Give a label; 0 takes it away"],
     ],
   },
 ]
@@ -65,6 +67,7 @@ export const KEY_MESSAGES = new Map([
   ["]", { kind: "grow", dock: "beside", by: 1 }],
   ["{", { kind: "grow", dock: "below", by: -1 }],
   ["}", { kind: "grow", dock: "below", by: 1 }],
+  ["t", { kind: "labelling" }],
 ])
 
 /** Elements that handle keys themselves. */

@@ -23,6 +23,7 @@ import { tagChip, tagForm } from "./tag_fields.js"
  * @property {number} among how many those are
  * @property {boolean} chosen whether the image is in the selection
  * @property {string[]} given its tags
+ * @property {Record<string, string>} colours of tags
  * @property {string[]} known all tags
  * @property {string} trouble why a tag could not be kept, ""
  */
@@ -190,7 +191,7 @@ function tagging(model) {
   return h(
     "div",
     { class: "tagging" },
-    draw(model, ["given"], () => model.given.map(chip), "chips"),
+    draw(model, ["given", "colours"], () => model.given.map(chip), "chips"),
     form,
     draw(model, ["trouble"], trouble, "part"),
   )

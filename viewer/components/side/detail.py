@@ -32,6 +32,7 @@ class Detail(Component):
     among = param.Integer(doc="How many images there are to step through.")
     chosen = param.Boolean(doc="Whether it is selected.")
     given = param.List(doc="Its tags.")
+    colours = param.Dict(default={}, doc="The colours of tags.")
     known = param.List(doc="All tags of the dataset.")
     trouble = param.String(doc="Why a tag could not be saved.")
 
@@ -47,7 +48,7 @@ class Detail(Component):
         }
         state.param.watch(self._update, ["selected", "dataset"])
         state.param.watch(
-            self._update_context, ["selected", "dataset", "selection", "answer", "panel", "tags"]
+            self._update_context, ["selected", "dataset", "selection", "answer", "panel", "tags", "dark"]
         )
         self._update()
 
@@ -99,7 +100,8 @@ class Detail(Component):
             place=int(at[0]) + 1 if len(at) else 0,
             among=0 if rows is None else len(rows),
             chosen=state.selection is not None and bool((state.selection == row).any()),
-            given=state.tags_of(row),
+            given=(given := state.tags_of(row)),
+            colours={tag: state.tag_hex(tag) for tag in given},
             known=sorted(state.tags),
         )
 

@@ -37,6 +37,8 @@ import { threshold } from "./threshold.js"
  * @property {string} near the id of the image under the pointer on the map
  * @property {Order} order
  * @property {Record<string, number>} groups how many images each group has
+ * @property {Record<string, [string, string, string][]>} marks the labels of images, see `label_marks.js`
+ * @property {boolean} labelling whether digits label images
  * @property {string[]} chosen the ids of the cards whose images are selected
  */
 

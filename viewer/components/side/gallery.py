@@ -14,6 +14,7 @@ import param
 
 from viewer.components.base import Action, Component
 from viewer.components.lists.picking import Picker
+from viewer.components.side.label_line import label_marks
 from viewer.components.side.result_cards import (
     group_choices,
     group_counts,
@@ -30,6 +31,8 @@ from viewer.session.state import LAYOUT, ImageList, ViewState
 from viewer.session.workers.listing import sort_by
 
 DEEPEST = 2_000  # results listed at most to reach the card of an image on the map
+
+LABELS = {"tags", "labels", "labelling", "dark"}  # what changes the labels on cards
 
 
 class Gallery(Component):
@@ -60,6 +63,8 @@ class Gallery(Component):
     order = param.Dict(default={}, doc="How the images are sorted and grouped, and how they can be.")
     groups = param.Dict(default={}, doc="How many images each group has.")
     chosen = param.List(doc="The ids of the cards whose images are selected.")
+    marks = param.Dict(default={}, doc="The labels of cards, see `label_marks`.")
+    labelling = param.Boolean(default=False)
 
     script = "side/gallery.js"
     _css = ("components.css", "menu.css", "side/gallery.css", "side/threshold.css")
@@ -68,6 +73,7 @@ class Gallery(Component):
         self._picker = Picker()
         own = {
             "more": self._load, "reach": self._reach, "sort": self._sort, "group": self._group,
+            "labelling": lambda _: setattr(self._state, "labelling", not self._state.labelling),
             **self._picker.actions,
         }  # fmt: skip
         super().__init__(actions={**own, **(actions or {})}, **params)
@@ -79,7 +85,7 @@ class Gallery(Component):
         """Show the answer of the state, now and whenever it changes; `more` lists more results."""
         names = ["history", "searching", "message", "selected", "terms", "min_similarity", "max_similarity"]
         names += ["answer", "dataset", "baseline", "kept", "selection", "fold", "only_selection", *LAYOUT]
-        names += ["images", "sort", "ascending", "group", "tags"]
+        names += ["images", "sort", "ascending", "group", "tags", "labels", "labelling", "dark"]
         state.param.watch(self._update, names)
         state.param.watch(self._point, ["hovered", "dataset"])
         self._state, self._more = state, more
@@ -140,7 +146,16 @@ class Gallery(Component):
     def _mark_chosen(self) -> None:
         browsed, answer = self._state.browsed, self._state.answer
         rows = np.empty(0, np.int64) if answer is None else answer.rows
-        self.chosen = self._picker.chosen_ids(rows if browsed is None else browsed.rows[: self._sent])
+        listed = rows if browsed is None else browsed.rows[: self._sent]
+        self.chosen = self._picker.chosen_ids(listed)
+        self._mark_labels(listed)
+
+    def _mark_labels(self, listed: np.ndarray) -> None:
+        state = self._state
+        if state.labelling and not len(listed):  # a sample of the images
+            found = (state.dataset.row_of(item["id"]) for item in self.items)
+            listed = np.array([row for row in found if row is not None], np.int64)
+        self.param.update(marks=label_marks(state, listed), labelling=state.labelling)
 
     # -- what is shown
 
@@ -167,7 +182,7 @@ class Gallery(Component):
             selected=dataset.id_of(state.selected),
             order=order_view(state),
         )
-        if "selection" in names:
+        if names & {"selection", *LABELS}:
             self._mark_chosen()
 
     def _list(self, answer: Answer | None, *, anew: bool) -> None:

@@ -19,6 +19,7 @@ const BARE = 76
 const STORED = "clipper-card-size"
 
 const SELECT = "M4 6h4v4H4zM4 14h4v4H4zM12 8h8M12 16h8"
+const LABEL = "M4 5v6.500l8.500 8.500 7-7L11 4.500H5A.500.500 0 004 5zM8 8.500h.01"
 const UP = "M12 19V5M6 11l6-6 6 6"
 const DOWN = "M12 5v14M6 13l6 6 6-6"
 
@@ -82,7 +83,7 @@ export function galleryTools(model, grid, onSize) {
     "div",
     { class: "gallery-tools" },
     draw(model, ["order", "query"], () => [sortField(model), groupField(model)], "order"),
-    h("div", { class: "row grow" }, slider, selectMenu(model)),
+    h("div", { class: "row grow" }, slider, labelButton(model), selectMenu(model)),
   )
 }
 
@@ -134,6 +135,26 @@ function groupField(model) {
     ),
   )
   return groupable.length > 0 && h("label", { class: "row" }, h("span", { class: "muted" }, "Group"), select)
+}
+
+/** @param {GalleryModel} model */
+function labelButton(model) {
+  const label = "Label images by keys"
+  const button = h(
+    "button",
+    {
+      class: "square",
+      type: "button",
+      title: `${label} (T)`,
+      "aria-label": label,
+      onclick: () => model.send_msg({ kind: "labelling" }),
+    },
+    icon(LABEL),
+  )
+  const update = () => button.setAttribute("aria-pressed", String(model.labelling))
+  model.on("labelling", update)
+  update()
+  return button
 }
 
 /** @param {GalleryModel} model */

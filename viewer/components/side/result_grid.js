@@ -5,6 +5,7 @@ import { roveFocus } from "../focus.js"
 import { formatNumber } from "../text.js"
 import { cardsIn, markOpenCard, resultCell } from "./cards.js"
 import { galleryTools } from "./gallery_tools.js"
+import { markLabels } from "./label_marks.js"
 import { pickCards } from "./pick_cards.js"
 import { sharpImages } from "./sharp_images.js"
 
@@ -77,6 +78,8 @@ export function resultGrid(model, panel) {
     observer.unobserve(end)
     observer.observe(end) // this calls again even if the end is still in view
   }
+  const mark = () => markLabels(grid, model.marks)
+  model.on("marks", mark)
   const markOpen = () => markOpenCard(grid, model.selected)
   const near = nearCard(model, grid, panel)
   const fill = () => {
@@ -95,6 +98,7 @@ export function resultGrid(model, panel) {
     updateFocus()
     markOpen()
     picker.mark()
+    mark()
     sharpness.update()
     watchEnd()
   }
@@ -111,6 +115,7 @@ export function resultGrid(model, panel) {
     count += added.length
     markOpen()
     picker.mark()
+    mark()
     sharpness.update()
     near.cardsCame()
     watchEnd()

@@ -19,6 +19,7 @@ import { tagChips, tagForm } from "./tag_fields.js"
  * @property {number} start the place of the first of `items` in the selection
  * @property {ImageItem[]} items one page of the selection
  * @property {number} turn changes with each page
+ * @property {Record<string, string>} colours of tags
  * @property {[string, number][]} given the tags of the selection, and how many of its images have each
  * @property {[string, number][]} known all tags, and how many images have each
  * @property {boolean} ranked whether the images nearest to a query come first
@@ -57,7 +58,7 @@ export function render({ model }) {
     ),
     part(["count", "found", "among"], () => changeByResults(model)),
     selectionTagForm(model),
-    part(["given", "count"], () => tagChips(model, model.count, "the chosen images")),
+    part(["given", "count", "colours"], () => tagChips(model, model.count, "the chosen images")),
     part(["trouble"], () => model.trouble && h("div", { class: "error", role: "alert" }, model.trouble)),
   )
   const gallery = selectionGallery(model)

@@ -41,6 +41,7 @@ class SelectionPanel(Component):
     items = param.List(doc="One page of the selection.")
     turn = param.Integer(doc="Changes with each page that is sent.")
     given = param.List(doc="The tags of the selection: name, and how many selected images have it.")
+    colours = param.Dict(default={}, doc="The colours of the tags of the selection.")
     known = param.List(doc="All tags: name, and how many images have it.")
     ranked = param.Boolean(doc="Whether the most similar to a query come first.")
     sort = param.String(doc='The column that sorts the images; "": none.')
@@ -94,7 +95,7 @@ class SelectionPanel(Component):
         listed = ["selection", "dataset", "answer", "kept", "sort", "ascending", *LAYOUT]
         state.param.watch(self._update, listed)
         state.param.watch(self._opened, ["selected", "dataset"])
-        state.param.watch(self._tagged, ["tags", "selection", "dataset"])
+        state.param.watch(self._tagged, ["tags", "selection", "dataset", "dark"])
         names.on_done.append(lambda why: self.param.update(refused=why, tried=self.tried + 1))
         state.param.watch(self._titled, ["steps", "clusters", "dataset"])
         self._update()
@@ -183,6 +184,7 @@ class SelectionPanel(Component):
         tags, selection = self._state.tags, self._selection()
         given = count_tags(tags, selection)
         self.param.update(
+            colours={tag: self._state.tag_hex(tag) for tag in given},
             excluded=given.get(EXCLUDED, 0),
             given=[[tag, count] for tag, count in given.items() if tag != EXCLUDED],
             known=[[tag, len(rows)] for tag, rows in sorted(tags.items())],

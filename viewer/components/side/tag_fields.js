@@ -60,7 +60,7 @@ export function tagForm(model, { id, placeholder, label, known, tags }, ...after
 /**
  * Build a chip for a tag, with a button that removes it.
  *
- * @param {{ send_msg(message: Message): void }} model
+ * @param {{ send_msg(message: Message): void, colours?: Record<string, string> }} model
  * @param {string} tag
  * @param {{ title: string, label: string }} remove title and accessible name of the button
  * @param {Child[]} after the tag's name
@@ -69,6 +69,7 @@ export function tagChip(model, tag, { title, label }, ...after) {
   return h(
     "span",
     { class: "chip tagged", title: tag },
+    model.colours?.[tag] && h("i", { class: "dot", style: `background:${model.colours[tag]}` }),
     h("span", {}, tag),
     after,
     h(
@@ -89,7 +90,7 @@ export function tagChip(model, tag, { title, label }, ...after) {
  * Build a chip for each tag of several images, with how many of them have it where it is not all; false
  * without tags.
  *
- * @param {{ send_msg(message: Message): void, given: [string, number][] }} model
+ * @param {{ send_msg(message: Message): void, given: [string, number][], colours?: Record<string, string> }} model
  * @param {number} count how many images there are
  * @param {string} images what the page calls them
  */

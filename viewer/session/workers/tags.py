@@ -14,11 +14,12 @@ import panel as pn
 
 from clipper.errors import ClipperError
 from clipper.store import tags as tag_store
-from clipper.store.home import Home, stamp
+from clipper.store.given import labels, tag_colours
+from clipper.store.home import Home
 from clipper.store.tags import Edit
 from viewer.dataset.columns.tag_column import TagRows
 from viewer.dataset.dataset import Dataset
-from viewer.dataset.tag_rows import read_tag_rows
+from viewer.dataset.tag_rows import read_tag_rows, tags_stamp
 from viewer.pools import TAG_POOL
 from viewer.session.background import in_background
 from viewer.session.state import ViewState
@@ -58,8 +59,8 @@ class TagWorker:
         if dataset is None or self._checking:
             return
         known = dataset.cache.get("tags")
-        path = tag_store.path_of(Home(Path(dataset.atlas.settings.home)))
-        if known is not None and known.stamp == stamp(path) and known.rows is self._state.tags:
+        now = tags_stamp(Home(Path(dataset.atlas.settings.home)))
+        if known is not None and known.stamp == now and known.rows is self._state.tags:
             return
         self._checking = True
         in_background(partial(_read_tags, dataset), partial(self._checked, dataset), pool=TAG_POOL)
@@ -68,6 +69,37 @@ class TagWorker:
         """Add a tag, or several separated by commas, to the images of some rows."""
         self._write([name for part in text.split(",") if (name := " ".join(part.split()))], rows, adds=True)
 
+    def add_exactly(self, tag: str, rows: np.ndarray) -> None:
+        """Add one tag, which may have a comma, to the images of some rows."""
+        self._write([tag], rows, adds=True)
+
+    def label(self, column: str, value: str | None, rows: np.ndarray) -> None:
+        """Give the images of some rows a label, in place of the one that they have; None takes it away."""
+        dataset = self._state.dataset
+        home = Home(Path(dataset.atlas.settings.home))
+
+        def edits() -> list[Edit]:
+            hashes = dataset.atlas.hashes
+            return labels.edits(home, column, value, frozenset(hashes[row] for row in rows.tolist()))
+
+        self._work(edits, tells=True)
+
+    def define(self, column: str, values: Sequence[str]) -> None:
+        """Make a column of labels, or give one other values."""
+        dataset = self._state.dataset
+        home = Home(Path(dataset.atlas.settings.home))
+
+        def work() -> TagRows:
+            labels.define(home, column, values)
+            return _read_tags(dataset)
+
+        self._report("")
+        in_background(work, partial(self._checked, dataset), pool=TAG_POOL)
+
+    def remove_all(self, tags: Sequence[str], rows: np.ndarray) -> None:
+        """Remove several tags from the images of some rows, as one change."""
+        self._write(tags, rows, adds=False)
+
     def remove(self, tag: str, rows: np.ndarray) -> None:
         """Remove a tag from the images of some rows."""
         self._write([tag], rows, adds=False)
@@ -75,6 +107,17 @@ class TagWorker:
     def apply(self, edits: Sequence[Edit]) -> None:
         """Make changes that were made before, or their inverses; `on_edit` is not told."""
         self._work(lambda: edits, tells=False)
+
+    def give_colour(self, tag: str, place: int) -> None:
+        """Give a tag another colour: a place in the palette of categories."""
+        dataset = self._state.dataset
+        home = Home(Path(dataset.atlas.settings.home))
+
+        def work() -> TagRows:
+            tag_colours.give(home, tag, place)
+            return _read_tags(dataset)
+
+        in_background(work, partial(self._checked, dataset), pool=TAG_POOL)
 
     def _report(self, error: str) -> None:
         for report in self.on_error:
@@ -98,6 +141,7 @@ class TagWorker:
 
         def work() -> TagRows:
             made.extend(tag_store.edit(home, edits()))
+            tag_colours.assign(home, [edit.tag for edit in made if edit.adds])
             return _read_tags(dataset)
 
         def then(done: "Future[TagRows]") -> None:
