@@ -144,6 +144,7 @@ class Viewer:
             self.map.end()
             self.filter_worker.end()
             self.gallery.end()
+            self.undo_worker.end()
             self.selection_panel.end()
             self.insights.end()
             self.coverage.end()
@@ -278,10 +279,12 @@ class Viewer:
         })  # fmt: skip
         url = PageUrl(width=0, height=0, margin=0)
         url.follow(self.state, self.searcher, self.word_worker, resolve=self.view_worker.resolve)
-        undo_worker = UndoWorker(self.state, self.tag_worker, show=url.restore, shows=lambda: url.is_arriving)
-        url.param.watch(undo_worker.arrived, "arrivals")
+        self.undo_worker = UndoWorker(
+            self.state, self.tag_worker, show=url.restore, shows=lambda: url.is_arriving
+        )
+        url.param.watch(self.undo_worker.arrived, "arrivals")
         undo = UndoButtons(margin=0, css_classes=["undo"])
-        undo.follow(undo_worker)
+        undo.follow(self.undo_worker)
         views_menu = ViewsMenu(margin=0, css_classes=["saved"])
         views_menu.follow(self.state, self.view_worker)
         theme_cookie = ThemeCookie(width=0, height=0, margin=0)

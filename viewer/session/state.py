@@ -12,6 +12,7 @@ import param
 from param.parameterized import Comparator
 
 from clipper.atlas.findings import Finding
+from clipper.export.drawing.palette import CATEGORY_DARK, CATEGORY_LIGHT
 from clipper.query_filter import AnyOf, Condition, HasText, InRange, NoneOf
 from viewer.dataset.changes import DatasetChanges
 from viewer.dataset.clusters import CLUSTER, ClusterMap
@@ -247,9 +248,12 @@ class ViewState(param.Parameterized):
 
     def tag_hex(self, tag: str) -> str:
         """Return the colour of a tag in the theme in view; "" for one without a colour of its own."""
-        colours = self.tag_column.colouring
-        code = colours.assigned_codes().get(tag, self.tag_column.assigned.get(tag))
-        return "" if code is None else colours.hex(code, dark=self.dark)
+        column = self.tag_column
+        codes = column.colour_codes()
+        if tag not in codes and tag in self.tags:  # given outside of the viewer: the map gives it one
+            codes = column.colouring.assigned_codes()
+        named = CATEGORY_DARK if self.dark else CATEGORY_LIGHT
+        return named[codes[tag]] if tag in codes else ""
 
     @property
     def passing_count(self) -> int:

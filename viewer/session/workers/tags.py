@@ -145,6 +145,7 @@ class TagWorker:
             return _read_tags(dataset)
 
         def then(done: "Future[TagRows]") -> None:
+            done.exception()  # without a session it is not known yet: wait for it
             if made and tells:  # before the page shows them, and drops a filter on a tag that is gone
                 for tell in self.on_edit:
                     tell(made)

@@ -99,6 +99,10 @@ class UndoWorker:
         """Return what undo takes back and what redo makes again, in words; "" for nothing."""
         return _title(self.history.to_undo), _title(self.history.to_redo)
 
+    def end(self) -> None:
+        """End the session: release the selections, which may be large."""
+        self.history, self._now = History(), Scene()
+
     def _bring_back(self, scene: Scene) -> None:
         self._restoring = True
         self._show(scene)

@@ -1,0 +1,85 @@
+"""Undo in a session: what counts as one change, and what no person did is no change."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clipper.query_filter import AnyOf
+from clipper.store import tags as kept
+from clipper.store.home import Home
+from viewer.dataset.dataset import Dataset
+from viewer.session.history import Scene
+from viewer.session.state import ViewState
+from viewer.session.steps import AllImages, SelectionStep
+from viewer.session.workers.tags import TagWorker
+from viewer.session.workers.undo import UndoWorker
+
+ALL = SelectionStep("replace", AllImages("all"))
+
+
+@pytest.fixture
+def home(dataset: Dataset, tmp_path: Path) -> Home:
+    dataset.atlas.settings.home = tmp_path
+    return Home(tmp_path)
+
+
+@pytest.fixture
+def worker(dataset: Dataset, home: Home) -> UndoWorker:
+    """The history of a session whose page shows each scene at once, but for searches."""
+    assert home
+    state = ViewState(dataset=dataset, colour=dataset.default_colour)
+    made: list[UndoWorker] = []
+
+    def show(scene: Scene) -> None:
+        state.param.update(
+            filters=scene.filters, selection=scene.selection, steps=list(scene.steps), **scene.rest
+        )
+        made[0].arrived()
+
+    made.append(UndoWorker(state, TagWorker(state), show=show, shows=lambda: False))
+    made[0].arrived()
+    return made[0]
+
+
+def test_a_selection_and_a_filter_are_undone_and_made_again(worker: UndoWorker) -> None:
+    state, said = worker._state, []
+    worker.on_change.append(said.append)
+    state.param.update(selection=np.arange(3), steps=[ALL])
+    state.filters = {"group": AnyOf(("a",))}
+    worker.undo()
+    assert state.filters == {}
+    assert len(state.selection) == 3
+    worker.undo()
+    assert state.selection is None
+    worker.undo()
+    assert said[-3:] == ["Undone: filter on group", "Undone: selection of 3 images", "Nothing to undo"]
+    worker.redo()
+    assert len(state.selection) == 3
+    assert state.steps == [ALL]
+    assert worker.titles == ("selection of 3 images", "filter on group")
+
+
+def test_what_others_do_to_tags_is_no_change_of_this_session(worker: UndoWorker) -> None:
+    worker._state.set_tags({"mine": np.arange(4)})
+    worker._state.set_tags({})
+    assert worker.titles == ("", "")
+
+
+def test_a_bulk_tag_is_undone_for_those_that_got_it_whatever_others_did_since(
+    worker: UndoWorker, home: Home, dataset: Dataset
+) -> None:
+    hashes = dataset.atlas.hashes
+    kept.add(home, "seen", [hashes[0]])
+    worker._tags.add("seen", np.arange(5))
+    assert worker.titles[0] == "tag “seen” on 4 images"
+    kept.add(home, "seen", [hashes[9]])
+    worker._tags.apply(worker.history.undo().undone())
+    assert kept.read(home)["seen"] == {hashes[0], hashes[9]}
+
+
+def test_the_end_releases_the_selections(worker: UndoWorker) -> None:
+    worker._state.param.update(selection=np.arange(3), steps=[ALL])
+    assert worker.history.selections()
+    worker.end()
+    assert not worker.history.selections()
