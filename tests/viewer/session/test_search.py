@@ -143,7 +143,9 @@ def test_the_title_of_a_query_never_stands_above_the_cards_that_were_there_befor
     state.param.watch(lambda _event: state.show_panel("results"), "answer")  # as a page does, before others
     gallery, before = Gallery(), []
     gallery.follow(state)
-    gallery.param.watch(lambda _event: before.append([card.get("similarity") for card in gallery.items]), "query")
+    gallery.param.watch(
+        lambda _event: before.append([card.get("similarity") for card in gallery.items]), "query"
+    )
     searcher.ask("cat")
     assert len(before) == 1
     assert None not in before[0]

@@ -7,7 +7,7 @@ every query, and the browser would draw them one by one.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import param
@@ -23,12 +23,14 @@ from viewer.components.side.result_cards import (
     query_view,
     result_cards,
 )
-from viewer.dataset.dataset import Dataset
 from viewer.dataset.ranking import PAGE_SIZE, position_in_list
 from viewer.dataset.suggestions import sample_images, suggest_queries
 from viewer.session.answers import Answer
 from viewer.session.state import LAYOUT, ImageList, ViewState
 from viewer.session.workers.listing import sort_by
+
+if TYPE_CHECKING:
+    from viewer.dataset.dataset import Dataset
 
 DEEPEST = 2_000  # results listed at most to reach the card of an image on the map
 
