@@ -123,6 +123,8 @@ def test_keys_and_the_menu_give_the_panels_more_room(visit: Visit, viewer_url: s
     for _ in range(8):
         page.keyboard.press("[")
     wait_for_width(page, ".side", 264)  # the least
+    page.keyboard.press("]")
+    wait_for_width(page, ".side", 264 + 64)
     clean(seen)
 
 

@@ -117,13 +117,20 @@ class Arrangement:
             height=self.height if height is None else _share(height),
         )
 
-    def grow(self, dock: Dock, steps: int) -> "Arrangement":
-        """Give a dock some steps more of the page, or fewer; one without panels keeps its share."""
+    def grow(self, dock: Dock, steps: int, *, least: float = SHARES[0]) -> "Arrangement":
+        """Give a dock some steps more of the page, or fewer; one without panels keeps its share.
+
+        Args:
+            dock: the dock.
+            steps: how many steps of `STEP` percent to add.
+            least: the share of a dock at its least size, in percent. A page shows no smaller one, and so a
+                step starts from there even if the share is smaller.
+        """
         if not self.groups(dock):
             return self
-        if dock == "beside":
-            return self.resize(width=self.width + steps * STEP)
-        return self.resize(height=self.height + steps * STEP)
+        share = max(self.width if dock == "beside" else self.height, least)
+        grown = max(share + steps * STEP, least)
+        return self.resize(width=grown) if dock == "beside" else self.resize(height=grown)
 
     def has_places_of(self, other: "Arrangement") -> bool:
         """Whether the same panels are in the same groups, whichever is active and however large they are."""

@@ -100,4 +100,7 @@ def test_a_dock_grows_by_steps_within_limits_and_one_without_panels_keeps_its_sh
     assert EXPLORE.grow("beside", 1).width == EXPLORE.width + STEP
     assert EXPLORE.grow("beside", -99).width == SHARES[0]
     assert EXPLORE.grow("below", 1) == EXPLORE
+    smallest = EXPLORE.grow("beside", -99, least=20.6)
+    assert smallest.width == 20.6
+    assert EXPLORE.resize(width=12).grow("beside", 1, least=20.6).width == 20.6 + STEP
     assert CURATE.grow("below", -1) == CURATE.resize(height=CURATE.height - STEP)

@@ -4,6 +4,7 @@
 import { h, icon, onChange } from "../dom.js"
 import { checkedEntry, dropMenu, menuEntry, menuPart } from "../menu.js"
 import { batched } from "../timing.js"
+import { growMessage } from "./grow.js"
 
 /** @import { Component } from "../types" */
 
@@ -56,7 +57,7 @@ export function render({ model }) {
   // The menu stays open, as one step is seldom enough.
   const sizes = SIZES.map(([label, key, dock, by]) => {
     const el = menuEntry([label, h("kbd", { "aria-hidden": "true" }, key)], () =>
-      model.send_msg({ kind: "grow", dock, by }),
+      model.send_msg(growMessage(dock, by)),
     )
     return { el, dock }
   })

@@ -10,6 +10,7 @@ import panel as pn
 import param
 
 from viewer.components.base import Component
+from viewer.components.layout.workspace import LEAST_SIZES
 from viewer.session.arrangement import (
     DOCKS,
     EXPLORE,
@@ -86,10 +87,13 @@ class LayoutMenu(Component):
 
     def grow(self, message: Mapping[str, Any]) -> None:
         """Give a dock a step more of the page, or with -1 a step less, as a splitter does."""
-        by = message.get("by")
+        by, page = message.get("by"), message.get("page")
+        if by not in (1, -1) or not isinstance(page, (int, float)) or not page > 0:
+            return
         for dock in self.docks:
-            if dock == message.get("dock") and by in (1, -1):
-                self._state.arrangement = self._state.arrangement.grow(dock, by)
+            if dock == message.get("dock"):
+                least = 100 * LEAST_SIZES[dock] / page
+                self._state.arrangement = self._state.arrangement.grow(dock, by, least=least)
 
     def _narrow(self, message: Mapping[str, Any]) -> None:
         """Note whether the page is narrow. A page is not told of changes that come before it has loaded."""

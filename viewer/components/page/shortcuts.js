@@ -4,6 +4,7 @@
 import { h, ICONS, icon, listenWhileShown } from "../dom.js"
 import { findByClass } from "../find.js"
 import { focusedElement } from "../focus.js"
+import { growMessage } from "../layout/grow.js"
 
 /** @import { Component, Message } from "../types" */
 
@@ -136,7 +137,7 @@ export function render({ model }) {
     } else if (event.key === "/" && focusSearch()) {
       event.preventDefault()
     } else if (message) {
-      model.send_msg(message)
+      model.send_msg(message.kind === "grow" ? growMessage(message.dock, message.by) : message)
     }
   }
   /** @param {KeyboardEvent} event */
