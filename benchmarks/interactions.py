@@ -11,18 +11,20 @@ FOLDER keeps the generated homes, of which that of 10,000,000 images takes 3 GB 
 import argparse
 import asyncio
 import contextlib
+import json
 import os
 import shutil
 import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
-from generated import SEARCHED, home_of
+from generated import KINDS, SEARCHED, home_of
 
 from clipper.atlas.engine import SearchEngine
 from clipper.settings import Settings
@@ -46,7 +48,10 @@ IN_BROWSER = ("wheel", "first paint", "first picture")
 KNOWN = 2  # visits after which a browser knows a page
 BESIDE = (7.0, 3.0)  # pixels around a name, aside and up, that belong to its button; and one more
 LOOKING = (1.0, 3.0)  # seconds between two gestures
+ROWS = 40  # of a table at once
+CURATE = "~results/~filter:~table:55:34"  # results, charts and a table around the map, as links have it
 WORDS = ("a red heart", "a cat", "two people", "a flag", "food", "a smiling face", "a boat", "music")
+WORKBENCH = ("chart", "scroll", "sort", "view")
 COLOURS = ("score", "Density only", "kind")  # as the select names them
 OPTIONS = ("--warm", "--log-level", "warning")
 
@@ -56,8 +61,10 @@ Waits = dict[str, list[float]]
 class Person:
     """Somebody who looks round a map: what they do, and how long each time they waited."""
 
-    def __init__(self, visitor: Visitor, xy: np.ndarray, view: tuple[float, ...], *, seed: int) -> None:
-        self.visitor, self.xy = visitor, xy
+    def __init__(
+        self, visitor: Visitor, xy: np.ndarray, view: tuple[float, ...], *, count: int, seed: int
+    ) -> None:
+        self.visitor, self.xy, self.count = visitor, xy, count
         self.random = np.random.default_rng(seed)
         self.waits: Waits = defaultdict(list)
         x0, x1, y0, y1 = view
@@ -117,23 +124,54 @@ class Person:
 
     async def filter(self) -> None:
         """Press a value of a column, or press it once more; until the map is drawn so."""
-        value = f"kind {len(self.waits['filter']) // 2 % 12}"
+        value = f"kind {len(self.waits['filter']) // 2 % KINDS}"
         message = {"kind": "toggle", "column": "kind", "value": value}
         await self._redrawn("filter", lambda: self.visitor.tell("FilterPanel", message))
+
+    async def chart(self) -> None:
+        """Draw a box around an image; until the charts count its part of each value."""
+        x, y = map(float, self.random.choice(self.xy))
+        w, h = (0.15 * self.home[2] * side for side in (WIDTH, HEIGHT))
+        shape = [[x - w, y - h], [x + w, y - h], [x + w, y + h], [x - w, y + h]]
+        message = {"kind": "drawn", "shape": shape, "mode": "replace", "stays": False}
+        await self._answered("chart", "FilterPanel", "items", lambda: self.visitor.tell("Lasso", message))
+
+    async def scroll(self) -> None:
+        """Scroll the table to rows far away; until they are here."""
+        start = int(self.random.integers(self.count))
+        message = {"kind": "window", "start": start, "count": ROWS}
+        await self._answered("scroll", "Table", "window", lambda: self.visitor.tell("Table", message))
+
+    async def sort(self) -> None:
+        """Sort the images by a column, or the other way; until the table has another order."""
+        message = {"kind": "sort", "column": "score", "ascending": len(self.waits["sort"]) % 2 == 0}
+        await self._answered("sort", "Table", "list_number", lambda: self.visitor.tell("Table", message))
+
+    async def view(self) -> None:
+        """Open a view that somebody saved, with another filter than before; until all of it is here."""
+        filters = {"kind": {"values": [f"kind {len(self.waits['view']) % KINDS}"]}}
+        query = urlencode({"colour": "kind", "filters": json.dumps(filters), "layout": CURATE})
+        message = {"kind": "went", "search": f"?{query}"}
+        await self._answered("view", "PageUrl", "arrivals", lambda: self.visitor.tell("PageUrl", message))
+
+    async def _answered(
+        self, what: str, part: str, attribute: str, act: Callable[[], Awaitable[None]]
+    ) -> None:
+        self.waits[what].append(await self.visitor.told_by(part, attribute, act))
 
     async def _redrawn(self, what: str, act: Callable[[], Awaitable[None]]) -> None:
         self.waits[what].append(await self.visitor.next_picture(act))
 
 
-async def arrive(address: str, home: Path, count: int) -> list[Person]:
+async def arrive(address: str, home: Path, count: int, *, cookie: str = "") -> list[Person]:
     """So many people, each with the page open and the first picture seen."""
     atlas = SearchEngine(Settings.load(home))
     xy = atlas.xy[np.random.default_rng(1).integers(0, len(atlas), min(len(atlas), 50_000))]
     people = []
     for seed in range(count):
-        visitor = await Visitor.come(address)
+        visitor = await Visitor.come(address, cookie=cookie)
         await visitor.size()
-        people.append(Person(visitor, xy, atlas.view, seed=seed))
+        people.append(Person(visitor, xy, atlas.view, count=len(atlas), seed=seed))
         await people[-1]._shown()  # noqa: SLF001 - the page's own first picture
     for person in people:
         person.waits.clear()
@@ -155,13 +193,22 @@ async def measured(server: Server, home: Path, n: int, count: int) -> Waits:
     if n <= SEARCHED:
         doing.append("search")
         await people[0].search()
+    waits = await all_do(people, doing)
+    people = await arrive(server.address, home, count, cookie=f"clipper-layout={CURATE}")
+    if people[0].visitor.part("Table"):
+        await people[0].sort()
+        waits |= await all_do(people, WORKBENCH)
+    return waits
+
+
+async def all_do(people: Sequence[Person], doing: Sequence[str]) -> Waits:
+    """What people wait who do the same kind of thing at once, one kind after the other. Then they leave."""
     people[0].waits.clear()
     for what in doing:
         await asyncio.gather(*(_again(getattr(person, what), person) for person in people))
-    waits = {what: [wait for person in people for wait in person.waits[what]] for what in doing}
     for person in people:
         await person.visitor.leave()
-    return waits
+    return {what: [wait for person in people for wait in person.waits[what]] for what in doing}
 
 
 async def _again(act: Callable[[], Awaitable[None]], person: Person) -> None:
@@ -248,7 +295,7 @@ def in_browser(address: str) -> Waits:
 
 def report(folder: Path, sizes: list[int], *, browser: bool) -> None:
     """Print a table, a line for each size and number of people."""
-    columns = ("zoom", "hover", "search", "filter", "colour")
+    columns = ("zoom", "hover", "search", "filter", "colour", *WORKBENCH)
     print(f"Milliseconds until it is there, p50 / p95; {os.cpu_count()} cores, a map of {WIDTH} x {HEIGHT}\n")
     print(f"| images | people | {' | '.join(columns)} | in Chromium: {' | '.join(IN_BROWSER)} |")
     print("|---" * (len(columns) + len(IN_BROWSER) + 2) + "|")

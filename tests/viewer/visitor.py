@@ -44,9 +44,9 @@ class Visitor:
         self._listening = asyncio.create_task(self._listen())
 
     @classmethod
-    async def come(cls, address: str) -> Self:
-        """Load the page at `address`/viewer, and open its session."""
-        token = await page(address)
+    async def come(cls, address: str, *, cookie: str = "") -> Self:
+        """Load the page at `address`/viewer, with a cookie of earlier visits, and open its session."""
+        token = await page(address, cookie=cookie)
         visitor = cls(
             await websocket_connect(
                 HTTPRequest(f"{address.replace('http', 'ws', 1)}/viewer/ws", request_timeout=PATIENCE),
@@ -139,6 +139,14 @@ class Visitor:
 
         return await self._timed(lambda: self.tell("Gallery", {"kind": "ask", "text": text}), answered)
 
+    async def told_by(self, part: str, attribute: str, act: Callable[[], Any]) -> float:
+        """Do something; until a component of ours has another value of an attribute."""
+        model = self.part(part)
+        if model is None:
+            raise LookupError(f"the page has no {part}")
+        data = model["attributes"]["data"]["id"]
+        return await self._timed(act, lambda event: _id(event) == data and event.get("attr") == attribute)
+
     async def change(self, *changes: tuple[str, str, Any]) -> None:
         """Set attributes of models: (id, name, value), in one message."""
         await self._patch(
@@ -221,9 +229,11 @@ class Visitor:
                 waiting.set_exception(RefusedError(why))
 
 
-async def page(address: str) -> str:
+async def page(address: str, *, cookie: str = "") -> str:
     """Load the page alone, as whoever never opens its session does; the session's token."""
-    answer = await AsyncHTTPClient(force_instance=True).fetch(f"{address}/viewer", request_timeout=PATIENCE)
+    answer = await AsyncHTTPClient(force_instance=True).fetch(
+        HTTPRequest(f"{address}/viewer", headers={"Cookie": cookie}, request_timeout=PATIENCE)
+    )
     found = re.search(r'"token":\s*"([^"]+)"', answer.body.decode())
     if found is None:
         raise RefusedError("the page has no session")
