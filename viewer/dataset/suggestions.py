@@ -70,3 +70,10 @@ def _shared_words(dataset: Dataset) -> list[str]:
     named = [word for word in words if word.lower() in seen]  # words that are also the name of an image
     wanted = named or words
     return wanted[:: max(1, len(wanted) // MAX_SUGGESTIONS)]
+
+
+def mixed_order(dataset: Dataset) -> np.ndarray:
+    """Return a pseudo-random number for each row, (n,) float32: the same in every version."""
+    if "mixed order" not in dataset.cache:
+        dataset.cache["mixed order"] = dataset.priority[dataset.index.rank]
+    return np.asarray(dataset.cache["mixed order"])

@@ -11,16 +11,19 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
+from viewer.dataset.columns.ordering import order_listed
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.findings.findings import found_rows
 from viewer.dataset.geometry.lasso import rows_inside
-from viewer.dataset.ranking import Listing
+from viewer.dataset.ranking import Listing, listed_rows
+from viewer.dataset.suggestions import mixed_order
 from viewer.session.answers import Answer
 from viewer.session.search import rank_dataset
 from viewer.session.state import ViewState
 from viewer.session.steps import (
     AllImages,
     Found,
+    Listed,
     Mode,
     OneCluster,
     OneImage,
@@ -78,6 +81,8 @@ def _all_rows_of_target(  # noqa: PLR0911 - one for each kind of target
             return rows_inside(dataset.index, np.array(corners, np.float64))
         case Results(listing):
             return none if answer is None else _results(listing, dataset, answer, kept)
+        case Listed():
+            return _listed(target, dataset, answer.similarities if answer else None, kept)
         case AllImages():
             return np.arange(dataset.n)
         case OneImage(image_id):
@@ -101,6 +106,19 @@ def _results(
     return rank_dataset(dataset, known, replace(listing, passes=kept)).rows
 
 
+def _listed(
+    target: Listed, dataset: Dataset, similarities: np.ndarray | None, kept: np.ndarray | None
+) -> np.ndarray:
+    """Return the rows at some positions of a sorted list."""
+    listing = Listing(kept, target.min_similarity, target.max_similarity)
+    rows = order_listed(
+        listed_rows(dataset.n, listing, similarities),
+        sort=dataset.sort_key(target.sort) if target.sort else None, ascending=target.ascending,
+        similarities=similarities, mixture=mixed_order(dataset),
+    )  # fmt: skip
+    return rows[target.start : target.stop]
+
+
 def combine(before: np.ndarray | None, rows: np.ndarray, *, mode: Mode, n: int) -> np.ndarray | None:
     """Return the selected rows (k,) int64, ascending, of `n`, after a step; None if none are left."""
     mask = np.zeros(n, bool)
@@ -115,6 +133,8 @@ def with_context(step: SelectionStep, state: ViewState) -> SelectionStep:
     """Add to a step what it depends on: the filters, and of results the query and how they were listed."""
     target, answer = step.target, state.answer
     step = replace(step, filters=dict(state.filters))
+    if isinstance(target, Listed):
+        return replace(step, query=answer.text if answer else "")
     if not isinstance(target, Results):
         return step
     if answer is None:

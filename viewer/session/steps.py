@@ -6,6 +6,7 @@ Links hold steps as JSON objects. Links made earlier must open, so these names s
                                                swap what is selected and what is not; and one of
     {"shape": [[x, y], ...]}                   the images inside an outline on the map
     {"of": "results" | "kept" | "all"}         the query's results, all that pass the filters, all
+    {"of": "listed", "n": [start, stop]}       the images from one position of a sorted list to another
     {"image": id}, {"tag": name}               one image, the images with a tag
     {"cluster": number}                        the images of a cluster, by its lasting identity
     {"finding": key}                           the images of a finding
@@ -13,7 +14,8 @@ Links hold steps as JSON objects. Links made earlier must open, so these names s
 A step of a finding may have "beside", an image's id: only its group; and "spare": not the images to keep.
 
 A step of results also says which were listed: "n", "cut" and "cap" (the least and the largest similarity),
-and "fold".
+and "fold". A step of a sorted list has "cut" and "cap" too, and "sort", the column, with "up": true if the
+smallest values came first.
 What does not belong here: which images a step selects, and changing the selection (`selection.py`).
 """
 
@@ -68,6 +70,22 @@ class AllImages:
 
 
 @dataclass(frozen=True)
+class Listed:
+    """The images from one position of a sorted list to before another, counted from 0.
+
+    `sort` is the column that sorts the list; "": it has the most similar images first, or without a query a
+    mixture of the dataset. The limits are those of the similarity.
+    """
+
+    start: int
+    stop: int
+    sort: str = ""
+    ascending: bool = False
+    min_similarity: float | None = None
+    max_similarity: float | None = None
+
+
+@dataclass(frozen=True)
 class OneImage:
     """One image."""
 
@@ -97,7 +115,7 @@ class Found:
     spare: bool = False
 
 
-Target = Outline | Results | AllImages | OneImage | Tagged | OneCluster | Found
+Target = Outline | Results | AllImages | Listed | OneImage | Tagged | OneCluster | Found
 
 
 @dataclass(frozen=True)
@@ -148,6 +166,8 @@ def read_target(value: Mapping[str, Any]) -> Target | None:  # noqa: PLR0911 - o
             return Results(_read_listing(value))
         case "kept" | "all" as of:
             return AllImages(of)
+        case "listed":
+            return _read_listed(value)
     image_id, tag, cluster_id = value.get("image"), value.get("tag"), value.get("cluster")
     if type(cluster_id) is int:
         return OneCluster(cluster_id)
@@ -166,6 +186,8 @@ def _write_target(target: Target) -> dict[str, Any]:  # noqa: PLR0911 - one for 
             return {"of": "results", **(_write_listing(listing) if listing is not None else {})}
         case AllImages(of):
             return {"of": of}
+        case Listed():
+            return _write_listed(target)
         case OneImage(image_id):
             return {"image": image_id}
         case Tagged(tag):
@@ -217,11 +239,32 @@ def _read_listing(value: Mapping[str, Any]) -> Listing | None:
     return Listing(None, low, high, fold, min(count, MAX_FOLDED) if fold else count)
 
 
+def _read_listed(value: Mapping[str, Any]) -> Listed | None:
+    ends, sort = value.get("n"), value.get("sort", "")
+    if not isinstance(ends, list) or [type(end) for end in ends] != [int, int] or not 0 <= ends[0] < ends[1]:
+        return None
+    if not isinstance(sort, str) or len(sort) > MAX_NAME:
+        return None
+    low, high = (_read_similarity(value.get(end)) for end in ("cut", "cap"))
+    return Listed(ends[0], ends[1], sort, value.get("up") is True, low, high)
+
+
+def _write_listed(target: Listed) -> dict[str, Any]:
+    sort = {"sort": target.sort} if target.sort else {}
+    up = {"up": True} if target.ascending else {}
+    limits = _write_limits(target.min_similarity, target.max_similarity)
+    return {"of": "listed", "n": [target.start, target.stop], **sort, **up, **limits}
+
+
+def _write_limits(low: float | None, high: float | None) -> dict[str, float]:
+    ends = {"cut": low, "cap": high}
+    return {name: similarity for name, similarity in ends.items() if similarity is not None}
+
+
 def _read_similarity(value: object) -> float | None:
     return value if isinstance(value, float) and math.isfinite(value) else None
 
 
 def _write_listing(listing: Listing) -> dict[str, Any]:
-    ends = {"cut": listing.min_similarity, "cap": listing.max_similarity}
-    known = {name: similarity for name, similarity in ends.items() if similarity is not None}
-    return {"n": listing.count, **known, **({"fold": True} if listing.fold else {})}
+    limits = _write_limits(listing.min_similarity, listing.max_similarity)
+    return {"n": listing.count, **limits, **({"fold": True} if listing.fold else {})}

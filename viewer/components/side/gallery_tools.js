@@ -3,7 +3,7 @@
 import { draw, h, icon } from "../dom.js"
 import { dropMenu, menuEntry } from "../menu.js"
 import { recall, remember } from "../storage.js"
-import { countImages } from "../text.js"
+import { countImages, formatNumber } from "../text.js"
 
 /** @import { GalleryModel } from "./gallery.js" */
 
@@ -17,6 +17,9 @@ const BARE = 76
 
 /** Where the browser remembers the size. */
 const STORED = "clipper-card-size"
+
+/** How many images the menu offers to select from the beginning of the list. */
+const FIRST = [10, 100, 1000]
 
 const SELECT = "M4 6h4v4H4zM4 14h4v4H4zM12 8h8M12 16h8"
 const LABEL = "M4 5v6.500l8.500 8.500 7-7L11 4.500H5A.500.500 0 004 5zM8 8.500h.01"
@@ -164,20 +167,26 @@ function selectMenu(model) {
   const menu = dropMenu({ class: "square", title: label, "aria-label": label }, [icon(SELECT)], list)
   /**
    * @param {string} words
-   * @param {"all" | "none" | "invert"} what
+   * @param {"all" | "none" | "invert" | "first"} what
+   * @param {{ count?: number }} how
    */
-  const entry = (words, what) =>
+  const entry = (words, what, how = {}) =>
     menuEntry(words, () => {
       menu.close()
-      model.send_msg({ kind: "select", what })
+      model.send_msg({ kind: "select", what, ...how })
     })
-  const update = () =>
+  const update = () => {
+    const count = model.listed || model.total
+    // In groups, and within the selection, the first images are others than those of the order alone.
+    const first = model.order.group || model.only_selection ? [] : FIRST.filter((some) => some < count)
     list.replaceChildren(
-      entry(`Select ${countImages(model.listed || model.total)}`, "all"),
+      entry(`Select ${countImages(count)}`, "all"),
+      ...first.map((some) => entry(`Select the first ${formatNumber(some)}`, "first", { count: some })),
       entry("Select none", "none"),
       entry("Swap selected and not selected", "invert"),
     )
-  for (const name of /** @type {const} */ (["listed", "total"])) {
+  }
+  for (const name of /** @type {const} */ (["listed", "total", "order", "only_selection"])) {
     model.on(name, update)
   }
   update()

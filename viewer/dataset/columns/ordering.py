@@ -77,3 +77,29 @@ def order_rows(
         found = values[rows]
         rows = rows[np.argsort(found if ascending else -found, kind="stable")]
     return rows if groups is None else rows[np.argsort(groups[rows], kind="stable")]
+
+
+def order_listed(
+    rows: np.ndarray,
+    *,
+    sort: SortKey | None,
+    ascending: bool,
+    similarities: np.ndarray | None,
+    mixture: np.ndarray,
+    groups: np.ndarray | None = None,
+) -> np.ndarray:
+    """Sort rows (k,) int64 as a list shows them.
+
+    Args:
+        rows: the rows, ascending.
+        sort: what sorts them. None: the most similar come first, or without a query a mixture.
+        ascending: whether the smallest values of `sort` come first.
+        similarities: of all images to the query, (n,) float32; None without a query.
+        mixture: a number for each image, (n,): the mixture has the smallest first.
+        groups: as in `order_rows`.
+    """
+    if sort is not None:
+        return order_rows(rows, values=sort.values, ascending=ascending, groups=groups)
+    if similarities is not None:
+        return order_rows(rows, values=similarities, groups=groups)
+    return order_rows(rows, values=mixture, ascending=True, groups=groups)

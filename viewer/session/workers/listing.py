@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from viewer.dataset.columns.facets import ValueFacet
-from viewer.dataset.columns.ordering import SortKey, first_codes, order_rows
+from viewer.dataset.columns.ordering import SortKey, first_codes, order_listed
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.ranking import Listing, listed_rows
+from viewer.dataset.suggestions import mixed_order
 from viewer.pools import FILTER_POOL
 from viewer.session.background import failed, in_background
 from viewer.session.state import LAYOUT, ImageList, ViewState
@@ -89,23 +90,15 @@ def sort_by(state: ViewState, column: object, *, ascending: bool) -> None:
 
 
 def _make(request: _Request) -> ImageList:
-    """List rows; without a column the most similar come first, or without a query a mixture."""
-    dataset, sort, group = request.dataset, request.sort, request.group
-    rows = listed_rows(dataset.n, request.listing, request.similarities)
-    values, ascending = (sort.values, request.ascending) if sort else (request.similarities, False)
-    if values is None:
-        values, ascending = mixed_order(dataset), True
+    group = request.group
     codes = None if group is None else first_codes(group)
-    rows = order_rows(rows, values=values, ascending=ascending, groups=codes)
+    rows = order_listed(
+        listed_rows(request.dataset.n, request.listing, request.similarities),
+        sort=request.sort, ascending=request.ascending, similarities=request.similarities,
+        mixture=mixed_order(request.dataset), groups=codes,
+    )  # fmt: skip
     counts = np.empty(0, np.int64) if group is None or codes is None else count_codes(codes[rows], group)
-    return ImageList(rows, sort, group, counts)
-
-
-def mixed_order(dataset: Dataset) -> np.ndarray:
-    """Return a pseudo-random number for each row, (n,) float32: the same in every version."""
-    if "mixed order" not in dataset.cache:
-        dataset.cache["mixed order"] = dataset.priority[dataset.index.rank]
-    return np.asarray(dataset.cache["mixed order"])
+    return ImageList(rows, request.sort, group, counts)
 
 
 def count_codes(codes: np.ndarray, group: ValueFacet) -> np.ndarray:
