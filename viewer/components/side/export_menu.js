@@ -1,6 +1,7 @@
 // Exports: a menu of formats, and what saves the file or copies the ids. A line reports the outcome.
 
 import { copyText, draw, h, ICONS, icon } from "../dom.js"
+import { dropMenu, menuEntry } from "../menu.js"
 import { basePath, countImages, formatNumber } from "../text.js"
 
 /** @import { Child } from "../types" */
@@ -122,76 +123,14 @@ function excludedSwitch(model) {
  */
 export function formatMenu(label, formats, choose, ...after) {
   const entries = formats.map(({ format, label: words }) =>
-    h(
-      "button",
-      {
-        class: "entry",
-        type: "button",
-        role: "menuitem",
-        onclick: () => {
-          open(false)
-          choose(format)
-        },
-      },
-      words,
-    ),
+    menuEntry(words, () => {
+      menu.close()
+      choose(format)
+    }),
   )
-  const list = h("div", { class: "menu", role: "menu", hidden: true }, entries, after)
-  const button = h(
-    "button",
-    {
-      class: "action",
-      type: "button",
-      "aria-haspopup": "menu",
-      "aria-expanded": "false",
-      onclick: () => open(Boolean(list.hidden)),
-    },
-    icon(SAVE),
-    label,
-    icon(ICONS.down),
-  )
-  /** @param {boolean} isOpen */
-  const open = (isOpen) => {
-    list.hidden = !isOpen
-    button.setAttribute("aria-expanded", String(isOpen))
-    if (isOpen) {
-      entries[0]?.focus()
-    }
-  }
-  /** @param {KeyboardEvent} event */
-  const onkeydown = (event) => {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key]
-    if (list.hidden || !(step || event.key === "Escape")) {
-      return
-    }
-    if (step) {
-      focusEntry(list, step)
-    } else {
-      open(false)
-      button.focus()
-    }
-    event.preventDefault()
-    event.stopPropagation()
-  }
-  /** @param {FocusEvent & { currentTarget: HTMLElement }} event */
-  const onfocusout = ({ currentTarget, relatedTarget }) => {
-    if (!(relatedTarget instanceof Node && currentTarget.contains(relatedTarget))) {
-      open(false)
-    }
-  }
-  return h("div", { class: "drop", onkeydown, onfocusout }, button, list)
-}
-
-/**
- * Move the focus to the next or the previous entry of a menu, from the last to the first.
- *
- * @param {HTMLElement} list
- * @param {number} step
- */
-function focusEntry(list, step) {
-  const entries = /** @type {HTMLElement[]} */ ([...list.querySelectorAll(".entry")])
-  const at = entries.findIndex((entry) => entry.matches(":focus"))
-  entries.at((at + step) % entries.length)?.focus()
+  const list = h("div", {}, entries, after)
+  const menu = dropMenu({ class: "action" }, [icon(SAVE), label, icon(ICONS.down)], list)
+  return menu.el
 }
 
 /**

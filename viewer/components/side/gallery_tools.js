@@ -175,10 +175,15 @@ function selectMenu(model) {
       menu.close()
       model.send_msg({ kind: "select", what, ...how })
     })
+  let shown = ""
   const update = () => {
     const count = model.listed || model.total
     // In groups, and within the selection, the first images are others than those of the order alone.
     const first = model.order.group || model.only_selection ? [] : FIRST.filter((some) => some < count)
+    if (shown === `${count} ${first}`) {
+      return // an open menu would close
+    }
+    shown = `${count} ${first}`
     list.replaceChildren(
       entry(`Select ${countImages(count)}`, "all"),
       ...first.map((some) => entry(`Select the first ${formatNumber(some)}`, "first", { count: some })),
