@@ -36,12 +36,12 @@ VIEWER = """
     main app_hooks
     server app
     components/side
-    components/lists
+    components/lists components/axes
     components/map components/page components/layout
     components
     session/workers
     session
-    render dataset/findings
+    render dataset/findings dataset/axes
     dataset
     dataset/columns dataset/geometry
     theme pools compat

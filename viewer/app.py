@@ -14,6 +14,8 @@ import panel_material_ui as pmui
 
 from clipper.errors import ClipperError
 from clipper.query_syntax import Term
+from viewer.components.axes.axes_form import AxesForm
+from viewer.components.axes.axis_words import AxisWords
 from viewer.components.base import Action, style_sheet
 from viewer.components.layout.layout_menu import LayoutMenu, saved_arrangement
 from viewer.components.layout.workspace import Workspace
@@ -54,6 +56,7 @@ from viewer.session.search import Searcher
 from viewer.session.selection import clear_selection
 from viewer.session.state import LAYOUT, ViewState
 from viewer.session.uploads import Uploads
+from viewer.session.workers.axes import AxesWorker
 from viewer.session.workers.cluster_names import ClusterNameWorker
 from viewer.session.workers.filters import FilterWorker
 from viewer.session.workers.listing import ListWorker
@@ -108,6 +111,7 @@ class Viewer:
         self.searcher = Searcher(state)
         self.filter_worker = FilterWorker(state)
         self.word_worker = WordWorker(state)
+        self.axes_worker = AxesWorker(state)
         self.tag_worker = TagWorker(state)
         self.view_worker = ViewWorker(state)
         self.list_worker = ListWorker(state)
@@ -209,8 +213,8 @@ class Viewer:
         row = self.state.selected
         if row is None:
             return
-        x, y = map(float, self.state.dataset.atlas.xy[row])
-        x0, x1, y0, y1 = self.state.dataset.view
+        x, y = self.state.places.positions(np.array([row]))[0].tolist()
+        x0, x1, y0, y1 = self.state.places.view
         reach = 0.06 * max(x1 - x0, y1 - y0)
         self.map.camera.show((x - reach, x + reach, y - reach, y + reach))
 
@@ -278,7 +282,9 @@ class Viewer:
             "zoom": lambda message: self.map.camera.zoom(ZOOM if message.get("by") == 1 else 1 / ZOOM),
         })  # fmt: skip
         url = PageUrl(width=0, height=0, margin=0)
-        url.follow(self.state, self.searcher, self.word_worker, resolve=self.view_worker.resolve)
+        url.follow(
+            self.state, self.searcher, self.word_worker, self.axes_worker, resolve=self.view_worker.resolve
+        )
         self.undo_worker = UndoWorker(
             self.state, self.tag_worker, show=url.restore, shows=lambda: url.is_arriving
         )
@@ -312,8 +318,12 @@ class Viewer:
         names.follow(self.state, self.map)
         guide = MapGuide(css_classes=["guide-over"], margin=0)
         guide.follow(self.state, self.map)
+        axes_form = AxesForm(css_classes=["axes-form"], margin=0)
+        axes_form.follow(self.state, self.axes_worker, home=self.map.camera.show_all)
+        axis_words = AxisWords(css_classes=["axes-over"], margin=0)
+        axis_words.follow(self.state, self.map)
         colours = pn.Column(
-            fold, colour_select(self.state), legend, layers, css_classes=["legend-card"], margin=0,
+            fold, colour_select(self.state), legend, layers, axes_form, css_classes=["legend-card"], margin=0,
             stylesheets=[style_sheet("map/legend_card.css")],
         )  # fmt: skip
         notice = ChangeNotice(css_classes=["notice"], margin=0, actions={
@@ -321,8 +331,8 @@ class Viewer:
         })  # fmt: skip
         notice.follow(self.state)
         return pn.Column(
-            self.map.pane, names, lasso, marks, guide, colours, map_buttons(self.map, self.state), card,
-            notice, ConnectionLost(margin=0),
+            self.map.pane, axis_words, names, lasso, marks, guide, colours,
+            map_buttons(self.map, self.state), card, notice, ConnectionLost(margin=0),
             sizing_mode="stretch_both", margin=0, css_classes=["map-area"],
             stylesheets=[style_sheet("map/map_area.css")],
         )  # fmt: skip

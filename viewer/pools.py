@@ -26,6 +26,8 @@ RANK_POOL = ThreadPoolExecutor(1, thread_name_prefix="rank")
 BASELINE_POOL = ThreadPoolExecutor(1, thread_name_prefix="baseline")
 # Classes by a visitor's words. Apart, as the first ones may have to embed a vocabulary.
 WORD_POOL = ThreadPoolExecutor(1, thread_name_prefix="words")
+# Images laid out on axes. Apart, as a text is compared with all images, a million of which take a second.
+AXES_POOL = ThreadPoolExecutor(1, thread_name_prefix="axes")
 # Uploaded images, decoded in child processes. Two, so that one bad file does not hold up the next visitor's.
 UPLOAD_POOL = ThreadPoolExecutor(2, thread_name_prefix="upload")
 

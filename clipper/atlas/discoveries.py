@@ -11,12 +11,15 @@ from clipper.errors import ClipperError
 from clipper.insight.classify import parse_words, split_words
 from clipper.insight.drift import DRIFT_LEVEL, Drift, cluster_ids, measure_drift
 from clipper.metadata.columns import WORDS, Column
+from clipper.projection.axes import Axis, jitters
+from clipper.projection.axis_text import parse_axis
 from clipper.store import word_columns
 from clipper.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
     import pandas as pd
 
     from clipper.store.home import Home
@@ -166,6 +169,50 @@ class Discoveries:
         engine = self._engine
         named = engine.vocabulary if concepts is None else _listed(concepts)
         return frames.coverage(engine, named, engine.coverage(named))
+
+    def axes(self, x: str, y: str | None = None) -> "pd.DataFrame":
+        """Place each image between opposites, by a word, or by a column: the viewer's axes of meaning.
+
+        Examples:
+            >>> atlas.axes("a red thing <-> a blue thing", "bytes").columns.to_list()
+            ['x', 'y']
+
+        Args:
+            x: two opposites, such as `night <-> day` (or with `↔`, `vs` or `|` between them); one text, for
+                the similarity to it; or a column of `columns` or `points`. `column:night` is the column even
+                if its name could be a text.
+            y: another one.
+
+        Returns:
+            by id: `x` and `y`. For opposites the difference of the image's similarities with both, each in
+            standard deviations over all images: above 0 it is nearer to the second. For a column its values:
+            numbers, times, or the category.
+
+        Raises:
+            ClipperError: an axis is not understood, or there is no such column.
+            ModelError: the model that made the vectors cannot be found.
+        """
+        spread = jitters(self._engine.hashes)
+        named = {"x": x} if y is None else {"x": x, "y": y}
+        found = {
+            name: self._axis(said, jitter)
+            for (name, said), jitter in zip(named.items(), spread, strict=False)
+        }
+        return frames.axes(self._engine, found)
+
+    def _axis(self, said: str, jitter: "np.ndarray") -> Axis:
+        engine = self._engine
+        columns = {**engine.columns, **engine.insight_columns}
+        try:
+            asked = parse_axis(said)
+        except ValueError as error:
+            raise ClipperError(f"the axis {said!r} is not understood: {error}") from None
+        name = asked.column or asked.high if not asked.low else ""
+        if name in columns:
+            return frames.column_axis(engine, columns[name], jitter=jitter)
+        if asked.column:
+            raise ClipperError(f"there is no column {asked.column!r}; there are {', '.join(columns)}")
+        return engine.text_axis(asked.low, asked.high)
 
     def drift(self, other: "Discoveries") -> Drift:
         """Compare this version with an earlier one, or with another dataset of the same model.

@@ -22,6 +22,7 @@ from clipper.metadata.image_keys import find_images, several_images
 from clipper.models import reference_texts
 from clipper.models.query_encoder import QueryEncoder
 from clipper.projection import place
+from clipper.projection.axes import Axis, opposites_axis
 from clipper.query import MIN_CANDIDATES, OVERSAMPLING, Hits, Query, combine, rank_exactly
 from clipper.query_filter import as_where
 from clipper.settings import Settings
@@ -114,6 +115,17 @@ class SearchEngine(Published):
         """
         vectors = self.word_vectors(concepts)
         return measure_coverage(self.stored, vectors, self.chance, level=self.match_level)
+
+    def text_axis(self, low: str, high: str) -> Axis:
+        """Place each image between two texts; without the first, by its similarity to the second.
+
+        The first call loads the model.
+
+        Raises:
+            ModelError: the model that made the vectors cannot be found.
+        """
+        vectors = self.encoders.embed_texts([low, high] if low else [high])
+        return opposites_axis(low, high, self.stored.dot(vectors.T))
 
     def embed_text(self, text: str) -> "np.ndarray":
         """Return a text's vector: (d,) float32, L2-normalised. The first call loads the model."""

@@ -3,13 +3,15 @@
 What does not belong here: which columns there are, and what their roles are (`metadata/columns.py`).
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clipper.atlas.published import Published
 from clipper.insight.classify import Classes
 from clipper.insight.coverage import Coverage
 from clipper.metadata.columns import Column
+from clipper.projection.axes import Axis, category_axis, number_axis, rank_codes
 from clipper.store.parts.clusters import no_clusters
 
 # The columns of findings.
@@ -17,6 +19,7 @@ LABEL_ISSUES = ("column", "id", "given", "suggested", "confidence")
 DUPLICATES = ("group", "id", "kind", "similarity", "keep", "why")
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     import pyarrow as pa
 
@@ -122,6 +125,54 @@ def coverage(atlas: Published, concepts: Sequence[str], found: Coverage) -> "pd.
     }
     places = {axis: atlas.xy[best, at] for at, axis in enumerate("xy")} if len(atlas) else {}
     return pd.DataFrame({**columns, **places})
+
+
+def column_axis(atlas: Published, column: Column, *, jitter: "np.ndarray") -> Axis:
+    """Place each image by a column: numbers and times on a scale, everything else in lanes.
+
+    Of several values of a list an image has the commonest one's lane.
+    """
+    import numpy as np
+    import pandas as pd
+
+    cells = atlas.points[column.name]
+    if column.role == "number":
+        numbers = pd.to_numeric(cells, errors="coerce").astype("float64").to_numpy()
+        return number_axis(column.name, numbers, jitter=jitter)
+    if column.role == "time":
+        times = pd.to_datetime(cells, format="ISO8601", utc=True, errors="coerce").dt.tz_localize(None)
+        moments = times.to_numpy().astype("datetime64[s]")
+        seconds = np.where(np.isnat(moments), np.nan, moments.astype(np.int64).astype(np.float64))
+        return number_axis(column.name, seconds, jitter=jitter, time=True)
+    if column.role == "list":
+        lists = [list(cell) if cell is not None and not np.isscalar(cell) else [] for cell in cells]
+        counts = Counter(str(item) for cell in lists for item in set(cell))
+        values = np.array(
+            [min(map(str, cell), key=lambda item: (-counts[item], item), default=None) for cell in lists],
+            object,
+        )
+    else:
+        values = np.array([None if pd.isna(cell) else cell for cell in cells], object)
+    lanes, codes = rank_codes(values)
+    return category_axis(column.name, lanes, codes, jitter=jitter, most=len(lanes))
+
+
+def axes(atlas: Published, named: "Mapping[str, Axis]") -> "pd.DataFrame":
+    """Return the values of some axes in their own units, by id: numbers, times, or a category's name."""
+    import numpy as np
+    import pandas as pd
+
+    columns: dict[str, Any] = {}
+    for name, axis in named.items():
+        if axis.kind == "category":
+            lanes = np.array([*axis.lanes, None], object)
+            codes = np.where(np.isnan(axis.values), len(axis.lanes), axis.values).astype(np.int64)
+            columns[name] = pd.array(lanes[codes], dtype="string")
+        elif axis.kind == "time":
+            columns[name] = pd.to_datetime(axis.values, unit="s", utc=True)
+        else:
+            columns[name] = axis.values
+    return pd.DataFrame(columns, index=pd.Index(atlas.ids, name="id"))
 
 
 def _found(table: "pa.Table | None", columns: Sequence[str]) -> "pd.DataFrame":

@@ -83,11 +83,13 @@ class MappedVectors:
         return out
 
     def dot(self, vector: "np.ndarray") -> "np.ndarray":
-        """Multiply each row with a (d,) float32 vector: (n,) float32."""
+        """Multiply each row with a (d,) float32 vector: (n,) float32; with (d, q) of them, (n, q) float32."""
         import numpy as np
 
         parts = [block @ vector for block in self._blocks()]
-        return np.concatenate(parts)[self._positions] if parts else np.empty(0, np.float32)
+        return (
+            np.concatenate(parts)[self._positions] if parts else np.empty((0, *vector.shape[1:]), np.float32)
+        )
 
     def best_similarity(self, vectors: "np.ndarray") -> "np.ndarray":
         """Return the largest product of any row with each of (m, d) float32 `vectors`: (m,) float32."""

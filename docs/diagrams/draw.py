@@ -28,7 +28,7 @@ VIEWER: list[Row] = [
     [("main, app_hooks", "what Panel starts")],
     [("app", "the page, put together"), ("server/", "routes, access")],
     [("components/side/", "results, filters, selection, tags")],
-    [("components/lists/", "table")],
+    [("components/lists/", "table"), ("components/axes/", "axes of meaning")],
     [
         ("components/map/", "legend, lasso"),
         ("components/page/", "bar, keys"),
@@ -37,7 +37,11 @@ VIEWER: list[Row] = [
     [("components/", "what they share")],
     [("session/workers/", "filters, tags, names, words, in the background")],
     [("session/", "one visitor: state, searches, selection")],
-    [("render/", "points to pixels"), ("dataset/findings/", "what was found")],
+    [
+        ("render/", "points to pixels"),
+        ("dataset/findings/", "found"),
+        ("dataset/axes/", "layouts"),
+    ],
     [("dataset/", "an atlas as arrays")],
     [("dataset/columns/", "filters"), ("dataset/geometry/", "regions")],
     [("theme, pools, compat", "look; threads; Panel's inside")],

@@ -18,6 +18,7 @@ from clipper.errors import BadImageError, ClipperError, ModelError
 from clipper.insight.classify import NONE, Classes
 from clipper.insight.coverage import Coverage
 from clipper.metadata.columns import Column, with_roles
+from clipper.projection.axes import Axis, opposites_axis
 from clipper.store import cluster_names
 from clipper.store.home import Home
 from clipper.store.parts.clusters import LEVELS, NOISE, REPRESENTATIVES, Clusters
@@ -241,6 +242,14 @@ class FakeAtlas:
         codes = np.where(self._group < len(words), self._group, NONE).astype(np.int32)
         counts = np.bincount(codes[codes >= 0], minlength=len(words)).astype(np.int64)
         return Classes(codes, np.zeros(self.n, np.float32), counts)
+
+    def text_axis(self, low: str, high: str) -> Axis:
+        """Groups lie from low to high by their number."""
+        if self.lost_model:
+            raise ModelError(self.lost_model)
+        nearness = self._group.astype(np.float32)
+        columns = [-nearness, nearness] if low else [nearness]
+        return opposites_axis(low, high, np.stack(columns, axis=1))
 
     def counted_text(self, text: str) -> str:
         return text[:200]

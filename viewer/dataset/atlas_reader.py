@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from clipper.atlas.findings import Finding
     from clipper.insight.coverage import Coverage
+    from clipper.projection.axes import Axis
     from clipper.query import Query, Vectors
     from clipper.store.snapshots import Run
 
@@ -84,6 +85,9 @@ class Searchable(Protocol):
 
     def similarities(self, vector: "np.ndarray") -> "np.ndarray":
         """Return the cosine similarities (n,) float32 of a vector (d,) float32 with all images."""
+
+    def text_axis(self, low: str, high: str) -> "Axis":
+        """Place each image between two texts; without the first, by its similarity to the second."""
 
     def counted_text(self, text: str) -> str:
         """Return the part of a text that the model reads."""

@@ -20,6 +20,7 @@ from viewer.dataset.columns.colouring import (
     free_codes,
 )
 from viewer.dataset.columns.facets import ValueFacet
+from viewer.dataset.geometry.places import Places
 from viewer.dataset.geometry.spatial_index import PointIndex
 
 if TYPE_CHECKING:
@@ -52,6 +53,14 @@ class ClusterMap:
         kept = ("order", "number", "placed", "extents", "column_level", "column_rows")
         other.__dict__.update({name: self.__dict__[name] for name in kept if name in self.__dict__})
         return other
+
+    def at(self, places: Places) -> "ClusterMap":
+        """Return the same clusters where their images lie on other places; it is made once."""
+        key = "clusters"
+        if key not in places.cache:
+            places.cache[key] = ClusterMap(self.table, self.names, places.index)
+        found: ClusterMap = places.cache[key]
+        return found
 
     def label_of(self, cluster_id: int) -> str:
         """Return the name of a cluster, or its number if it has no name."""

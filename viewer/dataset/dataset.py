@@ -47,6 +47,7 @@ from viewer.dataset.columns.tag_column import tag_column_title as title_of_tags
 from viewer.dataset.columns.word_column import TITLE as WORDS_TITLE
 from viewer.dataset.columns.word_column import WORDS, WordColumn
 from viewer.dataset.geometry.curve import curve_positions
+from viewer.dataset.geometry.places import Places
 from viewer.dataset.geometry.spatial_index import PointIndex
 from viewer.dataset.geometry.viewport import Box
 from viewer.dataset.thumbnails import Thumbnails
@@ -79,6 +80,7 @@ class Dataset:
         """Prepare an atlas; categories keep the colours that they have in the version `before`."""
         self.atlas = atlas
         self.index = PointIndex.build(np.asarray(atlas.xy, np.float32))
+        self.places = Places(self.index, self.view)
         self.priority = random_priorities(atlas.hashes)[self.index.order]
         self.thumbnails = Thumbnails(atlas.thumbnail)
         self.cache: dict[Any, Any] = {}  # what is derived from this dataset once
@@ -115,11 +117,6 @@ class Dataset:
         """The first view of the map."""
         x0, x1, y0, y1 = map(float, self.atlas.view)
         return x0, max(x1, x0 + 1e-6), y0, max(y1, y0 + 1e-6)
-
-    @cached_property
-    def content_boxes(self) -> list[Box]:
-        """Boxes that hold all points of the first view, and little empty space."""
-        return self.index.bands(self.view)
 
     @cached_property
     def clusters(self) -> ClusterMap | None:
@@ -186,7 +183,7 @@ class Dataset:
             self.atlas.thumbnail(0)
             self.atlas.image_format(0)
             self.metadata(0)
-        _ = self.content_boxes
+        self.places.bands()
 
     @cached_property
     def colour_choices(self) -> dict[str, str]:

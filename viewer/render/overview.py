@@ -17,6 +17,7 @@ import numpy as np
 from clipper.store.parts.clusters import LEVELS
 from viewer.dataset.clusters import ClusterMap
 from viewer.dataset.dataset import Dataset
+from viewer.dataset.geometry.places import Places
 from viewer.dataset.geometry.spatial_index import PointIndex
 from viewer.dataset.geometry.viewport import Box, Viewport
 from viewer.render.names import Name, NamePlanner, fitting
@@ -106,6 +107,7 @@ class Overview:
         faces: bool = True,
         names: bool = True,
         kept: np.ndarray | None = None,
+        named: ClusterMap | None = None,
     ) -> None:
         """Prepare a map; nothing is worked out yet.
 
@@ -117,7 +119,9 @@ class Overview:
             faces: whether there are images.
             names: whether there are names.
             kept: which sorted positions may be shown, (n,) bool; None: all.
+            named: the clusters as the dataset has them; None: the same.
         """
+        self.named = named or clusters
         self.face, self.faces, self.names, self.kept = face, faces, names, kept
         self.clusters, self._index = clusters, index
         width, height = NOMINAL[face]
@@ -302,23 +306,33 @@ def _step(unit: float) -> int:
 
 
 class Overviews:
-    """The overviews of one session: without filters those of the dataset, which sessions share."""
+    """The overviews of one session: without filters those of the places, which sessions share."""
 
     def __init__(self) -> None:
-        self._made: tuple[Dataset, np.ndarray, tuple[float, bool, bool], Overview] | None = None
+        self._made: tuple[Places, np.ndarray, tuple[float, bool, bool], Overview] | None = None
 
     def of(
-        self, dataset: Dataset, kept: np.ndarray | None, *, face: float, faces: bool, names: bool
+        self,
+        dataset: Dataset,
+        kept: np.ndarray | None,
+        *,
+        face: float,
+        faces: bool,
+        names: bool,
+        places: Places | None = None,
     ) -> Overview | None:
-        """Return the overview of a dataset's map; None if it has no clusters, or nothing is to be shown.
+        """Return the overview of some places; None if there are no clusters, or nothing is to be shown.
 
         Args:
             dataset: the dataset.
             kept: which sorted positions pass the filters, (n,) bool; None: all.
             face: an image's longer side in the first view, in pixels.
             faces: whether there are images.
-            names: whether there are names.
+            names: whether there are names. They say where a cluster is on the map: other places have none.
+            places: of the dataset's images; None: those of its map.
         """
+        places = places or dataset.places
+        names = names and places.is_map
         looks = face, faces, names
         if dataset.clusters is None or not (faces or names):
             self._made = None
@@ -326,25 +340,29 @@ class Overviews:
         if kept is None:
             self._made = None
             key = f"overview {looks}"
-            known = cast("Overview | None", dataset.cache.get(key))
-            if known is None or known.clusters is not dataset.clusters:  # one was renamed
-                known = dataset.cache[key] = _made(dataset, looks)
+            known = cast("Overview | None", places.cache.get(key))
+            if known is None or known.named is not dataset.clusters:  # one was renamed
+                known = places.cache[key] = _made(dataset, places, looks)
             return known
         made = self._made
         if (
             made is None
-            or made[0] is not dataset
+            or made[0] is not places
             or made[1] is not kept
             or made[2] != looks
-            or made[3].clusters is not dataset.clusters
+            or made[3].named is not dataset.clusters
         ):
-            self._made = made = (dataset, kept, looks, _made(dataset, looks, kept))
+            self._made = made = (places, kept, looks, _made(dataset, places, looks, kept))
         return made[3]
 
 
-def _made(dataset: Dataset, looks: tuple[float, bool, bool], kept: np.ndarray | None = None) -> Overview:
+def _made(
+    dataset: Dataset, places: Places, looks: tuple[float, bool, bool], kept: np.ndarray | None = None
+) -> Overview:
     assert dataset.clusters is not None
     face, faces, names = looks
+    clusters = dataset.clusters if places.is_map else dataset.clusters.at(places)
     return Overview(
-        dataset.clusters, dataset.index, dataset.view, face=face, faces=faces, names=names, kept=kept
-    )
+        clusters, places.index, places.view, face=face, faces=faces, names=names, kept=kept,
+        named=dataset.clusters,
+    )  # fmt: skip

@@ -10,6 +10,8 @@ import numpy as np
 
 from viewer.dataset.columns.colouring import Colouring
 from viewer.dataset.dataset import Dataset
+from viewer.dataset.geometry.places import Places
+from viewer.dataset.geometry.spatial_index import PointIndex
 from viewer.dataset.geometry.viewport import Box, Viewport
 from viewer.pools import THUMBNAIL_POOL
 from viewer.render.density import GLOW_MARGIN, Layer
@@ -40,7 +42,8 @@ class RenderRequest:
     points that pass the filters, None for all. `own_colouring` replaces a colouring of the dataset.
     `overview` has the map's names and thumbnails, which keep clear of the queries' `query_marks`; without
     one, and with one that has names only, there are thumbnails where it is not crowded. `covered` are boxes,
-    in pixels, that cards lie over.
+    in pixels, that cards lie over. `places` are where the points lie; None: on the map. Sorted positions are
+    theirs.
     """
 
     dataset: Dataset
@@ -56,6 +59,20 @@ class RenderRequest:
     overview: Overview | None = None
     query_marks: tuple[QueryMark, ...] = ()
     covered: tuple[Box, ...] = ()
+    places: Places | None = None
+
+    @property
+    def laid(self) -> Places:
+        """Where the points lie."""
+        return self.places or self.dataset.places
+
+    def colours(self) -> Colouring:
+        """Return the colours of the points, in the order of their places."""
+        found, laid = self.own_colouring or self.dataset.colouring(self.colour), self.laid
+        if laid.is_map:
+            return found
+        values = None if found.values is None else laid.ordered(found.values)
+        return replace(found, codes=laid.ordered(found.codes), values=values)
 
 
 @dataclass(frozen=True)
@@ -67,6 +84,7 @@ class Picture:
     viewport: Viewport  # in pixels of the page, which may be fewer or more than the picture's
     tiles: tuple[tuple[int, float, float, float, float], ...] = ()
     names: tuple[Name, ...] = ()
+    places: Places | None = None
 
     def tile_at(self, px: float, py: float) -> tuple[int, float, float, float, float] | None:
         """Return the topmost thumbnail under a pixel."""
@@ -85,10 +103,10 @@ class Picture:
         return next((tile for tile in self.tiles if tile[0] == row), None)
 
 
-def dot_radius(dataset: Dataset, viewport: Viewport) -> float:
+def dot_radius(places: Places, viewport: Viewport) -> float:
     """Return a dot's radius in pixels: smaller the more points the map has, larger with the zoom."""
-    first = Viewport.fitted(dataset.view, width=viewport.width, height=viewport.height)
-    room = np.sqrt(OCCUPIED * viewport.width * viewport.height / max(dataset.n, 1))
+    first = Viewport.fitted(places.view, width=viewport.width, height=viewport.height)
+    room = np.sqrt(OCCUPIED * viewport.width * viewport.height / max(len(places.index), 1))
     zoom = max(first.units_per_pixel / viewport.units_per_pixel, 0.25)
     first_dot = min(CROWDED_DOT * room, LARGEST_AT_FIRST)
     return float(np.clip(first_dot * zoom**GROWTH, SMALLEST_DOT, LARGEST_DOT))
@@ -99,9 +117,9 @@ def paint(request: RenderRequest, scale: float = 1.0) -> Picture:
 
     The scale changes neither what is in it nor how large that is on the page.
     """
-    dataset, viewport = request.dataset, request.viewport
-    colours = request.own_colouring or dataset.colouring(request.colour)
-    dot = dot_radius(dataset, viewport)
+    dataset, viewport, index = request.dataset, request.viewport, request.laid.index
+    colours = request.colours()
+    dot = dot_radius(request.laid, viewport)
     box = viewport.expand(max(GLOW_MARGIN, 2 * dot, cell_size(viewport) / viewport.units_per_pixel))
     palette = colours.palette(dark=request.dark)
     runs = _many(request, box)
@@ -109,10 +127,10 @@ def paint(request: RenderRequest, scale: float = 1.0) -> Picture:
     legible = 0.0
     placed = _placed(request)
     if runs is None:
-        inside = dataset.index.inside(box)
+        inside = index.inside(box)
         if len(inside) <= DISC_LIMIT:
             # In a fixed random order, so that no category hides another because it is drawn last.
-            inside = inside[np.argsort(-dataset.priority[inside], kind="stable")]
+            inside = inside[np.argsort(-request.laid.ordered(dataset.priority)[inside], kind="stable")]
     if placed is not None and placed.faces:
         tiles, legible = _overview_tiles(request, placed, colours, scale), placed.near
     elif runs is None:
@@ -122,13 +140,13 @@ def paint(request: RenderRequest, scale: float = 1.0) -> Picture:
     if placed is not None and not placed.faces:
         tiles, names = _parted(tiles, names, viewport)
     at = inside if runs is None else runs
-    points, faint, chosen = _apart(request, at, _layer(dataset, colours, at, palette))
+    points, faint, chosen = _apart(request, at, _layer(index, colours, at, palette))
     scene = Scene(
         points=points,
         faint=faint,
         hits=_hits(request, colours, palette),
         selection=chosen,
-        marks=_layer(dataset, colours, dataset.index.rank[request.marked], palette),
+        marks=_layer(index, colours, index.rank[request.marked], palette),
         tiles=[tile.scaled(scale) for tile in tiles],
         dot=dot,
         scale=scale,
@@ -139,17 +157,17 @@ def paint(request: RenderRequest, scale: float = 1.0) -> Picture:
         else SEEN_THROUGH,
     )
     places = tuple((t.row, t.cx, t.cy, t.width, t.height) for t in tiles)
-    return Picture(dataset, render(scene, viewport.scaled(scale)), viewport, places, names)
+    return Picture(dataset, render(scene, viewport.scaled(scale)), viewport, places, names, request.laid)
 
 
 def paint_points(request: RenderRequest, scale: float = 1.0) -> np.ndarray:
     """Draw the points alone, without images and names, as pixels (h, w, 4) uint8."""
-    dataset, viewport = request.dataset, request.viewport
-    colours = request.own_colouring or dataset.colouring(request.colour)
-    at = [slice(0, dataset.n)]
-    layer = _layer(dataset, colours, at, colours.palette(dark=request.dark))
+    viewport, colours = request.viewport, request.colours()
+    at = [slice(0, request.dataset.n)]
+    layer = _layer(request.laid.index, colours, at, colours.palette(dark=request.dark))
     points, faint, _chosen = _apart(request, at, layer)
-    scene = Scene(points, faint=faint, dot=dot_radius(dataset, viewport), scale=scale, dark=request.dark)
+    dot = dot_radius(request.laid, viewport)
+    scene = Scene(points, faint=faint, dot=dot, scale=scale, dark=request.dark)
     return render(scene, viewport.scaled(scale))
 
 
@@ -173,7 +191,7 @@ def _many(request: RenderRequest, box: Box) -> list[slice] | None:
 
     The points just outside the view do no harm, and copying runs is faster than picking points.
     """
-    runs = request.dataset.index.runs(box)
+    runs = request.laid.index.runs(box)
     n = sum(run.stop - run.start for run in runs)
     hits = 0 if request.hits is None else len(request.hits)
     return runs if n > 2 * DISC_LIMIT and crowded(n // 2, request.viewport, hits=hits + 1) else None
@@ -186,8 +204,7 @@ def _some(array: np.ndarray, at: np.ndarray | list[slice]) -> np.ndarray:
     return array[at[0]] if len(at) == 1 else np.concatenate([array[run] for run in at])
 
 
-def _layer(dataset: Dataset, colours: Colouring, at: np.ndarray | list[slice], palette: np.ndarray) -> Layer:
-    index = dataset.index
+def _layer(index: PointIndex, colours: Colouring, at: np.ndarray | list[slice], palette: np.ndarray) -> Layer:
     values = None if colours.values is None else _some(colours.values, at)
     ranked = colours.kind == "similarity"
     return Layer(_some(index.x, at), _some(index.y, at), _some(colours.codes, at), palette, values, ranked)
@@ -196,27 +213,27 @@ def _layer(dataset: Dataset, colours: Colouring, at: np.ndarray | list[slice], p
 def _hits(request: RenderRequest, colours: Colouring, palette: np.ndarray) -> Layer | None:
     if request.hits is None:
         return None
-    at = request.dataset.index.rank[request.hits[::-1]]  # the best is drawn last, on top
-    return _layer(request.dataset, colours, at, palette)
+    at = request.laid.index.rank[request.hits[::-1]]  # the best is drawn last, on top
+    return _layer(request.laid.index, colours, at, palette)
 
 
 def _wanted(request: RenderRequest, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return for each point in view its priority for a thumbnail (lowest first), and if it is a result."""
-    dataset = request.dataset
+    priority = request.laid.ordered(request.dataset.priority)[inside]
     if request.hits is None:
-        return dataset.priority[inside], np.zeros(len(inside), bool)
-    position_of = np.full(dataset.n, -1, np.int64)
-    position_of[dataset.index.rank[request.hits]] = np.arange(len(request.hits))
+        return priority, np.zeros(len(inside), bool)
+    position_of = np.full(request.dataset.n, -1, np.int64)
+    position_of[request.laid.index.rank[request.hits]] = np.arange(len(request.hits))
     ranks = position_of[inside]
     first = -1.0 + ranks / (len(request.hits) + 1)
-    return np.where(ranks >= 0, first, dataset.priority[inside]), ranks >= 0
+    return np.where(ranks >= 0, first, priority), ranks >= 0
 
 
 def _tiles(
     request: RenderRequest, inside: np.ndarray, colours: Colouring, scale: float
 ) -> tuple[list[Tile], float]:
     dataset, viewport = request.dataset, request.viewport
-    index = dataset.index
+    index = request.laid.index
     priority, hit = _wanted(request, inside)
     marked = np.isin(inside, index.rank[request.marked])
     priority = np.where(marked & ~hit, priority - 1.0, priority)  # new images come before others
@@ -248,7 +265,7 @@ def _tiles(
 
 def _placed(request: RenderRequest) -> Placed | None:
     """Return the names and images of the overview in view; None without an overview."""
-    overview, index = request.overview, request.dataset.index
+    overview, index = request.overview, request.laid.index
     if overview is None:
         return None
     first = [*([request.selected] if request.selected is not None else [])]
@@ -287,14 +304,14 @@ def _on_map(box: Box, viewport: Viewport) -> Box:
 
 def _overview_tiles(request: RenderRequest, placed: Placed, colours: Colouring, scale: float) -> list[Tile]:
     """Return the thumbnails of the overview's images, which stand out as those of `_tiles` do."""
-    dataset, viewport = request.dataset, request.viewport
+    dataset, viewport, index = request.dataset, request.viewport, request.laid.index
     at = np.array([spot.at for spot in placed.spots], np.int64)
-    rows = dataset.index.order[at]
+    rows = index.order[at]
     pictures = dataset.thumbnails.get(
         rows.tolist(), pixels=placed.face * max(scale, 1.0), pool=THUMBNAIL_POOL
     )
     px, py = viewport.pixels(np.array([s.x for s in placed.spots]), np.array([s.y for s in placed.spots]))
-    own_x, own_y = viewport.pixels(dataset.index.x[at], dataset.index.y[at])
+    own_x, own_y = viewport.pixels(index.x[at], index.y[at])
     hit = np.isin(rows, request.hits if request.hits is not None else [])
     among = request.selection[at] if request.selection is not None else np.zeros(len(at), bool)
     rivals = request.hits is not None or request.selection is not None

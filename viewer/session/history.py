@@ -24,6 +24,7 @@ LONGEST = 40  # characters of a query in a title
 
 # Fields of a scene, with the words for a change of them; what is named first names the whole change.
 _NAMES = (
+    ("axes", "axes"),
     ("colour", "colour"),
     ("words", "your words"),
     ("sort", "order"),

@@ -11,7 +11,10 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
+from clipper.errors import ClipperError
+from viewer.dataset.axes.lay_out import Around, lay_out
 from viewer.dataset.columns.ordering import order_listed
+from viewer.dataset.columns.word_column import WordColumn
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.findings.findings import found_rows
 from viewer.dataset.geometry.lasso import rows_inside
@@ -42,11 +45,12 @@ class SelectionSource(NamedTuple):
 
     dataset: Dataset
     answer: Answer | None
+    words: WordColumn | None = None
 
     @classmethod
     def of(cls, state: ViewState) -> Self:
         """Return the dataset and answer that a session shows now."""
-        return cls(state.dataset, state.answer)
+        return cls(state.dataset, state.answer, state.word_column)
 
 
 def rows_of_target(
@@ -74,11 +78,17 @@ def _all_rows_of_target(  # noqa: PLR0911 - one for each kind of target
     tags: Mapping[str, np.ndarray],
     kept: np.ndarray | None,
 ) -> np.ndarray:
-    dataset, answer = source
+    dataset, answer = source.dataset, source.answer
     none = np.empty(0, np.int64)
     match target:
-        case Outline(corners):
-            return rows_inside(dataset.index, np.array(corners, np.float64))
+        case Outline(corners, axes):
+            known = answer.similarities if answer is not None else None
+            around = Around(tags, source.words, known, answer.title if answer is not None else "")
+            try:
+                places = lay_out(dataset, axes, around)
+            except ClipperError:  # this version cannot show what the outline was drawn on
+                return none
+            return rows_inside(places.index, np.array(corners, np.float64))
         case Results(listing):
             return none if answer is None else _results(listing, dataset, answer, kept)
         case Listed():

@@ -5,6 +5,7 @@ another version of the dataset (`version_change.py`).
 """
 
 import operator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ from viewer.dataset.columns.tag_column import TagColumn, TagRows, tags_of_rows
 from viewer.dataset.columns.word_column import WORDS, WordColumn
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.findings.findings import Findings, find_by_key
+from viewer.dataset.geometry.places import Places
 from viewer.dataset.ranking import PAGE_SIZE, Listing, listable_mask
 from viewer.dataset.versions import register_holder
 from viewer.session.answers import Answer, SimilarityColours, Upload, nearest_first
@@ -34,6 +36,7 @@ from viewer.session.steps import SelectionStep
 
 MAX_HISTORY = 8  # queries on the map
 MAX_UPLOADS = 12  # uploaded images of a session
+PLACED_BY = 10  # best results amid which a query lies on axes
 NO_LIMITS = {"min_similarity": None, "max_similarity": None}  # results of any similarity
 LAYOUT = ["panel", "arrangement", "narrow"]  # what decides which panels are in view
 NO_WORDS_ASKED = {"asked_words": (), "words_problem": "", "kept_words": "", "keep_problem": ""}
@@ -127,6 +130,15 @@ class ViewState(param.Parameterized):
     words_problem = param.String(doc="Why the words asked last have no classes.")
     kept_words = param.String(doc="The column that the words in view were just kept as.")
     keep_problem = param.String(doc="Why they could not be kept.")
+    axes: tuple[str, str] = param.Parameter(
+        default=("", ""), doc="What the map's place is laid out by, across and up; two empty ones: the map."
+    )
+    laid: Places | None = param.Parameter(default=None, doc="Where images lie on `axes`; None: on the map.")
+    asked_axes: tuple[str, str] | None = param.Parameter(default=None, doc="Axes on their way; None: none.")
+    axes_problems: tuple[str, str] = param.Parameter(
+        default=("", ""), doc="Why the axes asked last could not be made, for each."
+    )
+    failed_axes: tuple[str, str] = param.Parameter(default=("", ""), doc="Those axes.")
     overview = param.Boolean(default=False, doc="Whether the overview of the dataset is open.")
     terms = param.Parameter(default=(), doc="The terms of the query in view, or of the one under way.")
     unknown = param.Dict(default={}, doc="Why terms of the query count for nothing, by their `like`.")
@@ -184,6 +196,21 @@ class ViewState(param.Parameterized):
     def shows(self, panel: str) -> bool:
         """Whether a panel is in view."""
         return self.layout.shows(panel)
+
+    @property
+    def places(self) -> Places:
+        """Return where images lie in this version: on the axes, or on the map."""
+        first = self.dataset.places
+        return self.laid if self.laid is not None and self.laid.first is first else first
+
+    def placed(self, answer: Answer) -> Answer:
+        """Return an answer at its place in view: on axes, amid its best results."""
+        places = self.places
+        rows = answer.rows[:PLACED_BY]
+        if places.is_map or not len(rows):
+            return answer
+        x, y = np.median(places.positions(rows), axis=0).tolist()
+        return replace(answer, x=x, y=y)
 
     @property
     def colouring(self) -> Colouring:
@@ -417,6 +444,6 @@ class ViewState(param.Parameterized):
             self.param.update(
                 dataset=None, answer=None, history=[], news=None, latest_changes=DatasetChanges(),
                 filters={}, kept=None, counts=None, part=None, selection=None, steps=[], tags={}, uploads={},
-                findings=None, clusters=None, word_column=None, images=None,
+                findings=None, clusters=None, word_column=None, images=None, laid=None,
             )  # fmt: skip
             self._similar, self._ordered = None, _UNORDERED

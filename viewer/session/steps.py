@@ -4,7 +4,8 @@ Links hold steps as JSON objects. Links made earlier must open, so these names s
 
     {"how": "only" | "add" | "less" | "flip", ...}   replace the selection, add to it, subtract from it, or
                                                swap what is selected and what is not; and one of
-    {"shape": [[x, y], ...]}                   the images inside an outline on the map
+    {"shape": [[x, y], ...]}                   the images inside an outline on the map; with "axes", two
+                                               texts, on these axes
     {"of": "results" | "kept" | "all"}         the query's results, all that pass the filters, all
     {"of": "listed", "n": [start, stop]}       the images from one position of a sorted list to another
     {"image": id}, {"tag": name}               one image, the images with a tag
@@ -21,11 +22,12 @@ What does not belong here: which images a step selects, and changing the selecti
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 
+from viewer.dataset.axes.lay_out import MAP, read_asked
 from viewer.dataset.columns.filters import Filters
 from viewer.dataset.geometry.lasso import MAX_CORNERS, MIN_CORNERS
 from viewer.dataset.ranking import Listing
@@ -42,9 +44,10 @@ MAX_RESULTS, MAX_FOLDED = 20_000, 2_000  # results of a step that comes from a l
 
 @dataclass(frozen=True)
 class Outline:
-    """The images inside an outline on the map; its corners are in map units."""
+    """The images inside an outline; its corners are in map units. With `axes`, it was drawn on these."""
 
     corners: tuple[tuple[float, float], ...]
+    axes: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True)
@@ -160,7 +163,8 @@ def read_mode(value: object) -> Mode | None:
 def read_target(value: Mapping[str, Any]) -> Target | None:  # noqa: PLR0911 - one for each kind
     """Read the target of a step from a link or a browser's message; return None if it has none."""
     if "shape" in value:
-        return read_outline(value["shape"])
+        outline = read_outline(value["shape"])
+        return replace(outline, axes=_read_axes(value.get("axes"))) if outline is not None else None
     match value.get("of"):
         case "results":
             return Results(_read_listing(value))
@@ -180,8 +184,9 @@ def read_target(value: Mapping[str, Any]) -> Target | None:  # noqa: PLR0911 - o
 
 def _write_target(target: Target) -> dict[str, Any]:  # noqa: PLR0911 - one for each kind
     match target:
-        case Outline(corners):
-            return {"shape": [[_shortest(x), _shortest(y)] for x, y in corners]}
+        case Outline(corners, axes):
+            shape = [[_shortest(x), _shortest(y)] for x, y in corners]
+            return {"shape": shape, **({"axes": list(axes)} if any(axes) else {})}
         case Results(listing):
             return {"of": "results", **(_write_listing(listing) if listing is not None else {})}
         case AllImages(of):
@@ -222,6 +227,11 @@ def read_outline(value: object) -> Outline | None:
     if corners.shape != (len(value), 2) or not np.abs(corners).max() < MAX_COORDINATE:
         return None
     return Outline(tuple((x, y) for x, y in corners.tolist()))
+
+
+def _read_axes(value: object) -> tuple[str, str]:
+    known = isinstance(value, list) and len(value) == 2  # noqa: PLR2004 - across and up
+    return read_asked(*value) if known and isinstance(value, list) else MAP
 
 
 def _shortest(coordinate: float) -> float:

@@ -14,6 +14,7 @@ from viewer.dataset.columns.tag_column import TagRows
 from viewer.dataset.columns.word_column import WordColumn
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.findings.findings import known_findings
+from viewer.dataset.geometry.places import Places
 from viewer.session.answers import Answer, Terms
 from viewer.session.migration import (
     MAX_MARKED,
@@ -38,6 +39,7 @@ def change_version(
     answers: Mapping[Terms, Answer | None] | None = None,
     tags: TagRows | None = None,
     words: WordColumn | None = None,
+    laid: Places | None = None,
 ) -> None:
     """Show another version, and keep everything else that the version still has.
 
@@ -49,6 +51,7 @@ def change_version(
             has other terms than its query if images were renamed.
         tags: the rows of each tag there; None: the tag worker reads them.
         words: the column of the visitor's words there; None: the word worker makes it.
+        laid: where images lie there on the axes in view; None: the axes' worker lays them out.
     """
     old, tags, answers = state.dataset, tags or {}, answers or {}
     after = {name: migrate_row(dataset, old, changes, getattr(state, name)) for name in ROW_FIELDS}
@@ -79,6 +82,7 @@ def change_version(
         steps=migrate_steps(state.steps, changes.moved, {was.text: new.text for new, was in pairs if new}),
         tags=tags,
         word_column=words,
+        laid=laid,
         findings=known_findings(dataset),
         **after,
     )

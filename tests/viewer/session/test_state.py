@@ -174,11 +174,11 @@ def test_the_page_gets_the_boxes_of_the_first_views_points(state: ViewState) -> 
     view = MapView(state, on_image=lambda _row: None)
     home = view._home.data
     assert tuple(home[name][0] for name in ("x0", "x1", "y0", "y1")) == state.dataset.view
-    assert len(home["x0"]) == 1 + len(state.dataset.content_boxes)
+    assert len(home["x0"]) == 1 + len(state.dataset.places.bands())
     assert min(home["x0"][1:]) == state.dataset.atlas.xy[:, 0].min()
-    assert set(home["closest"]) == {state.dataset.cache["closest unit"]}
+    assert set(home["closest"]) == {state.dataset.places.cache["closest unit"]}
     adopt(state, FakeAtlas(50, seed=1))
-    assert len(view._home.data["x0"]) == 1 + len(state.dataset.content_boxes)
+    assert len(view._home.data["x0"]) == 1 + len(state.dataset.places.bands())
 
 
 def test_flying_to_results_shows_the_query_however_far_it_is(state: ViewState) -> None:

@@ -60,7 +60,7 @@ class Camera:
     def show_images(self, rows: Sequence[int] | np.ndarray) -> None:
         """Glide to these images, with a margin."""
         if len(rows):
-            self.show(self._box_around(self._state.dataset.atlas.xy[np.asarray(rows, np.int64)]))
+            self.show(self._box_around(self._state.places.positions(np.asarray(rows, np.int64))))
 
     def show_results(self) -> None:
         """Glide to the query and the better half of its results, with a margin."""
@@ -72,8 +72,9 @@ class Camera:
         """Return positions (k, 2) of most of the best results, without the few far off, and of the query."""
         rows = answer.highlighted(PAGE_SIZE)
         best = rows[: max(3, len(rows) // 4)]
-        query = np.array([[answer.x, answer.y]])
-        xy = np.vstack([self._state.dataset.atlas.xy[best], query])
+        placed = self._state.placed(answer)
+        query = np.array([[placed.x, placed.y]])
+        xy = np.vstack([self._state.places.positions(best), query])
         centre = np.median(xy, axis=0)
         near = xy[np.argsort(np.abs(xy - centre).max(1))[: max(3, int(len(xy) * 0.8))]]
         return np.vstack([near, query])
@@ -81,7 +82,7 @@ class Camera:
     def _box_around(self, xy: np.ndarray) -> Box:
         """Return a box around positions (n, 2), with a margin."""
         low, high = xy.min(0), xy.max(0)
-        x0, x1, y0, y1 = self._state.dataset.view
+        x0, x1, y0, y1 = self._state.places.view
         margin = np.maximum((high - low) * MARGIN, MIN_MARGIN * max(x1 - x0, y1 - y0))
         low, high = low - margin, high + margin
         return float(low[0]), float(high[0]), float(low[1]), float(high[1])

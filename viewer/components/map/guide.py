@@ -17,6 +17,7 @@ from viewer.components.base import Component
 from viewer.components.map.map import MapView
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.geometry.map_scale import measure_scale
+from viewer.dataset.geometry.places import Places
 from viewer.dataset.geometry.spatial_index import SortedMask
 from viewer.dataset.geometry.viewport import Box, Viewport
 from viewer.pools import BASELINE_POOL, RANK_POOL
@@ -33,7 +34,7 @@ SHARPNESS = 2.0  # pixels of its picture for each of the page
 FEW = 200  # points in view: cards may hide all of them
 MANY = 50_000  # points about the view: some of so many are in it
 # A change of any of these needs another picture of the whole.
-REDRAWN_FOR = ("dataset", "colour", "dark", "kept", "answer", "tags", "clusters", "word_column")
+REDRAWN_FOR = ("dataset", "colour", "dark", "kept", "answer", "tags", "clusters", "word_column", "laid")
 
 
 class MapGuide(Component):
@@ -69,7 +70,7 @@ class MapGuide(Component):
         if self._state.dataset is None or not self._loaded:
             return
         self._drawn = None
-        whole = _whole(self._state.dataset)
+        whole = _whole(self._state.places)
         self.param.update(whole=[whole.x0, whole.x1, whole.y0, whole.y1], size=[whole.width, whole.height])
         self._look()
 
@@ -79,9 +80,12 @@ class MapGuide(Component):
         if dataset is None or viewport is None or not self._loaded:
             return
         self.empty = self._why_empty(viewport)
-        if self._scaled is not dataset:
+        if not self._state.places.is_map:
+            self.scale = []  # a distance between axes stands for no similarity
+            self._scaled = None
+        elif self._scaled is not dataset:
             self._measure(dataset)
-        x0, x1, y0, y1 = dataset.view
+        x0, x1, y0, y1 = self._state.places.view
         if viewport.x0 <= x0 and viewport.x1 >= x1 and viewport.y0 <= y0 and viewport.y1 >= y1:
             return  # the whole map is in view
         if self._drawn is None:
@@ -89,7 +93,7 @@ class MapGuide(Component):
 
     def _why_empty(self, viewport: Viewport) -> str:
         state = self._state
-        index, box = state.dataset.index, viewport.expand(0)
+        index, box = state.places.index, viewport.expand(0)
         if sum(run.stop - run.start for run in index.runs(box)) > MANY:
             return ""
         inside = index.inside(box)
@@ -105,8 +109,9 @@ class MapGuide(Component):
     def _draw(self) -> None:
         state = self._state
         request = RenderRequest(
-            state.dataset, _whole(state.dataset), state.colour, state.dark,
-            kept=self._kept.of(state.kept, state.dataset.index), own_colouring=state.own_colouring,
+            state.dataset, _whole(state.places), state.colour, state.dark,
+            kept=self._kept.of(state.kept, state.places.index), own_colouring=state.own_colouring,
+            places=state.places,
         )  # fmt: skip
         self._drawn = request
         in_background(partial(_picture, request), partial(self._show, request), pool=RANK_POOL)
@@ -120,7 +125,7 @@ class MapGuide(Component):
             self.picture = done.result()
 
     def _show_scale(self, dataset: Dataset, done: "Future[list[list[float]]]") -> None:
-        if not failed(done, "the map's scale") and dataset is self._state.dataset:
+        if not failed(done, "the map's scale") and dataset is self._state.dataset and dataset is self._scaled:
             self.scale = done.result()
 
 
@@ -133,13 +138,13 @@ def _uncovered(cards: Sequence[Box], viewport: Viewport, x: np.ndarray, y: np.nd
     return free
 
 
-def _whole(dataset: Dataset) -> Viewport:
-    """Return a small view of the whole map, in its own proportions."""
-    x0, x1, y0, y1 = dataset.view
+def _whole(places: Places) -> Viewport:
+    """Return a small view of the whole, in its own proportions."""
+    x0, x1, y0, y1 = places.view
     across, down = max(x1 - x0, 1e-9), max(y1 - y0, 1e-9)
     part = LONGER_SIDE / max(across, down)
     width, height = (max(round(side * part), LONGER_SIDE // 3) for side in (across, down))
-    return Viewport.fitted(dataset.view, width=width, height=height)
+    return Viewport.fitted(places.view, width=width, height=height)
 
 
 def _picture(request: RenderRequest) -> str:

@@ -4,6 +4,7 @@ What does not belong here: which images a drawing selects (`session/selection.py
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,9 @@ class Lasso(Component):
             self._state.tool = ""
         if outline is None or mode is None:
             return
-        apply_in_background(self._state, SelectionStep(mode, outline))
+        state = self._state
+        outline = outline if state.places.is_map else replace(outline, axes=state.axes)
+        apply_in_background(state, SelectionStep(mode, outline), state.tags)
 
     def _tapped(self, message: Mapping[str, Any]) -> None:
         """Act on one image after a press without a drag: open it, toggle it, or subtract it."""

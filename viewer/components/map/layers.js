@@ -9,6 +9,7 @@ import { h, onChange } from "../dom.js"
  * @property {boolean} known whether there is anything to switch
  * @property {boolean} faces whether images stand for the clusters
  * @property {boolean} named whether the clusters have their names
+ * @property {boolean} nameable whether names have a place
  */
 
 /** @param {Component<Properties>} component */
@@ -40,15 +41,17 @@ export function render({ model, view }) {
     update()
     return el
   }
+  const names = switchOf("names", "named", "Names", "Names of the parts of the map")
   const update = () => {
     view.el.hidden = !model.known
+    names.hidden = !model.nameable
   }
-  onChange(model, ["known"], update)
+  onChange(model, ["known", "nameable"], update)
   update()
   return h(
     "div",
     { class: "root" },
     switchOf("faces", "faces", "Images", "Images that stand for the parts of the map"),
-    switchOf("names", "named", "Names", "Names of the parts of the map"),
+    names,
   )
 }

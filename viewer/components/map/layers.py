@@ -15,6 +15,7 @@ class MapLayers(Component):
     known = param.Boolean(default=False, doc="Whether there is anything to switch.")
     faces = param.Boolean(default=True)
     named = param.Boolean(default=True)
+    nameable = param.Boolean(default=True, doc="Whether names have a place: they are laid out for the map.")
 
     script = "map/layers.js"
     _css = ("components.css", "map/layers.css")
@@ -23,14 +24,15 @@ class MapLayers(Component):
         """Show and set what the state says."""
         self._state = state
         self._actions = {"faces": self._switch, "names": self._switch}
-        state.param.watch(self._update, ["faces", "names", "dataset"])
+        state.param.watch(self._update, ["faces", "names", "dataset", "laid"])
         self._update()
 
     def _update(self, *_events: Any) -> None:
         state = self._state
         if state.dataset is None:
             return
-        self.param.update(known=state.dataset.clusters is not None, faces=state.faces, named=state.names)
+        known, is_map = state.dataset.clusters is not None, state.places.is_map
+        self.param.update(known=known, faces=state.faces, named=state.names, nameable=is_map)
 
     def _switch(self, message: Mapping[str, Any]) -> None:
         setattr(self._state, str(message["kind"]), message.get("on") is True)

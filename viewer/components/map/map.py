@@ -39,6 +39,7 @@ FEW = 200  # up to so many images, the first view shows thumbnails
 HALF_THUMBNAIL = 44.0  # pixels
 # How far a cluster's image, and the name below it, reach beyond its points: to the sides, up and down.
 CLUSTER_REACH = (26.0, 34.0)  # pixels
+AXES_REACH = (56.0, 52.0)  # the same for the words along axes
 POINTER_RADIUS = 14  # pixels from the pointer to a point that it still hits
 CAMERA_SCRIPTS = ("find.js", "map/camera.js")  # before the scripts that move the map
 SHARPEST, MAX_PIXELS = 2.0, 6e6  # screen pixels for each pixel of the page; and of a whole picture
@@ -67,7 +68,7 @@ def _figure() -> figure:
 # A change of any of these needs another picture.
 REDRAWN_FOR = (
     "colour", "dark", "answer", "history", "dataset", "selected", "marked", "kept", "selection", "tags",
-    "faces", "names", "clusters", "word_column",
+    "faces", "names", "clusters", "word_column", "laid",
 )  # fmt: skip
 
 
@@ -211,11 +212,12 @@ class MapView:
         request = RenderRequest(
             state.dataset, viewport, state.colour, state.dark, hits, state.selected, marked
         )
-        index = state.dataset.index
+        index = state.places.index
         kept, selection = self._kept.of(state.kept, index), self._selection.of(state.selection, index)
         overview = self._overviews.of(
-            state.dataset, kept, face=face_size(viewport.width), faces=state.faces, names=state.names
-        )
+            state.dataset, kept, face=face_size(viewport.width), faces=state.faces, names=state.names,
+            places=state.places,
+        )  # fmt: skip
         self._loop.ask(
             replace(
                 request,
@@ -225,18 +227,23 @@ class MapView:
                 overview=overview,
                 query_marks=self.queries.extents(),
                 covered=self.covered,
+                places=state.places,
             )
         )
 
     @property
     def picture(self) -> Picture | None:
-        """Return the picture in view; None while it still shows another dataset, with other rows."""
+        """Return the picture in view; None while it still shows another dataset or the images elsewhere."""
         shown = self._shown
-        return shown if shown is not None and shown.dataset is self.state.dataset else None
+        return shown if shown is not None and self._is_current(shown) else None
+
+    def _is_current(self, picture: Picture) -> bool:
+        state = self.state
+        return picture.dataset is state.dataset and picture.places is state.places
 
     def _show(self, frame: Frame) -> None:
-        if frame.picture.dataset is not self.state.dataset:
-            return  # a picture of the dataset now in view is on its way
+        if self.state.dataset is None or not self._is_current(frame.picture):
+            return  # a picture of what is now in view is on its way
         self._shown = frame.picture
         seen = frame.picture.viewport
         self._arrange_labels(seen)
@@ -256,14 +263,16 @@ class MapView:
 
     def _first_view(self) -> dict[str, list[float]]:
         """Return the first view, and boxes around its points that no card may hide."""
-        dataset = self.state.dataset
-        boxes = box_columns([dataset.view, *dataset.content_boxes])
+        dataset, places = self.state.dataset, self.state.places
+        boxes = box_columns([places.view, *places.bands()])
         reach = (
             (HALF_THUMBNAIL,) * 2 if dataset.n <= FEW else CLUSTER_REACH if dataset.clusters else (0.0, 0.0)
         )
-        if "closest unit" not in dataset.cache:
-            dataset.cache["closest unit"] = closest_unit(dataset.index.x, dataset.index.y, dataset.view)
-        closest = dataset.cache["closest unit"]
+        if not places.is_map:
+            reach = AXES_REACH
+        if "closest unit" not in places.cache:
+            places.cache["closest unit"] = closest_unit(places.index.x, places.index.y, places.view)
+        closest = places.cache["closest unit"]
         x, y, unit = ([value] * len(boxes["x0"]) for value in (*reach, closest))
         return {**boxes, "reach_x": x, "reach_y": y, "closest": unit}
 
@@ -279,7 +288,7 @@ class MapView:
             tile = self.picture.tile_at(float(px[0]), float(py[0]))
             if tile is not None:
                 return tile[0]
-        index = self.state.dataset.index
+        index = self.state.places.index
         return index.nearest(x, y, radius=POINTER_RADIUS * viewport.units_per_pixel, kept=self.state.kept)
 
     def name_at(self, x: float, y: float) -> Name | None:
@@ -317,10 +326,10 @@ class MapView:
             return None
         if self.picture is not None and (tile := self.picture.tile_of(row)):
             return tile[1], tile[2], tile[4] / 2
-        xy = self.state.dataset.atlas.xy[row]
-        px, py = viewport.pixels(xy[:1], xy[1:])
+        places = self.state.places
+        px, py = viewport.pixels(*places.positions(np.array([row])).T)
         inside = 0 <= px[0] <= viewport.width and 0 <= py[0] <= viewport.height
-        return (float(px[0]), float(py[0]), dot_radius(self.state.dataset, viewport)) if inside else None
+        return (float(px[0]), float(py[0]), dot_radius(places, viewport)) if inside else None
 
     # -- looks
 
@@ -329,10 +338,10 @@ class MapView:
             return  # the map does not show them
         if names == {"word_column"} and self.state.colour != WORDS:
             return
-        if "dataset" in names and (home := self._first_view()) != self._home.data:
+        if names & {"dataset", "laid"} and (home := self._first_view()) != self._home.data:
             self._home.data = home
-        if names & {"history", "answer", "dark", "dataset"}:
-            self.queries.show(self.state.history, self.state.answer, dark=self.state.dark)
+        if names & {"history", "answer", "dark", "dataset", "laid"}:
+            self._show_queries()
             if (viewport := self.viewport) is not None:
                 self._arrange_labels(viewport)
         self.refresh()
@@ -340,7 +349,11 @@ class MapView:
     def _arrange_labels(self, viewport: Viewport) -> None:
         """Hide the labels of queries that would cover those of newer ones."""
         if self.queries.arrange(viewport):
-            self.queries.show(self.state.history, self.state.answer, dark=self.state.dark)
+            self._show_queries()
+
+    def _show_queries(self) -> None:
+        state = self.state
+        self.queries.show([*map(state.placed, state.history)], state.answer, dark=state.dark)
 
     def _ring(self) -> None:
         if self.picture is None:
@@ -354,7 +367,7 @@ class MapView:
         self.rings.show([mark for mark in marks if mark])
 
     def _mark(self, row: int, *, colour: str) -> dict[str, Any] | None:
-        viewport, dataset = self.viewport, self.state.dataset
+        viewport, places = self.viewport, self.state.places
         if viewport is None:
             return None
         if self.picture is not None and (tile := self.picture.tile_of(row)):
@@ -367,5 +380,5 @@ class MapView:
                 "h": tile[4] * seen.units_per_pixel,
                 "colour": colour,
             }
-        x, y = map(float, dataset.atlas.xy[row])
-        return {"x": x, "y": y, "size": 2 * dot_radius(dataset, viewport) + 10, "colour": colour}
+        x, y = places.positions(np.array([row]))[0].tolist()
+        return {"x": x, "y": y, "size": 2 * dot_radius(places, viewport) + 10, "colour": colour}

@@ -22,14 +22,16 @@ class QueryMarks(Component):
         """Show the queries of the state, now and whenever they change."""
         self._actions = {"forget": lambda message: state.remove_query(str(message.get("text", "")))}
         self._state = state
-        state.param.watch(self._update, "history")
+        state.param.watch(self._update, ["history", "laid"])
         self._update()
 
     def _update(self, *_events: Any) -> None:
+        if self._state.dataset is None:
+            return
         self.marks = [
             {
                 "text": answer.text, "called": answer.title, "label": short_label(answer.title),
                 "x": answer.x, "y": answer.y,
             }
-            for answer in self._state.history
+            for answer in map(self._state.placed, self._state.history)
         ]  # fmt: skip

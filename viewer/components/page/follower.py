@@ -19,15 +19,17 @@ import param
 
 from clipper.errors import ClipperError
 from viewer.components.base import Component
+from viewer.dataset.axes.lay_out import MAP, Around, Asked, lay_out
 from viewer.dataset.changes import DatasetChanges, compare_atlases
 from viewer.dataset.columns.tag_column import TagRows
 from viewer.dataset.columns.word_column import WordColumn
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.findings.findings import findings_of
+from viewer.dataset.geometry.places import Places
 from viewer.dataset.suggestions import suggest_queries
 from viewer.dataset.tag_rows import read_tag_rows
 from viewer.dataset.versions import load
-from viewer.pools import SEARCH_POOL, VERSION_POOL, WORD_POOL
+from viewer.pools import AXES_POOL, SEARCH_POOL, VERSION_POOL, WORD_POOL
 from viewer.session.answers import Answer, Terms, Upload
 from viewer.session.background import in_background
 from viewer.session.migration import migrate_terms
@@ -60,6 +62,8 @@ class VersionUpdate:
     error: str = ""
     tags: TagRows = field(default_factory=dict)
     words: WordColumn | None = None
+    axes: Asked = MAP
+    laid: Places | None = None
 
     def applies_to(self, shown: Dataset, queries: Iterable[Terms]) -> bool:
         """Whether it starts at the version shown and has an answer to all these queries."""
@@ -74,6 +78,7 @@ def prepare_update(
     waiting: VersionUpdate | None = None,
     uploads: Mapping[str, Upload] | None = None,
     words: tuple[str, ...] = (),
+    axes: Asked = MAP,
 ) -> VersionUpdate | None:
     """Prepare the update from the version shown to the published one; return None if they are the same.
 
@@ -84,6 +89,7 @@ def prepare_update(
         waiting: an update prepared before; it is returned if it still applies.
         uploads: the images of queries that are not in the dataset, by name.
         words: what the visitor's images are classified by.
+        axes: what they are laid out by.
 
     Raises:
         ClipperError: the published version cannot be opened.
@@ -112,7 +118,11 @@ def prepare_update(
     column = None
     with suppress(ClipperError):  # the word worker tries again, and says so
         column = WORD_POOL.submit(make_column, dataset, words).result() if words else None
-    return VersionUpdate(shown.version, dataset, changes, answers, message, tags, column)
+    laid = None
+    with suppress(ClipperError):  # the axes' worker tries again, and says so
+        around = Around(tags, column)
+        laid = AXES_POOL.submit(lay_out, dataset, axes, around).result() if axes != MAP else None
+    return VersionUpdate(shown.version, dataset, changes, answers, message, tags, column, axes, laid)
 
 
 def _changes_between(shown: Dataset, dataset: Dataset) -> DatasetChanges:
@@ -152,7 +162,7 @@ class Follower(Component):
         queries = [answer.terms for answer in state.history]
         work = partial(
             prepare_update, state.dataset, colour=state.colour, queries=queries,
-            waiting=self._waiting, uploads=state.uploads, words=state.words,
+            waiting=self._waiting, uploads=state.uploads, words=state.words, axes=state.axes,
         )  # fmt: skip
         in_background(work, self._checked, pool=VERSION_POOL)
 
@@ -197,5 +207,6 @@ class Follower(Component):
                 answers=update.answers,
                 tags=update.tags,
                 words=update.words,
+                laid=update.laid if update.axes == state.axes else None,
             )
             state.message = update.error or state.message

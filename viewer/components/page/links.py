@@ -5,7 +5,8 @@
 `within=1` are the switches above the results, `panel` is the panel shown last, `layout` where all panels are,
 `finding` the key of the open finding, `concepts` what may be missing; `faces=0` and `names=0` leave images
 and names of clusters off the map; `sort` is the column that sorts images, with `,up` after it the smallest
-first, `group` the column that groups them. `at`, the part of the map in view, belongs to the browser
+first, `group` the column that groups them; `x` and `y` are the axes that images lie on, the map without them.
+`at`, the part of the map in view, belongs to the browser
 (`components/map/camera.js`). Invalid values in a link are ignored.
 What does not belong here: when a page follows its link, and when it writes it (`url.py`).
 """
@@ -19,6 +20,7 @@ from urllib.parse import parse_qsl, urlencode
 from clipper.insight.classify import join_words
 from clipper.query import MAX_TEXT_LENGTH
 from clipper.query_syntax import parse
+from viewer.dataset.axes.lay_out import MAP, read_asked
 from viewer.dataset.columns.filters import Filters, parse_filters, write_filters
 from viewer.dataset.findings.concepts import clean_concepts
 from viewer.session.answers import Terms, normalize_spaces, query_problem
@@ -58,6 +60,7 @@ class UrlState:
     group: str = ""
     words: tuple[str, ...] = ()
     concepts: str = ""
+    axes: tuple[str, str] = MAP
 
 
 def parse_query_string(search: str) -> UrlState:
@@ -88,6 +91,7 @@ def parse_query_string(search: str) -> UrlState:
         group=fields.get("group", ""),
         words=_read_words(fields.get("words", "")),
         concepts=clean_concepts(fields.get("concepts", "")),
+        axes=read_asked(fields.get("x"), fields.get("y")),
     )
 
 
@@ -99,7 +103,10 @@ def query_string_of(arguments: Mapping[str, Sequence[bytes]]) -> str:
 def to_query_string(state: ViewState) -> str:
     """Write a state as a query string without its question mark; leave out a selection that is too long."""
     dataset, filters = state.dataset, state.filters
+    x, y = state.asked_axes or state.axes
     fields = {
+        "x": x,
+        "y": y,
         "q": state.answer.text if state.answer else "",
         "colour": "" if state.colour == dataset.default_colour else state.colour or DENSITY,
         "words": join_words(state.words, comma=","),

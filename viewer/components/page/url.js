@@ -31,6 +31,8 @@ const OWN_NAMES = [
   "sort",
   "group",
   "layout",
+  "x",
+  "y",
   "view",
   "at",
 ]

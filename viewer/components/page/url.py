@@ -32,6 +32,7 @@ from viewer.session.search import Searcher
 from viewer.session.selection import SelectionSource, combine, rows_of_target, with_context
 from viewer.session.state import ViewState
 from viewer.session.steps import SelectionStep, Tagged, Target
+from viewer.session.workers.axes import AxesWorker
 from viewer.session.workers.words import WordWorker
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 # Fields of a scene that a URL has under the same name.
 _OF_SCENES = ["colour", "words", "sort", "ascending", "group", "finding", "fold", "only_selection"]
-_OF_SCENES += ["faces", "names", "concepts"]
+_OF_SCENES += ["faces", "names", "concepts", "axes"]
 
 log = logging.getLogger(__name__)
 
@@ -61,21 +62,23 @@ class PageUrl(Component):
         state: ViewState,
         searcher: Searcher,
         words: WordWorker | None = None,
+        axes: AxesWorker | None = None,
         *,
         resolve: Callable[[str], str] = str,
     ) -> None:
         """Keep the URL and the state in step from now on; `resolve` finds the query of a named view."""
         self._resolve = resolve
         self._state, self._searcher, self._words = state, searcher, words or WordWorker(state)
+        self._axes = axes or AxesWorker(state)
         self._actions = {"went": lambda message: self.open(str(message.get("search", "")))}
         self._before: tuple[Any, ...] | None = None
         self._target: UrlState | None = None  # what a URL asks for, until it is shown
         self._scene: Scene | None = None  # what undo asks for, until it is shown
-        self._waits_for_answer = self._waits_for_words = False
+        self._waits_for_answer = self._waits_for_words = self._waits_for_axes = False
         names = ["answer", "colour", "steps", "selected", "dataset", "filters", "searching", "fold"]
         names += ["min_similarity", "max_similarity", "only_selection", "panel", "arrangement", "faces"]
         names += ["names", "finding", "findings", "concepts", "sort", "ascending", "group", "words"]
-        names += ["asked_words"]
+        names += ["asked_words", "axes", "asked_axes"]
         state.param.watch(self._update, names)
         self._update()
         # Changes before the page has loaded would reach it one by one.
@@ -119,6 +122,9 @@ class PageUrl(Component):
         if target.words != state.words or state.asked_words:
             self._words.classify(target.words)
         self._waits_for_words = bool(state.asked_words)
+        if target.axes != state.axes or state.asked_axes is not None:
+            self._axes.ask(target.axes)
+        self._waits_for_axes = state.asked_axes is not None
         state.filters = validate_filters(state.facets, target.filters) if target.filters else {}
         state.param.update(fold=target.fold, only_selection=False, faces=target.faces, names=target.names)
         state.param.update(sort=target.sort, ascending=target.ascending, group=target.group)
@@ -131,12 +137,12 @@ class PageUrl(Component):
         if not target.terms and (state.answer is not None or state.searching):
             self._searcher.search(())
         self._waits_for_answer = False
-        if not self._waits_for_words:
+        if not (self._waits_for_words or self._waits_for_axes):
             self._select()
 
     def _update(self, *events: Any) -> None:
         state = self._state
-        if state.dataset is None or state.searching or state.asked_words:
+        if state.dataset is None or state.searching or state.asked_words or state.asked_axes is not None:
             return
         if self._target is not None:
             self._arrive(self._target)
@@ -153,11 +159,11 @@ class PageUrl(Component):
     def _arrive(self, target: UrlState) -> None:
         """Show the rest of a URL, once its query has an answer and the images are classified by its words."""
         state = self._state
-        if not (self._waits_for_answer or self._waits_for_words):
+        if not (self._waits_for_answer or self._waits_for_words or self._waits_for_axes):
             return
         if self._waits_for_words and WORDS in target.filters:
             state.filters = validate_filters(state.facets, target.filters)
-        self._waits_for_answer = self._waits_for_words = False
+        self._waits_for_answer = self._waits_for_words = self._waits_for_axes = False
         self._select()
 
     def _history_entry(self) -> tuple[Any, ...]:
@@ -165,7 +171,7 @@ class PageUrl(Component):
         state = self._state
         text = state.answer.text if state.answer else None
         shown = state.selected is not None, state.fold, state.only_selection
-        return text, state.words, state.steps, *shown, state.finding
+        return text, state.words, state.axes, state.steps, *shown, state.finding
 
     def _select(self) -> None:
         """Repeat the steps of the selection, now that the query, if any, has its answer."""

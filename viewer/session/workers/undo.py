@@ -41,7 +41,9 @@ class UndoWorker:
         self._now = Scene.of(state)
         self._restoring = True  # until the page shows what its first address asks for
         self._calls = 0
-        state.param.watch(self._changed, [*SCENE_FIELDS, "searching", "asked_words", *_OF_OTHERS])
+        state.param.watch(
+            self._changed, [*SCENE_FIELDS, "searching", "asked_words", "asked_axes", *_OF_OTHERS]
+        )
         tags.on_edit.append(self._edited)
 
     def arrived(self, *_events: Any) -> None:
@@ -108,7 +110,8 @@ class UndoWorker:
         self._show(scene)
 
     def _is_busy(self) -> bool:
-        return self._state.searching or bool(self._state.asked_words) or self._shows()
+        state = self._state
+        return state.searching or bool(state.asked_words) or state.asked_axes is not None or self._shows()
 
     def _changed(self, *events: Any) -> None:
         names = {event.name for event in events}

@@ -1,0 +1,88 @@
+"""Lays the images of one session out on the axes that its visitor asks for, off the event loop.
+
+What does not belong here: the layout (`dataset/axes/lay_out.py`), and what the page shows of it
+(`components/axes/`).
+"""
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from clipper.errors import ClipperError
+from clipper.projection.axis_text import COLUMN
+from viewer.dataset.axes.lay_out import MAP, Around, Asked, AxesError, lay_out
+from viewer.dataset.columns.colouring import SIMILARITY
+from viewer.dataset.columns.word_column import WORDS
+from viewer.dataset.dataset import Dataset
+from viewer.pools import AXES_POOL
+from viewer.session.background import in_background
+from viewer.session.state import ViewState
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from viewer.dataset.geometry.places import Places
+
+log = logging.getLogger(__name__)
+
+
+def around_of(state: ViewState) -> Around:
+    """Return what a visitor's own columns are made of now."""
+    answer = state.answer
+    known = answer.similarities if answer is not None else None
+    return Around(state.tags, state.word_column, known, answer.title if answer is not None else "")
+
+
+class AxesWorker:
+    """Only what was asked last is shown; if it cannot be made, what was shown stays."""
+
+    def __init__(self, state: ViewState) -> None:
+        self._state = state
+        state.param.watch(self._follow, ["dataset", "answer", "tags", "word_column"])
+
+    def ask(self, asked: Asked) -> None:
+        """Lay images out on two axes; with two empty ones, show the map again."""
+        state = self._state
+        if asked == MAP:
+            state.param.update(axes=MAP, laid=None, asked_axes=None, axes_problems=("", ""), failed_axes=MAP)
+            return
+        state.param.update(asked_axes=asked, axes_problems=("", ""), failed_axes=MAP)
+        dataset = state.dataset
+        work = partial(lay_out, dataset, asked, around_of(state))
+        in_background(work, partial(self._made, dataset, asked), pool=AXES_POOL)
+
+    def _made(self, dataset: Dataset, asked: Asked, done: "Future[Places]") -> None:
+        state = self._state
+        if state.dataset is None or state.asked_axes != asked or state.dataset is not dataset:
+            return
+        error = done.exception()
+        if error is None:
+            state.param.update(axes=asked, laid=done.result(), asked_axes=None)
+            return
+        problems = error.problems if isinstance(error, AxesError) else (_told(error), "")
+        lost = state.places.is_map  # another version cannot show the axes that were in view
+        kept = {"axes": MAP} if lost else {}
+        state.param.update(asked_axes=None, axes_problems=problems, failed_axes=asked, **kept)
+
+    def _follow(self, *events: Any) -> None:
+        """Lay out anew for another version, or where an axis shows what has changed."""
+        state = self._state
+        if state.dataset is None:
+            return
+        asked, names = state.asked_axes or state.axes, {event.name for event in events}
+        if asked == MAP:
+            return
+        if "dataset" in names and (state.asked_axes is not None or state.places.is_map):
+            self.ask(asked)
+            return
+        columns = {said.removeprefix(COLUMN) for said in asked}
+        shown = {"answer": SIMILARITY, "tags": state.dataset.tag_column_name, "word_column": WORDS}
+        if any(name in names and column in columns for name, column in shown.items()):
+            self.ask(asked)
+
+
+def _told(error: BaseException) -> str:
+    if not isinstance(error, ClipperError):
+        log.error("images could not be laid out", exc_info=error)
+        return "The images could not be laid out. The server's log says why."
+    return str(error)
