@@ -16,7 +16,7 @@ CORE = """
     indexing/contents indexing/insights
     indexing/staging
     atlas
-    atlas/given
+    atlas/given notebook
     export
     export/page
     export/drawing

@@ -58,6 +58,7 @@ from viewer.session.state import LAYOUT, ViewState
 from viewer.session.uploads import Uploads
 from viewer.session.workers.axes import AxesWorker
 from viewer.session.workers.cluster_names import ClusterNameWorker
+from viewer.session.workers.explorer import register_page
 from viewer.session.workers.filters import FilterWorker
 from viewer.session.workers.listing import ListWorker
 from viewer.session.workers.tags import TagWorker
@@ -137,12 +138,15 @@ class Viewer:
         self.page.param.watch(lambda event: setattr(state, "dark", event.new), "dark_theme")
         self.list_worker.begin()
         state.param.watch(lambda event: setattr(self.page, "dark_theme", event.new), "dark")
+        self.open_page = register_page(state, self.searcher)
         if pn.state.curdoc is not None:
             pn.state.on_session_destroyed(self._ended)
 
     def _ended(self, session_context: Any) -> None:
         """Release what is large; a session without a context belongs to `--warm`, which keeps it."""
         if session_context is not None:
+            if self.open_page is not None:
+                self.open_page.end()
             self.uploads.end()
             self.state.end()
             self.map.end()

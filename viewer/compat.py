@@ -6,6 +6,7 @@ libraries begins here. What does not belong here: subclasses and options that th
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import bokeh.server.server as bokeh_server
 import holoviews as hv
@@ -18,7 +19,7 @@ from bokeh.server.views.multi_root_static_handler import MultiRootStaticHandler
 from bokeh.server.views.static_handler import StaticHandler
 from bokeh.util.token import get_session_id
 from panel.custom import JSComponent
-from panel.io.server import WSHandler, per_app_patterns
+from panel.io.server import DocHandler, WSHandler, per_app_patterns
 from panel.theme.base import Design
 from tornado.ioloop import IOLoop
 
@@ -169,6 +170,40 @@ def send_messages_at_once() -> None:
     per_app_patterns[:] = [
         (route, PromptSocket if handler is WSHandler else handler) for route, handler in per_app_patterns
     ]
+
+
+class FramedSocket(PromptSocket):
+    """A websocket for pages of the same host only, whatever the host is called.
+
+    Behind a proxy a server does not know its own name, and Bokeh compares origins with fixed names only. We
+    know of no upstream issue.
+    """
+
+    def check_origin(self, origin: str) -> bool:
+        """Whether the page comes from the host that it asks."""
+        headers = self.request.headers
+        hosts = {headers.get(name, "").lower() for name in ("Host", "X-Forwarded-Host")} - {""}
+        return urlsplit(origin).netloc.lower() in hosts
+
+
+def embed_in_frames(ancestors: str) -> None:
+    """Let only some pages show the page in a frame, and let its address, a secret, leave by no link.
+
+    Call it before `send_messages_at_once`. `panel serve` has no setting for headers of the page. We know of
+    no upstream issue.
+
+    Args:
+        ancestors: the pages, as `frame-ancestors` of a content security policy names them.
+    """
+
+    class FramedPage(DocHandler):
+        def set_default_headers(self) -> None:
+            super().set_default_headers()
+            self.set_header("Content-Security-Policy", f"frame-ancestors {ancestors}")
+            self.set_header("Referrer-Policy", "no-referrer")
+
+    framed = {DocHandler: FramedPage, WSHandler: FramedSocket}
+    per_app_patterns[:] = [(route, framed.get(handler, handler)) for route, handler in per_app_patterns]
 
 
 def send_static_files_by(get: Callable[..., Any]) -> None:

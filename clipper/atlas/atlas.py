@@ -22,6 +22,8 @@ from clipper.metadata.columns import Column
 from clipper.query import Query
 from clipper.query_syntax import Term
 from clipper.settings import Settings
+from clipper.store.home import Home
+from clipper.store.snapshots import current
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from PIL import Image
+
+    from clipper.notebook.explorer import Explorer
 
 # An image to search with: an id of the atlas, a file, a file's bytes, or a picture in memory.
 ImageLike: TypeAlias = "str | Path | bytes | Image.Image"
@@ -239,6 +243,46 @@ class Atlas(Discoveries, Exports):
         from PIL import Image
 
         return Image.open(io.BytesIO(self._engine.thumbnail(self._row(image_id))))
+
+    def explore(self, *, height: int = 700, width: str = "100%", proxy: str | None = None) -> "Explorer":
+        """Show the viewer in the cell of a notebook; needs the extra `viewer`.
+
+        The page is the one of `clipper view`, in a process of its own that ends with this one. Outside of a
+        notebook, print what this returns, or call its `open()`.
+
+        Args:
+            height: of the frame, in pixels.
+            width: of the frame, as CSS writes it.
+            proxy: if the browser runs on another machine, the URL or path of the Jupyter server, such as
+                `"/"`, whose jupyter-server-proxy passes requests on; None: that of JupyterHub, if it started
+                the kernel; "" for none.
+
+        Returns:
+            an explorer: its `selection` and `results` are tables of what the page shows now.
+
+        Raises:
+            MissingExtraError: the viewer's packages are not installed.
+            ClipperError: the server does not start, or an argument is malformed.
+        """
+        from clipper.notebook.explorer import Explorer
+        from clipper.notebook.server import server_of
+
+        home = self.home
+
+        def latest(version: str) -> Atlas | None:
+            published = current(Home(home))
+            is_known = published is None or published.version == version
+            return None if is_known else Atlas(Settings.load(home))
+
+        return Explorer(
+            self,
+            server_of(home),
+            latest=latest,
+            ranked=Atlas._table,
+            height=height,
+            width=width,
+            proxy=proxy,
+        )
 
     def info(self) -> dict[str, Any]:
         """Return what `clipper info --json` prints: counts, the model, versions, figures of the map."""

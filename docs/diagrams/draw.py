@@ -53,7 +53,7 @@ CLIPPER: list[Row] = [
     [("indexing/contents/", "decode, embed"), ("indexing/insights/", "clusters, copies")],
     [("indexing/staging/", "the home that a run writes")],
     [("atlas/", "a published atlas, opened: search, points, images, tags")],
-    [("atlas/given/", "what people gave: views")],
+    [("atlas/given/", "what people gave: views"), ("notebook/", "the page in a cell")],
     [("export/", "for others"), ("export/page/", "a page that stands alone")],
     [("export/drawing/", "pictures"), ("export/formats/", "folders and tables")],
     [("chroma/", "the collection"), ("models/", "CLIP: images and texts to vectors")],
