@@ -1,6 +1,7 @@
 // The menu of arrangements and panels. It also reports whether the page is narrow, and keeps the arrangement
 // in a cookie for a year, for this server only.
 
+import { keepCookie } from "../cookies.js"
 import { h, icon, onChange } from "../dom.js"
 import { checkedEntry, dropMenu, menuEntry, menuPart } from "../menu.js"
 import { batched } from "../timing.js"
@@ -80,8 +81,7 @@ export function render({ model }) {
   query.addEventListener("change", report)
   model.on("remove", () => query.removeEventListener("change", report))
   model.on("saved", () => {
-    // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API needs an encrypted page
-    document.cookie = `clipper-layout=${model.saved}; path=/; max-age=31536000; SameSite=Strict`
+    keepCookie("clipper-layout", model.saved)
   })
   onChange(model, ["presets", "panels"], batched(update))
   model.on("docks", updateSizes)

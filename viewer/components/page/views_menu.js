@@ -1,6 +1,7 @@
 // The saved views: a button, and below it a field to save the page under a name and the list of what was
 // saved. A view is opened as Back and Forward open a page: its query string becomes the address.
 
+import { keepCookie } from "../cookies.js"
 import { copyText, h, ICONS, icon, onChange, squareButton } from "../dom.js"
 import { formatAge } from "../side/status.js"
 import { batched } from "../timing.js"
@@ -79,8 +80,7 @@ function ownName() {
 
 /** @param {string} name */
 function keepOwnName(name) {
-  // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API needs an encrypted page
-  document.cookie = `${COOKIE}=${encodeURIComponent(name)}; path=/; max-age=31536000; SameSite=Strict`
+  keepCookie(COOKIE, encodeURIComponent(name))
 }
 
 /** @param {string} query */

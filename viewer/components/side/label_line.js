@@ -1,6 +1,7 @@
 // Labelling by keys: a line of up to nine labels with their digits. A digit labels the card that has the
 // focus, and the focus goes to the next card; without one, the open image or the selection.
 
+import { keepCookie } from "../cookies.js"
 import { h, ICONS, listenWhileShown, onChange, squareButton } from "../dom.js"
 import { focusedElement } from "../focus.js"
 import { formatNumber } from "../text.js"
@@ -83,8 +84,7 @@ export function render({ model }) {
       return
     }
     const text = encodeURIComponent(JSON.stringify(wanted.slice(0, MOST)))
-    // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API needs an encrypted page
-    document.cookie = `${COOKIE}=${text}; path=/; max-age=31536000; SameSite=Strict`
+    keepCookie(COOKIE, text)
     model.send_msg({ kind: "set", tags: wanted })
   }
   const proposals = h("datalist", { id: "known-labels" })
