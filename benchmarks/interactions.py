@@ -3,7 +3,8 @@
 A real server (`panel serve viewer`) shows generated homes; visitors without a browser speak to it over the
 websocket, pictures and all, on the same machine. A real browser tells what a single visitor sees.
 
-    python benchmarks/interactions.py [FOLDER] [--sizes N ...] [--load SECONDS] [--no-browser]
+    python benchmarks/interactions.py [FOLDER] [--sizes N ...] [--no-browser]
+    python benchmarks/interactions.py [FOLDER] --load SECONDS [--workers N ...] [--rounds N]
 
 FOLDER keeps the generated homes, of which that of 10,000,000 images takes 3 GB and its server 6 GB of memory.
 """
@@ -50,6 +51,7 @@ BESIDE = (7.0, 3.0)  # pixels around a name, aside and up, that belong to its bu
 LOOKING = (1.0, 3.0)  # seconds between two gestures
 ROWS = 40  # of a table at once
 CURATE = "~results/~filter:~table:55:34"  # results, charts and a table around the map, as links have it
+CARD = 5.0  # seconds after which no card comes any more
 WORDS = ("a red heart", "a cat", "two people", "a flag", "food", "a smiling face", "a boat", "music")
 WORKBENCH = ("chart", "scroll", "sort", "view")
 COLOURS = ("score", "Density only", "kind")  # as the select names them
@@ -220,30 +222,55 @@ async def _again(act: Callable[[], Awaitable[None]], person: Person) -> None:
 async def crowded(server: Server, home: Path, seconds: float, *, count: int = LOAD) -> None:
     """Print what people wait who zoom, point and search at once, each as a person does, for a while."""
     people = await arrive(server.address, home, count)
-    before, ends = server.cpu_seconds(), time.monotonic() + seconds
-    begun = time.monotonic()
+    ends = time.monotonic() + seconds
+    missed = 0  # cards that did not come: the movement that a busy server takes as one with the next
 
     async def live(person: Person) -> None:
+        nonlocal missed
         while time.monotonic() < ends:
             await person.zoom()
             await asyncio.sleep(float(person.random.uniform(*LOOKING)))
-            await person.hover()
+            try:
+                await asyncio.wait_for(person.hover(), CARD)
+            except TimeoutError:
+                missed += 1
             if person.random.random() < 0.2:
                 await person.search()
 
+    watch = asyncio.create_task(_cores(server, seconds))
     ended = await asyncio.gather(*map(live, people), return_exceptions=True)
-    took = time.monotonic() - begun
     errors = [repr(e) for e in ended if e is not None] + [e for p in people for e in p.visitor.errors]
-    print(f"{count} people for {took:.0f} s: {len(errors)} errors {errors[:3] or ''}")
+    print(
+        f"{count} people for {seconds:.0f} s: {len(errors)} errors {errors[:3] or ''}, {missed} cards missed"
+    )
     for what in ("zoom", "hover", "search"):
         waits = [wait for person in people for wait in person.waits[what]]
-        print(
-            f"  {what}: {len(waits):,} times, {told(waits)} ms (p50 / p95), {max(waits) * 1000:.0f} at most"
-        )
-    busy = (server.cpu_seconds() - before) / took
-    print(f"  the server: {busy:.2f} cores, {server.memory_mib():,.0f} MiB", flush=True)
+        most = max(waits, default=0) * 1000
+        print(f"  {what}: {len(waits):,} times, {told(waits)} ms (p50 / p95), {most:.0f} at most")
+    busy, own, rest = await watch
+    memory = server.memory_mib()
+    print(
+        f"  cores: {busy:.2f} the server, {own:.2f} the people, {rest:.2f} others; {memory:,.0f} MiB",
+        flush=True,
+    )
     for person in people:
         await person.visitor.leave()
+
+
+async def _cores(server: Server, seconds: float) -> tuple[float, float, float]:
+    """How many cores are busy for a while: with the server, with this process, and with anything else."""
+    tick = os.sysconf("SC_CLK_TCK")
+
+    def used() -> np.ndarray:
+        fields = [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+        total = (sum(fields) - fields[3] - fields[4]) / tick
+        server_s, own = server.cpu_seconds(), time.process_time()
+        return np.array([server_s, own, total - server_s - own, time.monotonic()])
+
+    before = used()
+    await asyncio.sleep(seconds)
+    busy = used() - before
+    return tuple(float(part / busy[3]) for part in busy[:3])  # type: ignore[return-value]
 
 
 def told(waits: list[float]) -> str:
@@ -327,15 +354,19 @@ def main() -> None:
     )
     parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES))
     parser.add_argument("--load", type=float, default=0.0, help=f"seconds of {LOAD} people at once, instead")
+    parser.add_argument("--workers", nargs="+", type=int, default=[1], help="server processes for --load")
+    parser.add_argument("--rounds", type=int, default=1, help="times that each of --workers is measured")
     parser.add_argument("--no-browser", action="store_true")
     asked = parser.parse_args()
     if not asked.load:
         report(asked.folder, asked.sizes, browser=not asked.no_browser)
         return
     home = home_of(asked.folder, asked.sizes[0] if len(asked.sizes) == 1 else 1_000_000)
-    with started(home, options=OPTIONS) as server:
-        asyncio.run(_ready(server))
-        asyncio.run(crowded(server, home, asked.load))
+    for workers in asked.workers * asked.rounds:
+        with started(home, options=OPTIONS, workers=workers) as server:
+            asyncio.run(_ready(server))
+            print(f"{workers} server processes, ", end="")
+            asyncio.run(crowded(server, home, asked.load))
 
 
 if __name__ == "__main__":

@@ -10,16 +10,30 @@ from typing import Any
 from panel.io.server import per_app_patterns
 
 import viewer.app  # noqa: F401 - defines all components, of which the script is made
-from viewer.compat import send_messages_at_once, send_static_files_by
+from viewer.compat import (
+    call_with_http_server,
+    let_others_answer,
+    make_session_ids_by,
+    send_messages_at_once,
+    send_static_files_by,
+)
 from viewer.server import export_route, image_route, script_route
 from viewer.server.access import keep_to_this_machine
 from viewer.server.compressed import get_compressed
 from viewer.server.warmup import warm_up
+from viewer.server.workers import hand_page, hand_websocket, this_worker
 
 keep_to_this_machine()
 send_messages_at_once()
 send_static_files_by(get_compressed)
 logging.getLogger("viewer").setLevel(logging.INFO)
+
+if worker := this_worker():
+    let_others_answer(pages=hand_page, websockets=hand_websocket)
+    make_session_ids_by(worker.own)
+    call_with_http_server(worker.serve)
+    if worker.number:  # each says the same of its start
+        logging.getLogger("viewer.server.warmup").setLevel(logging.WARNING)
 
 ROUTES = (
     (image_route.ROUTE, image_route.ImageHandler),
@@ -34,3 +48,15 @@ for route, handler in ROUTES:
 def on_server_loaded(_context: Any) -> None:
     """Start to load data and model in the background; an early visitor waits no longer than without."""
     threading.Thread(target=warm_up, name="warm", daemon=True).start()
+
+
+def on_session_created(_context: Any) -> None:
+    """Count the session, among several workers."""
+    if worker := this_worker():
+        worker.count_session(1)
+
+
+def on_session_destroyed(_context: Any) -> None:
+    """Count it no longer."""
+    if worker := this_worker():
+        worker.count_session(-1)

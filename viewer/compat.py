@@ -4,7 +4,7 @@ Each entry says why it is needed and which upstream issue concerns it, if we kno
 libraries begins here. What does not belong here: subclasses and options that they document.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -15,16 +15,20 @@ import param
 from bokeh.document import Document
 from bokeh.events import DocumentEvent
 from bokeh.plotting import figure
+from bokeh.server.views import session_handler
 from bokeh.server.views.multi_root_static_handler import MultiRootStaticHandler
 from bokeh.server.views.static_handler import StaticHandler
 from bokeh.util.token import get_session_id
 from panel.custom import JSComponent
 from panel.io.server import DocHandler, WSHandler, per_app_patterns
 from panel.theme.base import Design
+from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
+from tornado.web import RequestHandler
 
 Page = TypeVar("Page")
 Bind = Callable[[str | None, int], Any]
+Elsewhere = Callable[[RequestHandler], Awaitable[bool]]
 
 
 class LeanComponent(JSComponent):
@@ -213,3 +217,50 @@ def send_static_files_by(get: Callable[..., Any]) -> None:
     """
     for handler in (StaticHandler, MultiRootStaticHandler):
         handler.get = get
+
+
+def let_others_answer(*, pages: Elsewhere, websockets: Elsewhere) -> None:
+    """Ask before a page is made or a websocket is opened whether another process has taken the request.
+
+    Bokeh's own `--num-procs` lets any process open a websocket, and one that has not made the page makes it
+    anew, with other ids of models than those that the browser has. We know of no upstream issue.
+    """
+    for at, (route, handler, *rest) in enumerate(per_app_patterns):
+        asks = pages if issubclass(handler, DocHandler) else websockets
+        if issubclass(handler, (DocHandler, WSHandler)) and not hasattr(handler, "asks"):
+            per_app_patterns[at] = (route, _asking(handler, asks), *rest)
+
+
+def _asking(handler: type[Any], elsewhere: Elsewhere) -> type[Any]:
+    class Asking(handler):
+        asks = True
+
+        async def prepare(self) -> None:
+            if not await elsewhere(self):
+                await super().prepare()
+
+    return Asking
+
+
+def make_session_ids_by(make: Callable[[Callable[[], str]], str]) -> None:
+    """Make the ids of new sessions by `make(generate)`, once. Bokeh has no setting for it."""
+    generate = session_handler.generate_session_id
+    if not hasattr(generate, "makes"):
+
+        def generate_session_id(**options: Any) -> str:
+            return make(lambda: str(generate(**options)))
+
+        generate_session_id.makes = True  # type: ignore[attr-defined]
+        session_handler.generate_session_id = generate_session_id
+
+
+def call_with_http_server(call: Callable[[HTTPServer], None]) -> None:
+    """Call `call` with Tornado's server when Bokeh's begins to listen. Bokeh has no hook that tells it."""
+
+    class Telling(HTTPServer):
+        def add_sockets(self, sockets: Any) -> None:
+            super().add_sockets(sockets)
+            if sockets:  # `start` calls it with none
+                call(self)
+
+    bokeh_server.HTTPServer = Telling

@@ -127,6 +127,9 @@ def search(
 def view(
     home: Home = None,
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 5006,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Server processes, for many people at once.")
+    ] = 1,
     open_browser: Annotated[bool, typer.Option("--open", help="Open a browser.")] = False,
 ) -> None:
     """Serve the map on this machine and print its address; Ctrl-C ends it."""
@@ -138,8 +141,14 @@ def view(
     if spec is None or spec.origin is None:
         raise SettingsError("the package `viewer` is not installed; install Clipper anew")
     port = _bindable(port)
-    command = [sys.executable, "-m", "panel", "serve", str(Path(spec.origin).parent)]
-    command += ["--address", "127.0.0.1", "--port", str(port), "--log-level", "warning"]
+    if workers == 1:
+        command = [sys.executable, "-m", "panel", "serve", str(Path(spec.origin).parent)]
+        command += ["--address", "127.0.0.1"]
+    elif hasattr(socket, "send_fds"):
+        command = [sys.executable, "-m", "viewer.server.supervisor", "--workers", str(workers)]
+    else:
+        raise SettingsError("several workers need Linux or macOS; leave `--workers` out")
+    command += ["--port", str(port), "--log-level", "warning"]
     command += ["--show"] if open_browser else []
     typer.echo(f"Clipper shows {settings.home} at http://127.0.0.1:{port}/viewer (Ctrl-C ends it)")
     sys.stdout.flush()

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -43,37 +44,53 @@ class Server:
     process: "subprocess.Popen[str]"
     lines: "deque[str]"  # the latest it said
 
+    def processes(self) -> list[int]:
+        """Its process, and those of its workers."""
+        pid = self.process.pid
+        return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+
     def memory_mib(self) -> float:
-        """What it has in memory now."""
-        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+        """What it has in memory now: what several processes share is counted once."""
+        rolled = (Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in self.processes())
+        return sum(int(found[1]) for text in rolled if (found := re.search(r"\nPss: +(\d+)", text))) / 1024
 
     def cpu_seconds(self) -> float:
         """What it has used of the cores, system calls included."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        told = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in self.processes()]
+        return sum(int(fields[11]) + int(fields[12]) for fields in told) / os.sysconf("SC_CLK_TCK")
 
 
 @contextlib.contextmanager
 def serving(
-    home: Path | None, *, options: tuple[str, ...] = (), environment: Mapping[str, str] | None = None
+    home: Path | None,
+    *,
+    options: tuple[str, ...] = (),
+    environment: Mapping[str, str] | None = None,
+    workers: int = 1,
 ) -> Iterator[str]:
     """The address of a server that shows `home`, alive while the context lasts."""
-    with started(home, options=options, environment=environment) as server:
+    with started(home, options=options, environment=environment, workers=workers) as server:
         yield server.address
 
 
 @contextlib.contextmanager
 def started(
-    home: Path | None, *, options: tuple[str, ...] = (), environment: Mapping[str, str] | None = None
+    home: Path | None,
+    *,
+    options: tuple[str, ...] = (),
+    environment: Mapping[str, str] | None = None,
+    workers: int = 1,
 ) -> Iterator[Server]:
     """The same, as something to be measured."""
     port = free_port()
     env = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
     if home is not None:
         env["CLIPPER_HOME"] = str(home)
-    command = [sys.executable, "-m", "panel", "serve", "viewer", "--port", str(port)]
-    command += ["--address", "127.0.0.1", *options]
+    if workers == 1:
+        command = [sys.executable, "-m", "panel", "serve", "viewer", "--address", "127.0.0.1"]
+    else:
+        command = [sys.executable, "-m", "viewer.server.supervisor", "--workers", str(workers)]
+    command += ["--port", str(port), *options]
     process = subprocess.Popen(
         command, cwd=ROOT, env=env, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

@@ -11,14 +11,20 @@ from typing import Any
 import panel as pn
 
 from viewer.compat import wrap_bind_sockets
+from viewer.server.workers import this_worker
 
 LOOPBACK = "127.0.0.1"
 KEYLESS = ("pam",)  # providers that need no key, as they use accounts of this machine
 
 
 def keep_to_this_machine() -> None:
-    """Make the server that starts next listen on this machine only; a second call changes nothing."""
-    wrap_bind_sockets(guard_bind)
+    """Make the server that starts next listen on this machine only; a second call changes nothing.
+
+    One of several workers listens at the socket of them all.
+    """
+    worker = this_worker()
+    shared = worker and (lambda _address, port: worker.sockets(port))
+    wrap_bind_sockets(lambda bind: guard_bind(shared or bind))
 
 
 def guard_bind(bind: Callable[..., Any]) -> Callable[..., Any]:

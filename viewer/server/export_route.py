@@ -18,6 +18,7 @@ from clipper.export.run import FOLDERS
 from viewer.dataset.exports import CONTENT_TYPES
 from viewer.pools import EXPORT_POOL
 from viewer.server.handlers import VisitorHandler
+from viewer.server.workers import hand_on
 from viewer.session.export_offers import Offer, redeem
 
 ROUTE = r"/export/([A-Za-z0-9_-]{20,64})"
@@ -42,6 +43,8 @@ class ExportHandler(VisitorHandler):
         try:
             offered = redeem(token)
         except KeyError:
+            if await hand_on(self):  # another worker may have offered it
+                return
             raise HTTPError(HTTPStatus.NOT_FOUND) from None
         self._headers_for(offered)
         pieces = offered.export.pieces(offered.kind)

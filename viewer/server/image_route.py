@@ -25,6 +25,7 @@ from viewer.dataset.dataset import Dataset
 from viewer.dataset.versions import dataset_with
 from viewer.pools import CONVERT_POOL, IMAGE_POOL
 from viewer.server.handlers import VisitorHandler
+from viewer.server.workers import hand_on
 
 ROUTE = r"/img/(thumb|medium|view|full)/(.+)"
 BROWSER_TYPES = {
@@ -167,6 +168,8 @@ class ImageHandler(VisitorHandler):
         try:
             found = await loop.run_in_executor(IMAGE_POOL, partial(find_image, size, image_id, stamp=stamp))
         except (KeyError, ClipperError, OSError):
+            if await hand_on(self):  # another worker may have a session that still shows it
+                return
             raise HTTPError(HTTPStatus.NOT_FOUND) from None
         # Conversions take seconds, so they have their own pool, and thumbnails do not wait for them.
         sent = (

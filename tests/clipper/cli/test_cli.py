@@ -328,3 +328,36 @@ with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) a
     print(started.stderr.read().decode(), end="")
 """
     assert python(code, str(sample_home)).stdout == ""
+
+
+@pytest.mark.parametrize("workers", ["0", "-1", "abc", "999", "1.5", ""])
+def test_a_number_of_workers_that_cannot_be_is_refused_in_one_line(
+    command: InProcess, sample_home: Path, workers: str
+):
+    code, out, err = command("view", "--workers", workers, "--home", sample_home)
+    assert (code, out) == (2, "")
+    assert err.startswith("clipper: Invalid value for '--workers'")
+    assert err.count("\n") == 1
+
+
+def test_several_workers_are_started_by_a_supervisor(
+    command: InProcess, sample_home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    started: list[list[str]] = []
+    monkeypatch.setattr("os.execve", lambda _path, words, _environment: started.append(words))
+    command("view", "--workers", "4", "--port", "0", "--open", "--home", sample_home)
+    command("view", "--port", "0", "--home", sample_home)
+    several, one = (" ".join(words) for words in started)
+    assert "-m viewer.server.supervisor --workers 4 --port" in several
+    assert several.endswith("--show")
+    assert "-m panel serve" in one
+    assert "supervisor" not in one
+
+
+def test_a_machine_that_cannot_hand_connections_over_serves_by_one_worker_only(
+    command: InProcess, sample_home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delattr("socket.send_fds", raising=False)
+    code, _, err = command("view", "--workers", "2", "--port", "0", "--home", sample_home)
+    assert code == 1
+    assert "leave `--workers` out" in err
