@@ -220,10 +220,11 @@ def test_the_public_surface_is_what_it_says(sample_atlas: Atlas):
     assert all(getattr(clipper, name) is not None for name in clipper.__all__)
     public = {name for name in dir(sample_atlas) if not name.startswith("_")}
     assert public == {
-        "classify", "close", "clusters", "columns", "coverage", "drift", "drift_between", "duplicates",
-        "export", "export_page", "failures", "forget_words", "home", "ids", "image", "indexed_at", "info",
-        "keep_words", "kept_words", "label_issues", "labels", "metadata", "outliers", "plot", "points",
-        "rename_cluster", "search", "similar", "tags", "thumbnail", "title", "vectors", "version", "views",
+        "axes", "classify", "close", "clusters", "columns", "coverage", "drift", "drift_between",
+        "duplicates", "explore", "export", "export_page", "failures", "forget_words", "home", "ids", "image",
+        "indexed_at", "info", "keep_words", "kept_words", "label_issues", "labels", "metadata", "outliers",
+        "plot", "points", "rename_cluster", "search", "similar", "tags", "thumbnail", "title", "vectors",
+        "version", "views",
     }  # fmt: skip
 
 
