@@ -115,7 +115,7 @@ def test_where_nothing_is_in_view_a_word_says_so_and_leads_back(visit: Visit, vi
     page = seen.page
     settled(page)
     first = ranges(page)
-    none = page.locator(".none")
+    none = page.locator(".map-area .none")
     expect(none).to_be_hidden()
     box = page.locator(".clipper-map").bounding_box()
     for _ in range(2):

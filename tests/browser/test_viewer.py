@@ -50,7 +50,7 @@ def test_search_ranks_marks_and_lights_up(visit: Visit, viewer_url: str) -> None
     ask(page, "cat")
     page.wait_for_selector(".results h2:has-text('cat')")
     found = results(page)
-    similarities = [float(re.search(r"similarity (-?\d\.\d{3})$", label)[1]) for label in found]
+    similarities = [float(re.search(r"(-?\d\.\d{3}) similarity$", label)[1]) for label in found]
     assert similarities == sorted(similarities, reverse=True)
     assert sum("cat" in label.split(",")[0] for label in found[:10]) >= 4
     marked(page, {"cat"})
@@ -227,9 +227,9 @@ def test_odd_queries_get_a_clean_answer(visit: Visit, viewer_url: str) -> None:
     seen = visit(viewer_url)
     page = seen.page
     ask(page, "x" * 400)
-    expect(page.locator(".note")).to_contain_text("of 400 characters")
+    expect(page.locator(".clipper-search .note")).to_contain_text("of 400 characters")
     ask(page, " ")
-    page.wait_for_selector(".note", state="detached")
+    page.wait_for_selector(".clipper-search .note", state="detached")
     for text in ("<img src=x onerror=alert(1)>", "猫 😀 \u202eabc", "$$x^2$$ \\frac{1}{2}"):
         ask(page, text)
         page.wait_for_function(

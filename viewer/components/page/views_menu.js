@@ -141,7 +141,7 @@ export function render({ model }) {
   const list = h("ul", { class: "views" })
   const sheet = h(
     "div",
-    { class: "menu end sheet", role: "dialog", "aria-label": "Views", hidden: true },
+    { class: "menu right sheet", role: "dialog", "aria-label": "Views", hidden: true },
     h("h3", {}, "Save this view"),
     form,
     said,
