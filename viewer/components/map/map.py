@@ -39,7 +39,7 @@ FEW = 200  # up to so many images, the first view shows thumbnails
 HALF_THUMBNAIL = 44.0  # pixels
 # How far a cluster's image, and the name below it, reach beyond its points: to the sides, up and down.
 CLUSTER_REACH = (26.0, 34.0)  # pixels
-AXES_REACH = (56.0, 52.0)  # the same for the words along axes
+AXES_REACH = (30.0, 46.0)  # the same for the words along axes
 POINTER_RADIUS = 14  # pixels from the pointer to a point that it still hits
 CAMERA_SCRIPTS = ("find.js", "map/camera.js")  # before the scripts that move the map
 SHARPEST, MAX_PIXELS = 2.0, 6e6  # screen pixels for each pixel of the page; and of a whole picture

@@ -14,7 +14,7 @@ from clipper.projection.axes import NO_VALUE, NO_VALUE_REACH, TAIL, Axis, AxisKi
 from viewer.dataset.geometry.spatial_index import PointIndex
 from viewer.dataset.geometry.viewport import Box
 
-ASPECT = 1.15  # of the plane of two axes: most windows are wider than high, and cards lie beside it
+ASPECT = 1.0  # of the plane of two axes: cards and words lie beside it
 # Room for the words left of the axis up, as a part of its plane's width.
 WORDS: dict[AxisKind, float] = {"category": 0.19, "number": 0.1, "time": 0.13, "text": 0.04, "none": 0.0}
 KEPT = 8  # arrays that were put into the order of other places, with their sources
