@@ -22,7 +22,7 @@ from clipper.metadata.image_keys import find_images, several_images
 from clipper.models import reference_texts
 from clipper.models.query_encoder import QueryEncoder
 from clipper.projection import place
-from clipper.projection.axes import Axis, opposites_axis
+from clipper.projection.axes import Axis, opposites_axis, text_value
 from clipper.query import MIN_CANDIDATES, OVERSAMPLING, Hits, Query, combine, rank_exactly
 from clipper.query_filter import as_where
 from clipper.settings import Settings
@@ -126,6 +126,15 @@ class SearchEngine(Published):
         """
         vectors = self.encoders.embed_texts([low, high] if low else [high])
         return opposites_axis(low, high, self.stored.dot(vectors.T))
+
+    def text_on_axis(self, low: str, high: str, query: Query) -> float:
+        """Return where a query of words lies between two texts, in the unit of `text_axis`.
+
+        Raises:
+            ModelError: the model that made the vectors cannot be found.
+        """
+        ends = self.encoders.embed_texts([low, high] if low else [high])
+        return text_value(ends @ self.query_vector(query), self.encoders.random_words @ ends.T)
 
     def embed_text(self, text: str) -> "np.ndarray":
         """Return a text's vector: (d,) float32, L2-normalised. The first call loads the model."""

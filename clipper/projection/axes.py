@@ -104,6 +104,27 @@ def opposites_axis(low: str, high: str, similarities: "np.ndarray") -> Axis:
     return Axis("text", title, _squeezed(values, *span).astype(np.float32), values, span, ends=ends)
 
 
+def text_value(similarities: "np.ndarray", chance: "np.ndarray") -> float:
+    """Return where a text itself lies between two texts, in the unit of `opposites_axis`.
+
+    A text is nearer to texts than any image is. So its similarities are standardised as those of an image
+    are, but over random texts instead of the dataset's images: what is usual for its kind is 0.
+
+    Args:
+        similarities: its cosines with both texts, (2,) float32; (1,) for an axis of one text.
+        chance: those of random texts, (r, 2) or (r, 1) float32.
+    """
+    import numpy as np
+
+    known = np.asarray(chance, np.float64)
+    if not len(known):
+        return 0.0
+    spread = known.std(axis=0)
+    apart = np.asarray(similarities, np.float64) - known.mean(axis=0)
+    z = np.where(spread > LEAST_SPREAD, apart / np.maximum(spread, 1e-12), 0.0)
+    return float(z[1] - z[0] if len(z) > 1 else z[0])
+
+
 def number_axis(
     title: str, values: "np.ndarray", *, jitter: "np.ndarray | None" = None, time: bool = False
 ) -> Axis:

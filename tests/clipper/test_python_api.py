@@ -228,6 +228,23 @@ def test_the_public_surface_is_what_it_says(sample_atlas: Atlas):
     }  # fmt: skip
 
 
+def test_axes_lie_between_opposites_and_by_columns(sample_atlas: Atlas):
+    found = sample_atlas.axes("a red thing <-> a blue thing", "group")
+    assert found.index.to_list() == sample_atlas.ids
+    names = sample_atlas.metadata["name"]
+    assert names[found["x"].nlargest(12).index].str.contains("blue").sum() >= 5
+    assert names[found["x"].nsmallest(40).index].str.contains("red").sum() >= 5
+    assert found["y"].to_list() == sample_atlas.metadata["group"].to_list()
+    numbers = sample_atlas.axes("bytes", "column:unicode_version")
+    assert np.allclose(numbers["x"], sample_atlas.metadata["bytes"].astype(float))
+    assert numbers["y"].equals(sample_atlas.metadata["unicode_version"].rename("y"))
+    assert sample_atlas.axes("happy").columns.to_list() == ["x"]
+    assert sample_atlas.axes("keywords")["x"].nunique() > 24
+    for wrong in ("night <->", "", "a | b | c", "column:gone"):
+        with pytest.raises(ClipperError):
+            sample_atlas.axes(wrong)
+
+
 def test_views_are_saved_listed_renamed_and_removed(atlas: Atlas):
     atlas.views.save("red things", "?q=red&colour=group", by="Ada")
     assert [*atlas.views] == ["red things"]

@@ -89,6 +89,9 @@ class Searchable(Protocol):
     def text_axis(self, low: str, high: str) -> "Axis":
         """Place each image between two texts; without the first, by its similarity to the second."""
 
+    def text_on_axis(self, low: str, high: str, query: "Query") -> float:
+        """Return where a query of words lies between two texts, in the unit of `text_axis`."""
+
     def counted_text(self, text: str) -> str:
         """Return the part of a text that the model reads."""
 

@@ -15,6 +15,7 @@ from param.parameterized import Comparator
 from clipper.atlas.findings import Finding
 from clipper.export.drawing.palette import CATEGORY_DARK, CATEGORY_LIGHT
 from clipper.query_filter import AnyOf, Condition, HasText, InRange, NoneOf
+from viewer.dataset.axes.lay_out import QUERIES
 from viewer.dataset.changes import DatasetChanges
 from viewer.dataset.clusters import CLUSTER, ClusterMap
 from viewer.dataset.columns.colouring import SIMILARITY, Colouring
@@ -138,6 +139,7 @@ class ViewState(param.Parameterized):
     axes_problems: tuple[str, str] = param.Parameter(
         default=("", ""), doc="Why the axes asked last could not be made, for each."
     )
+    placed_queries = param.Integer(doc="Changes whenever queries have got their own places on axes.")
     failed_axes: tuple[str, str] = param.Parameter(default=("", ""), doc="Those axes.")
     overview = param.Boolean(default=False, doc="Whether the overview of the dataset is open.")
     terms = param.Parameter(default=(), doc="The terms of the query in view, or of the one under way.")
@@ -204,12 +206,17 @@ class ViewState(param.Parameterized):
         return self.laid if self.laid is not None and self.laid.first is first else first
 
     def placed(self, answer: Answer) -> Answer:
-        """Return an answer at its place in view: on axes, amid its best results."""
+        """Return an answer at its place in view.
+
+        On axes, words lie where they do between an axis's texts; everything else amid its best results.
+        """
         places = self.places
-        rows = answer.rows[:PLACED_BY]
-        if places.is_map or not len(rows):
+        if places.is_map:
             return answer
-        x, y = np.median(places.positions(rows), axis=0).tolist()
+        rows = answer.rows[:PLACED_BY]
+        middle = np.median(places.positions(rows), axis=0).tolist() if len(rows) else places.middle
+        own = places.cache.get(QUERIES, {}).get(answer.terms, (None, None))
+        x, y = (known if known is not None else usual for known, usual in zip(own, middle, strict=True))
         return replace(answer, x=x, y=y)
 
     @property

@@ -13,6 +13,7 @@ from clipper.projection.axes import (
     opposites_axis,
     rank_codes,
     spread_axis,
+    text_value,
 )
 from clipper.projection.axis_text import AxisText, parse_axis, write_axis
 
@@ -51,6 +52,14 @@ def test_one_word_is_the_similarity_to_it():
     axis = opposites_axis("", "day", known)
     assert np.array_equal(np.argsort(axis.values), np.argsort(known[:, 0]))
     assert axis.ends == ("less day", "more day")
+
+
+def test_a_text_lies_by_what_is_usual_for_texts():
+    chance = np.random.default_rng(3).normal([0.7, 0.8], [0.02, 0.05], (500, 2)).astype(np.float32)
+    assert text_value(chance.mean(axis=0), chance) == pytest.approx(0, abs=1e-4)
+    assert text_value(np.array([0.7, 0.9]), chance) == pytest.approx(2, abs=0.3)
+    assert text_value(np.array([0.74, 0.8]), chance) == pytest.approx(-2, abs=0.3)
+    assert text_value(np.array([0.9]), chance[:, 1:]) == pytest.approx(2, abs=0.3)
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])

@@ -22,7 +22,7 @@ const COLUMN = "column:"
 const LONGEST = "300"
 
 /** @param {Component<Properties>} component */
-export function render({ model }) {
+export function render({ model, view }) {
   let isOpen = model.active
   const send = () => model.send_msg({ kind: "axes", x: across.value(), y: up.value() })
   const across = axisField({ label: "Across", send })
@@ -67,6 +67,10 @@ export function render({ model }) {
   const update = () => {
     isOpen ||= model.active
     fields.hidden = !isOpen
+    const card = view.el.getRootNode()
+    if (card instanceof ShadowRoot) {
+      card.host.classList.toggle("choosing", isOpen) // it takes more of a narrow map then
+    }
     map.setAttribute("aria-pressed", String(!isOpen))
     axes.setAttribute("aria-pressed", String(isOpen))
     if (isOpen && !asked) {

@@ -68,7 +68,7 @@ def _figure() -> figure:
 # A change of any of these needs another picture.
 REDRAWN_FOR = (
     "colour", "dark", "answer", "history", "dataset", "selected", "marked", "kept", "selection", "tags",
-    "faces", "names", "clusters", "word_column", "laid",
+    "faces", "names", "clusters", "word_column", "laid", "placed_queries",
 )  # fmt: skip
 
 
@@ -340,7 +340,7 @@ class MapView:
             return
         if names & {"dataset", "laid"} and (home := self._first_view()) != self._home.data:
             self._home.data = home
-        if names & {"history", "answer", "dark", "dataset", "laid"}:
+        if names & {"history", "answer", "dark", "dataset", "laid", "placed_queries"}:
             self._show_queries()
             if (viewport := self.viewport) is not None:
                 self._arrange_labels(viewport)

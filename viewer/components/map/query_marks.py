@@ -22,7 +22,7 @@ class QueryMarks(Component):
         """Show the queries of the state, now and whenever they change."""
         self._actions = {"forget": lambda message: state.remove_query(str(message.get("text", "")))}
         self._state = state
-        state.param.watch(self._update, ["history", "laid"])
+        state.param.watch(self._update, ["history", "laid", "placed_queries"])
         self._update()
 
     def _update(self, *_events: Any) -> None:

@@ -13,7 +13,9 @@ import numpy as np
 
 from clipper.errors import ClipperError
 from clipper.projection.axes import Axis, category_axis, jitters, number_axis, rank_codes, spread_axis
-from clipper.projection.axis_text import COLUMN, MAX_LENGTH, parse_axis
+from clipper.projection.axis_text import COLUMN, MAX_LENGTH, AxisText, parse_axis
+from clipper.query import Query
+from clipper.query_syntax import Term
 from viewer.dataset.columns.colouring import SIMILARITY, value_label
 from viewer.dataset.columns.facets import Facet, ScaleFacet, ValueFacet
 from viewer.dataset.columns.tag_column import TagRows
@@ -22,6 +24,9 @@ from viewer.dataset.dataset import Dataset
 from viewer.dataset.geometry.places import Places, places_on_axes
 
 Asked = tuple[str, str]  # the axis across and the one up, as they are asked for
+Terms = tuple[Term, ...]
+QueryPlace = tuple[float | None, float | None]  # in map units; None where the axis says nothing of a text
+QUERIES = "queries"  # in the cache of places: the `QueryPlace` of each query
 MAP: Asked = ("", "")  # neither: the map
 KEPT_AXES, KEPT_PLACES = 8, 3  # of each version; a million images take 12 and 50 MB
 
@@ -74,6 +79,24 @@ def lay_out(dataset: Dataset, asked: Asked, around: Around) -> Places:
         if lasting:
             dataset.cache["places"] = dict([*kept.items(), (asked, places)][-KEPT_PLACES:])
         return places
+
+
+def place_queries(dataset: Dataset, places: Places, asked: Asked, queries: Sequence[Terms]) -> None:
+    """Find where queries of words alone lie between an axis's texts, and remember it with the places.
+
+    Raises:
+        ClipperError: the model cannot be found.
+    """
+    known: dict[Terms, QueryPlace] = dict(places.cache.get(QUERIES, {}))
+    for terms in queries:
+        found: list[float | None] = [None, None]
+        for at, said in enumerate(asked):
+            text = parse_axis(said) if said and not _is_own(dataset, said) else AxisText()
+            if text.high:
+                value = dataset.atlas.text_on_axis(text.low, text.high, Query(terms=terms))
+                found[at] = places.on_axis(at, value)
+        known[terms] = found[0], found[1]
+    places.cache[QUERIES] = known
 
 
 def _axes(dataset: Dataset, asked: Asked, around: Around) -> tuple[Axis, Axis]:

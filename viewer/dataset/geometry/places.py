@@ -38,10 +38,23 @@ class Places:
         """Whether they are the places of the map."""
         return self.axes is None
 
+    @property
+    def middle(self) -> tuple[float, float]:
+        """The middle of the first view."""
+        x0, x1, y0, y1 = self.view
+        return (x0 + x1) / 2, (y0 + y1) / 2
+
     def positions(self, rows: np.ndarray) -> np.ndarray:
         """Return where rows (k,) int64 are: (k, 2) float32."""
         at = self.index.rank[rows]
         return np.stack([self.index.x[at], self.index.y[at]], axis=1)
+
+    def on_axis(self, axis: int, value: float) -> float:
+        """Return the coordinate of a value of the axis across (0) or up (1), in map units."""
+        assert self.axes is not None
+        assert self.first is not None
+        low, high = plane_of(self.first.view)[2 * axis : 2 * axis + 2]
+        return float(low + self.axes[axis].places_of(np.array([value]))[0] * (high - low))
 
     def ordered(self, array: np.ndarray) -> np.ndarray:
         """Put an array (n,), which is in the order of the map's points, into the order of these places."""

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from clipper.errors import ClipperError
 from clipper.projection.axis_text import COLUMN
-from viewer.dataset.axes.lay_out import MAP, Around, Asked, AxesError, lay_out
+from viewer.dataset.axes.lay_out import MAP, QUERIES, Around, Asked, AxesError, lay_out, place_queries
 from viewer.dataset.columns.colouring import SIMILARITY
 from viewer.dataset.columns.word_column import WORDS
 from viewer.dataset.dataset import Dataset
 from viewer.pools import AXES_POOL
-from viewer.session.background import in_background
+from viewer.session.background import failed, in_background
 from viewer.session.state import ViewState
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class AxesWorker:
     def __init__(self, state: ViewState) -> None:
         self._state = state
         state.param.watch(self._follow, ["dataset", "answer", "tags", "word_column"])
+        state.param.watch(self._place_queries, ["laid", "history"])
 
     def ask(self, asked: Asked) -> None:
         """Lay images out on two axes; with two empty ones, show the map again."""
@@ -63,6 +64,22 @@ class AxesWorker:
         lost = state.places.is_map  # another version cannot show the axes that were in view
         kept = {"axes": MAP} if lost else {}
         state.param.update(asked_axes=None, axes_problems=problems, failed_axes=asked, **kept)
+
+    def _place_queries(self, *_events: Any) -> None:
+        """Find where the queries lie on axes between texts."""
+        state = self._state
+        if state.dataset is None or state.places.is_map:
+            return
+        places, asked, known = state.places, state.axes, state.places.cache.get(QUERIES, {})
+        queries = [each.terms for each in state.history if each.words_only and each.terms not in known]
+        if queries:
+            work = partial(place_queries, state.dataset, places, asked, queries)
+            in_background(work, partial(self._placed, places), pool=AXES_POOL)
+
+    def _placed(self, places: "Places", done: "Future[None]") -> None:
+        state = self._state
+        if not failed(done, "placing queries on axes") and state.dataset is not None:
+            state.placed_queries += places is state.places
 
     def _follow(self, *events: Any) -> None:
         """Lay out anew for another version, or where an axis shows what has changed."""

@@ -113,6 +113,13 @@ def test_a_query_lies_amid_its_best_results(state: ViewState, worker: AxesWorker
     placed = state.placed(answer)
     best = state.places.positions(np.arange(10))
     assert (placed.x, placed.y) == pytest.approx(np.median(best, axis=0).tolist())
+    state.show_answer(answer)  # on an axis between texts, words lie where they do themselves
+    placed = state.placed(answer)
+    assert placed.x == pytest.approx(state.places.on_axis(0, 0.3))
+    assert placed.y == pytest.approx(float(np.median(best, axis=0)[1]))
+    image = Answer(parse("like:folder/1.png"), np.arange(30), np.ones(30), 1.0, 2.0, 0.1)
+    state.show_answer(image)
+    assert state.placed(image).x == pytest.approx(float(np.median(best, axis=0)[0]))
 
 
 def test_what_cannot_be_laid_out_says_why_at_its_axis_and_changes_nothing(
