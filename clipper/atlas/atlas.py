@@ -276,7 +276,7 @@ class Atlas(Discoveries, Exports):
 
         return Explorer(
             self,
-            server_of(home),
+            lambda: server_of(home),
             latest=latest,
             ranked=Atlas._table,
             height=height,

@@ -48,7 +48,7 @@ class Explorer:
     def __init__(
         self,
         atlas: Tables,
-        server: ViewerServer,
+        start: "Callable[[], ViewerServer]",
         *,
         latest: "Callable[[str], Tables | None]",
         ranked: "Callable[[Any, np.ndarray, np.ndarray], pd.DataFrame]",
@@ -56,11 +56,11 @@ class Explorer:
         width: str = "100%",
         proxy: str | None = None,
     ) -> None:
-        """Make an explorer of a server that runs.
+        """Make an explorer, and start its server if none runs.
 
         Args:
             atlas: the atlas as it was opened.
-            server: the viewer's server.
+            start: returns the viewer's server; it is called once the arguments are valid.
             latest: opens the version that is published now; None if it is the version given.
             ranked: returns a table of an atlas' rows (k,) with their similarities (k,).
             height: of the frame, in pixels.
@@ -68,15 +68,16 @@ class Explorer:
             proxy: as `Atlas.explore` takes it.
 
         Raises:
-            ClipperError: a size or the proxy is malformed.
+            ClipperError: a size or the proxy is malformed, or the server does not start.
         """
         if not _WIDTH.fullmatch(width):
             raise ClipperError(f"width is a length of CSS, such as '100%' or '900px': not {width!r}")
-        self._atlas, self._server, self._latest, self._ranked = atlas, server, latest, ranked
+        self._atlas, self._latest, self._ranked = atlas, latest, ranked
         self._base = proxy_base(proxy)
         self._height, self._width = int(height), width
         self._key = secrets.token_urlsafe(9)
         self._query = ""  # of a page that is not open yet
+        self._server = start()
 
     def __repr__(self) -> str:
         if not self._server.is_running:
