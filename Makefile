@@ -124,6 +124,7 @@ sample: setup
 screenshots: setup-dev index
 	$(BIN)/python docs/screenshots.py
 	$(BIN)/python docs/screenshots_dagster.py
+	$(BIN)/python docs/screenshots_notebook.py
 
 bench: index
 	$(BIN)/python benchmarks/sample.py

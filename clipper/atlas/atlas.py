@@ -250,6 +250,13 @@ class Atlas(Discoveries, Exports):
         The page is the one of `clipper view`, in a process of its own that ends with this one. Outside of a
         notebook, print what this returns, or call its `open()`.
 
+        Examples:
+            >>> explorer = atlas.explore()
+            >>> explorer.search("a cat")
+            >>> explorer.query
+            'a cat'
+            >>> explorer.stop()
+
         Args:
             height: of the frame, in pixels.
             width: of the frame, as CSS writes it.

@@ -189,13 +189,19 @@ def test_the_selection_follows_to_a_new_version(
 
 
 def test_a_store_that_is_gone_is_said_in_the_frame(
-    explored: Callable[[Path], Explorer], notebook: Callable[..., SimpleNamespace], indexed_home: Path
+    notebook: Callable[..., SimpleNamespace], indexed_home: Path
 ):
-    explorer = explored(indexed_home)
+    atlas = clipper.open(indexed_home)
+    columns = list(atlas.metadata.columns)
     shutil.rmtree(indexed_home / "store")
-    seen = notebook(explorer)
-    seen.page.frame_locator("iframe").get_by_text("clipper index").first.wait_for()
-    assert explorer.selection.empty
+    explorer = atlas.explore()
+    try:
+        seen = notebook(explorer)
+        seen.page.frame_locator("iframe").get_by_text("clipper index").first.wait_for()
+        assert list(explorer.selection.columns) == columns
+        assert explorer.selection.empty
+    finally:
+        explorer.stop()
 
 
 def test_a_page_of_another_host_cannot_show_the_frame(

@@ -15,6 +15,7 @@ import panel as pn
 from bokeh.document import Document
 
 from clipper.query_syntax import format_terms
+from viewer.compat import Arrived
 from viewer.dataset.dataset import Dataset
 from viewer.pools import SELECT_POOL
 from viewer.session.search import Searcher
@@ -34,16 +35,21 @@ class OpenPage:
 
     def __init__(self, key: str, state: ViewState, searcher: Searcher, document: Document) -> None:
         self.key, self.state, self.searcher, self.document = key, state, searcher, document
-        _pages.setdefault(key, []).append(self)
+        # A request for a page is none yet: a browser may refuse to show it.
+        document.on_event(Arrived, lambda _event: self._arrived())
         state.param.watch(lambda *_events: self._used(), list(USED))
 
     def end(self) -> None:
         """Forget the page."""
-        pages = _pages.get(self.key, [])
-        if self in pages:
-            pages.remove(self)
-        if not pages:
-            _pages.pop(self.key, None)
+        pages = [page for page in _pages.pop(self.key, []) if page is not self]
+        if pages:
+            _pages[self.key] = pages
+
+    def _arrived(self) -> None:
+        """Count the page, whose browser has come, as the one used last."""
+        if self.state.dataset is not None:
+            self.end()
+            _pages.setdefault(self.key, []).append(self)
 
     def _used(self) -> None:
         pages = _pages.get(self.key, [])
