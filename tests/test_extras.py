@@ -50,6 +50,12 @@ with clipper.open(home) as opened:
     assert opened.tags.of(first) == ["kept"]
     assert first in opened.metadata.index
     assert "<" in opened._repr_html_()
+    try:
+        opened.explore()
+    except clipper.ClipperError as error:
+        assert "pip install 'clipper[viewer]'" in str(error)
+    else:
+        raise AssertionError("the viewer's packages are not there")
 """
 
 

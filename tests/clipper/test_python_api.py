@@ -58,7 +58,7 @@ def test_every_example_of_the_docstrings_runs():
     tests = examples()
     names = {one.name for one in tests}
     assert {"clipper", "clipper.index", "clipper.open", "Atlas.points"} <= names
-    assert "clipper.atlas.atlas.Atlas.search" in names
+    assert {"clipper.atlas.atlas.Atlas.search", "clipper.atlas.atlas.Atlas.explore"} <= names
     with clipper.open("data") as atlas:
         for one in tests:
             one.globs |= {"clipper": clipper, "atlas": atlas}
