@@ -12,7 +12,7 @@ from screenshots import ARGUMENTS, HOME, LOOKS, SHARPNESS, save
 
 from jupyter_lab import TOKEN, jupyterlab, run_cell, write_notebook  # isort: skip - found through the line above
 
-SIZE = {"width": 1300, "height": 1120}
+SIZE = {"width": 1300, "height": 1200}
 CELLS = [
     'import clipper\n\natlas = clipper.open("data")\nexplorer = atlas.explore(height=600)\nexplorer',
     'explorer.selection[["name", "group", "subgroup"]]',

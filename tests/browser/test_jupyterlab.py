@@ -18,7 +18,7 @@ CELLS = [
     "explorer.stop()\nexplorer",
 ]
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.mark.parametrize("proxied", [False, True], ids=["direct", "proxied"])
