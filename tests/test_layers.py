@@ -44,7 +44,7 @@ VIEWER = """
     render dataset/findings dataset/axes
     dataset
     dataset/columns dataset/geometry
-    theme pools compat
+    theme pools compat homes
 """
 MAX_FILES = 13  # a dozen and the `__init__.py` that says what the wing is for
 

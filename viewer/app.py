@@ -52,6 +52,7 @@ from viewer.components.side.selection_panel import SelectionPanel
 from viewer.components.side.status import Status
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.versions import latest_loaded, load
+from viewer.homes import home_of_session, named_homes
 from viewer.session.search import Searcher
 from viewer.session.selection import clear_selection
 from viewer.session.state import LAYOUT, ViewState
@@ -89,9 +90,9 @@ def _published() -> tuple[Dataset, str]:
         ClipperError: nothing can be opened, and no version is in memory.
     """
     try:
-        return load(), ""
+        return load(home_of_session()), ""
     except ClipperError as error:
-        dataset = latest_loaded()
+        dataset = latest_loaded(home_of_session())
         if dataset is None:
             raise
         return dataset, str(error)
@@ -130,7 +131,7 @@ class Viewer:
             title=state.dataset.title,
             meta_title="Clipper",
             logo=LOGO,
-            site_url="#",
+            site_url="/" if named_homes() else "#",
             header=[self._header()],
             main=[self._workspace().shell],
             dark_theme=state.dark,

@@ -17,6 +17,7 @@ from viewer.compat import (
     send_messages_at_once,
     send_static_files_by,
 )
+from viewer.homes import home_of_context
 from viewer.server import export_route, image_route, script_route
 from viewer.server.access import keep_to_this_machine
 from viewer.server.compressed import get_compressed
@@ -45,9 +46,10 @@ for route, handler in ROUTES:
         per_app_patterns.append((route, handler))
 
 
-def on_server_loaded(_context: Any) -> None:
+def on_server_loaded(context: Any) -> None:
     """Start to load data and model in the background; an early visitor waits no longer than without."""
-    threading.Thread(target=warm_up, name="warm", daemon=True).start()
+    home = home_of_context(context)
+    threading.Thread(target=warm_up, args=(home,), name="warm", daemon=True).start()
 
 
 def on_session_created(_context: Any) -> None:

@@ -4,14 +4,17 @@ Each entry says why it is needed and which upstream issue concerns it, if we kno
 libraries begins here. What does not belong here: subclasses and options that they document.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+import bokeh.command.subcommands.serve as bokeh_serve
 import bokeh.server.server as bokeh_server
 import holoviews as hv
 import panel as pn
+import panel.command.serve as panel_serve
 import param
+from bokeh.command.util import build_single_handler_application
 from bokeh.document import Document
 from bokeh.events import DocumentEvent
 from bokeh.plotting import figure
@@ -20,7 +23,7 @@ from bokeh.server.views.multi_root_static_handler import MultiRootStaticHandler
 from bokeh.server.views.static_handler import StaticHandler
 from bokeh.util.token import get_session_id
 from panel.custom import JSComponent
-from panel.io.server import DocHandler, WSHandler, per_app_patterns
+from panel.io.server import DocHandler, WSHandler, per_app_patterns, toplevel_patterns
 from panel.theme.base import Design
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
@@ -264,3 +267,18 @@ def call_with_http_server(call: Callable[[HTTPServer], None]) -> None:
                 call(self)
 
     bokeh_server.HTTPServer = Telling
+
+
+def serve_one_app_at(names: Iterable[str], patterns: Sequence[tuple[Any, ...]]) -> None:
+    """Have `panel serve FOLDER` show the app of the folder at each of some paths, and routes beside them.
+
+    Its own index page gives way to the routes. `panel serve` takes its paths from names of folders, so that
+    one folder cannot be shown twice. We know of no upstream issue.
+    """
+
+    def build(paths: list[str], _arguments: object = None) -> dict[str, Any]:
+        return {f"/{name}": build_single_handler_application(paths[0]) for name in names}
+
+    bokeh_serve.build_single_handler_applications = build
+    panel_serve.build_single_handler_applications = build
+    toplevel_patterns[:] = [*patterns, *(pattern for pattern in toplevel_patterns if pattern[0] != "/?")]

@@ -3,11 +3,8 @@
 What does not belong here: anything that `import clipper` cannot do too.
 """
 
-import os
-import socket
 import sys
 import warnings
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -19,10 +16,10 @@ from clipper.cli.export import export
 from clipper.cli.options import Home, Json, read_filter
 from clipper.cli.output import one_line, print_failures, print_json, summarise, tell_damages
 from clipper.cli.report import check_kinds, tell_report, write_page
-from clipper.errors import BadImageError, ClipperError, SettingsError, require_extra
+from clipper.cli.view import view
+from clipper.errors import BadImageError, ClipperError
 from clipper.images.decode import read_file
 from clipper.settings import Settings
-from clipper.store.home import Home as AtlasHome
 
 app = typer.Typer(
     help="See and search an image dataset.",
@@ -35,6 +32,7 @@ app = typer.Typer(
 app.command()(coverage)
 app.command()(export)
 app.command()(name_cluster)
+app.command()(view)
 
 
 @app.callback()
@@ -121,39 +119,6 @@ def search(
         typer.echo("no image satisfies the filter", err=True)
     for hit in found:
         typer.echo(f"{hit['similarity']:.3f}  {one_line(str(hit['path']))}")
-
-
-@app.command()
-def view(
-    home: Home = None,
-    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 5006,
-    workers: Annotated[
-        int, typer.Option(min=1, max=64, help="Server processes, for many people at once.")
-    ] = 1,
-    open_browser: Annotated[bool, typer.Option("--open", help="Open a browser.")] = False,
-) -> None:
-    """Serve the map on this machine and print its address; Ctrl-C ends it."""
-    settings = Settings.load(home)
-    if not settings.home.is_dir():
-        raise SettingsError(AtlasHome(settings.home).missing_message())
-    require_extra("viewer")
-    spec = find_spec("viewer")
-    if spec is None or spec.origin is None:
-        raise SettingsError("the package `viewer` is not installed; install Clipper anew")
-    port = _bindable(port)
-    if workers == 1:
-        command = [sys.executable, "-m", "panel", "serve", str(Path(spec.origin).parent)]
-        command += ["--address", "127.0.0.1"]
-    elif hasattr(socket, "send_fds"):
-        command = [sys.executable, "-m", "viewer.server.supervisor", "--workers", str(workers)]
-    else:
-        raise SettingsError("several workers need Linux or macOS; leave `--workers` out")
-    command += ["--port", str(port), "--log-level", "warning"]
-    command += ["--show"] if open_browser else []
-    typer.echo(f"Clipper shows {settings.home} at http://127.0.0.1:{port}/viewer (Ctrl-C ends it)")
-    sys.stdout.flush()
-    # The server takes this process's place: who ends the command ends the server, whatever the signal.
-    os.execve(sys.executable, command, os.environ | {"CLIPPER_HOME": str(settings.home)})  # noqa: S606
 
 
 @app.command()
@@ -288,19 +253,6 @@ def _read(image: Path | None, *, most: int) -> bytes | None:
         raise ClipperError(f"{image} {error}") from error
     except OSError as error:
         raise ClipperError(f"{image} cannot be read: {error.strerror}") from error
-
-
-def _bindable(port: int) -> int:
-    """Return the port, or a free one for 0."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except (OSError, OverflowError) as error:
-            raise SettingsError(
-                f"port {port} cannot be used ({error}); `--port 0` takes a free one"
-            ) from error
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

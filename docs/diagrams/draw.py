@@ -44,7 +44,7 @@ VIEWER: list[Row] = [
     ],
     [("dataset/", "an atlas as arrays")],
     [("dataset/columns/", "filters"), ("dataset/geometry/", "regions")],
-    [("theme, pools, compat", "look; threads; Panel's inside")],
+    [("theme, pools, homes, compat", "look; threads; Panel's inside")],
 ]
 CLIPPER: list[Row] = [
     [("cli/", "the clipper command")],

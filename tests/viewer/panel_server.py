@@ -87,7 +87,8 @@ def started(
     if home is not None:
         env["CLIPPER_HOME"] = str(home)
     if workers == 1:
-        command = [sys.executable, "-m", "panel", "serve", "viewer", "--address", "127.0.0.1"]
+        server = ["viewer.server.several"] if "CLIPPER_HOMES" in env else ["panel", "serve", "viewer"]
+        command = [sys.executable, "-m", *server, "--address", "127.0.0.1"]
     else:
         command = [sys.executable, "-m", "viewer.server.supervisor", "--workers", str(workers)]
     command += ["--port", str(port), *options]

@@ -100,21 +100,21 @@ def register_holder(holder: DatasetHolder) -> None:
         _holders.add(holder)
 
 
-def dataset_with(image_id: str, stamp: str) -> Dataset:
-    """Return a dataset that has an image: one in a session with the image's bytes, or the published one.
+def dataset_with(image_id: str, stamp: str, *, home: Path | None = None) -> Dataset:
+    """Return a dataset of a home that has an image: one in a session with its bytes, or the published one.
 
     Raises:
         ClipperError: nothing is published and nothing in memory.
     """
     # Sessions first: an image on a page does not wait until another version is opened.
-    for dataset in shown_datasets(_folder(None)):
+    for dataset in shown_datasets(_folder(home)):
         row = dataset.row_of(image_id)
         if row is not None and dataset.content_stamp(row) == stamp:
             return dataset
     try:
-        return load()
+        return load(home)
     except ClipperError:
-        known = latest_loaded()
+        known = latest_loaded(home)
         if known is None:
             raise
         return known

@@ -41,7 +41,7 @@ class ExportHandler(VisitorHandler):
     async def get(self, token: str) -> None:
         """Send the file, or 404 for a token that is not valid."""
         try:
-            offered = redeem(token)
+            offered = redeem(token, home=self.home)
         except KeyError:
             if await hand_on(self):  # another worker may have offered it
                 return

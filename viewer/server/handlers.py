@@ -6,6 +6,7 @@ What does not belong here: the answers, each in its own module.
 import logging
 from collections.abc import Collection
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from bokeh.server.views.auth_request_handler import AuthRequestHandler
 from bokeh.settings import settings
 from tornado.web import HTTPError, RequestHandler
 
+from viewer.homes import home_of_context
 from viewer.server.access import is_loopback, requires_sign_in
 
 log = logging.getLogger(__name__)
@@ -22,8 +24,11 @@ log = logging.getLogger(__name__)
 class PublicHandler(RequestHandler):
     """A route that anybody may use."""
 
-    def initialize(self, **_context: object) -> None:
-        """Take the context that Panel passes to each route; it is not needed."""
+    home: Path | None = None  # of several that the server shows; None: its only one
+
+    def initialize(self, application_context: object = None, **_context: object) -> None:
+        """Take the context that Panel passes to each route: it says which home the route belongs to."""
+        self.home = home_of_context(application_context)
 
 
 class VisitorHandler(AuthRequestHandler, PublicHandler):

@@ -12,6 +12,7 @@ import logging
 import math
 from functools import partial
 from http import HTTPStatus
+from pathlib import Path
 from typing import NamedTuple
 
 from tornado.web import HTTPError
@@ -76,19 +77,22 @@ class ForeignImage(NamedTuple):
     copy: str = ""
 
 
-def find_image(size: str, image_id: str, *, stamp: str = "") -> ImageResponse | ForeignImage:
-    """Find an image in the versions that sessions show, or in the published one.
+def find_image(
+    size: str, image_id: str, *, stamp: str = "", home: Path | None = None
+) -> ImageResponse | ForeignImage:
+    """Find an image in the versions of a home that sessions show, or in the published one.
 
     Args:
         size: "thumb", "medium", "view" or "full".
         image_id: the image's id.
         stamp: its content hash; a version with these bytes is preferred.
+        home: the home; None: the server's only one.
 
     Raises:
         KeyError: there is no such image.
         ClipperError: there is no atlas.
     """
-    dataset = dataset_with(image_id, stamp)
+    dataset = dataset_with(image_id, stamp, home=home)
     row = dataset.atlas.row(image_id)
     lasting = dataset.content_stamp(row) == stamp
     if size != "thumb":
@@ -166,7 +170,8 @@ class ImageHandler(VisitorHandler):
         stamp = self.get_query_argument("is", "")
         loop = asyncio.get_running_loop()
         try:
-            found = await loop.run_in_executor(IMAGE_POOL, partial(find_image, size, image_id, stamp=stamp))
+            find = partial(find_image, size, image_id, stamp=stamp, home=self.home)
+            found = await loop.run_in_executor(IMAGE_POOL, find)
         except (KeyError, ClipperError, OSError):
             if await hand_on(self):  # another worker may have a session that still shows it
                 return

@@ -98,7 +98,9 @@ class Supervisor:
         told = {"number": number, "outboxes": outboxes, **files}
         threads = max(1, (os.cpu_count() or 1) // len(self._ways))  # of the model: together, as many as cores
         environment = {"OMP_NUM_THREADS": str(threads), **os.environ, VARIABLE: json.dumps(told)}
-        command = [sys.executable, "-m", "panel", "serve", str(Path(__file__).parents[1])]
+        package = str(Path(__file__).parents[1])
+        server = ["viewer.server.several"] if os.environ.get("CLIPPER_HOMES") else ["panel", "serve", package]
+        command = [sys.executable, "-m", *server]
         command += ["--address", "127.0.0.1", "--port", str(self._listening.getsockname()[1])]
         shown = [option for option in self._options if option != "--show" or number == 0]
         # In a group of its own, a worker does not get the Ctrl-C of the terminal: this process ends it.

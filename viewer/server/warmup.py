@@ -2,27 +2,42 @@
 
 import gc
 import logging
+import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 
 from clipper.errors import ClipperError
 from viewer.dataset.geometry.viewport import Viewport
 from viewer.dataset.suggestions import suggest_queries
 from viewer.dataset.tag_rows import read_tag_rows
 from viewer.dataset.versions import load, shown_datasets
+from viewer.homes import named_homes
 from viewer.pools import BASELINE_POOL, SEARCH_POOL
 from viewer.render.overview import Overviews, face_size
 from viewer.render.painter import RenderRequest, paint
 
+MOST_WARM = 4  # homes
+
 log = logging.getLogger(__name__)
+_one_by_one = threading.Lock()
 
 
-def warm_up() -> None:
-    """Load and draw the dataset, and load the model. A failure is logged and ends nothing."""
+def warm_up(home: Path | None = None) -> None:
+    """Load and draw the dataset of a home, and load its model. A failure is logged and ends nothing.
+
+    Of several homes only the first few are loaded, one after the other; the others when somebody looks.
+    """
+    with _one_by_one:
+        if home is None or home in [*named_homes().values()][:MOST_WARM]:
+            _warm_up(home)
+
+
+def _warm_up(home: Path | None) -> None:
     started = time.perf_counter()
     _freeze_loaded()
     try:
-        dataset = load()
+        dataset = load(home)
         viewport = Viewport.fitted(dataset.view, width=1000, height=750)
         overview = Overviews().of(dataset, None, face=face_size(viewport.width), faces=True, names=True)
         paint(RenderRequest(dataset, viewport, dataset.default_colour, dark=True, overview=overview))

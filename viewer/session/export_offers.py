@@ -8,6 +8,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from viewer.dataset.dataset import Dataset
@@ -72,14 +73,16 @@ def withdraw(tokens: Iterable[str]) -> None:
             _offered.pop(token, None)
 
 
-def redeem(token: str) -> Offer:
+def redeem(token: str, *, home: Path | None = None) -> Offer:
     """Return the offer of a token, which is invalid afterwards.
 
     Raises:
-        KeyError: the token is unknown, was used, or has expired.
+        KeyError: the token is unknown, was used, has expired, or is of another home than the one given.
     """
     with _lock:
         _drop_expired()
+        if home is not None and _offered[token].export.dataset.atlas.settings.home != home:
+            raise KeyError(token)
         return _offered.pop(token)
 
 

@@ -1,6 +1,7 @@
 """The page for a home without an atlas: what is missing, and the commands to type."""
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import panel_material_ui as pmui
@@ -12,6 +13,7 @@ from viewer.components.page.connection_lost import ConnectionLost
 from viewer.components.page.page import html_page
 from viewer.components.page.theme_cookie import saved_dark
 from viewer.dataset.versions import load
+from viewer.homes import home_of_session
 from viewer.pools import VERSION_POOL
 from viewer.session.background import in_background
 
@@ -35,10 +37,11 @@ class NoAtlas(Component):
     def __init__(self, *, failed: str = "", **params: Any) -> None:
         super().__init__(actions={"look": self._check}, **params)
         self._failed = failed
+        self._load = partial(load, home_of_session())
 
     def _check(self, _message: object) -> None:
         """Try to open the atlas: only that shows whether it is complete."""
-        in_background(load, self._checked, pool=VERSION_POOL)
+        in_background(self._load, self._checked, pool=VERSION_POOL)
 
     def _checked(self, done: "Future[Dataset]") -> None:
         error = done.exception()

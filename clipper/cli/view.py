@@ -1,0 +1,83 @@
+"""The command `clipper view`: finds what to show and becomes the server that shows it.
+
+What does not belong here: the server (`viewer/`).
+"""
+
+import json
+import os
+import socket
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clipper.cli.homes import find_homes, is_home, name_homes
+from clipper.cli.options import Home
+from clipper.errors import SettingsError, require_extra
+from clipper.settings import Settings
+from clipper.store.home import Home as AtlasHome
+
+
+def view(
+    homes: Annotated[
+        list[str] | None, typer.Argument(help="Homes, or folders of homes; several begin with their cards.")
+    ] = None,
+    home: Home = None,
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 5006,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Server processes, for many people at once.")
+    ] = 1,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open a browser.")] = False,
+) -> None:
+    """Serve the map on this machine and print its address; Ctrl-C ends it."""
+    shown, path, environment = _choose(homes or [], home)
+    require_extra("viewer")
+    spec = find_spec("viewer")
+    if spec is None or spec.origin is None:
+        raise SettingsError("the package `viewer` is not installed; install Clipper anew")
+    port = _bindable(port)
+    if workers > 1:
+        if not hasattr(socket, "send_fds"):
+            raise SettingsError("several workers need Linux or macOS; leave `--workers` out")
+        command = ["-m", "viewer.server.supervisor", "--workers", str(workers)]
+    else:
+        server = (
+            ["viewer.server.several"] if path == "" else ["panel", "serve", str(Path(spec.origin).parent)]
+        )
+        command = ["-m", *server, "--address", "127.0.0.1"]
+    command += ["--port", str(port), "--log-level", "warning"]
+    command += ["--show"] if open_browser else []
+    typer.echo(f"Clipper shows {shown} at http://127.0.0.1:{port}/{path} (Ctrl-C ends it)")
+    sys.stdout.flush()
+    # The server takes this process's place: who ends the command ends the server, whatever the signal.
+    os.execve(sys.executable, [sys.executable, *command], os.environ | environment)  # noqa: S606
+
+
+def _choose(homes: list[str], home: str | None) -> tuple[str, str, dict[str, str]]:
+    """Return what is shown, the path of its first page, and what the server is told of it."""
+    if homes and home:
+        raise SettingsError("name the homes, or one with `--home`, but not both")
+    found = find_homes(homes) if homes else []
+    if len(found) > 1 or (found and not is_home(Path(homes[0]).expanduser().resolve())):
+        named = name_homes(found)
+        told = json.dumps({name: str(folder) for name, folder in named.items()})
+        return f"{len(named)} atlases", "", {"CLIPPER_HOMES": told}
+    settings = Settings.load(found[0] if found else home)
+    if not settings.home.is_dir():
+        raise SettingsError(AtlasHome(settings.home).missing_message())
+    return str(settings.home), "viewer", {"CLIPPER_HOME": str(settings.home)}
+
+
+def _bindable(port: int) -> int:
+    """Return the port, or a free one for 0."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError) as error:
+            raise SettingsError(
+                f"port {port} cannot be used ({error}); `--port 0` takes a free one"
+            ) from error
+        return int(probe.getsockname()[1])
