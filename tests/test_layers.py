@@ -35,6 +35,7 @@ CORE = """
 VIEWER = """
     main app_hooks
     server app
+    server/processes
     components/side
     components/lists components/axes
     components/map components/page components/layout

@@ -21,8 +21,8 @@ from viewer.homes import home_of_context
 from viewer.server import export_route, image_route, script_route
 from viewer.server.access import keep_to_this_machine
 from viewer.server.compressed import get_compressed
+from viewer.server.processes.workers import hand_page, hand_websocket, this_worker
 from viewer.server.warmup import warm_up
-from viewer.server.workers import hand_page, hand_websocket, this_worker
 
 keep_to_this_machine()
 send_messages_at_once()

@@ -41,7 +41,7 @@ def view(
     if workers > 1:
         if not hasattr(socket, "send_fds"):
             raise SettingsError("several workers need Linux or macOS; leave `--workers` out")
-        command = ["-m", "viewer.server.supervisor", "--workers", str(workers)]
+        command = ["-m", "viewer.server.processes.supervisor", "--workers", str(workers)]
     else:
         server = (
             ["viewer.server.several"] if path == "" else ["panel", "serve", str(Path(spec.origin).parent)]

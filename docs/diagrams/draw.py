@@ -27,6 +27,7 @@ PIPELINES: list[Row] = [
 VIEWER: list[Row] = [
     [("main, app_hooks", "what Panel starts")],
     [("app", "the page, put together"), ("server/", "routes, access")],
+    [("server/processes/", "several at one address")],
     [("components/side/", "results, filters, selection, tags")],
     [("components/lists/", "table"), ("components/axes/", "axes of meaning")],
     [

@@ -90,7 +90,7 @@ def started(
         server = ["viewer.server.several"] if "CLIPPER_HOMES" in env else ["panel", "serve", "viewer"]
         command = [sys.executable, "-m", *server, "--address", "127.0.0.1"]
     else:
-        command = [sys.executable, "-m", "viewer.server.supervisor", "--workers", str(workers)]
+        command = [sys.executable, "-m", "viewer.server.processes.supervisor", "--workers", str(workers)]
     command += ["--port", str(port), *options]
     process = subprocess.Popen(
         command, cwd=ROOT, env=env, start_new_session=True,

@@ -11,7 +11,7 @@ from typing import Any
 import panel as pn
 
 from viewer.compat import wrap_bind_sockets
-from viewer.server.workers import this_worker
+from viewer.server.processes.workers import this_worker
 
 LOOPBACK = "127.0.0.1"
 KEYLESS = ("pam",)  # providers that need no key, as they use accounts of this machine

@@ -18,7 +18,7 @@ from clipper.export.run import FOLDERS
 from viewer.dataset.exports import CONTENT_TYPES
 from viewer.pools import EXPORT_POOL
 from viewer.server.handlers import VisitorHandler
-from viewer.server.workers import hand_on
+from viewer.server.processes.workers import hand_on
 from viewer.session.export_offers import Offer, redeem
 
 ROUTE = r"/export/([A-Za-z0-9_-]{20,64})"

@@ -26,7 +26,7 @@ from viewer.dataset.dataset import Dataset
 from viewer.dataset.versions import dataset_with
 from viewer.pools import CONVERT_POOL, IMAGE_POOL
 from viewer.server.handlers import VisitorHandler
-from viewer.server.workers import hand_on
+from viewer.server.processes.workers import hand_on
 
 ROUTE = r"/img/(thumb|medium|view|full)/(.+)"
 BROWSER_TYPES = {

@@ -348,7 +348,7 @@ def test_several_workers_are_started_by_a_supervisor(
     command("view", "--workers", "4", "--port", "0", "--open", "--home", sample_home)
     command("view", "--port", "0", "--home", sample_home)
     several, one = (" ".join(words) for words in started)
-    assert "-m viewer.server.supervisor --workers 4 --port" in several
+    assert "-m viewer.server.processes.supervisor --workers 4 --port" in several
     assert several.endswith("--show")
     assert "-m panel serve" in one
     assert "supervisor" not in one

@@ -84,7 +84,7 @@ def test_several_homes_are_served_together_and_one_alone_as_ever(
         assert "panel" in words
         assert environment["CLIPPER_HOME"] == str(one)
         assert "CLIPPER_HOMES" not in environment
-    assert "viewer.server.supervisor" in workers[0]
+    assert "viewer.server.processes.supervisor" in workers[0]
     assert "CLIPPER_HOMES" in workers[1]
 
 

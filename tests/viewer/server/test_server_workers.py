@@ -26,8 +26,8 @@ from visitor import Visitor
 from clipper.store import tags
 from clipper.store.home import Home
 from viewer.dataset.versions import load
-from viewer.server import supervisor
-from viewer.server.workers import HOPS, HandedStream, Worker, head_of, hops_of
+from viewer.server.processes import supervisor
+from viewer.server.processes.workers import HOPS, HandedStream, Worker, head_of, hops_of
 
 PATIENCE = 120  # seconds: a busy machine is no failure
 VIEW = (-6.1, 6.1, -4.15, 4.15)
@@ -206,7 +206,16 @@ def alive(pid: int) -> bool:
 
 
 def test_workers_that_cannot_start_end_the_whole_with_a_reason(sample_home: Path) -> None:
-    command = [sys.executable, "-m", "viewer.server.supervisor", "--port", "0", "--workers", "2", "--no-such"]
+    command = [
+        sys.executable,
+        "-m",
+        "viewer.server.processes.supervisor",
+        "--port",
+        "0",
+        "--workers",
+        "2",
+        "--no-such",
+    ]
     ended = subprocess.run(
         command, cwd=ROOT, env={**os.environ, "CLIPPER_HOME": str(sample_home)}, timeout=PATIENCE,
         capture_output=True, text=True, check=False,

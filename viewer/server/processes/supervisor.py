@@ -1,6 +1,6 @@
 """Runs several servers at one address: starts them, restarts one that ends, and ends all of them together.
 
-    python -m viewer.server.supervisor --port PORT --workers N [OPTION ...]
+    python -m viewer.server.processes.supervisor --port PORT --workers N [OPTION ...]
 
 The options are those of `panel serve`. Each worker is a `panel serve viewer` of its own with the same
 listening socket. What does not belong here: which worker answers a visitor (`workers.py`), and any work of a
@@ -98,7 +98,7 @@ class Supervisor:
         told = {"number": number, "outboxes": outboxes, **files}
         threads = max(1, (os.cpu_count() or 1) // len(self._ways))  # of the model: together, as many as cores
         environment = {"OMP_NUM_THREADS": str(threads), **os.environ, VARIABLE: json.dumps(told)}
-        package = str(Path(__file__).parents[1])
+        package = str(Path(__file__).parents[2])
         server = ["viewer.server.several"] if os.environ.get("CLIPPER_HOMES") else ["panel", "serve", package]
         command = [sys.executable, "-m", *server]
         command += ["--address", "127.0.0.1", "--port", str(self._listening.getsockname()[1])]

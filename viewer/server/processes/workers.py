@@ -27,7 +27,7 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream
 from tornado.web import RequestHandler
 
-from viewer.server.supervisor import HEAD_BYTES, SLOT, UNREADY, VARIABLE
+from viewer.server.processes.supervisor import HEAD_BYTES, SLOT, UNREADY, VARIABLE
 
 HOPS = "Clipper-Hops"  # the header that says how often a request was handed over
 RECENT = 1.0  # seconds after which a page that was handed over is among the other's sessions
