@@ -182,7 +182,12 @@ function heading(model, isRefining, refine) {
   return h(
     "div",
     { class: "row heading" },
-    h("div", { class: "grow" }, h("h2", {}, model.query), h("div", { class: "muted" }, figures)),
+    h(
+      "div",
+      { class: "grow" },
+      h("h2", { title: model.query }, model.query),
+      h("div", { class: "muted" }, figures),
+    ),
     refineButton,
     listed > 0 && zoomButton,
   )
