@@ -125,6 +125,7 @@ screenshots: setup-dev index
 	$(BIN)/python docs/screenshots.py
 	$(BIN)/python docs/screenshots_dagster.py
 	$(BIN)/python docs/screenshots_notebook.py
+	$(BIN)/python docs/screenshots_atlases.py
 
 bench: index
 	$(BIN)/python benchmarks/sample.py

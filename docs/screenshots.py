@@ -38,6 +38,7 @@ QUALITY = 86
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-background-networking"]
 ASIDE = (1062, 28)  # where the pointer touches nothing
 CONCEPTS = "cat, clock, flag, submarine, unicorn, violin, helicopter, penguin, wheelchair, volcano, robot"
+OPPOSITES = {"Across": "a person <-> an animal", "Up": "sad <-> happy"}
 OPENED = "cat-with-wry-smile.jpg"
 
 
@@ -269,6 +270,35 @@ def groups(page: Any) -> None:
     page.wait_for_timeout(1200)
 
 
+def axes(page: Any) -> None:
+    """Images by two typed opposites instead of the map."""
+    form = page.locator(".axes-form")
+    form.get_by_role("button", name="Axes", exact=True).click()
+    for axis, words in OPPOSITES.items():
+        field = form.get_by_label(f"{axis}: two opposites, or one word")
+        field.fill(words)
+        field.press("Enter")
+        page.locator(".axes-over .word", has_text=words.split(" <-> ")[1]).wait_for()
+    page.wait_for_selector(".axes-over canvas.glide", state="detached")
+    settled(page)
+    page.mouse.move(*ASIDE)
+    page.wait_for_timeout(900)
+
+
+def views(page: Any) -> None:
+    """The views that people saved in this home."""
+    for name, words in (("hearts", "red heart"), ("cats, for the talk", "cat")):
+        ask(page, words)
+        page.wait_for_selector(f".results h2:has-text('{words}')", timeout=60_000)
+        page.get_by_role("button", name="Saved views").click()
+        page.get_by_placeholder("Name of this view").fill(name)
+        page.get_by_placeholder("Your name").fill("Ada")
+        page.get_by_role("button", name="Save", exact=True).click()
+        page.locator(".views").get_by_text(name).wait_for()
+    page.mouse.move(*ASIDE)
+    page.wait_for_timeout(900)
+
+
 def side_by_side(page: Any) -> None:
     """Three images compared, enlarged at one place."""
     search(page)
@@ -311,6 +341,7 @@ STATES: dict[str, Callable[[Any], None]] = {
     "selection": chosen,
     "workbench": workbench,
     "groups": groups,
+    "axes": axes,
     "side-by-side": side_by_side,
     "overview": overview,
     "keys": keys,
@@ -320,6 +351,7 @@ OF_THE_COPY: dict[str, Callable[[Any], None]] = {
     "duplicates": duplicates,
     "compare": compare,
     "drift": drift,
+    "views": views,
 }
 
 

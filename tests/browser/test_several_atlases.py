@@ -42,7 +42,10 @@ def test_cards_are_chosen_by_keys_and_lead_to_their_atlas_and_back(
     expect(cards(page).nth(0)).to_contain_text("1,870 images")
     expect(cards(page).nth(2)).to_contain_text("<b>Not yet</b>")
     expect(cards(page).nth(2)).to_contain_text("clipper index")
-    assert page.locator(".card img").evaluate_all("els => els.every((el) => el.naturalWidth === 320)")
+    drawn = "els => els.every((el) => el.naturalWidth === 320)"
+    for _ in within_a_minute(page):
+        if page.locator(".card img").evaluate_all(drawn):
+            break
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert (found := violations(page)) == [], described(found)
     page.keyboard.press("Tab")
