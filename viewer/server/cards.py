@@ -6,6 +6,8 @@ atlases' own pages (`app.py`).
 
 import asyncio
 import html
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from http import HTTPStatus
@@ -77,6 +79,15 @@ def describe_home(name: str, folder: Path) -> Card:
         return Card(name, title, heading="Nothing to show yet", reason=f"The home cannot be read: {error}")
     images = int(snapshot.counts.get("images", 0))
     return Card(name, title, images, snapshot.published_at, snapshot.version)
+
+
+def tell_apart(cards: Sequence[Card]) -> list[Card]:
+    """Add its name to the title of a card whose title is another's, too."""
+    titles = Counter(card.title for card in cards)
+    return [
+        card._replace(title=f"{card.title} ({card.name})") if titles[card.title] > 1 else card
+        for card in cards
+    ]
 
 
 def age_of(at: datetime, now: datetime) -> str:
@@ -152,15 +163,19 @@ class _PageHandler(VisitorHandler):
         chosen = self.get_cookie(COOKIE, "")
         return chosen if chosen in {"dark", "light"} else ""
 
+    async def read_cards(self) -> list[Card]:
+        """Read all homes, off the event loop."""
+        loop = asyncio.get_running_loop()
+        work = (loop.run_in_executor(IMAGE_POOL, describe_home, *each) for each in named_homes().items())
+        return tell_apart(await asyncio.gather(*work))
+
 
 class CardsHandler(_PageHandler):
     """Shows a card for each atlas."""
 
     async def get(self) -> None:
         """Read all homes, and send the page."""
-        loop = asyncio.get_running_loop()
-        work = (loop.run_in_executor(IMAGE_POOL, describe_home, *each) for each in named_homes().items())
-        cards = await asyncio.gather(*work)
+        cards = await self.read_cards()
         found = sum(1 for card in cards if not card.heading)
         self.send(
             "cards.html",
@@ -173,9 +188,9 @@ class CardsHandler(_PageHandler):
 class CompareHandler(_PageHandler):
     """Shows two atlases side by side with one query."""
 
-    def get(self) -> None:
+    async def get(self) -> None:
         """Send the page; its script reads from the address what to show."""
-        cards = [describe_home(name, folder) for name, folder in named_homes().items()]
+        cards = await self.read_cards()
         options = "".join(f'<option value="{card.name}">{html.escape(card.title)}</option>' for card in cards)
         self.send("compare.html", options=options)
 

@@ -12,7 +12,15 @@ import pytest
 from panel_server import ROOT, fetch, serving
 from PIL import Image
 
-from viewer.server.cards import PICTURE, age_of, card_html, colour_density, count_places, describe_home
+from viewer.server.cards import (
+    PICTURE,
+    age_of,
+    card_html,
+    colour_density,
+    count_places,
+    describe_home,
+    tell_apart,
+)
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 HOSTILE = '<script>alert(1)</script>"&'
@@ -116,6 +124,8 @@ def test_a_home_that_cannot_be_shown_says_why_and_what_to_type(
 
 def test_a_card_follows_the_chosen_theme(homes: dict[str, Path]) -> None:
     card = describe_home("sample", homes["sample"])
+    alike = tell_apart([card, card._replace(name="again"), card._replace(title="Another")])
+    assert [each.title for each in alike] == [f"{card.title} (sample)", f"{card.title} (again)", "Another"]
     assert card.images == 1870
     assert "prefers-color-scheme" in card_html(card, theme="", now=NOW)
     dark = card_html(card, theme="dark", now=NOW)
