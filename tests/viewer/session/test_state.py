@@ -255,7 +255,7 @@ def test_the_page_without_an_atlas_reloads_only_for_one_that_opens(
 ) -> None:
     found: list[Dataset | StoreError] = [StoreError("it is damaged; run `clipper index`"), dataset]
 
-    def load() -> Dataset:
+    def load(_home: object) -> Dataset:
         if isinstance(found[0], StoreError):
             raise found[0]
         return found[0]
