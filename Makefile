@@ -126,6 +126,7 @@ screenshots: setup-dev index
 	$(BIN)/python docs/screenshots_dagster.py
 	$(BIN)/python docs/screenshots_notebook.py
 	$(BIN)/python docs/screenshots_atlases.py
+	$(BIN)/python docs/animation.py
 
 bench: index
 	$(BIN)/python benchmarks/sample.py

@@ -4,8 +4,7 @@
 
 A real browser shows the sample. Waiting is measured. The time of the hands and of the head is that of the
 keystroke-level model: K. Card, T. Moran, A. Newell, "The keystroke-level model for user performance time
-with interactive systems", Communications of the ACM 23 (1980). Their figures are used for other tools, too
-(`docs/tasks.md`), where the steps are counted in the tool's documentation.
+with interactive systems", Communications of the ACM 23 (1980).
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Takes the pictures of several atlases in `looks.md`: part of `make screenshots`.
 
-It needs Chromium, and the sample indexed. Beside the sample lie an older copy of it, without its flags, and a
-folder that nobody has indexed. What does not belong here: pictures of one atlas (`screenshots.py`).
+It needs Chromium, and the sample indexed. Beside the sample lies its altered copy. What does not belong here:
+pictures of one atlas (`screenshots.py`).
 """
 
 import json
@@ -21,7 +21,7 @@ QUERY = "red heart"
 def cards(page: Any, address: str) -> None:
     """The atlases, to choose from."""
     page.goto(address)
-    page.wait_for_function("[...document.images].every((image) => image.complete && image.naturalWidth)")
+    page.wait_for_load_state("networkidle")
 
 
 def compared(page: Any, address: str) -> None:
@@ -36,10 +36,7 @@ def compared(page: Any, address: str) -> None:
 def main() -> None:
     """Take them."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
-        copy, empty = altered_copy(Path(folder)), Path(folder) / "empty"
-        empty.mkdir()
-        (empty / "clipper.toml").write_text('title = "Holidays"\n')
-        homes = {"emoji": str(HOME), "with-copies": str(copy), "holidays": str(empty)}
+        homes = {"emoji": str(HOME), "with-copies": str(altered_copy(Path(folder)))}
         chromium = shutil.which("chromium") or shutil.which("chromium-browser")
         browser = driver.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         with serving(None, environment={"CLIPPER_HOMES": json.dumps(homes)}) as address:
