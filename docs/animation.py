@@ -12,9 +12,9 @@ from typing import Any
 
 from PIL import Image
 from playwright.sync_api import sync_playwright
-from screenshots import ARGUMENTS, HOME, LOOKS, OPPOSITES, ROOT
+from screenshots import ARGUMENTS, HOME, LOOKS, OPPOSITES, ROOT, middle
 
-from helpers import ask, settled  # isort: skip - found through the line above
+from helpers import ask, screen, settled  # isort: skip - found through the line above
 from panel_server import serving  # isort: skip
 
 SIZE = {"width": 1200, "height": 750}
@@ -40,16 +40,17 @@ def play(page: Any) -> None:
     """What a person does in twenty seconds: look, zoom, ask, put on axes, go back."""
     wait = page.wait_for_timeout
     wait(1200)
-    x, y = 0.42 * SIZE["width"], 0.6 * SIZE["height"]
-    page.mouse.move(x, y, steps=12)
-    for delta in (*[-220] * 5, *[220] * 5):
-        page.mouse.wheel(0, delta)
+    page.mouse.move(*screen(page, *middle()), steps=12)
+    for _ in range(5):
+        page.mouse.wheel(0, -220)
         wait(380)
-    wait(500)
+    wait(900)
+    page.keyboard.press("0")
+    wait(1200)
     ask(page, "")
-    page.keyboard.type("a sleeping cat", delay=70)
+    page.keyboard.type("cat", delay=140)
     page.keyboard.press("Enter")
-    page.wait_for_selector(".results h2:has-text('a sleeping cat')")
+    page.wait_for_selector(".results h2:has-text('cat')")
     wait(2600)
     page.locator(".results .card").nth(1).hover()
     wait(1200)
