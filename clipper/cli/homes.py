@@ -1,6 +1,6 @@
 """Finds the homes that `clipper view` shows together, and gives each a name for its address.
 
-What does not belong here: what a card says of a home (`viewer/server/cards.py`).
+What does not belong here: the cards that show the homes (`viewer/server/cards.py`).
 """
 
 import re

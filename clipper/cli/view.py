@@ -51,12 +51,12 @@ def view(
     command += ["--show"] if open_browser else []
     typer.echo(f"Clipper shows {shown} at http://127.0.0.1:{port}/{path} (Ctrl-C ends it)")
     sys.stdout.flush()
-    # The server takes this process's place: who ends the command ends the server, whatever the signal.
+    # The server replaces this process, so that any signal to the command reaches the server.
     os.execve(sys.executable, [sys.executable, *command], os.environ | environment)  # noqa: S606
 
 
 def _choose(homes: list[str], home: str | None) -> tuple[str, str, dict[str, str]]:
-    """Return what is shown, the path of its first page, and what the server is told of it."""
+    """Return the folder or the title to show, the path of the first page, and the server's variables."""
     if homes and home:
         raise SettingsError("name the homes, or one with `--home`, but not both")
     found = find_homes(homes) if homes else []

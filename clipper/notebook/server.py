@@ -3,8 +3,8 @@
 The child answers the page while a cell computes, loads nothing of Panel into the kernel, and gives all of its
 memory back when it ends. It listens on this machine only, below a path with a token that nobody can guess:
 other people on the machine reach the port, but nothing behind it. It ends with the process that started it.
-What does not belong here: what the page says (`viewer/server/explorer_route.py`), and tables of it
-(`explorer.py`).
+What does not belong here: the messages of the page (`viewer/server/explorer_route.py`), and the tables that
+are made of them (`explorer.py`).
 """
 
 import json

@@ -1,8 +1,8 @@
 """Axes with a meaning: a place for each image between two opposites, or by a value of its metadata.
 
 An axis has the values, in their own unit, and the places, which are even enough to look at. Pure arrays.
-What does not belong here: embedding texts and reading columns (`atlas/engine.py`), what a person types
-(`axis_text.py`), and drawing (`viewer`).
+The engine embeds texts and reads columns (`atlas/engine.py`), `axis_text.py` reads what a person types, and
+the viewer draws: none of this belongs here.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ ROOMY = 1.6
 # A number is on a logarithmic scale if the middle half of the values has less than this share of the axis,
 # and this many times as much on the logarithmic one.
 CROWDED, WORTH = 0.08, 3.0
-# So many lanes can be told apart.
+# An axis has no more lanes than this: the eye cannot tell more of them apart.
 MOST_LANES = 24
 LANE_REACH = 0.38  # from a lane's middle, of the distance between two
 # Of so few different numbers, the images with the same one are spread, so far at most.

@@ -163,7 +163,16 @@ def stamp(path: Path) -> Stamp | None:
     return seen.st_mtime_ns, seen.st_ino, seen.st_size
 
 
+Key = TypeVar("Key")
+Entry = TypeVar("Entry")
 Given = TypeVar("Given")  # what people gave, as a module of the store has it
+
+
+def without(entries: Mapping[Key, Entry], key: Key) -> dict[Key, Entry]:
+    """Return the entries but one; raise KeyError if there is no such entry."""
+    if key not in entries:
+        raise KeyError(key)
+    return {other: entry for other, entry in entries.items() if other != key}
 
 
 class GivenFile:

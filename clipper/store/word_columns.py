@@ -7,7 +7,7 @@ here: giving images their words (`insight/classify.py`), and the run's step (`in
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from clipper.store.home import GivenFile, Home
+from clipper.store.home import GivenFile, Home, without
 from clipper.text import one_line, short_line
 
 FORMAT = 1
@@ -108,13 +108,7 @@ def forget(home: Home, name: str) -> WordColumns:
         StoreError: the file is damaged, or cannot be written.
         BusyError: another writer does not finish in time.
     """
-
-    def change(columns: WordColumns) -> WordColumns:
-        if name not in columns:
-            raise KeyError(name)
-        return {other: words for other, words in columns.items() if other != name}
-
-    return _change(home, change)
+    return _change(home, lambda columns: without(columns, name))
 
 
 def problem(home: Home) -> str | None:

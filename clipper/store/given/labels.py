@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from clipper.store import tags, word_columns
-from clipper.store.home import GivenFile, Home
+from clipper.store.home import GivenFile, Home, without
 from clipper.store.tags import Edit
 from clipper.text import one_line
 
@@ -90,13 +90,7 @@ def forget(home: Home, name: str) -> LabelColumns:
         StoreError: the file is damaged, or cannot be written.
         BusyError: another writer does not finish in time.
     """
-
-    def change(columns: LabelColumns) -> LabelColumns:
-        if name not in columns:
-            raise KeyError(name)
-        return {other: values for other, values in columns.items() if other != name}
-
-    return _change(home, change)
+    return _change(home, lambda columns: without(columns, name))
 
 
 def tag_of(column: str, value: str) -> str:

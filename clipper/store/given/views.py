@@ -1,4 +1,4 @@
-"""Views that people saved under a name, in the home's views.json: what a link to the viewer's page says.
+"""Views that people saved under a name, in the home's views.json. A view is the query string of a link.
 
 Nothing can restore this file, and no run deletes it. What does not belong here: what the fields of a link
 mean (`viewer/components/page/links.py`).
@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from clipper.store.home import GivenFile, Home
+from clipper.store.home import GivenFile, Home, without
 from clipper.text import one_line, short_line
 
 FORMAT = 1
@@ -142,13 +142,7 @@ def remove(home: Home, name: str) -> Views:
         StoreError: the file is damaged, or cannot be written.
         BusyError: another writer does not finish in time.
     """
-
-    def change(views: Views) -> Views:
-        if name not in views:
-            raise KeyError(name)
-        return {other: view for other, view in views.items() if other != name}
-
-    return _change(home, change)
+    return _change(home, lambda views: without(views, name))
 
 
 def newest_first(views: Mapping[str, View]) -> list[View]:
