@@ -14,6 +14,7 @@ from viewer.compat import (
     call_with_http_server,
     let_others_answer,
     make_session_ids_by,
+    send_every_message,
     send_messages_at_once,
     send_static_files_by,
 )
@@ -26,6 +27,7 @@ from viewer.server.warmup import warm_up
 
 keep_to_this_machine()
 send_messages_at_once()
+send_every_message()
 send_static_files_by(get_compressed)
 logging.getLogger("viewer").setLevel(logging.INFO)
 

@@ -13,6 +13,7 @@ import bokeh.server.server as bokeh_server
 import holoviews as hv
 import panel as pn
 import panel.command.serve as panel_serve
+import panel.io.document as panel_document
 import param
 from bokeh.command.util import build_single_handler_application
 from bokeh.document import Document
@@ -177,6 +178,28 @@ def send_messages_at_once() -> None:
     per_app_patterns[:] = [
         (route, PromptSocket if handler is WSHandler else handler) for route, handler in per_app_patterns
     ]
+
+
+def send_every_message() -> None:
+    """Stop Panel from keeping a message back until there is another one.
+
+    While Panel writes the messages of a document, it collects new ones and plans to write them. When the
+    writing ends it takes the mark of that plan away, and the plan does nothing without its mark. The new
+    messages stay until the next change of a component, which may never come. We know of no upstream issue.
+    """
+    write = panel_document._dispatch_msgs  # noqa: SLF001
+    if getattr(write, "writes_all", False):
+        return
+
+    async def write_all(document: Document) -> None:
+        await write(document)
+        left = panel_document._WRITE_MSGS.get(document)  # noqa: SLF001
+        if left and document not in panel_document._WRITE_BLOCK:  # noqa: SLF001
+            panel_document._WRITE_BLOCK[document] = True  # noqa: SLF001
+            panel_document._dispatch_write_task(document, write_all, document)  # noqa: SLF001
+
+    write_all.writes_all = True  # type: ignore[attr-defined]
+    panel_document._dispatch_msgs = write_all  # noqa: SLF001
 
 
 class FramedSocket(PromptSocket):
