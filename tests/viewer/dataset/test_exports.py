@@ -174,6 +174,9 @@ class Timer:
 def test_an_export_that_nobody_fetches_is_let_go_of_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     Timer.started = []
+    if export_offers._sweeper is not None:  # of an earlier test; it would look after this one's offers too
+        export_offers._sweeper.cancel()
+        export_offers._sweeper = None
     for name, value in {
         "_offered": OrderedDict(), "_sweeper": None, "threading": SimpleNamespace(Timer=Timer),
         "time": SimpleNamespace(monotonic=lambda: now[0]),
