@@ -131,9 +131,15 @@ class Visitor:
         )
 
     async def ask(self, text: str) -> float:
-        """Search; until the results are here."""
+        """Search; until the results are here.
+
+        Raises:
+            RefusedError: the page says why there are none.
+        """
 
         def answered(event: dict[str, Any]) -> bool:
+            if event.get("attr") == "message" and _new(event):
+                raise RefusedError(_new(event))
             items = _new(event) if event.get("attr") == "items" else None
             return bool(items) and "similarity" in _columns(items[0])
 
@@ -218,8 +224,8 @@ class Visitor:
                 if event.get("attr") == "names":
                     self.names = json.loads(event["new"])
                 for answer, arrived in self._waiting:
-                    if not arrived.done() and answer(event):
-                        arrived.set_result(now)
+                    if not arrived.done():
+                        _settle(arrived, answer, event, now)
             self._waiting = [pair for pair in self._waiting if not pair[1].done()]
 
     def _fail(self, why: str) -> None:
@@ -227,6 +233,19 @@ class Visitor:
         for waiting in (self._greeted, self._pulled, *(arrived for _, arrived in self._waiting)):
             if not waiting.done():
                 waiting.set_exception(RefusedError(why))
+
+
+def _settle(
+    arrived: "asyncio.Future[float]",
+    answer: Callable[[dict[str, Any]], bool],
+    event: dict[str, Any],
+    now: float,
+) -> None:
+    try:
+        if answer(event):
+            arrived.set_result(now)
+    except RefusedError as error:
+        arrived.set_exception(error)
 
 
 async def page(address: str, *, cookie: str = "") -> str:
