@@ -77,7 +77,7 @@ coverage: setup-dev
 # The tests that take longer, twenty minutes in all.
 test-slow: setup-dev
 	$(BIN)/python -m pytest -m slow tests/browser
-	$(BIN)/python -m pytest -m slow --ignore tests/browser -n 2 --dist worksteal
+	$(BIN)/python -m pytest -m "slow and not reliability" --ignore tests/browser -n 2 --dist worksteal
 
 # Every moment a run can be killed at, every kind of damage to every file, two hundred histories: an hour or
 # more, and the table of docs/reliability.md.

@@ -157,6 +157,17 @@ ALL = {
 }
 
 
+# One for each way to be wrong: other bytes, a row too few, a place that is none, vectors of another length.
+FEW = ("map bytes", "lost row", "lost point", "long vectors")
+
+
+def each(*, others: str) -> pytest.MarkDecorator:
+    """Parametrize a test by `name`: it runs with a few, and with all if the marker `others` is asked for."""
+    mark = getattr(pytest.mark, others)
+    names = [pytest.param(name, marks=() if name in FEW else mark) for name in ALL]
+    return pytest.mark.parametrize("name", names)
+
+
 def before_publishing(name: str, patch: pytest.MonkeyPatch | None = None) -> None:
     """From now on, whoever runs the steps, a damage is done just before the last one."""
     real = publish.publish

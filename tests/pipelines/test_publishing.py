@@ -15,7 +15,7 @@ Reindex = Callable[..., dg.ExecuteInProcessResult]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", damage.ALL)
+@damage.each(others="reliability")
 def test_a_part_that_is_damaged_after_its_checks_is_not_published(
     name: str,
     indexed_home: Path,

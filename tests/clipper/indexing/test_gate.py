@@ -35,7 +35,7 @@ def changed_home(indexed_home: Path) -> Path:
     return indexed_home
 
 
-@pytest.mark.parametrize("name", damage.ALL)
+@damage.each(others="slow")
 def test_a_damaged_part_is_not_published_and_the_next_run_makes_it_again(
     name: str, changed_home: Path, run_index: Index, monkeypatch: pytest.MonkeyPatch
 ):
@@ -59,7 +59,7 @@ def test_a_damaged_part_is_not_published_and_the_next_run_makes_it_again(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", damage.ALL)
+@damage.each(others="reliability")
 def test_the_command_publishes_no_damaged_part_and_says_so_in_one_line(
     name: str, changed_home: Path, command: InProcess, monkeypatch: pytest.MonkeyPatch
 ):
