@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
-from helpers import ask, results, screen, settled
+from helpers import arrived, ask, ranges, results, screen, settled
 
 import clipper
 
@@ -29,8 +29,9 @@ def test_all_cats_that_are_not_faces_are_found_chosen_and_exported(
     page.get_by_label("name contains").fill("cat")
     page.wait_for_selector(".filters .chip")
     page.get_by_role("tab", name="Results").click()
+    before = ranges(page)
     page.get_by_text("Zoom to results").click()
-    page.wait_for_timeout(900)
+    arrived(page, before)
     settled(page)
     page.keyboard.press("b")
     corners = [(f(at[name][0] for name in CATS), f(at[name][1] for name in CATS)) for f in (min, max)]
