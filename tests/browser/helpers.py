@@ -94,6 +94,17 @@ def settled(page: Any, *, quiet: int = 700) -> Any:
     raise AssertionError("the map never came to rest")
 
 
+def still(part: Any) -> dict[str, float]:
+    """The box of a part of the page once it moves no more."""
+    last = None
+    for _ in within_a_minute(part.page, every=100):
+        now = part.bounding_box()
+        if now is not None and now == last:
+            return now
+        last = now
+    raise AssertionError("it never came to rest")
+
+
 def changed(page: Any, before: Any) -> Any:
     """The next picture that differs from `before`, once the map has come to rest."""
     for _ in within_a_minute(page, every=100):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
-from helpers import clean, settled
+from helpers import clean, settled, still
 
 Visit = Callable[..., SimpleNamespace]
 
@@ -29,8 +29,7 @@ def test_the_menu_has_headings_and_leaves_the_legends_counts_in_view(
         "Clusters and density",
         "Measured by Clipper",
     ]
-    page.wait_for_timeout(400)  # it opens with a movement
-    box, legend = menu.bounding_box(), page.locator(".legend").bounding_box()
+    box, legend = still(menu), page.locator(".legend").bounding_box()
     assert box["x"] >= legend["x"] + legend["width"] - 1
     assert box["x"] + box["width"] <= width
     menu.get_by_text("Cluster", exact=True).click()

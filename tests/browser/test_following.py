@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from dagster_dev import dagster_dev, make_instance, wait_for
-from helpers import ask, is_named, marked, ranges, results, screen, settled, zoom_at
+from helpers import arrived, ask, is_named, marked, ranges, results, screen, settled, zoom_at
 from homes import engine_of
 from panel_server import serving
 from playwright.sync_api import expect
@@ -108,10 +108,10 @@ def test_a_new_image_arrives_and_nothing_else_moves(visit: Visit, url: str, home
     notice = page.locator(".notice .words")
     expect(notice).to_have_attribute("role", "status")
     expect(notice).to_have_attribute("aria-live", "polite")
+    before = ranges(page)
     page.get_by_role("button", name="Show new").click()
-    page.wait_for_timeout(600)
+    arrived(page, before)
     settled(page)
-    assert ranges(page) != before
     hover(page, *place(home, fresh))
     expect(page.locator(".hover .label")).to_have_text(Path(fresh).stem)
     page.mouse.move(1100, 400)
