@@ -86,6 +86,7 @@ def test_points_go_to_typed_opposites_and_the_image_under_the_pointer_is_the_rig
     clean(seen)
 
 
+@pytest.mark.slow
 def test_a_lasso_on_axes_selects_what_lies_there_and_undo_leads_back(
     visit: Visit, viewer_url: str, atlas: clipper.Atlas
 ) -> None:
@@ -144,6 +145,7 @@ def test_a_problem_stands_at_its_field_and_without_motion_nothing_glides(
     clean(seen)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (420, 800)])
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_axe_finds_nothing_serious_on_axes(

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from types import SimpleNamespace
 
+import pytest
 from helpers import ask, clean, results, settled, within_a_minute
 from playwright.sync_api import expect
 
@@ -14,6 +15,7 @@ WHOLE = """els => els.filter((el) => {
 }).length"""
 
 
+@pytest.mark.slow
 def test_the_slider_shows_dozens_of_whole_images_beside_an_open_map(visit: Visit, viewer_url: str) -> None:
     seen = visit(viewer_url, width=1440, height=900)
     page = seen.page
@@ -74,6 +76,7 @@ def test_images_are_selected_as_files_are(visit: Visit, viewer_url: str) -> None
     clean(seen)
 
 
+@pytest.mark.slow
 def test_two_to_four_images_are_compared_side_by_side(visit: Visit, viewer_url: str) -> None:
     seen = visit(viewer_url)
     page = seen.page

@@ -16,6 +16,7 @@ def unit(page: object) -> float:
     return (seen["x1"] - seen["x0"]) / seen["w"]
 
 
+@pytest.mark.slow
 def test_the_first_words_go_for_good_once_a_person_has_moved_the_map(visit: Visit, viewer_url: str) -> None:
     seen = visit(viewer_url)
     page = seen.page
@@ -73,6 +74,7 @@ def test_a_narrow_map_has_no_small_map(visit: Visit, viewer_url: str) -> None:
     expect(page.locator(".minimap")).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_the_scale_says_how_alike_images_are_at_a_distance_more_so_the_nearer_one_comes(
     visit: Visit, viewer_url: str
 ) -> None:
@@ -91,6 +93,7 @@ def test_the_scale_says_how_alike_images_are_at_a_distance_more_so_the_nearer_on
     raise AssertionError("nearer images are not more alike")
 
 
+@pytest.mark.slow
 def test_zooming_ends_where_nothing_more_is_to_be_seen_both_ways(visit: Visit, viewer_url: str) -> None:
     page = visit(viewer_url).page
     settled(page)
@@ -110,6 +113,7 @@ def test_zooming_ends_where_nothing_more_is_to_be_seen_both_ways(visit: Visit, v
     assert unit(page) / first == pytest.approx(1.6, abs=0.3)
 
 
+@pytest.mark.slow
 def test_where_nothing_is_in_view_a_word_says_so_and_leads_back(visit: Visit, viewer_url: str) -> None:
     seen = visit(viewer_url)
     page = seen.page

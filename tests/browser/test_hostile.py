@@ -101,6 +101,7 @@ def hostile_home(home: Path) -> Path:
     return home
 
 
+@pytest.mark.slow
 def test_no_payload_runs_in_any_view(visit: Callable[..., SimpleNamespace], tmp_path: Path) -> None:
     home = hostile_home(tmp_path / "hostile")
     query = urlencode({name: payload for payload in PAYLOADS[:20] for name in (payload, "q", "colour")})

@@ -112,6 +112,7 @@ def test_selection_and_results_follow_the_page_and_python_searches_in_it(
         explorer.search("x" * 100_000)
 
 
+@pytest.mark.slow
 def test_a_page_that_is_loaded_again_still_belongs_to_its_explorer(
     explored: Callable[[Path], Explorer], notebook: Callable[..., SimpleNamespace], sample_home: Path
 ):
@@ -130,6 +131,7 @@ def test_a_page_that_is_loaded_again_still_belongs_to_its_explorer(
     assert explorer.query == "red heart"
 
 
+@pytest.mark.slow
 def test_the_frame_of_another_site_has_its_theme_its_picture_and_its_layout(
     explored: Callable[[Path], Explorer], notebook: Callable[..., SimpleNamespace], sample_home: Path
 ):
@@ -145,6 +147,7 @@ def test_the_frame_of_another_site_has_its_theme_its_picture_and_its_layout(
     assert not [error for error in seen.errors if "autofocus" not in error and "404" not in error]
 
 
+@pytest.mark.slow
 def test_two_explorers_of_one_atlas_and_one_of_another_are_apart(
     explored: Callable[[Path], Explorer],
     notebook: Callable[..., SimpleNamespace],
@@ -168,6 +171,7 @@ def test_two_explorers_of_one_atlas_and_one_of_another_are_apart(
     assert other.selection.empty
 
 
+@pytest.mark.slow
 def test_the_selection_follows_to_a_new_version(
     explored: Callable[[Path], Explorer], notebook: Callable[..., SimpleNamespace], indexed_home: Path
 ):
@@ -188,6 +192,7 @@ def test_the_selection_follows_to_a_new_version(
     assert explorer._atlas.version != before
 
 
+@pytest.mark.slow
 def test_a_store_that_is_gone_is_said_in_the_frame(
     notebook: Callable[..., SimpleNamespace], indexed_home: Path
 ):
@@ -204,6 +209,7 @@ def test_a_store_that_is_gone_is_said_in_the_frame(
         explorer.stop()
 
 
+@pytest.mark.slow
 def test_a_page_of_another_host_cannot_show_the_frame(
     explored: Callable[[Path], Explorer], notebook: Callable[..., SimpleNamespace], indexed_home: Path
 ):

@@ -81,6 +81,7 @@ def test_digits_label_card_after_card_and_zero_takes_labels_away(
     clean(seen)
 
 
+@pytest.mark.slow
 def test_a_tags_colour_is_changed_kept_and_seen_by_others(visit: Visit, own_url: str, own_home: Path) -> None:
     home = Home(own_home)
     with clipper.open(own_home) as atlas:
@@ -99,6 +100,7 @@ def test_a_tags_colour_is_changed_kept_and_seen_by_others(visit: Visit, own_url:
     assert tag_colours.read(home)["red one"] == 5
 
 
+@pytest.mark.slow
 def test_three_people_and_a_run_lose_no_label(visit: Visit, own_url: str, own_home: Path) -> None:
     people = {name: visit(own_url) for name in ("ada", "grace", "mary")}
     for name, seen in people.items():
@@ -126,6 +128,7 @@ def test_three_people_and_a_run_lose_no_label(visit: Visit, own_url: str, own_ho
         clean(seen)
 
 
+@pytest.mark.slow
 def test_a_label_column_has_one_value_for_each_image(visit: Visit, own_url: str, own_home: Path) -> None:
     seen = visit(own_url)
     page = seen.page

@@ -21,6 +21,7 @@ def width_of(page: Any, selector: str) -> float:
     return page.locator(selector).bounding_box()["width"]
 
 
+@pytest.mark.slow
 def test_the_splitter_makes_the_panel_wider_and_the_next_visit_finds_it_so(
     visit: Visit, viewer_url: str
 ) -> None:
@@ -64,6 +65,7 @@ def test_panels_are_open_together_beside_the_map_and_below_it(visit: Visit, view
     clean(seen)
 
 
+@pytest.mark.slow
 def test_a_person_can_leave_the_map_alone_and_still_open_an_image(visit: Visit, viewer_url: str) -> None:
     seen = visit(viewer_url)
     page = seen.page
@@ -101,6 +103,7 @@ def test_the_arrangements_are_chosen_by_keyboard(visit: Visit, viewer_url: str) 
     clean(seen)
 
 
+@pytest.mark.slow
 def test_keys_and_the_menu_give_the_panels_more_room(visit: Visit, viewer_url: str) -> None:
     seen = visit(viewer_url)
     page = seen.page

@@ -4,12 +4,14 @@ import math
 from collections.abc import Callable
 from types import SimpleNamespace
 
+import pytest
 from helpers import ask, clean, marked, results, screen, settled
 
 Visit = Callable[..., SimpleNamespace]
 RADIUS = 99  # pixels from the mark to the images around it
 
 
+@pytest.mark.slow
 def test_results_fan_out_around_the_mark_are_shown_under_the_pointer_and_open_by_a_click(
     visit: Visit, viewer_url: str
 ) -> None:

@@ -75,6 +75,7 @@ def test_a_view_is_saved_and_a_colleague_opens_it_by_its_link(
     clean(other)
 
 
+@pytest.mark.slow
 def test_others_see_it_at_once_and_back_leads_out_of_an_opened_view(visit: Visit, own_url: str) -> None:
     first, second = visit(own_url), visit(own_url)
     ask(first.page, "a red heart")
@@ -94,6 +95,7 @@ def test_others_see_it_at_once_and_back_leads_out_of_an_opened_view(visit: Visit
     clean(second)
 
 
+@pytest.mark.slow
 def test_names_are_unique_unless_one_asks_and_a_deleted_view_comes_back(visit: Visit, own_url: str) -> None:
     seen = visit(own_url)
     page = seen.page
@@ -125,6 +127,7 @@ def test_a_link_to_a_view_that_is_gone_says_so(visit: Visit, own_url: str) -> No
     clean(seen)
 
 
+@pytest.mark.slow
 def test_on_a_phone_the_list_is_within_the_page(visit: Visit, own_url: str) -> None:
     seen = visit(own_url, width=420, height=800)
     open_list(seen.page)

@@ -86,6 +86,7 @@ def test_two_atlases_answer_one_query_and_the_address_holds_it(visit: Visit, add
     clean(seen)
 
 
+@pytest.mark.slow
 def test_a_narrow_window_stacks_two_atlases_and_a_strange_address_shows_the_first_two(
     visit: Visit, address: str
 ) -> None:

@@ -71,6 +71,7 @@ def test_results_are_rows_with_their_similarity_and_the_keyboard_walks_them(seen
     clean(seen)
 
 
+@pytest.mark.slow
 def test_columns_are_chosen_and_the_rows_are_copied_as_text(seen: SimpleNamespace) -> None:
     page = seen.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -94,6 +95,7 @@ def test_columns_are_chosen_and_the_rows_are_copied_as_text(seen: SimpleNamespac
     clean(seen)
 
 
+@pytest.mark.slow
 def test_a_person_who_left_the_table_open_finds_its_rows(visit: Visit, viewer_url: str) -> None:
     seen = visit(viewer_url)
     page = seen.page

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from types import SimpleNamespace
 
+import pytest
 from helpers import ask, clean
 from playwright.sync_api import expect
 
@@ -27,6 +28,7 @@ def test_an_image_is_named_by_its_name_and_one_that_is_not_there_breaks_nothing(
     clean(seen)
 
 
+@pytest.mark.slow
 def test_a_long_query_says_which_words_counted(visit: Visit, viewer_url: str) -> None:
     seen = visit(viewer_url)
     page = seen.page

@@ -60,6 +60,7 @@ def test_a_first_visit_has_the_systems_theme_from_the_first_paint(
     clean(seen)
 
 
+@pytest.mark.slow
 def test_the_page_follows_the_system_until_a_person_chooses_and_can_again(
     visit: Visit, viewer_url: str
 ) -> None:

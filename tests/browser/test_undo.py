@@ -67,6 +67,7 @@ def test_searches_and_filters_are_undone_and_made_again(visit: Visit, own_url: s
     clean(seen)
 
 
+@pytest.mark.slow
 def test_a_tag_on_many_images_is_undone_for_exactly_those_that_got_it(
     visit: Visit, own_url: str, own_home: Path
 ) -> None:

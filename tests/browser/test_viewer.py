@@ -73,6 +73,7 @@ def seconds(act: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
+@pytest.mark.slow
 def test_a_warm_search_takes_a_few_times_what_any_message_to_the_server_takes(
     visit: Visit, viewer_url: str
 ) -> None:

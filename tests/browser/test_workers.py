@@ -59,6 +59,7 @@ def test_people_of_different_workers_search_export_and_see_each_others_tags(
         clean(seen)
 
 
+@pytest.mark.slow
 def test_exports_reach_the_page_that_asked_for_them(visit: Visit, server: Server) -> None:
     people = [visit(f"{server.address}/viewer") for _ in range(2)]
     for seen in people:
@@ -76,6 +77,7 @@ def test_exports_reach_the_page_that_asked_for_them(visit: Visit, server: Server
         clean(seen)
 
 
+@pytest.mark.slow
 def test_a_new_version_reaches_the_pages_of_all_workers(visit: Visit, server: Server, own_home: Path) -> None:
     people = [visit(f"{server.address}/viewer") for _ in range(2)]
     (own_home / "images" / "copied.jpg").write_bytes(
@@ -102,6 +104,7 @@ def worker_of(page: Any, server: Server) -> int:
     raise AssertionError(f"worker {number} does not run")
 
 
+@pytest.mark.slow
 def test_a_page_whose_worker_dies_opens_again_by_itself(visit: Visit, server: Server) -> None:
     page = visit(f"{server.address}/viewer?q=like:red-heart.jpg").page
     other = visit(f"{server.address}/viewer?q=like:pizza.jpg").page

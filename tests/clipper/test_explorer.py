@@ -155,6 +155,7 @@ def test_stop_frees_the_port_and_the_process_and_only_those_of_its_atlas(
     assert explorer.selection.empty
 
 
+@pytest.mark.slow
 def test_a_server_that_was_killed_is_replaced(indexed_home: Path):
     first = clipper.open(indexed_home).explore()
     first._server._process.kill()
@@ -164,6 +165,7 @@ def test_a_server_that_was_killed_is_replaced(indexed_home: Path):
     second.stop()
 
 
+@pytest.mark.slow
 def test_the_server_ends_with_the_process_that_started_it_however_that_ends(indexed_home: Path):
     parent = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(indexed_home)],

@@ -97,6 +97,7 @@ def test_a_changed_folder_is_reindexed_at_once_whatever_failed(
     assert tick(mended.cursor, after=7_200).skip_message == "nothing changed in the images folder"
 
 
+@pytest.mark.slow
 def test_what_succeeded_in_another_run_is_not_requested_again(
     small_home: Path, tick: Tick, reindex_in: Reindex, instance: dg.DagsterInstance
 ):

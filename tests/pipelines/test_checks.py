@@ -100,6 +100,7 @@ def test_what_is_wrong_keeps_the_new_atlas_from_being_published(
     assert f"the check {check} of " in reason_of_failure(instance, result.run_id)
 
 
+@pytest.mark.slow
 def test_many_broken_files_are_a_warning_and_the_atlas_is_published(small_home: Path, reindex_in: Reindex):
     for number in range(3):
         (small_home / "images" / f"broken-{number}.jpg").write_bytes(b"\xff\xd8\xff" + b"x" * number)
@@ -116,6 +117,7 @@ def test_many_broken_files_are_a_warning_and_the_atlas_is_published(small_home: 
     assert {"reason": "is empty (N bytes)", "files": 1} in kinds
 
 
+@pytest.mark.slow
 def test_copies_are_counted_and_listed_and_never_a_warning(small_home: Path, reindex_in: Reindex):
     files = sorted((small_home / "images").iterdir())
     for name in ("copy-1.jpg", "copy-2.jpg"):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
 from pipelines.resources import HomeResource
 
@@ -25,6 +26,7 @@ def inputs(result: dg.ExecuteInProcessResult) -> dict[str, str]:
     return {m.asset_key.to_user_string(): m.tags[tag] for m in made if tag in m.tags}
 
 
+@pytest.mark.slow
 def test_the_folder_is_observed_first_and_its_fingerprint_is_what_the_assets_are_made_from(
     small_home: Path, reindex_in: Reindex, tick: Tick
 ):

@@ -130,6 +130,7 @@ def test_readers_keep_the_version_they_have_open_and_older_ones_go(
     assert engine_of(served_home)._collection.count() == 22
 
 
+@pytest.mark.slow
 def test_homes_share_a_server_without_touching_each_other(
     served_home: Path, server: str, run_index: Index, tmp_path: Path
 ):
@@ -156,6 +157,7 @@ def test_a_collection_that_is_gone_is_written_again(served_home: Path, server: s
     assert len(clipper.open(served_home).search("a face", k=3, where={"x": {"$gt": -1e9}})) == 3
 
 
+@pytest.mark.slow
 def test_moving_between_server_and_home_embeds_nothing(served_home: Path, server: str, run_index: Index):
     run_index(served_home)
     config = served_home / CONFIG_NAME

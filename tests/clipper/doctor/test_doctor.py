@@ -150,6 +150,7 @@ def test_damage_to_any_file_is_noticed(home: Path, kind: str, record_property: R
     record_property("tries", damaged)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["projection", "vectors", "graph", "current"])
 def test_damage_is_mended_to_the_bit(home: Path, name: str):
     mend(home, name, "noise")
@@ -214,6 +215,7 @@ def test_a_run_stopped_at_any_deletion_of_old_parts_leaves_nothing_that_looks_da
     assert stopped > 2 * len(snapshots.PARTS)
 
 
+@pytest.mark.slow
 def test_everything_damaged_at_once_is_made_again_from_the_images(home: Path):
     ids = clipper.open(home).ids
     for path in (home / "store").rglob("*"):
@@ -274,6 +276,7 @@ def test_an_audit_that_the_system_ends_is_no_verdict(home: Path, monkeypatch: py
         collection_audit.problems(Home(home), snapshots.published(Home(home)))
 
 
+@pytest.mark.slow
 def test_rows_that_somebody_changed_in_chroma_are_found(home: Path):
     from clipper.chroma.collection import Collection, address_of
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 from PIL import Image
 
 import clipper
@@ -78,6 +79,7 @@ def test_a_time_stays_with_an_image_and_an_unchanged_run_writes_nothing(
     assert repair.examine(Home(home)) == []
 
 
+@pytest.mark.slow
 def test_a_home_of_an_earlier_clipper_has_no_times_until_something_changes(
     home_of: Callable[[str, int], Path], run_index: Runs
 ):

@@ -49,6 +49,7 @@ def test_a_killed_first_run_publishes_nothing_or_all(world: dict, tmp_path: Path
     assert faults.losses(home, before=None, after=world["first"]) == []
 
 
+@pytest.mark.slow
 def test_runs_killed_one_after_the_other_lose_nothing(world: dict, tmp_path: Path):
     home = copy(world, "changed", tmp_path)
     for moment in ("after thumbnails shard 1", "before staged.json 2", "before current.json 1"):

@@ -87,6 +87,7 @@ def odd_home(tmp_path: Path, model_folder: Path) -> tuple[Path, dict[str, str], 
     return home, reasons | odd_files.strange_entries(folder), sorted(whole)
 
 
+@pytest.mark.slow
 def test_a_folder_of_every_odd_file_is_indexed_and_each_file_accounted_for(
     odd_home: tuple[Path, dict[str, str], list[str]],
     capfd: pytest.CaptureFixture[str],

@@ -91,6 +91,7 @@ def test_past_a_threshold_the_map_is_laid_out_again_where_it_was(home: Path):
     assert moved < 0.1 * np.ptp(old, axis=0).max()
 
 
+@pytest.mark.slow
 def test_never_only_warns_and_auto_makes_up_for_it_without_a_changed_image(home: Path, clipper_command: Run):
     before = places(home)
     add(home, 25)
@@ -137,6 +138,7 @@ def test_a_deleted_image_that_comes_back_finds_its_place(home: Path):
     assert places(home) == before
 
 
+@pytest.mark.slow
 def test_other_parameters_and_another_model_lay_the_map_out_turned_as_it_was(home: Path, model_folder: Path):
     before = places(home)
     step = project(home, umap_seed=7)

@@ -76,6 +76,7 @@ def test_a_folder_that_may_not_be_read_leaves_what_is_published(
     assert opened(indexed_home).version == version
 
 
+@pytest.mark.slow
 def test_more_than_half_of_the_images_do_not_vanish_without_a_word(
     indexed_home: Path, run_index: Index, clipper_command: Run
 ):

@@ -130,6 +130,7 @@ def keyword_truth(sample_engine: SearchEngine) -> Callable[[str], np.ndarray]:
     return lambda word: np.array([word in keywords for keywords in of_images])
 
 
+@pytest.mark.slow
 def test_the_samples_images_get_their_keywords(
     sample_engine: SearchEngine, keyword_truth: Callable[[str], np.ndarray]
 ):

@@ -68,6 +68,7 @@ def test_always_refits_and_never_does_not(unit_vectors: Vectors):
     assert not update_map(vectors, large, PLAIN, mode="never").refitted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["any", "a new kind"])
 def test_a_refit_moves_the_median_old_point_little_and_maps_as_well_as_a_fit_from_scratch(
     crowd: np.ndarray, known: EarlierMap, unit_vectors: Vectors, which: str

@@ -56,6 +56,7 @@ def test_only_the_published_version_stays_when_nobody_reads_another(small_home: 
     assert versions(small_home) == dict.fromkeys(MADE, 1)
 
 
+@pytest.mark.slow
 def test_a_reader_keeps_what_it_has_open_through_many_versions(indexed_home: Path, run_index: Index):
     reader = clipper.open(indexed_home)
     for path in files(indexed_home)[:8]:

@@ -90,6 +90,7 @@ def test_a_sources_own_tags_stay_as_they_are() -> None:
     assert [(c.name, c.type, c.origin, c.filled) for c in plain.columns] == [("tags", "list[str]", "tags", 1)]
 
 
+@pytest.mark.slow
 def test_tags_survive_a_rename_become_a_column_and_reach_chroma(small_home: Path) -> None:
     settings = Settings.load(small_home)
     home = Home(small_home)

@@ -219,6 +219,7 @@ def test_of_a_very_large_original_a_copy_is_shown_first(
     assert find_image("full", "wide.jpg").data == (small_home / "images" / "wide.jpg").read_bytes()
 
 
+@pytest.mark.slow
 def test_an_original_that_ends_its_decoder_costs_only_its_picture(
     small_home: Path, run_index: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:

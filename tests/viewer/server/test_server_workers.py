@@ -155,6 +155,7 @@ def test_a_session_with_a_given_id_is_found_again(server: Server) -> None:
     assert len(pages) == 1
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_replaced_and_said(server: Server) -> None:
     async def visit() -> tuple[int, int]:
         visitors = [await Visitor.come(server.address) for _ in range(6)]
@@ -178,6 +179,7 @@ def test_a_worker_that_dies_is_replaced_and_said(server: Server) -> None:
     until(lambda: any("ended by the signal SIGKILL; it is started again" in line for line in server.lines))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_one_signal_ends_all_without_a_word(sample_home: Path, number: int) -> None:
     with started(sample_home, workers=2) as running:
@@ -191,6 +193,7 @@ def test_one_signal_ends_all_without_a_word(sample_home: Path, number: int) -> N
         assert sum("map ready" in line for line in running.lines) == 1
 
 
+@pytest.mark.slow
 def test_workers_end_when_their_supervisor_is_killed(sample_home: Path) -> None:
     with started(sample_home, workers=2) as running:
         workers = workers_of(running)
@@ -205,6 +208,7 @@ def alive(pid: int) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_workers_that_cannot_start_end_the_whole_with_a_reason(sample_home: Path) -> None:
     command = [
         sys.executable,

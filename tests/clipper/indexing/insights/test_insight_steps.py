@@ -129,6 +129,7 @@ def test_pictures_without_signatures_are_compared_once_they_have_them(small_home
     assert part(small_home, "duplicates") == whole
 
 
+@pytest.mark.slow
 def test_an_image_that_can_be_decoded_no_more_stays_on_the_map_without_a_signature(
     small_home: Path, run_index: Index, monkeypatch: pytest.MonkeyPatch
 ):

@@ -118,6 +118,7 @@ def test_a_name_that_the_metadata_has_is_refused_and_one_it_gets_later_is_no_har
         assert set(atlas.points["clipper_kind"].dropna()) <= set(KIND)
 
 
+@pytest.mark.slow
 def test_other_words_and_other_images_make_the_column_anew(indexed_home: Path, run_index: Index):
     home = Home(indexed_home)
     word_columns.keep(home, "kind", KIND)
