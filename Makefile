@@ -54,12 +54,12 @@ index: setup
 demo: index
 	$(BIN)/clipper view --home data --port 0
 
-# Tests with a browser run one at a time: they wait for pictures, and two would wait for each other.
+# Two tests at once; those with a browser, which come first, run beside those that compute.
+PYTEST := -m pytest -n 2 --dist worksteal
 RUN := $(BIN)/python
 define RUN_TESTS
 	$(NPM) test --silent
-	$(RUN) -m pytest -m "not slow" tests/browser
-	$(RUN) -m pytest -m "not slow and not reliability and not release" --ignore tests/browser -n 2 --dist worksteal
+	$(RUN) $(PYTEST) -m "not slow and not reliability and not release"
 endef
 
 test: setup-dev
@@ -74,10 +74,9 @@ coverage: setup-dev
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-# The tests that take longer, twenty minutes in all.
+# The tests that take longer, half an hour in all.
 test-slow: setup-dev
-	$(BIN)/python -m pytest -m slow tests/browser
-	$(BIN)/python -m pytest -m "slow and not reliability" --ignore tests/browser -n 2 --dist worksteal
+	$(BIN)/python $(PYTEST) -m "slow and not reliability"
 
 # Every moment a run can be killed at, every kind of damage to every file, two hundred histories: an hour or
 # more, and the table of docs/reliability.md.

@@ -63,7 +63,7 @@ class AxisWords(Component):
         places = state.places
         self.arrived = self._move
         if places.axes is None or viewport is None:
-            self.param.update(axes=[])
+            self.axes = []
             return
         plane = plane_of(state.dataset.places.view)
         x, y = places.axes
