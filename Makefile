@@ -16,7 +16,8 @@ NPM := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/npm
 # What Clipper needs to run: the index, the viewer, Dagster.
 setup: $(VENV)/.installed .env $(INSTANCE)/dagster.yaml
 
-# And what its developers need: the tests, the linters, Chromium's driver.
+# And what its developers need: the tests, the linters, Chromium's driver. JupyterLab brings rfc3987-syntax. Where it
+# is installed, every process that imports Chroma loads it too, which takes longer than Chroma itself.
 setup-dev: $(VENV)/.installed-dev $(SCRIPT_TOOLS) setup
 
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -27,6 +28,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 $(VENV)/.installed-dev: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP_INSTALL) ".[dev]"
+	$(BIN)/python -m pip uninstall --quiet --yes rfc3987-syntax
 	touch $(VENV)/.installed $@
 
 # Run the quick checks before each commit, from now on.
