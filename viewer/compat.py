@@ -63,11 +63,11 @@ class LeanComponent(JSComponent):
         return {**super()._get_properties(doc), "bundle": "url", "esm": self.script_url()}
 
 
-def needed_scripts(tags: str) -> list[str]:
-    """Return the script tags of a page without those it has no use for.
+def needed_tags(tags: str) -> list[str]:
+    """Return the tags of a page's scripts or style sheets without those it has no use for.
 
-    Tabulator and Bokeh's WebGL are a megabyte that the page never uses; Panel loads them on every page
-    (https://github.com/holoviz/panel/issues/2284, and a way to load them on demand:
+    Tabulator, its style sheet and Bokeh's WebGL are a megabyte that the page never uses; Panel loads them on
+    every page (https://github.com/holoviz/panel/issues/2284, and a way to load them on demand:
     https://github.com/holoviz/panel/pull/8745). The shim for ES modules would read every script again and
     give the browser a new copy on each visit, so that it keeps no compiled code; `page.html` replaces it.
     """

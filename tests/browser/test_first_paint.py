@@ -1,9 +1,12 @@
 """What a visitor sees while the page's scripts are on their way, or do not come."""
 
+import re
 from collections.abc import Callable
+from http import HTTPStatus
 from types import SimpleNamespace
 
 import pytest
+from conftest import PICTURE
 from helpers import settled, within_a_minute
 
 Visit = Callable[..., SimpleNamespace]
@@ -47,6 +50,19 @@ def test_a_light_page_is_light_from_the_start(visit: Visit, viewer_url: str) -> 
     page.locator("#loader").get_by_text("Emoji", exact=True).wait_for()
     ground = page.locator("#loader").evaluate("el => getComputedStyle(el).backgroundColor")
     assert ground == "rgb(250, 251, 252)"
+
+
+def test_a_first_visit_fetches_no_font_or_style_sheet_in_vain(visit: Visit, viewer_url: str) -> None:
+    page = visit("about:blank", ready=False).page
+    answers = {}
+    page.on("response", lambda answer: answers.update({answer.url: answer.status}))
+    page.goto(viewer_url)
+    page.wait_for_selector(".results .card")
+    page.wait_for_function(PICTURE)
+    settled(page)
+    assert any("inter-latin-wght" in url for url in answers)  # the fonts have been asked for by now
+    assert [url for url in answers if re.search("roboto|tabulator|latin-ext", url, re.IGNORECASE)] == []
+    assert {url: status for url, status in answers.items() if status >= HTTPStatus.BAD_REQUEST} == {}
 
 
 @pytest.mark.slow

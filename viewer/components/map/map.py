@@ -61,7 +61,7 @@ def _figure() -> figure:
     fig.renderers[0].glyph.origin = "top_left"
     fig.output_backend = "canvas"  # for a few rings, WebGL takes longer than a canvas
     fig.grid.visible = False
-    fig.title.visible = False
+    fig.title = None  # a browser measures even a hidden one, and fetches a font for it
     return fig
 
 

@@ -7,13 +7,13 @@ import panel as pn
 import panel_material_ui as pmui
 from panel_material_ui.template.base import parse_template
 
-from viewer.compat import needed_scripts, release_page
+from viewer.compat import needed_tags, release_page
 from viewer.components.page.theme_cookie import chosen_theme
 from viewer.theme import FONT_FACES, page_css, page_sx, theme_config
 
 STATIC = "viewer/static"
 TEMPLATE = parse_template((Path(__file__).parent / "page.html").read_text(encoding="utf-8"))
-TEMPLATE.globals["needed_scripts"] = needed_scripts
+TEMPLATE.globals["needed_tags"] = needed_tags
 TEMPLATE.globals["style"] = FONT_FACES.replace("STATIC", STATIC) + page_css()
 
 
