@@ -20,6 +20,13 @@ DATA = Path(__file__).resolve().parents[1] / "data"
 MODEL = DATA / "models" / "clip-emoji"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give slow tests more time before they count as hanging: a busy machine is no failure."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(1800))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _no_settings_from_outside(request: pytest.FixtureRequest) -> Iterator[None]:
     """No setting of this machine counts, and vectors of words are kept beside pytest's own cache."""

@@ -193,7 +193,8 @@ def test_the_command_names_the_damage_and_the_way_out(home: Path, clipper_comman
     assert (result.returncode, result.stdout.splitlines()[-1]) == (0, "1 repaired")
 
 
-@pytest.mark.slow
+@pytest.mark.reliability
+@pytest.mark.timeout(1800)
 def test_a_run_stopped_at_any_deletion_of_old_parts_leaves_nothing_that_looks_damaged(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ):
