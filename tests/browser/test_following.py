@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from dagster_dev import dagster_dev, make_instance, wait_for
-from helpers import arrived, ask, is_named, marked, ranges, results, screen, settled, zoom_at
+from helpers import arrived, ask, changed, is_named, marked, ranges, results, screen, settled, zoom_at
 from homes import engine_of
 from panel_server import serving
 from playwright.sync_api import expect
@@ -89,6 +89,24 @@ def home(tmp_path_factory: pytest.TempPathFactory, home_at: Callable[[Path, int]
 def url(home: Path) -> Iterator[str]:
     with serving(home) as address:
         yield f"{address}/viewer"
+
+
+@pytest.mark.slow
+def test_images_that_lie_on_axes_still_do_in_the_next_version(visit: Visit, url: str, home: Path) -> None:
+    seen = visit(f"{url}?x=a+red+thing+%3C-%3E+a+blue+thing&y=column:bytes")
+    page = seen.page
+    words = page.locator(".axes-over .word")
+    expect(words.filter(has_text="a blue thing →")).to_be_attached()
+    on_axes = settled(page)
+    drop(home, 3)
+    index(home)
+    shows(page, count(home))
+    assert changed(page, on_axes) != on_axes
+    expect(words.filter(has_text="a blue thing →")).to_be_attached()
+    expect(page.get_by_role("button", name="Axes", exact=True)).to_have_attribute("aria-pressed", "true")
+    assert "x=a+red+thing" in page.url
+    dismiss(page)
+    assert seen.errors == []
 
 
 @pytest.mark.slow
