@@ -16,7 +16,7 @@ from visitor import Visitor, page
 
 from viewer.compat import release_page
 
-PAGES, GROWTH = 200, 50  # loads of the page; MiB
+PAGES, GROWTH = 100, 25  # loads of the page; MiB
 QUICKLY = ("--check-unused-sessions", "1000", "--unused-session-lifetime", "2000", "--log-level", "warning")
 FORGOTTEN = 8  # seconds after which every session that is not open is over
 
