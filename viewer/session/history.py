@@ -37,6 +37,7 @@ _NAMES = (
     ("only_selection", "results within the selection"),
     ("faces", "images on the map"),
     ("names", "names on the map"),
+    ("excess", "order of values"),
     ("concepts", "concepts"),
 )
 SCENE_FIELDS = ["answer", "filters", "steps", "selection", *(name for name, _ in _NAMES)]

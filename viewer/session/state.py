@@ -152,6 +152,9 @@ class ViewState(param.Parameterized):
     )
     fold = param.Boolean(default=False, doc="Whether near-identical results are listed as one.")
     only_selection = param.Boolean(default=False, doc="Whether only images of the selection are listed.")
+    excess = param.Boolean(
+        default=False, doc="Whether charts begin with the values that a part has more often than the whole."
+    )
     baseline = param.Number(
         default=None, allow_None=True, doc="The similarity that random words reach; None: not known yet."
     )

@@ -91,10 +91,10 @@ def test_a_link_lists_the_same_results(dataset: Dataset) -> None:
     apply_step(state, ALL, np.arange(500))
     apply_step(state, SelectionStep("subtract", OneImage("folder/3.png")), np.array([3]))
     state.param.update(
-        min_similarity=0.5, max_similarity=1.25, fold=True, only_selection=True, panel="filter"
+        min_similarity=0.5, max_similarity=1.25, fold=True, only_selection=True, panel="filter", excess=True
     )
     link = address.search
-    assert {"cut=0.5,1.25", "fold=1", "within=1", "panel=filter"} <= {*link.split("&")}
+    assert {"cut=0.5,1.25", "fold=1", "within=1", "panel=filter", "excess=1"} <= {*link.split("&")}
     other, theirs = viewer(dataset)
     theirs.open(f"?{link}")
     until(lambda: theirs.search == link)
@@ -289,7 +289,7 @@ def test_a_choice_that_a_link_could_not_repeat_is_not_in_it(dataset: Dataset) ->
     'chosen=[{"how":"only","shape":[[0,0],[1e999,0],[0,1]]}]', 'filters={"a":5}', "filters=[1]",
     'filters={"group":{"script":1}}', "&".join(f"a{i}=1" for i in range(100)), "colour[]=1",
     "colour=<script>alert(1)</script>", "at=NaN,1,2", "%", "&&&===", "cut=0.3",
-    "cut=nan", "cut=-inf", "cut=<b>", "fold=true", "fold=1;drop", "within=1", "within=%00",
+    "cut=nan", "cut=-inf", "cut=<b>", "fold=true", "fold=1;drop", "excess=2", "within=1", "within=%00",
     "panel=../results", "panel[]=filter",
     'filters={"group":{"values":["\\ud800"]}}', 'chosen=[{"how":"only","tag":"\\ud800"}]',
     'chosen=[{"of":"results","n":-4}]', 'chosen=[{"of":"results","n":1e9,"cut":1e999}]',

@@ -3,11 +3,11 @@
 `q` is the query, `colour` the column, `words` are the visitor's own words; `filters` and `chosen` are JSON,
 `open` is an image's id; `cut` is the least similarity listed or, after a comma, the largest; `fold=1` and
 `within=1` are the switches above the results, `panel` is the panel shown last, `layout` where all panels are,
-`finding` the key of the open finding, `concepts` what may be missing; `faces=0` and `names=0` leave images
-and names of clusters off the map; `sort` is the column that sorts images, with `,up` after it the smallest
-first, `group` the column that groups them; `x` and `y` are the axes that images lie on, the map without them.
-`at`, the part of the map in view, belongs to the browser
-(`components/map/camera.js`). Invalid values in a link are ignored.
+`finding` the key of the open finding, `concepts` what may be missing; `excess=1` puts over-represented
+values first in charts; `faces=0` and `names=0` leave images and names of clusters off the map; `sort` is the
+column that sorts images, with `,up` after it the smallest first, `group` the column that groups them; `x` and
+`y` are the axes that images lie on, the map without them. `at`, the part of the map in view, belongs to the
+browser (`components/map/camera.js`). Invalid values in a link are ignored.
 What does not belong here: when a page follows its link, and when it writes it (`url.py`).
 """
 
@@ -50,6 +50,7 @@ class UrlState:
     similarity: tuple[float | None, float | None] = (None, None)
     fold: bool = False
     only_selection: bool = False
+    excess: bool = False
     panel: str = ""
     layout: Arrangement | None = None
     faces: bool = True
@@ -81,6 +82,7 @@ def parse_query_string(search: str) -> UrlState:
         similarity=_read_range(fields.get("cut", "")),
         fold=fields.get("fold") == ON,
         only_selection=fields.get("within") == ON,
+        excess=fields.get("excess") == ON,
         panel=fields.get("panel", "") if fields.get("panel") in PANELS else "",
         layout=parse_arrangement(fields.get("layout", "")),
         faces=fields.get("faces") != OFF,
@@ -113,6 +115,7 @@ def to_query_string(state: ViewState) -> str:
         "filters": _compact_json(write_filters(filters)) if filters else "",
         "cut": _write_range(state.min_similarity, state.max_similarity) if state.answer else "",
         "fold": ON if state.fold else "",
+        "excess": ON if state.excess else "",
         "layout": "" if state.arrangement.is_usual else write_arrangement(state.arrangement),
         "faces": "" if state.faces else OFF,
         "names": "" if state.names else OFF,

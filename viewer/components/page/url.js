@@ -22,6 +22,7 @@ const OWN_NAMES = [
   "open",
   "cut",
   "fold",
+  "excess",
   "within",
   "panel",
   "faces",

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 # Fields of a scene that a URL has under the same name.
 _OF_SCENES = ["colour", "words", "sort", "ascending", "group", "finding", "fold", "only_selection"]
-_OF_SCENES += ["faces", "names", "concepts", "axes"]
+_OF_SCENES += ["excess", "faces", "names", "concepts", "axes"]
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class PageUrl(Component):
         names = ["answer", "colour", "steps", "selected", "dataset", "filters", "searching", "fold"]
         names += ["min_similarity", "max_similarity", "only_selection", "panel", "arrangement", "faces"]
         names += ["names", "finding", "findings", "concepts", "sort", "ascending", "group", "words"]
-        names += ["asked_words", "axes", "asked_axes"]
+        names += ["asked_words", "axes", "asked_axes", "excess"]
         state.param.watch(self._update, names)
         self._update()
         # Changes before the page has loaded would reach it one by one.
@@ -127,7 +127,9 @@ class PageUrl(Component):
         self._waits_for_axes = state.asked_axes is not None
         state.filters = validate_filters(state.facets, target.filters) if target.filters else {}
         state.param.update(fold=target.fold, only_selection=False, faces=target.faces, names=target.names)
-        state.param.update(sort=target.sort, ascending=target.ascending, group=target.group)
+        state.param.update(
+            sort=target.sort, ascending=target.ascending, group=target.group, excess=target.excess
+        )
         if target.layout is not None:
             state.arrangement = target.layout
         if target.terms and (state.answer is None or state.answer.terms != target.terms):

@@ -74,8 +74,18 @@ class FilterPanel(Component):
     def follow(self, state: ViewState) -> None:
         """Show the facets and filters of the state while the panel is in view."""
         self._state = state
-        names = ["filters", "counts", "dataset", "tags", "clusters", "colour", "dark", "word_column", *LAYOUT]
-        state.param.watch(self._update, names)
+        names = [
+            "filters",
+            "counts",
+            "dataset",
+            "tags",
+            "clusters",
+            "colour",
+            "dark",
+            "word_column",
+            "excess",
+        ]
+        state.param.watch(self._update, [*names, "excess", *LAYOUT])
         self._update()
 
     def _update(self, *_events: Any) -> None:
@@ -103,7 +113,7 @@ class FilterPanel(Component):
                 state.condition(name),
                 (state.counts or {}).get(name),
                 part=self._searches.get(name, ""),
-                excess=self.excess,
+                excess=state.excess,
                 colours=state.colouring if name == state.colour else None,
                 dark=state.dark,
             )
@@ -115,14 +125,13 @@ class FilterPanel(Component):
             narrowed=bool(state.filters),
             caption=state.part.caption if state.part else "",
             text=text,
+            excess=state.excess,
             problem=self.problem if text == self.text else {},
         )
 
     def _excess(self, message: Mapping[str, Any]) -> None:
         """Show over-represented values first, or the commonest."""
-        self.excess = message.get("on") is True
-        if self.ready:
-            self._show()
+        self._state.excess = message.get("on") is True
 
     def _say(self, message: Mapping[str, Any]) -> None:
         """Filter by the line of text, or say what is wrong with it."""
