@@ -74,10 +74,10 @@ def arrived(page: Any, before: dict[str, float]) -> dict[str, float]:
 
 
 def picture(page: Any) -> Any:
-    """Something that changes whenever another picture is shown."""
+    """Something that changes whenever another picture is shown; None before the first."""
     return page.evaluate(
         f"() => {{ {MODELS} const s = all.find((m) => m.type === 'ColumnDataSource' && m.data.image);"
-        " const p = s.data.image[0]; let h = 7;"
+        " const p = s.data.image[0]; let h = 7; if (p.length <= 4) { return null }"
         " for (let i = 0; i < p.length; i += 97) { h = (h * 31 + p[i]) | 0 }"
         " return [s.data.x[0], s.data.dw[0], p.length, h].join(' '); }"
     )
@@ -88,7 +88,7 @@ def settled(page: Any, *, quiet: int = 700) -> Any:
     before = None
     for _ in within_a_minute(page, every=quiet):
         now = picture(page)
-        if now == before:
+        if now is not None and now == before:
             return now
         before = now
     raise AssertionError("the map never came to rest")
