@@ -131,6 +131,38 @@ def test_keys_and_the_menu_give_the_panels_more_room(visit: Visit, viewer_url: s
     clean(seen)
 
 
+def test_keys_move_the_splitter_between_panels_and_the_next_visit_and_a_link_find_it_so(
+    visit: Visit, viewer_url: str
+) -> None:
+    seen = visit(f"{viewer_url}?layout=~results/~filter,insights:~table:55:34", width=1440)
+    page = seen.page
+    splitter = page.get_by_role("separator", name="Between Results and Filter")
+    expect(splitter).to_have_attribute("aria-valuenow", "50")
+    expect(splitter).to_have_attribute("aria-orientation", "vertical")
+    splitter.focus()
+    before = width_of(page, ".side .results")
+    room = width_of(page, ".side")
+    for key in ("ArrowRight", "ArrowRight", "ArrowRight", "ArrowLeft"):
+        page.keyboard.press(key)
+    expect(splitter).to_have_attribute("aria-valuenow", "60")
+    wait_for_width(page, ".side .results", before + room / 10)
+    page.wait_for_function("location.search.includes('results,60/')")
+    expect(page.locator(".detail").first).to_be_hidden()  # nor do arrows open an image, as they do elsewhere
+    for key, name in (("Home", "min"), ("End", "max")):
+        page.keyboard.press(key)
+        expect(splitter).to_have_attribute("aria-valuenow", splitter.get_attribute(f"aria-value{name}"))
+    wait_for_width(page, ".side .filtering", 180)  # the least
+    page.keyboard.press("ArrowLeft")
+    expect(splitter).to_have_attribute("aria-valuenow", "72")
+    page.wait_for_function("[location.search, document.cookie].every((text) => /results,7[12]/.test(text))")
+    link = page.url
+    page.goto(viewer_url)
+    expect(splitter).to_have_attribute("aria-valuenow", "72")
+    other = visit(link, width=1440).page  # another person, without this one's cookie
+    wait_for_width(other, ".side .results", room * 0.72 - 3)  # half of the splitter is on its side
+    clean(seen)
+
+
 def wait_for_width(page: Any, selector: str, width: float) -> None:
     for _ in within_a_minute(page):
         if width_of(page, selector) == pytest.approx(width, abs=5):

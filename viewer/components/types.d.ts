@@ -10,7 +10,7 @@ export interface Message {
 
 /** A component's properties, kept up with those of its Python class. */
 export type Model<Properties> = Readonly<Properties> & {
-  on(name: (keyof Properties & string) | "remove", call: () => void): void
+  on(name: (keyof Properties & string) | "after_layout" | "remove", call: () => void): void
   send_msg(message: Message): void
 }
 

@@ -15,17 +15,25 @@ DOCKS: tuple[Dock, ...] = ("beside", "below")
 MAX_GROUPS = 3  # in a dock
 WIDTH, HEIGHT = 27.0, 40.0  # the share of the page that a dock takes at first, in percent
 SHARES = (10.0, 85.0)  # the least and the largest share
+HALF = 50.0  # the share of a group at first, in percent
+GROUP_SHARES = (10.0, 90.0)  # the least and the largest share of a group; `splitter.js` has the same
 STEP = 5.0  # percent that a key adds to a share
+ALL_STEPS = 20  # from one end to the other
 MAX_LENGTH = 200  # characters of an arrangement that is written down
 ACTIVE = "~"  # before the name of a group's active panel
 
 
 @dataclass(frozen=True)
 class Group:
-    """Panels in one place, as tabs. One of them is active: the others lie behind it."""
+    """Panels in one place, as tabs. One of them is active: the others lie behind it.
+
+    `share` is what the group takes of the room that it and the groups after it have, in percent. It stays
+    with the group, and has no effect on the last one of a dock.
+    """
 
     panels: tuple[str, ...]
     active: str
+    share: float = HALF
 
     def without(self, panel: str) -> "Group | None":
         """Remove a panel; its neighbor becomes active. None: no panel is left."""
@@ -33,7 +41,11 @@ class Group:
         if not rest:
             return None
         at = max(self.panels.index(panel) - 1, 0) if self.active == panel else None
-        return Group(rest, rest[at] if at is not None else self.active)
+        return replace(self, panels=rest, active=rest[at] if at is not None else self.active)
+
+    def joined_by(self, panel: str) -> "Group":
+        """Add a panel and activate it."""
+        return replace(self, panels=_in_order((*self.panels, panel)), active=panel)
 
 
 @dataclass(frozen=True)
@@ -102,9 +114,9 @@ class Arrangement:
         groups = docks[dock]
         if joined is not None:
             position = groups.index(joined)
-            groups[position] = Group(_in_order((*joined.panels, panel)), panel)
+            groups[position] = joined.joined_by(panel)
         elif len(groups) >= MAX_GROUPS:
-            groups[-1] = Group(_in_order((*groups[-1].panels, panel)), panel)
+            groups[-1] = groups[-1].joined_by(panel)
         else:
             groups.append(Group((panel,), panel))
         return self._with(docks["beside"], docks["below"])
@@ -131,6 +143,25 @@ class Arrangement:
         share = max(self.width if dock == "beside" else self.height, least)
         grown = max(share + steps * STEP, least)
         return self.resize(width=grown) if dock == "beside" else self.resize(height=grown)
+
+    def divide(self, dock: Dock, at: int, share: float) -> "Arrangement":
+        """Give the group at a position another share of its room, in percent, within limits."""
+        groups = list(self.groups(dock))
+        groups[at] = replace(groups[at], share=_share(share, GROUP_SHARES))
+        return self._with(*(groups if dock == other else list(self.groups(other)) for other in DOCKS))
+
+    def grow_group(self, dock: Dock, at: int, steps: int, *, least: float) -> "Arrangement":
+        """Give a group some steps more of its room, or fewer; the groups after it get what is left.
+
+        Args:
+            dock: the dock.
+            at: the group's position.
+            steps: how many steps of `STEP` percent to add.
+            least: the share of a group at its least size, in percent.
+        """
+        most = max(100 - least * (len(self.groups(dock)) - at - 1), least)
+        share = min(max(self.groups(dock)[at].share, least), most)
+        return self.divide(dock, at, min(max(share + steps * STEP, least), most))
 
     def has_places_of(self, other: "Arrangement") -> bool:
         """Whether the same panels are in the same groups, whichever is active and however large they are."""
@@ -186,18 +217,18 @@ PRESETS = {"explore": EXPLORE, "curate": CURATE, "present": PRESENT}
 
 
 def write_arrangement(arrangement: Arrangement) -> str:
-    """Write an arrangement, such as "~results,filter/~selection:~insights:27:40".
+    """Write an arrangement, such as "~results,filter,60/~selection:~insights:27:40".
 
-    Groups are parted by "/", docks and shares by ":".
+    Groups are parted by "/", docks and their shares by ":". After a group's panels comes its share, unless it
+    is `HALF`: to earlier versions of this page it is an unknown panel, which they leave out.
     """
-    docks = (
-        "/".join(
-            ",".join(f"{ACTIVE}{panel}" if panel == group.active else panel for panel in group.panels)
-            for group in groups
-        )
-        for groups in (arrangement.beside, arrangement.below)
-    )
+    docks = ("/".join(map(_write_group, groups)) for groups in (arrangement.beside, arrangement.below))
     return ":".join([*docks, *(f"{share:.4g}" for share in (arrangement.width, arrangement.height))])
+
+
+def _write_group(group: Group) -> str:
+    panels = [f"{ACTIVE}{panel}" if panel == group.active else panel for panel in group.panels]
+    return ",".join(panels if group.share == HALF else [*panels, f"{group.share:.4g}"])
 
 
 def parse_arrangement(text: str) -> Arrangement | None:
@@ -233,15 +264,23 @@ def _parse_groups(text: str, seen: set[str]) -> list[Group]:
             continue
         seen.update(panels)
         active = next((name for name in panels if ACTIVE + name in names), panels[0])
-        groups.append(Group(panels, active))
+        groups.append(Group(panels, active, _parse_group_share(names[-1])))
     return groups
 
 
-def _share(percent: float) -> float:
-    """Limit a share of the page; raise ValueError if it is not a number."""
+def _parse_group_share(text: str) -> float:
+    """Read a group's share; return the first one if the text is anything else."""
+    try:
+        return _share(float(text), GROUP_SHARES)
+    except ValueError:
+        return HALF
+
+
+def _share(percent: float, limits: tuple[float, float] = SHARES) -> float:
+    """Limit a share; raise ValueError if it is not a number."""
     if not math.isfinite(percent):
         raise ValueError("a share must be a finite number")
-    return round(min(max(percent, SHARES[0]), SHARES[1]), 2)
+    return round(min(max(percent, limits[0]), limits[1]), 2)
 
 
 def _in_order(panels: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ from viewer.session.arrangement import (
     CURATE,
     DOCKS,
     EXPLORE,
+    GROUP_SHARES,
+    HALF,
     MAX_GROUPS,
     PANELS,
     PRESENT,
@@ -58,6 +60,46 @@ def test_an_arrangement_that_is_written_down_is_read_again(moves, width: float, 
     assert parse_arrangement(write_arrangement(arrangement)) == arrangement
 
 
+@given(MOVES, st.lists(st.floats(*GROUP_SHARES), min_size=6, max_size=6))
+def test_the_shares_of_groups_are_written_down_and_read_again(moves, shares: list[float]) -> None:
+    arrangement, given_shares = moved(moves), iter(shares)
+    for dock in DOCKS:
+        for at in range(len(arrangement.groups(dock))):
+            arrangement = arrangement.divide(dock, at, next(given_shares))
+    assert parse_arrangement(write_arrangement(arrangement)) == arrangement
+
+
+def test_an_arrangement_without_shares_of_groups_means_what_it_always_meant() -> None:
+    text = "~results/~filter:~table:55:34"
+    read = parse_arrangement(text)
+    assert read == CURATE.move("selection", "beside", 0).close("selection").close("insights")
+    assert [group.share for group in read.all_groups] == [HALF] * 3
+    assert write_arrangement(read) == text
+    assert write_arrangement(read.divide("beside", 0, 62.5)) == "~results,62.5/~filter:~table:55:34"
+
+
+@pytest.mark.parametrize(
+    ("written", "share"),
+    [
+        ("nan", HALF), ("inf", HALF), ("1e999", HALF), ("", HALF), ("60,", HALF), ("sixty", HALF),
+        ("-5", 10.0), ("0", 10.0), ("1000", 90.0), ("20,30,40", 40.0), ("33.333333333", 33.33),
+    ],
+)  # fmt: skip
+def test_a_strange_share_of_a_group_is_left_out_or_limited(written: str, share: float) -> None:
+    read = parse_arrangement(f"~results,{written}/~filter:~table:55:34")
+    assert read is not None
+    assert read.beside == (Group(("results",), "results", share), Group(("filter",), "filter"))
+
+
+@pytest.mark.parametrize("text", ["60:~filter:27:40", "60/60/60/60:~filter:27:40"])
+def test_a_share_without_panels_is_no_group(text: str) -> None:
+    assert parse_arrangement(text) == Arrangement((), (Group(("filter",), "filter"),))
+
+
+def test_a_share_of_endless_text_makes_no_arrangement() -> None:
+    assert parse_arrangement(f"~results,{'9' * 100_000}/~filter:~table:55:34") is None
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "results", "::", "a:b:c:d", "::nan:40", "::1e999:40", "results:filter:27", "<script>:x:27:40:1"],
@@ -104,3 +146,26 @@ def test_a_dock_grows_by_steps_within_limits_and_one_without_panels_keeps_its_sh
     assert smallest.width == 20.6
     assert EXPLORE.resize(width=12).grow("beside", 1, least=20.6).width == 20.6 + STEP
     assert CURATE.grow("below", -1) == CURATE.resize(height=CURATE.height - STEP)
+
+
+def test_a_group_grows_by_steps_and_leaves_the_least_to_itself_and_to_all_after_it() -> None:
+    def grown(arrangement: Arrangement, steps: int, least: float = 0) -> float:
+        return arrangement.grow_group("beside", 0, steps, least=least).beside[0].share
+
+    assert grown(CURATE, 1) == HALF + STEP
+    assert (grown(CURATE, -20), grown(CURATE, 20)) == GROUP_SHARES
+    assert (grown(CURATE, -20, 30), grown(CURATE, 20, 30)) == (30, 70)
+    assert grown(CURATE.divide("beside", 0, 12), 1, 30) == 30 + STEP
+    three = CURATE.move("selection", "beside")
+    assert (grown(three, -20, 25), grown(three, 20, 25), grown(three, 20, 40)) == (25, 50, 40)
+
+
+def test_a_group_keeps_its_share_when_panels_come_and_go() -> None:
+    wide = CURATE.divide("beside", 0, 70).divide("beside", 1, 30)
+    assert [group.share for group in wide.close("insights").beside] == [70, 30]
+    assert [group.share for group in wide.move("insights", "beside", 1).beside] == [70, 30]
+    assert [group.share for group in wide.move("insights", "beside").beside] == [70, 30, HALF]
+    assert [group.share for group in wide.move("filter", "below", 0).show("table").beside] == [70]
+    assert CURATE.move("insights", "beside").divide("beside", 1, 30).close("results").close(
+        "selection"
+    ).beside[0] == Group(("filter",), "filter", 30)

@@ -1,10 +1,11 @@
 // Tabs: the arrow keys go from one to the next, as in any tab list. A menu beside them moves or closes the
-// panel in view.
+// panel in view. Keys move the splitter after the group.
 
 import { arrange, h, icon, onChange } from "../dom.js"
 import { dropMenu, menuEntry } from "../menu.js"
 import { formatNumber } from "../text.js"
 import { batched } from "../timing.js"
+import { equipSplitter } from "./splitter.js"
 
 /** @import { Component, Message } from "../types" */
 
@@ -48,10 +49,13 @@ export function formatCount(count) {
  * @property {string} active the key of the tab in view
  * @property {string[]} moves where the panel in view can be moved to
  * @property {boolean} movable whether it can be moved or closed
+ * @property {number} following how many groups follow; 0: no splitter is after the group
+ * @property {string} splitter the panels on both sides of the splitter
+ * @property {number} share what the group takes of its room and theirs, in percent
  */
 
 /** @param {Component<Properties>} component */
-export function render({ model }) {
+export function render({ model, view }) {
   const list = h("div", { class: "tablist", role: "tablist", "aria-label": "Panels" })
   const entries = h("div", { class: "right" })
   const menu = dropMenu({ class: "square", title: "Move or close this panel" }, [icon(MORE)], entries)
@@ -107,6 +111,9 @@ export function render({ model }) {
     updateMenu()
   }
   onChange(model, ["tabs", "active", "moves", "movable"], batched(update))
+  const updateSplitter = () => equipSplitter(view.el, model, (message) => model.send_msg(message))
+  onChange(model, ["following", "splitter", "share"], batched(updateSplitter))
+  model.on("after_layout", updateSplitter)
   update()
   return root
 }

@@ -1,4 +1,4 @@
-"""The tabs above a group of panels, and a menu that moves or closes the panel in view.
+"""The tabs above a group of panels, a menu that moves or closes the panel in view, and the splitter's keys.
 
 They are our own: a title of panel-material-ui's `Tabs` is plain text without a count, and its contents could
 not lie below the sheets that cover the whole panel.
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import param
 
 from viewer.components.base import Component
-from viewer.session.arrangement import MAX_GROUPS, PANELS, Arrangement, Dock, Group
+from viewer.session.arrangement import ALL_STEPS, HALF, MAX_GROUPS, PANELS, Arrangement, Dock, Group
 from viewer.session.state import LAYOUT, ViewState
 
 
@@ -29,12 +29,17 @@ class Tabs(Component):
     active = param.String()
     moves = param.List(doc="Where the panel in view can be moved to, in words.")
     movable = param.Boolean(doc="Whether the page has room for more than one group.")
+    following = param.Integer(doc="How many groups follow; a splitter is before the first of them.")
+    splitter = param.String(doc="The panels on both sides of that splitter, in words.")
+    share = param.Number(HALF, doc="What the group takes of its room and theirs, in percent.")
 
     script = "layout/tabs.js"
     _css = ("components.css", "menu.css", "layout/tabs.css")
 
     def __init__(self, *, dock: Dock = "beside", at: int = 0, **params: Any) -> None:
-        actions = {"choose": self._choose, "move": self._move, "close": self._close}
+        actions = {
+            "choose": self._choose, "move": self._move, "close": self._close, "grow": self._grow,
+        }  # fmt: skip
         super().__init__(actions=actions, **params)
         self._dock, self._at = dock, at
         self._moves: list[Move] = []
@@ -53,7 +58,8 @@ class Tabs(Component):
 
     def _update(self, *_events: Any) -> None:
         state, group = self._state, self.group
-        self.visible = group is not None
+        after = state.layout.groups(self._dock)[self._at + 1 :]
+        self.param.update(visible=group is not None, following=len(after))
         if group is None:
             return
         counts = {
@@ -68,6 +74,8 @@ class Tabs(Component):
             active=group.active,
             moves=[move.label for move in self._moves],
             movable=not state.narrow,
+            splitter=" and ".join(side.active.capitalize() for side in (group, *after[:1])),
+            share=group.share,
         )
 
     def _choose(self, message: Mapping[str, Any]) -> None:
@@ -85,6 +93,15 @@ class Tabs(Component):
     def _close(self, _message: Mapping[str, Any]) -> None:
         if (group := self.group) is not None:
             self._state.arrangement = self._state.arrangement.close(group.active)
+
+    def _grow(self, message: Mapping[str, Any]) -> None:
+        """Move the splitter after the group by steps, as a pointer does."""
+        by, least = message.get("by"), message.get("least")
+        if type(by) is not int or abs(by) > ALL_STEPS or not isinstance(least, (int, float)):
+            return
+        if self.following and 0 <= least <= HALF:
+            state = self._state
+            state.arrangement = state.arrangement.grow_group(self._dock, self._at, by, least=least)
 
 
 def possible_moves(arrangement: Arrangement, dock: Dock, at: int) -> list[Move]:

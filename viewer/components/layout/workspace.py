@@ -6,6 +6,7 @@ anew; only panels move between them. What does not belong here: what an arrangem
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import panel as pn
@@ -65,13 +66,20 @@ class Workspace:
     def _dock(self, dock: Dock) -> HSplit:
         """Nest the columns of a dock, from the last to the first: each splitter has two sides."""
         *before, right = self._columns[dock]
-        for left in reversed(before):
+        for at, left in reversed(list(enumerate(before))):
             right = HSplit(left, right, sizes=(50, 50), min_size=LEAST_COLUMN, **_looks("columns"))
+            right.param.watch(partial(self._divided, dock, at), "sizes")
         right.css_classes = [*right.css_classes, "side" if dock == "beside" else "under"]
         return right
 
     def _resized(self, **shares: float) -> None:
         self._state.arrangement = self._state.arrangement.resize(**shares)
+
+    def _divided(self, dock: Dock, at: int, event: Any) -> None:
+        """Remember where a splitter is, unless no group follows it: then it is out of view."""
+        state = self._state
+        if at + 1 < len(state.layout.groups(dock)):
+            state.arrangement = state.arrangement.divide(dock, at, event.new[0])
 
     def _update(self, *_events: Any) -> None:
         state, layout = self._state, self._state.layout
@@ -101,19 +109,21 @@ class Workspace:
                 column.objects = elements
 
     def _show_docks(self, beside: int, below: int) -> None:
-        """Hide what has no group: a whole dock, or the columns after its last group."""
+        """Hide what has no group: a whole dock, or the columns after its last group. Size what has one."""
         layout = self._state.layout
         _toggle(self.shell, "alone", on=not beside)
         _toggle(self._inner, "alone", on=not below)
+        # Docks come first: a browser makes a column no smaller than its least size in the dock as it is.
+        _resize(self.shell, layout.width)
+        _resize(self._inner, layout.height)
         counts: dict[Dock, int] = {"beside": beside, "below": below}
         for dock, count in counts.items():
             split: Any = self._docks[dock]
             for at in range(1, MAX_GROUPS):
                 _toggle(split, "alone", on=count <= at)
+                if at < len(layout.groups(dock)):
+                    _resize(split, 100 - layout.groups(dock)[at - 1].share)
                 split = split.objects[1]
-        for split, share in ((self.shell, layout.width), (self._inner, layout.height)):
-            if abs(split.sizes[1] - share) > 0.01:  # noqa: PLR2004 - a hundredth of a percent
-                split.sizes = (100 - share, share)
 
 
 def _looks(name: str) -> dict[str, Any]:
@@ -121,6 +131,12 @@ def _looks(name: str) -> dict[str, Any]:
         "gutter_size": GUTTER, "margin": 0, "sizing_mode": "stretch_both", "css_classes": [name],
         "stylesheets": [style_sheet("layout/split.css")],
     }  # fmt: skip
+
+
+def _resize(split: HSplit | VSplit, share: float) -> None:
+    """Give the second side of a splitter a share, in percent."""
+    if abs(split.sizes[1] - share) > 0.01:  # noqa: PLR2004 - a hundredth of a percent
+        split.sizes = (100 - share, share)
 
 
 def _toggle(split: HSplit | VSplit, name: str, *, on: bool) -> None:
