@@ -72,6 +72,7 @@ class Person:
         x0, x1, y0, y1 = view
         self.home = ((x0 + x1) / 2, (y0 + y1) / 2, max((y1 - y0) / HEIGHT, (x1 - x0) / WIDTH) * 1.08)
         self.at = self.home
+        self.ascending = False  # the order of the table
 
     async def zoom(self) -> None:
         """A movement of the wheel: towards a point, or back when that is deep enough."""
@@ -146,7 +147,8 @@ class Person:
 
     async def sort(self) -> None:
         """Sort the images by a column, or the other way; until the table has another order."""
-        message = {"kind": "sort", "column": "score", "ascending": len(self.waits["sort"]) % 2 == 0}
+        self.ascending = not self.ascending
+        message = {"kind": "sort", "column": "score", "ascending": self.ascending}
         await self._answered("sort", "Table", "list_number", lambda: self.visitor.tell("Table", message))
 
     async def view(self) -> None:
