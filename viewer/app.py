@@ -152,6 +152,7 @@ class Viewer:
             self.state.end()
             self.map.end()
             self.filter_worker.end()
+            self.list_worker.end()
             self.gallery.end()
             self.undo_worker.end()
             self.selection_panel.end()

@@ -159,7 +159,7 @@ def test_the_panel_replaces_the_selection_adds_to_it_and_subtracts_from_it(datas
 def test_chosen_images_are_sorted_by_a_column_and_those_without_a_value_come_last() -> None:
     atlas = FakeAtlas(6)
     atlas.points["size"] = [3.0, np.nan, 1.0, 3.0, 2.0, 0.5]
-    state, panel = ViewState(dataset=Dataset(atlas)), SelectionPanel()
+    state, panel = ViewState(dataset=Dataset(atlas), panel="selection"), SelectionPanel()
     panel.follow(state, SimpleNamespace(camera=None), TagWorker(state), ClusterNameWorker(state))
     apply_step(state, SelectionStep("replace", AllImages("all")), np.array([0, 1, 2, 3, 4]))
     assert [kind for name, _, kind in panel.sortable if name == "size"] == ["number"]

@@ -77,7 +77,8 @@ class SelectionPanel(Component):
     ) -> None:
         """Show the state's selection, now and whenever it changes."""
         self._state, self._view, self._tag_worker = state, view, tag_worker
-        self._rows, self._shown = np.empty(0, np.int64), ("", "", "")
+        self._rows = np.empty(0, np.int64)
+        self._shown: tuple[str, ...] = ()
         self._tokens: deque[str] = deque(maxlen=MAX_OFFERS)
         tag_worker.on_error.append(lambda why: setattr(self, "trouble", why))
         self._actions |= {
@@ -120,12 +121,13 @@ class SelectionPanel(Component):
     def _update(self, *_events: Any) -> None:
         state = self._state
         self.visible = state.shows("selection")
-        rows = state.ordered_selection()
+        # Sorting takes the event loop's time: only what is in view is sorted.
+        rows = state.ordered_selection() if self.visible else self._selection()
         sort = state.sort if state.sort_key is not None else ""
         ranked = not sort and state.answer is not None and state.answer.similarities is not None
         shown = state.dataset.version, sort, state.answer.text if state.answer and ranked else ""
-        anew = not np.array_equal(rows, self._rows) or shown != self._shown
-        self._rows, self._shown = rows, shown
+        anew = self.visible and (shown != self._shown or not np.array_equal(rows, self._rows))
+        self._rows, self._shown = rows, shown if self.visible else ()
         self.param.update(
             count=len(rows),
             total=state.dataset.n,

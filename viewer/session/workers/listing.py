@@ -4,6 +4,7 @@ Sorting a million images takes longer than the event loop may wait. What does no
 itself (`dataset/columns/ordering.py`), and the results of a query by similarity (`session/search.py`).
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -37,6 +38,21 @@ class _Request(NamedTuple):
     ascending: bool
     group: ValueFacet | None
 
+    def lists_the_same(self, other: "_Request") -> bool:
+        """Whether another request has the same outcome, as where only the selection has changed."""
+        same = all(a is b for a, b in zip(self.objects, other.objects, strict=True))
+        return same and self.values == other.values
+
+    @property
+    def objects(self) -> tuple[object, ...]:
+        """Return what it is of, to be compared by identity."""
+        return self.dataset, self.listing.passes, self.similarities, self.sort, self.group
+
+    @property
+    def values(self) -> tuple[object, ...]:
+        """Return the rest of it."""
+        return replace(self.listing, passes=None), self.ascending
+
 
 class ListWorker:
     """Keeps `state.images` in step with one session's state; only the latest list is shown."""
@@ -44,19 +60,24 @@ class ListWorker:
     def __init__(self, state: ViewState) -> None:
         self._state = state
         self._number = 0
+        self._latest: _Request | None = None  # of the list that is shown, or on its way
         state.param.watch(self._update, DEPENDS_ON)
 
     def begin(self) -> None:
         """Make the first list."""
         self._update()
 
+    def end(self) -> None:
+        """End the session: release what is large."""
+        self._latest = None
+
     def _update(self, *_events: Any) -> None:
         state = self._state
-        self._number += 1
-        if state.dataset is None:
-            return
-        if not state.is_browsing and not state.shows("table"):
-            state.images = None
+        if state.dataset is None or not (state.is_browsing or state.shows("table")):
+            self._number += 1
+            self._latest = None
+            if state.dataset is not None:
+                state.images = None
             return
         group = state.facet(state.group) if state.group else None
         request = _Request(
@@ -67,12 +88,19 @@ class ListWorker:
             state.ascending,
             group if isinstance(group, ValueFacet) else None,
         )
+        if self._latest is not None and request.lists_the_same(self._latest):
+            return
+        self._number += 1
+        self._latest = request
         in_background(partial(_make, request), partial(self._made, self._number), pool=FILTER_POOL)
 
     def _made(self, number: int, done: "Future[ImageList]") -> None:
         if number != self._number or self._state.dataset is None:
             return
-        self._state.images = None if failed(done, "listing images") else done.result()
+        if failed(done, "listing images"):
+            self._state.images = self._latest = None
+        else:
+            self._state.images = done.result()
 
 
 def sort_by(state: ViewState, column: object, *, ascending: bool) -> None:

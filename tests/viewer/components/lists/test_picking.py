@@ -71,3 +71,15 @@ def test_a_long_range_is_one_step_and_a_short_one_a_step_for_each_image(
     state.group = "group"  # positions are others now
     pick(picker, "pick_range", start=ids[state.images.rows[0]], id=ids[state.images.rows[99]])
     assert not any(isinstance(step.target, Listed) for step in state.steps)
+
+
+def test_a_list_that_a_selection_does_not_change_is_not_made_again(state: ViewState) -> None:
+    sort_by(state, "size", ascending=True)
+    listed = state.images
+    state.selection = np.arange(9)
+    assert state.images is listed
+    state.only_selection = True
+    assert sorted(state.images.rows.tolist()) == list(range(9))
+    state.param.update(only_selection=False, ascending=False)
+    assert state.images.rows.tolist() != listed.rows.tolist()
+    assert len(state.images.rows) == 500

@@ -72,7 +72,7 @@ def test_tags_of_another_version_are_in_its_rows(dataset: Dataset, home: Home) -
 
 
 def test_the_selection_is_sent_page_by_page(dataset: Dataset) -> None:
-    state = ViewState(dataset=dataset, selection=np.arange(0, 500, 2))
+    state = ViewState(dataset=dataset, selection=np.arange(0, 500, 2), panel="selection")
     chosen = SelectionPanel()
     chosen.follow(state, None, TagWorker(state), ClusterNameWorker(state))  # type: ignore[arg-type]
     assert (chosen.count, len(chosen.items), chosen.start) == (250, PAGE_SIZE, 0)
