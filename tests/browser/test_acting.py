@@ -270,14 +270,15 @@ def test_a_link_holds_threshold_and_switches_and_back_turns_a_switch(visit: Visi
     for _ in within_a_minute(page):
         if heading.inner_text() == other.page.locator(".results .heading .muted").inner_text():
             break
-    expect(other.page.locator(".results .heading .muted")).to_have_text(heading.inner_text())
+    said = heading.inner_text()
+    expect(other.page.locator(".results .heading .muted")).to_have_text(said)
     other.page.wait_for_selector(".results .switch[aria-checked=true] >> text=Fold")
     assert float(other.page.get_by_label("Least similarity of a result").input_value()) == pytest.approx(
         float(slider.input_value()), abs=1e-4
     )
     page.go_back()
     page.wait_for_selector(".results .switch[aria-checked=false] >> text=Fold")
-    expect(page.locator(".results .heading .muted")).to_have_text(heading)  # the threshold stays
+    expect(page.locator(".results .heading .muted")).to_have_text(said)  # the threshold stays
     page.get_by_role("tab", name="Filter").click()
     page.wait_for_url("**panel=filter*")
     for one in (seen, other):
