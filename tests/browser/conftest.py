@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from urllib.parse import urlparse
 
 import pytest
+from helpers import PICTURE
 from panel_server import serving
 from playwright.sync_api import expect, sync_playwright
 
@@ -87,11 +88,6 @@ def visit(browser: object) -> Iterator[Callable[..., SimpleNamespace]]:
     yield open_page
     for context in contexts:
         context.close()
-
-
-# The map has a picture: the image source is no longer the 2 x 2 it starts with.
-PICTURE = """() => [...(window.Bokeh?.documents[0]?._all_models.values() ?? [])]
-    .some((m) => m.type === "ColumnDataSource" && m.data.image?.[0]?.length > 4)"""
 
 
 def local(url: str) -> bool:

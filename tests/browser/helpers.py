@@ -11,6 +11,10 @@ MODELS = (
     " const fig = all.find((m) => m.type === 'Figure');"
 )
 
+# The map has a picture: the image source is no longer the 2 x 2 it starts with.
+PICTURE = """() => [...(window.Bokeh?.documents[0]?._all_models.values() ?? [])]
+    .some((m) => m.type === "ColumnDataSource" && m.data.image?.[0]?.length > 4)"""
+
 
 def clean(seen: SimpleNamespace) -> None:
     """Check that a page complained of nothing, asked no other server and opened no dialog."""

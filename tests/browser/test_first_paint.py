@@ -6,8 +6,7 @@ from http import HTTPStatus
 from types import SimpleNamespace
 
 import pytest
-from conftest import PICTURE
-from helpers import settled, within_a_minute
+from helpers import PICTURE, settled, within_a_minute
 
 Visit = Callable[..., SimpleNamespace]
 SCRIPTS = "**/static/js/bokeh.min.js*"

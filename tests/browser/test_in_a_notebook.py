@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import PICTURE
+from helpers import PICTURE
 from playwright.sync_api import FrameLocator, expect
 
 import clipper

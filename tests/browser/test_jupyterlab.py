@@ -5,7 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import PICTURE
+from helpers import PICTURE
 from jupyter_lab import TOKEN, jupyterlab, run_cell, write_notebook
 from playwright.sync_api import expect
 

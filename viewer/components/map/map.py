@@ -252,11 +252,8 @@ class MapView:
             "dw": [seen.x1 - seen.x0], "dh": [seen.y1 - seen.y0],
         }  # fmt: skip
         self._ring()
-        self._locked(self._tell)  # after the picture is sent: nothing shall delay it
-
-    def _tell(self) -> None:
         for call in self.on_picture:
-            call()
+            self._locked(call)  # after the picture is sent: nothing shall delay it
 
     def end(self) -> None:
         """End the session: release the picture."""

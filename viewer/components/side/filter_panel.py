@@ -74,17 +74,7 @@ class FilterPanel(Component):
     def follow(self, state: ViewState) -> None:
         """Show the facets and filters of the state while the panel is in view."""
         self._state = state
-        names = [
-            "filters",
-            "counts",
-            "dataset",
-            "tags",
-            "clusters",
-            "colour",
-            "dark",
-            "word_column",
-            "excess",
-        ]
+        names = ["filters", "counts", "dataset", "tags", "clusters", "colour", "dark", "word_column"]
         state.param.watch(self._update, [*names, "excess", *LAYOUT])
         self._update()
 

@@ -26,6 +26,7 @@ DEPENDS_ON = [
     "answer", "dataset", "kept", "selection", "only_selection", "min_similarity", "max_similarity",
     "sort", "ascending", "group", "tags", "clusters", *LAYOUT,
 ]  # fmt: skip
+_IDENTICAL = ("dataset", "similarities", "sort", "group")  # of a request
 
 
 class _Request(NamedTuple):
@@ -38,20 +39,12 @@ class _Request(NamedTuple):
     ascending: bool
     group: ValueFacet | None
 
-    def lists_the_same(self, other: "_Request") -> bool:
+    def asks_the_same(self, other: "_Request") -> bool:
         """Whether another request has the same outcome, as where only the selection has changed."""
-        same = all(a is b for a, b in zip(self.objects, other.objects, strict=True))
-        return same and self.values == other.values
-
-    @property
-    def objects(self) -> tuple[object, ...]:
-        """Return what it is of, to be compared by identity."""
-        return self.dataset, self.listing.passes, self.similarities, self.sort, self.group
-
-    @property
-    def values(self) -> tuple[object, ...]:
-        """Return the rest of it."""
-        return replace(self.listing, passes=None), self.ascending
+        mine, others = self.listing, other.listing
+        same = all(getattr(self, name) is getattr(other, name) for name in _IDENTICAL)
+        same = same and mine.passes is others.passes and self.ascending == other.ascending
+        return same and replace(mine, passes=None) == replace(others, passes=None)
 
 
 class ListWorker:
@@ -59,7 +52,6 @@ class ListWorker:
 
     def __init__(self, state: ViewState) -> None:
         self._state = state
-        self._number = 0
         self._latest: _Request | None = None  # of the list that is shown, or on its way
         state.param.watch(self._update, DEPENDS_ON)
 
@@ -73,11 +65,10 @@ class ListWorker:
 
     def _update(self, *_events: Any) -> None:
         state = self._state
-        if state.dataset is None or not (state.is_browsing or state.shows("table")):
-            self._number += 1
-            self._latest = None
-            if state.dataset is not None:
-                state.images = None
+        if state.dataset is None:
+            return
+        if not state.is_browsing and not state.shows("table"):
+            state.images = self._latest = None
             return
         group = state.facet(state.group) if state.group else None
         request = _Request(
@@ -88,14 +79,13 @@ class ListWorker:
             state.ascending,
             group if isinstance(group, ValueFacet) else None,
         )
-        if self._latest is not None and request.lists_the_same(self._latest):
+        if self._latest is not None and request.asks_the_same(self._latest):
             return
-        self._number += 1
         self._latest = request
-        in_background(partial(_make, request), partial(self._made, self._number), pool=FILTER_POOL)
+        in_background(partial(_make, request), partial(self._made, request), pool=FILTER_POOL)
 
-    def _made(self, number: int, done: "Future[ImageList]") -> None:
-        if number != self._number or self._state.dataset is None:
+    def _made(self, request: _Request, done: "Future[ImageList]") -> None:
+        if request is not self._latest or self._state.dataset is None:
             return
         if failed(done, "listing images"):
             self._state.images = self._latest = None
