@@ -9,6 +9,11 @@ from helpers import ask, clean, settled, within_a_minute
 from playwright.sync_api import expect
 
 Visit = Callable[..., SimpleNamespace]
+SEVERAL = "~results,60/~filter,selection:~table,insights:55:34"  # groups beside each other, and one below
+PANELS = {
+    "Results": "results", "Filter": "filtering", "Selection": "chosen", "Insights": "insights-area",
+    "Table": "table",
+}  # fmt: skip
 
 
 def arrange(page: Any, role: str, entry: str) -> None:
@@ -128,6 +133,17 @@ def test_keys_and_the_menu_give_the_panels_more_room(visit: Visit, viewer_url: s
     wait_for_width(page, ".side", 264)  # the least
     page.keyboard.press("]")
     wait_for_width(page, ".side", 264 + 64)
+    clean(seen)
+
+
+def test_a_narrow_page_shows_one_panel_of_a_link_with_several_and_tabs_lead_to_the_others(
+    visit: Visit, viewer_url: str
+) -> None:
+    seen = visit(f"{viewer_url}?layout={SEVERAL}&q=cat", width=420, height=800)
+    for shown in ("Results", "Table", "Filter", "Insights", "Selection", "Results"):
+        seen.page.get_by_role("tab", name=shown).click()
+        for name, part in PANELS.items():
+            expect(seen.page.locator(f".group > .{part}")).to_be_visible(visible=name == shown)
     clean(seen)
 
 

@@ -35,7 +35,7 @@ def test_rows_come_as_they_are_scrolled_to_and_their_heads_sort_them(seen: Simpl
     settled(page)
     names = rows(page)
     assert names == sorted(names, key=str.casefold)
-    page.locator(".table[role=grid]").evaluate("el => { el.scrollTop = el.scrollHeight }")
+    page.locator(".table [role=grid]").evaluate("el => { el.scrollTop = el.scrollHeight }")
     expect(page.locator(".table [aria-rowindex='1871']")).to_be_visible()
     assert page.locator(".table .rows .row").count() < 100
     clean(seen)
@@ -62,7 +62,7 @@ def test_results_are_rows_with_their_similarity_and_the_keyboard_walks_them(seen
     ask(page, "a cat")
     expect(page.get_by_role("columnheader", name="Similarity")).to_be_visible()
     expect(page.locator(".table [aria-rowindex='2']")).to_have_attribute("title", "cat")
-    page.locator(".table[role=grid]").focus()
+    page.locator(".table [role=grid]").focus()
     page.keyboard.press("End")
     expect(page.locator(".table [aria-rowindex='1871']")).to_be_visible()
     page.keyboard.press("Home")

@@ -74,7 +74,7 @@ export function render({ model }) {
   const head = h("div", { class: "head", role: "row" })
   const grid = h(
     "div",
-    { class: "table", role: "grid", tabindex: "0", "aria-label": "Images" },
+    { class: "grid", role: "grid", tabindex: "0", "aria-label": "Images" },
     head,
     body,
     spacer,
