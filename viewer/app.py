@@ -23,7 +23,7 @@ from viewer.components.lists.table import Table
 from viewer.components.map.controls import ZOOM, colour_select, map_buttons
 from viewer.components.map.guide import MapGuide
 from viewer.components.map.hover_card import HoverCard
-from viewer.components.map.lasso import Lasso, toggle_image, toggle_tool
+from viewer.components.map.lasso import Lasso, toggle_image
 from viewer.components.map.layers import MapLayers
 from viewer.components.map.legend import ColourKey, LegendToggle
 from viewer.components.map.map import MapView
@@ -176,11 +176,9 @@ class Viewer:
         self.state.param.update(selected=row, hovered=None, pointed=None)
 
     def _escape(self, _message: Mapping[str, Any]) -> None:
-        """Close one thing at a time: the tool, the open image, the overview, the finding, the selection."""
+        """Close one thing at a time: the open image, the overview, the finding, the selection."""
         state = self.state
-        if state.tool:
-            state.tool = ""
-        elif state.selected is not None:
+        if state.selected is not None:
             self.open(None)
         elif state.overview:
             state.overview = False
@@ -281,7 +279,7 @@ class Viewer:
         layout_menu = LayoutMenu(margin=0, css_classes=["arrange"])
         layout_menu.follow(self.state)
         shortcuts = Shortcuts(margin=0, css_classes=["keys"], actions={
-            "escape": self._escape, "tool": lambda message: toggle_tool(self.state, message.get("tool")),
+            "escape": self._escape,
             "step": lambda message: self._step(message.get("by")),
             "labelling": lambda _: setattr(self.state, "labelling", not self.state.labelling),
             "home": lambda _: self.map.camera.show_all(), "grow": layout_menu.grow,
@@ -338,7 +336,7 @@ class Viewer:
         notice.follow(self.state)
         return pn.Column(
             self.map.pane, axis_words, names, lasso, marks, guide, colours,
-            map_buttons(self.map, self.state), card, notice, ConnectionLost(margin=0),
+            map_buttons(self.map), card, notice, ConnectionLost(margin=0),
             sizing_mode="stretch_both", margin=0, css_classes=["map-area"],
             stylesheets=[style_sheet("map/map_area.css")],
         )  # fmt: skip

@@ -22,6 +22,15 @@ Visit = Callable[..., SimpleNamespace]
 CLIPBOARD = """Object.defineProperty(navigator, "clipboard",
     {value: {writeText: async (text) => { window.copied = text }}})"""
 
+# Press a key and look, before the server can have answered, whether a tool is in hand.
+IN_HAND_AFTER = """(key) => {
+    document.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true, cancelable: true}))
+    const models = [...Bokeh.documents[0]._all_models.values()]
+    const buttons = models.find((model) => model.css_classes?.includes("map-buttons"))
+    const root = Bokeh.index.find_one(buttons.children[0]).shadow_el
+    return root.querySelector(".tool[aria-pressed=true]") !== null
+}"""
+
 
 @pytest.fixture(scope="module")
 def home(sample_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -92,10 +101,8 @@ def test_a_box_a_lasso_shift_and_alt_choose_what_lies_within(visit: Visit, url: 
     page.wait_for_selector(".chosen .card")
     first = chosen_about(page, within(x0, x1, y0, y1), give=2)  # points on the border itself
     assert ranges(page) == seen_now  # drawing is no panning
-    page.keyboard.press("l")
-    page.wait_for_selector(".outline-over .hint.shown")
-    page.keyboard.press("Escape")
-    page.wait_for_selector(".outline-over .hint:not(.shown)", state="attached")
+    for key, shown in ("l", True), ("Escape", False):
+        assert page.evaluate(IN_HAND_AFTER, key) is shown  # at once: what follows is a drag
     drag(page, [(x1, y0), (x1 + 2, y1)], holding="Shift")
     both = chosen_about(page, within(x0, x1 + 2, y0, y1), give=4)
     drag(page, [(x1, y0), (x1 + 2, y1)], holding="Alt")

@@ -163,7 +163,7 @@ export function draw(model, names, build, className = "root") {
  * @template Properties
  * @template {keyof (WindowEventMap & DocumentEventMap)} Name
  * @param {Model<Properties>} model
- * @param {Window | Document} target
+ * @param {EventTarget} target
  * @param {Name[]} names
  * @param {(event: (WindowEventMap & DocumentEventMap)[Name]) => void} listener
  * @param {AddEventListenerOptions} options

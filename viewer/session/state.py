@@ -105,7 +105,6 @@ class ViewState(param.Parameterized):
         default=None,
         doc="All listed images in their order; None: not known yet, or only the nearest ones are in view.",
     )
-    tool = param.Selector(default="", objects=["", "lasso", "box"], doc="The selection tool in use.")
     panel = param.Selector(default="results", objects=[*PANELS], doc="The panel that was shown last.")
     arrangement: Arrangement = param.Parameter(default=EXPLORE, doc="Which panels are open, and where.")
     narrow = param.Boolean(default=False, doc="Whether the page has room for one group of panels only.")

@@ -79,9 +79,7 @@ def pressed(state: ViewState, label: str) -> dict[str, Any]:
     """What the camera is asked for when the map's button of this label is pressed."""
     view = MapView(state, on_image=lambda _row: None)
     button = next(
-        part
-        for part in map_buttons(view, state)
-        if isinstance(part, pmui.IconButton) and part.description == label
+        part for part in map_buttons(view) if isinstance(part, pmui.IconButton) and part.description == label
     )
     button.clicks += 1
     return view.camera.target.data

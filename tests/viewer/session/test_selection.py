@@ -117,26 +117,21 @@ def test_steps_add_and_take_away_and_a_step_that_chooses_anew_forgets_them(datas
     assert (state.selection, state.steps) == (None, [])
 
 
-def test_a_mode_that_a_button_set_keeps_the_tool_in_hand_and_takes_away_only_what_is_chosen(
-    dataset: Dataset,
-) -> None:
-    state = ViewState(dataset=dataset, tool="box")
+def test_a_drawing_that_takes_away_takes_only_what_is_chosen(dataset: Dataset) -> None:
+    state = ViewState(dataset=dataset)
     seen = Viewport.fitted(dataset.view, width=400, height=300)
     outline = Lasso()
     outline.follow(state, SimpleNamespace(viewport=seen, row_at=lambda x, _y: int(x)))
     whole = (SQUARE * 1000 - 500).tolist()
-    outline._handle_msg({"kind": "drawn", "mode": "add", "shape": whole, "stays": True})
-    assert (len(state.selection), state.tool) == (500, "box")
+    outline._handle_msg({"kind": "drawn", "mode": "add", "shape": whole})
+    assert len(state.selection) == 500
     for _ in range(2):
         outline._handle_msg({"kind": "tap", "mode": "subtract", "x": 3, "y": 0})
         assert len(state.selection) == 499
     outline._handle_msg({"kind": "drawn", "mode": "subtract", "shape": whole})
-    assert (state.selection, state.tool) == (None, "")
+    assert state.selection is None
     outline._handle_msg({"kind": "tap", "mode": "subtract", "x": 3, "y": 0})
     assert state.selection is None
-    state.tool = "lasso"
-    outline._handle_msg({"kind": "end"})
-    assert state.tool == ""
 
 
 def test_the_panel_replaces_the_selection_adds_to_it_and_subtracts_from_it(dataset: Dataset) -> None:

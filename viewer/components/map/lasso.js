@@ -6,11 +6,12 @@
 import { h, listenWhileShown, svg } from "../dom.js"
 import { findByClass, findMapPane } from "../find.js"
 import { clamp } from "../numbers.js"
+import { followTool, takeTool, toolInHand } from "./hand.js"
 
-/** @import { Component, Figure, MapPane, Model } from "../types" */
+/** @import { Component, Figure, MapPane } from "../types" */
+/** @import { Tool } from "./hand.js" */
 
 /** @typedef {[x: number, y: number]} Point */
-/** @typedef {"lasso" | "box"} Tool */
 
 /**
  * The effect of an outline on the selection: replace it, add to it, or subtract from it.
@@ -30,7 +31,7 @@ const STILL = 4
 /** Least distance between two points of a lasso, in pixels. */
 const STEP = 2
 
-/** @type {Map<string, string>} */
+/** @type {Map<Tool | null, string>} */
 const HINTS = new Map([
   ["lasso", "Draw around images"],
   ["box", "Drag a box over images"],
@@ -103,16 +104,11 @@ export function placeOf([x, y], { x_range, y_range, inner_width, inner_height })
   ]
 }
 
-/**
- * @typedef {object} Properties
- * @property {Tool | ""} tool in hand
- */
-
-/** @param {Component<Properties>} component */
+/** @param {Component<Record<never, never>>} component */
 export function render({ model }) {
   const path = svg("path", { class: "outline" })
   const picture = svg("svg", { class: "drawing", "aria-hidden": "true" }, path)
-  const hint = toolHint(model)
+  const hint = toolHint()
   /** @type {Drawing | null} */
   let drawing = null
   const claim = claimsPointer(() => drawing !== null)
@@ -134,20 +130,20 @@ export function render({ model }) {
     if (event.shiftKey) {
       return "add"
     }
-    return model.tool ? hint.mode() : "replace"
+    return toolInHand() ? hint.mode() : "replace"
   }
   /** @param {PointerEvent} event */
   const draws = (event) =>
-    event.button === 0 && event.isPrimary && (model.tool || event.shiftKey || event.altKey)
+    event.button === 0 && event.isPrimary && (toolInHand() || event.shiftKey || event.altKey)
 
   const update = () => {
     const shown = drawing?.isMoved ? cornersOf(drawing.tool, drawing.points) : []
     path.setAttribute("d", shown.length > 0 ? `M${shown.map((point) => point.join(" ")).join("L")}Z` : "")
     path.classList.toggle("subtract", drawing?.mode === "subtract")
-    hint.el.classList.toggle("shown", model.tool !== "" && shown.length === 0)
-    claim(model.tool || drawing ? map() : null)
+    hint.el.classList.toggle("shown", toolInHand() !== null && shown.length === 0)
+    claim(toolInHand() || drawing ? map() : null)
   }
-  const takeTool = () => {
+  const change = () => {
     hint.update()
     update()
   }
@@ -174,7 +170,7 @@ export function render({ model }) {
       return
     }
     stop(event)
-    lastTool = model.tool || lastTool
+    lastTool = toolInHand() ?? lastTool
     model.send_msg({ kind: "drawing" })
     const points = [pointOf(event, on)]
     draw({ tool: lastTool, pointer: event.pointerId, mode: modeOf(event), points, isMoved: false })
@@ -198,7 +194,10 @@ export function render({ model }) {
     const { tool, points, mode, isMoved } = drawing
     const [first, ...rest] = cornersOf(tool, points).map((point) => placeOf(point, figure))
     if (isMoved) {
-      model.send_msg({ kind: "drawn", mode, shape: [first, ...rest], stays: hint.mode() !== "replace" })
+      model.send_msg({ kind: "drawn", mode, shape: [first, ...rest] })
+      if (hint.mode() === "replace") {
+        takeTool(null)
+      }
     } else if (first) {
       model.send_msg({ kind: "tap", mode, x: first[0], y: first[1] })
     }
@@ -242,9 +241,8 @@ export function render({ model }) {
     },
     capture,
   )
-  model.on("tool", takeTool)
   model.on("remove", () => claim(null))
-  takeTool()
+  followTool(model, change)
   return h("div", { class: "root over" }, picture, hint.el)
 }
 
@@ -254,12 +252,8 @@ function stop(event) {
   event.preventDefault()
 }
 
-/**
- * Build the line that explains the tool in hand, with buttons that choose the effect of a drag.
- *
- * @param {Model<{ tool: string }>} model
- */
-function toolHint(model) {
+/** Build the line that explains the tool in hand, with buttons that choose the effect of a drag. */
+function toolHint() {
   /** @type {Mode} */
   let mode = "replace"
   const words = h("strong", { role: "status" })
@@ -289,16 +283,16 @@ function toolHint(model) {
       type: "button",
       class: "mode done",
       title: "Put the tool away (Esc)",
-      onclick: () => model.send_msg({ kind: "end" }),
+      onclick: () => takeTool(null),
     },
     "Done",
   )
   const group = h("div", { class: "modes", role: "group", "aria-label": "What drawing does" }, buttons)
   const update = () => {
-    if (!model.tool) {
+    if (!toolInHand()) {
       mode = "replace" // each tool starts with a new selection
     }
-    words.textContent = HINTS.get(model.tool) ?? ""
+    words.textContent = HINTS.get(toolInHand()) ?? ""
     mark()
   }
   return { el: h("div", { class: "hint" }, words, group, done), mode: () => mode, update }

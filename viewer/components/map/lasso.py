@@ -9,7 +9,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import param
 
 from viewer.components.base import Component
 from viewer.components.map.map import MapView
@@ -36,24 +35,18 @@ MAX_KEPT = 200  # corners after simplification; a link could not hold more
 
 
 class Lasso(Component):
-    """Lies over the map. With a tool in use, or with Shift or Alt held, a drag draws an outline.
+    """Lies over the map. With a tool in hand, or with Shift or Alt held, a drag draws an outline.
 
     Buttons beside the tool's name set whether a drawing replaces the selection, adds to it or subtracts.
     """
-
-    tool = param.String()
 
     script = "map/lasso.js"
     _css = ("components.css", "map/over.css", "map/lasso.css")
 
     def follow(self, state: ViewState, view: MapView) -> None:
-        """Draw with the tool of the state."""
+        """Select what is drawn on the map of the view."""
         self._state, self._view = state, view
-        self._actions = {
-            "drawn": self._drawn, "tap": self._tapped, "drawing": self._begun,
-            "end": lambda _message: setattr(state, "tool", ""),
-        }  # fmt: skip
-        state.param.watch(lambda event: setattr(self, "tool", event.new), "tool")
+        self._actions = {"drawn": self._drawn, "tap": self._tapped, "drawing": self._begun}
 
     def _begun(self, _message: object) -> None:
         self._state.hovered = None
@@ -62,8 +55,6 @@ class Lasso(Component):
         """Select the images inside an outline in map units."""
         viewport, mode = self._view.viewport, read_mode(message.get("mode"))
         outline = parse_outline(message.get("shape"), unit=viewport.units_per_pixel) if viewport else None
-        if message.get("stays") is not True:
-            self._state.tool = ""
         if outline is None or mode is None:
             return
         state = self._state
@@ -86,23 +77,10 @@ class Lasso(Component):
 
 
 class SelectionTools(Component):
-    """The buttons of the two tools, in the map's corner."""
-
-    tool = param.String()
+    """The buttons of the two tools, in the map's corner. Only the page knows which tool is in hand."""
 
     script = "map/tools.js"
     _css = ("components.css", "map/tools.css")
-
-    def follow(self, state: ViewState) -> None:
-        """Show the tool of the state, and set it."""
-        self._actions = {"tool": lambda message: toggle_tool(state, message.get("tool"))}
-        state.param.watch(lambda event: setattr(self, "tool", event.new), "tool")
-
-
-def toggle_tool(state: ViewState, tool: object) -> None:
-    """Start to use a tool, or stop if it is the one in use."""
-    if tool in {"lasso", "box"}:
-        state.tool = "" if state.tool == tool else tool
 
 
 def parse_outline(value: object, *, unit: float) -> Outline | None:

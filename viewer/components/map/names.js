@@ -6,6 +6,7 @@ import { findMapPane } from "../find.js"
 import { countImages } from "../text.js"
 import { coversOver } from "./camera.js"
 import { followFigure, pixelOf } from "./follow_figure.js"
+import { followTool, toolInHand } from "./hand.js"
 
 /** @import { Component, Figure } from "../types" */
 
@@ -66,7 +67,6 @@ function touch(a, b) {
  * @property {string} names as JSON
  * @property {boolean} quiet whether they step back behind results or a selection
  * @property {number[]} chosen the clusters whose images are selected
- * @property {boolean} drawing whether a selection tool is in use: what begins on a name is then a drawing
  */
 
 /** @param {Component<Properties>} component */
@@ -194,9 +194,8 @@ export function render({ model, view }) {
   model.on("quiet", rest)
   rest()
   model.on("chosen", markChosen)
-  const giveWay = () => root.classList.toggle("drawing", model.drawing)
-  model.on("drawing", giveWay)
-  giveWay()
+  // With a tool in hand, what begins on a name is a drawing.
+  followTool(model, () => root.classList.toggle("drawing", toolInHand() !== null))
   // A drawing keeps the end of its press to itself.
   listenWhileShown(model, window, ["pointermove"], (event) => {
     if (event instanceof PointerEvent && event.buttons === 0) {

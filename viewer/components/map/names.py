@@ -27,7 +27,6 @@ class ClusterNames(Component):
     )
     quiet = param.Boolean(default=False, doc="Whether something else on the map is looked at.")
     chosen = param.List(doc="The clusters whose images are selected.")
-    drawing = param.Boolean(default=False, doc="Whether a selection tool is in use, which draws over names.")
 
     script = "map/names.js"
     _css = ("components.css", "map/over.css", "map/names.css")
@@ -39,7 +38,6 @@ class ClusterNames(Component):
         self._loaded = False
         view.on_picture.append(self._update)
         state.param.watch(self._rest, ["answer", "selection", "steps"])
-        state.param.watch(lambda event: setattr(self, "drawing", bool(event.new)), "tool")
         pn.state.onload(self._begin)
 
     def _rest(self, *_events: Any) -> None:

@@ -1,9 +1,12 @@
 // Two toggle buttons for the tools that choose images on the map: a lasso and a box.
 
 import { h, icon } from "../dom.js"
+import { followTool, toggleTool, toolInHand } from "./hand.js"
 
 /** @import { Component } from "../types" */
+/** @import { Tool } from "./hand.js" */
 
+/** @type {{ tool: Tool, label: string, shape: string }[]} */
 const TOOLS = [
   {
     tool: "lasso",
@@ -18,12 +21,7 @@ const TOOLS = [
   },
 ]
 
-/**
- * @typedef {object} Properties
- * @property {string} tool in hand, "" for none
- */
-
-/** @param {Component<Properties>} component */
+/** @param {Component<Record<never, never>>} component */
 export function render({ model }) {
   const buttons = TOOLS.map(({ tool, label, shape }) => {
     const button = h(
@@ -33,13 +31,11 @@ export function render({ model }) {
         type: "button",
         title: label,
         "aria-label": label,
-        onclick: () => model.send_msg({ kind: "tool", tool }),
+        onclick: () => toggleTool(tool),
       },
       icon(shape),
     )
-    const update = () => button.setAttribute("aria-pressed", String(model.tool === tool))
-    model.on("tool", update)
-    update()
+    followTool(model, () => button.setAttribute("aria-pressed", String(toolInHand() === tool)))
     return button
   })
   return h("div", { class: "root tools", role: "group", "aria-label": "Choose on the map" }, buttons)

@@ -5,8 +5,10 @@ import { h, ICONS, icon, listenWhileShown } from "../dom.js"
 import { findByClass } from "../find.js"
 import { focusedElement } from "../focus.js"
 import { growMessage } from "../layout/grow.js"
+import { takeTool, toggleTool, toolInHand } from "../map/hand.js"
 
 /** @import { Component, Message } from "../types" */
+/** @import { Tool } from "../map/hand.js" */
 
 /**
  * The visible list: a title for each section, and its keys with their effect.
@@ -51,13 +53,21 @@ const SECTIONS = [
 ]
 
 /**
+ * The tool that each key takes, or puts away.
+ *
+ * @type {Map<string, Tool>}
+ */
+export const KEY_TOOLS = new Map([
+  ["l", "lasso"],
+  ["b", "box"],
+])
+
+/**
  * The message that each key sends. A zoom by 1 is nearer, by -1 farther.
  *
  * @type {Map<string, Message>}
  */
 export const KEY_MESSAGES = new Map([
-  ["l", { kind: "tool", tool: "lasso" }],
-  ["b", { kind: "tool", tool: "box" }],
   ["ArrowLeft", { kind: "step", by: -1 }],
   ["ArrowRight", { kind: "step", by: 1 }],
   ["+", { kind: "zoom", by: 1 }],
@@ -125,10 +135,15 @@ export function render({ model }) {
     if (field instanceof HTMLElement) {
       field.blur()
     }
-    model.send_msg({ kind: "escape" })
+    if (toolInHand()) {
+      takeTool(null)
+    } else {
+      model.send_msg({ kind: "escape" })
+    }
   }
   /** @param {KeyboardEvent} event */
   const act = (event) => {
+    const tool = KEY_TOOLS.get(event.key)
     const message = KEY_MESSAGES.get(event.key)
     if (event.key === "?") {
       toggleList()
@@ -136,6 +151,8 @@ export function render({ model }) {
       return
     } else if (event.key === "/" && focusSearch()) {
       event.preventDefault()
+    } else if (tool) {
+      toggleTool(tool)
     } else if (message) {
       model.send_msg(message.kind === "grow" ? growMessage(message.dock, message.by) : message)
     }

@@ -8,7 +8,7 @@ from viewer.components.base import Component
 
 
 class Shortcuts(Component):
-    """Sends `escape`, `tool`, `step` (to the previous or next image), `zoom`, `home` and `grow` (panels)."""
+    """Sends `escape`, `step` (to the previous or next image), `zoom`, `home`, `grow`, `labelling`."""
 
     script = "page/shortcuts.js"
     _css = ("components.css", "page/shortcuts.css")
