@@ -136,7 +136,7 @@ class Person:
         x, y = map(float, self.random.choice(self.xy))
         w, h = (0.15 * self.home[2] * side for side in (WIDTH, HEIGHT))
         shape = [[x - w, y - h], [x + w, y - h], [x + w, y + h], [x - w, y + h]]
-        message = {"kind": "drawn", "shape": shape, "mode": "replace", "stays": False}
+        message = {"kind": "drawn", "shape": shape, "mode": "replace"}
         await self._answered("chart", "FilterPanel", "items", lambda: self.visitor.tell("Lasso", message))
 
     async def scroll(self) -> None:

@@ -68,8 +68,9 @@ def needed_tags(tags: str) -> list[str]:
 
     Tabulator, its style sheet and Bokeh's WebGL are a megabyte that the page never uses; Panel loads them on
     every page (https://github.com/holoviz/panel/issues/2284, and a way to load them on demand:
-    https://github.com/holoviz/panel/pull/8745). The shim for ES modules would read every script again and
-    give the browser a new copy on each visit, so that it keeps no compiled code; `page.html` replaces it.
+    https://github.com/holoviz/panel/pull/8745). Bokeh's tables stay: Panel's script needs them. The
+    shim for ES modules would read every script again and give the browser a new copy on each visit, so that
+    it keeps no compiled code; `page.html` replaces it.
     """
     unneeded = ("es-module-shims", "esms-options", "tabulator", "bokeh-gl")
     return [tag for tag in tags.splitlines() if not any(name in tag for name in unneeded)]
