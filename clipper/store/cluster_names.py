@@ -5,8 +5,9 @@ restore this file, and no run deletes it. What does not belong here: the names t
 (`insight/words/naming.py`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from clipper.store.home import GivenFile, Home
 from clipper.text import short_line
@@ -39,11 +40,7 @@ def read(home: Home) -> Names:
     Raises:
         StoreError: the file is damaged, or written by a newer Clipper.
     """
-    file = _file(home)
-    try:
-        return {int(cluster): clean_name(name) for cluster, name in file.read().items()}
-    except (AttributeError, TypeError, ValueError) as error:
-        raise file.damaged(repr(error)) from error
+    return _file(home).read()
 
 
 def give(home: Home, cluster: int, name: str) -> Names:
@@ -76,14 +73,20 @@ def remove(home: Home, cluster: int) -> Names:
 
 def problem(home: Home) -> str | None:
     """Return what is wrong with a home's names; None if nothing is."""
-    return _file(home).problem(lambda: read(home))
+    return _file(home).problem()
+
+
+def _parse(entry: Mapping[str, Any]) -> Names:
+    return {int(cluster): clean_name(name) for cluster, name in entry.items()}
 
 
 def _change(home: Home, change: Callable[[Names], Names]) -> Names:
-    return _file(home).change(
-        lambda: read(home), change, lambda names: {str(cluster): name for cluster, name in names.items()}
-    )
+    return _file(home).change(change)
 
 
-def _file(home: Home) -> GivenFile:
-    return GivenFile(home, "cluster_names", version=FORMAT, lost="the names")
+def _spell(names: Names) -> dict[str, str]:
+    return {str(cluster): name for cluster, name in names.items()}
+
+
+def _file(home: Home) -> GivenFile[Names]:
+    return GivenFile(home, "cluster_names", version=FORMAT, lost="the names", parse=_parse, spell=_spell)

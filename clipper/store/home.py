@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from clipper import hashing
 from clipper.errors import BusyError, StoreError
@@ -175,10 +175,19 @@ def without(entries: Mapping[Key, Entry], key: Key) -> dict[Key, Entry]:
     return {other: entry for other, entry in entries.items() if other != key}
 
 
-class GivenFile:
+class GivenFile(Generic[Given]):
     """A JSON file beside the store that holds what people gave: no run deletes it, nothing can restore it."""
 
-    def __init__(self, home: Home, name: str, *, version: int, lost: str) -> None:
+    def __init__(
+        self,
+        home: Home,
+        name: str,
+        *,
+        version: int,
+        lost: str,
+        parse: Callable[[Mapping[str, Any]], Given],
+        spell: Callable[[Given], Mapping[str, Any]],
+    ) -> None:
         """Touch nothing yet.
 
         Args:
@@ -186,12 +195,28 @@ class GivenFile:
             name: of the file without its ending, and of its one entry.
             version: of its format.
             lost: what is lost with the file, for the message about damage.
+            parse: reads and checks the entry, which is empty as long as there is no file; anybody may have
+                edited it.
+            spell: turns what people gave into the entry.
         """
         self.path = home.folder / f"{name}.json"
         self._home, self._name, self._version, self._lost = home, name, version, lost
+        self._parse, self._spell = parse, spell
 
-    def read(self) -> dict[str, Any]:
-        """Read the entry; it is empty as long as there is no file.
+    def read(self) -> Given:
+        """Read what people gave.
+
+        Raises:
+            StoreError: the file is damaged, or written by a newer Clipper.
+        """
+        entry = self._entry()
+        try:
+            return self._parse(entry)
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+            raise self._damaged(repr(error)) from error
+
+    def _entry(self) -> dict[str, Any]:
+        """Read the entry, of which only the checksum is checked.
 
         Raises:
             StoreError: the file is damaged, or written by a newer Clipper.
@@ -201,20 +226,20 @@ class GivenFile:
         except FileNotFoundError:
             return {}
         except (ValueError, OSError, RecursionError) as error:
-            raise self.damaged(error) from error
+            raise self._damaged(error) from error
         if not isinstance(value, dict) or not hashing.checksum_holds(value):
-            raise self.damaged("its checksum does not hold")
+            raise self._damaged("its checksum does not hold")
         if value.get("format") != self._version:
             found = value.get("format")
             raise StoreError(
                 f"{self.path} has format {found}, this Clipper reads {self._version}; upgrade it"
             )
         if not isinstance(entry := value.get(self._name), dict):
-            raise self.damaged(f"it has no {self._name}")
+            raise self._damaged(f"it has no {self._name}")
         return entry
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
+    def _writing(self) -> Iterator[None]:
         """Hold the file's own lock, so that no writer loses another's change.
 
         Raises:
@@ -232,18 +257,11 @@ class GivenFile:
         except OSError as error:
             raise StoreError(f"{self.path} cannot be written ({error.strerror or error})") from error
 
-    def change(
-        self,
-        read: Callable[[], Given],
-        change: Callable[[Given], Given],
-        spell: Callable[[Given], Mapping[str, Any]],
-    ) -> Given:
+    def change(self, change: Callable[[Given], Given]) -> Given:
         """Change what people gave, under the lock; nothing is written if it stays the same.
 
         Args:
-            read: returns what the file holds, checked.
-            change: returns what it shall hold.
-            spell: turns that into the file's entry.
+            change: takes what the file holds, and returns what it shall hold.
 
         Returns:
             what the file holds now.
@@ -252,28 +270,28 @@ class GivenFile:
             StoreError: the file is damaged, or cannot be written.
             BusyError: another writer does not finish in time.
         """
-        with self.writing():
-            before = read()
+        with self._writing():
+            before = self.read()
             after = change(before)
             if after != before:
-                self.write(spell(after))
+                self._write(self._spell(after))
         return after
 
-    def problem(self, read: Callable[[], object]) -> str | None:
-        """Return what is wrong with the file, which `read` reads and checks; None if nothing is."""
+    def problem(self) -> str | None:
+        """Return what is wrong with the file; None if nothing is."""
         try:
-            read()
+            self.read()
         except StoreError as error:
             return str(error).removeprefix(f"{self.path} ")
         return None
 
-    def write(self, entry: Mapping[str, Any]) -> None:
+    def _write(self, entry: Mapping[str, Any]) -> None:
         """Write the entry atomically; the caller holds the lock."""
         value = hashing.with_checksum({"format": self._version, self._name: entry})
         with atomic_path(self.path) as temporary:
             temporary.write_text(json.dumps(value, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
 
-    def damaged(self, why: object) -> StoreError:
+    def _damaged(self, why: object) -> StoreError:
         """Return the error for a file that cannot be used."""
         return StoreError(
             f"{self.path} is damaged ({why}); put a copy of it in its place, or delete it: "

@@ -7,7 +7,7 @@ column made of the tags (`metadata/join.py`), and the viewer's buttons for them.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from clipper.store.home import GivenFile, Home
 from clipper.text import short_line
@@ -52,11 +52,7 @@ def read(home: Home) -> Tags:
     Raises:
         StoreError: the file is damaged, or written by a newer Clipper.
     """
-    file = _file(home)
-    try:
-        return {tag: frozenset(map(bytes.fromhex, images)) for tag, images in file.read().items()}
-    except (TypeError, ValueError) as error:
-        raise file.damaged(repr(error)) from error
+    return _file(home).read()
 
 
 def add(home: Home, tag: str, images: Iterable[bytes]) -> Tags:
@@ -134,19 +130,23 @@ def by_image(tags: Mapping[str, Iterable[bytes]]) -> dict[bytes, list[str]]:
 
 def problem(home: Home) -> str | None:
     """Return what is wrong with a home's tags; None if nothing is."""
-    return _file(home).problem(lambda: read(home))
+    return _file(home).problem()
+
+
+def _parse(entry: Mapping[str, Any]) -> Tags:
+    return {tag: frozenset(map(bytes.fromhex, images)) for tag, images in entry.items()}
 
 
 def _change(home: Home, change: Callable[[Tags], Tags]) -> Tags:
     def changed(tags: Tags) -> Tags:
         return {tag: images for tag, images in change(tags).items() if images}
 
-    return _file(home).change(lambda: read(home), changed, _spell)
+    return _file(home).change(changed)
 
 
 def _spell(tags: Tags) -> dict[str, list[str]]:
     return {tag: sorted(key.hex() for key in images) for tag, images in tags.items()}
 
 
-def _file(home: Home) -> GivenFile:
-    return GivenFile(home, "tags", version=FORMAT, lost="the tags")
+def _file(home: Home) -> GivenFile[Tags]:
+    return GivenFile(home, "tags", version=FORMAT, lost="the tags", parse=_parse, spell=_spell)

@@ -4,8 +4,9 @@ Each run makes the columns anew. Nothing can restore this file, and no run delet
 here: giving images their words (`insight/classify.py`), and the run's step (`indexing/insights/words.py`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from clipper.store.home import GivenFile, Home, without
 from clipper.text import one_line, short_line
@@ -66,11 +67,7 @@ def read(home: Home) -> WordColumns:
     Raises:
         StoreError: the file is damaged, or written by a newer Clipper.
     """
-    file = _file(home)
-    try:
-        return {clean_name(name): clean_words(_listed(words)) for name, words in file.read().items()}
-    except (TypeError, ValueError) as error:
-        raise file.damaged(repr(error)) from error
+    return _file(home).read()
 
 
 def keep(home: Home, name: str, words: Sequence[str], *, replace: bool = False) -> WordColumns:
@@ -113,7 +110,7 @@ def forget(home: Home, name: str) -> WordColumns:
 
 def problem(home: Home) -> str | None:
     """Return what is wrong with a home's columns; None if nothing is."""
-    return _file(home).problem(lambda: read(home))
+    return _file(home).problem()
 
 
 def _listed(words: object) -> list[str]:
@@ -122,9 +119,15 @@ def _listed(words: object) -> list[str]:
     return words
 
 
+def _parse(entry: Mapping[str, Any]) -> WordColumns:
+    return {clean_name(name): clean_words(_listed(words)) for name, words in entry.items()}
+
+
 def _change(home: Home, change: Callable[[WordColumns], WordColumns]) -> WordColumns:
-    return _file(home).change(lambda: read(home), change, lambda columns: columns)
+    return _file(home).change(change)
 
 
-def _file(home: Home) -> GivenFile:
-    return GivenFile(home, "word_columns", version=FORMAT, lost="the lists of words")
+def _file(home: Home) -> GivenFile[WordColumns]:
+    return GivenFile(
+        home, "word_columns", version=FORMAT, lost="the lists of words", parse=_parse, spell=dict
+    )

@@ -7,6 +7,7 @@ columns that a run makes of them (`indexing/metadata.py`).
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from clipper.store import tags, word_columns
 from clipper.store.home import GivenFile, Home, without
@@ -57,11 +58,7 @@ def read(home: Home) -> LabelColumns:
     Raises:
         StoreError: the file is damaged, or written by a newer Clipper.
     """
-    file = _file(home)
-    try:
-        return {clean_name(name): clean_values(_listed(values)) for name, values in file.read().items()}
-    except (TypeError, ValueError) as error:
-        raise file.damaged(repr(error)) from error
+    return _file(home).read()
 
 
 def define(home: Home, name: str, values: Sequence[str]) -> LabelColumns:
@@ -152,7 +149,7 @@ def values_of(columns: Iterable[str], given: Sequence[Sequence[str]]) -> dict[st
 
 def problem(home: Home) -> str | None:
     """Return what is wrong with a home's label columns; None if nothing is."""
-    return _file(home).problem(lambda: read(home))
+    return _file(home).problem()
 
 
 def _checked(text: str, what: str) -> str:
@@ -169,9 +166,15 @@ def _listed(values: object) -> list[str]:
     return values
 
 
+def _parse(entry: Mapping[str, Any]) -> LabelColumns:
+    return {clean_name(name): clean_values(_listed(values)) for name, values in entry.items()}
+
+
 def _change(home: Home, change: Callable[[LabelColumns], LabelColumns]) -> LabelColumns:
-    return _file(home).change(lambda: read(home), change, lambda columns: columns)
+    return _file(home).change(change)
 
 
-def _file(home: Home) -> GivenFile:
-    return GivenFile(home, "labels", version=FORMAT, lost="the names of label columns")
+def _file(home: Home) -> GivenFile[LabelColumns]:
+    return GivenFile(
+        home, "labels", version=FORMAT, lost="the names of label columns", parse=_parse, spell=dict
+    )

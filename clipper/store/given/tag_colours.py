@@ -5,8 +5,9 @@ file. What does not belong here: the tags (`store/tags.py`), and the palette (`e
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from clipper.store.home import GivenFile, Home
 from clipper.store.tags import MAX_TAGS, clean_tag
@@ -29,11 +30,7 @@ def read(home: Home) -> TagColours:
     Raises:
         StoreError: the file is damaged, or written by a newer Clipper.
     """
-    file = _file(home)
-    try:
-        return {clean_tag(tag): _checked(place) for tag, place in file.read().items()}
-    except (AttributeError, TypeError, ValueError) as error:
-        raise file.damaged(repr(error)) from error
+    return _file(home).read()
 
 
 def give(home: Home, tag: str, place: int) -> TagColours:
@@ -71,7 +68,7 @@ def assign(home: Home, tags: Iterable[str]) -> TagColours:
 
 def problem(home: Home) -> str | None:
     """Return what is wrong with a home's colours; None if nothing is."""
-    return _file(home).problem(lambda: read(home))
+    return _file(home).problem()
 
 
 def _checked(place: object) -> int:
@@ -86,9 +83,15 @@ def _limited(colours: TagColours) -> TagColours:
     return colours
 
 
+def _parse(entry: Mapping[str, Any]) -> TagColours:
+    return {clean_tag(tag): _checked(place) for tag, place in entry.items()}
+
+
 def _change(home: Home, change: Callable[[TagColours], TagColours]) -> TagColours:
-    return _file(home).change(lambda: read(home), change, lambda colours: colours)
+    return _file(home).change(change)
 
 
-def _file(home: Home) -> GivenFile:
-    return GivenFile(home, "tag_colours", version=FORMAT, lost="the colours of tags")
+def _file(home: Home) -> GivenFile[TagColours]:
+    return GivenFile(
+        home, "tag_colours", version=FORMAT, lost="the colours of tags", parse=_parse, spell=dict
+    )

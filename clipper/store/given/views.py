@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from clipper.store.home import GivenFile, Home, without
 from clipper.text import one_line, short_line
@@ -83,11 +84,7 @@ def read(home: Home) -> Views:
     Raises:
         StoreError: the file is damaged, or written by a newer Clipper.
     """
-    file = _file(home)
-    try:
-        return {name: _read_view(name, value) for name, value in file.read().items()}
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise file.damaged(repr(error)) from error
+    return _file(home).read()
 
 
 def save(home: Home, view: View, *, replacing: bool = False) -> Views:
@@ -152,7 +149,7 @@ def newest_first(views: Mapping[str, View]) -> list[View]:
 
 def problem(home: Home) -> str | None:
     """Return what is wrong with a home's views; None if nothing is."""
-    return _file(home).problem(lambda: read(home))
+    return _file(home).problem()
 
 
 def _read_view(name: str, value: Mapping[str, object]) -> View:
@@ -171,9 +168,13 @@ def _spell(views: Views) -> dict[str, dict[str, str]]:
     }
 
 
+def _parse(entry: Mapping[str, Any]) -> Views:
+    return {name: _read_view(name, value) for name, value in entry.items()}
+
+
 def _change(home: Home, change: Callable[[Views], Views]) -> Views:
-    return _file(home).change(lambda: read(home), change, _spell)
+    return _file(home).change(change)
 
 
-def _file(home: Home) -> GivenFile:
-    return GivenFile(home, "views", version=FORMAT, lost="the saved views")
+def _file(home: Home) -> GivenFile[Views]:
+    return GivenFile(home, "views", version=FORMAT, lost="the saved views", parse=_parse, spell=_spell)
