@@ -1,5 +1,7 @@
 """When a map is laid out again, and how little moves then."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from maps import PLAIN, Vectors, base_of, first, moved
@@ -90,14 +92,17 @@ def test_a_refit_moves_the_median_old_point_little_and_maps_as_well_as_a_fit_fro
 
 def test_refits_one_after_another_neither_blow_the_map_up_nor_shrink_it(unit_vectors: Vectors):
     vectors = unit_vectors(500, spread=0.4)
-    layout, old = fit(vectors, PLAIN), np.ones(500, bool)
-    before = layout
+    old = np.ones(500, bool)
+    maps = [fit(vectors, PLAIN)]
     for _ in range(8):
-        layout = refit(vectors, layout, old, PLAIN)
+        maps.append(refit(vectors, maps[-1], old, PLAIN))
     # Not the outermost points: a few stragglers come in, by more or less on another processor.
-    size, after = (np.linalg.norm(made.positions.std(axis=0)) for made in (before, layout))
+    size, after = (np.linalg.norm(made.positions.std(axis=0)) for made in (maps[0], maps[-1]))
     assert 0.95 * size < after < 1.05 * size
-    assert moved(layout, EarlierMap(before, old)) < 0.1
+    # How far points move differs by processor: 2 to 5 % at first, and less with each refit.
+    steps = [moved(later, EarlierMap(sooner, old)) for sooner, later in pairwise(maps)]
+    assert max(steps) < 0.1
+    assert sum(steps[4:]) < sum(steps[:4])
 
 
 @pytest.mark.parametrize("small", [2, 5, 30, 100])

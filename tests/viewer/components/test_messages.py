@@ -13,7 +13,7 @@ from viewer.session.state import ViewState
 from viewer.session.steps import LINK_MODES, read_mode
 
 # Kinds of a drag over bins, which no script sends; and the message of the page without an atlas.
-ELSEWHERE = {"move", "new", "look"}
+ELSEWHERE = {"end", "move", "new", "look"}
 SCRIPTS = Path(__file__).resolve().parents[3] / "viewer" / "components"
 
 
