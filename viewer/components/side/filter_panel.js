@@ -25,7 +25,7 @@ const TYPING = 180
 
 /**
  * @typedef {object} Properties
- * @property {Facet[]} items
+ * @property {string} items facets, as JSON
  * @property {boolean} ready whether the columns are counted
  * @property {string} caption what the charts count, "" for all images
  * @property {boolean} excess whether over-represented values come first
@@ -307,7 +307,11 @@ export function render({ model, view }) {
     block.update(facet)
     return block.el
   }
-  const update = () => arrange(list, model.items.map(updateBlock))
+  const update = () => {
+    /** @type {Facet[]} */
+    const items = JSON.parse(model.items)
+    arrange(list, items.map(updateBlock))
+  }
   model.on("items", update)
   update()
   holdScroll(model, view.el, list)
@@ -319,7 +323,7 @@ export function render({ model, view }) {
         return [h("div", { class: "muted wait", role: "status" }, "Counting the columns…")]
       }
       const nothing = "There is nothing to filter by: no column tells the images apart."
-      return [model.items.length === 0 && h("div", { class: "muted wait" }, nothing)]
+      return [model.items === "[]" && h("div", { class: "muted wait" }, nothing)]
     },
     "news",
   )

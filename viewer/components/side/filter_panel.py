@@ -3,6 +3,7 @@
 The chips are our own for the reason that `gallery.py` gives.
 """
 
+import json
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,8 @@ MAX_LINES = 20  # values of a column that the panel lists; a search finds the ot
 class FilterPanel(Component):
     """The facets of the dataset, with counts of the images that pass the filters."""
 
-    items = param.List()
+    # As JSON, as the names on the map are: Bokeh would look for models in each value of a list.
+    items = param.String(default="[]", doc="Of each column: see `facet_view`; and its title.")
     ready = param.Boolean(default=False)
     narrowed = param.Boolean(doc="Whether any column has a filter.")
     caption = param.String(doc='What the charts count, "" for all images.')
@@ -110,7 +112,7 @@ class FilterPanel(Component):
             items.append({**view, "title": state.dataset.title_of(name)})
         text = self._line.written(state)
         self.param.update(
-            items=items,
+            items=json.dumps(items, separators=(",", ":")),
             ready=True,
             narrowed=bool(state.filters),
             caption=state.part.caption if state.part else "",

@@ -86,7 +86,7 @@ class ValueFacet:
         if among is None:
             return self.total_counts
         counted = among if self.rows is None else among[self.rows]
-        return self._counted(self.codes[counted])
+        return self._counted(np.compress(counted, self.codes))
 
     def _counted(self, codes: np.ndarray) -> np.ndarray:
         return np.bincount(codes, minlength=len(self.labels) + 1)
@@ -117,7 +117,7 @@ class ScaleFacet:
 
     def count(self, among: np.ndarray | None = None) -> np.ndarray:
         """Count the rows in each bin: (b + 1,) int64, the last for rows without a value."""
-        return self.total_counts if among is None else self._counted(self.bins.bin_of_row[among])
+        return self.total_counts if among is None else self._counted(np.compress(among, self.bins.bin_of_row))
 
     def text_of(self, row: int) -> str:
         """Write the value of a row; "" if it is missing."""

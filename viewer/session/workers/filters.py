@@ -140,7 +140,11 @@ class FilterWorker:
             self._start()
 
     def _start(self) -> None:
-        """Work out what passes first, so that the map can be drawn, then the counts."""
+        """Work out what passes first, so that the map can be drawn, then the counts.
+
+        If the map shows already what passes, the counts come at once: between the two, the event loop does
+        everything else that a new selection changes.
+        """
         request, latest = _Request.of(self._state), self._latest
         if latest is None or latest.dataset is not request.dataset:
             self._masks = {}
@@ -150,6 +154,10 @@ class FilterWorker:
             if latest.words is not request.words:
                 self._masks.pop(WORDS, None)
         self._latest, self._busy = request, True
+        shown = self._kept_of
+        if not request.filters or (shown is not None and shown.passes_the_same(request)):
+            self._count(request)
+            return
         in_background(partial(_apply, request, self._masks), partial(self._found, request), pool=FILTER_POOL)
 
     def _found(self, request: _Request, done: "Future[_Applied]") -> None:
@@ -168,6 +176,9 @@ class FilterWorker:
                 kept  # not again what passed before: the map is drawn and the results are ranked anew
             )
         self._kept_of = request
+        self._count(request)
+
+    def _count(self, request: _Request) -> None:
         in_background(
             partial(_count, request, self._masks), partial(self._counted, request), pool=FILTER_POOL
         )
@@ -207,12 +218,13 @@ def _apply(request: _Request, masks: Masks) -> _Applied:
 
 
 def _count(request: _Request, masks: Masks) -> _Counted:
-    """Return the part, and the counts of each column."""
+    """Return the part, and the counts of each column; the filters are valid."""
     started = time.perf_counter()
     selected = None if request.selection is None else len(request.selection)
-    within = request.within()
-    counts = count_values(request.facets(), masks, within)
-    parts = [mask for _, mask in masks.values()] + ([] if within is None else [within])
+    within, facets = request.within(), request.facets()
+    kept = filter_rows(facets, request.filters, masks=masks)
+    counts = count_values(facets, masks, within)
+    parts = [mask for mask in (kept, within) if mask is not None]
     rows = np.logical_and.reduce(parts) if parts else np.ones(request.dataset.n, bool)
     log.info("counting %d images took %.0f ms", request.dataset.n, (time.perf_counter() - started) * 1000)
     part = Part(rows, selected, filtered=bool(request.filters), limited=request.similarities is not None)

@@ -1,5 +1,6 @@
 """The tags people give as a column that filters and colours at once, whatever the index knows of them."""
 
+import json
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ def state(dataset: Dataset, home: Home) -> ViewState:
 
 
 def block(panel: FilterPanel) -> dict[str, Any] | None:
-    return next((item for item in panel.items if item["name"] == COLUMN), None)
+    return next((item for item in json.loads(panel.items) if item["name"] == COLUMN), None)
 
 
 def lines(panel: FilterPanel) -> dict[str, tuple[int, int]]:
@@ -189,7 +190,7 @@ def test_what_the_index_knew_of_tags_gives_way_to_what_they_are(home: Home) -> N
     state = ViewState(dataset=Dataset(atlas), panel="filter")
     TagWorker(state)
     panel = shown(FilterPanel(), state)
-    facets = {item["name"]: item for item in panel.items}
+    facets = {item["name"]: item for item in json.loads(panel.items)}
     assert [line["value"] for line in facets["tags"]["lines"]] == ["now"]  # not a and b, of the index
     assert facets["tags"]["title"] == "Tags"
     named = card(state.dataset, 3, colour="tags", tags=state.tags_of(3))["values"]
@@ -198,7 +199,7 @@ def test_what_the_index_knew_of_tags_gives_way_to_what_they_are(home: Home) -> N
     assert all(name != "tags" for name, _ in detail(state.dataset, 0)["values"])
     kept.remove(home, "now")
     TagWorker(state)
-    assert "tags" not in {item["name"] for item in panel.items}
+    assert "tags" not in {item["name"] for item in json.loads(panel.items)}
 
 
 def test_another_version_takes_tags_filters_and_colours_over(state: ViewState, home: Home) -> None:

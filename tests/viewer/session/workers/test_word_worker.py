@@ -1,5 +1,6 @@
 """A visitor's own words: typed, shown, filtered by, kept; what is wrong is said and loses nothing."""
 
+import json
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -187,7 +188,7 @@ def test_a_word_filters_map_counts_and_chips_as_a_category_does(state: ViewState
     assert chips.items[0]["words"] == "none of these"
     state.panel = "filter"
     panel = shown(FilterPanel(), state)
-    facet = next(item for item in panel.items if item["name"] == WORDS)
+    facet = next(item for item in json.loads(panel.items) if item["name"] == WORDS)
     assert (facet["title"], facet["missing"]["label"]) == (TITLE, NONE_OF_THESE)
     legend._handle_msg({"kind": "only", "label": "cat"})
     typed(legend, "dog, cat")  # cat is another group now
