@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from helpers import ask, marked, results, screen, settled, within_a_minute, zoom_at
+from helpers import arrived, ask, marked, ranges, results, screen, settled, within_a_minute, zoom_at
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -194,7 +194,13 @@ def test_a_mark_is_taken_away_where_it_is_with_the_pointer_or_the_keyboard(
     at = found["text"].index("flag")
     x, y = screen(page, found["x"][at], found["y"][at])
     page.mouse.move(x, y)
-    page.locator(".map-area .remove.near").click()
+    button = page.locator(".map-area .remove.near")
+    button.hover()
+    before = ranges(page)
+    page.mouse.wheel(0, -240)  # the button takes no turn of the wheel from the map
+    arrived(page, before)
+    page.mouse.move(*screen(page, found["x"][at], found["y"][at]))
+    button.click()
     marked(page, {"pizza", "cat"})
     expect(page.locator(".results .history .chip")).to_have_count(2)
     page.locator(".map-area .remove[aria-label='Take the mark of pizza off the map']").focus()

@@ -156,14 +156,19 @@ def test_no_image_comes_or_goes_while_the_map_is_dragged(visit: Visit, viewer_ur
     for _ in range(zoom):
         page.mouse.wheel(0, -240)
         page.wait_for_timeout(150)
-    page.mouse.move(5, 5)  # no card lies over the images
-    before = looked_at(page, box)
-    for right, down in ((64, 0), (-23, -40), (0, 57)):
+
+    def drag(right: int, down: int) -> None:
         page.mouse.move(*middle)
         page.mouse.down()
         page.mouse.move(middle[0] + right, middle[1] + down, steps=6)
         page.mouse.up()
-        page.mouse.move(5, 5)
+        page.mouse.move(5, 5)  # no card lies over the images
+
+    drag(20, 10)
+    expect(page.locator(".guide-over .hint")).to_be_hidden()  # it lay over the images until the first drag
+    before = looked_at(page, box)
+    for right, down in ((64, 0), (-23, -40), (0, 57)):
+        drag(right, down)
         now = looked_at(page, box)
         assert largest_change(before, np.roll(now, (-down, -right), (0, 1)), margin=70) < 12
         before = now

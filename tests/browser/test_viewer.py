@@ -258,4 +258,4 @@ def test_a_browser_that_falsifies_canvases_shows_the_map_all_the_same(visit: Vis
         shots.append(np.array(Image.open(io.BytesIO(seen.page.screenshot(clip=clip))).convert("RGB"), int))
         assert_clean(seen)
     assert shots[0].std() > 10
-    assert np.abs(shots[0] - shots[1]).mean() < 1
+    assert np.abs(shots[0] - shots[1]).mean() < 5  # one may be of the finer picture, white would be far off

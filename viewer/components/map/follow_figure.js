@@ -22,6 +22,26 @@ export function pixelOf({ x, y }, { x_range, y_range, inner_width, inner_height 
 }
 
 /**
+ * Return the element that gets the map's events.
+ *
+ * @param {Figure | null} figure
+ */
+export function mapEvents(figure) {
+  return figure && Bokeh.index.find_one(figure)?.canvas_view?.events_el
+}
+
+/**
+ * Give the map a turn of the wheel over something that lies above it.
+ *
+ * @param {WheelEvent} event
+ * @param {Figure | null} figure
+ */
+export function passWheel(event, figure) {
+  event.preventDefault()
+  mapEvents(figure)?.dispatchEvent(new WheelEvent(event.type, event))
+}
+
+/**
  * Place something over the map whenever the map moves, until the component is removed.
  *
  * @template Properties

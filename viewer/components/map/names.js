@@ -5,7 +5,7 @@ import { arrange, h, listenWhileShown } from "../dom.js"
 import { findMapPane } from "../find.js"
 import { countImages } from "../text.js"
 import { coversOver } from "./camera.js"
-import { followFigure, pixelOf } from "./follow_figure.js"
+import { followFigure, mapEvents, passWheel, pixelOf } from "./follow_figure.js"
 import { followTool, toolInHand } from "./hand.js"
 
 /** @import { Component, Figure } from "../types" */
@@ -131,10 +131,7 @@ export function render({ model, view }) {
       class: "name",
       tabindex: "-1",
       onclick: () => model.send_msg({ kind: "select", id }),
-      onwheel: (event) => {
-        event.preventDefault()
-        mapEvents(followed.figure())?.dispatchEvent(new WheelEvent(event.type, event))
-      },
+      onwheel: (event) => passWheel(event, followed.figure()),
       onpointerdown: (event) => {
         if (event.button === 0) {
           handOver(event)
@@ -208,15 +205,6 @@ export function render({ model, view }) {
   model.on("remove", () => observer.disconnect())
   update()
   return root
-}
-
-/**
- * Return the element that gets the map's events.
- *
- * @param {Figure | null} figure
- */
-function mapEvents(figure) {
-  return figure && Bokeh.index.find_one(figure)?.canvas_view?.events_el
 }
 
 /**

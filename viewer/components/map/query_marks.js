@@ -1,7 +1,7 @@
 // Shows a button beside the label of each query on the map, which removes the query's mark.
 
 import { arrange, h, ICONS, icon, listenWhileShown } from "../dom.js"
-import { followFigure, pixelOf } from "./follow_figure.js"
+import { followFigure, passWheel, pixelOf } from "./follow_figure.js"
 
 /** @import { Component, Figure } from "../types" */
 
@@ -115,6 +115,8 @@ export function render({ model, view }) {
       title: "Remove from the map",
       "aria-label": `Take the mark of ${called} off the map`,
       onclick: () => model.send_msg({ kind: "forget", text }),
+      /** @param {WheelEvent} event */
+      onwheel: (event) => passWheel(event, followed.figure()),
     }
     return { el: h("button", { type: "button", ...attributes }, icon(ICONS.close)) }
   }
