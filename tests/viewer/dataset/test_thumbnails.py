@@ -52,3 +52,20 @@ def test_a_small_one_is_half_as_large_and_what_cannot_be_read_is_left_out() -> N
     assert half is not None
     assert (whole.shape, half.shape) == ((32, 64, 4), (16, 32, 4))
     assert decoded(b"no image") is None
+
+
+def test_small_and_large_ones_of_an_image_are_both_kept_and_each_is_decoded_once() -> None:
+    data, reads = encoded(Image.new("RGB", (64, 32), "red")), []
+    thumbnails = Thumbnails(lambda row: reads.append(row) or data)
+    for pixels in (20.0, 60.0, 20.0, 60.0):
+        found = thumbnails.get([0], pixels=pixels)[0]
+        assert found.shape == ((16, 32, 4) if pixels == 20.0 else (32, 64, 4))
+    assert reads == [0, 0]
+
+
+def test_only_those_that_were_used_last_are_kept() -> None:
+    data, reads = encoded(Image.new("RGB", (8, 8), "red")), []
+    thumbnails = Thumbnails(lambda row: reads.append(row) or data, capacity=2)
+    for row in (0, 1, 0, 2, 0, 1):
+        thumbnails.get([row], pixels=8.0)
+    assert reads == [0, 1, 2, 1]
