@@ -4,10 +4,17 @@ The server's event loop answers every visitor, so work of more than a few millis
 not belong here: the work itself, and how its outcome returns to a session (`session/background.py`).
 """
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 
+RENDER_THREADS = "CLIPPER_RENDER_THREADS"  # the variable by which one of several workers is told its share
+MOST_RENDER_THREADS = 2
+
 # Pictures of the map. Two draw for ten visitors who zoom at once: the compiled loops release Python's lock.
-RENDER_POOL = ThreadPoolExecutor(2, thread_name_prefix="render")
+# More than there are cores would slow each other; and as no picture had to wait, none would be coarse.
+RENDER_POOL = ThreadPoolExecutor(
+    int(os.environ.get(RENDER_THREADS, MOST_RENDER_THREADS)), thread_name_prefix="render"
+)
 # Thumbnails on the map. Pillow decodes without the lock; a third thread would take time from drawing.
 THUMBNAIL_POOL = ThreadPoolExecutor(2, thread_name_prefix="thumbnail")
 

@@ -26,6 +26,7 @@ from visitor import Visitor
 from clipper.store import tags
 from clipper.store.home import Home
 from viewer.dataset.versions import load
+from viewer.pools import RENDER_THREADS
 from viewer.server.processes import supervisor
 from viewer.server.processes.workers import HOPS, HandedStream, Worker, head_of, hops_of
 
@@ -75,6 +76,13 @@ def sockets_of(pid: int) -> int:
     """How many connections a process holds."""
     links = [link for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()]
     return sum("socket" in str(link.readlink()) for link in links)
+
+
+def test_workers_draw_with_no_more_threads_than_there_are_cores(server: Server) -> None:
+    told = [Path(f"/proc/{pid}/environ").read_bytes().split(b"\0") for pid in workers_of(server)]
+    prefix = f"{RENDER_THREADS}=".encode()
+    threads = [int(part.removeprefix(prefix)) for parts in told for part in parts if part.startswith(prefix)]
+    assert threads == [max(1, min(2, (os.cpu_count() or 1) // 2))] * 2
 
 
 def test_visitors_are_shared_among_the_workers_and_each_is_answered(server: Server) -> None:

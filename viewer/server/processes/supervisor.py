@@ -20,6 +20,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from viewer.pools import MOST_RENDER_THREADS, RENDER_THREADS
+
 VARIABLE = "CLIPPER_WORKER"  # what a worker is told: see `Worker` in `workers.py`
 UNREADY = -1  # the number of sessions of a worker that does not answer yet
 SLOT = 4  # bytes of each worker's number of sessions, an int32
@@ -96,8 +98,12 @@ class Supervisor:
         }  # fmt: skip
         outboxes = [way[0].fileno() for way in self._ways]
         told = {"number": number, "outboxes": outboxes, **files}
-        threads = max(1, (os.cpu_count() or 1) // len(self._ways))  # of the model: together, as many as cores
-        environment = {"OMP_NUM_THREADS": str(threads), **os.environ, VARIABLE: json.dumps(told)}
+        threads = max(1, (os.cpu_count() or 1) // len(self._ways))  # of all workers, as many as cores
+        drawing = min(threads, MOST_RENDER_THREADS)
+        environment = {
+            "OMP_NUM_THREADS": str(threads), **os.environ,
+            RENDER_THREADS: str(drawing), VARIABLE: json.dumps(told),
+        }  # fmt: skip
         package = str(Path(__file__).parents[2])
         server = ["viewer.server.several"] if os.environ.get("CLIPPER_HOMES") else ["panel", "serve", package]
         command = [sys.executable, "-m", *server]
