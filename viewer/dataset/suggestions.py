@@ -11,6 +11,7 @@ import pandas as pd
 
 from clipper.query_syntax import Term, format_terms
 from viewer.dataset.columns.colouring import default_colour_column
+from viewer.dataset.columns.ordering import SortKey
 from viewer.dataset.dataset import Dataset
 
 SAMPLE_SIZE = 24
@@ -72,8 +73,9 @@ def _shared_words(dataset: Dataset) -> list[str]:
     return wanted[:: max(1, len(wanted) // MAX_SUGGESTIONS)]
 
 
-def mixed_order(dataset: Dataset) -> np.ndarray:
-    """Return a pseudo-random number for each row, (n,) float32: the same in every version."""
-    if "mixed order" not in dataset.cache:
-        dataset.cache["mixed order"] = dataset.priority[dataset.index.rank]
-    return np.asarray(dataset.cache["mixed order"])
+def mixture(dataset: Dataset) -> SortKey:
+    """Return what sorts images as a mixture: a pseudo-random number each, the same in every version."""
+    if "mixture" not in dataset.cache:
+        dataset.cache["mixture"] = SortKey(dataset.priority[dataset.index.rank])
+    found: SortKey = dataset.cache["mixture"]
+    return found

@@ -19,7 +19,7 @@ from viewer.dataset.dataset import Dataset
 from viewer.dataset.findings.findings import found_rows
 from viewer.dataset.geometry.lasso import rows_inside
 from viewer.dataset.ranking import Listing, listed_rows
-from viewer.dataset.suggestions import mixed_order
+from viewer.dataset.suggestions import mixture
 from viewer.session.answers import Answer
 from viewer.session.search import rank_dataset
 from viewer.session.state import ViewState
@@ -124,7 +124,7 @@ def _listed(
     rows = order_listed(
         listed_rows(dataset.n, listing, similarities),
         sort=dataset.sort_key(target.sort) if target.sort else None, ascending=target.ascending,
-        similarities=similarities, mixture=mixed_order(dataset),
+        similarities=similarities, mixture=mixture(dataset),
     )  # fmt: skip
     return rows[target.start : target.stop]
 

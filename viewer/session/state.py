@@ -21,7 +21,7 @@ from viewer.dataset.clusters import CLUSTER, ClusterMap
 from viewer.dataset.columns.colouring import SIMILARITY, Colouring
 from viewer.dataset.columns.facets import Facet, ValueFacet
 from viewer.dataset.columns.filters import Filters, remove_values, rename_values, validate_filters
-from viewer.dataset.columns.ordering import SortKey, order_rows
+from viewer.dataset.columns.ordering import SortKey
 from viewer.dataset.columns.part import Part
 from viewer.dataset.columns.tag_column import TagColumn, TagRows, tags_of_rows
 from viewer.dataset.columns.word_column import WORDS, WordColumn
@@ -419,7 +419,7 @@ class ViewState(param.Parameterized):
             rows = (
                 nearest_first(self.selection, self.answer)
                 if sort is None
-                else order_rows(self.selection, values=sort.values, ascending=self.ascending)
+                else sort.sorted(self.selection, ascending=self.ascending)
             )
             self._ordered = made_of, rows
         return rows

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from viewer.dataset.columns.facets import Facet, list_facet, scale_facet, text_facet, value_facet
-from viewer.dataset.columns.ordering import first_codes, order_rows, sort_key
+from viewer.dataset.columns.ordering import SortKey, first_codes, order_rows, sort_key
 from viewer.dataset.geometry.curve import curve_positions
 
 ROWS = np.arange(5)
@@ -32,6 +32,16 @@ def test_of_several_values_the_commonest_counts() -> None:
     facet = list_facet("tags", pd.Series([["x", "y"], ["y"], [], ["z", "y"], ["x"]]))
     assert facet.labels == ["y", "x", "z"]
     assert first_codes(facet).tolist() == [0, 0, 3, 0, 1]
+
+
+@pytest.mark.parametrize("ascending", [True, False])
+@pytest.mark.parametrize("share", [0.01, 0.3, 1.0])
+def test_many_rows_and_few_have_the_same_order(share: float, ascending: bool) -> None:
+    random = np.random.default_rng(0)
+    values = np.where(random.random(1000) < 0.1, np.nan, random.integers(0, 50, 1000))
+    rows = np.flatnonzero(random.random(1000) < share)
+    found = SortKey(values).sorted(rows, ascending=ascending)
+    assert found.tolist() == order_rows(rows, values=values, ascending=ascending).tolist()
 
 
 def test_groups_come_one_after_the_other_and_keep_the_order_within() -> None:

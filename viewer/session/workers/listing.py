@@ -14,7 +14,7 @@ from viewer.dataset.columns.facets import ValueFacet
 from viewer.dataset.columns.ordering import SortKey, first_codes, order_listed
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.ranking import Listing, listed_rows
-from viewer.dataset.suggestions import mixed_order
+from viewer.dataset.suggestions import mixture
 from viewer.pools import FILTER_POOL
 from viewer.session.background import failed, in_background
 from viewer.session.state import LAYOUT, ImageList, ViewState
@@ -113,7 +113,7 @@ def _make(request: _Request) -> ImageList:
     rows = order_listed(
         listed_rows(request.dataset.n, request.listing, request.similarities),
         sort=request.sort, ascending=request.ascending, similarities=request.similarities,
-        mixture=mixed_order(request.dataset), groups=codes,
+        mixture=mixture(request.dataset), groups=codes,
     )  # fmt: skip
     counts = np.empty(0, np.int64) if group is None or codes is None else count_codes(codes[rows], group)
     return ImageList(rows, request.sort, group, counts)
