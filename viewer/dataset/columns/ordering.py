@@ -31,16 +31,19 @@ class SortKey:
         return self._all(ascending=False)
 
     def _all(self, *, ascending: bool) -> np.ndarray:
-        """Sort all rows, once for all visitors: of ten million that takes seconds."""
         rows = order_rows(np.arange(len(self.values)), values=self.values, ascending=ascending)
         rows.setflags(write=False)
         return rows
+
+    def order(self, *, ascending: bool) -> np.ndarray:
+        """Return all rows in order, (n,) int64, read only. The first call may take seconds."""
+        return self._ascending if ascending else self._descending
 
     def sorted(self, rows: np.ndarray, *, ascending: bool) -> np.ndarray:
         """Sort rows (k,) int64, which ascend, as `order_rows` does. The array may be shared: read it only."""
         if len(rows) * FEW < len(self.values):
             return order_rows(rows, values=self.values, ascending=ascending)
-        every = self._ascending if ascending else self._descending
+        every = self.order(ascending=ascending)
         if len(rows) == len(every):
             return every
         wanted = np.zeros(len(every), bool)

@@ -94,17 +94,21 @@ class ListWorker:
 
 
 def sort_by(state: ViewState, column: object, *, ascending: bool) -> None:
-    """Sort images by a column, "" for none; ignore what is no column. The column is made ready first."""
+    """Sort images by a column, "" for none; ignore what is no column. The order is made ready first."""
     dataset = state.dataset
     if column == "":
         state.param.update(sort="", ascending=False)
     elif isinstance(column, str) and column in dataset.sort_choices:
 
-        def ready(done: "Future[SortKey | None]") -> None:
+        def prepare() -> None:
+            if (key := dataset.sort_key(column)) is not None:
+                key.order(ascending=ascending)
+
+        def ready(done: "Future[None]") -> None:
             if not failed(done, "sorting") and state.dataset is dataset:
                 state.param.update(sort=column, ascending=ascending)
 
-        in_background(partial(dataset.sort_key, column), ready, pool=FILTER_POOL)
+        in_background(prepare, ready, pool=FILTER_POOL)
 
 
 def _make(request: _Request) -> ImageList:
