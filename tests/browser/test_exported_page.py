@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from helpers import within_a_minute
 from playwright.sync_api import expect
 
 from clipper.atlas import Atlas
@@ -115,7 +116,9 @@ def test_keys_pan_and_zoom_and_choose(see: Visit, exported: Path) -> None:
     page.locator("#map").focus()
     for key in ("+", "+", "+", "ArrowLeft", "ArrowDown"):
         page.keyboard.press(key)
-    page.wait_for_function("window.drawn")
+    for _ in within_a_minute(page):  # not `wait_for_function`: the page allows no `eval`, which looks again
+        if page.evaluate("window.drawn"):
+            break
     assert page.locator("#map").screenshot() != before
     page.keyboard.press("0")
     page.wait_for_timeout(200)
