@@ -202,10 +202,6 @@ def detail(page: Any) -> None:
     settled(page)
     page.mouse.move(*ASIDE)
     page.wait_for_timeout(900)
-    # Not where the sample lies on the machine that takes the picture.
-    page.locator(".detail .path .muted").evaluate(
-        "(el, root) => { el.textContent = el.textContent.replace(root, '/home/me/clipper') }", str(ROOT)
-    )
 
 
 def filtered(page: Any) -> None:
@@ -362,6 +358,21 @@ OF_THE_COPY: dict[str, Callable[[Any], None]] = {
 }
 
 
+# No picture tells where the sample lies on the machine that takes it.
+ELSEWHERE = """(root) => {
+  const rename = (node) => {
+    for (const child of node.childNodes) {
+      if (child.nodeType === Node.TEXT_NODE && child.data.includes(root)) {
+        child.data = child.data.replaceAll(root, "/home/me/clipper")
+      }
+      rename(child)
+    }
+    if (node.shadowRoot) { rename(node.shadowRoot) }
+  }
+  rename(document.body)
+}"""
+
+
 def save(png: bytes, target: Path) -> None:
     """Write a picture."""
     Image.open(io.BytesIO(png)).convert("RGB").save(target, quality=QUALITY, method=6)
@@ -380,6 +391,7 @@ def take(browser: Any, address: str, state: str, theme: str, size: dict[str, int
     page.wait_for_timeout(1500)
     settled(page)
     ({**STATES, **OF_THE_COPY})[state](page)
+    page.evaluate(ELSEWHERE, str(ROOT))
     png: bytes = page.screenshot()
     context.close()
     return png
