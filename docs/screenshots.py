@@ -363,7 +363,7 @@ ELSEWHERE = """(root) => {
   const rename = (node) => {
     for (const child of node.childNodes) {
       if (child.nodeType === Node.TEXT_NODE && child.data.includes(root)) {
-        child.data = child.data.replaceAll(root, "/home/me/clipper")
+        child.data = child.data.replaceAll(root, "~/clipper")
       }
       rename(child)
     }

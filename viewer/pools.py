@@ -7,7 +7,8 @@ not belong here: the work itself, and how its outcome returns to a session (`ses
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-RENDER_THREADS = "CLIPPER_RENDER_THREADS"  # the variable by which one of several workers is told its share
+# An environment variable: with how many threads one of several workers draws.
+RENDER_THREADS = "CLIPPER_RENDER_THREADS"
 MOST_RENDER_THREADS = 2
 
 # Pictures of the map. Two draw for ten visitors who zoom at once: the compiled loops release Python's lock.

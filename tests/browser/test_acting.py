@@ -102,7 +102,7 @@ def test_a_box_a_lasso_shift_and_alt_choose_what_lies_within(visit: Visit, url: 
     first = chosen_about(page, within(x0, x1, y0, y1), give=2)  # points on the border itself
     assert ranges(page) == seen_now  # drawing is no panning
     for key, shown in ("l", True), ("Escape", False):
-        assert page.evaluate(IN_HAND_AFTER, key) is shown  # at once: what follows is a drag
+        assert page.evaluate(IN_HAND_AFTER, key) is shown  # at once: a person may drag right after
     drag(page, [(x1, y0), (x1 + 2, y1)], holding="Shift")
     both = chosen_about(page, within(x0, x1 + 2, y0, y1), give=4)
     drag(page, [(x1, y0), (x1 + 2, y1)], holding="Alt")

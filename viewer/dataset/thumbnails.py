@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 CAPACITY = 1500  # decoded thumbnails kept, 16 kB each or, where they are shown large, 64 kB
-FORMATS = ("WEBP", "JPEG", "PNG")  # without the first, Pillow would try all others before it
+FORMATS = ("WEBP", "JPEG", "PNG")  # of a thumbnail: Pillow tries these alone, in this order
 LEAST_HALVED = 4  # pixels of the shorter side
 ENOUGH = 0.9  # of the pixels that are asked for: half of a thumbnail is sharp enough then
 MIN_ASPECT = 0.45  # an image whose shorter side is a smaller part of the longer one is cropped

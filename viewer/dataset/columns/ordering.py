@@ -23,21 +23,16 @@ class SortKey:
     facet: Facet | None = None
 
     @cached_property
-    def _ascending(self) -> np.ndarray:
-        return self._all(ascending=True)
-
-    @cached_property
-    def _descending(self) -> np.ndarray:
-        return self._all(ascending=False)
-
-    def _all(self, *, ascending: bool) -> np.ndarray:
-        rows = order_rows(np.arange(len(self.values)), values=self.values, ascending=ascending)
-        rows.setflags(write=False)
-        return rows
+    def _orders(self) -> dict[bool, np.ndarray]:
+        return {}  # by whether they ascend
 
     def order(self, *, ascending: bool) -> np.ndarray:
         """Return all rows in order, (n,) int64, read only. The first call may take seconds."""
-        return self._ascending if ascending else self._descending
+        if ascending not in self._orders:
+            rows = order_rows(np.arange(len(self.values)), values=self.values, ascending=ascending)
+            rows.setflags(write=False)
+            self._orders[ascending] = rows
+        return self._orders[ascending]
 
     def sorted(self, rows: np.ndarray, *, ascending: bool) -> np.ndarray:
         """Sort rows (k,) int64, which ascend, as `order_rows` does. The array may be shared: read it only."""

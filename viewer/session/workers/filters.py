@@ -156,7 +156,7 @@ class FilterWorker:
         self._latest, self._busy = request, True
         shown = self._kept_of
         if not request.filters or (shown is not None and shown.passes_the_same(request)):
-            self._count(request)
+            self._begin_count(request)
             return
         in_background(partial(_apply, request, self._masks), partial(self._found, request), pool=FILTER_POOL)
 
@@ -176,9 +176,9 @@ class FilterWorker:
                 kept  # not again what passed before: the map is drawn and the results are ranked anew
             )
         self._kept_of = request
-        self._count(request)
+        self._begin_count(request)
 
-    def _count(self, request: _Request) -> None:
+    def _begin_count(self, request: _Request) -> None:
         in_background(
             partial(_count, request, self._masks), partial(self._counted, request), pool=FILTER_POOL
         )
