@@ -23,6 +23,9 @@ def test_the_first_words_go_for_good_once_a_person_has_moved_the_map(visit: Visi
     words = page.locator(".guide-over .hint")
     expect(words).to_be_visible()
     expect(words).to_have_text("Drag to move, scroll to zoom, click an image")
+    for key, are_there in ("b", False), ("Escape", True):  # with a tool in hand a drag does something else
+        page.keyboard.press(key)
+        expect(words).to_be_visible(visible=are_there)
     box = page.locator(".clipper-map").bounding_box()
     page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.6)
     page.mouse.wheel(0, -240)

@@ -7,6 +7,7 @@ import { recall, remember } from "../storage.js"
 import { batched } from "../timing.js"
 import { currentView } from "./camera.js"
 import { followFigure } from "./follow_figure.js"
+import { followTool, toolInHand } from "./hand.js"
 import { BAR, similarityAt } from "./map_scale.js"
 import { minimap } from "./minimap.js"
 
@@ -104,16 +105,20 @@ function firstWords(model) {
   const text = isTouch
     ? "Drag to move, pinch to zoom, tap an image"
     : "Drag to move, scroll to zoom, click an image"
-  const root = h("div", { class: "hint", hidden: recall(KEY) === "yes" }, text)
+  let isLearned = recall(KEY) === "yes"
+  const root = h("div", { class: "hint", hidden: isLearned }, text)
   /** @param {Event} event */
   const learn = (event) => {
     const pane = findMapPane()
     if (root.hidden || !pane || !event.composedPath().includes(pane)) {
       return
     }
+    isLearned = true
     root.classList.add("away")
     remember(KEY, "yes")
   }
+  // With a tool in hand a drag does something else.
+  followTool(model, () => root.classList.toggle("away", isLearned || toolInHand() !== null))
   listenWhileShown(model, document, ["pointerdown", "wheel"], learn, { passive: true, capture: true })
   return { root }
 }
