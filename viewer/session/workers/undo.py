@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import panel as pn
 
+from viewer.session.answers import Terms
 from viewer.session.history import SCENE_FIELDS, Change, History, Scene, TagChange, ViewChange, rows_in
 from viewer.session.state import ViewState
 from viewer.session.workers.tags import TagWorker
@@ -57,10 +58,13 @@ class UndoWorker:
     def record(self) -> None:
         """Add the changes since the last time to the history, as one."""
         self._calls += 1  # what waits for calm need not
-        state = self._state
-        if state.dataset is None or self._restoring or self._is_busy():
+        if not self._is_busy():
+            self._record()
+
+    def _record(self) -> None:
+        if self._state.dataset is None or self._restoring:
             return
-        before, self._now = self._now, Scene.of(state)
+        before, self._now = self._now, Scene.of(self._state)
         if not before.shows_the_same(self._now):
             self.history.record(ViewChange(before, self._now))
             self._tell("")
@@ -113,6 +117,12 @@ class UndoWorker:
         state = self._state
         return state.searching or bool(state.asked_words) or state.asked_axes is not None or self._shows()
 
+    def _begins_another_search(self) -> bool:
+        """Whether a search begins for other words or images than those of the answer in view."""
+        state = self._state
+        shown = state.answer.terms if state.answer else ()
+        return state.searching and _sought(state.terms) != _sought(shown)
+
     def _changed(self, *events: Any) -> None:
         names = {event.name for event in events}
         if self._state.dataset is None:
@@ -123,6 +133,8 @@ class UndoWorker:
             if not self._restoring:
                 self._now = Scene.of(self._state)
             return
+        if "searching" in names and self._begins_another_search():
+            self._record()  # a quick typist's next query is a change of its own
         self._calls += 1
         call, document = self._calls, pn.state.curdoc
         if document is None:
@@ -156,6 +168,11 @@ class UndoWorker:
     def _tell(self, said: str) -> None:
         for tell in self.on_change:
             tell(said)
+
+
+def _sought(terms: Terms) -> set[tuple[str, str]]:
+    """Return what terms ask for, whatever their weights: these are tried out one after another."""
+    return {(term.text, term.like) for term in terms}
 
 
 def _title(change: Change | None) -> str:

@@ -4,12 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bokeh.document import Document
+from panel.io.state import set_curdoc
 
 from clipper.query_filter import AnyOf
+from clipper.query_syntax import Term
 from clipper.store import tags as kept
 from clipper.store.home import Home
 from viewer.dataset.dataset import Dataset
 from viewer.session.history import Scene
+from viewer.session.search import run_query
 from viewer.session.state import ViewState
 from viewer.session.steps import AllImages, SelectionStep
 from viewer.session.workers.tags import TagWorker
@@ -58,6 +62,28 @@ def test_a_selection_and_a_filter_are_undone_and_made_again(worker: UndoWorker) 
     assert len(state.selection) == 3
     assert state.steps == [ALL]
     assert worker.titles == ("selection of 3 images", "filter on group")
+
+
+def test_two_searches_in_quick_succession_are_two_changes(worker: UndoWorker, dataset: Dataset) -> None:
+    state = worker._state
+    with set_curdoc(Document()):  # where changes are recorded after a moment of calm
+        for words in ("a cat", "a dog"):
+            terms = (Term(text=words),)
+            state.param.update(searching=True, terms=terms)
+            state.show_answer(run_query(dataset, terms))
+    worker.record()
+    assert [change.title for change in worker.history._changes] == ["search “a cat”", "search “a dog”"]
+
+
+def test_weights_tried_out_in_quick_succession_are_one_change(worker: UndoWorker, dataset: Dataset) -> None:
+    state = worker._state
+    with set_curdoc(Document()):
+        for weight in (1.0, 1.5, 2.0):
+            terms = (Term(text="a cat", weight=weight),)
+            state.param.update(searching=True, terms=terms)
+            state.show_answer(run_query(dataset, terms))
+    worker.record()
+    assert [change.title for change in worker.history._changes] == ['search “"a cat"^2”']
 
 
 def test_what_others_do_to_tags_is_no_change_of_this_session(worker: UndoWorker) -> None:
