@@ -61,7 +61,7 @@ from viewer.session.workers.axes import AxesWorker
 from viewer.session.workers.cluster_names import ClusterNameWorker
 from viewer.session.workers.explorer import register_page
 from viewer.session.workers.filters import FilterWorker
-from viewer.session.workers.listing import ListWorker
+from viewer.session.workers.listing import ListWorker, SelectionOrderWorker
 from viewer.session.workers.tags import TagWorker
 from viewer.session.workers.undo import UndoWorker
 from viewer.session.workers.views import ViewWorker
@@ -117,6 +117,7 @@ class Viewer:
         self.tag_worker = TagWorker(state)
         self.view_worker = ViewWorker(state)
         self.list_worker = ListWorker(state)
+        self.selection_worker = SelectionOrderWorker(state)
         self.uploads = Uploads(state, ready=self.searcher.add_image)
         self.map = MapView(
             state,
@@ -153,6 +154,7 @@ class Viewer:
             self.map.end()
             self.filter_worker.end()
             self.list_worker.end()
+            self.selection_worker.end()
             self.gallery.end()
             self.undo_worker.end()
             self.selection_panel.end()

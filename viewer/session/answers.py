@@ -101,13 +101,6 @@ class SimilarityColours(NamedTuple):
         return cls(known, colouring, scale_facet("", known.astype(np.float64)))
 
 
-def nearest_first(rows: np.ndarray, answer: Answer | None) -> np.ndarray:
-    """Sort rows (k,), the most similar to the query first; without a query, keep their order."""
-    if answer is None or answer.similarities is None:
-        return rows
-    return rows[np.argsort(-answer.similarities[rows], kind="stable")]
-
-
 def normalize_spaces(text: str) -> str:
     """Put a query on one line, without white space around it or repeated within it."""
     return " ".join(text.split())

@@ -30,7 +30,7 @@ from viewer.dataset.findings.findings import Findings, find_by_key
 from viewer.dataset.geometry.places import Places
 from viewer.dataset.ranking import PAGE_SIZE, Listing, listable_mask
 from viewer.dataset.versions import register_holder
-from viewer.session.answers import Answer, SimilarityColours, Upload, nearest_first
+from viewer.session.answers import Answer, SimilarityColours, Upload
 from viewer.session.arrangement import EXPLORE, PANELS, Arrangement
 from viewer.session.migration import News, new_rows
 from viewer.session.steps import SelectionStep
@@ -49,7 +49,6 @@ NO_SEARCH: dict[str, Any] = {
     "unknown": {},
     **NO_LIMITS,
 }
-_UNORDERED: tuple[tuple[object, ...], np.ndarray] = ((), np.empty(0, np.int64))
 
 # Setting equal filters or steps again causes no event. param takes values of unknown types as changed.
 Comparator.equalities[AnyOf, NoneOf, InRange, HasText, SelectionStep, Arrangement] = operator.eq
@@ -66,6 +65,13 @@ class ImageList(NamedTuple):
     sort: SortKey | None = None
     group: ValueFacet | None = None
     counts: np.ndarray = np.empty(0, np.int64)
+
+
+class OrderedSelection(NamedTuple):
+    """A selection, rows (k,) int64 ascending, and the same rows in the order in which they are listed."""
+
+    selection: np.ndarray
+    rows: np.ndarray
 
 
 class ViewState(param.Parameterized):
@@ -104,6 +110,11 @@ class ViewState(param.Parameterized):
         class_=ImageList,
         default=None,
         doc="All listed images in their order; None: not known yet, or only the nearest ones are in view.",
+    )
+    ordered = param.ClassSelector(
+        class_=OrderedSelection,
+        default=None,
+        doc="The selection in order; an earlier one while the present one is sorted.",
     )
     panel = param.Selector(default="results", objects=[*PANELS], doc="The panel that was shown last.")
     arrangement: Arrangement = param.Parameter(default=EXPLORE, doc="Which panels are open, and where.")
@@ -176,7 +187,6 @@ class ViewState(param.Parameterized):
         super().__init__(**params)
         self._activate_panel()
         self._similar: SimilarityColours | None = None
-        self._ordered = _UNORDERED
         register_holder(self)
 
     @param.depends("panel", watch=True)
@@ -400,29 +410,18 @@ class ViewState(param.Parameterized):
         images = self.images if self.panel == "table" else self.browsed
         listed = images is not None or self.answer is not None
         if self.selection is not None and (self.panel == "selection" or not listed):
-            return self.ordered_selection()
+            return self.listed_selection
         if images is not None:
             return images.rows
         return self.answer.rows if self.answer else None
 
-    def ordered_selection(self) -> np.ndarray:
-        """Return the selected rows (k,) int64 by the column that sorts them; they are sorted once.
-
-        Without one the most similar to the query come first.
-        """
+    @property
+    def listed_selection(self) -> np.ndarray | None:
+        """Return the selected rows (k,) int64 in the order in which they are listed; None: not known yet."""
         if self.selection is None:
             return np.empty(0, np.int64)
-        sort = self.sort_key
-        made_of = (self.selection, self.answer, sort, self.ascending)
-        known, rows = self._ordered
-        if len(known) != len(made_of) or any(a is not b for a, b in zip(known, made_of, strict=True)):
-            rows = (
-                nearest_first(self.selection, self.answer)
-                if sort is None
-                else sort.sorted(self.selection, ascending=self.ascending)
-            )
-            self._ordered = made_of, rows
-        return rows
+        ordered = self.ordered
+        return ordered.rows if ordered is not None and ordered.selection is self.selection else None
 
     @property
     def sort_key(self) -> SortKey | None:
@@ -453,6 +452,7 @@ class ViewState(param.Parameterized):
             self.param.update(
                 dataset=None, answer=None, history=[], news=None, latest_changes=DatasetChanges(),
                 filters={}, kept=None, counts=None, part=None, selection=None, steps=[], tags={}, uploads={},
-                findings=None, clusters=None, word_column=None, images=None, laid=None,
+                findings=None, clusters=None, word_column=None, images=None, ordered=None,
+                laid=None,
             )  # fmt: skip
-            self._similar, self._ordered = None, _UNORDERED
+            self._similar = None

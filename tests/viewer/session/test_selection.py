@@ -14,11 +14,12 @@ from viewer.dataset.geometry import lasso
 from viewer.dataset.geometry.lasso import points_inside, rows_inside, simplify_outline
 from viewer.dataset.geometry.spatial_index import PointIndex
 from viewer.dataset.geometry.viewport import Viewport
-from viewer.session.answers import Answer, nearest_first
+from viewer.session.answers import Answer
 from viewer.session.selection import SelectionSource, apply_step, clear_selection, rows_of_target
 from viewer.session.state import ViewState
 from viewer.session.steps import AllImages, OneImage, Results, SelectionStep, Tagged, read_outline
 from viewer.session.workers.cluster_names import ClusterNameWorker
+from viewer.session.workers.listing import SelectionOrderWorker
 from viewer.session.workers.tags import TagWorker
 
 SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
@@ -155,19 +156,20 @@ def test_chosen_images_are_sorted_by_a_column_and_those_without_a_value_come_las
     atlas = FakeAtlas(6)
     atlas.points["size"] = [3.0, np.nan, 1.0, 3.0, 2.0, 0.5]
     state, panel = ViewState(dataset=Dataset(atlas), panel="selection"), SelectionPanel()
+    SelectionOrderWorker(state)
     panel.follow(state, SimpleNamespace(camera=None), TagWorker(state), ClusterNameWorker(state))
     apply_step(state, SelectionStep("replace", AllImages("all")), np.array([0, 1, 2, 3, 4]))
     assert [kind for name, _, kind in panel.sortable if name == "size"] == ["number"]
     assert [kind for name, _, kind in panel.sortable if name == "group"] == ["values"]
     panel._handle_msg({"kind": "sort", "column": "size", "ascending": False})
-    assert state.ordered_selection().tolist() == [0, 3, 4, 2, 1]
+    assert state.listed_selection.tolist() == [0, 3, 4, 2, 1]
     assert [item["value"] for item in panel.items] == ["3", "3", "2", "1", ""]
     panel._handle_msg({"kind": "sort", "column": "size", "ascending": True})
-    assert state.ordered_selection().tolist() == [2, 4, 0, 3, 1]
+    assert state.listed_selection.tolist() == [2, 4, 0, 3, 1]
     panel._handle_msg({"kind": "sort", "column": "a column of nobody", "ascending": True})
     assert state.sort == "size"
     panel._handle_msg({"kind": "sort", "column": "", "ascending": False})
-    assert state.ordered_selection().tolist() == [0, 1, 2, 3, 4]
+    assert state.listed_selection.tolist() == [0, 1, 2, 3, 4]
     assert "value" not in panel.items[0]
 
 
@@ -204,9 +206,12 @@ def test_those_chosen_are_stepped_through_nearest_to_the_query_first(dataset: Da
     similarities = np.linspace(0, 1, 500).astype(np.float32)
     answer = Answer(parse("x"), np.array([499, 498]), np.ones(2), 0.0, 0.0, 0.1, similarities)
     state = ViewState(dataset=dataset, answer=answer, selection=np.array([1, 2, 3]))
+    SelectionOrderWorker(state)
     assert state.sequence().tolist() == [499, 498]
     state.panel = "selection"
     assert state.sequence().tolist() == [3, 2, 1]
-    assert nearest_first(np.array([1, 2]), None).tolist() == [1, 2]
+    state.answer = None
+    assert state.sequence().tolist() == [1, 2, 3]
+    state.answer = answer
     clear_selection(state)
     assert state.sequence().tolist() == [499, 498]

@@ -83,7 +83,7 @@ class SelectionPanel(Component):
         tag_worker.on_error.append(lambda why: setattr(self, "trouble", why))
         self._actions |= {
             "more": self._more,
-            "zoom": lambda _: view.camera.show_images(self._rows),
+            "zoom": lambda _: view.camera.show_images(self._selection()),
             "clear": lambda _: clear_selection(state),
             "whole": lambda m: self._select(m, {"of": m.get("of")}),
             "tagged": lambda m: self._select(m, {"tag": m.get("tag")}),
@@ -93,7 +93,7 @@ class SelectionPanel(Component):
             "sort": self._sort,
             "rename": lambda m: self._name_cluster(names, m),
         }
-        listed = ["selection", "dataset", "answer", "kept", "sort", "ascending", *LAYOUT]
+        listed = ["selection", "dataset", "answer", "kept", "sort", "ascending", "ordered", *LAYOUT]
         state.param.watch(self._update, listed)
         state.param.watch(self._opened, ["selected", "dataset"])
         state.param.watch(self._tagged, ["tags", "selection", "dataset", "dark"])
@@ -121,15 +121,16 @@ class SelectionPanel(Component):
     def _update(self, *_events: Any) -> None:
         state = self._state
         self.visible = state.shows("selection")
-        # Sorting takes the event loop's time: only what is in view is sorted.
-        rows = state.ordered_selection() if self.visible else self._selection()
         sort = state.sort if state.sort_key is not None else ""
         ranked = not sort and state.answer is not None and state.answer.similarities is not None
         shown = state.dataset.version, sort, state.answer.text if state.answer and ranked else ""
-        anew = self.visible and (shown != self._shown or not np.array_equal(rows, self._rows))
-        self._rows, self._shown = rows, shown if self.visible else ()
+        is_listed = self.visible or state.selection is None
+        rows = state.listed_selection if is_listed else None  # the earlier images stay while it is sorted
+        anew = rows is not None and (shown != self._shown or not np.array_equal(rows, self._rows))
+        if rows is not None:
+            self._rows, self._shown = rows, shown
         self.param.update(
-            count=len(rows),
+            count=len(self._selection()),
             total=state.dataset.n,
             ranked=ranked,
             sort=sort,
@@ -195,8 +196,10 @@ class SelectionPanel(Component):
     def _export(self, message: Mapping[str, Any]) -> None:
         """Offer the selected images; leave out the excluded ones unless the message asks for them."""
         kind, state = message.get("format"), self._state
-        whole = message.get("excluded") is True
-        rows = self._rows if whole else without_excluded(self._rows, state.tags)
+        listed = state.listed_selection
+        rows = self._selection() if listed is None else listed
+        if message.get("excluded") is not True:
+            rows = without_excluded(rows, state.tags)
         if kind not in Export.kinds or not len(rows):
             return
         scores = state.answer.similarities if state.answer else None

@@ -1,4 +1,4 @@
-"""Lists images in an order that the visitor chose: all that pass, or the results, sorted and in groups.
+"""Lists images in an order that the visitor chose: all that pass, the results, or the selected ones.
 
 Sorting a million images takes longer than the event loop may wait. What does not belong here: the order
 itself (`dataset/columns/ordering.py`), and the results of a query by similarity (`session/search.py`).
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from viewer.dataset.columns.facets import ValueFacet
-from viewer.dataset.columns.ordering import SortKey, first_codes, order_listed
+from viewer.dataset.columns.ordering import SortKey, first_codes, order_listed, order_rows
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.ranking import Listing, listed_rows
 from viewer.dataset.suggestions import mixture
-from viewer.pools import FILTER_POOL
+from viewer.pools import FILTER_POOL, RANK_POOL
 from viewer.session.background import failed, in_background
-from viewer.session.state import LAYOUT, ImageList, ViewState
+from viewer.session.state import LAYOUT, ImageList, OrderedSelection, ViewState
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -26,6 +26,7 @@ DEPENDS_ON = [
     "answer", "dataset", "kept", "selection", "only_selection", "min_similarity", "max_similarity",
     "sort", "ascending", "group", "tags", "clusters", *LAYOUT,
 ]  # fmt: skip
+AT_ONCE = 20_000  # selected images that are sorted in a few milliseconds, without a moment's wait
 _IDENTICAL = ("dataset", "similarities", "sort", "group")  # of a request
 
 
@@ -91,6 +92,74 @@ class ListWorker:
             self._state.images = self._latest = None
         else:
             self._state.images = done.result()
+
+
+class SelectionOrderWorker:
+    """Keeps `state.ordered` in step with one session's selection, while its panel is in view."""
+
+    def __init__(self, state: ViewState) -> None:
+        self._state = state
+        self._latest: _SelectionRequest | None = None  # of the order that is known, or on its way
+        names = ["selection", "dataset", "answer", "sort", "ascending", *LAYOUT]
+        state.param.watch(self._update, names)
+        self._update()
+
+    def end(self) -> None:
+        """End the session: release what is large."""
+        self._latest = None
+
+    def _update(self, *_events: Any) -> None:
+        state = self._state
+        if state.dataset is None:
+            return
+        if state.selection is None:
+            state.ordered = self._latest = None
+            return
+        if state.panel != "selection" and not state.shows("selection"):
+            return
+        request = _SelectionRequest(
+            state.selection,
+            state.sort_key,
+            state.ascending,
+            state.answer.similarities if state.answer else None,
+        )
+        if self._latest is not None and request.asks_the_same(self._latest):
+            return
+        self._latest = request
+        if len(request.selection) <= AT_ONCE:
+            state.ordered = request.order()
+        else:
+            in_background(request.order, partial(self._made, request), pool=RANK_POOL)
+
+    def _made(self, request: "_SelectionRequest", done: "Future[OrderedSelection]") -> None:
+        if request is not self._latest or self._state.dataset is None:
+            return
+        if failed(done, "sorting the selection"):
+            self._latest = None
+        else:
+            self._state.ordered = done.result()
+
+
+class _SelectionRequest(NamedTuple):
+    """A selection to put in order."""
+
+    selection: np.ndarray
+    sort: SortKey | None
+    ascending: bool
+    similarities: np.ndarray | None
+
+    def asks_the_same(self, other: "_SelectionRequest") -> bool:
+        """Whether another request has the same outcome."""
+        return all(mine is theirs for mine, theirs in zip(self, other, strict=True))
+
+    def order(self) -> OrderedSelection:
+        """Sort by the column, else by similarity to the query; without a query the rows stay as they are."""
+        rows = self.selection
+        if self.sort is not None:
+            rows = self.sort.sorted(rows, ascending=self.ascending)
+        elif self.similarities is not None:
+            rows = order_rows(rows, values=self.similarities)
+        return OrderedSelection(self.selection, rows)
 
 
 def sort_by(state: ViewState, column: object, *, ascending: bool) -> None:

@@ -20,6 +20,7 @@ from viewer.dataset.summary import category_bars, format_duration, last_runs, si
 from viewer.dataset.tag_rows import read_tag_rows
 from viewer.session.state import ViewState
 from viewer.session.workers.cluster_names import ClusterNameWorker
+from viewer.session.workers.listing import SelectionOrderWorker
 from viewer.session.workers.tags import TagWorker
 
 
@@ -73,6 +74,7 @@ def test_tags_of_another_version_are_in_its_rows(dataset: Dataset, home: Home) -
 
 def test_the_selection_is_sent_page_by_page(dataset: Dataset) -> None:
     state = ViewState(dataset=dataset, selection=np.arange(0, 500, 2), panel="selection")
+    SelectionOrderWorker(state)
     chosen = SelectionPanel()
     chosen.follow(state, None, TagWorker(state), ClusterNameWorker(state))  # type: ignore[arg-type]
     assert (chosen.count, len(chosen.items), chosen.start) == (250, PAGE_SIZE, 0)
