@@ -179,6 +179,33 @@ def test_keys_move_the_splitter_between_panels_and_the_next_visit_and_a_link_fin
     clean(seen)
 
 
+def test_keys_move_the_splitters_beside_the_map(visit: Visit, viewer_url: str) -> None:
+    seen = visit(f"{viewer_url}?layout=~results,filter,insights:~table:40:34", width=1440)
+    page = seen.page
+    beside = page.get_by_role("separator", name="Between the map and Results")
+    below = page.get_by_role("separator", name="Between the map and Table")
+    expect(beside).to_have_attribute("aria-orientation", "vertical")
+    expect(below).to_have_attribute("aria-orientation", "horizontal")
+    expect(beside).to_have_attribute("aria-valuenow", "60")
+    expect(below).to_have_attribute("aria-valuenow", "66")
+    beside.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(beside).to_have_attribute("aria-valuenow", "55")
+    wait_for_width(page, ".side", 1440 * 0.45 - 3)
+    below.focus()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowDown")
+    expect(below).to_have_attribute("aria-valuenow", "61")
+    beside.focus()
+    page.keyboard.press("Home")
+    wait_for_width(page, ".map-area", 280)  # the least
+    page.keyboard.press("End")
+    wait_for_width(page, ".side", 264)
+    expect(page.locator(".detail").first).to_be_hidden()
+    clean(seen)
+
+
 def wait_for_width(page: Any, selector: str, width: float) -> None:
     for _ in within_a_minute(page):
         if width_of(page, selector) == pytest.approx(width, abs=5):

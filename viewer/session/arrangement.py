@@ -129,7 +129,9 @@ class Arrangement:
             height=self.height if height is None else _share(height),
         )
 
-    def grow(self, dock: Dock, steps: int, *, least: float = SHARES[0]) -> "Arrangement":
+    def grow(
+        self, dock: Dock, steps: int, *, least: float = SHARES[0], most: float = SHARES[1]
+    ) -> "Arrangement":
         """Give a dock some steps more of the page, or fewer; one without panels keeps its share.
 
         Args:
@@ -137,11 +139,13 @@ class Arrangement:
             steps: how many steps of `STEP` percent to add.
             least: the share of a dock at its least size, in percent. A page shows no smaller one, and so a
                 step starts from there even if the share is smaller.
+            most: its share while the map has its least size, in percent.
         """
         if not self.groups(dock):
             return self
-        share = max(self.width if dock == "beside" else self.height, least)
-        grown = max(share + steps * STEP, least)
+        most = max(most, least)
+        share = min(max(self.width if dock == "beside" else self.height, least), most)
+        grown = min(max(share + steps * STEP, least), most)
         return self.resize(width=grown) if dock == "beside" else self.resize(height=grown)
 
     def divide(self, dock: Dock, at: int, share: float) -> "Arrangement":

@@ -145,6 +145,9 @@ def test_a_dock_grows_by_steps_within_limits_and_one_without_panels_keeps_its_sh
     smallest = EXPLORE.grow("beside", -99, least=20.6)
     assert smallest.width == 20.6
     assert EXPLORE.resize(width=12).grow("beside", 1, least=20.6).width == 20.6 + STEP
+    assert EXPLORE.grow("beside", 99, most=72).width == 72
+    assert EXPLORE.resize(width=80).grow("beside", -1, most=72).width == 72 - STEP
+    assert EXPLORE.grow("beside", 1, least=60, most=40).width == 60  # a page without room for both
     assert CURATE.grow("below", -1) == CURATE.resize(height=CURATE.height - STEP)
 
 

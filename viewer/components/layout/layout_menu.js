@@ -1,13 +1,15 @@
-// The menu of arrangements and panels. It also reports whether the page is narrow, and keeps the arrangement
-// in a cookie for a year, for this server only.
+// The menu of arrangements and panels. It also gives the splitters between the map and the panels their keys,
+// reports whether the page is narrow, and keeps the arrangement in a cookie for a year, for this server only.
 
 import { keepCookie } from "../cookies.js"
 import { h, icon, onChange } from "../dom.js"
 import { checkedEntry, dropMenu, menuEntry, menuPart } from "../menu.js"
 import { batched } from "../timing.js"
 import { growMessage } from "./grow.js"
+import { equipMainSplitter } from "./splitter.js"
 
 /** @import { Component } from "../types" */
+/** @import { Dock, DockInView } from "./splitter.js" */
 
 /** @typedef {{ key: string, title: string, note?: string, on: boolean }} Choice */
 
@@ -15,11 +17,9 @@ import { growMessage } from "./grow.js"
  * @typedef {object} Properties
  * @property {Choice[]} presets
  * @property {Choice[]} panels
- * @property {Dock[]} docks that can be larger or smaller
+ * @property {DockInView[]} docks that can be larger or smaller
  * @property {string} saved the arrangement as the cookie has it
  */
-
-/** @typedef {"beside" | "below"} Dock */
 
 /** @type {[string, string, Dock, 1 | -1][]} */
 const SIZES = [
@@ -65,9 +65,14 @@ export function render({ model }) {
   const sizePart = menuPart("Size", ...sizes.map(({ el }) => el))
   const updateSizes = () => {
     for (const { el, dock } of sizes) {
-      el.hidden = !model.docks.includes(dock)
+      el.hidden = !model.docks.some((inView) => inView.dock === dock)
     }
     sizePart.hidden = model.docks.length === 0
+  }
+  const updateSplitters = () => {
+    for (const inView of model.docks) {
+      equipMainSplitter(inView, (message) => model.send_msg(message))
+    }
   }
   const update = () => {
     list.replaceChildren(
@@ -84,7 +89,15 @@ export function render({ model }) {
     keepCookie("clipper-layout", model.saved)
   })
   onChange(model, ["presets", "panels"], batched(update))
-  model.on("docks", updateSizes)
+  onChange(
+    model,
+    ["docks"],
+    batched(() => {
+      updateSizes()
+      updateSplitters()
+    }),
+  )
+  model.on("after_layout", updateSplitters)
   update()
   updateSizes()
   if (query.matches) {

@@ -10,13 +10,15 @@ import panel as pn
 import param
 
 from viewer.components.base import Component
-from viewer.components.layout.workspace import LEAST_SIZES
+from viewer.components.layout.workspace import LEAST_MAP, LEAST_SIZES
 from viewer.session.arrangement import (
+    ALL_STEPS,
     DOCKS,
     EXPLORE,
     PANELS,
     PRESETS,
     Arrangement,
+    Dock,
     parse_arrangement,
     write_arrangement,
 )
@@ -33,11 +35,14 @@ def saved_arrangement() -> Arrangement:
 
 
 class LayoutMenu(Component):
-    """Chooses an arrangement, opens and closes panels, and gives them more room without a pointer."""
+    """Chooses an arrangement, opens and closes panels, and gives them more room without a pointer.
+
+    Its script gives the splitters between the map and the panels their keys.
+    """
 
     presets = param.List(doc="Key, title and note of each arrangement, and whether it is in view.")
     panels = param.List(doc="Key and title of each panel, and whether it is open.")
-    docks = param.List(doc="The docks that can be larger or smaller.")
+    docks = param.List(doc="The docks that can be larger or smaller: name, share in percent, panels in view.")
     saved = param.String(doc="The arrangement as the cookie has it.")
 
     script = "layout/layout_menu.js"
@@ -65,7 +70,7 @@ class LayoutMenu(Component):
             panels=[
                 {"key": panel, "title": panel.capitalize(), "on": now.is_open(panel)} for panel in PANELS
             ],
-            docks=[] if self._state.narrow else [dock for dock in DOCKS if now.groups(dock)],
+            docks=[] if self._state.narrow else [_dock(now, dock) for dock in DOCKS if now.groups(dock)],
             saved=write_arrangement(now),
         )
 
@@ -86,15 +91,23 @@ class LayoutMenu(Component):
             state.param.update(arrangement=state.arrangement.show(panel), panel=panel)
 
     def grow(self, message: Mapping[str, Any]) -> None:
-        """Give a dock a step more of the page, or with -1 a step less, as a splitter does."""
+        """Give a dock some steps more of the page, or fewer, as a splitter does."""
         by, page = message.get("by"), message.get("page")
-        if by not in (1, -1) or not isinstance(page, (int, float)) or not page > 0:
+        if type(by) is not int or abs(by) > ALL_STEPS or not isinstance(page, (int, float)) or not page > 0:
             return
-        for dock in self.docks:
-            if dock == message.get("dock"):
-                least = 100 * LEAST_SIZES[dock] / page
-                self._state.arrangement = self._state.arrangement.grow(dock, by, least=least)
+        for dock in DOCKS:
+            if dock == message.get("dock") and not self._state.narrow:
+                least, map_least = (100 * size / page for size in (LEAST_SIZES[dock], LEAST_MAP[dock]))
+                now = self._state.arrangement
+                self._state.arrangement = now.grow(dock, by, least=least, most=100 - map_least)
 
     def _narrow(self, message: Mapping[str, Any]) -> None:
         """Note whether the page is narrow. A page is not told of changes that come before it has loaded."""
         pn.state.onload(lambda: setattr(self._state, "narrow", message.get("on") is True))
+
+
+def _dock(arrangement: Arrangement, dock: Dock) -> dict[str, Any]:
+    share = arrangement.width if dock == "beside" else arrangement.height
+    names = [group.active.capitalize() for group in arrangement.groups(dock)]
+    least = {"least": LEAST_SIZES[dock], "leastMap": LEAST_MAP[dock]}
+    return {"dock": dock, "share": share, "panels": ", ".join(names), **least}

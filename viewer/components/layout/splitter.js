@@ -1,5 +1,8 @@
-// The splitter after a group of panels. `panel-splitjs` draws it, and moves it by pointer; here it gets a name, the
-// keyboard's focus and its keys.
+// Splitters: after a group of panels, and between the map and the panels. `panel-splitjs` draws them, and moves
+// them by pointer; here they get a name, the keyboard's focus and their keys.
+
+import { findByClass } from "../find.js"
+import { growMessage } from "./grow.js"
 
 /** @import { Message } from "../types" */
 
@@ -15,6 +18,33 @@ const STEPS = new Map([
   ["Home", -20],
   ["End", 20],
 ])
+
+/** Steps by which each key makes the panels beside the map wider, or those below it higher. */
+const DOCK_STEPS = {
+  beside: new Map([
+    ["ArrowLeft", 1],
+    ["ArrowRight", -1],
+  ]),
+  below: new Map([
+    ["ArrowUp", 1],
+    ["ArrowDown", -1],
+  ]),
+}
+const TO_ENDS = new Map([
+  ["Home", 20],
+  ["End", -20],
+])
+
+/** @typedef {"beside" | "below"} Dock */
+
+/**
+ * @typedef {object} DockInView
+ * @property {Dock} dock
+ * @property {number} share of the page, in percent
+ * @property {string} panels the panels in view
+ * @property {number} least its least size, in pixels
+ * @property {number} leastMap the map's least size, in pixels
+ */
 
 /**
  * @typedef {object} Splitter
@@ -57,6 +87,17 @@ export function messageOfKey(key, least) {
 }
 
 /**
+ * Return how many steps larger a key makes the panels beside the map, or below it; undefined for another key.
+ *
+ * @param {string} key
+ * @param {Dock} dock
+ */
+export function stepsOfKey(key, dock) {
+  const by = DOCK_STEPS[dock].get(key)
+  return by ?? TO_ENDS.get(key)
+}
+
+/**
  * Name the splitter after a group, and let keys move it. It is outside of the group's elements, and not there
  * before the page is laid out.
  *
@@ -76,21 +117,74 @@ export function equipSplitter(host, splitter, send) {
     const size = before instanceof HTMLElement ? Number.parseFloat(before.style.minWidth) : 0
     return leastShare(size + gutter.offsetWidth / 2, split.clientWidth)
   }
+  equip(gutter, {
+    label: `Between ${splitter.splitter}`,
+    orientation: "vertical",
+    limits: () => limitsOf(least(), splitter.following),
+    share: splitter.share,
+    send,
+    messageOf: (key) => messageOfKey(key, least()),
+  })
+}
+
+/**
+ * Name the splitter between the map and a dock, and let keys move it. Its value is the map's share.
+ *
+ * @param {DockInView} inView
+ * @param {(message: Message) => void} send
+ */
+export function equipMainSplitter({ dock, share, panels, least, leastMap }, send) {
+  const host = findByClass(document, dock === "beside" ? "shell" : "map-column")
+  const split = host?.shadowRoot?.querySelector(".split")
+  const gutter = split?.querySelector(":scope > .gutter")
+  if (!(split && gutter instanceof HTMLElement)) {
+    return
+  }
+  const room = () => (dock === "beside" ? split.clientWidth : split.clientHeight)
+  equip(gutter, {
+    label: `Between the map and ${panels}`,
+    orientation: dock === "beside" ? "vertical" : "horizontal",
+    limits: () => {
+      const low = leastShare(leastMap, room())
+      return { low, high: Math.max(100 - leastShare(least, room()), low) }
+    },
+    share: 100 - share,
+    send,
+    messageOf: (key) => {
+      const by = stepsOfKey(key, dock)
+      return by === undefined ? null : growMessage(dock, by)
+    },
+  })
+}
+
+/**
+ * Give a splitter its name, its values, the keyboard's focus and its keys.
+ *
+ * @param {HTMLElement} gutter
+ * @param {object} options
+ * @param {string} options.label
+ * @param {"vertical" | "horizontal"} options.orientation of the line between both sides
+ * @param {() => { low: number, high: number }} options.limits of the share, in percent
+ * @param {number} options.share what is before the splitter, in percent
+ * @param {(message: Message) => void} options.send
+ * @param {(key: string) => Message | null} options.messageOf a key
+ */
+function equip(gutter, { label, orientation, limits, share, send, messageOf }) {
   const update = () => {
-    const { low, high } = limitsOf(least(), splitter.following)
-    const values = { min: low, max: high, now: Math.min(Math.max(splitter.share, low), high) }
+    const { low, high } = limits()
+    const values = { min: low, max: high, now: Math.min(Math.max(share, low), high) }
     for (const [name, value] of Object.entries(values)) {
       gutter.setAttribute(`aria-value${name}`, String(Math.round(value)))
     }
   }
   gutter.tabIndex = 0
   gutter.setAttribute("role", "separator")
-  gutter.setAttribute("aria-orientation", "vertical")
-  gutter.setAttribute("aria-label", `Between ${splitter.splitter}`)
+  gutter.setAttribute("aria-orientation", orientation)
+  gutter.setAttribute("aria-label", label)
   gutter.onfocus = update // the page may have another size now
   gutter.onkeydown = (event) => {
     const hasModifier = event.ctrlKey || event.metaKey || event.altKey || event.shiftKey
-    const message = hasModifier ? null : messageOfKey(event.key, least())
+    const message = hasModifier ? null : messageOf(event.key)
     if (message) {
       event.preventDefault()
       send(message)

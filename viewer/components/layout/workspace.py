@@ -21,7 +21,7 @@ from viewer.session.state import LAYOUT, ViewState
 GUTTER = 7  # pixels between two places
 LEAST_SIZES: dict[Dock, int] = {"beside": 264, "below": 120}  # pixels of a dock's width, or of its height
 LEAST_COLUMN = 180  # pixels of one column where several are beside each other
-LEAST_MAP = (280, 160)  # pixels of the map's width and height
+LEAST_MAP: dict[Dock, int] = {"beside": 280, "below": 160}  # of the map's width, or of its height
 
 
 class Workspace:
@@ -44,11 +44,11 @@ class Workspace:
         self._docks: dict[Dock, HSplit] = {dock: self._dock(dock) for dock in DOCKS}
         self._inner = VSplit(
             map_area, self._docks["below"], sizes=(100 - arrangement.height, arrangement.height),
-            min_size=(LEAST_MAP[1], LEAST_SIZES["below"]), **_looks("map-column"),
+            min_size=(LEAST_MAP["below"], LEAST_SIZES["below"]), **_looks("map-column"),
         )  # fmt: skip
         self.shell = HSplit(
             self._inner, self._docks["beside"], sizes=(100 - arrangement.width, arrangement.width),
-            min_size=(LEAST_MAP[0], LEAST_SIZES["beside"]), **_looks("shell"),
+            min_size=(LEAST_MAP["beside"], LEAST_SIZES["beside"]), **_looks("shell"),
         )  # fmt: skip
         self.shell.param.watch(lambda event: self._resized(width=event.new[1]), "sizes")
         self._inner.param.watch(lambda event: self._resized(height=event.new[1]), "sizes")

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { leastShare, limitsOf, messageOfKey } from "../../../../viewer/components/layout/splitter.js"
+import {
+  leastShare,
+  limitsOf,
+  messageOfKey,
+  stepsOfKey,
+} from "../../../../viewer/components/layout/splitter.js"
 
 test("arrows move a splitter by a step, Home and End as far as it goes", () => {
   assert.deepEqual(messageOfKey("ArrowLeft", 25), { kind: "grow", by: -1, least: 25 })
@@ -12,6 +17,17 @@ test("arrows move a splitter by a step, Home and End as far as it goes", () => {
 test("other keys do not move it", () => {
   assert.equal(messageOfKey("ArrowUp", 25), null)
   assert.equal(messageOfKey("l", 25), null)
+})
+
+test("the panels grow towards the map, and Home gives them the most", () => {
+  assert.deepEqual(
+    ["ArrowLeft", "ArrowRight", "Home", "End", "ArrowUp", "l"].map((key) => stepsOfKey(key, "beside")),
+    [1, -1, 20, -20, undefined, undefined],
+  )
+  assert.deepEqual(
+    ["ArrowUp", "ArrowDown", "Home", "End", "ArrowLeft"].map((key) => stepsOfKey(key, "below")),
+    [1, -1, 20, -20, undefined],
+  )
 })
 
 test("a group at its least size has half of a room without space for two", () => {
