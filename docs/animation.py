@@ -10,11 +10,12 @@ import shutil
 from collections.abc import Callable
 from typing import Any
 
+from page_states import OPPOSITES, middle
+from pictures import ARGUMENTS, HOME, LOOKS, ROOT
 from PIL import Image
 from playwright.sync_api import sync_playwright
-from screenshots import ARGUMENTS, HOME, LOOKS, OPPOSITES, ROOT, middle
 
-from helpers import ask, screen, settled  # isort: skip - found through the line above
+from helpers import ask, screen, settled  # isort: skip - found through `pictures`
 from panel_server import serving  # isort: skip
 
 SIZE = {"width": 1200, "height": 750}

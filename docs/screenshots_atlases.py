@@ -10,10 +10,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from pictures import ARGUMENTS, HOME, LOOKS, SHARPNESS, SIZE, altered_copy, save
 from playwright.sync_api import sync_playwright
-from screenshots import ARGUMENTS, HOME, LOOKS, SHARPNESS, SIZE, altered_copy, save
 
-from panel_server import serving  # isort: skip - found through the line above
+from panel_server import serving  # isort: skip - found through `pictures`
 
 QUERY = "red heart"
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from pictures import ARGUMENTS, HOME, LOOKS, ROOT, save
 from playwright.sync_api import sync_playwright
-from screenshots import ARGUMENTS, HOME, LOOKS, ROOT, save
 
 sys.path.insert(0, str(ROOT / "tests" / "pipelines"))
 

@@ -7,10 +7,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from pictures import ARGUMENTS, HOME, LOOKS, SHARPNESS, save
 from playwright.sync_api import expect, sync_playwright
-from screenshots import ARGUMENTS, HOME, LOOKS, SHARPNESS, save
 
-from jupyter_lab import TOKEN, jupyterlab, run_cell, write_notebook  # isort: skip - found through the line above
+from jupyter_lab import TOKEN, jupyterlab, run_cell, write_notebook  # isort: skip - found through `pictures`
 
 SIZE = {"width": 1300, "height": 1200}
 CELLS = [

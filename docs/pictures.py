@@ -1,0 +1,56 @@
+"""What all pictures of `docs/` share: their files, the browser's options, and the homes that they show."""
+
+import io
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from PIL import Image, ImageEnhance, ImageOps
+
+from clipper.indexing.run import index
+from clipper.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+# Where the scripts of pictures find what the tests have for a browser and a server.
+sys.path[:0] = [str(ROOT / "tests" / "viewer"), str(ROOT / "tests" / "browser")]
+
+LOOKS = ROOT / "docs" / "looks"
+HOME = Path(os.environ.get("CLIPPER_HOME") or ROOT / "data")
+SIZE = {"width": 1280, "height": 800}
+SHARPNESS = 1.5  # pixels of a picture for each of the page
+QUALITY = 86
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-background-networking"]
+
+
+def save(png: bytes, target: Path) -> None:
+    """Write a picture."""
+    Image.open(io.BytesIO(png)).convert("RGB").save(target, quality=QUALITY, method=6)
+    print(f"{target.relative_to(ROOT)}: {target.stat().st_size / 1000:.0f} kB")
+
+
+def altered_copy(folder: Path) -> Path:
+    """A copy of the sample's home: first without its flags, then with them and with copies of some images."""
+    home = Path(shutil.copytree(HOME, folder / "photos", ignore=shutil.ignore_patterns("dagster", "sample")))
+    away, images = folder / "away", home / "images"
+    away.mkdir()
+    for flag in images.glob("flag-*.jpg"):
+        flag.rename(away / flag.name)
+    index(Settings.load(home, allow_shrink=True))
+    for flag in away.iterdir():
+        flag.rename(images / flag.name)
+    for number, original in enumerate(sorted(images.glob("*.jpg"))[7::150]):
+        for name, copy in altered(Image.open(original).convert("RGB"))[number % 2 :: 2]:
+            copy.save(images / f"{original.stem}-{name}.jpg", quality=60)
+    index(Settings.load(home))
+    return home
+
+
+def altered(picture: Image.Image) -> list[tuple[str, Image.Image]]:
+    """A picture as people keep it twice."""
+    return [
+        ("small", picture.resize((picture.width // 2, picture.height // 2))),
+        ("mirrored", ImageOps.mirror(picture)),
+        ("bright", ImageEnhance.Brightness(picture).enhance(1.12)),
+        ("saved-again", picture),
+    ]
