@@ -92,7 +92,7 @@ class ShardWriter:
         self.reused = {name: len(usable - missing) for name, missing in self.missing.items()}
         self.todo = set().union(*self.missing.values())
         self.passed_over: set[str] = set()
-        self.flushed_at = time.monotonic()
+        self.waiting_since = time.monotonic()  # when the first row came that is not written yet
         self.rows: dict[str, list[dict[str, object]]] = {name: [] for name in self.missing}
         self.done: dict[str, int] = dict.fromkeys(self.missing, 0)
 
@@ -178,7 +178,7 @@ class ShardWriter:
             self._add("signatures", {"content_hash": key, facts.SIGNATURE: result.signature})
         if result.vector is not None:
             self._add("clip_embeddings", embeddings.row(key, result.vector))
-        waited = time.monotonic() - self.flushed_at
+        waited = time.monotonic() - self.waiting_since
         if max(map(len, self.rows.values())) >= SHARD_ROWS or waited > SHARD_SECONDS:
             self._flush()
 
@@ -196,6 +196,8 @@ class ShardWriter:
                 self._add(name, {"content_hash": key, column: None})
 
     def _add(self, name: str, row: dict[str, object]) -> None:
+        if not any(self.rows.values()):
+            self.waiting_since = time.monotonic()
         self.rows[name].append(row)
         self.done[name] += 1
 
@@ -212,7 +214,6 @@ class ShardWriter:
             if store is not None and self.rows.get(name):
                 store.append(self.rows[name])
                 self.rows[name] = []
-        self.flushed_at = time.monotonic()
 
 
 def _keep_coordinates(work: Workspace, manifest: Manifest, failed: Container[bytes]) -> dict[str, int]:

@@ -25,6 +25,8 @@ MAX_ENDINGS = 8
 
 # A file that changed so shortly before the scan may change again without a new time: hash it next time too.
 RACY_NS = 2_000_000_000
+# What is then added to its time, so that it differs from the file's, however late the next scan is.
+MARK_NS = 1
 
 
 def scan_images(work: Workspace) -> Step:
@@ -128,11 +130,13 @@ def _entry(folder: ImageFolder, image: FoundImage, known: Entry | None, started:
     if _printable(image.id) != image.id:
         raise BadImageError("has a name that is not valid UTF-8; rename it")
     same = known and (known.bytes, known.mtime_ns) == (image.bytes, image.mtime_ns)
-    if known and same and image.mtime_ns and image.mtime_ns < started - RACY_NS:
+    if known and same and image.mtime_ns:
         return known
     if refusal := folder.reason_not_read(image.id):
         raise BadImageError(refusal)
-    return Entry(image.id, content_hash(folder.read(image.id)), image.bytes, image.mtime_ns)
+    is_racy = image.mtime_ns >= started - RACY_NS
+    mtime_ns = image.mtime_ns + (MARK_NS if is_racy else 0)
+    return Entry(image.id, content_hash(folder.read(image.id)), image.bytes, mtime_ns)
 
 
 def _dated(entries: list[Entry], before: Manifest | None, *, now_ns: int) -> list[Entry]:

@@ -165,7 +165,7 @@ class Sandbox:
         code: int | None = None
         if process:
             with suppress(subprocess.TimeoutExpired):  # it is alive, and has closed its socket
-                code = process.wait(1)
+                code = process.wait(10)
         self.close()
         if code == OUT_OF_MEMORY:
             return ChildDied(f"needs more memory than {self.memory / (1 << 30):g} GiB to decode")

@@ -35,6 +35,7 @@ BATCH = 256
 # Tasks for each thread of the cluster: one that runs, one that waits.
 AHEAD = 2
 CONNECT_SECONDS = 20
+WORKERS_SECONDS = 20  # until it has a worker
 # How often a failed task is tried again; distributed does the same for one whose worker died.
 RETRIES = 2
 _VERSIONS = (PREPROCESS_VERSION, FACTS_VERSION, MEASURE_VERSION, SIGNATURE_VERSION)
@@ -108,7 +109,7 @@ def _connected(address: str) -> Iterator[Any]:
 
 def _await_workers(client: Any, address: str) -> None:
     try:
-        client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+        client.wait_for_workers(1, timeout=WORKERS_SECONDS)
     except TimeoutError as error:
         raise ClusterError(
             f"the Dask scheduler {address} has no workers; start some, or unset `dask` (CLIPPER_DASK)"

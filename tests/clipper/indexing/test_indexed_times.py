@@ -44,7 +44,7 @@ def test_a_scan_dates_what_it_has_not_met_and_nothing_else(tmp_path: Path):
     before = scan(folder)
     (first,) = {entry.first_ns for entry in before.entries}
     (tmp_path / "moves.jpg").rename(tmp_path / "moved.jpg")
-    at("changes.jpg", b"changed")
+    at("changes.jpg", b"changed!")
     goes = at("goes.jpg", b"goes")
     goes.unlink()
     at("copy.jpg", b"stays")

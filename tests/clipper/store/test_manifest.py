@@ -1,6 +1,7 @@
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import fsspec
 import pytest
@@ -114,13 +115,21 @@ def test_a_file_of_known_size_and_time_is_not_read_again(folder: Path):
     assert scanned(folder, before).version == before.version
 
 
-def test_a_file_written_within_the_clocks_grain_of_the_scan_is_read_again(folder: Path):
+def test_a_file_written_within_the_clocks_grain_of_a_scan_is_read_again_by_the_next_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+):
     path = write(folder, "a.jpg", b"one", at=time.time())
     at = path.stat().st_mtime_ns
+    monkeypatch.setattr("clipper.indexing.scan.time", SimpleNamespace(time_ns=lambda: at + 10**9))
     before = scanned(folder)
     path.write_bytes(b"two")
     os.utime(path, ns=(at, at))
-    assert scanned(folder, before).version != before.version
+    monkeypatch.setattr("clipper.indexing.scan.time", SimpleNamespace(time_ns=lambda: at + 10**12))
+    after = scanned(folder, before)
+    assert after.version != before.version
+    path.write_bytes(b"new")
+    os.utime(path, ns=(at, at))
+    assert scanned(folder, after).version == after.version  # that scan came late enough to trust the time
 
 
 def test_a_time_in_the_future_is_never_trusted(folder: Path):
