@@ -95,6 +95,7 @@ def theme_config() -> dict[str, Any]:
             "MuiPaper": {"styleOverrides": {"root": {"backgroundImage": "none"}}},
             "MuiMenu": {"styleOverrides": {"paper": _BESIDE}},
             "MuiMenuItem": {
+                "defaultProps": {"role": "option"},  # the only list of these is that of a select
                 "styleOverrides": {
                     "root": {
                         "minHeight": "30px",
@@ -110,6 +111,7 @@ def theme_config() -> dict[str, Any]:
                 }
             },
             "MuiListSubheader": {
+                "defaultProps": {"component": "div", "role": "presentation"},
                 "styleOverrides": {
                     "root": {
                         "fontSize": "11.5px",

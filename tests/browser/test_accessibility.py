@@ -146,6 +146,51 @@ def arrange(page: Any, name: str) -> None:
     page.get_by_role("menuitemradio", name=name).click()
 
 
+def open_export_menu(page: Any) -> None:
+    choose(page)
+    page.locator(".chosen").get_by_role("button", name="Export").click()
+    expect(page.get_by_role("menuitem").first).to_be_visible()
+
+
+def compare_three(page: Any) -> None:
+    search(page)
+    page.locator(".results .card").nth(0).click(modifiers=["Control"])
+    page.locator(".results .card").nth(2).click(modifiers=["Shift"])
+    page.get_by_role("tab", name="Selection").click()
+    page.locator(".chosen").get_by_role("button", name="Compare").click()
+    expect(page.get_by_role("dialog", name="Compare")).to_be_visible()
+
+
+def undo(page: Any) -> None:
+    choose(page)
+    page.get_by_role("button", name="Undo", exact=True).click()
+    expect(page.locator(".undo .toast")).to_be_visible()
+
+
+def save_a_view(page: Any) -> None:
+    page.get_by_role("button", name="Saved views").click()
+    page.get_by_label("Name of this view").fill("everything")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("dialog", name="Views")).to_contain_text("everything")
+
+
+def label(page: Any) -> None:
+    page.get_by_role("button", name="Label images by keys").click()
+    page.get_by_label("Add a label").fill("sharp")
+    page.keyboard.press("Enter")
+    expect(page.get_by_title("Label with sharp:")).to_be_visible()
+
+
+def lay_out_by_words(page: Any) -> None:
+    expect(page.locator(".axes-over .word", has_text="indoors")).to_be_visible()
+    expect(page.locator(".axes-over canvas.glide")).to_have_count(0)
+
+
+def open_colour_menu(page: Any) -> None:
+    page.locator(".clipper-colour").get_by_role("combobox").click()
+    expect(page.get_by_role("option").first).to_be_visible()
+
+
 def nothing(_page: Any) -> None:
     """Leave the page as it first was."""
 
@@ -173,6 +218,14 @@ STATES: Mapping[str, State] = {
     "curate": State(curate, width=1440),
     "table searched": State(search, "?layout=~results,filter:~table:27:45"),
     "columns": State(choose_columns, "?layout=~results,filter:~table:27:45"),
+    "exports": State(open_export_menu),
+    "three images": State(compare_three),
+    "undone": State(undo),
+    "views": State(save_a_view),
+    "labels": State(label),
+    "axes": State(lay_out_by_words, "?x=outdoors+%3C-%3E+indoors&y=sad+%3C-%3E+happy"),
+    "colours": State(open_colour_menu),
+    "words": State(nothing, "?colour=:words&words=flag,face,animal"),
     "layout menu": State(open_layout_menu),
     "present": State(present),
     "clusters": State(nothing, "?colour=:cluster"),

@@ -97,5 +97,6 @@ def test_a_narrow_window_stacks_two_atlases_and_a_strange_address_shows_the_firs
     tops = page.locator("iframe").evaluate_all("els => els.map((el) => el.getBoundingClientRect().top)")
     assert tops[1] - tops[0] >= 300
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert (found := violations(page)) == [], described(found)
     assert [option.input_value() for option in page.locator("select").all()] == ["emoji", "other"]
     clean(seen)

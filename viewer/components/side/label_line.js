@@ -157,8 +157,8 @@ export function render({ model }) {
       {
         class: "give",
         type: "button",
-        title: `${tag}: ${formatNumber(count)} (${at + 1})`,
-        "aria-label": `Label with ${tag}`,
+        title: `Label with ${tag}: ${formatNumber(count)} have it`,
+        "aria-keyshortcuts": String(at + 1),
         onclick: () => model.send_msg({ kind: "label", at, id: "" }),
       },
       h("kbd", {}, String(at + 1)),
