@@ -104,7 +104,7 @@ def loaded_by(code: str) -> set[str]:
     """The heavy libraries that are loaded after a piece of code ran in a process of its own."""
     code += f"\nimport sys; print('LOADED', *[name for name in {sorted(HEAVY)} if name in sys.modules])"
     result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, timeout=280
     )
     return set(result.stdout.rpartition("LOADED")[2].split())
 

@@ -1,9 +1,12 @@
 """What a person does with the page, in words the tests can use."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
+
+from playwright.sync_api import Error, expect
 
 # Finds the figure's models from outside; everything the tests ask about the map goes through this.
 MODELS = (
@@ -27,6 +30,14 @@ def within_a_minute(page: Any, *, every: int = 50) -> Iterator[None]:
     while time.monotonic() < ends:
         yield
         page.wait_for_timeout(every)
+
+
+def soon(page: Any, check: Callable[[], object]) -> None:
+    """Check what is not yet so, for a minute at most."""
+    for _ in within_a_minute(page):
+        if check():
+            return
+    assert check()
 
 
 def ask(page: Any, text: str) -> None:
@@ -66,12 +77,17 @@ def ranges(page: Any) -> dict[str, float]:
     )
 
 
+def glides(page: Any) -> bool:
+    """Whether the map is on its way."""
+    return page.evaluate(f"() => {{ {MODELS} return Boolean(fig.clipper_flight) }}")
+
+
 def arrived(page: Any, before: dict[str, float]) -> dict[str, float]:
     """The ranges once they differ from `before` and have come to rest."""
     last = before
     for _ in within_a_minute(page, every=100):
         now = ranges(page)
-        if now == last != before:
+        if now == last != before and not glides(page):
             return now
         last = now
     raise AssertionError("the map did not move")
@@ -92,7 +108,7 @@ def settled(page: Any, *, quiet: int = 700) -> Any:
     before = None
     for _ in within_a_minute(page, every=quiet):
         now = picture(page)
-        if now is not None and now == before:
+        if now is not None and now == before and not glides(page):
             return now
         before = now
     raise AssertionError("the map never came to rest")
@@ -124,6 +140,19 @@ def screen(page: Any, x: float, y: float) -> tuple[float, float]:
         box["x"] + (x - seen["x0"]) / (seen["x1"] - seen["x0"]) * seen["w"],
         box["y"] + (seen["y1"] - y) / (seen["y1"] - seen["y0"]) * seen["h"],
     )
+
+
+def pointed_at(page: Any, x: float, y: float, *, patience: int = 5000) -> list[str]:
+    """The name on the card of the image under the pointer, at a place of the page; [] if no card comes.
+
+    Without names on the map (`names=0` in the address): where one lies, it gets the pointer.
+    """
+    page.mouse.move(5, 5)
+    expect(page.locator(".hover.shown")).to_have_count(0)
+    page.mouse.move(x, y)
+    with suppress(Error):  # no card comes
+        page.locator(".hover.shown .label").wait_for(timeout=patience)
+    return page.locator(".hover.shown .label").all_inner_texts()
 
 
 def is_named(page: Any, x: float, y: float) -> bool:

@@ -194,7 +194,7 @@ def test_a_tag_filters_and_colours_at_once_for_all_who_look(visit: Visit, url: s
     page.get_by_label("Tag the chosen images").fill("hearts, seen")
     page.keyboard.press("Enter")
     page.locator(".clipper-colour").get_by_role("combobox").click()
-    page.get_by_role("menuitem", name="Tags", exact=True).click()
+    page.get_by_role("option", name="Tags", exact=True).click()
     page.wait_for_selector(".legend .toggle >> text=hearts")
     page.get_by_role("tab", name="Filter").click()
     facet = page.locator("section.facet[aria-label='Tags']")

@@ -140,9 +140,13 @@ def test_results_are_paged_cut_and_folded(visit: Visit, viewer_url: str) -> None
     slider.focus()
     for _ in range(8):
         slider.press("PageUp")
-    page.wait_for_selector(".results .heading .muted:has-text('≥')")
-    page.wait_for_timeout(1_200)
-    count = int(page.locator(".results .heading .muted").inner_text().split(" of ")[0].replace(",", ""))
+    said = page.locator(".results .heading .muted")
+    expect(said).to_contain_text("≥")
+    count = 0
+    for _ in within_a_minute(page, every=800):  # each step of the slider counts
+        before, count = count, int(said.inner_text().split(" of ")[0].replace(",", ""))
+        if before == count and 100 < count < 400:
+            break
     assert 100 < count < 400
     expect(slider).to_have_attribute("aria-valuetext", re.compile(f"{count} images"))
     page.get_by_role("switch", name="Fold near-identical").click()
@@ -174,9 +178,12 @@ def test_the_card_of_the_image_under_the_pointer_comes_into_view(
     page.mouse.move(px + 1, py + 1)
     page.mouse.move(px, py)
     page.wait_for_selector(".results .card.near")
-    page.wait_for_timeout(200)
-    card, panel = page.locator(".results .card.near").bounding_box(), page.locator(".results").bounding_box()
-    assert panel["y"] <= card["y"] <= card["y"] + card["height"] <= panel["y"] + panel["height"] + 1
+    for _ in within_a_minute(page):
+        card, panel = (page.locator(each).bounding_box() for each in (".results .card.near", ".results"))
+        if card and panel["y"] <= card["y"] <= card["y"] + card["height"] <= panel["y"] + panel["height"] + 1:
+            break
+    else:
+        raise AssertionError(f"the card at {card} is out of view in {panel}")
     assert seen.errors == []
 
 

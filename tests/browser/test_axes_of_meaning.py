@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from axe import GRAVE, described, violations
-from helpers import MODELS, clean, screen, settled
+from helpers import MODELS, clean, pointed_at, screen, settled
 from playwright.sync_api import expect
 
 import clipper
@@ -75,9 +75,7 @@ def test_points_go_to_typed_opposites_and_the_image_under_the_pointer_is_the_rig
     share = (found["y"][extreme] - low) / (high - low)
     name = atlas.metadata["name"][extreme]
     for right in (1.0, 1.02, 1.04, 0.98, 0.96):
-        page.mouse.move(*screen(page, x0 + (x1 - x0) * right, y0 + (y1 - y0) * share))
-        page.wait_for_timeout(400)
-        if name in page.locator(".hover.shown .label").all_inner_texts():
+        if name in pointed_at(page, *screen(page, x0 + (x1 - x0) * right, y0 + (y1 - y0) * share)):
             break
     else:
         raise AssertionError(f"{name} was not found under the pointer")

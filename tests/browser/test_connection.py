@@ -26,9 +26,11 @@ class Line:
         socket.connect_to_server()
         self._sockets.append(socket)
 
-    def cut(self) -> None:
-        """Break the connection, and wait until the page says so."""
+    def cut(self, *, is_told: bool = True) -> None:
+        """Break the connection, and wait until the page says so, unless it opens again too soon for that."""
         self._sockets[-1].close(code=1001)
+        if not is_told:
+            return
         self._page.get_by_role("alert").get_by_text(LOST).wait_for()
 
 
@@ -77,8 +79,10 @@ def test_whoever_types_or_has_seen_it_often_is_left_the_choice(visit: Visit, vie
     for _ in range(3):
         page.wait_for_selector(".results .card")
         with page.expect_navigation():
-            line.cut()
+            line.cut(is_told=False)
     page.wait_for_selector(".results .card")
+    # Three times within a minute, however long they took here.
+    page.evaluate("sessionStorage.setItem('clipper-opened-again', JSON.stringify(Array(3).fill(Date.now())))")
     line.cut()
     again.wait_for()
 
@@ -88,5 +92,5 @@ def test_a_page_without_a_map_opens_again_too(visit: Visit, tmp_path: Path) -> N
     with serving(tmp_path) as address:
         page, line = opened(visit, f"{address}/viewer", there="h2:text-is('No index yet')")
         with page.expect_navigation():
-            line.cut()
+            line.cut(is_told=False)
         page.get_by_role("heading", name="No index yet").wait_for()

@@ -28,9 +28,9 @@ def test_the_outline_is_there_before_any_script_and_lies_where_the_page_will(
     outline.get_by_text("Emoji", exact=True).wait_for()
     page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length === 1")
     side = outline.locator(".beside").evaluate(EDGES)
+    page.unroute(SCRIPTS)
     for route in held:
         route.continue_()
-    page.unroute(SCRIPTS)
     page.wait_for_selector(".results .card")
     outline.wait_for(state="hidden")
     settled(page)

@@ -11,7 +11,20 @@ from typing import Any
 
 import pytest
 from dagster_dev import dagster_dev, make_instance, wait_for
-from helpers import arrived, ask, changed, is_named, marked, ranges, results, screen, settled, zoom_at
+from helpers import (
+    arrived,
+    ask,
+    changed,
+    is_named,
+    marked,
+    markers,
+    ranges,
+    results,
+    screen,
+    settled,
+    soon,
+    zoom_at,
+)
 from homes import engine_of
 from panel_server import serving
 from playwright.sync_api import expect
@@ -61,6 +74,9 @@ def headline(page: Any) -> str:
 def dismiss(page: Any) -> None:
     page.get_by_role("button", name="Dismiss").click()
     page.wait_for_selector(".notice .headline", state="detached")
+
+
+LOADED = "el => el.complete && el.naturalWidth > 50"
 
 
 def hover(page: Any, x: float, y: float) -> None:
@@ -154,7 +170,7 @@ def test_a_deleted_image_vanishes_and_its_open_detail_closes(visit: Visit, url: 
     (home / "images" / gone).unlink()
     first.click()
     page.wait_for_selector(".detail .lost:has-text('gone or was moved')")
-    assert page.locator(".detail img.full").evaluate("el => el.complete && el.naturalWidth > 50")
+    soon(page, lambda: page.locator(".detail img.full").evaluate(LOADED))
     index(home)
     page.wait_for_selector(".detail .sheet", state="detached")
     shows(page, count(home))
@@ -189,7 +205,7 @@ def test_edited_metadata_is_shown_in_an_open_detail(visit: Visit, url: str, home
     assert page.evaluate("window.kept.isConnected")
     assert headline(page) == f"New metadata for {count(home)}"
     page.locator(".clipper-colour").get_by_role("combobox").click()
-    page.get_by_role("menuitem", name="mood").click()
+    page.get_by_role("option", name="mood").click()
     page.wait_for_selector(".legend .line")
     assert seen.errors == []
 
@@ -210,8 +226,9 @@ def test_a_map_laid_out_anew_keeps_the_query_and_fits_an_untouched_view(
     assert results(page) == before
     atlas = clipper.open(home)
     hits = atlas._engine.rank(Query(text="flag"), k=60)
-    shown = marked(page, {"flag"})
-    assert (shown["x"][0], shown["y"][0]) == pytest.approx((hits.x, hits.y), abs=1e-4)
+    marked(page, {"flag"})
+    place = pytest.approx((hits.x, hits.y), abs=1e-4)
+    soon(page, lambda: [(star["x"][0], star["y"][0]) for star in (markers(page),)] == [place])
     settled(page)
     seen_now, (x0, x1, y0, y1) = ranges(page), atlas._engine.view
     assert seen_now["x0"] < x0 < x1 < seen_now["x1"]
@@ -267,6 +284,7 @@ def test_two_pages_follow_ten_versions_in_a_row_and_a_search_goes_on(
         dropped.append(drop(home, number))
         index(home)
         ask(pages[0].page, f"query {number}")
+        pages[0].page.wait_for_selector(f".results h2:has-text('query {number}')")
     for name in dropped[:4]:
         (home / "images" / name).unlink()
         index(home)
@@ -305,7 +323,7 @@ def test_what_cannot_be_read_is_reported_and_the_page_stays(visit: Visit, url: s
     page.wait_for_timeout(2500)
     page.locator(".results .card").nth(3).click()
     page.wait_for_selector(".detail .lost:has-text('gone or was moved')")
-    assert page.locator(".detail img.full").evaluate("el => el.complete && el.naturalWidth > 50")
+    soon(page, lambda: page.locator(".detail img.full").evaluate(LOADED))
     page.keyboard.press("Escape")
     away.rename(home)
     published.write_bytes(whole)
@@ -324,9 +342,9 @@ def test_a_dropped_jpeg_is_on_the_open_map_within_two_minutes_with_nobody_touchi
             seen = visit(f"{address}/viewer")
             page = seen.page
             settled(page)
+            whole = ranges(page)
             page.get_by_label("Zoom out").click()
-            page.wait_for_timeout(800)
-            before = ranges(page)
+            before = arrived(page, whole)
             fresh = drop(small_home)
             shows(page, 25, seconds=120)
             assert headline(page) == "+1 image"
@@ -357,7 +375,7 @@ def test_what_was_indexed_last_has_a_colour_a_filter_and_a_run_of_its_own(
         index(small_home)
         shows(page, 25)
         page.locator(".clipper-colour").get_by_role("combobox").click()
-        page.get_by_role("menuitem", name="Indexed", exact=True).click()
+        page.get_by_role("option", name="Indexed", exact=True).click()
         page.wait_for_selector(".legend .histogram")
         page.get_by_role("tab", name="Filter").click()
         ends = page.locator("section.facet[aria-label='Indexed']").get_by_role("slider")

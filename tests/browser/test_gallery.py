@@ -5,7 +5,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
-from helpers import ask, clean, results, settled, within_a_minute
+from helpers import ask, clean, results, settled, soon, within_a_minute
 from playwright.sync_api import expect
 
 Visit = Callable[..., SimpleNamespace]
@@ -21,10 +21,10 @@ def test_the_slider_shows_dozens_of_whole_images_beside_an_open_map(visit: Visit
     page = seen.page
     page.get_by_role("slider", name="Size of the images").fill("5")
     page.locator(".results .card").nth(47).wait_for()
-    assert page.locator(".results .card").evaluate_all(WHOLE) >= 36
+    soon(page, lambda: page.locator(".results .card").evaluate_all(WHOLE) >= 36)
     page.reload()
-    page.locator(".results .card").nth(47).wait_for()
-    assert page.locator(".results .card").evaluate_all(WHOLE) >= 36  # the browser remembers the size
+    page.locator(".results .card").nth(47).wait_for()  # the browser remembers the size
+    soon(page, lambda: page.locator(".results .card").evaluate_all(WHOLE) >= 36)
     page.get_by_role("slider", name="Size of the images").fill("90")
     expect(page.locator(".results .card img").first).to_have_attribute("src", re.compile("/img/medium/"))
     clean(seen)

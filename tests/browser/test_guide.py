@@ -5,7 +5,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
-from helpers import arrived, clean, ranges, settled, within_a_minute
+from helpers import arrived, clean, ranges, settled, soon, within_a_minute
 from playwright.sync_api import expect
 
 Visit = Callable[..., SimpleNamespace]
@@ -60,8 +60,9 @@ def test_the_small_map_shows_the_part_in_view_and_a_drag_on_it_moves_the_view(
     assert after["x0"] < before["x0"]
     assert after["y1"] > before["y1"]
     assert after["x1"] - after["x0"] == pytest.approx(before["x1"] - before["x0"])
-    moved = small.locator(".frame").bounding_box()
-    assert abs(moved["x"] + moved["width"] / 2 - (box["x"] + 20)) < 3
+    frame = small.locator(".frame")
+    middle = "el => el.getBoundingClientRect().x + el.getBoundingClientRect().width / 2"
+    soon(page, lambda: abs(frame.evaluate(middle) - (box["x"] + 20)) < 3)
     page.keyboard.press("Escape")
     page.keyboard.press("0")
     expect(small).to_be_hidden()

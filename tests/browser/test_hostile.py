@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from urllib.parse import quote, urlencode
 
 import pytest
-from helpers import arrived, ask, ranges, settled
+from helpers import arrived, ask, ranges, settled, soon
 from homes import engine_of
 from panel_server import serving
 from PIL import Image
@@ -108,10 +108,11 @@ def test_no_payload_runs_in_any_view(visit: Callable[..., SimpleNamespace], tmp_
     with serving(home) as address:
         seen = visit(f"{address}/viewer?{query}#{quote(EVIL)}")
         page = seen.page
+        page.wait_for_function(ANSWERED)
         settled(page)
         for name in ("kind", "other", f"header {PAYLOADS[1]}"):
             page.locator(".clipper-colour").get_by_role("combobox").click()
-            page.get_by_role("menuitem").get_by_text(name, exact=True).click()
+            page.get_by_role("option").get_by_text(name, exact=True).click()
             page.wait_for_timeout(200)
         page.locator(".legend .toggle").first.click()
         page.get_by_role("tab", name="Filter").click()
@@ -213,6 +214,12 @@ def test_without_an_index_the_page_says_what_to_type_and_opens_later(
         assert seen.errors == []
 
 
+def holds(shown: dict[str, float], view: tuple[float, float, float, float]) -> bool:
+    """Whether a view of the map lies within what is shown."""
+    x0, x1, y0, y1 = view
+    return shown["x0"] < x0 < x1 < shown["x1"] and shown["y0"] < y0 < y1 < shown["y1"]
+
+
 @pytest.mark.slow
 def test_a_new_version_is_taken_and_an_untouched_first_view_fits_it(
     visit: Callable[..., SimpleNamespace], small_home: Path
@@ -233,9 +240,8 @@ def test_a_new_version_is_taken_and_an_untouched_first_view_fits_it(
         settled(page)
         whole = engine_of(small_home).view
         assert whole != pytest.approx(atlas._engine.view, abs=1e-2)
+        soon(page, lambda: holds(ranges(page), whole))
         shown = ranges(page)
-        assert shown["x0"] < whole[0] < whole[1] < shown["x1"]
-        assert shown["y0"] < whole[2] < whole[3] < shown["y1"]
         page.get_by_label("Zoom in").click()
         inner = arrived(page, shown)
         page.get_by_label("Show the whole map").click()

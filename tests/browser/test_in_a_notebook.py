@@ -186,7 +186,7 @@ def test_the_selection_follows_to_a_new_version(
     shown.locator(".status .line:has-text('25 images')").wait_for()
     explorer.search(f"like:{new.name}")
     assert explorer.results["id"][0] == new.name
-    shown.locator(".results .card").first.click(modifiers=["Control"])
+    shown.locator(f".results .card[data-id='{new.name}']").first.click(modifiers=["Control"])
     expect(shown.locator(".badge.selection")).to_have_text("1")
     assert list(explorer.selection.index) == [new.name]
     assert explorer._atlas.version != before

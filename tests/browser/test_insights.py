@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from urllib.parse import urlencode
 
 import pytest
-from helpers import arrived, changed, clean, ranges, settled
+from helpers import arrived, changed, clean, ranges, settled, soon
 from homes import engine_of
 from panel_server import serving
 from PIL import Image, ImageOps
@@ -284,10 +284,10 @@ def test_the_card_of_what_has_changed_shows_on_the_map_what_is_new(
     page = seen.page
     page.get_by_role("tab", name="Insights").click()
     card = page.locator(".drift .since")
-    for part in page.locator(".insights-area > *").all():  # one element scrolls them together
-        assert part.evaluate("el => el.scrollHeight - el.clientHeight") <= 1
     new = engine_of(home).drift["new"]
     expect(card).to_contain_text(f"{new} new, 0 gone")
+    for part in page.locator(".insights-area > *").all():  # one element scrolls them together
+        soon(page, lambda part=part: part.evaluate("el => el.scrollHeight - el.clientHeight") <= 1)
     before = settled(page)
     page.get_by_role("button", name=f"New {new}", exact=True).click()
     changed(page, before)

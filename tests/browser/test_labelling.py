@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from helpers import clean, within_a_minute
+from helpers import clean, settled, within_a_minute
 from panel_server import serving
 from playwright.sync_api import expect
 
@@ -37,7 +37,7 @@ def begin(page: Any, *labels: str) -> None:
     for label in labels:
         page.get_by_label("Add a label").fill(label)
         page.keyboard.press("Enter")
-        expect(page.get_by_role("button", name=f"Label with {label}", exact=True)).to_be_visible()
+        expect(page.get_by_title(f"Label with {label}:")).to_be_visible()
 
 
 def counts(home: Path) -> dict[str, int]:
@@ -56,9 +56,11 @@ def test_digits_label_card_after_card_and_zero_takes_labels_away(
 ) -> None:
     seen = visit(own_url)
     page = seen.page
+    settled(page)
     begin(page, "good", "bad")
     cards = page.locator(".results .card")
     cards.first.focus()
+    expect(cards.first).to_be_focused()
     for key in "112":
         page.keyboard.press(key)
     expect(cards.nth(3)).to_be_focused()
@@ -73,7 +75,7 @@ def test_digits_label_card_after_card_and_zero_takes_labels_away(
     expect(cards.nth(0).locator(".card-label")).to_have_text("1")
     cards.nth(5).click()
     name = page.locator(".detail h2").first
-    expect(name).to_be_visible()
+    expect(name).to_be_focused()
     first = name.inner_text()
     page.keyboard.press("2")
     expect(name).not_to_have_text(first)  # the next image is open
@@ -112,7 +114,7 @@ def test_three_people_and_a_run_lose_no_label(visit: Visit, own_url: str, own_ho
     )
     for card in range(6):
         for name, seen in people.items():
-            digit = seen.page.get_by_role("button", name=f"Label with {name}", exact=True).locator("kbd")
+            digit = seen.page.get_by_title(f"Label with {name}:").locator("kbd")
             seen.page.locator(".results .card").nth(card).focus()
             seen.page.keyboard.press(digit.inner_text())
     assert run.wait(400) == 0

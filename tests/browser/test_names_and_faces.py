@@ -53,7 +53,7 @@ def test_names_appear_and_one_selects_its_cluster(visit: Visit, viewer_url: str)
     cards = page.locator(".legend-card, .map-buttons").evaluate_all(BOXES)
     assert not [1 for i, box in enumerate(shown) for other in [*shown[:i], *cards] if touch(box, other)]
     name = page.locator(".names-over .name:visible").first
-    count = int(name.get_attribute("aria-label").split(", ")[1].split()[0].replace(",", ""))
+    count = int(name.get_attribute("aria-label").rsplit(", ", 1)[1].split()[0].replace(",", ""))
     name.click()
     page.wait_for_selector(".chosen .card")
     expect(page.locator(".chosen h2")).to_contain_text(f"{count:,} image")
@@ -78,6 +78,7 @@ def test_enter_on_a_name_selects_its_cluster_and_a_link_repeats_it(visit: Visit,
 def test_a_cluster_is_renamed_in_place_and_another_page_shows_it(visit: Visit, named_url: str) -> None:
     seen, other = visit(f"{named_url}?colour=:cluster"), visit(f"{named_url}?colour=:cluster")
     page = seen.page
+    settled(page)
     page.locator(".names-over .name:visible").first.click()
     title = page.locator(".chosen .cluster-name")
     expect(title).to_have_text(re.compile("."))

@@ -62,8 +62,8 @@ def test_panels_are_open_together_beside_the_map_and_below_it(visit: Visit, view
     page.get_by_role("menuitem", name="Open in a column of its own").click()
     expect(page.locator(".side .chosen")).to_be_visible()
     expect(page.locator(".side .results")).to_be_visible()
-    page.wait_for_function("location.search.includes('layout=')")
-    link = page.url
+    page.wait_for_function("/layout=.*selection.*filter/.test(location.search)")
+    link = page.evaluate("location.href")
     other = visit(link).page  # another person, without this one's cookie
     for panel in (".side .results", ".side .chosen", ".under .filtering"):
         expect(other.locator(panel)).to_be_visible()
@@ -77,7 +77,7 @@ def test_a_person_can_leave_the_map_alone_and_still_open_an_image(visit: Visit, 
     arrange(page, "menuitemradio", "Present")
     expect(page.locator(".side")).to_be_hidden()
     page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
-    assert width_of(page, ".map-area") == pytest.approx(1280, abs=1)
+    wait_for_width(page, ".map-area", 1280)
     ask(page, "a cat")
     page.wait_for_function("location.search.includes('q=')")
     settled(page)
@@ -140,6 +140,7 @@ def test_a_narrow_page_shows_one_panel_of_a_link_with_several_and_tabs_lead_to_t
     visit: Visit, viewer_url: str
 ) -> None:
     seen = visit(f"{viewer_url}?layout={SEVERAL}&q=cat", width=420, height=800)
+    expect(seen.page.locator(".results h2")).to_have_text("cat")  # an answer shows the results
     for shown in ("Results", "Table", "Filter", "Insights", "Selection", "Results"):
         seen.page.get_by_role("tab", name=shown).click()
         for name, part in PANELS.items():
@@ -171,7 +172,7 @@ def test_keys_move_the_splitter_between_panels_and_the_next_visit_and_a_link_fin
     page.keyboard.press("ArrowLeft")
     expect(splitter).to_have_attribute("aria-valuenow", "72")
     page.wait_for_function("[location.search, document.cookie].every((text) => /results,7[12]/.test(text))")
-    link = page.url
+    link = page.evaluate("location.href")
     page.goto(viewer_url)
     expect(splitter).to_have_attribute("aria-valuenow", "72")
     other = visit(link, width=1440).page  # another person, without this one's cookie

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
-from helpers import ask, clean, marked, results, screen, settled
+from helpers import ask, clean, marked, pointed_at, results, screen, settled
 
 Visit = Callable[..., SimpleNamespace]
 RADIUS = 99  # pixels from the mark to the images around it
@@ -27,9 +27,7 @@ def test_results_fan_out_around_the_mark_are_shown_under_the_pointer_and_open_by
     hovered: dict[str, tuple[float, float]] = {}
     for turn in range(24):
         at = x + RADIUS * math.sin(turn * math.pi / 12), y + RADIUS * math.cos(turn * math.pi / 12)
-        page.mouse.move(*at)
-        page.wait_for_timeout(250)
-        for name in page.locator(".hover.shown .label").all_inner_texts():
+        for name in pointed_at(page, *at):
             hovered.setdefault(name, at)
     assert len(set(found) & set(hovered)) >= 7
     name = next(name for name in found if name in hovered)

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers import ask, changed, marked, picture, ranges, results, screen, settled, zoom_at
+from helpers import arrived, ask, changed, marked, picture, ranges, results, screen, settled, zoom_at
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -100,6 +100,7 @@ def test_zooming_shows_thumbnails_and_a_click_opens_one(
 ) -> None:
     seen = visit(viewer_url)
     page = seen.page
+    settled(page)
     first = ranges(page)
     x, y = place_of(sample_home, "cat-face.jpg")
     zoom_at(page, x, y, steps=6)
@@ -119,9 +120,9 @@ def test_zooming_shows_thumbnails_and_a_click_opens_one(
     page.wait_for_selector(".detail .grid .card")
     page.keyboard.press("Escape")
     page.wait_for_selector(".detail .sheet", state="detached")
+    inner = ranges(page)
     page.get_by_label("Show the whole map").click()
-    settled(page)
-    home = ranges(page)
+    home = arrived(page, inner)
     assert home["x0"] == pytest.approx(first["x0"], abs=1e-2 * (first["x1"] - first["x0"]))
     assert_clean(seen)
 
@@ -172,11 +173,11 @@ def test_another_colour_changes_the_legend_and_the_picture(visit: Visit, viewer_
     page = seen.page
     before = settled(page)
     page.locator(".clipper-colour").get_by_role("combobox").click()
-    page.get_by_role("menuitem", name="unicode_version").click()
+    page.get_by_role("option", name="unicode_version").click()
     page.wait_for_selector(".legend .histogram")
     changed(page, before)
     page.locator(".clipper-colour").get_by_role("combobox").click()
-    page.get_by_role("menuitem", name="Density only").click()
+    page.get_by_role("option", name="Density only").click()
     page.wait_for_selector(".legend .histogram", state="hidden")
     expect(page.locator(".legend .line")).to_have_count(0)
     assert_clean(seen)

@@ -138,10 +138,11 @@ def test_it_waits_for_a_reindex_that_is_in_progress(tick: Tick, instance: dg.Dag
 def test_a_folder_that_takes_long_is_listed_once_over_several_ticks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    looks, go_on = [], threading.Event()
+    looks, begun, go_on = [], threading.Event(), threading.Event()
 
     def slow(folder: ImageFolder) -> str:
         looks.append(folder.location)
+        begun.set()
         go_on.wait(30)
         return f"state of {folder.location}"
 
@@ -149,6 +150,7 @@ def test_a_folder_that_takes_long_is_listed_once_over_several_ticks(
     watch = FolderWatch()
     assert watch.fingerprint(str(tmp_path), patience=0.05) is None
     assert watch.fingerprint(str(tmp_path), patience=0.05) is None
+    assert begun.wait(60)
     assert looks == [str(tmp_path)]
     go_on.set()
     assert watch.fingerprint(str(tmp_path)) == f"state of {tmp_path}"

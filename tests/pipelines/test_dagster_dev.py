@@ -36,7 +36,8 @@ def test_dagster_dev_indexes_what_is_dropped_into_the_folder_and_keeps_its_histo
         wait_for(lambda: clipper.published_version(small_home), "the first atlas")
         wait_for(lambda: runs(url) == ["SUCCESS"], "the end of the first run")
         first = min((small_home / "images").iterdir())
-        shutil.copy(first, small_home / "images" / "dropped.jpg")
+        shutil.copy(first, small_home / "half.part")
+        (small_home / "half.part").rename(small_home / "images" / "dropped.jpg")  # never seen half written
         wait_for(lambda: "dropped.jpg" in clipper.open(small_home).ids, "the dropped image")
         wait_for(lambda: runs(url) == ["SUCCESS", "SUCCESS"], "the end of the second run")
     with dagster_dev(small_home, folder) as url:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
@@ -24,7 +25,7 @@ from pipelines.history import hold
 with dg.DagsterInstance.local_temp(sys.argv[1]) as instance:
     hold(instance, sys.argv[2])
     print("held", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
@@ -112,12 +113,17 @@ def test_a_run_that_waits_or_works_for_days_is_not_lost(
     ],
 )
 def test_a_run_that_never_took_its_lock_is_lost_after_a_while(
-    instance: dg.DagsterInstance, later: Callable[[float], None], status: dg.DagsterRunStatus, seconds: float
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+    status: dg.DagsterRunStatus,
+    seconds: float,
 ):
+    before = time.time()
     run_id = begin(instance, status)
-    later(seconds - 5)
+    after = time.time()
+    monkeypatch.setattr(history, "time", SimpleNamespace(time=lambda: before + seconds - 5))
     assert lost(instance) == []
-    later(seconds + 1)
+    monkeypatch.setattr(history, "time", SimpleNamespace(time=lambda: after + seconds + 1))
     assert lost(instance) == [run_id]
 
 

@@ -30,7 +30,7 @@ def fetch(url: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and body of what a server answers, errors too."""
     try:
         request = urllib.request.Request(url, headers=headers)  # noqa: S310 - our own server
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=240) as answer:  # noqa: S310
             return answer.status, dict(answer.headers), answer.read()
     except urllib.error.HTTPError as error:
         return error.code, dict(error.headers), error.read()
@@ -51,8 +51,16 @@ class Server:
 
     def memory_mib(self) -> float:
         """What it has in memory now: what several processes share is counted once."""
+        return self._mib("Pss")
+
+    def own_mib(self) -> float:
+        """What only it has in memory: libraries count otherwise once another server that had them ends."""
+        return self._mib("Pss_Anon")
+
+    def _mib(self, kind: str) -> float:
         rolled = (Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in self.processes())
-        return sum(int(found[1]) for text in rolled if (found := re.search(r"\nPss: +(\d+)", text))) / 1024
+        found = (re.search(rf"\n{kind}: +(\d+)", text) for text in rolled)
+        return sum(int(match[1]) for match in found if match) / 1024
 
     def cpu_seconds(self) -> float:
         """What it has used of the cores, system calls included."""

@@ -16,7 +16,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 LARGEST_MESSAGE = 256 << 20  # bytes
-PATIENCE = 60.0  # seconds
+PATIENCE = 240.0  # seconds: the first picture may have to compile what draws it
 CALM = 0.3  # seconds without a message after which a page has all that it shows
 WIDTH, HEIGHT = 1220, 830  # of the map, in pixels
 
@@ -111,6 +111,13 @@ class Visitor:
             while True:
                 self._heard.clear()
                 await asyncio.wait_for(self._heard.wait(), CALM)
+
+    async def named(self) -> None:
+        """Wait until names have come over the map."""
+        async with asyncio.timeout(PATIENCE):
+            while not self.names:
+                self._heard.clear()
+                await self._heard.wait()
 
     async def next_picture(self, act: Callable[[], Any]) -> float:
         """Do something that has the map drawn anew; until that picture is here."""

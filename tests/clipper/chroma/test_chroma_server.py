@@ -46,11 +46,11 @@ def serving(folder: Path, port: int) -> Iterator[str]:
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
-        process.wait(10)
+        process.wait(60)
 
 
 def _await(url: str, process: "subprocess.Popen[bytes]") -> None:
-    last = time.monotonic() + 60
+    last = time.monotonic() + 280
     while True:
         try:
             server_names(url)

@@ -258,7 +258,7 @@ def test_a_script_without_a_main_guard_may_examine_a_home(home: Path, tmp_path: 
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     words = [sys.executable, str(script), str(home)]
-    result = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=120, check=True)
+    result = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=600, check=True)
     assert result.stdout.splitlines() == ["FOUND []"]
 
 

@@ -93,7 +93,7 @@ def test_two_versions_are_kept_and_an_open_atlas_reads_on(indexed_home: Path, ru
 
 def test_a_second_run_at_the_same_time_is_reported(small_home: Path, clipper_command: Run):
     hold = "import sys,time\nfrom clipper.store.home import Home\nfrom pathlib import Path\n"
-    hold += "with Home(Path(sys.argv[1])).writing():\n    print('held', flush=True)\n    time.sleep(60)"
+    hold += "with Home(Path(sys.argv[1])).writing():\n    print('held', flush=True)\n    time.sleep(600)"
     with subprocess.Popen(
         [sys.executable, "-c", hold, str(small_home)], stdout=subprocess.PIPE, text=True
     ) as holder:

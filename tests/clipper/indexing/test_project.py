@@ -199,7 +199,6 @@ print(project_images(Workspace(Settings.load(sys.argv[1]))).version)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_the_samples_map_has_the_same_bytes_on_any_number_of_threads(
     sample_copy: Path, python: Run, tmp_path: Path
 ):

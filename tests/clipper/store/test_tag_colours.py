@@ -37,7 +37,8 @@ def test_what_is_no_place_of_the_palette_is_refused(home: Home, place: int) -> N
     assert not tag_colours.path_of(home).exists()
 
 
-def test_writers_at_the_same_time_lose_nothing(home: Home) -> None:
+def test_writers_at_the_same_time_lose_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clipper.store.home._GIVEN_WAIT", 300.0)  # however slow the disk is
     threads = [
         threading.Thread(target=tag_colours.assign, args=(home, [f"{n} {k}" for k in range(5)]))
         for n in range(6)

@@ -154,7 +154,7 @@ def test_a_token_is_good_once_and_only_so_many_wait(
         redeem(tokens[0])
     with pytest.raises(KeyError):
         offer(offered, "exe")
-    monkeypatch.setattr("viewer.session.export_offers.time.monotonic", lambda: 1e12)
+    monkeypatch.setattr("viewer.session.export_offers.time", SimpleNamespace(monotonic=lambda: 1e12))
     with pytest.raises(KeyError):
         redeem(tokens[-1])
 

@@ -141,8 +141,8 @@ def test_sign_in_guards_the_images(sample_home: Path) -> None:
         assert b"WEBP" not in body
         browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
         known = urllib.parse.urlencode({"username": "me", "password": "secret"}).encode()
-        browser.open(f"{url}/login", known, timeout=30).close()
-        with browser.open(image, timeout=30) as answer:
+        browser.open(f"{url}/login", known, timeout=240).close()
+        with browser.open(image, timeout=240) as answer:
             assert (answer.status, answer.headers["Content-Type"]) == (200, "image/webp")
 
 
@@ -241,9 +241,9 @@ def test_an_export_is_sent_once_and_never_without_sign_in(sample_home: Path) -> 
             assert fetch(f"{url}/viewer/export/{token}")[0] in {403, 404}
         browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
         known = urllib.parse.urlencode({"username": "me", "password": "secret"}).encode()
-        browser.open(f"{url}/login", known, timeout=30).close()
+        browser.open(f"{url}/login", known, timeout=240).close()
         with pytest.raises(urllib.error.HTTPError, match="404"):
-            browser.open(f"{url}/viewer/export/{'x' * 32}", timeout=30)
+            browser.open(f"{url}/viewer/export/{'x' * 32}", timeout=240)
 
 
 def test_a_deleted_image_is_served_while_a_session_shows_it_and_no_longer(
@@ -289,7 +289,7 @@ async def _first_view(address: str) -> Listener:
     visitor = await Listener.come(address)
     await visitor.size()
     await visitor.look(-20.0, 41.0, -20.0, 21.5)
-    await visitor.rest()
+    await visitor.named()
     await visitor.leave()
     return visitor
 

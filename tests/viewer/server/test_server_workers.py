@@ -42,7 +42,7 @@ def home(sample_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(home: Path) -> Iterator[Server]:
     with started(home, workers=2) as running:
-        until(lambda: len(workers_of(running)) == 2 and not unready(running))
+        until(lambda: len(workers_of(running)) == 2 and all_answer(running))
         yield running
 
 
@@ -50,9 +50,11 @@ def workers_of(server: Server) -> list[int]:
     return server.processes()[1:]
 
 
-def unready(server: Server) -> list[int]:
-    """The workers without a thread of their own: those that are still being imported."""
-    return [pid for pid in workers_of(server) if "panel" not in Path(f"/proc/{pid}/cmdline").read_text()]
+def all_answer(server: Server) -> bool:
+    """Whether no worker is still being imported: that an image is not there is known once all have looked."""
+    with contextlib.suppress(OSError):
+        return fetch(f"{server.address}/viewer/img/thumb/nothing.jpg")[0] == 404
+    return False
 
 
 def until(holds: Callable[[], object]) -> None:

@@ -135,7 +135,7 @@ def test_a_scheduler_that_does_not_answer_is_reported(small_home: Path, monkeypa
 def test_a_scheduler_without_workers_is_reported(small_home: Path, monkeypatch: pytest.MonkeyPatch):
     from distributed import LocalCluster
 
-    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
+    monkeypatch.setattr(cluster, "WORKERS_SECONDS", 1)
     with (
         LocalCluster(n_workers=0, dashboard_address=None, host="127.0.0.1") as local,
         pytest.raises(ClusterError, match="has no workers; start some"),
