@@ -116,7 +116,7 @@ def recolour(page: Any, title: str) -> None:
     """Colour the map by a column."""
     page.locator(".clipper-colour").get_by_role("combobox").click()
     before = picture(page)
-    page.get_by_role("option", name=title).click()
+    page.get_by_role("listbox", name="Colour by").get_by_text(title, exact=True).click()
     page.keyboard.press("Escape")
     changed(page, before)
     settled(page)

@@ -48,6 +48,12 @@ def ask(page: Any, text: str) -> None:
     page.keyboard.press("Enter")
 
 
+def colour_by(page: Any, title: str) -> None:
+    """Choose what colours the map."""
+    page.locator(".clipper-colour").get_by_role("combobox").click()
+    page.get_by_role("listbox", name="Colour by").get_by_text(title, exact=True).click()
+
+
 def results(page: Any) -> list[str]:
     return page.locator(".results .card").evaluate_all(
         "els => els.map((el) => el.getAttribute('aria-label'))"

@@ -188,7 +188,7 @@ def lay_out_by_words(page: Any) -> None:
 
 def open_colour_menu(page: Any) -> None:
     page.locator(".clipper-colour").get_by_role("combobox").click()
-    expect(page.get_by_role("option").first).to_be_visible()
+    expect(page.get_by_role("listbox", name="Colour by")).to_be_visible()
 
 
 def nothing(_page: Any) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from helpers import ask, clean, ranges, screen, settled, within_a_minute
+from helpers import ask, clean, colour_by, ranges, screen, settled, within_a_minute
 from homes import engine_of
 from panel_server import serving
 from playwright.sync_api import expect
@@ -193,8 +193,7 @@ def test_a_tag_filters_and_colours_at_once_for_all_who_look(visit: Visit, url: s
     choose_results(page, "red heart")
     page.get_by_label("Tag the chosen images").fill("hearts, seen")
     page.keyboard.press("Enter")
-    page.locator(".clipper-colour").get_by_role("combobox").click()
-    page.get_by_role("option", name="Tags", exact=True).click()
+    colour_by(page, "Tags")
     page.wait_for_selector(".legend .toggle >> text=hearts")
     page.get_by_role("tab", name="Filter").click()
     facet = page.locator("section.facet[aria-label='Tags']")

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from helpers import ask, changed, settled, within_a_minute
+from helpers import ask, changed, colour_by, settled, within_a_minute
 from playwright.sync_api import expect
 
 Visit = Callable[..., SimpleNamespace]
@@ -101,8 +101,7 @@ def test_the_legend_hides_and_isolates_and_similarity_colours_every_image(
     expect(page.locator(".filters .passing b")).to_have_text("269")
     page.get_by_text("Clear filters").click()
     page.wait_for_selector(".filters .passing", state="detached")
-    page.locator(".clipper-colour").get_by_role("combobox").click()
-    page.get_by_role("option", name="Search similarity").click()
+    colour_by(page, "Search similarity")
     page.wait_for_selector(".legend .hint:has-text('Search for something')")
     before = settled(page, quiet=300)
     ask(page, "red heart")

@@ -1,6 +1,7 @@
 """What a visitor sees while the page's scripts are on their way, or do not come."""
 
 import re
+import threading
 from collections.abc import Callable
 from http import HTTPStatus
 from types import SimpleNamespace
@@ -21,14 +22,14 @@ def test_the_outline_is_there_before_any_script_and_lies_where_the_page_will(
     visit: Visit, viewer_url: str, width: int, height: int
 ) -> None:
     page = visit("about:blank", ready=False, width=width, height=height).page
-    held = []
-    page.route(SCRIPTS, lambda route: held.append(route))  # noqa: PLW0108 - Playwright writes to a handler
+    held, goes_on = [], threading.Event()
+    page.route(SCRIPTS, lambda route: route.continue_() if goes_on.is_set() else held.append(route))
     page.goto(viewer_url, wait_until="commit")
     outline = page.locator("#loader")
     outline.get_by_text("Emoji", exact=True).wait_for()
     page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length === 1")
     side = outline.locator(".beside").evaluate(EDGES)
-    page.unroute(SCRIPTS)
+    goes_on.set()
     for route in held:
         route.continue_()
     page.wait_for_selector(".results .card")

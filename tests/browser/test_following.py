@@ -15,6 +15,7 @@ from helpers import (
     arrived,
     ask,
     changed,
+    colour_by,
     is_named,
     marked,
     markers,
@@ -204,8 +205,7 @@ def test_edited_metadata_is_shown_in_an_open_detail(visit: Visit, url: str, home
     page.wait_for_selector(".detail dd:has-text('sunny')")
     assert page.evaluate("window.kept.isConnected")
     assert headline(page) == f"New metadata for {count(home)}"
-    page.locator(".clipper-colour").get_by_role("combobox").click()
-    page.get_by_role("option", name="mood").click()
+    colour_by(page, "mood")
     page.wait_for_selector(".legend .line")
     assert seen.errors == []
 
@@ -374,8 +374,7 @@ def test_what_was_indexed_last_has_a_colour_a_filter_and_a_run_of_its_own(
         time.sleep(1.1)  # a run of another second
         index(small_home)
         shows(page, 25)
-        page.locator(".clipper-colour").get_by_role("combobox").click()
-        page.get_by_role("option", name="Indexed", exact=True).click()
+        colour_by(page, "Indexed")
         page.wait_for_selector(".legend .histogram")
         page.get_by_role("tab", name="Filter").click()
         ends = page.locator("section.facet[aria-label='Indexed']").get_by_role("slider")

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from urllib.parse import quote, urlencode
 
 import pytest
-from helpers import arrived, ask, ranges, settled, soon
+from helpers import arrived, ask, colour_by, ranges, settled, soon
 from homes import engine_of
 from panel_server import serving
 from PIL import Image
@@ -111,8 +111,7 @@ def test_no_payload_runs_in_any_view(visit: Callable[..., SimpleNamespace], tmp_
         page.wait_for_function(ANSWERED)
         settled(page)
         for name in ("kind", "other", f"header {PAYLOADS[1]}"):
-            page.locator(".clipper-colour").get_by_role("combobox").click()
-            page.get_by_role("option").get_by_text(name, exact=True).click()
+            colour_by(page, name)
             page.wait_for_timeout(200)
         page.locator(".legend .toggle").first.click()
         page.get_by_role("tab", name="Filter").click()

@@ -9,7 +9,19 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers import arrived, ask, changed, marked, picture, ranges, results, screen, settled, zoom_at
+from helpers import (
+    arrived,
+    ask,
+    changed,
+    colour_by,
+    marked,
+    picture,
+    ranges,
+    results,
+    screen,
+    settled,
+    zoom_at,
+)
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -172,12 +184,10 @@ def test_another_colour_changes_the_legend_and_the_picture(visit: Visit, viewer_
     seen = visit(viewer_url)
     page = seen.page
     before = settled(page)
-    page.locator(".clipper-colour").get_by_role("combobox").click()
-    page.get_by_role("option", name="unicode_version").click()
+    colour_by(page, "unicode_version")
     page.wait_for_selector(".legend .histogram")
     changed(page, before)
-    page.locator(".clipper-colour").get_by_role("combobox").click()
-    page.get_by_role("option", name="Density only").click()
+    colour_by(page, "Density only")
     page.wait_for_selector(".legend .histogram", state="hidden")
     expect(page.locator(".legend .line")).to_have_count(0)
     assert_clean(seen)
