@@ -108,7 +108,7 @@ def theme_config() -> dict[str, Any]:
                             "color": "var(--mui-palette-primary-main, inherit)",
                         },
                     }
-                }
+                },
             },
             "MuiListSubheader": {
                 "defaultProps": {"component": "div", "role": "presentation"},
@@ -119,7 +119,7 @@ def theme_config() -> dict[str, Any]:
                         "lineHeight": "26px",
                         "paddingTop": "4px",
                     }
-                }
+                },
             },
             "MuiTooltip": {"styleOverrides": {"tooltip": {"whiteSpace": "nowrap", "fontSize": "12px"}}},
         },

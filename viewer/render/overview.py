@@ -103,6 +103,7 @@ class Overview:
         index: PointIndex,
         view: Box,
         *,
+        density: float,
         face: float = PLAIN,
         faces: bool = True,
         names: bool = True,
@@ -115,6 +116,7 @@ class Overview:
             clusters: the clusters.
             index: the map's points.
             view: the first view.
+            density: of the points, as `typical_density` measures it.
             face: an image's longer side in the first view, in pixels.
             faces: whether there are images.
             names: whether there are names.
@@ -128,9 +130,7 @@ class Overview:
         first = Viewport.fitted(view, width=width, height=height).units_per_pixel
         self._first = _step(first)
         self._farthest = self._first - round(FARTHEST * STEPS)
-        self._room = np.sqrt(ROOM / typical_density(index.x, index.y, view)) / (
-            face * NEAR_SPACING * NEAR_SIZE
-        )
+        self._room = np.sqrt(ROOM / density) / (face * NEAR_SPACING * NEAR_SIZE)
         self._nearest = max(_step(self._room), self._first)
         self._chosen = np.empty(0, np.int32)
         self._key: np.ndarray | None = None
@@ -361,8 +361,10 @@ def _made(
 ) -> Overview:
     assert dataset.clusters is not None
     face, faces, names = looks
+    if "density" not in places.cache:  # measured once: each filter makes an overview of its own
+        places.cache["density"] = typical_density(places.index.x, places.index.y, places.view)
     clusters = dataset.clusters if places.is_map else dataset.clusters.at(places)
     return Overview(
-        clusters, places.index, places.view, face=face, faces=faces, names=names, kept=kept,
-        named=dataset.clusters,
+        clusters, places.index, places.view, density=places.cache["density"], face=face, faces=faces,
+        names=names, kept=kept, named=dataset.clusters,
     )  # fmt: skip

@@ -169,7 +169,9 @@ class Gallery(Component):
         # The state may be ahead of the events: another part that answered first may have told us of its own.
         source = (dataset, state.browsed)
         anew = any(new is not old for new, old in zip(source, self._source, strict=True))
-        if not events or anew or answer is not self._shown or (answer is None and "kept" in names):
+        # Where images are listed in an order, those that pass other filters come as another list.
+        is_mixture = answer is None and state.browsed is None
+        if not events or anew or answer is not self._shown or (is_mixture and "kept" in names):
             self._list(answer, anew=anew)
             self._source = source
             self._mark_chosen()
