@@ -1,4 +1,7 @@
-"""The states of the page that pictures show: what is done on a fresh page for each."""
+"""The states of the page that pictures show: what is done on a fresh page for each.
+
+What does not belong here: taking the pictures (`screenshots.py`).
+"""
 
 from collections.abc import Callable
 from typing import Any

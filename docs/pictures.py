@@ -1,4 +1,7 @@
-"""What all pictures of `docs/` share: their files, the browser's options, and the homes that they show."""
+"""What all pictures of `docs/` share: their files, the browser's options, and the homes that they show.
+
+What does not belong here: what is done on the page for a picture (`page_states.py`).
+"""
 
 import io
 import os

@@ -30,6 +30,8 @@ EXPORT_POOL = ThreadPoolExecutor(2, thread_name_prefix="export")
 SEARCH_POOL = ThreadPoolExecutor(1, thread_name_prefix="search")
 # The list of results after a change of filters or limits. A few milliseconds each: one thread.
 RANK_POOL = ThreadPoolExecutor(1, thread_name_prefix="rank")
+# The order of large selections. Ten million images take more than a second: nothing else waits for that.
+ORDER_POOL = ThreadPoolExecutor(1, thread_name_prefix="order")
 # The similarity that random texts reach, and lists of concepts. Apart, so that no search waits for them.
 BASELINE_POOL = ThreadPoolExecutor(1, thread_name_prefix="baseline")
 # Classes by a visitor's words. Apart, as the first ones may have to embed a vocabulary.

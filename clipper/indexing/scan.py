@@ -130,11 +130,11 @@ def _entry(folder: ImageFolder, image: FoundImage, known: Entry | None, started:
     if _printable(image.id) != image.id:
         raise BadImageError("has a name that is not valid UTF-8; rename it")
     same = known and (known.bytes, known.mtime_ns) == (image.bytes, image.mtime_ns)
-    if known and same and image.mtime_ns:
+    is_racy = image.mtime_ns >= started - RACY_NS
+    if known and same and image.mtime_ns and not is_racy:
         return known
     if refusal := folder.reason_not_read(image.id):
         raise BadImageError(refusal)
-    is_racy = image.mtime_ns >= started - RACY_NS
     mtime_ns = image.mtime_ns + (MARK_NS if is_racy else 0)
     return Entry(image.id, content_hash(folder.read(image.id)), image.bytes, mtime_ns)
 

@@ -29,6 +29,8 @@ _NOWHERE: Fate = (None, None)
 class Entry:
     """One file: its id, the hash of its bytes, size and modification time.
 
+    The time is a nanosecond later if the scan came so soon after it that the file may change once more.
+
     `first_ns` is when the scan began that first found these bytes, under any name; None if unknown.
     """
 

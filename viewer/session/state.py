@@ -114,7 +114,7 @@ class ViewState(param.Parameterized):
     ordered = param.ClassSelector(
         class_=OrderedSelection,
         default=None,
-        doc="The selection in order; an earlier one while the present one is sorted.",
+        doc="The selection in order; None: there is none, or its order is not known yet.",
     )
     panel = param.Selector(default="results", objects=[*PANELS], doc="The panel that was shown last.")
     arrangement: Arrangement = param.Parameter(default=EXPLORE, doc="Which panels are open, and where.")
@@ -452,7 +452,6 @@ class ViewState(param.Parameterized):
             self.param.update(
                 dataset=None, answer=None, history=[], news=None, latest_changes=DatasetChanges(),
                 filters={}, kept=None, counts=None, part=None, selection=None, steps=[], tags={}, uploads={},
-                findings=None, clusters=None, word_column=None, images=None, ordered=None,
-                laid=None,
+                findings=None, clusters=None, word_column=None, images=None, ordered=None, laid=None,
             )  # fmt: skip
             self._similar = None

@@ -83,6 +83,7 @@ def change_version(
         tags=tags,
         word_column=words,
         laid=laid,
+        images=None,  # its rows are other images there: the list's worker makes another
         findings=known_findings(dataset),
         **after,
     )

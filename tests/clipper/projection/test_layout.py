@@ -111,7 +111,7 @@ def test_a_new_image_lands_among_its_neighbours(unit_vectors: Vectors):
     for vector, point in zip(vectors[700:], placed, strict=True):
         nearest = np.argsort(-(vectors[:700] @ vector))[:10]
         apart.append(np.median(np.linalg.norm(positions[nearest] - point, axis=1)) / extent)
-    assert np.median(apart) < 0.08
+    assert np.median(apart) < 0.08  # up to 0.053 was seen with other seeds, as on other processors
 
 
 def test_a_copy_of_a_fitted_image_lands_close_to_it(unit_vectors: Vectors):

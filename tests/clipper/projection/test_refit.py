@@ -24,7 +24,7 @@ def test_a_quarter_placed_is_due_and_a_refit_makes_it_undue(unit_vectors: Vector
     assert (made.layout.by == FIT).all()
     assert made.drift.due == ()
     assert made.drift.figures["placed_share"] == 0
-    assert moved(made.layout, base) < 0.1
+    assert moved(made.layout, base) < 0.1  # up to 0.049 was seen with other seeds, as on other processors
 
 
 def test_half_of_the_fitted_gone_is_due(unit_vectors: Vectors):

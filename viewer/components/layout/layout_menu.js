@@ -6,7 +6,7 @@ import { h, icon, onChange } from "../dom.js"
 import { checkedEntry, dropMenu, menuEntry, menuPart } from "../menu.js"
 import { batched } from "../timing.js"
 import { growMessage } from "./grow.js"
-import { equipMainSplitter } from "./splitter.js"
+import { equipMainSplitter, stripMainSplitter } from "./splitter.js"
 
 /** @import { Component } from "../types" */
 /** @import { Dock, DockInView } from "./splitter.js" */
@@ -28,6 +28,9 @@ const SIZES = [
   ["Higher panels below", "}", "below", 1],
   ["Lower panels below", "{", "below", -1],
 ]
+
+/** @type {Dock[]} */
+const DOCKS = ["beside", "below"]
 
 const LAYOUT = "M4 5h16v14H4zM14.500 5v14M14.500 13H20"
 
@@ -70,8 +73,13 @@ export function render({ model }) {
     sizePart.hidden = model.docks.length === 0
   }
   const updateSplitters = () => {
-    for (const inView of model.docks) {
-      equipMainSplitter(inView, (message) => model.send_msg(message))
+    for (const dock of DOCKS) {
+      const inView = model.docks.find((each) => each.dock === dock)
+      if (inView) {
+        equipMainSplitter(inView, (message) => model.send_msg(message))
+      } else {
+        stripMainSplitter(dock)
+      }
     }
   }
   const update = () => {

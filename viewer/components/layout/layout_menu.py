@@ -42,7 +42,7 @@ class LayoutMenu(Component):
 
     presets = param.List(doc="Key, title and note of each arrangement, and whether it is in view.")
     panels = param.List(doc="Key and title of each panel, and whether it is open.")
-    docks = param.List(doc="The docks that can be larger or smaller: name, share in percent, panels in view.")
+    docks = param.List(doc="Each dock that can be larger or smaller, as `_dock` has it.")
     saved = param.String(doc="The arrangement as the cookie has it.")
 
     script = "layout/layout_menu.js"
@@ -107,6 +107,7 @@ class LayoutMenu(Component):
 
 
 def _dock(arrangement: Arrangement, dock: Dock) -> dict[str, Any]:
+    """Return a dock's name, share in percent and panels in view, and the pixels that it and the map need."""
     share = arrangement.width if dock == "beside" else arrangement.height
     names = [group.active.capitalize() for group in arrangement.groups(dock)]
     least = {"least": LEAST_SIZES[dock], "leastMap": LEAST_MAP[dock]}

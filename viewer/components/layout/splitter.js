@@ -11,6 +11,10 @@ const LEAST = 10
 const MOST = 90
 const HALF = 50
 
+/** The least and the largest share of the page that a dock takes, in percent; `arrangement.py` has the same. */
+const LEAST_DOCK = 10
+const MOST_DOCK = 85
+
 /** Steps to the right that each key moves a splitter: Home and End, as far as it goes. */
 const STEPS = new Map([
   ["ArrowLeft", -1],
@@ -127,6 +131,32 @@ export function equipSplitter(host, splitter, send) {
   })
 }
 
+/** @param {Dock} dock */
+function mainGutter(dock) {
+  const host = findByClass(document, dock === "beside" ? "shell" : "map-column")
+  const split = host?.shadowRoot?.querySelector(".split")
+  const gutter = split?.querySelector(":scope > .gutter")
+  return split && gutter instanceof HTMLElement ? { split, gutter } : null
+}
+
+/**
+ * Take its name, the focus and the keys from the splitter between the map and a dock without panels.
+ *
+ * @param {Dock} dock
+ */
+export function stripMainSplitter(dock) {
+  const gutter = mainGutter(dock)?.gutter
+  if (gutter) {
+    for (const name of gutter.getAttributeNames()) {
+      if (name === "role" || name === "tabindex" || name.startsWith("aria-")) {
+        gutter.removeAttribute(name)
+      }
+    }
+    gutter.onkeydown = null
+    gutter.onfocus = null
+  }
+}
+
 /**
  * Name the splitter between the map and a dock, and let keys move it. Its value is the map's share.
  *
@@ -134,19 +164,18 @@ export function equipSplitter(host, splitter, send) {
  * @param {(message: Message) => void} send
  */
 export function equipMainSplitter({ dock, share, panels, least, leastMap }, send) {
-  const host = findByClass(document, dock === "beside" ? "shell" : "map-column")
-  const split = host?.shadowRoot?.querySelector(".split")
-  const gutter = split?.querySelector(":scope > .gutter")
-  if (!(split && gutter instanceof HTMLElement)) {
+  const found = mainGutter(dock)
+  if (!found) {
     return
   }
+  const { split, gutter } = found
   const room = () => (dock === "beside" ? split.clientWidth : split.clientHeight)
   equip(gutter, {
     label: `Between the map and ${panels}`,
     orientation: dock === "beside" ? "vertical" : "horizontal",
     limits: () => {
-      const low = leastShare(leastMap, room())
-      return { low, high: Math.max(100 - leastShare(least, room()), low) }
+      const low = Math.max(leastShare(leastMap, room()), 100 - MOST_DOCK)
+      return { low, high: Math.max(100 - Math.max(leastShare(least, room()), LEAST_DOCK), low) }
     },
     share: 100 - share,
     send,

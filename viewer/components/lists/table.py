@@ -86,7 +86,8 @@ class Table(Component):
     def _update(self, *_events: Any) -> None:
         state = self._state
         self.visible = state.shows("table")
-        if not self.visible or state.dataset is None:
+        is_awaited = state.images is None and state.answer is None  # another version's list, or the first
+        if not self.visible or state.dataset is None or is_awaited:
             return
         sortable = state.dataset.sort_choices
         self.param.update(

@@ -47,9 +47,8 @@ class Detail(Component):
             "choose": lambda _: self._select_similar(),
         }
         state.param.watch(self._update, ["selected", "dataset"])
-        state.param.watch(
-            self._update_context, ["selected", "dataset", "selection", "answer", "panel", "tags", "dark"]
-        )
+        names = ["selected", "dataset", "selection", "ordered", "images", "answer", "panel", "tags", "dark"]
+        state.param.watch(self._update_context, names)
         self._update()
 
     def _update(self, *_events: Any) -> None:

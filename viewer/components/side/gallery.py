@@ -169,9 +169,11 @@ class Gallery(Component):
         # The state may be ahead of the events: another part that answered first may have told us of its own.
         source = (dataset, state.browsed)
         anew = any(new is not old for new, old in zip(source, self._source, strict=True))
-        # Where images are listed in an order, those that pass other filters come as another list.
+        # Where images are listed in an order, another version and other filters bring another list.
+        awaited = state.is_browsing and state.browsed is None and self._source[1] is not None
         is_mixture = answer is None and state.browsed is None
-        if not events or anew or answer is not self._shown or (is_mixture and "kept" in names):
+        asked = not events or anew or answer is not self._shown or (is_mixture and "kept" in names)
+        if asked and not awaited:
             self._list(answer, anew=anew)
             self._source = source
             self._mark_chosen()

@@ -4,7 +4,7 @@
 import { keepCookie } from "../cookies.js"
 import { h, ICONS, listenWhileShown, onChange, squareButton } from "../dom.js"
 import { focusedElement } from "../focus.js"
-import { formatNumber } from "../text.js"
+import { countImages, formatNumber } from "../text.js"
 import { batched } from "../timing.js"
 
 /** @import { Component } from "../types" */
@@ -157,7 +157,7 @@ export function render({ model }) {
       {
         class: "give",
         type: "button",
-        title: `Label with ${tag}: ${formatNumber(count)} have it`,
+        title: `Label with ${tag}: ${countImages(count)}`,
         "aria-keyshortcuts": String(at + 1),
         onclick: () => model.send_msg({ kind: "label", at, id: "" }),
       },

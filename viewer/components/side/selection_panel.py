@@ -178,9 +178,9 @@ class SelectionPanel(Component):
         sort_by(self._state, message.get("column"), ascending=message.get("ascending") is True)
 
     def _more(self, message: Mapping[str, Any]) -> None:
-        """Send the images that follow those the page has."""
-        start = message.get("start")
-        if isinstance(start, int) and 0 <= start < len(self._rows):
+        """Send the images that follow those the page has, unless they are of an earlier version."""
+        start, version = message.get("start"), self._state.dataset.version
+        if self._shown[:1] == (version,) and isinstance(start, int) and 0 <= start < len(self._rows):
             self._send(start)
 
     def _tagged(self, *_events: Any) -> None:

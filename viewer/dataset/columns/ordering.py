@@ -34,9 +34,13 @@ class SortKey:
             self._orders[ascending] = rows
         return self._orders[ascending]
 
+    def is_apart(self, count: int) -> bool:
+        """Whether so many rows are sorted by themselves, not picked from all rows in order."""
+        return count * FEW < len(self.values)
+
     def sorted(self, rows: np.ndarray, *, ascending: bool) -> np.ndarray:
         """Sort rows (k,) int64, which ascend, as `order_rows` does. The array may be shared: read it only."""
-        if len(rows) * FEW < len(self.values):
+        if self.is_apart(len(rows)):
             return order_rows(rows, values=self.values, ascending=ascending)
         every = self.order(ascending=ascending)
         if len(rows) == len(every):

@@ -15,7 +15,7 @@ from viewer.dataset.columns.ordering import SortKey, first_codes, order_listed, 
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.ranking import Listing, listed_rows
 from viewer.dataset.suggestions import mixture
-from viewer.pools import FILTER_POOL, RANK_POOL
+from viewer.pools import FILTER_POOL, ORDER_POOL
 from viewer.session.background import failed, in_background
 from viewer.session.state import LAYOUT, ImageList, OrderedSelection, ViewState
 
@@ -26,7 +26,7 @@ DEPENDS_ON = [
     "answer", "dataset", "kept", "selection", "only_selection", "min_similarity", "max_similarity",
     "sort", "ascending", "group", "tags", "clusters", *LAYOUT,
 ]  # fmt: skip
-AT_ONCE = 20_000  # selected images that are sorted in a few milliseconds, without a moment's wait
+AT_ONCE = 20_000  # values that are sorted in a few milliseconds, without a moment's wait
 _IDENTICAL = ("dataset", "similarities", "sort", "group")  # of a request
 
 
@@ -108,14 +108,15 @@ class SelectionOrderWorker:
         """End the session: release what is large."""
         self._latest = None
 
-    def _update(self, *_events: Any) -> None:
+    def _update(self, *events: Any) -> None:
         state = self._state
         if state.dataset is None:
             return
-        if state.selection is None:
+        in_view = state.panel == "selection" or state.shows("selection")
+        another_version = any(event.name == "dataset" for event in events)
+        if state.selection is None or (another_version and not in_view):
             state.ordered = self._latest = None
-            return
-        if state.panel != "selection" and not state.shows("selection"):
+        if state.selection is None or not in_view:
             return
         request = _SelectionRequest(
             state.selection,
@@ -126,18 +127,21 @@ class SelectionOrderWorker:
         if self._latest is not None and request.asks_the_same(self._latest):
             return
         self._latest = request
-        if len(request.selection) <= AT_ONCE:
+        if request.is_quick():
             state.ordered = request.order()
         else:
-            in_background(request.order, partial(self._made, request), pool=RANK_POOL)
+            state.ordered = None
+            in_background(partial(self._order, request), partial(self._made, request), pool=ORDER_POOL)
+
+    def _order(self, request: "_SelectionRequest") -> OrderedSelection:
+        """Sort, in a thread; what was asked for meanwhile makes it needless."""
+        return request.order() if request is self._latest else request.as_it_is()
 
     def _made(self, request: "_SelectionRequest", done: "Future[OrderedSelection]") -> None:
         if request is not self._latest or self._state.dataset is None:
             return
-        if failed(done, "sorting the selection"):
-            self._latest = None
-        else:
-            self._state.ordered = done.result()
+        sorts = not failed(done, "sorting the selection")
+        self._state.ordered = done.result() if sorts else request.as_it_is()
 
 
 class _SelectionRequest(NamedTuple):
@@ -151,6 +155,16 @@ class _SelectionRequest(NamedTuple):
     def asks_the_same(self, other: "_SelectionRequest") -> bool:
         """Whether another request has the same outcome."""
         return all(mine is theirs for mine, theirs in zip(self, other, strict=True))
+
+    def is_quick(self) -> bool:
+        """Whether it takes no more than a few milliseconds: a column may have to be sorted as a whole."""
+        count, sort = len(self.selection), self.sort
+        values = count if sort is None or sort.is_apart(count) else len(sort.values)
+        return values <= AT_ONCE
+
+    def as_it_is(self) -> OrderedSelection:
+        """Leave the rows in their order."""
+        return OrderedSelection(self.selection, self.selection)
 
     def order(self) -> OrderedSelection:
         """Sort by the column, else by similarity to the query; without a query the rows stay as they are."""

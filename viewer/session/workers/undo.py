@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import panel as pn
 
-from viewer.session.answers import Terms
 from viewer.session.history import SCENE_FIELDS, Change, History, Scene, TagChange, ViewChange, rows_in
 from viewer.session.state import ViewState
 from viewer.session.workers.tags import TagWorker
 
 if TYPE_CHECKING:
+    from clipper.query_syntax import Term
     from clipper.store.tags import Edit
 
 CALM = 350  # milliseconds without a change after which the changes so far are one: a slider is dragged
@@ -121,7 +121,8 @@ class UndoWorker:
         """Whether a search begins for other words or images than those of the answer in view."""
         state = self._state
         shown = state.answer.terms if state.answer else ()
-        return state.searching and _sought(state.terms) != _sought(shown)
+        asked = [term for term in state.terms if term.like not in state.unknown]
+        return state.searching and _sought(asked) != _sought(shown)
 
     def _changed(self, *events: Any) -> None:
         names = {event.name for event in events}
@@ -133,7 +134,7 @@ class UndoWorker:
             if not self._restoring:
                 self._now = Scene.of(self._state)
             return
-        if "searching" in names and self._begins_another_search():
+        if "searching" in names and not self._shows() and self._begins_another_search():
             self._record()  # a quick typist's next query is a change of its own
         self._calls += 1
         call, document = self._calls, pn.state.curdoc
@@ -170,7 +171,7 @@ class UndoWorker:
             tell(said)
 
 
-def _sought(terms: Terms) -> set[tuple[str, str]]:
+def _sought(terms: "Sequence[Term]") -> set[tuple[str, str]]:
     """Return what terms ask for, whatever their weights: these are tried out one after another."""
     return {(term.text, term.like) for term in terms}
 

@@ -47,7 +47,7 @@ def test_no_name_comes_twice_on_a_level_and_most_clusters_have_one(sample_home: 
     for _, level in clusters.groupby("level"):
         named = level["name"][level["name"] != ""]
         assert named.is_unique
-        assert len(named) >= 0.7 * len(level)
+        assert len(named) >= 0.7 * len(level)  # 0.82 and more were seen; layouts differ by processor
     assert {"flag", "clock"} <= {name.lower().removesuffix("s") for name in clusters["name"]}
 
 

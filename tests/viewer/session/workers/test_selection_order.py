@@ -81,3 +81,34 @@ def test_a_selection_out_of_view_is_not_sorted(state: ViewState, finish: Finish)
     state.panel = "selection"
     finish(0)
     assert state.listed_selection.tolist() == list(range(9, -1, -1))
+
+
+def test_another_order_shows_the_earlier_one_until_it_is_known(state: ViewState, finish: Finish) -> None:
+    SelectionOrderWorker(state)
+    panel = SelectionPanel()
+    panel.follow(state, SimpleNamespace(camera=None), TagWorker(state), ClusterNameWorker(state))
+    state.selection = np.arange(10)
+    finish(0)
+    turn = panel.turn
+    state.ascending = True
+    assert state.listed_selection is None
+    assert panel.turn == turn
+    finish(1)
+    assert [item["value"] for item in panel.items] == [str(n) for n in range(10)]
+
+
+def test_what_an_earlier_version_had_is_not_sent_once_more(state: ViewState, finish: Finish) -> None:
+    SelectionOrderWorker(state)
+    panel = SelectionPanel()
+    panel.follow(state, SimpleNamespace(camera=None), TagWorker(state), ClusterNameWorker(state))
+    state.selection = np.arange(N)
+    finish(0)
+    atlas = FakeAtlas(N // 2)
+    atlas.version = "v2"
+    atlas.points["size"] = np.arange(N // 2, dtype=float)
+    state.param.update(dataset=Dataset(atlas), selection=np.arange(N // 2))
+    turn = panel.turn
+    panel._handle_msg({"kind": "more", "start": N - 1})
+    assert panel.turn == turn
+    finish(1)
+    assert panel.items[0]["value"] == str(N // 2 - 1)

@@ -75,6 +75,21 @@ def test_two_searches_in_quick_succession_are_two_changes(worker: UndoWorker, da
     assert [change.title for change in worker.history._changes] == ["search “a cat”", "search “a dog”"]
 
 
+def test_what_a_link_shows_is_one_change_though_its_search_begins_later(dataset: Dataset) -> None:
+    state, arriving = ViewState(dataset=dataset, colour=dataset.default_colour), [True]
+    worker = UndoWorker(state, TagWorker(state), show=lambda _: None, shows=lambda: arriving[0])
+    worker.arrived()
+    state.filters = {"group": AnyOf(("a",))}
+    terms = (Term(text="a cat"),)
+    state.param.update(searching=True, terms=terms)
+    assert len(worker.history) == 0
+    state.show_answer(run_query(dataset, terms))
+    arriving.clear()
+    arriving.append(False)
+    worker.arrived()
+    assert [change.title for change in worker.history._changes] == ["search “a cat”"]
+
+
 def test_weights_tried_out_in_quick_succession_are_one_change(worker: UndoWorker, dataset: Dataset) -> None:
     state = worker._state
     with set_curdoc(Document()):
