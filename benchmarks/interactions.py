@@ -127,6 +127,7 @@ class Person:
 
     async def filter(self) -> None:
         """Press a value of a column, or press it once more; until the map is drawn so."""
+        await self.visitor.rest()  # a finer picture of the last one may still come
         value = f"kind {len(self.waits['filter']) // 2 % KINDS}"
         message = {"kind": "toggle", "column": "kind", "value": value}
         await self._redrawn("filter", lambda: self.visitor.tell("FilterPanel", message))
