@@ -1,4 +1,4 @@
-"""The states of the page that pictures show: what is done on a fresh page for each.
+"""The states of the page that pictures show. Each function brings a fresh page into one state.
 
 What does not belong here: taking the pictures (`screenshots.py`).
 """
@@ -12,7 +12,7 @@ from pictures import HOME
 from clipper.atlas.engine import SearchEngine
 from clipper.settings import Settings
 
-from helpers import ask, changed, picture, settled, zoom_at  # isort: skip - found through `pictures`
+from helpers import ask, changed, colour_by, picture, settled, zoom_at  # isort: skip - found through `pictures`
 
 ASIDE = (1062, 28)  # where the pointer touches nothing
 CONCEPTS = "cat, clock, flag, submarine, unicorn, violin, helicopter, penguin, wheelchair, volcano, robot"
@@ -117,9 +117,8 @@ def open_finding(page: Any, words: str) -> None:
 
 def recolour(page: Any, title: str) -> None:
     """Colour the map by a column."""
-    page.locator(".clipper-colour").get_by_role("combobox").click()
     before = picture(page)
-    page.get_by_role("listbox", name="Colour by").get_by_text(title, exact=True).click()
+    colour_by(page, title)
     page.keyboard.press("Escape")
     changed(page, before)
     settled(page)

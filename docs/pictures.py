@@ -1,6 +1,6 @@
 """What all pictures of `docs/` share: their files, the browser's options, and the homes that they show.
 
-What does not belong here: what is done on the page for a picture (`page_states.py`).
+What does not belong here: the steps on the page before a picture is taken (`page_states.py`).
 """
 
 import io

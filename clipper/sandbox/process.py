@@ -164,7 +164,7 @@ class Sandbox:
         process = self._process
         code: int | None = None
         if process:
-            # Its socket closes before it has ended, which takes a moment on a busy machine.
+            # It ends a moment after its socket has closed; on a busy machine that takes seconds.
             with suppress(subprocess.TimeoutExpired):  # it is alive, and has closed its socket
                 code = process.wait(10)
         self.close()

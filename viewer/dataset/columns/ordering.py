@@ -115,7 +115,7 @@ def order_listed(
     sort: SortKey | None,
     ascending: bool,
     similarities: np.ndarray | None,
-    mixture: SortKey,
+    mixture: SortKey | None = None,
     groups: np.ndarray | None = None,
 ) -> np.ndarray:
     """Sort rows (k,) int64 as a list shows them. The array may be shared: read it only.
@@ -125,13 +125,13 @@ def order_listed(
         sort: what sorts them. None: the most similar come first, or without a query a mixture.
         ascending: whether the smallest values of `sort` come first.
         similarities: of all images to the query, (n,) float32; None without a query.
-        mixture: what sorts them as a mixture, the smallest values first.
+        mixture: what sorts them as a mixture, the smallest values first. None: they stay in their order.
         groups: as in `order_rows`.
     """
     if sort is not None:
         rows = sort.sorted(rows, ascending=ascending)
     elif similarities is not None:
         rows = order_rows(rows, values=similarities)
-    else:
+    elif mixture is not None:
         rows = mixture.sorted(rows, ascending=True)
     return order_rows(rows, values=None, groups=groups)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from viewer.dataset.columns.facets import ValueFacet
-from viewer.dataset.columns.ordering import SortKey, first_codes, order_listed, order_rows
+from viewer.dataset.columns.ordering import SortKey, first_codes, order_listed
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.ranking import Listing, listed_rows
 from viewer.dataset.suggestions import mixture
@@ -134,7 +134,7 @@ class SelectionOrderWorker:
             in_background(partial(self._order, request), partial(self._made, request), pool=ORDER_POOL)
 
     def _order(self, request: "_SelectionRequest") -> OrderedSelection:
-        """Sort, in a thread; what was asked for meanwhile makes it needless."""
+        """Sort in a thread. If something else was asked for meanwhile, nobody waits for this: skip it."""
         return request.order() if request is self._latest else request.as_it_is()
 
     def _made(self, request: "_SelectionRequest", done: "Future[OrderedSelection]") -> None:
@@ -168,11 +168,9 @@ class _SelectionRequest(NamedTuple):
 
     def order(self) -> OrderedSelection:
         """Sort by the column, else by similarity to the query; without a query the rows stay as they are."""
-        rows = self.selection
-        if self.sort is not None:
-            rows = self.sort.sorted(rows, ascending=self.ascending)
-        elif self.similarities is not None:
-            rows = order_rows(rows, values=self.similarities)
+        rows = order_listed(
+            self.selection, sort=self.sort, ascending=self.ascending, similarities=self.similarities
+        )
         return OrderedSelection(self.selection, rows)
 
 

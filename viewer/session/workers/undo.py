@@ -172,7 +172,7 @@ class UndoWorker:
 
 
 def _sought(terms: "Sequence[Term]") -> set[tuple[str, str]]:
-    """Return what terms ask for, whatever their weights: these are tried out one after another."""
+    """Return the words and images of terms, without the weights: people try several weights in a row."""
     return {(term.text, term.like) for term in terms}
 
 

@@ -1,4 +1,4 @@
-"""A large selection is sorted beside the event loop: what is listed meanwhile, and what comes of it."""
+"""A large selection is sorted in a thread: the panel shows the earlier images until the order is known."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
