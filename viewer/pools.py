@@ -50,3 +50,12 @@ SELECT_POOL = ThreadPoolExecutor(1, thread_name_prefix="select")
 TAG_POOL = ThreadPoolExecutor(1, thread_name_prefix="tags")
 # New versions of the atlas, and figures about them. Two: while one loads, another page can follow.
 VERSION_POOL = ThreadPoolExecutor(2, thread_name_prefix="version")
+
+
+def interpreter_ends() -> bool:
+    """Return whether the interpreter has begun to end; from then on no pool takes work."""
+    try:
+        RANK_POOL.submit(int)
+    except RuntimeError:
+        return True
+    return False

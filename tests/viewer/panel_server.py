@@ -43,6 +43,12 @@ class Server:
     address: str
     process: "subprocess.Popen[str]"
     lines: "deque[str]"  # the latest it said
+    reader: threading.Thread  # ends once all it said is in `lines`
+
+    def last_words(self) -> list[str]:
+        """The latest it said, once it and its workers have ended."""
+        self.reader.join(PATIENCE)
+        return list(self.lines)
 
     def processes(self) -> list[int]:
         """Its process, and those of its workers."""
@@ -105,11 +111,12 @@ def started(
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     lines: deque[str] = deque(maxlen=400)
-    threading.Thread(target=lambda: lines.extend(process.stdout or ()), daemon=True).start()
+    reader = threading.Thread(target=lambda: lines.extend(process.stdout or ()), daemon=True)
+    reader.start()
     try:
         address = f"http://127.0.0.1:{port}"
         _await(address, process, lines)
-        yield Server(address, process, lines)
+        yield Server(address, process, lines, reader)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)

@@ -13,7 +13,7 @@ from viewer.dataset.suggestions import suggest_queries
 from viewer.dataset.tag_rows import read_tag_rows
 from viewer.dataset.versions import load, shown_datasets
 from viewer.homes import named_homes
-from viewer.pools import BASELINE_POOL, SEARCH_POOL
+from viewer.pools import BASELINE_POOL, SEARCH_POOL, interpreter_ends
 from viewer.render.overview import Overviews, face_size
 from viewer.render.painter import RenderRequest, paint
 
@@ -57,7 +57,8 @@ def _warm_up(home: Path | None) -> None:
     except ClipperError as error:
         log.info("nothing is loaded yet: %s", error)
     except Exception:
-        log.exception("loading at the start failed; the first visitor waits longer")
+        if not interpreter_ends():  # else the server was ended while it loaded, and nobody waits
+            log.exception("loading at the start failed; the first visitor waits longer")
 
 
 def _freeze_loaded() -> None:
