@@ -8,9 +8,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 KEY = "checksum"
+ContentHash: TypeAlias = bytes
 
 
 def file_checksum(path: Path) -> str:

@@ -8,6 +8,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from glob import has_magic
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -29,6 +30,7 @@ HIDDEN_HOME = ".clipper"
 DEFAULT_IMAGES = "images"
 # When a map is laid out again, starting from its positions.
 Refit = Literal["auto", "never", "always"]
+_ARCHIVE_ENDING = re.compile(r"\.(tar|zip|parquet|arrow|tiff?)$", re.IGNORECASE)
 _SERVER = re.compile(r"https?://[^\s/@?#]+/?")
 _SCHEDULER = re.compile(r"(tcp|tls|ws|wss)://[^\s@]+")
 
@@ -41,7 +43,9 @@ class Settings(BaseSettings):
     )
 
     home: Path = Field(description="Folder of the atlas: clipper.toml and store/")
-    images: str = Field(DEFAULT_IMAGES, description="Images folder, or an fsspec URL")
+    images: str = Field(
+        DEFAULT_IMAGES, description="Images folder, archives such as shards/*.tar, or a URL of fsspec"
+    )
     title: str = Field("", description="Name shown in the viewer; if empty, the images folder's name")
     model: str = Field(DEFAULT_MODEL, description="CLIP model of the Hugging Face hub, or a local folder")
     model_revision: str = Field("", description="Commit, tag or branch of a hub model")
@@ -177,10 +181,14 @@ class Settings(BaseSettings):
 
     @property
     def display_title(self) -> str:
-        """The title; without one, the images folder's name, or its parent's if it is called `images`."""
+        """The title; without one, the images folder's name, or its parent's if it is called `images`.
+
+        Images in archives have the name of the archive, or of the folder that a pattern leads to.
+        """
         parts = [part for part in self.images_location.rstrip("/").split("/") if part]
-        named = [part for part in parts if part != "images"]
-        return self.title or (named[-1] if named else "Clipper")
+        named = [part for part in parts if part != "images" and not has_magic(part)]
+        last = _ARCHIVE_ENDING.sub("", named[-1]) if named else "Clipper"
+        return self.title or last or "Clipper"
 
     @property
     def revision(self) -> str | None:

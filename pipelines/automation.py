@@ -16,7 +16,7 @@ from typing import Any
 import dagster as dg
 
 from clipper.errors import ClipperError
-from clipper.images.folder import ImageFolder
+from clipper.images.archives.folder import open_images
 from pipelines.config import LAUNCHPAD
 from pipelines.failures import RETRIES, reason_of_failure
 from pipelines.freshness import cron_line, stale_atlas
@@ -77,7 +77,7 @@ class FolderWatch:
 
 def _list(location: str, listing: "Future[str]") -> None:
     try:
-        listing.set_result(ImageFolder(location).fingerprint())
+        listing.set_result(open_images(location).fingerprint())
     except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
         listing.set_exception(error)
 

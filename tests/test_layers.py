@@ -25,6 +25,7 @@ CORE = """
     insight insight/clustering insight/doubles insight/words
     store/parts store/given
     store metadata
+    images/archives
     projection images
     sandbox
     query

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from clipper.atlas.insights import Insights
 from clipper.errors import ClipperError
-from clipper.images.folder import ImageFolder
+from clipper.images.archives.folder import open_images
+from clipper.images.places import Place
 from clipper.metadata.columns import Column, columns_of
 from clipper.metadata.join import without_missing
 from clipper.settings import Settings, absolute_location
@@ -56,7 +57,7 @@ class Published:
         self._rows = {image_id: row for row, image_id in enumerate(self.ids)}
         # Relative to the home, as the setting is: a home that was moved with its images still opens.
         self._location = absolute_location(self.snapshot.images, base=settings.home)
-        self._folder = ImageFolder(self._location, max_bytes=settings.max_bytes)
+        self._folder = open_images(self._location, max_bytes=settings.max_bytes)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -226,7 +227,7 @@ class Published:
 
     def path(self, row: int) -> str:
         """Return the location of the original: an absolute path or a URL."""
-        return self._folder.path(self.ids[row])
+        return self._folder.path(self.ids[row], self._place_in_archive(row))
 
     def metadata(self, row: int) -> dict[str, Any]:
         """Return the metadata of an image, without missing values."""
@@ -245,7 +246,7 @@ class Published:
         Raises:
             BadImageError: it is gone or unreadable by now.
         """
-        return self._folder.read(self.ids[row])
+        return self._folder.read(self.ids[row], self._place_in_archive(row))
 
     def image_format(self, row: int) -> str:
         """Return the original's format, as Pillow names it: "JPEG", "PNG", ..."""
@@ -294,6 +295,20 @@ class Published:
         at = pc.index_in(self._projection["id"], value_set=files["id"])
         nanoseconds = pc.fill_null(files[column], 0).take(at).to_numpy().astype(np.float64)
         return np.where(nanoseconds > 0, nanoseconds / 1e9, np.nan)
+
+    def _place_in_archive(self, row: int) -> Place | None:
+        """Return where an image lies in an archive; None for a file."""
+        return self._places[row] if self._places else None
+
+    @cached_property
+    def _places(self) -> "list[Place | None]":
+        import pyarrow.compute as pc
+
+        files = read_parquet(self._part("manifest"))
+        if manifest.ARCHIVE not in files.column_names:
+            return []
+        at = pc.index_in(self._projection["id"], value_set=files["id"])
+        return list(manifest.read_places(files.take(at)))
 
     @cached_property
     def _thumbnails(self) -> Any:

@@ -6,7 +6,7 @@ What does not belong here: decoding images (`images/decode.py`), and comparing w
 
 import os
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipper.errors import BadImageError, ImagesError
-from clipper.hashing import digest
+from clipper.hashing import ContentHash, digest
 from clipper.images.decode import check_size, read_file
 from clipper.images.formats import (
     HEAD_BYTES,
@@ -24,6 +24,7 @@ from clipper.images.formats import (
     is_surely_readable,
     reason_not_read,
 )
+from clipper.images.places import Contents, Place
 from clipper.settings import CONFIG_NAME, is_url
 
 if TYPE_CHECKING:
@@ -42,30 +43,36 @@ METADATA_NAMES = ("metadata.json", "metadata.parquet", "metadata.csv", "metadata
 
 @dataclass(frozen=True)
 class FoundImage:
-    """A file found in the folder and not opened yet. `id` is its path below the folder, with `/`."""
+    """A file found in the folder and not opened yet. `id` is its path below the folder, with `/`.
+
+    An image in an archive was read already: it has the `place` of its bytes and their `content_hash`, or the
+    `reason` why it cannot be read. Its time is that of the archive.
+    """
 
     id: str
     bytes: int
     mtime_ns: int
+    place: Place | None = None
+    content_hash: ContentHash | None = None
+    reason: str | None = None
 
 
 @dataclass
 class Listing:
-    """The files of a folder: images, and a count of the other files by their ending."""
+    """The files of a folder: images, and a count of the other files by their ending; archives, by name."""
 
     images: list[FoundImage] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
+    archives: dict[str, Contents] = field(default_factory=dict)
 
     def add(self, image_id: str, describe: "Callable[[], FoundImage]") -> None:
         """Add a file, as an image or to the other files; `describe` is called for an image only."""
         if _is_hidden(image_id):
             return
-        ending = ending_of(image_id)
-        if ending in READABLE_ENDINGS or ending in UNREADABLE_ENDINGS:
+        if has_image_ending(image_id):
             self.images.append(describe())
         elif image_id not in METADATA_NAMES:
-            is_plain = ending[1:].isalnum() and ending.isascii() and len(ending) <= MAX_ENDING_LENGTH
-            self.others[ending if is_plain else "no ending"] += 1
+            self.others[ending_to_show(image_id)] += 1
 
 
 class ImageFolder:
@@ -84,8 +91,11 @@ class ImageFolder:
         """
         return self.list_files().images
 
-    def list_files(self) -> Listing:
+    def list_files(self, known: Mapping[str, Contents] | None = None) -> Listing:  # noqa: ARG002 - of archives
         """List all image files, as `list_images` does, and count the other files.
+
+        Args:
+            known: what archives held, by name; one that has not changed since is not read again.
 
         Raises:
             ImagesError: the folder is missing or cannot be read.
@@ -118,7 +128,7 @@ class ImageFolder:
         if not self.remote:
             _require(Path(self.location))
             return
-        files, root = _filesystem(self.location)
+        files, root = filesystem(self.location)
         if not files.exists(root):
             raise ImagesError(f"{self.location} does not exist; check `images` in clipper.toml")
 
@@ -135,12 +145,12 @@ class ImageFolder:
         seen = [(image.id, image.bytes, image.mtime_ns) for image in listing.images]
         return digest(self.location, seen, [self._stamp(name) for name in METADATA_NAMES])
 
-    def path(self, image_id: str) -> str:
+    def path(self, image_id: str, place: Place | None = None) -> str:  # noqa: ARG002 - of an archive
         """The absolute path or the URL of an image."""
         return f"{self.location.rstrip('/')}/{image_id}"
 
-    def read(self, image_id: str) -> bytes:
-        """Read a file.
+    def read(self, image_id: str, place: Place | None = None) -> bytes:  # noqa: ARG002 - of an archive
+        """Read a file, or an image in an archive, which has a place there.
 
         Raises:
             BadImageError: the file is missing, empty, not a regular file, unreadable or over the limit.
@@ -172,12 +182,12 @@ class ImageFolder:
     def _stamp(self, name: str) -> list[int]:
         """The size and time of one file; an empty list if it is missing."""
         if self.remote:
-            files, root = _filesystem(self.location)
+            files, root = filesystem(self.location)
             path = f"{root}/{name}"
             if not files.exists(path):
                 return []
             entry = files.info(path)
-            return [int(entry.get("size") or 0), _changed(entry)]
+            return [int(entry.get("size") or 0), changed_ns(entry)]
         try:
             status = Path(self.path(name)).stat()
         except OSError:
@@ -185,13 +195,13 @@ class ImageFolder:
         return [status.st_size, status.st_mtime_ns]
 
     def _read_remote(self, name: str) -> bytes:
-        files, root = _filesystem(self.location)
+        files, root = filesystem(self.location)
         path = f"{root}/{name}"
         check_size(int(files.size(path) or 0), max_bytes=self.max_bytes)
         return bytes(files.cat_file(path))
 
     def _list_remote(self) -> Listing:
-        files, root = _filesystem(self.location)
+        files, root = filesystem(self.location)
         files.invalidate_cache()  # Dagster's sensor lists the folder again and again in one process
         try:
             entries = files.find(root, detail=True)
@@ -204,7 +214,7 @@ class ImageFolder:
             image_id = ids[path]
             if _is_left_out(image_id, homes):
                 continue
-            size, changed = int(entry.get("size") or 0), _changed(entry)
+            size, changed = int(entry.get("size") or 0), changed_ns(entry)
             listing.add(image_id, partial(FoundImage, image_id, size, changed))
         return listing
 
@@ -271,6 +281,24 @@ def _is_left_out(image_id: str, homes: Collection[str]) -> bool:
     return ours or not all(map(_is_entered, parts[:-1]))
 
 
+def ending_to_show(name: str) -> str:
+    """Return a file's ending as a report shows it; "no ending" for one that hardly is one."""
+    ending = ending_of(name)
+    is_plain = ending[1:].isalnum() and ending.isascii() and len(ending) <= MAX_ENDING_LENGTH
+    return ending if is_plain else "no ending"
+
+
+def has_image_ending(name: str) -> bool:
+    """Whether a file's ending is that of an image, readable or not."""
+    ending = ending_of(name)
+    return ending in READABLE_ENDINGS or ending in UNREADABLE_ENDINGS
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file of this path in an archive is taken for an image: hidden files are left out."""
+    return has_image_ending(name) and not _is_left_out(name, ()) and not _is_hidden(name)
+
+
 def _name(image_id: str) -> str:
     return image_id.rpartition("/")[2]
 
@@ -279,7 +307,12 @@ def _is_hidden(image_id: str) -> bool:
     return image_id.startswith(".") or "/." in image_id
 
 
-def _filesystem(location: str) -> tuple[Any, str]:
+def filesystem(location: str) -> tuple[Any, str]:
+    """Return fsspec's file system of a URL, and the path there.
+
+    Raises:
+        ImagesError: there is no such file system, or it cannot be opened.
+    """
     import fsspec
 
     try:
@@ -289,7 +322,7 @@ def _filesystem(location: str) -> tuple[Any, str]:
     return files, str(root).rstrip("/")
 
 
-def _changed(entry: dict[str, Any]) -> int:
+def changed_ns(entry: dict[str, Any]) -> int:
     """When a remote file changed, in nanoseconds since 1970; 0 if its file system does not say."""
     changed = entry.get("mtime") or entry.get("LastModified") or entry.get("created")
     if isinstance(changed, datetime):

@@ -14,6 +14,7 @@ from shlex import quote
 from typing import Any
 
 from clipper.errors import BusyError, SettingsError
+from clipper.images.archives.folder import archives_within, names_archives, root_of
 from clipper.models import source
 from clipper.settings import (
     CONFIG_NAME,
@@ -55,8 +56,8 @@ def _home_for(images: str, home: Path | None) -> tuple[Path, str]:
     if not images.strip():
         raise SettingsError("the images folder's name is empty; `clipper index .` is this folder")
     location = absolute_location(images)
-    if not is_url(images) and not Path(location).is_dir():
-        wrong = "is not a folder" if Path(location).exists() else "does not exist"
+    if not is_url(images) and not Path(location).is_dir() and not names_archives(location):
+        wrong = "is not a folder, and no archive of images" if Path(location).exists() else "does not exist"
         raise SettingsError(f"the images folder {location} {wrong}")
     if home is None and (Path(location) / CONFIG_NAME).is_file():
         raise SettingsError(
@@ -65,7 +66,12 @@ def _home_for(images: str, home: Path | None) -> tuple[Path, str]:
     home = home or _found_for(location)
     if home is None and is_url(images):
         raise SettingsError(f"name a home for the atlas of {images} with --home HOME")
-    return home or Path(location) / HIDDEN_HOME, location
+    folder = _folder_of(location)
+    home = home or Path(folder) / HIDDEN_HOME
+    if not is_url(images) and not (home / CONFIG_NAME).exists() and folder == location:
+        within = archives_within(Path(folder))
+        location = f"{location}/{within}" if within else location
+    return home, location
 
 
 def _found_for(location: str) -> Path | None:
@@ -77,7 +83,17 @@ def _found_for(location: str) -> Path | None:
         noted = _noted(home / CONFIG_NAME) or {}
     except SettingsError:
         return None
-    return home if absolute_location(_images_of(noted), base=home) == location else None
+    return home if _is_same(absolute_location(_images_of(noted), base=home), location) else None
+
+
+def _folder_of(location: str) -> str:
+    """Return the folder of a location: itself, or the one in which its archives lie."""
+    return root_of(location) if names_archives(location) else location
+
+
+def _is_same(noted: str, location: str) -> bool:
+    """Whether a home's images are those of a location; of archives, their folder may be named."""
+    return location in (noted, _folder_of(noted))
 
 
 def _write_images(location: str, home: Path) -> str:
@@ -85,11 +101,13 @@ def _write_images(location: str, home: Path) -> str:
     config = home / CONFIG_NAME
     noted = _noted(config)
     if noted is None:
-        name = ".." if home.resolve().parent == Path(location) else location
+        folder = _folder_of(location)
+        # Beside the home: a relative name, so that both can be moved together.
+        name = ".." + location.removeprefix(folder) if home.resolve().parent == Path(folder) else location
         _note(config, "images", name)
     else:
         name = _images_of(noted)
-        if absolute_location(name, base=home) != location:
+        if not _is_same(absolute_location(name, base=home), location):
             raise SettingsError(
                 f"{config} belongs to the images in {absolute_location(name, base=home)}; "
                 "name another home with --home, or change `images` there"

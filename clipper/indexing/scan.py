@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from clipper.errors import BadImageError, ImagesError
 from clipper.hashing import content_hash
-from clipper.images.folder import FoundImage, ImageFolder
+from clipper.images.folder import FoundImage, ImageFolder, Listing
+from clipper.images.places import ARCHIVE_ENDINGS
 from clipper.indexing.staging.workspace import Step, Workspace, refuse_fewer, timed
 from clipper.store import snapshots
 from clipper.store.home import Home
@@ -95,11 +96,12 @@ def scan(
     """
     started = time.time_ns()
     known = {entry.id: entry for entry in before.entries} if before and not verify else {}
-    listing = folder.list_files()
+    listing = folder.list_files(before.archives if before and not verify else None)
     found = listing.images
     if not found:
         raise ImagesError(
-            f"no image files in {folder.location}; check `images` in clipper.toml (nothing was changed)"
+            f"no image files in {folder.location}{_archives_left_alone(listing)}; check `images` in "
+            "clipper.toml (nothing was changed)"
         )
     entries: list[Entry] = []
     unreadable: dict[str, str] = {}
@@ -111,7 +113,14 @@ def scan(
         if progress:
             progress(position + 1, len(found))
     dated = _dated(entries, before, now_ns=started)
-    return Manifest(dated, unreadable, dict(listing.others))
+    return Manifest(dated, unreadable, dict(listing.others), listing.archives)
+
+
+def _archives_left_alone(listing: Listing) -> str:
+    """Say how archives in a folder are named, if there are any."""
+    kinds = [ending for ending in ARCHIVE_ENDINGS if listing.others[ending]]
+    counts = ", ".join(f"{listing.others[ending]:,} {ending}" for ending in kinds)
+    return f", but archives ({counts}), which a pattern such as `**/*{kinds[0]}` names" if kinds else ""
 
 
 def with_times(manifest: Manifest, before: Manifest | None, *, at_ns: int) -> Manifest:
@@ -129,6 +138,8 @@ def with_times(manifest: Manifest, before: Manifest | None, *, at_ns: int) -> Ma
 def _entry(folder: ImageFolder, image: FoundImage, known: Entry | None, started: int) -> Entry:
     if _printable(image.id) != image.id:
         raise BadImageError("has a name that is not valid UTF-8; rename it")
+    if image.place or image.reason:
+        return _entry_of_member(image)
     same = known and (known.bytes, known.mtime_ns) == (image.bytes, image.mtime_ns)
     is_racy = image.mtime_ns >= started - RACY_NS
     if known and same and image.mtime_ns and not is_racy:
@@ -137,6 +148,13 @@ def _entry(folder: ImageFolder, image: FoundImage, known: Entry | None, started:
         raise BadImageError(refusal)
     mtime_ns = image.mtime_ns + (MARK_NS if is_racy else 0)
     return Entry(image.id, content_hash(folder.read(image.id)), image.bytes, mtime_ns)
+
+
+def _entry_of_member(image: FoundImage) -> Entry:
+    """Return the entry of an image in an archive, which was hashed when the archive was read."""
+    if image.reason or image.content_hash is None:
+        raise BadImageError(image.reason or "cannot be read")
+    return Entry(image.id, image.content_hash, image.bytes, image.mtime_ns, place=image.place)
 
 
 def _dated(entries: list[Entry], before: Manifest | None, *, now_ns: int) -> list[Entry]:

@@ -55,7 +55,7 @@ def fill(
 
     def read_row(entry: "Entry") -> dict[str, object] | None:
         try:
-            data = folder.read(entry.id)
+            data = folder.read(entry.id, entry.place)
         except BadImageError:
             return None
         if content_hash(data) != entry.content_hash:

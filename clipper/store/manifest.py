@@ -3,22 +3,25 @@
 What does not belong here: decoding images, and anything derived from them.
 """
 
-from collections import deque
-from collections.abc import Mapping
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import repeat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clipper.hashing import digest
-from clipper.store.tables import read_parquet, write_part
+from clipper.images.places import Archive, Contents, Member, Place
+from clipper.store.tables import is_written, read_made_of, read_parquet, write_part
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 # The column with the time at which a content was first indexed; an earlier Clipper's manifest has none.
 FIRST_NS = "first_ns"
+# The column with the archive of an image, and the key of the archives in the JSON beside the table.
+ARCHIVE, ARCHIVES = "archive", "archives"
 
 # An image's content hash before and after; None where it is not there.
 Fate = tuple[bytes | None, bytes | None]
@@ -31,7 +34,8 @@ class Entry:
 
     The time is a nanosecond later if the scan came so soon after it that the file may change once more.
 
-    `first_ns` is when the scan began that first found these bytes, under any name; None if unknown.
+    `first_ns` is when the scan began that first found these bytes, under any name; None if unknown. An image
+    in an archive has the `place` of its bytes there, and the archive's time.
     """
 
     id: str
@@ -39,6 +43,7 @@ class Entry:
     bytes: int
     mtime_ns: int
     first_ns: int | None = None
+    place: Place | None = None
 
 
 @dataclass(frozen=True)
@@ -104,11 +109,13 @@ class Manifest:
     """The files of the folder, sorted by id, and those that could not be read (id -> reason).
 
     `others` counts the files that are no images, by ending; a scan reports it, the file does not keep it.
+    `archives` says what lies in each archive beside the entries.
     """
 
     entries: list[Entry]
     unreadable: dict[str, str]
     others: dict[str, int] = field(default_factory=dict, compare=False)
+    archives: Mapping[str, Contents] = field(default_factory=dict, compare=False)
 
     @property
     def version(self) -> str:
@@ -139,12 +146,17 @@ class Manifest:
         """Write as Parquet."""
         import pyarrow as pa
 
-        rows = [vars(entry) | {"reason": None} for entry in self.entries]
+        rows = [
+            vars(entry) | {"reason": None} | (entry.place._asdict() if entry.place else {})
+            for entry in self.entries
+        ]
         lost = [
             {"id": image_id, "bytes": 0, "mtime_ns": 0, "reason": reason}
             for image_id, reason in self.unreadable.items()
         ]
-        write_part(path, pa.Table.from_pylist(rows + lost, schema=_schema()), {})
+        schema = _schema(with_places=bool(self.archives))
+        made_of = {ARCHIVES: [_note(contents) for contents in self.archives.values()]}
+        write_part(path, pa.Table.from_pylist(rows + lost, schema=schema), made_of if self.archives else {})
 
     @classmethod
     def read(cls, path: Path) -> "Manifest":
@@ -152,13 +164,17 @@ class Manifest:
         table = read_parquet(path)
         columns = [table[name].to_pylist() for name in ("id", "content_hash", "bytes", "mtime_ns", "reason")]
         first = table[FIRST_NS].to_pylist() if FIRST_NS in table.column_names else repeat(None, len(table))
+        places = read_places(table)
         entries, reasons = [], {}
-        for image_id, key, size, time_ns, reason, first_ns in zip(*columns, first, strict=True):
+        for image_id, key, size, time_ns, reason, first_ns, place in zip(
+            *columns, first, places, strict=True
+        ):
             if key is None:
                 reasons[image_id] = reason
             else:
-                entries.append(Entry(image_id, key, size, time_ns, first_ns))
-        return cls(entries, reasons)
+                entries.append(Entry(image_id, key, size, time_ns, first_ns, place))
+        notes = read_made_of(path).get(ARCHIVES, []) if is_written(path) else []
+        return cls(entries, reasons, archives=_archives(notes, entries))
 
 
 def compare(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> Changes:
@@ -172,9 +188,49 @@ def _still_there(fates: Mapping[str, Fate]) -> int:
     return sum(after is not None for _, after in fates.values())
 
 
-def _schema() -> "pa.Schema":
+def read_places(table: "pa.Table") -> "Iterable[Place | None]":
+    """Return the place of each row of a manifest's table; None for a file that lies in no archive."""
+    if ARCHIVE not in table.column_names:
+        return repeat(None, len(table))
+    columns = [table[name].to_pylist() for name in Place._fields]
+    return [place if place.archive is not None else None for place in map(Place, *columns)]
+
+
+def _note(contents: Contents) -> dict[str, Any]:
+    """Write what lies in an archive beside its images, as JSON."""
+    archive = vars(contents.archive)
+    return archive | {"failed": contents.failed, "others": dict(contents.others)}
+
+
+def _archives(notes: Sequence[Mapping[str, Any]], entries: Iterable[Entry]) -> dict[str, Contents]:
+    """Read what `_note` wrote, and add the images."""
+    archives = {
+        note["name"]: Contents(
+            Archive(note["name"], note["bytes"], note["mtime_ns"]),
+            failed=dict(note["failed"]),
+            others=Counter(note["others"]),
+        )
+        for note in notes
+    }
+    for entry in entries:
+        if entry.place and (contents := archives.get(entry.place.archive)):
+            name, at, size, packing = entry.place[1:]
+            contents.images.append(Member(name, at, size, entry.bytes, packing, entry.content_hash))
+    for contents in archives.values():  # as they lie in the archive: entries are sorted by id
+        contents.images.sort(key=lambda image: (image.offset, image.name))
+    return archives
+
+
+def _schema(*, with_places: bool) -> "pa.Schema":
     import pyarrow as pa
 
+    places = [
+        (ARCHIVE, pa.dictionary(pa.int32(), pa.string())),
+        ("member", pa.string()),
+        ("offset", pa.int64()),
+        ("size", pa.int64()),
+        ("packing", pa.int8()),
+    ]
     return pa.schema(
         [
             ("id", pa.string()),
@@ -183,5 +239,6 @@ def _schema() -> "pa.Schema":
             ("mtime_ns", pa.int64()),
             ("reason", pa.string()),
             (FIRST_NS, pa.int64()),
+            *(places if with_places else []),
         ]
     )

@@ -11,7 +11,7 @@ import dagster as dg
 
 from clipper.chroma.build import COLLECTION_VERSION
 from clipper.images.decode import DECODER_VERSION
-from clipper.images.folder import ImageFolder
+from clipper.images.archives.folder import open_images
 from clipper.images.measures import MEASURE_VERSION
 from clipper.images.signature import SIGNATURE_VERSION
 from clipper.indexing import collect, metadata, neighbours, project, publish, scan
@@ -47,7 +47,7 @@ _BY_VERSION = {"clipper/stored": "by-version"}
 @fail_in_one_line
 def images_folder(home: HomeResource) -> dg.ObserveResult:
     """Observe the images folder."""
-    return observed(ImageFolder(home.settings().images_location))
+    return observed(open_images(home.settings().images_location))
 
 
 @asset(deps=[images_folder], kinds={"parquet"}, tags=_BY_VERSION, **_COMMON)

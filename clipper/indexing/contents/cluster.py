@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from clipper.errors import ClipperError, ClusterError, ClusterSetupError, ModelError
+from clipper.images.archives.folder import open_images
 from clipper.images.child_tasks import DecodeResult
-from clipper.images.folder import ImageFolder
 from clipper.images.measures import MEASURE_VERSION
 from clipper.images.signature import SIGNATURE_VERSION
 from clipper.indexing.contents.decode import decode_and_embed
@@ -154,7 +154,7 @@ def _work(batch: Batch) -> list[DecodeResult]:
     if batch.versions != _VERSIONS:
         raise ClusterSetupError(f"the Dask worker on {host} has another version of Clipper; install the same")
     settings = Settings.model_construct(**batch.settings)
-    folder = ImageFolder(settings.images_location, max_bytes=settings.max_bytes)
+    folder = open_images(settings.images_location, max_bytes=settings.max_bytes)
     try:
         folder.require()
         with _loading:

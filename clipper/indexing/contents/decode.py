@@ -133,10 +133,11 @@ class SandboxedDecoder:
         request = DecodeRequest.within(self.settings, self.transform, with_crop=with_crop)
         request = replace(request, hash=entry.content_hash.hex())
         blobs = []
-        if self.folder.remote:
-            # Read in this process: a child need not know the file system, and `memory://` exists only here.
+        if self.folder.remote or entry.place:
+            # Read in this process: a child need not know archives and file systems, and `memory://` exists
+            # only here.
             try:
-                blobs.append(self.folder.read(entry.id))
+                blobs.append(self.folder.read(entry.id, entry.place))
             except BadImageError as error:
                 return DecodeResult(entry.content_hash, reason=str(error), vanished=True)
         else:

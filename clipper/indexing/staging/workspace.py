@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from clipper.errors import ImagesError, StoreError
-from clipper.images.folder import ImageFolder
+from clipper.images.archives.folder import open_images
 from clipper.metadata.columns import Column
 from clipper.metadata.types import EXAMPLES
 from clipper.projection.graph import NeighborGraph
@@ -58,7 +58,7 @@ class Workspace:
         self.settings = settings
         self.home = Home(settings.home)
         self.progress = progress or (lambda *_: None)
-        self.folder = ImageFolder(settings.images_location, max_bytes=settings.max_bytes)
+        self.folder = open_images(settings.images_location, max_bytes=settings.max_bytes)
         self.facts = facts.store(self.home)
         self.coordinates = gps.store(self.home)
         self.thumbnails = facts.thumbnail_store(self.home)

@@ -1,0 +1,340 @@
+"""A folder of images that lie in archives: which archives, what is in each, and reading one image.
+
+An archive that has the size and time of the last run is not opened. What does not belong here: what is in an
+archive of one kind (`tar.py`, `zip.py`, `tables.py`, `tiff.py`).
+"""
+
+import os
+import re
+import tarfile
+import threading
+import zipfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from glob import has_magic
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, cast
+
+from clipper.errors import BadImageError, ImagesError
+from clipper.hashing import digest
+from clipper.images.archives import tar, tiff, zip  # noqa: A004 - the format's name
+from clipper.images.archives.tables import ImageTable
+from clipper.images.folder import (
+    METADATA_NAMES,
+    FoundImage,
+    ImageFolder,
+    Listing,
+    changed_ns,
+    ending_to_show,
+    filesystem,
+    is_image_name,
+)
+from clipper.images.places import (
+    ARCHIVE_ENDINGS,
+    ARROW,
+    PARQUET,
+    TAR,
+    TIFFS,
+    ZIP,
+    Archive,
+    Contents,
+    Member,
+    Packing,
+    Place,
+    is_archive,
+    is_packed_whole,
+    member_id,
+)
+from clipper.settings import is_url
+
+# Bytes that a remote archive is read ahead: it is read from start to end.
+READ_AHEAD = 1 << 23
+MAX_OPEN = 8  # tables
+
+
+class ArchiveFolder(ImageFolder):
+    """The images in some archives, on this machine or behind an fsspec URL."""
+
+    def __init__(self, location: str, *, max_bytes: int = 1 << 29) -> None:
+        """Open archives; none is read yet.
+
+        Args:
+            location: an archive, or a pattern of archives such as `/data/shards/*.tar`.
+            max_bytes: of an image.
+        """
+        super().__init__(location, max_bytes=max_bytes)
+        self.root = root_of(location)
+        self._tables: dict[str, ImageTable] = {}
+        self._lock = threading.Lock()
+
+    def archives(self) -> list[Archive]:
+        """List the archives, sorted by name.
+
+        Raises:
+            ImagesError: there is none, or they cannot be listed.
+        """
+        found = self._remote_archives() if self.remote else self._local_archives()
+        if packed := [archive.name for archive in found if is_packed_whole(archive.name)]:
+            raise ImagesError(
+                f"{self.root}/{packed[0]} is packed as a whole, so that no image in it can be read alone; "
+                "unpack it, or pack its files as .tar or .zip"
+            )
+        found = [archive for archive in found if _kind(archive.name)]
+        if not found:
+            raise ImagesError(
+                f"{self.location} names no archive ({', '.join(ARCHIVE_ENDINGS)}, or a TIFF of many pages); "
+                "check `images` in clipper.toml"
+            )
+        return sorted(found, key=lambda archive: archive.name)
+
+    def list_files(self, known: Mapping[str, Contents] | None = None) -> Listing:
+        """List all images; an archive that is as in `known` is not opened.
+
+        Of images of the same name in several archives, the first keeps it. The others get their archive's
+        name before theirs.
+
+        Raises:
+            ImagesError: there is no archive, or they cannot be listed.
+        """
+        listing = Listing()
+        taken: set[str] = set()
+        for archive in self.archives():
+            before = (known or {}).get(archive.name)
+            contents = before if before and before.archive == archive else self._open(archive)
+            listing.archives[archive.name] = contents
+            listing.images += _found(contents, taken)
+            listing.others += contents.others
+        listing.images.sort(key=lambda image: image.id)
+        return listing
+
+    def fingerprint(self, listing: Listing | None = None) -> str:  # noqa: ARG002 - of the images in archives
+        """Digest all names, sizes and times of the archives, and of the metadata files beside them."""
+        seen = [(archive.name, archive.bytes, archive.mtime_ns) for archive in self.archives()]
+        return digest(self.location, seen, [self._stamp(name) for name in METADATA_NAMES])
+
+    def require(self) -> None:
+        """Check that there are archives.
+
+        Raises:
+            ImagesError: there is none.
+        """
+        self.archives()
+
+    def reason_not_read(self, image_id: str) -> str | None:  # noqa: ARG002
+        """Return None: what is no image was left out when its archive was read."""
+        return None
+
+    def path(self, image_id: str, place: Place | None = None) -> str:
+        """The path or URL of a file beside the archives, or of an image in one.
+
+        The URL of a member of a tar or zip is one that fsspec opens.
+        """
+        if place is None:
+            return f"{self.root}/{image_id}"
+        archive = f"{'' if self.remote else 'file://'}{self.root}/{place.archive}"
+        kind = _kind(place.archive)
+        return (
+            f"{kind[1:]}://{place.member}::{archive}" if kind in (TAR, ZIP) else f"{archive}#{place.member}"
+        )
+
+    def read(self, image_id: str, place: Place | None = None) -> bytes:
+        """Read an image from its archive.
+
+        Raises:
+            BadImageError: the archive is gone, or has other bytes by now.
+        """
+        if place is None:
+            return super().read(image_id)
+        try:
+            return self._read_place(place)
+        except BadImageError:
+            raise
+        except Exception as error:  # a damaged archive: the libraries raise errors of many kinds
+            raise BadImageError(f"cannot be read from {place.archive}: {error}") from error
+
+    def _read_place(self, place: Place) -> bytes:
+        if place.packing == Packing.ROW:
+            with self._lock:
+                return self._table(place.archive).read(place.offset)
+        if place.packing == Packing.PAGE:
+            with self.opened(place.archive) as file:
+                return tiff.Pages(file).page(place.offset, max_bytes=self.max_bytes)
+        data = self._range(place)
+        if len(data) != place.size:
+            raise BadImageError(f"is gone from {place.archive}")
+        if place.packing == Packing.DEFLATED:
+            return zip.unpack(data, max_bytes=self.max_bytes)
+        return data
+
+    def _range(self, place: Place) -> bytes:
+        path, end = f"{self.root}/{place.archive}", place.offset + place.size
+        if not self.remote:
+            with Path(path).open("rb") as file:
+                file.seek(place.offset)
+                return file.read(place.size)
+        files, _ = filesystem(self.root)
+        return bytes(files.cat_file(path, start=place.offset, end=end))
+
+    def _table(self, name: str) -> ImageTable:
+        if name not in self._tables:
+            while len(self._tables) >= MAX_OPEN:
+                self._tables.pop(next(iter(self._tables)))
+            self._tables[name] = ImageTable(self._file(name), is_parquet=_kind(name) == PARQUET)
+        return self._tables[name]
+
+    @contextmanager
+    def opened(self, name: str) -> Iterator[BinaryIO]:
+        """Open an archive, to be read at any offset."""
+        with self._file(name) as file:
+            yield file
+
+    def _file(self, name: str) -> BinaryIO:
+        path = f"{self.root}/{name}"
+        if not self.remote:
+            return Path(path).open("rb")
+        files, _ = filesystem(self.root)
+        return cast("BinaryIO", files.open(path, "rb", block_size=READ_AHEAD, cache_type="readahead"))
+
+    def _open(self, archive: Archive) -> Contents:
+        """Read an archive from start to end."""
+        contents = Contents(archive)
+        try:
+            with self.opened(archive.name) as file:
+                for member in self._members(archive.name, file):
+                    _add(contents, member)
+        except (BadImageError, OSError, tarfile.TarError, zipfile.BadZipFile, ValueError) as error:
+            _add_damage(contents, error)
+        return contents
+
+    def _members(self, name: str, file: BinaryIO) -> Iterable[Member]:
+        kind = _kind(name)
+        if kind in (PARQUET, ARROW):
+            table = ImageTable(file, is_parquet=kind == PARQUET)
+            return table.members(stem=PurePosixPath(name).stem, max_bytes=self.max_bytes)
+        if kind == TAR:
+            return tar.members(file, is_image=_is_image, max_bytes=self.max_bytes)
+        if kind in TIFFS:
+            stem = PurePosixPath(name).stem
+            return tiff.members(file, stem=stem, ending=str(kind), max_bytes=self.max_bytes)
+        return zip.members(file, is_image=_is_image, max_bytes=self.max_bytes)
+
+    def _local_archives(self) -> list[Archive]:
+        root = Path(self.root)
+        if not root.is_dir():
+            raise ImagesError(
+                f"the folder {root} does not exist; check `images` in clipper.toml, or mount it"
+            )
+        whole = Path(self.location)
+        pattern = self.location[len(self.root) :].lstrip("/")
+        found = [whole] if whole.is_file() else [path for path in root.glob(pattern) if path.is_file()]
+        described = [(path.relative_to(root).as_posix(), path.stat()) for path in found]
+        return [Archive(name, status.st_size, status.st_mtime_ns) for name, status in described]
+
+    def _remote_archives(self) -> list[Archive]:
+        files, pattern = filesystem(self.location)
+        _, root = filesystem(self.root)
+        files.invalidate_cache()
+        try:
+            entries = (
+                files.glob(pattern, detail=True) if has_magic(pattern) else {pattern: files.info(pattern)}
+            )
+        except (OSError, ValueError) as error:
+            raise ImagesError(f"{self.location} cannot be listed: {error}") from error
+        return [
+            Archive(path[len(root) :].lstrip("/"), int(entry.get("size") or 0), changed_ns(entry))
+            for path, entry in entries.items()
+            if entry.get("type") != "directory"
+        ]
+
+
+def open_images(location: str, *, max_bytes: int = 1 << 29) -> ImageFolder:
+    """Open the images of a location: a folder of files, or archives."""
+    kind = ArchiveFolder if names_archives(location) else ImageFolder
+    return kind(location, max_bytes=max_bytes)
+
+
+def names_archives(location: str) -> bool:
+    """Whether a location is a pattern, or by its ending an archive; a folder of such a name is none."""
+    if not is_url(location) and Path(location).is_dir():
+        return False
+    return has_magic(location) or bool(_kind(location)) or is_packed_whole(location)
+
+
+def archives_within(folder: Path) -> str | None:
+    """Return a pattern of the archives in a folder that holds no image file; None if it does, or has none.
+
+    Of several kinds of archives, the pattern names the one that is there most often.
+    """
+    kinds: Counter[str] = Counter()
+    is_nested = False
+    for above, below, names in os.walk(folder):
+        below[:] = [name for name in below if not name.startswith(".")]
+        if any(map(is_image_name, names)):
+            return None
+        found = [name for name in names if is_archive(name) and name not in METADATA_NAMES]
+        kinds.update(PurePosixPath(name).suffix for name in found if not name.startswith("."))
+        is_nested |= bool(found) and Path(above) != folder
+    return f"{'**/' if is_nested else ''}*{kinds.most_common(1)[0][0]}" if kinds else None
+
+
+def root_of(location: str) -> str:
+    """Return the folder in which the archives of a location lie: what comes before a pattern or a name."""
+    scheme, mark, path = location.partition("://") if is_url(location) else ("", "", location)
+    if not scheme and Path(location).is_file():
+        return str(Path(location).parent)
+    parts = path.split("/")
+    plain = next((i for i, part in enumerate(parts) if has_magic(part)), len(parts) - 1)
+    return f"{scheme}{mark}{'/'.join(parts[:plain])}" or "/"
+
+
+def _kind(name: str) -> str | None:
+    ending = PurePosixPath(name).suffix.lower()
+    return ending if ending in (*ARCHIVE_ENDINGS, *TIFFS) else None
+
+
+def _is_image(member: str) -> bool:
+    return is_image_name(member_id(member))
+
+
+def _free(name: str, stem: str, taken: set[str]) -> str:
+    """Return an id that no other image has: the name, or one with the archive's name before it."""
+    if name not in taken:
+        return name
+    longer, number = f"{stem}/{name}", 1
+    while longer in taken:  # an archive may hold two files of one name
+        number += 1
+        longer = f"{stem}/{number}/{name}"
+    return longer
+
+
+def _found(contents: Contents, taken: set[str]) -> Iterator[FoundImage]:
+    """Yield the images of an archive, with an id that none of `taken` has, and add it there."""
+    archive = contents.archive
+    stem = PurePosixPath(archive.name).with_suffix("").as_posix()
+    for image in contents.images:
+        taken.add(image_id := _free(member_id(image.name), stem, taken))
+        place = Place(archive.name, image.name, image.offset, image.stored, int(image.packing))
+        yield FoundImage(image_id, image.bytes, archive.mtime_ns, place, image.content_hash)
+    for name, reason in contents.failed.items():
+        taken.add(image_id := _free(member_id(name), stem, taken))
+        yield FoundImage(image_id, 0, archive.mtime_ns, reason=reason)
+
+
+def _add(contents: Contents, member: Member) -> None:
+    if member.content_hash is not None:
+        contents.images.append(member)
+    elif member.reason is not None:
+        contents.failed[member.name] = member.reason
+    else:
+        contents.others[ending_to_show(member.name)] += 1
+
+
+def _add_damage(contents: Contents, error: Exception) -> None:
+    """Note that an archive cannot be read, or not to its end; what was read before stays."""
+    said = re.sub(r"\s+", " ", str(error)).strip()
+    read = f" after {len(contents.images):,} images" if contents.images else ""
+    reason = (
+        said if isinstance(error, BadImageError) else f"is damaged{read} ({said or type(error).__name__})"
+    )
+    contents.failed[contents.archive.name] = reason

@@ -1,0 +1,248 @@
+"""Images in archives: each is found under its name and read in place, whatever else lies in the archive."""
+
+import os
+import tarfile
+import zipfile
+from pathlib import Path
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from archive_files import WRITERS, picture, pictures, write_parquet, write_tar, write_zip
+
+from clipper.errors import BadImageError, ImagesError
+from clipper.images.archives.folder import (
+    ArchiveFolder,
+    archives_within,
+    names_archives,
+    open_images,
+    root_of,
+)
+from clipper.images.folder import FoundImage, ImageFolder
+
+
+def read_all(folder: ImageFolder) -> dict[str, bytes]:
+    """Each image's bytes, by id; or the reason of a failure."""
+    return {image.id: read_one(folder, image) for image in folder.list_files().images}
+
+
+def read_one(folder: ImageFolder, image: FoundImage) -> bytes:
+    return image.reason.encode() if image.reason else folder.read(image.id, image.place)
+
+
+def reasons(folder: ImageFolder) -> dict[str, str]:
+    return {image.id: image.reason for image in folder.list_files().images if image.reason}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("where", ["here", "remote"])
+def test_every_image_is_read_in_place(name: str, where: str, tmp_path: Path, memory_folder: str):
+    files = pictures(10)
+    WRITERS[name](tmp_path / name, files)
+    location = str(tmp_path / name)
+    if where == "remote":
+        location = f"{memory_folder}/{name}"
+        fsspec.filesystem("memory").pipe(location, (tmp_path / name).read_bytes())
+    assert read_all(open_images(location)) == files
+    assert read_all(open_images(f"{root_of(location)}/*{Path(name).suffix}")) == files
+
+
+def test_pages_of_a_tiff_are_images(tmp_path: Path):
+    import io
+
+    from PIL import Image
+
+    pages = [Image.open(io.BytesIO(picture(number))) for number in range(4)]
+    pages[0].save(tmp_path / "scan.tif", save_all=True, append_images=pages[1:], compression="tiff_deflate")
+    found = read_all(open_images(str(tmp_path / "scan.tif")))
+    assert list(found) == [f"scan/{number:04d}.tif" for number in range(1, 5)]
+    for data, page in zip(found.values(), pages, strict=True):
+        assert Image.open(io.BytesIO(data)).convert("RGB").tobytes() == page.convert("RGB").tobytes()
+
+
+def test_what_is_no_image_is_counted(tmp_path: Path):
+    files = {
+        **pictures(2),
+        "000.json": b"{}",
+        "000.txt": b"a cat",
+        "._000.png": b"",
+        "__MACOSX/000.png": b"x",
+    }
+    write_tar(tmp_path / "a.tar", files)
+    listing = open_images(str(tmp_path / "a.tar")).list_files()
+    assert [image.id for image in listing.images] == ["000.png", "001.png"]
+    assert listing.others == {".json": 1, ".txt": 1, ".png": 2}
+
+
+def test_names_never_lead_out_of_a_folder(tmp_path: Path):
+    write_tar(tmp_path / "a.tar", {"../../etc/one.png": picture(1), "/root/two.png": picture(2)})
+    write_zip(tmp_path / "b.zip", {"..\\..\\three.png": picture(3), "./x//four.png": picture(4)})
+    found = [
+        image.id
+        for ending in ("tar", "zip")
+        for image in open_images(f"{tmp_path}/*.{ending}").list_files().images
+    ]
+    assert found == ["etc/one.png", "root/two.png", "three.png", "x/four.png"]
+
+
+def test_images_of_one_name_in_several_archives_are_kept_apart(tmp_path: Path):
+    for number, shard in enumerate(("00.tar", "01.tar")):
+        write_tar(tmp_path / shard, {"a.png": picture(number)})
+    folder = open_images(f"{tmp_path}/*.tar")
+    assert read_all(folder) == {"a.png": picture(0), "01/a.png": picture(1)}
+
+
+def test_two_files_of_one_name_in_a_tar_are_both_kept(tmp_path: Path):
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        for number in range(2):
+            file = tmp_path / f"{number}.png"
+            file.write_bytes(picture(number))
+            tar.add(file, "same.png")
+    assert sorted(read_all(open_images(str(tmp_path / "a.tar"))).values()) == sorted([picture(0), picture(1)])
+
+
+def test_only_an_archive_that_changed_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for shard in ("00.tar", "01.tar", "02.tar"):
+        write_tar(tmp_path / shard, {f"{shard}.png": picture(int(shard[:2]))})
+    folder = ArchiveFolder(f"{tmp_path}/*.tar")
+    before = folder.list_files()
+    opened: list[str] = []
+    monkeypatch.setattr(
+        ArchiveFolder, "_file", lambda self, name: opened.append(name) or open_as_before(self, name)
+    )
+    assert folder.list_files(before.archives).images == before.images
+    assert opened == []
+    write_tar(tmp_path / "01.tar", {"new.png": picture(7)})
+    os.utime(tmp_path / "01.tar", ns=(1, 1))
+    after = folder.list_files(before.archives)
+    assert opened == ["01.tar"]
+    assert [image.id for image in after.images] == ["00.tar.png", "02.tar.png", "new.png"]
+
+
+open_as_before = ArchiveFolder._file
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.7, 0.99])
+def test_a_tar_that_ends_early_gives_what_it_holds(kept: float, tmp_path: Path):
+    write_tar(tmp_path / "whole.tar", pictures(40))
+    whole = (tmp_path / "whole.tar").read_bytes()
+    (tmp_path / "a.tar").write_bytes(whole[: int(len(whole) * kept) // 512 * 512 + 100])
+    folder = open_images(str(tmp_path / "a.tar"))
+    found = folder.list_files().images
+    good = [image for image in found if not image.reason]
+    assert 0 < len(good) <= 40
+    assert all(read_one(folder, image) == pictures(40)[image.id] for image in good)
+    if kept < 0.99:
+        assert "is damaged after" in reasons(folder)["a.tar"]
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("damage", ["empty", "text", "zeros", "cut"])
+def test_a_damaged_archive_is_named_and_the_others_are_read(name: str, damage: str, tmp_path: Path):
+    WRITERS[name](tmp_path / name, pictures(20))
+    whole = (tmp_path / name).read_bytes()
+    broken = {"empty": b"", "text": b"hello " * 300, "zeros": bytes(5000), "cut": whole[: len(whole) // 3]}
+    (tmp_path / f"0{name}").write_bytes(broken[damage])
+    folder = open_images(f"{tmp_path}/*{Path(name).suffix}")
+    good = {key: data for key, data in read_all(folder).items() if key not in reasons(folder)}
+    assert good.items() >= pictures(20).items()
+    if (Path(name).suffix, damage) not in ((".tar", "empty"), (".tar", "zeros")):  # an empty tar is one
+        assert f"0{name}" in reasons(folder)
+
+
+def test_members_that_cannot_be_read_are_named_with_the_reason(tmp_path: Path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("good.png", picture(1), zipfile.ZIP_DEFLATED)
+        archive.writestr("rare.png", picture(2), zipfile.ZIP_LZMA)
+        archive.writestr("empty.png", b"")
+        archive.writestr("bomb.png", bytes(5_000_000), zipfile.ZIP_DEFLATED)
+        archive.writestr("bad.png", b"Q" * 3000, zipfile.ZIP_STORED)
+    data = (tmp_path / "a.zip").read_bytes()
+    (tmp_path / "a.zip").write_bytes(data.replace(b"Q" * 100, b"R" * 100, 1))
+    found = reasons(ArchiveFolder(str(tmp_path / "a.zip"), max_bytes=1_000_000))
+    assert set(found) == {"rare.png", "empty.png", "bomb.png", "bad.png"}
+    assert "rare method" in found["rare.png"]
+    assert "checksum does not hold" in found["bad.png"]
+    assert "more than the limit" in found["bomb.png"]
+    assert found["empty.png"] == "is empty (0 bytes)"
+
+
+def test_an_encrypted_member_is_named(tmp_path: Path):
+    write_zip(tmp_path / "a.zip", {"a.png": picture(1)})
+    data = bytearray((tmp_path / "a.zip").read_bytes())
+    data[data.index(b"PK\x01\x02") + 8] |= 1  # the directory's flag
+    (tmp_path / "a.zip").write_bytes(data)
+    assert "is encrypted" in reasons(open_images(str(tmp_path / "a.zip")))["a.png"]
+
+
+def test_a_table_with_bytes_alone_gives_images_names(tmp_path: Path):
+    table = pa.table({"id": [1, 2], "jpeg": [picture(1, kind="JPEG"), picture(2, kind="WEBP")]})
+    pq.write_table(table, tmp_path / "train.parquet")
+    found = read_all(open_images(str(tmp_path / "train.parquet")))
+    assert list(found) == ["train/00000000.jpg", "train/00000001.webp"]
+
+
+def test_rows_without_an_image_are_named(tmp_path: Path):
+    cells = [{"bytes": None, "path": "elsewhere.jpg"}, None, {"bytes": picture(1), "path": None}]
+    pq.write_table(pa.table({"image": pa.array(cells)}), tmp_path / "a.parquet")
+    folder = open_images(str(tmp_path / "a.parquet"))
+    assert "bytes are elsewhere" in reasons(folder)["elsewhere.jpg"]
+    assert read_all(folder)["a/00000002.png"] == picture(1)
+
+
+def test_a_table_without_images_says_so(tmp_path: Path):
+    pq.write_table(pa.table({"a": [1], "blob": [b"no image"]}), tmp_path / "a.parquet")
+    assert "has no column of images" in reasons(open_images(str(tmp_path / "a.parquet")))["a.parquet"]
+
+
+def test_an_archive_that_is_packed_as_a_whole_is_refused_with_the_way_out(tmp_path: Path):
+    (tmp_path / "a.tar.gz").write_bytes(b"\x1f\x8b")
+    with pytest.raises(ImagesError, match=r"a\.tar\.gz is packed as a whole.*unpack it"):
+        open_images(f"{tmp_path}/a.tar.gz").list_files()
+
+
+def test_a_pattern_that_names_nothing_is_said(tmp_path: Path):
+    with pytest.raises(ImagesError, match=r"names no archive"):
+        open_images(f"{tmp_path}/*.tar").list_files()
+    with pytest.raises(ImagesError, match="does not exist"):
+        open_images(f"{tmp_path}/nowhere/*.tar").require()
+
+
+def test_an_image_that_is_gone_is_said(tmp_path: Path):
+    write_parquet(tmp_path / "a.parquet", pictures(4))
+    write_tar(tmp_path / "a.tar", pictures(4))
+    for name in ("a.parquet", "a.tar"):
+        folder = open_images(str(tmp_path / name))
+        image = folder.list_files().images[3]
+        (tmp_path / name).write_bytes(b"")
+        with pytest.raises(BadImageError):
+            open_images(str(tmp_path / name)).read(image.id, image.place)
+
+
+def test_a_folder_is_none_whatever_it_is_called(tmp_path: Path):
+    for name in ("photos [2020]", "a.zip", "what?"):
+        (tmp_path / name).mkdir()
+        assert not names_archives(str(tmp_path / name))
+    write_zip(tmp_path / "x[1].zip", pictures(1))
+    assert read_all(open_images(str(tmp_path / "x[1].zip"))) == pictures(1)
+
+
+def test_the_archives_of_a_folder_without_images_are_found(tmp_path: Path):
+    (tmp_path / "data").mkdir()
+    assert archives_within(tmp_path) is None
+    write_parquet(tmp_path / "data" / "train-00000.parquet", pictures(2))
+    (tmp_path / "dataset_info.json").write_text("{}")
+    assert archives_within(tmp_path) == "**/*.parquet"
+    assert len(open_images(f"{tmp_path}/**/*.parquet").list_files().images) == 2
+    (tmp_path / "a.png").write_bytes(picture(1))
+    assert archives_within(tmp_path) is None
+
+
+def test_the_fingerprint_follows_the_archives(tmp_path: Path):
+    write_tar(tmp_path / "a.tar", pictures(2))
+    folder = open_images(f"{tmp_path}/*.tar")
+    before = folder.fingerprint()
+    assert open_images(f"{tmp_path}/*.tar").fingerprint() == before
+    write_tar(tmp_path / "b.tar", {"z.png": picture(9)})
+    assert folder.fingerprint() != before

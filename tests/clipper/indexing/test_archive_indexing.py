@@ -1,0 +1,108 @@
+"""An atlas of images in archives is the atlas of the same images as files: vectors, originals, changes."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from archive_files import WRITERS, Files, write_tar
+from homes import engine_of
+
+from clipper.atlas.engine import SearchEngine
+from clipper.indexing.run import Step
+from clipper.settings import CONFIG_NAME
+
+
+def originals(engine: SearchEngine) -> dict[str, bytes]:
+    """The bytes of each original, by id."""
+    return {image_id: engine.image(row) for row, image_id in enumerate(engine.ids)}
+
+
+Index = Callable[[Path], dict[str, Step]]
+
+
+@pytest.fixture
+def files(small_home: Path) -> Files:
+    return {file.name: file.read_bytes() for file in sorted((small_home / "images").iterdir())}
+
+
+@pytest.fixture
+def archived(small_home: Path, tmp_path: Path) -> Callable[[str], Path]:
+    """Makes a home whose images are those of a pattern below its folder `shards`."""
+
+    def make(pattern: str) -> Path:
+        home = tmp_path / "archived"
+        (home / "shards").mkdir(parents=True)
+        model = (small_home / CONFIG_NAME).read_text().splitlines()[1]
+        (home / CONFIG_NAME).write_text(f'images = "shards/{pattern}"\n{model}\n')
+        return home
+
+    return make
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_an_archive_gives_the_vectors_of_its_files(
+    name: str,
+    files: Files,
+    indexed_home: Path,
+    archived: Callable[[str], Path],
+    run_index: Index,
+):
+    home = archived(name)
+    WRITERS[name](home / "shards" / name, files)
+    run_index(home)
+    made, loose = engine_of(home), engine_of(indexed_home)
+    assert made.ids == loose.ids
+    assert made.vectors.tobytes() == loose.vectors.tobytes()
+    assert originals(made) == dict(files)
+    again = run_index(home)
+    assert again["image_manifest"].counts["unchanged"] == len(files)
+    assert again["clip_embeddings"].counts["new"] == 0
+    assert not again["atlas"].counts["published"]
+
+
+def test_a_new_shard_adds_its_images_and_a_removed_one_takes_them_along(
+    files: Files, archived: Callable[[str], Path], run_index: Index
+):
+    home, names = archived("*.tar"), list(files)
+    for number in range(3):
+        part = {name: files[name] for name in names[number * 7 : number * 7 + 7]}
+        write_tar(home / "shards" / f"{number}.tar", part)
+    shutil.move(home / "shards" / "2.tar", home / "2.tar")
+    assert run_index(home)["image_manifest"].counts["images"] == 14
+    shutil.move(home / "2.tar", home / "shards" / "2.tar")
+    counts = run_index(home)["image_manifest"].counts
+    assert (counts["added"], counts["unchanged"]) == (7, 14)
+    (home / "shards" / "0.tar").unlink()
+    counts = run_index(home)["image_manifest"].counts
+    assert (counts["removed"], counts["unchanged"]) == (7, 14)
+
+
+def test_shards_that_are_packed_anew_embed_nothing(
+    files: Files, archived: Callable[[str], Path], run_index: Index
+):
+    home = archived("*.tar")
+    write_tar(home / "shards" / "a.tar", files)
+    run_index(home)
+    (home / "shards" / "a.tar").unlink()
+    write_tar(home / "shards" / "b.tar", dict(reversed(files.items())))
+    steps = run_index(home)
+    assert steps["image_manifest"].counts["unchanged"] == len(files)
+    assert steps["clip_embeddings"].counts["new"] == 0
+    assert originals(engine_of(home)) == dict(files)
+
+
+def test_damage_in_a_shard_is_told_and_costs_only_what_lies_there(
+    files: Files, archived: Callable[[str], Path], run_index: Index
+):
+    home, names = archived("*.tar"), list(files)
+    write_tar(home / "shards" / "a.tar", {name: files[name] for name in names[:12]})
+    write_tar(home / "shards" / "b.tar", {name: files[name] for name in names[12:]})
+    run_index(home)
+    shard = home / "shards" / "b.tar"
+    os.truncate(shard, shard.stat().st_size // 2)
+    step = run_index(home)["image_manifest"]
+    assert 12 < step.counts["images"] < len(files)
+    assert "is damaged after" in step.failures["b.tar"]
+    assert run_index(home)["image_manifest"].failures == step.failures
