@@ -61,6 +61,7 @@ CLIPPER: list[Row] = [
     [("insight/, insight/clustering/, insight/doubles/, insight/words/", "what is there")],
     [("store/parts/", "parts of several tables"), ("store/given/", "what people gave")],
     [("store/", "the files of a home"), ("metadata/", "files, folders, EXIF to columns")],
+    [("images/archives/", "images in tar, zip, tables")],
     [("projection/", "the map: fit, place, refit"), ("images/", "folder, formats, decoding")],
     [("sandbox/", "a function in a child process")],
     [("predicate/", "a filter as text"), ("query", "what is asked")],
