@@ -5,13 +5,11 @@ What does not belong here: decoding images (`images/decode.py`), and comparing w
 """
 
 import os
-from collections import Counter
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from clipper.errors import BadImageError, ImagesError
 from clipper.hashing import digest
@@ -19,53 +17,16 @@ from clipper.images.decode import check_size, read_file
 from clipper.images.formats import (
     HEAD_BYTES,
     READABLE_ENDINGS,
-    UNREADABLE_ENDINGS,
     ending_of,
     is_surely_readable,
     reason_not_read,
 )
+from clipper.images.listing import LINKED_FOLDERS, FoundImage, Listing
 from clipper.settings import CONFIG_NAME, is_url
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 # Folders of desktops and servers that are never part of a dataset: thumbnails, recycle bins.
 SKIPPED_FOLDERS = frozenset({"@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", "lost+found"})
 HOME_FILES = frozenset({CONFIG_NAME, "store"})
-# A longer ending is counted as none: it is hardly an ending.
-MAX_ENDING_LENGTH = 8
-LINKED_FOLDERS = "links to folders"
-
-# Files with metadata beside the images. If two have the same key for an image, the first of these wins.
-METADATA_NAMES = ("metadata.json", "metadata.parquet", "metadata.csv", "metadata.jsonl")
-
-
-@dataclass(frozen=True)
-class FoundImage:
-    """A file found in the folder and not opened yet. `id` is its path below the folder, with `/`."""
-
-    id: str
-    bytes: int
-    mtime_ns: int
-
-
-@dataclass
-class Listing:
-    """The files of a folder: images, and a count of the other files by their ending."""
-
-    images: list[FoundImage] = field(default_factory=list)
-    others: Counter[str] = field(default_factory=Counter)
-
-    def add(self, image_id: str, describe: "Callable[[], FoundImage]") -> None:
-        """Add a file, as an image or to the other files; `describe` is called for an image only."""
-        if _is_hidden(image_id):
-            return
-        ending = ending_of(image_id)
-        if ending in READABLE_ENDINGS or ending in UNREADABLE_ENDINGS:
-            self.images.append(describe())
-        elif image_id not in METADATA_NAMES:
-            is_plain = ending[1:].isalnum() and ending.isascii() and len(ending) <= MAX_ENDING_LENGTH
-            self.others[ending if is_plain else "no ending"] += 1
 
 
 class ImageFolder:
@@ -91,7 +52,7 @@ class ImageFolder:
             ImagesError: the folder is missing or cannot be read.
         """
         listing = self._list_remote() if self.remote else _walk(Path(self.location))
-        listing.images.sort(key=lambda image: image.id)
+        listing.settle()
         return listing
 
     def reason_not_read(self, image_id: str) -> str | None:
@@ -123,7 +84,7 @@ class ImageFolder:
             raise ImagesError(f"{self.location} does not exist; check `images` in clipper.toml")
 
     def fingerprint(self, listing: Listing | None = None) -> str:
-        """Digest all names, sizes and times in the folder, those of the metadata files too; read no file.
+        """Digest the names, sizes and times of images and files with metadata; read no file.
 
         Args:
             listing: the result of `list_files`; without it the folder is listed.
@@ -132,8 +93,9 @@ class ImageFolder:
             ImagesError: the folder is missing or cannot be read.
         """
         listing = listing or self.list_files()
-        seen = [(image.id, image.bytes, image.mtime_ns) for image in listing.images]
-        return digest(self.location, seen, [self._stamp(name) for name in METADATA_NAMES])
+        files = (listing.images, listing.tables, listing.sidecars)
+        seen = [[(file.id, file.bytes, file.mtime_ns) for file in found] for found in files]
+        return digest(self.location, *seen)
 
     def path(self, image_id: str) -> str:
         """The absolute path or the URL of an image."""
@@ -164,25 +126,26 @@ class ImageFolder:
         except OSError as error:
             raise ImagesError(f"{self.path(name)} cannot be read: {error.strerror or error}") from error
 
+    def read_many(self, names: Sequence[str]) -> list[bytes | None]:
+        """Read files, several at a time; None for one that cannot be read or is over the limit."""
+        if self.remote:
+            files, root = _filesystem(self.location)
+            paths = [f"{root}/{name}" for name in names]
+            found = files.cat(paths, on_error="return") if paths else {}
+            data = (found.get(path) for path in paths)
+            return [one if isinstance(one, bytes) and len(one) <= self.max_bytes else None for one in data]
+        return [self._read_or_none(name) for name in names]
+
+    def _read_or_none(self, name: str) -> bytes | None:
+        try:
+            return self._read(name)
+        except (OSError, BadImageError):
+            return None
+
     def _read(self, name: str) -> bytes:
         if self.remote:
             return self._read_remote(name)
         return read_file(self.path(name), max_bytes=self.max_bytes)
-
-    def _stamp(self, name: str) -> list[int]:
-        """The size and time of one file; an empty list if it is missing."""
-        if self.remote:
-            files, root = _filesystem(self.location)
-            path = f"{root}/{name}"
-            if not files.exists(path):
-                return []
-            entry = files.info(path)
-            return [int(entry.get("size") or 0), _changed(entry)]
-        try:
-            status = Path(self.path(name)).stat()
-        except OSError:
-            return []
-        return [status.st_size, status.st_mtime_ns]
 
     def _read_remote(self, name: str) -> bytes:
         files, root = _filesystem(self.location)
@@ -200,6 +163,7 @@ class ImageFolder:
         listing = Listing()
         ids = {path: path[len(root) :].lstrip("/") for path in entries}
         homes = {image_id.rpartition("/")[0] for image_id in ids.values() if _name(image_id) == CONFIG_NAME}
+        listing.homes = homes
         for path, entry in entries.items():
             image_id = ids[path]
             if _is_left_out(image_id, homes):
@@ -231,6 +195,7 @@ def _walk(root: Path) -> Listing:
             continue
         if any(entry.name == CONFIG_NAME for entry in entries):  # a home: skip its own files
             entries = [entry for entry in entries if entry.name not in HOME_FILES]
+            listing.homes.add(below)
         for entry in entries:
             image_id = f"{below}/{entry.name}" if below else entry.name
             if entry.is_dir(follow_symlinks=False):
@@ -273,10 +238,6 @@ def _is_left_out(image_id: str, homes: Collection[str]) -> bool:
 
 def _name(image_id: str) -> str:
     return image_id.rpartition("/")[2]
-
-
-def _is_hidden(image_id: str) -> bool:
-    return image_id.startswith(".") or "/." in image_id
 
 
 def _filesystem(location: str) -> tuple[Any, str]:
