@@ -89,7 +89,11 @@ def _read_sources(
     known = set(ids)
     _, manifest = work.manifest()
     named = [*(entry.id for entry in manifest.entries), *manifest.unreadable]
-    images = ImageKeys(ids, unusable=[path for path in named if path not in known])
+    images = ImageKeys(
+        ids,
+        folder=work.folder.location,
+        unusable=[path for path in named if path not in known],
+    )
     before = _described(work)
     own = sidecars.source(ids)
     sources = [own] if own else []

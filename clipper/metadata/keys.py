@@ -6,11 +6,12 @@ A key is looked for in steps, and the first step that knows it decides:
 2. with its accents composed, as people type them: file names of a Mac are decomposed;
 3. as a path of another system: `\` for `/`, a leading `./`, quotes around it, `%20` for a blank;
 4. by its end: an absolute path or a URL whose last folders and name are an image's id;
-5. without the folders that all keys share, unless the last one is part of a split;
+5. without the folders that all keys share, such as those of another computer;
 6. in another case.
 
 Steps 1 to 3 and 6 try a path, a path without its ending, the end of a path, and that end without its ending.
-Steps 4 to 6 guess, so they count only where one key means one image. Whatever is not written as the image's
+Steps 4 to 6 guess, so they count only where one key means one image, and they never take a file of one part
+of a split for that of another. Whatever is not written as the image's
 own path or name is reported. What does not belong here: which column holds the keys (`key_column.py`).
 """
 
@@ -98,10 +99,13 @@ class ImageKeys:
         rows: Sequence[int] | None = None,
         *,
         prefix: str = "",
+        folder: str = "",
         unusable: Sequence[str] = (),
     ) -> None:
-        """Take ids without `prefix`, their rows in the dataset, and the ids of files that are damaged."""
+        """Take ids without `prefix`, their rows, the path of their folder, and the ids of damaged files."""
         self._ids, self._prefix, self._unusable = list(ids), prefix, unusable
+        self._folder = folder.replace("\\", "/")
+        self.other_splits = sorted(_SPLITS.difference(self._folder.lower().split("/")))
         self._rows = range(len(self._ids)) if rows is None else rows
         self._below: dict[str, ImageKeys] = {}
 
@@ -126,6 +130,7 @@ class ImageKeys:
                 [at(row)[len(prefix) :] for row in rows],
                 rows,
                 prefix=prefix,
+                folder=f"{self._folder}/{folder}",
                 unusable=[path[len(prefix) :] for path in self._unusable if path.startswith(prefix)],
             )
         return self._below[folder]
@@ -197,7 +202,7 @@ class _Search:
             if change is not None:
                 self._guess(at, written, view, how=case.strip())
             self._by_end(at, written, view, how=f"by the end of a longer path{case and ','}{case}")
-            if shared and shared.split("/")[-2].lower() not in _SPLITS:
+            if shared and shared.split("/")[-2].lower() not in self.images.other_splits:
                 inside = np.flatnonzero(pc.starts_with(paths, shared).to_numpy(zero_copy_only=False))
                 rest = pc.utf8_slice_codeunits(taken(written, inside), len(shared))
                 self._guess(at[inside], rest, view, how=f"without the {shared!r} that they share{case}")
@@ -262,14 +267,21 @@ class _Search:
         import pyarrow.compute as pc
 
         forms = self.images.views[view]
+        was_split = np.zeros(len(at), bool)
         for _ in range(MAX_PARTS):
             longer = pc.match_substring(keys, "/").to_numpy(zero_copy_only=False)
             left = np.flatnonzero(longer & (self.rows[at] == NONE))
             if not len(left):
                 return
-            at, keys = at[left], pc.replace_substring_regex(taken(keys, left), "^[^/]*/", "")
+            whole = taken(keys, left)
+            dropped = pc.utf8_lower(pc.replace_substring_regex(whole, "(?s)/.*$", ""))
+            is_split = _are_among(dropped, self.images.other_splits)
+            at, keys = at[left], pc.replace_substring_regex(whole, "^[^/]*/", "")
             places = forms.whole.find(keys)
             places = np.where(places == NONE, forms.stems.find(keys), places)
+            # `val/1.jpg` is no name for `1.jpg` of the folder train.
+            places[is_split | was_split[left]] = NONE
+            was_split = is_split
             self._take(at, places, np.full(len(at), GUESSED, np.int8))
             self._note(how, at[places >= 0])
 
@@ -293,3 +305,12 @@ class _Search:
                 key, place = self.keys[int(at[0])].as_py(), int(self.rows[at[0]])
                 readings[how] = (len(at), key, self.images.id_of(place))
         return readings
+
+
+def _are_among(names: "pa.Array", known: Sequence[str]) -> "np.ndarray":
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = pc.is_in(names, value_set=pa.array(known, names.type))
+    return np.asarray(found.to_numpy(zero_copy_only=False), bool)

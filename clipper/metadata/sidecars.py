@@ -22,7 +22,7 @@ _NUMBERS = re.compile(r"\s*[+-]?[0-9.eE+-]+(\s+[+-]?[0-9.eE+-]+){4,}\s*")
 # The keys of a file in which LabelMe keeps shapes, and of COCO's and other tools' labels.
 _OF_LABELS = ({"shapes", "imagePath"}, {"annotations", "images"}, {"objects", "size"})
 # Names of values that say where an image was taken.
-_PLACES = r"gps|geo_?(data|tag|loc|point|coord)|latitude|longitude"
+_PLACES = r"gps|geo_?(data|tag|loc|point|coord)|(?<!p)latitude|longitude"
 _COORDINATES = re.compile(rf"{_PLACES}|^(lat|lon|lng|coordinates)$", re.IGNORECASE)
 _HOLDS_PLACES = re.compile(rf'{_PLACES}|"(lat|lon|lng|coordinates)"', re.IGNORECASE)
 

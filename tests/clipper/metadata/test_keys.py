@@ -101,6 +101,18 @@ def test_keys_of_a_folder_are_relative_to_it_and_rows_are_those_of_the_whole_dat
     assert len(ImageKeys([*IDS, "train0/z.jpg", "train.jpg"]).below("train")) == 2
 
 
+def test_a_file_of_one_part_of_a_split_is_never_taken_for_that_of_another():
+    assert rows("val/1.jpg", "test/x/1.jpg", "/data/val/1.jpg", ids=["1.jpg"]) == [NONE] * 3
+    assert rows("val/1.jpg", "val/2.jpg", ids=["train/1.jpg", "train/2.jpg"]) == [NONE] * 2
+    images = ImageKeys(["1.jpg"], folder="/data/Val/images")
+    assert images.match(["val/images/1.jpg", "train/images/1.jpg"]).rows.tolist() == [0, NONE]
+    assert images.match(["/data/val/1.jpg"]).rows.tolist() == [0]
+    assert images.match(["/data/train/1.jpg"]).rows.tolist() == [NONE]
+    below = ImageKeys(["train/1.jpg", "val/2.jpg"]).below("train")
+    assert below.match(["train/1.jpg"]).rows.tolist() == [0]
+    assert below.match(["val/1.jpg"]).rows.tolist() == [NONE]
+
+
 def test_without_images_nothing_is_named():
     assert ImageKeys([]).match(["a.jpg"]).rows.tolist() == [NONE]
     assert ImageKeys(IDS).match([]).rows.tolist() == []
