@@ -84,15 +84,25 @@ class Choice:
 
 @dataclass(frozen=True)
 class _Score:
-    """How many rows of a sample a candidate fills, how many images it names, and one of its values."""
+    """How a candidate fares in a sample: its filled rows, the images that it names, and one of its values.
+
+    `odd` counts the keys that are not written as an image's own path or name.
+    """
 
     place: int
     candidate: Candidate
     rows: int
     named: int
+    odd: int
     example: str
 
+    @property
+    def order(self) -> tuple[int, int]:
+        """The greater, the better."""
+        return self.named, -self.odd
+
     def described(self) -> str:
+        """Its name, a value, and how many images it names, for a message."""
         name = self.candidate.described()
         return f"{name} (such as {self.example[:60]!r}), which names {self.named:,} of {self.rows:,}"
 
@@ -120,9 +130,11 @@ def choose(candidates: Sequence[Candidate], images: "ImageKeys | None", *, name:
         return [score for place in places if (score := _score(place, candidates[place], images))]
 
     files = scores_of([place for place in known if candidates[place].is_file])
-    best_file = max(files, key=lambda score: score.named, default=None)
+    best_file = max(files, key=lambda score: score.order, default=None)
     if best_file and best_file.named and best_file.named >= MIN_SHARE * best_file.rows:
-        chosen = best_file  # no other can name more than twice as many
+        # No other can name more than twice as many; but beside paths of another computer there may be ids.
+        others = [place for place in known if not candidates[place].is_file] if best_file.odd else []
+        chosen = max([best_file, *scores_of(others)], key=lambda score: score.order)
         return Choice(chosen.place, _note(chosen.candidate, known[0], candidates, name))
     wanted = [place for place in ranked if candidates[place].is_known or candidates[place].is_text]
     scores = files + scores_of([place for place in wanted if not candidates[place].is_file])
@@ -133,7 +145,7 @@ def choose(candidates: Sequence[Candidate], images: "ImageKeys | None", *, name:
         if not known:
             raise ImagesError(_without_key(candidates, source, other))
         return Choice(known[0], other=other)
-    chosen = max(fit, key=lambda score: score.named)
+    chosen = max(fit, key=lambda score: score.order)
     if best_file in fit and best_file and 2 * best_file.named >= chosen.named:
         chosen = best_file
     return Choice(chosen.place, _note(chosen.candidate, known[0] if known else None, candidates, name))
@@ -203,7 +215,9 @@ def _score(place: int, candidate: Candidate, images: "ImageKeys") -> _Score | No
     filled = whole.filter(pc.not_equal(pc.utf8_trim_whitespace(whole), ""))
     if not len(filled):
         return None
-    return _Score(place, candidate, len(filled), images.match(filled).named, filled[0].as_py())
+    matches = images.match(filled)
+    odd = sum(count for count, *_ in matches.readings.values())
+    return _Score(place, candidate, len(filled), matches.named, odd, filled[0].as_py())
 
 
 def _is_fit(score: _Score, pointed: Sequence[int], images: int) -> bool:
