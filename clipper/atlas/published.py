@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from clipper.atlas.insights import Insights
 from clipper.errors import ClipperError
 from clipper.images.archives.folder import open_images
-from clipper.images.places import Place
+from clipper.images.places import ARCHIVE, Place, read_places
 from clipper.metadata.columns import Column, columns_of
 from clipper.metadata.join import without_missing
 from clipper.settings import Settings, absolute_location
@@ -203,7 +203,7 @@ class Published:
         import pyarrow.compute as pc
 
         files = read_parquet(self._part("manifest")).select(["id", "content_hash", "reason"])
-        unread = files.filter(pc.is_null(files["content_hash"])).to_pylist()
+        unread = files.filter(pc.is_valid(files["reason"])).to_pylist()
         reasons: dict[str, str] = {row["id"]: row["reason"] for row in unread}
         keys = files["content_hash"]
         bad = facts.failures(self._facts, (key.as_py() for key in keys), limits=self.settings.limits)
@@ -305,10 +305,10 @@ class Published:
         import pyarrow.compute as pc
 
         files = read_parquet(self._part("manifest"))
-        if manifest.ARCHIVE not in files.column_names:
+        if ARCHIVE not in files.column_names:
             return []
         at = pc.index_in(self._projection["id"], value_set=files["id"])
-        return list(manifest.read_places(files.take(at)))
+        return list(read_places(files.take(at)))
 
     @cached_property
     def _thumbnails(self) -> Any:

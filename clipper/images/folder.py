@@ -5,74 +5,32 @@ What does not belong here: decoding images (`images/decode.py`), and comparing w
 """
 
 import os
-from collections import Counter
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipper.errors import BadImageError, ImagesError
-from clipper.hashing import ContentHash, digest
+from clipper.hashing import digest
 from clipper.images.decode import check_size, read_file
 from clipper.images.formats import (
     HEAD_BYTES,
     READABLE_ENDINGS,
-    UNREADABLE_ENDINGS,
     ending_of,
     is_surely_readable,
     reason_not_read,
 )
+from clipper.images.listing import LINKED_FOLDERS, FoundImage, Listing, has_image_ending, is_hidden
 from clipper.images.places import Contents, Place
 from clipper.settings import CONFIG_NAME, is_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import pyarrow as pa
 
 # Folders of desktops and servers that are never part of a dataset: thumbnails, recycle bins.
 SKIPPED_FOLDERS = frozenset({"@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", "lost+found"})
 HOME_FILES = frozenset({CONFIG_NAME, "store"})
-# A longer ending is counted as none: it is hardly an ending.
-MAX_ENDING_LENGTH = 8
-LINKED_FOLDERS = "links to folders"
-
-# Files with metadata beside the images. If two have the same key for an image, the first of these wins.
-METADATA_NAMES = ("metadata.json", "metadata.parquet", "metadata.csv", "metadata.jsonl")
-
-
-@dataclass(frozen=True)
-class FoundImage:
-    """A file found in the folder and not opened yet. `id` is its path below the folder, with `/`.
-
-    An image in an archive was read already: it has the `place` of its bytes and their `content_hash`, or the
-    `reason` why it cannot be read. Its time is that of the archive.
-    """
-
-    id: str
-    bytes: int
-    mtime_ns: int
-    place: Place | None = None
-    content_hash: ContentHash | None = None
-    reason: str | None = None
-
-
-@dataclass
-class Listing:
-    """The files of a folder: images, and a count of the other files by their ending; archives, by name."""
-
-    images: list[FoundImage] = field(default_factory=list)
-    others: Counter[str] = field(default_factory=Counter)
-    archives: dict[str, Contents] = field(default_factory=dict)
-
-    def add(self, image_id: str, describe: "Callable[[], FoundImage]") -> None:
-        """Add a file, as an image or to the other files; `describe` is called for an image only."""
-        if _is_hidden(image_id):
-            return
-        if has_image_ending(image_id):
-            self.images.append(describe())
-        elif image_id not in METADATA_NAMES:
-            self.others[ending_to_show(image_id)] += 1
 
 
 class ImageFolder:
@@ -101,7 +59,7 @@ class ImageFolder:
             ImagesError: the folder is missing or cannot be read.
         """
         listing = self._list_remote() if self.remote else _walk(Path(self.location))
-        listing.images.sort(key=lambda image: image.id)
+        listing.settle()
         return listing
 
     def reason_not_read(self, image_id: str) -> str | None:
@@ -133,7 +91,7 @@ class ImageFolder:
             raise ImagesError(f"{self.location} does not exist; check `images` in clipper.toml")
 
     def fingerprint(self, listing: Listing | None = None) -> str:
-        """Digest all names, sizes and times in the folder, those of the metadata files too; read no file.
+        """Digest the names, sizes and times of images and files with metadata; read no file.
 
         Args:
             listing: the result of `list_files`; without it the folder is listed.
@@ -142,31 +100,32 @@ class ImageFolder:
             ImagesError: the folder is missing or cannot be read.
         """
         listing = listing or self.list_files()
-        seen = [(image.id, image.bytes, image.mtime_ns) for image in listing.images]
-        return digest(self.location, seen, [self._stamp(name) for name in METADATA_NAMES])
+        files = (listing.images, listing.tables, listing.sidecars)
+        seen = [[(file.id, file.bytes, file.mtime_ns) for file in found] for found in files]
+        return digest(self.location, *seen)
 
     def path(self, image_id: str, place: Place | None = None) -> str:  # noqa: ARG002 - of an archive
         """The absolute path or the URL of an image."""
         return f"{self.location.rstrip('/')}/{image_id}"
 
-    def read(self, image_id: str, place: Place | None = None) -> bytes:  # noqa: ARG002 - of an archive
+    def read(self, image_id: str, place: Place | None = None) -> bytes:
         """Read a file, or an image in an archive, which has a place there.
 
         Raises:
             BadImageError: the file is missing, empty, not a regular file, unreadable or over the limit.
         """
         try:
-            data = self._read(image_id)
+            data = self._read(image_id, place)
         except OSError as error:
             raise BadImageError(f"cannot be read: {error.strerror or error}") from error
         if not data:
             raise BadImageError("is empty (0 bytes)")
         return data
 
-    def read_beside(self, name: str) -> bytes | None:
+    def read_beside(self, name: str, place: Place | None = None) -> bytes | None:
         """Read a file beside the images, such as metadata.json; return None if there is none."""
         try:
-            return self._read(name)
+            return self._read(name, place)
         except FileNotFoundError:
             return None
         except BadImageError as error:
@@ -174,25 +133,30 @@ class ImageFolder:
         except OSError as error:
             raise ImagesError(f"{self.path(name)} cannot be read: {error.strerror or error}") from error
 
-    def _read(self, name: str) -> bytes:
+    def rows_of(self, archive: str) -> "pa.Table | None":  # noqa: ARG002 - a folder has none
+        """Return the columns beside the images of a table of images; None if it has none."""
+        return None
+
+    def read_many(self, found: Sequence[FoundImage]) -> list[bytes | None]:
+        """Read files, several at a time; None for one that cannot be read or is over the limit."""
+        if self.remote:
+            files, root = filesystem(self.location)
+            paths = [f"{root}/{file.id}" for file in found]
+            read = files.cat(paths, on_error="return") if paths else {}
+            data = (read.get(path) for path in paths)
+            return [one if isinstance(one, bytes) and len(one) <= self.max_bytes else None for one in data]
+        return [self._read_or_none(file) for file in found]
+
+    def _read_or_none(self, file: FoundImage) -> bytes | None:
+        try:
+            return self._read(file.id, file.place)
+        except (OSError, BadImageError):
+            return None
+
+    def _read(self, name: str, place: Place | None = None) -> bytes:  # noqa: ARG002 - of an archive
         if self.remote:
             return self._read_remote(name)
         return read_file(self.path(name), max_bytes=self.max_bytes)
-
-    def _stamp(self, name: str) -> list[int]:
-        """The size and time of one file; an empty list if it is missing."""
-        if self.remote:
-            files, root = filesystem(self.location)
-            path = f"{root}/{name}"
-            if not files.exists(path):
-                return []
-            entry = files.info(path)
-            return [int(entry.get("size") or 0), changed_ns(entry)]
-        try:
-            status = Path(self.path(name)).stat()
-        except OSError:
-            return []
-        return [status.st_size, status.st_mtime_ns]
 
     def _read_remote(self, name: str) -> bytes:
         files, root = filesystem(self.location)
@@ -210,6 +174,7 @@ class ImageFolder:
         listing = Listing()
         ids = {path: path[len(root) :].lstrip("/") for path in entries}
         homes = {image_id.rpartition("/")[0] for image_id in ids.values() if _name(image_id) == CONFIG_NAME}
+        listing.homes = homes
         for path, entry in entries.items():
             image_id = ids[path]
             if _is_left_out(image_id, homes):
@@ -241,6 +206,7 @@ def _walk(root: Path) -> Listing:
             continue
         if any(entry.name == CONFIG_NAME for entry in entries):  # a home: skip its own files
             entries = [entry for entry in entries if entry.name not in HOME_FILES]
+            listing.homes.add(below)
         for entry in entries:
             image_id = f"{below}/{entry.name}" if below else entry.name
             if entry.is_dir(follow_symlinks=False):
@@ -281,30 +247,18 @@ def _is_left_out(image_id: str, homes: Collection[str]) -> bool:
     return ours or not all(map(_is_entered, parts[:-1]))
 
 
-def ending_to_show(name: str) -> str:
-    """Return a file's ending as a report shows it; "no ending" for one that hardly is one."""
-    ending = ending_of(name)
-    is_plain = ending[1:].isalnum() and ending.isascii() and len(ending) <= MAX_ENDING_LENGTH
-    return ending if is_plain else "no ending"
-
-
-def has_image_ending(name: str) -> bool:
-    """Whether a file's ending is that of an image, readable or not."""
-    ending = ending_of(name)
-    return ending in READABLE_ENDINGS or ending in UNREADABLE_ENDINGS
+def is_kept_name(name: str) -> bool:
+    """Whether a file of this path in an archive is looked at: neither hidden nor in a folder left out."""
+    return not _is_left_out(name, ()) and not is_hidden(name)
 
 
 def is_image_name(name: str) -> bool:
-    """Whether a file of this path in an archive is taken for an image: hidden files are left out."""
-    return has_image_ending(name) and not _is_left_out(name, ()) and not _is_hidden(name)
+    """Whether a file of this path in an archive is taken for an image."""
+    return has_image_ending(name) and is_kept_name(name)
 
 
 def _name(image_id: str) -> str:
     return image_id.rpartition("/")[2]
-
-
-def _is_hidden(image_id: str) -> bool:
-    return image_id.startswith(".") or "/." in image_id
 
 
 def filesystem(location: str) -> tuple[Any, str]:

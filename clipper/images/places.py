@@ -1,21 +1,31 @@
-"""Where the bytes of an image lie in an archive, and which files are archives.
+"""Where the bytes of an image lie in an archive, and how a manifest keeps that.
 
-What does not belong here: reading an archive (`archives/`).
+In a manifest, a row with a place and without a content hash is a file that may describe images. What does not
+belong here: reading an archive (`archives/`).
 """
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from itertools import repeat
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clipper.hashing import ContentHash
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # Endings of archives, and of those that are packed as a whole, in which nothing can be read in place.
 TAR, ZIP, PARQUET, ARROW = ".tar", ".zip", ".parquet", ".arrow"
 TIFFS = (".tif", ".tiff")
 ARCHIVE_ENDINGS = (TAR, ZIP, PARQUET, ARROW)
 PACKED_WHOLE = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".7z", ".rar")
+
+
+# The column with the archive of a file, and the key of the archives in the JSON beside the table.
+ARCHIVE, _ARCHIVES = "archive", "archives"
 
 
 class Packing(IntEnum):
@@ -38,6 +48,15 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Archive:
+    """An archive: its path below the images' root, and its size and time."""
+
+    name: str
+    bytes: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
 class Member:
     """A file in an archive: its name there, place and size, and the hash of its bytes.
 
@@ -52,22 +71,21 @@ class Member:
     content_hash: ContentHash | None = None
     reason: str | None = None
 
-
-@dataclass(frozen=True)
-class Archive:
-    """An archive: its path below the images' root, and its size and time."""
-
-    name: str
-    bytes: int
-    mtime_ns: int
+    def place_in(self, archive: Archive) -> Place:
+        """Return where the file lies."""
+        return Place(archive.name, self.name, self.offset, self.stored, int(self.packing))
 
 
 @dataclass
 class Contents:
-    """What an archive holds: images, files that cannot be read (name -> reason), other files by ending."""
+    """What an archive holds: images, and files that may describe them; files that cannot be read.
+
+    `failed` is name -> reason. `others` counts all other files by their ending.
+    """
 
     archive: Archive
     images: list[Member] = field(default_factory=list)
+    beside: list[Member] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     others: Counter[str] = field(default_factory=Counter)
 
@@ -89,3 +107,57 @@ def member_id(name: str) -> str:
     """
     parts = name.replace("\\", "/").split("/")
     return "/".join(part for part in parts if part not in ("", ".", ".."))
+
+
+def place_fields() -> "list[tuple[str, pa.DataType]]":
+    """Return the columns of a place: its fields by name."""
+    import pyarrow as pa
+
+    kinds = (pa.dictionary(pa.int32(), pa.string()), pa.string(), pa.int64(), pa.int64(), pa.int8())
+    return list(zip(Place._fields, kinds, strict=True))
+
+
+def read_places(table: "pa.Table") -> "Iterable[Place | None]":
+    """Return the place of each row of a manifest's table; None for a file that lies in no archive."""
+    if ARCHIVE not in table.column_names:
+        return repeat(None, len(table))
+    columns = [table[name].to_pylist() for name in Place._fields]
+    return (place if place.archive is not None else None for place in map(Place, *columns))
+
+
+def notes_on(archives: Iterable[Contents]) -> dict[str, Any]:
+    """Write what lies in archives beside the files that have rows: an entry of the JSON beside the table."""
+    notes = [
+        vars(contents.archive) | {"failed": contents.failed, "others": dict(contents.others)}
+        for contents in archives
+    ]
+    return {_ARCHIVES: notes} if notes else {}
+
+
+def read_notes(made_of: Mapping[str, Any]) -> dict[str, Contents]:
+    """Read what `notes_on` wrote; `add_member` adds the files."""
+    return {
+        note["name"]: Contents(
+            Archive(note["name"], note["bytes"], note["mtime_ns"]),
+            failed=dict(note["failed"]),
+            others=Counter(note["others"]),
+        )
+        for note in made_of.get(_ARCHIVES, [])
+    }
+
+
+def beside_rows(archives: Iterable[Contents]) -> list[dict[str, Any]]:
+    """Return a row for each file in an archive that may describe images."""
+    return [
+        member.place_in(contents.archive)._asdict()
+        | {"id": member.name, "bytes": member.bytes, "mtime_ns": contents.archive.mtime_ns}
+        for contents in archives
+        for member in contents.beside
+    ]
+
+
+def add_member(archives: Mapping[str, Contents], place: Place, size: int, key: bytes | None) -> None:
+    """Add a file, which has a row, to its archive: an image if it has a content hash."""
+    if contents := archives.get(place.archive):
+        member = Member(place.member, place.offset, place.size, size, place.packing, key)
+        (contents.beside if key is None else contents.images).append(member)

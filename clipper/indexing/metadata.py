@@ -1,33 +1,49 @@
-"""The step `image_metadata`: join metadata.json, tables, folder names and file facts to typed columns.
+"""The step `image_metadata`: join metadata files, folder names and file facts to typed columns.
 
 What does not belong here: how metadata is read and joined (`metadata/`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from clipper.errors import ImagesError
 from clipper.hashing import content_hash, digest
-from clipper.images.folder import METADATA_NAMES
+from clipper.images.places import Packing
+from clipper.indexing.sidecars import Sidecars, read_sidecars
 from clipper.indexing.staging.workspace import Step, Workspace, timed
 from clipper.metadata import join
 from clipper.metadata import sources as metadata_sources
 from clipper.metadata.columns import Column, with_roles
+from clipper.metadata.image_tables import source_of_rows
+from clipper.metadata.keys import ImageKeys
 from clipper.store import facts, gps, snapshots, tags
 from clipper.store.given import labels
 from clipper.store.home import Home
 from clipper.store.manifest import Entry
 from clipper.store.tables import is_written, read_made_of, write_part
 
+# The key under which a part keeps how many images each file describes.
+DESCRIBED = "described"
+
 
 def join_metadata(work: Workspace) -> Step:
-    """Step 3, `image_metadata`: join metadata.json, tables, folder names and file facts to typed columns."""
+    """Step 3, `image_metadata`: join metadata files, folder names and file facts to typed columns."""
     with timed("image_metadata") as step:
         work.drop_condemned("metadata")
         manifest_version, _ = work.manifest()
         members = work.members()
-        beside = {name: work.folder.read_beside(name) for name in METADATA_NAMES}
+        listing = work.listing()
+        beside = {table.id: work.folder.read_beside(table.id, table.place) for table in listing.tables}
+        sidecars = read_sidecars(
+            work.home,
+            work.folder,
+            listing.sidecars,
+            coordinates=work.staged.gps,
+            progress=work.progress_for("metadata files"),
+        )
         sources = {name: content_hash(data).hex() for name, data in beside.items() if data is not None}
+        tables = {e.place.archive: e.mtime_ns for e in members if e.place and e.place.packing == Packing.ROW}
         coordinates = _coordinates(work, members)
         given = _tags(work, members)
         labelled = labels.values_of(labels.read(work.home), given or [])
@@ -35,10 +51,13 @@ def join_metadata(work: Workspace) -> Step:
         # A home without tags keeps the version that it had before Clipper knew tags.
         made_from = [identity, sources] if given is None else [identity, sources, given]
         made_from += [labelled] if labelled else []
+        made_from += [{"sidecars": sidecars.version}] if sidecars.version else []
+        made_from += [{"tables": tables}] if tables else []
         step.version = digest(join.METADATA_VERSION, facts.FACTS_VERSION, *made_from)
         path = work.home.part("metadata", step.version)
         if not is_written(path):
-            _write_metadata(work, members, beside, coordinates, path, given=given, labelled=labelled)
+            sources_read = _read_sources(work, members, beside, sidecars)
+            _write_metadata(work, members, sources_read, coordinates, path, given=given, labelled=labelled)
         made_of = read_made_of(path)
         work.stage(metadata=step.version, metadata_manifest=manifest_version)
         step.counts = {"images": len(members), "columns": len(made_of["columns"])}
@@ -62,22 +81,109 @@ def _tags(work: Workspace, members: Sequence[Entry]) -> list[list[str]] | None:
     return given if any(given) else None
 
 
+def _read_sources(
+    work: Workspace, members: Sequence[Entry], beside: Mapping[str, bytes | None], sidecars: Sidecars
+) -> list[join.Source]:
+    """Read all files with metadata: those about one image, then those of the deepest folders, then others.
+
+    Raises:
+        ImagesError: a file is damaged or describes no image, or far fewer than it did.
+    """
+    ids = [entry.id for entry in members]
+    known = set(ids)
+    _, manifest = work.manifest()
+    named = [*(entry.id for entry in manifest.entries), *manifest.unreadable]
+    images = ImageKeys(
+        ids,
+        folder=work.folder.location,
+        unusable=[path for path in named if path not in known],
+    )
+    before = _described(work)
+    own = sidecars.source(ids)
+    sources = [own] if own else []
+    sources += _of_image_tables(work, members)
+    for name, data in beside.items():
+        if data is not None:
+            sources.append(_read_source(work, name, data, images, was_read=name in before))
+    _refuse_fewer_rows(work, sources, before)
+    return sources
+
+
+def _of_image_tables(work: Workspace, members: Sequence[Entry]) -> Iterator[join.Source]:
+    """Yield what the other columns of tables of images say."""
+    held: dict[str, list[tuple[int, int]]] = {}
+    for row, entry in enumerate(members):
+        if entry.place and entry.place.packing == Packing.ROW:
+            held.setdefault(entry.place.archive, []).append((row, entry.place.offset))
+    for name, places in held.items():
+        table = work.folder.rows_of(name)
+        if table is not None:
+            images, rows = zip(*places, strict=True)
+            keys = [members[row].id for row in images]
+            yield source_of_rows(name, table, keys, rows=rows, images=images)
+
+
+def _read_source(
+    work: Workspace, name: str, data: bytes, images: ImageKeys, *, was_read: bool
+) -> join.Source:
+    """Read a file with metadata.
+
+    A metadata.json of a sub-folder may be about something else, such as an album: unless it described images
+    before, what is wrong with it becomes a note.
+
+    Raises:
+        ImagesError: the file is damaged or describes no image.
+    """
+    folder = name.rpartition("/")[0]
+    location, limit = work.folder.path(name), work.settings.max_bytes
+    try:
+        return metadata_sources.read(
+            name, data, location=location, max_bytes=limit, images=images.below(folder)
+        )
+    except ImagesError as error:
+        if was_read or not folder or not name.endswith(".json"):
+            raise
+        return join.Source.of_entries(name, {}, [f"{name} is left out: {error}"])
+
+
+def _described(work: Workspace) -> dict[str, int]:
+    """Return how many images each file described in the published atlas, if it is of the same folder."""
+    before = snapshots.current(work.home)
+    if before is None or not work.is_of_this_folder(before):
+        return {}
+    path = work.home.part("metadata", before.parts["metadata"])
+    return dict(read_made_of(path).get(DESCRIBED, {})) if is_written(path) else {}
+
+
+def _refuse_fewer_rows(work: Workspace, sources: Sequence[join.Source], before: Mapping[str, int]) -> None:
+    """Stop if most rows of a file miss although they named images before: a column of names may be wrong.
+
+    Raises:
+        ImagesError: the file describes less than half of the images that it did, and `allow_shrink` is off.
+    """
+    if work.settings.allow_shrink:
+        return
+    for source in sources:
+        known = before.get(source.name, 0)
+        if source.matches and 2 * source.matches.named < min(known, len(source.keys)):
+            problems = "; ".join(source.matches.problems(source.name, source.keys))
+            raise ImagesError(
+                f"{work.folder.path(source.name)} describes {source.matches.named:,} images, and "
+                f"{known:,} before: {problems}. Nothing was changed. If it is meant to describe so few: "
+                "`clipper index --allow-shrink`, or allow_shrink = true in clipper.toml"
+            )
+
+
 def _write_metadata(
     work: Workspace,
     members: Sequence[Entry],
-    beside: Mapping[str, bytes | None],
+    sources: Sequence[join.Source],
     coordinates: Mapping[bytes, Mapping[str, Any]],
     path: Path,
     *,
     given: Sequence[Sequence[str]] | None,
     labelled: Mapping[str, Sequence[str | None]],
 ) -> None:
-    limit = work.settings.max_bytes
-    sources = [
-        metadata_sources.read(name, data, location=work.folder.path(name), max_bytes=limit)
-        for name, data in beside.items()
-        if data is not None
-    ]
     keys = [entry.content_hash for entry in members]
     known = facts.read(work.facts, keys)
     own = [
@@ -88,7 +194,12 @@ def _write_metadata(
     joined = join.join(ids, own, sources, tags=given, labels=labelled)
     table = joined.table(ids)
     columns = with_roles(joined.columns, table)
-    write_part(path, table, {"columns": [vars(column) for column in columns], "problems": joined.problems})
+    made_of = {
+        "columns": [vars(column) for column in columns],
+        "problems": joined.problems,
+        DESCRIBED: {source.name: source.matches.named for source in sources if source.matches},
+    }
+    write_part(path, table, made_of)
 
 
 def _published_columns(home: Home) -> list[Column]:

@@ -4,13 +4,14 @@ What does not belong here: opening images, and what a manifest is (`store/manife
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from clipper.errors import BadImageError, ImagesError
 from clipper.hashing import content_hash
-from clipper.images.folder import FoundImage, ImageFolder, Listing
+from clipper.images.folder import ImageFolder
+from clipper.images.listing import METADATA_NAMES, FoundImage, Listing
 from clipper.images.places import ARCHIVE_ENDINGS
 from clipper.indexing.staging.workspace import Step, Workspace, refuse_fewer, timed
 from clipper.store import snapshots
@@ -21,8 +22,9 @@ from clipper.store.tables import is_written
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# So many kinds of other files are named in a note.
+# So many kinds of other files are named in a note, and so many files that may be metadata.
 MAX_ENDINGS = 8
+MAX_NAMES = 5
 
 # A file that changed so shortly before the scan may change again without a new time: hash it next time too.
 RACY_NS = 2_000_000_000
@@ -39,7 +41,11 @@ def scan_images(work: Workspace) -> Step:
         path = work.home.part("manifest", staged) if staged else None
         before = Manifest.read(path) if path and path.exists() else None
         progress = work.progress_for("scan")
-        manifest = scan(work.folder, before=before, verify=work.settings.verify, progress=progress)
+        known = before.archives if before and not work.settings.verify else {}
+        listing = work.list_files(known)
+        manifest = scan(
+            work.folder, before=before, verify=work.settings.verify, progress=progress, listing=listing
+        )
         manifest = with_times(manifest, before, at_ns=_published_ns(work.home))
         _refuse_to_shrink(work, manifest)
         step.version = manifest.version
@@ -50,7 +56,7 @@ def scan_images(work: Workspace) -> Step:
         step.counts = {"images": len(manifest.entries), **manifest.changes_since(before).counts()}
         step.counts["other_files"] = sum(manifest.others.values())
         step.failures = manifest.unreadable
-        step.notes = _left_alone(manifest.others)
+        step.notes = [*_left_alone(manifest.others), *_not_read(listing.unread)]
     return step
 
 
@@ -63,6 +69,20 @@ def _left_alone(others: Mapping[str, int]) -> list[str]:
     named += ["..."] if len(ranked) > MAX_ENDINGS else []
     total = sum(others.values())
     return [f"{total:,} other {'file' if total == 1 else 'files'} left alone: {', '.join(named)}"]
+
+
+def _not_read(unread: Sequence[str]) -> list[str]:
+    """Name the files that look like metadata and are not read, and say how they would be."""
+    if not unread:
+        return []
+    more = f" and {len(unread) - MAX_NAMES:,} more" if len(unread) > MAX_NAMES else ""
+    named = ", ".join(map(printable, unread[:MAX_NAMES])) + more
+    known = f"{', '.join(METADATA_NAMES[:-1])} and {METADATA_NAMES[-1]}"
+    note = (
+        f"not read, although they may describe images: {named}; Clipper reads {known} in any folder, and "
+        "x.json or x.txt beside x.jpg. Save a table as metadata.csv, with a column file_name"
+    )
+    return [note]
 
 
 def _refuse_to_shrink(work: Workspace, manifest: Manifest) -> None:
@@ -88,15 +108,18 @@ def scan(
     before: Manifest | None = None,
     verify: bool = False,
     progress: "Callable[[int, int], None] | None" = None,
+    listing: Listing | None = None,
 ) -> Manifest:
     """List the folder. Hash a file that is new or has another size or time; with `verify`, hash every file.
+
+    With a `listing`, the folder was listed just now.
 
     Raises:
         ImagesError: the folder is missing, unreadable or holds no image.
     """
     started = time.time_ns()
     known = {entry.id: entry for entry in before.entries} if before and not verify else {}
-    listing = folder.list_files(before.archives if before and not verify else None)
+    listing = listing or folder.list_files(before.archives if before and not verify else None)
     found = listing.images
     if not found:
         raise ImagesError(
@@ -109,7 +132,7 @@ def scan(
         try:
             entries.append(_entry(folder, image, known.get(image.id), started))
         except BadImageError as error:
-            unreadable[_printable(image.id)] = str(error)
+            unreadable[printable(image.id)] = str(error)
         if progress:
             progress(position + 1, len(found))
     dated = _dated(entries, before, now_ns=started)
@@ -136,7 +159,7 @@ def with_times(manifest: Manifest, before: Manifest | None, *, at_ns: int) -> Ma
 
 
 def _entry(folder: ImageFolder, image: FoundImage, known: Entry | None, started: int) -> Entry:
-    if _printable(image.id) != image.id:
+    if printable(image.id) != image.id:
         raise BadImageError("has a name that is not valid UTF-8; rename it")
     if image.place or image.reason:
         return _entry_of_member(image)
@@ -167,5 +190,6 @@ def _dated(entries: list[Entry], before: Manifest | None, *, now_ns: int) -> lis
     ]
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
+    """Return a file's name as text that UTF-8 can hold."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

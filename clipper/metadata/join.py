@@ -7,13 +7,12 @@ What does not belong here: reading those sources (`metadata/sources.py`), a colu
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import TYPE_CHECKING, Any, Self
-from unicodedata import normalize
 
 from clipper.errors import ImagesError
 from clipper.images.exif import LATITUDE, LONGITUDE
 from clipper.metadata.columns import FILE, FOLDER, LABELS, TAGS, Column
+from clipper.metadata.keys import ImageKeys, Matches
 from clipper.metadata.types import (
     EXAMPLES,
     arrow_type,
@@ -28,13 +27,12 @@ from clipper.text import clean
 if TYPE_CHECKING:
     import pyarrow as pa
 
-METADATA_VERSION = "2"
+METADATA_VERSION = "3"
 # Columns of Clipper's own tables: a key with such a name gets this prefix, and a note says so.
 RESERVED = frozenset({"id", "path", "x", "y", "similarity"})
 RESERVED_PREFIX = "metadata_"
 # The prefix of the column of tags if a source has a column of that name, which stays as it is.
 _OTHER_TAGS = "clipper_"
-_AMBIGUOUS = -1
 _EXAMPLE_CHARACTERS = 60
 
 
@@ -42,13 +40,15 @@ _EXAMPLE_CHARACTERS = 60
 class Source:
     """One metadata file beside the images: its entries, and the key with which each names an image.
 
-    `pick` returns the entries at some indices: most rows of a long table may name no image.
+    `pick` returns the entries at some indices: most rows of a long table may name no image. `matches` has the
+    image of each key, where the file was read for some images.
     """
 
     name: str
     keys: Sequence[str]
     pick: Callable[[Sequence[int]], Iterable[Mapping[str, Any]]]
     problems: list[str] = field(default_factory=list)
+    matches: Matches | None = None
 
     @classmethod
     def of_entries(
@@ -145,13 +145,13 @@ def _merge(
     ids: Sequence[str], sources: Sequence[Source]
 ) -> tuple[list[dict[str, Any]], dict[str, list[str]], list[str]]:
     """Return a row for each image, the names of each column's sources, and the problems."""
-    find = _finder(ids)
+    images = ImageKeys(ids)
     rows: list[dict[str, Any]] = [{} for _ in ids]
     origins: dict[str, list[str]] = {}
     problems: list[str] = []
     before: list[str] = []
     for source in sources:
-        entries, odd = _of_images(ids, source, find)
+        entries, odd = _of_images(ids, source, images)
         problems += source.problems + odd
         differing: list[tuple[str, int]] = []
         for index, entry in entries.items():
@@ -174,15 +174,19 @@ def _merge(
 
 
 def _of_images(
-    ids: Sequence[str], source: Source, find: Callable[[str], int | None]
+    ids: Sequence[str], source: Source, images: ImageKeys
 ) -> tuple[dict[int, dict[str, Any]], list[str]]:
     """Return one source's entry for each image that it names, by column, and the problems."""
-    matches, problems = _match(source, find)
+    import numpy as np
+
+    matches = source.matches or images.match(source.keys)
+    places = np.flatnonzero(matches.rows >= 0)
+    problems = matches.problems(source.name, source.keys)
     entries: dict[int, dict[str, Any]] = {}
     names: dict[str, str] = {}
     refused: dict[str, str] = {}
     twice: dict[int, None] = {}
-    for index, entry in zip(matches.values(), source.pick(list(matches)), strict=True):
+    for index, entry in zip(matches.rows[places].tolist(), source.pick(places.tolist()), strict=True):
         image = entries.setdefault(index, {})
         for key, raw in entry.items():
             try:
@@ -211,55 +215,6 @@ def _of_images(
             f"({first_few([ids[index] for index in twice])}); the last one is used"
         )
     return entries, problems
-
-
-def _match(source: Source, find: Callable[[str], int | None]) -> tuple[dict[int, int], list[str]]:
-    """Return entry -> image, for the entries that name one, and the problems."""
-    matches: dict[int, int] = {}
-    nowhere: list[str] = []
-    ambiguous: list[str] = []
-    for position, key in enumerate(source.keys):
-        index = find(key)
-        if index is None:
-            nowhere.append(key)
-        elif index == _AMBIGUOUS:
-            ambiguous.append(key)
-        else:
-            matches[position] = index
-    problems = []
-    if nowhere:
-        problems.append(f"{source.name}: no image is called {first_few(nowhere)}")
-    if ambiguous:
-        problems.append(f"{source.name}: several images are called {first_few(ambiguous)}; write their paths")
-    return matches, problems
-
-
-def _finder(ids: Sequence[str]) -> Callable[[str], int | None]:
-    """Return a function that finds the image of a key: by path, path without ending, or name."""
-    stems = [image_id.rpartition(".")[0] for image_id in ids]
-    names = [stem.rpartition("/")[2] for stem in stems]
-    forms = [_index(written) for written in (ids, stems, names)]
-
-    @cache
-    def composed() -> list[dict[str, int]]:
-        """The same in Unicode's composed form, as people type accents: file names of a Mac are decomposed."""
-        return [_index(normalize("NFC", name) for name in written) for written in (ids, stems, names)]
-
-    def find(key: str) -> int | None:
-        exact = next((form[key] for form in forms if key in form), None)
-        if exact is not None or key.isascii():
-            return exact
-        key = normalize("NFC", key)
-        return next((form[key] for form in composed() if key in form), None)
-
-    return find
-
-
-def _index(names: Iterable[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for index, name in enumerate(names):
-        found[name] = _AMBIGUOUS if name in found else index
-    return found
 
 
 def _name(key: str, names: dict[str, str], refused: dict[str, str]) -> bool:

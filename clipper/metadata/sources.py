@@ -1,4 +1,4 @@
-"""Read the metadata files beside the images: metadata.json, .jsonl, .parquet, .csv.
+"""Read the metadata files beside the images: metadata.json, .jsonl, .parquet, .csv, .tsv.
 
 What does not belong here: reading tables (`metadata/tables.py`), and joining sources
 (`metadata/join.py`).
@@ -7,38 +7,46 @@ What does not belong here: reading tables (`metadata/tables.py`), and joining so
 import json
 import math
 from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from clipper.errors import ImagesError
 from clipper.metadata.join import Source
-from clipper.metadata.tables import KEY_COLUMNS, read_csv, read_parquet
+from clipper.metadata.key_column import KEY_COLUMNS, KEYS, Candidate, choose, is_key_column, matched
+from clipper.metadata.keys import ImageKeys
+from clipper.metadata.tables import read_csv, read_parquet
 from clipper.metadata.types import first_few
+
+Record = Mapping[str, Any]
 
 # The keys of a metadata.json that describes a dataset of FiftyOne, and no image.
 _OF_FIFTYONE = frozenset({"media_type", "info"})
+# So many records show which fields have text.
+_SAMPLE_RECORDS = 1_000
 
 
-def read(name: str, data: bytes, *, location: str, max_bytes: int) -> Source:
+def read(name: str, data: bytes, *, location: str, max_bytes: int, images: ImageKeys | None = None) -> Source:
     """Read one metadata file.
 
     Args:
-        name: one of `METADATA_NAMES`.
+        name: its path below the images folder; the last part is one of `METADATA_NAMES`.
         data: the file's bytes.
         location: the file's path or URL, for errors.
         max_bytes: the most that a table may have when unpacked.
+        images: that it may describe; without them, names of columns say what names the images.
 
     Raises:
-        ImagesError: the file is damaged. Nothing is indexed then, so that a typing error does not remove all
-            metadata from a published atlas.
+        ImagesError: the file is damaged, or describes none of the images. Nothing is indexed then, so that a
+            typing error does not remove all metadata from a published atlas.
     """
-    if name.endswith(".csv"):
-        return read_csv(data, name=name, source=location)
+    if name.endswith((".csv", ".tsv")):
+        return read_csv(data, name=name, source=location, images=images)
     if name.endswith(".parquet"):
-        return read_parquet(data, name=name, source=location, max_bytes=max_bytes)
+        return read_parquet(data, name=name, source=location, max_bytes=max_bytes, images=images)
     if name.endswith(".jsonl"):
-        return read_lines(data, name=name, source=location)
-    entries, problems = parse(data, source=location)
-    return Source.of_entries(name, entries, problems)
+        return read_lines(data, name=name, source=location, images=images)
+    return read_json(data, name=name, source=location, images=images)
 
 
 def parse(data: bytes, *, source: str) -> tuple[dict[str, dict[str, Any]], list[str]]:
@@ -50,52 +58,202 @@ def parse(data: bytes, *, source: str) -> tuple[dict[str, dict[str, Any]], list[
     Raises:
         ImagesError: the file is not a JSON object; see `read`.
     """
-    repeated: list[str] = []
-    odd_numbers: list[str] = []
-    try:
-        document = _decode(_text(data, source), repeated, odd_numbers)
-    except (ValueError, RecursionError) as error:
-        raise ImagesError(f"{source} is not valid JSON: {error}") from error
+    document, problems = _document(data, source)
     if not isinstance(document, dict):
-        raise ImagesError(f'{source} must be an object like {{"<image>": {{"<key>": value}}}}')
-    if document.keys() >= _OF_FIFTYONE:  # a dataset that FiftyOne or Clipper wrote; it names no image
-        return {}, []
-    problems = _problems(source, repeated, odd_numbers)
-    entries = {key: value for key, value in document.items() if isinstance(value, dict)}
-    if odd := [key for key in document if key not in entries]:
-        problems.append(f"{source}: no object under {first_few(odd)}; left out")
-    return entries, problems
+        raise ImagesError(_must_be_object(source))
+    return _entries(document, source, problems)
 
 
-def read_lines(data: bytes, *, name: str, source: str) -> Source:
+def read_json(data: bytes, *, name: str, source: str, images: ImageKeys | None = None) -> Source:
+    """Read metadata.json: `{"<image>": {"<key>": value}}`, a list of objects, or a table as pandas writes it.
+
+    Raises:
+        ImagesError: the file is no such JSON, or describes none of the images; see `read`.
+    """
+    document, problems = _document(data, source)
+    if isinstance(document, list) and all(isinstance(row, dict) for row in document):
+        return _of_records(document, [*problems], images, name=name, source=source)
+    if not isinstance(document, dict):
+        raise ImagesError(_must_be_object(source))
+    entries, problems = _entries(document, source, problems)
+    objects = Source.of_entries(name, entries, problems)
+    if images is None or not document or document.keys() >= _OF_FIFTYONE:
+        return objects
+    shapes = [partial(_of_objects, objects, entries, images, source=source)] if entries else []
+    for records, is_likely, note in _other_shapes(name, document, entries):
+        kept = [*_own(problems), *([note] if note else [])]
+        shape = partial(_of_records, records, kept, images, name=name, source=source)
+        shapes.insert(0 if is_likely else len(shapes), shape)
+    return _first_that_matches(shapes, _must_be_object(source))
+
+
+def _first_that_matches(shapes: Sequence[Callable[[], Source]], message: str) -> Source:
+    """Return the first source that names an image.
+
+    Raises:
+        ImagesError: none does; the message is about the first shape, or `message` where there is none.
+    """
+    refused: list[ImagesError] = []
+    for shape in shapes:
+        try:
+            return shape()
+        except ImagesError as error:
+            refused.append(error)
+    raise refused[0] if refused else ImagesError(message)
+
+
+def _of_objects(objects: Source, entries: Mapping[str, Record], images: ImageKeys, *, source: str) -> Source:
+    """Match a JSON object whose keys name images, or the fields of its objects if these match better."""
+    records = list(entries.values())
+    fields = list(dict.fromkeys(field for record in records for field in record))
+    candidates = [Candidate(KEYS, True, lambda: objects.keys), *(_field(one, records) for one in fields)]
+    choice = choose(candidates, images, name=objects.name, source=source)
+    if choice.place == 0:
+        return matched(objects, choice, KEYS, images, path=source)
+    return _of_records(records, objects.problems, images, name=objects.name, source=source)
+
+
+def read_lines(data: bytes, *, name: str, source: str, images: ImageKeys | None = None) -> Source:
     """Read JSON Lines as Hugging Face's ImageFolder has them: an object a line, its `file_name` the image.
 
     Raises:
-        ImagesError: a line is no JSON object; see `read`.
+        ImagesError: a line is no JSON object, or none names an image; see `read`.
     """
     repeated: list[str] = []
     odd_numbers: list[str] = []
-    keys: list[str] = []
     entries: list[dict[str, Any]] = []
-    unnamed = 0
     for number, line in enumerate(_text(data, source).split("\n"), 1):
         if not line.strip():
             continue
         try:
-            entry = _decode(line, repeated, odd_numbers)
+            entry = decode_json(line, repeated, odd_numbers)
         except (ValueError, RecursionError) as error:
             raise ImagesError(f"{source}: line {number} is not valid JSON: {error}") from error
         if not isinstance(entry, dict):
             raise ImagesError(f'{source}: line {number} must be an object like {{"file_name": "a.jpg"}}')
-        key = next((entry.pop(column) for column in KEY_COLUMNS if column in entry), None)
-        unnamed += not (isinstance(key, str) and key)
-        if isinstance(key, str) and key:
-            keys.append(key)
-            entries.append(entry)
+        entries.append(entry)
     problems = _problems(name, repeated, odd_numbers)
-    if unnamed:
-        problems.append(f"{name}: {unnamed} line(s) name no file; left out")
-    return Source(name, keys, lambda indices: [entries[i] for i in indices], problems)
+    return _of_records(entries, problems, images, name=name, source=source, noun="line")
+
+
+def _of_records(
+    records: Sequence[Record],
+    problems: list[str],
+    images: ImageKeys | None,
+    *,
+    name: str,
+    source: str,
+    noun: str = "object",
+) -> Source:
+    """Make a source of objects, one of whose fields names the image of each.
+
+    Raises:
+        ImagesError: no field does.
+    """
+    if not records:
+        return Source(name, [], lambda _: [], problems)
+    fields = list(dict.fromkeys(field for record in records for field in record))
+    choice = choose([_field(field, records) for field in fields], images, name=name, source=source)
+    column = fields[choice.place]
+    named: list[tuple[str, Record]] = []
+    for record, found in zip(records, _keys(column, records), strict=True):
+        taken, key = column, found
+        if not key:  # a line may use another name for the column than most
+            known = (field for field in KEY_COLUMNS if isinstance(record.get(field), str))
+            taken = next(known, column)
+            key = record[taken] if taken != column else ""
+        if key.strip():
+            named.append((key, {field: value for field, value in record.items() if field != taken}))
+    if unnamed := len(records) - len(named):
+        problems.append(f"{name}: {unnamed} {noun}(s) name no file; left out")
+    rows = [record for _, record in named]
+    made = Source(name, [key for key, _ in named], lambda indices: [rows[i] for i in indices], problems)
+    return made if images is None else matched(made, choice, column, images, path=source)
+
+
+def _field(field: str, records: Sequence[Record]) -> Candidate:
+    some = records[:_SAMPLE_RECORDS]
+    is_text = any(isinstance(record.get(field), str) for record in some)
+    return Candidate(field, is_text, lambda: _keys(field, records))
+
+
+def _keys(field: str, records: Sequence[Record]) -> list[str]:
+    """Return the texts of a field, or its whole numbers where no record has a text; "" for anything else."""
+    values = [record.get(field) for record in records]
+    if any(isinstance(value, str) for value in values):
+        return [value if isinstance(value, str) else "" for value in values]
+    return [str(value) if type(value) is int else "" for value in values]
+
+
+def _other_shapes(
+    name: str, document: Record, entries: Mapping[str, Record]
+) -> "Iterator[tuple[Sequence[Record], bool, str]]":
+    """Yield what else a JSON object may be, whether that is likelier than objects by image, and a note.
+
+    It may be objects by number, by which an image may be called by chance; the columns of a table, as pandas
+    writes them; or it holds a list of objects under some key.
+    """
+    columns = {name: _column(values) for name, values in document.items()}
+    cells = [column for column in columns.values() if column is not None]
+    inner = [*entries.values()][:1]
+    is_table = len(cells) == len(columns) and len({len(column) for column in cells}) == 1
+    if entries and _are_numbers(entries):
+        yield list(entries.values()), True, ""
+    elif is_table and (not inner or _are_numbers(inner[0]) or any(map(is_key_column, columns))):
+        rows = zip(*cells, strict=True)
+        yield [dict(zip(columns, row, strict=True)) for row in rows], True, ""
+    for key, values in document.items():
+        if isinstance(values, list) and values and all(isinstance(row, dict) for row in values):
+            others = [other for other in document if other != key]
+            yield values, False, f"{name}: only {key!r} is read, not {first_few(others)}" if others else ""
+
+
+def _are_numbers(keys: Collection[str]) -> bool:
+    """Whether keys are the numbers of rows: "0", "1", ..."""
+    return all(key == str(number) for number, key in enumerate(keys))
+
+
+def _column(values: Any) -> list[Any] | None:
+    """Return the cells of a column as pandas writes it, a list or an object of row -> cell; else None."""
+    if isinstance(values, dict):
+        return list(values.values())
+    return values if isinstance(values, list) else None
+
+
+def _own(problems: Sequence[str]) -> list[str]:
+    """Return the problems without those about values that are no objects: another shape has none."""
+    return [problem for problem in problems if ": no object under " not in problem]
+
+
+def _must_be_object(source: str) -> str:
+    return f'{source} must be an object like {{"<image>": {{"<key>": value}}}}'
+
+
+def _document(data: bytes, source: str) -> tuple[Any, list[str]]:
+    """Decode a JSON file; return it, and the problems.
+
+    Raises:
+        ImagesError: it is not JSON.
+    """
+    repeated: list[str] = []
+    odd_numbers: list[str] = []
+    try:
+        document = decode_json(_text(data, source), repeated, odd_numbers)
+    except (ValueError, RecursionError) as error:
+        raise ImagesError(f"{source} is not valid JSON: {error}") from error
+    return document, _problems(source, repeated, odd_numbers)
+
+
+def _entries(
+    document: dict[str, Any], source: str, problems: list[str]
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Return the objects under the keys of a JSON object, and the problems."""
+    if document.keys() >= _OF_FIFTYONE:  # a dataset that FiftyOne or Clipper wrote; it names no image
+        return {}, []
+    entries = {key: value for key, value in document.items() if isinstance(value, dict)}
+    if odd := [key for key in document if key not in entries]:
+        problems = [*problems, f"{source}: no object under {first_few(odd)}; left out"]
+    return entries, problems
 
 
 def _text(data: bytes, source: str) -> str:
@@ -105,7 +263,7 @@ def _text(data: bytes, source: str) -> str:
         raise ImagesError(f"{source} is not valid JSON: {error}") from error
 
 
-def _decode(text: str, repeated: list[str], odd_numbers: list[str]) -> Any:
+def decode_json(text: str, repeated: list[str], odd_numbers: list[str]) -> Any:
     """Decode JSON; keys that an object has twice, and numbers that no column can hold, go to the lists."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

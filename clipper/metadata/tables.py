@@ -1,58 +1,74 @@
-"""Read metadata.csv and metadata.parquet: from bytes to a source of metadata.
+"""Read metadata.csv, .tsv and .parquet: from bytes to a source of metadata.
 
-As in Hugging Face's ImageFolder, a row describes the image that its `file_name` names. What does not belong
-here: finding the image of a name (`metadata/join.py`), and the types of CSV cells (`metadata/cells.py`).
+As in Hugging Face's ImageFolder, a row describes the image that one of its cells names. What does not belong
+here: which column that is (`key_column.py`), and the types of CSV cells (`metadata/cells.py`).
 """
 
 import codecs
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clipper.errors import ImagesError
 from clipper.metadata.cells import infer_cell_type, plain_column
 from clipper.metadata.join import Source
+from clipper.metadata.key_column import Candidate, Choice, choose, matched
+from clipper.metadata.keys import ImageKeys
 from clipper.metadata.types import EXAMPLES, first_few
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# The column that names the image: the first of these that a table has, in upper or lower case.
-KEY_COLUMNS = ("file_name", "filename", "file", "path", "image", "id", "name")
 DELIMITERS = ",;\t"
 # The name under which pandas writes an unnamed index, which says nothing about an image.
 _PANDAS_INDEX = re.compile(r"__index_level_\d+__")
+# How pandas calls a column without a name that it read; R and pandas write row numbers in such a column.
+_UNNAMED = re.compile(r"(Unnamed: \d+(\.\d+)*)?")
+# The first line with which Excel is told the delimiter.
+_SEPARATOR_LINE = re.compile(rb'(?:\xef\xbb\xbf)?\s*"?sep=(.)"?[ \t,;]*(?:\r\n|\r|\n|$)', re.IGNORECASE)
 # A row appended to each file: if the parser does not return it as a row, a quote before it was never closed.
 _END = "clipper-end-of-table"
 # Rows converted to Python values at a time.
 _PICK_ROWS = 65_536
 
 
-def read_csv(data: bytes, *, name: str, source: str) -> Source:
+def read_csv(data: bytes, *, name: str, source: str, images: ImageKeys | None = None) -> Source:
     """Read a CSV table in UTF-8; its header shows whether `,`, `;` or a tab separates cells.
 
     Args:
         data: the file's bytes.
-        name: of the file, for notes.
+        name: of the file, for notes; a table called .tsv is separated by tabs.
         source: the file's path, for errors.
+        images: that the rows may name; without them, the names of the columns say which one names images.
 
     Raises:
-        ImagesError: the file is no such table; the message says what to do.
+        ImagesError: the file is no such table, or names none of the images; the message says what to do.
     """
-    delimiter, most = _header_of(_text(data, source))
+    _text(data, source)
+    delimiter = "\t" if name.endswith(".tsv") else None
+    if found := _SEPARATOR_LINE.match(data):
+        delimiter, data = found[1].decode("latin-1"), data[found.end() :]
+    delimiter, most = _header_of(_text(data, source), delimiter)
     header, columns, problems = _cells(data, delimiter, most, name=name, source=source)
-    names, key = [cell.strip() for cell in header], _key(header, source)
+    names = [cell.strip() for cell in header]
+    row_numbers = {i for i, one in enumerate(names) if _UNNAMED.fullmatch(one) and _are_numbered(columns[i])}
+    places = [i for i in range(len(names)) if i not in row_numbers]
+    choice = choose([_of_text(names[i], columns[i]) for i in places], images, name=name, source=source)
+    key = places[choice.place]
     chosen, odd = _once(names, name)
     table: dict[str, pa.ChunkedArray] = {}
     for index in chosen:
-        if index != key:
+        if index != key and index not in row_numbers:
             table[names[index]], misfit = infer_cell_type(names[index], columns[index])
             problems += [f"{name}: {misfit}"] if misfit else []
-    return _source(name, columns[key], table, problems + odd)
+    return _source(name, columns[key], table, [*problems, *odd], _Named(choice, names[key], images, source))
 
 
-def read_parquet(data: bytes, *, name: str, source: str, max_bytes: int) -> Source:
+def read_parquet(
+    data: bytes, *, name: str, source: str, max_bytes: int, images: ImageKeys | None = None
+) -> Source:
     """Read a Parquet table; types as in Arrow, but dates and times as ISO 8601 text, decimals as floats.
 
     Args:
@@ -60,17 +76,18 @@ def read_parquet(data: bytes, *, name: str, source: str, max_bytes: int) -> Sour
         name: of the file, for notes.
         source: the file's path, for errors.
         max_bytes: a table that is larger when unpacked is refused.
+        images: that the rows may name; without them, the names of the columns say which one names images.
 
     Raises:
-        ImagesError: the file is no such table; the message says what to do.
+        ImagesError: the file is no such table, or names none of the images; the message says what to do.
     """
-    import pyarrow as pa
-
     whole = _unpacked(data, source, max_bytes)
     names: list[str] = whole.column_names
-    key = _key(names, source)
-    keys = plain_column(whole.column(key))
-    if keys is None or not (pa.types.is_string(keys.type) or pa.types.is_integer(keys.type)):
+    candidates = [_of_arrow(name, whole.column(index)) for index, name in enumerate(names)]
+    choice = choose(candidates, images, name=name, source=source)
+    key = choice.place
+    keys = candidates[key].read()
+    if keys is None:
         raise ImagesError(
             f"{source}: the column {names[key]!r} is {whole.column(key).type}, but it must hold file names"
         )
@@ -83,23 +100,86 @@ def read_parquet(data: bytes, *, name: str, source: str, max_bytes: int) -> Sour
         if column is None:
             kind = first_few([str(whole.column(index).type)])
             problems.append(f"{name}: {names[index]!r} is {kind}, which cannot be kept; left out")
-        else:
+        elif not (_UNNAMED.fullmatch(names[index]) and _are_numbered(column)):
             table[names[index]] = column
-    return _source(name, keys.cast(pa.string()), table, problems)
+    return _source(name, keys, table, problems, _Named(choice, names[key], images, source))
+
+
+@dataclass(frozen=True)
+class _Named:
+    """How a table names images: the choice of its key column, its name, the images, and the file's path."""
+
+    choice: Choice
+    column: str
+    images: ImageKeys | None
+    source: str
+
+
+def _of_text(name: str, cells: "pa.ChunkedArray") -> Candidate:
+    """Return a column of CSV cells; one of numbers alone names images only if its name says so."""
+    import pyarrow.compute as pc
+
+    some = cells[:_PICK_ROWS]
+    return Candidate(
+        name, bool(pc.any(pc.match_substring_regex(some, r"[^0-9.,+\-\s]")).as_py()), lambda: cells
+    )
+
+
+def _of_arrow(name: str, column: "pa.ChunkedArray") -> Candidate:
+    """Return a column of any type; of Hugging Face's structs, with an image in them, the `path` names it."""
+    import pyarrow as pa
+    from pyarrow import types
+
+    kind = column.type
+    inner = kind.value_type if types.is_dictionary(kind) else kind
+    is_text = bool(types.is_string(inner) or types.is_large_string(inner) or types.is_string_view(inner))
+
+    def read() -> "pa.ChunkedArray | None":
+        cells = column
+        if types.is_struct(kind) and kind.get_field_index("path") >= 0:
+            cells = pa.chunked_array(
+                [chunk.field("path") for chunk in column.chunks], kind.field("path").type
+            )
+        if types.is_nested(cells.type):
+            return None
+        plain = plain_column(cells)
+        if plain is None or not (types.is_string(plain.type) or types.is_integer(plain.type)):
+            return None
+        return plain.cast(pa.string())
+
+    return Candidate(name, is_text, read)
+
+
+def _are_numbered(cells: "pa.ChunkedArray") -> bool:
+    """Whether cells number the rows, from 0 or from 1."""
+    import numpy as np
+    import pyarrow as pa
+
+    try:
+        numbers = cells.cast(pa.int64()).to_numpy() if len(cells) else np.zeros(0, np.int64)
+    except pa.ArrowException:
+        return False
+    if cells.null_count or not len(cells):
+        return False
+    return bool(numbers[0] in (0, 1) and (numbers == numbers[0] + np.arange(len(numbers))).all())
 
 
 def _source(
-    name: str, keys: "pa.ChunkedArray", table: "Mapping[str, pa.ChunkedArray]", problems: Sequence[str]
+    name: str,
+    keys: "pa.ChunkedArray",
+    table: "Mapping[str, pa.ChunkedArray]",
+    problems: Sequence[str],
+    named: _Named,
 ) -> Source:
     """Make a source of the rows that name a file; add a problem about the others."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     problems = list(problems)
-    named = pc.fill_null(pc.not_equal(keys, ""), False)
-    if unnamed := len(keys) - (pc.sum(named).as_py() or 0):
+    has_key = pc.fill_null(pc.not_equal(pc.utf8_trim_whitespace(keys), ""), False)
+    if unnamed := len(keys) - (pc.sum(has_key).as_py() or 0):
         problems.append(f"{name}: {unnamed} row(s) name no file; left out")
-    rows = pa.table({column: cells.filter(named) for column, cells in table.items()})
+    rows = pa.table({column: cells.filter(has_key) for column, cells in table.items()})
 
     def pick(indices: Sequence[int]) -> Iterator[dict[str, Any]]:
         for start in range(0, len(indices), _PICK_ROWS):
@@ -109,7 +189,13 @@ def _source(
             else:
                 yield from ({} for _ in some_rows)
 
-    return Source(name, keys.filter(named).to_pylist(), pick, problems)
+    kept = keys.filter(has_key)
+    source = Source(name, kept.to_pylist(), pick, problems)
+    return (
+        source
+        if named.images is None
+        else matched(source, named.choice, named.column, named.images, path=named.source)
+    )
 
 
 def _text(data: bytes, source: str) -> str:
@@ -128,13 +214,14 @@ def _text(data: bytes, source: str) -> str:
     return text
 
 
-def _header_of(text: str) -> tuple[str, int]:
+def _header_of(text: str, delimiter: str | None = None) -> tuple[str, int]:
     """Return the delimiter, and the most columns that there can be.
 
-    The delimiter is the one of `,`, `;` and tab that is most frequent in the header, outside of quotes.
+    Unless it is known, the delimiter is the one of `,`, `;` and tab that is most frequent in the header,
+    outside of quotes.
     """
     quoted = False
-    counts = dict.fromkeys(DELIMITERS, 0)
+    counts = dict.fromkeys(delimiter or DELIMITERS, 0)
     length = 0
     for character in (text := text.lstrip("\r\n")):
         if character == '"':
@@ -144,7 +231,7 @@ def _header_of(text: str) -> tuple[str, int]:
         elif not quoted and character in counts:
             counts[character] += 1
         length += 1
-    delimiter = max(DELIMITERS, key=lambda one: counts[one])
+    delimiter = max(counts, key=lambda one: counts[one])
     return delimiter, text.count(delimiter, 0, length) + 1
 
 
@@ -232,17 +319,6 @@ def _unpacked(data: bytes, source: str, max_bytes: int) -> "pa.Table":
         raise ImagesError(
             f"{source} is not a readable Parquet table ({_one_line(error)}); write it again or delete it"
         ) from error
-
-
-def _key(names: Sequence[str], source: str) -> int:
-    """Return the index of the column that names the images."""
-    lower = [name.strip().lower() for name in names]
-    for wanted in KEY_COLUMNS:
-        if wanted in lower:
-            return lower.index(wanted)
-    raise ImagesError(
-        f"{source} has no column that names the images; call it file_name (its columns: {first_few(names)})"
-    )
 
 
 def _once(names: Sequence[str], name: str) -> tuple[list[int], list[str]]:

@@ -3,16 +3,25 @@
 What does not belong here: decoding images, and anything derived from them.
 """
 
-from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import repeat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clipper.hashing import digest
-from clipper.images.places import Archive, Contents, Member, Place
+from clipper.images.places import (
+    Contents,
+    Place,
+    add_member,
+    beside_rows,
+    notes_on,
+    place_fields,
+    read_notes,
+    read_places,
+)
 from clipper.store.tables import is_written, read_made_of, read_parquet, write_part
 
 if TYPE_CHECKING:
@@ -20,8 +29,6 @@ if TYPE_CHECKING:
 
 # The column with the time at which a content was first indexed; an earlier Clipper's manifest has none.
 FIRST_NS = "first_ns"
-# The column with the archive of an image, and the key of the archives in the JSON beside the table.
-ARCHIVE, ARCHIVES = "archive", "archives"
 
 # An image's content hash before and after; None where it is not there.
 Fate = tuple[bytes | None, bytes | None]
@@ -155,8 +162,8 @@ class Manifest:
             for image_id, reason in self.unreadable.items()
         ]
         schema = _schema(with_places=bool(self.archives))
-        made_of = {ARCHIVES: [_note(contents) for contents in self.archives.values()]}
-        write_part(path, pa.Table.from_pylist(rows + lost, schema=schema), made_of if self.archives else {})
+        rows += lost + beside_rows(self.archives.values())
+        write_part(path, pa.Table.from_pylist(rows, schema=schema), notes_on(self.archives.values()))
 
     @classmethod
     def read(cls, path: Path) -> "Manifest":
@@ -164,17 +171,21 @@ class Manifest:
         table = read_parquet(path)
         columns = [table[name].to_pylist() for name in ("id", "content_hash", "bytes", "mtime_ns", "reason")]
         first = table[FIRST_NS].to_pylist() if FIRST_NS in table.column_names else repeat(None, len(table))
-        places = read_places(table)
+        archives = read_notes(read_made_of(path)) if is_written(path) else {}
         entries, reasons = [], {}
-        for image_id, key, size, time_ns, reason, first_ns, place in zip(
-            *columns, first, places, strict=True
+        places = read_places(table)
+        for (image_id, key, size, time_ns, reason), first_ns, place in zip(
+            zip(*columns, strict=True), first, places, strict=True
         ):
-            if key is None:
-                reasons[image_id] = reason
-            else:
+            if key is not None:
                 entries.append(Entry(image_id, key, size, time_ns, first_ns, place))
-        notes = read_made_of(path).get(ARCHIVES, []) if is_written(path) else []
-        return cls(entries, reasons, archives=_archives(notes, entries))
+            elif place is None:
+                reasons[image_id] = reason
+            if place is not None:
+                add_member(archives, place, size, key)
+        for contents in archives.values():  # as they lie in the archive: rows are sorted by id
+            contents.images.sort(key=lambda image: image.offset)
+        return cls(entries, reasons, archives=archives)
 
 
 def compare(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> Changes:
@@ -188,49 +199,9 @@ def _still_there(fates: Mapping[str, Fate]) -> int:
     return sum(after is not None for _, after in fates.values())
 
 
-def read_places(table: "pa.Table") -> "Iterable[Place | None]":
-    """Return the place of each row of a manifest's table; None for a file that lies in no archive."""
-    if ARCHIVE not in table.column_names:
-        return repeat(None, len(table))
-    columns = [table[name].to_pylist() for name in Place._fields]
-    return [place if place.archive is not None else None for place in map(Place, *columns)]
-
-
-def _note(contents: Contents) -> dict[str, Any]:
-    """Write what lies in an archive beside its images, as JSON."""
-    archive = vars(contents.archive)
-    return archive | {"failed": contents.failed, "others": dict(contents.others)}
-
-
-def _archives(notes: Sequence[Mapping[str, Any]], entries: Iterable[Entry]) -> dict[str, Contents]:
-    """Read what `_note` wrote, and add the images."""
-    archives = {
-        note["name"]: Contents(
-            Archive(note["name"], note["bytes"], note["mtime_ns"]),
-            failed=dict(note["failed"]),
-            others=Counter(note["others"]),
-        )
-        for note in notes
-    }
-    for entry in entries:
-        if entry.place and (contents := archives.get(entry.place.archive)):
-            name, at, size, packing = entry.place[1:]
-            contents.images.append(Member(name, at, size, entry.bytes, packing, entry.content_hash))
-    for contents in archives.values():  # as they lie in the archive: entries are sorted by id
-        contents.images.sort(key=lambda image: (image.offset, image.name))
-    return archives
-
-
 def _schema(*, with_places: bool) -> "pa.Schema":
     import pyarrow as pa
 
-    places = [
-        (ARCHIVE, pa.dictionary(pa.int32(), pa.string())),
-        ("member", pa.string()),
-        ("offset", pa.int64()),
-        ("size", pa.int64()),
-        ("packing", pa.int8()),
-    ]
     return pa.schema(
         [
             ("id", pa.string()),
@@ -239,6 +210,6 @@ def _schema(*, with_places: bool) -> "pa.Schema":
             ("mtime_ns", pa.int64()),
             ("reason", pa.string()),
             (FIRST_NS, pa.int64()),
-            *(places if with_places else []),
+            *(place_fields() if with_places else []),
         ]
     )

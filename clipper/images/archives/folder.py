@@ -10,26 +10,19 @@ import tarfile
 import threading
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from glob import has_magic
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from clipper.errors import BadImageError, ImagesError
 from clipper.hashing import digest
 from clipper.images.archives import tar, tiff, zip  # noqa: A004 - the format's name
 from clipper.images.archives.tables import ImageTable
-from clipper.images.folder import (
-    METADATA_NAMES,
-    FoundImage,
-    ImageFolder,
-    Listing,
-    changed_ns,
-    ending_to_show,
-    filesystem,
-    is_image_name,
-)
+from clipper.images.folder import ImageFolder, changed_ns, filesystem, is_image_name, is_kept_name
+from clipper.images.listing import METADATA_NAMES, FoundImage, Listing, describes_images, ending_to_show
 from clipper.images.places import (
     ARCHIVE_ENDINGS,
     ARROW,
@@ -47,6 +40,9 @@ from clipper.images.places import (
     member_id,
 )
 from clipper.settings import is_url
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # Bytes that a remote archive is read ahead: it is read from start to end.
 READ_AHEAD = 1 << 23
@@ -99,19 +95,24 @@ class ArchiveFolder(ImageFolder):
         """
         listing = Listing()
         taken: set[str] = set()
+        for table in self._tables_beside():
+            listing.add(table.id, partial(_itself, table))
         for archive in self.archives():
             before = (known or {}).get(archive.name)
             contents = before if before and before.archive == archive else self._open(archive)
             listing.archives[archive.name] = contents
-            listing.images += _found(contents, taken)
             listing.others += contents.others
-        listing.images.sort(key=lambda image: image.id)
+            _list_contents(contents, taken, listing)
+        listing.settle()
         return listing
 
     def fingerprint(self, listing: Listing | None = None) -> str:  # noqa: ARG002 - of the images in archives
         """Digest all names, sizes and times of the archives, and of the metadata files beside them."""
-        seen = [(archive.name, archive.bytes, archive.mtime_ns) for archive in self.archives()]
-        return digest(self.location, seen, [self._stamp(name) for name in METADATA_NAMES])
+        seen = [
+            [(file.id, file.bytes, file.mtime_ns) for file in self._tables_beside()],
+            [(archive.name, archive.bytes, archive.mtime_ns) for archive in self.archives()],
+        ]
+        return digest(self.location, *seen)
 
     def require(self) -> None:
         """Check that there are archives.
@@ -144,14 +145,46 @@ class ArchiveFolder(ImageFolder):
         Raises:
             BadImageError: the archive is gone, or has other bytes by now.
         """
-        if place is None:
-            return super().read(image_id)
         try:
-            return self._read_place(place)
+            return super().read(image_id, place)
         except BadImageError:
             raise
         except Exception as error:  # a damaged archive: the libraries raise errors of many kinds
-            raise BadImageError(f"cannot be read from {place.archive}: {error}") from error
+            raise BadImageError(
+                f"cannot be read from {place.archive if place else image_id}: {error}"
+            ) from error
+
+    def read_many(self, found: Sequence[FoundImage]) -> list[bytes | None]:
+        """Read files in archives; None for one that cannot be read or is over the limit."""
+        return [self._read_or_none(file) for file in found]
+
+    def rows_of(self, archive: str) -> "pa.Table | None":
+        """Return the columns beside the images of a table of images; None if it has none."""
+        if _kind(archive) not in (PARQUET, ARROW):
+            return None
+        with self._lock:
+            return self._table(archive).other_columns()
+
+    def _read(self, name: str, place: Place | None = None) -> bytes:
+        return self._read_place(place) if place else super()._read(name)
+
+    def _tables_beside(self) -> list[FoundImage]:
+        """Return the files with metadata that lie beside the archives."""
+        if not self.remote:
+            paths = [Path(self.root) / name for name in METADATA_NAMES]
+            stats = [(path.name, path.stat()) for path in paths if path.is_file()]
+            return [FoundImage(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
+        files, root = filesystem(self.root)
+        try:
+            entries = files.ls(root, detail=True)
+        except (OSError, ValueError):
+            return []  # listing the archives reports it
+        named = [(str(entry["name"]).rstrip("/").rpartition("/")[2], entry) for entry in entries]
+        return [
+            FoundImage(name, int(entry.get("size") or 0), changed_ns(entry))
+            for name, entry in named
+            if name in METADATA_NAMES and entry.get("type") != "directory"
+        ]
 
     def _read_place(self, place: Place) -> bytes:
         if place.packing == Packing.ROW:
@@ -308,17 +341,35 @@ def _free(name: str, stem: str, taken: set[str]) -> str:
     return longer
 
 
-def _found(contents: Contents, taken: set[str]) -> Iterator[FoundImage]:
-    """Yield the images of an archive, with an id that none of `taken` has, and add it there."""
+def _list_contents(contents: Contents, taken: set[str], listing: Listing) -> None:
+    """Add the images of an archive, and what describes them, with ids that none of `taken` has."""
     archive = contents.archive
     stem = PurePosixPath(archive.name).with_suffix("").as_posix()
+    renamed: dict[str, str] = {}
     for image in contents.images:
-        taken.add(image_id := _free(member_id(image.name), stem, taken))
-        place = Place(archive.name, image.name, image.offset, image.stored, int(image.packing))
-        yield FoundImage(image_id, image.bytes, archive.mtime_ns, place, image.content_hash)
+        name = member_id(image.name)
+        taken.add(image_id := _free(name, stem, taken))
+        if image_id != name:
+            renamed[name.rpartition(".")[0]] = image_id.rpartition(".")[0]
+        place = image.place_in(archive)
+        listing.images.append(FoundImage(image_id, image.bytes, archive.mtime_ns, place, image.content_hash))
     for name, reason in contents.failed.items():
         taken.add(image_id := _free(member_id(name), stem, taken))
-        yield FoundImage(image_id, 0, archive.mtime_ns, reason=reason)
+        listing.images.append(FoundImage(image_id, 0, archive.mtime_ns, reason=reason))
+    tables = {table.id for table in listing.tables}
+    for member in contents.beside:
+        name = member_id(member.name)
+        before, dot, ending = name.rpartition(".")
+        path = f"{renamed.get(before, before)}{dot}{ending}"
+        if path in tables:  # of two tables of one name, the first describes the images
+            listing.unread.append(f"{archive.name}/{name}")
+        else:
+            found = FoundImage(path, member.bytes, archive.mtime_ns, member.place_in(archive))
+            listing.add(path, partial(_itself, found))
+
+
+def _itself(found: FoundImage) -> FoundImage:
+    return found
 
 
 def _add(contents: Contents, member: Member) -> None:
@@ -326,6 +377,8 @@ def _add(contents: Contents, member: Member) -> None:
         contents.images.append(member)
     elif member.reason is not None:
         contents.failed[member.name] = member.reason
+    elif describes_images(member.name) and is_kept_name(member_id(member.name)):
+        contents.beside.append(member)
     else:
         contents.others[ending_to_show(member.name)] += 1
 

@@ -4,9 +4,9 @@ The image is a struct of `bytes` and `path`, or a column of bytes that begin as 
 belong here: the table's other columns, which are metadata.
 """
 
+import json
 from collections.abc import Iterator
 from functools import cached_property
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from clipper.errors import BadImageError
@@ -61,6 +61,18 @@ class ImageTable:
         start = self._ends[group - 1] if group else 0
         data, _ = next(_images(self._group(group).slice(row - start, 1)))
         return data or b""
+
+    def other_columns(self) -> "pa.Table | None":
+        """Return the columns that hold no image; None if there are none.
+
+        The names of classes, which Hugging Face's datasets keep beside the numbers, take the numbers' place.
+        """
+        schema = self._parquet.schema_arrow if self._is_parquet else self._table.schema
+        names = [name for name in schema.names if name != self.column]
+        if not names:
+            return None
+        table = self._parquet.read(columns=names) if self._is_parquet else self._table.select(names)
+        return _with_class_names(table, schema)
 
     def _find_column(self) -> str:
         import pyarrow as pa
@@ -167,6 +179,18 @@ def _is_binary(kind: "pa.DataType") -> bool:
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind))
 
 
-def stem_of(name: str) -> str:
-    """Return the name of a table without its folder and ending."""
-    return PurePosixPath(name).stem
+def _with_class_names(table: "pa.Table", schema: "pa.Schema") -> "pa.Table":
+    import pyarrow as pa
+
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        classes = {name: feature["names"] for name, feature in features.items() if "names" in feature}
+    except (KeyError, TypeError, ValueError):
+        return table
+    for name, words in classes.items():
+        at = table.column_names.index(name) if name in table.column_names else -1
+        if at >= 0 and pa.types.is_integer(table[name].type):
+            numbers = table[name].to_pylist()
+            named = [words[i] if i is not None and 0 <= i < len(words) else None for i in numbers]
+            table = table.set_column(at, name, pa.array(named, pa.string()))
+    return table

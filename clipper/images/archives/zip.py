@@ -27,15 +27,13 @@ def members(file: BinaryIO, *, is_image: Callable[[str], bool], max_bytes: int) 
     with zipfile.ZipFile(file) as archive:
         infos = [info for info in archive.infolist() if not info.is_dir()]
     for info in sorted(infos, key=lambda info: info.header_offset):
-        if not is_image(info.filename):
-            yield Member(info.filename, 0, info.compress_size, info.file_size)
-            continue
         start, key, reason = 0, None, None
-        try:
-            start, key = _read(file, info, max_bytes)
-        except BadImageError as error:
-            reason = str(error)
         packing = _READ.get(info.compress_type, Packing.PLAIN)
+        try:
+            start = _start(file, info)
+            key = _hash(file, info, start, max_bytes) if is_image(info.filename) else None
+        except BadImageError as error:
+            reason = str(error) if is_image(info.filename) else None
         yield Member(info.filename, start, info.compress_size, info.file_size, packing, key, reason)
 
 
@@ -55,19 +53,23 @@ def unpack(data: bytes, *, max_bytes: int) -> bytes:
     return unpacked
 
 
-def _read(file: BinaryIO, info: zipfile.ZipInfo, max_bytes: int) -> tuple[int, bytes]:
-    """Return where a member's bytes begin in the zip, and their content hash."""
+def _start(file: BinaryIO, info: zipfile.ZipInfo) -> int:
+    """Return where a member's bytes begin in the zip."""
     if info.flag_bits & _ENCRYPTED:
         raise BadImageError("is encrypted in its archive; unpack it with its password")
     if info.compress_type not in _READ:
         raise BadImageError("is packed by a rare method; pack the zip again with the usual one (deflate)")
-    if max(info.file_size, info.compress_size) > max_bytes:
-        raise BadImageError(f"has {info.file_size:,} bytes, more than the limit of {max_bytes:,} (max_bytes)")
     file.seek(info.header_offset)
     head = file.read(_HEADER_BYTES)
     if len(head) < _HEADER_BYTES or not head.startswith(b"PK\x03\x04"):
         raise BadImageError("is damaged in its archive: its header is missing")
-    start = info.header_offset + _HEADER_BYTES + sum(struct.unpack("<HH", head[26:30]))
+    return info.header_offset + _HEADER_BYTES + int(sum(struct.unpack("<HH", head[26:30])))
+
+
+def _hash(file: BinaryIO, info: zipfile.ZipInfo, start: int, max_bytes: int) -> bytes:
+    """Return the content hash of a member."""
+    if max(info.file_size, info.compress_size) > max_bytes:
+        raise BadImageError(f"has {info.file_size:,} bytes, more than the limit of {max_bytes:,} (max_bytes)")
     file.seek(start)
     data = file.read(info.compress_size)
     if info.compress_type == zipfile.ZIP_DEFLATED:
@@ -76,4 +78,4 @@ def _read(file: BinaryIO, info: zipfile.ZipInfo, max_bytes: int) -> tuple[int, b
         raise BadImageError("is damaged in its archive: its checksum does not hold")
     if not data:
         raise BadImageError("is empty (0 bytes)")
-    return start, content_hash(data)
+    return content_hash(data)

@@ -11,6 +11,8 @@ from typing import Any
 
 from clipper.errors import ImagesError, StoreError
 from clipper.images.archives.folder import open_images
+from clipper.images.listing import Listing
+from clipper.images.places import Contents
 from clipper.metadata.columns import Column
 from clipper.metadata.types import EXAMPLES
 from clipper.projection.graph import NeighborGraph
@@ -66,6 +68,7 @@ class Workspace:
         self.signatures = facts.signature_store(self.home)
         self._read: tuple[str, Manifest] | None = None  # kept: a version never changes
         self._staged: Staged | None = None
+        self._listing: Listing | None = None
 
     @property
     def staged(self) -> Staged:
@@ -80,6 +83,35 @@ class Workspace:
         if after != self._staged:
             after.write(self.home)
             self._staged = after
+
+    def list_files(self, known: Mapping[str, Contents] | None = None) -> Listing:
+        """List the images folder now; keep what a later step needs of it, which are not the images.
+
+        Args:
+            known: what lay in the archives; without it, that of the staged manifest.
+
+        Raises:
+            ImagesError: the folder is missing or cannot be read.
+        """
+        if known is None and self.staged.manifest:
+            known = self.manifest()[1].archives
+        listing = self.folder.list_files(known)
+        self._listing = replace(listing, images=[])
+        return listing
+
+    def listing(self) -> Listing:
+        """Return the files of the folder but the images, as this run listed them; list them if it did not.
+
+        Raises:
+            ImagesError: the folder is missing or cannot be read.
+        """
+        if self._listing is None:
+            self.list_files()
+        return self._listing or Listing()
+
+    def is_of_this_folder(self, snapshot: Snapshot) -> bool:
+        """Whether a snapshot was made of the images folder that the settings name now."""
+        return absolute_location(snapshot.images, base=self.home.folder) == self.settings.images_location
 
     def take_up(self) -> None:
         """Start a run from the parts that the last run staged, else from the published ones."""
@@ -236,7 +268,7 @@ def refuse_fewer(work: Workspace, images: int, before: Snapshot | None) -> None:
     """
     if before is None or work.settings.allow_shrink:
         return
-    if absolute_location(before.images, base=work.home.folder) != work.settings.images_location:
+    if not work.is_of_this_folder(before):
         return  # another folder may hold fewer
     if images < (1 - MAX_GONE) * before.counts["images"]:
         raise ImagesError(

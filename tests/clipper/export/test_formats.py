@@ -12,7 +12,11 @@ from PIL import Image
 
 from clipper.atlas import Atlas
 from clipper.errors import ClipperError, UnknownImageError
+from clipper.export.formats.folders import csv_text
+from clipper.export.formats.tables import escape_formula
 from clipper.indexing import run
+from clipper.metadata import sources
+from clipper.metadata.keys import ImageKeys
 from clipper.settings import CONFIG_NAME, Settings
 
 HOSTILE = '<img src=x onerror="alert(1)"> & Co.jpg'
@@ -177,3 +181,41 @@ def test_images_that_are_gone_or_have_changed_are_named_and_the_others_exported(
         with pytest.raises(ClipperError, match="not one image"):
             atlas.export(tmp_path / "one", ids=["a/same.jpg"])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["changed", "out", "x.txt"]
+
+
+def read_beside(name: str, data: bytes, ids: list[str]) -> tuple[set[str], list[str]]:
+    """The images that a file describes which lies beside them, and the notes about its keys."""
+    source = sources.read(name, data, location=name, max_bytes=1 << 28, images=ImageKeys(ids))
+    assert source.matches is not None
+    named = {ids[row] for row in source.matches.rows.tolist()}
+    return named, source.matches.problems(name, source.keys)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("metadata.csv", {"format": "csv"}),
+        ("metadata.parquet", {"format": "parquet"}),
+        ("metadata.csv", {"format": "csv", "images": "paths"}),
+        ("metadata.parquet", {"format": "parquet", "images": "paths"}),
+    ],
+)
+def test_a_table_that_clipper_exported_names_the_images_it_was_made_of(
+    atlas: Atlas, tmp_path: Path, name: str, options: dict[str, str]
+):
+    done = atlas.export(tmp_path / name, **options)
+    named, notes = read_beside(name, (tmp_path / name).read_bytes(), list(atlas.ids))
+    assert len(named) == done.images == 23
+    assert all("by the end of a longer path" in note for note in notes)
+
+
+def test_columns_that_python_wrote_name_the_images_too(atlas: Atlas):
+    frame = atlas.metadata
+    for name, data in (("metadata.csv", frame.to_csv()), ("metadata.json", frame.to_json(orient="index"))):
+        assert read_beside(name, data.encode(), list(atlas.ids)) == (set(atlas.ids), [])
+
+
+@pytest.mark.parametrize("name", ["=1+1.jpg", "-1.jpg", "@x.jpg", "'q'.jpg"])
+def test_a_name_that_a_spreadsheet_would_take_for_a_formula_names_its_image_again(name: str):
+    text = csv_text([["file_name", "v"], [escape_formula(name), 1]])
+    assert read_beside("metadata.csv", text.encode(), [name, "b.jpg"])[0] == {name}

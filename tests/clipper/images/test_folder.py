@@ -99,9 +99,9 @@ def test_empty_and_oversized_files_are_reported(folder: Path):
 
 
 def test_what_is_no_image_by_its_ending_is_counted_and_not_listed(folder: Path, tmp_path: Path):
-    others = ("a.txt", "b.TXT", "sub/c.csv", "README", "x.tar.gz", "odd.a b", "d.pdf", "sub/metadata.csv",
+    others = ("a.txt", "b.TXT", "sub/c.csv", "README", "x.tar.gz", "odd.a b", "d.pdf", "sub/d.csv",
               "e.parquet", "f.database", "g.~bak")  # fmt: skip
-    for name in (*others, "metadata.csv", ".hidden.txt", ".git/d.txt"):
+    for name in (*others, "metadata.csv", "sub/metadata.csv", ".hidden.txt", ".git/d.txt"):
         touch(folder / name)
     (tmp_path / "elsewhere").mkdir()
     (folder / "link").symlink_to(tmp_path / "elsewhere")

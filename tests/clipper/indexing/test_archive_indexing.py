@@ -1,12 +1,15 @@
 """An atlas of images in archives is the atlas of the same images as files: vectors, originals, changes."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from archive_files import WRITERS, Files, write_tar
+from archive_files import WRITERS, Files, rows_of, write_tar, write_zip
 from homes import engine_of
 
 from clipper.atlas.engine import SearchEngine
@@ -106,3 +109,63 @@ def test_damage_in_a_shard_is_told_and_costs_only_what_lies_there(
     assert 12 < step.counts["images"] < len(files)
     assert "is damaged after" in step.failures["b.tar"]
     assert run_index(home)["image_manifest"].failures == step.failures
+
+
+def test_the_other_columns_of_a_table_of_images_are_metadata(
+    files: Files, archived: Callable[[str], Path], run_index: Index
+):
+    home = archived("*.parquet")
+    features = {"info": {"features": {"label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}}}
+    for number, part in enumerate((list(files)[:10], list(files)[10:])):
+        table = rows_of({name: files[name] for name in part})
+        ids = pa.array([10**16 + 2 * row + 1 for row in range(len(part))])
+        table = table.set_column(0, "label", pa.array([row % 2 for row in range(len(part))]))
+        table = table.append_column("batch", ids).replace_schema_metadata(
+            {"huggingface": json.dumps(features)}
+        )
+        pq.write_table(table, home / "shards" / f"{number}.parquet")
+    run_index(home)
+    engine = engine_of(home)
+    names = list(files)
+    for row, image_id in enumerate(engine.ids):
+        at = names.index(image_id) % 10 if names.index(image_id) < 10 else names.index(image_id) - 10
+        assert engine.metadata(row)["label"] == ("cat", "dog")[at % 2]
+        assert engine.metadata(row)["batch"] == 10**16 + 2 * at + 1
+    assert not run_index(home)["atlas"].counts["published"]
+
+
+@pytest.mark.parametrize("write", [write_tar, write_zip])
+def test_files_beside_images_in_an_archive_describe_them(
+    write: Callable[[Path, Files], None], files: Files, archived: Callable[[str], Path], run_index: Index
+):
+    home, names = archived("*"), list(files)
+    suffix = ".tar" if write is write_tar else ".zip"
+    for number, part in enumerate((names[:10], names[10:])):
+        held = {name: files[name] for name in part}
+        held |= {f"{Path(name).stem}.txt": f"a picture of {name}".encode() for name in part}
+        held |= {f"{Path(name).stem}.json": json.dumps({"batch": number}).encode() for name in part}
+        write(home / "shards" / f"{number}{suffix}", held)
+    (home / "shards" / "metadata.csv").write_text(f"file_name,group\n{names[0]},first\n{names[-1]},last\n")
+    run_index(home)
+    engine = engine_of(home)
+    for row, image_id in enumerate(engine.ids):
+        said = engine.metadata(row)
+        assert said["caption"] == f"a picture of {image_id}"
+        assert said["batch"] == int(names.index(image_id) >= 10)
+    assert engine.metadata(engine.ids.index(names[0]))["group"] == "first"
+    assert not run_index(home)["atlas"].counts["published"]
+
+
+def test_a_table_within_a_zip_describes_its_images(
+    files: Files, archived: Callable[[str], Path], run_index: Index
+):
+    home, names = archived("a.zip"), list(files)
+    lines = "".join(f"{name},{number}\n" for number, name in enumerate(names))
+    held = {f"train/{name}": data for name, data in files.items()}
+    write_zip(
+        home / "shards" / "a.zip", {**held, "train/metadata.csv": f"file_name,number\n{lines}".encode()}
+    )
+    run_index(home)
+    engine = engine_of(home)
+    for row, image_id in enumerate(engine.ids):
+        assert engine.metadata(row)["number"] == names.index(image_id.removeprefix("train/"))

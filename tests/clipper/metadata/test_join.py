@@ -34,10 +34,10 @@ def test_an_entry_is_matched_by_name_by_path_without_ending_and_by_path():
 
 
 def test_a_key_that_fits_nothing_is_reported():
-    made = joined({"horse": {"v": 1}, "CAT": {"v": 1}})
+    made = joined({"horse": {"v": 1}, "cat.png": {"v": 1}})
     assert [row.get("v") for row in made.rows] == [None] * 3
     assert "'horse'" in made.problems[0]
-    assert "'CAT'" in made.problems[0]
+    assert "'cat.png'" in made.problems[0]
 
 
 def test_a_key_that_fits_several_is_reported_and_not_guessed():

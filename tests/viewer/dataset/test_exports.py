@@ -19,6 +19,8 @@ from fakes import FakeAtlas, FakeColumn
 from clipper.export.formats.dataset import BLOCK_ROWS
 from clipper.export.formats.tables import escape_formula
 from clipper.hashing import content_hash
+from clipper.metadata import sources
+from clipper.metadata.keys import ImageKeys
 from viewer.components.side.selection_panel import SelectionPanel
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.exports import Export, class_column, write_export
@@ -95,6 +97,17 @@ def test_parquet_comes_back_with_types_tags_and_similarities_in_order() -> None:
     assert table["tags"].to_pylist()[0] == ["a", "b"]  # the dataset's own
     given = table["clipper_tags"].to_pylist()
     assert (given[-4], given[-1]) == (["keep"], [])
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_an_exported_table_beside_the_images_names_each_of_them(kind: str) -> None:
+    dataset = Dataset(Hostile())
+    ids = list(dataset.atlas.ids)
+    data = b"".join(write_export(export(dataset), kind))
+    name = f"metadata.{kind}"
+    source = sources.read(name, data, location=name, max_bytes=1 << 20, images=ImageKeys(ids))
+    assert source.matches is not None
+    assert source.matches.rows.tolist() == list(range(len(ids)))
 
 
 def test_a_zip_has_the_originals_that_are_there_and_says_which_are_not() -> None:

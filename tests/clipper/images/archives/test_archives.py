@@ -61,18 +61,13 @@ def test_pages_of_a_tiff_are_images(tmp_path: Path):
         assert Image.open(io.BytesIO(data)).convert("RGB").tobytes() == page.convert("RGB").tobytes()
 
 
-def test_what_is_no_image_is_counted(tmp_path: Path):
-    files = {
-        **pictures(2),
-        "000.json": b"{}",
-        "000.txt": b"a cat",
-        "._000.png": b"",
-        "__MACOSX/000.png": b"x",
-    }
-    write_tar(tmp_path / "a.tar", files)
+def test_other_files_are_counted_or_describe_an_image(tmp_path: Path):
+    files = {**pictures(2), "000.json": b"{}", "else.txt": b"a cat", "x.cls": b"3"}
+    write_tar(tmp_path / "a.tar", {**files, "._000.png": b"", "__MACOSX/000.png": b"x"})
     listing = open_images(str(tmp_path / "a.tar")).list_files()
     assert [image.id for image in listing.images] == ["000.png", "001.png"]
-    assert listing.others == {".json": 1, ".txt": 1, ".png": 2}
+    assert [sidecar.id for sidecar in listing.sidecars] == ["000.json"]
+    assert listing.others == {".cls": 1, ".txt": 1, ".png": 2}
 
 
 def test_names_never_lead_out_of_a_folder(tmp_path: Path):

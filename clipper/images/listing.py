@@ -1,0 +1,149 @@
+"""What the files of an images folder are: images, metadata beside them, or others.
+
+What does not belong here: walking through a folder (`images/folder.py`), and reading any file.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from clipper.hashing import ContentHash
+from clipper.images.formats import READABLE_ENDINGS, UNREADABLE_ENDINGS, ending_of
+from clipper.images.places import Contents, Place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# A longer ending is counted as none: it is hardly an ending.
+MAX_ENDING_LENGTH = 8
+LINKED_FOLDERS = "links to folders"
+# Files that describe the images of their folder and below; of two in one folder, the first wins.
+METADATA_NAMES = ("metadata.json", "metadata.parquet", "metadata.csv", "metadata.tsv", "metadata.jsonl")
+# Endings of a file that describes the one image beside it, and has its name, with or without ending.
+SIDECAR_ENDINGS = (".json", ".txt", ".caption")
+# Endings of tables and lists that may describe images, whatever they are called ...
+_TABLE_ENDINGS = frozenset(
+    {".csv", ".tsv", ".xlsx", ".xls", ".ods", ".parquet", ".jsonl", ".ndjson", ".json", ".feather", ".arrow"}
+)
+# ... and of files that do if they are called so.
+_TEXT_ENDINGS = frozenset(
+    {".txt", ".xml", ".yaml", ".yml", ".dat", ".npy", ".npz", ".pkl", ".mat", ".db", ".gz", ".zip"}
+)
+_TELLING_WORDS = ("metadata", "label", "caption", "annotation", "class", "attr", "prompt", "tags")
+# Files of a home, which lie beside its images where the home is the images folder.
+_OF_A_HOME = frozenset(
+    {
+        "cluster_names.json",
+        "labels.json",
+        "tag_colours.json",
+        "tags.json",
+        "views.json",
+        "vocabulary.txt",
+        "word_columns.json",
+    }
+)
+
+
+@dataclass(frozen=True)
+class FoundImage:
+    """A file found in the folder and not opened yet. `id` is its path below the folder, with `/`.
+
+    A file in an archive has the `place` of its bytes there, and the archive's time. An image in an archive
+    was read already: it has a `content_hash`, or the `reason` why it cannot be read.
+    """
+
+    id: str
+    bytes: int
+    mtime_ns: int
+    place: Place | None = None
+    content_hash: ContentHash | None = None
+    reason: str | None = None
+
+
+@dataclass
+class Listing:
+    """The files of a folder.
+
+    `tables` are the files that describe the images of their folder and below, the strongest first. `sidecars`
+    describe one image each. `unread` are the paths of files that look like metadata and are not read.
+    `others` counts all other files by their ending, the unread ones too. `homes` are folders that are homes.
+    `archives` is what lies in each archive, by its name.
+    """
+
+    images: list[FoundImage] = field(default_factory=list)
+    others: Counter[str] = field(default_factory=Counter)
+    tables: list[FoundImage] = field(default_factory=list)
+    sidecars: list[FoundImage] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+    homes: set[str] = field(default_factory=set)
+    archives: dict[str, Contents] = field(default_factory=dict)
+    _beside: "dict[str, Callable[[], FoundImage]]" = field(default_factory=dict, repr=False)
+
+    def add(self, path: str, describe: "Callable[[], FoundImage]") -> None:
+        """Add a file; `describe` is called for a file that is read."""
+        if is_hidden(path):
+            return
+        ending = ending_of(path)
+        if has_image_ending(path):
+            self.images.append(describe())
+        elif path.rpartition("/")[2] in METADATA_NAMES:
+            self.tables.append(describe())
+        elif ending in SIDECAR_ENDINGS:
+            self._beside[path] = describe  # which images there are is not known yet
+        else:
+            self._count(path, ending)
+
+    def settle(self) -> None:
+        """Sort the files once all are there, and find the images that have a file of their own."""
+        self.images.sort(key=lambda image: image.id)
+        self.tables.sort(key=lambda table: _strength(table.id))
+        if self._beside:
+            wanted = {path.rpartition(".")[0] for path in self._beside}
+            ids = (image.id for image in self.images)
+            named = {name for path in ids for name in (path, path.rpartition(".")[0]) if name in wanted}
+            for path, describe in self._beside.items():
+                if path.rpartition(".")[0] in named:
+                    self.sidecars.append(describe())
+                else:
+                    self._count(path, ending_of(path))
+            self._beside = {}
+        self.sidecars.sort(key=lambda sidecar: sidecar.id)
+        self.unread.sort(key=lambda path: (path.count("/"), path))
+
+    def _count(self, path: str, ending: str) -> None:
+        self.others[ending_to_show(path)] += 1
+        folder, _, name = path.rpartition("/")
+        if name in _OF_A_HOME and folder in self.homes:
+            return
+        is_telling = any(word in name.lower() for word in _TELLING_WORDS)
+        if ending in _TABLE_ENDINGS or (ending in _TEXT_ENDINGS and is_telling):
+            self.unread.append(path)
+
+
+def is_hidden(path: str) -> bool:
+    """Whether a file or a folder above it has a name that begins with a dot."""
+    return path.startswith(".") or "/." in path
+
+
+def has_image_ending(path: str) -> bool:
+    """Whether a file's ending is that of an image, readable or not."""
+    ending = ending_of(path)
+    return ending in READABLE_ENDINGS or ending in UNREADABLE_ENDINGS
+
+
+def describes_images(path: str) -> bool:
+    """Whether a file may be one that describes images, by its name."""
+    return path.rpartition("/")[2] in METADATA_NAMES or ending_of(path) in SIDECAR_ENDINGS
+
+
+def ending_to_show(path: str) -> str:
+    """Return a file's ending as a report shows it; "no ending" for one that hardly is one."""
+    ending = ending_of(path)
+    is_plain = ending[1:].isalnum() and ending.isascii() and len(ending) <= MAX_ENDING_LENGTH
+    return ending if is_plain else "no ending"
+
+
+def _strength(path: str) -> tuple[int, int, str]:
+    """Return the order of the tables: the deepest, then by name, then by folder."""
+    folder, _, name = path.rpartition("/")
+    return -path.count("/"), METADATA_NAMES.index(name), folder

@@ -1,0 +1,177 @@
+"""Read the files that describe one image each, and keep what they say: a run reads only new and changed ones.
+
+What does not belong here: what such a file says (`metadata/sidecars.py`).
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clipper.hashing import digest
+from clipper.images.folder import ImageFolder
+from clipper.images.listing import SIDECAR_ENDINGS, FoundImage
+from clipper.indexing.scan import RACY_NS
+from clipper.metadata.join import Source
+from clipper.metadata.keys import Matches
+from clipper.metadata.sidecars import MAX_BYTES, SIDECAR_VERSION, parse_sidecar
+from clipper.metadata.types import EXAMPLES
+from clipper.store.home import Home, atomic_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+# How notes and columns call these files.
+NAME = "files beside the images"
+# Files that are read together: object stores answer many requests at once.
+BATCH = 512
+_MADE_BY = b"made_by"
+
+
+@dataclass(frozen=True)
+class Sidecars:
+    """What the files beside images say: for each path JSON text of its values, and what was left out."""
+
+    values: dict[str, str]
+    lost: dict[str, str]
+
+    @property
+    def version(self) -> str:
+        """A digest of all of it; "" if there is none."""
+        return digest(self.values, self.lost) if self.values or self.lost else ""
+
+    def source(self, ids: Sequence[str]) -> Source | None:
+        """Return the values as a source of metadata for the images `ids`; None if there are none."""
+        import numpy as np
+
+        if not self.version:
+            return None
+        named: dict[str, dict[str, Any]] = {}
+        rows: list[int] = []
+        differing: list[str] = []
+        for row, image_id in enumerate(ids):
+            entry: dict[str, Any] = {}
+            for path in _paths(image_id):
+                if path in self.values:
+                    values = json.loads(self.values[path])
+                    if any(entry[name] != value for name, value in values.items() if name in entry):
+                        differing.append(path)
+                    entry = {**values, **entry}
+            if entry:
+                named[image_id] = entry
+                rows.append(row)
+        problems = self._problems()
+        if differing:
+            problems.append(f"{NAME}: {_few(differing)} say something else than the JSON, which is used")
+        made = Source.of_entries(NAME, named, problems)
+        return Source(NAME, made.keys, made.pick, problems, Matches(np.array(rows, np.int64)))
+
+    def _problems(self) -> list[str]:
+        reasons = Counter(self.lost.values())
+        examples = {
+            reason: [path for path, lost in self.lost.items() if lost == reason] for reason in reasons
+        }
+        return [f"{NAME}: {_few(examples[reason])} {reason}; left out" for reason in sorted(reasons)]
+
+
+def read_sidecars(
+    home: Home,
+    folder: ImageFolder,
+    found: Sequence[FoundImage],
+    *,
+    coordinates: bool,
+    progress: "Callable[[int, int], None] | None" = None,
+) -> Sidecars:
+    """Read what the files beside images say: from the store, or from the files that are new or have changed.
+
+    Args:
+        home: of the store.
+        folder: of the images.
+        found: the files, from a listing.
+        coordinates: whether to keep values that say where an image was taken; else the store holds none.
+        progress: called with the number of files read and of all files to read.
+    """
+    path = home.store / "sidecars.parquet"
+    if not found:
+        path.unlink(missing_ok=True)
+        return Sidecars({}, {})
+    made_by = f"{SIDECAR_VERSION} with coordinates" if coordinates else SIDECAR_VERSION
+    known = _kept(path, made_by)
+    rows = {file.id: known.get((file.id, file.bytes, file.mtime_ns)) for file in found}
+    unread = [file for file in found if rows[file.id] is None]
+    started = time.time_ns()
+    for done, names, contents in _batches(folder, unread):
+        for name, data in zip(names, contents, strict=True):
+            values, lost = parse_sidecar(name, data, coordinates=coordinates) if data else ({}, "")
+            if data is None:
+                lost = f"cannot be read, or is larger than {MAX_BYTES:,} bytes"
+            rows[name] = (json.dumps(values), lost)
+        if progress:
+            progress(done, len(unread))
+    read = {name: row for name, row in rows.items() if row is not None}
+    # A file that changed just now may change again without a new time, and one without a time always may.
+    lasting = [file for file in found if 0 < file.mtime_ns < started - RACY_NS]
+    if len(known) != len(lasting) or any((f.id, f.bytes, f.mtime_ns) not in known for f in lasting):
+        _keep(path, made_by, lasting, read)
+    return Sidecars(
+        {name: values for name, (values, _) in read.items() if values != "{}"},
+        {name: lost for name, (_, lost) in read.items() if lost},
+    )
+
+
+def _batches(
+    folder: ImageFolder, files: Sequence[FoundImage]
+) -> Iterator[tuple[int, list[str], list[bytes | None]]]:
+    """Yield how many files are read so far, the names of some, and their contents."""
+    for start in range(0, len(files), BATCH):
+        some = files[start : start + BATCH]
+        small = [file for file in some if file.bytes <= MAX_BYTES]
+        contents = dict(zip((file.id for file in small), folder.read_many(small), strict=True))
+        names = [file.id for file in some]
+        yield start + len(some), names, [contents.get(name) for name in names]
+
+
+def _kept(path: Path, made_by: str) -> dict[tuple[str, int, int], tuple[str, str]]:
+    """Read the store: (path, bytes, time) -> values and what was left out; nothing if it cannot be used."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.ParquetFile(path, page_checksum_verification=True).read()
+    except (OSError, pa.ArrowException):
+        return {}  # it is made again from the files
+    if (table.schema.metadata or {}).get(_MADE_BY) != made_by.encode():
+        return {}
+    columns = [table[name].to_pylist() for name in ("path", "bytes", "mtime_ns", "values", "lost")]
+    return {(name, size, at): (values, lost) for name, size, at, values, lost in zip(*columns, strict=True)}
+
+
+def _keep(path: Path, made_by: str, files: Sequence[FoundImage], rows: dict[str, tuple[str, str]]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {
+        "path": pa.array([file.id for file in files], pa.string()),
+        "bytes": pa.array([file.bytes for file in files], pa.int64()),
+        "mtime_ns": pa.array([file.mtime_ns for file in files], pa.int64()),
+        "values": pa.array([rows[file.id][0] for file in files], pa.large_string()),
+        "lost": pa.array([rows[file.id][1] for file in files], pa.string()),
+    }
+    table = pa.table(columns).replace_schema_metadata({_MADE_BY: made_by.encode()})
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+
+
+def _paths(image_id: str) -> Iterator[str]:
+    """Yield the paths of the files that may describe an image, the strongest first."""
+    stem = image_id.rpartition(".")[0]
+    return (f"{name}{ending}" for ending in SIDECAR_ENDINGS for name in (image_id, stem))
+
+
+def _few(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - EXAMPLES:,} more" if len(paths) > EXAMPLES else ""
+    return ", ".join(paths[:EXAMPLES]) + more
