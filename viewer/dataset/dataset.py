@@ -39,6 +39,7 @@ from viewer.dataset.columns.facets import (
     scale_facet,
     text_facet,
 )
+from viewer.dataset.columns.local_times import UTC_ZONE, local_seconds, zone_words
 from viewer.dataset.columns.novelty import NOVELTY, novelty_colouring, novelty_facet
 from viewer.dataset.columns.novelty import TITLE as NOVELTY_TITLE
 from viewer.dataset.columns.ordering import SortKey, sort_key
@@ -87,7 +88,7 @@ class Dataset:
         self._colourings: dict[str, Colouring] = {}
         self._assigned = before.assigned_codes() if before else {}
         self._tag_column: TagColumn | None = None
-        self._facets: dict[str, Facet | None] = {}
+        self._facets: dict[tuple[str, str], Facet | None] = {}  # by column and zone
         self._lock = threading.Lock()
         self._facets_lock = threading.RLock()
         weakref.finalize(self, atlas.close).atexit = False
@@ -144,7 +145,7 @@ class Dataset:
             with self._lock, self._facets_lock:
                 self.__dict__["clusters"] = after
                 self._colourings.pop(CLUSTER, None)
-                self._facets.pop(CLUSTER, None)
+                self._facets.pop((CLUSTER, UTC_ZONE), None)
         return after
 
     @cached_property
@@ -208,16 +209,16 @@ class Dataset:
         ranked = sorted(known, key=lambda name: order[known[name].kind])
         return {MAP_ORDER: TITLES[MAP_ORDER], **{name: self.title_of(name) for name in ranked}}
 
-    def sort_key(self, name: str) -> SortKey | None:
-        """Return what sorts images by a column, made once; None if the column cannot sort them.
+    def sort_key(self, name: str, *, zone: str = UTC_ZONE) -> SortKey | None:
+        """Return what sorts images by a column, made once a zone; None if the column cannot sort them.
 
         The first call for a column of texts takes a second for a million images.
         """
         if name not in self.sort_choices:
             return None
-        key = ("sort key", name)
+        key = ("sort key", name, zone if name in TIMES else UTC_ZONE)
         if key not in self.cache:
-            facet = self.facet(name)
+            facet = self.facet(name, zone=zone)
             made = (
                 SortKey(curve_positions(np.asarray(self.atlas.xy)).astype(np.float64))
                 if facet is None
@@ -260,31 +261,40 @@ class Dataset:
         names = [*self.atlas.columns, CLUSTER, NOVELTY, *self.atlas.insight_columns, FILE, *TIMES]
         return {name: facet for name in names if (facet := self.facet(name)) is not None}
 
-    def facets_with(self, tags: TagRows, words: WordColumn | None = None) -> dict[str, Facet]:
-        """Return all facets, with those of these tags and words."""
+    def facets_with(
+        self, tags: TagRows, words: WordColumn | None = None, *, zone: str = UTC_ZONE
+    ) -> dict[str, Facet]:
+        """Return all facets, with those of these tags and words, and with times of files in a zone."""
         facet = self.tag_column(tags).facet
         return {
             **({self.tag_column_name: facet} if facet else {}),
             **({WORDS: words.facet} if words else {}),
             **self.facets,
+            **{name: local for name in TIMES if (local := self.facet(name, zone=zone)) is not None},
         }
 
-    def facet(self, name: str) -> Facet | None:
-        """Return the facet of one column; None if all images have the same value."""
-        with self._facets_lock:
-            if name not in self._facets:
-                self._facets[name] = self._try_facet(name)
-            return self._facets[name]
+    def facet(self, name: str, *, zone: str = UTC_ZONE) -> Facet | None:
+        """Return the facet of one column; None if all images have the same value.
 
-    def _try_facet(self, name: str) -> Facet | None:
+        Args:
+            name: of the column.
+            zone: the time zone on whose clock the times of files are shown.
+        """
+        key = name, zone if name in TIMES else UTC_ZONE
+        with self._facets_lock:
+            if key not in self._facets:
+                self._facets[key] = self._try_facet(*key)
+            return self._facets[key]
+
+    def _try_facet(self, name: str, zone: str) -> Facet | None:
         """Make a facet; a column that fails is logged and left out, and the other columns remain."""
         try:
-            return self._make_facet(name)
+            return self._make_facet(name, zone)
         except Exception:
             log.exception("no filter could be made of the column %r", name)
             return None
 
-    def _make_facet(self, name: str) -> Facet | None:
+    def _make_facet(self, name: str, zone: str) -> Facet | None:
         if name == self.tag_column_name:
             return None
         if name in self.columns:
@@ -294,7 +304,7 @@ class Dataset:
         if name == NOVELTY:
             return novelty_facet(self.atlas.novelty)
         if name in TIMES:
-            times = scale_facet(name, self._times(name), time=True)
+            times = scale_facet(name, local_seconds(self._times(name), zone), time=True)
             return times if self.n > 1 and len(times.bins) > 1 else None
         return text_facet(name, self.atlas.points["id"]) if name == FILE and self.n > 1 else None
 
@@ -340,20 +350,25 @@ class Dataset:
             made = {name: colours.assigned_codes() for name, colours in self._colourings.items()}
             return {**self._assigned, **made, **own}
 
-    def colouring(self, name: str) -> Colouring:
-        """Colour by a column ("" or unknown: density alone); arrays are in drawing order."""
-        with self._lock:
-            if name not in self._colourings:
-                self._colourings[name] = self._make_colouring(name)
-            return self._colourings[name]
+    def colouring(self, name: str, *, zone: str = UTC_ZONE) -> Colouring:
+        """Colour by a column ("" or unknown: density alone); arrays are in drawing order.
 
-    def _make_colouring(self, name: str) -> Colouring:
+        The times of files are those on the clock of a time zone.
+        """
+        key = f"{name} {zone}" if name in TIMES and zone != UTC_ZONE else name
+        with self._lock:
+            if key not in self._colourings:
+                self._colourings[key] = self._make_colouring(name, zone)
+            return self._colourings[key]
+
+    def _make_colouring(self, name: str, zone: str) -> Colouring:
         if name in TIMES and name not in self.colour_kinds:
-            times = self._times(name)[self.index.order]
+            times = local_seconds(self._times(name), zone)[self.index.order]
             # The latest images are usually few, and the ones that people look for: they are no outliers.
             known = times[np.isfinite(times)] if name == INDEXED else []
             span = (float(np.min(known)), float(np.max(known))) if len(known) else None
-            return number_colouring(TITLES[name], times, kind="time", span=span)
+            title = f"{TITLES[name]} ({zone_words(zone)})"
+            return number_colouring(title, times, kind="time", span=span)
         if name == CLUSTER and name not in self.colour_kinds and self.clusters is not None:
             return self.clusters.colouring
         if name == NOVELTY and name not in self.colour_kinds and self.facet(name) is not None:
