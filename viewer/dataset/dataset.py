@@ -8,7 +8,7 @@ versions are in memory (`dataset/versions.py`).
 import logging
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -69,6 +69,7 @@ TITLES = {
 }
 GIVEN_COLOURS = "tag colours"  # the key in a dataset's cache of the colours that people gave tags
 TAG_COLOURS = ":tags"  # the key for the colours of tags, as the column of tags may change its name
+KEPT_OF_ZONES = 24  # facets, colours and orders of the times of files, for visitors in other time zones
 SIMILAR_LIMIT = 2_000_000  # no similar images are looked up in more: a million take a third of a second
 
 log = logging.getLogger(__name__)
@@ -88,7 +89,8 @@ class Dataset:
         self._colourings: dict[str, Colouring] = {}
         self._assigned = before.assigned_codes() if before else {}
         self._tag_column: TagColumn | None = None
-        self._facets: dict[tuple[str, str], Facet | None] = {}  # by column and zone
+        self._facets: dict[str, Facet | None] = {}
+        self._zoned: dict[tuple[str, str, str], Any] = {}
         self._lock = threading.Lock()
         self._facets_lock = threading.RLock()
         weakref.finalize(self, atlas.close).atexit = False
@@ -145,7 +147,7 @@ class Dataset:
             with self._lock, self._facets_lock:
                 self.__dict__["clusters"] = after
                 self._colourings.pop(CLUSTER, None)
-                self._facets.pop((CLUSTER, UTC_ZONE), None)
+                self._facets.pop(CLUSTER, None)
         return after
 
     @cached_property
@@ -216,9 +218,15 @@ class Dataset:
         """
         if name not in self.sort_choices:
             return None
-        key = ("sort key", name, zone if name in TIMES else UTC_ZONE)
+        if name in TIMES and zone != UTC_ZONE:
+            known = self.facet(name, zone=zone)
+            local: SortKey | None = self._of_zone(
+                "sort key", name, zone, lambda *_: known and sort_key(known)
+            )
+            return local
+        key = ("sort key", name)
         if key not in self.cache:
-            facet = self.facet(name, zone=zone)
+            facet = self.facet(name)
             made = (
                 SortKey(curve_positions(np.asarray(self.atlas.xy)).astype(np.float64))
                 if facet is None
@@ -280,11 +288,21 @@ class Dataset:
             name: of the column.
             zone: the time zone on whose clock the times of files are shown.
         """
-        key = name, zone if name in TIMES else UTC_ZONE
+        if name in TIMES and zone != UTC_ZONE:
+            local: Facet | None = self._of_zone("facet", name, zone, self._try_facet)
+            return local
         with self._facets_lock:
-            if key not in self._facets:
-                self._facets[key] = self._try_facet(*key)
-            return self._facets[key]
+            if name not in self._facets:
+                self._facets[name] = self._try_facet(name, UTC_ZONE)
+            return self._facets[name]
+
+    def _of_zone(self, kind: str, name: str, zone: str, make: Callable[[str, str], Any]) -> Any:
+        """Return what is made of the times of files for one time zone; only the latest are kept."""
+        key = kind, name, zone
+        with self._facets_lock:
+            if key not in self._zoned:
+                self._zoned = dict([*self._zoned.items(), (key, make(name, zone))][-KEPT_OF_ZONES:])
+            return self._zoned[key]
 
     def _try_facet(self, name: str, zone: str) -> Facet | None:
         """Make a facet; a column that fails is logged and left out, and the other columns remain."""
@@ -355,11 +373,13 @@ class Dataset:
 
         The times of files are those on the clock of a time zone.
         """
-        key = f"{name} {zone}" if name in TIMES and zone != UTC_ZONE else name
+        if name in TIMES and zone != UTC_ZONE:
+            local: Colouring = self._of_zone("colouring", name, zone, self._make_colouring)
+            return local
         with self._lock:
-            if key not in self._colourings:
-                self._colourings[key] = self._make_colouring(name, zone)
-            return self._colourings[key]
+            if name not in self._colourings:
+                self._colourings[name] = self._make_colouring(name, UTC_ZONE)
+            return self._colourings[name]
 
     def _make_colouring(self, name: str, zone: str) -> Colouring:
         if name in TIMES and name not in self.colour_kinds:

@@ -8,7 +8,7 @@ from clipper.query_filter import InRange
 from viewer.dataset.columns.facets import ScaleFacet
 from viewer.dataset.columns.filters import filter_rows
 from viewer.dataset.columns.local_times import known_zone, local_seconds, zone_words
-from viewer.dataset.dataset import INDEXED, MODIFIED, Dataset
+from viewer.dataset.dataset import INDEXED, KEPT_OF_ZONES, MODIFIED, Dataset
 
 NOON = 1_709_294_400.0  # 2024-03-01T12:00Z
 HOUR = 3600
@@ -69,3 +69,16 @@ def test_a_filter_on_file_times_means_the_visitors_clock():
         kept = filter_rows(facets, {MODIFIED: InRange(shown, shown)}, masks={})
         assert kept is not None
         assert kept[row]
+
+
+def test_of_many_zones_only_the_latest_are_kept():
+    dataset = Dataset(FakeAtlas())
+    for minutes in range(3):
+        for hours in range(1, 13):
+            zone = ("Etc/GMT+", "Etc/GMT-", "Etc/GMT+")[minutes] + str(hours)
+            facet = dataset.facet(MODIFIED, zone=zone)
+            assert facet is not None
+            assert dataset.facet(MODIFIED, zone=zone) is facet
+            assert dataset.sort_key(MODIFIED, zone=zone) is not None
+            assert dataset.colouring(MODIFIED, zone=zone).name == f"File modified (in {zone} time)"
+    assert len(dataset._zoned) == KEPT_OF_ZONES
