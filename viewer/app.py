@@ -50,6 +50,7 @@ from viewer.components.side.label_line import LabelLine
 from viewer.components.side.overview import Overview
 from viewer.components.side.selection_panel import SelectionPanel
 from viewer.components.side.status import Status
+from viewer.components.zone_cookie import follow_zone, saved_zone
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.versions import latest_loaded, load
 from viewer.homes import home_of_session, named_homes
@@ -106,7 +107,9 @@ class Viewer:
             colour=state.dataset.default_colour,
             dark=saved_dark(default=state.dark),
             arrangement=saved_arrangement(),
+            zone=saved_zone(),
         )
+        follow_zone(state)
         self.state = state
         # Before the URL follows: a link may ask for another panel than an answer shows.
         state.param.watch(self._show_results, ["answer", "dataset"])

@@ -11,9 +11,12 @@ from clipper.atlas.published import Published
 from clipper.insight.classify import Classes
 from clipper.insight.coverage import Coverage
 from clipper.metadata.columns import Column
+from clipper.metadata.times import instants, wall_clock, wall_seconds
 from clipper.projection.axes import Axis, category_axis, number_axis, rank_codes
 from clipper.store.parts.clusters import no_clusters
 
+# What is added to the name of a column of times for that of its instants.
+IN_UTC = "_utc"
 # The columns of findings.
 LABEL_ISSUES = ("column", "id", "given", "suggested", "confidence")
 DUPLICATES = ("group", "id", "kind", "similarity", "keep", "why")
@@ -37,11 +40,18 @@ def points(atlas: Published) -> "pd.DataFrame":
 
 
 def metadata(atlas: Published) -> "pd.DataFrame":
-    """Return the metadata columns, by id. A missing value is `pd.NA`, NaN, `NaT` or None, by its type."""
+    """Return the metadata columns, by id, and the instants of times.
+
+    A missing value is `pd.NA`, NaN, `NaT` or None, by its type.
+    """
     import pandas as pd
 
     table = atlas.metadata_table
     columns = {name: _values(column, table[name]) for name, column in atlas.columns.items()}
+    for name, column in atlas.columns.items():
+        if column.role == "time" and name + IN_UTC not in columns:
+            known = instants(table[name])
+            columns |= {name + IN_UTC: known.array} if known.notna().any() else {}
     return pd.DataFrame(columns, index=pd.Index(atlas.ids, name="id"))
 
 
@@ -134,15 +144,14 @@ def column_axis(atlas: Published, column: Column, *, jitter: "np.ndarray") -> Ax
     """
     import numpy as np
     import pandas as pd
+    import pyarrow as pa
 
     cells = atlas.points[column.name]
     if column.role == "number":
         numbers = pd.to_numeric(cells, errors="coerce").astype("float64").to_numpy()
         return number_axis(column.name, numbers, jitter=jitter)
     if column.role == "time":
-        times = pd.to_datetime(cells, format="ISO8601", utc=True, errors="coerce").dt.tz_localize(None)
-        moments = times.to_numpy().astype("datetime64[s]")
-        seconds = np.where(np.isnat(moments), np.nan, moments.astype(np.int64).astype(np.float64))
+        seconds = wall_seconds(pa.array(cells, pa.string(), from_pandas=True))
         return number_axis(column.name, seconds, jitter=jitter, time=True)
     if column.role == "list":
         lists = [list(cell) if cell is not None and not np.isscalar(cell) else [] for cell in cells]
@@ -169,7 +178,7 @@ def axes(atlas: Published, named: "Mapping[str, Axis]") -> "pd.DataFrame":
             codes = np.where(np.isnan(axis.values), len(axis.lanes), axis.values).astype(np.int64)
             columns[name] = pd.array(lanes[codes], dtype="string")
         elif axis.kind == "time":
-            columns[name] = pd.to_datetime(axis.values, unit="s", utc=True)
+            columns[name] = pd.to_datetime(axis.values, unit="s")
         else:
             columns[name] = axis.values
     return pd.DataFrame(columns, index=pd.Index(atlas.ids, name="id"))
@@ -187,7 +196,7 @@ def _values(column: Column, cells: "pa.ChunkedArray") -> Any:
     import pandas as pd
 
     if column.role == "time":
-        return pd.to_datetime(cells.to_pandas(), format="ISO8601", utc=True, errors="coerce").array
+        return wall_clock(cells).array
     exact = {"int": "Int64", "bool": "boolean", "str": "string", "float": "float64"}
     if column.type in exact:
         return pd.array(cells.to_pylist(), dtype=exact[column.type])

@@ -12,6 +12,8 @@ from typing import Any
 # Bump it when the same EXIF would give other facts.
 EXIF_VERSION = "2"
 LATITUDE, LONGITUDE = "latitude", "longitude"
+# The facts that are times.
+TIMES = frozenset({"taken_at"})
 _EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
 _ORIENTATION, _MAKE, _MODEL = 0x0112, 0x010F, 0x0110
 _DATE, _OFFSET, _LENS, _FOCAL_LENGTH, _ISO = 0x9003, 0x9011, 0xA434, 0x920A, 0x8827

@@ -4,11 +4,11 @@ What does not belong here: the type of a value (`metadata/types.py`), and joinin
 (`metadata/join.py`).
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Self
+
+from clipper.metadata.times import is_time
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,8 +21,6 @@ LABELS = "labels"
 Role = Literal["category", "number", "time", "list", "text"]
 # A column of text with more different values than this, and than half of its rows, is a text.
 MANY_VALUES = 40
-# A time is an ISO 8601 date, alone or with a time of day. Python and pandas both read this form of it.
-_TIME = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)? ?(Z|[+-]\d\d(:?\d\d)?)?)?", re.ASCII)
 # So many values, spread over the column, must all look like times; and this share of all must be times.
 _TIME_SAMPLE, _TIME_SHARE = 200, 0.99
 
@@ -34,10 +32,10 @@ class Column:
     `type` is `str`, `int`, `list[str]`, ...; `origin` is `folder`, `file` (the image files themselves),
     `tags` (from `store/tags.py`), `labels` (`store/given/labels.py`), `insight` (a score of Clipper's),
     `words` (`store/word_columns.py`), or the sources that have it, such as `metadata.json and
-    metadata.csv`. `filled` is how many images have a value, `example` one of the values as text,
-    `distinct` how many different values there are; of lists, how many different items. A column written
-    by an earlier Clipper may lack them, and its `role`: `columns_of` adds these. An early Clipper called
-    metadata.json `metadata`.
+    metadata.csv`; if some values are of the files, `file and metadata.json`. `filled` is how many images have
+    a value, `example` one of the values as text, `distinct` how many different values there are; of lists,
+    how many different items. A column written by an earlier Clipper may lack them, and its `role`:
+    `columns_of` adds these. An early Clipper called metadata.json `metadata`.
     """
 
     name: str
@@ -65,7 +63,14 @@ class Column:
             WORDS: "your words",
             "metadata": "metadata.json",
         }
+        for first in (FILE, FOLDER):
+            if self.has(first) and self.origin != first:
+                return words[first] + self.origin.removeprefix(first)
         return words.get(self.origin, self.origin)
+
+    def has(self, origin: str) -> bool:
+        """Whether some values are of this origin, `file` or `folder`; others may be of a source."""
+        return self.origin == origin or self.origin.startswith(f"{origin} and ")
 
 
 def columns_of(entries: Sequence[Mapping[str, Any]], read_table: "Callable[[], pa.Table]") -> list[Column]:
@@ -110,19 +115,9 @@ def _role(kind: str, values: "pa.ChunkedArray", distinct: int) -> Role:
 def _are_times(values: "pa.ChunkedArray") -> bool:
     """Whether nearly all of these texts are ISO 8601 dates, with or without a time of day."""
     sample = values.take([*range(0, len(values), max(1, len(values) // _TIME_SAMPLE))])
-    if not all(map(_TIME.fullmatch, sample.to_pylist())):
+    if not all(map(is_time, sample.to_pylist())):
         return False
     counted = values.value_counts()
     texts, counts = counted.field("values").to_pylist(), counted.field("counts").to_pylist()
-    times = sum(count for text, count in zip(texts, counts, strict=True) if _is_time(text))
+    times = sum(count for text, count in zip(texts, counts, strict=True) if is_time(text))
     return bool(times >= _TIME_SHARE * len(values))
-
-
-def _is_time(text: str) -> bool:
-    if not _TIME.fullmatch(text):
-        return False
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return True

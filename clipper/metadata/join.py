@@ -5,18 +5,19 @@ What does not belong here: reading those sources (`metadata/sources.py`), a colu
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from clipper.errors import ImagesError
-from clipper.images.exif import LATITUDE, LONGITUDE
+from clipper.images.exif import LATITUDE, LONGITUDE, TIMES
 from clipper.metadata.columns import FILE, FOLDER, LABELS, TAGS, Column
+from clipper.metadata.dates import read_times
 from clipper.metadata.keys import ImageKeys, Matches
+from clipper.metadata.shared_columns import SECOND_PREFIX, Entries, part_columns
 from clipper.metadata.types import (
     EXAMPLES,
     arrow_type,
-    convert,
     first_few,
     infer_types,
     plain_value,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 METADATA_VERSION = "3"
 # Columns of Clipper's own tables: a key with such a name gets this prefix, and a note says so.
 RESERVED = frozenset({"id", "path", "x", "y", "similarity"})
-RESERVED_PREFIX = "metadata_"
 # The prefix of the column of tags if a source has a column of that name, which stays as it is.
 _OTHER_TAGS = "clipper_"
 _EXAMPLE_CHARACTERS = 60
@@ -95,17 +95,24 @@ def join(
             `clipper_tags` if a source has a column `tags`: so removing a tag never removes a source's.
         labels: column -> the label of each image, aligned with `ids`. A name that is taken has a prefix.
     """
-    given, origins, problems = _merge(ids, sources)
-    given_types, given_rows, misfits = infer_types(given)
-    file_facts = [_own(image_id, fact) for image_id, fact in zip(ids, facts, strict=True)]
-    own_types, own_rows, _ = infer_types(file_facts)
-    columns = [Column(name, kind, " and ".join(origins[name])) for name, kind in given_types.items()]
-    columns += [
-        Column(name, kind, FOLDER if name == "folder" else FILE)
-        for name, kind in own_types.items()
-        if name not in given_types
+    own = [_own(image_id, fact) for image_id, fact in zip(ids, facts, strict=True)]
+    own_types, _, _ = infer_types(own)
+    entries, problems = _entries(ids, sources)
+    problems += part_columns(entries, own_types, times=TIMES)
+    given, origins, differing = _merge(ids, entries)
+    problems += differing
+    types, rows, misfits = infer_types([ours | theirs for ours, theirs in zip(own, given, strict=True)])
+    kept = {
+        name
+        for ours, theirs in zip(own, given, strict=True)
+        for name in ours.keys() - theirs.keys()
+        if ours[name] is not None
+    }
+    columns = [
+        Column(name, types[name], " and ".join([*_of_files(name, own_types, kept), *origins.get(name, ())]))
+        for name in dict.fromkeys([*origins, *own_types])
+        if name in types
     ]
-    rows = [_fitting(ours, given_types) | theirs for ours, theirs in zip(own_rows, given_rows, strict=True)]
     if tags is not None:
         name = tags_column(column.name for column in columns)
         columns.append(Column(name, "list[str]", TAGS))
@@ -120,7 +127,9 @@ def join(
             row | ({name: value} if value is not None else {})
             for row, value in zip(rows, values, strict=True)
         ]
-    problems += [f"{' and '.join(origins[name])}: {words}" for name, words in misfits.items()]
+    problems += [
+        f"{' and '.join(origins[name])}: {words}" for name, words in misfits.items() if name in origins
+    ]
     return Metadata(_described(columns, rows), rows, problems)
 
 
@@ -141,35 +150,50 @@ def without_missing(row: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in row.items() if value is not None and value != []}
 
 
+def _of_files(name: str, types: Mapping[str, str], kept: Collection[str]) -> list[str]:
+    """Return the origin of a column's values that are of the files; none if sources replace them all."""
+    return [FOLDER if name == "folder" else FILE] if name in types and name in kept else []
+
+
+def _entries(ids: Sequence[str], sources: Sequence[Source]) -> tuple[list[Entries], list[str]]:
+    """Return each source's entries, with times in ISO 8601, and the problems."""
+    images = ImageKeys(ids)
+    found: list[Entries] = []
+    problems: list[str] = []
+    for source in sources:
+        of_image, odd = _of_images(ids, source, images)
+        times, notes = read_times(list(of_image.values()))
+        found.append(Entries(source.name, of_image, times))
+        problems += source.problems + odd + [f"{source.name}: {note}" for note in notes]
+    return found, problems
+
+
 def _merge(
-    ids: Sequence[str], sources: Sequence[Source]
+    ids: Sequence[str], sources: Sequence[Entries]
 ) -> tuple[list[dict[str, Any]], dict[str, list[str]], list[str]]:
     """Return a row for each image, the names of each column's sources, and the problems."""
-    images = ImageKeys(ids)
     rows: list[dict[str, Any]] = [{} for _ in ids]
     origins: dict[str, list[str]] = {}
     problems: list[str] = []
     before: list[str] = []
-    for source in sources:
-        entries, odd = _of_images(ids, source, images)
-        problems += source.problems + odd
+    for one in sources:
         differing: list[tuple[str, int]] = []
-        for index, entry in entries.items():
+        for index, entry in one.of_image.items():
             for key, value in entry.items():
                 if key not in rows[index]:
                     rows[index][key] = value
-                    if source.name not in (names := origins.setdefault(key, [])):
-                        names.append(source.name)
+                    if one.source not in (names := origins.setdefault(key, [])):
+                        names.append(one.source)
                 elif rows[index][key] != value:
                     differing.append((key, index))
         if differing:
             examples = [f"{key} of {ids[index]}" for key, index in differing[:EXAMPLES]]
             problems.append(
-                f"{source.name}: {len(differing)} value(s) differ from those of {' and '.join(before)}, "
+                f"{one.source}: {len(differing)} value(s) differ from those of {' and '.join(before)}, "
                 f"which are used ({first_few(examples, count=len(differing))})"
             )
-        if entries:
-            before.append(source.name)
+        if one.of_image:
+            before.append(one.source)
     return rows, origins, problems
 
 
@@ -222,7 +246,7 @@ def _name(key: str, names: dict[str, str], refused: dict[str, str]) -> bool:
     if not key.strip():
         refused[key] = "a key is empty; left out"
         return False
-    name = clean(RESERVED_PREFIX + key if _taken(key) else key)
+    name = clean(SECOND_PREFIX + key if _taken(key) else key)
     if name in names.values():
         refused[key] = f"{key!r} and another key both become {name!r}; left out"
         return False
@@ -233,12 +257,6 @@ def _name(key: str, names: dict[str, str], refused: dict[str, str]) -> bool:
 def _taken(key: str) -> bool:
     """Whether a name is reserved by Clipper, or by Chroma: `#...`, `chroma:...` and `$...`."""
     return key in RESERVED or key.startswith(("#", "chroma:", "$"))
-
-
-def _fitting(ours: Mapping[str, Any], types: Mapping[str, str]) -> dict[str, Any]:
-    """Convert a file's facts to the types of sources' columns of the same name; drop what does not fit."""
-    fitted = {key: convert(value, types[key]) if key in types else value for key, value in ours.items()}
-    return {key: value for key, value in fitted.items() if value is not None}
 
 
 def _own(image_id: str, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -259,7 +277,7 @@ def _described(columns: Sequence[Column], rows: Iterable[Mapping[str, Any]]) -> 
         for name in row.keys() - examples.keys():
             examples[name] = row[name]
     for column in columns:
-        if column.origin == FILE and column.name in (LATITUDE, LONGITUDE):
+        if column.has(FILE) and column.name in (LATITUDE, LONGITUDE):
             examples.pop(column.name, None)
     return [
         replace(column, filled=filled[column.name], example=_as_text(examples.get(column.name, "")))

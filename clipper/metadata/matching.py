@@ -5,11 +5,13 @@ What does not belong here: the conditions (`query_filter.py`), and those of the 
 (`viewer/dataset/columns`).
 """
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from clipper.errors import ClipperError
 from clipper.metadata.columns import Column
+from clipper.metadata.times import wall_seconds
 from clipper.query_filter import AnyOf, Condition, HasText, InRange, NoneOf, value_reader
 
 if TYPE_CHECKING:
@@ -36,7 +38,8 @@ def match_cells(column: Column, cells: "pa.ChunkedArray", condition: Condition) 
         if isinstance(condition, HasText):
             return _bools(pc.match_substring(cells, condition.text, ignore_case=True))
         if column.role == "time":
-            return _in_range(_seconds(cells), _timed(condition)) | (missing if condition.missing else False)
+            seconds = pa.chunked_array([pa.array(wall_seconds(cells), from_pandas=True)])
+            return _in_range(seconds, _timed(condition)) | (missing if condition.missing else False)
         if not pa.types.is_boolean(cells.type):  # which Arrow would take for 0 and 1
             return _in_range(cells, condition) | (missing if condition.missing else False)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
@@ -78,18 +81,8 @@ def _in_range(cells: "pa.ChunkedArray", condition: InRange) -> "np.ndarray":
     return found
 
 
-def _seconds(cells: "pa.ChunkedArray") -> "pa.ChunkedArray":
-    """Return the seconds since 1970 of ISO texts; null for any other text. One without a zone is in UTC."""
-    import pandas as pd
-    import pyarrow as pa
-
-    moments = pd.to_datetime(cells.to_pandas(), format="ISO8601", utc=True, errors="coerce")
-    whole = pa.array(moments.dt.as_unit("s"), pa.timestamp("s", "UTC"))
-    return pa.chunked_array([whole.cast(pa.int64())])
-
-
 def _timed(condition: InRange) -> InRange:
-    """Return a range of times in seconds since 1970."""
+    """Return a range of times in seconds since 1970 on the wall clock."""
     return replace(condition, low=_seconds_of(condition.low), high=_seconds_of(condition.high))
 
 
@@ -98,8 +91,8 @@ def _seconds_of(end: float | str | None) -> float | None:
 
     if not isinstance(end, str):
         return end
-    seconds: int | None = _seconds(pa.chunked_array([[end]]))[0].as_py()
-    if seconds is None:
+    seconds = float(wall_seconds(pa.array([end]))[0])
+    if math.isnan(seconds):
         raise ClipperError(f"{end!r} is no time; write one like 2019-05-01")
     return seconds
 

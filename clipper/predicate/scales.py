@@ -1,8 +1,8 @@
 """Numbers and times as a person writes them, and the values just above and just below.
 
-A time may be `2019`, `2019-05`, `2019-05-01` or `2019-05-01T12:30`: each is a period, in UTC and exact to a
-second, as the columns are. What does not belong here: which times a column has
-(`viewer/dataset/columns/binning.py`).
+A time may be `2019`, `2019-05`, `2019-05-01` or `2019-05-01T12:30`: each is a period on the wall clock, exact
+to a second, as the columns are. An offset has no effect: eight in the morning is eight in any zone. What does
+not belong here: which times a column has (`viewer/dataset/columns/binning.py`).
 """
 
 import math
@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from clipper.query_filter import InRange, has_valid_ends
 
 _DATE = re.compile(
-    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?)?)?",
+    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?(?:Z|[+-]\d\d(?::?\d\d)?)?)?)?)?",
     re.ASCII,
 )
 _SECOND = timedelta(seconds=1)
@@ -116,14 +116,11 @@ def _period(text: str) -> tuple[datetime, datetime] | None:
     found = _DATE.fullmatch(text)
     if found is None:
         return None
-    *parts, zone = found.groups()
-    given = [int(part) for part in parts if part is not None]
+    given = [int(part) for part in found.groups() if part is not None]
     try:
         year, month, day, hour, minute, second = [*given, *(1, 1, 1, 0, 0, 0)[len(given) :]]
         first = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-        last = _next(first, len(given)) - _SECOND
-        shift = datetime.strptime(zone.replace(":", ""), "%z").utcoffset() if zone and zone != "Z" else None
-        return first - (shift or timedelta()), last - (shift or timedelta())
+        return first, _next(first, len(given)) - _SECOND
     except (ValueError, OverflowError):
         return None
 

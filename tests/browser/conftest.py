@@ -65,9 +65,10 @@ def visit(browser: object) -> Iterator[Callable[..., SimpleNamespace]]:
         touch: bool = False,
         theme: str = "",
         scheme: str = "dark",
+        zone: str = "UTC",
     ) -> SimpleNamespace:
         size = {"width": width, "height": height}
-        context = browser.new_context(viewport=size, has_touch=touch, color_scheme=scheme)
+        context = browser.new_context(viewport=size, has_touch=touch, color_scheme=scheme, timezone_id=zone)
         contexts.append(context)
         if theme:
             context.add_cookies([{"name": "clipper-theme", "value": theme, "url": url}])

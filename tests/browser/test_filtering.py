@@ -1,13 +1,20 @@
 """Charts that are filters, in the panel and in the legend: what is pressed shows everywhere."""
 
+import os
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from helpers import ask, changed, colour_by, settled, within_a_minute
+from panel_server import serving
 from playwright.sync_api import expect
+
+from clipper.indexing import run
+from clipper.settings import Settings
 
 Visit = Callable[..., SimpleNamespace]
 
@@ -143,3 +150,21 @@ def test_the_panel_fits_smaller_windows(visit: Visit, viewer_url: str, width: in
         assert box["x"] + box["width"] <= width + 1
     assert page.locator(".filtering").bounding_box()["height"] > 120
     assert seen.errors == []
+
+
+@pytest.mark.parametrize(("zone", "hours"), [("UTC", 0), ("Pacific/Kiritimati", 14)])
+def test_times_of_files_are_shown_in_the_zone_of_the_browser_and_say_so(
+    visit: Visit, small_home: Path, zone: str, hours: int
+) -> None:
+    noon = int(datetime(2024, 3, 1, 12, tzinfo=UTC).timestamp())
+    for i, path in enumerate(sorted((small_home / "images").iterdir())):
+        os.utime(path, (noon + i, noon + i))
+    run.index(Settings.load(small_home))
+    with serving(small_home) as address:
+        seen = visit(f"{address}/viewer", zone=zone)
+        open_panel(seen.page)
+        modified = block(seen.page, "File modified")
+        expect(modified.locator("h3")).to_contain_text(zone)
+        first = datetime(2024, 3, 1, 12, tzinfo=UTC) + timedelta(hours=hours)
+        expect(modified).to_contain_text(first.strftime("%Y-%m-%d %H:%M"))
+        assert (seen.errors, seen.elsewhere) == ([], [])

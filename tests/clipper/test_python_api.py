@@ -102,7 +102,8 @@ def test_whole_numbers_with_gaps_stay_exact(atlas: Atlas):
 
 def test_times_are_datetimes_lists_are_lists_and_truths_are_truths(atlas: Atlas):
     table = atlas.metadata
-    assert table["seen"]["0.png"] == pd.Timestamp("2024-05-01T10:00:00Z")
+    assert table["seen"]["0.png"] == pd.Timestamp("2024-05-01T12:00:00")  # the wall clock, in any zone
+    assert table["seen_utc"]["0.png"] == pd.Timestamp("2024-05-01T10:00:00Z")
     assert pd.isna(table["seen"]["3.png"])
     assert table["words"]["0.png"] == ["a", "b"]
     assert table["words"]["1.png"] is None

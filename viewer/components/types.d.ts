@@ -289,6 +289,8 @@ interface FacetBase {
   /** The line of the images without a value, {} where there are none. */
   missing: ValueLine | { whole?: undefined }
   words?: string
+  /** In which time zone its times are shown, "" for a column that has none of its own. */
+  clock: string
 }
 export interface ValuesFacet extends FacetBase {
   kind: "values"

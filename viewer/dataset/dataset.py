@@ -8,7 +8,7 @@ versions are in memory (`dataset/versions.py`).
 import logging
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -39,6 +39,7 @@ from viewer.dataset.columns.facets import (
     scale_facet,
     text_facet,
 )
+from viewer.dataset.columns.local_times import UTC_ZONE, local_seconds, zone_words
 from viewer.dataset.columns.novelty import NOVELTY, novelty_colouring, novelty_facet
 from viewer.dataset.columns.novelty import TITLE as NOVELTY_TITLE
 from viewer.dataset.columns.ordering import SortKey, sort_key
@@ -68,6 +69,7 @@ TITLES = {
 }
 GIVEN_COLOURS = "tag colours"  # the key in a dataset's cache of the colours that people gave tags
 TAG_COLOURS = ":tags"  # the key for the colours of tags, as the column of tags may change its name
+KEPT_OF_ZONES = 24  # facets, colours and orders of the times of files, for visitors in other time zones
 SIMILAR_LIMIT = 2_000_000  # no similar images are looked up in more: a million take a third of a second
 
 log = logging.getLogger(__name__)
@@ -88,6 +90,7 @@ class Dataset:
         self._assigned = before.assigned_codes() if before else {}
         self._tag_column: TagColumn | None = None
         self._facets: dict[str, Facet | None] = {}
+        self._zoned: dict[tuple[str, str, str], Any] = {}
         self._lock = threading.Lock()
         self._facets_lock = threading.RLock()
         weakref.finalize(self, atlas.close).atexit = False
@@ -208,13 +211,19 @@ class Dataset:
         ranked = sorted(known, key=lambda name: order[known[name].kind])
         return {MAP_ORDER: TITLES[MAP_ORDER], **{name: self.title_of(name) for name in ranked}}
 
-    def sort_key(self, name: str) -> SortKey | None:
-        """Return what sorts images by a column, made once; None if the column cannot sort them.
+    def sort_key(self, name: str, *, zone: str = UTC_ZONE) -> SortKey | None:
+        """Return what sorts images by a column, made once a zone; None if the column cannot sort them.
 
         The first call for a column of texts takes a second for a million images.
         """
         if name not in self.sort_choices:
             return None
+        if name in TIMES and zone != UTC_ZONE:
+            known = self.facet(name, zone=zone)
+            local: SortKey | None = self._of_zone(
+                "sort key", name, zone, lambda *_: known and sort_key(known)
+            )
+            return local
         key = ("sort key", name)
         if key not in self.cache:
             facet = self.facet(name)
@@ -260,31 +269,50 @@ class Dataset:
         names = [*self.atlas.columns, CLUSTER, NOVELTY, *self.atlas.insight_columns, FILE, *TIMES]
         return {name: facet for name in names if (facet := self.facet(name)) is not None}
 
-    def facets_with(self, tags: TagRows, words: WordColumn | None = None) -> dict[str, Facet]:
-        """Return all facets, with those of these tags and words."""
+    def facets_with(
+        self, tags: TagRows, words: WordColumn | None = None, *, zone: str = UTC_ZONE
+    ) -> dict[str, Facet]:
+        """Return all facets, with those of these tags and words, and with times of files in a zone."""
         facet = self.tag_column(tags).facet
         return {
             **({self.tag_column_name: facet} if facet else {}),
             **({WORDS: words.facet} if words else {}),
             **self.facets,
+            **{name: local for name in TIMES if (local := self.facet(name, zone=zone)) is not None},
         }
 
-    def facet(self, name: str) -> Facet | None:
-        """Return the facet of one column; None if all images have the same value."""
+    def facet(self, name: str, *, zone: str = UTC_ZONE) -> Facet | None:
+        """Return the facet of one column; None if all images have the same value.
+
+        Args:
+            name: of the column.
+            zone: the time zone on whose clock the times of files are shown.
+        """
+        if name in TIMES and zone != UTC_ZONE:
+            local: Facet | None = self._of_zone("facet", name, zone, self._try_facet)
+            return local
         with self._facets_lock:
             if name not in self._facets:
-                self._facets[name] = self._try_facet(name)
+                self._facets[name] = self._try_facet(name, UTC_ZONE)
             return self._facets[name]
 
-    def _try_facet(self, name: str) -> Facet | None:
+    def _of_zone(self, kind: str, name: str, zone: str, make: Callable[[str, str], Any]) -> Any:
+        """Return what is made of the times of files for one time zone; only the latest are kept."""
+        key = kind, name, zone
+        with self._facets_lock:
+            if key not in self._zoned:
+                self._zoned = dict([*self._zoned.items(), (key, make(name, zone))][-KEPT_OF_ZONES:])
+            return self._zoned[key]
+
+    def _try_facet(self, name: str, zone: str) -> Facet | None:
         """Make a facet; a column that fails is logged and left out, and the other columns remain."""
         try:
-            return self._make_facet(name)
+            return self._make_facet(name, zone)
         except Exception:
             log.exception("no filter could be made of the column %r", name)
             return None
 
-    def _make_facet(self, name: str) -> Facet | None:
+    def _make_facet(self, name: str, zone: str) -> Facet | None:
         if name == self.tag_column_name:
             return None
         if name in self.columns:
@@ -294,7 +322,7 @@ class Dataset:
         if name == NOVELTY:
             return novelty_facet(self.atlas.novelty)
         if name in TIMES:
-            times = scale_facet(name, self._times(name), time=True)
+            times = scale_facet(name, local_seconds(self._times(name), zone), time=True)
             return times if self.n > 1 and len(times.bins) > 1 else None
         return text_facet(name, self.atlas.points["id"]) if name == FILE and self.n > 1 else None
 
@@ -340,20 +368,27 @@ class Dataset:
             made = {name: colours.assigned_codes() for name, colours in self._colourings.items()}
             return {**self._assigned, **made, **own}
 
-    def colouring(self, name: str) -> Colouring:
-        """Colour by a column ("" or unknown: density alone); arrays are in drawing order."""
+    def colouring(self, name: str, *, zone: str = UTC_ZONE) -> Colouring:
+        """Colour by a column ("" or unknown: density alone); arrays are in drawing order.
+
+        The times of files are those on the clock of a time zone.
+        """
+        if name in TIMES and zone != UTC_ZONE:
+            local: Colouring = self._of_zone("colouring", name, zone, self._make_colouring)
+            return local
         with self._lock:
             if name not in self._colourings:
-                self._colourings[name] = self._make_colouring(name)
+                self._colourings[name] = self._make_colouring(name, UTC_ZONE)
             return self._colourings[name]
 
-    def _make_colouring(self, name: str) -> Colouring:
+    def _make_colouring(self, name: str, zone: str) -> Colouring:
         if name in TIMES and name not in self.colour_kinds:
-            times = self._times(name)[self.index.order]
+            times = local_seconds(self._times(name), zone)[self.index.order]
             # The latest images are usually few, and the ones that people look for: they are no outliers.
             known = times[np.isfinite(times)] if name == INDEXED else []
             span = (float(np.min(known)), float(np.max(known))) if len(known) else None
-            return number_colouring(TITLES[name], times, kind="time", span=span)
+            title = f"{TITLES[name]} ({zone_words(zone)})"
+            return number_colouring(title, times, kind="time", span=span)
         if name == CLUSTER and name not in self.colour_kinds and self.clusters is not None:
             return self.clusters.colouring
         if name == NOVELTY and name not in self.colour_kinds and self.facet(name) is not None:

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from clipper.errors import ClipperError
+from clipper.metadata.times import wall_clock
 from viewer.dataset.dataset import Dataset
 
 MAX_BARS = 8  # of categories; one more counts all others
@@ -139,9 +141,8 @@ def size_bars(points: pd.DataFrame) -> list[Bar]:
 
 def time_bars(column: pd.Series) -> list[Bar]:
     """Count images by the hour, day, month or year in which they were taken, whichever gives few bars."""
-    text = column.dropna().astype(str).str.slice(0, 19)
-    # Times with and without a zone are two types that pandas does not mix, unless all become UTC.
-    when = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=True).dropna()
+    texts = column.where(column.map(lambda cell: isinstance(cell, str)))
+    when = wall_clock(pa.array(texts, pa.string(), from_pandas=True)).dropna()
     if when.empty:
         return []
     days = (when.max() - when.min()).days

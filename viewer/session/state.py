@@ -21,6 +21,7 @@ from viewer.dataset.clusters import CLUSTER, ClusterMap
 from viewer.dataset.columns.colouring import SIMILARITY, Colouring
 from viewer.dataset.columns.facets import Facet, ValueFacet
 from viewer.dataset.columns.filters import Filters, remove_values, rename_values, validate_filters
+from viewer.dataset.columns.local_times import UTC_ZONE
 from viewer.dataset.columns.ordering import SortKey
 from viewer.dataset.columns.part import Part
 from viewer.dataset.columns.tag_column import TagColumn, TagRows, tags_of_rows
@@ -118,6 +119,7 @@ class ViewState(param.Parameterized):
     )
     panel = param.Selector(default="results", objects=[*PANELS], doc="The panel that was shown last.")
     arrangement: Arrangement = param.Parameter(default=EXPLORE, doc="Which panels are open, and where.")
+    zone = param.String(default=UTC_ZONE, doc="The visitor's time zone, for the times of files.")
     narrow = param.Boolean(default=False, doc="Whether the page has room for one group of panels only.")
     findings: Findings | None = param.Parameter(
         default=None, doc="The findings of the version; None: not known yet."
@@ -234,7 +236,7 @@ class ViewState(param.Parameterized):
     @property
     def colouring(self) -> Colouring:
         """Return the colours of the points."""
-        return self.own_colouring or self.dataset.colouring(self.colour)
+        return self.own_colouring or self.dataset.colouring(self.colour, zone=self.zone)
 
     @property
     def own_colouring(self) -> Colouring | None:
@@ -273,7 +275,7 @@ class ViewState(param.Parameterized):
     @property
     def facets(self) -> dict[str, Facet]:
         """Return the facets of all columns, with the present tags and words."""
-        return self.dataset.facets_with(self.tags, self.word_column)
+        return self.dataset.facets_with(self.tags, self.word_column, zone=self.zone)
 
     def facet(self, column: str) -> Facet | None:
         """Return the facet of a column; None if all images have the same value there."""
@@ -281,7 +283,7 @@ class ViewState(param.Parameterized):
             return self.tag_column.facet
         if column == WORDS and self.word_column is not None and WORDS not in self.dataset.columns:
             return self.word_column.facet
-        return self.dataset.facet(column)
+        return self.dataset.facet(column, zone=self.zone)
 
     @property
     def colour_choices(self) -> dict[str, str]:
@@ -426,7 +428,7 @@ class ViewState(param.Parameterized):
     @property
     def sort_key(self) -> SortKey | None:
         """Return what sorts images; None: no column that this version has."""
-        return self.dataset.sort_key(self.sort) if self.sort else None
+        return self.dataset.sort_key(self.sort, zone=self.zone) if self.sort else None
 
     @property
     def browsed(self) -> ImageList | None:

@@ -14,6 +14,7 @@ from clipper.errors import ClipperError
 from clipper.export.drawing.palette import MAX_CATEGORIES, MISSING, OTHER, Look, rgb
 from clipper.export.formats.dataset import Mapped, value_text
 from clipper.metadata.columns import WORDS, Column
+from clipper.metadata.times import wall_seconds
 
 if TYPE_CHECKING:
     import numpy as np
@@ -146,11 +147,15 @@ def _clusters(atlas: Mapped) -> Colours:
 
 
 def numbers_of(cells: Sequence[object], column: Column) -> "np.ndarray":
-    """Return numbers, or times as seconds since 1970: (n,) float64, NaN without a value."""
+    """Return numbers, or the wall clocks of times as seconds since 1970: (n,) float64, NaN for no value."""
     import numpy as np
+    import pyarrow as pa
 
-    read = _seconds if column.role == "time" else _number
-    return np.array([read(cell) for cell in cells], np.float64)
+    if column.role == "time":
+        return wall_seconds(
+            pa.array([cell if isinstance(cell, str) else None for cell in cells], pa.string())
+        )
+    return np.array([_number(cell) for cell in cells], np.float64)
 
 
 def number_text(value: float, column: Column) -> str:
@@ -189,13 +194,3 @@ def span(known: "np.ndarray") -> tuple[float, float]:
 
 def _number(cell: object) -> float:
     return float(cell) if isinstance(cell, int | float) else float("nan")
-
-
-def _seconds(cell: object) -> float:
-    if not isinstance(cell, str):
-        return float("nan")
-    try:
-        moment = datetime.fromisoformat(cell.strip())
-    except ValueError:
-        return float("nan")
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

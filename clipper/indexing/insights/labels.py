@@ -55,7 +55,7 @@ def _labelled(work: Workspace, keys: Sequence[bytes]) -> "tuple[list[str], pa.Ta
     first = {entry.content_hash: entry.id for entry in reversed(work.members())}
     ids = [first[key] for key in keys]
     row = {image_id: at for at, image_id in enumerate(table["id"].to_pylist())}
-    names = [c.name for c in columns if c.role == "category" and c.origin not in {FILE, TAGS}]
+    names = [c.name for c in columns if c.role == "category" and not (c.has(FILE) or c.origin == TAGS)]
     return ids, table.take([row[image_id] for image_id in ids]), names
 
 

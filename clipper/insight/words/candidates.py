@@ -115,7 +115,7 @@ def tidy(value: str) -> str:
 def _tells(column: Column, table: "pa.Table") -> bool:
     """Whether a column's values are words about images."""
     there = column.name in table.column_names and column.type in ("str", "list[str]")
-    return there and column.origin != FILE and column.role in ("category", "list", "text")
+    return there and not column.has(FILE) and column.role in ("category", "list", "text")
 
 
 def _of_column(cells: "pa.ChunkedArray", column: Column) -> "tuple[list[str], np.ndarray, np.ndarray]":
@@ -126,7 +126,7 @@ def _of_column(cells: "pa.ChunkedArray", column: Column) -> "tuple[list[str], np
     if column.role == "text":
         letters = pc.replace_substring_regex(pc.utf8_lower(cells), r"[^\pL\pM\pN'\x{2019}&-]+", " ")
         return _with_pairs(*_encoded(pc.utf8_split_whitespace(letters)))
-    if column.origin == FOLDER:
+    if column.has(FOLDER):
         return _encoded(pc.split_pattern(cells, "/"))
     if column.type.startswith("list["):
         return _encoded(cells)

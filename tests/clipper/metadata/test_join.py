@@ -111,10 +111,14 @@ def test_what_a_stronger_source_leaves_open_a_weaker_one_tells():
     assert made.problems == []
 
 
-def test_sources_that_differ_in_type_make_one_column_of_the_usual_one():
+def test_sources_that_differ_in_type_make_two_columns():
     made = joined_from({"cat": {"v": "x"}}, {}, {"dog": {"v": 2}, "owl.v2": {"v": 3}})
+    assert made.rows[0] == {"metadata_v": "x"}
     assert [row.get("v") for row in made.rows] == [None, 2, 3]
-    assert made.problems == ["metadata.json and metadata.csv: 'v' is int, 1 value(s) are not ('x'); left out"]
+    said = (
+        "'v' is a number in metadata.csv, and 1 value(s) are text ('x'); these are in the column 'metadata_v'"
+    )
+    assert made.problems == [f"metadata.json: {said}"]
 
 
 def test_a_column_tells_how_many_images_have_it_and_an_example():
@@ -124,6 +128,11 @@ def test_a_column_tells_how_many_images_have_it_and_an_example():
     assert shown["width"] == (3, "160")
     assert shown["folder"] == (2, "sub")
     assert len(shown["long"][1]) == 60
+
+
+def test_a_place_is_no_example_even_if_a_source_gives_one_too():
+    told = {column.name: column for column in joined({"cat": {"latitude": 1}}, latitude=52.5).columns}
+    assert told["latitude"].example == ""
 
 
 def test_a_place_is_no_example():
@@ -223,13 +232,82 @@ def test_an_empty_key_is_reported_and_left_out():
     assert len(made.problems) == 2
 
 
-def test_what_the_file_says_gives_way_to_what_the_person_says():
-    made = joined({"cat": {"width": "wide"}}, width=160, height=120)
-    kinds = {c.name: (c.type, c.origin) for c in made.columns}
-    assert kinds["width"] == ("str", "metadata.json")
-    assert kinds["height"] == ("int", "file")
-    assert [row.get("width") for row in made.rows] == ["wide", None, None]
-    assert made.table(IDS)["width"].to_pylist() == ["wide", None, None]
+def test_what_the_file_says_gives_way_to_what_the_person_says_of_the_same_image():
+    made = joined({"cat": {"width": 200, "camera": "Leica"}}, width=160, height=120, camera="Canon")
+    kinds = {c.name: (c.type, c.origin, c.source) for c in made.columns}
+    assert kinds["width"] == ("int", "file and metadata.json", "the files and metadata.json")
+    assert kinds["height"] == ("int", "file", "the files")
+    assert made.table(IDS)["width"].to_pylist() == [200, 160, 160]
+    assert made.table(IDS)["camera"].to_pylist() == ["Leica", "Canon", "Canon"]
+    assert made.problems == []
+    everywhere = joined({key: {"width": 200} for key in ("cat", "dog", "owl.v2")}, width=160)
+    assert {c.name: c.origin for c in everywhere.columns}["width"] == "metadata.json"
+
+
+@pytest.mark.parametrize(
+    ("name", "fact", "told"),
+    [
+        ("iso", 400, "Portra 400"),
+        ("width", 160, "wide"),
+        ("focal_length", 50.5, "fifty"),
+        ("width", 160, True),
+        ("latitude", 52.5, "52 N"),
+        ("camera", "Canon", ["Leica", "Contax"]),
+        ("camera", "Canon", 7),
+        ("taken_at", "2024-03-01T08:00:00", "spring 1998"),
+        ("taken_at", "2024-03-01T08:00:00", 1998),
+    ],
+)
+def test_what_files_and_a_source_say_in_different_types_both_survive(name: str, fact: Any, told: Any):
+    made = joined({"cat": {name: told}}, **{name: fact})
+    table = made.table(IDS)
+    assert table[name].to_pylist() == [fact] * 3
+    assert table[f"metadata_{name}"].to_pylist() == [told, None, None]
+    assert {c.name: c.origin for c in made.columns}[f"metadata_{name}"] == "metadata.json"
+    (problem,) = made.problems
+    assert repr(name) in problem
+    assert f"'metadata_{name}'" in problem
+    assert repr(told)[:5] in problem
+
+
+def test_the_values_that_fit_the_files_column_stay_in_it_and_only_the_others_move():
+    made = joined({"cat": {"iso": "Portra 400"}, "dog": {"iso": 800}}, iso=100)
+    assert [row.get("iso") for row in made.rows] == [100, 800, 100]
+    assert [row.get("metadata_iso") for row in made.rows] == ["Portra 400", None, None]
+
+
+def test_whole_numbers_and_others_share_a_column_whichever_the_file_has():
+    assert [row["v"] for row in joined({"cat": {"v": 2}}, v=0.5).rows] == [2.0, 0.5, 0.5]
+    made = joined({"cat": {"v": 0.5}}, v=2)
+    assert [row["v"] for row in made.rows] == [0.5, 2.0, 2.0]
+    assert {c.name: c.type for c in made.columns}["v"] == "float"
+
+
+def test_a_folder_stays_text_beside_a_sources_number():
+    made = joined({"cat": {"folder": 3}, "dog": {"folder": "hand-picked"}})
+    assert [row.get("folder") for row in made.rows] == [None, "hand-picked", "sub"]
+    assert made.rows[0]["metadata_folder"] == 3
+    assert {c.name: c.origin for c in made.columns}["folder"] == "folder and metadata.json"
+
+
+def test_a_second_column_takes_no_name_that_is_there():
+    made = joined({"cat": {"iso": "Portra 400", "metadata_iso": "mine"}}, iso=100)
+    assert made.rows[0]["metadata_iso"] == "mine"
+    assert made.rows[0]["metadata_metadata_iso"] == "Portra 400"
+
+
+def test_a_time_of_one_source_and_words_of_another_are_two_columns():
+    days = {"dog": {"shot": "2024-03-01"}, "owl.v2": {"shot": "2024-03-02"}}
+    made = joined_from({"cat": {"shot": "spring 1998"}}, {}, days)
+    assert [row.get("shot") for row in made.rows] == [None, "2024-03-01", "2024-03-02"]
+    assert made.rows[0]["metadata_shot"] == "spring 1998"
+    assert "is a time in metadata.csv" in made.problems[0]
+
+
+def test_single_values_beside_another_sources_lists_are_lists():
+    made = joined_from({"cat": {"v": "x"}}, {}, {"dog": {"v": ["y", "z"]}})
+    assert [row.get("v") for row in made.rows] == [["x"], ["y", "z"], None]
+    assert made.problems == []
 
 
 def test_folders_and_facts_are_columns_too():

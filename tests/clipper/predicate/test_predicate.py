@@ -60,7 +60,7 @@ READ: list[tuple[str, dict[str, Condition]]] = [
     ('"taken at" > 2019', {"taken at": InRange("2020-01-01T00:00:00", None)}),
     ('"taken at" = 2020-02', {"taken at": InRange("2020-02-01T00:00:00", "2020-02-29T23:59:59")}),
     ('"taken at" <= 2019-05-01', {"taken at": InRange(None, "2019-05-01T23:59:59")}),
-    ('"taken at" < 2019-05-01T12:30+02:00', {"taken at": InRange(None, "2019-05-01T10:29:59")}),
+    ('"taken at" < 2019-05-01T12:30+02:00', {"taken at": InRange(None, "2019-05-01T12:29:59")}),
     ('"file modified" >= 2019-05-01', {":modified": InRange("2019-05-01T00:00:00", None)}),
     (":modified >= 2019-05-01", {":modified": InRange("2019-05-01T00:00:00", None)}),
 ]  # fmt: skip

@@ -35,7 +35,7 @@ from viewer.session.workers.words import WordWorker
 
 DENSITY = "Density only"  # the label of the choice without a column
 NO_VALUE_LABEL = "No value"
-COLOURS = ("colour", "dark", "dataset", "answer", "tags", "clusters", "word_column")
+COLOURS = ("colour", "dark", "dataset", "answer", "tags", "clusters", "word_column", "zone")
 MAX_MATCHES = 20  # values that a search in the legend lists
 
 

@@ -215,16 +215,18 @@ function bodyOf(model, { kind, name, title }) {
 function blockOf(model, facet) {
   const body = bodyOf(model, facet)
   const words = h("span", { class: "words" })
+  const clock = h("small", {})
   const heading = h(
     "div",
     { class: "row title" },
-    h("h3", { class: "grow", "aria-level": "2" }, facet.title),
+    h("h3", { class: "grow", "aria-level": "2" }, facet.title, clock),
     words,
   )
   const el = h("section", { class: "facet", "aria-label": facet.title }, heading, body.el)
   /** @param {Facet} next */
   const update = (next) => {
     words.textContent = next.words ?? ""
+    clock.textContent = next.clock && ` (${next.clock})`
     el.classList.toggle("used", next.on)
     body.update(/** @type {never} */ (next))
   }

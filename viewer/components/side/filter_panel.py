@@ -34,8 +34,9 @@ from viewer.dataset.columns.filters import (
     toggle_values,
     validate_filters,
 )
+from viewer.dataset.columns.local_times import zone_words
 from viewer.dataset.columns.part import over_representation, over_represented_first
-from viewer.dataset.dataset import Dataset
+from viewer.dataset.dataset import TIMES, Dataset
 from viewer.pools import FILTER_POOL
 from viewer.session.background import failed, in_background
 from viewer.session.state import LAYOUT, NO_LIMITS, ViewState
@@ -76,7 +77,7 @@ class FilterPanel(Component):
     def follow(self, state: ViewState) -> None:
         """Show the facets and filters of the state while the panel is in view."""
         self._state = state
-        names = ["filters", "counts", "dataset", "tags", "clusters", "colour", "dark", "word_column"]
+        names = ["filters", "counts", "dataset", "tags", "clusters", "colour", "dark", "word_column", "zone"]
         state.param.watch(self._update, [*names, "excess", *LAYOUT])
         self._update()
 
@@ -88,7 +89,8 @@ class FilterPanel(Component):
         if self._shown is state.dataset:
             self._show()
             return
-        in_background(lambda: state.dataset.facets, partial(self._counted, state.dataset), pool=FILTER_POOL)
+        work = partial(state.dataset.facets_with, {}, zone=state.zone)
+        in_background(work, partial(self._counted, state.dataset), pool=FILTER_POOL)
 
     def _counted(self, dataset: Dataset, done: "Future[Mapping[str, Facet]]") -> None:
         """Show the panel once the columns are counted, which happens when a visitor first opens it."""
@@ -109,7 +111,8 @@ class FilterPanel(Component):
                 colours=state.colouring if name == state.colour else None,
                 dark=state.dark,
             )
-            items.append({**view, "title": state.dataset.title_of(name)})
+            clock = zone_words(state.zone) if name in TIMES else ""
+            items.append({**view, "title": state.dataset.title_of(name), "clock": clock})
         text = self._line.written(state)
         self.param.update(
             items=json.dumps(items, separators=(",", ":")),

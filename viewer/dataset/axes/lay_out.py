@@ -18,9 +18,10 @@ from clipper.query import Query
 from clipper.query_syntax import Term
 from viewer.dataset.columns.colouring import SIMILARITY, value_label
 from viewer.dataset.columns.facets import Facet, ScaleFacet, ValueFacet
+from viewer.dataset.columns.local_times import UTC_ZONE
 from viewer.dataset.columns.tag_column import TagRows
 from viewer.dataset.columns.word_column import WORDS, WordColumn
-from viewer.dataset.dataset import Dataset
+from viewer.dataset.dataset import TIMES, Dataset
 from viewer.dataset.geometry.places import Places, places_on_axes
 
 Asked = tuple[str, str]  # the axis across and the one up, as they are asked for
@@ -158,7 +159,9 @@ def _own_axis(dataset: Dataset, name: str, jitter: np.ndarray, around: Around) -
 def _column_axis(dataset: Dataset, name: str, jitter: np.ndarray) -> Axis:
     facet = dataset.facet(name)
     if facet is not None:
-        return _facet_axis(facet, dataset.title_of(name), jitter)
+        # Places on an axis are shared by all visitors, whatever their zones.
+        title = dataset.title_of(name) + (f" ({UTC_ZONE})" if name in TIMES else "")
+        return _facet_axis(facet, title, jitter)
     if name not in dataset.columns:
         raise ValueError(f"this version has no column “{name}”: choose another")
     cells = np.array(

@@ -1,6 +1,7 @@
 """Numbers and times on an axis: bins with round edges, their labels, and times as text.
 
-Pure numbers. Times are seconds since 1970. A time without a zone counts as UTC.
+Pure numbers. Times are seconds since 1970 on the wall clock: eight in the morning is the same number in any
+zone.
 """
 
 import math
@@ -10,6 +11,9 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+
+from clipper.metadata.times import wall_seconds
 
 MAX_BINS = 40
 SECOND_STEPS = (
@@ -161,7 +165,7 @@ def to_iso(seconds: float) -> str:
 
 
 def parse_time(text: str) -> float | None:
-    """Return the seconds since 1970 of an ISO date, with or without a time; None for any other text."""
+    """Return the wall clock of an ISO date in seconds since 1970; None for any other text."""
     if not ISO.fullmatch(text):
         return None
     found = parse_times(pd.Series([text]))[0]
@@ -169,7 +173,5 @@ def parse_time(text: str) -> float | None:
 
 
 def parse_times(column: pd.Series) -> np.ndarray:
-    """Return the seconds since 1970 of ISO dates, (n,) float64; NaN for any other text."""
-    parsed = pd.to_datetime(column, format="ISO8601", errors="coerce", utc=True)
-    moments = parsed.dt.tz_localize(None).to_numpy().astype("datetime64[s]")
-    return np.where(np.isnat(moments), np.nan, moments.astype(np.int64).astype(np.float64))
+    """Return the wall clocks of ISO dates in seconds since 1970, (n,) float64; NaN for any other text."""
+    return wall_seconds(pa.array(column, pa.string(), from_pandas=True))

@@ -23,7 +23,7 @@ from viewer.dataset.columns.filters import (
 from viewer.dataset.columns.part import Part
 from viewer.dataset.columns.tag_column import TagRows
 from viewer.dataset.columns.word_column import WORDS, WordColumn
-from viewer.dataset.dataset import Dataset
+from viewer.dataset.dataset import TIMES, Dataset
 from viewer.dataset.ranking import listable_mask, within_limits
 from viewer.pools import FILTER_POOL
 from viewer.session.background import in_background
@@ -32,9 +32,18 @@ from viewer.session.state import ViewState
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-WATCHED = ("filters", "tags", "word_column", "selection", "answer", "min_similarity", "max_similarity")
+WATCHED = (
+    "filters",
+    "tags",
+    "word_column",
+    "zone",
+    "selection",
+    "answer",
+    "min_similarity",
+    "max_similarity",
+)
 OPEN = (None, None)  # the limits of any similarity
-_IDENTICAL = ("dataset", "tags", "words", "selection", "similarities")  # of a request
+_IDENTICAL = ("dataset", "tags", "words", "zone", "selection", "similarities")  # of a request
 
 _Applied = tuple[dict[str, Condition], np.ndarray | None]
 _Counted = tuple[Part, dict[str, np.ndarray]]
@@ -49,6 +58,7 @@ class _Request(NamedTuple):
     filters: Filters
     tags: TagRows
     words: WordColumn | None
+    zone: str
     selection: np.ndarray | None
     similarities: np.ndarray | None
     limits: tuple[float | None, float | None]
@@ -61,7 +71,14 @@ class _Request(NamedTuple):
         if known is None:
             limits = OPEN
         return cls(
-            state.dataset, state.filters, state.tags, state.word_column, state.selection, known, limits
+            state.dataset,
+            state.filters,
+            state.tags,
+            state.word_column,
+            state.zone,
+            state.selection,
+            known,
+            limits,
         )
 
     @property
@@ -84,11 +101,12 @@ class _Request(NamedTuple):
         """Whether the same rows pass the filters of another request."""
         same = self.dataset is other.dataset and self.filters == other.filters
         tags = self.tags is other.tags or self.dataset.tag_column_name not in self.filters
-        return same and tags and (self.words is other.words or WORDS not in self.filters)
+        zone = self.zone is other.zone or not self.filters.keys() & TIMES.keys()
+        return same and tags and zone and (self.words is other.words or WORDS not in self.filters)
 
     def facets(self) -> dict[str, Facet]:
         """Return the facets of the dataset with these tags and words."""
-        return self.dataset.facets_with(self.tags, self.words)
+        return self.dataset.facets_with(self.tags, self.words, zone=self.zone)
 
     def within(self) -> np.ndarray | None:
         """Return which rows are selected and within the limits, (n,) bool; None: all."""
@@ -151,6 +169,9 @@ class FilterWorker:
         else:
             if latest.tags is not request.tags:
                 self._masks.pop(request.dataset.tag_column_name, None)
+            if latest.zone is not request.zone:
+                for name in TIMES:
+                    self._masks.pop(name, None)
             if latest.words is not request.words:
                 self._masks.pop(WORDS, None)
         self._latest, self._busy = request, True

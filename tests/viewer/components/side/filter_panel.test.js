@@ -14,7 +14,17 @@ import { barWidth } from "../../../../viewer/components/side/value_lines.js"
  */
 function facet(more = {}, on = () => true) {
   const lines = Array.from({ length: 12 }, (_, i) => ({ value: String(i), whole: 9, now: 9, on: on(i) }))
-  const column = { name: "c", title: "C", on: false, picks: false, missing: {}, most: 9, total: 12, part: "" }
+  const column = {
+    name: "c",
+    title: "C",
+    on: false,
+    picks: false,
+    missing: {},
+    most: 9,
+    total: 12,
+    part: "",
+    clock: "",
+  }
   return { kind: "values", ...column, lines, ...more }
 }
 

@@ -1,0 +1,201 @@
+"""Dates as people and programs write them -> ISO 8601 text, by the evidence of a whole column.
+
+`03/04/2024` is a day of March or of April: only other values of the column can tell, and without evidence the
+column stays text. pandas and dateutil would guess for each value. A whole column is read at once, by kernels
+of Arrow and numpy. What does not belong here: times in ISO 8601 (`metadata/times.py`), and the forms of dates
+(`metadata/date_forms.py`).
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from clipper.metadata.cells import MAX_MISFIT_SHARE, MAX_SPELLINGS
+from clipper.metadata.date_forms import find_dates, is_no_date, read_digits, trim_dates
+from clipper.metadata.shared_columns import free_name
+from clipper.metadata.types import EXAMPLES, describe_misfits, first_few
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+# So many of its first values show whether a column may be one of times.
+_LOOKED_AT = 200
+# Numbers are times only in columns with such names ...
+_NAMED = re.compile(
+    r"(^|[^a-z])(timestamps?|time|date|datetime|epoch|at|ts|mtime|ctime|created|modified|updated|taken|"
+    r"uploaded|published|captured)([^a-z]?(s|ms|us|ns|sec|utc|original|taken|created|time|timestamp))?$"
+)
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+# ... whose values all lie between 1980 and 2100 in one of these units: seconds since 1970, and parts of them.
+_EPOCH = (315_532_800, 4_102_444_800)
+_UNITS = {"seconds": 1, "milliseconds": 1_000, "microseconds": 1_000_000, "nanoseconds": 1_000_000_000}
+_DATES_OF_DIGITS = (18_000_101, 21_001_231)
+
+
+@dataclass(frozen=True)
+class Dates:
+    """A column of times: `text` (n,) is ISO 8601, null where a value is no time.
+
+    `others` are the values that are no times, if these are more than a few. `notes` say what was decided.
+    """
+
+    text: "pa.Array"
+    notes: list[str] = field(default_factory=list)
+    others: list[Any] = field(default_factory=list)
+
+
+def read_times(entries: "Sequence[dict[str, Any]]") -> tuple[set[str], list[str]]:
+    """Find the columns of times in one source's entries, and write them as ISO 8601 in place.
+
+    Args:
+        entries: values by column, as JSON has them. Of a column of times a few values that are no times are
+            removed; if they are many, they move to a second column.
+
+    Returns:
+        the names of these columns, and notes: values that were removed, and what had to be decided.
+    """
+    names: set[str] = set()
+    notes: list[str] = []
+    for name in _promising(entries):
+        having = [entry for entry in entries if name in entry]
+        dates, odd = read_dates(name, [entry[name] for entry in having])
+        notes += odd
+        if dates is None:
+            continue
+        names.add(name)
+        notes += dates.notes
+        second = ""
+        if dates.others:
+            second = free_name(name, {key for entry in entries for key in entry})
+            notes.append(
+                f"{name!r} is a time, and {len(dates.others)} value(s) are not ({first_few(dates.others)}); "
+                f"these are in the column {second!r}"
+            )
+        for entry, text in zip(having, dates.text.to_pylist(), strict=True):
+            value = entry.pop(name)
+            if text is not None:
+                entry[name] = text
+            elif second and not is_no_date(value):
+                entry[second] = value
+    return names, notes
+
+
+def read_dates(name: str, values: Sequence[Any]) -> tuple[Dates | None, list[str]]:
+    """Read a column of dates; None, and notes about why, if it is no such column.
+
+    The type of most values holds.
+    """
+    import pyarrow as pa
+
+    if all(type(value) in (int, float) for value in values):
+        return (_epochs(name, values) if _speaks_of_times(name) else None), []
+    texts = [value if isinstance(value, str) else None for value in values]
+    if len(texts) - texts.count(None) <= len(values) // 2:
+        return None, []
+    text = pa.array(texts, pa.string())
+    return _texts(name, text, others=[value for value in values if not isinstance(value, str)])
+
+
+def _promising(entries: Iterable[dict[str, Any]]) -> list[str]:
+    """Return the columns of which one of the first values is a time, or may be one."""
+    import pyarrow as pa
+
+    first: defaultdict[str, list[Any]] = defaultdict(list)
+    for entry in entries:
+        for name, value in entry.items():
+            if len(some := first[name]) < _LOOKED_AT:
+                some.append(value)
+    found = []
+    for name, values in first.items():
+        is_number = any(type(value) in (int, float) for value in values)
+        text = trim_dates(pa.array([value for value in values if isinstance(value, str)], pa.string()))
+        dates, *said = find_dates(name, text, digits=_speaks_of_times(name))
+        if dates.null_count < len(dates) or any(said) or (is_number and _speaks_of_times(name)):
+            found.append(name)
+    return found
+
+
+def _speaks_of_times(name: str) -> bool:
+    return _NAMED.search(_CAMEL.sub("_", name).lower()) is not None
+
+
+# -- texts
+
+
+def _texts(name: str, text: "pa.Array", *, others: Sequence[Any]) -> tuple[Dates | None, list[str]]:
+    import pyarrow.compute as pc
+
+    text = trim_dates(text)
+    found, notes, problem = find_dates(name, text, digits=_speaks_of_times(name))
+    fitting = len(found) - found.null_count
+    lost = text.filter(pc.and_(pc.is_null(found), pc.is_valid(text)))
+    count = len(lost) + len(others)
+    if count >= fitting:
+        return None, problem
+    if not _are_few(count, fitting, lost, others):
+        return Dates(found, notes + problem, [*lost.to_pylist(), *others]), []
+    if count:
+        examples = [*lost[:EXAMPLES].to_pylist(), *others[:EXAMPLES]]
+        notes.append(describe_misfits(name, "time", count, examples[:EXAMPLES]))
+        notes += problem
+    return Dates(found, notes), []
+
+
+def _are_few(count: int, fitting: int, lost: "pa.Array", others: Sequence[Any]) -> bool:
+    """Whether values that are no times are so few, or so alike, that the column is one of times still."""
+    if count <= MAX_MISFIT_SHARE * (count + fitting):
+        return True
+    return len(lost.unique()) + len({str(other) for other in others}) <= MAX_SPELLINGS
+
+
+# -- numbers
+
+
+def _epochs(name: str, values: Sequence[float]) -> Dates | None:
+    """Read seconds since 1970, or parts of them, and dates of eight digits, such as 20240301."""
+    import numpy as np
+
+    numbers = np.array(values, np.float64)
+    if not len(numbers) or not np.isfinite(numbers).all():
+        return None
+    low, high = min(values), max(values)
+    if low >= _DATES_OF_DIGITS[0] and high <= _DATES_OF_DIGITS[1]:
+        return _of_digits(name, numbers)
+    fitting = [unit for unit, part in _UNITS.items() if _EPOCH[0] * part <= low and high < _EPOCH[1] * part]
+    if not fitting:
+        return None
+    unit = fitting[0]
+    part = _UNITS[unit]
+    return Dates(_of_nanoseconds(values, part), [f"{name!r} is read as {unit} since 1970, in UTC"])
+
+
+def _of_nanoseconds(values: Sequence[float], part: int) -> "pa.Array":
+    """Write numbers, `part` of them a second, as ISO 8601 in UTC."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if all(type(value) is int for value in values):
+        nanoseconds = np.array(values, np.int64) * (1_000_000_000 // part)
+    else:  # a float tells a microsecond at best
+        microseconds = np.round(np.array(values, np.float64) * (1_000_000 / part))
+        nanoseconds = microseconds.astype(np.int64) * 1_000
+    text = pa.array(np.datetime_as_string(nanoseconds.astype("datetime64[ns]")), pa.string())
+    bare = pc.replace_substring_regex(text, r"\.0+$", "")
+    bare = pc.replace_substring_regex(bare, r"(\.[0-9]*[1-9])0+$", r"\1")
+    return pc.binary_join_element_wise(bare, "Z", "")
+
+
+def _of_digits(name: str, numbers: "np.ndarray") -> Dates | None:
+    import numpy as np
+    import pyarrow as pa
+
+    if (numbers % 1).any():
+        return None
+    iso = read_digits(pa.array(numbers.astype(np.int64)).cast(pa.string()))
+    if iso.null_count:
+        return None
+    return Dates(iso, [f"{name!r} is read as dates of eight digits, such as {int(numbers[0])}"])
