@@ -28,7 +28,7 @@ from clipper.text import clean
 if TYPE_CHECKING:
     import pyarrow as pa
 
-METADATA_VERSION = "2"
+METADATA_VERSION = "3"
 # Columns of Clipper's own tables: a key with such a name gets this prefix, and a note says so.
 RESERVED = frozenset({"id", "path", "x", "y", "similarity"})
 RESERVED_PREFIX = "metadata_"

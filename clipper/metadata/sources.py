@@ -7,15 +7,18 @@ What does not belong here: reading tables (`metadata/tables.py`), and joining so
 import json
 import math
 from collections import Counter
+from decimal import Decimal
 from typing import Any
 
 from clipper.errors import ImagesError
 from clipper.metadata.join import Source
 from clipper.metadata.tables import KEY_COLUMNS, read_csv, read_parquet
-from clipper.metadata.types import first_few
+from clipper.metadata.types import INT_MAX, INT_MIN, first_few
 
 # The keys of a metadata.json that describes a dataset of FiftyOne, and no image.
 _OF_FIFTYONE = frozenset({"media_type", "info"})
+# A number of fewer characters has at most 15 digits, which a float holds.
+_LONG_NUMBER = 16
 
 
 def read(name: str, data: bytes, *, location: str, max_bytes: int) -> Source:
@@ -118,7 +121,7 @@ def _decode(text: str, repeated: list[str], odd_numbers: list[str]) -> Any:
         try:
             value = float(text)
             if math.isfinite(value):
-                return value if set(text) & {*".eE"} else int(text)
+                return _float_or_int(text, value) if set(text) & {*".eE"} else int(text)
         except (ValueError, OverflowError):
             pass
         odd_numbers.append(text)
@@ -127,6 +130,17 @@ def _decode(text: str, repeated: list[str], odd_numbers: list[str]) -> Any:
     return json.loads(
         text, object_pairs_hook=unique, parse_constant=number, parse_float=number, parse_int=number
     )
+
+
+def _float_or_int(text: str, value: float) -> int | float:
+    """Return a number as a float; as an integer if that is what is written, 20240305123456789.0 for example.
+
+    A float would be another number.
+    """
+    if len(text) < _LONG_NUMBER or Decimal(repr(value)) == (written := Decimal(text)):
+        return value
+    whole = abs(written) <= INT_MAX + 1 and written == written.to_integral_value()
+    return int(written) if whole and INT_MIN <= int(written) <= INT_MAX else value
 
 
 def _problems(source: str, repeated: list[str], odd_numbers: list[str]) -> list[str]:
