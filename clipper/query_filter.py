@@ -21,6 +21,7 @@ from clipper.errors import ClipperError
 
 Value = str | bool | int | float
 _MAX_NUMBER = 1e300  # of a range's ends
+INT_MIN, INT_MAX = -(2**63), 2**63 - 1  # of a column of integers
 _BOOLEANS = {"Yes": True, "No": False}  # as the viewer's links write them
 
 
@@ -88,6 +89,40 @@ def has_valid_ends(low: object, high: object) -> bool:
     """Return whether a range can end there: one end is known, and each known one is a number or a text."""
     known = [end for end in (low, high) if end is not None]
     return bool(known) and all(isinstance(end, str) or _is_number(end) for end in known)
+
+
+def whole_ends(condition: InRange) -> tuple[int | None, int | None]:
+    """Return the first and the last integer of 64 bits in a range of numbers; None: open at that end.
+
+    The first is larger than the last if there is none.
+    """
+    low, high = (None if end is None or isinstance(end, str) else end for end in _ends(condition))
+    first = None if low is None else math.ceil(low)
+    last = None if high is None else math.floor(high)
+    if (first is not None and first > INT_MAX) or (last is not None and last < INT_MIN):
+        return INT_MAX, INT_MIN
+    return first and max(first, INT_MIN), last and min(last, INT_MAX)
+
+
+def float_ends(condition: InRange) -> tuple[float | None, float | None]:
+    """Return the first and the last float in a range of numbers; None: open at that end."""
+    low, high = (None if end is None or isinstance(end, str) else end for end in _ends(condition))
+    first = None if low is None else float(low)
+    last = None if high is None else float(high)
+    if first is not None and low is not None and first < low:  # an integer between two floats
+        first = math.nextafter(first, math.inf)
+    if last is not None and high is not None and last > high:
+        last = math.nextafter(last, -math.inf)
+    return first, last
+
+
+def _ends(condition: InRange) -> tuple[float | str | None, float | str | None]:
+    return condition.low, condition.high
+
+
+def is_int64(value: object) -> bool:
+    """Whether a value is an integer of 64 bits."""
+    return isinstance(value, int) and INT_MIN <= value <= INT_MAX
 
 
 def to_where(filters: Mapping[str, Condition], types: Mapping[str, str]) -> dict[str, Any]:
@@ -183,14 +218,15 @@ def _operators(name: str, condition: Condition, kind: str) -> list[dict[str, Any
     if isinstance(condition, HasText):
         raise ClipperError(f"Chroma cannot look for a part of a text; filter {name!r} by whole values")
     if isinstance(condition, InRange):
-        ends = (("$gte", condition.low), ("$lte", condition.high))
+        ends = _ends(condition)
         if condition.missing:
             raise _no_missing(name)
-        if kind not in {"int", "float"} or any(isinstance(end, str) for _, end in ends):
+        if kind not in {"int", "float"} or any(isinstance(end, str) for end in ends):
             raise ClipperError(
                 f"Chroma has ranges of numbers only, and {name!r} is {kind}; filter it by values"
             )
-        return [{name: {operator: end}} for operator, end in ends if end is not None]
+        low, high = whole_ends(condition) if kind == "int" else ends
+        return [{name: {op: end}} for op, end in (("$gte", low), ("$lte", high)) if end is not None]
     if None in condition.values:
         raise _no_missing(name)
     if not condition.values:

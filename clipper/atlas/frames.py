@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from clipper.atlas.published import Published
 from clipper.insight.classify import Classes
 from clipper.insight.coverage import Coverage
+from clipper.metadata import integers
 from clipper.metadata.columns import Column
 from clipper.projection.axes import Axis, category_axis, number_axis, rank_codes
 from clipper.store.parts.clusters import no_clusters
@@ -17,6 +18,7 @@ from clipper.store.parts.clusters import no_clusters
 # The columns of findings.
 LABEL_ISSUES = ("column", "id", "given", "suggested", "confidence")
 DUPLICATES = ("group", "id", "kind", "similarity", "keep", "why")
+_NO_COLUMN = Column("", "", "")
 
 if TYPE_CHECKING:
     import numpy as np
@@ -136,6 +138,9 @@ def column_axis(atlas: Published, column: Column, *, jitter: "np.ndarray") -> Ax
     import pandas as pd
 
     cells = atlas.points[column.name]
+    if column.role == "number" and (whole := integers.split(cells)) is not None:
+        offsets, base = integers.as_offsets(*whole)
+        return number_axis(column.name, offsets, jitter=jitter, base=base)
     if column.role == "number":
         numbers = pd.to_numeric(cells, errors="coerce").astype("float64").to_numpy()
         return number_axis(column.name, numbers, jitter=jitter)
@@ -158,7 +163,10 @@ def column_axis(atlas: Published, column: Column, *, jitter: "np.ndarray") -> Ax
 
 
 def axes(atlas: Published, named: "Mapping[str, Axis]") -> "pd.DataFrame":
-    """Return the values of some axes in their own units, by id: numbers, times, or a category's name."""
+    """Return the values of some axes in their own units, by id: numbers, times, or a category's name.
+
+    Integers of a column are `Int64`.
+    """
     import numpy as np
     import pandas as pd
 
@@ -170,6 +178,8 @@ def axes(atlas: Published, named: "Mapping[str, Axis]") -> "pd.DataFrame":
             columns[name] = pd.array(lanes[codes], dtype="string")
         elif axis.kind == "time":
             columns[name] = pd.to_datetime(axis.values, unit="s", utc=True)
+        elif axis.kind == "number" and atlas.columns.get(axis.title, _NO_COLUMN).type == "int":
+            columns[name] = integers.integer_array(atlas.metadata_table[axis.title])
         else:
             columns[name] = axis.values
     return pd.DataFrame(columns, index=pd.Index(atlas.ids, name="id"))
@@ -188,7 +198,9 @@ def _values(column: Column, cells: "pa.ChunkedArray") -> Any:
 
     if column.role == "time":
         return pd.to_datetime(cells.to_pandas(), format="ISO8601", utc=True, errors="coerce").array
-    exact = {"int": "Int64", "bool": "boolean", "str": "string", "float": "float64"}
+    if column.type == "int":
+        return integers.integer_array(cells)
+    exact = {"bool": "boolean", "str": "string", "float": "float64"}
     if column.type in exact:
         return pd.array(cells.to_pylist(), dtype=exact[column.type])
     return pd.Series(cells.to_pylist(), dtype=object).array

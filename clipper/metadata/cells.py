@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from clipper.metadata.types import (
     EXAMPLES,
-    INT_MAX,
-    INT_MIN,
     MAX_FLOAT_INT,
     describe_misfits,
     describe_text_numbers,
 )
+from clipper.query_filter import INT_MAX, INT_MIN
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -13,7 +13,8 @@ from typing import Any
 from clipper.errors import ImagesError
 from clipper.metadata.join import Source
 from clipper.metadata.tables import KEY_COLUMNS, read_csv, read_parquet
-from clipper.metadata.types import INT_MAX, INT_MIN, first_few
+from clipper.metadata.types import first_few
+from clipper.query_filter import INT_MAX, INT_MIN
 
 # The keys of a metadata.json that describes a dataset of FiftyOne, and no image.
 _OF_FIFTYONE = frozenset({"media_type", "info"})

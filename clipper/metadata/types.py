@@ -12,14 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from clipper.query_filter import INT_MAX, INT_MIN
 from clipper.text import clean
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 EXAMPLES = 3
-# The integers of a column of type `int`, and those that a float holds with all between them.
-INT_MIN, INT_MAX = -(2**63), 2**63 - 1
+# A float holds all integers up to this one.
 MAX_FLOAT_INT = 2**53
 # No float is as large as these.
 _MAX_NUMBER = 2**1023
