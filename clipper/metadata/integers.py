@@ -37,8 +37,8 @@ def to_frame(table: "pa.Table") -> "pd.DataFrame":
 
 
 def are_large(numbers: "np.ndarray") -> bool:
-    """Whether some of these integers (k,) may be too large for a float."""
-    return bool(len(numbers) and (numbers.min() < -MAX_FLOAT_INT or numbers.max() > MAX_FLOAT_INT))
+    """Whether some of these integers (k,) are so large that a float may be another number."""
+    return bool(len(numbers) and (numbers.min() <= -MAX_FLOAT_INT or numbers.max() >= MAX_FLOAT_INT))
 
 
 def as_offsets(numbers: "np.ndarray", missing: "np.ndarray") -> "tuple[np.ndarray, int]":
