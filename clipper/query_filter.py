@@ -13,6 +13,7 @@ without a value. What does not belong here: applying conditions to columns
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ from clipper.errors import ClipperError
 Value = str | bool | int | float
 _MAX_NUMBER = 1e300  # of a range's ends
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1  # of a column of integers
+# An end that a script writes as a text, as its numbers have 53 bits. No time is written so.
+_DIGITS = re.compile(r"-?[0-9]{16,19}", re.ASCII)
 _BOOLEANS = {"Yes": True, "No": False}  # as the viewer's links write them
 
 
@@ -60,6 +63,7 @@ Condition = AnyOf | NoneOf | InRange | HasText
 
 def parse_condition(written: object) -> Condition | None:
     """Read the condition of one column in either spelling; None if it is neither."""
+    written = _without_numpy(written)
     if not isinstance(written, Mapping):
         return AnyOf((written,)) if isinstance(written, Value) else None
     if any(str(key).startswith("$") for key in written):
@@ -149,6 +153,7 @@ def as_where(written: Mapping[str, Any], types: Mapping[str, str]) -> dict[str, 
     Raises:
         ClipperError: see `to_where`; or it mixes both spellings.
     """
+    written = {name: _without_numpy(condition) for name, condition in written.items()}
     spelled = [_is_link(condition) for condition in written.values()]
     if not any(spelled):
         return dict(written)
@@ -182,6 +187,15 @@ def named_columns(written: object) -> set[str]:
     return nested | {str(key) for key in written if not str(key).startswith("$")}
 
 
+def _without_numpy(written: object) -> Any:
+    """Return a filter with Python's numbers instead of numpy's, which cells of a DataFrame are."""
+    if isinstance(written, Mapping):
+        return {key: _without_numpy(each) for key, each in written.items()}
+    if isinstance(written, list | tuple):
+        return [_without_numpy(each) for each in written]
+    return written.tolist() if hasattr(written, "tolist") else written
+
+
 def _is_link(condition: object) -> bool:
     return isinstance(condition, Mapping) and bool({"values", "except", "range", "text"} & condition.keys())
 
@@ -206,7 +220,8 @@ def _parse_operator(written: Mapping[Any, Any]) -> Condition | None:
 def _parse_range(ends: object, *, missing: bool) -> InRange | None:
     if not isinstance(ends, list | tuple) or len(ends) != 2 or not has_valid_ends(*ends):  # noqa: PLR2004 - low and high
         return None
-    return InRange(ends[0], ends[1], missing)
+    low, high = (int(end) if isinstance(end, str) and _DIGITS.fullmatch(end) else end for end in ends)
+    return InRange(low, high, missing)
 
 
 def _is_number(value: object) -> bool:

@@ -123,10 +123,10 @@ def make_integer_bins(numbers: np.ndarray, missing: np.ndarray, *, base: int) ->
     least, most = int(known.min()), int(known.max())
     # From the smallest on, where a float of the difference is as exact as the bins must be.
     inner = robust_range((known.astype(np.uint64) - np.uint64(least % 2**64)).astype(np.float64))
-    low, high = (least + math.floor(end) for end in inner)
+    low, high = least + math.floor(inner[0]), min(least + math.ceil(inner[1]), most)
     if most - least <= ROOMY * (high - low):
         low, high = least, most
-    edges = _whole_edges(low, min(high, most))
+    edges = _whole_edges(low, high)
     bins = np.searchsorted(np.array(edges[1:-1], np.int64), numbers, side="right").astype(np.uint8)
     bins[missing] = len(edges) - 1
     return Bins(
