@@ -135,7 +135,8 @@ class Atlas(Discoveries, Exports):
     def metadata(self) -> "pd.DataFrame":
         """The metadata as a table: one row an image, and the id as its index.
 
-        Whole numbers stay whole where values are missing (`Int64`). Times are datetimes in UTC.
+        Whole numbers are `Int64`: exact to 64 bits, also in a column in which values are missing. Times are
+        datetimes in UTC.
 
         Examples:
             >>> atlas.metadata["bytes"].dtype

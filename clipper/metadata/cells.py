@@ -121,8 +121,8 @@ def _with_large_ints(numbers: "pa.ChunkedArray") -> "tuple[pa.ChunkedArray, list
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    large = pc.and_(pc.match_substring_regex(numbers, _LARGE), pc.match_substring_regex(numbers, _INTEGRAL))
-    written = numbers.filter(large)
+    written = numbers.filter(pc.match_substring_regex(numbers, _LARGE))
+    written = written.filter(pc.match_substring_regex(written, _INTEGRAL))
     whole = pc.replace_substring_regex(written, _ZERO_FRACTION, "").cast(pa.int64())
     # Beyond 64 bits the cast back wraps, and is unequal.
     back = whole.cast(pa.float64(), safe=False).cast(pa.int64(), safe=False)

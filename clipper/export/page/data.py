@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MOST_COLUMNS = 24  # columns with a chart
 MOST_VALUES = 250  # values of a category that have a bar each
 MOST_ITEMS = 120  # items of a list
+LONG_TEXT = 12  # letters of an edge
 BINS = 24  # of a number, as in `charts.js`
 CHUNK = 5_000  # images whose texts are in one chunk
 MOST_TEXT = 160  # letters of a value on a card
@@ -177,6 +178,8 @@ def _column(atlas: Mapped, selection: Selection, column: Column) -> tuple[dict[s
             number_texts([low + (high - low) * at / count for at in range(count + 1)], column, base)
             for count in (4, BINS)
         )
+        if max(map(len, edges)) > LONG_TEXT:  # for five of them there is no room
+            edges = [edges[0], edges[-1]]
         return about | {"edges": edges, "bins": bins}, packed(codes)
     counts = Counter(value_text(cell) for cell in cells if cell is not None)
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
