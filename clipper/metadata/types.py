@@ -9,6 +9,7 @@ import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -38,19 +39,51 @@ def infer_types(
         with values that do not fit, or whose numbers are kept as text.
     """
     plain: list[dict[str, Any]] = []
-    kinds: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    large: dict[str, None] = {}
+    found: defaultdict[str, _Found] = defaultdict(_Found)
     for row in rows:
         plain.append({})
         for key, raw in row.items():
             value = plain_value(raw)
             if (kind := type_name(value)) is not None:
                 plain[-1][key] = value
-                kinds[key][kind] += 1
-                if _has_large_int(value):
-                    large[key] = None
-    types = {key: _usual(counts) for key, counts in kinds.items()}
-    kept_as_text = _hold_large_ints(plain, types, large)
+                found[key].add(value, kind)
+    types = {key: _usual(values.kinds) for key, values in found.items()}
+    large = [key for key, values in found.items() if values.has_large_ints]
+    messages = _hold_large_ints(plain, types, large)
+    for key, values in found.items():
+        if types[key] == "float" and values.rounded and not values.has_fractions:
+            messages[key] = _describe_rounded(key, values.rounded)
+    fitted, misfits = _fit(plain, types)
+    for key, odd in misfits.items():
+        words = describe_misfits(key, types[key], len(odd), odd)
+        messages[key] = f"{messages[key]}; {words}" if key in messages else words
+    return types, fitted, messages
+
+
+@dataclass
+class _Found:
+    """What kinds of values a column has. `rounded` are whole floats so large that digits may be lost."""
+
+    kinds: Counter[str] = field(default_factory=Counter)
+    has_large_ints: bool = False
+    has_fractions: bool = False
+    rounded: list[float] = field(default_factory=list)
+
+    def add(self, value: Any, kind: str) -> None:
+        """Count one value, of the kind that `type_name` returns."""
+        self.kinds[kind] += 1
+        if _has_large_int(value):
+            self.has_large_ints = True
+        elif kind == "float" and not self.has_fractions:
+            self.has_fractions = not _is_int64(value)
+            if not self.has_fractions and abs(value) >= MAX_FLOAT_INT:
+                self.rounded.append(value)
+
+
+def _fit(
+    plain: Sequence[Mapping[str, Any]], types: Mapping[str, str]
+) -> tuple[list[dict[str, Any]], dict[str, list[Any]]]:
+    """Convert rows to the columns' types; return the values that do not fit, by column, beside them."""
     fitted: list[dict[str, Any]] = []
     misfits: dict[str, list[Any]] = {}
     for row in plain:
@@ -60,11 +93,16 @@ def infer_types(
                 misfits.setdefault(key, []).append(value)
             else:
                 fitted[-1][key] = kept
-    messages = dict(kept_as_text)
-    for key, values in misfits.items():
-        words = describe_misfits(key, types[key], len(values), values)
-        messages[key] = f"{messages[key]}; {words}" if key in messages else words
-    return types, fitted, messages
+    return fitted, misfits
+
+
+def _describe_rounded(name: str, floats: Sequence[float]) -> str:
+    """Describe large whole numbers that were saved as floats, as pandas does where others are missing."""
+    examples = first_few([int(number) for number in floats])
+    return (
+        f"{name!r} has whole numbers that are saved as floats ({examples}), so their last digits may be "
+        "rounded; save them as integers (in pandas as Int64)"
+    )
 
 
 def _has_large_int(value: Any) -> bool:
@@ -75,7 +113,7 @@ def _has_large_int(value: Any) -> bool:
 
 
 def _hold_large_ints(
-    plain: Sequence[dict[str, Any]], types: dict[str, str], large: Mapping[str, Any]
+    plain: Sequence[dict[str, Any]], types: dict[str, str], large: Sequence[str]
 ) -> dict[str, str]:
     """Change the type of columns of numbers that would round or lose integers, and the numbers with it.
 
@@ -129,7 +167,10 @@ def _type_of_numbers(numbers: Sequence[int | float]) -> tuple[str, list[int]]:
 
 
 def _is_int64(number: float) -> bool:
-    return number.is_integer() and INT_MIN <= int(Decimal(repr(number))) <= INT_MAX
+    """Whether a float is whole, and what it is written as has 64 bits."""
+    if not number.is_integer() or abs(number) > INT_MAX:
+        return False
+    return abs(number) < MAX_FLOAT_INT or INT_MIN <= int(Decimal(repr(number))) <= INT_MAX
 
 
 def _is_held_by_float(number: int) -> bool:

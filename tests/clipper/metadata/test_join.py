@@ -239,6 +239,16 @@ def test_integers_beside_floats_become_floats_only_if_these_hold_them(
     assert [type(value) for value in column(values)[1]] == [type(value) for value in kept]
 
 
+def test_large_whole_numbers_that_a_table_has_as_floats_are_kept_and_a_note_says_what_may_be_lost():
+    for values in ([20240305123456788.0, None, 1.0], [2.0**60]):
+        kind, kept, problems = column(values)
+        assert (kind, kept) == ("float", values)
+        assert len(problems) == 1
+        assert f"saved as floats ({int(values[0] or 0)})" in problems[0]
+        assert "Int64" in problems[0]
+    assert column([1.7e18, 0.5])[2] == column([6e23])[2] == column([1e15])[2] == []
+
+
 @pytest.mark.parametrize(
     ("written", "kept"),
     [
