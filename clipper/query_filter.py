@@ -13,6 +13,7 @@ without a value. What does not belong here: applying conditions to columns
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,9 @@ from clipper.errors import ClipperError
 
 Value = str | bool | int | float
 _MAX_NUMBER = 1e300  # of a range's ends
+INT_MIN, INT_MAX = -(2**63), 2**63 - 1  # of a column of integers
+# An end that a script writes as a text, as its numbers have 53 bits. No time is written so.
+_DIGITS = re.compile(r"-?[0-9]{16,19}", re.ASCII)
 _BOOLEANS = {"Yes": True, "No": False}  # as the viewer's links write them
 
 
@@ -59,6 +63,7 @@ Condition = AnyOf | NoneOf | InRange | HasText
 
 def parse_condition(written: object) -> Condition | None:
     """Read the condition of one column in either spelling; None if it is neither."""
+    written = _without_numpy(written)
     if not isinstance(written, Mapping):
         return AnyOf((written,)) if isinstance(written, Value) else None
     if any(str(key).startswith("$") for key in written):
@@ -90,6 +95,40 @@ def has_valid_ends(low: object, high: object) -> bool:
     return bool(known) and all(isinstance(end, str) or _is_number(end) for end in known)
 
 
+def whole_ends(condition: InRange) -> tuple[int | None, int | None]:
+    """Return the first and the last integer of 64 bits in a range of numbers; None: open at that end.
+
+    The first is larger than the last if there is none.
+    """
+    low, high = (None if end is None or isinstance(end, str) else end for end in _ends(condition))
+    first = None if low is None else math.ceil(low)
+    last = None if high is None else math.floor(high)
+    if (first is not None and first > INT_MAX) or (last is not None and last < INT_MIN):
+        return INT_MAX, INT_MIN
+    return first and max(first, INT_MIN), last and min(last, INT_MAX)
+
+
+def float_ends(condition: InRange) -> tuple[float | None, float | None]:
+    """Return the first and the last float in a range of numbers; None: open at that end."""
+    low, high = (None if end is None or isinstance(end, str) else end for end in _ends(condition))
+    first = None if low is None else float(low)
+    last = None if high is None else float(high)
+    if first is not None and low is not None and first < low:  # an integer between two floats
+        first = math.nextafter(first, math.inf)
+    if last is not None and high is not None and last > high:
+        last = math.nextafter(last, -math.inf)
+    return first, last
+
+
+def _ends(condition: InRange) -> tuple[float | str | None, float | str | None]:
+    return condition.low, condition.high
+
+
+def is_int64(value: object) -> bool:
+    """Whether a value is an integer of 64 bits."""
+    return isinstance(value, int) and INT_MIN <= value <= INT_MAX
+
+
 def to_where(filters: Mapping[str, Condition], types: Mapping[str, str]) -> dict[str, Any]:
     """Write conditions as Chroma's `where`.
 
@@ -114,6 +153,7 @@ def as_where(written: Mapping[str, Any], types: Mapping[str, str]) -> dict[str, 
     Raises:
         ClipperError: see `to_where`; or it mixes both spellings.
     """
+    written = {name: _without_numpy(condition) for name, condition in written.items()}
     spelled = [_is_link(condition) for condition in written.values()]
     if not any(spelled):
         return dict(written)
@@ -147,6 +187,15 @@ def named_columns(written: object) -> set[str]:
     return nested | {str(key) for key in written if not str(key).startswith("$")}
 
 
+def _without_numpy(written: object) -> Any:
+    """Return a filter with Python's numbers instead of numpy's, which cells of a DataFrame are."""
+    if isinstance(written, Mapping):
+        return {key: _without_numpy(each) for key, each in written.items()}
+    if isinstance(written, list | tuple):
+        return [_without_numpy(each) for each in written]
+    return written.tolist() if hasattr(written, "tolist") else written
+
+
 def _is_link(condition: object) -> bool:
     return isinstance(condition, Mapping) and bool({"values", "except", "range", "text"} & condition.keys())
 
@@ -171,7 +220,8 @@ def _parse_operator(written: Mapping[Any, Any]) -> Condition | None:
 def _parse_range(ends: object, *, missing: bool) -> InRange | None:
     if not isinstance(ends, list | tuple) or len(ends) != 2 or not has_valid_ends(*ends):  # noqa: PLR2004 - low and high
         return None
-    return InRange(ends[0], ends[1], missing)
+    low, high = (int(end) if isinstance(end, str) and _DIGITS.fullmatch(end) else end for end in ends)
+    return InRange(low, high, missing)
 
 
 def _is_number(value: object) -> bool:
@@ -183,14 +233,15 @@ def _operators(name: str, condition: Condition, kind: str) -> list[dict[str, Any
     if isinstance(condition, HasText):
         raise ClipperError(f"Chroma cannot look for a part of a text; filter {name!r} by whole values")
     if isinstance(condition, InRange):
-        ends = (("$gte", condition.low), ("$lte", condition.high))
+        ends = _ends(condition)
         if condition.missing:
             raise _no_missing(name)
-        if kind not in {"int", "float"} or any(isinstance(end, str) for _, end in ends):
+        if kind not in {"int", "float"} or any(isinstance(end, str) for end in ends):
             raise ClipperError(
                 f"Chroma has ranges of numbers only, and {name!r} is {kind}; filter it by values"
             )
-        return [{name: {operator: end}} for operator, end in ends if end is not None]
+        low, high = whole_ends(condition) if kind == "int" else ends
+        return [{name: {op: end}} for op, end in (("$gte", low), ("$lte", high)) if end is not None]
     if None in condition.values:
         raise _no_missing(name)
     if not condition.values:

@@ -1,4 +1,6 @@
-"""Text as Clipper keeps it, from whatever source."""
+"""Text as Clipper keeps it, from whatever source, and as it writes numbers."""
+
+from collections.abc import Callable, Sequence
 
 
 def clean(text: str) -> str:
@@ -35,3 +37,20 @@ def short_line(text: str, *, what: str, most: int) -> str:
     if len(line) > most:
         raise ValueError(f"{what} has at most {most} letters; this one has {len(line):,}")
     return line
+
+
+def write_apart(values: Sequence[float], write: Callable[[float], str]) -> list[str]:
+    """Write numbers that stand beside each other: by `write`, with more digits if different ones look alike.
+
+    Integers then have all their digits, however many.
+    """
+    texts, count = list(map(write, values)), len(set(values))
+    if len(set(texts)) == count:
+        return texts
+    if all(isinstance(value, int) or value.is_integer() for value in values):
+        return [str(int(value)) for value in values]
+    for digits in range(5, 17):
+        texts = [f"{value:.{digits}g}" for value in values]
+        if len(set(texts)) == count:
+            return texts
+    return list(map(repr, values))

@@ -135,9 +135,9 @@ class Atlas(Discoveries, Exports):
     def metadata(self) -> "pd.DataFrame":
         """The metadata as a table: one row an image, and the id as its index.
 
-        Whole numbers stay whole where values are missing (`Int64`). Times are datetimes without a zone: the
-        wall clock where the photo was taken. Where some have an offset from UTC, a column such as
-        `taken_at_utc` has their instants, and NaT for the others.
+        Whole numbers are `Int64`: exact to 64 bits, also in a column in which values are missing. Times are
+        datetimes without a zone: the wall clock where the photo was taken. Where some have an offset from
+        UTC, a column such as `taken_at_utc` has their instants, and NaT for the others.
 
         Examples:
             >>> atlas.metadata["bytes"].dtype

@@ -186,7 +186,7 @@ class Discoveries:
         Returns:
             by id: `x` and `y`. For opposites the difference of the image's similarities with both, each in
             standard deviations over all images: above 0 it is nearer to the second. For a column its values:
-            numbers, times, or the category.
+            numbers (whole ones as `Int64`), times, or the category.
 
         Raises:
             ClipperError: an axis is not understood, or there is no such column.

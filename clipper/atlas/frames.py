@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from clipper.atlas.published import Published
 from clipper.insight.classify import Classes
 from clipper.insight.coverage import Coverage
+from clipper.metadata import integers
 from clipper.metadata.columns import Column
 from clipper.metadata.times import instants, wall_clock, wall_seconds
 from clipper.projection.axes import Axis, category_axis, number_axis, rank_codes
@@ -20,6 +21,7 @@ IN_UTC = "_utc"
 # The columns of findings.
 LABEL_ISSUES = ("column", "id", "given", "suggested", "confidence")
 DUPLICATES = ("group", "id", "kind", "similarity", "keep", "why")
+_NO_COLUMN = Column("", "", "")
 
 if TYPE_CHECKING:
     import numpy as np
@@ -147,6 +149,9 @@ def column_axis(atlas: Published, column: Column, *, jitter: "np.ndarray") -> Ax
     import pyarrow as pa
 
     cells = atlas.points[column.name]
+    if column.role == "number" and (whole := integers.split(cells)) is not None:
+        offsets, base = integers.as_offsets(*whole)
+        return number_axis(column.name, offsets, jitter=jitter, base=base)
     if column.role == "number":
         numbers = pd.to_numeric(cells, errors="coerce").astype("float64").to_numpy()
         return number_axis(column.name, numbers, jitter=jitter)
@@ -167,7 +172,10 @@ def column_axis(atlas: Published, column: Column, *, jitter: "np.ndarray") -> Ax
 
 
 def axes(atlas: Published, named: "Mapping[str, Axis]") -> "pd.DataFrame":
-    """Return the values of some axes in their own units, by id: numbers, times, or a category's name."""
+    """Return the values of some axes in their own units, by id: numbers, times, or a category's name.
+
+    Integers of a column are `Int64`.
+    """
     import numpy as np
     import pandas as pd
 
@@ -179,6 +187,8 @@ def axes(atlas: Published, named: "Mapping[str, Axis]") -> "pd.DataFrame":
             columns[name] = pd.array(lanes[codes], dtype="string")
         elif axis.kind == "time":
             columns[name] = pd.to_datetime(axis.values, unit="s")
+        elif axis.kind == "number" and atlas.columns.get(axis.title, _NO_COLUMN).type == "int":
+            columns[name] = integers.integer_array(atlas.metadata_table[axis.title])
         else:
             columns[name] = axis.values
     return pd.DataFrame(columns, index=pd.Index(atlas.ids, name="id"))
@@ -197,7 +207,9 @@ def _values(column: Column, cells: "pa.ChunkedArray") -> Any:
 
     if column.role == "time":
         return wall_clock(cells).array
-    exact = {"int": "Int64", "bool": "boolean", "str": "string", "float": "float64"}
+    if column.type == "int":
+        return integers.integer_array(cells)
+    exact = {"bool": "boolean", "str": "string", "float": "float64"}
     if column.type in exact:
         return pd.array(cells.to_pylist(), dtype=exact[column.type])
     return pd.Series(cells.to_pylist(), dtype=object).array

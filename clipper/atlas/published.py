@@ -14,6 +14,7 @@ from clipper.errors import ClipperError
 from clipper.images.archives.folder import open_images
 from clipper.images.places import ARCHIVE, Place, read_places
 from clipper.metadata.columns import Column, columns_of
+from clipper.metadata.integers import to_frame
 from clipper.metadata.join import without_missing
 from clipper.settings import Settings, absolute_location
 from clipper.store import cluster_names, facts, manifest, snapshots
@@ -180,10 +181,13 @@ class Published:
 
     @cached_property
     def points(self) -> "pd.DataFrame":
-        """The map as a table: id, name, path, x, y, then the metadata columns; the index is the row."""
+        """The map as a table: id, name, path, x, y, then the metadata columns; the index is the row.
+
+        Integers are exact: a column of them in which values are missing is `Int64`.
+        """
         import pandas as pd
 
-        metadata = self.metadata_table.select(list(self.columns)).to_pandas()
+        metadata = to_frame(self.metadata_table.select(list(self.columns)))
         frame = pd.DataFrame({"id": self.ids, "x": self.xy[:, 0], "y": self.xy[:, 1]})
         frame.insert(1, "path", [self.path(row) for row in range(len(self))])
         if "name" not in metadata:
@@ -193,7 +197,7 @@ class Published:
 
     def _found(self) -> "list[pd.DataFrame]":
         """Return the scores and the words as a table, if there are any."""
-        return [] if self.insight_table is None else [self.insight_table.to_pandas()]
+        return [] if self.insight_table is None else [to_frame(self.insight_table)]
 
     @cached_property
     def failures(self) -> "pd.DataFrame":

@@ -5,17 +5,42 @@ A whole column is converted at once, by Arrow's kernels. What does not belong he
 """
 
 import json
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from clipper.metadata.types import EXAMPLES, describe_misfits
+from clipper.metadata.types import (
+    EXAMPLES,
+    MAX_FLOAT_INT,
+    describe_misfits,
+    describe_text_numbers,
+)
+from clipper.query_filter import INT_MAX, INT_MIN
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+
+def _up_to(largest: int) -> str:
+    """Return the pattern of the numbers from 0 to one of 19 digits, without zeros in front."""
+    digits = str(largest)
+    fewer = "|".join(
+        rf"{digits[:at]}[{1 if at == 0 else 0}-{int(digit) - 1}][0-9]{{{len(digits) - at - 1}}}"
+        for at, digit in enumerate(digits)
+        if digit > "0"
+    )
+    return rf"(0|[1-9][0-9]{{0,{len(digits) - 2}}}|{fewer}|{digits})"
+
+
 # A number is text that is the same after it is read and written again. Longer digits are codes.
-_INT = r"^-?(0|[1-9][0-9]{0,17})$"
-_FLOAT = r"^-?((0|[1-9][0-9]{0,17})?\.[0-9]+|(0|[1-9][0-9]{0,17})(\.[0-9]+)?[eE][+-]?[0-9]{1,2})$"
+_WHOLE = rf"(-{_up_to(-INT_MIN)}|{_up_to(INT_MAX)})"
+_INT = rf"^{_WHOLE}$"
+_FLOAT = r"^-?((0|[1-9][0-9]{0,18})?\.[0-9]+|(0|[1-9][0-9]{0,18})(\.[0-9]+)?[eE][+-]?[0-9]{1,2})$"
+# A whole number, also as tables with fractions write it: 20240305123456789.0.
+_INTEGRAL = rf"^{_WHOLE}(\.0+)?$"
+_ZERO_FRACTION = r"\.0+$"
+# Digits of which a float may hold fewer.
+_LARGE = r"^-?[0-9]{16,}"
 _BOOL = r"^(?i:true|false)$"
 # Digits that would change if read as a number: 007, a code of twenty digits, a decimal comma. One such cell
 # makes its column text.
@@ -35,7 +60,7 @@ def infer_cell_type(name: str, cells: "pa.ChunkedArray") -> "tuple[pa.ChunkedArr
 
     Returns:
         an int64, double, bool or string column, and a message about the cells that are not of its type, which
-        are null in it; None if there are none.
+        are null in it, or about numbers that are kept as text; None if there are none.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -46,6 +71,11 @@ def infer_cell_type(name: str, cells: "pa.ChunkedArray") -> "tuple[pa.ChunkedArr
     if kind is None:
         return text, None
     kept = pc.if_else(fits, text, None)
+    if kind == "float":
+        kept, unheld = _with_large_ints(kept)
+        if unheld:
+            return text, describe_text_numbers(name, unheld)
+        kind = "int" if pa.types.is_integer(kept.type) else kind
     lost = text.filter(pc.invert(fits))
     message = describe_misfits(name, kind, len(lost), lost[:EXAMPLES].to_pylist()) if len(lost) else None
     if kind == "bool":
@@ -70,17 +100,45 @@ def _usual(text: "pa.ChunkedArray") -> tuple[str | None, Any]:
         kind, fits = "bool", bools
     filled = len(text) - text.null_count
     others = filled - number_of(fits)
-    if others >= number_of(fits) or (kind != "bool" and number_of(matching(_CODE))):
+    codes = pc.and_(matching(_CODE), pc.invert(ints))
+    if others >= number_of(fits) or (kind != "bool" and number_of(codes)):
         return None, None
     if others > MAX_MISFIT_SHARE * filled and len(text.filter(pc.invert(fits)).unique()) > MAX_SPELLINGS:
         return None, None
     return kind, fits
 
 
+def _with_large_ints(numbers: "pa.ChunkedArray") -> "tuple[pa.ChunkedArray, list[str]]":
+    """Keep the digits of large whole numbers that stand beside floats.
+
+    Args:
+        numbers: strings, each a number or null.
+
+    Returns:
+        the strings, or int64 if floats do not hold them and all are whole; and examples of those that no type
+        holds beside the others.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    written = numbers.filter(pc.match_substring_regex(numbers, _LARGE))
+    written = written.filter(pc.match_substring_regex(written, _INTEGRAL))
+    whole = pc.replace_substring_regex(written, _ZERO_FRACTION, "").cast(pa.int64())
+    # Beyond 64 bits the cast back wraps, and is unequal.
+    back = whole.cast(pa.float64(), safe=False).cast(pa.int64(), safe=False)
+    unheld = written.filter(pc.not_equal(back, whole))
+    if not len(unheld):
+        return numbers, []
+    if pc.all(pc.match_substring_regex(numbers, _INTEGRAL)).as_py():
+        return pc.replace_substring_regex(numbers, _ZERO_FRACTION, "").cast(pa.int64()), []
+    return numbers, unheld[:EXAMPLES].to_pylist()
+
+
 def plain_column(column: "pa.ChunkedArray") -> "pa.ChunkedArray | None":
     """Convert a column of any Arrow type to text, numbers, booleans or lists of them; None if impossible.
 
-    Dates and times become ISO 8601 text, decimals floats; structs and deeper nesting JSON text.
+    Dates and times become ISO 8601 text, structs and deeper nesting JSON text. Decimals become floats, those
+    without fractions integers. Numbers that neither holds without rounding a whole number become text.
     """
     import pyarrow as pa
 
@@ -88,6 +146,17 @@ def plain_column(column: "pa.ChunkedArray") -> "pa.ChunkedArray | None":
         return _plain(column)
     except (pa.ArrowException, ValueError, TypeError, OverflowError):  # a value that no Python type can hold
         return None
+
+
+def is_text_of_numbers(plain: "pa.DataType", kind: "pa.DataType") -> bool:
+    """Whether a column is text now, or lists of it, and was numbers, or lists of them."""
+    from pyarrow import types
+
+    if types.is_list(plain) and types.is_nested(kind) and kind.num_fields == 1:
+        return is_text_of_numbers(plain.value_type, kind.field(0).type)
+    if types.is_dictionary(kind):
+        return is_text_of_numbers(plain, kind.value_type)
+    return bool(types.is_string(plain) and (types.is_integer(kind) or types.is_decimal(kind)))
 
 
 def _plain(column: "pa.ChunkedArray") -> "pa.ChunkedArray | None":
@@ -100,16 +169,53 @@ def _plain(column: "pa.ChunkedArray") -> "pa.ChunkedArray | None":
         return _plain(column)
     if types.is_dictionary(kind):
         return _plain(column.cast(kind.value_type))
-    kept = types.is_boolean(kind) or types.is_integer(kind)
-    if types.is_timestamp(kind) or types.is_date(kind) or types.is_time(kind):
+    kept = types.is_boolean(kind)
+    if types.is_integer(kind):
+        column, kept = _int64_or_text(column), True
+    elif types.is_timestamp(kind) or types.is_date(kind) or types.is_time(kind):
         column, kept = _iso(column), True
-    elif types.is_floating(kind) or types.is_decimal(kind):
+    elif types.is_decimal(kind):
+        column, kept = _plain_decimals(column), True
+    elif types.is_floating(kind):
         column, kept = column.cast(pa.float64()), True
     elif _is_text(kind) or types.is_null(kind):
         column, kept = column.cast(pa.string()), True
     elif types.is_nested(kind) and not _holds_binary(kind):
         column, kept = _plain_nested(column), True
     return column if kept else None
+
+
+def _int64_or_text(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
+    """Convert integers, or decimals without fractions, to int64; to text if one is beyond 64 bits."""
+    import pyarrow as pa
+
+    try:
+        return column.cast(pa.int64())
+    except pa.ArrowInvalid:
+        if pa.types.is_decimal(column.type):  # of which a negative scale would be written as 1E+2
+            column = column.cast(pa.decimal256(76, 0))
+        return column.cast(pa.string())
+
+
+def _plain_decimals(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
+    """Convert decimals to floats, those without fractions to integers; if that rounds large ones, to text.
+
+    Some databases give every number a scale, so a column of long ids may be of type `decimal(38, 10)`.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if column.type.scale <= 0:
+        return _int64_or_text(column)
+    floats = column.cast(pa.float64())
+    large = pc.greater_equal(pc.abs(floats), float(MAX_FLOAT_INT))
+    written = column.filter(large).cast(pa.decimal256(76, column.type.scale))
+    if pc.all(pc.equal(floats.filter(large).cast(written.type, safe=False), written)).as_py() is not False:
+        return floats
+    try:
+        return _int64_or_text(column.cast(pa.decimal256(76, 0)))
+    except pa.ArrowInvalid:  # it has fractions
+        return column.cast(pa.string())
 
 
 def _is_text(kind: "pa.DataType") -> bool:
@@ -142,14 +248,34 @@ def _plain_nested(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
     values = column.to_pylist()
     if lists and not types.is_nested(kind.value_type):
         plain = [row and [_plain_scalar(value) for value in row] for row in values]
+        if types.is_integer(kind.value_type) or types.is_decimal(kind.value_type):
+            numbers = [value for row in values for value in row or () if value is not None]
+            write = _exact_writer(numbers)
+            plain = [row and [None if value is None else write(value) for value in row] for row in values]
         return pa.chunked_array([pa.array(plain)])
     text = [None if row is None else _json(row) for row in values]
     return pa.chunked_array([pa.array(text, pa.string())])
 
 
+def _exact_writer(numbers: Sequence[int | Decimal]) -> Callable[[Any], int | float | str]:
+    """Return what makes each of some numbers an `int` of 64 bits, a `float` or, to keep digits, a text."""
+    whole = all(number == int(number) for number in numbers)
+    large = any(not -MAX_FLOAT_INT <= number <= MAX_FLOAT_INT for number in numbers)
+    if whole and all(INT_MIN <= number <= INT_MAX for number in numbers):
+        fractions = any(isinstance(number, Decimal) and _has_fraction(number) for number in numbers)
+        return float if fractions and not large else int
+    return str if large else float
+
+
+def _has_fraction(number: Decimal) -> bool:
+    """Whether a number is written with digits after the point, which may be zeros."""
+    exponent = number.as_tuple().exponent
+    return isinstance(exponent, int) and exponent < 0
+
+
 def _plain_scalar(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return float(value)
+        return _exact_writer([value])(value)
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 

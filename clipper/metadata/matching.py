@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING
 from clipper.errors import ClipperError
 from clipper.metadata.columns import Column
 from clipper.metadata.times import wall_seconds
-from clipper.query_filter import AnyOf, Condition, HasText, InRange, NoneOf, value_reader
+from clipper.query_filter import (
+    AnyOf,
+    Condition,
+    HasText,
+    InRange,
+    NoneOf,
+    float_ends,
+    is_int64,
+    value_reader,
+    whole_ends,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,6 +68,8 @@ def _has_any(column: Column, cells: "pa.Array", condition: AnyOf | NoneOf) -> "n
     listed = pa.types.is_list(cells.type)
     read = value_reader(column.type.removeprefix("list[").removesuffix("]"))
     values = [read(value) for value in condition.values if value is not None]
+    if pa.types.is_integer(cells.type.value_type if listed else cells.type):
+        values = [value for value in values if not isinstance(value, int) or is_int64(value)]
     wanted = pa.array(values, cells.type.value_type if listed else cells.type)
     if not listed:
         return _bools(pc.is_in(cells, value_set=wanted))
@@ -68,16 +80,20 @@ def _has_any(column: Column, cells: "pa.Array", condition: AnyOf | NoneOf) -> "n
 
 
 def _in_range(cells: "pa.ChunkedArray", condition: InRange) -> "np.ndarray":
-    """Return which cells are numbers from one end to the other, ends included."""
+    """Return which cells are numbers from one end to the other, ends included. Integers are not rounded."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    numbers = pc.cast(cells, pa.float64())
+    whole = pa.types.is_integer(cells.type)
+    numbers = pc.cast(cells, pa.int64() if whole else pa.float64())
     found = np.asarray(numbers.is_valid().to_numpy(), bool)
-    for end, compare in ((condition.low, pc.greater_equal), (condition.high, pc.less_equal)):
+    low, high = whole_ends(condition) if whole else float_ends(condition)
+    if low is not None and high is not None and low > high:
+        return np.zeros(len(cells), bool)
+    for end, compare in ((low, pc.greater_equal), (high, pc.less_equal)):
         if end is not None:
-            found &= _bools(compare(numbers, pa.scalar(end, pa.float64())))
+            found &= _bools(compare(numbers, pa.scalar(end, numbers.type)))
     return found
 
 

@@ -8,6 +8,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from clipper.metadata.key_column import KEY_COLUMNS, KEYS, Candidate, choose, is
 from clipper.metadata.keys import ImageKeys
 from clipper.metadata.tables import read_csv, read_parquet
 from clipper.metadata.types import first_few
+from clipper.query_filter import INT_MAX, INT_MIN
 
 Record = Mapping[str, Any]
 
@@ -24,6 +26,8 @@ Record = Mapping[str, Any]
 _OF_FIFTYONE = frozenset({"media_type", "info"})
 # So many records show which fields have text.
 _SAMPLE_RECORDS = 1_000
+# A number of fewer characters has at most 15 digits, which a float holds.
+_LONG_NUMBER = 16
 
 
 def read(name: str, data: bytes, *, location: str, max_bytes: int, images: ImageKeys | None = None) -> Source:
@@ -276,7 +280,7 @@ def decode_json(text: str, repeated: list[str], odd_numbers: list[str]) -> Any:
         try:
             value = float(text)
             if math.isfinite(value):
-                return value if set(text) & {*".eE"} else int(text)
+                return _float_or_int(text, value) if set(text) & {*".eE"} else int(text)
         except (ValueError, OverflowError):
             pass
         odd_numbers.append(text)
@@ -285,6 +289,17 @@ def decode_json(text: str, repeated: list[str], odd_numbers: list[str]) -> Any:
     return json.loads(
         text, object_pairs_hook=unique, parse_constant=number, parse_float=number, parse_int=number
     )
+
+
+def _float_or_int(text: str, value: float) -> int | float:
+    """Return a number as a float; as an integer if that is what is written, 20240305123456789.0 for example.
+
+    A float would be another number.
+    """
+    if len(text) < _LONG_NUMBER or Decimal(repr(value)) == (written := Decimal(text)):
+        return value
+    whole = abs(written) <= INT_MAX + 1 and written == written.to_integral_value()
+    return int(written) if whole and INT_MIN <= int(written) <= INT_MAX else value
 
 
 def _problems(source: str, repeated: list[str], odd_numbers: list[str]) -> list[str]:

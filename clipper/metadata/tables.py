@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clipper.errors import ImagesError
-from clipper.metadata.cells import infer_cell_type, plain_column
+from clipper.metadata.cells import infer_cell_type, is_text_of_numbers, plain_column
 from clipper.metadata.join import Source
 from clipper.metadata.key_column import Candidate, Choice, choose, matched
 from clipper.metadata.keys import ImageKeys
@@ -69,7 +69,9 @@ def read_csv(data: bytes, *, name: str, source: str, images: ImageKeys | None = 
 def read_parquet(
     data: bytes, *, name: str, source: str, max_bytes: int, images: ImageKeys | None = None
 ) -> Source:
-    """Read a Parquet table; types as in Arrow, but dates and times as ISO 8601 text, decimals as floats.
+    """Read a Parquet table; types as in Arrow, but dates and times as ISO 8601 text.
+
+    Decimals become floats, or integers; see `plain_column`.
 
     Args:
         data: the file's bytes.
@@ -96,12 +98,19 @@ def read_parquet(
     for index in chosen:
         if index == key or _PANDAS_INDEX.fullmatch(names[index]):
             continue
-        column = plain_column(whole.column(index))
+        column, kind = plain_column(whole.column(index)), whole.column(index).type
         if column is None:
-            kind = first_few([str(whole.column(index).type)])
-            problems.append(f"{name}: {names[index]!r} is {kind}, which cannot be kept; left out")
-        elif not (_UNNAMED.fullmatch(names[index]) and _are_numbered(column)):
-            table[names[index]] = column
+            written = first_few([str(kind)])
+            problems.append(f"{name}: {names[index]!r} is {written}, which cannot be kept; left out")
+            continue
+        if _UNNAMED.fullmatch(names[index]) and _are_numbered(column):
+            continue
+        table[names[index]] = column
+        if is_text_of_numbers(column.type, kind):
+            problems.append(
+                f"{name}: {names[index]!r} is kept as text: of its type, {kind}, it has numbers that neither "
+                "integers of 64 bits nor floats hold exactly"
+            )
     return _source(name, keys, table, problems, _Named(choice, names[key], images, source))
 
 

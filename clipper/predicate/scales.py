@@ -8,6 +8,7 @@ not belong here: which times a column has (`viewer/dataset/columns/binning.py`).
 import math
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from clipper.query_filter import InRange, has_valid_ends
 
@@ -17,6 +18,8 @@ _DATE = re.compile(
 )
 _SECOND = timedelta(seconds=1)
 _FORMS = ("", "-%m", "-%m-%d", "-%m-%dT%H:%M", "-%m-%dT%H:%M:%S")  # after the year
+_FLOATS_HOLD, _LARGEST_READ = 2.0**53, 2.0**70  # all integers; integers that a column may have
+_MOST_DIGITS = 300  # that Python reads, and more than any column has
 _MANY_DIGITS = 15  # more are the mark of a number just beside another one
 
 End = int | float | str
@@ -29,10 +32,24 @@ def interval(text: str, *, time: bool) -> tuple[End, End] | None:
         return (_iso(period[0]), _iso(period[1])) if period else None
     digits = text.lstrip("+-")
     try:
-        number = int(text) if digits.isascii() and digits.isdecimal() and len(digits) < 300 else float(text)  # noqa: PLR2004 - Python reads no longer ones
+        number = int(text) if _is_whole(digits) else _float_or_int(text)
     except ValueError:
         return None
     return (number, number) if has_valid_ends(number, None) and math.isfinite(number) else None
+
+
+def _is_whole(digits: str) -> bool:
+    return digits.isascii() and digits.isdecimal() and len(digits) < _MOST_DIGITS
+
+
+def _float_or_int(text: str) -> float:
+    """Read a number with a point or an exponent; as an integer if no float is it: 20240305123456789.0."""
+    number = float(text)
+    if abs(number) < _FLOATS_HOLD or not math.isfinite(number):
+        return number
+    written = Decimal(text)
+    same = Decimal(repr(number)) == written or written != written.to_integral_value()
+    return number if same or abs(number) > _LARGEST_READ else int(written)
 
 
 def above(end: End, *, whole: bool) -> End:

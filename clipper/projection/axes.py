@@ -39,7 +39,8 @@ class Axis:
 
     `at` (n,) float32: 0 to 1, in a margin of `TAIL` beyond these for outliers, and around `NO_VALUE` for
     images without a value. `values` (n,) float64, NaN for none: deviations for a text, numbers, seconds since
-    1970, or the number of the lane. `span` are the values at 0 and 1, before the `scale` is applied.
+    1970, or the number of the lane. `span` are the values at 0 and 1, before the `scale` is applied. Integers
+    too large for floats have `base` subtracted, in `values` and in `span`.
     `ends` are words for both ends, "" for none. `lanes` has the category of each lane, the commonest first.
     """
 
@@ -51,6 +52,7 @@ class Axis:
     scale: Scale = "linear"
     ends: tuple[str, str] = ("", "")
     lanes: tuple[str, ...] = ()
+    base: int = 0
 
     @property
     def missing(self) -> int:
@@ -126,7 +128,12 @@ def text_value(similarities: "np.ndarray", chance: "np.ndarray") -> float:
 
 
 def number_axis(
-    title: str, values: "np.ndarray", *, jitter: "np.ndarray | None" = None, time: bool = False
+    title: str,
+    values: "np.ndarray",
+    *,
+    jitter: "np.ndarray | None" = None,
+    time: bool = False,
+    base: int = 0,
 ) -> Axis:
     """Place images by a number, on a logarithmic scale if most would lie in one spot otherwise.
 
@@ -135,12 +142,13 @@ def number_axis(
         values: (n,) float64; one that is not finite is missing.
         jitter: (n,) float32 of 0..1, spreads images without a value, and those of a number that many have.
         time: whether they are seconds since 1970.
+        base: what was subtracted from each number, because it is too large for a float.
     """
     import numpy as np
 
     values = np.where(np.isfinite(values), values, np.nan).astype(np.float64)
     known = values[~np.isnan(values)]
-    scale = "linear" if time else _scale_of(known)
+    scale = "linear" if time or base else _scale_of(known)
     span = _span(_scaled(known, scale), symmetric=False)
     at = _squeezed(_scaled(values, scale), *span)
     spread = np.full(len(values), 0.5) if jitter is None else np.asarray(jitter, np.float64)
@@ -150,7 +158,7 @@ def number_axis(
         at = at + (2 * spread - 1) * reach
     ends = (_unscaled(span[0], scale), _unscaled(span[1], scale))
     places = np.where(np.isnan(at), _no_value(spread), at).astype(np.float32)
-    return Axis("time" if time else "number", title, places, values, ends, scale)
+    return Axis("time" if time else "number", title, places, values, ends, scale, base=base)
 
 
 def category_axis(

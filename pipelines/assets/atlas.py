@@ -10,8 +10,8 @@ from typing import Any
 import dagster as dg
 
 from clipper.chroma.build import COLLECTION_VERSION
-from clipper.images.decode import DECODER_VERSION
 from clipper.images.archives.folder import open_images
+from clipper.images.decode import DECODER_VERSION
 from clipper.images.measures import MEASURE_VERSION
 from clipper.images.signature import SIGNATURE_VERSION
 from clipper.indexing import collect, metadata, neighbours, project, publish, scan

@@ -28,6 +28,7 @@ from viewer.dataset.columns.colouring import (
     colour_kind,
     column_colouring,
     default_colour_column,
+    is_missing,
     number_colouring,
     uniform_colouring,
 )
@@ -397,7 +398,8 @@ class Dataset:
             return uniform_colouring(self.n)
         facet = self.facet(name)
         if isinstance(facet, ScaleFacet):
-            return number_colouring(name, facet.values[self.index.order], kind=self.colour_kinds[name])
+            numbers = facet.offsets[self.index.order]
+            return number_colouring(name, numbers, kind=self.colour_kinds[name], base=facet.bins.base)
         column = self.atlas.points[name].iloc[self.index.order]
         return column_colouring(name, column, kind=self.colour_kinds[name], assigned=self._assigned.get(name))
 
@@ -422,7 +424,7 @@ class Dataset:
         """Return what Clipper found of an image: scores, and words of kept lists."""
         names = [name for name in self.atlas.insight_columns if name in self.columns]
         cells = {name: self.atlas.points[name].iloc[row] for name in names}
-        return {name: cell for name, cell in cells.items() if cell is not None and cell == cell}  # noqa: PLR0124 - NaN
+        return {name: cell for name, cell in cells.items() if not is_missing(cell)}
 
     def similar(self, row: int, *, k: int) -> list[tuple[int, float]]:
         """Return the rows and cosine similarities of the `k` most similar other images, best first."""

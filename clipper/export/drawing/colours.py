@@ -14,7 +14,9 @@ from clipper.errors import ClipperError
 from clipper.export.drawing.palette import MAX_CATEGORIES, MISSING, OTHER, Look, rgb
 from clipper.export.formats.dataset import Mapped, value_text
 from clipper.metadata.columns import WORDS, Column
+from clipper.metadata.integers import as_offsets
 from clipper.metadata.times import wall_seconds
+from clipper.text import write_apart
 
 if TYPE_CHECKING:
     import numpy as np
@@ -146,38 +148,55 @@ def _clusters(atlas: Mapped) -> Colours:
     return Colours(found.name, "category", np.asarray(found.codes), entries)
 
 
-def numbers_of(cells: Sequence[object], column: Column) -> "np.ndarray":
-    """Return numbers, or the wall clocks of times as seconds since 1970: (n,) float64, NaN for no value."""
+def numbers_of(cells: Sequence[object], column: Column) -> "tuple[np.ndarray, int]":
+    """Return numbers, or the wall clocks of times as seconds since 1970: (n,) float64, NaN without a value.
+
+    Integers too large for floats are less by the second value.
+    """
     import numpy as np
     import pyarrow as pa
 
+    if column.type == "int":
+        numbers = np.array([cell if isinstance(cell, int) else 0 for cell in cells], np.int64)
+        return as_offsets(numbers, np.array([cell is None for cell in cells], bool))
     if column.role == "time":
-        return wall_seconds(
-            pa.array([cell if isinstance(cell, str) else None for cell in cells], pa.string())
-        )
-    return np.array([_number(cell) for cell in cells], np.float64)
+        texts = pa.array([cell if isinstance(cell, str) else None for cell in cells], pa.string())
+        return wall_seconds(texts), 0
+    return np.array([_number(cell) for cell in cells], np.float64), 0
 
 
-def number_text(value: float, column: Column) -> str:
-    """Write a number for a legend, a time as its date."""
+def number_texts(values: Sequence[float], column: Column, base: int) -> list[str]:
+    """Write numbers that stand beside each other: different ones differently; times as their dates.
+
+    Args:
+        values: the numbers, less by `base`.
+        column: that they are of.
+        base: as `numbers_of` returns it.
+    """
     if column.role == "time":
-        return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d")
+        return [datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d") for value in values]
+    if base:
+        return [str(base + round(value)) for value in values]
+    return write_apart(values, _number_text)
+
+
+def _number_text(value: float) -> str:
     return f"{value:,.0f}" if float(value).is_integer() and abs(value) < 1e15 else f"{value:,.4g}"  # noqa: PLR2004
 
 
 def _ramp(name: str, cells: Sequence[object], column: Column) -> Colours:
     import numpy as np
 
-    raw = numbers_of(cells, column)
+    raw, base = numbers_of(cells, column)
     known = np.isfinite(raw)
     low, high = span(raw[known])
     scaled = np.clip((np.where(known, raw, low) - low) / max(high - low, 1e-12), 0, 1)
     codes = np.where(known, (scaled * (RAMP_CODES - 1)).round(), MISSING).astype(np.uint8)
     missing = int(np.count_nonzero(~known))
     entries = (Entry(NO_VALUE, missing, MISSING),) if missing else ()
-    texts = (number_text(low, column), number_text(high, column))
+    texts = number_texts((low, high), column, base)
     kind: Literal["number", "time"] = "time" if column.role == "time" else "number"
-    return Colours(name, kind, codes, entries, low, high, texts)
+    return Colours(name, kind, codes, entries, low, high, (texts[0], texts[1]))
 
 
 def span(known: "np.ndarray") -> tuple[float, float]:

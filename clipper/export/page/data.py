@@ -14,7 +14,7 @@ from clipper.export.drawing.colours import (
     RAMP_CODES,
     colourable,
     default_column,
-    number_text,
+    number_texts,
     numbers_of,
     span,
 )  # fmt: skip
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 MOST_COLUMNS = 24  # columns with a chart
 MOST_VALUES = 250  # values of a category that have a bar each
 MOST_ITEMS = 120  # items of a list
+LONG_TEXT = 12  # letters of an edge
+BINS = 24  # of a number, as in `charts.js`
 CHUNK = 5_000  # images whose texts are in one chunk
 MOST_TEXT = 160  # letters of a value on a card
 CARD = 12  # values of an image that a page shows
@@ -165,15 +167,20 @@ def _column(atlas: Mapped, selection: Selection, column: Column) -> tuple[dict[s
     cells = _cells(atlas, selection, column.name)
     about: dict[str, Any] = {"name": column.name, "kind": column.role}
     if column.role in {"number", "time"}:
-        raw = numbers_of(cells, column)
+        raw, base = numbers_of(cells, column)
         known = np.isfinite(raw)
         if not known.any():
             return None
         low, high = span(raw[known])
         scaled = np.clip((np.where(known, raw, low) - low) / max(high - low, 1e-12), 0, 1)
         codes = np.where(known, (scaled * (RAMP_CODES - 1)).round(), MISSING).astype(np.uint8)
-        edges = [number_text(low + (high - low) * at / 4, column) for at in range(5)]
-        return about | {"edges": edges, "low": low, "high": high}, packed(codes)
+        edges, bins = (
+            number_texts([low + (high - low) * at / count for at in range(count + 1)], column, base)
+            for count in (4, BINS)
+        )
+        if max(map(len, edges)) > LONG_TEXT:  # for five of them there is no room
+            edges = [edges[0], edges[-1]]
+        return about | {"edges": edges, "bins": bins}, packed(codes)
     counts = Counter(value_text(cell) for cell in cells if cell is not None)
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     code_of = {label: code for code, (label, _) in enumerate(ranked[:MOST_VALUES])}

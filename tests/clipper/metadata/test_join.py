@@ -195,11 +195,86 @@ def test_what_is_nested_is_kept_as_json_text():
     assert (kind, json.loads(kept[0])) == ("str", [[1, 2], [3]])
 
 
-def test_a_number_too_large_for_its_column_is_reported_and_left_out():
-    kind, kept, problems = column([1, 2**63, -(2**63) - 1, 2**63 - 1, 10**400])
-    assert (kind, kept) == ("int", [1, None, None, 2**63 - 1, None])
-    assert "3 value(s)" in problems[0]
-    assert column([0.5, 10**400])[1] == [0.5, None]
+def test_a_number_too_large_for_any_number_is_reported_and_left_out():
+    for first in (1, 0.5):
+        _, kept, problems = column([first, 10**400])
+        assert kept == [first, None]
+        assert "1 value(s) are not" in problems[0]
+
+
+def test_integers_have_all_of_64_bits():
+    ends = [20240305123456789, 20240305123456790, None, 2**63 - 1, -(2**63)]
+    assert column(ends) == ("int", ends, [])
+    assert column([ends[:2], [ends[4]]]) == ("list[int]", [ends[:2], [ends[4]]], [])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1, 2**63],
+        [1, -(2**63) - 1],
+        [2**53 + 1, 0.5],
+        [2**63, 0.1, 2**64 + 1],
+        [20240305123456789, 1.5, None],
+    ],
+)
+def test_integers_that_no_type_of_numbers_holds_beside_the_others_are_kept_as_text_and_a_note_says_so(
+    values: list[Any],
+):
+    texts = [None if value is None else repr(value) for value in values]
+    kind, kept, problems = column(values)
+    assert (kind, kept) == ("str", texts)
+    assert len(problems) == 1
+    assert "'v' is kept as text" in problems[0]
+    kind, kept, problems = column([[value] for value in values])
+    assert (kind, kept) == ("list[str]", [None if text is None else [text] for text in texts])
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "kept"),
+    [
+        ([2**53, 0.5], "float", [2.0**53, 0.5]),
+        ([2**60, 0.5], "float", [2.0**60, 0.5]),
+        ([100000000000000000000, 0.5], "float", [1e20, 0.5]),  # as JavaScript writes 1e20
+        ([2**53 + 1, 3.0, math.nan], "int", [2**53 + 1, 3, None]),
+        ([2**53 + 1, 1e17], "int", [2**53 + 1, 10**17]),
+        ([2**53 + 1, "odd", 1], "int", [2**53 + 1, None, 1]),
+    ],
+)
+def test_integers_beside_floats_become_floats_only_if_these_hold_them(
+    values: list[Any], kind: str, kept: list[Any]
+):
+    assert column(values)[:2] == (kind, kept)
+    assert [type(value) for value in column(values)[1]] == [type(value) for value in kept]
+
+
+def test_large_whole_numbers_that_a_table_has_as_floats_are_kept_and_a_note_says_what_may_be_lost():
+    for values in ([20240305123456788.0, None, 1.0], [2.0**60]):
+        kind, kept, problems = column(values)
+        assert (kind, kept) == ("float", values)
+        assert len(problems) == 1
+        assert f"saved as floats ({int(values[0] or 0)})" in problems[0]
+        assert "Int64" in problems[0]
+    assert column([1.7e18, 0.5])[2] == column([6e23])[2] == column([1e15])[2] == []
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("20240305123456789.0", 20240305123456789),
+        ("2.0240305123456789e16", 20240305123456789),
+        ("20240305123456788.0", 20240305123456788.0),
+        ("9223372036854775807.0", 2**63 - 1),
+        ("1e17", 1e17),
+        ("4.611686018427388e+18", 4.611686018427388e18),
+        ("12345678901234567890123.0", 1.2345678901234568e22),
+        ("0.1234567890123456789", 0.12345678901234568),
+    ],
+)
+def test_a_whole_number_of_json_that_is_written_as_a_float_keeps_its_digits(written: str, kept: float):
+    entries, problems = parse(f'{{"cat": {{"v": {written}}}}}'.encode(), source="m")
+    assert (entries["cat"]["v"], problems) == (kept, [])
+    assert type(entries["cat"]["v"]) is type(kept)
 
 
 def test_half_a_surrogate_pair_is_replaced():

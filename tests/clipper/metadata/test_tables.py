@@ -199,7 +199,12 @@ def test_what_is_no_csv_is_an_error_that_names_the_file_and_the_way_out(data: by
         (["90210", "10115", "20095", "01067"], ["90210", "10115", "20095", "01067"]),
         (["1,5", "2,5"], ["1,5", "2,5"]),
         (["2", "3", "1,5"], ["2", "3", "1,5"]),
-        (["1234567890123456789", "5", "6"], ["1234567890123456789", "5", "6"]),
+        (["20240305123456789", "", "20240305123456790"], [20240305123456789, None, 20240305123456790]),
+        (["9223372036854775807", "-9223372036854775808"], [2**63 - 1, -(2**63)]),
+        (["9223372036854775808", "5"], ["9223372036854775808", "5"]),
+        (["12345678901234567890", "5", "6"], ["12345678901234567890", "5", "6"]),
+        (["20240305123456789.0", "", "3.0"], [20240305123456789, None, 3]),
+        (["20240305123456788", "0.5"], [20240305123456788.0, 0.5]),
         (["+49", "+1"], ["+49", "+1"]),
         (["1.", "2."], ["1.", "2."]),
         (["nan", "inf"], ["nan", "inf"]),
@@ -215,6 +220,14 @@ def test_the_whole_column_decides_what_its_cells_are(given: list[str], kept: lis
     assert found == kept
     assert [type(value) for value in found] == [type(value) for value in kept]
     assert problems == []
+
+
+def test_large_whole_numbers_beside_fractions_are_kept_as_text_and_a_note_says_so():
+    found, problems = cells("20240305123456789", "", "0.5", "20240305123456788")
+    assert found == ["20240305123456789", None, "0.5", "20240305123456788"]
+    assert len(problems) == 1
+    assert problems[0].startswith("metadata.csv: 'v' is kept as text: ")
+    assert "20240305123456789" in problems[0]
 
 
 def test_a_cell_that_is_no_number_among_numbers_is_reported_and_left_out():
@@ -247,7 +260,24 @@ def test_parquet_types_become_those_of_metadata():
         ([1, 2], pa.uint8(), [1, 2]),
         ([1.5, 2.0], pa.float32(), [1.5, 2.0]),
         ([True, False], pa.bool_(), [True, False]),
+        ([2**63 - 1, None], pa.uint64(), [2**63 - 1, None]),
+        ([-(2**63), None, 2**63 - 1], pa.int64(), [-(2**63), None, 2**63 - 1]),
+        ([[2**63 - 1], None], pa.list_(pa.uint64()), [[2**63 - 1], None]),
         ([Decimal("1.50")], pa.decimal128(5, 2), [1.5]),
+        ([Decimal("0.125000000000000000")], pa.decimal128(38, 18), [0.125]),
+        ([Decimal(20240305123456789), None], pa.decimal128(20, 0), [20240305123456789, None]),
+        ([Decimal(20240305123456789), None], pa.decimal128(38, 10), [20240305123456789, None]),
+        (
+            [[Decimal(20240305123456789)], [Decimal(1)]],
+            pa.list_(pa.decimal128(38, 9)),
+            [[20240305123456789], [1]],
+        ),
+        ([[Decimal(7)]], pa.list_(pa.decimal128(5, 0)), [[7]]),
+        (
+            [{"n": Decimal(20240305123456789)}],
+            pa.struct([("n", pa.decimal128(20, 0))]),
+            ['{"n": 20240305123456789}'],
+        ),
         ([date(2024, 5, 6)], pa.date32(), ["2024-05-06"]),
         ([moment], pa.timestamp("ms", "UTC"), ["2024-05-06T07:08:09Z"]),
         ([moment], pa.timestamp("ns", "Europe/Berlin"), ["2024-05-06T09:08:09+02:00"]),
@@ -257,7 +287,28 @@ def test_parquet_types_become_those_of_metadata():
         ([{"b": 1, "a": "é"}], None, ['{"a": "é", "b": 1}']),
         ([[[1], [2]]], None, ["[[1], [2]]"]),
     ]:
-        assert parquet_column(values, kind) == (kept, []), kind
+        found = parquet_column(values, kind)
+        assert found == (kept, []), kind
+        assert [type(value) for value in found[0]] == [type(value) for value in kept]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "kept"),
+    [
+        ([2**63, 1, None], pa.uint64(), [str(2**63), "1", None]),
+        ([[2**63, 1], None], pa.list_(pa.uint64()), [[str(2**63), "1"], None]),
+        ([Decimal(10**25), None], pa.decimal128(38, 0), ["1" + "0" * 25, None]),
+        ([Decimal("20240305123456789.5"), Decimal(1)], pa.decimal128(20, 1), ["20240305123456789.5", "1.0"]),
+        ([[Decimal(10**25)]], pa.list_(pa.decimal128(38, 0)), [["1" + "0" * 25]]),
+    ],
+)
+def test_numbers_of_parquet_that_no_type_holds_are_kept_as_text_and_a_note_says_so(
+    values: list[Any], kind: pa.DataType, kept: list[Any]
+):
+    found, problems = parquet_column(values, kind)
+    assert found == kept
+    assert len(problems) == 1
+    assert "'v' is kept as text" in problems[0]
 
 
 def test_bytes_and_what_holds_them_are_reported_and_left_out():

@@ -3,8 +3,16 @@
 import numpy as np
 import pandas as pd
 import pytest
+from fakes import column_of
 
-from viewer.dataset.columns.facets import Facet, list_facet, scale_facet, text_facet, value_facet
+from viewer.dataset.columns.facets import (
+    Facet,
+    column_facet,
+    list_facet,
+    scale_facet,
+    text_facet,
+    value_facet,
+)
 from viewer.dataset.columns.ordering import SortKey, first_codes, order_rows, sort_key
 from viewer.dataset.geometry.curve import curve_positions
 
@@ -42,6 +50,20 @@ def test_many_rows_and_few_have_the_same_order(share: float, ascending: bool) ->
     rows = np.flatnonzero(random.random(1000) < share)
     found = SortKey(values).sorted(rows, ascending=ascending)
     assert found.tolist() == order_rows(rows, values=values, ascending=ascending).tolist()
+
+
+@pytest.mark.parametrize("share", [0.01, 1.0])
+def test_integers_sort_to_the_last_digit_and_rows_without_one_come_last_either_way(share: float) -> None:
+    ends = [-(2**63), 2**63 - 1, 20240305123456789, 20240305123456790, None, 0]
+    cells = pd.Series([*ends, *[7] * 94], dtype="Int64")
+    facet = column_facet(column_of("n", cells, "int"), cells)
+    assert facet is not None
+    rows = np.arange(6) if share < 1 else np.arange(100)
+    for ascending in (True, False):
+        found = sort_key(facet).sorted(rows, ascending=ascending).tolist()
+        known = [row for row in rows.tolist() if not pd.isna(cells[row])]
+        order = sorted(known, key=lambda row: cells[row] if ascending else -int(cells[row]))
+        assert found == [*order, 4]
 
 
 def test_groups_come_one_after_the_other_and_keep_the_order_within() -> None:

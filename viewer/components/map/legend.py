@@ -1,6 +1,6 @@
 """The legend: the meaning of the map's colours, with counts, and filters by a press or a brush."""
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from viewer.components.filter_actions import (
     similarity_condition,
 )
 from viewer.components.map.words import WORD_FIELDS, word_actions, words_view
-from viewer.dataset.columns.binning import format_number, format_time
+from viewer.dataset.columns.binning import format_numbers, format_time
 from viewer.dataset.columns.colouring import (
     MAX_CATEGORIES,
     NO_VALUE_CODE,
@@ -230,12 +230,19 @@ def legend_view(colours: Colouring, *, dark: bool, known: ColumnState = NO_COLUM
     if colours.kind == "category" and isinstance(known.facet, ValueFacet):
         view["others"] = max(0, len(known.facet.labels) - MAX_CATEGORIES)
     if colours.values is not None:
-        write: Callable[[float], str] = format_time if colours.kind == "time" else format_number
-        ramp = list(ramp_stops(colours.kind, dark=dark))
-        view |= {"ramp": ramp, "low": write(colours.low), "high": write(colours.high)}
+        low, high = _ramp_ends(colours)
+        view |= {"ramp": list(ramp_stops(colours.kind, dark=dark)), "low": low, "high": high}
         if isinstance(known.facet, ScaleFacet):
             view["chart"] = histogram_view(known.facet, known.condition, known.counts)
     return view
+
+
+def _ramp_ends(colours: Colouring) -> Sequence[str]:
+    """Write the numbers or times at the ends of a ramp."""
+    ends = colours.low, colours.high
+    if colours.kind == "time":
+        return [format_time(end) for end in ends]
+    return format_numbers([colours.base + round(end) for end in ends] if colours.base else ends)
 
 
 def _line(entry: LegendEntry, colours: Colouring, known: ColumnState, *, dark: bool) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from clipper.projection.axes import Axis, category_axis, jitters, number_axis, r
 from clipper.projection.axis_text import COLUMN, MAX_LENGTH, AxisText, parse_axis
 from clipper.query import Query
 from clipper.query_syntax import Term
-from viewer.dataset.columns.colouring import SIMILARITY, value_label
+from viewer.dataset.columns.colouring import SIMILARITY, is_missing, value_label
 from viewer.dataset.columns.facets import Facet, ScaleFacet, ValueFacet
 from viewer.dataset.columns.local_times import UTC_ZONE
 from viewer.dataset.columns.tag_column import TagRows
@@ -165,14 +165,15 @@ def _column_axis(dataset: Dataset, name: str, jitter: np.ndarray) -> Axis:
     if name not in dataset.columns:
         raise ValueError(f"this version has no column “{name}”: choose another")
     cells = np.array(
-        [None if _is_none(cell) else value_label(cell) for cell in dataset.atlas.points[name]], object
+        [None if is_missing(cell) else value_label(cell) for cell in dataset.atlas.points[name]], object
     )
     return category_axis(name, *rank_codes(cells), jitter=jitter)  # all have the same value, or none
 
 
 def _facet_axis(facet: Facet, title: str, jitter: np.ndarray) -> Axis:
     if isinstance(facet, ScaleFacet):
-        return number_axis(title, facet.values, jitter=jitter, time=facet.kind == "time")
+        time = facet.kind == "time"
+        return number_axis(title, facet.offsets, jitter=jitter, time=time, base=facet.bins.base)
     if not isinstance(facet, ValueFacet):
         raise ValueError(  # noqa: TRY004 - no error of the program: the message is for the visitor
             f"“{title}” differs from image to image: choose numbers, times or categories"
@@ -182,10 +183,6 @@ def _facet_axis(facet: Facet, title: str, jitter: np.ndarray) -> Axis:
         codes = np.full(facet.n, len(facet.labels), np.int64)
         np.minimum.at(codes, facet.rows, facet.codes)
     return category_axis(title, list(facet.labels), codes, jitter=jitter)
-
-
-def _is_none(cell: object) -> bool:
-    return cell is None or cell != cell  # noqa: PLR0124 - NaN
 
 
 def axis_choices(dataset: Dataset, *, tags: bool, words: bool) -> dict[str, dict[str, str]]:

@@ -4,12 +4,19 @@ Pure data. What does not belong here: where on the screen they are (`components/
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from clipper.projection.axes import NO_VALUE, Axis
-from viewer.dataset.columns.binning import MONTH_STEPS, SECOND_STEPS, format_number, format_time
+from viewer.dataset.columns.binning import (
+    MONTH_STEPS,
+    SECOND_STEPS,
+    format_integer,
+    format_numbers,
+    format_time,
+)
 
 NO_VALUE_TEXT = "no value"
 MAX_TEXT = 60  # characters of a lane's name
@@ -38,17 +45,21 @@ def axis_ticks(axis: Axis, low: float, high: float, *, most: int) -> list[Tick]:
         return missing + [Tick(at, lane[:MAX_TEXT]) for at, lane in zip(middles, axis.lanes, strict=True)]
     if axis.kind not in {"number", "time"} or not axis.span[1] > axis.span[0]:
         single = axis.kind in {"number", "time"} and axis.missing < len(axis.values)
-        return missing + ([Tick(0.5, _text(axis, axis.span[0], 1.0))] if single else [])
+        return missing + ([Tick(0.5, _texts(axis, [axis.span[0]], 1.0)[0])] if single else [])
     first, last = (axis.value_at(min(max(place, 0.0), 1.0)) for place in (low, high))
     if not last > first:
         return missing
     values, step = _values(axis, first, last, most)
     places = axis.places_of(np.array(values, np.float64)).tolist()
-    return missing + [Tick(at, _text(axis, value, step)) for at, value in zip(places, values, strict=True)]
+    return missing + [Tick(at, text) for at, text in zip(places, _texts(axis, values, step), strict=True)]
 
 
-def _text(axis: Axis, value: float, step: float) -> str:
-    return format_time(value, step=step) if axis.kind == "time" else format_number(value)
+def _texts(axis: Axis, values: Sequence[float], step: float) -> Sequence[str]:
+    if axis.kind == "time":
+        return [format_time(value, step=step) for value in values]
+    if axis.base:
+        return [format_integer(axis.base + round(value)) for value in values]
+    return format_numbers(values)
 
 
 def _values(axis: Axis, first: float, last: float, most: int) -> tuple[list[float], float]:
@@ -61,6 +72,7 @@ def _values(axis: Axis, first: float, last: float, most: int) -> tuple[list[floa
             return values, 1.0
     step = 10.0 ** math.floor(math.log10((last - first) / most))
     step *= next(part for part in (1, 2, 5, 10) if (last - first) / (step * part) <= most)
+    step = max(step, 1.0) if axis.base else step  # integers
     begin = math.ceil(first / step - 1e-9)
     count = math.floor(last / step + 1e-9) - begin + 1
     decimals = int(np.clip(2 - math.floor(math.log10(step)), 0, 300))

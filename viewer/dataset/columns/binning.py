@@ -1,19 +1,23 @@
 """Numbers and times on an axis: bins with round edges, their labels, and times as text.
 
 Pure numbers. Times are seconds since 1970 on the wall clock: eight in the morning is the same number in any
-zone.
+zone. Whole numbers are exact to 64 bits: their edges are Python's integers.
 """
 
 import math
 import re
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from clipper.metadata.times import wall_seconds
+from clipper.text import write_apart
 
 MAX_BINS = 40
 SECOND_STEPS = (
@@ -49,7 +53,8 @@ class Bins:
 
     `edges` (b + 1,) float64 ascend. `bin_of_row` (n,) uint8 has each row's bin, b for a missing value.
     `labels` are the texts of the edges, `upper_labels` of the last value before each. With `integers`, all
-    values are whole numbers; `below` and `above` mean that there are values beyond the edges.
+    values are whole numbers; `below` and `above` mean that there are values beyond the edges. Of integers too
+    large for floats, `edges` are less by `base`, and `whole_edges` are the edges themselves.
     """
 
     edges: np.ndarray
@@ -59,12 +64,17 @@ class Bins:
     integers: bool
     below: bool
     above: bool
+    base: int = 0
+    whole_edges: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.edges) - 1
 
     def range_of(self, first: int, last: int) -> tuple[float | None, float | None]:
         """Return the range of values, ends included, of the bins first..last - 1; None: open at that end."""
+        if self.whole_edges:
+            ends = self.whole_edges
+            return None if first <= 0 else ends[first], None if last >= len(self) else ends[last] - 1
         low = None if first <= 0 else float(self.edges[first])
         if last >= len(self):
             return low, None
@@ -73,9 +83,9 @@ class Bins:
 
     def bins_of(self, low: float | None, high: float | None) -> tuple[int, int]:
         """Return the bins that a range touches: the first, and the one after the last."""
-        inner = self.edges[1:-1]
-        first = 0 if low is None else int(np.searchsorted(inner, low, side="right"))
-        last = len(self) if high is None else int(np.searchsorted(inner, high, side="right")) + 1
+        inner = self.whole_edges[1:-1] or self.edges[1:-1].tolist()
+        first = 0 if low is None else bisect_right(inner, low)
+        last = len(self) if high is None else bisect_right(inner, high) + 1
         return first, max(last, first + 1)
 
 
@@ -87,15 +97,51 @@ def make_bins(values: np.ndarray, *, time: bool) -> Bins:
     if most - least <= ROOMY * (high - low):
         low, high = least, max(most, least + 1e-300)
     whole = time or bool(len(known) and (np.abs(known) < 2**53).all() and (known == np.floor(known)).all())
-    edges = _time_edges(low, high) if time else _round_edges(low, high, whole=whole)
+    if time:
+        edges = _time_edges(low, high)
+    else:
+        edges = np.array(_whole_edges(low, high), np.float64) if whole else _round_edges(low, high)
     bins = np.searchsorted(edges[1:-1], values, side="right").astype(np.uint8)
     bins[np.isnan(values)] = len(edges) - 1
     step = float(edges[1] - edges[0])
     labels, tops = (
-        tuple(format_time(edge, step=step) if time else format_number(edge) for edge in ends.tolist())
+        tuple(format_time(edge, step=step) for edge in ends.tolist())
+        if time
+        else tuple(format_numbers(ends.tolist()))
         for ends in (edges, edges - (1 if whole else 0))
     )
     return Bins(edges, bins, labels, tops, whole, least < edges[0], most > edges[-1])
+
+
+def make_integer_bins(numbers: np.ndarray, missing: np.ndarray, *, base: int) -> Bins:
+    """Make bins for integers that are too large for floats.
+
+    Args:
+        numbers: (n,) int64, at least one of which is known.
+        missing: (n,) bool, which of them are none.
+        base: what is subtracted from the edges that are floats.
+    """
+    known = numbers[~missing]
+    least, most = int(known.min()), int(known.max())
+    # From the smallest on, where a float of the difference is as exact as the bins must be.
+    inner = robust_range((known.astype(np.uint64) - np.uint64(least % 2**64)).astype(np.float64))
+    low, high = least + math.floor(inner[0]), min(least + math.ceil(inner[1]), most)
+    if most - least <= ROOMY * (high - low):
+        low, high = least, most
+    edges = _whole_edges(low, high)
+    bins = np.searchsorted(np.array(edges[1:-1], np.int64), numbers, side="right").astype(np.uint8)
+    bins[missing] = len(edges) - 1
+    return Bins(
+        np.array([edge - base for edge in edges], np.float64),
+        bins,
+        tuple(format_numbers(edges)),
+        tuple(format_numbers([edge - 1 for edge in edges])),
+        integers=True,
+        below=least < edges[0],
+        above=most >= edges[-1],
+        base=base,
+        whole_edges=tuple(edges),
+    )
 
 
 def robust_range(known: np.ndarray) -> tuple[float, float]:
@@ -108,13 +154,28 @@ def robust_range(known: np.ndarray) -> tuple[float, float]:
     return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)
 
 
-def _round_edges(low: float, high: float, *, whole: bool) -> np.ndarray:
-    """Place edges at multiples of 1, 2, 2.5 or 5 times a power of ten; of whole numbers, at such."""
-    tens = 10.0 ** np.floor(np.log10(max((high - low) / MAX_BINS, 1e-300)))
-    steps = [tens * part for part in (1, 2, 2.5, 5, 10)]
-    if whole:
-        steps = [step for step in steps if step >= 1 and step == np.floor(step)] or [1.0]
-    step = next((step for step in steps if (high - low) / step <= MAX_BINS - 1), steps[-1])
+def _whole_edges(low: float, high: float) -> list[int]:
+    """Place edges of whole numbers at multiples of a round step that is whole, too."""
+    steps = [int(step) for step in _round_steps(high - low) if step >= 1 and step == np.floor(step)] or [1]
+    step = _fitting(steps, high - low)
+    first, last = math.floor(low) // step, math.floor(high) // step
+    return [at * step for at in range(first, last + 2)]
+
+
+def _round_steps(span: float) -> list[float]:
+    """Return 1, 2, 2.5, 5 and 10 times the power of ten that the step between edges may have."""
+    tens = 10.0 ** np.floor(np.log10(max(span / MAX_BINS, 1e-300)))
+    return [float(tens * part) for part in (1, 2, 2.5, 5, 10)]
+
+
+def _fitting(steps: Sequence[float], span: float) -> Any:
+    """Return the smallest step with which the bins are few enough."""
+    return next((step for step in steps if span / step <= MAX_BINS - 1), steps[-1])
+
+
+def _round_edges(low: float, high: float) -> np.ndarray:
+    """Place edges at multiples of 1, 2, 2.5 or 5 times a power of ten."""
+    step = _fitting(_round_steps(high - low), high - low)
     first = np.floor(low / step)
     count = int(np.floor(high / step) - first) + 1
     decimals = int(np.clip(2 - np.floor(np.log10(step)), 0, 300))
@@ -144,6 +205,16 @@ def format_number(value: float) -> str:
     if abs(value) >= 1e6:  # noqa: PLR2004
         return f"{value:.3g}"
     return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.4g}"  # noqa: PLR2004
+
+
+def format_numbers(values: Sequence[float]) -> list[str]:
+    """Write numbers that stand beside each other: short, but different ones differently."""
+    return write_apart(values, format_number)
+
+
+def format_integer(number: int) -> str:
+    """Write an integer with all its digits: "2024", "50,000", "20240305123456789"."""
+    return format_number(number) if abs(number) < 1_000_000 else str(number)  # noqa: PLR2004
 
 
 def format_time(seconds: float, *, step: float = DAY) -> str:

@@ -22,6 +22,7 @@ from clipper.export.drawing.palette import (
     RAMP_LIGHT,
 )
 from clipper.metadata.columns import WORDS, Column
+from clipper.metadata.integers import as_offsets, split
 from viewer.dataset.columns.binning import robust_range
 from viewer.theme import rgb, tokens
 
@@ -62,6 +63,7 @@ class Colouring:
     """The colours of the points by one column.
 
     `codes` (n,) uint8 index the palette. For numbers, `values` (n,) float32 are 0..1, or NaN without a value.
+    `low` and `high` are the numbers at the ends of the ramp, less by `base` if they are too large for floats.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Colouring:
     low: float = 0.0
     high: float = 1.0
     missing: int = 0
+    base: int = 0
     palettes: dict[bool, np.ndarray] = field(default_factory=dict, repr=False)
 
     def palette(self, *, dark: bool) -> np.ndarray:
@@ -212,12 +215,25 @@ def value_label(value: object) -> str:
     return str(value)
 
 
+def is_missing(cell: object) -> bool:
+    """Whether a cell of a table of pandas has no value: None, NaN or `pd.NA`."""
+    return cell is None or cell is pd.NA or cell != cell  # noqa: PLR0124 - NaN
+
+
 def _numbers(name: str, column: pd.Series) -> Colouring:
+    if (whole := split(column)) is not None:
+        offsets, base = as_offsets(*whole)
+        return number_colouring(name, offsets, base=base)
     return number_colouring(name, pd.to_numeric(column, errors="coerce").astype("float64").to_numpy())
 
 
 def number_colouring(
-    name: str, raw: np.ndarray, *, kind: ColourKind = "number", span: tuple[float, float] | None = None
+    name: str,
+    raw: np.ndarray,
+    *,
+    kind: ColourKind = "number",
+    span: tuple[float, float] | None = None,
+    base: int = 0,
 ) -> Colouring:
     """Colour by numbers (n,); a number that is not finite counts as missing.
 
@@ -226,6 +242,7 @@ def number_colouring(
         raw: the numbers, in drawing order.
         kind: "number", "time" or "similarity".
         span: the range of the ramp, by default the numbers' range without its outermost hundredths.
+        base: what was subtracted from each number, because it is too large for a float.
     """
     known = raw[np.isfinite(raw)]
     low, high = span or robust_range(known)
@@ -241,6 +258,7 @@ def number_colouring(
         low=low,
         high=high,
         missing=len(raw) - len(known),
+        base=base,
     )
 
 

@@ -15,7 +15,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clipper.metadata.columns import Column
-from viewer.dataset.columns.binning import Bins, format_number, format_time, make_bins, parse_times
+from clipper.metadata.integers import are_large, as_offsets, split
+from clipper.query_filter import InRange, float_ends, whole_ends
+from viewer.dataset.columns.binning import (
+    Bins,
+    format_integer,
+    format_number,
+    format_time,
+    make_bins,
+    make_integer_bins,
+    parse_times,
+)
 from viewer.dataset.columns.colouring import MIN_DISTINCT, NO_VALUE, value_label
 
 FacetKind = Literal["values", "number", "time", "text"]
@@ -94,12 +104,26 @@ class ValueFacet:
 
 @dataclass(frozen=True)
 class ScaleFacet:
-    """A column of numbers, or of times in seconds since 1970: `values` (n,) float64, NaN if missing."""
+    """A column of numbers, or of times in seconds since 1970: `values` (n,) float64, NaN if missing.
+
+    Of integers too large for floats, `values` are int64, and `absent` (n,) bool tells which are missing.
+    """
 
     name: str
     values: np.ndarray
     bins: Bins
     kind: FacetKind = "number"
+    absent: np.ndarray | None = None
+
+    @property
+    def missing(self) -> np.ndarray:
+        """Which rows have no value, (n,) bool."""
+        return np.isnan(self.values) if self.absent is None else self.absent
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """The values as floats, less by `bins.base`, for places and colours: (n,) float64, NaN if missing."""
+        return self.values if self.absent is None else as_offsets(self.values, self.absent)[0]
 
     @cached_property
     def total_counts(self) -> np.ndarray:
@@ -108,12 +132,19 @@ class ScaleFacet:
 
     def matching(self, labels: Sequence[str | None]) -> np.ndarray:
         """Return which rows have no value, if None is among `labels`; numbers are filtered by range."""
-        return np.isnan(self.values) if None in labels else np.zeros(len(self.values), bool)
+        return self.missing if None in labels else np.zeros(len(self.values), bool)
 
     def in_range(self, low: float | None, high: float | None) -> np.ndarray:
         """Return which rows have a value of low..high, ends included, (n,) bool; None: open at that end."""
-        above = self.values >= (-np.inf if low is None else low)
-        return above & (self.values <= (np.inf if high is None else high))
+        span = InRange(low, high)
+        first, last = float_ends(span) if self.absent is None else whole_ends(span)
+        if first is None and last is None:
+            return ~self.missing
+        if first is None or last is None:
+            found = self.values <= last if first is None else self.values >= first
+        else:
+            found = (self.values >= first) & (self.values <= last)
+        return found if self.absent is None else found & ~self.absent
 
     def count(self, among: np.ndarray | None = None) -> np.ndarray:
         """Count the rows in each bin: (b + 1,) int64, the last for rows without a value."""
@@ -121,9 +152,13 @@ class ScaleFacet:
 
     def text_of(self, row: int) -> str:
         """Write the value of a row; "" if it is missing."""
+        if self.absent is not None:
+            return "" if self.absent[row] else format_integer(int(self.values[row]))
         value = float(self.values[row])
         if np.isnan(value):
             return ""
+        if self.bins.integers and self.kind == "number":
+            return format_integer(int(value))
         return format_time(value, step=60) if self.kind == "time" else format_number(value)
 
     def _counted(self, bins: np.ndarray) -> np.ndarray:
@@ -223,6 +258,19 @@ def scale_facet(name: str, numbers: np.ndarray, *, time: bool = False) -> ScaleF
     return ScaleFacet(name, known, make_bins(known, time=time), "time" if time else "number")
 
 
+def _number_facet(name: str, cells: pd.Series) -> ScaleFacet:
+    whole = split(cells)
+    if whole is not None and are_large(whole[0][~whole[1]]):
+        return integer_facet(name, *whole)
+    return scale_facet(name, pd.to_numeric(cells, errors="coerce").astype("float64").to_numpy())
+
+
+def integer_facet(name: str, numbers: np.ndarray, missing: np.ndarray) -> ScaleFacet:
+    """Make a facet of integers (n,) int64 that are too large for floats, but where `missing` (n,) bool."""
+    _, base = as_offsets(numbers, missing)
+    return ScaleFacet(name, numbers, make_integer_bins(numbers, missing, base=base), absent=missing)
+
+
 def text_facet(name: str, column: pd.Series) -> TextFacet:
     """Make a facet of a column of texts."""
     texts = pa.array(column, pa.large_string(), from_pandas=True)
@@ -240,6 +288,5 @@ def column_facet(column: Column, cells: pd.Series) -> Facet | None:
     if column.role == "time":
         return scale_facet(column.name, parse_times(cells), time=True)
     if column.role == "number":
-        numbers = pd.to_numeric(cells, errors="coerce").astype("float64").to_numpy()
-        return scale_facet(column.name, numbers)
+        return _number_facet(column.name, cells)
     return text_facet(column.name, cells) if column.role == "text" else value_facet(column.name, cells)

@@ -25,7 +25,7 @@ from clipper.query_filter import (
     to_link,
 )
 from clipper.text import clean
-from viewer.dataset.columns.binning import format_number, format_time, parse_time, to_iso
+from viewer.dataset.columns.binning import format_integer, format_number, format_time, parse_time, to_iso
 from viewer.dataset.columns.colouring import NO_VALUE, value_label
 from viewer.dataset.columns.facets import Facet, ScaleFacet, TextFacet, ValueFacet
 
@@ -125,7 +125,7 @@ def range_bounds(facet: ScaleFacet, condition: InRange) -> tuple[float | None, f
 def _bound(facet: ScaleFacet, end: float | str | None) -> float | None:
     if isinstance(end, str):
         return parse_time(end) if facet.kind == "time" else None
-    return None if end is None else float(end)
+    return end
 
 
 def bins_to_condition(facet: ScaleFacet, first: int, last: int) -> InRange | None:
@@ -277,15 +277,15 @@ def describe_condition(facet: Facet, condition: Condition) -> str:
 
 def _said_range(facet: ScaleFacet, low: float | None, high: float | None) -> str:
     step = float(facet.bins.edges[1] - facet.bins.edges[0])
-    ends = [
-        ""
-        if end is None
-        else format_time(end, step=min(step, 86_400))
-        if facet.kind == "time"
-        else format_number(end)
-        for end in (low, high)
-    ]
-    return describe_range(*ends)
+
+    def write(end: float | None) -> str:
+        if end is None:
+            return ""
+        if facet.kind == "time":
+            return format_time(end, step=min(step, 86_400))
+        return format_integer(end) if isinstance(end, int) else format_number(end)
+
+    return describe_range(write(low), write(high))
 
 
 def describe_range(low: str, high: str) -> str:

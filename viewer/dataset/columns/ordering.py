@@ -17,10 +17,14 @@ FEW = 16  # fewer than one row in so many are sorted by themselves, others picke
 
 @dataclass(frozen=True)
 class SortKey:
-    """What sorts rows: `values` (n,) float, NaN if missing; `facet` writes them. None: they say nothing."""
+    """What sorts rows: `values` (n,) float, NaN if missing; `facet` writes them. None: they say nothing.
+
+    The values may be int64, and `missing` (n,) bool then tells which are.
+    """
 
     values: np.ndarray
     facet: Facet | None = None
+    missing: np.ndarray | None = None
 
     @cached_property
     def _orders(self) -> dict[bool, np.ndarray]:
@@ -29,7 +33,7 @@ class SortKey:
     def order(self, *, ascending: bool) -> np.ndarray:
         """Return all rows in order, (n,) int64, read only. The first call may take seconds."""
         if ascending not in self._orders:
-            rows = order_rows(np.arange(len(self.values)), values=self.values, ascending=ascending)
+            rows = self._sorted(np.arange(len(self.values)), ascending=ascending)
             rows.setflags(write=False)
             self._orders[ascending] = rows
         return self._orders[ascending]
@@ -41,13 +45,20 @@ class SortKey:
     def sorted(self, rows: np.ndarray, *, ascending: bool) -> np.ndarray:
         """Sort rows (k,) int64, which ascend, as `order_rows` does. The array may be shared: read it only."""
         if self.is_apart(len(rows)):
-            return order_rows(rows, values=self.values, ascending=ascending)
+            return self._sorted(rows, ascending=ascending)
         every = self.order(ascending=ascending)
         if len(rows) == len(every):
             return every
         wanted = np.zeros(len(every), bool)
         wanted[rows] = True
         return every[wanted[every]]
+
+    def _sorted(self, rows: np.ndarray, *, ascending: bool) -> np.ndarray:
+        rows = order_rows(rows, values=self.values, ascending=ascending)
+        if self.missing is None:
+            return rows
+        absent = self.missing[rows]
+        return np.concatenate([rows[~absent], rows[absent]])
 
     def text_of(self, row: int) -> str:
         """Write the value of a row; "" if it is missing, or says nothing."""
@@ -63,7 +74,7 @@ class SortKey:
 def sort_key(facet: Facet) -> SortKey:
     """Return what sorts rows by a column: numbers and times by value, values and texts by the alphabet."""
     if isinstance(facet, ScaleFacet):
-        return SortKey(facet.values, facet)
+        return SortKey(facet.values, facet, facet.absent)
     if isinstance(facet, ValueFacet):
         rank = np.full(len(facet.labels) + 1, np.nan)
         rank[np.argsort(np.array([label.casefold() for label in facet.labels], object), kind="stable")] = (
@@ -99,13 +110,15 @@ def order_rows(
 
     Args:
         rows: the rows, in the order that equal ones keep.
-        values: (n,) float; NaN comes last. None: they stay in order.
+        values: (n,) float, of which NaN comes last, or int64. None: they stay in order.
         ascending: whether the smallest value comes first.
         groups: the code of each row's group, (n,); groups come by code. None: no groups.
     """
     if values is not None:
         found = values[rows]
-        rows = rows[np.argsort(found if ascending else -found, kind="stable")]
+        # The complement reverses the order of integers, and no integer is without one, as -2**63 is negated.
+        falling = ~found if found.dtype == np.int64 else -found
+        rows = rows[np.argsort(found if ascending else falling, kind="stable")]
     return rows if groups is None else rows[np.argsort(groups[rows], kind="stable")]
 
 

@@ -7,7 +7,7 @@ const BINS = 24 // of a number
 
 /**
  * @typedef {{ name: string, kind: string, labels: string[], counts: number[], others: number, edges: string[],
- *   codes: Uint8Array, rows: Uint32Array[], totals: number[], picked: Set<number>, open: boolean, refresh: () => void }} ChartColumn
+ *   bins: string[], codes: Uint8Array, rows: Uint32Array[], totals: number[], picked: Set<number>, open: boolean, refresh: () => void }} ChartColumn
  */
 
 /** @param {ChartColumn} column
@@ -187,12 +187,8 @@ function spans(column, parts, model, pick) {
   const most = Math.max(1, ...column.totals.slice(0, BINS))
   const coloured = column === model.colourColumn
   const made = Array.from({ length: BINS }, (_, bin) => {
-    const at = (edge) => column.low + ((column.high - column.low) * edge) / BINS
-    const words =
-      column.kind === "time"
-        ? (v) => new Date(v * 1000).toISOString().slice(0, 10)
-        : (v) => `${Number(v.toPrecision(4))}`
-    const label = `${words(at(bin))} to ${words(at(bin + 1))}: ${fraction(parts[bin], column.totals[bin], model.filtered)}`
+    const [from = "", to = ""] = column.bins.slice(bin, bin + 2)
+    const label = `${from} to ${to}: ${fraction(parts[bin], column.totals[bin], model.filtered)}`
     const tint = coloured ? model.hex[Math.floor(((bin + 0.5) / BINS) * model.main.codes.ramp)] : ""
     const height = (count) => ({
       height: `${count ? Math.max(3, (100 * count) / most) : 0}%`,

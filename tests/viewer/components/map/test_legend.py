@@ -6,8 +6,9 @@ import pytest
 from bokeh.plotting import figure
 
 from clipper.query_syntax import parse
-from viewer.components.map.legend import DENSITY, format_number, legend_view, toggle_view
+from viewer.components.map.legend import DENSITY, legend_view, toggle_view
 from viewer.components.map.overlays import LABEL_LENGTH, QueryStars, label_extent, short_label
+from viewer.dataset.columns.binning import format_number
 from viewer.dataset.columns.colouring import (
     CATEGORY_DARK,
     column_colouring,
