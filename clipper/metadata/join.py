@@ -99,7 +99,7 @@ def join(
     given_types, given_rows, misfits = infer_types(given)
     file_facts = [_own(image_id, fact) for image_id, fact in zip(ids, facts, strict=True)]
     own_types, own_rows, _ = infer_types(file_facts)
-    columns = [Column(name, kind, " and ".join(origins[name])) for name, kind in given_types.items()]
+    columns = [Column(name, kind, _named(origins[name])) for name, kind in given_types.items()]
     columns += [
         Column(name, kind, FOLDER if name == "folder" else FILE)
         for name, kind in own_types.items()
@@ -120,8 +120,14 @@ def join(
             row | ({name: value} if value is not None else {})
             for row, value in zip(rows, values, strict=True)
         ]
-    problems += [f"{' and '.join(origins[name])}: {words}" for name, words in misfits.items()]
+    problems += [f"{_named(origins[name])}: {words}" for name, words in misfits.items()]
     return Metadata(_described(columns, rows), rows, problems)
+
+
+def _named(sources: Sequence[str]) -> str:
+    """Name the first of some sources: each of a thousand folders may have a table."""
+    more = len(sources) - EXAMPLES
+    return " and ".join(sources[:EXAMPLES]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def tags_column(taken: Iterable[str]) -> str:
@@ -165,7 +171,7 @@ def _merge(
         if differing:
             examples = [f"{key} of {ids[index]}" for key, index in differing[:EXAMPLES]]
             problems.append(
-                f"{source.name}: {len(differing)} value(s) differ from those of {' and '.join(before)}, "
+                f"{source.name}: {len(differing)} value(s) differ from those of {_named(before)}, "
                 f"which are used ({first_few(examples, count=len(differing))})"
             )
         if entries:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 FILE_COLUMNS = (
     "file_name", "filename", "file", "path", "image", "file_path", "filepath", "image_path", "image_file",
     "image_filename", "image_name", "img", "img_path", "img_file", "img_name", "picture", "photo", "fname",
+    "image_file_name", "relative_path", "rel_path", "relpath", "full_path", "fullpath", "absolute_path",
 )  # fmt: skip
 # Names that other things have as often.
 OTHER_COLUMNS = ("id", "name", "image_id", "img_id", "key", "index", "url", "image_url", "uri")
