@@ -152,9 +152,9 @@ def choose(candidates: Sequence[Candidate], images: "ImageKeys | None", *, name:
     return Choice(chosen.place, _note(chosen.candidate, known[0] if known else None, candidates, name))
 
 
-def is_key_column(name: str) -> bool:
-    """Whether a column is called like one that names images."""
-    return _plain(name) in KEY_COLUMNS
+def is_file_column(name: str) -> bool:
+    """Whether a column is called like one of file names."""
+    return _plain(name) in FILE_COLUMNS
 
 
 def _plain(name: str) -> str:
