@@ -63,7 +63,10 @@ class Settings(BaseSettings):
         default=False, description="Hash every file again, even if its size and time are as before"
     )
     allow_shrink: bool = Field(
-        default=False, description="Publish even if more than half of the images are gone"
+        default=False,
+        description=(
+            "Publish even if more than half of the images are gone, or of those that a file describes"
+        ),
     )
     gps: bool = Field(
         default=False,

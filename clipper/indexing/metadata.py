@@ -128,20 +128,21 @@ def _read_source(
 ) -> join.Source:
     """Read a file with metadata.
 
-    A metadata.json of a sub-folder may be about something else, such as an album: unless it described images
-    before, what is wrong with it becomes a note.
+    A file in a sub-folder may be about something else, such as an album, and an earlier Clipper did not read
+    it: unless it described images before, what is wrong with it becomes a note.
 
     Raises:
         ImagesError: the file is damaged or describes no image.
     """
     folder = name.rpartition("/")[0]
+    below = images.below(folder)
+    if folder and not len(below):
+        return join.Source.of_entries(name, {}, [f"{name} is left out: no image lies in its folder"])
     location, limit = work.folder.path(name), work.settings.max_bytes
     try:
-        return metadata_sources.read(
-            name, data, location=location, max_bytes=limit, images=images.below(folder)
-        )
+        return metadata_sources.read(name, data, location=location, max_bytes=limit, images=below)
     except ImagesError as error:
-        if was_read or not folder or not name.endswith(".json"):
+        if was_read or not folder:
             raise
         return join.Source.of_entries(name, {}, [f"{name} is left out: {error}"])
 

@@ -6,7 +6,7 @@ What does not belong here: what such a file says (`metadata/sidecars.py`).
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 NAME = "files beside the images"
 # Files that are read together: object stores answer many requests at once.
 BATCH = 512
+# What is read is kept for the first time after so many files.
+SAVE_ROWS = 20_000
 _MADE_BY = b"made_by"
 
 
@@ -104,6 +106,9 @@ def read_sidecars(
     rows = {file.id: known.get((file.id, file.bytes, file.mtime_ns)) for file in found}
     unread = [file for file in found if rows[file.id] is None]
     started = time.time_ns()
+    # A file that changed just now may change again without a new time, and one without a time always may.
+    lasting = [file for file in found if 0 < file.mtime_ns < started - RACY_NS]
+    due = SAVE_ROWS
     for done, names, contents in _batches(folder, unread):
         for name, data in zip(names, contents, strict=True):
             values, lost = parse_sidecar(name, data, coordinates=coordinates) if data else ({}, "")
@@ -112,11 +117,12 @@ def read_sidecars(
             rows[name] = (json.dumps(values), lost)
         if progress:
             progress(done, len(unread))
+        if done >= due:  # a run that is interrupted loses at most half of what it read
+            _keep(path, made_by, [file for file in lasting if rows[file.id]], rows)
+            due = 2 * done
     read = {name: row for name, row in rows.items() if row is not None}
-    # A file that changed just now may change again without a new time, and one without a time always may.
-    lasting = [file for file in found if 0 < file.mtime_ns < started - RACY_NS]
     if len(known) != len(lasting) or any((f.id, f.bytes, f.mtime_ns) not in known for f in lasting):
-        _keep(path, made_by, lasting, read)
+        _keep(path, made_by, lasting, rows)
     return Sidecars(
         {name: values for name, (values, _) in read.items() if values != "{}"},
         {name: lost for name, (_, lost) in read.items() if lost},
@@ -150,16 +156,21 @@ def _kept(path: Path, made_by: str) -> dict[tuple[str, int, int], tuple[str, str
     return {(name, size, at): (values, lost) for name, size, at, values, lost in zip(*columns, strict=True)}
 
 
-def _keep(path: Path, made_by: str, files: Sequence[FoundImage], rows: dict[str, tuple[str, str]]) -> None:
+def _keep(
+    path: Path, made_by: str, files: Sequence[FoundImage], rows: Mapping[str, tuple[str, str] | None]
+) -> None:
+    """Write the rows of some files, which have all been read."""
     import pyarrow as pa
     import pyarrow.parquet as pq
+
+    read = [rows[file.id] or ("{}", "") for file in files]
 
     columns = {
         "path": pa.array([file.id for file in files], pa.string()),
         "bytes": pa.array([file.bytes for file in files], pa.int64()),
         "mtime_ns": pa.array([file.mtime_ns for file in files], pa.int64()),
-        "values": pa.array([rows[file.id][0] for file in files], pa.large_string()),
-        "lost": pa.array([rows[file.id][1] for file in files], pa.string()),
+        "values": pa.array([values for values, _ in read], pa.large_string()),
+        "lost": pa.array([lost for _, lost in read], pa.string()),
     }
     table = pa.table(columns).replace_schema_metadata({_MADE_BY: made_by.encode()})
     with atomic_path(path) as temporary:

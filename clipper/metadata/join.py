@@ -109,7 +109,7 @@ def join(
         if ours[name] is not None
     }
     columns = [
-        Column(name, types[name], " and ".join([*_of_files(name, own_types, kept), *origins.get(name, ())]))
+        Column(name, types[name], _named([*_of_files(name, own_types, kept), *origins.get(name, ())]))
         for name in dict.fromkeys([*origins, *own_types])
         if name in types
     ]
@@ -127,10 +127,14 @@ def join(
             row | ({name: value} if value is not None else {})
             for row, value in zip(rows, values, strict=True)
         ]
-    problems += [
-        f"{' and '.join(origins[name])}: {words}" for name, words in misfits.items() if name in origins
-    ]
+    problems += [f"{_named(origins[name])}: {words}" for name, words in misfits.items() if name in origins]
     return Metadata(_described(columns, rows), rows, problems)
+
+
+def _named(sources: Sequence[str]) -> str:
+    """Name the first of some sources: each of a thousand folders may have a table."""
+    more = len(sources) - EXAMPLES
+    return " and ".join(sources[:EXAMPLES]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def tags_column(taken: Iterable[str]) -> str:
@@ -189,7 +193,7 @@ def _merge(
         if differing:
             examples = [f"{key} of {ids[index]}" for key, index in differing[:EXAMPLES]]
             problems.append(
-                f"{one.source}: {len(differing)} value(s) differ from those of {' and '.join(before)}, "
+                f"{one.source}: {len(differing)} value(s) differ from those of {_named(before)}, "
                 f"which are used ({first_few(examples, count=len(differing))})"
             )
         if one.of_image:

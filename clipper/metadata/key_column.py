@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 FILE_COLUMNS = (
     "file_name", "filename", "file", "path", "image", "file_path", "filepath", "image_path", "image_file",
     "image_filename", "image_name", "img", "img_path", "img_file", "img_name", "picture", "photo", "fname",
+    "image_file_name", "relative_path", "rel_path", "relpath", "full_path", "fullpath", "absolute_path",
 )  # fmt: skip
 # Names that other things have as often.
 OTHER_COLUMNS = ("id", "name", "image_id", "img_id", "key", "index", "url", "image_url", "uri")
@@ -151,9 +152,9 @@ def choose(candidates: Sequence[Candidate], images: "ImageKeys | None", *, name:
     return Choice(chosen.place, _note(chosen.candidate, known[0] if known else None, candidates, name))
 
 
-def is_key_column(name: str) -> bool:
-    """Whether a column is called like one that names images."""
-    return _plain(name) in KEY_COLUMNS
+def is_file_column(name: str) -> bool:
+    """Whether a column is called like one of file names."""
+    return _plain(name) in FILE_COLUMNS
 
 
 def _plain(name: str) -> str:

@@ -14,7 +14,15 @@ from typing import Any
 
 from clipper.errors import ImagesError
 from clipper.metadata.join import Source
-from clipper.metadata.key_column import KEY_COLUMNS, KEYS, Candidate, choose, is_key_column, matched
+from clipper.metadata.key_column import (
+    KEY_COLUMNS,
+    KEYS,
+    MIN_SHARE,
+    Candidate,
+    choose,
+    is_file_column,
+    matched,
+)
 from clipper.metadata.keys import ImageKeys
 from clipper.metadata.tables import read_csv, read_parquet
 from clipper.metadata.types import first_few
@@ -83,19 +91,30 @@ def read_json(data: bytes, *, name: str, source: str, images: ImageKeys | None =
     objects = Source.of_entries(name, entries, problems)
     if images is None or not document or document.keys() >= _OF_FIFTYONE:
         return objects
-    shapes = [partial(_of_objects, objects, entries, images, source=source)] if entries else []
-    for records, is_likely, note in _other_shapes(name, document, entries):
+    by_key = partial(_of_objects, objects, entries, images, source=source)
+    others: list[Callable[[], Source]] = []
+    for records, note in _other_shapes(name, document, entries):
         kept = [*_own(problems), *([note] if note else [])]
-        shape = partial(_of_records, records, kept, images, name=name, source=source)
-        shapes.insert(0 if is_likely else len(shapes), shape)
-    return _first_that_matches(shapes, _must_be_object(source))
+        others.append(partial(_of_records, records, kept, images, name=name, source=source))
+    if not entries:
+        return _first_that_matches([*others, partial(_refuse, _must_be_object(source))])
+    fields = next(iter(entries.values()))
+    has_files = any(map(is_file_column, fields))
+    named = images.match(objects.keys).named
+    if _are_numbers(entries):  # an image may be called by a number by chance
+        is_other = has_files
+    elif named and named >= MIN_SHARE * min(len(entries), len(images)):
+        is_other = False
+    else:
+        is_other = not has_files and (any(map(is_file_column, document)) or _are_numbers(fields))
+    return _first_that_matches([*others, by_key] if is_other else [by_key, *others])
 
 
-def _first_that_matches(shapes: Sequence[Callable[[], Source]], message: str) -> Source:
+def _first_that_matches(shapes: Sequence[Callable[[], Source]]) -> Source:
     """Return the first source that names an image.
 
     Raises:
-        ImagesError: none does; the message is about the first shape, or `message` where there is none.
+        ImagesError: none does; the message is about the first.
     """
     refused: list[ImagesError] = []
     for shape in shapes:
@@ -103,7 +122,11 @@ def _first_that_matches(shapes: Sequence[Callable[[], Source]], message: str) ->
             return shape()
         except ImagesError as error:
             refused.append(error)
-    raise refused[0] if refused else ImagesError(message)
+    raise refused[0]
+
+
+def _refuse(message: str) -> Source:
+    raise ImagesError(message)
 
 
 def _of_objects(objects: Source, entries: Mapping[str, Record], images: ImageKeys, *, source: str) -> Source:
@@ -191,25 +214,23 @@ def _keys(field: str, records: Sequence[Record]) -> list[str]:
 
 def _other_shapes(
     name: str, document: Record, entries: Mapping[str, Record]
-) -> "Iterator[tuple[Sequence[Record], bool, str]]":
-    """Yield what else a JSON object may be, whether that is likelier than objects by image, and a note.
+) -> "Iterator[tuple[Sequence[Record], str]]":
+    """Yield what a JSON object may be whose keys name no image, and a note about what is not read of it.
 
-    It may be objects by number, by which an image may be called by chance; the columns of a table, as pandas
-    writes them; or it holds a list of objects under some key.
+    It may be objects by number; the columns of a table, as pandas writes them; or it holds a list of objects
+    under some key.
     """
-    columns = {name: _column(values) for name, values in document.items()}
-    cells = [column for column in columns.values() if column is not None]
-    inner = [*entries.values()][:1]
-    is_table = len(cells) == len(columns) and len({len(column) for column in cells}) == 1
+    columns = {key: _column(values) for key, values in document.items()}
+    cells = [column for column in columns.values() if column]
     if entries and _are_numbers(entries):
-        yield list(entries.values()), True, ""
-    elif is_table and (not inner or _are_numbers(inner[0]) or any(map(is_key_column, columns))):
+        yield list(entries.values()), ""
+    elif len(cells) == len(columns) and len({len(column) for column in cells}) == 1:
         rows = zip(*cells, strict=True)
-        yield [dict(zip(columns, row, strict=True)) for row in rows], True, ""
+        yield [dict(zip(columns, row, strict=True)) for row in rows], ""
     for key, values in document.items():
         if isinstance(values, list) and values and all(isinstance(row, dict) for row in values):
             others = [other for other in document if other != key]
-            yield values, False, f"{name}: only {key!r} is read, not {first_few(others)}" if others else ""
+            yield values, f"{name}: only {key!r} is read, not {first_few(others)}" if others else ""
 
 
 def _are_numbers(keys: Collection[str]) -> bool:

@@ -113,7 +113,8 @@ def image_contents(
 def image_metadata(home: HomeResource) -> dg.MaterializeResult:
     """What is known about each image, as typed columns.
 
-    From `metadata.json`, `metadata.csv`, `metadata.parquet`, folder names, tags and the facts of the files.
+    From files such as `metadata.json` and `metadata.csv`, files beside the images, folder names, tags and the
+    facts of the image files.
     """
     work = home.workspace()
     step = metadata.join_metadata(work)

@@ -126,11 +126,24 @@ def test_a_table_most_of_whose_rows_miss_all_at_once_is_refused_too(home: Path, 
     assert joined(home)[0] == {IDS[0]: {"v": 2}}
 
 
-def test_a_json_file_of_a_folder_that_is_about_something_else_stops_nothing(home: Path):
-    put(home, **{"val/metadata.json": {"album": {"title": "Holiday"}}})
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("metadata.json", {"album": {"title": "Holiday"}}),
+        ("metadata.json", "no JSON"),
+        ("metadata.csv", "file_name,v\nx.jpg,1\n"),
+        ("metadata.csv", "title\nHoliday\n"),
+    ],
+)
+def test_a_file_of_a_folder_that_never_described_an_image_stops_nothing(home: Path, name: str, content: Any):
+    (home / "images" / "no images").mkdir()
+    put(home, **{f"val/{name}": content, f"no images/{name}": content})
     rows, notes = joined(home)
     assert rows == {}
-    assert notes[0].startswith("val/metadata.json is left out: ")
+    assert {note.partition(": ")[0] for note in notes} == {
+        f"val/{name} is left out",
+        f"no images/{name} is left out",
+    }
 
 
 def test_files_beside_images_describe_them(home: Path):
@@ -193,6 +206,28 @@ def test_a_file_that_was_written_just_now_is_read_again(home: Path):
             Home(home), ImageFolder(str(home / "images")), listing.sidecars, coordinates=False
         )
         assert found.values == {"0.txt": json.dumps({"caption": text})}
+
+
+def test_an_interrupted_run_keeps_what_it_read_beside_images(home: Path, monkeypatch: pytest.MonkeyPatch):
+    for setting in ("RACY_NS", "SAVE_ROWS"):
+        monkeypatch.setattr(f"clipper.indexing.sidecars.{setting}", 0)
+    monkeypatch.setattr("clipper.indexing.sidecars.BATCH", 1)
+    put(home, **{"0.txt": "one", "1.txt": "two", "2.txt": "three"})
+    read_many = ImageFolder.read_many
+    read: list[str] = []
+
+    def interrupted(self: ImageFolder, names: list[str]) -> list[bytes | None]:
+        if len(read) == 2:
+            raise KeyboardInterrupt
+        read.extend(names)
+        return read_many(self, names)
+
+    monkeypatch.setattr(ImageFolder, "read_many", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        joined(home)
+    read.clear()
+    assert len(joined(home)[0]) == 3
+    assert read in (["1.txt", "2.txt"], ["2.txt"])
 
 
 def test_a_damaged_store_of_files_beside_images_is_made_again(home: Path, monkeypatch: pytest.MonkeyPatch):

@@ -159,6 +159,19 @@ def test_objects_by_number_are_not_matched_with_images_that_are_called_by_number
     }
 
 
+def test_objects_whose_keys_name_images_are_no_columns_though_an_image_is_called_like_one():
+    ids = ["key.jpg", "file.jpg", "image.jpg", "0.jpg"]
+    document = {
+        "key": {"group": "p1"},
+        "file": {"group": "key"},
+        "image": {"group": "image"},
+        "0": {"group": "0"},
+    }
+    rows, problems = described("metadata.json", json.dumps(document), ids)
+    assert rows == {f"{key}.jpg": entry for key, entry in document.items()}
+    assert problems == []
+
+
 def test_what_of_a_json_file_is_not_read_is_said():
     document = {"info": {"year": 2020}, "images": ROWS, "annotations": [{"image_id": 1}]}
     assert described("metadata.json", json.dumps(document))[1] == [
