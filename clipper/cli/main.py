@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from clipper.cli import interrupt
 from clipper.cli.clusters import name_cluster
 from clipper.cli.coverage import coverage
 from clipper.cli.export import export
@@ -228,10 +229,11 @@ def main() -> None:
     warnings.filterwarnings("ignore", module="PIL")
     try:
         code = app(args=[word for word in arguments if word != "--debug"], standalone_mode=False)
-    except typer.Abort:
-        typer.echo("clipper: interrupted; what was done is kept", err=True)
-        sys.exit(130)
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(interrupt.exit_code())
     except Exception as error:
+        if interrupt.was_stopped():  # a library made another error of it
+            sys.exit(interrupt.exit_code())
         if debug:
             raise
         if message := getattr(error, "format_message", None):  # the words of the command line itself
@@ -241,6 +243,9 @@ def main() -> None:
         text = str(error) if known else f"{type(error).__name__}: {error} (--debug shows the traceback)"
         typer.echo(f"clipper: {one_line(text)}", err=True)
         sys.exit(1)
+    if code == interrupt.INTERRUPTED or interrupt.was_stopped():  # typer makes an exit code of Ctrl-C
+        sys.exit(interrupt.exit_code())
+    interrupt.finish(code if isinstance(code, int) else 0)
     sys.exit(code if isinstance(code, int) else 0)
 
 
