@@ -29,6 +29,10 @@ _KEPT = {
 }
 
 
+class _Interrupted(KeyboardInterrupt):
+    """A class of its own: Python kills itself by a signal in the end if a plain one passes an `exec`."""
+
+
 class _Stop:
     """The first signal of this process: its number and time, and whether its line is printed."""
 
@@ -104,7 +108,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
         if time.monotonic() - _stop.at > AGAIN:
             _end()
         return
-    raise KeyboardInterrupt
+    raise _Interrupted
 
 
 def _watch(heard: int, numbers: list[signal.Signals]) -> None:
