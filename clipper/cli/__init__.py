@@ -1,5 +1,14 @@
 """The `clipper` command: its options and its output."""
 
-from clipper.cli.main import main
+from clipper.cli import interrupt
+
+try:
+    if interrupt.is_program():  # before the imports that take a while
+        interrupt.watch_signals()
+    from clipper.cli.main import main
+except KeyboardInterrupt:
+    if not interrupt.was_stopped():
+        raise
+    raise SystemExit(interrupt.exit_code()) from None
 
 __all__ = ["main"]

@@ -10,9 +10,11 @@ from typing import Annotated
 
 import typer
 
+from clipper.cli import interrupt
 from clipper.cli.clusters import name_cluster
 from clipper.cli.coverage import coverage
 from clipper.cli.export import export
+from clipper.cli.free_text import FREE_TEXT, part_text
 from clipper.cli.options import Home, Json, read_filter
 from clipper.cli.output import one_line, print_failures, print_json, summarise, tell_damages
 from clipper.cli.report import check_kinds, tell_report, write_page
@@ -89,7 +91,7 @@ def search(
     """Rank images by a text, by an image, or by both together.
 
     In `dog -indoor "red car"^2 like:pets/rex.jpg` a minus asks for less, quotes keep a phrase, `^2` is a
-    weight. Before a query that starts with a minus, write `--`.
+    weight. Before a query that starts with two minus signs, write `--`.
     """
     from clipper.atlas.engine import SearchEngine
     from clipper.query import Query
@@ -227,20 +229,30 @@ def main() -> None:
     # Pillow warns of odd EXIF on many lines, and of no file by name.
     warnings.filterwarnings("ignore", module="PIL")
     try:
-        code = app(args=[word for word in arguments if word != "--debug"], standalone_mode=False)
-    except typer.Abort:
-        typer.echo("clipper: interrupted; what was done is kept", err=True)
-        sys.exit(130)
+        words = [word for word in arguments if word != "--debug"]
+        commands = getattr(typer.main.get_command(app), "commands", {})
+        code = app(args=part_text(words, commands), standalone_mode=False)
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(interrupt.exit_code())
     except Exception as error:
+        if interrupt.was_stopped():  # a library made another error of it
+            sys.exit(interrupt.exit_code())
         if debug:
             raise
         if message := getattr(error, "format_message", None):  # the words of the command line itself
-            typer.echo(f"clipper: {one_line(message())} (see `clipper --help`)", err=True)
+            named = words[0] if words and words[0] in commands else ""
+            way_out = f"see `clipper {named} --help`" if named else "see `clipper --help`"
+            if named in FREE_TEXT and "No such option" in message():
+                way_out = f"for a text that begins like this: `clipper {named} -- TEXT`; {way_out}"
+            typer.echo(f"clipper: {one_line(message())} ({way_out})", err=True)
             sys.exit(2)
         known = isinstance(error, ClipperError)
         text = str(error) if known else f"{type(error).__name__}: {error} (--debug shows the traceback)"
         typer.echo(f"clipper: {one_line(text)}", err=True)
         sys.exit(1)
+    if code == interrupt.INTERRUPTED or interrupt.was_stopped():  # typer makes an exit code of Ctrl-C
+        sys.exit(interrupt.exit_code())
+    interrupt.finish(code if isinstance(code, int) else 0)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -59,7 +59,8 @@ def summarise(steps: "Mapping[str, Step]", settings: "Settings") -> None:
         typer.echo(f"  {one_line(_columns_line(steps['image_metadata'].columns))}")
     for note in steps["image_manifest"].notes:
         typer.echo(f"  {one_line(note)}")
-    for note in steps["image_metadata"].notes + steps["umap_projection"].notes:
+    told = ("clip_embeddings", "image_metadata", "umap_projection")
+    for note in [note for name in told for note in steps[name].notes]:
         typer.echo(f"  note: {one_line(note)}")
     typer.echo(f"See it: clipper view --home {one_line(quote(str(settings.home)))}")
 

@@ -18,7 +18,7 @@ from clipper.models import clip as model
 from clipper.models import reference_texts
 from clipper.models import source as model_files
 from clipper.settings import Settings
-from clipper.store import embeddings, facts, gps
+from clipper.store import embeddings, facts, gps, snapshots
 from clipper.store.manifest import Entry, Manifest
 
 if TYPE_CHECKING:
@@ -39,19 +39,22 @@ def embed_images(work: Workspace, *, wanted: Sequence[str] = CONTENT_PARTS) -> d
     started = time.monotonic()
     manifest_version, manifest = work.manifest()
     source = model_files.find(work.settings) if "clip_embeddings" in wanted else None
-    writer = ShardWriter(work, manifest, source, wanted)
+    key = _model_key(work, source) if source else ""
+    writer = ShardWriter(work, manifest, source, wanted, model_key=key)
     clip = None
     if source and (writer.lacks_vectors or not writer.reference_vectors_exist):
         clip = model.Clip(source, device=work.settings.device, dtype=work.settings.dtype)
         writer.write_reference_vectors(clip)
     writer.fill(clip)
     if source:
-        work.stage(embeddings=source.key, model=_model_entry(source, work.settings))
+        work.stage(embeddings=key, model=_model_entry(source, work.settings))
     if "image_facts" in wanted:
         work.stage(passed_over=tuple(sorted(writer.passed_over)), gps=work.settings.gps)
     steps = writer.steps(manifest_version)
     if "image_facts" in wanted:
         steps["image_facts"].counts |= _keep_coordinates(work, manifest, writer.failed)
+    if source:
+        steps["clip_embeddings"].notes = _model_notes(work, source)
     for step in steps.values():
         step.seconds = round(time.monotonic() - started, 3)
     return steps
@@ -66,8 +69,11 @@ class ShardWriter:
         manifest: Manifest,
         source: model_files.ModelSource | None,
         wanted: Sequence[str],
+        *,
+        model_key: str = "",
     ) -> None:
         self.work, self.manifest, self.source, self.wanted = work, manifest, source, tuple(wanted)
+        self.model_key = model_key
         self.vectors: ShardStore | None = None
         hashes = set(manifest.hashes())
         known = facts.known(work.facts, limits=work.settings.limits)
@@ -76,7 +82,7 @@ class ShardWriter:
         self.missing: dict[str, set[bytes]] = {}
         if source:
             self.vectors = embeddings.store(
-                work.home.embeddings(source.key),
+                work.home.embeddings(model_key),
                 dimensions=source.dimensions,
                 fingerprint=source.fingerprint,
             )
@@ -112,15 +118,14 @@ class ShardWriter:
     @property
     def reference_vectors_exist(self) -> bool:
         """Whether the vectors of the reference texts are on disk for this model."""
-        return (
-            self.source is not None and reference_texts.vectors_path(self.work.home, self.source.key).exists()
-        )
+        path = reference_texts.vectors_path(self.work.home, self.model_key)
+        return self.source is not None and path.exists()
 
     def write_reference_vectors(self, clip: model.Clip) -> None:
         """Embed the reference texts, once for each model."""
         if not self.reference_vectors_exist:
             reference_texts.write(
-                self.work.home, clip.source.key, clip.embed_texts(reference_texts.REFERENCE_TEXTS)
+                self.work.home, self.model_key, clip.embed_texts(reference_texts.REFERENCE_TEXTS)
             )
 
     def fill(self, clip: model.Clip | None) -> None:
@@ -226,6 +231,28 @@ def _keep_coordinates(work: Workspace, manifest: Manifest, failed: Container[byt
     return {
         "places_read": gps.fill(work.coordinates, work.folder, entries, progress=work.progress_for("places"))
     }
+
+
+def _model_key(work: Workspace, source: model_files.ModelSource) -> str:
+    """Return the name of the folder of a model's vectors: this home's, whatever the model was called."""
+    published = snapshots.current(work.home)
+    for version in (published, work.staged):
+        if version and version.embeddings and version.model.get("fingerprint") == source.fingerprint:
+            return version.embeddings
+    return embeddings.key_of(work.home, source.fingerprint) or source.key
+
+
+def _model_notes(work: Workspace, source: model_files.ModelSource) -> list[str]:
+    """Say what is not as the published version has it: where the model lies, or which one it is."""
+    published = snapshots.current(work.home)
+    if published is None:
+        return []
+    name, before = source.name, str(published.model["name"])
+    if published.model["fingerprint"] == source.fingerprint:
+        moved = f"the model {before} is {name} now, with the same files: its vectors serve as before"
+        return [moved] if name != before else []
+    changed = f"the files of the model {name} changed: it is another one than before"
+    return [changed if name == before else f"the model was {before}, and is {name} now"]
 
 
 def _model_entry(source: model_files.ModelSource, settings: Settings) -> dict[str, Any]:

@@ -126,8 +126,11 @@ def note_model(settings: Settings) -> None:
     if "model" in (_noted(config) or {}):
         return
     source.find(settings)
-    local = Path(settings.model).expanduser()
-    _note(config, "model", str(local.resolve()) if local.is_dir() else settings.model)
+    local, home = Path(settings.model).expanduser(), settings.home.resolve()
+    name = str(local.resolve()) if local.is_dir() else settings.model
+    if local.is_dir() and local.resolve().is_relative_to(home):  # it moves with the home
+        name = local.resolve().relative_to(home).as_posix()
+    _note(config, "model", name)
 
 
 def _images_of(noted: dict[str, Any]) -> str:

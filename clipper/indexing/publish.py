@@ -60,7 +60,8 @@ def _replaced(before: Snapshot | None, after: Snapshot) -> list[str]:
     if before is None:
         return []
     replaced = [name for name, version in after.parts.items() if before.parts.get(name) != version]
-    return replaced + (["model"] if before.embeddings != after.embeddings else [])
+    same = before.model["fingerprint"] == after.model["fingerprint"]
+    return replaced if same else [*replaced, "model"]
 
 
 def _tidy(work: Workspace, *, published: bool) -> None:

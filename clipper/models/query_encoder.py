@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from clipper.errors import ModelError, StoreError
+from clipper.errors import StoreError
 from clipper.images.decode_apart import decode_apart
 from clipper.insight.words import vocabulary
 from clipper.models import reference_texts, text_tower
-from clipper.models import source as model_files
+from clipper.models.of_atlas import find_made_by
 from clipper.models.source import ModelSource
 from clipper.settings import Settings
 from clipper.store.home import Home
@@ -35,7 +35,7 @@ MANY_TEXTS = 200
 class QueryEncoder:
     """Embeds queries, texts and images, with one model; threads and versions of an atlas may share it.
 
-    It keeps nothing of the version it was made for, except the name of the model.
+    It keeps nothing of the version it was made for, except which model that has.
     """
 
     def __init__(self, home: Home, snapshot: Snapshot | Staged, settings: Settings) -> None:
@@ -43,7 +43,7 @@ class QueryEncoder:
         self._home, self._key, self._model = home, snapshot.embeddings, snapshot.model
         self._settings = settings
         # Equal for two encoders with the same model, found from the same home and run in the same way.
-        self.identity = (snapshot.model, home.folder, settings.device, settings.dtype)
+        self.identity = (self._model["fingerprint"], home.folder, settings.device, settings.dtype)
         self._loading = threading.RLock()
 
     @property
@@ -51,7 +51,7 @@ class QueryEncoder:
         """The whole model.
 
         Raises:
-            ModelError: the model is missing, or it is no longer the one that made the vectors.
+            ModelError: the model that made the vectors is not found.
         """
         with self._loading:  # a second thread waits until it is loaded
             return self._clip
@@ -61,7 +61,7 @@ class QueryEncoder:
         """The text tower, which starts fast, if it is verified for this model; otherwise the whole model.
 
         Raises:
-            ModelError: the model is missing, or it is no longer the one that made the vectors.
+            ModelError: the model that made the vectors is not found.
         """
         with self._loading:
             return self._text
@@ -126,15 +126,7 @@ class QueryEncoder:
 
     @cached_property
     def _source(self) -> ModelSource:
-        model = self._model
-        named = {"model": model["name"], "model_revision": model["revision"] or ""}
-        source = model_files.find(self._settings.model_copy(update=named))
-        if source.fingerprint != model["fingerprint"]:
-            raise ModelError(
-                f"{source.folder} is not the model this atlas was made with; "
-                f"run `clipper index --home {self._settings.home}`"
-            )
-        return source
+        return find_made_by(self._model, self._settings)
 
     @cached_property
     def _clip(self) -> "Clip":

@@ -7,15 +7,16 @@ What does not belong here: running a model (`models/clip.py`, `models/text_tower
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from clipper.errors import HubError, ModelError
+from clipper.models.fingerprint import fingerprint
 from clipper.settings import Settings
+from clipper.store.embeddings import FINGERPRINT_DIGITS
 
 # huggingface_hub reads this when it is imported, further down.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -41,10 +42,10 @@ class ModelSource:
 
     @property
     def key(self) -> str:
-        """The name of the folder of this model's vectors; it does not depend on where the model lies."""
+        """The name of the folder of this model's vectors in a home that has none of its fingerprint yet."""
         name = self.name.rstrip("/").rpartition("/")[2]
         slug = "".join(c if c.isalnum() or c in "-_" else "-" for c in name).strip("-")
-        return f"{slug[-60:]}-{self.fingerprint[:12]}"
+        return f"{slug[-60:]}-{self.fingerprint[:FINGERPRINT_DIGITS]}"
 
 
 def find(settings: Settings) -> ModelSource:
@@ -54,7 +55,20 @@ def find(settings: Settings) -> ModelSource:
         ModelError: the model is missing, or is no CLIP with safetensors.
         HubError: the model must be fetched, and the hub does not answer.
     """
-    folder = local_folder(settings) or _hub_folder(settings)
+    return _read_source(settings, local_folder(settings) or _hub_folder(settings))
+
+
+def find_here(settings: Settings) -> ModelSource | None:
+    """Find the model that `settings` name on this machine; None if it would have to be fetched.
+
+    Raises:
+        ModelError: the folder is missing, or is no CLIP with safetensors.
+    """
+    folder = local_folder(settings) or _cached_folder(settings)
+    return _read_source(settings, folder) if folder else None
+
+
+def _read_source(settings: Settings, folder: Path) -> ModelSource:
     config = _read_config(folder)
     if config.get("model_type") != "clip":
         kind = config.get("model_type", "unknown")
@@ -99,26 +113,20 @@ def local_folder(settings: Settings) -> Path | None:
         or not _HUB_NAME.fullmatch(settings.model)
     ):
         raise ModelError(
-            f"the model folder {named} does not exist; set `model` in "
-            f"{settings.home / 'clipper.toml'} to a folder or to a CLIP of the hub"
+            f"the model folder {named} does not exist; set `model` in {settings.home / 'clipper.toml'} (or "
+            "--model, or CLIPPER_MODEL) to where it lies now: the same files are the same model, and nothing "
+            "is embedded again; or to another CLIP, a folder or one of the hub"
         )
     return None
 
 
 def _hub_folder(settings: Settings) -> Path:
     """Return the folder of a model of the hub; nothing is downloaded if the local cache has it."""
-    from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+    if cached := _cached_folder(settings):
+        return cached
+    from huggingface_hub import HfApi
 
-    fetch = partial(snapshot_download, settings.model, revision=settings.revision, allow_patterns=_FILES)
-    try:
-        cached = Path(fetch(local_files_only=True))
-        if _is_whole(cached):
-            return cached
-    except (LocalEntryNotFoundError, FileNotFoundError):
-        pass
-    except HFValidationError as error:
-        raise ModelError(f"'{settings.model}' is neither a folder nor a name of the hub: {error}") from error
+    fetch = _fetcher(settings)
     try:
         # Without a network this fails at once; the download would retry for half a minute.
         HfApi().model_info(settings.model, revision=settings.revision, timeout=10)
@@ -126,6 +134,26 @@ def _hub_folder(settings: Settings) -> Path:
     except Exception as error:  # from the hub, its HTTP library, or the disk
         kind = ModelError if _is_refusal(error) else HubError
         raise kind(_unreachable(settings, error)) from error
+
+
+def _cached_folder(settings: Settings) -> Path | None:
+    """Return the folder of a model in the hub's local cache; None if it is not there, or not whole."""
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        cached = Path(_fetcher(settings)(local_files_only=True))
+    except (LocalEntryNotFoundError, FileNotFoundError):
+        return None
+    except HFValidationError as error:
+        raise ModelError(f"'{settings.model}' is neither a folder nor a name of the hub: {error}") from error
+    return cached if _is_whole(cached) else None
+
+
+def _fetcher(settings: Settings) -> Callable[..., str]:
+    """Return the function that fetches a model of the hub into the local cache, and returns its folder."""
+    from huggingface_hub import snapshot_download
+
+    return partial(snapshot_download, settings.model, revision=settings.revision, allow_patterns=_FILES)
 
 
 def _is_refusal(error: Exception) -> bool:
@@ -172,13 +200,10 @@ def _read_config(folder: Path) -> dict[str, Any]:
     return dict(config)
 
 
-def _fingerprint(folder: Path, weights: Sequence[Path]) -> str:
-    """Hash the files that determine the vectors, so that a copied or moved model is the same model."""
-    state = blake2b(PREPROCESS_VERSION.encode(), digest_size=16)
-    for path in [*(folder / name for name in _IDENTITY), *weights]:
-        if path.exists():
-            with path.open("rb") as file:
-                state.update(path.name.encode())
-                while block := file.read(1 << 22):
-                    state.update(block)
-    return state.hexdigest()
+def _fingerprint(folder: Path, weights: list[Path]) -> str:
+    """Return the fingerprint of the files that determine the vectors."""
+    files = [path for name in _IDENTITY if (path := folder / name).exists()]
+    try:
+        return fingerprint([*files, *weights], version=PREPROCESS_VERSION)
+    except OSError as error:
+        raise ModelError(f"{error.filename or folder} cannot be read: {error.strerror or error}") from error

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 VECTOR = "vector"
 # How far a vector's length may be from 1.
 NORM_TOLERANCE = 1e-3
+# A model's key ends with so many digits of its fingerprint.
+FINGERPRINT_DIGITS = 12
 BLOCK = 1 << 15  # rows per matrix product: 64 MB at 512 dimensions
 
 
@@ -30,6 +32,16 @@ def of_model(home: Home, key: str, model: Mapping[str, Any]) -> ShardStore:
     return store(
         home.embeddings(key), dimensions=int(model["dimensions"]), fingerprint=str(model["fingerprint"])
     )
+
+
+def key_of(home: Home, fingerprint: str) -> str | None:
+    """Return the key under which a home has vectors of a model, whatever its name was; None: it has none."""
+    found = list((home.store / "embeddings").glob(f"*-{fingerprint[:FINGERPRINT_DIGITS]}"))
+    return max(found, key=_bytes_of).name if found else None
+
+
+def _bytes_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("[!.]*"))
 
 
 def row(key: bytes, vector: "np.ndarray") -> dict[str, object]:

@@ -8,7 +8,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
@@ -154,9 +154,14 @@ def lease(home: Home) -> tuple[Snapshot, SnapshotLease]:
 def publish(home: Home, snapshot: Snapshot) -> bool:
     """Write `snapshot` to current.json by one rename; return False if it is published already.
 
-    Its earlier runs are those of the snapshot that was published until now.
+    Its earlier runs are those of the snapshot that was published until now. If only the name of its model is
+    another, current.json gets that name, and stays as it is otherwise.
     """
     before = current(home)
+    is_new, is_renamed = True, False
+    if before is not None and before.version == snapshot.version:
+        is_new, is_renamed = False, snapshot.model != before.model
+        snapshot = replace(before, model=snapshot.model)
     entry = {
         "format": FORMAT,
         "parts": dict(snapshot.parts),
@@ -170,10 +175,9 @@ def publish(home: Home, snapshot: Snapshot) -> bool:
     }
     if not lease_path(home, snapshot).exists():  # otherwise a reader may have a lock on it
         write_json(lease_path(home, snapshot), entry)
-    if before and before.version == snapshot.version:
-        return False
-    write_json(home.current, entry)
-    return True
+    if is_new or is_renamed:
+        write_json(home.current, entry)
+    return is_new
 
 
 def drop_unleased(home: Home) -> list[Snapshot]:

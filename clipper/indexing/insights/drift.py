@@ -77,7 +77,7 @@ def _since_before(work: Workspace, keys: list[bytes]) -> "tuple[dict[str, Any], 
 def _comparable(work: Workspace) -> Snapshot | None:
     """Return the published version if it is of the same model and has a neighbor graph."""
     before = snapshots.current(work.home)
-    same = before is not None and before.embeddings == work.staged.embeddings
+    same = before is not None and before.model["fingerprint"] == work.staged.model["fingerprint"]
     if not same or before is None or "neighbours" not in before.parts:
         return None
     return before if is_written(work.home.part("neighbours", before.parts["neighbours"])) else None

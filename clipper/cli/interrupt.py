@@ -1,0 +1,139 @@
+"""Ctrl-C and SIGTERM: one line that says what is kept, and an end within seconds, whenever they come.
+
+Python raises an exception between two instructions of the main thread. A library that is being imported may
+swallow it, and a long computation outside Python delays it. So a thread watches: it raises the exception
+again as long as an import goes on, and ends the process once the time for tidying up is over. That loses no
+more than a killed process does. What does not belong here: heavy imports, because this module comes first.
+"""
+
+import atexit
+import os
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+from types import FrameType
+from typing import NoReturn
+
+# Seconds for tidying up: writing what was embedded, and deleting what is incomplete.
+GRACE = 5.0
+# Seconds after which a second signal ends the process at once; a shell may send one signal twice.
+AGAIN = 1.0
+_TICK = 0.25
+INTERRUPTED = 128 + signal.SIGINT
+_KEPT = {
+    "index": "what was embedded is kept, and a published atlas is as it was; run again to go on",
+    "doctor": "what was made again is kept; run again to go on",
+    "export": "an earlier export is as it was; run again to export",
+}
+
+
+class _Interrupted(KeyboardInterrupt):
+    """A class of its own: Python kills itself by a signal in the end if a plain one passes an `exec`."""
+
+
+class _Stop:
+    """The first signal of this process: its number and time, and whether its line is printed."""
+
+    number = 0
+    at = 0.0
+    said = False
+
+
+_stop = _Stop()
+
+
+def is_program() -> bool:
+    """Whether this process runs the command, and does not only import it."""
+    named = os.path.basename(sys.argv[0] if sys.argv else "").partition(".")[0]  # noqa: PTH119 - light
+    return named == "clipper" or (sys.argv[:1] == ["-m"] and "clipper.cli" in sys.orig_argv)
+
+
+def watch_signals() -> None:
+    """From now on, end this process on SIGINT and SIGTERM in the way of this module."""
+    numbers = [each for each in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(each) != signal.SIG_IGN]
+    for number in numbers:  # `nohup` and a background job of a script ignore some
+        signal.signal(number, _interrupt)
+    atexit.register(_ignore)
+    if os.name == "posix" and numbers:
+        heard, told = os.pipe()
+        os.set_blocking(told, False)
+        signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+        threading.Thread(target=_watch, args=(heard, numbers), name="interrupt", daemon=True).start()
+
+
+def exit_code() -> int:
+    """Print the line of an interrupted command, once; return the exit code: 130, or 143 after SIGTERM."""
+    if not _stop.said:
+        _stop.said = True
+        if _stop.number and threading.current_thread() is threading.main_thread():
+            _ignore()
+            with suppress(OSError, ValueError):  # a reader that is gone
+                sys.stdout.flush()
+        command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+        kept = f"; {_KEPT[command]}" if command in _KEPT else ""
+        # Not `print`: the main thread may hold the lock of the stream in which it was stopped.
+        echoed = "\n" if os.isatty(2) else ""  # a terminal shows ^C
+        os.write(2, f"{echoed}clipper: stopped{kept}\n".encode())
+    return 128 + (_stop.number or signal.SIGINT)
+
+
+def was_stopped() -> bool:
+    """Whether a signal came."""
+    return _stop.number != 0
+
+
+def finish(code: int) -> None:
+    """Note that the command is done: a signal from now on ends the process at once, with this exit code."""
+    if signal.getsignal(signal.SIGINT) is _interrupt:
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, lambda *_: os._exit(code))
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+
+
+def _ignore() -> None:
+    """Ignore further signals: Python takes its handlers away while it ends, and would die of one."""
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, signal.SIG_IGN)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    if _stop.said:
+        return
+    if not _stop.number:
+        _stop.number, _stop.at = number, time.monotonic()
+    elif not _imports(frame):
+        if time.monotonic() - _stop.at > AGAIN:
+            _end()
+        return
+    raise _Interrupted
+
+
+def _watch(heard: int, numbers: list[signal.Signals]) -> None:
+    """Wait for the first signal, which may not have reached the main thread yet; see to it that it ends."""
+    main = threading.main_thread().ident or 0
+    while (number := os.read(heard, 1)[0]) not in numbers:
+        pass
+    until = time.monotonic() + GRACE
+    while time.monotonic() < until:
+        time.sleep(_TICK)
+        if not _stop.said and _imports(sys._current_frames().get(main)):  # noqa: SLF001 - documented
+            signal.pthread_kill(main, number)  # a library swallowed the exception
+    if signal.getsignal(number) is _interrupt or _stop.number:
+        _stop.number = _stop.number or number
+        _end()
+
+
+def _imports(frame: FrameType | None) -> bool:
+    """Whether a module is being imported in a stack."""
+    while frame is not None:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _end() -> NoReturn:
+    os._exit(exit_code())

@@ -1,0 +1,85 @@
+"""Find the model that made an atlas's vectors, wherever it lies now: a model is its fingerprint.
+
+What does not belong here: finding a model by its name (`models/source.py`), and running it.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from shlex import quote
+from typing import Any
+
+from clipper.errors import HubError, ModelError, SettingsError
+from clipper.models import source
+from clipper.models.source import ModelSource
+from clipper.settings import CONFIG_NAME, Settings
+
+
+def find_made_by(model: Mapping[str, Any], settings: Settings) -> ModelSource:
+    """Find the model with the fingerprint of an atlas's vectors.
+
+    Where it lies is a setting: it is looked for where `settings` and the home's clipper.toml say now, then
+    where it was when the images were indexed. Only if no such place of this machine has it, a model of the
+    hub is fetched.
+
+    Args:
+        model: a snapshot's entry of the model: name, revision, fingerprint.
+        settings: of the home.
+
+    Raises:
+        ModelError: none of them is the model; the message names the places, and the way out.
+        HubError: it must be fetched, and the hub does not answer.
+    """
+    places, why, kind = list(_places(model, settings)), {}, ModelError
+    for find in (source.find_here, source.find):
+        for place in places:
+            if place.model in why:
+                continue
+            try:
+                source.local_folder(place)
+            except ModelError:
+                why[place.model] = "is not there"
+                continue
+            try:
+                found = find(place)
+            except HubError as error:
+                if len(places) == 1:
+                    raise
+                why[place.model], kind = f"cannot be fetched ({error.__cause__!r:.160})", HubError
+                continue
+            except ModelError as error:
+                why[place.model] = f"cannot be used ({error})"
+                continue
+            if found and found.fingerprint == model["fingerprint"]:
+                return found
+            if found:
+                why[place.model] = "is not the model this atlas was made with: its files are others"
+    raise kind(_lost(str(model["name"]), why, settings))
+
+
+def _places(model: Mapping[str, Any], settings: Settings) -> Iterator[Settings]:
+    """Yield settings that may find the model: the present ones, then those of the run that indexed."""
+    present = [settings]
+    with suppress(SettingsError):  # a server read its settings once; somebody may have mended the file since
+        present.append(Settings.load(settings.home))
+    then = {"model": str(model["name"]), "model_revision": model.get("revision") or ""}
+    # Not the default model: nobody said that this atlas has it, and it would be fetched.
+    named = [place for place in present if "model" in place.model_fields_set]
+    seen = set()
+    for place in (*named, settings.model_copy(update=then)):
+        if (key := (place.model, place.revision)) not in seen:
+            seen.add(key)
+            yield place
+
+
+def _lost(then: str, why: Mapping[str, str], settings: Settings) -> str:
+    """Say where the model was looked for, and what to do."""
+    config = settings.home / CONFIG_NAME
+    setting = "CLIPPER_MODEL" if os.environ.get("CLIPPER_MODEL") else f"`model` in {config}"
+    others = [f"{name}, which {setting} names, {reason}" for name, reason in why.items() if name != then]
+    return (
+        f"the model of this atlas is not found: {then}, where it was when the images were indexed, "
+        f"{'; '.join([why[then], *others])}. Set {setting} to where it lies now: searches work at once, and "
+        "nothing is embedded again. Or embed all images again, with the model that the setting names: "
+        f"`clipper index --home {quote(str(settings.home))}`"
+    )

@@ -1,0 +1,47 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+InProcess = Callable[..., tuple[int, str, str]]
+
+
+@pytest.mark.parametrize(
+    ("words", "query"),
+    [
+        (["-face"], "-face"),
+        (["-1", "-k", "2"], "-1"),
+        (["-k2", "-face cat"], "-face cat"),
+        (["--no hats", "-k", "2"], "--no hats"),
+        (["-kitten", "-k", "2"], "-kitten"),
+        (["--", "--"], "--"),
+        (["--", "-k"], "-k"),
+    ],
+)
+def test_a_query_may_begin_with_a_minus(command: InProcess, sample_home: Path, words: list[str], query: str):
+    code, out, err = command("search", "--home", sample_home, "--json", *words)
+    assert (code, err) == (0, "")
+    assert json.loads(out)["query"] == query
+
+
+def test_what_looks_like_a_mistyped_option_is_no_query_and_the_message_says_how_it_would_be(
+    command: InProcess, sample_home: Path
+):
+    code, _, err = command("search", "--jsn", "--home", sample_home)
+    assert code == 2
+    assert "No such option: --jsn" in err
+    assert "`clipper search -- TEXT`" in err
+
+
+@pytest.mark.parametrize("count", ["-3", "0", "many"])
+def test_a_count_that_is_none_is_named(command: InProcess, sample_home: Path, count: str):
+    code, _, err = command("search", "cat", "-k", count, "--home", sample_home)
+    assert code == 2
+    assert "'-k'" in err
+
+
+def test_a_concept_may_begin_with_a_minus(command: InProcess, sample_home: Path):
+    code, out, _ = command("coverage", "-cat", "dog", "--json", "--home", sample_home)
+    assert code == 0
+    assert {each["concept"] for each in json.loads(out)["concepts"]} == {"-cat", "dog"}

@@ -1,0 +1,120 @@
+"""Ctrl-C and SIGTERM end a command within seconds, with one line and their exit code, whenever they come."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+COMMAND = (sys.executable, "-m", "clipper.cli")
+INDEX = (
+    "clipper: stopped; what was embedded is kept, and a published atlas is as it was; run again to go on\n"
+)
+# Far more than it takes, also on a machine that does much else.
+SOON = 60
+
+
+def stop(
+    words: tuple[str, ...], *, after: float, number: int = signal.SIGINT, cwd: Path | None = None
+) -> tuple[int, str]:
+    """Send a signal to a command and its children; exit code and errors.
+
+    It is sent some seconds after the command began to listen: Python's own start is before that.
+    """
+    started = subprocess.Popen(
+        words, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while started.poll() is None and not listens(started.pid):
+        time.sleep(0.01)
+    time.sleep(after)
+    os.killpg(started.pid, number)
+    _, errors = started.communicate(timeout=SOON)
+    return started.returncode, errors
+
+
+def listens(pid: int) -> bool:
+    """Whether a process has a handler of SIGTERM, which Python itself has not."""
+    status = Path(f"/proc/{pid}/status")
+    if not status.exists():  # no Linux
+        time.sleep(1.0)
+        return True
+    caught = next(line for line in status.read_text().splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
+@pytest.mark.parametrize("after", [0.0, 0.5, 1.5])
+def test_a_run_that_is_interrupted_says_what_is_kept_and_leaves_no_empty_home(
+    photos: Path, model_folder: Path, tmp_path: Path, after: float
+):
+    many_photos(photos, model_folder)
+    words = ("index", str(photos), "--model", str(model_folder), "--home", str(tmp_path / "home"))
+    assert stop((*COMMAND, *words), after=after) == (130, INDEX)
+    assert not (tmp_path / "home").exists() or (tmp_path / "home" / "store" / "facts").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words", [("search", "cat"), ("report",), ("export", "tables"), ("coverage", "cat", "dog")]
+)
+def test_a_command_is_interrupted_at_any_moment(sample_copy: Path, tmp_path: Path, words: tuple[str, ...]):
+    for each in range(20):
+        process = (*COMMAND, *words, "--home", str(sample_copy))
+        code, errors = stop(process, after=0.1 * each, cwd=tmp_path)
+        if code == 0:
+            break  # it had ended
+        assert (code, errors.count("\n")) == (130, 1), errors
+        assert errors.startswith("clipper: stopped")
+
+
+def test_sigterm_ends_a_run_in_the_same_way(photos: Path, model_folder: Path, tmp_path: Path):
+    many_photos(photos, model_folder)
+    words = ("index", str(photos), "--model", str(model_folder), "--home", str(tmp_path / "home"))
+    assert stop((*COMMAND, *words), after=1.0, number=signal.SIGTERM) == (143, INDEX)
+
+
+SWALLOWS = """
+import time
+while True:
+    try:
+        time.sleep(0.1)
+    except BaseException:
+        pass
+"""
+BUSY = "import hashlib; hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)"
+ONCE = """
+import time
+try:
+    time.sleep(30)
+except BaseException:
+    pass
+import json.tool, time
+time.sleep(60)
+"""
+
+
+IN_EXEC = "exec('import time; time.sleep(30)')"  # as dataclasses make their methods
+PROGRAM = """
+import sys
+sys.argv = ["clipper", "index"]
+from clipper.cli import interrupt
+interrupt.GRACE = 1.0
+try:
+    import during
+except KeyboardInterrupt:
+    sys.exit(interrupt.exit_code())
+"""
+
+
+@pytest.mark.parametrize("during", [SWALLOWS, BUSY, ONCE, IN_EXEC])
+def test_no_import_that_swallows_it_and_no_long_computation_holds_ctrl_c_up(tmp_path: Path, during: str):
+    (tmp_path / "during.py").write_text(during)
+    assert stop((sys.executable, "-c", PROGRAM), after=1.0, cwd=tmp_path) == (130, INDEX)
+
+
+def many_photos(photos: Path, model_folder: Path) -> None:
+    """So many that a run takes seconds."""
+    for file in sorted((model_folder.parents[1] / "images").glob("*.jpg"))[:600]:
+        (photos / file.name).write_bytes(file.read_bytes())
