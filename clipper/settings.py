@@ -204,8 +204,24 @@ def absolute_location(location: str, *, base: Path | None = None) -> str:
 def _home_of(folder: Path) -> Path:
     """Resolve a path to its home: the folder itself, or the `.clipper` inside it."""
     within = folder / HIDDEN_HOME
-    is_home = (folder / CONFIG_NAME).is_file() or (folder / "store").is_dir()
-    return within if not is_home and (within / CONFIG_NAME).is_file() else folder
+    is_home = sees_file(folder / CONFIG_NAME) or sees_folder(folder / "store")
+    return within if not is_home and sees_file(within / CONFIG_NAME) else folder
+
+
+def sees_file(path: Path) -> bool:
+    """Whether there is a file that this user sees; what lies in a folder that is closed to them is not."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def sees_folder(path: Path) -> bool:
+    """Whether there is a folder that this user sees."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def find_home() -> Path:
@@ -223,7 +239,7 @@ def find_home() -> Path:
     candidates = [here, here / HIDDEN_HOME, here / "data"]
     candidates += [parent / HIDDEN_HOME for parent in here.parents]
     for candidate in candidates:
-        if (candidate / CONFIG_NAME).is_file():
+        if sees_file(candidate / CONFIG_NAME):
             return candidate
     raise SettingsError(
         f"no atlas found from {here}: name one with --home HOME or CLIPPER_HOME, "

@@ -237,8 +237,12 @@ def main() -> None:
         if message := getattr(error, "format_message", None):  # the words of the command line itself
             typer.echo(f"clipper: {one_line(message())} (see `clipper --help`)", err=True)
             sys.exit(2)
-        known = isinstance(error, ClipperError)
-        text = str(error) if known else f"{type(error).__name__}: {error} (--debug shows the traceback)"
+        if isinstance(error, ClipperError):
+            text = str(error)
+        elif isinstance(error, PermissionError) and error.filename:
+            text = f"{error.filename} cannot be used: {error.strerror}"
+        else:
+            text = f"{type(error).__name__}: {error} (--debug shows the traceback)"
         typer.echo(f"clipper: {one_line(text)}", err=True)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)

@@ -9,18 +9,35 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from shlex import quote
 from typing import Any, Generic, TypeVar
 
 from clipper import hashing
-from clipper.errors import BusyError, StoreError
+from clipper.errors import AccessError, BusyError, StoreError
 
 # When this process took the lock of a store. Not in `Home`: each step of a run may have its own.
 _since: dict[Path, float] = {}
 
 Stamp = tuple[int, int, int]
+
+# With these the system says that it cannot hand out a file, and nothing of what is in it. By name: not every
+# system has each.
+_NO_ACCESS = {
+    getattr(errno, name, None)
+    for name in [
+        "EACCES",
+        "EPERM",
+        "ESTALE",
+        "ENOTCONN",
+        "ETIMEDOUT",
+        "EHOSTDOWN",
+        "EHOSTUNREACH",
+        "EMFILE",
+        "ENFILE",
+    ]
+} - {None}
 
 _GIVEN_WAIT = 10.0  # seconds for another writer of what people gave to finish
 
@@ -72,10 +89,30 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def damage_error(path: Path, why: object) -> StoreError:
-    """Return the error for a file of the store that cannot be used, in one line whatever a library says."""
+    """Return the error for a file of the store that cannot be used, in one line whatever a library says.
+
+    One that may not be read is not called damaged: what is damaged, a repair deletes.
+    """
+    if is_no_access(why):
+        return no_access(path, why)
     return StoreError(
         f"{path} is damaged ({' '.join(str(why).split())}); `clipper doctor --repair` makes it again"
     )
+
+
+def is_no_access(why: object) -> bool:
+    """Whether the system did not hand out a file; nothing is known about its contents then."""
+    return isinstance(why, OSError) and why.errno in _NO_ACCESS
+
+
+def no_access(path: Path, why: object) -> AccessError:
+    """Return the error for a file that the system does not hand out: to whom it belongs, and the way out."""
+    number = why.errno if isinstance(why, OSError) else None
+    reason = os.strerror(number) if number else " ".join(str(why).split())
+    with suppress(OSError, KeyError, NotImplementedError):  # gone, a user without a name, Windows
+        reason += f"; it belongs to {path.owner()}"
+    hint = "have its owner let you read it" if number in {errno.EACCES, errno.EPERM} else "try again later"
+    return AccessError(f"{path} cannot be read ({reason}); {hint}")
 
 
 def _is_full(error: Exception) -> bool:
@@ -293,6 +330,8 @@ class GivenFile(Generic[Given]):
 
     def _damaged(self, why: object) -> StoreError:
         """Return the error for a file that cannot be used."""
+        if is_no_access(why):
+            return no_access(self.path, why)
         return StoreError(
             f"{self.path} is damaged ({why}); put a copy of it in its place, or delete it: "
             f"only {self._lost} are lost"

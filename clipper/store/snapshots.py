@@ -17,7 +17,7 @@ from typing import Any
 from clipper.errors import NoIndexError, StoreError
 from clipper.hashing import digest
 from clipper.settings import CONFIG_NAME, DEFAULT_IMAGES
-from clipper.store.home import Home, read_json, write_json
+from clipper.store.home import Home, no_access, read_json, write_json
 from clipper.store.staged import INSIGHTS, Staged
 
 FORMAT = 1
@@ -94,12 +94,14 @@ def current(home: Home) -> Snapshot | None:
     """Read the published snapshot; None if there is none.
 
     Raises:
-        StoreError: current.json is damaged, or written by a newer Clipper.
+        StoreError: current.json is damaged, may not be read, or is written by a newer Clipper.
     """
     try:
         return _read(home.current) if home.current.exists() else None
     except FileNotFoundError:
         return None
+    except PermissionError as error:  # of the folder
+        raise no_access(home.current, error) from error
 
 
 def published(home: Home) -> Snapshot:
