@@ -178,8 +178,9 @@ class Settings(BaseSettings):
     @property
     def display_title(self) -> str:
         """The title; without one, the images folder's name, or its parent's if it is called `images`."""
-        parts = [part for part in self.images_location.rstrip("/").split("/") if part]
-        named = [part for part in parts if part != "images"]
+        location = self.images_location
+        parts = location.split("/") if is_url(location) else Path(location).parts[1:]
+        named = [part for part in parts if part not in {"", "images"}]
         return self.title or (named[-1] if named else "Clipper")
 
     @property

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from clipper.chroma import folders
 from clipper.chroma.collection import Address, Collection
 from clipper.errors import StoreError
+from clipper.system import replace_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -134,7 +135,7 @@ def _build_in_folder(
         ef, recall = _tune(here, rows, probes)
         folders.share_as_folder(growing)
         address.remove()
-        growing.rename(folder)
+        replace_file(growing, folder)
     finally:
         here.remove()
     return Built(len(difference.upsert), len(difference.delete), difference.dead, ef, recall)

@@ -164,7 +164,7 @@ def _unreachable(settings: Settings, error: Exception) -> str:
 def _read_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     try:
-        config = json.loads(path.read_text())
+        config = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise ModelError(f"{folder} has no config.json: it is not a model folder") from None
     except ValueError as error:

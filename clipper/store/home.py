@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from clipper import hashing
 from clipper.errors import AccessError, BusyError, StoreError
+from clipper.system import replace_file
 
 # When this process took the lock of a store. Not in `Home`: each step of a run may have its own.
 _since: dict[Path, float] = {}
@@ -56,9 +57,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 def move_durably(temporary: Path, path: Path) -> None:
     """Rename a file once its bytes are on the disk."""
-    with temporary.open("rb") as written:
+    with temporary.open("r+b") as written:  # Windows flushes only what may be written
         os.fsync(written.fileno())
-    temporary.replace(path)
+    replace_file(temporary, path)
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

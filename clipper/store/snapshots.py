@@ -4,7 +4,6 @@ A reader leases its snapshot by a shared lock on the snapshot's file; the operat
 the reader ends, however it ends. What does not belong here: the contents of the parts.
 """
 
-import fcntl
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from clipper.hashing import digest
 from clipper.settings import CONFIG_NAME, DEFAULT_IMAGES
 from clipper.store.home import Home, no_access, read_json, write_json
 from clipper.store.staged import INSIGHTS, Staged
+from clipper.system import IS_WINDOWS, delete_unless_held, delete_unless_open, hold
 
 FORMAT = 1
 PARTS = ("manifest", "neighbours", "metadata", "projection", "collection", *INSIGHTS)
@@ -146,7 +146,7 @@ def lease(home: Home) -> tuple[Snapshot, SnapshotLease]:
         except OSError as error:
             raise StoreError(f"{path} cannot be read: {error.strerror or error}") from error
         leased = SnapshotLease(descriptor)
-        _lock(descriptor, fcntl.LOCK_SH)
+        hold(descriptor)
         if path.exists() and path.stat().st_ino == os.fstat(descriptor).st_ino:
             return snapshot, leased
         leased.close()
@@ -186,17 +186,12 @@ def drop_unleased(home: Home) -> list[Snapshot]:
     now_published = published(home)
     alive = [now_published]
     for path in home.snapshots.glob("[!.]*.json"):
-        if path != lease_path(home, now_published):
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                if _lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
-                    path.unlink()
-                else:
-                    alive.append(_read(path))
-            except StoreError:
-                path.unlink()
-            finally:
-                os.close(descriptor)
+        if path == lease_path(home, now_published) or delete_unless_held(path):
+            continue
+        try:
+            alive.append(_read(path))
+        except StoreError:
+            delete_unless_open(path)
     return alive
 
 
@@ -292,23 +287,12 @@ def _read(path: Path) -> Snapshot:
         raise StoreError(f"{path} is damaged ({error!r}); delete it and run `clipper index`") from error
 
 
-def _lock(descriptor: int, kind: int) -> bool:
-    """Lock an open file; return False if that would wait, True on a file system without locks."""
-    try:
-        fcntl.flock(descriptor, kind)
-    except BlockingIOError:
-        return False
-    except OSError:
-        pass
-    return True
-
-
 def remove(entry: Path) -> None:
-    """Delete a file or a folder; it may be gone already."""
+    """Delete a file or a folder; it may be gone already, and what Windows keeps open the next run deletes."""
     if entry.is_dir():
-        shutil.rmtree(entry)
+        shutil.rmtree(entry, ignore_errors=IS_WINDOWS)
     else:
-        entry.unlink(missing_ok=True)
+        delete_unless_open(entry)
 
 
 def runs_after(run: Run, earlier: Sequence[Run]) -> tuple[Run, ...]:
