@@ -28,6 +28,8 @@ REPLACED = {
 }
 # And one that changes with the others, where it alone was made again.
 REPLACED_ALONE = {"collection": "the collection made again", "neighbours": "the neighbours found"}
+# The steps whose notes come below the columns.
+_NOTED = ("image_metadata", "umap_projection", "atlas")
 
 
 def one_line(text: str) -> str:
@@ -59,7 +61,7 @@ def summarise(steps: "Mapping[str, Step]", settings: "Settings") -> None:
         typer.echo(f"  {one_line(_columns_line(steps['image_metadata'].columns))}")
     for note in steps["image_manifest"].notes:
         typer.echo(f"  {one_line(note)}")
-    for note in steps["image_metadata"].notes + steps["umap_projection"].notes:
+    for note in (note for name in _NOTED for note in steps[name].notes):
         typer.echo(f"  note: {one_line(note)}")
     typer.echo(f"See it: clipper view --home {one_line(quote(str(settings.home)))}")
 

@@ -17,7 +17,7 @@ Message = tuple[dict[str, Any], list[bytes]]
 
 _LENGTH = struct.Struct(">I")
 # Windows refuses it for a socket with a time limit.
-_WAIT_ALL = 0 if os.name == "nt" else socket.MSG_WAITALL
+_WAIT_ALL = 0 if os.name == "nt" else getattr(socket, "MSG_WAITALL", 0)
 
 
 class MessageError(Exception):

@@ -144,7 +144,7 @@ def lease(home: Home) -> tuple[Snapshot, SnapshotLease]:
                 return snapshot, SnapshotLease(None)  # an earlier Clipper kept no such file
             continue
         except OSError as error:
-            raise StoreError(f"{path} cannot be read: {error.strerror or error}") from error
+            raise no_access(path, error) from error
         leased = SnapshotLease(descriptor)
         hold(descriptor)
         if path.exists() and path.stat().st_ino == os.fstat(descriptor).st_ino:
@@ -195,19 +195,31 @@ def drop_unleased(home: Home) -> list[Snapshot]:
     return alive
 
 
-def prune(home: Home, alive: Sequence[Snapshot]) -> None:
+def prune(home: Home, alive: Sequence[Snapshot]) -> list[Path]:
     """Delete all parts but those of the snapshots `alive`, and the temporary files of killed runs.
 
     The caller must hold the home's lock.
+
+    Returns:
+        what this user may not delete: in a home of several, a folder may be another's.
     """
+    left: list[Path] = []
     for name in PARTS:
         versions = {snapshot.parts.get(name) for snapshot in alive}
         for entry in sorted((home.store / name).glob("*"), key=_table_first):
             if entry.name.split(".", 1)[0] not in versions:
-                remove(entry)
+                _remove_if_allowed(entry, left)
     for pattern in (".*.tmp", "*/.*.tmp", "embeddings/*/.*.tmp"):
         for entry in home.store.glob(pattern):
-            remove(entry)
+            _remove_if_allowed(entry, left)
+    return left
+
+
+def _remove_if_allowed(entry: Path, left: list[Path]) -> None:
+    try:
+        remove(entry)
+    except PermissionError:
+        left.append(entry)
 
 
 def staged_from(snapshot: Snapshot) -> Staged:
