@@ -29,7 +29,7 @@ CORE = """
     sandbox
     query
     predicate
-    query_syntax query_filter settings hashing text imports caches system
+    query_syntax query_filter settings hashing text imports caches system access
     errors
 """
 VIEWER = """

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from clipper import hashing
+from clipper.access import no_access
 from clipper.chroma import folders
 from clipper.errors import ClipperError, ServerError, StoreError
 from clipper.imports import collector_paused
-from clipper.store.home import Home, no_access
+from clipper.store.home import Home
 from clipper.store.tables import read_made_of
 
 if TYPE_CHECKING:

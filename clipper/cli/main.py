@@ -3,6 +3,7 @@
 What does not belong here: anything that `import clipper` cannot do too.
 """
 
+import io
 import sys
 import warnings
 from pathlib import Path
@@ -224,6 +225,9 @@ def main() -> None:
     """Run the command. An error that a person can mend is one line; `--debug` shows the traceback of any."""
     arguments = sys.argv[1:] or ["--help"]
     debug = "--debug" in arguments
+    for stream in (sys.stdout, sys.stderr):  # a name with letters that the terminal has not ends no command
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     # Pillow warns of odd EXIF on many lines, and of no file by name.
     warnings.filterwarnings("ignore", module="PIL")
     try:

@@ -5,6 +5,7 @@ belong here: the commands (`cli/main.py`).
 """
 
 import json
+import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -41,8 +42,12 @@ def one_line(text: str) -> str:
 
 
 def print_json(document: Any) -> None:
-    """Print JSON with all control characters escaped; `json` itself escapes only those below 32."""
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+    """Print JSON with all control characters escaped; `json` itself escapes only those below 32.
+
+    Where the output is not UTF-8, as on Windows in a pipe, all other letters than ASCII's are escaped too.
+    """
+    is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    text = json.dumps(document, ensure_ascii=not is_utf8, allow_nan=False)
     typer.echo("".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text))
 
 

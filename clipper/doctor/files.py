@@ -10,13 +10,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from clipper.access import no_access
 from clipper.chroma.collection import address_of
 from clipper.errors import AccessError, StoreError
 from clipper.indexing.collect import index_damage
 from clipper.indexing.project import DEPARTED, departed_of
 from clipper.models import reference_texts
 from clipper.store import embeddings, facts, gps, snapshots
-from clipper.store.home import Home, no_access, read_json
+from clipper.store.home import Home, read_json
 from clipper.store.manifest import Manifest
 from clipper.store.parts import clusters, neighbors
 from clipper.store.shards import ShardStore, read_shard, verify_shard

@@ -9,36 +9,20 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
 from typing import Any, Generic, TypeVar
 
 from clipper import hashing
-from clipper.errors import AccessError, BusyError, StoreError
+from clipper.access import is_no_access, no_access, owner_of
+from clipper.errors import BusyError, StoreError
 from clipper.system import replace_file
 
 # When this process took the lock of a store. Not in `Home`: each step of a run may have its own.
 _since: dict[Path, float] = {}
 
 Stamp = tuple[int, int, int]
-
-# With these the system says that it cannot hand out a file, and nothing of what is in it. By name: not every
-# system has each.
-_NO_ACCESS = {
-    getattr(errno, name, None)
-    for name in [
-        "EACCES",
-        "EPERM",
-        "ESTALE",
-        "ENOTCONN",
-        "ETIMEDOUT",
-        "EHOSTDOWN",
-        "EHOSTUNREACH",
-        "EMFILE",
-        "ENFILE",
-    ]
-} - {None}
 
 _GIVEN_WAIT = 10.0  # seconds for another writer of what people gave to finish
 
@@ -101,21 +85,6 @@ def damage_error(path: Path, why: object) -> StoreError:
     )
 
 
-def is_no_access(why: object) -> bool:
-    """Whether the system did not hand out a file; nothing is known about its contents then."""
-    return isinstance(why, OSError) and why.errno in _NO_ACCESS
-
-
-def no_access(path: Path, why: object) -> AccessError:
-    """Return the error for a file that the system does not hand out: to whom it belongs, and the way out."""
-    number = why.errno if isinstance(why, OSError) else None
-    reason = os.strerror(number) if number else " ".join(str(why).split())
-    with suppress(OSError, KeyError, NotImplementedError):  # gone, a user without a name, Windows
-        reason += f"; it belongs to {path.owner()}"
-    hint = "have its owner let you read it" if number in {errno.EACCES, errno.EPERM} else "try again later"
-    return AccessError(f"{path} cannot be read ({reason}); {hint}")
-
-
 def _is_full(error: Exception) -> bool:
     """Whether a disk or a quota is full; errors of Arrow and Chroma say so only in their text."""
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
@@ -170,7 +139,8 @@ class Home:
             ) from None
         except OSError as error:
             raise StoreError(
-                f"{self.store} cannot be written ({error.strerror}); name another home with --home"
+                f"{self.store} cannot be written ({error.strerror}{owner_of(self.folder)}); "
+                "name another home with --home"
             ) from error
         _since[self.store] = time.monotonic()
         try:
@@ -293,7 +263,8 @@ class GivenFile(Generic[Given]):
         except Timeout:
             raise BusyError(f"another program is writing {self.path}; try again") from None
         except OSError as error:
-            raise StoreError(f"{self.path} cannot be written ({error.strerror or error})") from error
+            reason = f"{error.strerror or error}{owner_of(self.path.parent)}"
+            raise StoreError(f"{self.path} cannot be written ({reason})") from error
 
     def change(self, change: Callable[[Given], Given]) -> Given:
         """Change what people gave, under the lock; nothing is written if it stays the same.

@@ -13,10 +13,11 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
+from clipper.access import no_access
 from clipper.errors import NoIndexError, StoreError
 from clipper.hashing import digest
 from clipper.settings import CONFIG_NAME, DEFAULT_IMAGES
-from clipper.store.home import Home, no_access, read_json, write_json
+from clipper.store.home import Home, read_json, write_json
 from clipper.store.staged import INSIGHTS, Staged
 from clipper.system import IS_WINDOWS, delete_unless_held, delete_unless_open, hold
 
