@@ -13,6 +13,7 @@ asked for: a child process that decodes images never pays for it.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipper.caches import prepare_numba
 from clipper.errors import (
     BadImageError,
     BusyError,
@@ -53,6 +54,8 @@ __all__ = [
     "published_version",
 ]
 __version__ = "0.2.0.dev0"
+
+prepare_numba()  # here, because every process imports this before it imports numba
 
 
 def index(

@@ -15,6 +15,7 @@
     ├── ModelError             the model cannot be found, fetched or used
     │   └── HubError           the model hub cannot be reached
     ├── StoreError             a file of the store is damaged, or parts do not belong together
+    │   ├── AccessError        this user may not read a file of the store, or its disk does not answer
     │   ├── AuditError         a staged part is not as it must be, and was not published
     │   └── ServerError        the Chroma server cannot be reached
     ├── ClusterError           the Dask cluster cannot be reached, or its workers fail
@@ -90,6 +91,10 @@ class HubError(ModelError):
 
 class StoreError(ClipperError):
     """A file of the store is damaged, or parts of it do not belong together."""
+
+
+class AccessError(StoreError):
+    """This user may not read a file of the store, or its disk does not answer; it may be sound."""
 
 
 class AuditError(StoreError):

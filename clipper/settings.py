@@ -188,9 +188,10 @@ class Settings(BaseSettings):
 
         Images in archives have the name of the archive, or of the folder that a pattern leads to.
         """
-        parts = [part for part in self.images_location.rstrip("/").split("/") if part]
-        named = [part for part in parts if part != "images" and not has_magic(part)]
-        last = _ARCHIVE_ENDING.sub("", named[-1]) if named else "Clipper"
+        location = self.images_location
+        parts = location.split("/") if is_url(location) else Path(location).parts[1:]
+        named = [part for part in parts if part not in {"", "images"} and not has_magic(part)]
+        last = _ARCHIVE_ENDING.sub("", named[-1]) if named else ""
         return self.title or last or "Clipper"
 
     @property
@@ -215,8 +216,24 @@ def absolute_location(location: str, *, base: Path | None = None) -> str:
 def _home_of(folder: Path) -> Path:
     """Resolve a path to its home: the folder itself, or the `.clipper` inside it."""
     within = folder / HIDDEN_HOME
-    is_home = (folder / CONFIG_NAME).is_file() or (folder / "store").is_dir()
-    return within if not is_home and (within / CONFIG_NAME).is_file() else folder
+    is_home = sees_file(folder / CONFIG_NAME) or sees_folder(folder / "store")
+    return within if not is_home and sees_file(within / CONFIG_NAME) else folder
+
+
+def sees_file(path: Path) -> bool:
+    """Whether there is a file that this user sees; what lies in a folder that is closed to them is not."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def sees_folder(path: Path) -> bool:
+    """Whether there is a folder that this user sees."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def find_home() -> Path:
@@ -234,7 +251,7 @@ def find_home() -> Path:
     candidates = [here, here / HIDDEN_HOME, here / "data"]
     candidates += [parent / HIDDEN_HOME for parent in here.parents]
     for candidate in candidates:
-        if (candidate / CONFIG_NAME).is_file():
+        if sees_file(candidate / CONFIG_NAME):
             return candidate
     raise SettingsError(
         f"no atlas found from {here}: name one with --home HOME or CLIPPER_HOME, "

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,9 +21,19 @@ DATA = Path(__file__).resolve().parents[1] / "data"
 MODEL = DATA / "models" / "clip-emoji"
 
 
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out files of tests that are for Linux as a whole: elsewhere they may not be importable."""
+    if sys.platform == "linux" or collection_path.suffix != ".py":
+        return None
+    mark = collection_path.read_text("utf-8").partition("\npytestmark = ")[2].partition("\n")[0]
+    return True if "mark.linux" in mark else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give slow tests more time before they count as hanging: a busy machine is no failure."""
+    """Give slow tests more time before they count as hanging, and skip what needs Linux on other systems."""
     for item in items:
+        if item.get_closest_marker("linux") and sys.platform != "linux":
+            item.add_marker(pytest.mark.skip(reason="needs Linux"))
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(1800))
 

@@ -30,7 +30,7 @@ CORE = """
     sandbox
     query
     predicate
-    query_syntax query_filter settings hashing text imports
+    query_syntax query_filter settings hashing text imports caches system access
     errors
 """
 VIEWER = """

@@ -6,13 +6,14 @@ here: Chroma itself (`chroma/collection.py`).
 """
 
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from clipper.chroma import folders
 from clipper.chroma.collection import Address, Collection
 from clipper.errors import StoreError
+from clipper.system import replace_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -122,7 +123,7 @@ def _build_in_folder(
     here.remove()
     try:
         if base:
-            shutil.copytree(base.folder, growing)
+            folders.copy_folder(base.folder, growing)
             collection = Collection(here)
         else:
             growing.mkdir(parents=True)
@@ -132,8 +133,9 @@ def _build_in_folder(
         finally:
             collection.close()
         ef, recall = _tune(here, rows, probes)
+        folders.share_as_folder(growing)
         address.remove()
-        growing.rename(folder)
+        replace_file(growing, folder)
     finally:
         here.remove()
     return Built(len(difference.upsert), len(difference.delete), difference.dead, ef, recall)

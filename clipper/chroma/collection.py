@@ -4,7 +4,6 @@ What does not belong here: how a new version is made (`chroma/build.py`), and wh
 come from.
 """
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from clipper import hashing
+from clipper.access import no_access
+from clipper.chroma import folders
 from clipper.errors import ClipperError, ServerError, StoreError
 from clipper.imports import collector_paused
 from clipper.store.home import Home
@@ -84,16 +85,17 @@ class Collection:
     """An open collection."""
 
     def __init__(self, address: Address) -> None:
-        """Open an existing collection; a copy of it in a read-only folder, for Chroma writes when it reads.
+        """Open an existing collection; a copy if it may not be written, for Chroma writes when it reads.
 
         Raises:
+            AccessError: this user may not read it.
             StoreError: it is missing or damaged, or the server does not answer.
         """
         from chromadb.errors import NotFoundError
 
         self.address = address
         self._copy: TemporaryDirectory[str] | None = None
-        if not address.on_server and address.folder.is_dir() and not os.access(address.folder, os.W_OK):
+        if not address.on_server and address.exists() and not folders.may_write(address.folder):
             self._copy = TemporaryDirectory(prefix="clipper-")
             address = _copied(address, Path(self._copy.name) / "collection")
         with _as_store_error(self.address):
@@ -216,13 +218,13 @@ def _as_filter_error(where: Mapping[str, Any] | None) -> "Iterator[None]":
 def _copied(address: Address, folder: Path) -> Address:
     """Copy the collection to another folder, whose files may be written."""
     try:
-        shutil.copytree(address.folder, folder, copy_function=shutil.copyfile)
-    except (OSError, shutil.Error) as error:
+        folders.copy_folder(address.folder, folder)
+    except PermissionError as error:
+        raise no_access(address.folder, error) from error
+    except OSError as error:
         raise StoreError(
             f"{address} may not be written, as Chroma must, and cannot be copied to {folder.parent}: {error}"
         ) from error
-    for each in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
-        each.chmod(0o700)
     return Address.in_folder(folder)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from clipper.errors import SettingsError
-from clipper.settings import CONFIG_NAME, HIDDEN_HOME
+from clipper.settings import CONFIG_NAME, HIDDEN_HOME, sees_file, sees_folder
 
 MOST_HOMES = 200
 LONGEST_NAME = 60
@@ -19,7 +19,7 @@ TAKEN = frozenset({"static", "viewer", "compare", "card", "liveness", "login", "
 
 def is_home(folder: Path) -> bool:
     """Return whether a folder is a home, or has one inside as `.clipper`."""
-    return (folder / CONFIG_NAME).is_file() or (folder / "store").is_dir() or _hidden(folder).is_dir()
+    return sees_file(folder / CONFIG_NAME) or sees_folder(folder / "store") or sees_folder(_hidden(folder))
 
 
 def find_homes(paths: Sequence[str]) -> list[Path]:
@@ -34,7 +34,7 @@ def find_homes(paths: Sequence[str]) -> list[Path]:
     for path in paths:
         folder = Path(path).expanduser().resolve()
         inside = [folder] if is_home(folder) else _homes_in(folder)
-        found |= dict.fromkeys(_hidden(each) if _hidden(each).is_dir() else each for each in inside)
+        found |= dict.fromkeys(_hidden(each) if sees_folder(_hidden(each)) else each for each in inside)
     if len(found) > MOST_HOMES:
         raise SettingsError(f"{len(found)} homes are more than {MOST_HOMES}; name the ones to show")
     return list(found)
@@ -65,7 +65,7 @@ def _hidden(folder: Path) -> Path:
 
 def _homes_in(folder: Path) -> list[Path]:
     try:
-        inside = sorted(each for each in folder.iterdir() if each.is_dir() and is_home(each))
+        inside = sorted(each for each in folder.iterdir() if sees_folder(each) and is_home(each))
     except OSError as error:
         raise SettingsError(f"{folder} cannot be read: {error.strerror}") from error
     if not inside:

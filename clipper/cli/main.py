@@ -3,10 +3,12 @@
 What does not belong here: anything that `import clipper` cannot do too.
 """
 
+import io
 import sys
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -226,11 +228,14 @@ def main() -> None:
     """Run the command. An error that a person can mend is one line; `--debug` shows the traceback of any."""
     arguments = sys.argv[1:] or ["--help"]
     debug = "--debug" in arguments
+    for stream in (sys.stdout, sys.stderr):  # a name with letters that the terminal has not ends no command
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     # Pillow warns of odd EXIF on many lines, and of no file by name.
     warnings.filterwarnings("ignore", module="PIL")
+    words = [word for word in arguments if word != "--debug"]
+    commands = getattr(typer.main.get_command(app), "commands", {})
     try:
-        words = [word for word in arguments if word != "--debug"]
-        commands = getattr(typer.main.get_command(app), "commands", {})
         code = app(args=part_text(words, commands), standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(interrupt.exit_code())
@@ -239,21 +244,32 @@ def main() -> None:
             sys.exit(interrupt.exit_code())
         if debug:
             raise
-        if message := getattr(error, "format_message", None):  # the words of the command line itself
-            named = words[0] if words and words[0] in commands else ""
-            way_out = f"see `clipper {named} --help`" if named else "see `clipper --help`"
-            if named in FREE_TEXT and "No such option" in message():
-                way_out = f"for a text that begins like this: `clipper {named} -- TEXT`; {way_out}"
-            typer.echo(f"clipper: {one_line(message())} ({way_out})", err=True)
-            sys.exit(2)
-        known = isinstance(error, ClipperError)
-        text = str(error) if known else f"{type(error).__name__}: {error} (--debug shows the traceback)"
-        typer.echo(f"clipper: {one_line(text)}", err=True)
-        sys.exit(1)
+        _fail(error, words, commands)
     if code == interrupt.INTERRUPTED or interrupt.was_stopped():  # typer makes an exit code of Ctrl-C
         sys.exit(interrupt.exit_code())
     interrupt.finish(code if isinstance(code, int) else 0)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(error: Exception, words: Sequence[str], commands: Mapping[str, object]) -> NoReturn:
+    """Say in one line what is wrong, and end: with 2 for a mistake in the command line, else with 1."""
+    if message := getattr(error, "format_message", None):  # the words of the command line itself
+        named = words[0] if words and words[0] in commands else ""
+        way_out = f"see `clipper {named} --help`" if named else "see `clipper --help`"
+        if named in FREE_TEXT and "No such option" in message():
+            way_out = f"for a text that begins like this: `clipper {named} -- TEXT`; {way_out}"
+        if named == "index" and "unexpected extra argument" in message():
+            way_out = f"write a pattern of archives in quotes: 'shards/*.tar'; {way_out}"
+        typer.echo(f"clipper: {one_line(message())} ({way_out})", err=True)
+        sys.exit(2)
+    if isinstance(error, ClipperError):
+        text = str(error)
+    elif isinstance(error, PermissionError) and error.filename:
+        text = f"{error.filename} cannot be used: {error.strerror}"
+    else:
+        text = f"{type(error).__name__}: {error} (--debug shows the traceback)"
+    typer.echo(f"clipper: {one_line(text)}", err=True)
+    sys.exit(1)
 
 
 def _read(image: Path | None, *, most: int) -> bytes | None:

@@ -5,6 +5,7 @@ belong here: the commands (`cli/main.py`).
 """
 
 import json
+import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,8 @@ REPLACED = {
 }
 # And one that changes with the others, where it alone was made again.
 REPLACED_ALONE = {"collection": "the collection made again", "neighbours": "the neighbours found"}
+# The steps whose notes come below the columns.
+_NOTED = ("clip_embeddings", "image_metadata", "umap_projection", "atlas")
 
 
 def one_line(text: str) -> str:
@@ -39,8 +42,12 @@ def one_line(text: str) -> str:
 
 
 def print_json(document: Any) -> None:
-    """Print JSON with all control characters escaped; `json` itself escapes only those below 32."""
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+    """Print JSON with all control characters escaped; `json` itself escapes only those below 32.
+
+    Where the output is not UTF-8, as on Windows in a pipe, all other letters than ASCII's are escaped too.
+    """
+    is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    text = json.dumps(document, ensure_ascii=not is_utf8, allow_nan=False)
     typer.echo("".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text))
 
 
@@ -59,8 +66,7 @@ def summarise(steps: "Mapping[str, Step]", settings: "Settings") -> None:
         typer.echo(f"  {one_line(_columns_line(steps['image_metadata'].columns))}")
     for note in steps["image_manifest"].notes:
         typer.echo(f"  {one_line(note)}")
-    told = ("clip_embeddings", "image_metadata", "umap_projection")
-    for note in [note for name in told for note in steps[name].notes]:
+    for note in (note for name in _NOTED for note in steps[name].notes):
         typer.echo(f"  note: {one_line(note)}")
     typer.echo(f"See it: clipper view --home {one_line(quote(str(settings.home)))}")
 

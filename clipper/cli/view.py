@@ -6,6 +6,7 @@ What does not belong here: the server (`viewer/`).
 import json
 import os
 import socket
+import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +19,7 @@ from clipper.cli.options import Home
 from clipper.errors import SettingsError, require_extra
 from clipper.settings import Settings
 from clipper.store.home import Home as AtlasHome
+from clipper.system import IS_WINDOWS
 
 
 def view(
@@ -51,8 +53,20 @@ def view(
     command += ["--show"] if open_browser else []
     typer.echo(f"Clipper shows {shown} at http://127.0.0.1:{port}/{path} (Ctrl-C ends it)")
     sys.stdout.flush()
+    if IS_WINDOWS:  # there the process would end at once, and the prompt return beside the server
+        sys.exit(_serve([sys.executable, *command], os.environ | environment))
     # The server replaces this process, so that any signal to the command reaches the server.
     os.execve(sys.executable, [sys.executable, *command], os.environ | environment)  # noqa: S606
+
+
+def _serve(command: list[str], environment: dict[str, str]) -> int:
+    """Run the server as a child and return its exit status; Ctrl-C reaches both, and the child ends first."""
+    with subprocess.Popen(command, env=environment) as server:  # noqa: S603 - our own command
+        while True:
+            try:
+                return server.wait()
+            except KeyboardInterrupt:
+                continue
 
 
 def _choose(homes: list[str], home: str | None) -> tuple[str, str, dict[str, str]]:
@@ -73,7 +87,8 @@ def _choose(homes: list[str], home: str | None) -> tuple[str, str, dict[str, str
 def _bindable(port: int) -> int:
     """Return the port, or a free one for 0."""
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if not IS_WINDOWS:  # there it would take a port that another server listens at
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except (OSError, OverflowError) as error:

@@ -7,7 +7,6 @@ does not belong here: files (`doctor/files.py`).
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from resource import RLIM_INFINITY
 from typing import Any
 
 from clipper.chroma.build import BATCH, Rows
@@ -30,7 +29,7 @@ def problems(home: Home, snapshot: Snapshot) -> list[str]:
     """Return what is wrong with the published collection, in words; an empty list if nothing is."""
     asked = {"home": str(home.folder), "parts": dict(snapshot.parts)}
     asked |= {"key": snapshot.embeddings, "model": dict(snapshot.model)}
-    with Sandbox(answer, seconds=MAX_SECONDS, memory=RLIM_INFINITY) as sandbox:
+    with Sandbox(answer, seconds=MAX_SECONDS, memory=None) as sandbox:
         try:
             answered, _ = sandbox.ask(asked)
         except ChildDied as died:

@@ -10,8 +10,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from clipper.access import no_access
 from clipper.chroma.collection import address_of
-from clipper.errors import StoreError
+from clipper.errors import AccessError, StoreError
 from clipper.indexing.collect import index_damage
 from clipper.indexing.project import DEPARTED, departed_of
 from clipper.models import reference_texts
@@ -157,7 +158,17 @@ def history(home: Home) -> Iterator[Damage]:
 
 
 def sqlite_problem(path: Path) -> str | None:
-    """Return what SQLite finds wrong with a database; None if nothing is wrong."""
+    """Return what SQLite finds wrong with a database; None if nothing is wrong.
+
+    Raises:
+        AccessError: this user may not read it; SQLite would call that an error of the file.
+    """
+    try:
+        path.open("rb").close()
+    except PermissionError as error:
+        raise no_access(path, error) from error
+    except OSError:
+        pass  # SQLite says what is wrong
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10)) as database:
             answer = database.execute("PRAGMA integrity_check").fetchone()[0]
@@ -175,12 +186,19 @@ def attempt(check: Callable[[], Iterator[Damage]]) -> list[Damage]:
     try:
         for damage in check():
             found.append(damage)  # noqa: PERF402 - what it found before it gave up counts
+    except AccessError:
+        raise
     except StoreError:
         pass
     return found
 
 
 def _damage(home: Home, path: Path, what: object, *lost: Path) -> Damage:
+    """Return the damage that an error tells of; raise the error where nobody knows whether there is any."""
+    if isinstance(what, AccessError):
+        raise what
+    if isinstance(what, PermissionError):
+        raise no_access(path, what) from what
     where = path.relative_to(home.store).as_posix()
     if isinstance(what, StoreError):  # leave out its way out: here it is another one
         what = str(what).partition("; ")[0].replace(f"{home.store}/", "").removeprefix(f"{where} ")

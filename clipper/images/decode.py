@@ -15,6 +15,7 @@ from clipper.errors import BadImageError
 from clipper.images.exif import camera_facts, gps_facts
 from clipper.images.formats import describe_failure
 from clipper.images.pixels import MAX_PIXELS_AT_ONCE, to_rgb, upright
+from clipper.system import READ_FLAGS
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -151,8 +152,7 @@ def read_file(path: str, *, max_bytes: int, head: int | None = None) -> bytes:
         BadImageError: the path is not a regular file, or the file is too large.
         OSError: the file is missing or cannot be read.
     """
-    # O_NONBLOCK: a FIFO with an image's name must not block the run.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = os.open(path, READ_FLAGS)  # a FIFO with an image's name must not block the run
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):

@@ -48,7 +48,7 @@ class Transform:
         """
         path = folder / "preprocessor_config.json"
         try:
-            config = json.loads(path.read_text())
+            config = json.loads(path.read_text("utf-8"))
         except FileNotFoundError:
             config = {}
         except ValueError as error:

@@ -3,6 +3,8 @@
 What does not belong here: making any part.
 """
 
+from pathlib import Path
+
 from clipper.errors import StoreError
 from clipper.indexing.checks import pass_gate
 from clipper.indexing.collect import prune_server
@@ -12,6 +14,8 @@ from clipper.store.home import Home
 from clipper.store.manifest import Changes, Manifest
 from clipper.store.shards import compact
 from clipper.store.snapshots import Snapshot
+
+_LEFT = "{} of an earlier version cannot be deleted (Permission denied); its owner may delete it"
 
 
 def publish(work: Workspace) -> Step:
@@ -49,7 +53,7 @@ def publish(work: Workspace) -> Step:
         )
         step.replaced = _replaced(before, snapshot)
         published = snapshots.publish(work.home, snapshot)
-        _tidy(work, published=published)
+        step.notes += [_LEFT.format(path) for path in _tidy(work, published=published)]
         step.version = snapshot.version
         step.counts = {**snapshot.counts, "published": published}
     return step
@@ -64,12 +68,12 @@ def _replaced(before: Snapshot | None, after: Snapshot) -> list[str]:
     return replaced if same else [*replaced, "model"]
 
 
-def _tidy(work: Workspace, *, published: bool) -> None:
-    """Give back what neither the published version nor one that a reader holds needs."""
+def _tidy(work: Workspace, *, published: bool) -> list[Path]:
+    """Give back what neither the published version nor one that a reader holds needs; return what is left."""
     alive = snapshots.drop_unleased(work.home)
-    snapshots.prune(work.home, alive)
+    left = snapshots.prune(work.home, alive)
     if not published:
-        return
+        return left
     prune_server(work, alive)
     manifests = {work.home.part("manifest", snapshot.parts["manifest"]) for snapshot in alive}
     keys = {key for path in manifests for key in Manifest.read(path).hashes()}
@@ -78,6 +82,7 @@ def _tidy(work: Workspace, *, published: bool) -> None:
         compact(store.folder, keys, made_by=store.made_by.decode())
     for folder in (work.home.store / "embeddings").iterdir():
         compact(folder, keys)
+    return left
 
 
 def _since(home: Home, before: Snapshot | None, manifest: Manifest) -> Changes:

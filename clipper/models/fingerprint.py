@@ -13,8 +13,8 @@ from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
+from clipper.caches import cache_folder
 from clipper.hashing import checksum_holds, digest
-from clipper.insight.words import vocabulary
 from clipper.store.home import write_json
 
 # A file that changed so shortly before it was read may change again without another time: it is not kept.
@@ -60,8 +60,8 @@ def _stamp(path: Path) -> list[int]:
 
 def _kept_at(files: Sequence[Path], version: str) -> Path | None:
     """Return where the fingerprint of these files is kept; None for a user without a cache."""
-    words, name = vocabulary.cache_folder(), digest(version, [str(path) for path in files])
-    return words.parent / "models" / f"{name}.json" if words else None
+    folder, name = cache_folder("clipper"), digest(version, [str(path) for path in files])
+    return folder / "models" / f"{name}.json" if folder else None
 
 
 def _read(path: Path, stamps: Sequence[Sequence[int]]) -> str | None:

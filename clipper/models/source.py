@@ -162,7 +162,7 @@ def _is_refusal(error: Exception) -> bool:
 
     if isinstance(error, HfHubHTTPError) and error.response is not None:
         return bool(error.response.is_client_error) and error.response.status_code not in _COME_AGAIN
-    return isinstance(error, OfflineModeIsEnabled)
+    return isinstance(error, OfflineModeIsEnabled | PermissionError)
 
 
 def _is_whole(folder: Path) -> bool:
@@ -180,6 +180,11 @@ def _has_tokenizer(folder: Path) -> bool:
 def _unreachable(settings: Settings, error: Exception) -> str:
     revision = f" at revision {settings.revision}" if settings.revision else ""
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if isinstance(error, PermissionError):
+        return (
+            f"the model {settings.model}{revision} cannot be kept: {error.filename or 'the cache'} may not "
+            "be written; set HF_HOME to a folder that may, or `model` to a local folder with a CLIP"
+        )
     return (
         f"the model {settings.model}{revision} is not a folder below {settings.home}, is not in the hub's "
         f"local cache and could not be fetched ({type(error).__name__}: {reason[:160]}). Three ways out: "
@@ -192,7 +197,7 @@ def _unreachable(settings: Settings, error: Exception) -> str:
 def _read_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     try:
-        config = json.loads(path.read_text())
+        config = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise ModelError(f"{folder} has no config.json: it is not a model folder") from None
     except ValueError as error:

@@ -32,14 +32,14 @@ class TextTower:
         """
         from tokenizers import Tokenizer
 
-        config = json.loads((source.folder / "config.json").read_text())["text_config"]
+        config = json.loads((source.folder / "config.json").read_text("utf-8"))["text_config"]
         self._weights = _read_weights(source)
         self._act = _ACTIVATIONS[config.get("hidden_act", "quick_gelu")]
         self._eps = float(config.get("layer_norm_eps", 1e-5))
         self._heads = int(config.get("num_attention_heads", 8))
         self._layers = int(config.get("num_hidden_layers", 12))
         self._eos = config.get("eos_token_id")
-        self._tokenizer = Tokenizer.from_str((source.folder / "tokenizer.json").read_text())
+        self._tokenizer = Tokenizer.from_str((source.folder / "tokenizer.json").read_text("utf-8"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(
             len(self._weights["text_model.embeddings.position_embedding.weight"])

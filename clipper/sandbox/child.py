@@ -9,17 +9,27 @@ import importlib
 import logging
 import math
 import os
-import resource
 import signal
 import socket
 import sys
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from clipper.sandbox.connection import connect
 from clipper.sandbox.messages import receive, send
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 # The exit code of a child that ran out of its memory; any other code is a crash.
 OUT_OF_MEMORY = 101
+# And of one that ended itself, where there is no alarm of the system.
+OUT_OF_TIME = 102
 # Seconds beyond a request's own limit after which the child ends itself, if its parent does not.
 GRACE_SECONDS = 5
 _PR_SET_PDEATHSIG = 1
@@ -29,13 +39,14 @@ def main(options: dict[str, Any]) -> None:
     """Answer requests until the parent is gone.
 
     Args:
-        options: `socket` (a file descriptor), `function` ("module:name"), `memory` (bytes) and `parent` (its
-            process id).
+        options: `socket` (a file descriptor) or `port`, `function` ("module:name"), `memory` (bytes; None: no
+            limit) and `parent` (its process id).
     """
     _end_with_parent(int(options["parent"]))
-    _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_AS, int(options["memory"]))
-    connection = socket.socket(fileno=int(options["socket"]))
+    _limit("RLIMIT_CORE", 0)
+    if options["memory"] is not None:
+        _limit("RLIMIT_AS", int(options["memory"]))
+    connection = connect(options)
     module, _, name = str(options["function"]).partition(":")
     function = getattr(importlib.import_module(module), name)
     _silence()  # only now: an error until here is no file's fault and belongs on standard error
@@ -51,17 +62,34 @@ def main(options: dict[str, Any]) -> None:
 
 def _answer(connection: socket.socket, function: Any) -> None:
     request, blobs = receive(connection)
-    # No handler for the alarm's signal: it ends native code too, and a child whose parent is gone.
-    signal.alarm(math.ceil(request["seconds"]) + GRACE_SECONDS)
-    try:
-        answer, made = function(request["request"], blobs)
-    except MemoryError:
-        raise
-    except Exception as error:  # noqa: BLE001 - the parent decides what an error means
-        answer, made = {"error": f"{type(error).__name__}: {error}"}, []
-    del blobs
-    signal.alarm(0)
+    with _ending_after(math.ceil(request["seconds"]) + GRACE_SECONDS):
+        try:
+            answer, made = function(request["request"], blobs)
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the parent decides what an error means
+            answer, made = {"error": f"{type(error).__name__}: {error}"}, []
+        del blobs
     send(connection, answer, made)
+
+
+@contextmanager
+def _ending_after(seconds: int) -> Iterator[None]:
+    """End this process if the block takes longer.
+
+    No handler for the alarm's signal: it ends native code too, and a child whose parent is gone. Where there
+    is no alarm, a thread does it, unless native code holds the interpreter's lock.
+    """
+    if hasattr(signal, "alarm"):
+        signal.alarm(seconds)
+        yield
+        signal.alarm(0)
+        return
+    timer = threading.Timer(seconds, os._exit, [OUT_OF_TIME])
+    timer.daemon = True
+    timer.start()
+    yield
+    timer.cancel()
 
 
 def _end_with_parent(parent: int) -> None:
@@ -69,12 +97,17 @@ def _end_with_parent(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # the parent was gone before the kernel was asked
+    # The parent was gone before the kernel was asked. On Windows an environment's interpreter starts another,
+    # which is this process.
+    if sys.platform != "win32" and os.getppid() != parent:
         os._exit(0)
 
 
-def _limit(kind: int, most: int) -> None:
+def _limit(name: str, most: int) -> None:
     """Lower one limit of this process, if the system has it; never raise it."""
+    kind = getattr(resource, name, None)
+    if kind is None:
+        return
     _, hard = resource.getrlimit(kind)
     most = most if hard == resource.RLIM_INFINITY else min(most, hard)
     try:

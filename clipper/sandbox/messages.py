@@ -5,6 +5,7 @@ processes (`sandbox/process.py`), and what a message means.
 """
 
 import json
+import os
 import socket
 import struct
 import time
@@ -15,6 +16,8 @@ from typing import Any
 Message = tuple[dict[str, Any], list[bytes]]
 
 _LENGTH = struct.Struct(">I")
+# Windows refuses it for a socket with a time limit.
+_WAIT_ALL = 0 if os.name == "nt" else getattr(socket, "MSG_WAITALL", 0)
 
 
 class MessageError(Exception):
@@ -72,7 +75,7 @@ def _exactly(connection: socket.socket, length: int, deadline: float | None) -> 
             if left <= 0:
                 raise TimeoutError
             connection.settimeout(left)
-        part = connection.recv(missing, socket.MSG_WAITALL)
+        part = connection.recv(missing, _WAIT_ALL)
         if not part:
             raise EOFError
         parts.append(part)

@@ -10,7 +10,6 @@ What does not belong here: the function (`images/child_tasks.py`), and how a cal
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -22,7 +21,8 @@ from functools import partial
 from typing import Any, Self
 
 from clipper.errors import SandboxError
-from clipper.sandbox.child import OUT_OF_MEMORY
+from clipper.sandbox.child import OUT_OF_MEMORY, OUT_OF_TIME
+from clipper.sandbox.connection import offer
 from clipper.sandbox.messages import Message, MessageError, receive, send
 
 # Bytes of address space: the most that one file can ever take.
@@ -34,6 +34,10 @@ _START = (
     "import json, sys; options = json.loads(sys.argv[1]); sys.path[:] = options['path']; "
     "from clipper.sandbox.child import main; main(options)"
 )
+# The exit codes of a child that a signal ended. By number: Windows has neither.
+_KILLED, _ALARMED = -9, -14
+# The terminal's Ctrl-C never reaches a child: on Windows by this flag.
+_OWN_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 # A child works on one file at a time: threads of a matrix library would only take address space.
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -63,13 +67,13 @@ class Sandbox:
     Only one thread may use it at a time. On Linux the child ends with the thread that made the first request.
     """
 
-    def __init__(self, function: Function, *, seconds: float, memory: int = MAX_MEMORY) -> None:
+    def __init__(self, function: Function, *, seconds: float, memory: int | None = MAX_MEMORY) -> None:
         """Prepare a sandbox; the child starts with the first request.
 
         Args:
             function: at the top level of a module; the child imports it.
             seconds: the longest that a request may take.
-            memory: bytes of address space that the child may use, if the system can limit it.
+            memory: bytes of address space that the child may use, if the system can limit it; None: any.
         """
         self._function = f"{function.__module__}:{function.__qualname__}"
         self.seconds, self.memory = seconds, memory
@@ -129,35 +133,36 @@ class Sandbox:
                 process.wait(START_SECONDS)
 
     def _start(self) -> socket.socket:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            options = {
-                "socket": theirs.fileno(),
-                "function": self._function,
-                "memory": self.memory,
-                "parent": os.getpid(),
-                "path": sys.path,
-            }
-            try:
-                self._process = subprocess.Popen(  # noqa: S603 - this interpreter, with our own arguments
-                    [sys.executable, "-c", _START, json.dumps(options)],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    pass_fds=[theirs.fileno()],
-                    env=os.environ | _ENVIRONMENT,
-                    process_group=0,  # the terminal's Ctrl-C never reaches it
-                )
-            except OSError as error:
-                ours.close()
-                raise SandboxError(f"no process can be started for decoding: {error}") from error
-        self._connection = ours
+        offered = offer()
+        options = {
+            **offered.told,
+            "function": self._function,
+            "memory": self.memory,
+            "parent": os.getpid(),
+            "path": sys.path,
+        }
+        deadline = time.monotonic() + START_SECONDS
         try:
-            receive(ours, deadline=time.monotonic() + START_SECONDS, max_bytes=MAX_ANSWER_BYTES)
+            self._process = subprocess.Popen(  # noqa: S603 - this interpreter, with our own arguments
+                [sys.executable, "-c", _START, json.dumps(options)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=offered.descriptors,
+                env=os.environ | _ENVIRONMENT | offered.environment,
+                process_group=0,
+                creationflags=_OWN_GROUP,
+            )
+        except OSError as error:
+            offered.close()
+            raise SandboxError(f"no process can be started for decoding: {error}") from error
+        try:
+            self._connection = offered.accept(self._process, deadline=deadline)
+            receive(self._connection, deadline=deadline, max_bytes=MAX_ANSWER_BYTES)
         except (EOFError, OSError, MessageError) as error:
             why = "did not start in time" if isinstance(error, TimeoutError) else str(self._cause())
             self.close()
             raise SandboxError(f"the process for decoding {why}; the lines above may say more") from error
-        return ours
+        return self._connection
 
     def _cause(self) -> ChildDied:
         """Return why the child died."""
@@ -168,11 +173,11 @@ class Sandbox:
             with suppress(subprocess.TimeoutExpired):  # it is alive, and has closed its socket
                 code = process.wait(10)
         self.close()
-        if code == OUT_OF_MEMORY:
+        if code == OUT_OF_MEMORY and self.memory is not None:
             return ChildDied(f"needs more memory than {self.memory / (1 << 30):g} GiB to decode")
-        if code == -signal.SIGKILL:
+        if code == _KILLED:
             return ChildDied("made the system end the decoder (signal 9), probably for want of memory")
-        if code == -signal.SIGALRM:
+        if code in {_ALARMED, OUT_OF_TIME}:
             return ChildDied(f"took longer than {self.seconds:g} s (max_seconds)")
         how = f"signal {-code}" if code and code < 0 else f"exit code {code}"
         return ChildDied(f"crashed the decoder ({how})", crashed=True)

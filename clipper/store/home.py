@@ -15,7 +15,9 @@ from shlex import quote
 from typing import Any, Generic, TypeVar
 
 from clipper import hashing
+from clipper.access import is_no_access, no_access, owner_of
 from clipper.errors import BusyError, StoreError
+from clipper.system import replace_file
 
 # When this process took the lock of a store. Not in `Home`: each step of a run may have its own.
 _since: dict[Path, float] = {}
@@ -39,9 +41,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 def move_durably(temporary: Path, path: Path) -> None:
     """Rename a file once its bytes are on the disk."""
-    with temporary.open("rb") as written:
+    with temporary.open("r+b") as written:  # Windows flushes only what may be written
         os.fsync(written.fileno())
-    temporary.replace(path)
+    replace_file(temporary, path)
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -72,7 +74,12 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def damage_error(path: Path, why: object) -> StoreError:
-    """Return the error for a file of the store that cannot be used, in one line whatever a library says."""
+    """Return the error for a file of the store that cannot be used, in one line whatever a library says.
+
+    One that may not be read is not called damaged: what is damaged, a repair deletes.
+    """
+    if is_no_access(why):
+        return no_access(path, why)
     return StoreError(
         f"{path} is damaged ({' '.join(str(why).split())}); `clipper doctor --repair` makes it again"
     )
@@ -132,7 +139,8 @@ class Home:
             ) from None
         except OSError as error:
             raise StoreError(
-                f"{self.store} cannot be written ({error.strerror}); name another home with --home"
+                f"{self.store} cannot be written ({error.strerror}{owner_of(self.folder)}); "
+                "name another home with --home"
             ) from error
         _since[self.store] = time.monotonic()
         try:
@@ -255,7 +263,8 @@ class GivenFile(Generic[Given]):
         except Timeout:
             raise BusyError(f"another program is writing {self.path}; try again") from None
         except OSError as error:
-            raise StoreError(f"{self.path} cannot be written ({error.strerror or error})") from error
+            reason = f"{error.strerror or error}{owner_of(self.path.parent)}"
+            raise StoreError(f"{self.path} cannot be written ({reason})") from error
 
     def change(self, change: Callable[[Given], Given]) -> Given:
         """Change what people gave, under the lock; nothing is written if it stays the same.
@@ -293,6 +302,8 @@ class GivenFile(Generic[Given]):
 
     def _damaged(self, why: object) -> StoreError:
         """Return the error for a file that cannot be used."""
+        if is_no_access(why):
+            return no_access(self.path, why)
         return StoreError(
             f"{self.path} is damaged ({why}); put a copy of it in its place, or delete it: "
             f"only {self._lost} are lost"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from clipper import hashing
 from clipper.errors import StoreError
 from clipper.store.home import damage_error, move_durably
+from clipper.system import delete_unless_open
 
 if TYPE_CHECKING:
     import numpy as np
@@ -182,9 +183,10 @@ def compact(
     written = {
         write_shard(folder, table) for table in _joined(shards[path].take(kept[path]) for path in left)
     }
+    shards.clear()  # Windows deletes no file that is mapped into memory; the next run tries again
     for path in replaced:
         if path.name not in written:
-            path.unlink()
+            delete_unless_open(path)
     return dead
 
 

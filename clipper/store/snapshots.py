@@ -4,7 +4,6 @@ A reader leases its snapshot by a shared lock on the snapshot's file; the operat
 the reader ends, however it ends. What does not belong here: the contents of the parts.
 """
 
-import fcntl
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -14,11 +13,13 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
+from clipper.access import no_access
 from clipper.errors import NoIndexError, StoreError
 from clipper.hashing import digest
 from clipper.settings import CONFIG_NAME, DEFAULT_IMAGES
 from clipper.store.home import Home, read_json, write_json
 from clipper.store.staged import INSIGHTS, Staged
+from clipper.system import IS_WINDOWS, delete_unless_held, delete_unless_open, hold
 
 FORMAT = 1
 PARTS = ("manifest", "neighbours", "metadata", "projection", "collection", *INSIGHTS)
@@ -94,12 +95,14 @@ def current(home: Home) -> Snapshot | None:
     """Read the published snapshot; None if there is none.
 
     Raises:
-        StoreError: current.json is damaged, or written by a newer Clipper.
+        StoreError: current.json is damaged, may not be read, or is written by a newer Clipper.
     """
     try:
         return _read(home.current) if home.current.exists() else None
     except FileNotFoundError:
         return None
+    except PermissionError as error:  # of the folder
+        raise no_access(home.current, error) from error
 
 
 def published(home: Home) -> Snapshot:
@@ -142,9 +145,9 @@ def lease(home: Home) -> tuple[Snapshot, SnapshotLease]:
                 return snapshot, SnapshotLease(None)  # an earlier Clipper kept no such file
             continue
         except OSError as error:
-            raise StoreError(f"{path} cannot be read: {error.strerror or error}") from error
+            raise no_access(path, error) from error
         leased = SnapshotLease(descriptor)
-        _lock(descriptor, fcntl.LOCK_SH)
+        hold(descriptor)
         if path.exists() and path.stat().st_ino == os.fstat(descriptor).st_ino:
             return snapshot, leased
         leased.close()
@@ -188,33 +191,40 @@ def drop_unleased(home: Home) -> list[Snapshot]:
     now_published = published(home)
     alive = [now_published]
     for path in home.snapshots.glob("[!.]*.json"):
-        if path != lease_path(home, now_published):
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                if _lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
-                    path.unlink()
-                else:
-                    alive.append(_read(path))
-            except StoreError:
-                path.unlink()
-            finally:
-                os.close(descriptor)
+        if path == lease_path(home, now_published) or delete_unless_held(path):
+            continue
+        try:
+            alive.append(_read(path))
+        except StoreError:
+            delete_unless_open(path)
     return alive
 
 
-def prune(home: Home, alive: Sequence[Snapshot]) -> None:
+def prune(home: Home, alive: Sequence[Snapshot]) -> list[Path]:
     """Delete all parts but those of the snapshots `alive`, and the temporary files of killed runs.
 
     The caller must hold the home's lock.
+
+    Returns:
+        what this user may not delete: in a home of several, a folder may be another's.
     """
+    left: list[Path] = []
     for name in PARTS:
         versions = {snapshot.parts.get(name) for snapshot in alive}
         for entry in sorted((home.store / name).glob("*"), key=_table_first):
             if entry.name.split(".", 1)[0] not in versions:
-                remove(entry)
+                _remove_if_allowed(entry, left)
     for pattern in (".*.tmp", "*/.*.tmp", "embeddings/*/.*.tmp"):
         for entry in home.store.glob(pattern):
-            remove(entry)
+            _remove_if_allowed(entry, left)
+    return left
+
+
+def _remove_if_allowed(entry: Path, left: list[Path]) -> None:
+    try:
+        remove(entry)
+    except PermissionError:
+        left.append(entry)
 
 
 def staged_from(snapshot: Snapshot) -> Staged:
@@ -294,23 +304,12 @@ def _read(path: Path) -> Snapshot:
         raise StoreError(f"{path} is damaged ({error!r}); delete it and run `clipper index`") from error
 
 
-def _lock(descriptor: int, kind: int) -> bool:
-    """Lock an open file; return False if that would wait, True on a file system without locks."""
-    try:
-        fcntl.flock(descriptor, kind)
-    except BlockingIOError:
-        return False
-    except OSError:
-        pass
-    return True
-
-
 def remove(entry: Path) -> None:
-    """Delete a file or a folder; it may be gone already."""
+    """Delete a file or a folder; it may be gone already, and what Windows keeps open the next run deletes."""
     if entry.is_dir():
-        shutil.rmtree(entry)
+        shutil.rmtree(entry, ignore_errors=IS_WINDOWS)
     else:
-        entry.unlink(missing_ok=True)
+        delete_unless_open(entry)
 
 
 def runs_after(run: Run, earlier: Sequence[Run]) -> tuple[Run, ...]:

@@ -65,7 +65,7 @@ CLIPPER: list[Row] = [
     [("projection/", "the map: fit, place, refit"), ("images/", "folder, formats, decoding")],
     [("sandbox/", "a function in a child process")],
     [("predicate/", "a filter as text"), ("query", "what is asked")],
-    [("query_syntax, query_filter, settings, hashing, text, errors", "the ground")],
+    [("query_syntax, query_filter, settings, hashing, text, caches, access, system, errors", "the ground")],
 ]
 
 STYLE = """\

@@ -23,6 +23,8 @@ from clipper.store import tags
 from clipper.store.home import Home
 from viewer.server.processes.supervisor import VARIABLE
 
+pytestmark = pytest.mark.linux  # several workers hand over sockets
+
 Visit = Callable[..., SimpleNamespace]
 
 

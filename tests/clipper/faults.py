@@ -19,7 +19,7 @@ from clipper.settings import Settings
 from clipper.store.home import Home
 
 # Each run is a process of its own, forked from one that has imported what takes seconds to import.
-PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
 PROCESSES.set_forkserver_preload(
     ["killed_run", "torch", "transformers.models.clip.modeling_clip", "umap", "chromadb"]
 )

@@ -66,6 +66,7 @@ def test_outside_of_a_notebook_it_tells_its_address(explorer: Explorer):
     assert status(explorer, f"{parts.path}?{parts.query}")[0] == 200
 
 
+@pytest.mark.linux
 def test_whoever_does_not_know_the_secret_gets_nothing(explorer: Explorer):
     token = explorer._server.token
     assert len(token) >= 32
@@ -165,6 +166,7 @@ def test_a_server_that_was_killed_is_replaced(indexed_home: Path):
     second.stop()
 
 
+@pytest.mark.linux
 @pytest.mark.slow
 def test_the_server_ends_with_the_process_that_started_it_however_that_ends(indexed_home: Path):
     parent = subprocess.Popen(

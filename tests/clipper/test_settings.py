@@ -1,9 +1,17 @@
 from pathlib import Path
 
 import pytest
+from plain_user import run_as_plain_user
 
 from clipper.errors import SettingsError
-from clipper.settings import DEFAULT_MODEL, DEFAULT_REVISION, Settings, absolute_location, find_home
+from clipper.settings import (
+    CONFIG_NAME,
+    DEFAULT_MODEL,
+    DEFAULT_REVISION,
+    Settings,
+    absolute_location,
+    find_home,
+)
 
 
 def write(home: Path, text: str) -> Path:
@@ -158,3 +166,23 @@ def test_without_any_home_the_error_says_how_to_make_one(tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SettingsError, match="clipper index FOLDER"):
         Settings.load()
+
+
+def test_a_closed_folder_of_another_user_on_the_way_up_is_passed_over(tmp_path: Path):
+    """Such as a `.clipper` of theirs above a folder that they share."""
+    closed, shared = tmp_path / ".clipper", tmp_path / "shared"
+    for folder in (closed, shared):
+        folder.mkdir()
+    (closed / CONFIG_NAME).write_text("")
+    closed.chmod(0)
+    code = """
+import os, sys
+from clipper.settings import Settings
+os.chdir(sys.argv[1])
+Settings.load(sys.argv[2] or None)
+"""
+    ran = run_as_plain_user(code, shared, "")
+    assert "no atlas found from" in ran.stderr.splitlines()[-1]
+    ran = run_as_plain_user(code, shared, closed)
+    assert f"{closed / CONFIG_NAME} cannot be read: Permission denied" in ran.stderr.splitlines()[-1]
+    closed.chmod(0o700)

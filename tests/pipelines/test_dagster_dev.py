@@ -14,7 +14,7 @@ import clipper
 from pipelines.failures import reason_of_failure
 from pipelines.history import GONE
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.linux, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ from pipelines.compat import event_log_file
 from pipelines.definitions import build_definitions
 from pipelines.history import GONE, find_lost, lock_of, lost_runs, report_lost
 
+pytestmark = pytest.mark.linux  # kills by a signal
+
 HOLD = """
 import sys, time
 import dagster as dg

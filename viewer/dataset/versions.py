@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import clipper
+from clipper.access import is_no_access, no_access
 from clipper.atlas.engine import SearchEngine
 from clipper.errors import ClipperError, StoreError
 from clipper.settings import Settings
@@ -134,6 +135,8 @@ def _open(folder: Path, *, colour: str) -> Dataset:
     except ClipperError:
         raise
     except Exception as error:  # a damaged file that the readers do not recognise as such
+        if is_no_access(error):
+            raise no_access(folder / "store", error) from error
         raise StoreError(f"{folder / 'store'} is damaged ({error!r}); run `clipper index`") from error
 
 

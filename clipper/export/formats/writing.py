@@ -16,6 +16,7 @@ from clipper.errors import ClipperError
 from clipper.export.formats.dataset import Exportable, is_gone, original
 from clipper.settings import is_url
 from clipper.store.home import atomic_path
+from clipper.system import replace_file
 
 Placing = Literal["copy", "link", "paths"]
 PIECE_BYTES = 1 << 18  # the least that is sent at once, except at the end
@@ -107,8 +108,8 @@ def atomic_folder(target: Path, *, force: bool) -> Iterator[Path]:
         (temporary / MARK).write_text("Clipper wrote this folder and may replace it.\n", "utf-8")
         yield temporary
         if target.exists():
-            target.rename(old)
-        temporary.rename(target)
+            replace_file(target, old)
+        replace_file(temporary, target)
     except OSError as error:
         if old.exists() and not target.exists():
             old.rename(target)

@@ -259,7 +259,7 @@ class ArchiveFolder(ImageFolder):
                 f"the folder {root} does not exist; check `images` in clipper.toml, or mount it"
             )
         whole = Path(self.location)
-        pattern = self.location[len(self.root) :].lstrip("/")
+        pattern = str(whole.relative_to(root))
         found = [whole] if whole.is_file() else [path for path in root.glob(pattern) if path.is_file()]
         described = [(path.relative_to(root).as_posix(), path.stat()) for path in found]
         return [Archive(name, status.st_size, status.st_mtime_ns) for name, status in described]
@@ -313,12 +313,14 @@ def archives_within(folder: Path) -> str | None:
 
 def root_of(location: str) -> str:
     """Return the folder in which the archives of a location lie: what comes before a pattern or a name."""
-    scheme, mark, path = location.partition("://") if is_url(location) else ("", "", location)
-    if not scheme and Path(location).is_file():
-        return str(Path(location).parent)
-    parts = path.split("/")
+    if not is_url(location):
+        path = Path(location)
+        above = [folder for folder in path.parents if not any(map(has_magic, folder.parts))]
+        return str(path.parent if path.is_file() else above[0])
+    scheme, mark, path_there = location.partition("://")
+    parts = path_there.split("/")
     plain = next((i for i, part in enumerate(parts) if has_magic(part)), len(parts) - 1)
-    return f"{scheme}{mark}{'/'.join(parts[:plain])}" or "/"
+    return f"{scheme}{mark}{'/'.join(parts[:plain])}"
 
 
 def _kind(name: str) -> str | None:

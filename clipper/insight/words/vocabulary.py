@@ -7,7 +7,6 @@ list (`data/vocabulary/`).
 import hashlib
 import io
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
@@ -16,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from clipper.caches import cache_folder
 from clipper.hashing import content_hash, digest
 from clipper.insight.words.candidates import plain_form
 from clipper.store.home import Home, atomic_path
@@ -123,7 +123,7 @@ def word_vectors(
 
     if not words:
         return np.empty((0, 0), np.float32)
-    folder = folder or cache_folder()
+    folder = folder or cache_folder("clipper/words")
     key = digest(_FORMAT, fingerprint, templates, list(words))
     if folder is None:
         return embed_words(words, embed, templates)
@@ -152,22 +152,6 @@ def embed_words(words: Sequence[str], embed: Embed, templates: Sequence[str] = T
     vectors = np.empty_like(summed, np.float32)
     vectors[order] = summed / np.maximum(np.linalg.norm(summed, axis=1, keepdims=True), 1e-12)
     return vectors
-
-
-def cache_folder() -> Path | None:
-    """Return the folder for vectors in the user's cache; None for a user who has no home."""
-    try:
-        home = Path.home()
-    except RuntimeError:
-        return None
-    if sys.platform == "darwin":
-        base = home / "Library" / "Caches"
-    elif sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    else:
-        named = os.environ.get("XDG_CACHE_HOME", "")
-        base = Path(named) if Path(named).is_absolute() else home / ".cache"
-    return base / "clipper" / "words"
 
 
 def _shipped() -> bytes:

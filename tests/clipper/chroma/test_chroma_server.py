@@ -21,6 +21,8 @@ from clipper.errors import ServerError, SettingsError, StoreError
 from clipper.indexing.run import Step
 from clipper.settings import CONFIG_NAME, Settings
 
+pytestmark = pytest.mark.linux  # ends a group of processes
+
 Index = Callable[[Path], dict[str, Step]]
 
 

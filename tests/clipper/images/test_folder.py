@@ -72,6 +72,7 @@ def test_a_broken_link_is_listed_and_refused_when_read(folder: Path):
         ImageFolder(str(folder)).read("gone.jpg")
 
 
+@pytest.mark.linux
 @pytest.mark.timeout(10)
 def test_a_pipe_with_the_name_of_an_image_does_not_stop_the_run(folder: Path):
     os.mkfifo(folder / "pipe.jpg")
@@ -80,6 +81,7 @@ def test_a_pipe_with_the_name_of_an_image_does_not_stop_the_run(folder: Path):
         ImageFolder(str(folder)).read("pipe.jpg")
 
 
+@pytest.mark.linux
 @pytest.mark.timeout(10)
 def test_a_pipe_with_the_name_of_the_metadata_does_not_stop_the_run(folder: Path):
     os.mkfifo(folder / "metadata.json")
@@ -127,6 +129,7 @@ def test_the_files_of_a_home_within_are_neither_listed_nor_counted(folder: Path)
     assert listing.others == {".txt": 1}
 
 
+@pytest.mark.linux
 def test_images_that_are_not_decoded_are_listed_and_refused_without_being_read(folder: Path):
     touch(folder / "a.nef", b"II*\x00" + bytes(99))
     touch(folder / "b.psd", b"8BPS")

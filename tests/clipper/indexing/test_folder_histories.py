@@ -20,6 +20,8 @@ from clipper.indexing import run as indexing
 from clipper.settings import Settings
 from clipper.store.home import Home
 
+pytestmark = pytest.mark.linux  # kills by a signal
+
 SOURCES = sorted((faults.DATA / "images").glob("*.jpg"))[::40][:40]
 MOMENTS = (
     "scan, half-way 1", "after manifest table 1", "before staged.json 2", "after embeddings shard 1",

@@ -12,6 +12,8 @@ import pytest
 from clipper.doctor import repair
 from clipper.settings import Settings
 
+pytestmark = pytest.mark.linux  # mounts a small disk
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 MEGABYTES = 24
 

@@ -144,6 +144,7 @@ def test_metadata_that_is_no_json_leaves_what_is_published(indexed_home: Path, r
     assert opened(indexed_home).version == version
 
 
+@pytest.mark.linux
 def test_every_broken_file_is_named_and_none_ends_the_run(indexed_home: Path, run_index: Index):
     folder = indexed_home / "images"
     whole = images(indexed_home)[0].read_bytes()

@@ -18,6 +18,8 @@ from clipper.query import Query
 from clipper.settings import Settings
 from clipper.store.home import Home
 
+pytestmark = pytest.mark.linux  # kills by a signal
+
 Index = Callable[[Path], dict[str, Step]]
 Run = Callable[..., CompletedProcess[str]]
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import faults
 import pytest
 
+pytestmark = pytest.mark.linux  # kills by a signal
+
 IMAGES, RANDOM_KILLS = 24, 50
 
 # Of the moments that a run over changed images comes by; the slow tests take all of them.

@@ -26,6 +26,8 @@ from clipper.indexing.run import Step
 from clipper.sandbox.process import ChildDied, Sandbox
 from clipper.settings import CONFIG_NAME, Settings
 
+pytestmark = pytest.mark.linux  # FIFOs, sockets and /dev
+
 Index = Callable[[Path], dict[str, Step]]
 TRANSFORM = Transform(56, 56, 3, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 REQUEST = DecodeRequest(max_bytes=1 << 29, max_pixels=178_000_000, transform=TRANSFORM)

@@ -20,6 +20,8 @@ from clipper.sandbox import process as sandbox
 from clipper.sandbox.child import GRACE_SECONDS
 from clipper.sandbox.process import ChildDied, Sandbox, SandboxPool
 
+pytestmark = pytest.mark.linux  # limits, signals and /proc
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 HERE = Path(__file__).parents[1]
 

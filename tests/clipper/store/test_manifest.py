@@ -149,6 +149,7 @@ def test_a_url_without_times_is_read_each_time(memory_folder: str):
     assert scan(ImageFolder(memory_folder), before=before).version != before.version
 
 
+@pytest.mark.linux
 def test_files_that_cannot_be_read_are_named_and_the_rest_is_there(folder: Path):
     write(folder, "good.jpg", b"a")
     write(folder, "empty.jpg", b"")

@@ -31,6 +31,8 @@ from viewer.pools import RENDER_THREADS
 from viewer.server.processes import supervisor
 from viewer.server.processes.workers import HOPS, HandedStream, Worker, head_of, hops_of
 
+pytestmark = pytest.mark.linux  # several workers hand over sockets
+
 PATIENCE = 120  # seconds: a busy machine is no failure
 VIEW = (-6.1, 6.1, -4.15, 4.15)
 

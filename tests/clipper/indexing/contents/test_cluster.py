@@ -71,6 +71,7 @@ def test_a_cluster_gives_what_this_machine_gives(
     assert again["clip_embeddings"].counts["new"] == 0
 
 
+@pytest.mark.linux
 @pytest.mark.slow
 def test_a_worker_that_is_killed_loses_nothing(workers: Any, home_of: Homes, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(cluster, "BATCH", 8)

@@ -25,7 +25,7 @@ KIND = ["flag", "clock", "face"]
 @pytest.fixture
 def no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that has no vector of any word, and a vocabulary that is quickly embedded."""
-    monkeypatch.setattr(vocabulary, "cache_folder", lambda: None)
+    monkeypatch.setattr(vocabulary, "cache_folder", lambda _name: None)
     monkeypatch.setattr("clipper.indexing.insights.words.shipped_words", lambda: ("cat", "tree"))
 
 

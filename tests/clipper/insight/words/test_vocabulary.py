@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from clipper.caches import cache_folder
 from clipper.insight.words import vocabulary
 from clipper.insight.words.candidates import plain_form
 from clipper.store.home import Home
@@ -192,7 +193,7 @@ def test_several_that_make_the_same_file_at_once_do_not_disturb_each_other(tmp_p
 def test_the_cache_lies_where_the_user_wants_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert vocabulary.cache_folder() == tmp_path / "clipper" / "words"
+    assert cache_folder("clipper/words") == tmp_path / "clipper" / "words"
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert vocabulary.cache_folder() == tmp_path / ".cache" / "clipper" / "words"
+    assert cache_folder("clipper/words") == tmp_path / ".cache" / "clipper" / "words"

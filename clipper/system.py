@@ -1,0 +1,91 @@
+"""What Windows does otherwise than Linux and macOS with files, behind functions that serve on all of them.
+
+Windows neither replaces nor deletes a file that somebody has open or mapped into memory, a virus scanner for
+a moment too. What does not belong here: processes (`sandbox/`).
+"""
+
+import os
+import time
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows: `delete_unless_held` says what serves instead
+    fcntl = None  # type: ignore[assignment]
+
+IS_WINDOWS = os.name == "nt"
+# Flags for `os.open`, of which no system has all: do not wait for a FIFO's other end, do not hand the file to
+# child processes, do not translate line ends.
+READ_FLAGS = (
+    os.O_RDONLY
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+    | getattr(os, "O_NOINHERIT", 0)
+)
+_PATIENCE = 5.0  # seconds until a file that others have open is given up
+_PAUSE = 0.02
+
+
+def replace_file(temporary: Path, path: Path) -> None:
+    """Rename a file onto another, or a folder to a new name; on Windows, once nobody has a file of it open.
+
+    Raises:
+        OSError: it cannot be renamed, or on Windows stays open for too long.
+    """
+    ends = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            temporary.replace(path)
+        except PermissionError:
+            if not IS_WINDOWS or time.monotonic() > ends:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return
+
+
+def delete_unless_open(path: Path) -> bool:
+    """Delete a file that may be gone already; return False if Windows keeps it because it is open."""
+    try:
+        path.unlink(missing_ok=True)
+    except PermissionError:
+        if not IS_WINDOWS:
+            raise
+        return False
+    return True
+
+
+def hold(descriptor: int) -> None:
+    """Hold an open file against `delete_unless_held` until it is closed, at the latest by the system."""
+    _lock(descriptor, exclusively=False)
+
+
+def delete_unless_held(path: Path) -> bool:
+    """Delete a file unless somebody holds it; return whether it is gone.
+
+    Windows keeps each file that is open, which serves as well as a lock.
+    """
+    if fcntl is None:
+        return delete_unless_open(path)
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        free = _lock(descriptor, exclusively=True)
+        if free:
+            path.unlink()
+        return free
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, *, exclusively: bool) -> bool:
+    """Lock an open file; return False if that would wait, True on a file system without locks."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB if exclusively else fcntl.LOCK_SH)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True
