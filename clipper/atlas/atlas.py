@@ -195,6 +195,8 @@ class Atlas(Discoveries, Exports):
 
         Returns:
             one row an image, best first: `id`, `path`, `similarity` (cosine), `x`, `y`, the metadata columns.
+            `attrs["parts"]` has each text that is longer than the model reads at once, and in how many
+            parts it was searched.
 
         Raises:
             ClipperError: there is nothing to search for, or the filter is not understood.
@@ -203,8 +205,11 @@ class Atlas(Discoveries, Exports):
             ModelError: the model that made the vectors cannot be found.
         """
         terms, data = self._image_terms(image)
-        hits = self._engine.rank(Query(text=text, image=data, terms=terms, where=where), k=k)
-        return self._table(hits.rows, hits.similarity)
+        query = Query(text=text, image=data, terms=terms, where=where)
+        hits = self._engine.rank(query, k=k)
+        found = self._table(hits.rows, hits.similarity)
+        found.attrs["parts"] = self._engine.long_texts(query)
+        return found
 
     def similar(self, image_id: str, k: int = 10) -> "pd.DataFrame":
         """Rank the other images by their similarity to one of the atlas; needs no model.

@@ -140,9 +140,14 @@ class SearchEngine(Published):
         """Return a text's vector: (d,) float32, L2-normalised. The first call loads the model."""
         return self.encoders.embed_text(text)
 
-    def counted_text(self, text: str) -> str:
-        """Return the part of a text that the model reads: its beginning, if it is longer than the context."""
-        return self.encoders.text.counted_text(text)
+    def text_parts(self, text: str) -> int:
+        """Return in how many parts a text is embedded: more than one if it is longer than the context."""
+        return self.encoders.parts(text)
+
+    def long_texts(self, query: Query) -> dict[str, int]:
+        """Return the texts of a query that were embedded in parts, and in how many."""
+        texts = [term.text for term in query.all_terms if term.text]
+        return {text: parts for text in texts if (parts := self.text_parts(text)) > 1}
 
     def embed_image(self, data: bytes) -> "np.ndarray":
         """Return the vector of an image file's bytes: (d,) float32, L2-normalised.

@@ -101,7 +101,8 @@ def search(
     atlas = SearchEngine(Settings.load(home))
     data = _read(image, most=atlas.settings.max_bytes)
     try:
-        hits = atlas.rank(Query(text=text, image=data, where=read_filter(where)), k=k)
+        query = Query(text=text, image=data, where=read_filter(where))
+        hits = atlas.rank(query, k=k)
     except BadImageError as error:
         raise ClipperError(f"{image} {error}") from error
     rows, similarity = hits.rows.tolist(), hits.similarity.tolist()
@@ -116,9 +117,17 @@ def search(
         }
         for row, value in zip(rows, similarity, strict=True)
     ]
+    in_parts = atlas.long_texts(query)
     if as_json:
-        print_json({"query": text or str(image), "x": hits.x, "y": hits.y, "hits": found})
+        told = {"parts": in_parts} if in_parts else {}
+        print_json({"query": text or str(image), "x": hits.x, "y": hits.y, "hits": found, **told})
         return
+    for parts in in_parts.values():
+        typer.echo(
+            f"note: the text is longer than the model reads at once; it was searched in {parts} parts, "
+            "which count by their length",
+            err=True,
+        )
     if not found:
         typer.echo("no image satisfies the filter", err=True)
     for hit in found:

@@ -97,7 +97,7 @@ class Clip:
                 [clean(text) for text in texts],
                 padding=True,
                 truncation=True,
-                max_length=self._context,
+                max_length=self.context,
                 return_tensors="pt",
             ).to(self.device)
             output = self._model.get_text_features(
@@ -105,18 +105,10 @@ class Clip:
             )
         return _normalised(output)
 
-    def counted_text(self, text: str) -> str:
-        """Return the part of a text that `embed_texts` reads."""
-        text = clean(text)
+    def tokens(self, text: str) -> int:
+        """Count the tokens of a text, with those that begin and end it."""
         with self._lock:
-            if not self._tokenizer.is_fast:  # it does not say where its tokens stand
-                return text
-            read = self._tokenizer(
-                text, truncation=True, max_length=self._context, return_offsets_mapping=True,
-                return_overflowing_tokens=True,
-            )  # fmt: skip
-        ends = [end for _, end in read["offset_mapping"][0]]
-        return text[: max(ends)] if len(read["input_ids"]) > 1 else text
+            return len(self._tokenizer(clean(text))["input_ids"])
 
     @cached_property
     def _tokenizer(self) -> Any:
@@ -128,7 +120,8 @@ class Clip:
             raise ModelError(f"the tokenizer of {self.source.folder} cannot be loaded: {error}") from error
 
     @property
-    def _context(self) -> int:
+    def context(self) -> int:
+        """The most tokens that the model reads."""
         return int(self._model.config.text_config.max_position_embeddings)
 
 

@@ -14,6 +14,7 @@ from clipper.images.decode_apart import decode_apart
 from clipper.insight.words import vocabulary
 from clipper.models import reference_texts, text_tower
 from clipper.models.of_atlas import find_made_by
+from clipper.models.parts import embed_whole, parts_of
 from clipper.models.source import ModelSource
 from clipper.settings import Settings
 from clipper.store.home import Home
@@ -73,13 +74,16 @@ class QueryEncoder:
 
     def embed_text(self, text: str) -> "np.ndarray":
         """Embed a text: (d,) float32, L2-normalised."""
-        vector: np.ndarray = self.text.embed_texts([text])[0]
+        vector: np.ndarray = embed_whole([text], self.text)[0]
         return vector
+
+    def parts(self, text: str) -> int:
+        """Return in how many parts a text is embedded: more than one if it is longer than the context."""
+        return len(parts_of(text, self.text))
 
     def embed_texts(self, texts: Sequence[str]) -> "np.ndarray":
         """Embed texts: (n, d) float32, rows L2-normalised. The whole model embeds many, in batches."""
-        vectors: np.ndarray = (self.clip if len(texts) > MANY_TEXTS else self.text).embed_texts(texts)
-        return vectors
+        return embed_whole(texts, self.clip if len(texts) > MANY_TEXTS else self.text)
 
     def word_vectors(self, words: Sequence[str], *, keep: bool = True) -> "np.ndarray":
         """Return the vectors of words: (w, d) float32, rows L2-normalised.

@@ -25,7 +25,7 @@ class TextTower:
     """The text half of a `CLIPModel` folder, in float32."""
 
     def __init__(self, source: ModelSource) -> None:
-        """Load tokenizer and weights.
+        """Load tokenizer and weights; `context` is the most tokens that the model reads.
 
         Raises:
             OSError, KeyError, ValueError, TypeError: a file or an entry is missing or malformed.
@@ -41,9 +41,8 @@ class TextTower:
         self._eos = config.get("eos_token_id")
         self._tokenizer = Tokenizer.from_str((source.folder / "tokenizer.json").read_text("utf-8"))
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(
-            len(self._weights["text_model.embeddings.position_embedding.weight"])
-        )
+        self._tokenizer.no_truncation()
+        self.context = len(self._weights["text_model.embeddings.position_embedding.weight"])
 
     def embed_texts(self, texts: Sequence[str]) -> "np.ndarray":
         """Embed texts, cut to the model's context: (n, d) float32, rows L2-normalised."""
@@ -53,16 +52,16 @@ class TextTower:
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)
 
-    def counted_text(self, text: str) -> str:
-        """Return the part of a text that `embed_texts` reads."""
-        text = clean(text)
-        read = self._tokenizer.encode(text)
-        return text[: max(end for _, end in read.offsets)] if read.overflowing else text
+    def tokens(self, text: str) -> int:
+        """Count the tokens of a text, with those that begin and end it."""
+        return len(self._tokenizer.encode(clean(text)).ids)
 
     def _embed(self, text: str) -> "np.ndarray":
         import numpy as np
 
         tokens = self._tokenizer.encode(text).ids
+        if len(tokens) > self.context:
+            tokens = [*tokens[: self.context - 1], tokens[-1]]
         table = self._weights["text_model.embeddings.token_embedding.weight"]
         x = table[tokens] + self._weights["text_model.embeddings.position_embedding.weight"][: len(tokens)]
         for layer in range(self._layers):

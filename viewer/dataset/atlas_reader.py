@@ -92,8 +92,8 @@ class Searchable(Protocol):
     def text_on_axis(self, low: str, high: str, query: "Query") -> float:
         """Return where a query of words lies between two texts, in the unit of `text_axis`."""
 
-    def counted_text(self, text: str) -> str:
-        """Return the part of a text that the model reads."""
+    def text_parts(self, text: str) -> int:
+        """Return in how many parts a text is embedded: more than one if it is longer than the context."""
 
     def rank(self, query: "Query", *, k: int = ...) -> Ranking:
         """Answer a query."""

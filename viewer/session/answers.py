@@ -39,7 +39,7 @@ class Answer:
     total: int = 0  # how many images could be listed
     alike: tuple[tuple[int, ...], ...] = ()  # for each of `rows`, the rows folded under it
     histogram: SimilarityHistogram | None = None
-    counted: Mapping[str, str] = field(default_factory=dict)  # what is read of a text that is not read whole
+    in_parts: Mapping[str, int] = field(default_factory=dict)  # of a text longer than the context: its parts
     in_range: np.ndarray | None = None  # (a,) int64, the best rows within the range; None without a range
 
     @cached_property

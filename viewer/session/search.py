@@ -60,11 +60,11 @@ def run_query(
     names = {name: upload.name for name, upload in uploads.items()}
     hits = dataset.atlas.rank(Query(terms=terms, known=known), k=1)
     texts = [term.text for term in terms if len(term.text) > SURELY_READ]
-    counted = {text: read for text in texts if (read := dataset.atlas.counted_text(text)) != text}
+    in_parts = {text: parts for text in texts if (parts := dataset.atlas.text_parts(text)) > 1}
     similarities = np.nan_to_num(np.asarray(hits.similarities), copy=False, nan=-1.0)
     found = Answer(
         terms, np.empty(0, np.int64), np.empty(0, np.float32), float(hits.x), float(hits.y), 0.0,
-        similarities, shorten(query_title(terms, dataset, names)), counted=counted,
+        similarities, shorten(query_title(terms, dataset, names)), in_parts=in_parts,
         histogram=similarity_histogram(similarities),
     )  # fmt: skip
     found = with_results(found, rank_dataset(dataset, similarities, listing or Listing()))

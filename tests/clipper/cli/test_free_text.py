@@ -41,6 +41,21 @@ def test_a_count_that_is_none_is_named(command: InProcess, sample_home: Path, co
     assert "'-k'" in err
 
 
+def test_of_a_text_longer_than_the_context_the_answer_says_that_it_was_searched_in_parts(
+    command: InProcess, sample_home: Path
+):
+    long = "a picture of a cat that I remember, " * 8
+    code, out, err = command("search", f"{long} red heart", "-k", "3", "--home", sample_home)
+    assert (code, len(out.splitlines())) == (0, 3)
+    assert err.startswith("note: the text is longer than the model reads at once; it was searched in ")
+    _, out, err = command("search", long, "--json", "--home", sample_home)
+    assert err == ""
+    assert json.loads(out)["parts"][long.strip()] > 1
+    assert command("search", "cat", "--home", sample_home)[2] == ""
+    code, _, err = command("search", "x" * 100_000, "--home", sample_home)
+    assert (code, "2,000 is the limit" in err) == (1, True)
+
+
 def test_a_concept_may_begin_with_a_minus(command: InProcess, sample_home: Path):
     code, out, _ = command("coverage", "-cat", "dog", "--json", "--home", sample_home)
     assert code == 0

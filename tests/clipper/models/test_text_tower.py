@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clipper.models import clip, text_tower
+from clipper.models import clip, parts, text_tower
 from clipper.models import source as model_files
 from clipper.settings import Settings
 
@@ -106,14 +106,37 @@ def test_a_search_is_the_same_without_the_probes(sample_copy: Path):
     assert list(fast["id"]) == list(slow["id"])
 
 
-def test_a_text_longer_than_the_context_counts_up_to_a_word_and_both_towers_say_the_same(model_folder: Path):
+@pytest.mark.parametrize(
+    "text",
+    [
+        " ".join(f"cat number {i}" for i in range(60)),
+        "A red heart. " * 40,
+        "a cat, a dog, " * 60,
+        "x" * 1_000,
+        "🐈" * 300,
+        "红心，" * 200,  # noqa: RUF001
+        "\u200d" * 200,
+    ],
+)
+def test_a_text_longer_than_the_context_is_embedded_in_parts_of_which_each_is_read_whole(
+    model_folder: Path, text: str
+):
     found = source(model_folder)
     tower, whole = text_tower.TextTower(found), clip.Clip(found)
-    long = " ".join(f"cat number {i}" for i in range(60))
-    for text in (*TEXTS, long):
-        assert tower.counted_text(text) == whole.counted_text(text)
-    counted = tower.counted_text(long)
-    assert long.startswith(counted)
-    assert 10 < len(counted) < len(long)
-    assert tower.embed_texts([counted])[0] @ tower.embed_texts([long])[0] > 0.99  # the cut may part a word
-    assert tower.counted_text("a cat") == "a cat"
+    assert (tower.context, tower.tokens(text)) == (whole.context, whole.tokens(text))
+    split = parts.parts_of(text, tower)
+    assert len(split) > 1
+    assert split == parts.parts_of(text, whole)
+    assert all(count <= tower.context for _, count in split)
+    assert "".join(part for part, _ in split).replace(" ", "") == text.replace(" ", "")
+    near = parts.embed_whole([text], tower) @ parts.embed_whole([text, "a cat"], whole).T
+    assert near[0, 0] > 0.9999
+
+
+def test_the_end_of_a_long_text_counts_too(model_folder: Path):
+    tower = text_tower.TextTower(source(model_folder))
+    begin = "the way I remember it, " * 12
+    cat, dog = parts.embed_whole([f"{begin} a cat", f"{begin} a dog"], tower)
+    assert cat @ dog < 0.9999
+    short = ["a cat", "a dog"]
+    assert np.array_equal(parts.embed_whole(short, tower), tower.embed_texts(short))

@@ -11,7 +11,7 @@ import { imageUpload } from "./image_upload.js"
  * @typedef {object} Properties
  * @property {string} words of the query
  * @property {QueryTerm[]} images of the query
- * @property {string} note which of the words counted, "" if all did
+ * @property {string} note in how many parts a long text was searched, "" without one
  * @property {number} asked changes with each query: its words replace those that were typed
  * @property {string} reading the name of the image that is being read, ""
  * @property {number} most_bytes of an image

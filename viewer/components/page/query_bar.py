@@ -14,8 +14,6 @@ from viewer.session.search import image_name
 from viewer.session.state import ViewState
 from viewer.session.uploads import MAX_BYTES
 
-LAST_WORDS, MOST_SHOWN = 3, 60  # of the words that count: so many are named, of so many characters together
-
 
 class QueryBar(Component):
     """One line: the query's images as chips, then its words as text."""
@@ -23,7 +21,7 @@ class QueryBar(Component):
     words = param.String(doc="The words of the query, in written form.")
     images = param.List(doc="The images of the query, see `term_view`.")
     asked = param.Integer(doc="Counts the queries: the words of a new one replace what was typed.")
-    note = param.String(doc="Which of the words counted, if the model does not read so many.")
+    note = param.String(doc="In how many parts a text was searched that is longer than the model reads.")
     reading = param.String(doc="The name of the image that is being uploaded or read.")
     most_bytes = param.Integer(default=MAX_BYTES)
 
@@ -43,22 +41,16 @@ class QueryBar(Component):
         images = [term_view(term, state) for term in state.terms if term.like]
         begun = any(event.name == "searching" and event.new for event in events)
         again = begun or (words, images) != (self.words, self.images)
-        self.param.update(words=words, images=images, note=counted_note(state), asked=self.asked + again)
+        self.param.update(words=words, images=images, note=parts_note(state), asked=self.asked + again)
 
 
-def counted_note(state: ViewState) -> str:
-    """Say which words of the query counted; "" if all did."""
-    counted = {} if state.answer is None or state.searching else state.answer.counted
-    if not counted:
+def parts_note(state: ViewState) -> str:
+    """Say in how many parts a long text of the query was searched; "" if all are short."""
+    in_parts = {} if state.answer is None or state.searching else state.answer.in_parts
+    if not in_parts:
         return ""
-    text, read = next(iter(counted.items()))
-    words, all_words = read.split(), text.split()
-    if text[len(read) :][:1].strip():
-        words = words[:-1]  # the last one was cut in two
-    last = " ".join(words[-LAST_WORDS:])
-    if len(words) < 2 or len(last) > MOST_SHOWN:  # noqa: PLR2004 - of one word, the letters tell
-        return f"The model reads the first {len(read):,} of {len(text):,} characters."
-    return f"The model reads the first {len(words):,} of {len(all_words):,} words, up to “{last}”."
+    parts = next(iter(in_parts.values()))
+    return f"A long text: searched in {parts:,} parts, which count by their length."
 
 
 def term_view(term: Term, state: ViewState) -> dict[str, Any]:
