@@ -139,7 +139,7 @@ def _texts(name: str, text: "pa.Array", *, others: Sequence[Any]) -> tuple[Dates
         return Dates(found, notes + problem, [*lost.to_pylist(), *others]), []
     if count:
         examples = [*lost[:EXAMPLES].to_pylist(), *others[:EXAMPLES]]
-        notes.append(describe_misfits(name, "time", count, examples[:EXAMPLES]))
+        notes.append(describe_misfits(name, "a time", count, examples[:EXAMPLES]))
         notes += problem
     return Dates(found, notes), []
 

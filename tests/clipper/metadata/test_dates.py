@@ -96,7 +96,7 @@ def test_the_odd_value_among_many_dates_is_left_out_and_named():
     days = [f"2024-{month:02d}-{day:02d}" for month in range(1, 6) for day in range(1, 29)]
     found, said = read([*days, "spring 1998"])
     assert found == [*days, None]
-    assert said == ["'shot' is time, 1 value(s) are not ('spring 1998'); left out"]
+    assert said == ["'shot' is a time, 1 value(s) are not ('spring 1998'); left out"]
 
 
 def test_a_camera_without_a_clock_writes_no_date():
