@@ -26,6 +26,7 @@ CORE = """
     store/parts store/given
     store metadata
     projection images
+    images/decoders
     sandbox
     query
     predicate

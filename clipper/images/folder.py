@@ -6,10 +6,11 @@ What does not belong here: decoding images (`images/decode.py`), and comparing w
 
 import os
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Container
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +19,11 @@ from clipper.hashing import digest
 from clipper.images.decode import check_size, read_file
 from clipper.images.formats import (
     HEAD_BYTES,
+    OTHER_ENDINGS,
     READABLE_ENDINGS,
     UNREADABLE_ENDINGS,
     ending_of,
+    is_surely_image,
     is_surely_readable,
     reason_not_read,
 )
@@ -34,7 +37,10 @@ SKIPPED_FOLDERS = frozenset({"@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", "
 HOME_FILES = frozenset({CONFIG_NAME, "store"})
 # A longer ending is counted as none: it is hardly an ending.
 MAX_ENDING_LENGTH = 8
+NO_ENDING = "no ending"
 LINKED_FOLDERS = "links to folders"
+# After so many files with one unlisted ending that are no images, no more of them are opened.
+MAX_MISSES = 1_000
 
 # Files with metadata beside the images. If two have the same key for an image, the first of these wins.
 METADATA_NAMES = ("metadata.json", "metadata.parquet", "metadata.csv", "metadata.jsonl")
@@ -51,13 +57,18 @@ class FoundImage:
 
 @dataclass
 class Listing:
-    """The files of a folder: images, and a count of the other files by their ending."""
+    """The files of a folder: images, and a count of the other files by their ending.
+
+    `unlisted` are those of the other files whose ending says nothing, by how it is counted: they may be
+    images too. `ImageFolder.list_files` opens them, if the folder is on this machine.
+    """
 
     images: list[FoundImage] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
+    unlisted: dict[str, list[FoundImage]] = field(default_factory=dict)
 
     def add(self, image_id: str, describe: "Callable[[], FoundImage]") -> None:
-        """Add a file, as an image or to the other files; `describe` is called for an image only."""
+        """Add a file, as an image or to the other files; `describe` is called if it may be an image."""
         if _is_hidden(image_id):
             return
         ending = ending_of(image_id)
@@ -65,7 +76,15 @@ class Listing:
             self.images.append(describe())
         elif image_id not in METADATA_NAMES:
             is_plain = ending[1:].isalnum() and ending.isascii() and len(ending) <= MAX_ENDING_LENGTH
-            self.others[ending if is_plain else "no ending"] += 1
+            label = ending if is_plain else NO_ENDING
+            self.others[label] += 1
+            if ending not in OTHER_ENDINGS:
+                self.unlisted.setdefault(label, []).append(describe())
+
+    def promote(self, label: str, image: FoundImage) -> None:
+        """Count one of the other files as an image; `label` is how it was counted."""
+        self.images.append(image)
+        self.others[label] -= 1
 
 
 class ImageFolder:
@@ -84,15 +103,44 @@ class ImageFolder:
         """
         return self.list_files().images
 
-    def list_files(self) -> Listing:
+    def list_files(self, *, known: Container[str] = ()) -> Listing:
         """List all image files, as `list_images` does, and count the other files.
+
+        On this machine, files without an ending, or with one that says nothing, are opened: those that begin
+        as an image does are images. Behind a URL they are not, because each would be a request.
+
+        Args:
+            known: ids of files that were images before; such a file is not opened.
 
         Raises:
             ImagesError: the folder is missing or cannot be read.
         """
-        listing = self._list_remote() if self.remote else _walk(Path(self.location))
+        listing = self._list()
+        if not self.remote:
+            self._open_unlisted(listing, known)
         listing.images.sort(key=lambda image: image.id)
         return listing
+
+    def _list(self) -> Listing:
+        return self._list_remote() if self.remote else _walk(Path(self.location))
+
+    def _open_unlisted(self, listing: Listing, known: Container[str]) -> None:
+        """Find the images among the files whose ending says nothing."""
+        for label, files in listing.unlisted.items():
+            missed = 0
+            for file in sorted(files, key=lambda file: file.id):
+                if file.id in known or (missed < MAX_MISSES and self._begins_as_image(file.id)):
+                    listing.promote(label, file)
+                else:
+                    missed += 1
+        listing.others = +listing.others
+
+    def _begins_as_image(self, image_id: str) -> bool:
+        try:
+            head = read_file(self.path(image_id), max_bytes=self.max_bytes, head=HEAD_BYTES)
+        except (OSError, BadImageError):
+            return False
+        return is_surely_image(head)
 
     def reason_not_read(self, image_id: str) -> str | None:
         """Return why a file is not read, by its ending; None if it is.
@@ -123,7 +171,7 @@ class ImageFolder:
             raise ImagesError(f"{self.location} does not exist; check `images` in clipper.toml")
 
     def fingerprint(self, listing: Listing | None = None) -> str:
-        """Digest all names, sizes and times in the folder, those of the metadata files too; read no file.
+        """Digest all names, sizes and times of what may be an image, and of the metadata files; read no file.
 
         Args:
             listing: the result of `list_files`; without it the folder is listed.
@@ -131,8 +179,9 @@ class ImageFolder:
         Raises:
             ImagesError: the folder is missing or cannot be read.
         """
-        listing = listing or self.list_files()
-        seen = [(image.id, image.bytes, image.mtime_ns) for image in listing.images]
+        listing = listing or self._list()
+        files = {image.id: image for image in chain(listing.images, *listing.unlisted.values())}
+        seen = [(files[name].id, files[name].bytes, files[name].mtime_ns) for name in sorted(files)]
         return digest(self.location, seen, [self._stamp(name) for name in METADATA_NAMES])
 
     def path(self, image_id: str) -> str:
@@ -206,6 +255,7 @@ class ImageFolder:
                 continue
             size, changed = int(entry.get("size") or 0), _changed(entry)
             listing.add(image_id, partial(FoundImage, image_id, size, changed))
+        listing.unlisted.clear()
         return listing
 
 

@@ -95,7 +95,7 @@ def scan(
     """
     started = time.time_ns()
     known = {entry.id: entry for entry in before.entries} if before and not verify else {}
-    listing = folder.list_files()
+    listing = folder.list_files(known=known)
     found = listing.images
     if not found:
         raise ImagesError(
