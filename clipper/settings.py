@@ -4,12 +4,12 @@ What does not belong here: anything that reads images, the store or a model.
 """
 
 import codecs
-import importlib.util
 import os
 import re
 import tomllib
 from collections.abc import Mapping
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -255,6 +255,6 @@ def _describe(error: ValidationError, config: Path, given: Mapping[str, Any]) ->
 @cache
 def _decoders() -> str:
     """Say which decoders are missing here, or more than usual, as one text; "" for the usual ones."""
-    there = {name: importlib.util.find_spec(name) is not None for name in USUAL_DECODERS + MORE_DECODERS}
+    there = {name: find_spec(name) is not None for name in USUAL_DECODERS + MORE_DECODERS}
     missing = [f"-{name}" for name in USUAL_DECODERS if not there[name]]
     return "".join([*missing, *(f"+{name}" for name in MORE_DECODERS if there[name])])

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from clipper.images.decoders import camera_raw
 from clipper.images.decoders.opening import JPEG_XL_BEGINNINGS, is_heif
 
-_RAW = "camera raw"
+RAW = "camera raw"
 # The formats that Clipper decodes, and their usual endings. Decoding shows what a file really holds.
-_READ = (
+READABLE = (
     ("JPEG", "jpg jpeg jpe jfif jif jfi mpo jps"),
     ("PNG", "png apng"),
     ("WebP", "webp"),
@@ -22,8 +22,8 @@ _READ = (
     ("HEIF", "heic heif hif heics heifs"),
     ("AVIF", "avif avifs"),
     ("JPEG XL", "jxl"),
-    (_RAW, "3fr arw cr2 cr3 crw dcr dng erf fff iiq kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2"),
-    (_RAW, "srf srw x3f"),
+    (RAW, "3fr arw cr2 cr3 crw dcr dng erf fff iiq kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2"),
+    (RAW, "srf srw x3f"),
     ("BMP", "bmp dib"),
     ("PPM", "ppm pgm pbm pnm pfm"),
     ("PAM", "pam"),
@@ -51,17 +51,17 @@ _READ = (
     ("PIXAR", "pxr"),
     ("XV thumbnail", "p7"),
     ("GIMP brush", ""),
-    ("McIdas", ""),
+    ("McIdas", "area"),
     ("Photo CD", ""),
     ("IFUNC", ""),
     ("SPIDER", "spider"),
 )
-READABLE_ENDINGS = frozenset(f".{ending}" for _, endings in _READ for ending in endings.split())
+READABLE_ENDINGS = frozenset(f".{ending}" for _, endings in READABLE for ending in endings.split())
 _TO_JPEG = "convert it to JPEG or PNG"
 _TO_PNG = "export it as PNG"
 # Images in formats that Clipper does not decode: name, way out, endings. Some would start an interpreter, or
 # fetch what they name (EPS, SVG, metafiles); the others need further libraries.
-_UNREAD = (
+UNREAD = (
     ("a large Photoshop file (PSB)", _TO_PNG, "psb"),
     ("a GIMP file", _TO_PNG, "xcf"),
     ("a Krita file", _TO_PNG, "kra"),
@@ -79,8 +79,8 @@ _UNREAD = (
     ("an Amiga image", _TO_JPEG, "iff lbm ilbm"),
     ("an X window dump", _TO_JPEG, "xwd"),
 )
-_REMEDIES = {name: remedy for name, remedy, _ in _UNREAD}
-UNREADABLE_ENDINGS = {f".{ending}": name for name, _, endings in _UNREAD for ending in endings.split()}
+_REMEDIES = {name: remedy for name, remedy, _ in UNREAD}
+UNREADABLE_ENDINGS = {f".{ending}": name for name, _, endings in UNREAD for ending in endings.split()}
 
 # Endings of files that accompany images, or have nothing to do with them: such a file is never opened to see
 # whether it is an image. A file with an ending that stands in no list is (`ImageFolder.list_files`).
@@ -171,7 +171,7 @@ _READ_PATTERNS: tuple[tuple[Callable[[bytes], bool], str], ...] = (
     (lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP", "WebP"),
     (lambda head: head[4:8] == b"ftyp" and head[8:12] in _AVIF_BRANDS, "AVIF"),
     (is_heif, "HEIF"),
-    (lambda head: camera_raw.beginning_of(head) is not None, _RAW),
+    (lambda head: camera_raw.beginning_of(head) is not None, RAW),
     (lambda head: head[4:8] == b"\x00\x00\x00\x02" and head[20:24] == b"GIMP", "GIMP brush"),
     (lambda head: head[4:6] in {b"\x11\xaf", b"\x12\xaf"} and head[88:128] == bytes(40), "FLI"),
     (lambda head: head[2048:2052] == b"PCD_", "Photo CD"),

@@ -62,6 +62,7 @@ CLIPPER: list[Row] = [
     [("store/parts/", "parts of several tables"), ("store/given/", "what people gave")],
     [("store/", "the files of a home"), ("metadata/", "files, folders, EXIF to columns")],
     [("projection/", "the map: fit, place, refit"), ("images/", "folder, formats, decoding")],
+    [("images/decoders/", "which library opens a file")],
     [("sandbox/", "a function in a child process")],
     [("predicate/", "a filter as text"), ("query", "what is asked")],
     [("query_syntax, query_filter, settings, hashing, text, errors", "the ground")],

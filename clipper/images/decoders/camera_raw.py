@@ -88,13 +88,13 @@ def open_preview(data: bytes, kind: str) -> "Image.Image":
     from PIL import Image
 
     found = _largest(data, list(directories(data)))
-    if (not found or min(found[:2]) < SMALL) and _can_develop():
-        image = _developing(data)
-    elif found:
+    is_wanting = not found or min(found[:2]) < SMALL
+    image = _developing(data, is_all=not found) if is_wanting and _can_develop() else None
+    if image is None and found:
         # Pillow knows the JPEG's end; what follows it is the raw's.
         image = Image.open(io.BytesIO(data[found[2] :]), formats=("JPEG",))
         _take_over(image.getexif(), _exif_of(data, kind))
-    else:
+    elif image is None:
         raise BadImageError(
             f"is camera raw ({kind}) without a preview in it; install `clipper[raw]`, which develops it, or "
             "convert it to JPEG"
@@ -226,14 +226,24 @@ def _quiet(exif: Any, tag: int) -> Any:
         return None
 
 
-def _developing(data: bytes) -> "Image.Image":
-    """Open a raw whose pixels LibRaw develops, as its camera would, when they are asked for."""
+def _developing(data: bytes, *, is_all: bool) -> "Image.Image | None":
+    """Open a raw whose pixels LibRaw develops, as its camera would, when they are asked for.
+
+    If LibRaw cannot read it, raise its error if that `is_all` there is of the picture, else return None.
+    """
     import rawpy
 
     from clipper.images.decoders.deferred import DeferredImage
 
-    with rawpy.imread(io.BytesIO(data)) as raw:
+    try:
+        opened = rawpy.imread(io.BytesIO(data))
+    except rawpy.LibRawError:
+        if is_all:
+            raise
+        return None
+    with opened as raw:
         size = (raw.sizes.width // 2, raw.sizes.height // 2)
+        size = size[::-1] if raw.sizes.flip & 4 else size  # LibRaw's bit for a quarter of a turn
     image = DeferredImage("RAW", size, partial(_developed, data))
     _take_over(image.getexif(), _exif_of(data, format_of(data) or ""))
     image.getexif().pop(_ORIENTATION, None)  # LibRaw turns it

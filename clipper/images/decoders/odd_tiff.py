@@ -14,6 +14,8 @@ from PIL import Image
 from clipper.images.decoders.deferred import DeferredImage
 
 _COLOURS = 3
+_UNCOMPRESSED = 1
+_MAX_RATIO = 1_032  # of deflate; what claims to unpack to more would only take memory
 _WHOLE = {np.dtype(np.uint8): 0, np.dtype(np.uint16): 8, np.dtype(np.uint32): 24, np.dtype(np.uint64): 56}
 
 
@@ -27,6 +29,8 @@ def open_tiff(data: bytes) -> Image.Image:
     size = (int(page.imagewidth), int(page.imagelength))
     if min(size) < 1 or page.imagedepth > 1:
         raise ValueError("the first page holds no picture")
+    if page.nbytes > len(data) * (1 if page.compression == _UNCOMPRESSED else _MAX_RATIO):
+        raise ValueError("not enough image data")
     return DeferredImage("TIFF", size, partial(_decoded, page))
 
 

@@ -3,13 +3,16 @@
 import io
 import struct
 from collections.abc import Callable
+from pathlib import Path
 
 import every_format
+import numpy as np
 import pytest
 from every_format import FORMATS, SIZE, directories, preview, raw_tiff, written
 from made_images import read
 from PIL import Image
 
+from clipper import settings
 from clipper.errors import BadImageError
 from clipper.images.decode import read_gps
 from clipper.images.decoders import camera_raw
@@ -97,8 +100,8 @@ def test_a_plain_tiff_is_no_raw_whatever_its_maker(make: Callable[[], bytes]):
 def test_a_thumbnail_in_a_scan_does_not_become_its_picture():
     small, pixels = preview((160, 120)), every_format.halves((400, 300)).tobytes()
     scan = {
-        256: (4, [400]), 257: (4, [300]), 258: (3, [8, 8, 8]), 259: (3, [1]), 262: (3, [2]), 271: (2, b"NIKON\x00"),
-        273: (4, [0]), 277: (3, [3]), 278: (4, [300]), 279: (4, [len(pixels)]),
+        256: (4, [400]), 257: (4, [300]), 258: (3, [8, 8, 8]), 259: (3, [1]), 262: (3, [2]),
+        271: (2, b"NIKON\x00"), 273: (4, [0]), 277: (3, [3]), 278: (4, [300]), 279: (4, [len(pixels)]),
     }  # fmt: skip
     thumbnail = {254: (4, [1]), 259: (3, [6]), 513: (4, [1]), 514: (4, [len(small)])}
     facts = read(directories(b"II*\x00", [scan, thumbnail], [pixels, small])).facts
@@ -136,7 +139,8 @@ def test_bytes_that_only_begin_as_a_jpeg_are_passed_over():
     assert read(data).facts["width"] == 320
 
 
-def test_a_raw_without_a_preview_names_the_way_out():
+def test_a_raw_without_a_preview_names_the_way_out(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(camera_raw, "_can_develop", lambda: False)
     with pytest.raises(BadImageError, match=r"camera raw \(NEF\) without a preview.*clipper\[raw\]"):
         read(b"II*\x00" + directories(b"II*\x00", [{
             256: (4, [SIZE[0]]), 257: (4, [SIZE[1]]), 262: (3, [32803]), 271: (2, b"NIKON\x00"),
@@ -148,7 +152,33 @@ def test_a_raw_with_a_cut_preview_is_refused_and_not_shown_as_its_thumbnail():
         read(raw_tiff(size=(1600, 1200))[:-12_000])
 
 
-def test_circles_and_counts_without_end_cost_nothing():
+def sensor_only(orientation: int) -> bytes:
+    """A DNG that holds nothing but what the sensor measured: bright on the left, dark on the right."""
+    width, height = 512, 384
+    values = np.full((height, width), 300, "<u2")
+    values[:, : width // 2] = 9_000
+    return directories(b"II*\x00", [{
+        254: (4, [0]), 256: (4, [width]), 257: (4, [height]), 258: (3, [16]), 259: (3, [1]),
+        262: (3, [32803]), 271: (2, b"Make\x00"), 272: (2, b"Model\x00"), 273: (4, [0]),
+        274: (3, [orientation]), 277: (3, [1]), 278: (4, [height]), 279: (4, [values.nbytes]),
+        284: (3, [1]), 33421: (3, [2, 2]),
+        33422: (1, bytes([0, 1, 1, 2])), 50706: (1, bytes([1, 4, 0, 0])), 50707: (1, bytes([1, 1, 0, 0])),
+        50708: (2, b"Make Model\x00"), 50717: (4, [16_383]),
+    }], [values.tobytes()])  # fmt: skip
+
+
+@pytest.mark.parametrize(("orientation", "size"), [(1, (256, 192)), (6, (192, 256))])
+def test_a_raw_without_a_preview_is_developed_upright(orientation: int, size: tuple[int, int]):
+    pytest.importorskip("rawpy")
+    decoded = read(sensor_only(orientation))
+    assert (decoded.facts["width"], decoded.facts["height"], decoded.facts["format"]) == (*size, "DNG")
+    assert decoded.facts["camera"] == "Make Model"
+    dark_corner = (size[0] - 10, size[1] - 10) if orientation == 1 else (10, size[1] - 10)
+    assert sum(decoded.pixels.getpixel((10, 10))) > sum(decoded.pixels.getpixel(dark_corner)) + 200
+
+
+def test_circles_and_counts_without_end_cost_nothing(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(camera_raw, "_can_develop", lambda: False)
     whole = bytearray(raw_tiff())
     struct.pack_into("<H", whole, 8, 0xFFFF)
     assert camera_raw.format_of(bytes(whole)) in {"NEF", "RAW", None}
@@ -160,14 +190,11 @@ def test_circles_and_counts_without_end_cost_nothing():
         camera_raw.open_preview(starts, "ORF")
 
 
-def test_a_failure_is_tried_again_when_a_decoder_was_added(monkeypatch: pytest.MonkeyPatch, tmp_path):
-    from clipper import settings
-
-    before = Settings(home=tmp_path).limits
+def test_a_failure_is_tried_again_when_a_decoder_was_added(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(settings, "find_spec", lambda name: None if name in settings.MORE_DECODERS else io)
     settings._decoders.cache_clear()
-    find = settings.importlib.util.find_spec
-    monkeypatch.setattr(
-        settings.importlib.util, "find_spec", lambda name: io if name == "rawpy" else find(name)
-    )
+    before = Settings(home=tmp_path).limits
+    monkeypatch.setattr(settings, "find_spec", lambda name: None if name == "imagecodecs" else io)
+    settings._decoders.cache_clear()
     assert Settings(home=tmp_path).limits == f"{before}+rawpy"
     settings._decoders.cache_clear()
