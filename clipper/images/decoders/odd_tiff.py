@@ -14,6 +14,7 @@ from PIL import Image
 from clipper.images.decoders.deferred import DeferredImage
 
 _COLOURS = 3
+_AXES = {2, 3}
 _UNCOMPRESSED = 1
 _MAX_RATIO = 1_032  # of deflate; what claims to unpack to more would only take memory
 _WHOLE = {np.dtype(np.uint8): 0, np.dtype(np.uint16): 8, np.dtype(np.uint32): 24, np.dtype(np.uint64): 56}
@@ -36,9 +37,11 @@ def open_tiff(data: bytes) -> Image.Image:
 
 def _decoded(page: "tifffile.TiffPage") -> Image.Image:
     pixels = page.asarray()
-    planar = page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and pixels.ndim == 3  # noqa: PLR2004
+    planar = page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and pixels.ndim == max(_AXES)
     if planar:
         pixels = np.moveaxis(pixels, 0, -1)
+    if pixels.ndim not in _AXES or pixels.shape[:2] != (page.imagelength, page.imagewidth):
+        raise ValueError("the values of the first page are no picture")
     name = page.photometric.name if page.photometric is not None else ""
     if name == "PALETTE" and page.colormap is not None:
         pixels = np.moveaxis(page.colormap, 0, -1)[np.minimum(pixels, page.colormap.shape[1] - 1)]
