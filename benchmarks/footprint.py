@@ -12,7 +12,14 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-INSTALLATIONS = ("clipper", "clipper[viewer]", "clipper[pipeline]", "clipper[dask]", "clipper[all]")
+INSTALLATIONS = (
+    "clipper",
+    "clipper[viewer]",
+    "clipper[pipeline]",
+    "clipper[dask]",
+    "clipper[raw]",
+    "clipper[all]",
+)
 LARGEST = 6
 
 

@@ -8,7 +8,9 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from glob import has_magic
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -26,6 +28,8 @@ DEFAULT_MODEL = "openai/clip-vit-base-patch32"
 # The commit of the default model's repository that has safetensors; its `main` has only a pickle.
 DEFAULT_REVISION = "c237dc49a33fc61debc9276459120b7eac67e7ef"
 CONFIG_NAME = "clipper.toml"
+# Packages that decode images: those of a usual installation, and those that somebody may add.
+USUAL_DECODERS, MORE_DECODERS = ("pi_heif", "pylibjxl", "tifffile"), ("imagecodecs", "rawpy")
 HIDDEN_HOME = ".clipper"
 DEFAULT_IMAGES = "images"
 # When a map is laid out again, starting from its positions.
@@ -179,8 +183,11 @@ class Settings(BaseSettings):
 
     @property
     def limits(self) -> str:
-        """The limits for a file, as one text: a file that failed is tried again when they change."""
-        return f"{self.max_pixels}/{self.max_bytes}/{self.max_seconds:g}"
+        """The limits for a file, as one text: a file that failed is tried again when they change.
+
+        Decoders that were added or removed change it too.
+        """
+        return f"{self.max_pixels}/{self.max_bytes}/{self.max_seconds:g}{_decoders()}"
 
     @property
     def display_title(self) -> str:
@@ -271,3 +278,11 @@ def _describe(error: ValidationError, config: Path, given: Mapping[str, Any]) ->
     else:
         where = variable if variable in os.environ else str(config)
     return f"{where}: {name} = {first['input']!r}: {first['msg']}"
+
+
+@cache
+def _decoders() -> str:
+    """Say which decoders are missing here, or more than usual, as one text; "" for the usual ones."""
+    there = {name: find_spec(name) is not None for name in USUAL_DECODERS + MORE_DECODERS}
+    missing = [f"-{name}" for name in USUAL_DECODERS if not there[name]]
+    return "".join([*missing, *(f"+{name}" for name in MORE_DECODERS if there[name])])

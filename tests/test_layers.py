@@ -27,6 +27,7 @@ CORE = """
     store metadata
     images/archives
     projection images
+    images/decoders
     sandbox
     query
     predicate

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clipper.errors import BadImageError
+from clipper.images.decoders.opening import open_image
 from clipper.images.exif import camera_facts, gps_facts
 from clipper.images.formats import describe_failure
 from clipper.images.pixels import MAX_PIXELS_AT_ONCE, to_rgb, upright
@@ -21,12 +22,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 # Bump it when the same bytes would give other facts, thumbnails or pixels.
-DECODER_VERSION = "1"
+DECODER_VERSION = "2"
 THUMBNAIL_PIXELS = 128
-# Pillow's own decoders (JPEG opens MPO too). EPS and PDF are left out: they start an interpreter.
-FORMATS = (
-    "JPEG", "PNG", "WEBP", "GIF", "TIFF", "AVIF", "BMP", "DIB", "PPM", "JPEG2000", "ICO", "TGA",
-)  # fmt: skip
 
 _ORIENTATION = 0x0112
 
@@ -55,10 +52,9 @@ def decode(data: bytes, *, max_pixels: int, min_side: int) -> DecodedImage:
         BadImageError: the file cannot be decoded; the message is the reason.
         MemoryError: the file needs more memory than this process may have.
     """
-    pillow = _pillow()
     is_large = False
     try:
-        with pillow.open(io.BytesIO(data), formats=FORMATS) as image:
+        with open_image(data) as image:
             width, height = image.size
             _check_pixels(width, height, max_pixels)
             is_large = width * height > MAX_PIXELS_AT_ONCE
@@ -89,7 +85,7 @@ def read_gps(data: bytes) -> dict[str, float]:
         data: the bytes of a file that can be decoded.
     """
     try:
-        with _pillow().open(io.BytesIO(data), formats=FORMATS) as image:
+        with open_image(data) as image:
             return gps_facts(image.getexif())
     except Exception:  # noqa: BLE001 - it was decoded before: whatever is wrong now costs only its coordinates
         return {}
@@ -130,14 +126,6 @@ def _levels_to_leave(data: bytes, factor: int) -> int:
     at = data.find(b"\xff\x52", start)
     levels = data[at + 9] if 0 <= start < at and at + 9 < len(data) else 0
     return min(levels, max(factor, 1).bit_length() - 1)
-
-
-def _pillow() -> Any:
-    from PIL import Image
-
-    # Clipper checks its own limit, a setting, before it decodes a pixel; Pillow's limit would only warn.
-    Image.MAX_IMAGE_PIXELS = None
-    return Image
 
 
 def read_file(path: str, *, max_bytes: int, head: int | None = None) -> bytes:

@@ -5,9 +5,10 @@ What does not belong here: decoding images (`images/decode.py`), and comparing w
 """
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from clipper.images.formats import (
     HEAD_BYTES,
     READABLE_ENDINGS,
     ending_of,
+    is_surely_image,
     is_surely_readable,
     reason_not_read,
 )
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 # Folders of desktops and servers that are never part of a dataset: thumbnails, recycle bins.
 SKIPPED_FOLDERS = frozenset({"@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", "lost+found"})
 HOME_FILES = frozenset({CONFIG_NAME, "store"})
+# After so many files with one unlisted ending that are no images, no more of them are opened.
+MAX_MISSES = 1_000
 
 
 class ImageFolder:
@@ -49,18 +53,50 @@ class ImageFolder:
         """
         return self.list_files().images
 
-    def list_files(self, known: Mapping[str, Contents] | None = None) -> Listing:  # noqa: ARG002 - of archives
-        """List all image files, as `list_images` does, and count the other files.
+    def list_files(
+        self,
+        *,
+        archives: Mapping[str, Contents] | None = None,  # noqa: ARG002 - a folder has none
+        images: Container[str] = (),
+    ) -> Listing:
+        """List all image files, as `list_images` does, and the other files.
+
+        On this machine, files without an ending, or with one that says nothing, are opened: those that begin
+        as an image does are images. Behind a URL they are not, because each would be a request.
 
         Args:
-            known: what archives held, by name; one that has not changed since is not read again.
+            archives: what archives held, by name; one that has not changed since is not read again.
+            images: ids of files that were images before; such a file is not opened.
 
         Raises:
             ImagesError: the folder is missing or cannot be read.
         """
-        listing = self._list_remote() if self.remote else _walk(Path(self.location))
+        listing = self._list()
+        if not self.remote:
+            self._open_unlisted(listing, images)
         listing.settle()
         return listing
+
+    def _list(self) -> Listing:
+        return self._list_remote() if self.remote else _walk(Path(self.location))
+
+    def _open_unlisted(self, listing: Listing, known: Container[str]) -> None:
+        """Find the images among the files whose ending says nothing."""
+        for label, files in listing.unlisted.items():
+            missed = 0
+            for file in sorted(files, key=lambda file: file.id):
+                if file.id in known or (missed < MAX_MISSES and self._begins_as_image(file.id)):
+                    listing.promote(label, file)
+                else:
+                    missed += 1
+        listing.others = +listing.others
+
+    def _begins_as_image(self, image_id: str) -> bool:
+        try:
+            head = read_file(self.path(image_id), max_bytes=self.max_bytes, head=HEAD_BYTES)
+        except (OSError, BadImageError):
+            return False
+        return is_surely_image(head)
 
     def reason_not_read(self, image_id: str) -> str | None:
         """Return why a file is not read, by its ending; None if it is.
@@ -91,7 +127,7 @@ class ImageFolder:
             raise ImagesError(f"{self.location} does not exist; check `images` in clipper.toml")
 
     def fingerprint(self, listing: Listing | None = None) -> str:
-        """Digest the names, sizes and times of images and files with metadata; read no file.
+        """Digest names, sizes and times of what may be an image, and of files with metadata; read no file.
 
         Args:
             listing: the result of `list_files`; without it the folder is listed.
@@ -99,8 +135,10 @@ class ImageFolder:
         Raises:
             ImagesError: the folder is missing or cannot be read.
         """
-        listing = listing or self.list_files()
-        files = (listing.images, listing.tables, listing.sidecars)
+        listing = listing or self._list()
+        maybe = chain(listing.images, *listing.unlisted.values())
+        images = {image.id: image for image in maybe}.values()
+        files = (sorted(images, key=lambda image: image.id), listing.tables, listing.sidecars)
         seen = [[(file.id, file.bytes, file.mtime_ns) for file in found] for found in files]
         return digest(self.location, *seen)
 
@@ -181,6 +219,7 @@ class ImageFolder:
                 continue
             size, changed = int(entry.get("size") or 0), changed_ns(entry)
             listing.add(image_id, partial(FoundImage, image_id, size, changed))
+        listing.unlisted.clear()
         return listing
 
 

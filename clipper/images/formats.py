@@ -6,61 +6,96 @@ What does not belong here: decoding (`images/decode.py`).
 import os
 import re
 import struct
+from collections.abc import Callable
 
+from clipper.images.decoders import camera_raw
+from clipper.images.decoders.opening import JPEG_XL_BEGINNINGS, is_heif
+
+RAW = "camera raw"
 # The formats that Clipper decodes, and their usual endings. Decoding shows what a file really holds.
-_READ = (
-    ("JPEG", "jpg jpeg jpe jfif jif jfi mpo"),
+READABLE = (
+    ("JPEG", "jpg jpeg jpe jfif jif jfi mpo jps"),
     ("PNG", "png apng"),
     ("WebP", "webp"),
     ("GIF", "gif"),
-    ("TIFF", "tif tiff"),
+    ("TIFF", "tif tiff btf tf8 ptif"),
+    ("HEIF", "heic heif hif heics heifs"),
     ("AVIF", "avif avifs"),
+    ("JPEG XL", "jxl"),
+    (RAW, "3fr arw cr2 cr3 crw dcr dng erf fff iiq kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2"),
+    (RAW, "srf srw x3f"),
     ("BMP", "bmp dib"),
     ("PPM", "ppm pgm pbm pnm pfm"),
+    ("PAM", "pam"),
+    ("farbfeld", "ff"),
+    ("Radiance HDR", "hdr"),
     ("JPEG 2000", "jp2 j2k j2c jpc jpf jpx"),
     ("ICO", "ico"),
-    ("TGA", "tga vda icb vst"),
+    ("TGA", "tga vda icb vst targa"),
+    ("Photoshop", "psd"),
+    ("DDS", "dds"),
+    ("QOI", "qoi"),
+    ("PCX", "pcx pcc"),
+    ("DCX", "dcx"),
+    ("SGI", "sgi rgb rgba bw"),
+    ("Sun raster", "ras sun"),
+    ("XBM", "xbm"),
+    ("XPM", "xpm"),
+    ("ICNS", "icns"),
+    ("CUR", "cur"),
+    ("FITS", "fits fts"),
+    ("FLI", "fli flc"),
+    ("BLP", "blp"),
+    ("FTEX", "ftc ftu ftex"),
+    ("MSP", "msp"),
+    ("PIXAR", "pxr"),
+    ("XV thumbnail", "p7"),
+    ("GIMP brush", ""),
+    ("McIdas", "area"),
+    ("Photo CD", ""),
+    ("IFUNC", ""),
+    ("SPIDER", "spider"),
 )
-READABLE_ENDINGS = frozenset(f".{ending}" for _, endings in _READ for ending in endings.split())
+READABLE_ENDINGS = frozenset(f".{ending}" for _, endings in READABLE for ending in endings.split())
 _TO_JPEG = "convert it to JPEG or PNG"
-_RAW = "camera raw"
-# Images in formats that Clipper does not decode: name, way out, endings. EPS would start an interpreter; the
-# others need further libraries, or (camera raw) must be developed first.
-_UNREAD = (
-    ("HEIF", "convert it to JPEG or AVIF", "heic heif hif"),
-    (
-        _RAW,
-        "convert it to JPEG, as the camera's own software does",
-        "arw cr2 cr3 crw dcr dng erf iiq kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2 srf srw x3f",
-    ),
-    ("a Photoshop file", "export it as PNG", "psd psb"),
-    ("a GIMP file", "export it as PNG", "xcf"),
-    ("a Krita file", "export it as PNG", "kra"),
-    ("SVG, a drawing", "export it as PNG", "svg svgz"),
-    ("EPS", "export it as PNG", "eps epsf"),
-    ("a Windows metafile", "export it as PNG", "wmf emf"),
-    ("JPEG XL", _TO_JPEG, "jxl"),
+_TO_PNG = "export it as PNG"
+# Images in formats that Clipper does not decode: name, way out, endings. Some would start an interpreter, or
+# fetch what they name (EPS, SVG, metafiles); the others need further libraries.
+UNREAD = (
+    ("a large Photoshop file (PSB)", _TO_PNG, "psb"),
+    ("a GIMP file", _TO_PNG, "xcf"),
+    ("a Krita file", _TO_PNG, "kra"),
+    ("SVG, a drawing", _TO_PNG, "svg svgz"),
+    ("EPS", _TO_PNG, "eps epsf"),
+    ("a Windows metafile", _TO_PNG, "wmf emf"),
     ("JPEG XR", _TO_JPEG, "jxr wdp hdp"),
     ("OpenEXR", _TO_JPEG, "exr"),
-    ("Radiance HDR", _TO_JPEG, "hdr"),
     ("DPX", _TO_JPEG, "dpx cin"),
-    ("DDS", _TO_JPEG, "dds"),
-    ("PCX", _TO_JPEG, "pcx"),
-    ("SGI", _TO_JPEG, "sgi"),
-    ("a Sun raster", _TO_JPEG, "ras"),
-    ("an X bitmap", _TO_JPEG, "xbm xpm"),
     ("PICT", _TO_JPEG, "pct pict"),
-    ("QOI", _TO_JPEG, "qoi"),
-    ("FITS", _TO_JPEG, "fits fts"),
     ("DICOM", _TO_JPEG, "dcm dicom"),
-    ("an icon of macOS", _TO_JPEG, "icns"),
-    ("a cursor", _TO_JPEG, "cur"),
     ("MNG", _TO_JPEG, "mng jng"),
     ("FLIF", _TO_JPEG, "flif"),
     ("BPG", _TO_JPEG, "bpg"),
+    ("an Amiga image", _TO_JPEG, "iff lbm ilbm"),
+    ("an X window dump", _TO_JPEG, "xwd"),
 )
-_REMEDIES = {name: remedy for name, remedy, _ in _UNREAD}
-UNREADABLE_ENDINGS = {f".{ending}": name for name, _, endings in _UNREAD for ending in endings.split()}
+_REMEDIES = {name: remedy for name, remedy, _ in UNREAD}
+UNREADABLE_ENDINGS = {f".{ending}": name for name, _, endings in UNREAD for ending in endings.split()}
+
+# Endings of files that accompany images, or have nothing to do with them: such a file is never opened to see
+# whether it is an image. A file with an ending that stands in no list is (`ImageFolder.list_files`).
+_OTHER_ENDINGS = """
+    txt json jsonl ndjson geojson xml csv tsv yaml yml toml ini cfg conf log md rst html htm css js ts
+    py pyc ipynb c cc cpp h hpp java rs go sh bat r m lua php rb
+    npy npz mat pt pth pkl pickle onnx safetensors ckpt h5 hdf5 hdf nc parquet arrow feather avro orc
+    tfrecord tfrecords lmdb mdb db sqlite sqlite3 zip tar gz tgz bz2 xz zst 7z rar jar whl
+    mp4 m4v mov avi mkv webm wmv mpg mpeg mts m2ts 3gp flv mp3 wav flac ogg m4a aac opus mid midi
+    pdf ps ai doc docx xls xlsx ppt pptx odt ods odp epub rtf tex bib
+    xmp aae lrcat pp3 dop mtl obj ply stl glb gltf fbx usdz las laz srt vtt sub ass
+    exe dll so dylib o a class lock tmp part crdownload swp bak md5 sha1 sha256 sig asc icc icm ttf otf
+    woff woff2 lnk url webloc
+"""
+OTHER_ENDINGS = frozenset(f".{ending}" for ending in _OTHER_ENDINGS.split())
 
 # First bytes of formats; the first match counts.
 _READ_BEGINNINGS = (
@@ -68,33 +103,57 @@ _READ_BEGINNINGS = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"GIF87a", "GIF"),
     (b"GIF89a", "GIF"),
-    (b"BM", "BMP"),
     (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "JPEG 2000"),
     (b"\xff\x4f\xff\x51", "JPEG 2000"),
     (b"II*\x00", "TIFF"),
     (b"MM\x00*", "TIFF"),
+    (b"II+\x00", "TIFF"),
+    (b"MM\x00+", "TIFF"),
+    *((beginning, "JPEG XL") for beginning in JPEG_XL_BEGINNINGS),
+    (b"#?RADIANCE", "Radiance HDR"),
+    (b"#?RGBE", "Radiance HDR"),
+    (b"farbfeld", "farbfeld"),
+    (b"P7\n", "PAM"),
+    (b"8BPS\x00\x01", "Photoshop"),
+    (b"DDS |\x00\x00\x00", "DDS"),
+    (b"qoif", "QOI"),
+    (b"icns", "ICNS"),
+    (b"BLP1", "BLP"),
+    (b"BLP2", "BLP"),
+    (b"FTEX", "FTEX"),
+    (b"SIMPLE  =", "FITS"),
+    (b"\x59\xa6\x6a\x95", "Sun raster"),
+    (b"/* XPM */", "XPM"),
+    (b"DanM", "MSP"),
+    (b"LinS", "MSP"),
+    (b"\xb1\x68\xde\x3a", "DCX"),
+    (b"\x80\xe8\x00\x00", "PIXAR"),
+    (b"P7 332\n", "XV thumbnail"),
+    (b"Image type: ", "IFUNC"),
+)
+# These are too short, or too common, to tell an image from other bytes.
+_SHORT_BEGINNINGS = (
+    (b"BM", "BMP"),
+    (b"\x01\xda", "SGI"),
+    (b"\x00\x00\x02\x00", "CUR"),
+    (b"\x00\x00\x01\x00", "ICO"),
+    (b"\x0a\x05\x01", "PCX"),
+    (b"\x00\x00\x00\x00\x00\x00\x00\x04", "McIdas"),
 )
 _UNREAD_BEGINNINGS = (
-    (b"8BPS", "a Photoshop file"),
+    (b"8BPS\x00\x02", "a large Photoshop file (PSB)"),
     (b"gimp xcf", "a GIMP file"),
     (b"%!PS", "EPS"),
     (b"\xc5\xd0\xd3\xc6", "EPS"),
-    (b"\x00\x00\x00\x0cJXL ", "JPEG XL"),
-    (b"\xff\x0a", "JPEG XL"),
+    (b"\xd7\xcd\xc6\x9a", "a Windows metafile"),
     (b"\x76\x2f\x31\x01", "OpenEXR"),
-    (b"#?RADIANCE", "Radiance HDR"),
-    (b"#?RGBE", "Radiance HDR"),
-    (b"DDS ", "DDS"),
-    (b"qoif", "QOI"),
-    (b"SIMPLE  =", "FITS"),
-    (b"icns", "an icon of macOS"),
+    (b"II\xbc\x01", "JPEG XR"),
+    (b"SDPX", "DPX"),
+    (b"XPDS", "DPX"),
     (b"\x8aMNG", "MNG"),
-    (b"FUJIFILMCCD-RAW", _RAW),
-    (b"IIU\x00", _RAW),
-    (b"IIRO", _RAW),
-    (b"IIRS", _RAW),
-    (b"MMOR", _RAW),
-    (b"FOVb", _RAW),
+    (b"\x8bJNG", "MNG"),
+    (b"FLIF", "FLIF"),
+    (b"BPG\xfb", "BPG"),
 )
 _OTHER_BEGINNINGS = (
     (b"version https://git-lfs", "a pointer of Git LFS; fetch the image itself with `git lfs pull`"),
@@ -105,18 +164,30 @@ _OTHER_BEGINNINGS = (
     (b"\x7fELF", "a program"),
     (b"MZ", "a program"),
 )
-_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _AVIF_BRANDS = (b"avif", b"avis")
-# So many first bytes are enough to recognise a format.
-HEAD_BYTES = 1024
+_AMIGA_KINDS = (b"ILBM", b"PBM ", b"RGB8", b"RGBN", b"DEEP", b"TVPP")
+# Formats whose mark stands further on.
+_READ_PATTERNS: tuple[tuple[Callable[[bytes], bool], str], ...] = (
+    (lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP", "WebP"),
+    (lambda head: head[4:8] == b"ftyp" and head[8:12] in _AVIF_BRANDS, "AVIF"),
+    (is_heif, "HEIF"),
+    (lambda head: camera_raw.beginning_of(head) is not None, RAW),
+    (lambda head: head[4:8] == b"\x00\x00\x00\x02" and head[20:24] == b"GIMP", "GIMP brush"),
+    (lambda head: head[4:6] in {b"\x11\xaf", b"\x12\xaf"} and head[88:128] == bytes(40), "FLI"),
+    (lambda head: head[2048:2052] == b"PCD_", "Photo CD"),
+)
+# So many first bytes are enough to recognise a format; a Photo CD says what it is after 2,048.
+HEAD_BYTES = 4096
 
 MAX_MESSAGE_LENGTH = 160
 _ENDS_EARLY = "is damaged: its data ends early"
 _BROKEN = "is damaged: its data cannot be decoded"
 _NONSENSE = "is damaged: its header makes no sense"
 _UNREAD_KIND = "is of a rare kind of its format, which Clipper does not read"
+_MORE_KINDS = "is of a rare kind of its format, which Clipper reads after `pip install imagecodecs`"
 # Words in the errors of Pillow and its libraries, and what to say instead; the first match counts.
 _FAILURE_WORDS = (
+    (r"imagecodecs", _MORE_KINDS),
     (r"MAX_TEXT|too large for|decompressed data", "holds a text too large to be one, as bombs do"),
     (r"truncated|only got|end of file|unexpected end|buffer of \d+ bytes|not enough", _ENDS_EARLY),
     (
@@ -137,21 +208,32 @@ def ending_of(name: str) -> str:
 def reason_not_read(ending: str) -> str | None:
     """Return why images with this ending are not read; None if they are."""
     name = UNREADABLE_ENDINGS.get(ending)
-    return _not_read(name, ending=ending if name == _RAW else "") if name else None
+    return _not_read(name) if name else None
 
 
 def readable_format(head: bytes) -> str | None:
     """Return the readable format that begins with these bytes; None if unknown, and for TGA and PPM."""
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "WebP"
-    if head[4:8] == b"ftyp" and head[8:12] in _AVIF_BRANDS:
-        return "AVIF"
-    return _begins(head, _READ_BEGINNINGS)
+    return _surely_readable_format(head) or _begins(head, _SHORT_BEGINNINGS)
 
 
 def is_surely_readable(head: bytes) -> bool:
-    """Whether only a readable format begins with these bytes; camera raw, for one, begins as TIFF does."""
-    return readable_format(head) not in (None, "TIFF", "BMP")
+    """Whether only a readable format begins with these bytes."""
+    return _surely_readable_format(head) is not None
+
+
+def is_surely_image(head: bytes) -> bool:
+    """Whether only an image begins with these bytes, whether Clipper reads its format or not."""
+    return is_surely_readable(head) or _begins(head, _UNREAD_BEGINNINGS) is not None or _is_amiga(head)
+
+
+def _surely_readable_format(head: bytes) -> str | None:
+    return next((name for is_it, name in _READ_PATTERNS if is_it(head)), None) or _begins(
+        head, _READ_BEGINNINGS
+    )
+
+
+def _is_amiga(head: bytes) -> bool:
+    return head[:4] == b"FORM" and head[8:12] in _AMIGA_KINDS
 
 
 def describe_unidentified(data: bytes) -> str:
@@ -167,12 +249,10 @@ def describe_unidentified(data: bytes) -> str:
 
 
 def _unread_format(head: bytes) -> str | None:
-    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
-        return "HEIF"
-    if head[4:8] == b"ftyp" and head[8:12] == b"crx ":
-        return _RAW
     if b"<svg" in head.lower():
         return "SVG, a drawing"
+    if _is_amiga(head):
+        return "an Amiga image"
     return _begins(head, _UNREAD_BEGINNINGS)
 
 
@@ -200,9 +280,8 @@ def _begins(head: bytes, beginnings: tuple[tuple[bytes, str], ...]) -> str | Non
     return next((name for start, name in beginnings if head.startswith(start)), None)
 
 
-def _not_read(name: str, *, ending: str = "") -> str:
-    shown = f"{name} ({ending})" if ending else name
-    return f"is {shown}, which Clipper does not read; {_REMEDIES[name]}"
+def _not_read(name: str) -> str:
+    return f"is {name}, which Clipper does not read; {_REMEDIES[name]}"
 
 
 def describe_failure(error: Exception, data: bytes, *, is_large: bool) -> str:

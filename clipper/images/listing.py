@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from clipper.hashing import ContentHash
-from clipper.images.formats import READABLE_ENDINGS, UNREADABLE_ENDINGS, ending_of
+from clipper.images.formats import OTHER_ENDINGS, READABLE_ENDINGS, UNREADABLE_ENDINGS, ending_of
 from clipper.images.places import Contents, Place
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # A longer ending is counted as none: it is hardly an ending.
 MAX_ENDING_LENGTH = 8
+NO_ENDING = "no ending"
 LINKED_FOLDERS = "links to folders"
 # Files that describe the images of their folder and below; of two in one folder, the first wins.
 METADATA_NAMES = ("metadata.json", "metadata.parquet", "metadata.csv", "metadata.tsv", "metadata.jsonl")
@@ -67,7 +68,8 @@ class Listing:
     `tables` are the files that describe the images of their folder and below, the strongest first. `sidecars`
     describe one image each. `unread` are the paths of files that look like metadata and are not read.
     `others` counts all other files by their ending, the unread ones too. `homes` are folders that are homes.
-    `archives` is what lies in each archive, by its name.
+    `archives` is what lies in each archive, by its name. `unlisted` are those of the other files whose ending
+    says nothing, by how it is counted: they may be images too, and `ImageFolder.list_files` opens them.
     """
 
     images: list[FoundImage] = field(default_factory=list)
@@ -77,6 +79,7 @@ class Listing:
     unread: list[str] = field(default_factory=list)
     homes: set[str] = field(default_factory=set)
     archives: dict[str, Contents] = field(default_factory=dict)
+    unlisted: dict[str, list[FoundImage]] = field(default_factory=dict)
     _beside: "dict[str, Callable[[], FoundImage]]" = field(default_factory=dict, repr=False)
 
     def add(self, path: str, describe: "Callable[[], FoundImage]") -> None:
@@ -92,6 +95,13 @@ class Listing:
             self._beside[path] = describe  # which images there are is not known yet
         else:
             self._count(path, ending)
+            if ending not in OTHER_ENDINGS:
+                self.unlisted.setdefault(ending_to_show(path), []).append(describe())
+
+    def promote(self, label: str, image: FoundImage) -> None:
+        """Count one of the other files as an image; `label` is how it was counted."""
+        self.images.append(image)
+        self.others[label] -= 1
 
     def settle(self) -> None:
         """Sort the files once all are there, and find the images that have a file of their own."""
@@ -140,7 +150,7 @@ def ending_to_show(path: str) -> str:
     """Return a file's ending as a report shows it; "no ending" for one that hardly is one."""
     ending = ending_of(path)
     is_plain = ending[1:].isalnum() and ending.isascii() and len(ending) <= MAX_ENDING_LENGTH
-    return ending if is_plain else "no ending"
+    return ending if is_plain else NO_ENDING
 
 
 def _strength(path: str) -> tuple[int, int, str]:

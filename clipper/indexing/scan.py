@@ -41,8 +41,7 @@ def scan_images(work: Workspace) -> Step:
         path = work.home.part("manifest", staged) if staged else None
         before = Manifest.read(path) if path and path.exists() else None
         progress = work.progress_for("scan")
-        known = before.archives if before and not work.settings.verify else {}
-        listing = work.list_files(known)
+        listing = work.list_files(None if work.settings.verify else before)
         manifest = scan(
             work.folder, before=before, verify=work.settings.verify, progress=progress, listing=listing
         )
@@ -119,7 +118,9 @@ def scan(
     """
     started = time.time_ns()
     known = {entry.id: entry for entry in before.entries} if before and not verify else {}
-    listing = listing or folder.list_files(before.archives if before and not verify else None)
+    listing = listing or folder.list_files(
+        archives=before.archives if before and not verify else None, images=known
+    )
     found = listing.images
     if not found:
         raise ImagesError(

@@ -63,6 +63,7 @@ CLIPPER: list[Row] = [
     [("store/", "the files of a home"), ("metadata/", "files, folders, EXIF to columns")],
     [("images/archives/", "images in tar, zip, tables")],
     [("projection/", "the map: fit, place, refit"), ("images/", "folder, formats, decoding")],
+    [("images/decoders/", "which library opens a file")],
     [("sandbox/", "a function in a child process")],
     [("predicate/", "a filter as text"), ("query", "what is asked")],
     [("query_syntax, query_filter, settings, hashing, text, caches, access, system, errors", "the ground")],

@@ -99,6 +99,8 @@ def find_image(
         found = read_original(dataset.atlas, row)
         if size in COPIES and isinstance(found, ImageResponse):
             found = _copy_of(found, size, dataset, row)
+        elif size == "medium" and isinstance(found, ForeignImage):
+            found = found._replace(copy=size)
         if not isinstance(found, str):
             return found._replace(lasting=lasting)
         return ImageResponse(dataset.atlas.thumbnail(row), "image/webp", lost=found)

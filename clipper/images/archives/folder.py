@@ -10,7 +10,7 @@ import tarfile
 import threading
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from glob import has_magic
@@ -84,8 +84,13 @@ class ArchiveFolder(ImageFolder):
             )
         return sorted(found, key=lambda archive: archive.name)
 
-    def list_files(self, known: Mapping[str, Contents] | None = None) -> Listing:
-        """List all images; an archive that is as in `known` is not opened.
+    def list_files(
+        self,
+        *,
+        archives: Mapping[str, Contents] | None = None,
+        images: Container[str] = (),  # noqa: ARG002 - no file in an archive is opened to see what it is
+    ) -> Listing:
+        """List all images; an archive that is as in `archives` is not opened.
 
         Of images of the same name in several archives, the first keeps it. The others get their archive's
         name before theirs.
@@ -98,7 +103,7 @@ class ArchiveFolder(ImageFolder):
         for table in self._tables_beside():
             listing.add(table.id, partial(_itself, table))
         for archive in self.archives():
-            before = (known or {}).get(archive.name)
+            before = (archives or {}).get(archive.name)
             contents = before if before and before.archive == archive else self._open(archive)
             listing.archives[archive.name] = contents
             listing.others += contents.others

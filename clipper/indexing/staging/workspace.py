@@ -12,7 +12,6 @@ from typing import Any
 from clipper.errors import ImagesError, StoreError
 from clipper.images.archives.folder import open_images
 from clipper.images.listing import Listing
-from clipper.images.places import Contents
 from clipper.metadata.columns import Column
 from clipper.metadata.types import EXAMPLES
 from clipper.projection.graph import NeighborGraph
@@ -84,18 +83,20 @@ class Workspace:
             after.write(self.home)
             self._staged = after
 
-    def list_files(self, known: Mapping[str, Contents] | None = None) -> Listing:
+    def list_files(self, before: Manifest | None) -> Listing:
         """List the images folder now; keep what a later step needs of it, which are not the images.
 
         Args:
-            known: what lay in the archives; without it, that of the staged manifest.
+            before: the manifest whose files need not be opened again to see what they are.
 
         Raises:
             ImagesError: the folder is missing or cannot be read.
         """
-        if known is None and self.staged.manifest:
-            known = self.manifest()[1].archives
-        listing = self.folder.list_files(known)
+        if before is None:
+            listing = self.folder.list_files()
+        else:
+            ids = {entry.id for entry in before.entries}
+            listing = self.folder.list_files(archives=before.archives, images=ids)
         self._listing = replace(listing, images=[])
         return listing
 
@@ -106,7 +107,7 @@ class Workspace:
             ImagesError: the folder is missing or cannot be read.
         """
         if self._listing is None:
-            self.list_files()
+            self.list_files(self.manifest()[1] if self.staged.manifest else None)
         return self._listing or Listing()
 
     def is_of_this_folder(self, snapshot: Snapshot) -> bool:

@@ -131,28 +131,88 @@ def test_the_files_of_a_home_within_are_neither_listed_nor_counted(folder: Path)
 
 @pytest.mark.linux
 def test_images_that_are_not_decoded_are_listed_and_refused_without_being_read(folder: Path):
-    touch(folder / "a.nef", b"II*\x00" + bytes(99))
-    touch(folder / "b.psd", b"8BPS")
-    touch(folder / "c.heic", b"\xff\xd8\xff\xe0 a JPEG")
+    touch(folder / "a.exr", b"v/1\x01" + bytes(99))
+    touch(folder / "b.psb", b"8BPS\x00\x02")
+    touch(folder / "c.xcf", b"\xff\xd8\xff\xe0 a JPEG")
     touch(folder / "d.jpg", b"8BPS")
-    with (folder / "e.dng").open("wb") as large:
+    with (folder / "e.svg").open("wb") as large:
         large.truncate(1 << 40)
-    os.mkfifo(folder / "f.cr2")
+    os.mkfifo(folder / "f.eps")
     found = ImageFolder(str(folder))
     reasons = {image.id: found.reason_not_read(image.id) for image in found.list_images()}
-    assert (reasons["a.nef"] or "").startswith(
-        "is camera raw (.nef), which Clipper does not read; convert it to JPEG"
-    )
-    assert "camera raw (.dng)" in (reasons["e.dng"] or "")
-    assert "Photoshop" in (reasons["b.psd"] or "")
-    assert [name for name, reason in reasons.items() if reason is None] == ["c.heic", "d.jpg", "f.cr2"]
+    assert reasons["a.exr"] == "is OpenEXR, which Clipper does not read; convert it to JPEG or PNG"
+    assert "SVG" in (reasons["e.svg"] or "")
+    assert "Photoshop" in (reasons["b.psb"] or "")
+    assert [name for name, reason in reasons.items() if reason is None] == ["c.xcf", "d.jpg", "f.eps"]
 
 
 def test_behind_a_url_the_ending_alone_decides_what_is_refused(memory_folder: str):
     found = ImageFolder(memory_folder)
-    fsspec.filesystem("memory").pipe("/pictures/c.heic", b"\xff\xd8\xff\xe0 a JPEG")
-    assert "convert it to JPEG" in (found.reason_not_read("c.heic") or "")
+    fsspec.filesystem("memory").pipe("/pictures/c.xcf", b"\xff\xd8\xff\xe0 a JPEG")
+    assert "export it as PNG" in (found.reason_not_read("c.xcf") or "")
     assert found.reason_not_read("a.jpg") is None
+
+
+UNLISTED = ("hash", "b.jpg_large", "c.1", "d.data", "e.jpg~")
+
+
+def test_a_file_whose_ending_says_nothing_is_an_image_if_it_begins_as_one(folder: Path):
+    beginnings = (
+        b"\xff\xd8\xff\xe0",
+        b"\x89PNG\r\n\x1a\n",
+        b"II*\x00",
+        b"\x00\x00\x00\x18ftypheic",
+        b"GIF89a",
+    )
+    for name, beginning in zip(UNLISTED, beginnings, strict=True):
+        touch(folder / name, beginning + bytes(99))
+    touch(folder / "notes.txt", b"\xff\xd8\xff\xe0 with the ending of a text")
+    touch(folder / "bm", b"BM is how this text begins")
+    touch(folder / "weights.bin", bytes(5_000))
+    touch(folder / "README", b"text")
+    listing = ImageFolder(str(folder)).list_files()
+    assert [image.id for image in listing.images] == sorted(UNLISTED)
+    assert listing.others == {".txt": 1, "no ending": 2, ".bin": 1}
+
+
+def test_of_an_ending_that_is_never_an_images_only_some_files_are_opened(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("clipper.images.folder.MAX_MISSES", 3)
+    for number in range(9):
+        touch(folder / f"{number}.dat", b"numbers")
+    for name in ("zz.dat", "zz.other"):
+        touch(folder / name, b"\xff\xd8\xff\xe0")
+    found = ImageFolder(str(folder))
+    assert ids(folder) == ["zz.other"]
+    assert found.list_files().others == {".dat": 10}
+    assert [image.id for image in found.list_files(images={"zz.dat"}).images] == ["zz.dat", "zz.other"]
+
+
+def test_an_image_of_the_last_run_is_not_opened_to_be_listed(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    touch(folder / "hash", b"\xff\xd8\xff\xe0")
+    found = ImageFolder(str(folder))
+    known = {image.id for image in found.list_images()}
+
+    def refuse(*_: object, **__: object) -> bytes:
+        raise AssertionError("a file is opened")
+
+    monkeypatch.setattr("clipper.images.folder.read_file", refuse)
+    assert [image.id for image in found.list_files(images=known).images] == ["hash"]
+
+
+def test_behind_a_url_only_the_ending_makes_an_image(memory_folder: str):
+    fsspec.filesystem("memory").pipe("/pictures/hash", b"\xff\xd8\xff\xe0 a JPEG")
+    listing = ImageFolder(memory_folder).list_files()
+    assert "hash" not in [image.id for image in listing.images]
+    assert listing.others["no ending"] == 1
+
+
+def test_a_listing_has_the_same_fingerprint_as_the_folder(folder: Path):
+    touch(folder / "hash", b"\xff\xd8\xff\xe0")
+    touch(folder / "other", b"text")
+    found = ImageFolder(str(folder))
+    assert found.fingerprint(found.list_files()) == found.fingerprint()
 
 
 def test_a_folder_within_that_cannot_be_listed_is_named_and_the_rest_is_there(

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from bokeh.command.util import build_single_handler_application
+from every_format import FORMATS
 from panel.io.server import per_app_patterns
 from panel_server import ROOT, fetch, serving
 from PIL import Image
@@ -192,11 +193,30 @@ def test_formats_browsers_cannot_show_are_converted(
     sent = image_route.convert_or_thumbnail(find_image("full", "scan.tiff", stamp=stamp))
     assert (sent.content_type, sent.lasting, sent.lost) == ("image/png", True, "")
     assert Image.open(io.BytesIO(sent.data)).size == (40, 30)
+    small = image_route.convert_or_thumbnail(find_image("medium", "scan.tiff", stamp=stamp))
+    assert (small.content_type, small.larger) == ("image/webp", False)
     (small_home / "images" / "scan.tiff").unlink()
     sent = find_image("full", "scan.tiff", stamp=stamp)
     assert (sent.data, sent.lasting, sent.lost) == (find_image("thumb", "scan.tiff").data, False, "gone")
     with pytest.raises(KeyError):
         find_image("full", "../clipper.toml")
+
+
+def test_photos_of_phones_and_cameras_are_shown_converted(
+    small_home: Path, run_index: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("a.heic", "a.jxl", "a.psd", "a.nef", "a.cr3", "png inside.bmp")
+    for name in names:
+        (small_home / "images" / name).write_bytes(FORMATS[name][0]())
+    run_index(small_home)
+    monkeypatch.setenv("CLIPPER_HOME", str(small_home))
+    for name in names:
+        for size, content_type in (("medium", "image/webp"), ("view", "image/png"), ("full", "image/png")):
+            sent = image_route.convert_or_thumbnail(find_image(size, name))
+            assert (sent.content_type, sent.lost) == (content_type, "")
+            with Image.open(io.BytesIO(sent.data)) as shown:
+                shown.load()
+                assert shown.width > shown.height
 
 
 def test_of_a_very_large_original_a_copy_is_shown_first(

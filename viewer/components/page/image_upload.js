@@ -11,6 +11,10 @@ import { DRAGGED_IMAGE } from "../side/cards.js"
  * @typedef {"nothing" | "link" | "large" | "many"} Refusal
  */
 
+/** What the dialog offers: many systems do not count the formats behind `image/*` as images. */
+const ACCEPTED =
+  "image/*,.heic,.heif,.hif,.avif,.jxl,.jp2,.psd,.dng,.nef,.cr2,.cr3,.arw,.raf,.orf,.rw2,.pef,.tif,.tiff"
+
 /** Bytes of one piece. */
 const PIECE = 1 << 20
 
@@ -97,7 +101,7 @@ function uploader(model) {
 function fileButton(take) {
   const input = h("input", {
     type: "file",
-    accept: "image/*",
+    accept: ACCEPTED,
     class: "chosen",
     tabindex: "-1",
     "aria-hidden": "true",

@@ -106,11 +106,11 @@ def test_only_an_archive_that_changed_is_opened(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(
         ArchiveFolder, "_file", lambda self, name: opened.append(name) or open_as_before(self, name)
     )
-    assert folder.list_files(before.archives).images == before.images
+    assert folder.list_files(archives=before.archives).images == before.images
     assert opened == []
     write_tar(tmp_path / "01.tar", {"new.png": picture(7)})
     os.utime(tmp_path / "01.tar", ns=(1, 1))
-    after = folder.list_files(before.archives)
+    after = folder.list_files(archives=before.archives)
     assert opened == ["01.tar"]
     assert [image.id for image in after.images] == ["00.tar.png", "02.tar.png", "new.png"]
 

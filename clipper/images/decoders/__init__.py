@@ -1,0 +1,1 @@
+"""Which library opens a file's bytes as an image, by its first bytes."""

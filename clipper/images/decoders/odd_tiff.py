@@ -1,0 +1,79 @@
+"""Open TIFFs that Pillow does not read: floats of several channels, wide integers, many bands.
+
+They come from microscopes, satellites and simulations. `tifffile` reads them; with `imagecodecs` beside it,
+it reads more compressions. What does not belong here: TIFFs that Pillow reads.
+"""
+
+import io
+from functools import partial
+
+import numpy as np
+import tifffile
+from PIL import Image
+
+from clipper.images.decoders.deferred import DeferredImage
+
+_COLOURS = 3
+_AXES = {2, 3}
+_UNCOMPRESSED = 1
+_MAX_RATIO = 1_032  # of deflate; what claims to unpack to more would only take memory
+_WHOLE = {np.dtype(np.uint8): 0, np.dtype(np.uint16): 8, np.dtype(np.uint32): 24, np.dtype(np.uint64): 56}
+
+
+def open_tiff(data: bytes) -> Image.Image:
+    """Open the first page of a TIFF.
+
+    Raises:
+        Exception: whatever tifffile raises for bytes that it cannot read.
+    """
+    page = tifffile.TiffFile(io.BytesIO(data)).pages[0]
+    size = (int(page.imagewidth), int(page.imagelength))
+    if min(size) < 1 or page.imagedepth > 1:
+        raise ValueError("the first page holds no picture")
+    if page.nbytes > len(data) * (1 if page.compression == _UNCOMPRESSED else _MAX_RATIO):
+        raise ValueError("not enough image data")
+    return DeferredImage("TIFF", size, partial(_decoded, page))
+
+
+def _decoded(page: "tifffile.TiffPage") -> Image.Image:
+    pixels = page.asarray()
+    planar = page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and pixels.ndim == max(_AXES)
+    if planar:
+        pixels = np.moveaxis(pixels, 0, -1)
+    if pixels.ndim not in _AXES or pixels.shape[:2] != (page.imagelength, page.imagewidth):
+        raise ValueError("the values of the first page are no picture")
+    name = page.photometric.name if page.photometric is not None else ""
+    if name == "PALETTE" and page.colormap is not None:
+        pixels = np.moveaxis(page.colormap, 0, -1)[np.minimum(pixels, page.colormap.shape[1] - 1)]
+    image = to_image(pixels, as_lab=name == "CIELAB")
+    if name == "MINISWHITE":
+        return Image.fromarray(255 - np.asarray(image))
+    if name == "YCBCR" and image.mode == "RGB":
+        return Image.frombytes("YCbCr", image.size, image.tobytes())
+    return image
+
+
+def to_image(pixels: np.ndarray, *, as_lab: bool = False) -> Image.Image:
+    """Convert numbers of any type, (h, w) or (h, w, c), to an 8-bit image: of many bands the first three.
+
+    Whole numbers without a sign keep their brightness. Others are stretched over the range they have.
+    """
+    if pixels.ndim == 3 and pixels.shape[2] < _COLOURS:  # noqa: PLR2004 - rows, columns, channels
+        pixels = pixels[:, :, 0]
+    elif pixels.ndim == 3:  # noqa: PLR2004
+        pixels = pixels[:, :, :_COLOURS]
+    if (shift := _WHOLE.get(pixels.dtype.newbyteorder("="))) is not None:
+        levels = (pixels >> shift).astype(np.uint8)
+    else:
+        levels = _stretched(pixels)
+    if as_lab and levels.ndim == 3:  # noqa: PLR2004
+        return Image.frombytes("LAB", levels.shape[1::-1], np.ascontiguousarray(levels).tobytes())
+    return Image.fromarray(np.ascontiguousarray(levels))
+
+
+def _stretched(pixels: np.ndarray) -> np.ndarray:
+    values = pixels.astype(np.float32)
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    scaled = (np.nan_to_num(values, nan=low, posinf=high, neginf=low) - low) / max(high - low, 1e-12)
+    return (scaled.clip(0, 1) * 255 + 0.5).astype(np.uint8)

@@ -1,0 +1,116 @@
+"""Open a file's bytes as a Pillow image: by Pillow itself, another library, or the preview of a camera raw.
+
+A decoder is imported only when a file begins as its format does, so that a child process starts as fast as
+without it. What does not belong here: pixels and facts (`images/decode.py`), and words for a file that is not
+read (`images/formats.py`).
+"""
+
+import io
+from importlib.util import find_spec
+from typing import Any
+
+from clipper.errors import BadImageError
+from clipper.images.decoders import camera_raw
+from clipper.images.decoders.tiff_tags import BIG, LITTLE
+
+# Pillow's own decoders (JPEG opens MPO too), in the order in which they are tried; those come last that
+# recognise a file by little. Left out: EPS and WMF, which start another program; IPTC, which opens what it
+# holds as any format; IMT, which takes almost any bytes for an image; MPEG, GRIB, BUFR and HDF5, which
+# decode nothing.
+PILLOW_FORMATS = (
+    "JPEG", "PNG", "WEBP", "GIF", "TIFF", "AVIF", "BMP", "DIB", "PPM", "JPEG2000", "ICO", "PSD", "DDS", "QOI",
+    "ICNS", "BLP", "FTEX", "FITS", "SGI", "SUN", "PIXAR", "MSP", "GBR", "CUR", "DCX", "PCX", "FLI", "XBM",
+    "XPM", "XVTHUMB", "MCIDAS", "PCD", "IM", "SPIDER", "TGA",
+)  # fmt: skip
+HEVC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs")
+HEIF_BRANDS = (*HEVC_BRANDS, b"mif1", b"msf1")
+PLAIN_BEGINNINGS = (b"farbfeld", b"P7\n", b"#?RADIANCE", b"#?RGBE")
+JPEG_XL_BEGINNINGS = (b"\xff\x0a", b"\x00\x00\x00\x0cJXL \r\n\x87\n")
+_OPTIONAL = "and the package that decodes it is not installed; `pip install {}`, or convert it to JPEG or PNG"
+_TIFF = (LITTLE, BIG, b"II+\x00", b"MM\x00+")
+
+
+def open_image(data: bytes) -> Any:
+    """Open an image without decoding its pixels, as far as its library allows.
+
+    Args:
+        data: the file's bytes.
+
+    Returns:
+        a Pillow image, not loaded yet. `format` is Pillow's name of the format; of a camera raw it is the
+        camera's, such as "NEF".
+
+    Raises:
+        BadImageError: what decodes this format is not installed; or a camera raw holds no preview.
+        Exception: whatever Pillow raises for bytes that it cannot open.
+    """
+    if kind := camera_raw.format_of(data):
+        return camera_raw.open_preview(data, kind)
+    if data.startswith(JPEG_XL_BEGINNINGS):
+        return _open_jpeg_xl(data)
+    if data.startswith(PLAIN_BEGINNINGS):
+        from clipper.images.decoders.plain import open_plain
+
+        return open_plain(data)
+    if is_heif(data):
+        return _open_heif(data)
+    try:
+        return _pillow().open(io.BytesIO(data), formats=PILLOW_FORMATS)
+    except Exception as error:
+        if other := _open_otherwise(data):
+            return other
+        raise error from None
+
+
+def is_heif(head: bytes) -> bool:
+    """Whether a file begins as HEIF does; some AVIF files do too."""
+    return head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS
+
+
+def _open_otherwise(data: bytes) -> Any:
+    """Open a BMP or TIFF that Pillow does not read; return None if nothing reads it."""
+    try:
+        if data.startswith(b"BM"):
+            from clipper.images.decoders.odd_bmp import open_bmp
+
+            return open_bmp(data)
+        if data.startswith(_TIFF):
+            from clipper.images.decoders.odd_tiff import open_tiff
+
+            return open_tiff(data)
+    except Exception:  # noqa: BLE001 - hostile bytes raise anything, and Pillow's error says more
+        return None
+    return None
+
+
+def _open_jpeg_xl(data: bytes) -> Any:
+    if find_spec("pylibjxl"):
+        from clipper.images.decoders.jpeg_xl import open_jpeg_xl
+
+        return open_jpeg_xl(data)
+    if find_spec("pillow_jxl"):  # a plugin that somebody installed where `pylibjxl` has no wheel
+        __import__("pillow_jxl")
+        return _pillow().open(io.BytesIO(data), formats=("JXL",))
+    raise BadImageError(f"is JPEG XL, {_OPTIONAL.format('pylibjxl')}")
+
+
+def _open_heif(data: bytes) -> Any:
+    pillow = _pillow()
+    formats = ["AVIF"]  # the general brands (mif1, msf1) are of either
+    if find_spec("pi_heif"):
+        import pi_heif
+
+        # One file at a time: threads would only take address space. What else a file holds is not shown.
+        pi_heif.register_heif_opener(decode_threads=1, thumbnails=False, depth_images=False, aux_images=False)
+        formats.append("HEIF")
+    elif data[8:12] in HEVC_BRANDS:
+        raise BadImageError(f"is HEIF, {_OPTIONAL.format('pi-heif')}")
+    return pillow.open(io.BytesIO(data), formats=formats)
+
+
+def _pillow() -> Any:
+    from PIL import Image
+
+    # Clipper checks its own limit, a setting, before it decodes a pixel; Pillow's limit would only warn.
+    Image.MAX_IMAGE_PIXELS = None
+    return Image
