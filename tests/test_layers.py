@@ -24,7 +24,8 @@ CORE = """
     chroma models
     insight insight/clustering insight/doubles insight/words
     store/parts store/given
-    store metadata
+    store annotations
+    metadata
     projection images
     sandbox
     query

@@ -18,6 +18,7 @@ from clipper.settings import Settings, absolute_location
 from clipper.store import cluster_names, facts, manifest, snapshots
 from clipper.store.home import Home
 from clipper.store.parts.clusters import Clusters
+from clipper.store.parts.objects import ObjectReader
 from clipper.store.shards import ShardStore
 from clipper.store.tables import read_made_of, read_parquet
 
@@ -234,6 +235,27 @@ class Published:
         values.pop("id")
         return without_missing(values)
 
+    @property
+    def has_objects(self) -> bool:
+        """Whether there are label files with objects for this version's images."""
+        return bool(self.snapshot.parts.get("objects"))
+
+    def objects(self, row: int) -> "pa.Table":
+        """Return the objects of an image: category, box in shares of the upright image, crowd and score.
+
+        Returns:
+            `category` (text), `left`, `top`, `width`, `height` (float32, 0 to 1; null without a box), `crowd`
+            (bool), `score` (float32; null unless a detector gave one); no row without label files.
+
+        Raises:
+            StoreError: the table is missing or damaged.
+        """
+        import pyarrow as pa
+
+        if self._objects is None:
+            return pa.table({"category": pa.array([], pa.string())})
+        return self._objects.of(row).drop_columns(["image"])
+
     def thumbnail(self, row: int) -> bytes:
         """Return the thumbnail: a WebP of at most 128 pixels on the longer side."""
         table, positions = self._thumbnails
@@ -294,6 +316,10 @@ class Published:
         at = pc.index_in(self._projection["id"], value_set=files["id"])
         nanoseconds = pc.fill_null(files[column], 0).take(at).to_numpy().astype(np.float64)
         return np.where(nanoseconds > 0, nanoseconds / 1e9, np.nan)
+
+    @cached_property
+    def _objects(self) -> ObjectReader | None:
+        return ObjectReader(self._part("objects")) if self.has_objects else None
 
     @cached_property
     def _thumbnails(self) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clipper.errors import BadImageError, ImagesError
 from clipper.hashing import digest
@@ -24,9 +24,14 @@ from clipper.images.formats import (
 from clipper.images.listing import LINKED_FOLDERS, FoundImage, Listing
 from clipper.settings import CONFIG_NAME, is_url
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 # Folders of desktops and servers that are never part of a dataset: thumbnails, recycle bins.
 SKIPPED_FOLDERS = frozenset({"@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", "lost+found"})
 HOME_FILES = frozenset({CONFIG_NAME, "store"})
+# Remote files read at once.
+_AT_ONCE = 256
 
 
 class ImageFolder:
@@ -54,6 +59,59 @@ class ImageFolder:
         listing = self._list_remote() if self.remote else _walk(Path(self.location))
         listing.settle()
         return listing
+
+    def list_here(self) -> tuple[list[FoundImage], list[str]]:
+        """List the files and the names of folders directly in this folder; nothing if it cannot be read."""
+        if self.remote:
+            files, root = _filesystem(self.location)
+            try:
+                entries = files.ls(root, detail=True)
+            except (OSError, ValueError):
+                return [], []
+            folders = [_name(e["name"].rstrip("/")) for e in entries if e["type"] == "directory"]
+            plain = [e for e in entries if e["type"] != "directory"]
+            return [
+                FoundImage(_name(e["name"]), int(e.get("size") or 0), _changed(e)) for e in plain
+            ], folders
+        try:
+            here = list(os.scandir(self.location))
+        except OSError:
+            return [], []
+        folders = [entry.name for entry in here if entry.is_dir()]
+        return [_describe(entry, entry.name) for entry in here if entry.is_file()], folders
+
+    def read_each(self, names: Sequence[str]) -> "Iterator[tuple[str, bytes | str]]":
+        """Read files one after another, remote ones many at once.
+
+        Yields:
+            each name, and the file's bytes, or the reason why it cannot be read.
+        """
+        if not self.remote:
+            for name in names:
+                try:
+                    yield name, read_file(self.path(name), max_bytes=self.max_bytes)
+                except BadImageError as error:
+                    yield name, str(error)
+                except OSError as error:
+                    yield name, f"cannot be read: {error.strerror or error}"
+            return
+        files, root = _filesystem(self.location)
+        for start in range(0, len(names), _AT_ONCE):
+            paths = {f"{root}/{name}": name for name in names[start : start + _AT_ONCE]}
+            found = files.cat(list(paths), on_error="return")
+            for path, name in paths.items():
+                data = found[path] if isinstance(found, dict) else found
+                yield name, data if isinstance(data, bytes) else f"cannot be read: {data}"
+
+    def read_head(self, name: str, count: int) -> bytes:
+        """Read the first bytes of a file; none if it cannot be read."""
+        try:
+            if not self.remote:
+                return read_file(self.path(name), max_bytes=self.max_bytes, head=count)
+            files, root = _filesystem(self.location)
+            return bytes(files.cat_file(f"{root}/{name}", start=0, end=count))
+        except (OSError, BadImageError, ValueError):
+            return b""
 
     def reason_not_read(self, image_id: str) -> str | None:
         """Return why a file is not read, by its ending; None if it is.
@@ -83,11 +141,12 @@ class ImageFolder:
         if not files.exists(root):
             raise ImagesError(f"{self.location} does not exist; check `images` in clipper.toml")
 
-    def fingerprint(self, listing: Listing | None = None) -> str:
+    def fingerprint(self, listing: Listing | None = None, *, labels: Sequence[object] = ()) -> str:
         """Digest the names, sizes and times of images and files with metadata; read no file.
 
         Args:
             listing: the result of `list_files`; without it the folder is listed.
+            labels: what shows whether label files changed, wherever they lie.
 
         Raises:
             ImagesError: the folder is missing or cannot be read.
@@ -95,7 +154,7 @@ class ImageFolder:
         listing = listing or self.list_files()
         files = (listing.images, listing.tables, listing.sidecars)
         seen = [[(file.id, file.bytes, file.mtime_ns) for file in found] for found in files]
-        return digest(self.location, *seen)
+        return digest(self.location, *seen, *([list(labels)] if labels else []))
 
     def path(self, image_id: str) -> str:
         """The absolute path or the URL of an image."""

@@ -19,6 +19,8 @@ LINKED_FOLDERS = "links to folders"
 METADATA_NAMES = ("metadata.json", "metadata.parquet", "metadata.csv", "metadata.tsv", "metadata.jsonl")
 # Endings of a file that describes the one image beside it, and has its name, with or without ending.
 SIDECAR_ENDINGS = (".json", ".txt", ".caption")
+# Endings of files that may hold labels of other tools, such as COCO's.
+LABEL_ENDINGS = frozenset({".json", ".xml", ".txt", ".csv", ".yaml", ".yml", ".names", ".labels"})
 # Endings of tables and lists that may describe images, whatever they are called ...
 _TABLE_ENDINGS = frozenset(
     {".csv", ".tsv", ".xlsx", ".xls", ".ods", ".parquet", ".jsonl", ".ndjson", ".json", ".feather", ".arrow"}
@@ -58,6 +60,7 @@ class Listing:
     `tables` are the files that describe the images of their folder and below, the strongest first. `sidecars`
     describe one image each. `unread` are the paths of files that look like metadata and are not read.
     `others` counts all other files by their ending, the unread ones too. `homes` are folders that are homes.
+    `beside` are the files, sidecars or others, that may hold labels by their ending.
     """
 
     images: list[FoundImage] = field(default_factory=list)
@@ -66,6 +69,7 @@ class Listing:
     sidecars: list[FoundImage] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     homes: set[str] = field(default_factory=set)
+    beside: list[FoundImage] = field(default_factory=list)
     _beside: "dict[str, Callable[[], FoundImage]]" = field(default_factory=dict, repr=False)
 
     def add(self, path: str, describe: "Callable[[], FoundImage]") -> None:
@@ -80,7 +84,7 @@ class Listing:
         elif ending in SIDECAR_ENDINGS:
             self._beside[path] = describe  # which images there are is not known yet
         else:
-            self._count(path, ending)
+            self._count(path, describe)
 
     def settle(self) -> None:
         """Sort the files once all are there, and find the images that have a file of their own."""
@@ -93,13 +97,18 @@ class Listing:
             for path, describe in self._beside.items():
                 if path.rpartition(".")[0] in named:
                     self.sidecars.append(describe())
+                    self.beside.append(self.sidecars[-1])
                 else:
-                    self._count(path, ending_of(path))
+                    self._count(path, describe)
             self._beside = {}
         self.sidecars.sort(key=lambda sidecar: sidecar.id)
+        self.beside.sort(key=lambda file: file.id)
         self.unread.sort(key=lambda path: (path.count("/"), path))
 
-    def _count(self, path: str, ending: str) -> None:
+    def _count(self, path: str, describe: "Callable[[], FoundImage]") -> None:
+        ending = ending_of(path)
+        if ending in LABEL_ENDINGS:
+            self.beside.append(describe())
         is_plain = ending[1:].isalnum() and ending.isascii() and len(ending) <= MAX_ENDING_LENGTH
         self.others[ending if is_plain else "no ending"] += 1
         folder, _, name = path.rpartition("/")
