@@ -91,6 +91,15 @@ def combine(
     return Objects(table, images, notes)
 
 
+def categories_of(table: "pa.Table") -> dict[str, int]:
+    """Count the objects of each category, the most frequent first."""
+    import pyarrow.compute as pc
+
+    counted = pc.value_counts(table[CATEGORY].combine_chunks().cast("string")).to_pylist()
+    ranked = sorted(counted, key=lambda one: (-one["counts"], one["values"]))
+    return {one["values"]: one["counts"] for one in ranked}
+
+
 def _note_unmatched(labels: Labels, rows: "np.ndarray") -> None:
     import numpy as np
 

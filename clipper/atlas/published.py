@@ -240,6 +240,11 @@ class Published:
         """Whether there are label files with objects for this version's images."""
         return bool(self.snapshot.parts.get("objects"))
 
+    @cached_property
+    def object_categories(self) -> list[str]:
+        """The categories of objects, the most frequent first."""
+        return list(read_made_of(self._part("objects"))["categories"]) if self.has_objects else []
+
     def objects(self, row: int) -> "pa.Table":
         """Return the objects of an image: category, box in shares of the upright image, crowd and score.
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from clipper.annotations.combine import combine
+from clipper.annotations.combine import categories_of, combine
 from clipper.annotations.find import LabelFiles, find_labels
 from clipper.annotations.labels import ANNOTATIONS_VERSION
 from clipper.annotations.read import Read, describe, read_labels
@@ -150,6 +150,7 @@ def _write(
             "name": sources[0] if len(sources) == 1 else "label files",
             "read": describe(found),
             "problems": made.problems,
+            "categories": categories_of(made.table),
             "counts": {"objects": len(made.table), "labelled": len(made.images)},
         },
     )

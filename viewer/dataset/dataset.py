@@ -376,7 +376,8 @@ class Dataset:
 
     def image_ref(self, row: int) -> dict[str, Any]:
         """Return how the page refers to an image: by id, as its row differs in the next version."""
-        return {"id": self.atlas.ids[row], "stamp": self.content_stamp(row), "label": self.label(row)}
+        ref = {"id": self.atlas.ids[row], "stamp": self.content_stamp(row), "label": self.label(row)}
+        return {**ref, "boxes": True} if self.atlas.has_objects else ref
 
     def metadata(self, row: int) -> dict[str, Any]:
         """Return an image's metadata without the tags of the index, which may have changed."""
