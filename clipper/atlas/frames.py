@@ -45,6 +45,19 @@ def metadata(atlas: Published) -> "pd.DataFrame":
     return pd.DataFrame(columns, index=pd.Index(atlas.ids, name="id"))
 
 
+def objects(atlas: Published, row: int | None) -> "pd.DataFrame":
+    """Return the objects of an image, or of all: `id`, `category`, `left`, ..., `crowd`, `score`."""
+    import numpy as np
+    import pandas as pd
+
+    found = atlas.objects(row)
+    ids = np.array(atlas.ids, object)[found["image"].to_numpy()]
+    frame: pd.DataFrame = found.drop_columns(["image"]).to_pandas()
+    frame.insert(0, "id", pd.array(ids, dtype="string"))
+    frame["category"] = frame["category"].astype("string")
+    return frame
+
+
 def clusters(atlas: Published) -> "pd.DataFrame":
     """Return the clusters by their lasting number: `level`, `name`, `size`, an image, a place, `parent`."""
     import pandas as pd

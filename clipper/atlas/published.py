@@ -17,8 +17,8 @@ from clipper.metadata.join import without_missing
 from clipper.settings import Settings, absolute_location
 from clipper.store import cluster_names, facts, manifest, snapshots
 from clipper.store.home import Home
+from clipper.store.parts import objects as stored_objects
 from clipper.store.parts.clusters import Clusters
-from clipper.store.parts.objects import ObjectReader
 from clipper.store.shards import ShardStore
 from clipper.store.tables import read_made_of, read_parquet
 
@@ -245,21 +245,18 @@ class Published:
         """The categories of objects, the most frequent first."""
         return list(read_made_of(self._part("objects"))["categories"]) if self.has_objects else []
 
-    def objects(self, row: int) -> "pa.Table":
-        """Return the objects of an image: category, box in shares of the upright image, crowd and score.
+    def objects(self, row: int | None) -> "pa.Table":
+        """Return the objects of an image, or of all: category, box in shares of the upright image, and more.
 
         Returns:
-            `category` (text), `left`, `top`, `width`, `height` (float32, 0 to 1; null without a box), `crowd`
-            (bool), `score` (float32; null unless a detector gave one); no row without label files.
+            `image` (int32, its row), `category` (text), `left`, `top`, `width`, `height` (float32, 0 to 1;
+            null without a box), `crowd` (bool), `score` (float32; null unless a detector gave one). There are
+            no rows without label files.
 
         Raises:
             StoreError: the table is missing or damaged.
         """
-        import pyarrow as pa
-
-        if self._objects is None:
-            return pa.table({"category": pa.array([], pa.string())})
-        return self._objects.of(row).drop_columns(["image"])
+        return stored_objects.none() if self._objects is None else self._objects.of(row)
 
     def thumbnail(self, row: int) -> bytes:
         """Return the thumbnail: a WebP of at most 128 pixels on the longer side."""
@@ -323,8 +320,8 @@ class Published:
         return np.where(nanoseconds > 0, nanoseconds / 1e9, np.nan)
 
     @cached_property
-    def _objects(self) -> ObjectReader | None:
-        return ObjectReader(self._part("objects")) if self.has_objects else None
+    def _objects(self) -> stored_objects.ObjectReader | None:
+        return stored_objects.ObjectReader(self._part("objects")) if self.has_objects else None
 
     @cached_property
     def _thumbnails(self) -> Any:

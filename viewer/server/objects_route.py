@@ -1,7 +1,7 @@
 """The route that serves the objects of one image: /objects/<id> below the app's path, as JSON.
 
-A page asks for those of one image, never for those of a whole dataset. What does not belong here: where objects
-come from (`clipper.annotations`).
+A page asks for those of one image, never for those of a whole dataset. What does not belong here: where
+objects come from (`clipper.annotations`).
 """
 
 import asyncio

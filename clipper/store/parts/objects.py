@@ -57,6 +57,15 @@ def verify_images(path: Path) -> None:
     verify(images_path(path))
 
 
+def none() -> "pa.Table":
+    """Return the objects of a dataset without label files."""
+    import pyarrow as pa
+
+    sides = [(side, pa.float32()) for side in ("left", "top", "width", "height")]
+    types = [(IMAGE, pa.int32()), ("category", pa.string()), *sides]
+    return pa.schema([*types, ("crowd", pa.bool_()), ("score", pa.float32())]).empty_table()
+
+
 class ObjectReader:
     """Reads the objects of one image after another: a dataset may have a hundred million."""
 
@@ -65,8 +74,8 @@ class ObjectReader:
         self._path = path
         self._group: tuple[int, pa.Table] | None = None
 
-    def of(self, row: int) -> "pa.Table":
-        """Read the objects of an image.
+    def of(self, row: int | None) -> "pa.Table":
+        """Read the objects of an image, or of all.
 
         Raises:
             StoreError: the table is missing or damaged.
@@ -74,6 +83,8 @@ class ObjectReader:
         import numpy as np
         import pyarrow as pa
 
+        if row is None:
+            return read_parquet(self._path)
         lows, highs = self._ends
         groups = range(int(np.searchsorted(highs, row)), int(np.searchsorted(lows, row, side="right")))
         tables = [self._read(group) for group in groups]
