@@ -66,6 +66,10 @@ class Settings(BaseSettings):
     verify: bool = Field(
         default=False, description="Hash every file again, even if its size and time are as before"
     )
+    labels: str | list[str] = Field(
+        "auto",
+        description="Label files of other tools: auto (found beside the images), off, or paths or URLs",
+    )
     allow_shrink: bool = Field(
         default=False,
         description=(

@@ -8,8 +8,10 @@ What does not belong here: what a run does, and what is done about runs whose pr
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, wait
 from datetime import UTC, datetime
+from functools import partial
 from itertools import takewhile
 from typing import Any
 
@@ -17,6 +19,7 @@ import dagster as dg
 
 from clipper.errors import ClipperError
 from clipper.images.archives.folder import open_images
+from clipper.indexing.objects import folder_fingerprint
 from pipelines.config import LAUNCHPAD
 from pipelines.failures import RETRIES, reason_of_failure
 from pipelines.freshness import cron_line, stale_atlas
@@ -47,17 +50,24 @@ class FolderWatch:
         self._listing: Future[str] | None = None
         self._lock = threading.Lock()
 
-    def fingerprint(self, location: str, *, patience: float = PATIENCE_SECONDS) -> str | None:
+    def fingerprint(
+        self,
+        location: str,
+        *,
+        look: Callable[[], str] | None = None,
+        patience: float = PATIENCE_SECONDS,
+    ) -> str | None:
         """The fingerprint of a folder, or None while it is still being listed.
 
         Args:
             location: path or URL of the folder.
+            look: lists the folder; None: by itself, without labels that lie elsewhere.
             patience: seconds to wait for the listing.
 
         Raises:
             ImagesError: the folder is missing or cannot be read.
         """
-        listing = self._listing_of(location)
+        listing = self._listing_of(location, look or open_images(location).fingerprint)
         done, _ = wait([listing], timeout=patience)
         if not done:
             return None
@@ -66,18 +76,18 @@ class FolderWatch:
                 self._listing = None
         return listing.result()
 
-    def _listing_of(self, location: str) -> "Future[str]":
+    def _listing_of(self, location: str, look: Callable[[], str]) -> "Future[str]":
         with self._lock:
             if self._listing is None or self._location != location:
                 self._location, self._listing = location, Future()
                 # A daemon thread: a folder that hangs must not keep the code server from ending.
-                threading.Thread(target=_list, args=(location, self._listing), daemon=True).start()
+                threading.Thread(target=_list, args=(look, self._listing), daemon=True).start()
             return self._listing
 
 
-def _list(location: str, listing: "Future[str]") -> None:
+def _list(look: Callable[[], str], listing: "Future[str]") -> None:
     try:
-        listing.set_result(open_images(location).fingerprint())
+        listing.set_result(look())
     except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
         listing.set_exception(error)
 
@@ -120,7 +130,7 @@ def schedules(home: HomeResource) -> list[dg.ScheduleDefinition]:
 def folder_changes(
     context: dg.SensorEvaluationContext, home: HomeResource
 ) -> dg.SensorResult | dg.SkipReason:
-    """Request a reindex when names, sizes or times in the images folder have changed; no file is read.
+    """Request a reindex when names, sizes or times of images, metadata or labels have changed.
 
     The cursor is the folder's fingerprint. A run key would ignore a folder that returns to an earlier state.
     A reindex that failed is requested again, after ever longer delays, until one succeeds or the folder
@@ -129,8 +139,9 @@ def folder_changes(
     if context.instance.get_run_records(dg.RunsFilter(job_name=REINDEX, statuses=_UNFINISHED), limit=1):
         return dg.SkipReason("a reindex is in progress; changes are looked for when it has ended")
     try:
-        location = home.settings().images_location
-        seen = _watch.fingerprint(location)
+        settings = home.settings()
+        location = settings.images_location
+        seen = _watch.fingerprint(location, look=partial(folder_fingerprint, settings))
     except ClipperError as error:
         return dg.SkipReason(str(error))
     if seen is None:

@@ -10,14 +10,17 @@ from typing import Any
 
 import dagster as dg
 
-from clipper.images.folder import ImageFolder
+from clipper.images.archives.folder import open_images
+from clipper.indexing.objects import folder_fingerprint
 from clipper.indexing.staging.workspace import Step
+from clipper.settings import Settings
 
 MAX_FAILURES = 200
 
 
-def observed(folder: ImageFolder) -> dg.ObserveResult:
+def observed(settings: Settings) -> dg.ObserveResult:
     """The images folder as it is now: its fingerprint as the data version, and how much is in it."""
+    folder = open_images(settings.images_location)
     listing = folder.list_files()
     megabytes = sum(image.bytes for image in listing.images) / 1e6
     metadata: dict[str, Any] = {
@@ -26,7 +29,9 @@ def observed(folder: ImageFolder) -> dg.ObserveResult:
         "other_files": sum(listing.others.values()),
         "megabytes": round(megabytes, 1),
     }
-    return dg.ObserveResult(metadata=metadata, data_version=dg.DataVersion(folder.fingerprint(listing)))
+    return dg.ObserveResult(
+        metadata=metadata, data_version=dg.DataVersion(folder_fingerprint(settings, listing))
+    )
 
 
 def materialized(step: Step, *, preview: bytes | None = None, **more: Any) -> dg.MaterializeResult:

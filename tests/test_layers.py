@@ -24,7 +24,10 @@ CORE = """
     chroma models
     insight insight/clustering insight/doubles insight/words
     store/parts store/given
-    store metadata
+    store annotations
+    metadata
+    metadata/keys
+    metadata/values
     images/archives
     projection images
     images/decoders

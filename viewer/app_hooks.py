@@ -19,7 +19,7 @@ from viewer.compat import (
     send_static_files_by,
 )
 from viewer.homes import home_of_context
-from viewer.server import export_route, image_route, script_route
+from viewer.server import export_route, image_route, objects_route, script_route
 from viewer.server.access import keep_to_this_machine
 from viewer.server.compressed import get_compressed
 from viewer.server.processes.workers import hand_page, hand_websocket, this_worker
@@ -41,6 +41,7 @@ if worker := this_worker():
 ROUTES = (
     (image_route.ROUTE, image_route.ImageHandler),
     (export_route.ROUTE, export_route.ExportHandler),
+    (objects_route.ROUTE, objects_route.ObjectsHandler),
     (script_route.ROUTE, script_route.ScriptHandler),
 )
 for route, handler in ROUTES:

@@ -145,6 +145,23 @@ class Atlas(Discoveries, Exports):
         """
         return frames.metadata(self._engine)
 
+    def objects(self, image_id: str | None = None) -> "pd.DataFrame":
+        """Return the objects that label files of COCO, YOLO and others know, of one image or of all.
+
+        Examples:
+            >>> atlas.objects("cat-face.jpg").empty  # the sample has no label files
+            True
+
+        Returns:
+            a row for each object: `id` of its image, `category`, its box as `left`, `top`, `width` and
+            `height` in shares of the upright image (float32, NaN without a box), `crowd`, and `score` (NaN
+            unless a detector gave one).
+
+        Raises:
+            UnknownImageError: the image is not in the atlas.
+        """
+        return frames.objects(self._engine, None if image_id is None else self._row(image_id))
+
     @cached_property
     def failures(self) -> "pd.DataFrame":
         """The files that are not on the map: `id` and `reason`."""

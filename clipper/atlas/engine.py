@@ -18,7 +18,7 @@ from clipper.insight.chance import Chance, match_level, measure_chance
 from clipper.insight.classify import Classes, classify
 from clipper.insight.coverage import Coverage, measure_coverage
 from clipper.insight.words.vocabulary import shipped_words
-from clipper.metadata.image_keys import find_images, several_images
+from clipper.metadata.keys.find import find_images, several_images
 from clipper.models import reference_texts
 from clipper.models.query_encoder import QueryEncoder
 from clipper.projection import place

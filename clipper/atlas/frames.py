@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from clipper.atlas.published import Published
 from clipper.insight.classify import Classes
 from clipper.insight.coverage import Coverage
-from clipper.metadata import integers
 from clipper.metadata.columns import Column
-from clipper.metadata.times import instants, wall_clock, wall_seconds
+from clipper.metadata.values import integers
+from clipper.metadata.values.times import instants, wall_clock, wall_seconds
 from clipper.projection.axes import Axis, category_axis, number_axis, rank_codes
 from clipper.store.parts.clusters import no_clusters
 
@@ -55,6 +55,19 @@ def metadata(atlas: Published) -> "pd.DataFrame":
             known = instants(table[name])
             columns |= {name + IN_UTC: known.array} if known.notna().any() else {}
     return pd.DataFrame(columns, index=pd.Index(atlas.ids, name="id"))
+
+
+def objects(atlas: Published, row: int | None) -> "pd.DataFrame":
+    """Return the objects of an image, or of all: `id`, `category`, `left`, ..., `crowd`, `score`."""
+    import numpy as np
+    import pandas as pd
+
+    found = atlas.objects(row)
+    ids = np.array(atlas.ids, object)[found["image"].to_numpy()]
+    frame: pd.DataFrame = found.drop_columns(["image"]).to_pandas()
+    frame.insert(0, "id", pd.array(ids, dtype="string"))
+    frame["category"] = frame["category"].astype("string")
+    return frame
 
 
 def clusters(atlas: Published) -> "pd.DataFrame":

@@ -14,11 +14,12 @@ from clipper.errors import ClipperError
 from clipper.images.archives.folder import open_images
 from clipper.images.places import ARCHIVE, Place, read_places
 from clipper.metadata.columns import Column, columns_of
-from clipper.metadata.integers import to_frame
 from clipper.metadata.join import without_missing
+from clipper.metadata.values.integers import to_frame
 from clipper.settings import Settings, absolute_location
 from clipper.store import cluster_names, facts, manifest, snapshots
 from clipper.store.home import Home
+from clipper.store.parts import objects as stored_objects
 from clipper.store.parts.clusters import Clusters
 from clipper.store.shards import ShardStore
 from clipper.store.tables import read_made_of, read_parquet
@@ -239,6 +240,29 @@ class Published:
         values.pop("id")
         return without_missing(values)
 
+    @property
+    def has_objects(self) -> bool:
+        """Whether there are label files with objects for this version's images."""
+        return bool(self.snapshot.parts.get("objects"))
+
+    @cached_property
+    def object_categories(self) -> list[str]:
+        """The categories of objects, the most frequent first."""
+        return list(read_made_of(self._part("objects"))["categories"]) if self.has_objects else []
+
+    def objects(self, row: int | None) -> "pa.Table":
+        """Return the objects of an image, or of all: category, box in shares of the upright image, and more.
+
+        Returns:
+            `image` (int32, its row), `category` (text), `left`, `top`, `width`, `height` (float32, 0 to 1;
+            null without a box), `crowd` (bool), `score` (float32; null unless a detector gave one). There are
+            no rows without label files.
+
+        Raises:
+            StoreError: the table is missing or damaged.
+        """
+        return stored_objects.none() if self._objects is None else self._objects.of(row)
+
     def thumbnail(self, row: int) -> bytes:
         """Return the thumbnail: a WebP of at most 128 pixels on the longer side."""
         table, positions = self._thumbnails
@@ -313,6 +337,10 @@ class Published:
             return []
         at = pc.index_in(self._projection["id"], value_set=files["id"])
         return list(read_places(files.take(at)))
+
+    @cached_property
+    def _objects(self) -> stored_objects.ObjectReader | None:
+        return stored_objects.ObjectReader(self._part("objects")) if self.has_objects else None
 
     @cached_property
     def _thumbnails(self) -> Any:

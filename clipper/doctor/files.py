@@ -19,7 +19,7 @@ from clipper.models import reference_texts
 from clipper.store import embeddings, facts, gps, snapshots
 from clipper.store.home import Home, read_json
 from clipper.store.manifest import Manifest
-from clipper.store.parts import clusters, neighbors
+from clipper.store.parts import clusters, neighbors, objects
 from clipper.store.shards import ShardStore, read_shard, verify_shard
 from clipper.store.snapshots import PARTS, Snapshot
 from clipper.store.staged import Staged
@@ -85,6 +85,8 @@ def parts(home: Home, named: Sequence[Mapping[str, str]]) -> Iterator[Damage]:
                     neighbors.verify(path)
                 if name == "clusters" and "." not in version:
                     clusters.verify_clusters(path)
+                if name == "objects" and "." not in version:
+                    objects.verify_images(path)
                 if name == "collection":
                     _verify_index(home, version)
                 _see_departed(path)

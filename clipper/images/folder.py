@@ -28,6 +28,8 @@ from clipper.images.places import Contents, Place
 from clipper.settings import CONFIG_NAME, is_url
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pyarrow as pa
 
 # Folders of desktops and servers that are never part of a dataset: thumbnails, recycle bins.
@@ -35,6 +37,8 @@ SKIPPED_FOLDERS = frozenset({"@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", "
 HOME_FILES = frozenset({CONFIG_NAME, "store"})
 # After so many files with one unlisted ending that are no images, no more of them are opened.
 MAX_MISSES = 1_000
+# Remote files read at once.
+_AT_ONCE = 256
 
 
 class ImageFolder:
@@ -98,6 +102,62 @@ class ImageFolder:
             return False
         return is_surely_image(head)
 
+    def list_here(self) -> tuple[list[FoundImage], list[str]]:
+        """List the files and the names of folders directly in this folder; nothing if it cannot be read."""
+        if self.remote:
+            files, root = filesystem(self.location)
+            try:
+                entries = files.ls(root, detail=True)
+            except (OSError, ValueError):
+                return [], []
+            folders = [_name(e["name"].rstrip("/")) for e in entries if e["type"] == "directory"]
+            plain = [e for e in entries if e["type"] != "directory"]
+            return [
+                FoundImage(_name(e["name"]), int(e.get("size") or 0), changed_ns(e)) for e in plain
+            ], folders
+        try:
+            here = list(os.scandir(self.location))
+        except OSError:
+            return [], []
+        folders = [entry.name for entry in here if entry.is_dir()]
+        return [_describe(entry, entry.name) for entry in here if entry.is_file()], folders
+
+    def read_each(self, found: Sequence[FoundImage]) -> "Iterator[tuple[str, bytes | str]]":
+        """Read files one after another, remote ones many at once.
+
+        Yields:
+            each file's path in the folder, and its bytes, or the reason why it cannot be read.
+        """
+        if not self.remote:
+            for file in found:
+                yield file.id, self._read_or_reason(file)
+            return
+        files, root = filesystem(self.location)
+        for start in range(0, len(found), _AT_ONCE):
+            paths = {f"{root}/{file.id}": file.id for file in found[start : start + _AT_ONCE]}
+            read = files.cat(list(paths), on_error="return")
+            for path, name in paths.items():
+                data = read[path] if isinstance(read, dict) else read
+                yield name, data if isinstance(data, bytes) else f"cannot be read: {data}"
+
+    def _read_or_reason(self, file: FoundImage) -> bytes | str:
+        try:
+            return self._read(file.id, file.place)
+        except BadImageError as error:
+            return str(error)
+        except OSError as error:
+            return f"cannot be read: {error.strerror or error}"
+
+    def read_head(self, file: FoundImage, count: int) -> bytes:
+        """Read the first bytes of a file; none if it cannot be read."""
+        try:
+            if not self.remote:
+                return read_file(self.path(file.id), max_bytes=self.max_bytes, head=count)
+            files, root = filesystem(self.location)
+            return bytes(files.cat_file(f"{root}/{file.id}", start=0, end=count))
+        except (OSError, BadImageError, ValueError):
+            return b""
+
     def reason_not_read(self, image_id: str) -> str | None:
         """Return why a file is not read, by its ending; None if it is.
 
@@ -126,11 +186,12 @@ class ImageFolder:
         if not files.exists(root):
             raise ImagesError(f"{self.location} does not exist; check `images` in clipper.toml")
 
-    def fingerprint(self, listing: Listing | None = None) -> str:
+    def fingerprint(self, listing: Listing | None = None, *, labels: Sequence[object] = ()) -> str:
         """Digest names, sizes and times of what may be an image, and of files with metadata; read no file.
 
         Args:
             listing: the result of `list_files`; without it the folder is listed.
+            labels: what shows whether label files changed, wherever they lie.
 
         Raises:
             ImagesError: the folder is missing or cannot be read.
@@ -140,7 +201,7 @@ class ImageFolder:
         images = {image.id: image for image in maybe}.values()
         files = (sorted(images, key=lambda image: image.id), listing.tables, listing.sidecars)
         seen = [[(file.id, file.bytes, file.mtime_ns) for file in found] for found in files]
-        return digest(self.location, *seen)
+        return digest(self.location, *seen, *([list(labels)] if labels else []))
 
     def path(self, image_id: str, place: Place | None = None) -> str:  # noqa: ARG002 - of an archive
         """The absolute path or the URL of an image."""

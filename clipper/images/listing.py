@@ -22,6 +22,8 @@ LINKED_FOLDERS = "links to folders"
 METADATA_NAMES = ("metadata.json", "metadata.parquet", "metadata.csv", "metadata.tsv", "metadata.jsonl")
 # Endings of a file that describes the one image beside it, and has its name, with or without ending.
 SIDECAR_ENDINGS = (".json", ".txt", ".caption")
+# Endings of files that may hold labels of other tools, such as COCO's.
+LABEL_ENDINGS = frozenset({".json", ".xml", ".txt", ".csv", ".yaml", ".yml", ".names", ".labels"})
 # Endings of tables and lists that may describe images, whatever they are called ...
 _TABLE_ENDINGS = frozenset(
     {".csv", ".tsv", ".xlsx", ".xls", ".ods", ".parquet", ".jsonl", ".ndjson", ".json", ".feather", ".arrow"}
@@ -70,6 +72,7 @@ class Listing:
     `others` counts all other files by their ending, the unread ones too. `homes` are folders that are homes.
     `archives` is what lies in each archive, by its name. `unlisted` are those of the other files whose ending
     says nothing, by how it is counted: they may be images too, and `ImageFolder.list_files` opens them.
+    `beside` are the files, sidecars or others, that may hold labels by their ending.
     """
 
     images: list[FoundImage] = field(default_factory=list)
@@ -80,6 +83,7 @@ class Listing:
     homes: set[str] = field(default_factory=set)
     archives: dict[str, Contents] = field(default_factory=dict)
     unlisted: dict[str, list[FoundImage]] = field(default_factory=dict)
+    beside: list[FoundImage] = field(default_factory=list)
     _beside: "dict[str, Callable[[], FoundImage]]" = field(default_factory=dict, repr=False)
 
     def add(self, path: str, describe: "Callable[[], FoundImage]") -> None:
@@ -94,7 +98,7 @@ class Listing:
         elif ending in SIDECAR_ENDINGS:
             self._beside[path] = describe  # which images there are is not known yet
         else:
-            self._count(path, ending)
+            self._count(path, describe)
             if ending not in OTHER_ENDINGS:
                 self.unlisted.setdefault(ending_to_show(path), []).append(describe())
 
@@ -114,13 +118,18 @@ class Listing:
             for path, describe in self._beside.items():
                 if path.rpartition(".")[0] in named:
                     self.sidecars.append(describe())
+                    self.beside.append(self.sidecars[-1])
                 else:
-                    self._count(path, ending_of(path))
+                    self._count(path, describe)
             self._beside = {}
         self.sidecars.sort(key=lambda sidecar: sidecar.id)
+        self.beside.sort(key=lambda file: file.id)
         self.unread.sort(key=lambda path: (path.count("/"), path))
 
-    def _count(self, path: str, ending: str) -> None:
+    def _count(self, path: str, describe: "Callable[[], FoundImage]") -> None:
+        ending = ending_of(path)
+        if ending in LABEL_ENDINGS:
+            self.beside.append(describe())
         self.others[ending_to_show(path)] += 1
         folder, _, name = path.rpartition("/")
         if name in _OF_A_HOME and folder in self.homes:
@@ -142,8 +151,9 @@ def has_image_ending(path: str) -> bool:
 
 
 def describes_images(path: str) -> bool:
-    """Whether a file may be one that describes images, by its name."""
-    return path.rpartition("/")[2] in METADATA_NAMES or ending_of(path) in SIDECAR_ENDINGS
+    """Whether a file may be one that describes images, by its name: metadata or labels."""
+    ending = ending_of(path)
+    return path.rpartition("/")[2] in METADATA_NAMES or ending in SIDECAR_ENDINGS or ending in LABEL_ENDINGS
 
 
 def ending_to_show(path: str) -> str:

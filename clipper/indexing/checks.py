@@ -19,8 +19,8 @@ from clipper.indexing.staging.workspace import VANISHED, Workspace
 from clipper.projection.graph import NEIGHBORS_KEPT
 from clipper.projection.quality import MapDrift, describe_drift
 from clipper.store import embeddings, facts, snapshots
-from clipper.store.parts import clusters, neighbors
-from clipper.store.staged import ASSETS, INSIGHTS
+from clipper.store.parts import clusters, neighbors, objects
+from clipper.store.staged import ASSETS, INSIGHTS, OPTIONAL
 from clipper.store.tables import read_made_of, read_parquet, verify
 
 MAX_FAILURES = 0.05
@@ -42,8 +42,8 @@ def files(work: Workspace) -> Finding:
     """Check that the files of the staged parts are as they were written."""
     wrong: dict[str, str] = {}
     for part in snapshots.PARTS:
-        if part in INSIGHTS and not getattr(work.staged, part):
-            continue  # switched off
+        if part in OPTIONAL and not getattr(work.staged, part):
+            continue  # switched off, or there are no labels
         path = work.home.part(part, work.require(part))
         try:
             verify(path)
@@ -51,6 +51,8 @@ def files(work: Workspace) -> Finding:
                 neighbors.verify(path)
             if part == "clusters":
                 clusters.verify_clusters(path)
+            if part == "objects":
+                objects.verify_images(path)
         except StoreError as error:
             wrong[part] = str(error).partition(";")[0]
     if "collection" not in wrong:

@@ -10,13 +10,18 @@ from typing import Any
 from clipper.errors import ImagesError
 from clipper.hashing import content_hash, digest
 from clipper.images.places import Packing
+from clipper.indexing.objects import columns_of_objects, label_files, make_objects, notes_of_objects, paths_of, stems_of
+    columns_of_objects,
+    make_objects,
+    notes_of_objects,
+)
 from clipper.indexing.sidecars import Sidecars, read_sidecars
 from clipper.indexing.staging.workspace import Step, Workspace, timed
 from clipper.metadata import join
 from clipper.metadata import sources as metadata_sources
 from clipper.metadata.columns import Column, with_roles
 from clipper.metadata.image_tables import source_of_rows
-from clipper.metadata.keys import ImageKeys
+from clipper.metadata.keys.match import ImageKeys
 from clipper.store import facts, gps, snapshots, tags
 from clipper.store.given import labels
 from clipper.store.home import Home
@@ -31,14 +36,18 @@ def join_metadata(work: Workspace) -> Step:
     """Step 3, `image_metadata`: join metadata files, folder names and file facts to typed columns."""
     with timed("image_metadata") as step:
         work.drop_condemned("metadata")
-        manifest_version, _ = work.manifest()
+        manifest_version, manifest = work.manifest()
         members = work.members()
         listing = work.listing()
         beside = {table.id: work.folder.read_beside(table.id, table.place) for table in listing.tables}
+        labels_found = label_files(
+            work.settings, listing, stems=lambda: stems_of(e.id for e in manifest.entries)
+        )
+        labels_read = paths_of(labels_found, work.folder)
         sidecars = read_sidecars(
             work.home,
             work.folder,
-            listing.sidecars,
+            [file for file in listing.sidecars if file.id not in labels_read],
             coordinates=work.staged.gps,
             progress=work.progress_for("metadata files"),
         )
@@ -53,15 +62,23 @@ def join_metadata(work: Workspace) -> Step:
         made_from += [labelled] if labelled else []
         made_from += [{"sidecars": sidecars.version}] if sidecars.version else []
         made_from += [{"tables": tables}] if tables else []
+        objects = make_objects(work, members, labels_found)
+        made_from += [{"objects": objects}] if objects else []
         step.version = digest(join.METADATA_VERSION, facts.FACTS_VERSION, *made_from)
         path = work.home.part("metadata", step.version)
         if not is_written(path):
             sources_read = _read_sources(work, members, beside, sidecars)
+            if objects:
+                sources_read.append(columns_of_objects(work, objects, [entry.id for entry in members]))
             _write_metadata(work, members, sources_read, coordinates, path, given=given, labelled=labelled)
         made_of = read_made_of(path)
         work.stage(metadata=step.version, metadata_manifest=manifest_version)
         step.counts = {"images": len(members), "columns": len(made_of["columns"])}
         step.notes = list(made_of["problems"])
+        if objects:
+            about = notes_of_objects(work, objects)
+            step.counts |= about["counts"]
+            step.notes = [*about["read"], *about["problems"], *step.notes]
         step.columns = [Column.from_json(entry) for entry in made_of["columns"]]
         step.columns_changed = _shapes(step.columns) != _shapes(_published_columns(work.home))
     return step

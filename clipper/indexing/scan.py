@@ -4,6 +4,7 @@ What does not belong here: opening images, and what a manifest is (`store/manife
 """
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING
 from clipper.errors import BadImageError, ImagesError
 from clipper.hashing import content_hash
 from clipper.images.folder import ImageFolder
+from clipper.images.formats import ending_of
 from clipper.images.listing import METADATA_NAMES, FoundImage, Listing
 from clipper.images.places import ARCHIVE_ENDINGS
+from clipper.indexing.objects import label_files, paths_of, stems_of
 from clipper.indexing.staging.workspace import Step, Workspace, refuse_fewer, timed
 from clipper.store import snapshots
 from clipper.store.home import Home
@@ -53,9 +56,13 @@ def scan_images(work: Workspace) -> Step:
             manifest.write(target)
         work.stage(manifest=manifest.version, images=work.settings.images)
         step.counts = {"images": len(manifest.entries), **manifest.changes_since(before).counts()}
-        step.counts["other_files"] = sum(manifest.others.values())
+        found = label_files(work.settings, listing, stems=lambda: stems_of(i.id for i in listing.images))
+        labels = paths_of(found, work.folder)
+        others = listing.others - Counter(ending_of(path) for path in labels)
+        step.counts["other_files"] = sum(others.values())
         step.failures = manifest.unreadable
-        step.notes = [*_left_alone(manifest.others), *_not_read(listing.unread)]
+        unread = [path for path in listing.unread if path not in labels]
+        step.notes = [*_left_alone(others), *_not_read(unread)]
     return step
 
 
@@ -104,14 +111,19 @@ def _published_ns(home: Home) -> int:
 def scan(
     folder: ImageFolder,
     *,
+    listing: Listing | None = None,
     before: Manifest | None = None,
     verify: bool = False,
     progress: "Callable[[int, int], None] | None" = None,
-    listing: Listing | None = None,
 ) -> Manifest:
-    """List the folder. Hash a file that is new or has another size or time; with `verify`, hash every file.
+    """Hash files that are new, or have another size or time; with `verify`, every file.
 
-    With a `listing`, the folder was listed just now.
+    Args:
+        folder: of images.
+        listing: its files; without it the folder is listed.
+        before: the last manifest.
+        verify: whether to hash files that look as before.
+        progress: is told how many of all files are done.
 
     Raises:
         ImagesError: the folder is missing, unreadable or holds no image.

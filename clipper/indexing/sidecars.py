@@ -16,9 +16,9 @@ from clipper.images.folder import ImageFolder
 from clipper.images.listing import SIDECAR_ENDINGS, FoundImage
 from clipper.indexing.scan import RACY_NS
 from clipper.metadata.join import Source
-from clipper.metadata.keys import Matches
+from clipper.metadata.keys.match import Matches
 from clipper.metadata.sidecars import MAX_BYTES, SIDECAR_VERSION, parse_sidecar
-from clipper.metadata.types import EXAMPLES
+from clipper.metadata.values.types import EXAMPLES
 from clipper.store.home import Home, atomic_path
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """A metadata column: its name, type and origin, and the role it plays when the dataset is shown.
 
-What does not belong here: the type of a value (`metadata/types.py`), and joining sources
+What does not belong here: the type of a value (`metadata/values/types.py`), and joining sources
 (`metadata/join.py`).
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from clipper.metadata.times import is_time
+from clipper.metadata.values.times import is_time
 
 if TYPE_CHECKING:
     import pyarrow as pa

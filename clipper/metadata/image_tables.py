@@ -7,10 +7,10 @@ Each row describes its own image, so no key is looked up. What does not belong h
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from clipper.metadata.cells import plain_column
 from clipper.metadata.join import Source
-from clipper.metadata.keys import Matches
-from clipper.metadata.types import first_few
+from clipper.metadata.keys.match import Matches
+from clipper.metadata.values.cells import plain_column
+from clipper.metadata.values.types import first_few
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,7 +1,7 @@
 """Join metadata: files beside the images, folder names, file facts and tags -> typed columns.
 
 What does not belong here: reading those sources (`metadata/sources.py`), a column's type
-(`metadata/types.py`), image files (`images/decode.py`) and Chroma (`chroma/collection.py`).
+(`metadata/values/types.py`), image files (`images/decode.py`) and Chroma (`chroma/collection.py`).
 """
 
 from collections import Counter
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Self
 from clipper.errors import ImagesError
 from clipper.images.exif import LATITUDE, LONGITUDE, TIMES
 from clipper.metadata.columns import FILE, FOLDER, LABELS, TAGS, Column
-from clipper.metadata.dates import read_times
-from clipper.metadata.keys import ImageKeys, Matches
-from clipper.metadata.shared_columns import SECOND_PREFIX, Entries, part_columns
-from clipper.metadata.types import (
+from clipper.metadata.keys.match import ImageKeys, Matches
+from clipper.metadata.values.dates import read_times
+from clipper.metadata.values.shared_columns import SECOND_PREFIX, Entries, part_columns
+from clipper.metadata.values.types import (
     EXAMPLES,
     arrow_type,
     first_few,

@@ -2,7 +2,7 @@
 
 A column that is called like a file name is kept unless another one names more than twice as many images: one
 that names the next image of a series may match as well. What does not belong here: how a value matches
-(`keys.py`).
+(`keys/match.py`).
 """
 
 from collections.abc import Callable, Sequence
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from clipper.errors import ImagesError
 from clipper.metadata.join import Source
-from clipper.metadata.types import first_few
+from clipper.metadata.values.types import first_few
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from clipper.metadata.keys import ImageKeys
+    from clipper.metadata.keys.match import ImageKeys
 
 # Names of a column with the files' names, in upper or lower case, with `_`, `-` or a blank between words.
 FILE_COLUMNS = (
@@ -205,7 +205,7 @@ def _score(place: int, candidate: Candidate, images: "ImageKeys") -> _Score | No
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from clipper.metadata.key_forms import texts
+    from clipper.metadata.keys.forms import texts
 
     values = candidate.read()
     if values is None or not len(values):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from clipper.errors import ClipperError
 from clipper.metadata.columns import Column
-from clipper.metadata.times import wall_seconds
+from clipper.metadata.values.times import wall_seconds
 from clipper.query_filter import (
     AnyOf,
     Condition,

@@ -23,9 +23,9 @@ from clipper.metadata.key_column import (
     is_file_column,
     matched,
 )
-from clipper.metadata.keys import ImageKeys
+from clipper.metadata.keys.match import ImageKeys
 from clipper.metadata.tables import read_csv, read_parquet
-from clipper.metadata.types import first_few
+from clipper.metadata.values.types import first_few
 from clipper.query_filter import INT_MAX, INT_MIN
 
 Record = Mapping[str, Any]

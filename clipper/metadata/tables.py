@@ -1,7 +1,7 @@
 """Read metadata.csv, .tsv and .parquet: from bytes to a source of metadata.
 
 As in Hugging Face's ImageFolder, a row describes the image that one of its cells names. What does not belong
-here: which column that is (`key_column.py`), and the types of CSV cells (`metadata/cells.py`).
+here: which column that is (`key_column.py`), and the types of CSV cells (`metadata/values/cells.py`).
 """
 
 import codecs
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clipper.errors import ImagesError
-from clipper.metadata.cells import infer_cell_type, is_text_of_numbers, plain_column
 from clipper.metadata.join import Source
 from clipper.metadata.key_column import Candidate, Choice, choose, matched
-from clipper.metadata.keys import ImageKeys
-from clipper.metadata.types import EXAMPLES, first_few
+from clipper.metadata.keys.match import ImageKeys
+from clipper.metadata.values.cells import infer_cell_type, is_text_of_numbers, plain_column
+from clipper.metadata.values.types import EXAMPLES, first_few
 
 if TYPE_CHECKING:
     import pyarrow as pa

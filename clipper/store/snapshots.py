@@ -18,11 +18,11 @@ from clipper.errors import NoIndexError, StoreError
 from clipper.hashing import digest
 from clipper.settings import CONFIG_NAME, DEFAULT_IMAGES
 from clipper.store.home import Home, read_json, write_json
-from clipper.store.staged import INSIGHTS, Staged
+from clipper.store.staged import OPTIONAL, Staged
 from clipper.system import IS_WINDOWS, delete_unless_held, delete_unless_open, hold
 
 FORMAT = 1
-PARTS = ("manifest", "neighbours", "metadata", "projection", "collection", *INSIGHTS)
+PARTS = ("manifest", "neighbours", "metadata", "projection", "collection", *OPTIONAL)
 _TRIES = 100
 
 MAX_RUNS = 20  # of the history that a snapshot keeps
@@ -235,6 +235,7 @@ def staged_from(snapshot: Snapshot) -> Staged:
         neighbours=parts.get("neighbours", ""),  # an earlier Clipper had no such part
         neighbours_manifest=parts["manifest"] if "neighbours" in parts else "",
         metadata=parts["metadata"],
+        objects=parts.get("objects", ""),
         projection=parts["projection"],
         collection=parts["collection"],
         clusters=parts.get("clusters", ""),

@@ -17,6 +17,7 @@ ASSETS = {
     "embeddings": "clip_embeddings",
     "neighbours": "image_neighbours",
     "metadata": "image_metadata",
+    "objects": "image_metadata",
     "projection": "umap_projection",
     "collection": "chroma_collection",
     "scores": "image_scores",
@@ -29,6 +30,8 @@ ASSETS = {
 }
 # The parts that say what is in the dataset. A setting of the same name switches each off.
 INSIGHTS = ("scores", "clusters", "cluster_names", "duplicates", "label_issues", "word_columns", "drift")
+# The parts that a version may lack.
+OPTIONAL = ("objects", *INSIGHTS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +42,7 @@ class Staged:
     `metadata_manifest` and `projection_manifest` are the manifests that those parts were made from;
     `collection_of` has the versions that the collection was made from. `passed_over` are ids of files that
     vanished while they were read.
+    `label_stamps` digests the times and sizes of label files, `label_contents` what was read of them then.
     `condemned` are parts that failed an audit: the next step that makes such a part makes it again.
     """
 
@@ -50,6 +54,9 @@ class Staged:
     neighbours_manifest: str = ""
     metadata: str = ""
     metadata_manifest: str = ""
+    objects: str = ""
+    label_stamps: str = ""
+    label_contents: str = ""
     projection: str = ""
     projection_manifest: str = ""
     collection: str = ""

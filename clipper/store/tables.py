@@ -38,12 +38,14 @@ def read_parquet(path: Path) -> "pa.Table":
         raise damage_error(path, error) from error
 
 
-def write_part(path: Path, table: "pa.Table", made_of: Mapping[str, Any]) -> None:
+def write_part(
+    path: Path, table: "pa.Table", made_of: Mapping[str, Any], *, row_group_size: int | None = None
+) -> None:
     """Write a part's table and the JSON beside it; the table last, as its presence marks a whole part."""
     import pyarrow.parquet as pq
 
     with atomic_path(path) as temporary:
-        pq.write_table(table, temporary)
+        pq.write_table(table, temporary, row_group_size=row_group_size)
         write_json(path.with_suffix(".json"), {**made_of, TABLE: hashing.file_checksum(temporary)})
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import dagster as dg
 
 from clipper.chroma.build import COLLECTION_VERSION
-from clipper.images.archives.folder import open_images
 from clipper.images.decode import DECODER_VERSION
 from clipper.images.measures import MEASURE_VERSION
 from clipper.images.signature import SIGNATURE_VERSION
@@ -39,15 +38,15 @@ _BY_VERSION = {"clipper/stored": "by-version"}
     dg.AssetSpec(
         "images_folder",
         kinds={"source", "file"},
-        description="Your images, and the metadata tables beside them. Clipper never writes here.\n\nThe "
-        "data version is a fingerprint of all names, sizes and times; no file is read for it.",
+        description="Your images, and the metadata and labels beside them. Clipper never writes here.\n\nThe "
+        "data version is a fingerprint of all names, sizes and times.",
         **_COMMON,
     )
 )
 @fail_in_one_line
 def images_folder(home: HomeResource) -> dg.ObserveResult:
     """Observe the images folder."""
-    return observed(open_images(home.settings().images_location))
+    return observed(home.settings())
 
 
 @asset(deps=[images_folder], kinds={"parquet"}, tags=_BY_VERSION, **_COMMON)
@@ -113,8 +112,8 @@ def image_contents(
 def image_metadata(home: HomeResource) -> dg.MaterializeResult:
     """What is known about each image, as typed columns.
 
-    From files such as `metadata.json` and `metadata.csv`, files beside the images, folder names, tags and the
-    facts of the image files.
+    From files such as `metadata.json` and `metadata.csv`, files beside the images, labels of COCO, YOLO and
+    others, folder names, tags and the facts of the image files.
     """
     work = home.workspace()
     step = metadata.join_metadata(work)

@@ -24,10 +24,10 @@ from clipper.export.drawing.colours import colour_by
 from clipper.export.formats.folders import csv_text
 from clipper.export.page.data import columns as page_columns
 from clipper.metadata.columns import Column, with_roles
-from clipper.metadata.integers import as_offsets, to_frame
 from clipper.metadata.join import Source, join
 from clipper.metadata.matching import match_cells
 from clipper.metadata.sources import read
+from clipper.metadata.values.integers import as_offsets, to_frame
 from clipper.predicate.fields import Field, fields_of
 from clipper.predicate.reading import read_predicate
 from clipper.query_filter import AnyOf, InRange, as_where, parse_condition, to_link

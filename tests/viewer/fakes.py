@@ -116,6 +116,9 @@ class FakeAtlas:
         self.classified: list[tuple[str, ...]] = []
         self.lost_model = ""
         self.insight_columns: dict[str, Column] = {}
+        self.has_objects = False
+        self.object_categories: Sequence[str] = []
+        self.boxes: dict[int, list[dict[str, Any]]] = {}
         self.insight_table: pa.Table | None = None
         self.drift: dict[str, Any] = {}
         self.novelty: np.ndarray | None = None
@@ -207,6 +210,10 @@ class FakeAtlas:
     def metadata(self, row: int) -> dict[str, Any]:
         found = self.points.iloc[row][["group", "size", "tags"]].to_dict()
         return {str(name): value for name, value in found.items()}
+
+    def objects(self, row: int) -> pa.Table:
+        """The boxes that a test gave the image."""
+        return pa.Table.from_pylist(self.boxes.get(row, []))
 
     def thumbnail(self, row: int) -> bytes:
         out = io.BytesIO()

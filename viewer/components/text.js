@@ -42,7 +42,21 @@ export function basePath() {
  * @param {ImageReference} image
  * @param {string} base this app's path
  */
-export function imageUrl(size, { id, stamp }, base = basePath()) {
-  const path = id.split("/").map(encodeURIComponent).join("/")
-  return `${base}/img/${size}/${path}?is=${encodeURIComponent(stamp)}`
+export function imageUrl(size, image, base = basePath()) {
+  return `${base}/img/${size}/${pathOf(image)}`
+}
+
+/**
+ * Return the address of an image's objects.
+ *
+ * @param {ImageReference} image
+ * @param {string} base this app's path
+ */
+export function objectsUrl(image, base = basePath()) {
+  return `${base}/objects/${pathOf(image)}`
+}
+
+/** @param {ImageReference} image */
+function pathOf({ id, stamp }) {
+  return `${id.split("/").map(encodeURIComponent).join("/")}?is=${encodeURIComponent(stamp)}`
 }

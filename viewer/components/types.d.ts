@@ -198,6 +198,8 @@ export interface ImageReference {
 /** An image with its name, and how well it answers the query, if there is one. */
 export interface ImageItem extends ImageReference {
   label: string
+  /** Whether label files say what is on it: then boxes may be asked for. */
+  boxes?: boolean
   similarity?: number
   value?: string
   /** The group that it is listed in. */

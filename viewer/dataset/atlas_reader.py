@@ -207,6 +207,17 @@ class AtlasReader(Searchable, Protocol):
     def metadata(self, row: int) -> dict[str, Any]:
         """Return an image's metadata, without missing values."""
 
+    @property
+    def has_objects(self) -> bool:
+        """Whether label files say which objects are on images."""
+
+    @property
+    def object_categories(self) -> Sequence[str]:
+        """The categories of objects, the most frequent first."""
+
+    def objects(self, row: int) -> "pa.Table":
+        """Return the objects of an image: category, box in shares of it, crowd, score."""
+
     def thumbnail(self, row: int) -> bytes:
         """Return an image's thumbnail, WebP."""
 

@@ -16,8 +16,8 @@ import numpy as np
 
 from clipper.errors import ClipperError
 from clipper.metadata.columns import INSIGHT, TAGS, Column
-from clipper.metadata.image_keys import find_images, several_images
 from clipper.metadata.join import tags_column
+from clipper.metadata.keys.find import find_images, several_images
 from viewer.dataset.atlas_reader import AtlasReader
 from viewer.dataset.clusters import CLUSTER, ClusterMap
 from viewer.dataset.clusters import TITLE as CLUSTER_TITLE
@@ -413,7 +413,8 @@ class Dataset:
 
     def image_ref(self, row: int) -> dict[str, Any]:
         """Return how the page refers to an image: by id, as its row differs in the next version."""
-        return {"id": self.atlas.ids[row], "stamp": self.content_stamp(row), "label": self.label(row)}
+        ref = {"id": self.atlas.ids[row], "stamp": self.content_stamp(row), "label": self.label(row)}
+        return {**ref, "boxes": True} if self.atlas.has_objects else ref
 
     def metadata(self, row: int) -> dict[str, Any]:
         """Return an image's metadata without the tags of the index, which may have changed."""

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from clipper.errors import ClipperError
-from clipper.metadata.times import wall_clock
+from clipper.metadata.values.times import wall_clock
 from viewer.dataset.dataset import Dataset
 
 MAX_BARS = 8  # of categories; one more counts all others

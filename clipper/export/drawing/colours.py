@@ -14,8 +14,8 @@ from clipper.errors import ClipperError
 from clipper.export.drawing.palette import MAX_CATEGORIES, MISSING, OTHER, Look, rgb
 from clipper.export.formats.dataset import Mapped, value_text
 from clipper.metadata.columns import WORDS, Column
-from clipper.metadata.integers import as_offsets
-from clipper.metadata.times import wall_seconds
+from clipper.metadata.values.integers import as_offsets
+from clipper.metadata.values.times import wall_seconds
 from clipper.text import write_apart
 
 if TYPE_CHECKING:

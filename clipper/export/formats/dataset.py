@@ -59,6 +59,17 @@ class Exportable(Protocol):
     def insight_table(self) -> "pa.Table | None":
         """Their cells."""
 
+    @property
+    def has_objects(self) -> bool:
+        """Whether label files say which objects are on images."""
+
+    @property
+    def object_categories(self) -> Sequence[str]:
+        """The categories of objects."""
+
+    def objects(self, row: int, /) -> "pa.Table":
+        """Return the objects of an image: category, box in shares of it, crowd, score."""
+
     def path(self, row: int, /) -> str:
         """Return the location of an original."""
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from clipper.errors import ClipperError
+from clipper.export.formats.boxes import are_exported, coco_boxes, detections
 from clipper.export.formats.dataset import Selection
 from clipper.export.formats.names import Names, safe_part
 from clipper.export.formats.writing import MARK, MISSING, Document, Item, Picture, Placed, Placing
@@ -87,10 +88,19 @@ def image_folder(plan: Plan) -> Iterator[Item]:
 
 
 def coco(plan: Plan) -> Iterator[Item]:
-    """Yield a COCO dataset: images/ and annotations.json, whose annotations are about whole images."""
-    classes = plan.selection.classes(plan.label) if plan.label else []
+    """Yield a COCO dataset: images/ and annotations.json.
+
+    Its annotations are the objects of label files; without these, or with the label of another column, they
+    are about whole images.
+    """
+    dataset = plan.selection.dataset
+    boxed = are_exported(dataset, plan.label)
+    if boxed:
+        classes = sorted(dataset.object_categories)
+    else:
+        classes = plan.selection.classes(plan.label) if plan.label else []
     yield from _pictures(plan, lambda rows: [f"images/{image_id}" for image_id in _ids(plan, rows)])
-    yield Document("annotations.json", _coco_json(plan, classes))
+    yield Document("annotations.json", _coco_json(plan, classes, boxed=boxed))
     yield from _closing(plan)
 
 
@@ -187,14 +197,16 @@ def _column(name: str) -> str:
     return f"metadata_{name}" if name == FILE_NAME else name
 
 
-def _coco_json(plan: Plan, classes: Sequence[str]) -> Iterator[str]:
-    """Yield a COCO file. An image's values are its `attributes`; annotations have no box: none is known."""
+def _coco_json(plan: Plan, classes: Sequence[str], *, boxed: bool) -> Iterator[str]:
+    """Yield a COCO file. An image's values are its `attributes`; annotations have a box if one is known."""
     about = {"description": plan.selection.dataset.title}
     categories = [{"id": number, "name": label} for number, label in enumerate(classes, 1)]
     yield f'{{"info": {_json(about)},\n"categories": {_json(categories)},\n"images": ['
     yield from _listed(_coco_images(plan))
     yield '\n],\n"annotations": ['
-    if plan.label:
+    if boxed:
+        yield from _listed(_coco_objects(plan, classes))
+    elif plan.label:
         yield from _listed(_coco_annotations(plan, classes))
     yield "\n]}\n"
 
@@ -222,6 +234,17 @@ def _coco_annotations(plan: Plan, classes: Sequence[str]) -> Iterator[dict[str, 
                 yield {"id": number, "image_id": image, "category_id": numbers[label]}
 
 
+def _coco_objects(plan: Plan, classes: Sequence[str]) -> Iterator[dict[str, Any]]:
+    numbers = {label: number for number, label in enumerate(classes, 1)}
+    image = number = 0
+    for rows in plan.placed_blocks():
+        for row, sides in zip(rows.tolist(), plan.selection.sides(rows), strict=True):
+            image += 1
+            for one in coco_boxes(plan.selection.dataset.objects(row), numbers, sides):
+                number += 1
+                yield {"id": number, "image_id": image, **one}
+
+
 def _splits(plan: Plan, rows: "np.ndarray") -> list[str]:
     """Return the part of the split that each row is in: "train" without a split."""
     if not plan.split:
@@ -247,7 +270,7 @@ def _fiftyone_json(plan: Plan) -> Iterator[str]:
 
 
 def _samples(plan: Plan) -> Iterator[dict[str, Any]]:
-    """Yield a sample for each image: Clipper's tags are FiftyOne's, the label is a `Classification`."""
+    """Yield a sample for each image: Clipper's tags are FiftyOne's, labels are its `ground_truth`."""
     names: dict[str, str] = {}
     tags = plan.selection.tags_name
     for rows in plan.placed_blocks():
@@ -256,7 +279,9 @@ def _samples(plan: Plan) -> Iterator[dict[str, Any]]:
             sample = {"filepath": plan.placed.names[row], "tags": values.pop(tags, [])}
             for name, value in values.items():
                 sample[names.setdefault(name, "") or _field(name, names)] = value
-            if plan.label:
+            if are_exported(plan.selection.dataset, plan.label):
+                sample["ground_truth"] = detections(plan.selection.dataset.objects(row))
+            elif plan.label:
                 sample["ground_truth"] = _classification(label)
             yield sample
 

@@ -12,6 +12,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from glob import has_magic
 from pathlib import Path, PurePosixPath
@@ -111,11 +112,17 @@ class ArchiveFolder(ImageFolder):
         listing.settle()
         return listing
 
-    def fingerprint(self, listing: Listing | None = None) -> str:  # noqa: ARG002 - of the images in archives
+    def fingerprint(
+        self,
+        listing: Listing | None = None,  # noqa: ARG002 - of the images in archives
+        *,
+        labels: Sequence[object] = (),
+    ) -> str:
         """Digest all names, sizes and times of the archives, and of the metadata files beside them."""
         seen = [
             [(file.id, file.bytes, file.mtime_ns) for file in self._tables_beside()],
             [(archive.name, archive.bytes, archive.mtime_ns) for archive in self.archives()],
+            *([list(labels)] if labels else []),
         ]
         return digest(self.location, *seen)
 
@@ -162,6 +169,17 @@ class ArchiveFolder(ImageFolder):
     def read_many(self, found: Sequence[FoundImage]) -> list[bytes | None]:
         """Read files in archives; None for one that cannot be read or is over the limit."""
         return [self._read_or_none(file) for file in found]
+
+    def read_each(self, found: Sequence[FoundImage]) -> Iterator[tuple[str, bytes | str]]:
+        """Yield the path of each file and its bytes, or the reason why it cannot be read."""
+        return ((file.id, self._read_or_reason(file)) for file in found)
+
+    def read_head(self, file: FoundImage, count: int) -> bytes:
+        """Read the first bytes of a file; none if it cannot be read."""
+        if file.place and file.place.packing == Packing.PLAIN:
+            file = replace(file, place=file.place._replace(size=min(count, file.place.size)))
+        data = self._read_or_reason(file)
+        return data[:count] if isinstance(data, bytes) else b""
 
     def rows_of(self, archive: str) -> "pa.Table | None":
         """Return the columns beside the images of a table of images; None if it has none."""

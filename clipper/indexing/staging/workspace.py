@@ -13,7 +13,7 @@ from clipper.errors import ImagesError, StoreError
 from clipper.images.archives.folder import open_images
 from clipper.images.listing import Listing
 from clipper.metadata.columns import Column
-from clipper.metadata.types import EXAMPLES
+from clipper.metadata.values.types import EXAMPLES
 from clipper.projection.graph import NeighborGraph
 from clipper.settings import Settings, absolute_location
 from clipper.store import embeddings, facts, gps, snapshots

@@ -16,7 +16,7 @@ from clipper.export.formats.folders import csv_text
 from clipper.export.formats.tables import escape_formula
 from clipper.indexing import run
 from clipper.metadata import sources
-from clipper.metadata.keys import ImageKeys
+from clipper.metadata.keys.match import ImageKeys
 from clipper.settings import CONFIG_NAME, Settings
 
 HOSTILE = '<img src=x onerror="alert(1)"> & Co.jpg'

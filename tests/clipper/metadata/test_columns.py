@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clipper.metadata.columns import FILE, Column, columns_of, with_roles
-from clipper.metadata.types import arrow_type
+from clipper.metadata.values.types import arrow_type
 
 # Texts of which Python or pandas read some as times, and not the same ones.
 NEARLY_TIMES = (

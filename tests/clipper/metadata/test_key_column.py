@@ -11,7 +11,7 @@ import pytest
 from clipper.errors import ImagesError
 from clipper.metadata import sources
 from clipper.metadata.join import join
-from clipper.metadata.keys import ImageKeys
+from clipper.metadata.keys.match import ImageKeys
 
 IDS = ["p0.jpg", "p1.jpg", "p2.jpg", "train/c1.jpg"]
 

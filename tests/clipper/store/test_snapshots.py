@@ -20,8 +20,8 @@ from clipper.store.snapshots import PARTS
 Index = Callable[[Path], dict[str, Step]]
 Homes = Callable[[str, int], Path]
 
-# The parts of a home in which nobody keeps words.
-MADE = [name for name in PARTS if name != "word_columns"]
+# The parts of a home in which nobody keeps words, and without label files.
+MADE = [name for name in PARTS if name not in {"word_columns", "objects"}]
 
 
 def files(home: Path) -> list[Path]:

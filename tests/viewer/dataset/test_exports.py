@@ -20,7 +20,7 @@ from clipper.export.formats.dataset import BLOCK_ROWS
 from clipper.export.formats.tables import escape_formula
 from clipper.hashing import content_hash
 from clipper.metadata import sources
-from clipper.metadata.keys import ImageKeys
+from clipper.metadata.keys.match import ImageKeys
 from viewer.components.side.selection_panel import SelectionPanel
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.exports import Export, class_column, write_export

@@ -1,5 +1,6 @@
 // The card of the image under the pointer. It stays within the map and ignores the pointer.
 
+import { boxLayer } from "../boxes.js"
 import { h } from "../dom.js"
 import { clamp } from "../numbers.js"
 import { thumbnailFrame } from "../thumbnail.js"
@@ -44,14 +45,22 @@ export function cardPlace(image, map, height) {
 /** @param {Component<Properties>} component */
 export function render({ model }) {
   const root = h("div", { class: "root hover", "aria-hidden": "true" })
+  let loading = new AbortController()
   const update = () => {
     const { item } = model
+    loading.abort()
     if (!item.id) {
       root.classList.remove("shown")
       return
     }
+    loading = new AbortController()
+    const frame = thumbnailFrame(item)
+    const image = frame.querySelector("img")
+    if (image) {
+      frame.append(boxLayer(item, image, loading.signal, { names: false }).el)
+    }
     root.replaceChildren(
-      thumbnailFrame(item),
+      frame,
       h(
         "div",
         { class: "words" },

@@ -18,7 +18,7 @@ class HoverCard(Component):
     item = param.Dict(default={})
 
     script = "map/hover_card.js"
-    _css = ("components.css", "map/over.css", "map/hover_card.css")
+    _css = ("components.css", "map/over.css", "boxes.css", "map/hover_card.css")
 
     def follow(self, state: ViewState, view: MapView) -> None:
         """Show the hovered image beside its point; hide the card as soon as the map moves."""

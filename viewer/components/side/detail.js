@@ -1,5 +1,6 @@
 // The open image: its picture, its metadata and tags, and the most similar images.
 
+import { boxSwitch } from "../boxes.js"
 import { copyText, draw, h, ICONS, icon, squareButton } from "../dom.js"
 import { coverNeighbours } from "../focus.js"
 import { formatNumber, formatValue } from "../text.js"
@@ -39,6 +40,7 @@ export function render({ model, view }) {
     choice: chooseButton(model),
     tagging: tagging(model),
     similar: similarImages(model),
+    boxes: boxSwitch(),
   }
   let shown = "" // the image of the picture, which stays if only the metadata changes
   /** @type {HTMLElement | null} */
@@ -70,7 +72,13 @@ export function render({ model, view }) {
         heading(model, item, parts.steps),
         picture,
         parts.path,
-        h("div", { class: "row more" }, likeButton(model, item, false), likeButton(model, item, true)),
+        h(
+          "div",
+          { class: "row more" },
+          likeButton(model, item, false),
+          likeButton(model, item, true),
+          item.boxes && parts.boxes,
+        ),
         h("div", { class: "row marks" }, parts.choice, parts.tagging),
         item.values.length > 0 && h("dl", {}, item.values.map(valueRow)),
         parts.similar,

@@ -37,7 +37,7 @@ class Detail(Component):
     trouble = param.String(doc="Why a tag could not be saved.")
 
     script = "side/detail.js"
-    _css = ("components.css", "side/tagging.css", "side/stages.css", "side/detail.css")
+    _css = ("components.css", "side/tagging.css", "side/stages.css", "boxes.css", "side/detail.css")
 
     def follow(self, state: ViewState) -> None:
         """Show the open image of the state, now and whenever it changes."""

@@ -76,6 +76,7 @@ class InsightsPanel(Component):
         "side/parts.css",
         "side/insights.css",
         "side/stages.css",
+        "boxes.css",
         "side/comparison.css",
     )
 

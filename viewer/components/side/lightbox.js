@@ -1,5 +1,6 @@
 // The open image over the whole page.
 
+import { boxSwitch } from "../boxes.js"
 import { h, ICONS, squareButton } from "../dom.js"
 import { formatNumber } from "../text.js"
 import { pictureStage, zoomTogether } from "./stages.js"
@@ -19,6 +20,7 @@ export function lightbox(model) {
   const zoom = zoomTogether(stages, () => [stage])
   const title = h("div", { id: "light-title", class: "heading-line grow", tabindex: "-1", autofocus: true })
   const note = h("div", {})
+  const boxes = boxSwitch()
   const el = h(
     "dialog",
     {
@@ -40,6 +42,7 @@ export function lightbox(model) {
       { class: "row topline" },
       title,
       h("span", { class: "muted hints" }, "Scroll to enlarge, drag to move."),
+      boxes,
       squareButton("Close (Esc)", ICONS.close, () => el.close()),
     ),
     stages,
@@ -53,6 +56,7 @@ export function lightbox(model) {
       return
     }
     const order = ` · ${formatNumber(place)} of ${formatNumber(among)}`
+    boxes.hidden = !item.boxes
     title.textContent = item.label + (place > 0 ? order : "")
     if (shown !== item.id + item.stamp || loading.signal.aborted) {
       shown = item.id + item.stamp

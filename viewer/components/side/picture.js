@@ -1,5 +1,6 @@
 // Original pictures, and that of the open image in the panel.
 
+import { boxLayer } from "../boxes.js"
 import { h, icon } from "../dom.js"
 import { imageUrl } from "../text.js"
 
@@ -72,6 +73,7 @@ export function originalOf(item, signal) {
  */
 export function pictureOf(item, enlarge, signal) {
   const { image, note } = originalOf(item, signal)
+  const boxes = boxLayer(item, image, signal)
   const button = h(
     "button",
     {
@@ -82,6 +84,7 @@ export function pictureOf(item, enlarge, signal) {
       onclick: enlarge,
     },
     image,
+    boxes.el,
     h("span", { class: "enlarge" }, icon(ENLARGE)),
   )
   return h("div", { class: "picture" }, button, note)

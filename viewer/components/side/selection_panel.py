@@ -69,6 +69,7 @@ class SelectionPanel(Component):
         "side/selection_panel.css",
         "side/cluster_title.css",
         "side/stages.css",
+        "boxes.css",
         "side/comparison.css",
     )
 

@@ -1,5 +1,6 @@
 // Pictures that are enlarged and moved, each in its stage. Several in one element are seen at one place.
 
+import { boxLayer } from "../boxes.js"
 import { h } from "../dom.js"
 import { originalOf } from "./picture.js"
 import { moved, WHOLE, zoomed } from "./zoom_pan.js"
@@ -24,6 +25,8 @@ export function pictureStage(onload) {
   const el = h("div", { class: "stage" })
   /** @type {ReturnType<typeof originalOf> | null} */
   let shown = null
+  /** @type {ReturnType<typeof boxLayer> | null} */
+  let boxes = null
   /**
    * Show an image; return a line that says what is wrong with its original.
    *
@@ -34,7 +37,8 @@ export function pictureStage(onload) {
     shown = originalOf(item, signal)
     shown.image.draggable = false
     shown.image.addEventListener("load", onload)
-    el.replaceChildren(shown.image)
+    boxes = boxLayer(item, shown.image, signal)
+    el.replaceChildren(shown.image, boxes.el)
     return shown.note
   }
   /** @param {Placement} placement */
@@ -44,7 +48,9 @@ export function pictureStage(onload) {
       return
     }
     const { image } = shown
-    image.style.transform = `translate(${x * 100}%, ${y * 100}%) scale(${scale})`
+    const transform = `translate(${x * 100}%, ${y * 100}%) scale(${scale})`
+    image.style.transform = transform
+    boxes?.put(transform, scale)
     const { clientWidth, clientHeight, naturalWidth, naturalHeight } = image
     const fitted = Math.min(clientWidth / naturalWidth, clientHeight / naturalHeight)
     image.classList.toggle("pixels", fitted * scale > PIXELS)

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from clipper.metadata.times import wall_seconds
+from clipper.metadata.values.times import wall_seconds
 from clipper.text import write_apart
 
 MAX_BINS = 40

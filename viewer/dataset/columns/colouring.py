@@ -22,7 +22,7 @@ from clipper.export.drawing.palette import (
     RAMP_LIGHT,
 )
 from clipper.metadata.columns import WORDS, Column
-from clipper.metadata.integers import as_offsets, split
+from clipper.metadata.values.integers import as_offsets, split
 from viewer.dataset.columns.binning import robust_range
 from viewer.theme import rgb, tokens
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clipper.metadata.columns import Column
-from clipper.metadata.integers import are_large, as_offsets, split
+from clipper.metadata.values.integers import are_large, as_offsets, split
 from clipper.query_filter import InRange, float_ends, whole_ends
 from viewer.dataset.columns.binning import (
     Bins,

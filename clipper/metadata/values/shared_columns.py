@@ -1,7 +1,7 @@
 """Columns that several origins have, image files and sources: what cannot share a type gets a second column.
 
 So one image's `iso: "Portra 400"` removes no other image's ISO, and is not lost itself. What does not belong
-here: which value of two an image has (`metadata/join.py`), and a column's type (`metadata/types.py`).
+here: which value of two an image has (`metadata/join.py`), and a column's type (`types.py`).
 """
 
 from collections import Counter
@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clipper.metadata.types import first_few, type_name
+from clipper.metadata.values.types import first_few, type_name
 
 # The prefix of names that Clipper gives: a second column's, and one's whose name is reserved.
 SECOND_PREFIX = "metadata_"

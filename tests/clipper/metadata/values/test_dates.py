@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipper.metadata.dates import read_dates, read_times
+from clipper.metadata.values.dates import read_dates, read_times
 
 
 def read(values: list[Any], *, name: str = "shot") -> tuple[list[str | None] | None, list[str]]:

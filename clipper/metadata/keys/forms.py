@@ -1,7 +1,7 @@
 """Index images by the forms in which a key may name them, and write keys as paths are written here.
 
 The forms of an id are the path, the path without its ending, the end of the path, and that end without its
-ending. What does not belong here: in which order the forms and spellings are tried (`keys.py`).
+ending. What does not belong here: in which order the forms and spellings are tried (`match.py`).
 """
 
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
 A time is ISO 8601 text, with its offset from UTC where that is known. Days, filters, charts and orders follow
 the wall clock at the place of the photo: eight in the morning in Tokyo is eight, whatever it is in UTC. What
-does not belong here: dates in other forms (`metadata/dates.py`), and which columns hold times
+does not belong here: dates in other forms (`dates.py`), and which columns hold times
 (`metadata/columns.py`).
 """
 

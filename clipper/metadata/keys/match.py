@@ -22,7 +22,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from clipper.metadata.key_forms import (
+from clipper.metadata.keys.forms import (
     AMBIGUOUS,
     BY_END,
     GUESSED,
@@ -37,7 +37,7 @@ from clipper.metadata.key_forms import (
     taken,
     texts,
 )  # fmt: skip
-from clipper.metadata.types import EXAMPLES, first_few
+from clipper.metadata.values.types import EXAMPLES, first_few
 
 if TYPE_CHECKING:
     import numpy as np

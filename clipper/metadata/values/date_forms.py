@@ -1,13 +1,13 @@
 """The forms in which people and programs write dates -> ISO 8601 text, for a whole column at once.
 
-What does not belong here: which columns hold times (`metadata/dates.py`), and ISO 8601 itself
-(`metadata/times.py`).
+What does not belong here: which columns hold times (`dates.py`), and ISO 8601 itself
+(`times.py`).
 """
 
 import re
 from typing import TYPE_CHECKING, Any
 
-from clipper.metadata.times import ISO_TIME
+from clipper.metadata.values.times import ISO_TIME
 
 if TYPE_CHECKING:
     import numpy as np

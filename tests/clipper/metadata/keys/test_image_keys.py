@@ -4,7 +4,7 @@ from unicodedata import normalize
 
 import pytest
 
-from clipper.metadata.image_keys import find_images, several_images
+from clipper.metadata.keys.find import find_images, several_images
 
 IDS = [
     "pets/rex.jpg",

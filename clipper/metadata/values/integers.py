@@ -1,12 +1,12 @@
 """Integers of 64 bits, exact, for pandas and numpy, also of a column in which values are missing.
 
-A float holds integers up to 2^53 only. What does not belong here: reading integers (`metadata/cells.py`), and
+A float holds integers up to 2^53 only. What does not belong here: reading integers (`cells.py`), and
 filters on them (`query_filter.py`).
 """
 
 from typing import TYPE_CHECKING, Any
 
-from clipper.metadata.types import MAX_FLOAT_INT
+from clipper.metadata.values.types import MAX_FLOAT_INT
 
 if TYPE_CHECKING:
     import numpy as np

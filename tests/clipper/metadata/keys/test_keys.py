@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clipper.metadata.keys import AMBIGUOUS, CONTESTED, NONE, ImageKeys
+from clipper.metadata.keys.match import AMBIGUOUS, CONTESTED, NONE, ImageKeys
 
 IDS = ["a.jpg", "train/b.jpg", "train/c1.jpg", "val/d.jpg", "val/x/é.jpg", "My Photo.jpg", "-1.jpg"]
 

@@ -2,7 +2,7 @@
 
 A type is `str`, `int`, `float`, `bool` or a list of one of them. No whole number is rounded: where neither
 `int` (64 bits) nor `float` holds all numbers of a column, they are kept as text. What does not belong here:
-text that only looks like a number (`metadata/cells.py`), and reading files.
+text that only looks like a number (`cells.py`), and reading files.
 """
 
 import json

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from clipper.metadata.types import (
+from clipper.metadata.values.types import (
     EXAMPLES,
     MAX_FLOAT_INT,
     describe_misfits,

@@ -2,8 +2,8 @@
 
 `03/04/2024` is a day of March or of April: only other values of the column can tell, and without evidence the
 column stays text. pandas and dateutil would guess for each value. A whole column is read at once, by kernels
-of Arrow and numpy. What does not belong here: times in ISO 8601 (`metadata/times.py`), and the forms of dates
-(`metadata/date_forms.py`).
+of Arrow and numpy. What does not belong here: times in ISO 8601 (`times.py`), and the forms of dates
+(`date_forms.py`).
 """
 
 import re
@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from clipper.metadata.cells import MAX_MISFIT_SHARE, MAX_SPELLINGS
-from clipper.metadata.date_forms import find_dates, is_no_date, read_digits, trim_dates
-from clipper.metadata.shared_columns import free_name
-from clipper.metadata.types import EXAMPLES, describe_misfits, first_few
+from clipper.metadata.values.cells import MAX_MISFIT_SHARE, MAX_SPELLINGS
+from clipper.metadata.values.date_forms import find_dates, is_no_date, read_digits, trim_dates
+from clipper.metadata.values.shared_columns import free_name
+from clipper.metadata.values.types import EXAMPLES, describe_misfits, first_few
 
 if TYPE_CHECKING:
     import numpy as np

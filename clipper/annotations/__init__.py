@@ -1,0 +1,1 @@
+"""Label files of other tools, COCO, YOLO, Pascal VOC, tables of boxes: from bytes to objects of images."""

@@ -1,0 +1,168 @@
+"""Find the images of the folder that label files mean: by path, by the end of a path, or by name.
+
+All in Arrow: a dataset may have ten million images. What does not belong here: keys of metadata
+(`metadata/join.py`), which people write by hand.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from clipper.annotations.labels import below
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+NONE, SEVERAL = -1, -2
+# A folder's name has at least so many letters if a label file such as instances_val.json is to mean it.
+_LEAST_LETTERS = 3
+_ENDING, _FOLDERS, _ABOVE = r"\.[^./]*$", r"^.*/", r"^.*/([^/]*/[^/]*)$"
+
+
+class _Form(NamedTuple):
+    """One way to write all ids: the different texts, the first image of each, and how many it means."""
+
+    texts: "pa.Array"
+    first: "np.ndarray"
+    means: "np.ndarray"
+
+
+class Matcher:
+    """Finds images by the names that label files have for them."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        """Index the ids of all images.
+
+        Args:
+            ids: paths below the images folder, with `/`.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        whole = _composed(pa.array(ids, pa.large_string()))
+        self._exact = [_form(whole), _form(_without(whole, _ENDING))]
+        ends = pc.replace_substring_regex(whole, _ABOVE, r"\1")
+        names = _without(whole, _FOLDERS)
+        self._ends = [_form(ends), _form(_without(ends, _ENDING))]
+        self._names = [_form(names), _form(_without(names, _ENDING))]
+        folders = pc.unique(pc.replace_substring_regex(whole, r"/?[^/]*$", "")).to_pylist()
+        self._folders: frozenset[str] = frozenset(folders)
+
+    def rows(self, names: Sequence[tuple[str, ...]], *, source: str) -> "np.ndarray":
+        """Return the row of each image, (n,) int64; `NONE` for none, `SEVERAL` where it is not clear.
+
+        An image is looked up under all its names as paths. If the folder that the first one names has
+        images, it must be there: an image of the same name in another split is another one. Otherwise the
+        end of a path decides, or a name that only one image has.
+
+        Args:
+            names: of each image, the likeliest first.
+            source: the label file. If it is called `instances_val2017.json`, its images are looked for in a
+                folder `val2017`.
+        """
+        import numpy as np
+
+        found = np.full(len(names), NONE, np.int64)
+        self._try(found, names, self._exact)
+        if (meant := self._folder_meant(source)) is not None:
+            names = [(below(meant, each[-1]), *each) for each in names]
+            self._try(found, names, self._exact)
+        free = np.array(
+            [_folder(each[0]) == "" or _folder(each[0]) not in self._folders for each in names], bool
+        )
+        self._try(found, [_tails(each[-1]) for each in names], self._exact, where=free)
+        self._try(
+            found,
+            [tuple(_end(name) for name in each if "/" in name) for each in names],
+            self._ends,
+            where=free,
+        )
+        self._try(
+            found,
+            [tuple(name for name in each if "/" not in name) for each in names],
+            self._names,
+            where=free,
+        )
+        return found
+
+    def _folder_meant(self, source: str) -> str | None:
+        """Return the images' folder whose name is in that of a label file, such as instances_val2017.json."""
+        stem = source.rpartition("/")[2].lower()
+        named = [
+            (len(last), folder)
+            for folder in self._folders
+            if len(last := folder.rpartition("/")[2].lower()) >= _LEAST_LETTERS and last in stem
+        ]
+        best = max(named, default=(0, ""))
+        return best[1] if sum(length == best[0] for length, _ in named) == 1 else None
+
+    def _try(
+        self,
+        found: "np.ndarray",
+        names: Sequence[tuple[str, ...]],
+        forms: Sequence[_Form],
+        *,
+        where: "np.ndarray | None" = None,
+    ) -> None:
+        """Look the images that are not found yet up under their first names, then under their second, ..."""
+        import numpy as np
+
+        most = max(map(len, names), default=0)
+        for place in range(most):
+            for form in forms:
+                open_rows = found == NONE if where is None else (found == NONE) & where
+                wanted = [i for i in np.flatnonzero(open_rows).tolist() if place < len(names[i])]
+                if wanted:
+                    found[wanted] = _look_up([names[i][place] for i in wanted], form)
+
+
+def _look_up(names: Sequence[str], form: _Form) -> "np.ndarray":
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    keys = _composed(pa.array(names, pa.large_string()))
+    at = np.asarray(pc.fill_null(pc.index_in(keys, value_set=form.texts), -1).to_numpy(zero_copy_only=False))
+    rows = (
+        np.where(form.means[at] > 1, SEVERAL, form.first[at]) if len(form.first) else np.full(len(at), NONE)
+    )
+    return np.where(at < 0, NONE, rows)
+
+
+def _form(texts: "pa.Array") -> _Form:
+    import numpy as np
+
+    encoded = texts.dictionary_encode()
+    codes = np.asarray(encoded.indices)
+    first = np.zeros(len(encoded.dictionary), np.int64)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    return _Form(encoded.dictionary, first, np.bincount(codes, minlength=len(first)))
+
+
+def _composed(texts: "pa.Array") -> "pa.Array":
+    """Return texts in Unicode's composed form: file names of a Mac are decomposed."""
+    import pyarrow.compute as pc
+
+    plain = pc.all(pc.string_is_ascii(texts)).as_py()
+    return texts if plain is not False else pc.utf8_normalize(texts, form="NFC")
+
+
+def _without(texts: "pa.Array", pattern: str) -> "pa.Array":
+    import pyarrow.compute as pc
+
+    return pc.replace_substring_regex(texts, pattern, "")
+
+
+def _folder(name: str) -> str:
+    return name.rpartition("/")[0]
+
+
+def _end(name: str) -> str:
+    """Return the last folder and the name."""
+    return "/".join(name.rsplit("/", 2)[-2:])
+
+
+def _tails(name: str) -> tuple[str, ...]:
+    """Return a path without its first folder, without its first two, ...: where others have the dataset."""
+    parts = name.split("/")
+    return tuple("/".join(parts[i:]) for i in range(1, len(parts)))

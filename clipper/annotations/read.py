@@ -1,0 +1,118 @@
+"""Read the label files that were found, each by the reader of its format, and digest what they hold.
+
+What does not belong here: finding them (`find.py`), and joining their labels (`combine.py`).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from clipper.annotations import tables, yolo
+from clipper.annotations.coco import read_coco
+from clipper.annotations.find import NAMES, LabelFiles
+from clipper.annotations.labels import Labels, Problems
+from clipper.annotations.voc import read_voc
+from clipper.errors import ImagesError
+from clipper.hashing import content_hash, digest
+from clipper.images.listing import FoundImage
+
+
+@dataclass(frozen=True)
+class Read:
+    """The labels of all files, and a digest of the files' bytes and names."""
+
+    labels: list[Labels]
+    digest: str
+
+
+def read_labels(found: Sequence[LabelFiles]) -> Read:
+    """Read label files.
+
+    A file an image that cannot be read is left out, with a note. A file with the labels of many images that
+    is damaged ends the run, so that a typing error does not remove all labels from a published atlas.
+
+    Raises:
+        ImagesError: a COCO file, a table of boxes or a data.yaml is damaged.
+    """
+    seen: list[tuple[str, str]] = []
+    labels = [_read(files, seen) for files in found]
+    return Read(labels, digest([(files.kind, files.source) for files in found], seen))
+
+
+def describe(found: Sequence[LabelFiles]) -> list[str]:
+    """Say which label files are read."""
+    return [
+        f"labels of {NAMES[files.kind]} in {files.source}"
+        + (f": {len(files.files):,} files" if len(files.files) > 1 else "")
+        for files in found
+    ]
+
+
+def _read(files: LabelFiles, seen: list[tuple[str, str]]) -> Labels:
+    lost = Problems()
+    contents = _contents(files, files.files, seen, lost)
+    if files.kind == "voc":
+        labels = read_voc(contents, source=files.source)
+    elif files.kind == "yolo":
+        classes = _classes(files, seen, lost)
+        labels = yolo.read_yolo(
+            ((path, data, _nearest(path, classes)) for path, data in contents), source=files.source
+        )
+    else:
+        labels = _read_one(files, contents, seen, lost)
+    labels.problems.extend(lost)
+    return labels
+
+
+def _read_one(
+    files: LabelFiles, contents: Iterator[tuple[str, bytes]], seen: list[tuple[str, str]], lost: Problems
+) -> Labels:
+    """Read a file with the labels of many images."""
+    (file,) = files.files
+    source = files.folder.path(file.id)
+    data = next((data for _, data in contents), None)
+    if data is None:
+        raise ImagesError(f"{source} {lost.reason}; repair it, or set labels")
+    if files.kind == "coco":
+        return read_coco(data, name=file.id, source=source)
+    named: dict[str, str] = {}
+    for _, text in _contents(files, files.helpers, seen, lost):
+        named |= tables.read_class_descriptions(text)
+    return tables.read_boxes(data, name=file.id, source=source, classes=named)
+
+
+def _contents(
+    files: LabelFiles, wanted: Sequence[FoundImage], seen: list[tuple[str, str]], lost: Problems
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the path and bytes of each file that can be read; digest them."""
+    for path, data in files.folder.read_each(wanted):
+        if isinstance(data, str):
+            lost.add("file(s) cannot be read", "left out", [f"{path} {data}"])
+            lost.reason = data
+            seen.append((path, ""))
+        else:
+            seen.append((path, content_hash(data).hex()))
+            yield path, data
+
+
+def _classes(files: LabelFiles, seen: list[tuple[str, str]], lost: Problems) -> dict[str, yolo.ClassNames]:
+    """Return the names of classes by the folder in which they are written; YAML before lists."""
+    found: dict[str, yolo.ClassNames] = {}
+    lists: dict[str, yolo.ClassNames] = {}
+    for path, data in _contents(files, files.helpers, seen, lost):
+        folder = path.rpartition("/")[0]
+        if path.endswith(yolo.YAML_ENDINGS):
+            if names := yolo.read_yaml(data, files.folder.path(path)):
+                found[folder] = names
+        else:
+            lists[folder] = yolo.read_class_list(data)
+    return lists | found
+
+
+def _nearest(path: str, classes: dict[str, yolo.ClassNames]) -> yolo.ClassNames:
+    """Return the names of the folder of a file, or of the nearest one above; else the only ones there are."""
+    folder = path
+    while folder:
+        folder = folder.rpartition("/")[0]
+        if folder in classes:
+            return classes[folder]
+    return next(iter(classes.values())) if len(classes) == 1 else yolo.ClassNames()

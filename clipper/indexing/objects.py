@@ -1,0 +1,157 @@
+"""The objects of the images, from label files of other tools: a part of the step `image_metadata`.
+
+What does not belong here: the formats of label files (`annotations/`).
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from clipper.annotations.combine import categories_of, combine
+from clipper.annotations.find import LabelFiles, find_labels
+from clipper.annotations.labels import ANNOTATIONS_VERSION
+from clipper.annotations.read import Read, describe, read_labels
+from clipper.annotations.source import source_of
+from clipper.hashing import digest
+from clipper.images.archives.folder import open_images
+from clipper.images.folder import ImageFolder
+from clipper.images.listing import Listing
+from clipper.indexing.staging.workspace import Workspace
+from clipper.metadata.join import Source
+from clipper.settings import Settings, absolute_location
+from clipper.store import facts
+from clipper.store.manifest import Entry
+from clipper.store.parts import objects
+from clipper.store.tables import is_written, read_made_of
+
+# A label file that changed so shortly before may change again without a new time: it is read next time too.
+_RACY_NS = 2_000_000_000
+
+
+def folder_fingerprint(settings: Settings, listing: Listing | None = None) -> str:
+    """Digest the names, sizes and times of images, metadata and labels.
+
+    Args:
+        settings: of the home.
+        listing: of the images folder; None lists it.
+
+    Raises:
+        ImagesError: the folder is missing or cannot be read.
+        SettingsError: `labels` names a path that is not there, or no labels.
+    """
+    folder = open_images(settings.images_location, max_bytes=settings.max_bytes)
+    listing = listing or folder.list_files()
+    images = listing.images
+    found = label_files(settings, listing, stems=lambda: stems_of(image.id for image in images))
+    return folder.fingerprint(listing, labels=_stamps(found))
+
+
+def stems_of(ids: Iterable[str]) -> frozenset[str]:
+    """Return the paths of images without their endings."""
+    return frozenset(image_id.rpartition(".")[0] for image_id in ids)
+
+
+def paths_of(found: Sequence[LabelFiles], folder: ImageFolder) -> frozenset[str]:
+    """Return the paths of label files that lie in the images folder, below it."""
+    here = [files for files in found if files.folder.location == folder.location]
+    return frozenset(file.id for files in here for file in (*files.files, *files.helpers))
+
+
+def label_files(
+    settings: Settings, listing: Listing, *, stems: "Callable[[], frozenset[str]]"
+) -> list[LabelFiles]:
+    """Find the label files of a home.
+
+    Args:
+        settings: of the home.
+        listing: of the images folder.
+        stems: returns the images' paths without their endings; only called if they are needed.
+
+    Raises:
+        SettingsError: `labels` names a path that is not there, or no labels.
+    """
+    if settings.labels == "off":
+        return []
+    folder = open_images(settings.images_location, max_bytes=settings.max_bytes)
+    return find_labels(
+        folder,
+        listing.beside,
+        setting=settings.labels,
+        home=lambda path: absolute_location(path, base=settings.home),
+        stems=stems,
+    )
+
+
+def make_objects(work: Workspace, members: Sequence[Entry], found: Sequence[LabelFiles]) -> str:
+    """Make the part `objects`, unless it is there; read no label file if none changed.
+
+    Args:
+        work: the home.
+        members: the usable images.
+        found: the label files.
+
+    Returns:
+        its version; "" if there are no label files.
+
+    Raises:
+        ImagesError: a label file is damaged.
+    """
+    work.drop_condemned("objects")
+    if not found:
+        work.stage(objects="", label_stamps="", label_contents="")
+        return ""
+    seen, read = digest(_stamps(found)), None
+    if work.staged.label_stamps != seen or not work.staged.label_contents:
+        began = time.time_ns()
+        read = read_labels(found)
+        newest = max(file.mtime_ns for files in found for file in (*files.files, *files.helpers))
+        settled = 0 < newest < began - _RACY_NS
+        work.stage(label_stamps=seen if settled else "", label_contents=read.digest)
+    identity = [(entry.id, entry.content_hash.hex()) for entry in members]
+    version = digest(ANNOTATIONS_VERSION, facts.FACTS_VERSION, identity, work.staged.label_contents)
+    if not is_written(work.home.part("objects", version)):
+        _write(work, members, read or read_labels(found), found, version)
+    work.stage(objects=version)
+    return version
+
+
+def columns_of_objects(work: Workspace, version: str, ids: Sequence[str]) -> Source:
+    """Return what the part `objects` knows of each image, as a source of metadata."""
+    path = work.home.part("objects", version)
+    made_of = read_made_of(path)
+    return source_of(objects.read_images(path), ids, name=made_of["name"])
+
+
+def notes_of_objects(work: Workspace, version: str) -> Mapping[str, Any]:
+    """Return the JSON of the part: `counts`, `read` and `problems`."""
+    return read_made_of(work.home.part("objects", version))
+
+
+def _stamps(found: Sequence[LabelFiles]) -> list[Any]:
+    """Return what shows whether label files changed."""
+    return [(files.kind, files.source, files.stamps()) for files in found]
+
+
+def _write(
+    work: Workspace, members: Sequence[Entry], read: Read, found: Sequence[LabelFiles], version: str
+) -> None:
+    import numpy as np
+
+    known = facts.read(work.facts, [entry.content_hash for entry in members])
+    own = [known[entry.content_hash] for entry in members]
+    sizes = np.array([(one["width"], one["height"]) for one in own], np.float64).reshape(-1, 2)
+    turns = np.array([one.get("orientation", 0) for one in own], np.int64)
+    made = combine(read.labels, [entry.id for entry in members], sizes, turns)
+    sources = list(dict.fromkeys(files.source for files in found))
+    objects.write(
+        work.home.part("objects", version),
+        made.table,
+        made.images,
+        {
+            "name": sources[0] if len(sources) == 1 else "label files",
+            "read": describe(found),
+            "problems": made.problems,
+            "categories": categories_of(made.table),
+            "counts": {"objects": len(made.table), "labelled": len(made.images)},
+        },
+    )

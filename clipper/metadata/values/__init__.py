@@ -1,0 +1,1 @@
+"""The values of columns: their types, whole numbers, times in any form."""

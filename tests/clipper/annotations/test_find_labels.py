@@ -1,0 +1,90 @@
+"""Label files where the setting `labels` says, remote ones, and folders of many kinds at once."""
+
+import json
+from pathlib import Path
+
+import fsspec
+import pytest
+from label_folders import boxes, coco, objects_in, write
+from PIL import Image
+
+from clipper.annotations.match import NONE, SEVERAL, Matcher
+from clipper.errors import SettingsError
+
+ONE = coco([{"image_id": 1, "category_id": 1, "bbox": [20, 10, 100, 50]}])
+
+
+def test_off_reads_none(tmp_path: Path):
+    write(tmp_path, {"a.jpg": None, "c.json": ONE})
+    assert boxes(objects_in(tmp_path)) != []
+    assert boxes(objects_in(tmp_path, "off")) == []
+
+
+@pytest.mark.parametrize("setting", ["labels.json", "given", "given/labels.json", ["given/labels.json"]])
+def test_a_path_is_taken_from_the_home_or_from_the_images_folder(tmp_path: Path, setting: str):
+    images = write(tmp_path / "photos", {"a.jpg": None, "labels.json": ONE, "c.json": coco([])})
+    write(tmp_path, {"given/labels.json": ONE})
+    found = objects_in(images, setting, home=tmp_path)
+    assert [name for _, name, _ in boxes(found)] == ["cat"]
+
+
+def test_a_named_folder_inside_the_images_folder_keeps_its_paths(tmp_path: Path):
+    files = {
+        "train/images/x.jpg": None, "valid/images/x.jpg": None, "data.yaml": "names: [cat]",
+        "train/labels/x.txt": "0 0.5 0.5 0.2 0.4", "valid/labels/x.txt": "0 0.5 0.5 0.2 0.4",
+    }  # fmt: skip
+    found = objects_in(write(tmp_path, files), "valid/labels")
+    assert boxes(found) == [(1, "cat", (0.4, 0.3, 0.2, 0.4))]
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [("nowhere.json", "neither in the home nor in the images folder"), ("words", "holds no labels of COCO")],
+)
+def test_a_path_that_is_not_there_or_holds_none_ends_with_its_name(tmp_path: Path, setting: str, said: str):
+    write(tmp_path, {"a.jpg": None, "words/hello.txt": "hello"})
+    with pytest.raises(SettingsError, match=said):
+        objects_in(tmp_path, setting)
+
+
+def test_labels_of_a_remote_folder_are_found(tmp_path: Path):
+    files = fsspec.filesystem("memory")
+    Image.new("RGB", (200, 100)).save(tmp_path / "a.jpg")
+    picture = (tmp_path / "a.jpg").read_bytes()
+    files.pipe("/labelled/images/a.jpg", picture)
+    files.pipe("/labelled/images/b.jpg", picture)
+    files.pipe("/labelled/labels/a.txt", b"0 0.5 0.5 0.2 0.4")
+    files.pipe("/labelled/labels/b.txt", b"")
+    files.pipe("/labelled/data.yaml", b"names: [cat]")
+    files.pipe("/labelled/annotations/c.json", json.dumps(ONE).encode())
+    try:
+        for where in ("memory://labelled", "memory://labelled/images"):
+            found = objects_in(where)
+            assert sorted(name for _, name, _ in boxes(found)) == ["cat", "cat"]
+            assert len(found.images) == 2
+        assert len(boxes(objects_in("memory://labelled/images", "memory://labelled/labels"))) == 1
+    finally:
+        files.rm("/labelled", recursive=True)
+
+
+def test_an_image_is_found_by_path_then_by_its_end_then_by_its_name():
+    ids = ["train/a.jpg", "val/a.jpg", "val/b.jpg", "deep/er/c.png", "e.jpg"]
+    rows = Matcher(ids).rows(
+        [
+            ("val/a.jpg",),
+            ("val/a",),
+            ("b.jpg",),
+            ("/data".lstrip("/") + "/set/val/b.jpg",),
+            ("er/c",),
+            ("a.jpg",),
+            ("train/b.jpg",),
+            ("", ""),
+        ],
+        source="labels.json",
+    )
+    assert rows.tolist() == [1, 1, 2, 2, 3, SEVERAL, NONE, NONE]
+
+
+def test_accents_match_however_they_are_written():
+    assert Matcher(["cafe\u0301.jpg"]).rows([("caf\u00e9.jpg",)], source="x").tolist() == [0]
+    assert Matcher([]).rows([("a",)], source="x").tolist() == [NONE]

@@ -1,0 +1,164 @@
+"""Label files of other tools through real runs: into the part, the columns and the notes of an atlas."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from homes import engine_of, images, opened, written
+from label_folders import coco
+from PIL import Image
+
+from clipper.annotations import read as label_readers
+from clipper.doctor.repair import diagnose
+from clipper.errors import ImagesError, SettingsError
+from clipper.indexing.objects import folder_fingerprint
+from clipper.indexing.run import Step
+from clipper.settings import Settings
+from clipper.store.home import Home, read_json
+
+Index = Callable[[Path], dict[str, Step]]
+
+
+def label(home: Path, annotations: list[dict[str, Any]], *, name: str = "annotations/instances.json") -> Path:
+    """Write a COCO file about the first two images of a home, whose sizes it states, and date it long ago."""
+    first = images(home)[:2]
+    sizes = [Image.open(path).size for path in first]
+    entries = [
+        {"id": i + 1, "file_name": path.name, "width": size[0], "height": size[1]}
+        for i, (path, size) in enumerate(zip(first, sizes, strict=True))
+    ]
+    path = home / "images" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(coco(annotations, entries)))
+    os.utime(path, ns=(10**18, 10**18))
+    return path
+
+
+def box(image: int = 1, category: int = 1, **more: Any) -> dict[str, Any]:
+    return {"image_id": image, "category_id": category, "bbox": [0, 0, 10, 20], **more}
+
+
+def test_labels_become_columns_objects_and_notes(indexed_home: Path, run_index: Index):
+    label(indexed_home, [box(), box(1, 2), box(77)])
+    step = run_index(indexed_home)["image_metadata"]
+    assert step.counts["objects"] == 2
+    assert step.counts["labelled"] == 2
+    assert step.notes[0] == "labels of COCO in annotations/instances.json"
+    assert any("name an image id that the file does not have (77)" in note for note in step.notes)
+    atlas = engine_of(indexed_home)
+    first, second, third = (atlas.row(path.name) for path in images(indexed_home)[:3])
+    found = atlas.objects(first).to_pylist()
+    assert [one["category"] for one in found] == ["cat", "dog"]
+    assert found[0]["width"] == pytest.approx(10 / atlas.metadata(first)["width"])
+    assert atlas.metadata(first)["objects"] == ["cat", "dog"]
+    assert atlas.metadata(first)["object_count"] == 2
+    assert atlas.metadata(second)["object_count"] == 0
+    assert "object_count" not in atlas.metadata(third)
+    assert len(atlas.objects(second)) == len(atlas.objects(third)) == 0
+    assert atlas.columns["objects"].origin == "annotations/instances.json"
+    assert atlas.columns["objects"].role == "list"
+    atlas.close()
+
+
+def test_label_files_are_not_counted_as_left_alone(indexed_home: Path, run_index: Index):
+    label(indexed_home, [box()])
+    (indexed_home / "images" / "notes.txt").write_text("hello")
+    step = run_index(indexed_home)["image_manifest"]
+    assert step.notes == ["1 other file left alone: .txt 1"]
+
+
+def test_a_run_without_changes_reads_no_label_file_and_writes_nothing(
+    indexed_home: Path, run_index: Index, monkeypatch: pytest.MonkeyPatch
+):
+    label(indexed_home, [box()])
+    run_index(indexed_home)
+    before = written(indexed_home)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a label file was read")
+
+    monkeypatch.setattr(label_readers, "read_coco", refuse)
+    run_index(indexed_home)
+    assert written(indexed_home) == before
+
+
+def test_labels_that_changed_or_went_are_followed(indexed_home: Path, run_index: Index):
+    path = label(indexed_home, [box()])
+    run_index(indexed_home)
+    label(indexed_home, [box(), box(2, 2)])
+    run_index(indexed_home)
+    with_two = engine_of(indexed_home)
+    assert with_two.metadata(with_two.row(images(indexed_home)[1].name))["objects"] == ["dog"]
+    with_two.close()
+    path.unlink()
+    run_index(indexed_home)
+    assert "objects" not in opened(indexed_home).columns
+    assert "objects" not in read_json(Home(indexed_home).current)["parts"]
+
+
+def test_an_image_that_came_leaves_the_objects_of_others_in_place(indexed_home: Path, run_index: Index):
+    label(indexed_home, [box(2, 2)])
+    run_index(indexed_home)
+    Image.new("RGB", (40, 30), "teal").save(indexed_home / "images" / "0000.jpg")
+    run_index(indexed_home)
+    atlas = engine_of(indexed_home)
+    there = [image_id for row, image_id in enumerate(atlas.ids) if len(atlas.objects(row))]
+    assert there == [images(indexed_home)[2].name]
+    atlas.close()
+
+
+def test_a_damaged_label_file_changes_nothing(indexed_home: Path, run_index: Index):
+    path = label(indexed_home, [box()])
+    run_index(indexed_home)
+    before = written(indexed_home)
+    path.write_text(path.read_text()[:-9])
+    with pytest.raises(ImagesError, match=r"instances\.json is not valid JSON"):
+        run_index(indexed_home)
+    assert {name: at for name, at in written(indexed_home).items() if "staged" not in name} == {
+        name: at for name, at in before.items() if "staged" not in name
+    }
+    assert "objects" in opened(indexed_home).columns
+
+
+def test_the_setting_names_label_files_or_switches_them_off(indexed_home: Path, run_index: Index):
+    label(indexed_home, [box()])
+    (indexed_home / "images" / "annotations").rename(indexed_home / "given")
+    config = (indexed_home / "clipper.toml").read_text()
+    for setting, found in (('"given/instances.json"', True), ('"off"', False), ('["given"]', True)):
+        (indexed_home / "clipper.toml").write_text(f"{config}labels = {setting}\n")
+        run_index(indexed_home)
+        assert ("objects" in opened(indexed_home).columns) is found
+    (indexed_home / "clipper.toml").write_text(f'{config}labels = "nowhere"\n')
+    with pytest.raises(SettingsError, match="'nowhere' is neither in the home nor in the images folder"):
+        run_index(indexed_home)
+
+
+def test_a_lost_or_damaged_part_is_found_and_made_again(indexed_home: Path, run_index: Index):
+    label(indexed_home, [box()])
+    run_index(indexed_home)
+    version = read_json(Home(indexed_home).current)["parts"]["objects"]
+    part = Home(indexed_home).part("objects", version)
+    for file in (part, part.with_suffix(".images.parquet"), part.with_suffix(".json")):
+        kept = file.read_bytes()
+        file.write_bytes(kept[: len(kept) // 2])
+        assert diagnose(Settings.load(indexed_home)).before
+        file.write_bytes(kept)
+    assert not diagnose(Settings.load(indexed_home)).before
+    part.unlink()
+    run_index(indexed_home)
+    assert part.exists()
+
+
+def test_a_change_of_labels_is_seen_from_outside(indexed_home: Path):
+    settings = Settings.load(indexed_home)
+    without = folder_fingerprint(settings)
+    path = label(indexed_home, [box()])
+    one = folder_fingerprint(settings)
+    os.utime(path, ns=(2 * 10**18, 2 * 10**18))
+    other = folder_fingerprint(settings)
+    (indexed_home / "images" / "notes.txt").write_text("hello")
+    assert len({without, one, other}) == 3
+    assert folder_fingerprint(settings) == other
