@@ -10,10 +10,13 @@ from typing import Any
 from clipper.errors import ImagesError
 from clipper.hashing import content_hash, digest
 from clipper.images.places import Packing
-from clipper.indexing.objects import columns_of_objects, label_files, make_objects, notes_of_objects, paths_of, stems_of
+from clipper.indexing.objects import (
     columns_of_objects,
+    label_files,
     make_objects,
     notes_of_objects,
+    paths_of,
+    stems_of,
 )
 from clipper.indexing.sidecars import Sidecars, read_sidecars
 from clipper.indexing.staging.workspace import Step, Workspace, timed
