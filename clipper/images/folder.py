@@ -5,6 +5,7 @@ What does not belong here: decoding images (`images/decode.py`), and comparing w
 """
 
 import os
+import time
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import partial
@@ -51,7 +52,9 @@ class ImageFolder:
         Raises:
             ImagesError: the folder is missing or cannot be read.
         """
+        began_ns = time.time_ns()
         listing = self._list_remote() if self.remote else _walk(Path(self.location))
+        listing.began_ns = began_ns
         listing.settle()
         return listing
 

@@ -58,6 +58,7 @@ class Listing:
     `tables` are the files that describe the images of their folder and below, the strongest first. `sidecars`
     describe one image each. `unread` are the paths of files that look like metadata and are not read.
     `others` counts all other files by their ending, the unread ones too. `homes` are folders that are homes.
+    `began_ns` is when the listing began, in nanoseconds since 1970.
     """
 
     images: list[FoundImage] = field(default_factory=list)
@@ -66,6 +67,7 @@ class Listing:
     sidecars: list[FoundImage] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     homes: set[str] = field(default_factory=set)
+    began_ns: int = 0
     _beside: "dict[str, Callable[[], FoundImage]]" = field(default_factory=dict, repr=False)
 
     def add(self, path: str, describe: "Callable[[], FoundImage]") -> None:

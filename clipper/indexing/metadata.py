@@ -37,6 +37,7 @@ def join_metadata(work: Workspace) -> Step:
             work.home,
             work.folder,
             listing.sidecars,
+            listed_ns=listing.began_ns,
             coordinates=work.staged.gps,
             progress=work.progress_for("metadata files"),
         )
