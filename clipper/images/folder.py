@@ -5,6 +5,7 @@ What does not belong here: decoding images (`images/decode.py`), and comparing w
 """
 
 import os
+import time
 from collections.abc import Collection, Container, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -75,7 +76,9 @@ class ImageFolder:
         Raises:
             ImagesError: the folder is missing or cannot be read.
         """
+        began_ns = time.time_ns()
         listing = self._list()
+        listing.began_ns = began_ns
         if not self.remote:
             self._open_unlisted(listing, images)
         listing.settle()

@@ -73,6 +73,7 @@ class Listing:
     `archives` is what lies in each archive, by its name. `unlisted` are those of the other files whose ending
     says nothing, by how it is counted: they may be images too, and `ImageFolder.list_files` opens them.
     `beside` are the files, sidecars or others, that may hold labels by their ending.
+    `began_ns` is when the listing began, in nanoseconds since 1970.
     """
 
     images: list[FoundImage] = field(default_factory=list)
@@ -84,6 +85,7 @@ class Listing:
     archives: dict[str, Contents] = field(default_factory=dict)
     unlisted: dict[str, list[FoundImage]] = field(default_factory=dict)
     beside: list[FoundImage] = field(default_factory=list)
+    began_ns: int = 0
     _beside: "dict[str, Callable[[], FoundImage]]" = field(default_factory=dict, repr=False)
 
     def add(self, path: str, describe: "Callable[[], FoundImage]") -> None:

@@ -51,6 +51,7 @@ def join_metadata(work: Workspace) -> Step:
             work.home,
             work.folder,
             [file for file in listing.sidecars if file.id not in labels_read],
+            listed_ns=listing.began_ns,
             coordinates=work.staged.gps,
             progress=work.progress_for("metadata files"),
         )

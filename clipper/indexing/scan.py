@@ -128,8 +128,8 @@ def scan(
     Raises:
         ImagesError: the folder is missing, unreadable or holds no image.
     """
-    started = time.time_ns()
     known = {entry.id: entry for entry in before.entries} if before and not verify else {}
+    started = listing.began_ns if listing else time.time_ns()
     listing = listing or folder.list_files(
         archives=before.archives if before and not verify else None, images=known
     )

@@ -4,7 +4,6 @@ What does not belong here: what such a file says (`metadata/sidecars.py`).
 """
 
 import json
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -85,6 +84,7 @@ def read_sidecars(
     folder: ImageFolder,
     found: Sequence[FoundImage],
     *,
+    listed_ns: int,
     coordinates: bool,
     progress: "Callable[[int, int], None] | None" = None,
 ) -> Sidecars:
@@ -94,6 +94,7 @@ def read_sidecars(
         home: of the store.
         folder: of the images.
         found: the files, from a listing.
+        listed_ns: when that listing began, in nanoseconds since 1970.
         coordinates: whether to keep values that say where an image was taken; else the store holds none.
         progress: called with the number of files read and of all files to read.
     """
@@ -105,9 +106,8 @@ def read_sidecars(
     known = _kept(path, made_by)
     rows = {file.id: known.get((file.id, file.bytes, file.mtime_ns)) for file in found}
     unread = [file for file in found if rows[file.id] is None]
-    started = time.time_ns()
     # A file that changed just now may change again without a new time, and one without a time always may.
-    lasting = [file for file in found if 0 < file.mtime_ns < started - RACY_NS]
+    lasting = [file for file in found if 0 < file.mtime_ns < listed_ns - RACY_NS]
     due = SAVE_ROWS
     for done, names, contents in _batches(folder, unread):
         for name, data in zip(names, contents, strict=True):

@@ -8,6 +8,7 @@ import os
 import re
 import tarfile
 import threading
+import time
 import zipfile
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -99,7 +100,7 @@ class ArchiveFolder(ImageFolder):
         Raises:
             ImagesError: there is no archive, or they cannot be listed.
         """
-        listing = Listing()
+        listing = Listing(began_ns=time.time_ns())
         taken: set[str] = set()
         for table in self._tables_beside():
             listing.add(table.id, partial(_itself, table))

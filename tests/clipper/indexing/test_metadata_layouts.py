@@ -203,7 +203,11 @@ def test_a_file_that_was_written_just_now_is_read_again(home: Path):
     for text in ("one", "two"):  # as long, and perhaps at the same moment
         (home / "images" / "0.txt").write_text(text)
         found = read_sidecars(
-            Home(home), ImageFolder(str(home / "images")), listing.sidecars, coordinates=False
+            Home(home),
+            ImageFolder(str(home / "images")),
+            listing.sidecars,
+            listed_ns=listing.began_ns,
+            coordinates=False,
         )
         assert found.values == {"0.txt": json.dumps({"caption": text})}
 
