@@ -28,6 +28,8 @@ DEFAULT_MODEL = "openai/clip-vit-base-patch32"
 # The commit of the default model's repository that has safetensors; its `main` has only a pickle.
 DEFAULT_REVISION = "c237dc49a33fc61debc9276459120b7eac67e7ef"
 CONFIG_NAME = "clipper.toml"
+# Bump it when Clipper reads files that it refused before: those that failed are tried again, and no others.
+READS_VERSION = "2"
 # Packages that decode images: those of a usual installation, and those that somebody may add.
 USUAL_DECODERS, MORE_DECODERS = ("pi_heif", "pylibjxl", "tifffile"), ("imagecodecs", "rawpy")
 HIDDEN_HOME = ".clipper"
@@ -189,9 +191,9 @@ class Settings(BaseSettings):
     def limits(self) -> str:
         """The limits for a file, as one text: a file that failed is tried again when they change.
 
-        Decoders that were added or removed change it too.
+        A Clipper that reads more, and decoders that were added or removed, change it too.
         """
-        return f"{self.max_pixels}/{self.max_bytes}/{self.max_seconds:g}{_decoders()}"
+        return f"{self.max_pixels}/{self.max_bytes}/{self.max_seconds:g}/{READS_VERSION}{_decoders()}"
 
     @property
     def display_title(self) -> str:

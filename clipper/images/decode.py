@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 # Bump it when the same bytes would give other facts, thumbnails or pixels.
-DECODER_VERSION = "2"
+DECODER_VERSION = "1"
 THUMBNAIL_PIXELS = 128
 
 _ORIENTATION = 0x0112

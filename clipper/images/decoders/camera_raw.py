@@ -89,7 +89,7 @@ def open_preview(data: bytes, kind: str) -> "Image.Image":
 
     found = _largest(data, list(directories(data)))
     is_wanting = not found or min(found[:2]) < SMALL
-    image = _developing(data, is_all=not found) if is_wanting and _can_develop() else None
+    image = _developing(data, kind, is_all=not found) if is_wanting and _can_develop() else None
     if image is None and found:
         # Pillow knows the JPEG's end; what follows it is the raw's.
         image = Image.open(io.BytesIO(data[found[2] :]), formats=("JPEG",))
@@ -226,10 +226,19 @@ def _quiet(exif: Any, tag: int) -> Any:
         return None
 
 
-def _developing(data: bytes, *, is_all: bool) -> "Image.Image | None":
+def _developing(data: bytes, kind: str, *, is_all: bool) -> "Image.Image | None":
     """Open a raw whose pixels LibRaw develops, as its camera would, when they are asked for.
 
-    If LibRaw cannot read it, raise its error if that `is_all` there is of the picture, else return None.
+    Args:
+        data: the file's bytes.
+        kind: what `format_of` returned.
+        is_all: whether there is no other picture of it.
+
+    Returns:
+        the image; None if LibRaw cannot read it and there is another.
+
+    Raises:
+        BadImageError: LibRaw cannot read it, and there is no other.
     """
     import rawpy
 
@@ -237,15 +246,18 @@ def _developing(data: bytes, *, is_all: bool) -> "Image.Image | None":
 
     try:
         opened = rawpy.imread(io.BytesIO(data))
-    except rawpy.LibRawError:
+    except rawpy.LibRawError as error:
         if is_all:
-            raise
+            raise BadImageError(
+                f"is camera raw ({kind}) without a preview in it, and LibRaw cannot develop it; "
+                "convert it to JPEG"
+            ) from error
         return None
     with opened as raw:
         size = (raw.sizes.width // 2, raw.sizes.height // 2)
         size = size[::-1] if raw.sizes.flip & 4 else size  # LibRaw's bit for a quarter of a turn
     image = DeferredImage("RAW", size, partial(_developed, data))
-    _take_over(image.getexif(), _exif_of(data, format_of(data) or ""))
+    _take_over(image.getexif(), _exif_of(data, kind))
     image.getexif().pop(_ORIENTATION, None)  # LibRaw turns it
     return image
 
