@@ -38,7 +38,13 @@ def scan_images(work: Workspace) -> Step:
         path = work.home.part("manifest", staged) if staged else None
         before = Manifest.read(path) if path and path.exists() else None
         progress = work.progress_for("scan")
-        manifest = scan(work.folder, before=before, verify=work.settings.verify, progress=progress)
+        manifest = scan(
+            work.folder,
+            before=before,
+            verify=work.settings.verify,
+            may_be_empty=work.may_be_empty,
+            progress=progress,
+        )
         manifest = with_times(manifest, before, at_ns=_published_ns(work.home))
         _refuse_to_shrink(work, manifest)
         step.version = manifest.version
@@ -86,20 +92,22 @@ def scan(
     *,
     before: Manifest | None = None,
     verify: bool = False,
+    may_be_empty: bool = False,
     progress: "Callable[[int, int], None] | None" = None,
 ) -> Manifest:
     """List the folder. Hash a file that is new or has another size or time; with `verify`, hash every file.
 
     Raises:
-        ImagesError: the folder is missing, unreadable or holds no image.
+        ImagesError: the folder is missing or unreadable; or it holds no image, and not `may_be_empty`.
     """
     started = time.time_ns()
     known = {entry.id: entry for entry in before.entries} if before and not verify else {}
     listing = folder.list_files()
     found = listing.images
-    if not found:
+    if not found and not may_be_empty:
         raise ImagesError(
-            f"no image files in {folder.location}; check `images` in clipper.toml (nothing was changed)"
+            f"no image files in {folder.location}; check `images` in clipper.toml (nothing was changed). If "
+            "all images of an atlas are meant to be gone: `clipper index --allow-shrink`"
         )
     entries: list[Entry] = []
     unreadable: dict[str, str] = {}
