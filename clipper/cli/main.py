@@ -129,7 +129,8 @@ def search(
             err=True,
         )
     if not found:
-        typer.echo("no image satisfies the filter", err=True)
+        none = "no image satisfies the filter" if len(atlas) else "the atlas has no images"
+        typer.echo(none, err=True)
     for hit in found:
         typer.echo(f"{hit['similarity']:.3f}  {one_line(str(hit['path']))}")
 

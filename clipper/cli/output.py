@@ -62,7 +62,7 @@ def summarise(steps: "Mapping[str, Step]", settings: "Settings") -> None:
         f"{embedded:,} embedded; {seconds:.1f} s"
     )
     _list(steps["image_manifest"].failures | steps["image_facts"].failures, "skipped {}: {}")
-    if steps["image_metadata"].columns_changed:
+    if steps["image_metadata"].columns_changed and steps["image_metadata"].columns:
         typer.echo(f"  {one_line(_columns_line(steps['image_metadata'].columns))}")
     for note in steps["image_manifest"].notes:
         typer.echo(f"  {one_line(note)}")

@@ -69,7 +69,7 @@ def _write_collection(work: Workspace, version: str, made_of: Mapping[str, Any])
     sidecar["with_places"] = with_places
     if address.on_server:
         sidecar["server"] = {"url": address.place, "name": address.name}
-    table = read_parquet(points).append_column(DIGEST, pa.array(rows.digests))
+    table = read_parquet(points).append_column(DIGEST, pa.array(rows.digests, pa.string()))
     write_part(work.home.part("collection", version), table, sidecar)
     return {"rows": len(rows.ids), "written": built.written, "deleted": built.deleted}
 

@@ -139,8 +139,8 @@ def _base(
 
     nowhere = (0.0, 0.0, PLACE)
     places = [known.get(key, nowhere) for key in keys]
-    positions = np.array([place[:2] for place in places], np.float32)
-    layout = Layout(positions, np.array([by for _, _, by in places]))
+    positions = np.array([place[:2] for place in places], np.float32).reshape(-1, 2)
+    layout = Layout(positions, np.array([by for _, _, by in places], str))
     return EarlierMap(
         layout, np.array([key in known for key in keys], bool), MapDrift.from_json(state) if state else None
     )
@@ -158,17 +158,18 @@ def _counts(made: MapUpdate, base: EarlierMap) -> dict[str, Any]:
 
 
 def _table(members: Sequence[Entry], keys: Sequence[bytes], layout: Layout) -> "pa.Table":
+    import numpy as np
     import pyarrow as pa
 
     row = {key: i for i, key in enumerate(keys)}
-    where = [row[entry.content_hash] for entry in members]
+    where = np.array([row[entry.content_hash] for entry in members], np.int64)
     return pa.table(
         {
-            "id": [entry.id for entry in members],
+            "id": pa.array([entry.id for entry in members], pa.string()),
             "content_hash": pa.array([e.content_hash for e in members], pa.binary(16)),
             "x": layout.positions[where, 0],
             "y": layout.positions[where, 1],
-            "placed_by": layout.by[where].tolist(),
+            "placed_by": pa.array(layout.by[where].tolist(), pa.string()),
         }
     )
 

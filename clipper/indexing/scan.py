@@ -46,7 +46,12 @@ def scan_images(work: Workspace) -> Step:
         progress = work.progress_for("scan")
         listing = work.list_files(None if work.settings.verify else before)
         manifest = scan(
-            work.folder, before=before, verify=work.settings.verify, progress=progress, listing=listing
+            work.folder,
+            listing=listing,
+            before=before,
+            verify=work.settings.verify,
+            may_be_empty=work.may_be_empty,
+            progress=progress,
         )
         manifest = with_times(manifest, before, at_ns=_published_ns(work.home))
         _refuse_to_shrink(work, manifest)
@@ -114,6 +119,7 @@ def scan(
     listing: Listing | None = None,
     before: Manifest | None = None,
     verify: bool = False,
+    may_be_empty: bool = False,
     progress: "Callable[[int, int], None] | None" = None,
 ) -> Manifest:
     """Hash files that are new, or have another size or time; with `verify`, every file.
@@ -123,10 +129,11 @@ def scan(
         listing: its files; without it the folder is listed.
         before: the last manifest.
         verify: whether to hash files that look as before.
+        may_be_empty: whether a folder without images is none that is not mounted.
         progress: is told how many of all files are done.
 
     Raises:
-        ImagesError: the folder is missing, unreadable or holds no image.
+        ImagesError: the folder is missing or unreadable; or it holds no image, and not `may_be_empty`.
     """
     known = {entry.id: entry for entry in before.entries} if before and not verify else {}
     started = listing.began_ns if listing else time.time_ns()
@@ -134,10 +141,11 @@ def scan(
         archives=before.archives if before and not verify else None, images=known
     )
     found = listing.images
-    if not found:
+    if not found and not may_be_empty:
         raise ImagesError(
             f"no image files in {folder.location}{_archives_left_alone(listing)}; check `images` in "
-            "clipper.toml (nothing was changed)"
+            "clipper.toml (nothing was changed). If all images of an atlas are meant to be gone: "
+            "`clipper index --allow-shrink`"
         )
     entries: list[Entry] = []
     unreadable: dict[str, str] = {}

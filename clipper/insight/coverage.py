@@ -47,7 +47,7 @@ class Coverage:
         """Which concepts have no image for sure, but perhaps the nearest one: (w,) bool."""
         import numpy as np
 
-        near = (self.scores >= self.level) & (self.by_chance <= UNSURE)
+        near = (self.best >= 0) & (self.scores >= self.level) & (self.by_chance <= UNSURE)
         return np.asarray((self.counts == 0) & near, bool)
 
     def order(self) -> "np.ndarray":

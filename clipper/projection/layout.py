@@ -79,6 +79,10 @@ def fit(vectors: "np.ndarray", parameters: Parameters, graph: NeighborGraph | No
     If there are more than `fit_limit`, a sample with images of every region is fitted and the rest is placed.
     `graph` is that of the vectors; without one, their neighbors are searched.
     """
+    import numpy as np
+
+    if not len(vectors):
+        return Layout(np.empty((0, 2), np.float32), np.empty(0, f"<U{len(PLACE)}"))
     chosen = fit_sample(vectors, parameters)
     known = graph if chosen.all() else None
     return place_rest(vectors, chosen, gather_islands(_layout(vectors[chosen], parameters, known)))

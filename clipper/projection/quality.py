@@ -108,7 +108,7 @@ def measure_drift(
     wanted = min(n, parameters.fit_limit)
     fitted_then = since.fitted if since else fitted
     figures = {
-        "placed_share": max(0.0, 1.0 - fitted / wanted),
+        "placed_share": max(0.0, 1.0 - fitted / wanted) if wanted else 0.0,
         "gone_share": max(0.0, 1.0 - fitted / fitted_then) if fitted_then else 0.0,
         "far_share": 0.0,
     }

@@ -67,10 +67,10 @@ class ArchiveFolder(ImageFolder):
         self._lock = threading.Lock()
 
     def archives(self) -> list[Archive]:
-        """List the archives, sorted by name.
+        """List the archives, sorted by name; none if a pattern names none.
 
         Raises:
-            ImagesError: there is none, or they cannot be listed.
+            ImagesError: they cannot be listed or read in place, or a file is no archive.
         """
         found = self._remote_archives() if self.remote else self._local_archives()
         if packed := [archive.name for archive in found if is_packed_whole(archive.name)]:
@@ -79,12 +79,15 @@ class ArchiveFolder(ImageFolder):
                 "unpack it, or pack its files as .tar or .zip"
             )
         found = [archive for archive in found if _kind(archive.name)]
-        if not found:
-            raise ImagesError(
-                f"{self.location} names no archive ({', '.join(ARCHIVE_ENDINGS)}, or a TIFF of many pages); "
-                "check `images` in clipper.toml"
-            )
+        if not found and not has_magic(self.location):
+            raise self._none()
         return sorted(found, key=lambda archive: archive.name)
+
+    def _none(self) -> ImagesError:
+        return ImagesError(
+            f"{self.location} names no archive ({', '.join(ARCHIVE_ENDINGS)}, or a TIFF of many pages); "
+            "check `images` in clipper.toml"
+        )
 
     def list_files(
         self,
@@ -133,7 +136,8 @@ class ArchiveFolder(ImageFolder):
         Raises:
             ImagesError: there is none.
         """
-        self.archives()
+        if not self.archives():
+            raise self._none()
 
     def reason_not_read(self, image_id: str) -> str | None:  # noqa: ARG002
         """Return None: what is no image was left out when its archive was read."""

@@ -57,6 +57,8 @@ def _since_before(work: Workspace, keys: list[bytes]) -> "tuple[dict[str, Any], 
     if before is None:
         return {"compared": False}, _table([], [])
     earlier = _contents(work, before)
+    if not keys or not earlier:
+        return {"compared": False}, _table([], [])
     known = work.home.part("drift", before.parts.get("drift", ""))
     if "drift" in before.parts and set(earlier) == set(keys) and is_written(known):
         table = read_parquet(known)

@@ -49,6 +49,8 @@ def find_label_issues(work: Workspace) -> Step:
 
 def _labelled(work: Workspace, keys: Sequence[bytes]) -> "tuple[list[str], pa.Table, list[str]]":
     """Return an image of each content, the metadata of these images, and the columns of categories."""
+    import pyarrow as pa
+
     path = work.home.part("metadata", work.require("metadata"))
     table = read_parquet(path)
     columns = columns_of(read_made_of(path)["columns"], lambda: table)
@@ -56,7 +58,7 @@ def _labelled(work: Workspace, keys: Sequence[bytes]) -> "tuple[list[str], pa.Ta
     ids = [first[key] for key in keys]
     row = {image_id: at for at, image_id in enumerate(table["id"].to_pylist())}
     names = [c.name for c in columns if c.role == "category" and not (c.has(FILE) or c.origin == TAGS)]
-    return ids, table.take([row[image_id] for image_id in ids]), names
+    return ids, table.take(pa.array([row[image_id] for image_id in ids], pa.int64())), names
 
 
 def _encode(cells: "pa.ChunkedArray") -> "tuple[np.ndarray, list[str]]":

@@ -161,12 +161,18 @@ class Workspace:
             self._read = version, Manifest.read(self.home.part("manifest", version))
         return self._read
 
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether a version without images may follow: a person allows it, or the published one has none."""
+        published = snapshots.current(self.home)
+        return published is not None and (self.settings.allow_shrink or not published.counts["images"])
+
     def members(self) -> list[Entry]:
         """Return the usable images: the files of the manifest that were decoded.
 
         Raises:
             StoreError: some files were never decoded.
-            ImagesError: no file is a usable image.
+            ImagesError: no file is a usable image, and not `may_be_empty`.
         """
         _, manifest = self.manifest()
         tried = facts.known(self.facts, limits=self.settings.limits)
@@ -177,7 +183,7 @@ class Workspace:
             raise StoreError(f"{len(unknown)} images have no facts; materialize image_facts first")
         usable = tried - set(bad)
         members = [e for e in manifest.entries if e.content_hash in usable and e.id not in passed_over]
-        if not members:
+        if not members and not self.may_be_empty:
             raise ImagesError(_none_usable(manifest, bad, passed_over))
         return members
 

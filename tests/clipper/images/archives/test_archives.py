@@ -199,7 +199,8 @@ def test_an_archive_that_is_packed_as_a_whole_is_refused_with_the_way_out(tmp_pa
 
 def test_a_pattern_that_names_nothing_is_said(tmp_path: Path):
     with pytest.raises(ImagesError, match=r"names no archive"):
-        open_images(f"{tmp_path}/*.tar").list_files()
+        open_images(f"{tmp_path}/*.tar").require()
+    assert open_images(f"{tmp_path}/*.tar").list_files().images == []
     with pytest.raises(ImagesError, match="does not exist"):
         open_images(f"{tmp_path}/nowhere/*.tar").require()
 
