@@ -111,14 +111,14 @@ _AVIF_BRANDS = (b"avif", b"avis")
 HEAD_BYTES = 1024
 
 MAX_MESSAGE_LENGTH = 160
-_ENDS_EARLY = "is damaged: its data ends early"
+ENDS_EARLY = "is damaged: its data ends early"
 _BROKEN = "is damaged: its data cannot be decoded"
 _NONSENSE = "is damaged: its header makes no sense"
 _UNREAD_KIND = "is of a rare kind of its format, which Clipper does not read"
 # Words in the errors of Pillow and its libraries, and what to say instead; the first match counts.
 _FAILURE_WORDS = (
     (r"MAX_TEXT|too large for|decompressed data", "holds a text too large to be one, as bombs do"),
-    (r"truncated|only got|end of file|unexpected end|buffer of \d+ bytes|not enough", _ENDS_EARLY),
+    (r"truncated|only got|end of file|unexpected end|buffer of \d+ bytes|not enough", ENDS_EARLY),
     (
         r"unsupported|not supported|not implemented|unknown (raw mode|compression)|bits/pixel",
         _UNREAD_KIND,
@@ -217,7 +217,7 @@ def describe_failure(error: Exception, data: bytes, *, is_large: bool) -> str:
     if "cannot identify image file" in said:
         return describe_unidentified(data)
     if isinstance(error, struct.error):
-        words = _ENDS_EARLY
+        words = ENDS_EARLY
     else:
         words = next((words for pattern, words in _FAILURES if pattern.search(said)), _NONSENSE)
     if is_large and words == _BROKEN:

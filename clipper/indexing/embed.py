@@ -3,6 +3,7 @@
 What does not belong here: decoding (`indexing/contents/decode.py`), and the model (`models/clip.py`).
 """
 
+import json
 import time
 from collections.abc import Container, Iterator, Sequence
 from functools import cached_property
@@ -45,6 +46,9 @@ def embed_images(work: Workspace, *, wanted: Sequence[str] = CONTENT_PARTS) -> d
         clip = model.Clip(source, device=work.settings.device, dtype=work.settings.dtype)
         writer.write_reference_vectors(clip)
     writer.fill(clip)
+    if source and writer.find_changed_pixels():
+        clip = clip or model.Clip(source, device=work.settings.device, dtype=work.settings.dtype)
+        writer.fill(clip)
     if source:
         work.stage(embeddings=source.key, model=_model_entry(source, work.settings))
     if "image_facts" in wanted:
@@ -69,9 +73,14 @@ class ShardWriter:
     ) -> None:
         self.work, self.manifest, self.source, self.wanted = work, manifest, source, tuple(wanted)
         self.vectors: ShardStore | None = None
-        hashes = set(manifest.hashes())
+        hashes = self.members = set(manifest.hashes())
         known = facts.known(work.facts, limits=work.settings.limits)
-        self.failed = facts.failures(work.facts, known & hashes, limits=work.settings.limits)
+        self.failed = facts.failures(
+            work.facts,
+            known & hashes,
+            limits=work.settings.limits,
+            skip_damaged=work.settings.skips_damaged,
+        )
         usable = hashes - set(self.failed)
         self.missing: dict[str, set[bytes]] = {}
         if source:
@@ -123,6 +132,19 @@ class ShardWriter:
                 self.work.home, clip.source.key, clip.embed_texts(reference_texts.REFERENCE_TEXTS)
             )
 
+    def find_changed_pixels(self) -> bool:
+        """Return whether there are vectors to be made again: an earlier decoder gave other pixels.
+
+        The facts say so; `fill` makes them first, and then, called once more, the vectors.
+        """
+        if self.vectors is None:
+            return False
+        embedded = self.vectors.own_keys()
+        self.todo = (facts.remade(self.work.facts) & self.members) - embedded - set(self.failed)
+        self.missing = {name: set() for name in self.missing} | {"clip_embeddings": self.todo}
+        self.reused["clip_embeddings"] -= len(self.todo)
+        return bool(self.todo)
+
     def fill(self, clip: model.Clip | None) -> None:
         """Decode and embed what is missing, and write it every few seconds."""
         entries = [entry for key, entry in self.manifest.first_entries().items() if key in self.todo]
@@ -167,8 +189,8 @@ class ShardWriter:
         if key in self.missing["image_facts"]:
             row = facts.row(key, facts=result.facts, reason=result.reason, limits=self.work.settings.limits)
             self._add("image_facts", row)
-        if result.reason:
-            self._note_failure(key, result.reason)
+        if reason := result.reason or self._reason_to_skip(result):
+            self._note_failure(key, reason)
             return
         if key in self.missing.get("thumbnails", ()):
             self._add("thumbnails", {"content_hash": key, facts.THUMBNAIL: result.thumbnail})
@@ -181,6 +203,12 @@ class ShardWriter:
         waited = time.monotonic() - self.waiting_since
         if max(map(len, self.rows.values())) >= SHARD_ROWS or waited > SHARD_SECONDS:
             self._flush()
+
+    def _reason_to_skip(self, result: DecodeResult) -> str:
+        """Return why a content that was decoded in part is skipped; "" if it is not."""
+        if not self.work.settings.skips_damaged or '"damage": ' not in (result.facts or ""):
+            return ""
+        return str(json.loads(result.facts or "{}").get("_reason", ""))
 
     def _note_failure(self, key: bytes, reason: str) -> None:
         """Note that a content cannot be decoded.
