@@ -31,6 +31,8 @@ _MISSING = (127, 128)
 # Rows between two that an interlaced file has already.
 _INTERLACE = 8
 _STRIP = 64
+# Bytes of a PNG's last chunk from its name on.
+_PNG_END = 8
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def facts_of(kind: str, data: bytes, *, reason: str) -> dict[str, str]:
         data: its bytes.
         reason: why it cannot be decoded as a whole. If it can, it may still lack its end, as a PNG may.
     """
-    if not reason and kind == "PNG" and data.rfind(b"IEND") < 0:
+    if not reason and kind == "PNG" and not 0 <= data.rfind(b"IEND") <= len(data) - _PNG_END:
         reason = f"{ENDS_EARLY} (it has no end)"
     words = words_of(reason)
     return {"damage": words, "_reason": reason} if words else {}

@@ -137,10 +137,10 @@ class ShardWriter:
 
         The facts say so; `fill` makes them first, and then, called once more, the vectors.
         """
-        if self.vectors is None:
+        remade = facts.remade(self.work.facts) & self.members
+        if self.vectors is None or not remade:
             return False
-        embedded = self.vectors.own_keys()
-        self.todo = (facts.remade(self.work.facts) & self.members) - embedded - set(self.failed)
+        self.todo = remade - self.vectors.own_keys() - set(self.failed)
         self.missing = {name: set() for name in self.missing} | {"clip_embeddings": self.todo}
         self.reused["clip_embeddings"] -= len(self.todo)
         return bool(self.todo)
@@ -169,8 +169,11 @@ class ShardWriter:
             for entry in self.manifest.entries
             if entry.content_hash in self.failed
         }
+        vectors_by = self.source.fingerprint if self.source else ""
+        if remade := self.work.remade(self.members):
+            vectors_by = digest(vectors_by, remade)
         made_by = {
-            "clip_embeddings": self.source.fingerprint if self.source else "",
+            "clip_embeddings": vectors_by,
             "image_facts": f"{facts.FACTS_VERSION}{' with places' * self.work.settings.gps}",
         }
         steps = {}

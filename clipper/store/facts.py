@@ -176,7 +176,7 @@ def _noted(facts: ShardStore, name: str) -> dict[bytes, dict[str, Any]]:
     import pyarrow.compute as pc
 
     table = facts.table().select([KEY, FACTS])
-    found = table.filter(pc.fill_null(pc.match_substring(table[FACTS], f'"{name}": '), False))
+    found = table.filter(pc.match_substring(table[FACTS], f'"{name}": '))
     return _parsed(found)
 
 

@@ -71,7 +71,7 @@ _content_spec = partial(dg.AssetSpec, deps=[image_manifest], skippable=True, tag
         _content_spec(
             key="clip_embeddings",
             kinds={"pytorch", "arrow"},
-            code_version=PREPROCESS_VERSION,
+            code_version=f"{PREPROCESS_VERSION}.{DECODER_VERSION}",
             description="The CLIP vector of each image.\n\nStored by content and by model: only new contents "
             "are embedded, and no model is loaded if there are none.",
         ),
