@@ -59,8 +59,9 @@ def summarise(steps: "Mapping[str, Step]", settings: "Settings") -> None:
         typer.echo(f"  {one_line(_columns_line(steps['image_metadata'].columns))}")
     for note in steps["image_manifest"].notes:
         typer.echo(f"  {one_line(note)}")
-    for note in steps["image_metadata"].notes + steps["umap_projection"].notes:
-        typer.echo(f"  note: {one_line(note)}")
+    for name in ("image_facts", "image_metadata", "umap_projection"):
+        for note in steps[name].notes:
+            typer.echo(f"  note: {one_line(note)}")
     typer.echo(f"See it: clipper view --home {one_line(quote(str(settings.home)))}")
 
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 # Bump it when the same bytes would give other facts, thumbnails or pixels.
 DECODER_VERSION = "2"
+# Bump it when the same bytes would give other pixels, and let the note `_remade` say of which: their vectors
+# are made again, and no others.
+PIXELS_VERSION = "2"
 THUMBNAIL_PIXELS = 128
 # Pillow's own decoders (JPEG opens MPO too). EPS and PDF are left out: they start an interpreter.
 FORMATS = (
@@ -44,7 +47,7 @@ class DecodedImage:
     `facts` has `width`, `height` (pixels, upright), `format`, and `exif.camera_facts`; of a damaged file
     `damage`, in the words of `damage.py`, and the note `_reason`, a sentence. The note `_converted` is true
     if a browser would show the original otherwise: not turned, on another ground, or with less of a damaged
-    file. The note `_remade` is true if decoders before version 2 gave other pixels.
+    file. The note `_remade` is true if decoders before `PIXELS_VERSION` gave other pixels.
     """
 
     pixels: "Image.Image"

@@ -26,7 +26,7 @@ from clipper.store.tables import is_written, read_made_of, read_parquet, verify,
 # row. A damaged projection can be restored from it; nothing else could give the same map again.
 DIGEST, PROJECTION = "digest", "projection"
 # In the digest of a row whose vector an earlier Clipper made of other pixels.
-REMADE = "decoded by version 2"
+REMADE = "pixels of version 2"
 
 
 def collect(work: Workspace) -> Step:

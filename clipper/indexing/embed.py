@@ -15,6 +15,7 @@ from clipper.images.decode import DECODER_VERSION
 from clipper.indexing.contents.cluster import decode_on_cluster
 from clipper.indexing.contents.decode import decode_and_embed
 from clipper.indexing.staging.workspace import Step, Workspace
+from clipper.metadata.types import first_few
 from clipper.models import clip as model
 from clipper.models import reference_texts
 from clipper.models import source as model_files
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from clipper.store.shards import ShardStore
 
 CONTENT_PARTS = ("clip_embeddings", "thumbnails", "image_facts")
+_DAMAGE_WAY_OUT = (
+    'the column `damage` finds them, and damaged = "skip" in clipper.toml (or CLIPPER_DAMAGED=skip) leaves '
+    "them out"
+)
 # Rows and seconds after which results are written to disk: a killed run loses no more than that.
 SHARD_ROWS, SHARD_SECONDS = 2_048, 20.0
 
@@ -181,7 +186,18 @@ class ShardWriter:
             version = digest(name, made_by.get(name, DECODER_VERSION), manifest_version)
             counts = {"new": self.done[name], "reused": self.reused[name], "failed": len(reasons)}
             steps[name] = Step(name, version, counts, failures=reasons)
+        if "image_facts" in steps:
+            steps["image_facts"].notes = self._notes()
         return steps
+
+    def _notes(self) -> list[str]:
+        """Name the damaged files that are indexed as far as they go."""
+        damaged = facts.damaged_contents(self.work.facts).keys() - self.failed.keys()
+        names = [e.id for e in self.manifest.entries if e.content_hash in damaged] if damaged else []
+        if not names:
+            return []
+        few = first_few(names)
+        return [f"{len(names)} damaged file(s) are indexed as far as they go ({few}); {_DAMAGE_WAY_OUT}"]
 
     def _take(self, result: DecodeResult) -> None:
         key = result.content_hash

@@ -7,7 +7,7 @@ are found (`projection/graph.py`).
 from pathlib import Path
 
 from clipper.hashing import digest
-from clipper.images.decode import DECODER_VERSION
+from clipper.images.decode import PIXELS_VERSION
 from clipper.indexing.staging.workspace import Step, Workspace, timed
 from clipper.projection.graph import WIDTH, NeighborGraph, build_graph, measure_recall, update_graph
 from clipper.store import embeddings
@@ -61,6 +61,6 @@ def _find(work: Workspace, keys: list[bytes], remade: list[str], *, frame: str, 
     else:
         graph = build_graph(vectors)
     quality = {"recall_at_15": round(measure_recall(graph, vectors), 4)}
-    made_of = {"frame": frame, "quality": quality, REVISION: DECODER_VERSION}
+    made_of = {"frame": frame, "quality": quality, REVISION: PIXELS_VERSION}
     neighbors.write(path, keys, graph.rows, graph.distances, made_of)
     return int((was < 0).sum())

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipper.hashing import digest
-from clipper.images.decode import DECODER_VERSION
+from clipper.images.decode import PIXELS_VERSION
 from clipper.indexing.staging.workspace import Step, Workspace, timed
 from clipper.projection.layout import FIT, PLACE, RELAX, Layout, Parameters
 from clipper.projection.quality import MapDrift, describe_drift, measure_trust
@@ -131,7 +131,7 @@ def _project(
     made_of = {
         "frame": frame,
         "inputs": inputs,
-        REVISION: DECODER_VERSION,
+        REVISION: PIXELS_VERSION,
         "parameters": parameters.to_json(),
         "libraries": {name: library_version(name) for name in ("umap-learn", "numpy", "scipy")},
         "counts": _counts(made, base),

@@ -149,8 +149,8 @@ def failures(
 
     table = facts.table().select([KEY, REASON, LIMITS])
     wanted = keys if isinstance(keys, AbstractSet) else set(keys)
-    damaged = _damaged(facts) if skip_damaged else {}
-    damaged = {key: reason for key, reason in damaged.items() if key in wanted}
+    told = damaged_contents(facts) if skip_damaged else {}
+    damaged = {key: reason for key, reason in told.items() if key in wanted}
     lost = table.filter(pc.is_valid(table[REASON]))
     if not len(lost):  # the usual case, and there may be millions of keys
         return damaged
@@ -161,13 +161,13 @@ def failures(
     return {row[KEY]: row[REASON] for row in rows} | damaged
 
 
-def _damaged(facts: ShardStore) -> dict[bytes, str]:
+def damaged_contents(facts: ShardStore) -> dict[bytes, str]:
     """Return content hash -> what is wrong, for contents that were decoded in part."""
     return {key: noted["_reason"] for key, noted in _noted(facts, "damage").items() if "_reason" in noted}
 
 
 def remade(facts: ShardStore) -> set[bytes]:
-    """Return the contents of which decoders before version 2 gave other pixels."""
+    """Return the contents of which decoders before `decode.PIXELS_VERSION` gave other pixels."""
     return {key for key, noted in _noted(facts, "_remade").items() if noted.get("_remade")}
 
 

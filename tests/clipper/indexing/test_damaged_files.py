@@ -45,6 +45,10 @@ def test_a_file_that_ends_early_is_on_the_map_and_its_damage_is_a_column(cut_hom
     assert damages(cut_home) == {"cut.jpg": "ends early"}
     assert set(reasons(cut_home)) == {"head.jpg"}
     assert steps["clip_embeddings"].counts["new"] == 1
+    [note] = steps["image_facts"].notes
+    assert "1 damaged file(s)" in note
+    assert "cut.jpg" in note
+    assert 'damaged = "skip"' in note
     columns = opened(cut_home)._engine.columns
     assert columns["damage"].type == "str"
     assert not [name for name in columns if name.startswith("_")]
@@ -57,6 +61,7 @@ def test_skipped_files_are_named_and_come_and_go_with_the_setting(cut_home: Path
     assert set(reasons(cut_home)) == {"cut.jpg", "head.jpg"}
     assert "ends early" in reasons(cut_home)["cut.jpg"]
     assert steps["image_facts"].failures.keys() == {"cut.jpg", "head.jpg"}
+    assert not steps["image_facts"].notes
     again = run_index(cut_home)
     assert again["image_facts"].counts["new"] == again["clip_embeddings"].counts["new"] == 0
     assert set(reasons(cut_home)) == {"cut.jpg", "head.jpg"}
