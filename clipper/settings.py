@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     max_seconds: float = Field(
         60, gt=0, le=86_400, description="Skip files that take longer to read and decode, in seconds"
     )
+    damaged: Literal["index", "skip"] = Field(
+        "index", description="Files that end early or are broken: index what there is of them, or skip them"
+    )
     verify: bool = Field(
         default=False, description="Hash every file again, even if its size and time are as before"
     )
@@ -194,6 +197,11 @@ class Settings(BaseSettings):
         A Clipper that reads more, and decoders that were added or removed, change it too.
         """
         return f"{self.max_pixels}/{self.max_bytes}/{self.max_seconds:g}/{READS_VERSION}{_decoders()}"
+
+    @property
+    def skips_damaged(self) -> bool:
+        """Whether files that can be decoded only in part are skipped."""
+        return self.damaged == "skip"
 
     @property
     def display_title(self) -> str:

@@ -211,7 +211,12 @@ class Published:
         unread = files.filter(pc.is_valid(files["reason"])).to_pylist()
         reasons: dict[str, str] = {row["id"]: row["reason"] for row in unread}
         keys = files["content_hash"]
-        bad = facts.failures(self._facts, (key.as_py() for key in keys), limits=self.settings.limits)
+        bad = facts.failures(
+            self._facts,
+            {key.as_py() for key in keys},
+            limits=self.settings.limits,
+            skip_damaged=self.settings.skips_damaged,
+        )
         lost = files.filter(pc.is_in(keys, value_set=pa.array(list(bad), pa.binary(16)))).to_pylist()
         reasons |= {row["id"]: bad[row["content_hash"]] for row in lost}
         rows = sorted((i, why) for i, why in reasons.items() if i not in self._rows)
@@ -278,8 +283,11 @@ class Published:
 
     def image_format(self, row: int) -> str:
         """Return the original's format, as Pillow names it: "JPEG", "PNG", ..."""
-        key = self.hashes[row]
-        return str(facts.read(self._facts, [key])[key]["format"])
+        return str(self._facts_of(row)["format"])
+
+    def needs_conversion(self, row: int) -> bool:
+        """Whether a browser would show the original otherwise than it was indexed: see `images/decode.py`."""
+        return bool(self._facts_of(row).get("_converted"))
 
     @cached_property
     def modified(self) -> "np.ndarray":
@@ -342,9 +350,13 @@ class Published:
     def _objects(self) -> stored_objects.ObjectReader | None:
         return stored_objects.ObjectReader(self._part("objects")) if self.has_objects else None
 
+    def _facts_of(self, row: int) -> dict[str, Any]:
+        key = self.hashes[row]
+        return facts.read(self._facts, [key])[key]
+
     @cached_property
     def _thumbnails(self) -> Any:
-        return facts.thumbnail_store(self.home).positions(self.hashes)
+        return facts.thumbnail_store(self.home, of_any_version=True).positions(self.hashes)
 
     @cached_property
     def _facts(self) -> ShardStore:

@@ -30,7 +30,7 @@ REPLACED = {
 # And one that changes with the others, where it alone was made again.
 REPLACED_ALONE = {"collection": "the collection made again", "neighbours": "the neighbours found"}
 # The steps whose notes come below the columns.
-_NOTED = ("clip_embeddings", "image_metadata", "umap_projection", "atlas")
+_NOTED = ("image_facts", "clip_embeddings", "image_metadata", "umap_projection", "atlas")
 
 
 def one_line(text: str) -> str:

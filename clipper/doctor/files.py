@@ -134,7 +134,7 @@ def rows(home: Home, snapshot: Snapshot) -> Iterator[Damage]:
     for where, store in _stores(home, snapshot).items():
         if missing := len(set(on_map.values()) - store.keys()):
             yield Damage(where, f"lacks {missing:,} of {len(on_map):,} images")
-    failed = facts.failures(facts.store(home), held.values())
+    failed = facts.failures(facts.store(home, of_any_version=True), held.values(), skip_damaged=True)
     explained = {image_id for image_id, key in held.items() if key in failed}
     explained |= set(Staged.read(home).passed_over)
     if lost_images := set(held) - set(on_map) - explained:
@@ -211,13 +211,13 @@ def _stores(home: Home, snapshot: Snapshot) -> dict[str, ShardStore]:
     vectors = embeddings.of_model(home, snapshot.embeddings, snapshot.model)
     asked_for = {"places": gps.store(home)} if Staged.read(home).gps else {}
     if snapshot.parts.get("scores"):
-        asked_for["measures"] = facts.measures_store(home)
+        asked_for["measures"] = facts.measures_store(home, of_any_version=True)
     if snapshot.parts.get("duplicates"):
-        asked_for["signatures"] = facts.signature_store(home)
+        asked_for["signatures"] = facts.signature_store(home, of_any_version=True)
     return {
         f"embeddings/{snapshot.embeddings}": vectors,
-        "thumbnails": facts.thumbnail_store(home),
-        "facts": facts.store(home),
+        "thumbnails": facts.thumbnail_store(home, of_any_version=True),
+        "facts": facts.store(home, of_any_version=True),
         **asked_for,
     }
 

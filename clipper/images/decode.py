@@ -9,38 +9,57 @@ import json
 import os
 import stat
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from clipper.errors import BadImageError
+from clipper.images import damage
+from clipper.images.colours import conversion_of
 from clipper.images.decoders.opening import open_image
 from clipper.images.exif import camera_facts, gps_facts
-from clipper.images.formats import describe_failure
-from clipper.images.pixels import MAX_PIXELS_AT_ONCE, to_rgb, upright
+from clipper.images.formats import ENDS_EARLY, describe_failure
+from clipper.images.pixels import MAX_PIXELS_AT_ONCE, WHITE, ground_of, to_rgb, upright
 from clipper.system import READ_FLAGS
 
 if TYPE_CHECKING:
     from PIL import Image
 
 # Bump it when the same bytes would give other facts, thumbnails or pixels.
-DECODER_VERSION = "1"
+DECODER_VERSION = "2"
+# Bump it when the same bytes would give other pixels, and let the note `_remade` say of which: their vectors
+# are made again, and no others.
+PIXELS_VERSION = "2"
 THUMBNAIL_PIXELS = 128
 
-_ORIENTATION = 0x0112
+_ORIENTATION, _SHORT = 0x0112, 3
+
+
+# Names of facts that are Clipper's own notes and no columns: see `DecodedImage`.
+NOTES = ("_converted", "_reason", "_remade")
 
 
 @dataclass(frozen=True)
 class DecodedImage:
-    """One decoded image: upright RGB pixels, and facts about the file.
+    """One decoded image: upright sRGB pixels, and facts about the file.
 
-    `facts` has `width`, `height` (pixels, upright), `format`, and `exif.camera_facts`.
+    `facts` has `width`, `height` (pixels, upright), `format`, and `exif.camera_facts`; of a damaged file
+    `damage`, in the words of `damage.py`, and the note `_reason`, a sentence. The note `_converted` is true
+    if a browser would show the original otherwise: not turned, on another ground, or with less of a damaged
+    file. The note `_remade` is true if decoders before `PIXELS_VERSION` gave other pixels.
     """
 
     pixels: "Image.Image"
     facts: dict[str, Any]
 
 
+class _DamagedError(BadImageError):
+    """The file cannot be decoded as a whole."""
+
+
 def decode(data: bytes, *, max_pixels: int, min_side: int) -> DecodedImage:
-    """Decode one image to upright RGB: the first frame of an animation, transparency on white.
+    """Decode one image to upright sRGB: the first frame of an animation, transparency on `pixels.ground_of`.
+
+    A damaged file is decoded as far as it goes, if a tenth of it is there.
 
     Args:
         data: the file's bytes.
@@ -52,30 +71,98 @@ def decode(data: bytes, *, max_pixels: int, min_side: int) -> DecodedImage:
         BadImageError: the file cannot be decoded; the message is the reason.
         MemoryError: the file needs more memory than this process may have.
     """
+    if damage.ends_in_zeros(data):
+        return _decode_part(data, f"{ENDS_EARLY} (in zeros)", max_pixels=max_pixels, min_side=min_side)
+    try:
+        return _decode(data, max_pixels=max_pixels, min_side=min_side)
+    except _DamagedError as error:
+        return _decode_part(data, str(error), max_pixels=max_pixels, min_side=min_side)
+
+
+def _decode_part(data: bytes, reason: str, *, max_pixels: int, min_side: int) -> DecodedImage:
+    """Decode what there is of a damaged file; if that is too little, raise `reason`."""
+    try:
+        with damage.tolerance():
+            return _decode(damage.with_an_end(data), max_pixels=max_pixels, min_side=min_side, damaged=reason)
+    except BadImageError as error:
+        raise BadImageError(reason) from error
+
+
+def _decode(data: bytes, *, max_pixels: int, min_side: int, damaged: str = "") -> DecodedImage:
+    """Decode a whole file, or within `damage.tolerance` a damaged one; `damaged` says why it is one."""
     is_large = False
     try:
         with open_image(data) as image:
             width, height = image.size
             _check_pixels(width, height, max_pixels)
             is_large = width * height > MAX_PIXELS_AT_ONCE
-            kind = str(image.format)
             image.draft(None, (2 * min_side, 2 * min_side))
-            if is_large and kind == "JPEG2000":
+            if is_large and image.format == "JPEG2000":
                 image.reduce = _levels_to_leave(data, min(width, height) // (2 * min_side))
+            browsers_turn = _turn_of_browsers(image)
             exif = image.getexif()
             shot = camera_facts(exif)  # before `load`: TIFF then turns the pixels and drops the orientation
+            part = damage.load_part(image, partial(open_image, data), reason=damaged) if damaged else None
             image.load()
             _check_pixels(image.width, image.height, max_pixels)  # an icon may hold a larger image
-            pixels = upright(to_rgb(image, min_side=min_side), exif.get(_ORIENTATION))
-            turned = exif.get(_ORIENTATION) in (5, 6, 7, 8)
-            size = (height, width) if turned else (width, height)
-            facts = {"width": size[0], "height": size[1], "format": kind, **shot}
+            turn = shot.get("orientation", 1) if _ORIENTATION in exif else 1  # as a loaded TIFF has none
+            pixels, notes = _shown(image, data, min_side=min_side, part=part)
+            if browsers_turn != turn:
+                notes["_converted"] = True
+            size = (height, width) if turn in (5, 6, 7, 8) else (width, height)
+            facts = {"width": size[0], "height": size[1], "format": str(image.format), **shot}
+            facts |= damage.facts_of(str(image.format), data, reason=damaged) | notes
+            return DecodedImage(upright(pixels, turn), facts)
     except (BadImageError, MemoryError):
         raise
     except Exception as error:
         # For hostile bytes Pillow's decoders raise a dozen unrelated errors: this is the one boundary.
-        raise BadImageError(describe_failure(error, data, is_large=is_large)) from error
-    return DecodedImage(pixels, facts)
+        reason = describe_failure(error, data, is_large=is_large)
+        raise (_DamagedError if damage.words_of(reason) else BadImageError)(reason) from error
+
+
+def _shown(
+    image: "Image.Image", data: bytes, *, min_side: int, part: "damage.Part | None"
+) -> "tuple[Image.Image, dict[str, bool]]":
+    """Return a loaded image as sRGB on its ground, not turned yet, and notes on what is done to it."""
+    conversion = conversion_of(image, data)
+    ground = ground_of(image, conversion)
+    pixels = to_rgb(image, min_side=min_side, conversion=conversion, ground=ground or WHITE)
+    if part is not None:
+        pixels = part.blank(pixels)
+    grey_key = image.mode.startswith("I;16") and ground is not None
+    notes = {
+        "_converted": part is not None
+        or ground is not None
+        or bool(image.info.get("default_image"))  # no frame of an animated PNG, but its stand-in
+        or (conversion is not None and not conversion.exact),
+        "_remade": part is not None or conversion is not None or ground not in (None, WHITE) or grey_key,
+    }
+    return pixels, {name: True for name, holds in notes.items() if holds}
+
+
+def _turn_of_browsers(image: Any) -> int:
+    """Return by which orientation browsers turn an image, 1 to 8; 0 if that is not sure.
+
+    They read a JPEG's EXIF, if the orientation is a short number as specified, and what an AVIF's boxes say,
+    which Pillow makes EXIF. They read no XMP, and no EXIF in a WebP; in a PNG it depends on where it is.
+    """
+    given = image.info.get("exif")
+    if not given:
+        return 1
+    if image.format not in ("JPEG", "MPO", "AVIF"):
+        return 0 if image.getexif().get(_ORIENTATION, 1) != 1 else 1
+    from PIL import Image
+
+    exif = Image.Exif()
+    try:
+        exif.load(given)
+        types: Any = exif._info  # noqa: SLF001 - Pillow tells a value's type nowhere else
+        is_short = types.tagtype.get(_ORIENTATION) == _SHORT
+        turn = exif.get(_ORIENTATION, 1) if is_short or image.format == "AVIF" else 1
+    except Exception:  # noqa: BLE001 - broken EXIF turns nothing
+        return 1
+    return turn if type(turn) is int and 1 <= turn <= 8 else 1  # noqa: PLR2004 - EXIF's eight turns
 
 
 def read_gps(data: bytes) -> dict[str, float]:

@@ -180,7 +180,7 @@ _READ_PATTERNS: tuple[tuple[Callable[[bytes], bool], str], ...] = (
 HEAD_BYTES = 4096
 
 MAX_MESSAGE_LENGTH = 160
-_ENDS_EARLY = "is damaged: its data ends early"
+ENDS_EARLY = "is damaged: its data ends early"
 _BROKEN = "is damaged: its data cannot be decoded"
 _NONSENSE = "is damaged: its header makes no sense"
 _UNREAD_KIND = "is of a rare kind of its format, which Clipper does not read"
@@ -189,7 +189,7 @@ _MORE_KINDS = "is of a rare kind of its format, which Clipper reads after `pip i
 _FAILURE_WORDS = (
     (r"imagecodecs", _MORE_KINDS),
     (r"MAX_TEXT|too large for|decompressed data", "holds a text too large to be one, as bombs do"),
-    (r"truncated|only got|end of file|unexpected end|buffer of \d+ bytes|not enough", _ENDS_EARLY),
+    (r"truncated|only got|end of file|unexpected end|buffer of \d+ bytes|not enough", ENDS_EARLY),
     (
         r"unsupported|not supported|not implemented|unknown (raw mode|compression)|bits/pixel",
         _UNREAD_KIND,
@@ -296,7 +296,7 @@ def describe_failure(error: Exception, data: bytes, *, is_large: bool) -> str:
     if "cannot identify image file" in said:
         return describe_unidentified(data)
     if isinstance(error, struct.error):
-        words = _ENDS_EARLY
+        words = ENDS_EARLY
     else:
         words = next((words for pattern, words in _FAILURES if pattern.search(said)), _NONSENSE)
     if is_large and words == _BROKEN:

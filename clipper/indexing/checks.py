@@ -228,7 +228,12 @@ def drift(work: Workspace) -> Finding:
 def failures(work: Workspace) -> Finding:
     """Check that only a few files could not be used; one row for each kind of reason."""
     _, manifest = work.manifest()
-    bad = facts.failures(work.facts, manifest.hashes(), limits=work.settings.limits)
+    bad = facts.failures(
+        work.facts,
+        manifest.hashes(),
+        limits=work.settings.limits,
+        skip_damaged=work.settings.skips_damaged,
+    )
     passed_over = set(work.staged.passed_over)
     reasons = [*manifest.unreadable.values()]
     for entry in manifest.entries:

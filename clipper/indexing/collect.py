@@ -16,7 +16,7 @@ from clipper.indexing.project import DEPARTED
 from clipper.indexing.staging.workspace import Step, Workspace, timed
 from clipper.metadata import join
 from clipper.models import reference_texts
-from clipper.store import embeddings, snapshots
+from clipper.store import embeddings, facts, snapshots
 from clipper.store.home import Home
 from clipper.store.shards import ShardStore
 from clipper.store.snapshots import Snapshot
@@ -25,6 +25,8 @@ from clipper.store.tables import is_written, read_made_of, read_parquet, verify,
 # The table beside a collection holds the projection that the collection was made of, and a digest of each
 # row. A damaged projection can be restored from it; nothing else could give the same map again.
 DIGEST, PROJECTION = "digest", "projection"
+# In the digest of a row whose vector an earlier Clipper made of other pixels.
+REMADE = "pixels of version 2"
 
 
 def collect(work: Workspace) -> Step:
@@ -80,12 +82,16 @@ def stored_rows(home: Home, versions: Mapping[str, str], vectors: ShardStore, *,
     metadata = read_parquet(home.part("metadata", versions["metadata"])).drop_columns(["id"])
     points = projection.select(["x", "y"]).to_pylist()
     hashes = projection["content_hash"].to_pylist()
+    remade = facts.remade(facts.store(home, of_any_version=True)).intersection(hashes)
     rows_metadata = [join.without_missing(r) | p for r, p in zip(metadata.to_pylist(), points, strict=True)]
     return Rows(
         ids=projection["id"].to_pylist(),
         vectors=embeddings.read(vectors, hashes),
         metadata=rows_metadata,
-        digests=[digest(h.hex(), key, m) for h, m in zip(hashes, rows_metadata, strict=True)],
+        digests=[
+            digest(h.hex(), key, m, *([REMADE] if h in remade else []))
+            for h, m in zip(hashes, rows_metadata, strict=True)
+        ],
     )
 
 

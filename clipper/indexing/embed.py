@@ -3,6 +3,7 @@
 What does not belong here: decoding (`indexing/contents/decode.py`), and the model (`models/clip.py`).
 """
 
+import json
 import time
 from collections.abc import Container, Iterator, Sequence
 from functools import cached_property
@@ -14,6 +15,7 @@ from clipper.images.decode import DECODER_VERSION
 from clipper.indexing.contents.cluster import decode_on_cluster
 from clipper.indexing.contents.decode import decode_and_embed
 from clipper.indexing.staging.workspace import Step, Workspace
+from clipper.metadata.values.types import first_few
 from clipper.models import clip as model
 from clipper.models import reference_texts
 from clipper.models import source as model_files
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
     from clipper.store.shards import ShardStore
 
 CONTENT_PARTS = ("clip_embeddings", "thumbnails", "image_facts")
+_DAMAGE_WAY_OUT = (
+    'the column `damage` finds them, and damaged = "skip" in clipper.toml (or CLIPPER_DAMAGED=skip) leaves '
+    "them out"
+)
 # Rows and seconds after which results are written to disk: a killed run loses no more than that.
 SHARD_ROWS, SHARD_SECONDS = 2_048, 20.0
 
@@ -46,6 +52,9 @@ def embed_images(work: Workspace, *, wanted: Sequence[str] = CONTENT_PARTS) -> d
         clip = model.Clip(source, device=work.settings.device, dtype=work.settings.dtype)
         writer.write_reference_vectors(clip)
     writer.fill(clip)
+    if source and writer.find_changed_pixels():
+        clip = clip or model.Clip(source, device=work.settings.device, dtype=work.settings.dtype)
+        writer.fill(clip)
     if source:
         work.stage(embeddings=key, model=_model_entry(source, work.settings))
     if "image_facts" in wanted:
@@ -75,9 +84,14 @@ class ShardWriter:
         self.work, self.manifest, self.source, self.wanted = work, manifest, source, tuple(wanted)
         self.model_key = model_key
         self.vectors: ShardStore | None = None
-        hashes = set(manifest.hashes())
+        hashes = self.members = set(manifest.hashes())
         known = facts.known(work.facts, limits=work.settings.limits)
-        self.failed = facts.failures(work.facts, known & hashes, limits=work.settings.limits)
+        self.failed = facts.failures(
+            work.facts,
+            known & hashes,
+            limits=work.settings.limits,
+            skip_damaged=work.settings.skips_damaged,
+        )
         usable = hashes - set(self.failed)
         self.missing: dict[str, set[bytes]] = {}
         if source:
@@ -128,6 +142,19 @@ class ShardWriter:
                 self.work.home, self.model_key, clip.embed_texts(reference_texts.REFERENCE_TEXTS)
             )
 
+    def find_changed_pixels(self) -> bool:
+        """Return whether there are vectors to be made again: an earlier decoder gave other pixels.
+
+        The facts say so; `fill` makes them first, and then, called once more, the vectors.
+        """
+        remade = facts.remade(self.work.facts) & self.members
+        if self.vectors is None or not remade:
+            return False
+        self.todo = remade - self.vectors.own_keys() - set(self.failed)
+        self.missing = {name: set() for name in self.missing} | {"clip_embeddings": self.todo}
+        self.reused["clip_embeddings"] -= len(self.todo)
+        return bool(self.todo)
+
     def fill(self, clip: model.Clip | None) -> None:
         """Decode and embed what is missing, and write it every few seconds."""
         entries = [entry for key, entry in self.manifest.first_entries().items() if key in self.todo]
@@ -152,8 +179,11 @@ class ShardWriter:
             for entry in self.manifest.entries
             if entry.content_hash in self.failed
         }
+        vectors_by = self.source.fingerprint if self.source else ""
+        if remade := self.work.remade(self.members):
+            vectors_by = digest(vectors_by, remade)
         made_by = {
-            "clip_embeddings": self.source.fingerprint if self.source else "",
+            "clip_embeddings": vectors_by,
             "image_facts": f"{facts.FACTS_VERSION}{' with places' * self.work.settings.gps}",
         }
         steps = {}
@@ -161,7 +191,18 @@ class ShardWriter:
             version = digest(name, made_by.get(name, DECODER_VERSION), manifest_version)
             counts = {"new": self.done[name], "reused": self.reused[name], "failed": len(reasons)}
             steps[name] = Step(name, version, counts, failures=reasons)
+        if "image_facts" in steps:
+            steps["image_facts"].notes = self._notes()
         return steps
+
+    def _notes(self) -> list[str]:
+        """Name the damaged files that are indexed as far as they go."""
+        damaged = facts.damaged_contents(self.work.facts).keys() - self.failed.keys()
+        names = [e.id for e in self.manifest.entries if e.content_hash in damaged] if damaged else []
+        if not names:
+            return []
+        few = first_few(names)
+        return [f"{len(names)} damaged file(s) are indexed as far as they go ({few}); {_DAMAGE_WAY_OUT}"]
 
     def _take(self, result: DecodeResult) -> None:
         key = result.content_hash
@@ -172,8 +213,8 @@ class ShardWriter:
         if key in self.missing["image_facts"]:
             row = facts.row(key, facts=result.facts, reason=result.reason, limits=self.work.settings.limits)
             self._add("image_facts", row)
-        if result.reason:
-            self._note_failure(key, result.reason)
+        if reason := result.reason or self._reason_to_skip(result):
+            self._note_failure(key, reason)
             return
         if key in self.missing.get("thumbnails", ()):
             self._add("thumbnails", {"content_hash": key, facts.THUMBNAIL: result.thumbnail})
@@ -186,6 +227,12 @@ class ShardWriter:
         waited = time.monotonic() - self.waiting_since
         if max(map(len, self.rows.values())) >= SHARD_ROWS or waited > SHARD_SECONDS:
             self._flush()
+
+    def _reason_to_skip(self, result: DecodeResult) -> str:
+        """Return why a content that was decoded in part is skipped; "" if it is not."""
+        if not self.work.settings.skips_damaged or '"damage": ' not in (result.facts or ""):
+            return ""
+        return str(json.loads(result.facts or "{}").get("_reason", ""))
 
     def _note_failure(self, key: bytes, reason: str) -> None:
         """Note that a content cannot be decoded.

@@ -209,7 +209,11 @@ def _write_metadata(
     keys = [entry.content_hash for entry in members]
     known = facts.read(work.facts, keys)
     own = [
-        {**known[entry.content_hash], **coordinates.get(entry.content_hash, {}), "bytes": entry.bytes}
+        {
+            **facts.without_notes(known[entry.content_hash]),
+            **coordinates.get(entry.content_hash, {}),
+            "bytes": entry.bytes,
+        }
         for entry in members
     ]
     ids = [entry.id for entry in members]

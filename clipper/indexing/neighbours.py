@@ -7,10 +7,12 @@ are found (`projection/graph.py`).
 from pathlib import Path
 
 from clipper.hashing import digest
+from clipper.images.decode import PIXELS_VERSION
 from clipper.indexing.staging.workspace import Step, Workspace, timed
 from clipper.projection.graph import WIDTH, NeighborGraph, build_graph, measure_recall, update_graph
 from clipper.store import embeddings
 from clipper.store.parts import neighbors
+from clipper.store.shards import REVISION
 from clipper.store.tables import is_written, read_made_of
 
 NEIGHBOURS_VERSION = "1"
@@ -29,19 +31,20 @@ def find_neighbours(work: Workspace) -> Step:
         _, model, _ = work.embeddings()
         keys = work.contents()
         frame = digest(NEIGHBOURS_VERSION, WIDTH, model["fingerprint"])
-        step.version = digest(frame, [key.hex() for key in keys])
+        remade = work.remade(keys)
+        step.version = digest(frame, [key.hex() for key in keys], *([remade] if remade else []))
         path = work.home.part("neighbours", step.version)
-        new = 0 if is_written(path) else _find(work, keys, frame=frame, path=path)
+        new = 0 if is_written(path) else _find(work, keys, remade, frame=frame, path=path)
         work.stage(neighbours=step.version, neighbours_manifest=manifest_version)
         step.counts = {"images": len(keys), "new": new, **read_made_of(path)["quality"]}
     return step
 
 
-def _find(work: Workspace, keys: list[bytes], *, frame: str, path: Path) -> int:
+def _find(work: Workspace, keys: list[bytes], remade: list[str], *, frame: str, path: Path) -> int:
     """Bring the staged graph up to date if it is of the same frame, or build one; write it.
 
     Returns:
-        the number of images that the staged graph did not have.
+        the number of images that the staged graph did not have, or had with other vectors.
     """
     import numpy as np
 
@@ -51,11 +54,13 @@ def _find(work: Workspace, keys: list[bytes], *, frame: str, path: Path) -> int:
     earlier = work.home.part("neighbours", work.staged.neighbours)
     if work.staged.neighbours and is_written(earlier) and read_made_of(earlier)["frame"] == frame:
         known, rows, distances = neighbors.read(earlier)
-        place = {key: row for row, key in enumerate(known)}
+        stale = set(remade) if REVISION not in read_made_of(earlier) else set()
+        place = {key: row for row, key in enumerate(known) if not stale or key.hex() not in stale}
         was = np.array([place.get(key, -1) for key in keys])
         graph = update_graph(NeighborGraph(rows, distances), vectors, was)
     else:
         graph = build_graph(vectors)
     quality = {"recall_at_15": round(measure_recall(graph, vectors), 4)}
-    neighbors.write(path, keys, graph.rows, graph.distances, {"frame": frame, "quality": quality})
+    made_of = {"frame": frame, "quality": quality, REVISION: PIXELS_VERSION}
+    neighbors.write(path, keys, graph.rows, graph.distances, made_of)
     return int((was < 0).sum())

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipper.hashing import digest
+from clipper.images.decode import PIXELS_VERSION
 from clipper.indexing.staging.workspace import Step, Workspace, timed
 from clipper.projection.layout import FIT, PLACE, RELAX, Layout, Parameters
 from clipper.projection.quality import MapDrift, describe_drift, measure_trust
 from clipper.projection.update import EarlierMap, MapUpdate, start_map, update_map
 from clipper.store import embeddings
 from clipper.store.manifest import Entry
+from clipper.store.shards import REVISION
 from clipper.store.tables import is_written, read_made_of, read_parquet, write_part
 
 if TYPE_CHECKING:
@@ -66,12 +68,14 @@ def project_images(work: Workspace) -> Step:
         _, model, _ = work.embeddings()
         members = work.members()
         frame = digest(Parameters.from_settings(work.settings).to_json(), model["fingerprint"])
-        inputs = digest(frame, [(e.id, e.content_hash.hex()) for e in members])
+        remade = work.remade({entry.content_hash for entry in members})
+        identity = [(e.id, e.content_hash.hex()) for e in members]
+        inputs = digest(frame, identity, *([remade] if remade else []))
         before = _staged(work)
         if before and before.made_of["inputs"] == inputs and not _put_off(before, work):
             step.version, made_of = before.version, before.made_of
         else:
-            step.version, made_of = _project(work, members, before, frame=frame, inputs=inputs)
+            step.version, made_of = _project(work, members, before, frame=frame, inputs=inputs, remade=remade)
         work.stage(projection=step.version, projection_manifest=manifest_version)
         state = MapDrift.from_json(made_of["state"])
         step.counts = {"images": len(members), **made_of["counts"], **made_of["quality"], **state.figures}
@@ -93,7 +97,13 @@ def _put_off(before: EarlierProjection, work: Workspace) -> bool:
 
 
 def _project(
-    work: Workspace, members: Sequence[Entry], before: EarlierProjection | None, *, frame: str, inputs: str
+    work: Workspace,
+    members: Sequence[Entry],
+    before: EarlierProjection | None,
+    *,
+    frame: str,
+    inputs: str,
+    remade: Sequence[str],
 ) -> tuple[str, Mapping[str, Any]]:
     """Bring the map up to date and write it. Return its version, and what it was made of."""
     keys = list(dict.fromkeys(entry.content_hash for entry in members))
@@ -103,6 +113,12 @@ def _project(
     parameters = Parameters.from_settings(work.settings)
     known = before.places() if before else {}
     same_frame = before is not None and before.made_of["frame"] == frame
+    if before is not None and REVISION not in before.made_of:
+        stale = known.keys() & {bytes.fromhex(key) for key in remade}
+        if 2 * len(stale) > len(known):  # most of the map is of vectors that are no more
+            same_frame = same_frame and work.settings.refit == "never"
+        else:
+            known = {key: place for key, place in known.items() if key not in stale}
     base = _base(keys, known, state=before.made_of["state"] if before and same_frame else None)
     if same_frame:
         made = update_map(vectors, base, parameters, graph=graph, mode=work.settings.refit)
@@ -115,6 +131,7 @@ def _project(
     made_of = {
         "frame": frame,
         "inputs": inputs,
+        REVISION: PIXELS_VERSION,
         "parameters": parameters.to_json(),
         "libraries": {name: library_version(name) for name in ("umap-learn", "numpy", "scipy")},
         "counts": _counts(made, base),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipper.images.decode import PIXELS_VERSION
 from clipper.store.home import Home
 from clipper.store.shards import KEY, ShardStore
 
@@ -23,8 +24,12 @@ BLOCK = 1 << 15  # rows per matrix product: 64 MB at 512 dimensions
 
 
 def store(folder: Path, *, dimensions: int, fingerprint: str) -> ShardStore:
-    """Open the vectors of one model."""
-    return ShardStore(folder, _schema(dimensions), made_by=fingerprint)
+    """Open the vectors of one model.
+
+    Their revision is that of the pixels: a vector of an earlier one serves until the content is embedded
+    again, which is needed only where the pixels differ (`facts.remade`).
+    """
+    return ShardStore(folder, _schema(dimensions), made_by=fingerprint, revision=PIXELS_VERSION)
 
 
 def of_model(home: Home, key: str, model: Mapping[str, Any]) -> ShardStore:

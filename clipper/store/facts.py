@@ -4,10 +4,11 @@ What does not belong here: decoding itself (`images/decode.py`).
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
-from clipper.images.decode import DECODER_VERSION
+from clipper.images.decode import DECODER_VERSION, NOTES
 from clipper.images.exif import EXIF_VERSION
 from clipper.images.measures import MEASURE_VERSION
 from clipper.images.measures import MEASURES as NAMES_OF_MEASURES
@@ -33,7 +34,8 @@ def store(home: Home, *, of_any_version: bool = False) -> ShardStore:
 
     Args:
         home: with the facts.
-        of_any_version: read also the facts that another version of Clipper made: what was published.
+        of_any_version: read also the facts that another version of Clipper made: what was published. For a
+            content with both, this version's count.
     """
     import pyarrow as pa
 
@@ -43,20 +45,21 @@ def store(home: Home, *, of_any_version: bool = False) -> ShardStore:
     )
 
 
-def thumbnail_store(home: Home) -> ShardStore:
-    """Open the thumbnails, WebP."""
+def thumbnail_store(home: Home, *, of_any_version: bool = False) -> ShardStore:
+    """Open the thumbnails, WebP; `of_any_version` as in `store`."""
     import pyarrow as pa
 
     schema = pa.schema([(KEY, pa.binary(16)), (THUMBNAIL, pa.binary())])
-    return ShardStore(home.store / "thumbnails", schema, made_by=DECODER_VERSION)
+    return ShardStore(home.store / "thumbnails", schema, made_by=DECODER_VERSION, strict=not of_any_version)
 
 
-def measures_store(home: Home) -> ShardStore:
-    """Open what was measured on the decoded pictures: JSON text."""
+def measures_store(home: Home, *, of_any_version: bool = False) -> ShardStore:
+    """Open what was measured on the decoded pictures: JSON text; `of_any_version` as in `store`."""
     import pyarrow as pa
 
     schema = pa.schema([(KEY, pa.binary(16)), (MEASURES, pa.string())])
-    return ShardStore(home.store / "measures", schema, made_by=f"{DECODER_VERSION}.{MEASURE_VERSION}")
+    made_by = f"{DECODER_VERSION}.{MEASURE_VERSION}"
+    return ShardStore(home.store / "measures", schema, made_by=made_by, strict=not of_any_version)
 
 
 def read_measures(measures: ShardStore, keys: Sequence[bytes]) -> "dict[str, np.ndarray]":
@@ -76,12 +79,16 @@ def read_measures(measures: ShardStore, keys: Sequence[bytes]) -> "dict[str, np.
     }
 
 
-def signature_store(home: Home) -> ShardStore:
-    """Open the signatures of pictures, by which copies are found: `SIGNATURE_BYTES` each."""
+def signature_store(home: Home, *, of_any_version: bool = False) -> ShardStore:
+    """Open the signatures of pictures, by which copies are found: `SIGNATURE_BYTES` each.
+
+    `of_any_version` as in `store`.
+    """
     import pyarrow as pa
 
     schema = pa.schema([(KEY, pa.binary(16)), (SIGNATURE, pa.binary(SIGNATURE_BYTES))])
-    return ShardStore(home.store / "signatures", schema, made_by=f"{DECODER_VERSION}.{SIGNATURE_VERSION}")
+    made_by = f"{DECODER_VERSION}.{SIGNATURE_VERSION}"
+    return ShardStore(home.store / "signatures", schema, made_by=made_by, strict=not of_any_version)
 
 
 def read_signatures(signatures: ShardStore, keys: Sequence[bytes]) -> "tuple[np.ndarray, np.ndarray]":
@@ -130,29 +137,63 @@ def known(facts: ShardStore, *, limits: str) -> set[bytes]:
     return {key for key, reason, under in rows if reason is None or under == limits}
 
 
-def failures(facts: ShardStore, keys: Iterable[bytes], *, limits: str = "") -> dict[bytes, str]:
+def failures(
+    facts: ShardStore, keys: Iterable[bytes], *, limits: str = "", skip_damaged: bool = False
+) -> dict[bytes, str]:
     """Return content hash -> reason for those of `keys` that could not be decoded.
 
-    If a content failed under several limits, the reason is that of `limits`.
+    If a content failed under several limits, the reason is that of `limits`. With `skip_damaged` also those
+    that are damaged, though they could be decoded in part.
     """
     import pyarrow.compute as pc
 
     table = facts.table().select([KEY, REASON, LIMITS])
+    wanted = keys if isinstance(keys, AbstractSet) else set(keys)
+    told = damaged_contents(facts) if skip_damaged else {}
+    damaged = {key: reason for key, reason in told.items() if key in wanted}
     lost = table.filter(pc.is_valid(table[REASON]))
     if not len(lost):  # the usual case, and there may be millions of keys
-        return {}
+        return damaged
     good = set(_of(table.filter(pc.is_null(table[REASON])), lost[KEY].to_pylist())[KEY].to_pylist())
-    wanted = set(keys) - good
+    wanted = wanted - good
     rows = [row for row in lost.to_pylist() if row[KEY] in wanted]
     rows.sort(key=lambda row: row[LIMITS] == limits)  # the last one wins
-    return {row[KEY]: row[REASON] for row in rows}
+    return {row[KEY]: row[REASON] for row in rows} | damaged
+
+
+def damaged_contents(facts: ShardStore) -> dict[bytes, str]:
+    """Return content hash -> what is wrong, for contents that were decoded in part."""
+    return {key: noted["_reason"] for key, noted in _noted(facts, "damage").items() if "_reason" in noted}
+
+
+def remade(facts: ShardStore) -> set[bytes]:
+    """Return the contents of which decoders before `decode.PIXELS_VERSION` gave other pixels."""
+    return {key for key, noted in _noted(facts, "_remade").items() if noted.get("_remade")}
+
+
+def _noted(facts: ShardStore, name: str) -> dict[bytes, dict[str, Any]]:
+    """Return content hash -> facts of the contents that have a rare one: only theirs are parsed."""
+    import pyarrow.compute as pc
+
+    table = facts.table().select([KEY, FACTS])
+    found = table.filter(pc.match_substring(table[FACTS], f'"{name}": '))
+    return _parsed(found)
 
 
 def read(facts: ShardStore, keys: Sequence[bytes]) -> dict[bytes, dict[str, Any]]:
     """Return content hash -> facts for those of `keys` that were decoded."""
-    table = _of(facts.table().select([KEY, FACTS]), keys)
-    rows = zip(table[KEY].to_pylist(), table[FACTS].to_pylist(), strict=True)
-    return {key: json.loads(text) for key, text in rows if text is not None}
+    return _parsed(_of(facts.table().select([KEY, FACTS]), keys))
+
+
+def without_notes(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return facts that are columns: without Clipper's own notes (`decode.NOTES`)."""
+    return {name: value for name, value in facts.items() if name not in NOTES}
+
+
+def _parsed(table: "pa.Table") -> dict[bytes, dict[str, Any]]:
+    rows = list(zip(table[KEY].to_pylist(), table[FACTS].to_pylist(), strict=True))
+    # Rows of this version come first in a store, so they are taken last.
+    return {key: json.loads(text) for key, text in reversed(rows) if text is not None}
 
 
 def _of(table: "pa.Table", keys: Sequence[bytes]) -> "pa.Table":

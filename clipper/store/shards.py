@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 KEY = "content_hash"
+REVISION = "revision"
 ENDING = ".arrow"
 # Length of a shard's name, which is its checksum; an earlier Clipper's names are shorter and no checksums.
 CHECKSUM_DIGITS = 32
@@ -34,7 +35,9 @@ MANY_SMALL, FULL_ROWS = 32, 2_048
 class ShardStore:
     """One folder of Arrow files of one schema, whose first column is `content_hash` (16 bytes)."""
 
-    def __init__(self, folder: Path, schema: "pa.Schema", *, made_by: str, strict: bool = True) -> None:
+    def __init__(
+        self, folder: Path, schema: "pa.Schema", *, made_by: str, strict: bool = True, revision: str = ""
+    ) -> None:
         """Open a folder, which need not exist yet.
 
         Args:
@@ -42,10 +45,13 @@ class ShardStore:
             schema: of every shard.
             made_by: version of the code and settings that make the rows. Shards of another version are
                 skipped, so that their rows are made again.
-            strict: if false, shards of other versions are read too.
+            strict: if false, shards of other versions are read too, behind those of this version.
+            revision: of what the rows are made from. Shards of other revisions are read too, behind those of
+                this one: for a key with both, the row of this revision counts.
         """
         self.folder = folder
-        self.schema = schema.with_metadata({"made_by": made_by})
+        labels = {"made_by": made_by} | ({REVISION: revision} if revision else {})
+        self.schema = schema.with_metadata(labels)
         self.made_by = made_by.encode()
         self.strict = strict
         self._opened: dict[str, pa.Table | None] = {}
@@ -64,7 +70,7 @@ class ShardStore:
         self._opened.pop(name, None)
 
     def table(self) -> "pa.Table":
-        """Return all rows, memory-mapped; if a key has two rows, both."""
+        """Return all rows, memory-mapped; if a key has two rows, both, and first the one that counts."""
         import pyarrow as pa
 
         # An empty table only where there is no other: to make one, pyarrow imports pandas.
@@ -97,8 +103,16 @@ class ShardStore:
                         self._opened[name] = self._open(self.folder / name)
             except FileNotFoundError:
                 continue  # a writer compacted the shards after the folder was listed
-            return [table for name in names if (table := self._opened[name]) is not None]
+            tables = [table for name in names if (table := self._opened[name]) is not None]
+            return sorted(tables, key=lambda table: not self._is_own(table))
         raise StoreError(f"{self.folder} changes faster than it can be read; try again")
+
+    def own_keys(self) -> set[bytes]:
+        """Return the content hashes that have a row of this version and revision."""
+        return {key for table in self._tables() if self._is_own(table) for key in table[KEY].to_pylist()}
+
+    def _is_own(self, table: "pa.Table") -> bool:
+        return bool(table.schema.equals(self.schema, check_metadata=True))
 
     def _open(self, path: Path) -> "pa.Table | None":
         table = read_shard(path)
@@ -195,6 +209,7 @@ def _rows_to_keep(
 ) -> dict[Path, list[int]]:
     """Return the rows of each shard that are alive and in no shard before it."""
     made = {path: table for path, table in shards.items() if made_by in (None, _maker(table))}
+    made = dict(sorted(made.items(), key=lambda item: _revision(item[1]), reverse=True))
     failing = {path: _failing(table, reason) for path, table in made.items()}
     good = {
         key
@@ -217,6 +232,10 @@ def _rows_to_keep(
 
 def _maker(table: "pa.Table") -> str:
     return str((table.schema.metadata or {}).get(b"made_by", b"").decode())
+
+
+def _revision(table: "pa.Table") -> bytes:
+    return bytes((table.schema.metadata or {}).get(REVISION.encode(), b""))
 
 
 def _failing(table: "pa.Table", reason: str | None) -> list[bool]:

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 
 from clipper.chroma.build import COLLECTION_VERSION
-from clipper.images.decode import DECODER_VERSION
+from clipper.images.decode import DECODER_VERSION, PIXELS_VERSION
 from clipper.images.measures import MEASURE_VERSION
 from clipper.images.signature import SIGNATURE_VERSION
 from clipper.indexing import collect, metadata, neighbours, project, publish, scan
@@ -70,7 +70,7 @@ _content_spec = partial(dg.AssetSpec, deps=[image_manifest], skippable=True, tag
         _content_spec(
             key="clip_embeddings",
             kinds={"pytorch", "arrow"},
-            code_version=PREPROCESS_VERSION,
+            code_version=f"{PREPROCESS_VERSION}.{PIXELS_VERSION}",
             description="The CLIP vector of each image.\n\nStored by content and by model: only new contents "
             "are embedded, and no model is loaded if there are none.",
         ),

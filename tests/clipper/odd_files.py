@@ -152,6 +152,9 @@ def ifd_loop_in_exif() -> bytes:
     return with_segments(0xE1, exif, 1)
 
 
+# Formats whose pixels follow each other: of half a file, half of the picture is there.
+HALVED = {"bmp": "BMP", "tif": "TIFF", "tga": "TGA", "ppm": "PPM"}
+
 INDEXED: dict[str, Make] = {
     **{f"orientation {i}.jpg": (lambda i=i: turned(i)) for i in range(1, 9)},
     "orientation 99.jpg": lambda: turned(99),
@@ -193,6 +196,7 @@ INDEXED: dict[str, Make] = {
     "exif in a circle.jpg": ifd_loop_in_exif,
     "broken profile.png": lambda: png_with(b"iCCP", b"profile\x00\x00not compressed"),
     "large text.png": large_text,
+    **{f"half.{ending}": (lambda kind=kind: half(kind)) for ending, kind in HALVED.items()},
     "canvas of another size.webp": lambda: webp_of_size(48, 32),
 }  # fmt: skip
 
@@ -202,12 +206,8 @@ REFUSED: dict[str, tuple[Make, str]] = {
     "half.png": (lambda: half("PNG"), _EARLY),
     "half.webp": (lambda: half("WEBP"), _BROKEN),
     "half.gif": (lambda: half("GIF"), _EARLY),
-    "half.tif": (lambda: half("TIFF"), _BROKEN),
     "half.avif": (lambda: half("AVIF"), _BROKEN),
-    "half.bmp": (lambda: half("BMP"), _EARLY),
     "half.jp2": (lambda: half("JPEG2000"), _BROKEN),
-    "half.tga": (lambda: half("TGA"), _EARLY),
-    "half.ppm": (lambda: half("PPM"), _EARLY),
     "only a beginning.jpg": (lambda: saved("JPEG")[:20], _BROKEN),
     "bad checksum.png": (png_without_checksum, "begins as PNG"),
     "zeros.jpg": (lambda: bytes(5_000), "not an image but .* zeros"),

@@ -204,6 +204,9 @@ class FakeAtlas:
     def image_format(self, row: int) -> str:
         return self.ids[row].rpartition(".")[2].upper()
 
+    def needs_conversion(self, row: int) -> bool:
+        return self.ids[row].endswith(".tiff")
+
     def name(self, row: int) -> str:
         return str(row)
 

@@ -227,6 +227,9 @@ class AtlasReader(Searchable, Protocol):
     def image_format(self, row: int) -> str:
         """Return the original's format by Pillow's name."""
 
+    def needs_conversion(self, row: int) -> bool:
+        """Whether a browser would show the original otherwise than it was indexed."""
+
     def info(self) -> Mapping[str, Any]:
         """Return what is known about this atlas, as JSON holds it."""
 

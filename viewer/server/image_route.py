@@ -3,7 +3,8 @@
 A view fills a screen: it is the original, or a smaller copy of a very large one, with a header that says so.
 
 An id is looked up in the atlas and is never a path. `?is=` is the image's content hash: the answer to such a
-URL never changes. Only raster formats that browsers decode are sent as they are; other formats are converted.
+URL never changes. What is sent looks as what was indexed: only an original that a browser shows like that is
+sent as it is; others are converted.
 If an original cannot be sent, its thumbnail is, with a header that gives the reason.
 """
 
@@ -67,7 +68,8 @@ class ImageResponse(NamedTuple):
 class ForeignImage(NamedTuple):
     """An original that is converted before it is sent, and its image.
 
-    Its format is one that browsers do not show, or a smaller `copy` is asked for: "medium" or "view".
+    Browsers do not show it, or otherwise than it was indexed, or a smaller `copy` is asked for: "medium" or
+    "view".
     """
 
     data: bytes
@@ -120,7 +122,7 @@ def _copy_of(found: ImageResponse, size: str, dataset: Dataset, row: int) -> Ima
 def read_original(atlas: AtlasReader, row: int) -> ImageResponse | ForeignImage | str:
     """Read an original: an answer, or an image to convert; or the reason why it is not available."""
     try:
-        content_type = BROWSER_TYPES.get(atlas.image_format(row))
+        content_type = None if atlas.needs_conversion(row) else BROWSER_TYPES.get(atlas.image_format(row))
         data = atlas.image(row)
     except Exception:
         log.info("the original of row %d cannot be read, its thumbnail is sent", row, exc_info=True)

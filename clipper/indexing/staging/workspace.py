@@ -4,7 +4,7 @@ What does not belong here: the steps (`indexing/run.py`, `indexing/embed.py`).
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -176,7 +176,12 @@ class Workspace:
         """
         _, manifest = self.manifest()
         tried = facts.known(self.facts, limits=self.settings.limits)
-        bad = facts.failures(self.facts, manifest.hashes(), limits=self.settings.limits)
+        bad = facts.failures(
+            self.facts,
+            manifest.hashes(),
+            limits=self.settings.limits,
+            skip_damaged=self.settings.skips_damaged,
+        )
         passed_over = set(self.staged.passed_over)
         unknown = [e.id for e in manifest.entries if e.content_hash not in tried]
         if set(unknown) - passed_over:
@@ -190,6 +195,14 @@ class Workspace:
     def contents(self) -> list[bytes]:
         """Return the content hashes of the usable images, sorted; copies share one."""
         return sorted({entry.content_hash for entry in self.members()})
+
+    def remade(self, keys: Collection[bytes]) -> list[str]:
+        """Return those of `keys`, in hexadecimal and sorted, that earlier decoders gave other pixels of.
+
+        The contents are the same, but not their vectors: a part that an earlier Clipper made of them has no
+        `REVISION`, and is stale there.
+        """
+        return sorted(key.hex() for key in facts.remade(self.facts).intersection(keys))
 
     def embeddings(self) -> tuple[str, Mapping[str, Any], ShardStore]:
         """Return the key of the staged model, its description, and the store of its vectors."""
