@@ -27,8 +27,8 @@ import numpy as np
 from figures import Figure, print_figures, print_header, print_row
 
 from clipper.images.decode import shrink
-from clipper.images.measures import MEASURES
-from clipper.images.signature import SIDE, signature
+from clipper.images.picture.measures import MEASURES
+from clipper.images.picture.signature import SIDE, signature
 from clipper.insight.clustering.identity import find_clusters
 from clipper.insight.doubles.duplicates import Files, find_duplicates
 from clipper.insight.drift import DRIFT_LEVEL, cluster_ids, measure_drift

@@ -15,7 +15,7 @@ from figures import Figure, print_header, print_row
 from insight_sample import DATA, Sample
 from PIL import Image, ImageDraw, ImageFilter
 
-from clipper.images.measures import MEASURES, measure
+from clipper.images.picture.measures import MEASURES, measure
 from clipper.insight.labels import doubt_labels, reason_to_skip
 from clipper.insight.outliers import STANDS_APART, score_outliers
 from clipper.insight.picture_quality import flag

@@ -30,7 +30,7 @@ CORE = """
     metadata/values
     images/archives
     projection images
-    images/decoders
+    images/decoders images/picture
     sandbox
     query
     predicate

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from clipper.errors import BadImageError
 from clipper.hashing import content_hash
 from clipper.images.decode import THUMBNAIL_PIXELS, decode, encode_facts, read_file, shrink, thumbnail
-from clipper.images.measures import measure
+from clipper.images.picture.measures import measure
+from clipper.images.picture.signature import signature
 from clipper.images.preprocess import Transform
-from clipper.images.signature import signature
 
 if TYPE_CHECKING:
     import numpy as np

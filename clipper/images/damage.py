@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from clipper.errors import BadImageError
 from clipper.images.formats import ENDS_EARLY
-from clipper.images.pixels import MAX_PIXELS_AT_ONCE, WHITE
+from clipper.images.picture.pixels import MAX_PIXELS_AT_ONCE, WHITE
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from clipper.errors import BadImageError
 from clipper.images import damage
-from clipper.images.colours import conversion_of
 from clipper.images.decoders.opening import open_image
 from clipper.images.exif import camera_facts, gps_facts
 from clipper.images.formats import ENDS_EARLY, describe_failure
-from clipper.images.pixels import MAX_PIXELS_AT_ONCE, WHITE, ground_of, to_rgb, upright
+from clipper.images.picture.colours import conversion_of
+from clipper.images.picture.pixels import MAX_PIXELS_AT_ONCE, WHITE, ground_of, to_rgb, upright
 from clipper.system import READ_FLAGS
 
 if TYPE_CHECKING:

@@ -3,12 +3,12 @@
 A measure is about one picture; a flag is about a picture among others. It needs both a limit that no good
 picture passes, and a place at the end of its own dataset: photographs of the night are not all too dark.
 
-What does not belong here: measuring (`images/measures.py`), and what a picture shows (`outliers.py`).
+What does not belong here: measuring (`images/picture/measures.py`), and what a picture shows (`outliers.py`).
 """
 
 from typing import TYPE_CHECKING
 
-from clipper.images.measures import MEASURES
+from clipper.images.picture.measures import MEASURES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from clipper.images.decode import DECODER_VERSION, NOTES
 from clipper.images.exif import EXIF_VERSION
-from clipper.images.measures import MEASURE_VERSION
-from clipper.images.measures import MEASURES as NAMES_OF_MEASURES
-from clipper.images.signature import SIGNATURE_BYTES, SIGNATURE_VERSION
+from clipper.images.picture.measures import MEASURE_VERSION
+from clipper.images.picture.measures import MEASURES as NAMES_OF_MEASURES
+from clipper.images.picture.signature import SIGNATURE_BYTES, SIGNATURE_VERSION
 from clipper.store.home import Home
 from clipper.store.shards import KEY, ShardStore
 

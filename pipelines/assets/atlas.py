@@ -11,8 +11,8 @@ import dagster as dg
 
 from clipper.chroma.build import COLLECTION_VERSION
 from clipper.images.decode import DECODER_VERSION, PIXELS_VERSION
-from clipper.images.measures import MEASURE_VERSION
-from clipper.images.signature import SIGNATURE_VERSION
+from clipper.images.picture.measures import MEASURE_VERSION
+from clipper.images.picture.signature import SIGNATURE_VERSION
 from clipper.indexing import collect, metadata, neighbours, project, publish, scan
 from clipper.indexing.embed import CONTENT_PARTS, embed_images
 from clipper.indexing.neighbours import NEIGHBOURS_VERSION

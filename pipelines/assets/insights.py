@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from clipper.images.signature import SIGNATURE_VERSION
+from clipper.images.picture.signature import SIGNATURE_VERSION
 from clipper.indexing.insights import clusters, drift, duplicates, labels, names, scores, words
 from pipelines import previews
 from pipelines.config import (

@@ -18,8 +18,8 @@ from uuid import uuid4
 from clipper.errors import ClipperError, ClusterError, ClusterSetupError, ModelError
 from clipper.images.archives.folder import open_images
 from clipper.images.child_tasks import DecodeResult
-from clipper.images.measures import MEASURE_VERSION
-from clipper.images.signature import SIGNATURE_VERSION
+from clipper.images.picture.measures import MEASURE_VERSION
+from clipper.images.picture.signature import SIGNATURE_VERSION
 from clipper.indexing.contents.decode import decode_and_embed
 from clipper.models import source as model_files
 from clipper.models.source import PREPROCESS_VERSION, ModelSource

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipper.hashing import digest
-from clipper.images.signature import SIGNATURE_BYTES, SIGNATURE_VERSION
+from clipper.images.picture.signature import SIGNATURE_BYTES, SIGNATURE_VERSION
 from clipper.indexing.staging.insight import insight_step
 from clipper.indexing.staging.workspace import Step, Workspace
 from clipper.insight.doubles.duplicates import Duplicates, Files

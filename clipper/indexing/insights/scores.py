@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipper.images.measures import MEASURE_VERSION
+from clipper.images.picture.measures import MEASURE_VERSION
 from clipper.indexing.staging.insight import insight_step
 from clipper.indexing.staging.workspace import Step, Workspace
 from clipper.insight.outliers import score_outliers, score_uniqueness

@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numba import njit  # noqa: TID253 - this file is itself loaded inside functions only
 
-from clipper.images.signature import SIDE
+from clipper.images.picture.signature import SIDE
 from clipper.insight.doubles.align_kernels import (
     CONTRAST_FLOOR,
     INNER,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clipper.images.signature import SIDE
+from clipper.images.picture.signature import SIDE
 from clipper.insight.doubles.perceptual_hash import hashes, similar_hashes
 from clipper.projection.neighbors import in_threads
 

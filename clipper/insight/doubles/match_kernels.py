@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit  # noqa: TID253 - this file is itself loaded inside functions only
 
 from clipper.hashing import file_checksum
-from clipper.images.signature import SIDE
+from clipper.images.picture.signature import SIDE
 from clipper.insight.doubles import align_kernels, difference_kernels
 from clipper.insight.doubles.align_kernels import (
     INNER,

@@ -1,12 +1,12 @@
 """A hash of each picture's signature, by which copies and mirrored copies are found.
 
-What does not belong here: making signatures (`images/signature.py`), comparing two pictures
+What does not belong here: making signatures (`images/picture/signature.py`), comparing two pictures
 (`picture_match.py`), and groups of duplicates (`duplicates.py`).
 """
 
 from typing import TYPE_CHECKING
 
-from clipper.images.signature import SIDE
+from clipper.images.picture.signature import SIDE
 from clipper.projection.neighbors import in_threads
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ One picture is moved and scaled until it lies on the other (crops), made brighte
 compared pixel by pixel. A clock's hands, a flag's emblem and the tone of a skin are then what is left.
 
 What does not belong here: the loops that do it (`match_kernels.py`), which pairs are compared
-(`duplicate_candidates.py`), and how the tiny pictures are made (`images/signature.py`).
+(`duplicate_candidates.py`), and how the tiny pictures are made (`images/picture/signature.py`).
 """
 
 from dataclasses import dataclass

@@ -8,7 +8,7 @@ from made_images import picture, read, saved
 from PIL import Image
 
 from clipper.images.decode import shrink
-from clipper.images.signature import SIDE, SIGNATURE_BYTES, signature
+from clipper.images.picture.signature import SIDE, SIGNATURE_BYTES, signature
 from clipper.store import facts
 from clipper.store.home import Home
 from clipper.store.shards import KEY

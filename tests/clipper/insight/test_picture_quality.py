@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from clipper.images.measures import MEASURES, measure
+from clipper.images.picture.measures import MEASURES, measure
 from clipper.insight.picture_quality import ISSUES, flag
 
 IMAGES = Path(__file__).resolve().parents[3] / "data" / "images"

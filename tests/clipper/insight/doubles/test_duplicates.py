@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageEnhance
 from PIL.Image import Transpose
 
 from clipper.images.decode import decode, shrink
-from clipper.images.signature import SIGNATURE_BYTES, signature
+from clipper.images.picture.signature import SIGNATURE_BYTES, signature
 from clipper.insight.doubles.duplicates import Duplicates, Files, find_duplicates
 from clipper.projection.graph import MISSING, NeighborGraph, build_graph
 

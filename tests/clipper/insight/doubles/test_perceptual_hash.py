@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clipper.images.signature import SIDE, SIGNATURE_BYTES
+from clipper.images.picture.signature import SIDE, SIGNATURE_BYTES
 from clipper.insight.doubles.perceptual_hash import (
     HASH_BITS,
     MAX_BITS_APART,

@@ -2,7 +2,7 @@
 
 A file says so by an ICC profile, by a PNG's gamma, or by the code points of ITU-T H.273 (CICP). Without any
 of these, or with a profile that is broken or of another kind of colours, its numbers are sRGB. What does not
-belong here: modes, transparency and size (`images/pixels.py`).
+belong here: modes, transparency and size (`images/picture/pixels.py`).
 """
 
 import io

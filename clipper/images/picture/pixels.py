@@ -2,7 +2,7 @@
 
 What is transparent lies on a ground: white, or black where the drawing would not be seen on white. What does
 not belong here: files and their formats (`images/decode.py`), what a file's colours mean
-(`images/colours.py`), and a model's input (`images/preprocess.py`).
+(`images/picture/colours.py`), and a model's input (`images/preprocess.py`).
 """
 
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-    from clipper.images.colours import Conversion
+    from clipper.images.picture.colours import Conversion
 
     Levels = tuple[float, float] | None
     Box = tuple[int, int, int, int]
