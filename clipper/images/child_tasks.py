@@ -71,8 +71,8 @@ class DecodeResult:
     """What came of one file: facts, a thumbnail and what the model needs, or the reason of a failure.
 
     The child that decodes fills in `facts` and `measures` (JSON text), `thumbnail` (WebP), `signature` (see
-    `signature.py`) and, if the request has a transform, `crop` ((s, s, 3) uint8). The process that embeds
-    replaces `crop` by `vector` ((d,) float32). `vanished` means that the file is gone or has other bytes by
+    `picture/signature.py`) and, if the request has a transform, `crop` ((s, s, 3) uint8). The process that
+    embeds replaces `crop` by `vector` ((d,) float32). `vanished` means that the file is gone or has other bytes by
     now, so that nothing is remembered of it.
     """
 

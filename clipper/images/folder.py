@@ -199,7 +199,7 @@ class ImageFolder:
         Raises:
             ImagesError: the folder is missing or cannot be read.
         """
-        listing = listing or self._list()
+        listing = listing or self.list_files()
         maybe = chain(listing.images, *listing.unlisted.values())
         images = {image.id: image for image in maybe}.values()
         files = (sorted(images, key=lambda image: image.id), listing.tables, listing.sidecars)

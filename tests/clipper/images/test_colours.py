@@ -9,7 +9,7 @@ from made_images import read
 from PIL import Image
 from shown_pictures import drawing, picture, saved, see_through
 
-from clipper.images import colours
+from clipper.images.picture import colours
 
 
 def pixels(data: bytes, *, min_side: int = 64) -> np.ndarray:

@@ -5,7 +5,8 @@ import pytest
 from made_images import corners, near, picture, read, saved
 from PIL import Image
 
-from clipper.images import decode, pixels
+from clipper.images import decode
+from clipper.images.picture import pixels
 
 
 @pytest.fixture
