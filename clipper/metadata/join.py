@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from clipper.errors import ImagesError
+from clipper.images import folder_names
 from clipper.images.exif import LATITUDE, LONGITUDE, TIMES
 from clipper.metadata.columns import FILE, FOLDER, LABELS, TAGS, Column
 from clipper.metadata.keys.match import ImageKeys, Matches
@@ -28,7 +29,7 @@ from clipper.text import clean
 if TYPE_CHECKING:
     import pyarrow as pa
 
-METADATA_VERSION = "3"
+METADATA_VERSION = "4"
 # Columns of Clipper's own tables: a key with such a name gets this prefix, and a note says so.
 RESERVED = frozenset({"id", "path", "x", "y", "similarity"})
 # The prefix of the column of tags if a source has a column of that name, which stays as it is.
@@ -95,7 +96,7 @@ def join(
             `clipper_tags` if a source has a column `tags`: so removing a tag never removes a source's.
         labels: column -> the label of each image, aligned with `ids`. A name that is taken has a prefix.
     """
-    own = [_own(image_id, fact) for image_id, fact in zip(ids, facts, strict=True)]
+    own = [{**said, **fact} for said, fact in zip(folder_names.of_folders(ids), facts, strict=True)]
     own_types, _, _ = infer_types(own)
     entries, problems = _entries(ids, sources)
     problems += part_columns(entries, own_types, times=TIMES)
@@ -156,7 +157,7 @@ def without_missing(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _of_files(name: str, types: Mapping[str, str], kept: Collection[str]) -> list[str]:
     """Return the origin of a column's values that are of the files; none if sources replace them all."""
-    return [FOLDER if name == "folder" else FILE] if name in types and name in kept else []
+    return [FOLDER if name in folder_names.COLUMNS else FILE] if name in types and name in kept else []
 
 
 def _entries(ids: Sequence[str], sources: Sequence[Source]) -> tuple[list[Entries], list[str]]:
@@ -263,9 +264,6 @@ def _taken(key: str) -> bool:
     return key in RESERVED or key.startswith(("#", "chroma:", "$"))
 
 
-def _own(image_id: str, facts: Mapping[str, Any]) -> dict[str, Any]:
-    folder = image_id.rpartition("/")[0]
-    return {"folder": folder or None, **facts}
 
 
 def _described(columns: Sequence[Column], rows: Iterable[Mapping[str, Any]]) -> list[Column]:

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipper.images.folder_names import SPLIT
 from clipper.indexing.staging.insight import insight_step
 from clipper.indexing.staging.workspace import Step, Workspace
 from clipper.insight.labels import MISSING, doubt_labels, reason_to_skip
-from clipper.metadata.columns import FILE, TAGS, columns_of
+from clipper.metadata.columns import FILE, FOLDER, TAGS, columns_of
 from clipper.models.query_encoder import QueryEncoder
 from clipper.store import embeddings
 from clipper.store.tables import read_made_of, read_parquet, write_part
@@ -57,8 +58,13 @@ def _labelled(work: Workspace, keys: Sequence[bytes]) -> "tuple[list[str], pa.Ta
     first = {entry.content_hash: entry.id for entry in reversed(work.members())}
     ids = [first[key] for key in keys]
     row = {image_id: at for at, image_id in enumerate(table["id"].to_pylist())}
-    names = [c.name for c in columns if c.role == "category" and not (c.has(FILE) or c.origin == TAGS)]
+    names = [c.name for c in columns if c.role == "category" and not _is_no_label(c)]
     return ids, table.take(pa.array([row[image_id] for image_id in ids], pa.int64())), names
+
+
+def _is_no_label(column: Column) -> bool:
+    """Whether a column says nothing that could be a wrong label: facts of files, tags, parts of a split."""
+    return column.has(FILE) or column.origin == TAGS or (column.name == SPLIT and column.has(FOLDER))
 
 
 def _encode(cells: "pa.ChunkedArray") -> "tuple[np.ndarray, list[str]]":

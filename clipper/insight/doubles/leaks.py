@@ -7,14 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from clipper.images.folder_names import PART_NAMES
+
 if TYPE_CHECKING:
     import numpy as np
 
 _COLUMN_NAMES = ("split", "subset", "partition", "fold")
-_PART_NAMES = frozenset((
-    "train", "training", "trn", "val", "valid", "validation", "dev", "devel", "test", "testing", "tst",
-    "eval", "evaluation", "holdout",
-))  # fmt: skip
 # A column with more values than this names the images, not the parts of a split.
 _MOST_PARTS = 50
 
@@ -80,7 +78,7 @@ def split_of_folders(ids: Sequence[str]) -> list[str | None] | None:
         None if the folders name fewer than two parts.
     """
     folders = [image_id.partition("/")[0] if "/" in image_id else "" for image_id in ids]
-    found = [folder if folder.casefold() in _PART_NAMES else None for folder in folders]
+    found = [folder if folder.casefold() in PART_NAMES else None for folder in folders]
     return found if len(set(found) - {None}) > 1 else None
 
 
@@ -90,7 +88,7 @@ def _is_split(name: str, values: Sequence[object]) -> bool:
         return False
     words = name.casefold().replace("-", "_").replace(" ", "_").split("_")
     named = any(word in _COLUMN_NAMES or word.removesuffix("s") in _COLUMN_NAMES for word in words)
-    return named or {value.casefold() for value in there} <= _PART_NAMES
+    return named or {value.casefold() for value in there} <= PART_NAMES
 
 
 def part_name(value: object) -> str:
