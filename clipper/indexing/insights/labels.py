@@ -11,7 +11,7 @@ from clipper.images.folder_names import SPLIT
 from clipper.indexing.staging.insight import insight_step
 from clipper.indexing.staging.workspace import Step, Workspace
 from clipper.insight.labels import MISSING, doubt_labels, reason_to_skip
-from clipper.metadata.columns import FILE, FOLDER, TAGS, columns_of
+from clipper.metadata.columns import FILE, FOLDER, TAGS, Column, columns_of
 from clipper.models.query_encoder import QueryEncoder
 from clipper.store import embeddings
 from clipper.store.tables import read_made_of, read_parquet, write_part

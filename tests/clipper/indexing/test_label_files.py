@@ -63,6 +63,21 @@ def test_labels_become_columns_objects_and_notes(indexed_home: Path, run_index: 
     atlas.close()
 
 
+def test_yolos_files_beside_images_are_labels_and_no_captions(indexed_home: Path, run_index: Index):
+    first, second = images(indexed_home)[:2]
+    first.with_suffix(".txt").write_text("0 0.5 0.5 0.2 0.2\n")
+    second.with_suffix(".txt").write_text("")
+    (indexed_home / "images" / "classes.txt").write_text("cat\n")
+    steps = run_index(indexed_home)
+    atlas = engine_of(indexed_home)
+    assert atlas.metadata(atlas.row(first.name))["objects"] == ["cat"]
+    assert atlas.metadata(atlas.row(second.name))["object_count"] == 0
+    assert "caption" not in atlas.columns
+    assert steps["image_metadata"].notes == ["labels of YOLO in images: 2 files"]
+    assert steps["image_manifest"].notes == []
+    atlas.close()
+
+
 def test_label_files_are_not_counted_as_left_alone(indexed_home: Path, run_index: Index):
     label(indexed_home, [box()])
     (indexed_home / "images" / "notes.txt").write_text("hello")

@@ -78,10 +78,10 @@ def test_headers_keep_images_private_cached_and_inert(address: str, sample_home:
         assert "no-cache" in fetch(unknown)[1]["Cache-Control"]
 
 
-@pytest.mark.parametrize("size", ["thumb", "full"])
+@pytest.mark.parametrize("route", ["img/thumb", "img/full", "objects"])
 @pytest.mark.parametrize("path", TRAVERSALS)
-def test_what_is_no_id_is_not_found(address: str, size: str, path: str) -> None:
-    status, _, body = fetch(f"{address}/viewer/img/{size}/{path}")
+def test_what_is_no_id_is_not_found(address: str, route: str, path: str) -> None:
+    status, _, body = fetch(f"{address}/viewer/{route}/{path}")
     assert 400 <= status < 500
     assert b"root:" not in body
     assert b"images =" not in body
@@ -104,6 +104,12 @@ def test_scripts_travel_compressed_to_browsers_that_read_it(address: str) -> Non
         assert (again[0], again[2]) == (304, b"")
     assert small < whole / 3
     assert fetch(f"{address}/static/js/..%2f..%2fserver%2furls.py", **{"Accept-Encoding": "gzip"})[0] >= 400
+
+
+def test_an_image_without_labels_has_no_objects(address: str) -> None:
+    status, headers, body = fetch(f"{address}/viewer/objects/cat-face.jpg?is=1")
+    assert (status, headers["Content-Type"].split(";")[0]) == (200, "application/json")
+    assert body == b'{"total": 0, "boxes": []}'
 
 
 def test_other_sizes_do_not_exist(address: str) -> None:
@@ -139,6 +145,7 @@ def test_sign_in_guards_the_images(sample_home: Path) -> None:
         status, headers, body = fetch(image)
         assert status == 403
         assert not headers["Content-Type"].startswith("image/")
+        assert fetch(f"{url}/viewer/objects/cat-face.jpg")[0] == 403
         assert b"WEBP" not in body
         browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
         known = urllib.parse.urlencode({"username": "me", "password": "secret"}).encode()
