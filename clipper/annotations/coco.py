@@ -114,7 +114,7 @@ def _decode(data: bytes, source: str) -> dict[str, Any]:
             document = whole if isinstance(whole, dict) else {}
     except (ValueError, RecursionError) as error:
         raise ImagesError(
-            f"{source} is not valid JSON: {error}; fix it or move it away, or set labels"
+            f'{source} is not valid JSON: {error}; fix it or move it away, or set labels = "off"'
         ) from error
     images = document.get("images")
     if not (isinstance(images, list) or (isinstance(images, msgspec.Raw) and bytes(images)[:1] == b"[")):

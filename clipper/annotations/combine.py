@@ -130,6 +130,7 @@ def _of_images(
 def _once(parts: "Sequence[tuple[np.ndarray, ...]]", notes: list[str]) -> "list[np.ndarray]":
     """Return all objects by image, each once: two files may hold the same labels."""
     import numpy as np
+    import pyarrow as pa
 
     empty = (
         np.zeros(0, np.int64),
@@ -140,15 +141,18 @@ def _once(parts: "Sequence[tuple[np.ndarray, ...]]", notes: list[str]) -> "list[
     )
     columns = [np.concatenate(column) for column in zip(empty, *parts, strict=True)]
     image, category, boxes = columns[:3]
-    keys = np.concatenate(
-        [
-            image[:, None],
-            category[:, None],
-            np.nan_to_num(np.round(boxes.astype(np.float64) * 10**_DIGITS), nan=-1),
-        ],
-        axis=1,
-    ).astype(np.int64)
-    _, first = np.unique(keys, axis=0, return_index=True)
+    rounded = np.nan_to_num(np.round(boxes.astype(np.float64) * 10**_DIGITS), nan=-1).astype(np.int32)
+    keys = pa.table(
+        {
+            "row": np.arange(len(image)),
+            "image": image,
+            "category": category,
+            **dict(zip(BOX, rounded.T, strict=True)),
+        }
+    )
+    first = (
+        keys.group_by(["image", "category", *BOX]).aggregate([("row", "min")])["row_min"].to_numpy().copy()
+    )
     if twice := len(keys) - len(first):
         notes.append(
             f"labels: {twice:,} object(s) are there twice, with the same category and box; kept once"

@@ -4,10 +4,13 @@ All in Arrow: a dataset may have ten million images. What does not belong here: 
 (`metadata/join.py`), which people write by hand.
 """
 
+import re
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from clipper.annotations.labels import below
+from clipper.images.folder_names import PART_NAMES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
 NONE, SEVERAL = -1, -2
 # A folder's name has at least so many letters if a label file such as instances_val.json is to mean it.
 _LEAST_LETTERS = 3
+# Parts of a split by their first letters: dev is another word for val, and so on.
+_SAME_PART = {"de": "va", "ts": "te", "ev": "te", "ho": "te"}
 _ENDING, _FOLDERS, _ABOVE = r"\.[^./]*$", r"^.*/", r"^.*/([^/]*/[^/]*)$"
 
 
@@ -40,13 +45,26 @@ class Matcher:
         import pyarrow.compute as pc
 
         whole = _composed(pa.array(ids, pa.large_string()))
-        self._exact = [_form(whole), _form(_without(whole, _ENDING))]
-        ends = pc.replace_substring_regex(whole, _ABOVE, r"\1")
-        names = _without(whole, _FOLDERS)
-        self._ends = [_form(ends), _form(_without(ends, _ENDING))]
-        self._names = [_form(names), _form(_without(names, _ENDING))]
+        self._ids = whole
         folders = pc.unique(pc.replace_substring_regex(whole, r"/?[^/]*$", "")).to_pylist()
         self._folders: frozenset[str] = frozenset(folders)
+
+    # Each way to write the ids costs seconds for millions of them, and most label files need the first alone.
+    @cached_property
+    def _exact(self) -> list[_Form]:
+        return [_form(self._ids), _form(_without(self._ids, _ENDING))]
+
+    @cached_property
+    def _ends(self) -> list[_Form]:
+        import pyarrow.compute as pc
+
+        ends = pc.replace_substring_regex(self._ids, _ABOVE, r"\1")
+        return [_form(ends), _form(_without(ends, _ENDING))]
+
+    @cached_property
+    def _names(self) -> list[_Form]:
+        names = _without(self._ids, _FOLDERS)
+        return [_form(names), _form(_without(names, _ENDING))]
 
     def rows(self, names: Sequence[tuple[str, ...]], *, source: str) -> "np.ndarray":
         """Return the row of each image, (n,) int64; `NONE` for none, `SEVERAL` where it is not clear.
@@ -67,6 +85,9 @@ class Matcher:
         if (meant := self._folder_meant(source)) is not None:
             names = [(below(meant, each[-1]), *each) for each in names]
             self._try(found, names, self._exact)
+        sure = found != NONE
+        if sure.all():
+            return found
         free = np.array(
             [_folder(each[0]) == "" or _folder(each[0]) not in self._folders for each in names], bool
         )
@@ -83,7 +104,19 @@ class Matcher:
             self._names,
             where=free,
         )
+        self._drop_other_parts(found, ~sure & (found >= 0), source)
         return found
+
+    def _drop_other_parts(self, found: "np.ndarray", guessed: "np.ndarray", source: str) -> None:
+        """Take back what was found by name alone for a file of one part of a split in another part."""
+        import numpy as np
+
+        if not (own := _parts_in(source)):
+            return
+        for i in np.flatnonzero(guessed).tolist():
+            there = _parts_in(_folder(self._ids[int(found[i])].as_py()))
+            if there and not there & own:
+                found[i] = NONE
 
     def _folder_meant(self, source: str) -> str | None:
         """Return the images' folder whose name is in that of a label file, such as instances_val2017.json."""
@@ -114,6 +147,12 @@ class Matcher:
                 wanted = [i for i in np.flatnonzero(open_rows).tolist() if place < len(names[i])]
                 if wanted:
                     found[wanted] = _look_up([names[i][place] for i in wanted], form)
+
+
+def _parts_in(path: str) -> set[str]:
+    """Return the parts of a split that a path names: "instances_val2017.json" is of the part "va"."""
+    words = set(re.split(r"[^a-z]+", path.lower())) & PART_NAMES
+    return {_SAME_PART.get(word[:2], word[:2]) for word in words}
 
 
 def _look_up(names: Sequence[str], form: _Form) -> "np.ndarray":

@@ -71,7 +71,7 @@ def _read_one(
     source = files.folder.path(file.id)
     data = next((data for _, data in contents), None)
     if data is None:
-        raise ImagesError(f"{source} {lost.reason}; repair it, or set labels")
+        raise ImagesError(f'{source} {lost.reason}; repair it, or set labels = "off"')
     if files.kind == "coco":
         return read_coco(data, name=file.id, source=source)
     named: dict[str, str] = {}
@@ -84,7 +84,13 @@ def _contents(
     files: LabelFiles, wanted: Sequence[FoundImage], seen: list[tuple[str, str]], lost: Problems
 ) -> Iterator[tuple[str, bytes]]:
     """Yield the path and bytes of each file that can be read; digest them."""
-    for path, data in files.folder.read_each(wanted):
+    limit = files.folder.max_bytes
+    for file in wanted:
+        if file.bytes > limit:
+            lost.reason = f"has {file.bytes:,} bytes, more than the limit of {limit:,} (max_bytes)"
+            lost.add("file(s) cannot be read", "left out", [f"{file.id} {lost.reason}"])
+            seen.append((file.id, ""))
+    for path, data in files.folder.read_each([file for file in wanted if file.bytes <= limit]):
         if isinstance(data, str):
             lost.add("file(s) cannot be read", "left out", [f"{path} {data}"])
             lost.reason = data

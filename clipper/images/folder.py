@@ -111,7 +111,7 @@ class ImageFolder:
             files, root = filesystem(self.location)
             try:
                 entries = files.ls(root, detail=True)
-            except (OSError, ValueError):
+            except Exception:  # noqa: BLE001 - each file system has errors of its own
                 return [], []
             folders = [_name(e["name"].rstrip("/")) for e in entries if e["type"] == "directory"]
             plain = [e for e in entries if e["type"] != "directory"]
@@ -158,7 +158,7 @@ class ImageFolder:
                 return read_file(self.path(file.id), max_bytes=self.max_bytes, head=count)
             files, root = filesystem(self.location)
             return bytes(files.cat_file(f"{root}/{file.id}", start=0, end=count))
-        except (OSError, BadImageError, ValueError):
+        except Exception:  # noqa: BLE001 - each file system has errors of its own
             return b""
 
     def reason_not_read(self, image_id: str) -> str | None:

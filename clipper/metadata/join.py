@@ -264,8 +264,6 @@ def _taken(key: str) -> bool:
     return key in RESERVED or key.startswith(("#", "chroma:", "$"))
 
 
-
-
 def _described(columns: Sequence[Column], rows: Iterable[Mapping[str, Any]]) -> list[Column]:
     """Return the columns with their counts of values, and an example each.
 

@@ -168,6 +168,16 @@ def test_splits_with_the_same_file_names_stay_apart(tmp_path: Path):
     assert "instances_train2017.json: 1 image(s) are not in the images folder ('2.jpg')" in notes(found)
 
 
+def test_labels_of_a_part_that_is_not_there_go_to_no_image_of_another(tmp_path: Path):
+    one = [{"id": 1, "file_name": "1.jpg"}]
+    files = {"validation/1.jpg": None, "annotations/instances_train.json": coco([box(1, 1)], one)}
+    found = objects_in(write(tmp_path, files))
+    assert boxes(found) == []
+    assert "1 image(s) are not in the images folder ('1.jpg')" in notes(found)
+    write(tmp_path, {"annotations/instances_val.json": coco([box(1, 2)], one)})
+    assert [name for _, name, _ in boxes(objects_in(tmp_path))] == ["dog"]
+
+
 def test_roboflow_has_a_file_in_each_split(tmp_path: Path):
     one = [{"id": 0, "file_name": "x_jpg.rf.1.jpg"}]
     files = {
