@@ -66,7 +66,7 @@ def join_metadata(work: Workspace) -> Step:
         made_from += [labelled] if labelled else []
         made_from += [{"sidecars": sidecars.version}] if sidecars.version else []
         made_from += [{"tables": tables}] if tables else []
-        objects = make_objects(work, members, labels_found)
+        objects = make_objects(work, members, labels_found, listed_ns=listing.began_ns)
         made_from += [{"objects": objects}] if objects else []
         step.version = digest(join.METADATA_VERSION, facts.FACTS_VERSION, *made_from)
         path = work.home.part("metadata", step.version)

@@ -3,7 +3,6 @@
 What does not belong here: the formats of label files (`annotations/`).
 """
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -24,7 +23,7 @@ from clipper.store.manifest import Entry
 from clipper.store.parts import objects
 from clipper.store.tables import is_written, read_made_of
 
-# A label file that changed so shortly before may change again without a new time: it is read next time too.
+# A label file that changed so shortly before the listing may change again without a new time: read it again.
 _RACY_NS = 2_000_000_000
 
 
@@ -82,13 +81,16 @@ def label_files(
     )
 
 
-def make_objects(work: Workspace, members: Sequence[Entry], found: Sequence[LabelFiles]) -> str:
+def make_objects(
+    work: Workspace, members: Sequence[Entry], found: Sequence[LabelFiles], *, listed_ns: int
+) -> str:
     """Make the part `objects`, unless it is there; read no label file if none changed.
 
     Args:
         work: the home.
         members: the usable images.
         found: the label files.
+        listed_ns: when listing the images folder began, in nanoseconds since 1970.
 
     Returns:
         its version; "" if there are no label files.
@@ -102,10 +104,9 @@ def make_objects(work: Workspace, members: Sequence[Entry], found: Sequence[Labe
         return ""
     seen, read = digest(_stamps(found)), None
     if work.staged.label_stamps != seen or not work.staged.label_contents:
-        began = time.time_ns()
         read = read_labels(found)
         newest = max(file.mtime_ns for files in found for file in (*files.files, *files.helpers))
-        settled = 0 < newest < began - _RACY_NS
+        settled = 0 < newest < listed_ns - _RACY_NS
         work.stage(label_stamps=seen if settled else "", label_contents=read.digest)
     identity = [(entry.id, entry.content_hash.hex()) for entry in members]
     version = digest(ANNOTATIONS_VERSION, facts.FACTS_VERSION, identity, work.staged.label_contents)
