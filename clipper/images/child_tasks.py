@@ -72,8 +72,8 @@ class DecodeResult:
 
     The child that decodes fills in `facts` and `measures` (JSON text), `thumbnail` (WebP), `signature` (see
     `picture/signature.py`) and, if the request has a transform, `crop` ((s, s, 3) uint8). The process that
-    embeds replaces `crop` by `vector` ((d,) float32). `vanished` means that the file is gone or has other bytes by
-    now, so that nothing is remembered of it.
+    embeds replaces `crop` by `vector` ((d,) float32). `vanished` means that the file is gone or has other
+    bytes by now, so that nothing is remembered of it.
     """
 
     content_hash: bytes = b""

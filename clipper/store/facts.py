@@ -13,7 +13,7 @@ from clipper.images.exif import EXIF_VERSION
 from clipper.images.picture.measures import MEASURE_VERSION
 from clipper.images.picture.measures import MEASURES as NAMES_OF_MEASURES
 from clipper.images.picture.signature import SIGNATURE_BYTES, SIGNATURE_VERSION
-from clipper.store.home import Home
+from clipper.store.home import Home, damage_error
 from clipper.store.shards import KEY, ShardStore
 
 if TYPE_CHECKING:
@@ -172,10 +172,19 @@ def remade(facts: ShardStore) -> set[bytes]:
 
 
 def _noted(facts: ShardStore, name: str) -> dict[bytes, dict[str, Any]]:
-    """Return content hash -> facts of the contents that have a rare one: only theirs are parsed."""
+    """Return content hash -> facts of the contents that have a rare one: only theirs are parsed.
+
+    Raises:
+        StoreError: a shard is damaged.
+    """
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     table = facts.table().select([KEY, FACTS])
+    try:
+        table.validate(full=True)  # the search below would follow damaged offsets out of the file
+    except pa.ArrowInvalid as error:
+        raise damage_error(facts.folder, error) from error
     found = table.filter(pc.match_substring(table[FACTS], f'"{name}": '))
     return _parsed(found)
 

@@ -1,6 +1,7 @@
 """What tests do with a small home: look into it, change its images and metadata."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,7 +18,7 @@ HEAVY = ("torch", "transformers", "chromadb", "umap", "numba")  # what a run wit
 def indexed(home: Path, model_folder: Path) -> Path:
     """A home whose images are there, indexed for the first time."""
     (home / "clipper.toml").write_text(f'images = "images"\nmodel = "{model_folder}"\n')
-    run.index(Settings.load(home))
+    run.index(Settings.load(aged(home)))
     return home
 
 
@@ -42,6 +43,14 @@ def written(home: Path) -> dict[str, tuple[int, int]]:
         for path in (home / "store").rglob("*")
         if path.is_file() and path.name != "lock"
     }
+
+
+def aged(home: Path) -> Path:
+    """The home, with images of an hour ago: a run hashes again, and notes, what was written just before."""
+    for path in (home / "images").rglob("*"):
+        status = path.stat()
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns - 3_600_000_000_000))
+    return home
 
 
 def metadata(home: Path, entries: Mapping[str, object]) -> None:

@@ -215,9 +215,10 @@ def test_control_characters_of_file_names_do_not_reach_the_terminal(
 
 
 def test_broken_files_are_named_in_the_summary(command: InProcess, photos: Path, model_folder: Path):
+    first = next(photos.glob("*.jpg")).name
     (photos / "words.jpg").write_text("words")
     (photos / "empty.jpg").write_bytes(b"")
-    (photos / "metadata.json").write_text('{"nobody": {"a": 1}}')
+    (photos / "metadata.json").write_text(json.dumps({"nobody": {"a": 1}, first: {"a": 2}}))
     code, out, _ = command("index", photos, "--model", model_folder)
     assert code == 0
     assert "2 skipped" in out

@@ -8,7 +8,7 @@ from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
-from homes import HEAVY, draw, engine_of, images, metadata, opened, positions, written
+from homes import HEAVY, aged, draw, engine_of, images, metadata, opened, positions, written
 
 from clipper.chroma.collection import Collection, address_of
 from clipper.errors import ImagesError
@@ -51,7 +51,7 @@ def test_a_second_run_embeds_nothing_loads_no_model_and_writes_nothing(
     indexed_home: Path, run_index: Index, python: Run
 ):
     draw(indexed_home / "images" / "broken.jpg", "red").write_bytes(b"broken")
-    run_index(indexed_home)
+    run_index(aged(indexed_home))
     before = written(indexed_home)
     result = python(SECOND, str(indexed_home))
     assert result.returncode == 0, result.stderr

@@ -14,6 +14,7 @@ from PIL import Image
 
 from clipper.errors import ImagesError
 from clipper.images.folder import ImageFolder
+from clipper.images.listing import FoundImage
 from clipper.indexing import embed, metadata, scan
 from clipper.indexing.sidecars import read_sidecars
 from clipper.indexing.staging.workspace import Step, Workspace
@@ -153,7 +154,7 @@ def test_files_beside_images_describe_them(home: Path):
         "1.txt": "a blue one",
         "train/2.caption": "third",
         "train/2.jpg.json": {"rating": 5},
-        "train/1.txt": "0 0.5 0.5 0.1 0.1\n",
+        "train/1.txt": "0.25 0.5 -0.5 0.1 7\n",
         "readme.txt": "not of an image",
     })  # fmt: skip
     rows, notes = joined(home)
@@ -175,9 +176,9 @@ def test_a_run_reads_only_new_and_changed_files_beside_images(home: Path, monkey
     read: list[str] = []
     read_many = ImageFolder.read_many
 
-    def counted(self: ImageFolder, names: list[str]) -> list[bytes | None]:
-        read.extend(names)
-        return read_many(self, names)
+    def counted(self: ImageFolder, found: list[FoundImage]) -> list[bytes | None]:
+        read.extend(file.id for file in found)
+        return read_many(self, found)
 
     monkeypatch.setattr(ImageFolder, "read_many", counted)
     monkeypatch.setattr("clipper.indexing.sidecars.RACY_NS", 0)
@@ -220,11 +221,11 @@ def test_an_interrupted_run_keeps_what_it_read_beside_images(home: Path, monkeyp
     read_many = ImageFolder.read_many
     read: list[str] = []
 
-    def interrupted(self: ImageFolder, names: list[str]) -> list[bytes | None]:
+    def interrupted(self: ImageFolder, found: list[FoundImage]) -> list[bytes | None]:
         if len(read) == 2:
             raise KeyboardInterrupt
-        read.extend(names)
-        return read_many(self, names)
+        read.extend(file.id for file in found)
+        return read_many(self, found)
 
     monkeypatch.setattr(ImageFolder, "read_many", interrupted)
     with pytest.raises(KeyboardInterrupt):
