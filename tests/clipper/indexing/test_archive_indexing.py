@@ -169,3 +169,26 @@ def test_a_table_within_a_zip_describes_its_images(
     engine = engine_of(home)
     for row, image_id in enumerate(engine.ids):
         assert engine.metadata(row)["number"] == names.index(image_id.removeprefix("train/"))
+
+
+@pytest.mark.parametrize("write", [write_tar, write_zip])
+def test_labels_in_an_archive_are_those_of_its_images(
+    write: Callable[[Path, Files], None], files: Files, archived: Callable[[str], Path], run_index: Index
+):
+    suffix = ".tar" if write is write_tar else ".zip"
+    home, names = archived(f"a{suffix}"), list(files)[:10]
+    coco = {
+        "images": [{"id": i, "file_name": name, "width": 160, "height": 160} for i, name in enumerate(names)],
+        "annotations": [
+            {"id": i, "image_id": i, "category_id": i % 2, "bbox": [0, 0, 80, 80]} for i in range(len(names))
+        ],
+        "categories": [{"id": 0, "name": "cat"}, {"id": 1, "name": "dog"}],
+    }
+    held = {f"train/{name}": data for name, data in files.items()}
+    held["train/_annotations.coco.json"] = json.dumps(coco).encode()
+    write(home / "shards" / f"a{suffix}", held)
+    run_index(home)
+    engine = engine_of(home)
+    for i, name in enumerate(names):
+        assert engine.metadata(engine.ids.index(f"train/{name}"))["objects"] == [("cat", "dog")[i % 2]]
+    assert not run_index(home)["atlas"].counts["published"]
