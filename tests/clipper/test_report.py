@@ -34,10 +34,10 @@ def leaking(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Pat
 def test_copies_and_leaks_are_findings_with_the_one_to_keep_first(leaking: Path):
     atlas = engine_of(leaking)
     found = {finding.key: finding for finding in find_all(atlas)}
-    assert list(found) == ["leaks:folder", "duplicates", "copies", "pictures:tiny"]
-    leak = found["leaks:folder"]
-    assert leak.title == "1 group of copies in more than one folder: train, val"
-    assert leak.notes == ("folder: train", "folder: val")
+    assert list(found) == ["leaks:split", "duplicates", "copies", "pictures:tiny"]
+    leak = found["leaks:split"]
+    assert leak.title == "1 group of copies in more than one split: train, val"
+    assert leak.notes == ("split: train", "split: val")
     assert found["duplicates"].title == "1 group of near-duplicates, 2 images"
     assert atlas.ids[found["duplicates"].rows[1]] == "val/smaller.png"
     assert found["copies"].keep is not None
@@ -70,12 +70,12 @@ def test_a_build_server_fails_on_what_it_names_alone(leaking: Path, tmp_path: Pa
         "report", "--home", str(leaking), "--html", str(page), "--fail-on", "duplicates, leaks"
     )
     assert done.returncode == 1
-    assert "1 group of copies in more than one folder: train, val" in done.stdout
+    assert "1 group of copies in more than one split: train, val" in done.stdout
     assert page.read_text("utf-8").startswith("<!doctype html>")
     done = clipper_command("report", "--home", str(leaking), "--json")
     assert done.returncode == 0
     keys = [finding["key"] for finding in json.loads(done.stdout)["findings"]]
-    assert keys == ["leaks:folder", "duplicates", "copies", "pictures:tiny"]
+    assert keys == ["leaks:split", "duplicates", "copies", "pictures:tiny"]
     done = clipper_command("report", "--home", str(leaking), "--fail-on", "ghosts")
     assert done.returncode == 1
     assert "there is no finding 'ghosts'; there are copies, drift, duplicates, labels" in done.stderr

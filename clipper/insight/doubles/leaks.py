@@ -29,11 +29,16 @@ class Leak:
 def find_splits(columns: Mapping[str, Sequence[object]], ids: Sequence[str]) -> dict[str, Sequence[object]]:
     """Return the part of each image in each split of a dataset: of columns, else of the first folders.
 
+    Of columns that say the same, such as `folder` and the `split` made of it, one counts.
+
     Args:
         columns: the values of each column of categories by its name.
         ids: the images'.
     """
-    found = {name: columns[name] for name in split_columns(columns)}
+    found: dict[str, Sequence[object]] = {}
+    for name in sorted(split_columns(columns), key=lambda name: not _is_named(name)):
+        if not any(list(columns[name]) == list(other) for other in found.values()):
+            found[name] = columns[name]
     folders = None if found else split_of_folders(ids)
     return found if folders is None else {"folder": folders}
 
@@ -86,9 +91,13 @@ def _is_split(name: str, values: Sequence[object]) -> bool:
     there = {part_name(value) for value in values} - {""}
     if not 1 < len(there) <= _MOST_PARTS:
         return False
+    return _is_named(name) or {value.casefold() for value in there} <= PART_NAMES
+
+
+def _is_named(name: str) -> bool:
+    """Whether a column's name says that it holds the parts of a split."""
     words = name.casefold().replace("-", "_").replace(" ", "_").split("_")
-    named = any(word in _COLUMN_NAMES or word.removesuffix("s") in _COLUMN_NAMES for word in words)
-    return named or {value.casefold() for value in there} <= PART_NAMES
+    return any(word in _COLUMN_NAMES or word.removesuffix("s") in _COLUMN_NAMES for word in words)
 
 
 def part_name(value: object) -> str:
