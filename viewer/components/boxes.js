@@ -138,7 +138,7 @@ function outline(box, width, height, named) {
   if (!named) {
     return [under, rect]
   }
-  const words = svg("text", { x: String(x), y: String(y), fill: box.color })
+  const words = svg("text", { x: String(x), y: String(y) })
   words.textContent = box.score === undefined ? box.name : `${box.name} ${Math.round(box.score * 100)}%`
   // Above the box, or inside of it at the picture's upper edge.
   words.style.setProperty("--down", box.top < 0.05 ? String(LETTERS + GAP) : String(-GAP))
