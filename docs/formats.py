@@ -2,30 +2,24 @@
 
     python docs/formats.py
 
-Every format has a file in `FORMATS` of `tests/clipper/every_format.py`, and every layout of metadata or
-labels a row in `METADATA` or `LABELS` below: the files of a small folder, and the values that its images must
-then have. The page is written only if Clipper reads them all; a test compares it with what this script
-writes.
+Every format has a file in `FORMATS` of `tests/clipper/every_format.py`, and every layout of archives,
+metadata or labels a row in `layouts.py`. The page is written only if Clipper reads them all; a test compares
+it with what this script writes.
 """
 
-import io
 import json
 import sys
 import tempfile
 import textwrap
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "clipper")]
+sys.path[:0] = [str(ROOT), str(ROOT / "docs"), str(ROOT / "tests" / "clipper")]
 
 from every_format import FORMATS  # noqa: E402
+from layouts import LAYOUTS, Layout  # noqa: E402
 
 import clipper  # noqa: E402
 from clipper.images import formats  # noqa: E402
@@ -50,62 +44,6 @@ NOTES = {
     "FITS": "stretched over the range of its values",
 }
 RAW = "its largest preview; without one, developed if `clipper[raw]` is installed"
-_PICTURE = {"a.png": b"", "b.png": b""}
-
-
-@dataclass(frozen=True)
-class Layout:
-    """One way in which people lay out metadata or labels.
-
-    `files` are a folder's, by their paths; images are drawn where they are empty. `expected` are values that
-    images must have when the folder is indexed: id -> column -> value.
-    """
-
-    name: str
-    files: Mapping[str, bytes]
-    expected: Mapping[str, Mapping[str, Any]]
-    how: str
-
-
-def _parquet(columns: Mapping[str, list[Any]]) -> bytes:
-    buffer = io.BytesIO()
-    pq.write_table(pa.table(dict(columns)), buffer)
-    return buffer.getvalue()
-
-
-METADATA = (
-    Layout(
-        "`metadata.json`",
-        _PICTURE | {"metadata.json": b'{"a": {"year": 2010}, "b.png": {"year": 2011}}'},
-        {"a.png": {"year": 2010}, "b.png": {"year": 2011}},
-        "an object for each image, by its name, its path without ending, or its path",
-    ),
-    Layout(
-        "`metadata.csv`",
-        _PICTURE | {"metadata.csv": b"file_name;year\na.png;2010\nb.png;2011\n"},
-        {"a.png": {"year": 2010}, "b.png": {"year": 2011}},
-        "a row for each image, which `file_name` names; comma, semicolon or tab",
-    ),
-    Layout(
-        "`metadata.jsonl`",
-        _PICTURE | {"metadata.jsonl": b'{"file_name": "a.png", "year": 2010}\n'},
-        {"a.png": {"year": 2010}},
-        "an object a line, as in Hugging Face's ImageFolder",
-    ),
-    Layout(
-        "`metadata.parquet`",
-        _PICTURE | {"metadata.parquet": _parquet({"file_name": ["a.png", "b.png"], "year": [2010, 2011]})},
-        {"a.png": {"year": 2010}, "b.png": {"year": 2011}},
-        "a row for each image, which `file_name` names",
-    ),
-    Layout(
-        "folders",
-        {"cats/a.png": b"", "dogs/b.png": b""},
-        {"cats/a.png": {"folder": "cats"}, "dogs/b.png": {"folder": "dogs"}},
-        "the name of the folder becomes the column `folder`",
-    ),
-)
-LABELS: tuple[Layout, ...] = ()
 
 
 def page() -> str:
@@ -137,9 +75,8 @@ def page() -> str:
             "Clipper will never open them."
         ),
     ]
-    for title, layouts in (("## Metadata", METADATA), ("## Labels", LABELS)):
-        if layouts:
-            parts += [title, _table(("layout", "how it is read"), _layout_rows(layouts))]
+    for title, layouts in LAYOUTS.items():
+        parts += [f"## {title}", _table(("layout", "how it is read"), _layout_rows(layouts))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -205,4 +142,4 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page())
-    print(f"{PAGE.relative_to(ROOT)}: {len(FORMATS)} files, {len(METADATA) + len(LABELS)} layouts")
+    print(f"{PAGE.relative_to(ROOT)}: {len(FORMATS)} files, {sum(map(len, LAYOUTS.values()))} layouts")
