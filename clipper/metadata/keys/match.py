@@ -22,6 +22,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from clipper.images.folder_names import PART_NAMES
 from clipper.metadata.keys.forms import (
     AMBIGUOUS,
     BY_END,
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-# Folders of a split: files of one name in two of them are different images.
-_SPLITS = frozenset({"train", "training", "val", "valid", "validation", "dev", "eval", "test", "testing"})
 # In the place of an image's row, beside `NONE` and `AMBIGUOUS`: an image that a surer key names.
 CONTESTED = -3
 
@@ -105,7 +104,8 @@ class ImageKeys:
         """Take ids without `prefix`, their rows, the path of their folder, and the ids of damaged files."""
         self._ids, self._prefix, self._unusable = list(ids), prefix, unusable
         self._folder = folder.replace("\\", "/")
-        self.other_splits = sorted(_SPLITS.difference(self._folder.lower().split("/")))
+        # Files of one name in two parts of a split are different images.
+        self.other_splits = sorted(PART_NAMES.difference(self._folder.lower().split("/")))
         self._rows = range(len(self._ids)) if rows is None else rows
         self._below: dict[str, ImageKeys] = {}
 
