@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from clipper.images.archives.folder import open_images
-from clipper.indexing.objects import folder_fingerprint
+from clipper.indexing.objects import folder_fingerprint, list_unopened
 from clipper.indexing.staging.workspace import Step
 from clipper.settings import Settings
 
@@ -21,7 +21,7 @@ MAX_FAILURES = 200
 def observed(settings: Settings) -> dg.ObserveResult:
     """The images folder as it is now: its fingerprint as the data version, and how much is in it."""
     folder = open_images(settings.images_location)
-    listing = folder.list_files()
+    listing = list_unopened(settings)
     megabytes = sum(image.bytes for image in listing.images) / 1e6
     metadata: dict[str, Any] = {
         "location": dg.MetadataValue.text(folder.location) if folder.remote else Path(folder.location),

@@ -15,6 +15,11 @@ from clipper.annotations.labels import Labels, Problems, below, category_name, p
 from clipper.errors import ImagesError
 from clipper.text import clean
 
+
+class NoCocoError(ImagesError):
+    """A JSON file is none of COCO's."""
+
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -118,7 +123,7 @@ def _decode(data: bytes, source: str) -> dict[str, Any]:
         ) from error
     images = document.get("images")
     if not (isinstance(images, list) or (isinstance(images, msgspec.Raw) and bytes(images)[:1] == b"[")):
-        raise ImagesError(f'{source} has no "images": it is no COCO file')
+        raise NoCocoError(f'{source} has no "images": it is no COCO file')
     return document
 
 

@@ -43,7 +43,7 @@ class LabelFiles:
         folder: where they lie.
         files: with labels; the id of each is its path below `folder`.
         helpers: files that name the classes.
-        below: what stands before the ids so that they are paths below the images folder.
+        named: whether a person said that these are labels.
     """
 
     kind: Kind
@@ -51,6 +51,7 @@ class LabelFiles:
     folder: ImageFolder
     files: Sequence[FoundImage]
     helpers: Sequence[FoundImage] = ()
+    named: bool = False
 
     def stamps(self) -> list[tuple[str, str, int, int]]:
         """Return what shows whether a file changed: its path, size and time."""
@@ -175,10 +176,13 @@ class _Search:
         files = self._by_ending[".json"]
         many = Counter(_folder(file.id) for file in files)
         for file in files:
-            if many[_folder(file.id)] > _MOST_JSON or (not self.named and _stem(file.id) in self.stems()):
+            # `a.json` and `a.jpg.json` describe the image `a.jpg`.
+            beside = not self.named and {_stem(file.id), _stem(_stem(file.id))} & self.stems()
+            if many[_folder(file.id)] > _MOST_JSON or beside:
                 continue
-            if _COCO.search(self.folder.read_head(file, _HEAD)):
-                yield LabelFiles("coco", file.id, self.folder, [file])
+            head = self.folder.read_head(file, _HEAD)
+            if _COCO.search(head) and (self.named or _are_cocos_own(head)):
+                yield LabelFiles("coco", file.id, self.folder, [file], named=self.named)
 
     def _voc(self) -> Iterator[LabelFiles]:
         yield from self._groups("voc", self._by_ending[".xml"], "annotations", self._is_voc, ())
@@ -218,7 +222,10 @@ class _Search:
                 groups[_folder(file.id)].append(file)
         for folder, group in groups.items():
             filled = [file for file in group if file.bytes][:_TRIED]
-            if any(is_kind(file) for file in filled):
+            found = sum(is_kind(file) for file in filled)
+            # Beside images there may be captions, one of which begins with numbers.
+            is_sure = self.named or folder_name in folder.lower().split("/")
+            if found and (is_sure or 2 * found > len(filled)):
                 yield LabelFiles(kind, folder or self._own_name(), self.folder, group, helpers)
 
     def _tables(self) -> Iterator[LabelFiles]:
@@ -233,6 +240,30 @@ class _Search:
         return _name(self.folder.location.rstrip("/")) or self.folder.location
 
 
+def _are_cocos_own(head: bytes) -> bool:
+    """Whether a JSON object begins as COCO's do: with lists of images or annotations at its top."""
+    keys = _top_keys(head.decode("utf-8", "replace"))
+    has_images = "images" in keys and (b'"file_name"' in head or b'"coco_url"' in head)
+    return has_images or ("annotations" in keys and b'"image_id"' in head)
+
+
+def _top_keys(text: str) -> set[str]:
+    """Return the keys of a JSON object that hold lists, as far as the text goes."""
+    keys, depth, last = set(), 0, ""
+    for token in _TOKEN.finditer(text):
+        word = token[0]
+        if word[0] == '"':
+            last = word[1:-1]
+        elif word in "{[":
+            if depth == 1 and word == "[":
+                keys.add(last)
+            depth += 1
+        else:
+            depth -= 1
+    return keys
+
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]')
 _TRIED = 20  # files of a group that are looked at to know its format
 
 

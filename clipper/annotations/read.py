@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from clipper.annotations import tables, yolo
-from clipper.annotations.coco import read_coco
+from clipper.annotations.coco import NoCocoError, read_coco
 from clipper.annotations.find import NAMES, LabelFiles
-from clipper.annotations.labels import Labels, Problems
+from clipper.annotations.labels import Gathered, Labels, Problems
 from clipper.annotations.voc import read_voc
 from clipper.errors import ImagesError
 from clipper.hashing import content_hash, digest
@@ -73,7 +73,13 @@ def _read_one(
     if data is None:
         raise ImagesError(f'{source} {lost.reason}; repair it, or set labels = "off"')
     if files.kind == "coco":
-        return read_coco(data, name=file.id, source=source)
+        try:
+            return read_coco(data, name=file.id, source=source)
+        except NoCocoError as error:
+            if files.named:
+                raise
+            lost.add("file(s) only begin like COCO", "left out", [f"{file.id}: {error}"])
+            return Gathered(files.source, "pixels").labels()
     named: dict[str, str] = {}
     for _, text in _contents(files, files.helpers, seen, lost):
         named |= tables.read_class_descriptions(text)

@@ -334,17 +334,19 @@ class Published:
 
     def _place_in_archive(self, row: int) -> Place | None:
         """Return where an image lies in an archive; None for a file."""
-        return self._places[row] if self._places else None
+        places = self._places
+        return None if places is None else next(iter(read_places(places.slice(row, 1))))
 
     @cached_property
-    def _places(self) -> "list[Place | None]":
+    def _places(self) -> "pa.Table | None":
+        """The places of all images, if they lie in archives."""
         import pyarrow.compute as pc
 
         files = read_parquet(self._part("manifest"))
         if ARCHIVE not in files.column_names:
-            return []
+            return None
         at = pc.index_in(self._projection["id"], value_set=files["id"])
-        return list(read_places(files.take(at)))
+        return files.select(list(Place._fields)).take(at)
 
     @cached_property
     def _objects(self) -> stored_objects.ObjectReader | None:

@@ -6,7 +6,7 @@ What does not belong here: decoding images (`images/decode.py`), and comparing w
 
 import os
 import time
-from collections.abc import Collection, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -84,6 +84,19 @@ class ImageFolder:
         listing.settle()
         return listing
 
+    def list_unopened(self, archives: Callable[[], Mapping[str, Contents]]) -> Listing:  # noqa: ARG002
+        """List the files as `list_files` does, and open none: files whose ending says nothing are no images.
+
+        Args:
+            archives: returns what archives held.
+
+        Raises:
+            ImagesError: the folder is missing or cannot be read.
+        """
+        listing = self._list()
+        listing.settle()
+        return listing
+
     def _list(self) -> Listing:
         return self._list_remote() if self.remote else _walk(Path(self.location))
 
@@ -145,7 +158,7 @@ class ImageFolder:
 
     def _read_or_reason(self, file: FoundImage) -> bytes | str:
         try:
-            return self._read(file.id, file.place)
+            return self._read(file.id, file.place, most=file.bytes)
         except BadImageError as error:
             return str(error)
         except OSError as error:
@@ -251,11 +264,17 @@ class ImageFolder:
 
     def _read_or_none(self, file: FoundImage) -> bytes | None:
         try:
-            return self._read(file.id, file.place)
+            return self._read(file.id, file.place, most=file.bytes)
         except (OSError, BadImageError):
             return None
 
-    def _read(self, name: str, place: Place | None = None) -> bytes:  # noqa: ARG002 - of an archive
+    def _read(
+        self,
+        name: str,
+        place: Place | None = None,  # noqa: ARG002 - of an archive
+        *,
+        most: int | None = None,  # noqa: ARG002 - bytes of a file in an archive, which may say less than it has
+    ) -> bytes:
         if self.remote:
             return self._read_remote(name)
         return read_file(self.path(name), max_bytes=self.max_bytes)

@@ -80,7 +80,8 @@ class Member:
 class Contents:
     """What an archive holds: images, and files that may describe them; files that cannot be read.
 
-    `failed` is name -> reason. `others` counts all other files by their ending.
+    `failed` is name -> reason. `others` counts all other files by their ending. `limits` are those under
+    which the archive was read.
     """
 
     archive: Archive
@@ -88,6 +89,7 @@ class Contents:
     beside: list[Member] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     others: Counter[str] = field(default_factory=Counter)
+    limits: str = ""
 
 
 def is_archive(name: str) -> bool:
@@ -128,7 +130,8 @@ def read_places(table: "pa.Table") -> "Iterable[Place | None]":
 def notes_on(archives: Iterable[Contents]) -> dict[str, Any]:
     """Write what lies in archives beside the files that have rows: an entry of the JSON beside the table."""
     notes = [
-        vars(contents.archive) | {"failed": contents.failed, "others": dict(contents.others)}
+        vars(contents.archive)
+        | {"failed": contents.failed, "others": dict(contents.others), "limits": contents.limits}
         for contents in archives
     ]
     return {_ARCHIVES: notes} if notes else {}
@@ -141,6 +144,7 @@ def read_notes(made_of: Mapping[str, Any]) -> dict[str, Contents]:
             Archive(note["name"], note["bytes"], note["mtime_ns"]),
             failed=dict(note["failed"]),
             others=Counter(note["others"]),
+            limits=note["limits"],
         )
         for note in made_of.get(_ARCHIVES, [])
     }

@@ -21,7 +21,7 @@ from clipper.models import reference_texts
 from clipper.models import source as model_files
 from clipper.settings import Settings
 from clipper.store import embeddings, facts, gps, snapshots
-from clipper.store.manifest import Entry, Manifest
+from clipper.store.manifest import Entry, Manifest, in_order_of_reading
 
 if TYPE_CHECKING:
     from clipper.store.shards import ShardStore
@@ -157,7 +157,9 @@ class ShardWriter:
 
     def fill(self, clip: model.Clip | None) -> None:
         """Decode and embed what is missing, and write it every few seconds."""
-        entries = [entry for key, entry in self.manifest.first_entries().items() if key in self.todo]
+        entries = in_order_of_reading(
+            e for key, e in self.manifest.first_entries().items() if key in self.todo
+        )
         progress = self.work.progress_for("embed" if clip else "decode")
         try:
             for position, result in enumerate(self._process(entries, clip)):
@@ -274,7 +276,8 @@ def _keep_coordinates(work: Workspace, manifest: Manifest, failed: Container[byt
         gps.delete_all(work.home)
         return {}
     known = work.coordinates.keys()
-    entries = [e for key, e in manifest.first_entries().items() if key not in known and key not in failed]
+    missing = (e for key, e in manifest.first_entries().items() if key not in known and key not in failed)
+    entries = in_order_of_reading(missing)
     return {
         "places_read": gps.fill(work.coordinates, work.folder, entries, progress=work.progress_for("places"))
     }

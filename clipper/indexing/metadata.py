@@ -56,7 +56,10 @@ def join_metadata(work: Workspace) -> Step:
             progress=work.progress_for("metadata files"),
         )
         sources = {name: content_hash(data).hex() for name, data in beside.items() if data is not None}
-        tables = {e.place.archive: e.mtime_ns for e in members if e.place and e.place.packing == Packing.ROW}
+        held = {e.place.archive for e in members if e.place and e.place.packing == Packing.ROW}
+        tables = {
+            name: vars(manifest.archives[name].archive) for name in sorted(held & manifest.archives.keys())
+        }
         coordinates = _coordinates(work, members)
         given = _tags(work, members)
         labelled = labels.values_of(labels.read(work.home), given or [])
@@ -137,7 +140,14 @@ def _of_image_tables(work: Workspace, members: Sequence[Entry]) -> Iterator[join
         if entry.place and entry.place.packing == Packing.ROW:
             held.setdefault(entry.place.archive, []).append((row, entry.place.offset))
     for name, places in held.items():
-        table = work.folder.rows_of(name)
+        try:
+            table = work.folder.rows_of(name)
+        except Exception as error:  # noqa: BLE001 - a damaged table: pyarrow raises errors of many kinds
+            why = " ".join(str(error).split())
+            yield join.Source.of_entries(
+                name, {}, [f"{name}: its other columns cannot be read ({why}); left out"]
+            )
+            continue
         if table is not None:
             images, rows = zip(*places, strict=True)
             keys = [members[row].id for row in images]

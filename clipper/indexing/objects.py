@@ -15,12 +15,15 @@ from clipper.hashing import digest
 from clipper.images.archives.folder import open_images
 from clipper.images.folder import ImageFolder
 from clipper.images.listing import Listing
+from clipper.images.places import Contents
 from clipper.indexing.staging.workspace import Workspace
 from clipper.metadata.join import Source
 from clipper.settings import Settings, absolute_location
 from clipper.store import facts
-from clipper.store.manifest import Entry
+from clipper.store.home import Home
+from clipper.store.manifest import Entry, Manifest
 from clipper.store.parts import objects
+from clipper.store.staged import Staged
 from clipper.store.tables import is_written, read_made_of
 
 # A label file that changed so shortly before the listing may change again without a new time: read it again.
@@ -39,10 +42,27 @@ def folder_fingerprint(settings: Settings, listing: Listing | None = None) -> st
         SettingsError: `labels` names a path that is not there, or no labels.
     """
     folder = open_images(settings.images_location, max_bytes=settings.max_bytes)
-    listing = listing or folder.list_files()
+    listing = listing or list_unopened(settings)
     images = listing.images
     found = label_files(settings, listing, stems=lambda: stems_of(image.id for image in images))
     return folder.fingerprint(listing, labels=_stamps(found))
+
+
+def list_unopened(settings: Settings) -> Listing:
+    """List the images folder of a home without opening a file, or an archive that is as in the last run.
+
+    Raises:
+        ImagesError: the folder is missing or cannot be read.
+    """
+
+    def archives() -> Mapping[str, Contents]:
+        home = Home(settings.home)
+        version = Staged.read(home).manifest
+        path = home.part("manifest", version) if version else None
+        return Manifest.read(path).archives if path is not None and path.exists() else {}
+
+    folder = open_images(settings.images_location, max_bytes=settings.max_bytes, limits=settings.limits)
+    return folder.list_unopened(archives)
 
 
 def stems_of(ids: Iterable[str]) -> frozenset[str]:

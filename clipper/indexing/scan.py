@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from clipper.errors import BadImageError, ImagesError
 from clipper.hashing import content_hash
 from clipper.images.folder import ImageFolder
-from clipper.images.formats import ending_of
-from clipper.images.listing import METADATA_NAMES, FoundImage, Listing
+from clipper.images.listing import METADATA_NAMES, FoundImage, Listing, ending_to_show
 from clipper.images.places import ARCHIVE_ENDINGS
 from clipper.indexing.objects import label_files, paths_of, stems_of
 from clipper.indexing.staging.workspace import Step, Workspace, refuse_fewer, timed
@@ -63,7 +62,8 @@ def scan_images(work: Workspace) -> Step:
         step.counts = {"images": len(manifest.entries), **manifest.changes_since(before).counts()}
         found = label_files(work.settings, listing, stems=lambda: stems_of(i.id for i in listing.images))
         labels = paths_of(found, work.folder)
-        others = listing.others - Counter(ending_of(path) for path in labels)
+        counted = labels - {sidecar.id for sidecar in listing.sidecars}
+        others = listing.others - Counter(map(ending_to_show, counted))
         step.counts["other_files"] = sum(others.values())
         step.failures = manifest.unreadable
         unread = [path for path in listing.unread if path not in labels]

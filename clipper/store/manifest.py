@@ -4,7 +4,7 @@ What does not belong here: decoding images, and anything derived from them.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import repeat
@@ -186,6 +186,11 @@ class Manifest:
         for contents in archives.values():  # as they lie in the archive: rows are sorted by id
             contents.images.sort(key=lambda image: image.offset)
         return cls(entries, reasons, archives=archives)
+
+
+def in_order_of_reading(entries: Iterable[Entry]) -> list[Entry]:
+    """Return entries in an order in which files are read once: those of an archive as they lie in it."""
+    return sorted(entries, key=lambda entry: entry.place[:1] + entry.place[2:3] if entry.place else ("", 0))
 
 
 def compare(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> Changes:

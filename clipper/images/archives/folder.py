@@ -6,12 +6,10 @@ archive of one kind (`tar.py`, `zip.py`, `tables.py`, `tiff.py`).
 
 import os
 import re
-import tarfile
 import threading
 import time
-import zipfile
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -23,6 +21,7 @@ from clipper.errors import BadImageError, ImagesError
 from clipper.hashing import digest
 from clipper.images.archives import tar, tiff, zip  # noqa: A004 - the format's name
 from clipper.images.archives.tables import ImageTable
+from clipper.images.decode import check_size
 from clipper.images.folder import ImageFolder, changed_ns, filesystem, is_image_name, is_kept_name
 from clipper.images.listing import METADATA_NAMES, FoundImage, Listing, describes_images, ending_to_show
 from clipper.images.places import (
@@ -54,14 +53,16 @@ MAX_OPEN = 8  # tables
 class ArchiveFolder(ImageFolder):
     """The images in some archives, on this machine or behind an fsspec URL."""
 
-    def __init__(self, location: str, *, max_bytes: int = 1 << 29) -> None:
+    def __init__(self, location: str, *, max_bytes: int = 1 << 29, limits: str = "") -> None:
         """Open archives; none is read yet.
 
         Args:
             location: an archive, or a pattern of archives such as `/data/shards/*.tar`.
             max_bytes: of an image.
+            limits: under which files are read: an archive that was listed under others is read again.
         """
         super().__init__(location, max_bytes=max_bytes)
+        self.limits = limits
         self.root = root_of(location)
         self._tables: dict[str, ImageTable] = {}
         self._lock = threading.Lock()
@@ -79,6 +80,8 @@ class ArchiveFolder(ImageFolder):
                 "unpack it, or pack its files as .tar or .zip"
             )
         found = [archive for archive in found if _kind(archive.name)]
+        if has_magic(self.location):  # which may name a `metadata.parquet`, too
+            found = [archive for archive in found if PurePosixPath(archive.name).name not in METADATA_NAMES]
         if not found and not has_magic(self.location):
             raise self._none()
         return sorted(found, key=lambda archive: archive.name)
@@ -105,16 +108,23 @@ class ArchiveFolder(ImageFolder):
         """
         listing = Listing(began_ns=time.time_ns())
         taken: set[str] = set()
+        described: set[str] = set()
         for table in self._tables_beside():
             listing.add(table.id, partial(_itself, table))
         for archive in self.archives():
             before = (archives or {}).get(archive.name)
-            contents = before if before and before.archive == archive else self._open(archive)
+            # Without a time there is no telling whether an archive changed.
+            is_known = before and (before.archive, before.limits) == (archive, self.limits)
+            contents = before if before and is_known and archive.mtime_ns else self._open(archive)
             listing.archives[archive.name] = contents
             listing.others += contents.others
-            _list_contents(contents, taken, listing)
+            _list_contents(contents, taken, described, listing)
         listing.settle()
         return listing
+
+    def list_unopened(self, archives: Callable[[], Mapping[str, Contents]]) -> Listing:
+        """List the files; an archive that is as it was is not opened."""
+        return self.list_files(archives=archives())
 
     def fingerprint(
         self,
@@ -193,8 +203,9 @@ class ArchiveFolder(ImageFolder):
         with self._lock:
             return self._table(archive).other_columns()
 
-    def _read(self, name: str, place: Place | None = None) -> bytes:
-        return self._read_place(place) if place else super()._read(name)
+    def _read(self, name: str, place: Place | None = None, *, most: int | None = None) -> bytes:
+        limit = self.max_bytes if most is None else min(most, self.max_bytes)
+        return self._read_place(place, limit) if place else super()._read(name)
 
     def _tables_beside(self) -> list[FoundImage]:
         """Return the files with metadata that lie beside the archives."""
@@ -214,18 +225,20 @@ class ArchiveFolder(ImageFolder):
             if name in METADATA_NAMES and entry.get("type") != "directory"
         ]
 
-    def _read_place(self, place: Place) -> bytes:
+    def _read_place(self, place: Place, limit: int) -> bytes:
+        """Read a member; one that is packed must not unpack to more than `limit` bytes."""
         if place.packing == Packing.ROW:
             with self._lock:
                 return self._table(place.archive).read(place.offset)
         if place.packing == Packing.PAGE:
             with self.opened(place.archive) as file:
                 return tiff.Pages(file).page(place.offset, max_bytes=self.max_bytes)
+        check_size(place.size, max_bytes=self.max_bytes)
         data = self._range(place)
         if len(data) != place.size:
             raise BadImageError(f"is gone from {place.archive}")
         if place.packing == Packing.DEFLATED:
-            return zip.unpack(data, max_bytes=self.max_bytes)
+            return zip.unpack(data, max_bytes=limit)
         return data
 
     def _range(self, place: Place) -> bytes:
@@ -259,12 +272,12 @@ class ArchiveFolder(ImageFolder):
 
     def _open(self, archive: Archive) -> Contents:
         """Read an archive from start to end."""
-        contents = Contents(archive)
+        contents = Contents(archive, limits=self.limits)
         try:
             with self.opened(archive.name) as file:
                 for member in self._members(archive.name, file):
                     _add(contents, member)
-        except (BadImageError, OSError, tarfile.TarError, zipfile.BadZipFile, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - a damaged archive: the libraries raise errors of many kinds
             _add_damage(contents, error)
         return contents
 
@@ -309,10 +322,11 @@ class ArchiveFolder(ImageFolder):
         ]
 
 
-def open_images(location: str, *, max_bytes: int = 1 << 29) -> ImageFolder:
-    """Open the images of a location: a folder of files, or archives."""
-    kind = ArchiveFolder if names_archives(location) else ImageFolder
-    return kind(location, max_bytes=max_bytes)
+def open_images(location: str, *, max_bytes: int = 1 << 29, limits: str = "") -> ImageFolder:
+    """Open the images of a location: a folder of files, or archives; see `ArchiveFolder`."""
+    if names_archives(location):
+        return ArchiveFolder(location, max_bytes=max_bytes, limits=limits)
+    return ImageFolder(location, max_bytes=max_bytes)
 
 
 def names_archives(location: str) -> bool:
@@ -371,8 +385,15 @@ def _free(name: str, stem: str, taken: set[str]) -> str:
     return longer
 
 
-def _list_contents(contents: Contents, taken: set[str], listing: Listing) -> None:
-    """Add the images of an archive, and what describes them, with ids that none of `taken` has."""
+def _list_contents(contents: Contents, taken: set[str], described: set[str], listing: Listing) -> None:
+    """Add the images of an archive, and what describes them, with ids that no earlier archive has.
+
+    Args:
+        contents: of the archive.
+        taken: the ids of earlier archives' images.
+        described: the paths of files in earlier archives that describe images.
+        listing: to add to.
+    """
     archive = contents.archive
     stem = PurePosixPath(archive.name).with_suffix("").as_posix()
     renamed: dict[str, str] = {}
@@ -380,6 +401,7 @@ def _list_contents(contents: Contents, taken: set[str], listing: Listing) -> Non
         name = member_id(image.name)
         taken.add(image_id := _free(name, stem, taken))
         if image_id != name:
+            renamed[name] = image_id
             renamed[name.rpartition(".")[0]] = image_id.rpartition(".")[0]
         place = image.place_in(archive)
         listing.images.append(FoundImage(image_id, image.bytes, archive.mtime_ns, place, image.content_hash))
@@ -391,6 +413,9 @@ def _list_contents(contents: Contents, taken: set[str], listing: Listing) -> Non
         name = member_id(member.name)
         before, dot, ending = name.rpartition(".")
         path = f"{renamed.get(before, before)}{dot}{ending}"
+        if path in described and path not in tables:  # such as the labels of each shard
+            path = f"{stem}/{path}"
+        described.add(path)
         if path in tables:  # of two tables of one name, the first describes the images
             listing.unread.append(f"{archive.name}/{name}")
         else:

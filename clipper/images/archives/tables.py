@@ -17,7 +17,12 @@ from clipper.images.places import Member, Packing
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_ENDINGS = {"JPEG": ".jpg", "JPEG 2000": ".jp2"}
+# The ending of an image without a name, by the format that its first bytes tell; `.jpg` for others: what an
+# image really is, its bytes decide.
+_ENDINGS = {
+    "PNG": ".png", "WebP": ".webp", "GIF": ".gif", "TIFF": ".tif", "AVIF": ".avif", "BMP": ".bmp",
+    "JPEG 2000": ".jp2", "HEIF": ".heic", "JPEG XL": ".jxl", "Photoshop": ".psd", "ICO": ".ico",
+}  # fmt: skip
 _BATCH = 64  # rows that are read at a time
 _SAMPLE = 16  # rows in which a column of bytes must begin as images do
 
@@ -155,7 +160,7 @@ def _member(data: bytes | None, path: str | None, row: int, *, stem: str, max_by
     ending = ending_of(path or "")
     if ending not in READABLE_ENDINGS:
         kind = readable_format((data or b"")[:HEAD_BYTES])
-        ending = _ENDINGS.get(kind or "", f".{(kind or 'jpg').lower()}")
+        ending = _ENDINGS.get(kind or "", ".jpg")
         path = f"{path}{ending}" if path else None
     name = path or f"{stem}/{row:08d}{ending}"
     key = None if reason or data is None else content_hash(data)
@@ -185,7 +190,7 @@ def _with_class_names(table: "pa.Table", schema: "pa.Schema") -> "pa.Table":
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
         classes = {name: feature["names"] for name, feature in features.items() if "names" in feature}
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         return table
     for name, words in classes.items():
         at = table.column_names.index(name) if name in table.column_names else -1

@@ -18,6 +18,7 @@ from uuid import uuid4
 from clipper.errors import ClipperError, ClusterError, ClusterSetupError, ModelError
 from clipper.images.archives.folder import open_images
 from clipper.images.child_tasks import DecodeResult
+from clipper.images.decode import PIXELS_VERSION
 from clipper.images.picture.measures import MEASURE_VERSION
 from clipper.images.picture.signature import SIGNATURE_VERSION
 from clipper.indexing.contents.decode import decode_and_embed
@@ -38,7 +39,7 @@ CONNECT_SECONDS = 20
 WORKERS_SECONDS = 20  # until it has a worker
 # How often a failed task is tried again; distributed does the same for one whose worker died.
 RETRIES = 2
-_VERSIONS = (PREPROCESS_VERSION, FACTS_VERSION, MEASURE_VERSION, SIGNATURE_VERSION)
+_VERSIONS = (PREPROCESS_VERSION, PIXELS_VERSION, FACTS_VERSION, MEASURE_VERSION, SIGNATURE_VERSION)
 _loading = threading.Lock()
 
 
@@ -50,6 +51,7 @@ class Batch:
     to_embed: frozenset[bytes]
     settings: dict[str, Any]
     fingerprint: str
+    limits: str
     versions: tuple[str, ...] = _VERSIONS
 
 
@@ -126,7 +128,7 @@ def _batches(
     for start in range(0, len(entries), BATCH):
         part = entries[start : start + BATCH]
         keys = frozenset(entry.content_hash for entry in part if entry.content_hash in to_embed)
-        yield Batch(part, keys, values, source.fingerprint)
+        yield Batch(part, keys, values, source.fingerprint, settings.limits)
 
 
 def _result(future: Any, address: str) -> list[DecodeResult]:
@@ -154,6 +156,10 @@ def _work(batch: Batch) -> list[DecodeResult]:
     if batch.versions != _VERSIONS:
         raise ClusterSetupError(f"the Dask worker on {host} has another version of Clipper; install the same")
     settings = Settings.model_construct(**batch.settings)
+    if batch.limits != settings.limits:
+        raise ClusterSetupError(
+            f"the Dask worker on {host} has other decoders than this machine; install the same packages"
+        )
     folder = open_images(settings.images_location, max_bytes=settings.max_bytes)
     try:
         folder.require()

@@ -59,7 +59,9 @@ class Workspace:
         self.settings = settings
         self.home = Home(settings.home)
         self.progress = progress or (lambda *_: None)
-        self.folder = open_images(settings.images_location, max_bytes=settings.max_bytes)
+        self.folder = open_images(
+            settings.images_location, max_bytes=settings.max_bytes, limits=settings.limits
+        )
         self.facts = facts.store(self.home)
         self.coordinates = gps.store(self.home)
         self.thumbnails = facts.thumbnail_store(self.home)

@@ -88,3 +88,37 @@ def test_an_image_is_found_by_path_then_by_its_end_then_by_its_name():
 def test_accents_match_however_they_are_written():
     assert Matcher(["cafe\u0301.jpg"]).rows([("caf\u00e9.jpg",)], source="x").tolist() == [0]
     assert Matcher([]).rows([("a",)], source="x").tolist() == [NONE]
+
+
+@pytest.mark.parametrize(
+    ("name", "document"),
+    [
+        ("info.json", {"product": {"categories": ["a", "b"]}}),
+        ("notes.json", {"annotations": [{"text": "hello"}]}),
+        ("names.json", {"images": ["a.jpg"], "categories": ["cat"]}),
+        ("samples.json", {"samples": [{"filepath": "a.jpg", "categories": ["cat"], "images": [1]}]}),
+        ("a.jpg.json", {"title": "x", "categories": ["cat"], "annotations": [{"image_id": 3}]}),
+        ("half.json", {"annotations": [{"image_id": 1, "category_id": 1}]}),
+    ],
+)
+def test_json_of_another_kind_is_no_coco_and_stops_nothing(tmp_path: Path, name: str, document: object):
+    found = objects_in(write(tmp_path, {"a.jpg": None, name: document, "c.json": ONE}))
+    assert [category for _, category, _ in boxes(found)] == ["cat"]
+
+
+def test_coco_is_known_by_its_own_keys_in_any_order(tmp_path: Path):
+    reversed_keys = dict(reversed(ONE.items()))
+    nested = {"info": {"categories": [1]}, **ONE}
+    for document in (ONE, reversed_keys, nested):
+        assert len(boxes(objects_in(write(tmp_path, {"a.jpg": None, "c.json": document})))) == 1
+
+
+def test_one_caption_of_numbers_makes_no_labels_of_the_others(tmp_path: Path):
+    texts = {"a.txt": "1 2 3 4 5 little ducks", "b.txt": "a red square", "c.txt": "a blue one"}
+    images = dict.fromkeys(("a.jpg", "b.jpg", "c.jpg"))
+    assert boxes(objects_in(write(tmp_path, images | texts))) == []
+
+
+def test_clippers_own_table_is_no_table_of_boxes(tmp_path: Path):
+    table = "id,path,x,y,name,width,height\na.jpg,/p/a.jpg,3.25,-1.5,cat,800,600\n"
+    assert boxes(objects_in(write(tmp_path, {"a.jpg": None, "table.csv": table}))) == []

@@ -242,3 +242,62 @@ def test_the_fingerprint_follows_the_archives(tmp_path: Path):
     assert open_images(f"{tmp_path}/*.tar").fingerprint() == before
     write_tar(tmp_path / "b.tar", {"z.png": picture(9)})
     assert folder.fingerprint() != before
+
+
+def test_what_describes_the_images_of_one_archive_is_never_that_of_another(tmp_path: Path):
+    for number, shard in enumerate(("a.tar", "b.tar")):
+        write_tar(tmp_path / shard, {
+            "1.png": picture(number), "1.png.json": b'{"shard": %d}' % number,
+            "images/x.png": picture(10 + number), "labels/x.txt": b"0 0.5 0.5 0.1 0.%d" % (number + 1),
+        })  # fmt: skip
+    listing = open_images(f"{tmp_path}/*.tar").list_files()
+    places = {file.id: file.place.archive for file in listing.beside if file.place}
+    assert places == {
+        "1.png.json": "a.tar", "b/1.png.json": "b.tar", "labels/x.txt": "a.tar", "b/labels/x.txt": "b.tar",
+    }  # fmt: skip
+    assert {"1.png", "b/1.png", "images/x.png", "b/images/x.png"} == {image.id for image in listing.images}
+    assert [sidecar.id for sidecar in listing.sidecars] == ["1.png.json", "b/1.png.json"]
+
+
+def test_an_archive_is_read_again_under_other_limits_or_without_a_time(tmp_path: Path):
+    write_tar(tmp_path / "a.tar", pictures(2))
+    small = ArchiveFolder(str(tmp_path / "a.tar"), max_bytes=10, limits="10")
+    before = small.list_files()
+    assert all(image.reason for image in before.images)
+    large = ArchiveFolder(str(tmp_path / "a.tar"), limits="more")
+    assert not any(image.reason for image in large.list_files(archives=before.archives).images)
+    os.utime(tmp_path / "a.tar", ns=(0, 0))
+    timeless = large.list_files()
+    write_tar(tmp_path / "a.tar", {"000.png": picture(8), "001.png": picture(9)})
+    os.utime(tmp_path / "a.tar", ns=(0, 0))
+    after = large.list_files(archives=timeless.archives)
+    assert {image.content_hash for image in after.images}.isdisjoint(
+        image.content_hash for image in timeless.images
+    )
+
+
+def test_a_file_beside_an_image_unpacks_to_no_more_than_the_archive_says(tmp_path: Path):
+    write_zip(tmp_path / "a.zip", {"a.png": picture(1), "a.json": b" " * 3_000_000})
+    data = (tmp_path / "a.zip").read_bytes()
+    size = (3_000_000).to_bytes(4, "little")
+    (tmp_path / "a.zip").write_bytes(data.replace(size, (10).to_bytes(4, "little")))
+    folder = open_images(str(tmp_path / "a.zip"))
+    (sidecar,) = folder.list_files().sidecars
+    assert sidecar.bytes == 10
+    assert folder.read_many([sidecar]) == [None]
+
+
+def test_a_table_of_metadata_beside_shards_is_no_shard(tmp_path: Path):
+    write_parquet(tmp_path / "train.parquet", pictures(2))
+    pq.write_table(pa.table({"file_name": ["000.png"], "year": [2010]}), tmp_path / "metadata.parquet")
+    listing = open_images(f"{tmp_path}/{archives_within(tmp_path)}").list_files()
+    assert [image.id for image in listing.images if image.reason] == []
+    assert [table.id for table in listing.tables] == ["metadata.parquet"]
+
+
+def test_any_error_of_a_library_is_the_archives(tmp_path: Path):
+    write_zip(tmp_path / "a.zip", pictures(2))
+    data = bytearray((tmp_path / "a.zip").read_bytes())
+    data[data.index(b"PK\x01\x02") + 6] = 99  # a version of zip that nobody reads
+    (tmp_path / "a.zip").write_bytes(data)
+    assert "is damaged" in reasons(open_images(str(tmp_path / "a.zip")))["a.zip"]
