@@ -67,14 +67,13 @@ def watch(moments: Moments) -> None:
     moments.around(shutil, "rmtree", deleted)
     moments.around(build, "_fill", lambda *_: "filling of the collection")
     moments.around(build, "_tune", lambda *_: "sealing of the collection")
-    copytree = shutil.copytree
+    copyfile = shutil.copyfile
 
-    def copied(source: str, target: str) -> str:
+    def copied(source: Path, target: Path) -> Path:
         moments.pass_by("within the copying of the collection")
-        return str(shutil.copy2(source, target))
+        return copyfile(source, target)
 
-    # It calls itself for folders within the folder, with more arguments.
-    shutil.copytree = lambda *args: copytree(*args) if args[2:] else copytree(*args, copy_function=copied)
+    shutil.copyfile = copied
 
 
 def main(home: str, fatal: str | None, log: str) -> None:

@@ -109,11 +109,13 @@ def test_a_folder_of_every_odd_file_is_indexed_and_each_file_accounted_for(
     assert re.fullmatch(rf"{kept}; \d+ added; \d+ embedded; [\d.]+ s", lines[0])
     assert [line[:10] for line in lines[1:11]] == ["  skipped "] * 10
     assert lines[12].startswith("  columns: ")
-    assert lines[11:12] + lines[13:] == [
+    assert lines[11:12] + lines[13:14] + lines[16:] == [
         f"  and {len(reasons) - 10} more: `clipper info --failures`",
         "  4 other files left alone: .txt 2, .csv 1, no ending 1",
         f"See it: clipper view --home {home}",
     ]
+    assert lines[14].startswith("  not read, although they may describe images: table.csv; ")
+    assert lines[15].startswith("  note: 4 damaged file(s) are indexed as far as they go ('half.bmp', ")
     atlas = clipper.open(home)
     assert atlas.ids == whole
     found = dict(zip(atlas.failures["id"], atlas.failures["reason"], strict=True))
