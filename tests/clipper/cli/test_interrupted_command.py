@@ -24,9 +24,12 @@ def stop(
 
     It is sent some seconds after the command began to listen: Python's own start is before that.
     """
+    # coverage.py listens to SIGTERM, too, and before the command does.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     started = subprocess.Popen(
-        words, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+        words, cwd=cwd, env=environment, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
     while started.poll() is None and not listens(started.pid):
         time.sleep(0.01)
     time.sleep(after)
