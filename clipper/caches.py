@@ -1,8 +1,8 @@
-"""Where this user's caches lie, and a place for them if that cannot be written.
+"""Find a folder for this user's caches, in the temporary folder if the usual one cannot be written.
 
-Somebody who runs an environment that another user installed may have no folder to write to: a container that
-starts as any user, a service. Numba then refuses to define a function that it is told to cache, and UMAP
-has many. What does not belong here: what is cached (`insight/words/vocabulary.py`).
+A service, or a container that starts as any user, may have no folder that it can write. Numba caches compiled
+functions; it raises an error if it finds no folder, and UMAP could not be imported. What does not belong
+here: the contents of a cache (`insight/words/vocabulary.py`).
 """
 
 import os

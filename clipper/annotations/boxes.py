@@ -1,4 +1,4 @@
-"""Boxes in shares of the upright image, whatever a label file counts: pixels or shares, stored or upright.
+"""Convert boxes to shares of the upright image. A label file may count pixels, or shares of the stored image.
 
 What does not belong here: reading label files, and matching images.
 """

@@ -1,4 +1,4 @@
-"""The folder of a collection: who may write its files, and copies of it.
+"""Copy the folder of a collection, and set which users may write its files.
 
 What does not belong here: Chroma, which writes the files (`chroma/collection.py`).
 """

@@ -1,6 +1,6 @@
 """Free text on the command line that begins with a minus, as in `clipper search -face`.
 
-What does not belong here: what a query means (`query_syntax.py`).
+What does not belong here: parsing a query (`query_syntax.py`).
 """
 
 from collections.abc import Mapping, Sequence
