@@ -14,6 +14,8 @@ from clipper.images.places import Contents, Place
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# A file that changed so shortly before it was listed may change again without a new time.
+RACY_NS = 2_000_000_000
 # A longer ending is counted as none: it is hardly an ending.
 MAX_ENDING_LENGTH = 8
 NO_ENDING = "no ending"

@@ -14,7 +14,7 @@ from clipper.annotations.source import source_of
 from clipper.hashing import digest
 from clipper.images.archives.folder import open_images
 from clipper.images.folder import ImageFolder
-from clipper.images.listing import Listing
+from clipper.images.listing import RACY_NS, Listing
 from clipper.images.places import Contents
 from clipper.indexing.staging.workspace import Workspace
 from clipper.metadata.join import Source
@@ -25,9 +25,6 @@ from clipper.store.manifest import Entry, Manifest
 from clipper.store.parts import objects
 from clipper.store.staged import Staged
 from clipper.store.tables import is_written, read_made_of
-
-# A label file that changed so shortly before the listing may change again without a new time: read it again.
-_RACY_NS = 2_000_000_000
 
 
 def folder_fingerprint(settings: Settings, listing: Listing | None = None) -> str:
@@ -126,7 +123,7 @@ def make_objects(
     if work.staged.label_stamps != seen or not work.staged.label_contents:
         read = read_labels(found)
         newest = max(file.mtime_ns for files in found for file in (*files.files, *files.helpers))
-        settled = 0 < newest < listed_ns - _RACY_NS
+        settled = 0 < newest < listed_ns - RACY_NS
         work.stage(label_stamps=seen if settled else "", label_contents=read.digest)
     identity = [(entry.id, entry.content_hash.hex()) for entry in members]
     version = digest(ANNOTATIONS_VERSION, facts.FACTS_VERSION, identity, work.staged.label_contents)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from clipper.errors import BadImageError, ImagesError
 from clipper.hashing import content_hash
 from clipper.images.folder import ImageFolder
-from clipper.images.listing import METADATA_NAMES, FoundImage, Listing, ending_to_show
+from clipper.images.listing import METADATA_NAMES, RACY_NS, FoundImage, Listing, ending_to_show
 from clipper.images.places import ARCHIVE_ENDINGS
 from clipper.indexing.objects import label_files, paths_of, stems_of
 from clipper.indexing.staging.workspace import Step, Workspace, refuse_fewer, timed
@@ -28,9 +28,8 @@ if TYPE_CHECKING:
 MAX_ENDINGS = 8
 MAX_NAMES = 5
 
-# A file that changed so shortly before the scan may change again without a new time: hash it next time too.
-RACY_NS = 2_000_000_000
-# What is then added to its time, so that it differs from the file's, however late the next scan is.
+# Nanoseconds added to the time of a file that changed within `RACY_NS`. The noted time then differs from the
+# file's own, so that the next scan hashes the file, however late it is.
 MARK_NS = 1
 
 

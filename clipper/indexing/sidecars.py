@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from clipper.hashing import digest
 from clipper.images.folder import ImageFolder
-from clipper.images.listing import SIDECAR_ENDINGS, FoundImage
-from clipper.indexing.scan import RACY_NS
+from clipper.images.listing import RACY_NS, SIDECAR_ENDINGS, FoundImage
 from clipper.metadata.join import Source
 from clipper.metadata.keys.match import Matches
 from clipper.metadata.sidecars import MAX_BYTES, SIDECAR_VERSION, parse_sidecar
