@@ -91,6 +91,10 @@ class Contents:
     others: Counter[str] = field(default_factory=Counter)
     limits: str = ""
 
+    def is_of(self, archive: Archive, limits: str) -> bool:
+        """Whether this was read from an archive as it is now, under these limits."""
+        return (self.archive, self.limits) == (archive, limits)
+
 
 def is_archive(name: str) -> bool:
     """Whether a file's ending is that of an archive whose members can be read in place."""

@@ -14,7 +14,7 @@ from shlex import quote
 from typing import Any
 
 from clipper.errors import BusyError, SettingsError
-from clipper.images.archives.folder import archives_within, names_archives, root_of
+from clipper.images.archives.location import archives_within, names_archives, root_of
 from clipper.models import source
 from clipper.settings import (
     CONFIG_NAME,

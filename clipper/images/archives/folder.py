@@ -1,16 +1,13 @@
-"""A folder of images that lie in archives: which archives, what is in each, and reading one image.
+"""A folder of images that lie in archives: list the archives and their images, and read one image.
 
-An archive that has the size and time of the last run is not opened. What does not belong here: what is in an
-archive of one kind (`tar.py`, `zip.py`, `tables.py`, `tiff.py`).
+An archive is not opened if it has the size and time of the last run. What does not belong here: reading one
+kind of archive (`tar.py`, `zip.py`, `tables.py`, `tiff.py`), the ids of images (`contents.py`), and the
+setting `images` (`location.py`).
 """
 
-import os
-import re
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from glob import has_magic
@@ -20,10 +17,12 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from clipper.errors import BadImageError, ImagesError
 from clipper.hashing import digest
 from clipper.images.archives import tar, tiff, zip  # noqa: A004 - the format's name
+from clipper.images.archives.contents import add_damage, add_member, itself, list_contents
+from clipper.images.archives.location import kind_of, names_archives, root_of
 from clipper.images.archives.tables import ImageTable
 from clipper.images.decode import check_size
-from clipper.images.folder import ImageFolder, changed_ns, filesystem, is_image_name, is_kept_name
-from clipper.images.listing import METADATA_NAMES, FoundImage, Listing, describes_images, ending_to_show
+from clipper.images.folder import ImageFolder, changed_ns, filesystem, is_image_name
+from clipper.images.listing import METADATA_NAMES, FoundImage, Listing
 from clipper.images.places import (
     ARCHIVE_ENDINGS,
     ARROW,
@@ -36,11 +35,9 @@ from clipper.images.places import (
     Member,
     Packing,
     Place,
-    is_archive,
     is_packed_whole,
     member_id,
 )
-from clipper.settings import is_url
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -79,7 +76,7 @@ class ArchiveFolder(ImageFolder):
                 f"{self.root}/{packed[0]} is packed as a whole, so that no image in it can be read alone; "
                 "unpack it, or pack its files as .tar or .zip"
             )
-        found = [archive for archive in found if _kind(archive.name)]
+        found = [archive for archive in found if kind_of(archive.name)]
         if has_magic(self.location):  # which may name a `metadata.parquet`, too
             found = [archive for archive in found if PurePosixPath(archive.name).name not in METADATA_NAMES]
         if not found and not has_magic(self.location):
@@ -110,15 +107,15 @@ class ArchiveFolder(ImageFolder):
         taken: set[str] = set()
         described: set[str] = set()
         for table in self._tables_beside():
-            listing.add(table.id, partial(_itself, table))
+            listing.add(table.id, partial(itself, table))
         for archive in self.archives():
-            before = (archives or {}).get(archive.name)
+            contents = (archives or {}).get(archive.name)
             # Without a time there is no telling whether an archive changed.
-            is_known = before and (before.archive, before.limits) == (archive, self.limits)
-            contents = before if before and is_known and archive.mtime_ns else self._open(archive)
+            if contents is None or not archive.mtime_ns or not contents.is_of(archive, self.limits):
+                contents = self._open(archive)
             listing.archives[archive.name] = contents
             listing.others += contents.others
-            _list_contents(contents, taken, described, listing)
+            list_contents(contents, taken, described, listing)
         listing.settle()
         return listing
 
@@ -161,7 +158,7 @@ class ArchiveFolder(ImageFolder):
         if place is None:
             return f"{self.root}/{image_id}"
         archive = f"{'' if self.remote else 'file://'}{self.root}/{place.archive}"
-        kind = _kind(place.archive)
+        kind = kind_of(place.archive)
         return (
             f"{kind[1:]}://{place.member}::{archive}" if kind in (TAR, ZIP) else f"{archive}#{place.member}"
         )
@@ -170,7 +167,7 @@ class ArchiveFolder(ImageFolder):
         """Read an image from its archive.
 
         Raises:
-            BadImageError: the archive is gone, or has other bytes by now.
+            BadImageError: the archive is gone or damaged, or no longer reaches to the image.
         """
         try:
             return super().read(image_id, place)
@@ -198,7 +195,7 @@ class ArchiveFolder(ImageFolder):
 
     def rows_of(self, archive: str) -> "pa.Table | None":
         """Return the columns beside the images of a table of images; None if it has none."""
-        if _kind(archive) not in (PARQUET, ARROW):
+        if kind_of(archive) not in (PARQUET, ARROW):
             return None
         with self._lock:
             return self._table(archive).other_columns()
@@ -231,7 +228,7 @@ class ArchiveFolder(ImageFolder):
             with self._lock:
                 return self._table(place.archive).read(place.offset)
         if place.packing == Packing.PAGE:
-            with self.opened(place.archive) as file:
+            with self._file(place.archive) as file:
                 return tiff.Pages(file).page(place.offset, max_bytes=self.max_bytes)
         check_size(place.size, max_bytes=self.max_bytes)
         data = self._range(place)
@@ -254,14 +251,8 @@ class ArchiveFolder(ImageFolder):
         if name not in self._tables:
             while len(self._tables) >= MAX_OPEN:
                 self._tables.pop(next(iter(self._tables)))
-            self._tables[name] = ImageTable(self._file(name), is_parquet=_kind(name) == PARQUET)
+            self._tables[name] = ImageTable(self._file(name), is_parquet=kind_of(name) == PARQUET)
         return self._tables[name]
-
-    @contextmanager
-    def opened(self, name: str) -> Iterator[BinaryIO]:
-        """Open an archive, to be read at any offset."""
-        with self._file(name) as file:
-            yield file
 
     def _file(self, name: str) -> BinaryIO:
         path = f"{self.root}/{name}"
@@ -274,15 +265,15 @@ class ArchiveFolder(ImageFolder):
         """Read an archive from start to end."""
         contents = Contents(archive, limits=self.limits)
         try:
-            with self.opened(archive.name) as file:
+            with self._file(archive.name) as file:
                 for member in self._members(archive.name, file):
-                    _add(contents, member)
+                    add_member(contents, member)
         except Exception as error:  # noqa: BLE001 - a damaged archive: the libraries raise errors of many kinds
-            _add_damage(contents, error)
+            add_damage(contents, error)
         return contents
 
     def _members(self, name: str, file: BinaryIO) -> Iterable[Member]:
-        kind = _kind(name)
+        kind = kind_of(name)
         if kind in (PARQUET, ARROW):
             table = ImageTable(file, is_parquet=kind == PARQUET)
             return table.members(stem=PurePosixPath(name).stem, max_bytes=self.max_bytes)
@@ -329,120 +320,5 @@ def open_images(location: str, *, max_bytes: int = 1 << 29, limits: str = "") ->
     return ImageFolder(location, max_bytes=max_bytes)
 
 
-def names_archives(location: str) -> bool:
-    """Whether a location is a pattern, or by its ending an archive; a folder of such a name is none."""
-    if not is_url(location) and Path(location).is_dir():
-        return False
-    return has_magic(location) or bool(_kind(location)) or is_packed_whole(location)
-
-
-def archives_within(folder: Path) -> str | None:
-    """Return a pattern of the archives in a folder that holds no image file; None if it does, or has none.
-
-    Of several kinds of archives, the pattern names the one that is there most often.
-    """
-    kinds: Counter[str] = Counter()
-    is_nested = False
-    for above, below, names in os.walk(folder):
-        below[:] = [name for name in below if not name.startswith(".")]
-        if any(map(is_image_name, names)):
-            return None
-        found = [name for name in names if is_archive(name) and name not in METADATA_NAMES]
-        kinds.update(PurePosixPath(name).suffix for name in found if not name.startswith("."))
-        is_nested |= bool(found) and Path(above) != folder
-    return f"{'**/' if is_nested else ''}*{kinds.most_common(1)[0][0]}" if kinds else None
-
-
-def root_of(location: str) -> str:
-    """Return the folder in which the archives of a location lie: what comes before a pattern or a name."""
-    if not is_url(location):
-        path = Path(location)
-        above = [folder for folder in path.parents if not any(map(has_magic, folder.parts))]
-        return str(path.parent if path.is_file() else above[0])
-    scheme, mark, path_there = location.partition("://")
-    parts = path_there.split("/")
-    plain = next((i for i, part in enumerate(parts) if has_magic(part)), len(parts) - 1)
-    return f"{scheme}{mark}{'/'.join(parts[:plain])}"
-
-
-def _kind(name: str) -> str | None:
-    ending = PurePosixPath(name).suffix.lower()
-    return ending if ending in (*ARCHIVE_ENDINGS, *TIFFS) else None
-
-
 def _is_image(member: str) -> bool:
     return is_image_name(member_id(member))
-
-
-def _free(name: str, stem: str, taken: set[str]) -> str:
-    """Return an id that no other image has: the name, or one with the archive's name before it."""
-    if name not in taken:
-        return name
-    longer, number = f"{stem}/{name}", 1
-    while longer in taken:  # an archive may hold two files of one name
-        number += 1
-        longer = f"{stem}/{number}/{name}"
-    return longer
-
-
-def _list_contents(contents: Contents, taken: set[str], described: set[str], listing: Listing) -> None:
-    """Add the images of an archive, and what describes them, with ids that no earlier archive has.
-
-    Args:
-        contents: of the archive.
-        taken: the ids of earlier archives' images.
-        described: the paths of files in earlier archives that describe images.
-        listing: to add to.
-    """
-    archive = contents.archive
-    stem = PurePosixPath(archive.name).with_suffix("").as_posix()
-    renamed: dict[str, str] = {}
-    for image in contents.images:
-        name = member_id(image.name)
-        taken.add(image_id := _free(name, stem, taken))
-        if image_id != name:
-            renamed[name] = image_id
-            renamed[name.rpartition(".")[0]] = image_id.rpartition(".")[0]
-        place = image.place_in(archive)
-        listing.images.append(FoundImage(image_id, image.bytes, archive.mtime_ns, place, image.content_hash))
-    for name, reason in contents.failed.items():
-        taken.add(image_id := _free(member_id(name), stem, taken))
-        listing.images.append(FoundImage(image_id, 0, archive.mtime_ns, reason=reason))
-    tables = {table.id for table in listing.tables}
-    for member in contents.beside:
-        name = member_id(member.name)
-        before, dot, ending = name.rpartition(".")
-        path = f"{renamed.get(before, before)}{dot}{ending}"
-        if path in described and path not in tables:  # such as the labels of each shard
-            path = f"{stem}/{path}"
-        described.add(path)
-        if path in tables:  # of two tables of one name, the first describes the images
-            listing.unread.append(f"{archive.name}/{name}")
-        else:
-            found = FoundImage(path, member.bytes, archive.mtime_ns, member.place_in(archive))
-            listing.add(path, partial(_itself, found))
-
-
-def _itself(found: FoundImage) -> FoundImage:
-    return found
-
-
-def _add(contents: Contents, member: Member) -> None:
-    if member.content_hash is not None:
-        contents.images.append(member)
-    elif member.reason is not None:
-        contents.failed[member.name] = member.reason
-    elif describes_images(member.name) and is_kept_name(member_id(member.name)):
-        contents.beside.append(member)
-    else:
-        contents.others[ending_to_show(member.name)] += 1
-
-
-def _add_damage(contents: Contents, error: Exception) -> None:
-    """Note that an archive cannot be read, or not to its end; what was read before stays."""
-    said = re.sub(r"\s+", " ", str(error)).strip()
-    read = f" after {len(contents.images):,} images" if contents.images else ""
-    reason = (
-        said if isinstance(error, BadImageError) else f"is damaged{read} ({said or type(error).__name__})"
-    )
-    contents.failed[contents.archive.name] = reason

@@ -12,13 +12,8 @@ import pytest
 from archive_files import WRITERS, picture, pictures, write_parquet, write_tar, write_zip
 
 from clipper.errors import BadImageError, ImagesError
-from clipper.images.archives.folder import (
-    ArchiveFolder,
-    archives_within,
-    names_archives,
-    open_images,
-    root_of,
-)
+from clipper.images.archives.folder import ArchiveFolder, open_images
+from clipper.images.archives.location import archives_within, names_archives, root_of
 from clipper.images.folder import FoundImage, ImageFolder
 
 

@@ -1,0 +1,56 @@
+"""Read the setting `images` where it names archives: a pattern, or one archive.
+
+What does not belong here: listing and reading archives (`folder.py`).
+"""
+
+import os
+from collections import Counter
+from glob import has_magic
+from pathlib import Path, PurePosixPath
+
+from clipper.images.folder import is_image_name
+from clipper.images.listing import METADATA_NAMES
+from clipper.images.places import ARCHIVE_ENDINGS, TIFFS, is_archive, is_packed_whole
+from clipper.settings import is_url
+
+
+def names_archives(location: str) -> bool:
+    """Whether a location is a pattern, or by its ending an archive; a folder of such a name is none."""
+    if not is_url(location) and Path(location).is_dir():
+        return False
+    return has_magic(location) or bool(kind_of(location)) or is_packed_whole(location)
+
+
+def archives_within(folder: Path) -> str | None:
+    """Return a pattern of the archives in a folder that holds no image file; None if it does, or has none.
+
+    Of several kinds of archives, the pattern names the one that is there most often.
+    """
+    kinds: Counter[str] = Counter()
+    is_nested = False
+    for above, below, names in os.walk(folder):
+        below[:] = [name for name in below if not name.startswith(".")]
+        if any(map(is_image_name, names)):
+            return None
+        found = [name for name in names if is_archive(name) and name not in METADATA_NAMES]
+        kinds.update(PurePosixPath(name).suffix for name in found if not name.startswith("."))
+        is_nested |= bool(found) and Path(above) != folder
+    return f"{'**/' if is_nested else ''}*{kinds.most_common(1)[0][0]}" if kinds else None
+
+
+def root_of(location: str) -> str:
+    """Return the folder in which the archives of a location lie: what comes before a pattern or a name."""
+    if not is_url(location):
+        path = Path(location)
+        above = [folder for folder in path.parents if not any(map(has_magic, folder.parts))]
+        return str(path.parent if path.is_file() else above[0])
+    scheme, mark, path_there = location.partition("://")
+    parts = path_there.split("/")
+    plain = next((i for i, part in enumerate(parts) if has_magic(part)), len(parts) - 1)
+    return f"{scheme}{mark}{'/'.join(parts[:plain])}"
+
+
+def kind_of(name: str) -> str | None:
+    """Return the ending that tells the kind of an archive; None for another file."""
+    ending = PurePosixPath(name).suffix.lower()
+    return ending if ending in (*ARCHIVE_ENDINGS, *TIFFS) else None
