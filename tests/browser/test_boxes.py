@@ -85,6 +85,18 @@ def test_boxes_lie_on_their_objects_in_the_sheet_and_over_the_page(visit: Visit,
     clean(seen)
 
 
+def test_a_picture_of_any_shape_is_whole_over_the_page(visit: Visit, labelled_url: str):
+    for image in (WIDE, "1-many.jpg"):
+        page = opened(visit, labelled_url, image).page
+        page.locator(".sheet .picture button").click()
+        stage = page.locator("dialog.light .stage")
+        expect(stage.locator("img")).to_be_visible()
+        outer, inner = stage.bounding_box(), stage.locator("img").bounding_box()
+        assert [inner[side] for side in ("width", "height")] == pytest.approx(
+            [outer[side] for side in ("width", "height")], abs=3
+        )
+
+
 def test_the_switch_hides_the_boxes_everywhere_and_is_remembered(visit: Visit, labelled_url: str):
     seen = opened(visit, labelled_url)
     page = seen.page
