@@ -84,6 +84,7 @@ for name in {MODULES!r}:
     assert elsewhere(code) == []
 
 
+@pytest.mark.slow
 @pytest.mark.linux
 def test_an_atlas_is_made_and_read_without_locks_alarms_limits_and_inherited_sockets(
     small_home: Path, elsewhere: Callable[..., list[str]]

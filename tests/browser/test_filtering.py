@@ -152,6 +152,7 @@ def test_the_panel_fits_smaller_windows(visit: Visit, viewer_url: str, width: in
     assert seen.errors == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("zone", "hours"), [("UTC", 0), ("Pacific/Kiritimati", 14)])
 def test_times_of_files_are_shown_in_the_zone_of_the_browser_and_say_so(
     visit: Visit, small_home: Path, zone: str, hours: int

@@ -148,6 +148,7 @@ def test_a_narrow_page_shows_one_panel_of_a_link_with_several_and_tabs_lead_to_t
     clean(seen)
 
 
+@pytest.mark.slow
 def test_keys_move_the_splitter_between_panels_and_the_next_visit_and_a_link_find_it_so(
     visit: Visit, viewer_url: str
 ) -> None:

@@ -39,6 +39,7 @@ def server(own_home: Path) -> Iterator[Server]:
         yield running
 
 
+@pytest.mark.slow
 def test_people_of_different_workers_search_export_and_see_each_others_tags(
     visit: Visit, server: Server, own_home: Path
 ) -> None:

@@ -26,6 +26,8 @@ from PIL import Image
 import clipper
 from clipper.indexing.staging.workspace import Step
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 EARLIER = "2467a1a89186fefb1214fb5ae0db46ac6d09c403"
 # Read now: the fixtures take settings out of the environment.

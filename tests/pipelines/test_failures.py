@@ -81,6 +81,7 @@ def test_a_failed_runs_event_names_what_is_wrong_and_the_way_out(
     assert not [event for event in result.all_events if event.is_step_up_for_retry]
 
 
+@pytest.mark.slow
 def test_an_odd_value_of_the_launchpad_fails_at_once_and_in_one_line(
     indexed_home: Path, reindex_in: Callable[..., dg.ExecuteInProcessResult]
 ):

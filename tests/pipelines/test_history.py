@@ -46,6 +46,7 @@ def test_old_runs_go_with_their_logs_and_the_assets_keep_their_latest_materializ
     assert len(instance.all_logs(shown)) > 20
 
 
+@pytest.mark.slow
 def test_an_asset_materialized_alone_long_ago_keeps_its_run(
     small_home: Path, reindex_in: Reindex, instance: dg.DagsterInstance
 ):

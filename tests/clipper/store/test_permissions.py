@@ -87,6 +87,7 @@ def test_a_collection_is_searched_of_which_only_one_file_may_not_be_written(open
     assert "jpg" in run_as_plain_user(SEARCH, openable).stdout
 
 
+@pytest.mark.slow
 def test_a_run_on_a_collection_that_is_read_only_writes_a_new_one(openable: Path):
     for path in openable.glob("store/collection/*/**/*"):
         path.chmod(path.stat().st_mode & 0o555)

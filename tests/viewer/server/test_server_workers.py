@@ -86,6 +86,7 @@ def sockets_of(pid: int) -> int:
     return count
 
 
+@pytest.mark.slow
 def test_workers_draw_with_no_more_threads_than_there_are_cores(server: Server) -> None:
     told = [Path(f"/proc/{pid}/environ").read_bytes().split(b"\0") for pid in workers_of(server)]
     prefix = f"{RENDER_THREADS}=".encode()
