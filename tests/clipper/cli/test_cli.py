@@ -243,7 +243,7 @@ def test_columns_are_listed_with_types_and_sources_once_and_by_info(
     assert "columns:" not in out
     _, out, _ = command("info", "--home", photos / ".clipper")
     assert "group (text, metadata.json)" in out
-    assert "year (int, metadata.csv)" in out
+    assert "year (integer, metadata.csv)" in out
     assert "width (int, the files)" in out
     _, out, _ = command("info", "--json", "--home", photos / ".clipper")
     assert json.loads(out)["origins"]["year"] == "metadata.csv"
