@@ -173,7 +173,7 @@ def page_sx() -> dict[str, Any]:
             "overflow": "hidden",
             "textOverflow": "ellipsis",
             "maxWidth": "22vw",
-            # A narrow header has room for the search and the buttons alone; the heading stays for who hears it.
+            # A narrow header has room for the search and the buttons alone; a screen reader has the heading.
             "@media (max-width: 520px)": {"position": "absolute", "clipPath": "inset(50%)", "width": "1px"},
         },
         "& .MuiToolbar-root a": {"display": "inline-flex", "alignItems": "center", "minHeight": "24px"},

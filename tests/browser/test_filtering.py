@@ -136,7 +136,9 @@ def test_the_legend_hides_and_isolates_and_similarity_colours_every_image(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("width", "height"), [(1024, 768), (420, 800), (360, 640)])
-def test_the_panel_and_the_header_fit_smaller_windows(visit: Visit, viewer_url: str, width: int, height: int) -> None:
+def test_the_panel_and_the_header_fit_smaller_windows(
+    visit: Visit, viewer_url: str, width: int, height: int
+) -> None:
     seen = visit(viewer_url, width=width, height=height)
     page = seen.page
     open_panel(page)

@@ -51,6 +51,7 @@ class Gallery(Component):
     searching = param.Boolean()
     milliseconds = param.Integer()
     total = param.Integer(doc="How many images pass the filters.")
+    size = param.Integer(doc="How many images there are.")
     listed = param.Integer(doc="How many images could be listed.")
     spread = param.Dict(default={}, doc="The histogram of all similarities.")
     min_similarity = param.Number(default=None, allow_None=True, doc="The least similarity of a result.")
@@ -185,6 +186,7 @@ class Gallery(Component):
             searching=state.searching,
             message=state.message,
             total=state.passing_count,
+            size=dataset.n,
             selected=dataset.id_of(state.selected),
             order=order_view(state),
         )
