@@ -7,6 +7,7 @@ from clipper.query_filter import InRange
 from viewer.components.filter_text import completions
 from viewer.components.map.legend import ColourKey
 from viewer.components.side.filter_panel import FilterChips
+from viewer.components.side.result_cards import order_view
 from viewer.dataset.axes.lay_out import Around, lay_out
 from viewer.dataset.dataset import MODIFIED, Dataset
 from viewer.session.state import ViewState
@@ -44,6 +45,12 @@ def test_the_line_of_filters_says_it_where_it_offers_the_column(state: ViewState
     notes = {one["text"]: one["note"] for one in completions(state, {"text": "", "at": 0})["options"]}
     assert notes["File modified"] == "date in Asia/Tokyo time"
     assert notes["size"] == "number"
+
+
+def test_the_line_above_the_cards_says_it_while_file_times_sort_them(state: ViewState) -> None:
+    assert order_view(state)["clock"] == ""
+    state.sort = MODIFIED
+    assert order_view(state)["clock"] == "in Asia/Tokyo time"
 
 
 def test_an_axis_of_file_times_is_on_the_visitors_clock_and_says_so(state: ViewState) -> None:

@@ -49,6 +49,7 @@ import { threshold } from "./threshold.js"
  * @typedef {object} Order
  * @property {string} [sort] the column, "" for none
  * @property {boolean} [ascending]
+ * @property {string} [clock] on whose clock the times of files are that sort, ""
  * @property {string} [group] the column, "" for none
  * @property {[string, string, string][]} [sortable]
  * @property {[string, string][]} [groupable]

@@ -88,7 +88,7 @@ class Gallery(Component):
         """Show the answer of the state, now and whenever it changes; `more` lists more results."""
         names = ["history", "searching", "message", "selected", "terms", "min_similarity", "max_similarity"]
         names += ["answer", "dataset", "baseline", "kept", "selection", "fold", "only_selection", *LAYOUT]
-        names += ["images", "sort", "ascending", "group", "tags", "labels", "labelling", "dark"]
+        names += ["images", "sort", "ascending", "group", "tags", "labels", "labelling", "dark", "zone"]
         state.param.watch(self._update, names)
         state.param.watch(self._point, ["hovered", "dataset"])
         self._state, self._more = state, more
