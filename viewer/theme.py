@@ -156,7 +156,12 @@ def page_sx() -> dict[str, Any]:
             "borderBottom": "1px solid",
             "borderColor": "divider",
         },
-        "& .MuiToolbar-root": {"minHeight": "56px !important", "gap": "12px", "px": "16px !important"},
+        "& .MuiToolbar-root": {
+            "minHeight": "56px !important",
+            "gap": "12px",
+            "px": "16px !important",
+            "@media (max-width: 400px)": {"gap": "8px", "px": "8px !important"},
+        },
         "& .MuiLinearProgress-root": {"display": "none"},  # the page says itself what it waits for
         "& main .MuiToolbar-root": {"minHeight": "57px !important", "margin": "0 !important"},
         "& .title": {
@@ -165,6 +170,11 @@ def page_sx() -> dict[str, Any]:
             "fontWeight": 650,
             "letterSpacing": "-0.01em",
             "whiteSpace": "nowrap",
+            "overflow": "hidden",
+            "textOverflow": "ellipsis",
+            "maxWidth": "22vw",
+            # A narrow header has room for the search and the buttons alone; a screen reader has the heading.
+            "@media (max-width: 520px)": {"position": "absolute", "clipPath": "inset(50%)", "width": "1px"},
         },
         "& .MuiToolbar-root a": {"display": "inline-flex", "alignItems": "center", "minHeight": "24px"},
         "& .MuiButtonBase-root.Mui-focusVisible, & a:focus-visible": {

@@ -162,7 +162,7 @@ def info(
         "changed": f"{atlas.indexed_at:%Y-%m-%d %H:%M:%S} UTC",  # a run with nothing to do writes nothing
         "version": known["version"],
         "columns": ", ".join(
-            f"{name} ({kind}, {known['origins'][name]})" for name, kind in known["columns"].items()
+            f"{column.name} ({column.kind}, {column.source})" for column in atlas.columns.values()
         ),
         "map": quality,
         "search": f"recall@10 {known['search']['recall_at_10']} at ef {known['search']['ef']}",

@@ -111,7 +111,7 @@ def print_failures(failures: Sequence[Mapping[Any, Any]], *, as_json: bool) -> N
 
 def _columns_line(columns: "Sequence[Column]", *, most: int = 20) -> str:
     """Describe the columns with their types, and how many of them each source gives."""
-    named = [f"{column.name} ({column.type})" for column in columns[:most]]
+    named = [f"{column.name} ({column.kind})" for column in columns[:most]]
     named += [f"{len(columns) - most} more"] if len(columns) > most else []
     sources = Counter(column.source for column in columns)
     given = ", ".join(f"{source} {count}" for source, count in sources.items())

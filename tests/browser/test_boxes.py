@@ -123,8 +123,24 @@ def test_many_boxes_are_drawn_without_names(visit: Visit, labelled_url: str):
     clean(seen)
 
 
-def test_an_image_without_labels_has_no_boxes(visit: Visit, labelled_url: str):
+def test_an_image_without_labels_has_no_boxes_and_no_switch(visit: Visit, labelled_url: str):
     seen = visit(f"{labelled_url}?open={PLAIN}")
     seen.page.wait_for_selector(".sheet .full")
     expect(seen.page.locator(".sheet .boxes rect")).to_have_count(0)
+    expect(seen.page.locator(".sheet").get_by_role("button", name="Boxes")).to_have_count(0)
+    clean(seen)
+
+
+def test_the_switch_stands_over_images_that_are_compared(visit: Visit, labelled_url: str):
+    seen = visit(labelled_url)
+    page = seen.page
+    cards = page.locator(".results .card")
+    for at in (0, 1):
+        cards.nth(at).click(modifiers=["Control"])
+    page.get_by_role("tab", name="Selection").click()
+    page.get_by_role("button", name="Compare").click()
+    switch = page.locator("dialog.comparison[open]").get_by_role("button", name="Boxes")
+    expect(switch).to_have_attribute("aria-pressed", "true")
+    switch.click()
+    expect(switch).to_have_attribute("aria-pressed", "false")
     clean(seen)

@@ -135,8 +135,10 @@ def test_the_legend_hides_and_isolates_and_similarity_colours_every_image(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("width", "height"), [(1024, 768), (420, 800)])
-def test_the_panel_fits_smaller_windows(visit: Visit, viewer_url: str, width: int, height: int) -> None:
+@pytest.mark.parametrize(("width", "height"), [(1024, 768), (420, 800), (360, 640)])
+def test_the_panel_and_the_header_fit_smaller_windows(
+    visit: Visit, viewer_url: str, width: int, height: int
+) -> None:
     seen = visit(viewer_url, width=width, height=height)
     page = seen.page
     open_panel(page)
@@ -149,6 +151,9 @@ def test_the_panel_fits_smaller_windows(visit: Visit, viewer_url: str, width: in
         assert box["x"] >= side["x"] - 1
         assert box["x"] + box["width"] <= width + 1
     assert page.locator(".filtering").bounding_box()["height"] > 120
+    for button in page.locator("header button:visible").all():
+        box = button.bounding_box()
+        assert box["x"] + box["width"] <= width, button.get_attribute("aria-label")
     assert seen.errors == []
 
 

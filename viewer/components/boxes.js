@@ -23,8 +23,9 @@ import { objectsUrl } from "./text.js"
 /** Where the browser remembers the choice, and the event that tells all pictures of a page. */
 const STORED = "clipper-boxes"
 const CHANGED = "clipper-boxes"
-/** Pixels of the names' letters, and of the space between a box and its name. */
+/** Pixels of the names' letters, of a line of them, and of the space between a box and its name. */
 const LETTERS = 12
+const LINE = 15
 const GAP = 3
 /** Names are written while an image has at most so many boxes. */
 const MOST_NAMES = 100
@@ -61,6 +62,8 @@ export function boxLayer(item, image, signal, { names = true } = {}) {
   const el = svg("svg", { class: "boxes", preserveAspectRatio: "xMidYMid meet" })
   /** @type {Box[]} */
   let boxes = []
+  /** @type {SVGTextElement[]} */
+  let texts = []
   let scale = 1
   const update = () => {
     el.style.display = boxes.length > 0 && areShown() ? "" : "none"
@@ -70,8 +73,15 @@ export function boxLayer(item, image, signal, { names = true } = {}) {
     const { naturalWidth: width, naturalHeight: height, clientWidth, clientHeight } = image
     if (width > 0 && clientWidth > 0) {
       el.setAttribute("viewBox", `0 0 ${width} ${height}`)
-      const pixel = Math.max(width / clientWidth, height / Math.max(clientHeight, 1)) / scale
+      const fitted = Math.max(width / clientWidth, height / Math.max(clientHeight, 1))
+      const pixel = fitted / scale
       el.style.setProperty("--pixel", `${pixel}px`)
+      // Names may stand beside the picture, where its element is larger.
+      const room = {
+        width: Math.max(width, clientWidth * fitted),
+        height: Math.max(height, clientHeight * fitted),
+      }
+      placeTexts(texts, boxes, { width, height, pixel, room })
     }
   }
   const build = () => {
@@ -79,10 +89,11 @@ export function boxLayer(item, image, signal, { names = true } = {}) {
     if (width === 0) {
       return
     }
-    fit()
     const withNames = names && boxes.length <= MOST_NAMES
-    el.replaceChildren(...boxes.flatMap((box) => outline(box, width, height, withNames)))
+    texts = withNames ? boxes.map(() => svg("text", {})) : []
+    el.replaceChildren(...boxes.flatMap((box) => outline(box, width, height)), ...texts)
     update()
+    fit()
   }
   const load = async () => {
     const answer = await fetch(objectsUrl(item), { signal })
@@ -123,26 +134,104 @@ export function boxLayer(item, image, signal, { names = true } = {}) {
  * @param {Box} box
  * @param {number} width of the picture, in its pixels
  * @param {number} height
- * @param {boolean} named
  */
-function outline(box, width, height, named) {
-  const [x, y] = [box.left * width, box.top * height]
+function outline(box, width, height) {
   const shape = {
-    x: String(x),
-    y: String(y),
+    x: String(box.left * width),
+    y: String(box.top * height),
     width: String(box.width * width),
     height: String(box.height * height),
   }
   const under = svg("rect", { ...shape, class: "under" })
-  const rect = svg("rect", { ...shape, stroke: box.color, class: box.crowd ? "crowd" : "" })
-  if (!named) {
-    return [under, rect]
+  return [under, svg("rect", { ...shape, stroke: box.color, class: box.crowd ? "crowd" : "" })]
+}
+
+/**
+ * Put the names of boxes where they can be read, and hide those that have no room.
+ *
+ * @param {SVGTextElement[]} texts one for each box, or none
+ * @param {Box[]} boxes
+ * @param {Picture} picture
+ */
+function placeTexts(texts, boxes, picture) {
+  const [first] = texts
+  if (!first) {
+    return
   }
-  const words = svg("text", { x: String(x), y: String(y) })
-  words.textContent = box.score === undefined ? box.name : `${box.name} ${Math.round(box.score * 100)}%`
-  // Above the box, or inside of it at the picture's upper edge.
-  words.style.setProperty("--down", box.top < 0.05 ? String(LETTERS + GAP) : String(-GAP))
-  return [under, rect, words]
+  const { fontFamily, fontWeight } = getComputedStyle(first)
+  const pen = document.createElement("canvas").getContext("2d")
+  if (pen) {
+    pen.font = `${fontWeight} ${LETTERS}px ${fontFamily}`
+  }
+  const widthOf = (/** @type {string} */ text) => pen?.measureText(text).width ?? text.length * LETTERS
+  for (const [i, place] of placeNames(boxes, picture, widthOf).entries()) {
+    const text = texts[i]
+    if (text) {
+      text.textContent = place?.text ?? ""
+      text.setAttribute("x", String(place?.x ?? 0))
+      text.setAttribute("y", String(place?.y ?? 0))
+    }
+  }
+}
+
+/**
+ * A picture in its own pixels. `pixel` is how many of them a pixel of the screen has; `room` is the size of the
+ * element in whose middle the picture lies.
+ *
+ * @typedef {{ width: number, height: number, pixel: number, room: { width: number, height: number } }} Picture
+ */
+
+/**
+ * Return a place for the name of each box, null where it would lie over another name. Boxes that come first go
+ * first. A name stands above its box, else inside of it, else below, and as far left as it needs to be whole.
+ *
+ * @param {Box[]} boxes
+ * @param {Picture} picture
+ * @param {(text: string) => number} widthOf a text, in pixels of the screen
+ * @returns {({ text: string, x: number, y: number } | null)[]} the left end of each text's baseline
+ */
+export function placeNames(boxes, { width, height, pixel, room }, widthOf) {
+  const [left, top] = [(width - room.width) / 2, (height - room.height) / 2]
+  const [right, bottom] = [left + room.width, top + room.height]
+  const line = LINE * pixel
+  /** @type {{ x: number, y: number, end: number }[]} */
+  const taken = []
+  return boxes.map((box) => {
+    const text = shorten(nameOf(box), room.width / pixel, widthOf)
+    const length = widthOf(text) * pixel
+    const x = Math.max(left, Math.min(box.left * width, right - length))
+    const end = x + length
+    const [upper, lower] = [box.top * height, (box.top + box.height) * height]
+    const lines = [upper - line, upper, lower].filter((y) => y >= top && y + line <= bottom)
+    const isFree = (/** @type {number} */ y) =>
+      taken.every((one) => Math.abs(one.y - y) >= line || one.x >= end || x >= one.end)
+    const y = lines.find(isFree)
+    if (y === undefined) {
+      return null
+    }
+    taken.push({ x, y, end })
+    return { text, x, y: y + (LINE - GAP) * pixel }
+  })
+}
+
+/** @param {Pick<Box, "name" | "score">} box */
+function nameOf({ name, score }) {
+  return score === undefined ? name : `${name} ${Math.round(score * 100)}%`
+}
+
+/**
+ * Cut a text that is wider than its room.
+ *
+ * @param {string} text
+ * @param {number} room in pixels
+ * @param {(text: string) => number} widthOf
+ */
+function shorten(text, room, widthOf) {
+  let letters = [...text]
+  while (letters.length > 1 && widthOf(`${letters.join("")}…`) > room) {
+    letters = letters.slice(0, -Math.ceil(letters.length / 16))
+  }
+  return letters.length === [...text].length || widthOf(text) <= room ? text : `${letters.join("")}…`
 }
 
 /**

@@ -14,6 +14,8 @@ from clipper.predicate.reading import MAX_LENGTH, read_predicate
 from clipper.predicate.writing import write_predicate
 from viewer.dataset.columns.facets import Facet, ScaleFacet, ValueFacet
 from viewer.dataset.columns.filters import Filters, validate_filters
+from viewer.dataset.columns.local_times import zone_words
+from viewer.dataset.dataset import TIMES
 from viewer.session.state import ViewState
 
 KINDS: Mapping[Kind, str] = {
@@ -80,7 +82,8 @@ def _note(state: ViewState, option: Option) -> str:
     if option.field is None:
         return ""
     if option.value is None:
-        return KINDS[option.field.kind]
+        clock = f" {zone_words(state.zone)}" if option.field.name in TIMES else ""
+        return KINDS[option.field.kind] + clock
     facet = state.facet(option.field.name)
     if not isinstance(facet, ValueFacet):
         return ""

@@ -422,10 +422,14 @@ class Dataset:
         return {name: value for name, value in values.items() if name != self.tag_column_name}
 
     def found(self, row: int) -> dict[str, Any]:
-        """Return what Clipper found of an image: scores, and words of kept lists."""
+        """Return what Clipper found of an image, as values of Python: scores, and words of kept lists."""
         names = [name for name in self.atlas.insight_columns if name in self.columns]
         cells = {name: self.atlas.points[name].iloc[row] for name in names}
-        return {name: cell for name, cell in cells.items() if not is_missing(cell)}
+        return {
+            name: cell.tolist() if isinstance(cell, (np.ndarray, np.generic)) else cell
+            for name, cell in cells.items()
+            if not is_missing(cell)
+        }
 
     def similar(self, row: int, *, k: int) -> list[tuple[int, float]]:
         """Return the rows and cosine similarities of the `k` most similar other images, best first."""

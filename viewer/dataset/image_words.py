@@ -6,6 +6,7 @@ What does not belong here: where the values come from (`dataset.py`), and what s
 from collections.abc import Sequence
 from typing import Any
 
+from clipper.errors import StoreError
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.summary import format_bytes
 
@@ -30,13 +31,26 @@ def card(dataset: Dataset, row: int, *, colour: str = "", tags: Sequence[str] = 
 
 def detail(dataset: Dataset, row: int) -> dict[str, Any]:
     """Return all metadata of one image as text, without its tags, which may have changed."""
+    values = dataset.metadata(row)
     return {
         **dataset.image_ref(row),
+        "boxes": _has_boxes(dataset, row),
         "values": [
-            *([name, format_value(value)] for name, value in dataset.metadata(row).items()),
+            *([name, format_value(value)] for name, value in values.items()),
             *([dataset.title_of(name), format_value(value)] for name, value in dataset.found(row).items()),
         ],
     }
+
+
+def _has_boxes(dataset: Dataset, row: int) -> bool:
+    """Whether there are boxes to show and hide on this image; others may have some."""
+    if not dataset.atlas.has_objects:
+        return False
+    try:
+        objects = dataset.atlas.objects(row)
+    except StoreError:  # the image is there without its boxes
+        return False
+    return len(objects) > 0 and objects["left"].null_count < len(objects)
 
 
 def describe_file(dataset: Dataset, row: int) -> str:

@@ -52,7 +52,7 @@ def summarise(dataset: Dataset) -> dict[str, Any]:
         "sizes": size_bars(points) if {"width", "height"} <= {*points} else [],
         "taken": time_bars(points["taken_at"]) if "taken_at" in points else [],
         "columns": [
-            [name, column.type, column.source, int(points[name].notna().sum())]
+            [name, column.kind, column.source, int(points[name].notna().sum())]
             for name, column in dataset.atlas.columns.items()
             if name in points
         ],

@@ -236,14 +236,14 @@ def test_columns_are_listed_with_types_and_sources_once_and_by_info(
     _, out, _ = command("index", photos, "--model", model_folder)
     (line,) = [line for line in out.splitlines() if "columns:" in line]
     assert line.startswith(
-        "  columns: group (str), tags (list[str]), year (int), \\x1b[31m (str), format (str)"
+        "  columns: group (text), tags (list of texts), year (integer), \\x1b[31m (text), format (text)"
     )
     assert "; from metadata.json 2, metadata.csv 2, the files " in line
     _, out, _ = command("index", photos)
     assert "columns:" not in out
     _, out, _ = command("info", "--home", photos / ".clipper")
-    assert "group (str, metadata.json)" in out
-    assert "year (int, metadata.csv)" in out
+    assert "group (text, metadata.json)" in out
+    assert "year (integer, metadata.csv)" in out
     assert "width (int, the files)" in out
     _, out, _ = command("info", "--json", "--home", photos / ".clipper")
     assert json.loads(out)["origins"]["year"] == "metadata.csv"

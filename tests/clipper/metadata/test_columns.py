@@ -94,3 +94,19 @@ def test_a_column_of_an_earlier_clipper_gets_its_role_from_the_table():
     number, category = columns_of(early, lambda: table)
     assert (number.role, number.filled, number.distinct) == ("number", 9, 9)
     assert (category.role, category.filled, category.distinct) == ("category", 9, 3)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "words"),
+    [
+        (["a", "b"], "str", "text"),
+        ([1, 2], "int", "integer"),
+        ([0.5], "float", "number"),
+        ([True], "bool", "yes or no"),
+        ([["a"], ["b"]], "list[str]", "list of texts"),
+        ([[1]], "list[int]", "list of integers"),
+        (["2024-03-01", "2024-03-02T08:00:00+09:00"], "str", "time"),
+    ],
+)
+def test_a_columns_type_is_said_in_words(values: list[Any], kind: str, words: str):
+    assert column(values, kind).kind == words

@@ -23,6 +23,7 @@ const KEY = "clipper-moved"
  * @property {[number, number] | []} size of it in pixels
  * @property {[number[], number[]] | []} scale
  * @property {string} empty why there is nothing in view, ""
+ * @property {boolean} elsewhere whether there are images outside of the view
  */
 
 /** @param {Component<Properties>} component */
@@ -30,17 +31,13 @@ export function render({ model }) {
   const small = minimap(() => followed.figure())
   const scale = scaleBar()
   const words = h("span", {})
-  const none = h(
-    "div",
-    { class: "none", role: "status", hidden: true },
-    words,
-    h(
-      "button",
-      { type: "button", class: "text", onclick: () => model.send_msg({ kind: "home" }) },
-      "Show all",
-      h("kbd", {}, "0"),
-    ),
+  const back = h(
+    "button",
+    { type: "button", class: "text", onclick: () => model.send_msg({ kind: "home" }) },
+    "Show all",
+    h("kbd", {}, "0"),
   )
+  const none = h("div", { class: "none", role: "status", hidden: true }, words, back)
   const hint = firstWords(model)
   /** @param {Figure} shown */
   const place = (shown) => {
@@ -57,10 +54,11 @@ export function render({ model }) {
     }
     words.textContent = model.empty
     none.hidden = model.empty === ""
+    back.hidden = !model.elsewhere
     hint.root.classList.toggle("aside", model.empty !== "")
     followed.updateSoon()
   }
-  onChange(model, ["picture", "whole", "size", "scale", "empty"], batched(update))
+  onChange(model, ["picture", "whole", "size", "scale", "empty", "elsewhere"], batched(update))
   update()
   return h(
     "div",

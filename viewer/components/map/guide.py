@@ -45,6 +45,7 @@ class MapGuide(Component):
     size = param.List(doc="Its width and height in pixels of the page.")
     scale = param.List(doc="Distances in map units, the longest first, and what similarity each stands for.")
     empty = param.String(doc='Why there is nothing in view; "": there is something.')
+    elsewhere = param.Boolean(default=True, doc="Whether there are images outside of the view.")
 
     script = "map/guide.js"
     _css = ("components.css", "map/over.css", "map/guide.css")
@@ -79,7 +80,7 @@ class MapGuide(Component):
         dataset, viewport = self._state.dataset, self._view.viewport
         if dataset is None or viewport is None or not self._loaded:
             return
-        self.empty = self._why_empty(viewport)
+        self.param.update(empty=self._why_empty(viewport), elsewhere=dataset.n > 0)
         if not self._state.places.is_map:
             self.scale = []  # a distance between axes stands for no similarity
             self._scaled = None
@@ -93,6 +94,8 @@ class MapGuide(Component):
 
     def _why_empty(self, viewport: Viewport) -> str:
         state = self._state
+        if state.dataset.n == 0:
+            return "This atlas has no images"
         index, box = state.places.index, viewport.expand(0)
         if sum(run.stop - run.start for run in index.runs(box)) > MANY:
             return ""

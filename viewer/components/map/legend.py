@@ -28,8 +28,10 @@ from viewer.dataset.columns.colouring import (
 )
 from viewer.dataset.columns.facets import Facet, ScaleFacet, ValueFacet
 from viewer.dataset.columns.filters import find_labels, listed_values, shows_value, toggle_values
+from viewer.dataset.columns.local_times import zone_words
 from viewer.dataset.columns.word_column import TITLE as WORDS_TITLE
 from viewer.dataset.columns.word_column import WORDS
+from viewer.dataset.dataset import TIMES
 from viewer.session.state import ViewState
 from viewer.session.workers.words import WordWorker
 
@@ -187,7 +189,9 @@ class LegendToggle(ColourPart):
 
 
 def hint(state: ViewState) -> str:
-    """Return what to do if the chosen colour has nothing to show yet."""
+    """Return what to do if the chosen colour has nothing to show yet, or on whose clock its times are."""
+    if state.colour in TIMES and state.colouring.kind == "time":
+        return f"Times are shown {zone_words(state.zone)}."
     waits = state.colour == SIMILARITY and state.colouring.kind == "none"
     return "Search for something: every image is then coloured by how well it matches." if waits else ""
 

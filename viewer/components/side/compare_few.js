@@ -1,5 +1,6 @@
 // Two to four chosen images side by side over the whole page, enlarged and moved as one.
 
+import { boxSwitch } from "../boxes.js"
 import { h, ICONS, squareButton } from "../dom.js"
 import { pictureStage, zoomTogether } from "./stages.js"
 
@@ -13,6 +14,7 @@ export function compareFew(images) {
   let loading = new AbortController()
   /** @type {ReturnType<typeof pictureStage>[]} */
   let shown = []
+  const boxes = boxSwitch()
   const stages = h("div", { class: "stages few" })
   const zoom = zoomTogether(stages, () => shown)
   /**
@@ -49,6 +51,7 @@ export function compareFew(images) {
       { class: "row topline" },
       h("div", { id: "few-title", class: "heading-line", tabindex: "-1", autofocus: true }, "Compare"),
       h("span", { class: "muted grow hints" }, "Scroll to enlarge all, drag to move them."),
+      boxes,
       squareButton("Close (Esc)", ICONS.close, () => el.close()),
     ),
     stages,
@@ -56,6 +59,7 @@ export function compareFew(images) {
   const open = () => {
     const few = images().slice(0, MOST)
     loading = new AbortController()
+    boxes.hidden = !few.some((item) => item.boxes)
     shown = few.map(() => pictureStage(() => zoom.again()))
     stages.style.setProperty("--columns", String(few.length === MOST ? 2 : few.length))
     stages.replaceChildren(

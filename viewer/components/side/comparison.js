@@ -1,6 +1,7 @@
 // The first image of a group, which is the one to keep where no filter hides that, beside another one over the
 // whole page. Both are enlarged and moved as one, so that one sees which is sharper.
 
+import { boxSwitch } from "../boxes.js"
 import { h, ICONS, icon, squareButton } from "../dom.js"
 import { formatNumber } from "../text.js"
 import { pictureStage, zoomTogether } from "./stages.js"
@@ -39,6 +40,7 @@ export function comparison({ pairs, total }) {
   )
   const zoom = zoomTogether(stages, () => sides)
   const place = h("span", { class: "muted place", role: "status" })
+  const boxes = boxSwitch()
   /** @param {-1 | 1} by */
   const step = (by) => {
     const next = pairs()[placeOf(shown) + by]
@@ -59,6 +61,7 @@ export function comparison({ pairs, total }) {
     shown = pair
     loading.abort()
     loading = new AbortController()
+    boxes.hidden = !pair.some(({ item }) => item.boxes)
     for (const [i, cell] of pair.entries()) {
       sides[i]?.show(cell, loading.signal)
     }
@@ -109,6 +112,7 @@ export function comparison({ pairs, total }) {
       { class: "row topline" },
       h("h2", { id: "comparison-title", tabindex: "-1", autofocus: true }, "Compare"),
       h("span", { class: "muted grow hints" }, "Scroll to enlarge both, drag to move them."),
+      boxes,
       before,
       place,
       after,

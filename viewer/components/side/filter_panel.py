@@ -183,7 +183,8 @@ class FilterChips(Component):
         self._state = state
         self._actions = {"drop": self._drop, "clear": self._clear}
         state.param.watch(
-            self._update, ["filters", "kept", "dataset", "answer", "min_similarity", "max_similarity", "part"]
+            self._update,
+            ["filters", "kept", "dataset", "answer", "min_similarity", "max_similarity", "part", "zone"],
         )
         self._update()
 
@@ -194,7 +195,8 @@ class FilterChips(Component):
             {
                 "column": name,
                 "title": state.dataset.title_of(name),
-                "words": describe_condition(facets[name], condition),
+                "words": describe_condition(facets[name], condition)
+                + (f" ({zone_words(state.zone)})" if name in TIMES else ""),
             }
             for name, condition in validate_filters(facets, state.filters).items()
         ]

@@ -24,6 +24,7 @@ import { threshold } from "./threshold.js"
  * @property {boolean} searching
  * @property {number} milliseconds that the search took
  * @property {number} total how many images there are to search
+ * @property {number} size how many images there are
  * @property {number} listed how many of them are results
  * @property {Spread} spread of all similarities
  * @property {number | null} min_similarity the least similarity of a result
@@ -48,6 +49,7 @@ import { threshold } from "./threshold.js"
  * @typedef {object} Order
  * @property {string} [sort] the column, "" for none
  * @property {boolean} [ascending]
+ * @property {string} [clock] on whose clock the times of files are that sort, ""
  * @property {string} [group] the column, "" for none
  * @property {[string, string, string][]} [sortable]
  * @property {[string, string][]} [groupable]
@@ -118,8 +120,8 @@ export function render({ model, view }) {
         "div",
         { class: "block" },
         part(
-          ["query", "total"],
-          () => !model.query && h("h3", { "aria-level": "2" }, listTitle(model.total)),
+          ["query", "total", "size"],
+          () => !model.query && h("h3", { "aria-level": "2" }, listTitle(model)),
         ),
         resultGrid(model, view.el),
       ),
@@ -316,7 +318,10 @@ function searchChip(model, { text, label }) {
   )
 }
 
-/** @param {number} total */
-function listTitle(total) {
+/** @param {Pick<Properties, "total" | "size">} counts */
+function listTitle({ total, size }) {
+  if (size === 0) {
+    return "There are no images. Add some to the images folder, and run clipper index."
+  }
   return total === 0 ? "No image passes all filters" : countImages(total)
 }

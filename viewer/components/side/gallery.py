@@ -51,6 +51,7 @@ class Gallery(Component):
     searching = param.Boolean()
     milliseconds = param.Integer()
     total = param.Integer(doc="How many images pass the filters.")
+    size = param.Integer(doc="How many images there are.")
     listed = param.Integer(doc="How many images could be listed.")
     spread = param.Dict(default={}, doc="The histogram of all similarities.")
     min_similarity = param.Number(default=None, allow_None=True, doc="The least similarity of a result.")
@@ -87,7 +88,7 @@ class Gallery(Component):
         """Show the answer of the state, now and whenever it changes; `more` lists more results."""
         names = ["history", "searching", "message", "selected", "terms", "min_similarity", "max_similarity"]
         names += ["answer", "dataset", "baseline", "kept", "selection", "fold", "only_selection", *LAYOUT]
-        names += ["images", "sort", "ascending", "group", "tags", "labels", "labelling", "dark"]
+        names += ["images", "sort", "ascending", "group", "tags", "labels", "labelling", "dark", "zone"]
         state.param.watch(self._update, names)
         state.param.watch(self._point, ["hovered", "dataset"])
         self._state, self._more = state, more
@@ -185,6 +186,7 @@ class Gallery(Component):
             searching=state.searching,
             message=state.message,
             total=state.passing_count,
+            size=dataset.n,
             selected=dataset.id_of(state.selected),
             order=order_view(state),
         )

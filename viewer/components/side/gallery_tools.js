@@ -120,7 +120,15 @@ function sortField(model) {
     },
     icon(ascending ? UP : DOWN),
   )
-  return h("label", { class: "row" }, h("span", { class: "muted" }, "Sort"), select, sort ? turn : null)
+  const clock = model.order.clock && h("small", { class: "muted" }, model.order.clock)
+  return h(
+    "label",
+    { class: "row" },
+    h("span", { class: "muted" }, "Sort"),
+    select,
+    sort ? turn : null,
+    clock,
+  )
 }
 
 /** @param {GalleryModel} model */

@@ -10,8 +10,9 @@ import numpy as np
 from clipper.query import clip_score
 from viewer.components.page.query_bar import term_view
 from viewer.dataset.columns.facets import ValueFacet
+from viewer.dataset.columns.local_times import zone_words
 from viewer.dataset.columns.ordering import first_codes
-from viewer.dataset.dataset import Dataset
+from viewer.dataset.dataset import TIMES, Dataset
 from viewer.session.answers import Answer
 from viewer.session.state import ImageList, ViewState
 
@@ -79,10 +80,14 @@ def group_choices(state: ViewState) -> dict[str, str]:
 
 
 def order_view(state: ViewState) -> dict[str, Any]:
-    """Return how the images are sorted and grouped, and the columns that can do so: name, title, kind."""
+    """Return how the images are sorted and grouped, and the columns that can do so: name, title, kind.
+
+    `clock` says on whose clock times of files are, where these sort the images.
+    """
     return {
         "sort": state.sort if state.sort in state.dataset.sort_choices else "",
         "ascending": state.ascending,
+        "clock": zone_words(state.zone) if state.sort in TIMES else "",
         "group": state.group if state.group in group_choices(state) else "",
         "sortable": sortable_columns(state.dataset),
         "groupable": [[name, title] for name, title in group_choices(state).items()],

@@ -18,7 +18,7 @@ from clipper.query import Query
 from clipper.query_syntax import Term
 from viewer.dataset.columns.colouring import SIMILARITY, is_missing, value_label
 from viewer.dataset.columns.facets import Facet, ScaleFacet, ValueFacet
-from viewer.dataset.columns.local_times import UTC_ZONE
+from viewer.dataset.columns.local_times import UTC_ZONE, zone_words
 from viewer.dataset.columns.tag_column import TagRows
 from viewer.dataset.columns.word_column import WORDS, WordColumn
 from viewer.dataset.dataset import TIMES, Dataset
@@ -44,12 +44,13 @@ class AxesError(ClipperError):
 
 @dataclass(frozen=True)
 class Around:
-    """What columns of a visitor's own are made of: tags, words, and the answer to a query in view."""
+    """What differs from visitor to visitor: tags, words, the answer to a query in view, the time zone."""
 
     tags: TagRows = field(default_factory=dict)
     words: WordColumn | None = None
     similarities: np.ndarray | None = None  # (n,) float32
     query: str = ""
+    zone: str = UTC_ZONE  # on whose clock the times of files are shown
 
 
 def read_asked(x: object, y: object) -> Asked:
@@ -71,14 +72,15 @@ def lay_out(dataset: Dataset, asked: Asked, around: Around) -> Places:
     if asked == MAP:
         return dataset.places
     with _making:
-        kept: dict[Asked, Places] = dataset.cache.get("places", {})
+        kept: dict[tuple[Asked, str], Places] = dataset.cache.get("places", {})
         lasting = not any(_is_own(dataset, said) for said in asked)
-        if lasting and asked in kept:
-            return kept[asked]
+        key = asked, (around.zone if any(map(is_of_file_times, asked)) else "")
+        if lasting and key in kept:
+            return kept[key]
         x, y = _axes(dataset, asked, around)
         places = places_on_axes(x, y, dataset.places)
         if lasting:
-            dataset.cache["places"] = dict([*kept.items(), (asked, places)][-KEPT_PLACES:])
+            dataset.cache["places"] = dict([*kept.items(), (key, places)][-KEPT_PLACES:])
         return places
 
 
@@ -113,6 +115,11 @@ def _axes(dataset: Dataset, asked: Asked, around: Around) -> tuple[Axis, Axis]:
     return made[0], made[1]
 
 
+def is_of_file_times(said: str) -> bool:
+    """Whether an axis shows times of files, which differ with the visitor's time zone."""
+    return said.removeprefix(COLUMN) in TIMES and said.startswith(COLUMN)
+
+
 def _is_own(dataset: Dataset, said: str) -> bool:
     """Whether an axis shows what changes with the visitor: tags, words, similarity."""
     return said.removeprefix(COLUMN) in {SIMILARITY, WORDS, dataset.tag_column_name}
@@ -126,12 +133,12 @@ def _axis(dataset: Dataset, said: str, at: int, around: Around) -> Axis:
         return spread_axis(jitter)
     if _is_own(dataset, said):
         return _own_axis(dataset, said.removeprefix(COLUMN), jitter, around)
-    kept: dict[tuple[str, int], Axis] = dataset.cache.get("axes", {})
-    key = said, at
+    kept: dict[tuple[str, int, str], Axis] = dataset.cache.get("axes", {})
+    key = said, at, (around.zone if is_of_file_times(said) else "")
     if key not in kept:
         text = parse_axis(said)
         axis = (
-            _column_axis(dataset, text.column, jitter)
+            _column_axis(dataset, text.column, jitter, around.zone)
             if text.column
             else dataset.atlas.text_axis(text.low, text.high)
         )
@@ -156,11 +163,10 @@ def _own_axis(dataset: Dataset, name: str, jitter: np.ndarray, around: Around) -
     return _facet_axis(facet, title, jitter)
 
 
-def _column_axis(dataset: Dataset, name: str, jitter: np.ndarray) -> Axis:
-    facet = dataset.facet(name)
+def _column_axis(dataset: Dataset, name: str, jitter: np.ndarray, zone: str) -> Axis:
+    facet = dataset.facet(name, zone=zone)
     if facet is not None:
-        # Places on an axis are shared by all visitors, whatever their zones.
-        title = dataset.title_of(name) + (f" ({UTC_ZONE})" if name in TIMES else "")
+        title = dataset.title_of(name) + (f" ({zone_words(zone)})" if name in TIMES else "")
         return _facet_axis(facet, title, jitter)
     if name not in dataset.columns:
         raise ValueError(f"this version has no column “{name}”: choose another")

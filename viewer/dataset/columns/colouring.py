@@ -216,7 +216,9 @@ def value_label(value: object) -> str:
 
 
 def is_missing(cell: object) -> bool:
-    """Whether a cell of a table of pandas has no value: None, NaN or `pd.NA`."""
+    """Whether a cell of a table of pandas has no value: None, NaN or `pd.NA`; a list is a value."""
+    if isinstance(cell, np.ndarray):
+        return False
     return cell is None or cell is pd.NA or cell != cell  # noqa: PLR0124 - NaN
 
 

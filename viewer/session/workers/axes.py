@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from clipper.errors import ClipperError
 from clipper.projection.axis_text import COLUMN
-from viewer.dataset.axes.lay_out import MAP, QUERIES, Around, Asked, AxesError, lay_out, place_queries
+from viewer.dataset.axes.lay_out import (
+    MAP,
+    QUERIES,
+    Around,
+    Asked,
+    AxesError,
+    is_of_file_times,
+    lay_out,
+    place_queries,
+)
 from viewer.dataset.columns.colouring import SIMILARITY
 from viewer.dataset.columns.word_column import WORDS
 from viewer.dataset.dataset import Dataset
@@ -27,10 +36,12 @@ log = logging.getLogger(__name__)
 
 
 def around_of(state: ViewState) -> Around:
-    """Return what a visitor's own columns are made of now."""
+    """Return what of this session's axes differs from visitor to visitor."""
     answer = state.answer
     known = answer.similarities if answer is not None else None
-    return Around(state.tags, state.word_column, known, answer.title if answer is not None else "")
+    return Around(
+        state.tags, state.word_column, known, answer.title if answer is not None else "", state.zone
+    )
 
 
 class AxesWorker:
@@ -38,7 +49,7 @@ class AxesWorker:
 
     def __init__(self, state: ViewState) -> None:
         self._state = state
-        state.param.watch(self._follow, ["dataset", "answer", "tags", "word_column"])
+        state.param.watch(self._follow, ["dataset", "answer", "tags", "word_column", "zone"])
         state.param.watch(self._place_queries, ["laid", "history"])
 
     def ask(self, asked: Asked) -> None:
@@ -94,7 +105,8 @@ class AxesWorker:
             return
         columns = {said.removeprefix(COLUMN) for said in asked}
         shown = {"answer": SIMILARITY, "tags": state.dataset.tag_column_name, "word_column": WORDS}
-        if any(name in names and column in columns for name, column in shown.items()):
+        is_of_zone = "zone" in names and any(map(is_of_file_times, asked))
+        if is_of_zone or any(name in names and column in columns for name, column in shown.items()):
             self.ask(asked)
 
 

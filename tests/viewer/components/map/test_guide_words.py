@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from fakes import FakeAtlas
+from fakes import FakeAtlas, shown
 
 from viewer.components.map.guide import MapGuide
 from viewer.components.map.map import MapView
+from viewer.components.side.gallery import Gallery
 from viewer.dataset.columns.filters import AnyOf
 from viewer.dataset.dataset import Dataset
 from viewer.dataset.geometry.viewport import Viewport
@@ -42,6 +43,15 @@ def guide_of(state: ViewState) -> tuple[MapGuide, Placed]:
 
 def part(x: float, y: float, across: float) -> Viewport:
     return Viewport(x - across / 2, x + across / 2, y - across / 2, y + across / 2, 400, 400)
+
+
+def test_an_atlas_without_images_says_so_and_leads_nowhere() -> None:
+    state = ViewState(dataset=Dataset(FakeAtlas(0)))
+    guide, view = guide_of(state)
+    view.seen = part(0, 0, 60)
+    guide._look()
+    assert (guide.empty, guide.elsewhere) == ("This atlas has no images", False)
+    assert shown(Gallery(), state).size == 0
 
 
 def test_the_whole_map_needs_no_small_one(state: ViewState) -> None:

@@ -429,7 +429,8 @@ def test_the_line_is_completed_with_counts(state: ViewState) -> None:
         return {option["text"]: option["note"] for option in panel.completion["options"]}
 
     assert offered("") == {
-        "group": "values", "tags": "list", "size": "number", "File modified": "date", "Indexed": "date",
+        "group": "values", "tags": "list", "size": "number", "File modified": "date in UTC",
+        "Indexed": "date in UTC",
         "File": "text",
     }  # fmt: skip
     facet = state.dataset.facet("group")

@@ -1,0 +1,73 @@
+"""Wherever times of files are shown, the page says on whose clock."""
+
+import pytest
+from fakes import FakeAtlas, shown
+
+from clipper.query_filter import InRange
+from viewer.components.filter_text import completions
+from viewer.components.map.legend import ColourKey
+from viewer.components.side.filter_panel import FilterChips
+from viewer.components.side.result_cards import order_view
+from viewer.dataset.axes.lay_out import Around, lay_out
+from viewer.dataset.dataset import MODIFIED, Dataset
+from viewer.session.state import ViewState
+from viewer.session.workers.axes import AxesWorker
+
+TOKYO = "Asia/Tokyo"
+ASKED = (f"column:{MODIFIED}", "")
+
+
+@pytest.fixture
+def state() -> ViewState:
+    return ViewState(dataset=Dataset(FakeAtlas()), colour="group", zone=TOKYO)
+
+
+def test_the_legend_says_on_whose_clock_times_of_files_are(state: ViewState) -> None:
+    legend = shown(ColourKey(), state)
+    assert legend.hint == ""
+    state.colour = MODIFIED
+    assert legend.hint == "Times are shown in Asia/Tokyo time."
+    state.zone = "UTC"
+    assert legend.hint == "Times are shown in UTC."
+
+
+def test_the_chip_of_a_filter_says_it_and_follows_the_zone(state: ViewState) -> None:
+    chips = shown(FilterChips(), state)
+    state.filters = {MODIFIED: InRange("2000-01-01", "2100-01-01"), "size": InRange(0, 1)}
+    words = {item["column"]: item["words"] for item in chips.items}
+    assert words[MODIFIED].endswith(" (in Asia/Tokyo time)")
+    assert "time" not in words["size"]
+    state.zone = "UTC"
+    assert {item["column"]: item["words"] for item in chips.items}[MODIFIED].endswith(" (in UTC)")
+
+
+def test_the_line_of_filters_says_it_where_it_offers_the_column(state: ViewState) -> None:
+    notes = {one["text"]: one["note"] for one in completions(state, {"text": "", "at": 0})["options"]}
+    assert notes["File modified"] == "date in Asia/Tokyo time"
+    assert notes["size"] == "number"
+
+
+def test_the_line_above_the_cards_says_it_while_file_times_sort_them(state: ViewState) -> None:
+    assert order_view(state)["clock"] == ""
+    state.sort = MODIFIED
+    assert order_view(state)["clock"] == "in Asia/Tokyo time"
+
+
+def test_an_axis_of_file_times_is_on_the_visitors_clock_and_says_so(state: ViewState) -> None:
+    worker = AxesWorker(state)
+    worker.ask(ASKED)
+    far = state.places.axes[0]
+    assert far.title == "File modified (in Asia/Tokyo time)"
+    state.zone = "UTC"
+    near = state.places.axes[0]
+    assert near.title == "File modified (in UTC)"
+    assert [far.span[end] - near.span[end] for end in (0, 1)] == [9 * 3600] * 2
+
+
+def test_visitors_of_one_zone_share_an_axis_and_those_of_another_do_not(state: ViewState) -> None:
+    dataset = state.dataset
+    tokyo = lay_out(dataset, ASKED, Around(zone=TOKYO))
+    assert lay_out(dataset, ASKED, Around(zone=TOKYO)) is tokyo
+    assert lay_out(dataset, ASKED, Around(zone="UTC")) is not tokyo
+    plain = lay_out(dataset, ("column:group", ""), Around(zone=TOKYO))
+    assert lay_out(dataset, ("column:group", ""), Around(zone="UTC")) is plain
