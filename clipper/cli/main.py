@@ -236,7 +236,13 @@ def doctor(
 
 def main() -> None:
     """Run the command. An error that a person can mend is one line; `--debug` shows the traceback of any."""
-    arguments = sys.argv[1:] or ["--help"]
+    try:
+        _run(sys.argv[1:] or ["--help"])
+    except KeyboardInterrupt:  # also while an error is being told
+        sys.exit(interrupt.exit_code())
+
+
+def _run(arguments: Sequence[str]) -> NoReturn:
     debug = "--debug" in arguments
     for stream in (sys.stdout, sys.stderr):  # a name with letters that the terminal has not ends no command
         if isinstance(stream, io.TextIOWrapper):
@@ -244,10 +250,11 @@ def main() -> None:
     # Pillow warns of odd EXIF on many lines, and of no file by name.
     warnings.filterwarnings("ignore", module="PIL")
     words = [word for word in arguments if word != "--debug"]
-    commands = getattr(typer.main.get_command(app), "commands", {})
+    commands: Mapping[str, object] = {}
     try:
+        commands = getattr(typer.main.get_command(app), "commands", {})
         code = app(args=part_text(words, commands), standalone_mode=False)
-    except (typer.Abort, KeyboardInterrupt):
+    except typer.Abort:
         sys.exit(interrupt.exit_code())
     except Exception as error:
         if interrupt.was_stopped():  # a library made another error of it
