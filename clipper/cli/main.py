@@ -21,7 +21,7 @@ from clipper.cli.options import Home, Json, read_filter
 from clipper.cli.output import one_line, print_failures, print_json, summarise, tell_damages
 from clipper.cli.report import check_kinds, tell_report, write_page
 from clipper.cli.view import view
-from clipper.errors import BadImageError, ClipperError
+from clipper.errors import BadImageError, ClipperError, PredicateError
 from clipper.images.decode import read_file
 from clipper.settings import Settings
 
@@ -77,7 +77,9 @@ def index(
 
 @app.command()
 def search(
-    text: Annotated[str, typer.Argument(help='Words; -words for less of them; "phrases"; like:ID.')] = "",
+    words: Annotated[
+        list[str] | None, typer.Argument(help='Words; -words for less of them; "phrases"; like:ID.')
+    ] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=100_000, help="How many.")] = 20,
     image: Annotated[Path | None, typer.Option(help="Look for what is like this image.")] = None,
     where: Annotated[
@@ -98,6 +100,7 @@ def search(
     from clipper.atlas.engine import SearchEngine
     from clipper.query import Query
 
+    text = " ".join(words or [])  # quotes around them are for the shell, and may be left out
     atlas = SearchEngine(Settings.load(home))
     data = _read(image, most=atlas.settings.max_bytes)
     try:
@@ -279,7 +282,9 @@ def _fail(error: Exception, words: Sequence[str], commands: Mapping[str, object]
             way_out = f"write a pattern of archives in quotes: 'shards/*.tar'; {way_out}"
         typer.echo(f"clipper: {one_line(message())} ({way_out})", err=True)
         sys.exit(2)
-    if isinstance(error, ClipperError):
+    if isinstance(error, PredicateError):
+        text = f"--where: {error}"
+    elif isinstance(error, ClipperError):
         text = str(error)
     elif isinstance(error, PermissionError) and error.filename:
         text = f"{error.filename} cannot be used: {error.strerror}"
