@@ -32,7 +32,8 @@ def part_filter(
 
     Raises:
         PredicateError: a text is not understood.
-        ClipperError: there is no such column; or an operator such as `$or` is about both, or about more than one condition of the first.
+        ClipperError: there is no such column; or an operator such as `$or` is about both, or about more than
+            one condition of the first.
     """
     if isinstance(where, str):
         return [*read_predicate(where, fields(atlas)).items()], []

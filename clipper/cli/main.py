@@ -4,6 +4,7 @@ What does not belong here: anything that `import clipper` cannot do too.
 """
 
 import io
+import os
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
@@ -288,10 +289,22 @@ def _fail(error: Exception, words: Sequence[str], commands: Mapping[str, object]
         text = str(error)
     elif isinstance(error, PermissionError) and error.filename:
         text = f"{error.filename} cannot be used: {error.strerror}"
+    elif isinstance(error, UnicodeEncodeError):
+        text = _no_letters(error)
     else:
         text = f"{type(error).__name__}: {error} (--debug shows the traceback)"
     typer.echo(f"clipper: {one_line(text)}", err=True)
     sys.exit(1)
+
+
+def _no_letters(error: UnicodeEncodeError) -> str:
+    """Say what to do about a name that is no text, or that the locale has no letters for."""
+    end = error.object.find(os.sep, error.end)  # of the folder that is meant
+    name = error.object[: end if end > 0 else None].encode("utf-8", "surrogateescape")
+    shown = name.decode("utf-8", "backslashreplace")
+    if sys.getfilesystemencoding() == "utf-8":
+        return f"{shown} is not valid UTF-8; rename it"
+    return f"{shown} has letters that the locale of this session has not; set LC_ALL=C.UTF-8, or PYTHONUTF8=1"
 
 
 def _read(image: Path | None, *, most: int) -> bytes | None:

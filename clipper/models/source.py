@@ -191,8 +191,8 @@ def _unreachable(settings: Settings, error: Exception) -> str:
         f"the model {settings.model}{revision} is not a folder below {settings.home}, is not in the hub's "
         f"local cache {HF_HUB_CACHE} and could not be fetched ({type(error).__name__}: {reason[:160]}). Four "
         "ways out: connect to the internet once and run again; or set HF_HOME to where the cache lies now; "
-        f"or set `model` in {settings.home / 'clipper.toml'} (or --model, or CLIPPER_MODEL) to a local folder "
-        "with a CLIP; or use the sample model, models/clip-emoji in Clipper's data folder"
+        f"or set `model` in {settings.home / 'clipper.toml'} (or --model, or CLIPPER_MODEL) to a local "
+        "folder with a CLIP; or use the sample model, models/clip-emoji in Clipper's data folder"
     )
 
 

@@ -78,7 +78,7 @@ def test_a_folder_of_archives_that_is_closed_hides_none_of_them(refusing: Refusi
     assert open_images("refusing://pictures/*/*.tar").archives() == []
     refusing.refused["/pictures/open/deep"] = PermissionError("closed")
     assert open_images("refusing://pictures/*/*.tar").archives() == []  # it does not reach that far
-    with pytest.raises(ImagesError, match="open/deep cannot be listed: closed"):
+    with pytest.raises(ImagesError, match=r"open/deep cannot be listed: closed"):
         open_images("refusing://pictures/**/*.tar").archives()
 
 
@@ -88,13 +88,12 @@ def test_a_folder_that_is_gone_is_no_empty_one_where_there_are_folders(tmp_path:
     for pattern in ("", "/*.tar"):
         assert not scan(open_images(empty + pattern), may_be_empty=True).entries
         assert not scan(open_images(memory_folder + pattern), may_be_empty=True).entries
-        with pytest.raises(ImagesError, match="gone.* does not exist; check `images`"):
+        with pytest.raises(ImagesError, match=r"gone.* does not exist; check `images`"):
             scan(open_images(gone + pattern), may_be_empty=True)
 
 
-def test_an_error_of_a_server_for_one_file_costs_that_file_alone(
-    refusing: Refusing, monkeypatch: pytest.MonkeyPatch
-):
+@pytest.mark.usefixtures("refusing")
+def test_an_error_of_a_server_for_one_file_costs_that_file_alone(monkeypatch: pytest.MonkeyPatch):
     def cat_file(*_: object, **__: object) -> bytes:
         raise OfItsOwnKindError("403, message='Forbidden'")
 
