@@ -75,7 +75,7 @@ class PredicateError(ClipperError):
 
     def __init__(self, message: str, *, start: int, end: int) -> None:
         place = f" (characters {start + 1} to {end} of the filter)" if end > start else ""
-        super().__init__(f"{message}{place}")
+        super().__init__(f"{message.rstrip('.')}{place}" if place else message)
         self.message, self.start, self.end = message, start, end
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 CLUSTER = "cluster"
+POSITION = frozenset({"x", "y"})  # on the map, which Chroma's rows have beside the columns
 _LABELS = {"bool": ("Yes", "No"), "list[bool]": ("Yes", "No")}  # of types that have few
 
 
@@ -31,11 +32,15 @@ def part_filter(
 
     Raises:
         PredicateError: a text is not understood.
-        ClipperError: an operator such as `$or` is about both, or about more than one condition of the first.
+        ClipperError: there is no such column; or an operator such as `$or` is about both, or about more than
+            one condition of the first.
     """
     if isinstance(where, str):
         return [*read_predicate(where, fields(atlas)).items()], []
     found = {*atlas.insight_columns, *({CLUSTER} - atlas.columns.keys())}
+    # Chroma takes a column that is not there for one without values, and finds no image without a word.
+    if unknown := named_columns(where) - atlas.columns.keys() - found - POSITION:
+        raise ClipperError(f"there is no column {min(unknown)!r}; `clipper info` lists the columns")
     own, others = [], []
     for name, written in flatten(where):
         mine = found & named_columns({name: written})

@@ -4,6 +4,7 @@ from clipper.cli import interrupt
 
 try:
     if interrupt.is_program():  # before the imports that take a while
+        interrupt.open_streams()
         interrupt.watch_signals()
     from clipper.cli.main import main
 except KeyboardInterrupt:

@@ -41,6 +41,8 @@ def part_text(words: Sequence[str], commands: Mapping[str, Any]) -> list[str]:
             break
         if word in takes:
             taken = words[at : at + 1] if takes[word] else []
+            if takes[word] and not taken:  # the error says so
+                return list(words)
             options += [word, *taken]
             at += len(taken)
         elif is_text(word, takes):

@@ -50,6 +50,22 @@ def is_program() -> bool:
     return named == "clipper" or (sys.argv[:1] == ["-m"] and "clipper.cli" in sys.orig_argv)
 
 
+def open_streams() -> None:
+    """Open what a service or `>&-` has closed of standard input, output and errors; what goes there is lost.
+
+    The system gives the lowest free number to the next file. Without this, what a library prints would be
+    written into a file of the home.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w", encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
 def watch_signals() -> None:
     """From now on, end this process on SIGINT and SIGTERM in the way of this module."""
     numbers = [each for each in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(each) != signal.SIG_IGN]

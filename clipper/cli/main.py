@@ -4,6 +4,7 @@ What does not belong here: anything that `import clipper` cannot do too.
 """
 
 import io
+import os
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ from clipper.cli.options import Home, Json, read_filter
 from clipper.cli.output import one_line, print_failures, print_json, summarise, tell_damages
 from clipper.cli.report import check_kinds, tell_report, write_page
 from clipper.cli.view import view
-from clipper.errors import BadImageError, ClipperError
+from clipper.errors import BadImageError, ClipperError, PredicateError
 from clipper.images.decode import read_file
 from clipper.settings import Settings
 
@@ -77,7 +78,9 @@ def index(
 
 @app.command()
 def search(
-    text: Annotated[str, typer.Argument(help='Words; -words for less of them; "phrases"; like:ID.')] = "",
+    words: Annotated[
+        list[str] | None, typer.Argument(help='Words; -words for less of them; "phrases"; like:ID.')
+    ] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=100_000, help="How many.")] = 20,
     image: Annotated[Path | None, typer.Option(help="Look for what is like this image.")] = None,
     where: Annotated[
@@ -98,6 +101,7 @@ def search(
     from clipper.atlas.engine import SearchEngine
     from clipper.query import Query
 
+    text = " ".join(words or [])  # quotes around them are for the shell, and may be left out
     atlas = SearchEngine(Settings.load(home))
     data = _read(image, most=atlas.settings.max_bytes)
     try:
@@ -236,7 +240,13 @@ def doctor(
 
 def main() -> None:
     """Run the command. An error that a person can mend is one line; `--debug` shows the traceback of any."""
-    arguments = sys.argv[1:] or ["--help"]
+    try:
+        _run(sys.argv[1:] or ["--help"])
+    except KeyboardInterrupt:  # also while an error is being told
+        sys.exit(interrupt.exit_code())
+
+
+def _run(arguments: Sequence[str]) -> NoReturn:
     debug = "--debug" in arguments
     for stream in (sys.stdout, sys.stderr):  # a name with letters that the terminal has not ends no command
         if isinstance(stream, io.TextIOWrapper):
@@ -244,10 +254,11 @@ def main() -> None:
     # Pillow warns of odd EXIF on many lines, and of no file by name.
     warnings.filterwarnings("ignore", module="PIL")
     words = [word for word in arguments if word != "--debug"]
-    commands = getattr(typer.main.get_command(app), "commands", {})
+    commands: Mapping[str, object] = {}
     try:
+        commands = getattr(typer.main.get_command(app), "commands", {})
         code = app(args=part_text(words, commands), standalone_mode=False)
-    except (typer.Abort, KeyboardInterrupt):
+    except typer.Abort:
         sys.exit(interrupt.exit_code())
     except Exception as error:
         if interrupt.was_stopped():  # a library made another error of it
@@ -272,14 +283,28 @@ def _fail(error: Exception, words: Sequence[str], commands: Mapping[str, object]
             way_out = f"write a pattern of archives in quotes: 'shards/*.tar'; {way_out}"
         typer.echo(f"clipper: {one_line(message())} ({way_out})", err=True)
         sys.exit(2)
-    if isinstance(error, ClipperError):
+    if isinstance(error, PredicateError):
+        text = f"--where: {error}"
+    elif isinstance(error, ClipperError):
         text = str(error)
     elif isinstance(error, PermissionError) and error.filename:
         text = f"{error.filename} cannot be used: {error.strerror}"
+    elif isinstance(error, UnicodeEncodeError):
+        text = _no_letters(error)
     else:
         text = f"{type(error).__name__}: {error} (--debug shows the traceback)"
     typer.echo(f"clipper: {one_line(text)}", err=True)
     sys.exit(1)
+
+
+def _no_letters(error: UnicodeEncodeError) -> str:
+    """Say what to do about a name that is no text, or that the locale has no letters for."""
+    end = error.object.find(os.sep, error.end)  # of the folder that is meant
+    name = error.object[: end if end > 0 else None].encode("utf-8", "surrogateescape")
+    shown = name.decode("utf-8", "backslashreplace")
+    if sys.getfilesystemencoding() == "utf-8":
+        return f"{shown} is not valid UTF-8; rename it"
+    return f"{shown} has letters that the locale of this session has not; set LC_ALL=C.UTF-8, or PYTHONUTF8=1"
 
 
 def _read(image: Path | None, *, most: int) -> bytes | None:

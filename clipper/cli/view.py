@@ -5,6 +5,7 @@ What does not belong here: the server (`viewer/`).
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -45,18 +46,26 @@ def view(
             raise SettingsError("several workers need Linux or macOS; leave `--workers` out")
         command = ["-m", "viewer.server.processes.supervisor", "--workers", str(workers)]
     else:
-        server = (
-            ["viewer.server.several"] if path == "" else ["panel", "serve", str(Path(spec.origin).parent)]
-        )
-        command = ["-m", *server, "--address", "127.0.0.1"]
+        command = ["-m", "viewer.server", "--address", "127.0.0.1"]
     command += ["--port", str(port), "--log-level", "warning"]
     command += ["--show"] if open_browser else []
     typer.echo(f"Clipper shows {shown} at http://127.0.0.1:{port}/{path} (Ctrl-C ends it)")
     sys.stdout.flush()
     if IS_WINDOWS:  # there the process would end at once, and the prompt return beside the server
         sys.exit(_serve([sys.executable, *command], os.environ | environment))
-    # The server replaces this process, so that any signal to the command reaches the server.
-    os.execve(sys.executable, [sys.executable, *command], os.environ | environment)  # noqa: S606
+    _become([sys.executable, *command], os.environ | environment)
+
+
+def _become(command: list[str], environment: dict[str, str]) -> None:
+    """Replace this process by the server, so that any signal to the command reaches the server.
+
+    Ctrl-C waits until the server listens to it: while Python starts it would print a traceback.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        os.execve(command[0], command, environment)  # noqa: S606
+    finally:  # it could not be started
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _serve(command: list[str], environment: dict[str, str]) -> int:

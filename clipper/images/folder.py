@@ -26,6 +26,7 @@ from clipper.images.formats import (
 )
 from clipper.images.listing import LINKED_FOLDERS, FoundImage, Listing, has_image_ending, is_hidden
 from clipper.images.places import Contents, Place
+from clipper.images.remote import find_files
 from clipper.settings import CONFIG_NAME, is_url
 
 if TYPE_CHECKING:
@@ -282,17 +283,24 @@ class ImageFolder:
     def _read_remote(self, name: str) -> bytes:
         files, root = filesystem(self.location)
         path = f"{root}/{name}"
-        check_size(int(files.size(path) or 0), max_bytes=self.max_bytes)
-        return bytes(files.cat_file(path))
+        try:
+            check_size(int(files.size(path) or 0), max_bytes=self.max_bytes)
+            return bytes(files.cat_file(path))
+        except (OSError, BadImageError):
+            raise
+        except Exception as error:  # of a file system with errors of its own
+            raise OSError(str(error) or type(error).__name__) from error
 
     def _list_remote(self) -> Listing:
         files, root = filesystem(self.location)
         files.invalidate_cache()  # Dagster's sensor lists the folder again and again in one process
         try:
-            entries = files.find(root, detail=True)
-        except (OSError, ValueError) as error:
-            raise ImagesError(f"{self.location} cannot be listed: {error}") from error
+            entries, closed = find_files(files, root)
+        except Exception as error:
+            raise cannot_list(self.location, error) from error
         listing = Listing()
+        for path, why in closed.items():
+            listing.images.append(FoundImage(path[len(root) :].strip("/"), 0, 0, reason=why))
         ids = {path: path[len(root) :].lstrip("/") for path in entries}
         homes = {image_id.rpartition("/")[0] for image_id in ids.values() if _name(image_id) == CONFIG_NAME}
         listing.homes = homes
@@ -396,6 +404,14 @@ def filesystem(location: str) -> tuple[Any, str]:
     except (ImportError, ValueError) as error:
         raise ImagesError(f"{location} cannot be opened: {error}") from error
     return files, str(root).rstrip("/")
+
+
+def cannot_list(location: str, error: Exception) -> ImagesError:
+    """Return the error for a URL that cannot be listed."""
+    if isinstance(error, FileNotFoundError):
+        return ImagesError(f"{location} does not exist; check `images` in clipper.toml")
+    why = " ".join(str(error).split()) or type(error).__name__
+    return ImagesError(f"{location} cannot be listed: {why}")
 
 
 def changed_ns(entry: dict[str, Any]) -> int:

@@ -48,7 +48,7 @@ def find_made_by(model: Mapping[str, Any], settings: Settings) -> ModelSource:
                 why[place.model], kind = f"cannot be fetched ({error.__cause__!r:.160})", HubError
                 continue
             except ModelError as error:
-                why[place.model] = f"cannot be used ({error})"
+                why[place.model] = f"cannot be used ({_short(error)})"
                 continue
             if found and found.fingerprint == model["fingerprint"]:
                 return found
@@ -70,6 +70,15 @@ def _places(model: Mapping[str, Any], settings: Settings) -> Iterator[Settings]:
         if (key := (place.model, place.revision)) not in seen:
             seen.add(key)
             yield place
+
+
+def _short(error: ModelError) -> str:
+    """Say why a model cannot be used, without ways out: `_lost` tells them."""
+    from huggingface_hub.errors import OfflineModeIsEnabled
+
+    if isinstance(error.__cause__, OfflineModeIsEnabled):
+        return "it is not in the hub's local cache, and HF_HUB_OFFLINE keeps it from being fetched"
+    return str(error)
 
 
 def _lost(then: str, why: Mapping[str, str], settings: Settings) -> str:

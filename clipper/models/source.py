@@ -178,6 +178,8 @@ def _has_tokenizer(folder: Path) -> bool:
 
 
 def _unreachable(settings: Settings, error: Exception) -> str:
+    from huggingface_hub.constants import HF_HUB_CACHE
+
     revision = f" at revision {settings.revision}" if settings.revision else ""
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if isinstance(error, PermissionError):
@@ -187,10 +189,10 @@ def _unreachable(settings: Settings, error: Exception) -> str:
         )
     return (
         f"the model {settings.model}{revision} is not a folder below {settings.home}, is not in the hub's "
-        f"local cache and could not be fetched ({type(error).__name__}: {reason[:160]}). Three ways out: "
-        f"connect to the internet once and run again; or set `model` in {settings.home / 'clipper.toml'} "
-        "(or --model, or CLIPPER_MODEL) to a local folder with a CLIP; or use the sample model, "
-        "models/clip-emoji in Clipper's data folder"
+        f"local cache {HF_HUB_CACHE} and could not be fetched ({type(error).__name__}: {reason[:160]}). Four "
+        "ways out: connect to the internet once and run again; or set HF_HOME to where the cache lies now; "
+        f"or set `model` in {settings.home / 'clipper.toml'} (or --model, or CLIPPER_MODEL) to a local "
+        "folder with a CLIP; or use the sample model, models/clip-emoji in Clipper's data folder"
     )
 
 

@@ -45,6 +45,11 @@ def test_a_cluster_of_any_level_holds_its_images(sample_atlas: clipper.Atlas):
     assert not found(sample_atlas, cluster=-7)
 
 
+def test_a_search_among_a_part_of_the_map(sample_atlas: clipper.Atlas):
+    right = sample_atlas.points["x"] > sample_atlas.points["x"].median()
+    assert found(sample_atlas, x={"$gt": float(sample_atlas.points["x"].median())}) == set(right[right].index)
+
+
 @pytest.mark.parametrize(
     ("where", "reason"),
     [
@@ -53,6 +58,8 @@ def test_a_cluster_of_any_level_holds_its_images(sample_atlas: clipper.Atlas):
         ({"stands_apart": {"range": [0, 1]}}, "has no range"),
         ({"cluster": {"range": [0, 1]}}, "by the numbers of clusters"),
         ({"outlier": {"$gte": 1}, "group": {"$like": "F"}}, "is not understood"),
+        ({"gruop": "Flags"}, "there is no column 'gruop'; `clipper info` lists"),
+        ({"$or": [{"group": "Flags"}, {"gruop": "Flags"}]}, "there is no column 'gruop'"),
     ],
 )
 def test_a_filter_that_cannot_be_used_says_why(

@@ -21,7 +21,7 @@ from clipper.images.archives.contents import add_damage, add_member, itself, lis
 from clipper.images.archives.location import kind_of, names_archives, root_of
 from clipper.images.archives.tables import ImageTable
 from clipper.images.decode import check_size
-from clipper.images.folder import ImageFolder, changed_ns, filesystem, is_image_name
+from clipper.images.folder import ImageFolder, cannot_list, changed_ns, filesystem, is_image_name
 from clipper.images.listing import METADATA_NAMES, FoundImage, Listing
 from clipper.images.places import (
     ARCHIVE_ENDINGS,
@@ -38,6 +38,7 @@ from clipper.images.places import (
     is_packed_whole,
     member_id,
 )
+from clipper.images.remote import glob_files
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -213,7 +214,7 @@ class ArchiveFolder(ImageFolder):
         files, root = filesystem(self.root)
         try:
             entries = files.ls(root, detail=True)
-        except (OSError, ValueError):
+        except Exception:  # noqa: BLE001 - each file system has errors of its own
             return []  # listing the archives reports it
         named = [(str(entry["name"]).rstrip("/").rpartition("/")[2], entry) for entry in entries]
         return [
@@ -302,10 +303,10 @@ class ArchiveFolder(ImageFolder):
         files.invalidate_cache()
         try:
             entries = (
-                files.glob(pattern, detail=True) if has_magic(pattern) else {pattern: files.info(pattern)}
+                glob_files(files, root, pattern) if has_magic(pattern) else {pattern: files.info(pattern)}
             )
-        except (OSError, ValueError) as error:
-            raise ImagesError(f"{self.location} cannot be listed: {error}") from error
+        except Exception as error:
+            raise cannot_list(self.location, error) from error
         return [
             Archive(path[len(root) :].lstrip("/"), int(entry.get("size") or 0), changed_ns(entry))
             for path, entry in entries.items()

@@ -1,8 +1,11 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 from subprocess import CompletedProcess
 
 import pytest
@@ -355,7 +358,7 @@ def test_several_workers_are_started_by_a_supervisor(
     several, one = (" ".join(words) for words in started)
     assert "-m viewer.server.processes.supervisor --workers 4 --port" in several
     assert several.endswith("--show")
-    assert "-m panel serve" in one
+    assert "-m viewer.server --address 127.0.0.1 --port" in one
     assert "supervisor" not in one
 
 
@@ -366,3 +369,28 @@ def test_a_machine_that_cannot_hand_connections_over_serves_by_one_worker_only(
     code, _, err = command("view", "--workers", "2", "--port", "0", "--home", sample_home)
     assert code == 1
     assert "leave `--workers` out" in err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell closes streams so")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_end_no_command_and_no_file_takes_their_place(closed: str, tmp_path: Path):
+    code = (
+        "import os, sys; sys.argv = ['clipper']; from clipper.cli import main\n"
+        "try: main()\n"
+        f"except SystemExit as end: open({str(tmp_path / 'code')!r}, 'x').write(f'{{end.code}}')\n"
+        f"assert open({str(tmp_path / 'code')!r}).fileno() > 2"
+    )
+    command = f"exec {sys.executable} -c {quote(code)} {closed}"
+    assert subprocess.run(["sh", "-c", command], capture_output=True, check=False).returncode == 0
+    assert (tmp_path / "code").read_text() == "0"
+
+
+@pytest.mark.linux
+def test_a_folder_whose_name_is_no_text_is_named_with_the_way_out(
+    command: InProcess, photos: Path, model_folder: Path
+):
+    folder = photos / "caf\udce9"
+    folder.mkdir()
+    shutil.copy(next(photos.glob("*.jpg")), folder)
+    code, _, err = command("index", folder, "--model", model_folder)
+    assert (code, err) == (1, f"clipper: {photos}/caf\\xe9 is not valid UTF-8; rename it\n")

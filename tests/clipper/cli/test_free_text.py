@@ -17,9 +17,13 @@ InProcess = Callable[..., tuple[int, str, str]]
         (["-kitten", "-k", "2"], "-kitten"),
         (["--", "--"], "--"),
         (["--", "-k"], "-k"),
+        (["cat", "-face", "-k", "2"], "cat -face"),
+        (["-face", "red heart"], "-face red heart"),
     ],
 )
-def test_a_query_may_begin_with_a_minus(command: InProcess, sample_home: Path, words: list[str], query: str):
+def test_a_query_may_begin_with_a_minus_and_needs_no_quotes(
+    command: InProcess, sample_home: Path, words: list[str], query: str
+):
     code, out, err = command("search", "--home", sample_home, "--json", *words)
     assert (code, err) == (0, "")
     assert json.loads(out)["query"] == query

@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+InProcess = Callable[..., tuple[int, str, str]]
 COMMAND = (sys.executable, "-m", "clipper.cli")
 INDEX = (
     "clipper: stopped; what was embedded is kept, and a published atlas is as it was; run again to go on\n"
@@ -77,6 +79,31 @@ def test_sigterm_ends_a_run_in_the_same_way(photos: Path, model_folder: Path, tm
     many_photos(photos, model_folder)
     words = ("index", str(photos), "--model", str(model_folder), "--home", str(tmp_path / "home"))
     assert stop((*COMMAND, *words), after=1.0, number=signal.SIGTERM) == (143, INDEX)
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="Windows holds no signal back")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_ctrl_c_ends_a_server_that_starts_without_a_traceback(tmp_path: Path, workers: str):
+    words = ("view", "--port", "0", "--workers", workers, "--home", str(tmp_path))
+    started = subprocess.Popen(
+        (*COMMAND, *words), start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert started.stdout
+    assert started.stdout.readline().startswith("Clipper shows")
+    os.killpg(started.pid, signal.SIGINT)  # the server takes seconds from here
+    _, errors = started.communicate(timeout=SOON)
+    assert (started.returncode, errors) in [(0, ""), (130, "clipper: stopped\n")]
+
+
+def test_ctrl_c_before_the_command_line_is_parsed_is_told_as_later(
+    command: InProcess, monkeypatch: pytest.MonkeyPatch
+):
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("typer.main.get_command", interrupted)
+    assert command("search", "cat")[0] == 130
 
 
 SWALLOWS = """

@@ -250,7 +250,7 @@ def test_a_broken_off_download_is_not_taken_for_a_model(python: Run, model_folde
     assert "could not be fetched" in result.stderr
 
 
-def test_without_network_and_copy_one_line_says_the_three_ways_out(
+def test_without_network_and_copy_one_line_says_the_ways_out(
     clipper_command: Run, folder: Path, tmp_path: Path
 ):
     Image.new("RGB", (8, 8), "red").save(folder / "a.png")
@@ -261,7 +261,8 @@ def test_without_network_and_copy_one_line_says_the_three_ways_out(
     assert result.stdout == ""
     assert len(result.stderr.strip().splitlines()) == 1
     assert "Traceback" not in result.stderr
-    for word in (DEFAULT_MODEL, DEFAULT_REVISION, "connect to the internet", "local folder", "sample model"):
+    ways = ("connect to the internet", "set HF_HOME", "local folder", "sample model")
+    for word in (DEFAULT_MODEL, DEFAULT_REVISION, str(tmp_path / "hf" / "hub"), *ways):
         assert word in result.stderr
 
 

@@ -21,6 +21,7 @@ from types import FrameType
 from typing import NoReturn
 
 from viewer.pools import MOST_RENDER_THREADS, RENDER_THREADS
+from viewer.server.processes.start import hear_interrupts
 
 VARIABLE = "CLIPPER_WORKER"  # what a worker is told: see `Worker` in `workers.py`
 UNREADY = -1  # the number of sessions of a worker that does not answer yet
@@ -169,10 +170,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--workers", type=int, required=True)
     asked, options = parser.parse_known_args(arguments)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupted)
     supervisor = None
     try:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _interrupted)
+        hear_interrupts()
         supervisor = Supervisor(listen(asked.port), asked.workers, options)
         supervisor.run()
     except FailedError as error:

@@ -1,0 +1,104 @@
+"""A folder behind a URL that cannot be listed is told; it is never taken for an empty one."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import fsspec
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.spec import AbstractFileSystem
+
+from clipper.errors import BadImageError, ImagesError
+from clipper.images.archives.folder import open_images
+from clipper.images.folder import ImageFolder
+from clipper.images.listing import FoundImage
+from clipper.indexing.scan import scan
+
+
+class Refusing(MemoryFileSystem):
+    """Lists its folders one after another, as most servers do, and refuses some."""
+
+    protocol = "refusing"
+    store: dict[str, object] = {}  # noqa: RUF012 - of the whole process, as of its base
+    pseudo_dirs = [""]  # noqa: RUF012
+    refused: dict[str, Exception] = {}  # noqa: RUF012
+    find = AbstractFileSystem.find
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return super()._strip_protocol(path.replace("refusing://", "memory://"))
+
+    def ls(self, path: str, detail: bool = True, **kwargs: object) -> object:
+        if error := self.refused.get(path.rstrip("/")):
+            raise error
+        return super().ls(path, detail=detail, **kwargs)
+
+
+@pytest.fixture
+def refusing() -> Iterator[Refusing]:
+    fsspec.register_implementation("refusing", Refusing, clobber=True)
+    files = fsspec.filesystem("refusing")
+    for name in ("a.jpg", "closed/b.jpg", "open/c.jpg", "open/deep/d.tar", "open/deep/e.jpg"):
+        files.pipe(f"/pictures/{name}", b"123")
+    yield files
+    files.refused.clear()
+    files.store.clear()
+
+
+class OfItsOwnKindError(Exception):
+    """As the libraries of servers raise them."""
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OfItsOwnKindError("503")])
+def test_a_closed_folder_behind_a_url_is_named_and_hides_no_other(refusing: Refusing, error: Exception):
+    refusing.refused["/pictures/closed"] = error
+    manifest = scan(ImageFolder("refusing://pictures"))
+    assert [entry.id for entry in manifest.entries] == ["a.jpg", "open/c.jpg", "open/deep/e.jpg"]
+    assert manifest.unreadable == {"closed": f"cannot be listed: {error}"}
+    refusing.refused["/pictures/closed"] = FileNotFoundError()  # deleted meanwhile
+    assert scan(ImageFolder("refusing://pictures")).unreadable == {}
+
+
+@pytest.mark.parametrize("location", ["refusing://pictures", "refusing://pictures/**/*.tar"])
+@pytest.mark.parametrize(
+    "error", [ConnectionRefusedError(111, "refused"), OfItsOwnKindError("503"), OfItsOwnKindError()]
+)
+def test_a_server_that_does_not_answer_has_not_lost_its_images(
+    refusing: Refusing, location: str, error: Exception
+):
+    refusing.refused["/pictures"] = error
+    with pytest.raises(ImagesError, match=rf"{location[:19]}.*cannot be listed: .*(refused|503|Error)"):
+        scan(open_images(location), may_be_empty=True)
+
+
+def test_a_folder_of_archives_that_is_closed_hides_none_of_them(refusing: Refusing):
+    assert [each.name for each in open_images("refusing://pictures/**/*.tar").archives()] == [
+        "open/deep/d.tar"
+    ]
+    assert open_images("refusing://pictures/*/*.tar").archives() == []
+    refusing.refused["/pictures/open/deep"] = PermissionError("closed")
+    assert open_images("refusing://pictures/*/*.tar").archives() == []  # it does not reach that far
+    with pytest.raises(ImagesError, match=r"open/deep cannot be listed: closed"):
+        open_images("refusing://pictures/**/*.tar").archives()
+
+
+def test_a_folder_that_is_gone_is_no_empty_one_where_there_are_folders(tmp_path: Path, memory_folder: str):
+    (tmp_path / "empty").mkdir()
+    empty, gone = f"file://{tmp_path}/empty", f"file://{tmp_path}/gone"
+    for pattern in ("", "/*.tar"):
+        assert not scan(open_images(empty + pattern), may_be_empty=True).entries
+        assert not scan(open_images(memory_folder + pattern), may_be_empty=True).entries
+        with pytest.raises(ImagesError, match=r"gone.* does not exist; check `images`"):
+            scan(open_images(gone + pattern), may_be_empty=True)
+
+
+@pytest.mark.usefixtures("refusing")
+def test_an_error_of_a_server_for_one_file_costs_that_file_alone(monkeypatch: pytest.MonkeyPatch):
+    def cat_file(*_: object, **__: object) -> bytes:
+        raise OfItsOwnKindError("403, message='Forbidden'")
+
+    monkeypatch.setattr(Refusing, "cat_file", cat_file)
+    folder = ImageFolder("refusing://pictures")
+    assert FoundImage("a.jpg", 3, folder.list_images()[0].mtime_ns) in folder.list_images()
+    with pytest.raises(BadImageError, match="cannot be read: 403"):
+        folder.read("a.jpg")
