@@ -4,6 +4,7 @@
 """
 
 import io
+import struct
 from collections.abc import Callable
 
 import colour_profiles as profiles
@@ -84,6 +85,44 @@ def moving(kind: str, mode: str = "RGB") -> bytes:
     return saved(kind, picture().convert(mode), save_all=True, append_images=others, duration=10_000)
 
 
+def black_ink() -> Image.Image:
+    """CMYK with ramps of black over the other inks, as a separation makes them."""
+    cyan, magenta, yellow, _ = picture().convert("CMYK").split()
+    return Image.merge("CMYK", (cyan, magenta, yellow, Image.linear_gradient("L").resize((96, 64))))
+
+
+def small_first_frame() -> bytes:
+    """A GIF whose first frame leaves the rest of the canvas free, which has no colour of its own."""
+    data = bytearray(saved("GIF", picture().quantize(16)))
+    data[6:10] = (128).to_bytes(2, "little") + (80).to_bytes(2, "little")
+    return bytes(data)
+
+
+def behind_a_stand_in() -> bytes:
+    """An animated PNG for which programs that show no animation have another picture."""
+    return saved(
+        "PNG",
+        Image.new("RGB", (96, 64), "lime"),
+        save_all=True,
+        default_image=True,
+        append_images=[picture()] * 2,
+    )
+
+
+def empty_alpha() -> bytes:
+    """A BMP of 32 bits whose fourth channel is named, and zero."""
+    pixels = np.zeros((64, 96, 4), np.uint8)
+    pixels[..., :3] = np.asarray(picture())[::-1, :, ::-1]
+    head = struct.pack("<IiiHHIIiiII", 108, 96, 64, 1, 32, 3, pixels.size, 2835, 2835, 0, 0)
+    head += struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000) + b"BGRs" + bytes(48)
+    return (
+        b"BM"
+        + struct.pack("<IHHI", 14 + len(head) + pixels.size, 0, 0, 14 + len(head))
+        + head
+        + pixels.tobytes()
+    )
+
+
 _FORMATS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "avif": "AVIF", "tif": "TIFF"}
 # Files that a browser shows as Clipper does.
 ALIKE: dict[str, Make] = {
@@ -113,6 +152,11 @@ ALIKE: dict[str, Make] = {
     "inks with colours.jpg": lambda: saved(
         "JPEG", picture().convert("CMYK"), icc_profile=profiles.rgb("adobe")
     ),
+    "inks and black.jpg": lambda: saved("JPEG", black_ink(), icc_profile=profiles.inks()),
+    "inks and black without profile.jpg": lambda: saved("JPEG", black_ink()),
+    "small first frame.gif": small_first_frame,
+    "behind a stand-in.png": behind_a_stand_in,
+    "empty alpha.bmp": empty_alpha,
     "broken profile.jpg": lambda: saved("JPEG", icc_profile=b"no profile" * 30),
     "cut profile.png": lambda: saved("PNG", icc_profile=profiles.rgb("wide")[:-40]),
     **{

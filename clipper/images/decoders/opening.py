@@ -11,6 +11,7 @@ from typing import Any
 
 from clipper.errors import BadImageError
 from clipper.images.decoders import camera_raw
+from clipper.images.decoders.segments import bare
 from clipper.images.decoders.tiff_tags import BIG, LITTLE
 
 # Pillow's own decoders (JPEG opens MPO too), in the order in which they are tried; those come last that
@@ -27,6 +28,10 @@ HEIF_BRANDS = (*HEVC_BRANDS, b"mif1", b"msf1")
 PLAIN_BEGINNINGS = (b"farbfeld", b"P7\n", b"#?RADIANCE", b"#?RGBE")
 JPEG_XL_BEGINNINGS = (b"\xff\x0a", b"\x00\x00\x00\x0cJXL \r\n\x87\n")
 _OPTIONAL = "and the package that decodes it is not installed; `pip install {}`, or convert it to JPEG or PNG"
+# Windows icons and cursors; TGAs begin so too.
+ICON_BEGINNINGS = (b"\0\0\1\0", b"\0\0\2\0")
+# Bytes of one text in a PNG: programs keep their whole work in it. The sandbox limits the memory of all.
+_MOST_TEXT = 1 << 26
 _TIFF = (LITTLE, BIG, b"II+\x00", b"MM\x00+")
 
 
@@ -46,14 +51,8 @@ def open_image(data: bytes) -> Any:
     """
     if kind := camera_raw.format_of(data):
         return camera_raw.open_preview(data, kind)
-    if data.startswith(JPEG_XL_BEGINNINGS):
-        return _open_jpeg_xl(data)
-    if data.startswith(PLAIN_BEGINNINGS):
-        from clipper.images.decoders.plain import open_plain
-
-        return open_plain(data)
-    if is_heif(data):
-        return _open_heif(data)
+    if opened := _open_first(data):
+        return opened
     try:
         return _pillow().open(io.BytesIO(data), formats=PILLOW_FORMATS)
     except Exception as error:
@@ -62,14 +61,29 @@ def open_image(data: bytes) -> Any:
         raise error from None
 
 
+def _open_first(data: bytes) -> Any:
+    """Open what Pillow does not read, or another picture of it; return None for all else."""
+    if data.startswith(JPEG_XL_BEGINNINGS):
+        return _open_jpeg_xl(data)
+    if data.startswith(PLAIN_BEGINNINGS):
+        from clipper.images.decoders.plain import open_plain
+
+        return open_plain(data)
+    if is_heif(data):
+        return _open_heif(data)
+    return _open_icon(data) if data.startswith(ICON_BEGINNINGS) else None
+
+
 def is_heif(head: bytes) -> bool:
     """Whether a file begins as HEIF does; some AVIF files do too."""
     return head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS
 
 
 def _open_otherwise(data: bytes) -> Any:
-    """Open a BMP or TIFF that Pillow does not read; return None if nothing reads it."""
+    """Open a file of a common format that Pillow does not read; return None if nothing reads it."""
     try:
+        if rest := bare(data):
+            return _pillow().open(io.BytesIO(rest), formats=("JPEG", "PNG"))
         if data.startswith(b"BM"):
             from clipper.images.decoders.odd_bmp import open_bmp
 
@@ -81,6 +95,16 @@ def _open_otherwise(data: bytes) -> Any:
     except Exception:  # noqa: BLE001 - hostile bytes raise anything, and Pillow's error says more
         return None
     return None
+
+
+def _open_icon(data: bytes) -> Any:
+    from clipper.images.decoders.icons import open_icon
+
+    _pillow()
+    try:
+        return open_icon(data)
+    except Exception:  # noqa: BLE001 - Pillow's own reader, or that of TGA, may do better
+        return None
 
 
 def _open_jpeg_xl(data: bytes) -> Any:
@@ -109,8 +133,9 @@ def _open_heif(data: bytes) -> Any:
 
 
 def _pillow() -> Any:
-    from PIL import Image
+    from PIL import Image, PngImagePlugin
 
     # Clipper checks its own limit, a setting, before it decodes a pixel; Pillow's limit would only warn.
     Image.MAX_IMAGE_PIXELS = None
+    PngImagePlugin.MAX_TEXT_CHUNK = _MOST_TEXT
     return Image

@@ -62,19 +62,32 @@ _MOST_CHUNKS, _AVIF_HEAD = 4096, 1 << 16
 class Conversion:
     """A conversion to sRGB, for pixels of `mode`: "RGB", "L" or "CMYK".
 
-    It is `exact` unless browsers render the colours in their own way: those of high dynamic range.
+    It is `exact` unless browsers render the colours in their own way: those of high dynamic range. With
+    `folds_black`, black ink becomes the same amount of the other three first.
     """
 
     mode: str
     transform: Any
     exact: bool = True
+    folds_black: bool = False
 
     def apply(self, image: "Image.Image") -> "Image.Image":
         """Convert an image, or a tile of one, to RGB; its alpha channel stays, and makes it RGBA."""
         if image.mode != self.mode:
             image = image.convert(self.mode)
+        if self.folds_black:
+            image = _without_black(image)
         converted: Image.Image = self.transform.apply(image)
         return converted
+
+
+def _without_black(image: "Image.Image") -> "Image.Image":
+    """Replace the black ink of a CMYK image by the other three."""
+    from PIL import Image, ImageChops
+
+    *inks, black = image.split()
+    none = Image.new("L", image.size)
+    return Image.merge("CMYK", (*(ImageChops.screen(ink, black) for ink in inks), none))
 
 
 def conversion_of(image: "Image.Image", data: bytes) -> Conversion | None:
@@ -93,7 +106,11 @@ def conversion_of(image: "Image.Image", data: bytes) -> Conversion | None:
     if mode == "L" and not (image.mode in _GREYS or image.mode.startswith("I;16")):
         return None
     transform = _transform(profile, mode)
-    return None if transform is None else Conversion(mode, transform, exact)
+    if transform is None:
+        return None
+    # Chromium does so with a JPEG before it applies the profile. What it shows must look as what is embedded.
+    folds_black = mode == "CMYK" and image.format in ("JPEG", "MPO")
+    return Conversion(mode, transform, exact, folds_black)
 
 
 def _profile_of(image: "Image.Image", data: bytes) -> tuple[bytes | None, bool]:
@@ -256,19 +273,24 @@ def _numbers(values: Any) -> bytes:
     return b"".join(struct.pack(">i", round(float(value) * 65536)) for value in values)
 
 
+@lru_cache(maxsize=1)
+def _srgb_profile() -> bytes:
+    return _made_profile(_SRGB, _srgb_curve) or b""
+
+
 @lru_cache(maxsize=_KEPT)
 def _transform(profile: bytes, mode: str) -> Any:
     """Return LittleCMS' transform from a profile to sRGB; None if it is broken, or sRGB itself.
 
-    The intent is perceptual, without black point compensation, as in Chromium.
+    The intent is perceptual, without black point compensation, as in Chromium. LittleCMS compensates all
+    the same where one of the profiles is of version 4, as its own sRGB is.
     """
     from PIL import ImageCms
 
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        made = ImageCms.buildTransform(
-            source, ImageCms.createProfile("sRGB"), mode, "RGB", ImageCms.Intent.PERCEPTUAL
-        )
+        srgb = ImageCms.ImageCmsProfile(io.BytesIO(_srgb_profile()))
+        made = ImageCms.buildTransform(source, srgb, mode, "RGB", ImageCms.Intent.PERCEPTUAL)
         return made if mode == "CMYK" or _differs(made, mode) else None
     except Exception:  # noqa: BLE001 - browsers show a picture with a broken profile as if it had none
         return None
