@@ -31,6 +31,8 @@ DECODER_VERSION = "3"
 # are made again, and no others.
 PIXELS_VERSION = "3"
 THUMBNAIL_PIXELS = 128
+# Formats of which decoders before `PIXELS_VERSION` gave other pixels, or may have.
+_OTHERWISE_BEFORE = ("PSD", "ICO", "CUR")
 
 _ORIENTATION, _SHORT = 0x0112, 3
 
@@ -139,7 +141,11 @@ def _shown(
         or ground is not None
         or (image.format in ("JPEG", "MPO") and is_rare_jpeg(data))
         or (conversion is not None and not conversion.exact),
-        "_remade": part is not None or conversion is not None or ground not in (None, WHITE) or grey_key,
+        "_remade": part is not None
+        or conversion is not None
+        or ground not in (None, WHITE)
+        or grey_key
+        or image.format in _OTHERWISE_BEFORE,
     }
     return pixels, {name: True for name, holds in notes.items() if holds}
 

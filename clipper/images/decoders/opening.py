@@ -12,7 +12,7 @@ from typing import Any
 from clipper.errors import BadImageError
 from clipper.images.decoders import camera_raw
 from clipper.images.decoders.segments import bare
-from clipper.images.decoders.tiff_tags import BIG, LITTLE
+from clipper.images.decoders.tiff.tags import BIG, LITTLE
 
 # Pillow's own decoders (JPEG opens MPO too), in the order in which they are tried; those come last that
 # recognise a file by little. Left out: EPS and WMF, which start another program; IPTC, which opens what it
@@ -71,7 +71,24 @@ def _open_first(data: bytes) -> Any:
         return open_plain(data)
     if is_heif(data):
         return _open_heif(data)
-    return _open_icon(data) if data.startswith(ICON_BEGINNINGS) else None
+    return _open_better(data)
+
+
+def _open_better(data: bytes) -> Any:
+    """Open a format of which Pillow reads some files wrong; None if that fails, and for all others."""
+    try:
+        if data.startswith(ICON_BEGINNINGS):
+            from clipper.images.decoders.icons import open_icon
+
+            _pillow()
+            return open_icon(data)
+        if data.startswith(b"8BPS"):
+            from clipper.images.decoders.photoshop import open_photoshop
+
+            return open_photoshop(data)
+    except Exception:  # noqa: BLE001 - Pillow's own reader, or that of TGA, may do better
+        return None
+    return None
 
 
 def is_heif(head: bytes) -> bool:
@@ -89,22 +106,16 @@ def _open_otherwise(data: bytes) -> Any:
 
             return open_bmp(data)
         if data.startswith(_TIFF):
-            from clipper.images.decoders.odd_tiff import open_tiff
+            from clipper.images.decoders.tiff.odd_tiff import open_tiff
 
             return open_tiff(data)
+        if data.startswith(b"DDS "):
+            from clipper.images.decoders.odd_dds import open_dds
+
+            return open_dds(data)
     except Exception:  # noqa: BLE001 - hostile bytes raise anything, and Pillow's error says more
         return None
     return None
-
-
-def _open_icon(data: bytes) -> Any:
-    from clipper.images.decoders.icons import open_icon
-
-    _pillow()
-    try:
-        return open_icon(data)
-    except Exception:  # noqa: BLE001 - Pillow's own reader, or that of TGA, may do better
-        return None
 
 
 def _open_jpeg_xl(data: bytes) -> Any:

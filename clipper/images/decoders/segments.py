@@ -79,6 +79,12 @@ def _picture_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
             return
         size, kind = struct.unpack_from(">I4s", data, at)
         end = min(at + 12 + size, len(data))
-        if kind in _PICTURE_CHUNKS:
+        if kind in _PICTURE_CHUNKS and not (kind == b"iCCP" and not _is_packed(data[at + 8 : end - 4])):
             yield kind, at, end
         at = end
+
+
+def _is_packed(profile: bytes) -> bool:
+    """Whether a profile, after its name, is packed in the one way there is."""
+    end = profile.find(b"\0")
+    return 0 < end < 80 and profile[end + 1 : end + 2] == b"\0"  # noqa: PLR2004 - as specified

@@ -1,0 +1,1 @@
+"""TIFFs: their tags, and those that Pillow does not read."""
