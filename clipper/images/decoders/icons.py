@@ -11,10 +11,10 @@ from functools import partial
 from PIL import IcoImagePlugin, Image
 
 from clipper.images.decoders.deferred import DeferredImage
-from clipper.images.picture.pixels import MAX_PIXELS_AT_ONCE
 
 _ENTRY, _HEADER = 16, 6
 _TRUE_COLOUR = 32
+_MOST_PIXELS = 1 << 24
 _BITS_AT = 14  # in the header of a bitmap
 
 
@@ -51,7 +51,7 @@ def _listed_bits(data: bytes, at: int) -> int:
 
 def _largest(entries: IcoImagePlugin.IcoFile) -> Image.Image:
     picture = entries.frame(0)
-    if picture.width * picture.height > MAX_PIXELS_AT_ONCE:  # the list says at most 256 for a side
+    if picture.width * picture.height > _MOST_PIXELS:  # the list says at most 256 for a side
         raise ValueError("the size of this icon is not supported")
     picture.load()
     return picture

@@ -106,7 +106,7 @@ def _open_otherwise(data: bytes) -> Any:
 
             return open_bmp(data)
         if data.startswith(_TIFF):
-            from clipper.images.decoders.tiff.odd_tiff import open_tiff
+            from clipper.images.decoders.odd_tiff import open_tiff
 
             return open_tiff(data)
         if data.startswith(b"DDS "):

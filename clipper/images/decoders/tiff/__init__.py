@@ -1,1 +1,1 @@
-"""TIFFs: their tags, and those that Pillow does not read."""
+"""TIFFs: their tags, and what their numbers are packed in."""

@@ -1,7 +1,7 @@
 """Decode what `tifffile` leaves to `imagecodecs`: LZW, numbers of any bits, and floats stored as differences.
 
 These are the common ones, of scanners, satellites and microscopes. What does not belong here: which TIFFs are
-read so (`odd_tiff.py`).
+read so (`decoders/odd_tiff.py`).
 """
 
 import io
