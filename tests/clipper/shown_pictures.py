@@ -5,6 +5,7 @@
 
 import io
 import struct
+import zlib
 from collections.abc import Callable
 
 import colour_profiles as profiles
@@ -109,18 +110,52 @@ def behind_a_stand_in() -> bytes:
     )
 
 
+def bitmap(
+    bits: int,
+    pixels: np.ndarray,
+    masks: tuple[int, ...] = (0, 0, 0, 0),
+    space: bytes = b"BGRs",
+    profile: bytes = b"",
+) -> bytes:
+    """A BMP with the header of version 5.
+
+    Args:
+        bits: of a pixel.
+        pixels: (64, 96, ...), rows from the top.
+        masks: of red, green, blue and alpha.
+        space: which colours it has, and their primaries and gammas.
+        profile: which the header names.
+    """
+    raw = np.ascontiguousarray(pixels[::-1]).tobytes()
+    compression = 3 if any(masks) else 0
+    head = struct.pack("<IiiHHIIiiII", 124, 96, 64, 1, bits, compression, len(raw), 2835, 2835, 0, 0)
+    head += struct.pack("<4I", *masks) + space.ljust(52, b"\0")
+    head += struct.pack("<4I", 4, 124 + len(raw), len(profile), 0)
+    return b"BM" + struct.pack("<IHHI", 138 + len(raw) + len(profile), 0, 0, 138) + head + raw + profile
+
+
+def bgr() -> np.ndarray:
+    return np.asarray(picture())[..., ::-1]
+
+
 def empty_alpha() -> bytes:
     """A BMP of 32 bits whose fourth channel is named, and zero."""
-    pixels = np.zeros((64, 96, 4), np.uint8)
-    pixels[..., :3] = np.asarray(picture())[::-1, :, ::-1]
-    head = struct.pack("<IiiHHIIiiII", 108, 96, 64, 1, 32, 3, pixels.size, 2835, 2835, 0, 0)
-    head += struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000) + b"BGRs" + bytes(48)
-    return (
-        b"BM"
-        + struct.pack("<IHHI", 14 + len(head) + pixels.size, 0, 0, 14 + len(head))
-        + head
-        + pixels.tobytes()
-    )
+    pixels = np.dstack([bgr(), np.zeros((64, 96), np.uint8)])
+    return bitmap(32, pixels, (0xFF0000, 0xFF00, 0xFF, 0xFF000000))
+
+
+def short_alpha() -> bytes:
+    """A BMP of 16 bits of which one says whether a pixel is opaque."""
+    blue, green, red = (channel.astype("<u2") >> 3 for channel in np.moveaxis(bgr(), 2, 0))
+    opaque = (np.arange(96) > 40).astype("<u2")[None] << 15
+    return bitmap(16, opaque | red << 10 | green << 5 | blue, (0x7C00, 0x3E0, 0x1F, 0x8000))
+
+
+def calibrated() -> bytes:
+    """A BMP whose header has primaries, as fractions of 30 bits, and gammas of 16."""
+    ends = ((0.68, 0.32, 0), (0.265, 0.69, 0.045), (0.15, 0.06, 0.79))
+    space = bytes(4) + struct.pack("<9i", *(round(value * (1 << 30)) for end in ends for value in end))
+    return bitmap(24, bgr(), space=space + struct.pack("<3I", *[round(1.8 * 65536)] * 3))
 
 
 _FORMATS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "avif": "AVIF", "tif": "TIFF"}
@@ -157,6 +192,16 @@ ALIKE: dict[str, Make] = {
     "small first frame.gif": small_first_frame,
     "behind a stand-in.png": behind_a_stand_in,
     "empty alpha.bmp": empty_alpha,
+    "short alpha.bmp": short_alpha,
+    "calibrated.bmp": calibrated,
+    "profile.bmp": lambda: bitmap(24, bgr(), space=b"DEBM", profile=profiles.rgb("wide")),
+    "broken gamma.png": lambda: profiles.with_chunks(saved("PNG"), profiles.gamma(1.0)[:-4] + b"sum?"),
+    "profile packed otherwise.png": lambda: profiles.with_chunks(
+        saved("PNG"), profiles.chunk(b"iCCP", b"x\0\1" + zlib.compress(profiles.rgb("wide")))
+    ),
+    "long text.png": lambda: profiles.with_chunks(
+        saved("PNG"), profiles.chunk(b"zTXt", b"prompt\0\0" + zlib.compress(bytes(3_000_000)))
+    ),
     "broken profile.jpg": lambda: saved("JPEG", icc_profile=b"no profile" * 30),
     "cut profile.png": lambda: saved("PNG", icc_profile=profiles.rgb("wide")[:-40]),
     **{

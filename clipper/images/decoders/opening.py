@@ -82,6 +82,10 @@ def _open_better(data: bytes) -> Any:
 
             _pillow()
             return open_icon(data)
+        if data.startswith(b"BM") and _has_short_alpha(data):
+            from clipper.images.decoders.odd_bmp import open_bmp
+
+            return open_bmp(data)
         if data.startswith(b"8BPS"):
             from clipper.images.decoders.photoshop import open_photoshop
 
@@ -89,6 +93,11 @@ def _open_better(data: bytes) -> Any:
     except Exception:  # noqa: BLE001 - Pillow's own reader, or that of TGA, may do better
         return None
     return None
+
+
+def _has_short_alpha(data: bytes) -> bool:
+    """Whether a BMP of 16 bits a pixel names a mask for alpha, which Pillow leaves out."""
+    return data[14:18] in (b"\x6c\0\0\0", b"\x7c\0\0\0") and data[28:30] == b"\x10\0" and any(data[66:70])
 
 
 def is_heif(head: bytes) -> bool:

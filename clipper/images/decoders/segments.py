@@ -4,6 +4,7 @@ What does not belong here: decoding.
 """
 
 import struct
+import zlib
 from collections.abc import Iterator
 
 PNG_BEGINNING = b"\x89PNG\r\n\x1a\n"
@@ -19,6 +20,7 @@ _COMMON_FRAMES = (0xC0, 0xC1, 0xC2)
 _PICTURE_CHUNKS = frozenset(
     (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"eXIf")
 )
+_PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 # Segments and chunks before a file is taken for hostile.
 _MOST = 100_000
 
@@ -79,12 +81,14 @@ def _picture_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
             return
         size, kind = struct.unpack_from(">I4s", data, at)
         end = min(at + 12 + size, len(data))
-        if kind in _PICTURE_CHUNKS and not (kind == b"iCCP" and not _is_packed(data[at + 8 : end - 4])):
+        if kind in _PICTURE_CHUNKS and (kind in _PIXEL_CHUNKS or _is_sound(data[at:end], kind)):
             yield kind, at, end
         at = end
 
 
-def _is_packed(profile: bytes) -> bool:
-    """Whether a profile, after its name, is packed in the one way there is."""
-    end = profile.find(b"\0")
-    return 0 < end < 80 and profile[end + 1 : end + 2] == b"\0"  # noqa: PLR2004 - as specified
+def _is_sound(chunk: bytes, kind: bytes) -> bool:
+    """Whether a chunk that says how pixels are meant is as it was written; browsers leave it out if not."""
+    if zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:], "big"):
+        return False
+    end = chunk.find(b"\0", 8)
+    return kind != b"iCCP" or chunk[end + 1 : end + 2] == b"\0"  # packed in the one way there is
