@@ -54,7 +54,8 @@ def open_image(data: bytes) -> Any:
     if opened := _open_first(data):
         return opened
     try:
-        return _pillow().open(io.BytesIO(data), formats=PILLOW_FORMATS)
+        image = _pillow().open(io.BytesIO(data), formats=PILLOW_FORMATS)
+        return (_open_otherwise(data) if _is_dark_tiff(image) else None) or image
     except Exception as error:
         if other := _open_otherwise(data):
             return other
@@ -93,6 +94,11 @@ def _open_better(data: bytes) -> Any:
     except Exception:  # noqa: BLE001 - Pillow's own reader, or that of TGA, may do better
         return None
     return None
+
+
+def _is_dark_tiff(image: Any) -> bool:
+    """Whether a TIFF has 12 bits a pixel, whose white Pillow takes for a sixteenth of it."""
+    return image.format == "TIFF" and image.mode == "I;16" and image.tag_v2.get(258) == (12,)
 
 
 def _has_short_alpha(data: bytes) -> bool:

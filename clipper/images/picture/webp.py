@@ -18,6 +18,8 @@ _QUALITY = 82
 # A finer quality, about how much larger a picture is then, and which part of the difference remains.
 _FINER = ((90, 1.35, 0.8), (96, 1.9, 0.62))
 _EXACT_GROWTH = 3
+# Drawings take few bytes without loss: those of few colours, or that fade more than photos do.
+_FEW, _FADED = 256, 8.0
 # So many bytes may a picture of `_FULL` pixels take to come so near. Most photos take about 4,000 as they are
 # and stay so: their difference is grain, and the thumbnails of millions would be half as large again.
 _BYTES, _FULL = 6_144, 128 * 128
@@ -31,11 +33,13 @@ def write_webp(picture: "Image.Image") -> bytes:
     pixels = np.asarray(picture, np.int16)
     written = _written(picture, quality=_QUALITY, method=2)
     size = len(written)
-    if size * _FINER[0][1] > most or (loss := _loss(written, pixels)) <= _NEAR:
+    loss = _loss(written, pixels)
+    if loss <= _NEAR:
         return written
-    if size * _EXACT_GROWTH <= most:
+    is_drawing = loss > _FADED or picture.getcolors(_FEW) is not None
+    if is_drawing or size * _EXACT_GROWTH <= most:
         exact = _written(picture, lossless=True, quality=20, method=0)
-        if len(exact) <= most:
+        if len(exact) <= (2 * most if is_drawing else most):
             return exact
     for quality, growth, rest in _FINER:
         if size * growth <= most and loss * rest <= MOST:
