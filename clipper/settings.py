@@ -29,7 +29,7 @@ DEFAULT_MODEL = "openai/clip-vit-base-patch32"
 DEFAULT_REVISION = "c237dc49a33fc61debc9276459120b7eac67e7ef"
 CONFIG_NAME = "clipper.toml"
 # Bump it when Clipper reads files that it refused before: those that failed are tried again, and no others.
-READS_VERSION = "2"
+READS_VERSION = "3"
 # Packages that decode images: those of a usual installation, and those that somebody may add.
 USUAL_DECODERS, MORE_DECODERS = ("pi_heif", "pylibjxl", "tifffile"), ("imagecodecs", "rawpy")
 HIDDEN_HOME = ".clipper"

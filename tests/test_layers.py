@@ -31,6 +31,7 @@ CORE = """
     images/archives
     projection images
     images/decoders images/picture
+    images/decoders/tiff
     sandbox
     query
     predicate

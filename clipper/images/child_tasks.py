@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from clipper.errors import BadImageError
 from clipper.hashing import content_hash
-from clipper.images.decode import THUMBNAIL_PIXELS, decode, encode_facts, read_file, shrink, thumbnail
+from clipper.images.decode import THUMBNAIL_PIXELS, decode, encode_facts, read_file, shrink
 from clipper.images.picture.measures import measure
 from clipper.images.picture.signature import signature
+from clipper.images.picture.webp import write_webp
 from clipper.images.preprocess import Transform
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def _decode(request: DecodeRequest, blobs: list[bytes]) -> DecodeResult:
     return DecodeResult(
         facts=encode_facts(image.facts),
         measures=encode_facts(measure(image.pixels)),
-        thumbnail=thumbnail(small),
+        thumbnail=write_webp(small),
         signature=signature(small),
         crop=request.transform.crop(image.pixels) if request.transform else None,
     )
@@ -183,9 +184,8 @@ def browser_image(request: dict[str, Any], blobs: list[bytes]) -> "Message":
     except BadImageError as error:
         return {"reason": str(error)}, []
     pixels.thumbnail((longest, longest))
-    out = io.BytesIO()
     if request.get("small"):
-        pixels.save(out, "WEBP", quality=82, method=2)
-    else:
-        pixels.save(out, "PNG", compress_level=1)
+        return {}, [write_webp(pixels)]
+    out = io.BytesIO()
+    pixels.save(out, "PNG", compress_level=1)
     return {}, [out.getvalue()]

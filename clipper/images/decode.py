@@ -4,7 +4,6 @@ What does not belong here: folders of files (`images/folder.py`), and the model'
 (`images/preprocess.py`).
 """
 
-import io
 import json
 import os
 import stat
@@ -14,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from clipper.errors import BadImageError
 from clipper.images import damage
+from clipper.images.decoders.loading import load
 from clipper.images.decoders.opening import open_image
+from clipper.images.decoders.segments import is_rare_jpeg
 from clipper.images.exif import camera_facts, gps_facts
 from clipper.images.formats import ENDS_EARLY, describe_failure
 from clipper.images.picture.colours import conversion_of
@@ -25,11 +26,13 @@ if TYPE_CHECKING:
     from PIL import Image
 
 # Bump it when the same bytes would give other facts, thumbnails or pixels.
-DECODER_VERSION = "2"
+DECODER_VERSION = "3"
 # Bump it when the same bytes would give other pixels, and let the note `_remade` say of which: their vectors
 # are made again, and no others.
-PIXELS_VERSION = "2"
+PIXELS_VERSION = "3"
 THUMBNAIL_PIXELS = 128
+# Formats of which decoders before `PIXELS_VERSION` gave other pixels, or may have.
+_OTHERWISE_BEFORE = ("PSD", "ICO", "CUR")
 
 _ORIENTATION, _SHORT = 0x0112, 3
 
@@ -103,10 +106,12 @@ def _decode(data: bytes, *, max_pixels: int, min_side: int, damaged: str = "") -
             exif = image.getexif()
             shot = camera_facts(exif)  # before `load`: TIFF then turns the pixels and drops the orientation
             part = damage.load_part(image, partial(open_image, data), reason=damaged) if damaged else None
-            image.load()
-            _check_pixels(image.width, image.height, max_pixels)  # an icon may hold a larger image
+            loaded, is_other = (image, False) if damaged else load(image, data)
+            _check_pixels(loaded.width, loaded.height, max_pixels)  # an icon may hold a larger image
             turn = shot.get("orientation", 1) if _ORIENTATION in exif else 1  # as a loaded TIFF has none
-            pixels, notes = _shown(image, data, min_side=min_side, part=part)
+            pixels, notes = _shown(loaded, data, min_side=min_side, part=part)
+            if is_other:
+                notes["_remade"] = True
             if browsers_turn != turn:
                 notes["_converted"] = True
             size = (height, width) if turn in (5, 6, 7, 8) else (width, height)
@@ -134,9 +139,13 @@ def _shown(
     notes = {
         "_converted": part is not None
         or ground is not None
-        or bool(image.info.get("default_image"))  # no frame of an animated PNG, but its stand-in
+        or (image.format in ("JPEG", "MPO") and is_rare_jpeg(data))
         or (conversion is not None and not conversion.exact),
-        "_remade": part is not None or conversion is not None or ground not in (None, WHITE) or grey_key,
+        "_remade": part is not None
+        or conversion is not None
+        or ground not in (None, WHITE)
+        or grey_key
+        or image.format in _OTHERWISE_BEFORE,
     }
     return pixels, {name: True for name, holds in notes.items() if holds}
 
@@ -183,13 +192,6 @@ def shrink(pixels: "Image.Image") -> "Image.Image":
     small = pixels.copy()
     small.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS), reducing_gap=2.0)
     return small
-
-
-def thumbnail(small: "Image.Image") -> bytes:
-    """Write what `shrink` made as a WebP."""
-    buffer = io.BytesIO()
-    small.save(buffer, "WEBP", quality=82, method=2)
-    return buffer.getvalue()
 
 
 def encode_facts(facts: dict[str, Any]) -> str:

@@ -32,7 +32,7 @@ READABLE = (
     ("JPEG 2000", "jp2 j2k j2c jpc jpf jpx"),
     ("ICO", "ico"),
     ("TGA", "tga vda icb vst targa"),
-    ("Photoshop", "psd"),
+    ("Photoshop", "psd psb"),
     ("DDS", "dds"),
     ("QOI", "qoi"),
     ("PCX", "pcx pcc"),
@@ -62,7 +62,6 @@ _TO_PNG = "export it as PNG"
 # Images in formats that Clipper does not decode: name, way out, endings. Some would start an interpreter, or
 # fetch what they name (EPS, SVG, metafiles); the others need further libraries.
 UNREAD = (
-    ("a large Photoshop file (PSB)", _TO_PNG, "psb"),
     ("a GIMP file", _TO_PNG, "xcf"),
     ("a Krita file", _TO_PNG, "kra"),
     ("SVG, a drawing", _TO_PNG, "svg svgz"),
@@ -115,6 +114,7 @@ _READ_BEGINNINGS = (
     (b"farbfeld", "farbfeld"),
     (b"P7\n", "PAM"),
     (b"8BPS\x00\x01", "Photoshop"),
+    (b"8BPS\x00\x02", "Photoshop"),
     (b"DDS |\x00\x00\x00", "DDS"),
     (b"qoif", "QOI"),
     (b"icns", "ICNS"),
@@ -141,7 +141,6 @@ _SHORT_BEGINNINGS = (
     (b"\x00\x00\x00\x00\x00\x00\x00\x04", "McIdas"),
 )
 _UNREAD_BEGINNINGS = (
-    (b"8BPS\x00\x02", "a large Photoshop file (PSB)"),
     (b"gimp xcf", "a GIMP file"),
     (b"%!PS", "EPS"),
     (b"\xc5\xd0\xd3\xc6", "EPS"),

@@ -67,6 +67,7 @@ CLIPPER: list[Row] = [
     [("images/archives/", "images in tar, zip, tables")],
     [("projection/", "the map: fit, place, refit"), ("images/", "folder, formats, decoding")],
     [("images/decoders/", "which library opens a file"), ("images/picture/", "colours, pixels")],
+    [("images/decoders/tiff/", "tags and codecs of TIFFs")],
     [("sandbox/", "a function in a child process")],
     [("predicate/", "a filter as text"), ("query", "what is asked")],
     [("query_syntax, query_filter, settings, hashing, text, caches, access, system, errors", "the ground")],

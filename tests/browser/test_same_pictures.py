@@ -15,9 +15,8 @@ from clipper.indexing import run
 from clipper.settings import Settings
 
 MODEL = ROOT / "data" / "models" / "clip-emoji"
-# Mean difference of a channel, of 255, that nobody sees; a lossy copy may differ by a little more.
+# Mean difference of a channel, of 255, that nobody sees.
 NEAR = 3
-LOSSY = 6
 TYPES = {"jpg": "jpeg", "tif": "tiff"}
 # Draws an image on a ground and returns its pixels, RGBA; null if the browser cannot show it.
 LOOK = """async ({url, ground}) => {
@@ -77,7 +76,7 @@ def test_a_picture_is_embedded_and_shown_alike_and_as_the_browser_shows_the_file
             sent = seen(shown.page, f"{at}/{size}/{quote(name)}", ground=ground)
             assert difference(sent, decoded) <= NEAR, (size, ground)
     thumbnail = seen(shown.page, f"{at}/thumb/{quote(name)}")
-    assert difference(thumbnail, shrink(decoded)) <= LOSSY
+    assert difference(thumbnail, shrink(decoded)) <= NEAR
     ending = name.rpartition(".")[2]
     original = seen(
         shown.page, f"data:image/{TYPES.get(ending, ending)};base64,{base64.b64encode(data).decode()}"

@@ -62,6 +62,16 @@ def psd() -> bytes:
     return head + struct.pack(">III", 0, 0, 0) + struct.pack(">H", 0) + planes
 
 
+def psb() -> bytes:
+    """A large Photoshop file of 16 bits, packed row by row."""
+    head = struct.pack(">4sH6xHIIHH", b"8BPS", 2, 3, SIZE[1], SIZE[0], 16, 3)
+    planes = np.moveaxis(np.asarray(halves()).astype(">u2") * 257, 2, 0).reshape(3 * SIZE[1], -1)
+    rows = [row.astype(">u2").tobytes() for row in planes]
+    packed = [b"".join(bytes((1,)) + row[at : at + 2] for at in range(0, len(row), 2)) for row in rows]
+    lengths = struct.pack(f">{len(rows)}I", *map(len, packed))
+    return head + struct.pack(">IIQ", 0, 0, 0) + struct.pack(">H", 1) + lengths + b"".join(packed)
+
+
 def qoi() -> bytes:
     head = b"qoif" + struct.pack(">IIBB", *SIZE, 3, 0)
     raw = b"".join(b"\xfe" + bytes(pixel) for row in np.asarray(halves()) for pixel in row)
@@ -339,6 +349,7 @@ FORMATS: dict[str, tuple[Make, str]] = {
     "a.icns": (lambda: written("ICNS", halves((128, 128))), "ICNS"),
     "a.tga": (lambda: written("TGA"), "TGA"),
     "a.psd": (psd, "PSD"),
+    "a.psb": (psb, "PSD"),
     "a.dds": (lambda: written("DDS"), "DDS"),
     "a.qoi": (qoi, "QOI"),
     "a.pcx": (lambda: written("PCX"), "PCX"),

@@ -246,7 +246,7 @@ REFUSED: dict[str, tuple[Make, str]] = {
     "drawing.eps": (lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n", "is EPS, .*PNG"),
     "phone.heic": (lambda: b"\x00\x00\x00\x18ftypheic" + bytes(99), "begins as HEIF"),
     "layers.psd": (lambda: b"8BPS\x00\x01", "begins as Photoshop"),
-    "layers.psb": (lambda: b"8BPS\x00\x02", "is a large Photoshop file"),
+    "layers.psb": (lambda: b"8BPS\x00\x02", "begins as Photoshop"),
     "new.jxl": (lambda: b"\xff\x0a", _BROKEN),
     "light.exr": (lambda: b"", "is OpenEXR"),
 }  # fmt: skip

@@ -4,6 +4,8 @@
 """
 
 import io
+import struct
+import zlib
 from collections.abc import Callable
 
 import colour_profiles as profiles
@@ -84,6 +86,78 @@ def moving(kind: str, mode: str = "RGB") -> bytes:
     return saved(kind, picture().convert(mode), save_all=True, append_images=others, duration=10_000)
 
 
+def black_ink() -> Image.Image:
+    """CMYK with ramps of black over the other inks, as a separation makes them."""
+    cyan, magenta, yellow, _ = picture().convert("CMYK").split()
+    return Image.merge("CMYK", (cyan, magenta, yellow, Image.linear_gradient("L").resize((96, 64))))
+
+
+def small_first_frame() -> bytes:
+    """A GIF whose first frame leaves the rest of the canvas free, which has no colour of its own."""
+    data = bytearray(saved("GIF", picture().quantize(16)))
+    data[6:10] = (128).to_bytes(2, "little") + (80).to_bytes(2, "little")
+    return bytes(data)
+
+
+def behind_a_stand_in() -> bytes:
+    """An animated PNG for which programs that show no animation have another picture."""
+    return saved(
+        "PNG",
+        Image.new("RGB", (96, 64), "lime"),
+        save_all=True,
+        default_image=True,
+        append_images=[picture()] * 2,
+    )
+
+
+def bitmap(
+    bits: int,
+    pixels: np.ndarray,
+    masks: tuple[int, ...] = (0, 0, 0, 0),
+    space: bytes = b"BGRs",
+    profile: bytes = b"",
+) -> bytes:
+    """A BMP with the header of version 5.
+
+    Args:
+        bits: of a pixel.
+        pixels: (64, 96, ...), rows from the top.
+        masks: of red, green, blue and alpha.
+        space: which colours it has, and their primaries and gammas.
+        profile: which the header names.
+    """
+    raw = np.ascontiguousarray(pixels[::-1]).tobytes()
+    compression = 3 if any(masks) else 0
+    head = struct.pack("<IiiHHIIiiII", 124, 96, 64, 1, bits, compression, len(raw), 2835, 2835, 0, 0)
+    head += struct.pack("<4I", *masks) + space.ljust(52, b"\0")
+    head += struct.pack("<4I", 4, 124 + len(raw), len(profile), 0)
+    return b"BM" + struct.pack("<IHHI", 138 + len(raw) + len(profile), 0, 0, 138) + head + raw + profile
+
+
+def bgr() -> np.ndarray:
+    return np.asarray(picture())[..., ::-1]
+
+
+def empty_alpha() -> bytes:
+    """A BMP of 32 bits whose fourth channel is named, and zero."""
+    pixels = np.dstack([bgr(), np.zeros((64, 96), np.uint8)])
+    return bitmap(32, pixels, (0xFF0000, 0xFF00, 0xFF, 0xFF000000))
+
+
+def short_alpha() -> bytes:
+    """A BMP of 16 bits of which one says whether a pixel is opaque."""
+    blue, green, red = (channel.astype("<u2") >> 3 for channel in np.moveaxis(bgr(), 2, 0))
+    opaque = (np.arange(96) > 40).astype("<u2")[None] << 15
+    return bitmap(16, opaque | red << 10 | green << 5 | blue, (0x7C00, 0x3E0, 0x1F, 0x8000))
+
+
+def calibrated() -> bytes:
+    """A BMP whose header has primaries, as fractions of 30 bits, and gammas of 16."""
+    ends = ((0.68, 0.32, 0), (0.265, 0.69, 0.045), (0.15, 0.06, 0.79))
+    space = bytes(4) + struct.pack("<9i", *(round(value * (1 << 30)) for end in ends for value in end))
+    return bitmap(24, bgr(), space=space + struct.pack("<3I", *[round(1.8 * 65536)] * 3))
+
+
 _FORMATS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "avif": "AVIF", "tif": "TIFF"}
 # Files that a browser shows as Clipper does.
 ALIKE: dict[str, Make] = {
@@ -112,6 +186,21 @@ ALIKE: dict[str, Make] = {
     "inks without profile.jpg": lambda: saved("JPEG", picture().convert("CMYK")),
     "inks with colours.jpg": lambda: saved(
         "JPEG", picture().convert("CMYK"), icc_profile=profiles.rgb("adobe")
+    ),
+    "inks and black.jpg": lambda: saved("JPEG", black_ink(), icc_profile=profiles.inks()),
+    "inks and black without profile.jpg": lambda: saved("JPEG", black_ink()),
+    "small first frame.gif": small_first_frame,
+    "behind a stand-in.png": behind_a_stand_in,
+    "empty alpha.bmp": empty_alpha,
+    "short alpha.bmp": short_alpha,
+    "calibrated.bmp": calibrated,
+    "profile.bmp": lambda: bitmap(24, bgr(), space=b"DEBM", profile=profiles.rgb("wide")),
+    "broken gamma.png": lambda: profiles.with_chunks(saved("PNG"), profiles.gamma(1.0)[:-4] + b"sum?"),
+    "profile packed otherwise.png": lambda: profiles.with_chunks(
+        saved("PNG"), profiles.chunk(b"iCCP", b"x\0\1" + zlib.compress(profiles.rgb("wide")))
+    ),
+    "long text.png": lambda: profiles.with_chunks(
+        saved("PNG"), profiles.chunk(b"zTXt", b"prompt\0\0" + zlib.compress(bytes(3_000_000)))
     ),
     "broken profile.jpg": lambda: saved("JPEG", icc_profile=b"no profile" * 30),
     "cut profile.png": lambda: saved("PNG", icc_profile=profiles.rgb("wide")[:-40]),

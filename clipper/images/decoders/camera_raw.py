@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from clipper.errors import BadImageError
-from clipper.images.decoders.tiff_tags import BIG, LITTLE, Directory, directories
+from clipper.images.decoders.tiff.tags import BIG, LITTLE, Directory, directories
 
 if TYPE_CHECKING:
     from PIL import Image

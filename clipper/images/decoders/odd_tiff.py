@@ -12,10 +12,11 @@ import tifffile
 from PIL import Image
 
 from clipper.images.decoders.deferred import DeferredImage
+from clipper.images.decoders.tiff import codecs
 
-_COLOURS = 3
+_COLOURS, _INKS = 3, 4
 _AXES = {2, 3}
-_UNCOMPRESSED = 1
+_UNCOMPRESSED, _FLOATS = 1, 3
 _MAX_RATIO = 1_032  # of deflate; what claims to unpack to more would only take memory
 _WHOLE = {np.dtype(np.uint8): 0, np.dtype(np.uint16): 8, np.dtype(np.uint32): 24, np.dtype(np.uint64): 56}
 
@@ -26,11 +27,16 @@ def open_tiff(data: bytes) -> Image.Image:
     Raises:
         Exception: whatever tifffile raises for bytes that it cannot read.
     """
-    page = tifffile.TiffFile(io.BytesIO(data)).pages[0]
+    codecs.install()
+    file = tifffile.TiffFile(io.BytesIO(data))
+    page = file.pages[0]
     size = (int(page.imagewidth), int(page.imagelength))
     if min(size) < 1 or page.imagedepth > 1:
         raise ValueError("the first page holds no picture")
-    if page.nbytes > len(data) * (1 if page.compression == _UNCOMPRESSED else _MAX_RATIO):
+    if page.predictor == _FLOATS and file.byteorder == ">":
+        raise ValueError("this order of a TIFF's values is not supported")
+    bits = page.bitspersample if isinstance(page.bitspersample, int) else 8 * page.dtype.itemsize
+    if page.size * bits > 8 * len(data) * (1 if page.compression == _UNCOMPRESSED else _MAX_RATIO):
         raise ValueError("not enough image data")
     return DeferredImage("TIFF", size, partial(_decoded, page))
 
@@ -42,10 +48,19 @@ def _decoded(page: "tifffile.TiffPage") -> Image.Image:
         pixels = np.moveaxis(pixels, 0, -1)
     if pixels.ndim not in _AXES or pixels.shape[:2] != (page.imagelength, page.imagewidth):
         raise ValueError("the values of the first page are no picture")
-    name = page.photometric.name if page.photometric is not None else ""
-    if name == "PALETTE" and page.colormap is not None:
+    name = getattr(page.photometric, "name", "")
+    palette = name == "PALETTE" and page.colormap is not None
+    if palette:
         pixels = np.moveaxis(page.colormap, 0, -1)[np.minimum(pixels, page.colormap.shape[1] - 1)]
-    image = to_image(pixels, as_lab=name == "CIELAB")
+    bits = page.bitspersample
+    if (
+        isinstance(bits, int)
+        and pixels.dtype.kind == "u"
+        and bits < 8 * pixels.dtype.itemsize
+        and not palette
+    ):
+        pixels = (pixels.astype(np.uint32) * 255 // ((1 << bits) - 1)).astype(np.uint8)
+    image = to_image(pixels, as_lab=name == "CIELAB", as_inks=name == "SEPARATED")
     if name == "MINISWHITE":
         return Image.fromarray(255 - np.asarray(image))
     if name == "YCBCR" and image.mode == "RGB":
@@ -53,7 +68,7 @@ def _decoded(page: "tifffile.TiffPage") -> Image.Image:
     return image
 
 
-def to_image(pixels: np.ndarray, *, as_lab: bool = False) -> Image.Image:
+def to_image(pixels: np.ndarray, *, as_lab: bool = False, as_inks: bool = False) -> Image.Image:
     """Convert numbers of any type, (h, w) or (h, w, c), to an 8-bit image: of many bands the first three.
 
     Whole numbers without a sign keep their brightness. Others are stretched over the range they have.
@@ -61,11 +76,13 @@ def to_image(pixels: np.ndarray, *, as_lab: bool = False) -> Image.Image:
     if pixels.ndim == 3 and pixels.shape[2] < _COLOURS:  # noqa: PLR2004 - rows, columns, channels
         pixels = pixels[:, :, 0]
     elif pixels.ndim == 3:  # noqa: PLR2004
-        pixels = pixels[:, :, :_COLOURS]
+        pixels = pixels[:, :, : _INKS if as_inks else _COLOURS]
     if (shift := _WHOLE.get(pixels.dtype.newbyteorder("="))) is not None:
         levels = (pixels >> shift).astype(np.uint8)
     else:
         levels = _stretched(pixels)
+    if as_inks and levels.ndim == 3 and levels.shape[2] == _INKS:  # noqa: PLR2004
+        return Image.frombytes("CMYK", levels.shape[1::-1], np.ascontiguousarray(levels).tobytes())
     if as_lab and levels.ndim == 3:  # noqa: PLR2004
         return Image.frombytes("LAB", levels.shape[1::-1], np.ascontiguousarray(levels).tobytes())
     return Image.fromarray(np.ascontiguousarray(levels))

@@ -11,7 +11,8 @@ from typing import Any
 
 from clipper.errors import BadImageError
 from clipper.images.decoders import camera_raw
-from clipper.images.decoders.tiff_tags import BIG, LITTLE
+from clipper.images.decoders.segments import bare
+from clipper.images.decoders.tiff.tags import BIG, LITTLE
 
 # Pillow's own decoders (JPEG opens MPO too), in the order in which they are tried; those come last that
 # recognise a file by little. Left out: EPS and WMF, which start another program; IPTC, which opens what it
@@ -27,6 +28,10 @@ HEIF_BRANDS = (*HEVC_BRANDS, b"mif1", b"msf1")
 PLAIN_BEGINNINGS = (b"farbfeld", b"P7\n", b"#?RADIANCE", b"#?RGBE")
 JPEG_XL_BEGINNINGS = (b"\xff\x0a", b"\x00\x00\x00\x0cJXL \r\n\x87\n")
 _OPTIONAL = "and the package that decodes it is not installed; `pip install {}`, or convert it to JPEG or PNG"
+# Windows icons and cursors; TGAs begin so too.
+ICON_BEGINNINGS = (b"\0\0\1\0", b"\0\0\2\0")
+# Bytes of one text in a PNG: programs keep their whole work in it. The sandbox limits the memory of all.
+_MOST_TEXT = 1 << 26
 _TIFF = (LITTLE, BIG, b"II+\x00", b"MM\x00+")
 
 
@@ -46,6 +51,19 @@ def open_image(data: bytes) -> Any:
     """
     if kind := camera_raw.format_of(data):
         return camera_raw.open_preview(data, kind)
+    if opened := _open_first(data):
+        return opened
+    try:
+        image = _pillow().open(io.BytesIO(data), formats=PILLOW_FORMATS)
+        return (_open_otherwise(data) if _is_dark_tiff(image) else None) or image
+    except Exception as error:
+        if other := _open_otherwise(data):
+            return other
+        raise error from None
+
+
+def _open_first(data: bytes) -> Any:
+    """Open what Pillow does not read, or another picture of it; return None for all else."""
     if data.startswith(JPEG_XL_BEGINNINGS):
         return _open_jpeg_xl(data)
     if data.startswith(PLAIN_BEGINNINGS):
@@ -54,12 +72,38 @@ def open_image(data: bytes) -> Any:
         return open_plain(data)
     if is_heif(data):
         return _open_heif(data)
+    return _open_better(data)
+
+
+def _open_better(data: bytes) -> Any:
+    """Open a format of which Pillow reads some files wrong; None if that fails, and for all others."""
     try:
-        return _pillow().open(io.BytesIO(data), formats=PILLOW_FORMATS)
-    except Exception as error:
-        if other := _open_otherwise(data):
-            return other
-        raise error from None
+        if data.startswith(ICON_BEGINNINGS):
+            from clipper.images.decoders.icons import open_icon
+
+            _pillow()
+            return open_icon(data)
+        if data.startswith(b"BM") and _has_short_alpha(data):
+            from clipper.images.decoders.odd_bmp import open_bmp
+
+            return open_bmp(data)
+        if data.startswith(b"8BPS"):
+            from clipper.images.decoders.photoshop import open_photoshop
+
+            return open_photoshop(data)
+    except Exception:  # noqa: BLE001 - Pillow's own reader, or that of TGA, may do better
+        return None
+    return None
+
+
+def _is_dark_tiff(image: Any) -> bool:
+    """Whether a TIFF has 12 bits a pixel, whose white Pillow takes for a sixteenth of it."""
+    return image.format == "TIFF" and image.mode == "I;16" and image.tag_v2.get(258) == (12,)
+
+
+def _has_short_alpha(data: bytes) -> bool:
+    """Whether a BMP of 16 bits a pixel names a mask for alpha, which Pillow leaves out."""
+    return data[14:18] in (b"\x6c\0\0\0", b"\x7c\0\0\0") and data[28:30] == b"\x10\0" and any(data[66:70])
 
 
 def is_heif(head: bytes) -> bool:
@@ -68,8 +112,10 @@ def is_heif(head: bytes) -> bool:
 
 
 def _open_otherwise(data: bytes) -> Any:
-    """Open a BMP or TIFF that Pillow does not read; return None if nothing reads it."""
+    """Open a file of a common format that Pillow does not read; return None if nothing reads it."""
     try:
+        if rest := bare(data):
+            return _pillow().open(io.BytesIO(rest), formats=("JPEG", "PNG"))
         if data.startswith(b"BM"):
             from clipper.images.decoders.odd_bmp import open_bmp
 
@@ -78,6 +124,10 @@ def _open_otherwise(data: bytes) -> Any:
             from clipper.images.decoders.odd_tiff import open_tiff
 
             return open_tiff(data)
+        if data.startswith(b"DDS "):
+            from clipper.images.decoders.odd_dds import open_dds
+
+            return open_dds(data)
     except Exception:  # noqa: BLE001 - hostile bytes raise anything, and Pillow's error says more
         return None
     return None
@@ -109,8 +159,9 @@ def _open_heif(data: bytes) -> Any:
 
 
 def _pillow() -> Any:
-    from PIL import Image
+    from PIL import Image, PngImagePlugin
 
     # Clipper checks its own limit, a setting, before it decodes a pixel; Pillow's limit would only warn.
     Image.MAX_IMAGE_PIXELS = None
+    PngImagePlugin.MAX_TEXT_CHUNK = _MOST_TEXT
     return Image

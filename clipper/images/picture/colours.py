@@ -52,6 +52,8 @@ _BROADCAST, _TELEVISION = (1, 6, 14, 15), 2.4
 _PQ_WHITE = 300.0
 # A PNG's gamma of so little less or more is that of sRGB, if the PNG has no primaries.
 _SRGB_GAMMA, _GAMMA_TOLERANCE = 1 / 2.2, 0.02
+# Bytes of the two headers of a BMP that say colours.
+_BMP_V4, _BMP_V5 = 108, 124
 # Steps of a profile's curve.
 _CURVE = 1024
 # Chunks of a PNG before its pixels, and bytes of an AVIF, in which its code points are looked for.
@@ -62,19 +64,32 @@ _MOST_CHUNKS, _AVIF_HEAD = 4096, 1 << 16
 class Conversion:
     """A conversion to sRGB, for pixels of `mode`: "RGB", "L" or "CMYK".
 
-    It is `exact` unless browsers render the colours in their own way: those of high dynamic range.
+    It is `exact` unless browsers render the colours in their own way: those of high dynamic range. With
+    `folds_black`, black ink becomes the same amount of the other three first.
     """
 
     mode: str
     transform: Any
     exact: bool = True
+    folds_black: bool = False
 
     def apply(self, image: "Image.Image") -> "Image.Image":
         """Convert an image, or a tile of one, to RGB; its alpha channel stays, and makes it RGBA."""
         if image.mode != self.mode:
             image = image.convert(self.mode)
+        if self.folds_black:
+            image = _without_black(image)
         converted: Image.Image = self.transform.apply(image)
         return converted
+
+
+def _without_black(image: "Image.Image") -> "Image.Image":
+    """Replace the black ink of a CMYK image by the other three."""
+    from PIL import Image, ImageChops
+
+    *inks, black = image.split()
+    none = Image.new("L", image.size)
+    return Image.merge("CMYK", (*(ImageChops.screen(ink, black) for ink in inks), none))
 
 
 def conversion_of(image: "Image.Image", data: bytes) -> Conversion | None:
@@ -93,7 +108,11 @@ def conversion_of(image: "Image.Image", data: bytes) -> Conversion | None:
     if mode == "L" and not (image.mode in _GREYS or image.mode.startswith("I;16")):
         return None
     transform = _transform(profile, mode)
-    return None if transform is None else Conversion(mode, transform, exact)
+    if transform is None:
+        return None
+    # Chromium does so with a JPEG before it applies the profile. What it shows must look as what is embedded.
+    folds_black = mode == "CMYK" and image.format in ("JPEG", "MPO")
+    return Conversion(mode, transform, exact, folds_black)
 
 
 def _profile_of(image: "Image.Image", data: bytes) -> tuple[bytes | None, bool]:
@@ -112,6 +131,10 @@ def _profile_of(image: "Image.Image", data: bytes) -> tuple[bytes | None, bool]:
             return _profile_of_gamma(float(gamma), image.info.get("chromaticity")), True
     elif image.format == "AVIF" and not profile:
         points = _avif_code_points(data)
+    elif image.format == "HEIF" and not profile:
+        points = _heif_code_points(image.info.get("nclx_profile"))
+    elif image.format == "BMP":
+        return _bmp_profile(data), True
     if points is not None:
         made = _profile_of_code_points(*points, television=image.format == "PNG")
         return made, points[1] not in (_PQ, _HLG)
@@ -146,6 +169,30 @@ def _avif_code_points(data: bytes) -> tuple[int, int] | None:
         return None
     primaries, transfer = struct.unpack_from(">HH", data, at + 8)
     return primaries, transfer
+
+
+def _heif_code_points(found: Any) -> tuple[int, int] | None:
+    """Return the primaries and the transfer function that libheif found; it has applied the matrix."""
+    try:
+        return int(found["color_primaries"]), int(found["transfer_characteristics"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _bmp_profile(data: bytes) -> bytes | None:
+    """Return the profile in a BMP's header: embedded, or made of its primaries and its gamma."""
+    if len(data) < _BMP_V4 + 14 or struct.unpack_from("<I", data, 14)[0] < _BMP_V4:
+        return None
+    space = data[70:74]
+    if space == b"DEBM" and struct.unpack_from("<I", data, 14)[0] >= _BMP_V5:
+        start, size = struct.unpack_from("<II", data, 126)
+        return data[14 + start : 14 + start + size]
+    xyz = [value / (1 << 30) for value in struct.unpack_from("<9i", data, 74)]
+    gammas = [value / 65536 for value in struct.unpack_from("<3I", data, 110)]
+    if space != bytes(4) or not all(0.01 < gamma < 100 for gamma in gammas):  # noqa: PLR2004 - nonsense
+        return None
+    points = (*xyz[0:2], *xyz[3:5], *xyz[6:8], *_D65)  # x, y and z of each, though the header calls them XYZ
+    return _made_profile(points, _power(sum(gammas) / 3))
 
 
 def _profile_of_code_points(primaries: int, transfer: int, *, television: bool) -> bytes | None:
@@ -256,19 +303,24 @@ def _numbers(values: Any) -> bytes:
     return b"".join(struct.pack(">i", round(float(value) * 65536)) for value in values)
 
 
+@lru_cache(maxsize=1)
+def _srgb_profile() -> bytes:
+    return _made_profile(_SRGB, _srgb_curve) or b""
+
+
 @lru_cache(maxsize=_KEPT)
 def _transform(profile: bytes, mode: str) -> Any:
     """Return LittleCMS' transform from a profile to sRGB; None if it is broken, or sRGB itself.
 
-    The intent is perceptual, without black point compensation, as in Chromium.
+    The intent is perceptual, without black point compensation, as in Chromium. LittleCMS compensates all
+    the same where one of the profiles is of version 4, as its own sRGB is.
     """
     from PIL import ImageCms
 
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        made = ImageCms.buildTransform(
-            source, ImageCms.createProfile("sRGB"), mode, "RGB", ImageCms.Intent.PERCEPTUAL
-        )
+        srgb = ImageCms.ImageCmsProfile(io.BytesIO(_srgb_profile()))
+        made = ImageCms.buildTransform(source, srgb, mode, "RGB", ImageCms.Intent.PERCEPTUAL)
         return made if mode == "CMYK" or _differs(made, mode) else None
     except Exception:  # noqa: BLE001 - browsers show a picture with a broken profile as if it had none
         return None

@@ -12,7 +12,8 @@ from PIL import Image
 
 from clipper.errors import BadImageError
 from clipper.hashing import content_hash
-from clipper.images.decode import shrink, thumbnail
+from clipper.images.decode import shrink
+from clipper.images.picture.webp import write_webp
 
 ORIENTATION = 0x0112
 Draw = Callable[[], Image.Image]
@@ -248,7 +249,6 @@ def test_what_is_no_image_is_refused_with_a_reason(data: bytes):
         (b"\x00\x00\x00\x18ftypcrx " + bytes(100), "is camera raw"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n", "is EPS"),
         (b"8BPS\x00\x01" + bytes(20), "begins as Photoshop"),
-        (b"8BPS\x00\x02" + bytes(20), "is a large Photoshop file .*; export it as PNG"),
         (b"<?xml version='1.0'?>\n<svg></svg>", "SVG, a drawing"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "git lfs pull"),
         (b"\x89PNG\r\n\x1a\nwhat follows is nothing", "begins as PNG"),
@@ -280,11 +280,11 @@ def test_memory_that_is_refused_is_no_fault_of_the_file():
 
 
 def test_a_thumbnail_is_a_small_webp_of_the_same_shape():
-    small = Image.open(io.BytesIO(thumbnail(shrink(picture(600, 400)))))
+    small = Image.open(io.BytesIO(write_webp(shrink(picture(600, 400)))))
     assert (small.format, small.size) == ("WEBP", (128, 85))
-    tiny = Image.open(io.BytesIO(thumbnail(shrink(picture(8, 6)))))
+    tiny = Image.open(io.BytesIO(write_webp(shrink(picture(8, 6)))))
     assert tiny.size == (8, 6)
-    assert Image.open(io.BytesIO(thumbnail(shrink(Image.new("RGB", (4000, 2)))))).size == (128, 1)
+    assert Image.open(io.BytesIO(write_webp(shrink(Image.new("RGB", (4000, 2)))))).size == (128, 1)
 
 
 def test_equal_bytes_have_equal_hashes():

@@ -132,7 +132,7 @@ def test_the_files_of_a_home_within_are_neither_listed_nor_counted(folder: Path)
 @pytest.mark.linux
 def test_images_that_are_not_decoded_are_listed_and_refused_without_being_read(folder: Path):
     touch(folder / "a.exr", b"v/1\x01" + bytes(99))
-    touch(folder / "b.psb", b"8BPS\x00\x02")
+    touch(folder / "b.xcf", b"gimp xcf")
     touch(folder / "c.xcf", b"\xff\xd8\xff\xe0 a JPEG")
     touch(folder / "d.jpg", b"8BPS")
     with (folder / "e.svg").open("wb") as large:
@@ -142,7 +142,7 @@ def test_images_that_are_not_decoded_are_listed_and_refused_without_being_read(f
     reasons = {image.id: found.reason_not_read(image.id) for image in found.list_images()}
     assert reasons["a.exr"] == "is OpenEXR, which Clipper does not read; convert it to JPEG or PNG"
     assert "SVG" in (reasons["e.svg"] or "")
-    assert "Photoshop" in (reasons["b.psb"] or "")
+    assert "GIMP" in (reasons["b.xcf"] or "")
     assert [name for name, reason in reasons.items() if reason is None] == ["c.xcf", "d.jpg", "f.eps"]
 
 

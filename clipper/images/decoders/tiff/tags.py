@@ -1,6 +1,6 @@
 """Read the tags of a TIFF, and of the camera raws that are TIFFs, without trusting a number in it.
 
-What does not belong here: what the tags mean (`camera_raw.py`).
+What does not belong here: what the tags mean (`decoders/camera_raw.py`).
 """
 
 import struct

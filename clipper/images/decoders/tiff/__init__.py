@@ -1,0 +1,1 @@
+"""TIFFs: their tags, and what their numbers are packed in."""
