@@ -42,7 +42,8 @@ class Source:
     """One metadata file beside the images: its entries, and the key with which each names an image.
 
     `pick` returns the entries at some indices: most rows of a long table may name no image. `matches` has the
-    image of each key, where the file was read for some images.
+    image of each key, where the file was read for some images. `lost` counts the rows that have no key, or that
+    could not be read.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Source:
     pick: Callable[[Sequence[int]], Iterable[Mapping[str, Any]]]
     problems: list[str] = field(default_factory=list)
     matches: Matches | None = None
+    lost: int = 0
 
     @classmethod
     def of_entries(

@@ -199,7 +199,7 @@ def test_an_unnamed_column_of_names_is_found_and_one_of_numbers_is_told():
     assert rows == {"p0.jpg": {"v": 5}, "p1.jpg": {"v": 6}}
     assert problems == ["metadata.csv: the column '' names the images"]
     assert described("metadata.csv", ",file_name\n7,p0.jpg\n3,p1.jpg\n")[1] == [
-        "metadata.csv: a key is empty; left out"
+        "metadata.csv: column 1 has no name, and numbers only; left out"
     ]
 
 
