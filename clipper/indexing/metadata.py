@@ -197,8 +197,8 @@ def _refuse_fewer_rows(
     """Stop if most rows of a file miss although they named images before: a column of names may be wrong.
 
     Raises:
-        ImagesError: the file describes less than half of the images that it did, or is one of `tables` and has
-            no rows any more; and `allow_shrink` is off.
+        ImagesError: the file describes less than half of the images that it did, or is one of `tables` and
+            has no rows any more; and `allow_shrink` is off.
     """
     if work.settings.allow_shrink:
         return
@@ -206,9 +206,9 @@ def _refuse_fewer_rows(
         known = before.get(source.name, 0)
         if known and source.name in tables and not len(source.keys) and not source.lost:
             raise ImagesError(
-                f"{work.folder.path(source.name)} has no rows, and described {known:,} images before. Nothing was "
-                "changed. Write it again, or delete it; if it is meant to be empty: `clipper index "
-                "--allow-shrink`, or allow_shrink = true in clipper.toml"
+                f"{work.folder.path(source.name)} has no rows, and described {known:,} images before. "
+                "Nothing was changed. Write it again, or delete it; if it is meant to be empty: `clipper "
+                "index --allow-shrink`, or allow_shrink = true in clipper.toml"
             )
         if source.matches and 2 * source.matches.named < min(known, len(source.keys) + source.lost):
             missed = source.matches.problems(source.name, source.keys)

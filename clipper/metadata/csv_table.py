@@ -196,9 +196,9 @@ class _Ragged:
 def _cells(text: str, delimiter: str, most: int, problems: list[str], *, name: str, source: str) -> CsvCells:
     """Parse a text that begins with its header."""
     header, columns, ragged = _parsed(text, delimiter, most, source=source)
-    if ragged.count and ragged.cells == len(header) + 1 and not len(columns[0]):
-        if wider := _wider(text, delimiter, most, source=source):
-            return CsvCells(*wider, delimiter, problems)
+    all_have_one_more = ragged.cells == len(header) + 1 and not len(columns[0])
+    if all_have_one_more and (wider := _wider(text, delimiter, most, source=source)):
+        return CsvCells(*wider, delimiter, problems)
     message = f"{name}: {ragged.count} row(s) lack or exceed the header's {len(columns)} cells"
     problems = (
         [*problems, f"{message} ({', '.join(ragged.examples)}); left out"] if ragged.count else problems

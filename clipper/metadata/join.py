@@ -42,8 +42,8 @@ class Source:
     """One metadata file beside the images: its entries, and the key with which each names an image.
 
     `pick` returns the entries at some indices: most rows of a long table may name no image. `matches` has the
-    image of each key, where the file was read for some images. `lost` counts the rows that have no key, or that
-    could not be read.
+    image of each key, where the file was read for some images. `lost` counts the rows without a key, and
+    those that could not be read.
     """
 
     name: str

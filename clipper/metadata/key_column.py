@@ -198,8 +198,8 @@ def matched(source: Source, choice: Choice, column: str, images: "ImageKeys", *,
     if not len(source.keys):
         why = "; ".join(problem.partition(": ")[2] or problem for problem in source.problems)
         raise ImagesError(
-            f"{path} describes no image, and nothing was changed: {why}. Correct it, call the column that names "
-            "the images file_name, or delete the file"
+            f"{path} describes no image, and nothing was changed: {why}. Correct it, call the column of "
+            "names file_name, or delete the file"
         )
     wrong = "; ".join(problem.partition(": ")[2] for problem in matches.problems("", source.keys))
     tried = "its keys" if column == KEYS else f"the column {column!r}"

@@ -16,7 +16,9 @@ from clipper.metadata.csv_table import CsvCells, are_numbered, is_unnamed, one_l
 from clipper.metadata.join import Source
 from clipper.metadata.key_column import Candidate, Choice, choose, is_key_column, matched
 from clipper.metadata.keys.match import ImageKeys
-from clipper.metadata.values.cells import infer_cell_type, is_text_of_numbers, plain_column
+from clipper.metadata.values.arrow_columns import is_text_of_numbers, plain_column
+from clipper.metadata.values.cells import infer_cell_type
+from clipper.metadata.values.shared_columns import NUMBERS_OF_FILES
 from clipper.metadata.values.types import first_few
 
 if TYPE_CHECKING:
@@ -56,7 +58,13 @@ def read_csv(data: bytes, *, name: str, source: str, images: ImageKeys | None = 
     table: dict[str, pa.ChunkedArray] = {}
     for index in chosen:
         if index != key and index not in row_numbers and names[index]:
-            table[names[index]], note = infer_cell_type(names[index], cells.columns[index])
+            column = names[index]
+            table[column], note = infer_cell_type(
+                column,
+                cells.columns[index],
+                decimal_commas=cells.delimiter != ",",
+                keep_all=column in NUMBERS_OF_FILES,
+            )
             problems += [f"{name}: {note}"] if note else []
     named_by = _Named(choice, cells.names[key], images, source)
     return _source(name, cells.columns[key], table, problems, named_by, lost=cells.lost)
@@ -83,7 +91,7 @@ def _named_columns(cells: CsvCells, key: int) -> tuple[list[str], list[str]]:
 
 
 def _is_row(name: str, images: ImageKeys) -> bool:
-    """Whether the name of the column that names images is itself that of an image: the table has no header."""
+    """Whether the name of a column of names is itself that of an image: the table has no header."""
     if is_key_column(name):
         return False
     matches = images.match([name])
@@ -177,11 +185,23 @@ def _of_arrow(name: str, column: "pa.ChunkedArray") -> Candidate:
         if types.is_nested(cells.type):
             return None
         plain = plain_column(cells)
+        if plain is not None and types.is_floating(plain.type):
+            plain = _whole(plain)
         if plain is None or not (types.is_string(plain.type) or types.is_integer(plain.type)):
             return None
         return plain.cast(pa.string())
 
     return Candidate(name, is_text, read)
+
+
+def _whole(numbers: "pa.ChunkedArray") -> "pa.ChunkedArray | None":
+    """Return floats as integers, if pandas made floats of them as others are missing; None for fractions."""
+    import pyarrow as pa
+
+    try:
+        return numbers.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return None
 
 
 def _source(

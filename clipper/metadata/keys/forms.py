@@ -179,7 +179,7 @@ def lower_case(paths: "pa.Array") -> "pa.Array":
 
 
 def same_letters(paths: "pa.Array") -> "pa.Array":
-    """Write letters and blanks that look alike in one way: a Mac's names of screenshots have a narrow blank."""
+    """Write letters and blanks that look alike in one way: a Mac's names of screenshots have narrow ones."""
     import pyarrow.compute as pc
 
     plain = pc.utf8_lower(pc.utf8_normalize(paths, form="NFKC"))

@@ -8,14 +8,15 @@ A key is looked for in steps, and the first step that knows it decides:
 4. by its end: an absolute path or a URL whose last folders and name are an image's id;
 5. without the folders that all keys share, such as those of another computer;
 6. in another case;
-7. with other blanks, or other forms of the same letters, as of `Ａ` and `A`;
+7. with other blanks, or other forms of the same letters, such as full-width ones;
 8. with the ending of another format: photos that were converted since;
 9. as a number: `7` or `7.0` for `007.jpg`, as spreadsheets and pandas write it.
 
 Steps 1 to 3 and 6 to 9 try a path, a path without its ending, the end of a path, and that end without its
-ending; 6 to 9 then do so as steps 4 and 5. Steps 4 to 9 guess, so they count only where one key means one image, and they never take a file of one part
-of a split for that of another. Whatever is not written as the image's
-own path or name is reported. What does not belong here: which column holds the keys (`key_column.py`).
+ending. Steps 6 to 9 then go on as steps 4 and 5 do. Steps 4 to 9 guess, so they count only where one key
+means one image, and they never take a file of one part of a split for that of another. Whatever is not
+written as the image's own path or name is reported. What does not belong here: which column holds the keys
+(`key_column.py`).
 """
 
 from bisect import bisect_left
@@ -31,8 +32,8 @@ from clipper.metadata.keys.forms import (
     BY_END,
     GUESSED,
     MAX_PARTS,
-    NONE,
     NO_NAME,
+    NONE,
     SURE,
     Forms,
     as_numbers,
@@ -194,7 +195,6 @@ class _Search:
 
     def run(self) -> None:
         """Try each step on the keys that name no image yet."""
-        import numpy as np
         import pyarrow.compute as pc
 
         self._try(as_written, as_written)

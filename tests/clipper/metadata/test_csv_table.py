@@ -97,7 +97,7 @@ def test_columns_without_a_name_are_called_by_their_number():
     ],
 )
 def test_a_file_none_of_whose_rows_can_be_used_is_refused(name: str, data: str):
-    with pytest.raises(ImagesError, match="describes no image, and nothing was changed: .*left out"):
+    with pytest.raises(ImagesError, match=r"describes no image, and nothing was changed: .*left out"):
         described(data, name)
 
 

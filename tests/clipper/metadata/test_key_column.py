@@ -181,9 +181,9 @@ def test_what_of_a_json_file_is_not_read_is_said():
 
 @pytest.mark.parametrize("line", ["sep=;\n", "sep=;\r\n", '"sep=;"\r\n', "\ufeffsep=;\n", "SEP=;\n"])
 def test_excels_line_with_the_delimiter_is_no_header(line: str):
-    assert described("metadata.csv", f"{line}file_name;v\np0.jpg;1,5\n")[0] == {"p0.jpg": {"v": "1,5"}}
+    assert described("metadata.csv", f"{line}file_name;v\np0.jpg;1,5\n")[0] == {"p0.jpg": {"v": 1.5}}
     assert described("metadata.csv", f"{line}file_name;v\np0.jpg;1,5\n".replace(";", "|"))[0] == {
-        "p0.jpg": {"v": "1,5"}
+        "p0.jpg": {"v": 1.5}
     }
 
 

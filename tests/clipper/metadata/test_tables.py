@@ -240,6 +240,52 @@ def test_a_cell_that_is_no_number_among_numbers_is_reported_and_left_out():
     assert cells("true", "false", "maybe")[0] == [True, False, None]
 
 
+def test_words_for_no_value_are_no_other_type():
+    assert cells(*["NA"] * 9, "5")[0] == [None] * 9 + [5]
+    mixed = ["NA", "N/A", "nan", "NULL", "None", "#N/A", "\\N", "<NA>"]
+    assert cells("1.5", "2", *mixed)[0] == [1.5, 2.0, *[None] * 8]
+    assert cells("true", "NA", "NA")[0] == [True, None, None]
+    assert cells("cat", "None", "NA") == (["cat", "None", "NA"], [])
+
+
+def test_decimal_commas_are_read_where_no_comma_separates_cells():
+    def read(*values: str) -> tuple[list[Any], list[str]]:
+        lines = ["file_name;v", *(f"{i}.jpg;{value}" for i, value in enumerate(values))]
+        source = from_csv("\n".join(lines))
+        return [row.get("v") for row in rows(source).values()], source.problems
+
+    assert read("1,5", "2,25", "12", "-0,5")[0] == [1.5, 2.25, 12.0, -0.5]
+    assert read("1.234,5", "1.000", "n/a")[0] == [1234.5, 1000.0, None]
+    assert read("0,123", "1,234") == (
+        [0.123, 1.234],
+        ["metadata.csv: 'v' is read with decimal commas, as in '0,123'"],
+    )
+    found, problems = read("1,234", "2,500")
+    assert found == ["1,234", "2,500"]
+    assert "for decimals or for thousands" in problems[0]
+    for other in (["1,5", "2.5"], ["1,5,7", "2,3"], ["1,5", "a", "b"], ["007,5", "1,5"]):
+        assert read(*other) == (other, [])
+
+
+def test_lists_in_cells_are_lists_as_json_and_as_python_writes_them():
+    assert cells('["a", "b"]', '["c"]', "")[0] == [["a", "b"], ["c"], None]
+    assert cells("['a', 'b']", '["it\'s"]', "['say \"x\"', 'it\\'s']")[0] == [
+        ["a", "b"],
+        ["it's"],
+        ['say "x"', "it's"],
+    ]
+    assert cells("[1, 2]", "[3]")[0] == [[1, 2], [3]]
+    for other in (["[a, b]", "[c]"], ["[1]", "x"], ["[[1]]", "[2]"], ["[1]", '["a"]'], ["[" * 99_999 + "]"]):
+        assert cells(*other) == (other, [])
+
+
+def test_a_text_that_an_export_kept_from_spreadsheets_is_what_it_was():
+    assert cells("'=1+1", "'-x", "'quoted'", "'-ing' form") == (
+        ["=1+1", "-x", "'quoted'", "'-ing' form"],
+        [],
+    )
+
+
 def test_a_column_of_numbers_and_many_other_words_is_text_and_nothing_of_it_is_lost():
     houses = ["12", "12a", "14", "14b", "15", "16", "17", "18", "18a", "19", "20", "20c"]
     assert cells(*houses) == (houses, [])
