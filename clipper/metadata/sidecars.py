@@ -12,7 +12,7 @@ from typing import Any
 from clipper.metadata.sources import decode_json
 from clipper.text import clean, decode_text
 
-SIDECAR_VERSION = "1"
+SIDECAR_VERSION = "2"
 CAPTION = "caption"
 # A larger file is none that describes an image: it may hold an image.
 MAX_BYTES = 1 << 20
@@ -61,7 +61,14 @@ def _values(text: str, *, coordinates: bool) -> tuple[dict[str, Any], str]:
         return {}, "is no JSON"
     lost = ["coordinates, which need gps = true"] if kept != value else []
     lost += ["numbers that no column can hold"] if odd_numbers else []
+    kept = {name: _time_of(inner) for name, inner in kept.items()}
     return kept, f"holds {' and '.join(lost)}" if lost else ""
+
+
+def _time_of(value: Any) -> Any:
+    """Return the seconds since 1970 of a time as Google's Takeout writes it; any other value as it is."""
+    is_time = isinstance(value, dict) and "timestamp" in value and value.keys() <= {"timestamp", "formatted"}
+    return value["timestamp"] if is_time else value
 
 
 def _caption(text: str) -> tuple[dict[str, Any], str]:

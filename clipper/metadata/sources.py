@@ -44,7 +44,7 @@ def read(name: str, data: bytes, *, location: str, max_bytes: int, images: Image
     """Read one metadata file.
 
     Args:
-        name: its path below the images folder; the last part is one of `METADATA_NAMES`.
+        name: its path below the images folder; the last part is one of `METADATA_NAMES`, in any case.
         data: the file's bytes.
         location: the file's path or URL, for errors.
         max_bytes: the most that a table may have when unpacked.
@@ -54,11 +54,12 @@ def read(name: str, data: bytes, *, location: str, max_bytes: int, images: Image
         ImagesError: the file is damaged, or describes none of the images. Nothing is indexed then, so that a
             typing error does not remove all metadata from a published atlas.
     """
-    if name.endswith((".csv", ".tsv")):
+    ending = name.lower().rpartition(".")[2]
+    if ending in ("csv", "tsv"):
         return read_csv(data, name=name, source=location, images=images)
-    if name.endswith(".parquet"):
+    if ending == "parquet":
         return read_parquet(data, name=name, source=location, max_bytes=max_bytes, images=images)
-    if name.endswith(".jsonl"):
+    if ending == "jsonl":
         return read_lines(data, name=name, source=location, images=images)
     return read_json(data, name=name, source=location, images=images)
 

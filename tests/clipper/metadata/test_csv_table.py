@@ -1,4 +1,4 @@
-"""CSV tables as spreadsheets, R, databases and people write them; and that a table is never emptied unsaid."""
+"""CSV tables as spreadsheets, R, databases and people write them; and no table is emptied unsaid."""
 
 import json
 from typing import Any
