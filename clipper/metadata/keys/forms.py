@@ -223,7 +223,7 @@ def plain_paths(keys: "pa.Array") -> "pa.Array":
 
     paths = composed_accents(keys)
     for pattern, plain in (
-        (r"(?s)^\"(.*)\"$", r"\1"),
+        (r"(?s)^=?\"(.*)\"$", r"\1"),
         (r"(?s)^'(.*)'$", r"\1"),
         # How an export keeps a spreadsheet from reading a name as a formula.
         (r"(?s)^'([=+\-@\t\r\n\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}].*)$", r"\1"),

@@ -32,11 +32,17 @@ _ZERO_FRACTION = r"\.0+$"
 # Digits of which a float may hold fewer.
 _LARGE = r"^-?[0-9]{16,}"
 _BOOL = r"^(?i:true|false)$"
-# Numbers with a decimal comma, and perhaps with dots between thousands; those that may be either ...
-_COMMA = r"^-?(0|[1-9][0-9]*|[0-9]{1,3}(\.[0-9]{3})+),[0-9]+$"
-_THOUSANDS = r"^-?[1-9][0-9]{0,2},[0-9]{3}$"
+# Numbers with a decimal comma, and perhaps with dots or blanks between thousands ...
+_GAP = r"[. '\x{a0}\x{202f}]"
+_COMMA = rf"^-?((0|[1-9][0-9]*)|[1-9][0-9]{{0,2}}({_GAP}[0-9]{{3}})+),[0-9]+$"
 # ... and whole numbers beside them.
-_DOTTED = r"^-?[1-9][0-9]{0,2}(\.[0-9]{3})+$"
+_GAPPED = rf"^-?[1-9][0-9]{{0,2}}({_GAP}[0-9]{{3}})+$"
+# Numbers with commas between thousands; those that are nothing else; and those that may have decimals.
+_GROUPED = r"^-?[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]+)?$"
+_ONLY_GROUPED = r"^-?[1-9][0-9]{0,2}(,[0-9]{3}){2,}|,[0-9]{3}\.[0-9]+$"
+_EITHER = r"^-?[1-9][0-9]{0,2},[0-9]{3}$"
+# A text that is written as a formula, so that a spreadsheet keeps its zeros.
+_FORMULA = r'^="([^"]*)"$'
 # A quote that keeps a spreadsheet from reading a cell as a formula, as in Clipper's own exports.
 _ESCAPED = r"(?s)^'([=+\-@\t\r\n\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}][^']*)$"
 
@@ -60,11 +66,11 @@ def infer_cell_type(
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    text = pc.utf8_trim_whitespace(cells)
+    text = pc.replace_substring_regex(pc.utf8_trim_whitespace(cells), _FORMULA, r"\1")
     text = pc.if_else(pc.equal(text, ""), None, text)
     if lists := read_lists(text):
         return lists, None
-    written, said = _with_points(name, text) if decimal_commas else (text, None)
+    written, said = _without_commas(name, text, are_decimal=decimal_commas)
     kind, fits = _usual(written)
     if kind is not None and keep_all and not _all_fit(written, fits):
         kind = None
@@ -123,27 +129,39 @@ def _spellings(text: "pa.ChunkedArray") -> int:
     return len(text.unique())
 
 
-def _with_points(name: str, text: "pa.ChunkedArray") -> "tuple[pa.ChunkedArray, str | None]":
-    """Write numbers with decimal commas as others are; say so, or that commas may stand between thousands.
+def _without_commas(
+    name: str, text: "pa.ChunkedArray", *, are_decimal: bool
+) -> "tuple[pa.ChunkedArray, str | None]":
+    """Write numbers with commas as others are; say so, or that it is not known what the commas mean.
+
+    `are_decimal` is whether commas may stand before decimals, too, and not only between thousands.
 
     Returns:
         the texts, the same object where there are no such numbers, and what is said.
     """
     import pyarrow.compute as pc
 
-    def matching(pattern: str) -> Any:
-        return pc.fill_null(pc.match_substring_regex(text, pattern), False)
-
-    commas, dotted = matching(_COMMA), matching(_DOTTED)
-    with_points = pc.and_(matching(r"^-?[0-9]*\.[0-9]+$"), pc.invert(dotted))
-    if not pc.any(commas).as_py() or pc.any(with_points).as_py():
+    with_comma = text.filter(pc.match_substring_regex(text, r"^-?[0-9][0-9.,' \x{a0}\x{202f}]*,[0-9.,]+$"))
+    if not len(with_comma):
         return text, None
-    example = text.filter(commas)[0].as_py()
-    if pc.all(matching(_THOUSANDS).filter(commas)).as_py():
+    example = with_comma[0].as_py()
+
+    def all_match(pattern: str) -> bool:
+        return bool(pc.all(pc.match_substring_regex(with_comma, pattern)).as_py())
+
+    if all_match(_EITHER):
         return text, f"{name!r} may have commas for decimals or for thousands ({example!r}); it stays text"
-    plain = pc.replace_substring(pc.replace_substring(text, ".", ""), ",", ".")
-    said = f"{name!r} is read with decimal commas, as in {example!r}"
-    return pc.if_else(pc.or_(commas, dotted), plain, text), said
+    if all_match(_GROUPED) and pc.any(pc.match_substring_regex(with_comma, _ONLY_GROUPED)).as_py():
+        grouped = pc.match_substring_regex(text, _GROUPED)
+        plain = pc.if_else(grouped, pc.replace_substring(text, ",", ""), text)
+        return plain, f"{name!r} is read with commas between thousands, as in {example!r}"
+    gapped = pc.match_substring_regex(text, _GAPPED)
+    with_points = pc.and_(pc.match_substring_regex(text, r"^-?[0-9]*\.[0-9]+$"), pc.invert(gapped))
+    if not are_decimal or not all_match(_COMMA) or pc.any(with_points).as_py():
+        return text, None
+    plain = pc.replace_substring(pc.replace_substring_regex(text, _GAP, ""), ",", ".")
+    decimal = pc.or_(pc.match_substring_regex(text, _COMMA), gapped)
+    return pc.if_else(decimal, plain, text), f"{name!r} is read with decimal commas, as in {example!r}"
 
 
 def _with_large_ints(numbers: "pa.ChunkedArray") -> "tuple[pa.ChunkedArray, list[str]]":

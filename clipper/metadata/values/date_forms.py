@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _ZONE_NAME = r"(?:\([A-Za-z ]+\)|\[[\w/+-]+\]|[A-Z]{3,5})"
 _ZONE = rf"(?P<zone>[Zz]|(?:UTC|GMT)?[+-]\d{{2}}(?::?\d{{2}})?|UTC|GMT)?(?:\s*{_ZONE_NAME})?"
 _CLOCK = (
-    r"(?:(?:\s*[T,_]\s*|\s+)(?P<hour>\d{1,2})[:.h](?P<minute>\d{2})(?:[:.](?P<second>\d{2})(?P<fraction>[.,]\d{1,9})?)?"
+    r"(?:(?:\s*[Tt,_]\s*|\s+)(?P<hour>\d{1,2})[:.h](?P<minute>\d{2})(?:[:.](?P<second>\d{2})(?P<fraction>[.,]\d{1,9})?)?"
     rf"\s*(?P<half>[AaPp]\.?[Mm]\.?)?\s*{_ZONE})?$"
 )
 _WEEKDAY = r"(?:(?i:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)"

@@ -256,6 +256,7 @@ def test_decimal_commas_are_read_where_no_comma_separates_cells():
 
     assert read("1,5", "2,25", "12", "-0,5")[0] == [1.5, 2.25, 12.0, -0.5]
     assert read("1.234,5", "1.000", "n/a")[0] == [1234.5, 1000.0, None]
+    assert read("1 234,50", "1\u202f000", "99,9")[0] == [1234.5, 1000.0, 99.9]
     assert read("0,123", "1,234") == (
         [0.123, 1.234],
         ["metadata.csv: 'v' is read with decimal commas, as in '0,123'"],
@@ -265,6 +266,23 @@ def test_decimal_commas_are_read_where_no_comma_separates_cells():
     assert "for decimals or for thousands" in problems[0]
     for other in (["1,5", "2.5"], ["1,5,7", "2,3"], ["1,5", "a", "b"], ["007,5", "1,5"]):
         assert read(*other) == (other, [])
+
+
+def test_commas_between_thousands_are_read_where_they_are_nothing_else():
+    assert cells("1,234,567", "999", "12,345") == (
+        [1234567, 999, 12345],
+        ["metadata.csv: 'v' is read with commas between thousands, as in '1,234,567'"],
+    )
+    assert cells("1,234.50", "3.25")[0] == [1234.5, 3.25]
+    found, problems = cells("1,234", "2,500", "12")
+    assert found == ["1,234", "2,500", "12"]
+    assert "for decimals or for thousands" in problems[0]
+    for other in (["1,234,567", "1,5"], ["1,2,3", "4,5"], ["1,234,567", "a"]):
+        assert cells(*other) == (other, [])
+
+
+def test_zeros_that_a_spreadsheet_keeps_by_a_formula_are_kept():
+    assert cells('="00123"', '="00124"') == (["00123", "00124"], [])
 
 
 def test_lists_in_cells_are_lists_as_json_and_as_python_writes_them():
