@@ -1,11 +1,22 @@
 """Text as Clipper keeps it, from whatever source, and as it writes numbers."""
 
+import codecs
 from collections.abc import Callable, Sequence
 
 
 def clean(text: str) -> str:
     """Replace what UTF-8 cannot hold: JSON may contain half of a surrogate pair."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def decode_text(data: bytes) -> str:
+    """Decode a text file: UTF-8, or UTF-16 if it begins with the byte order mark, as Windows saves "Unicode".
+
+    Raises:
+        UnicodeDecodeError: it is in another encoding.
+    """
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data.decode("utf-16" if wide else "utf-8-sig")
 
 
 # Zero-width characters that join or separate emoji and Persian letters: not printable in Python's sense.

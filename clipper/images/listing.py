@@ -3,6 +3,7 @@
 What does not belong here: walking through a folder (`images/folder.py`), and reading any file.
 """
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -24,11 +25,27 @@ LINKED_FOLDERS = "links to folders"
 METADATA_NAMES = ("metadata.json", "metadata.parquet", "metadata.csv", "metadata.tsv", "metadata.jsonl")
 # Endings of a file that describes the one image beside it, and has its name, with or without ending.
 SIDECAR_ENDINGS = (".json", ".txt", ".caption")
+# What Google's Takeout puts between an image's name and `.json`.
+_TAKEOUT = "supplemental-metadata"
+_OF_TAKEOUT = re.compile(r"(?s)(.+?)\.(\w{2,5})(?:\.([a-z-]+))?(\(\d+\))?")
 # Endings of files that may hold labels of other tools, such as COCO's.
 LABEL_ENDINGS = frozenset({".json", ".xml", ".txt", ".csv", ".yaml", ".yml", ".names", ".labels"})
 # Endings of tables and lists that may describe images, whatever they are called ...
 _TABLE_ENDINGS = frozenset(
-    {".csv", ".tsv", ".xlsx", ".xls", ".ods", ".parquet", ".jsonl", ".ndjson", ".json", ".feather", ".arrow"}
+    {
+        ".csv",
+        ".tsv",
+        ".xlsx",
+        ".xls",
+        ".ods",
+        ".parquet",
+        ".jsonl",
+        ".ndjson",
+        ".json",
+        ".feather",
+        ".arrow",
+        ".xmp",
+    }
 )
 # ... and of files that do if they are called so.
 _TEXT_ENDINGS = frozenset(
@@ -97,7 +114,7 @@ class Listing:
         ending = ending_of(path)
         if has_image_ending(path):
             self.images.append(describe())
-        elif path.rpartition("/")[2] in METADATA_NAMES:
+        elif is_metadata_name(path):
             self.tables.append(describe())
         elif ending in SIDECAR_ENDINGS:
             self._beside[path] = describe  # which images there are is not known yet
@@ -116,11 +133,12 @@ class Listing:
         self.images.sort(key=lambda image: image.id)
         self.tables.sort(key=lambda table: _strength(table.id))
         if self._beside:
-            wanted = {path.rpartition(".")[0] for path in self._beside}
+            owners = {path: image_of_sidecar(path) for path in self._beside}
+            wanted = set(owners.values())
             ids = (image.id for image in self.images)
             named = {name for path in ids for name in (path, path.rpartition(".")[0]) if name in wanted}
             for path, describe in self._beside.items():
-                if path.rpartition(".")[0] in named:
+                if owners[path] in named:
                     self.sidecars.append(describe())
                     self.beside.append(self.sidecars[-1])
                 else:
@@ -157,7 +175,26 @@ def has_image_ending(path: str) -> bool:
 def describes_images(path: str) -> bool:
     """Whether a file may be one that describes images, by its name: metadata or labels."""
     ending = ending_of(path)
-    return path.rpartition("/")[2] in METADATA_NAMES or ending in SIDECAR_ENDINGS or ending in LABEL_ENDINGS
+    return is_metadata_name(path) or ending in SIDECAR_ENDINGS or ending in LABEL_ENDINGS
+
+
+def is_metadata_name(path: str) -> bool:
+    """Whether a file is called as one that describes the images of its folder, in upper or lower case."""
+    return path.rpartition("/")[2].lower() in METADATA_NAMES
+
+
+def image_of_sidecar(path: str) -> str:
+    """Return the path of the image that a file describes, with or without its ending.
+
+    Google's Takeout writes `a.jpg.supplemental-metadata.json`, cut where that is long, and for `a(1).jpg`
+    `a.jpg.supplemental-metadata(1).json` or `a.jpg(1).json`.
+    """
+    stem, _, ending = path.rpartition(".")
+    if ending.lower() == "json" and (found := _OF_TAKEOUT.fullmatch(stem)):
+        name, image_ending, cut, number = found.groups()
+        if has_image_ending(f"{name}.{image_ending}") and _TAKEOUT.startswith(cut or "") and (cut or number):
+            return f"{name}{number or ''}.{image_ending}"
+    return stem
 
 
 def ending_to_show(path: str) -> str:
@@ -170,4 +207,4 @@ def ending_to_show(path: str) -> str:
 def _strength(path: str) -> tuple[int, int, str]:
     """Return the order of the tables: the deepest, then by name, then by folder."""
     folder, _, name = path.rpartition("/")
-    return -path.count("/"), METADATA_NAMES.index(name), folder
+    return -path.count("/"), METADATA_NAMES.index(name.lower()), folder

@@ -3,7 +3,7 @@
 What does not belong here: how metadata is read and joined (`metadata/`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +129,7 @@ def _read_sources(
     for name, data in beside.items():
         if data is not None:
             sources.append(_read_source(work, name, data, images, was_read=name in before))
-    _refuse_fewer_rows(work, sources, before)
+    _refuse_fewer_rows(work, sources, before, tables=beside)
     return sources
 
 
@@ -187,18 +187,32 @@ def _described(work: Workspace) -> dict[str, int]:
     return dict(read_made_of(path).get(DESCRIBED, {})) if is_written(path) else {}
 
 
-def _refuse_fewer_rows(work: Workspace, sources: Sequence[join.Source], before: Mapping[str, int]) -> None:
+def _refuse_fewer_rows(
+    work: Workspace,
+    sources: Sequence[join.Source],
+    before: Mapping[str, int],
+    *,
+    tables: Collection[str],
+) -> None:
     """Stop if most rows of a file miss although they named images before: a column of names may be wrong.
 
     Raises:
-        ImagesError: the file describes less than half of the images that it did, and `allow_shrink` is off.
+        ImagesError: the file describes less than half of the images that it did, or is one of `tables` and
+            has no rows any more; and `allow_shrink` is off.
     """
     if work.settings.allow_shrink:
         return
     for source in sources:
         known = before.get(source.name, 0)
-        if source.matches and 2 * source.matches.named < min(known, len(source.keys)):
-            problems = "; ".join(source.matches.problems(source.name, source.keys))
+        if known and source.name in tables and not len(source.keys) and not source.lost:
+            raise ImagesError(
+                f"{work.folder.path(source.name)} has no rows, and described {known:,} images before. "
+                "Nothing was changed. Write it again, or delete it; if it is meant to be empty: `clipper "
+                "index --allow-shrink`, or allow_shrink = true in clipper.toml"
+            )
+        if source.matches and 2 * source.matches.named < min(known, len(source.keys) + source.lost):
+            missed = source.matches.problems(source.name, source.keys)
+            problems = "; ".join(missed or source.problems)
             raise ImagesError(
                 f"{work.folder.path(source.name)} describes {source.matches.named:,} images, and "
                 f"{known:,} before: {problems}. Nothing was changed. If it is meant to describe so few: "

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from clipper.hashing import digest
 from clipper.images.folder import ImageFolder
-from clipper.images.listing import RACY_NS, SIDECAR_ENDINGS, FoundImage
+from clipper.images.formats import ending_of
+from clipper.images.listing import RACY_NS, SIDECAR_ENDINGS, FoundImage, image_of_sidecar
 from clipper.metadata.join import Source
 from clipper.metadata.keys.match import Matches
 from clipper.metadata.sidecars import MAX_BYTES, SIDECAR_VERSION, parse_sidecar
@@ -50,13 +51,16 @@ class Sidecars:
 
         if not self.version:
             return None
+        paths: dict[tuple[str, str], str] = {}
+        for path in self.values:
+            paths.setdefault((image_of_sidecar(path), ending_of(path)), path)
         named: dict[str, dict[str, Any]] = {}
         rows: list[int] = []
         differing: list[str] = []
         for row, image_id in enumerate(ids):
             entry: dict[str, Any] = {}
-            for path in _paths(image_id):
-                if path in self.values:
+            for of_image in _names(image_id):
+                if path := paths.get(of_image, ""):
                     values = json.loads(self.values[path])
                     if any(entry[name] != value for name, value in values.items() if name in entry):
                         differing.append(path)
@@ -176,10 +180,10 @@ def _keep(
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
 
 
-def _paths(image_id: str) -> Iterator[str]:
-    """Yield the paths of the files that may describe an image, the strongest first."""
+def _names(image_id: str) -> Iterator[tuple[str, str]]:
+    """Yield the names and endings of the files that may describe an image, the strongest first."""
     stem = image_id.rpartition(".")[0]
-    return (f"{name}{ending}" for ending in SIDECAR_ENDINGS for name in (image_id, stem))
+    return ((name, ending) for ending in SIDECAR_ENDINGS for name in (image_id, stem))
 
 
 def _few(paths: Sequence[str]) -> str:

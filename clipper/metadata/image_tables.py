@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from clipper.metadata.join import Source
 from clipper.metadata.keys.match import Matches
-from clipper.metadata.values.cells import plain_column
+from clipper.metadata.values.arrow_columns import plain_column
 from clipper.metadata.values.types import first_few
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from clipper.images.exif import LATITUDE, LONGITUDE, TIMES
 from clipper.metadata.columns import FILE, FOLDER, LABELS, TAGS, Column
 from clipper.metadata.keys.match import ImageKeys, Matches
 from clipper.metadata.values.dates import read_times
-from clipper.metadata.values.shared_columns import SECOND_PREFIX, Entries, part_columns
+from clipper.metadata.values.shared_columns import SECOND_PREFIX, Entries, free_name, part_columns
 from clipper.metadata.values.types import (
     EXAMPLES,
     arrow_type,
@@ -29,12 +29,14 @@ from clipper.text import clean
 if TYPE_CHECKING:
     import pyarrow as pa
 
-METADATA_VERSION = "4"
+METADATA_VERSION = "5"
 # Columns of Clipper's own tables: a key with such a name gets this prefix, and a note says so.
 RESERVED = frozenset({"id", "path", "x", "y", "similarity"})
 # The prefix of the column of tags if a source has a column of that name, which stays as it is.
 _OTHER_TAGS = "clipper_"
 _EXAMPLE_CHARACTERS = 60
+# So many values that differ show which sources have others.
+_COMPARED = 100
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class Source:
     """One metadata file beside the images: its entries, and the key with which each names an image.
 
     `pick` returns the entries at some indices: most rows of a long table may name no image. `matches` has the
-    image of each key, where the file was read for some images.
+    image of each key, where the file was read for some images. `lost` counts the rows without a key, and
+    those that could not be read.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Source:
     pick: Callable[[Sequence[int]], Iterable[Mapping[str, Any]]]
     problems: list[str] = field(default_factory=list)
     matches: Matches | None = None
+    lost: int = 0
 
     @classmethod
     def of_entries(
@@ -180,8 +184,7 @@ def _merge(
     rows: list[dict[str, Any]] = [{} for _ in ids]
     origins: dict[str, list[str]] = {}
     problems: list[str] = []
-    before: list[str] = []
-    for one in sources:
+    for number, one in enumerate(sources):
         differing: list[tuple[str, int]] = []
         for index, entry in one.of_image.items():
             for key, value in entry.items():
@@ -193,12 +196,15 @@ def _merge(
                     differing.append((key, index))
         if differing:
             examples = [f"{key} of {ids[index]}" for key, index in differing[:EXAMPLES]]
+            used = [
+                other.source
+                for other in sources[:number]
+                if any(key in other.of_image.get(index, ()) for key, index in differing[:_COMPARED])
+            ]
             problems.append(
-                f"{one.source}: {len(differing)} value(s) differ from those of {_named(before)}, "
+                f"{one.source}: {len(differing)} value(s) differ from those of {_named(used)}, "
                 f"which are used ({first_few(examples, count=len(differing))})"
             )
-        if one.of_image:
-            before.append(one.source)
     return rows, origins, problems
 
 
@@ -236,7 +242,7 @@ def _of_images(
     problems += [
         f"{source.name}: {key!r} is a name Clipper uses; it became {name!r}"
         for key, name in sorted(names.items())
-        if _taken(key)
+        if name != clean(key)
     ]
     if twice:
         problems.append(
@@ -253,8 +259,7 @@ def _name(key: str, names: dict[str, str], refused: dict[str, str]) -> bool:
         return False
     name = clean(SECOND_PREFIX + key if _taken(key) else key)
     if name in names.values():
-        refused[key] = f"{key!r} and another key both become {name!r}; left out"
-        return False
+        name = free_name(name, names.values())
     names[key] = name
     return True
 

@@ -157,6 +157,11 @@ def is_file_column(name: str) -> bool:
     return _plain(name) in FILE_COLUMNS
 
 
+def is_key_column(name: str) -> bool:
+    """Whether a column is called like one that names images, by files or by ids."""
+    return _plain(name) in KEY_COLUMNS
+
+
 def _plain(name: str) -> str:
     return name.strip().lower().replace("-", "_").replace(" ", "_")
 
@@ -187,8 +192,15 @@ def matched(source: Source, choice: Choice, column: str, images: "ImageKeys", *,
     """
     matches = images.match(source.keys)
     notes = [choice.note] if choice.note else []
-    if matches.named or not len(source.keys) or not len(images) or images.are_unusable(source.keys):
+    is_empty = not len(source.keys) and not source.lost
+    if matches.named or is_empty or not len(images) or images.are_unusable(source.keys):
         return replace(source, matches=matches, problems=[*source.problems, *notes])
+    if not len(source.keys):
+        why = "; ".join(problem.partition(": ")[2] or problem for problem in source.problems)
+        raise ImagesError(
+            f"{path} describes no image, and nothing was changed: {why}. Correct it, call the column of "
+            "names file_name, or delete the file"
+        )
     wrong = "; ".join(problem.partition(": ")[2] for problem in matches.problems("", source.keys))
     tried = "its keys" if column == KEYS else f"the column {column!r}"
     best = f" The best other column is {choice.other}." if choice.other else ""

@@ -4,16 +4,15 @@ img2dataset and gallery downloaders write such files, and trainers of image gene
 not belong here: which files there are (`images/listing.py`), and joining them (`join.py`).
 """
 
-import codecs
 import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from clipper.metadata.sources import decode_json
-from clipper.text import clean
+from clipper.text import clean, decode_text
 
-SIDECAR_VERSION = "1"
+SIDECAR_VERSION = "2"
 CAPTION = "caption"
 # A larger file is none that describes an image: it may hold an image.
 MAX_BYTES = 1 << 20
@@ -41,7 +40,7 @@ def parse_sidecar(name: str, data: bytes, *, coordinates: bool) -> tuple[dict[st
     if len(data) > MAX_BYTES:
         return {}, f"is larger than {MAX_BYTES:,} bytes"
     try:
-        text = _text(data).strip()
+        text = decode_text(data).strip()
     except UnicodeDecodeError:
         return {}, "is not UTF-8"
     return _values(text, coordinates=coordinates) if name.lower().endswith(".json") else _caption(text)
@@ -62,18 +61,20 @@ def _values(text: str, *, coordinates: bool) -> tuple[dict[str, Any], str]:
         return {}, "is no JSON"
     lost = ["coordinates, which need gps = true"] if kept != value else []
     lost += ["numbers that no column can hold"] if odd_numbers else []
+    kept = {name: _time_of(inner) for name, inner in kept.items()}
     return kept, f"holds {' and '.join(lost)}" if lost else ""
+
+
+def _time_of(value: Any) -> Any:
+    """Return the seconds since 1970 of a time as Google's Takeout writes it; any other value as it is."""
+    is_time = isinstance(value, dict) and "timestamp" in value and value.keys() <= {"timestamp", "formatted"}
+    return value["timestamp"] if is_time else value
 
 
 def _caption(text: str) -> tuple[dict[str, Any], str]:
     if text and all(_NUMBERS.fullmatch(line) for line in text.splitlines() if line.strip()):
         return {}, "holds numbers, no caption"
     return ({CAPTION: clean(text)} if text else {}), ""
-
-
-def _text(data: bytes) -> str:
-    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # as Windows' Notepad may save it
-    return data.decode("utf-16" if wide else "utf-8-sig")
 
 
 def _without_coordinates(value: Any) -> Any:

@@ -1,19 +1,20 @@
 """Read the metadata files beside the images: metadata.json, .jsonl, .parquet, .csv, .tsv.
 
-What does not belong here: reading tables (`metadata/tables.py`), and joining sources
-(`metadata/join.py`).
+What does not belong here: reading tables (`tables.py`), what a JSON document may be (`json_shapes.py`), and
+joining sources (`join.py`).
 """
 
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
 from clipper.errors import ImagesError
 from clipper.metadata.join import Source
+from clipper.metadata.json_shapes import Record, are_numbers, other_shapes
 from clipper.metadata.key_column import (
     KEY_COLUMNS,
     KEYS,
@@ -25,15 +26,16 @@ from clipper.metadata.key_column import (
 )
 from clipper.metadata.keys.match import ImageKeys
 from clipper.metadata.tables import read_csv, read_parquet
-from clipper.metadata.values.types import first_few
+from clipper.metadata.values.types import MAX_FLOAT_INT, first_few
 from clipper.query_filter import INT_MAX, INT_MIN
-
-Record = Mapping[str, Any]
+from clipper.text import decode_text
 
 # The keys of a metadata.json that describes a dataset of FiftyOne, and no image.
 _OF_FIFTYONE = frozenset({"media_type", "info"})
 # So many records show which fields have text.
 _SAMPLE_RECORDS = 1_000
+# So many bytes show whether a file is a JSON document, or has one in each line.
+_SAMPLE_BYTES = 1 << 20
 # A number of fewer characters has at most 15 digits, which a float holds.
 _LONG_NUMBER = 16
 
@@ -42,7 +44,7 @@ def read(name: str, data: bytes, *, location: str, max_bytes: int, images: Image
     """Read one metadata file.
 
     Args:
-        name: its path below the images folder; the last part is one of `METADATA_NAMES`.
+        name: its path below the images folder; the last part is one of `METADATA_NAMES`, in any case.
         data: the file's bytes.
         location: the file's path or URL, for errors.
         max_bytes: the most that a table may have when unpacked.
@@ -52,11 +54,12 @@ def read(name: str, data: bytes, *, location: str, max_bytes: int, images: Image
         ImagesError: the file is damaged, or describes none of the images. Nothing is indexed then, so that a
             typing error does not remove all metadata from a published atlas.
     """
-    if name.endswith((".csv", ".tsv")):
+    ending = name.lower().rpartition(".")[2]
+    if ending in ("csv", "tsv"):
         return read_csv(data, name=name, source=location, images=images)
-    if name.endswith(".parquet"):
+    if ending == "parquet":
         return read_parquet(data, name=name, source=location, max_bytes=max_bytes, images=images)
-    if name.endswith(".jsonl"):
+    if ending == "jsonl":
         return read_lines(data, name=name, source=location, images=images)
     return read_json(data, name=name, source=location, images=images)
 
@@ -82,6 +85,8 @@ def read_json(data: bytes, *, name: str, source: str, images: ImageKeys | None =
     Raises:
         ImagesError: the file is no such JSON, or describes none of the images; see `read`.
     """
+    if _are_lines(data):  # some tools call JSON Lines .json
+        return read_lines(data, name=name, source=source, images=images)
     document, problems = _document(data, source)
     if isinstance(document, list) and all(isinstance(row, dict) for row in document):
         return _of_records(document, [*problems], images, name=name, source=source)
@@ -93,7 +98,7 @@ def read_json(data: bytes, *, name: str, source: str, images: ImageKeys | None =
         return objects
     by_key = partial(_of_objects, objects, entries, images, source=source)
     others: list[Callable[[], Source]] = []
-    for records, note in _other_shapes(name, document, entries):
+    for records, note in other_shapes(name, document, entries):
         kept = [*_own(problems), *([note] if note else [])]
         others.append(partial(_of_records, records, kept, images, name=name, source=source))
     if not entries:
@@ -101,12 +106,12 @@ def read_json(data: bytes, *, name: str, source: str, images: ImageKeys | None =
     fields = next(iter(entries.values()))
     has_files = any(map(is_file_column, fields))
     named = images.match(objects.keys).named
-    if _are_numbers(entries):  # an image may be called by a number by chance
+    if are_numbers(entries):  # an image may be called by a number by chance
         is_other = has_files
     elif named and named >= MIN_SHARE * min(len(entries), len(images)):
         is_other = False
     else:
-        is_other = not has_files and (any(map(is_file_column, document)) or _are_numbers(fields))
+        is_other = not has_files and (any(map(is_file_column, document)) or are_numbers(fields))
     return _first_that_matches([*others, by_key] if is_other else [by_key, *others])
 
 
@@ -149,7 +154,10 @@ def read_lines(data: bytes, *, name: str, source: str, images: ImageKeys | None 
     repeated: list[str] = []
     odd_numbers: list[str] = []
     entries: list[dict[str, Any]] = []
-    for number, line in enumerate(_text(data, source).split("\n"), 1):
+    text = _text(data, source)
+    if text.lstrip().startswith("["):  # one list of objects
+        return read_json(data, name=name, source=source, images=images)
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -194,60 +202,56 @@ def _of_records(
     if unnamed := len(records) - len(named):
         problems.append(f"{name}: {unnamed} {noun}(s) name no file; left out")
     rows = [record for _, record in named]
-    made = Source(name, [key for key, _ in named], lambda indices: [rows[i] for i in indices], problems)
+    made = Source(
+        name, [key for key, _ in named], lambda indices: [rows[i] for i in indices], problems, lost=unnamed
+    )
     return made if images is None else matched(made, choice, column, images, path=source)
 
 
 def _field(field: str, records: Sequence[Record]) -> Candidate:
     some = records[:_SAMPLE_RECORDS]
-    is_text = any(isinstance(record.get(field), str) for record in some)
+    is_text = any(isinstance(record.get(field), str | dict) for record in some)
     return Candidate(field, is_text, lambda: _keys(field, records))
 
 
 def _keys(field: str, records: Sequence[Record]) -> list[str]:
-    """Return the texts of a field, or its whole numbers where no record has a text; "" for anything else."""
+    """Return the texts of a field, or its whole numbers where no record has a text; "" for anything else.
+
+    Of an object, the `path` counts.
+    """
     values = [record.get(field) for record in records]
+    # Hugging Face's datasets write an image as a struct with its path.
+    values = [value.get("path") if isinstance(value, dict) else value for value in values]
     if any(isinstance(value, str) for value in values):
         return [value if isinstance(value, str) else "" for value in values]
-    return [str(value) if type(value) is int else "" for value in values]
+    return [_whole_number(value) for value in values]
 
 
-def _other_shapes(
-    name: str, document: Record, entries: Mapping[str, Record]
-) -> "Iterator[tuple[Sequence[Record], str]]":
-    """Yield what a JSON object may be whose keys name no image, and a note about what is not read of it.
-
-    It may be objects by number; the columns of a table, as pandas writes them; or it holds a list of objects
-    under some key.
-    """
-    columns = {key: _column(values) for key, values in document.items()}
-    cells = [column for column in columns.values() if column]
-    if entries and _are_numbers(entries):
-        yield list(entries.values()), ""
-    elif len(cells) == len(columns) and len({len(column) for column in cells}) == 1:
-        rows = zip(*cells, strict=True)
-        yield [dict(zip(columns, row, strict=True)) for row in rows], ""
-    for key, values in document.items():
-        if isinstance(values, list) and values and all(isinstance(row, dict) for row in values):
-            others = [other for other in document if other != key]
-            yield values, f"{name}: only {key!r} is read, not {first_few(others)}" if others else ""
-
-
-def _are_numbers(keys: Collection[str]) -> bool:
-    """Whether keys are the numbers of rows: "0", "1", ..."""
-    return all(key == str(number) for number, key in enumerate(keys))
-
-
-def _column(values: Any) -> list[Any] | None:
-    """Return the cells of a column as pandas writes it, a list or an object of row -> cell; else None."""
-    if isinstance(values, dict):
-        return list(values.values())
-    return values if isinstance(values, list) else None
+def _whole_number(value: Any) -> str:
+    """Write a whole number, which pandas makes a float where others are missing; "" for anything else."""
+    if type(value) is float and value.is_integer() and abs(value) < MAX_FLOAT_INT:
+        value = int(value)
+    return str(value) if type(value) is int else ""
 
 
 def _own(problems: Sequence[str]) -> list[str]:
     """Return the problems without those about values that are no objects: another shape has none."""
     return [problem for problem in problems if ": no object under " not in problem]
+
+
+def _are_lines(data: bytes) -> bool:
+    """Whether the first lines of a file are JSON objects, each in a line."""
+    lines = [line for line in data[:_SAMPLE_BYTES].split(b"\n")[:3] if line.strip()]
+    return (
+        len(lines) > 1 and all(line.strip().startswith(b"{") for line in lines[:2]) and _is_object(lines[0])
+    )
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _must_be_object(source: str) -> str:
@@ -283,7 +287,7 @@ def _entries(
 
 def _text(data: bytes, source: str) -> str:
     try:
-        return data.decode("utf-8-sig")
+        return decode_text(data)
     except UnicodeDecodeError as error:
         raise ImagesError(f"{source} is not valid JSON: {error}") from error
 

@@ -1,44 +1,40 @@
 """Read metadata.csv, .tsv and .parquet: from bytes to a source of metadata.
 
 As in Hugging Face's ImageFolder, a row describes the image that one of its cells names. What does not belong
-here: which column that is (`key_column.py`), and the types of CSV cells (`metadata/values/cells.py`).
+here: which column that is (`key_column.py`), the cells of CSV (`csv_table.py`) and their types
+(`metadata/values/cells.py`).
 """
 
-import codecs
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from clipper.errors import ImagesError
+from clipper.metadata.csv_table import CsvCells, are_numbered, is_unnamed, one_line, read_cells
 from clipper.metadata.join import Source
-from clipper.metadata.key_column import Candidate, Choice, choose, matched
+from clipper.metadata.key_column import Candidate, Choice, choose, is_key_column, matched
 from clipper.metadata.keys.match import ImageKeys
-from clipper.metadata.values.cells import infer_cell_type, is_text_of_numbers, plain_column
-from clipper.metadata.values.types import EXAMPLES, first_few
+from clipper.metadata.values.arrow_columns import is_text_of_numbers, plain_column
+from clipper.metadata.values.cells import infer_cell_type
+from clipper.metadata.values.shared_columns import NUMBERS_OF_FILES
+from clipper.metadata.values.types import first_few
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-DELIMITERS = ",;\t"
 # The name under which pandas writes an unnamed index, which says nothing about an image.
 _PANDAS_INDEX = re.compile(r"__index_level_\d+__")
-# How pandas calls a column without a name that it read; R and pandas write row numbers in such a column.
-_UNNAMED = re.compile(r"(Unnamed: \d+(\.\d+)*)?")
-# The first line with which Excel is told the delimiter.
-_SEPARATOR_LINE = re.compile(rb'(?:\xef\xbb\xbf)?\s*"?sep=(.)"?[ \t,;]*(?:\r\n|\r|\n|$)', re.IGNORECASE)
-# A row appended to each file: if the parser does not return it as a row, a quote before it was never closed.
-_END = "clipper-end-of-table"
 # Rows converted to Python values at a time.
 _PICK_ROWS = 65_536
 
 
 def read_csv(data: bytes, *, name: str, source: str, images: ImageKeys | None = None) -> Source:
-    """Read a CSV table in UTF-8; its header shows whether `,`, `;` or a tab separates cells.
+    """Read a CSV table; its header shows whether `,`, `;`, `|` or a tab separates cells.
 
     Args:
-        data: the file's bytes.
+        data: the file's bytes, in UTF-8, or in UTF-16 with a byte order mark.
         name: of the file, for notes; a table called .tsv is separated by tabs.
         source: the file's path, for errors.
         images: that the rows may name; without them, the names of the columns say which one names images.
@@ -46,24 +42,60 @@ def read_csv(data: bytes, *, name: str, source: str, images: ImageKeys | None = 
     Raises:
         ImagesError: the file is no such table, or names none of the images; the message says what to do.
     """
-    _text(data, source)
-    delimiter = "\t" if name.endswith(".tsv") else None
-    if found := _SEPARATOR_LINE.match(data):
-        delimiter, data = found[1].decode("latin-1"), data[found.end() :]
-    delimiter, most = _header_of(_text(data, source), delimiter)
-    header, columns, problems = _cells(data, delimiter, most, name=name, source=source)
-    names = [cell.strip() for cell in header]
-    row_numbers = {i for i, one in enumerate(names) if _UNNAMED.fullmatch(one) and _are_numbered(columns[i])}
-    places = [i for i in range(len(names)) if i not in row_numbers]
-    choice = choose([_of_text(names[i], columns[i]) for i in places], images, name=name, source=source)
+    cells = read_cells(data, name=name, source=source)
+    row_numbers = cells.row_numbers()
+    places = [i for i in range(len(cells.names)) if i not in row_numbers]
+    candidates = [_of_text(cells.names[i], cells.columns[i]) for i in places]
+    choice = choose(candidates, images, name=name, source=source)
     key = places[choice.place]
-    chosen, odd = _once(names, name)
+    if images is not None and _is_row(cells.names[key], images):
+        cells = cells.with_header_as_row()
+        named = ", ".join(cells.names[:2])
+        choice = replace(choice, note=f"{name} has no header; its columns are called {named}, ...")
+    names, odd = _named_columns(cells, key)
+    chosen, twice = _once(names)
+    problems = [*cells.problems, *(f"{name}: {words}" for words in [*odd, *twice])]
     table: dict[str, pa.ChunkedArray] = {}
     for index in chosen:
-        if index != key and index not in row_numbers:
-            table[names[index]], misfit = infer_cell_type(names[index], columns[index])
-            problems += [f"{name}: {misfit}"] if misfit else []
-    return _source(name, columns[key], table, [*problems, *odd], _Named(choice, names[key], images, source))
+        if index != key and index not in row_numbers and names[index]:
+            column = names[index]
+            table[column], note = infer_cell_type(
+                column,
+                cells.columns[index],
+                decimal_commas=cells.delimiter != ",",
+                keep_all=column in NUMBERS_OF_FILES,
+            )
+            problems += [f"{name}: {note}"] if note else []
+    named_by = _Named(choice, cells.names[key], images, source)
+    return _source(name, cells.columns[key], table, problems, named_by, lost=cells.lost)
+
+
+def _named_columns(cells: CsvCells, key: int) -> tuple[list[str], list[str]]:
+    """Return the names of the columns, and what is said of those without one.
+
+    Such a column is called by its number, unless it holds nothing, or whole numbers: the rows of a table of
+    pandas from which some were taken.
+    """
+    import pyarrow.compute as pc
+
+    names, notes = list(cells.names), []
+    for index, column in enumerate(cells.columns):
+        if cells.names[index] or index == key or index in cells.row_numbers():
+            continue
+        if pc.any(pc.match_substring_regex(column, r"[^0-9\s-]")).as_py():
+            names[index] = f"column_{index + 1}"
+            notes.append(f"column {index + 1} has no name; it is called {names[index]!r}")
+        elif pc.any(pc.match_substring_regex(column, r"\S")).as_py():
+            notes.append(f"column {index + 1} has no name, and numbers only; left out")
+    return names, notes
+
+
+def _is_row(name: str, images: ImageKeys) -> bool:
+    """Whether the name of a column of names is itself that of an image: the table has no header."""
+    if is_key_column(name):
+        return False
+    matches = images.match([name])
+    return bool(matches.named and not matches.readings)
 
 
 def read_parquet(
@@ -93,7 +125,8 @@ def read_parquet(
         raise ImagesError(
             f"{source}: the column {names[key]!r} is {whole.column(key).type}, but it must hold file names"
         )
-    chosen, problems = _once(names, name)
+    chosen, twice = _once(names)
+    problems = [f"{name}: {words}" for words in twice]
     table: dict[str, pa.ChunkedArray] = {}
     for index in chosen:
         if index == key or _PANDAS_INDEX.fullmatch(names[index]):
@@ -103,7 +136,7 @@ def read_parquet(
             written = first_few([str(kind)])
             problems.append(f"{name}: {names[index]!r} is {written}, which cannot be kept; left out")
             continue
-        if _UNNAMED.fullmatch(names[index]) and _are_numbered(column):
+        if is_unnamed(names[index]) and are_numbered(column):
             continue
         table[names[index]] = column
         if is_text_of_numbers(column.type, kind):
@@ -152,6 +185,8 @@ def _of_arrow(name: str, column: "pa.ChunkedArray") -> Candidate:
         if types.is_nested(cells.type):
             return None
         plain = plain_column(cells)
+        if plain is not None and types.is_floating(plain.type):
+            plain = _whole(plain)
         if plain is None or not (types.is_string(plain.type) or types.is_integer(plain.type)):
             return None
         return plain.cast(pa.string())
@@ -159,18 +194,14 @@ def _of_arrow(name: str, column: "pa.ChunkedArray") -> Candidate:
     return Candidate(name, is_text, read)
 
 
-def _are_numbered(cells: "pa.ChunkedArray") -> bool:
-    """Whether cells number the rows, from 0 or from 1."""
-    import numpy as np
+def _whole(numbers: "pa.ChunkedArray") -> "pa.ChunkedArray | None":
+    """Return floats as integers, if pandas made floats of them as others are missing; None for fractions."""
     import pyarrow as pa
 
     try:
-        numbers = cells.cast(pa.int64()).to_numpy() if len(cells) else np.zeros(0, np.int64)
-    except pa.ArrowException:
-        return False
-    if cells.null_count or not len(cells):
-        return False
-    return bool(numbers[0] in (0, 1) and (numbers == numbers[0] + np.arange(len(numbers))).all())
+        return numbers.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return None
 
 
 def _source(
@@ -179,8 +210,13 @@ def _source(
     table: "Mapping[str, pa.ChunkedArray]",
     problems: Sequence[str],
     named: _Named,
+    *,
+    lost: int = 0,
 ) -> Source:
-    """Make a source of the rows that name a file; add a problem about the others."""
+    """Make a source of the rows that name a file; add a problem about the others.
+
+    `lost` counts the rows that could not be read.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -199,109 +235,11 @@ def _source(
                 yield from ({} for _ in some_rows)
 
     kept = keys.filter(has_key)
-    source = Source(name, kept.to_pylist(), pick, problems)
+    source = Source(name, kept.to_pylist(), pick, problems, lost=lost + unnamed)
     return (
         source
         if named.images is None
         else matched(source, named.choice, named.column, named.images, path=named.source)
-    )
-
-
-def _text(data: bytes, source: str) -> str:
-    way_out = "save it as UTF-8 (in a spreadsheet: CSV UTF-8)"
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise ImagesError(f"{source} is UTF-16; {way_out}")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ImagesError(
-            f"{source} is not UTF-8 (line {line}, byte 0x{data[error.start]:02x}); {way_out}"
-        ) from error
-    if not text.strip():
-        raise ImagesError(f"{source} is empty; delete it, or begin it with a header such as file_name,group")
-    return text
-
-
-def _header_of(text: str, delimiter: str | None = None) -> tuple[str, int]:
-    """Return the delimiter, and the most columns that there can be.
-
-    Unless it is known, the delimiter is the one of `,`, `;` and tab that is most frequent in the header,
-    outside of quotes.
-    """
-    quoted = False
-    counts = dict.fromkeys(delimiter or DELIMITERS, 0)
-    length = 0
-    for character in (text := text.lstrip("\r\n")):
-        if character == '"':
-            quoted = not quoted
-        elif not quoted and character in "\r\n":
-            break
-        elif not quoted and character in counts:
-            counts[character] += 1
-        length += 1
-    delimiter = max(counts, key=lambda one: counts[one])
-    return delimiter, text.count(delimiter, 0, length) + 1
-
-
-class _Ragged:
-    """Collects the rows with more or fewer cells than the header; `ended` once the appended row came."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.examples: list[str] = []
-        self.ended = False
-
-    def __call__(self, row: Any) -> str:
-        """Handle a row as Arrow's `invalid_row_handler`."""
-        if row.text.strip("\r\n") == _END:
-            self.ended = True
-        else:
-            self.count += 1
-            if len(self.examples) < EXAMPLES:
-                self.examples.append(f"row {row.number}: {row.actual_columns}")
-        return "skip"
-
-
-def _cells(
-    data: bytes, delimiter: str, most: int, *, name: str, source: str
-) -> "tuple[list[str], list[pa.ChunkedArray], list[str]]":
-    """Return the header, the columns of text below it, and problems with ragged rows."""
-    import pyarrow as pa
-
-    ragged = _Ragged()
-    try:
-        table = _parsed(b"".join([data, f"\n{_END}\n".encode()]), delimiter, most, ragged)
-    except (pa.ArrowException, ValueError) as error:
-        raise ImagesError(f"{source} is not a CSV table ({_one_line(error)}); fix it or delete it") from error
-    rows = table.num_rows
-    if table.num_columns == 1 and table.column(0)[-1].as_py() == _END:
-        ragged.ended, rows = True, rows - 1
-    if not ragged.ended:
-        raise ImagesError(f"{source}: a quote is opened and never closed, in row {rows + ragged.count}")
-    columns = [column.slice(1, rows - 1) for column in table.columns]
-    message = f"{name}: {ragged.count} row(s) lack or exceed the header's {len(columns)} cells"
-    problems = [f"{message} ({', '.join(ragged.examples)}); left out"] if ragged.count else []
-    return [column[0].as_py() for column in table.columns], columns, problems
-
-
-def _parsed(data: bytes, delimiter: str, most: int, ragged: _Ragged) -> "pa.Table":
-    """Parse all rows as text, with the header: at most `most` columns named f0, f1, ..."""
-    import pyarrow as pa
-    from pyarrow import csv
-
-    return csv.read_csv(
-        pa.BufferReader(data),
-        # One block, as a cell may be as long as the file; one thread, which numbers the rows.
-        read_options=csv.ReadOptions(
-            use_threads=False, block_size=min(len(data) + 1, 2**31 - 1), autogenerate_column_names=True
-        ),
-        parse_options=csv.ParseOptions(
-            delimiter=delimiter, newlines_in_values=True, invalid_row_handler=ragged
-        ),
-        convert_options=csv.ConvertOptions(
-            column_types={f"f{i}": pa.string() for i in range(most)}, null_values=[]
-        ),
     )
 
 
@@ -326,19 +264,15 @@ def _unpacked(data: bytes, source: str, max_bytes: int) -> "pa.Table":
         return table.rename_columns(table.column_names)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ImagesError(
-            f"{source} is not a readable Parquet table ({_one_line(error)}); write it again or delete it"
+            f"{source} is not a readable Parquet table ({one_line(error)}); write it again or delete it"
         ) from error
 
 
-def _once(names: Sequence[str], name: str) -> tuple[list[int], list[str]]:
+def _once(names: Sequence[str]) -> tuple[list[int], list[str]]:
     """Return the index of the first column of each name, and problems with the others."""
     first: dict[str, int] = {}
     for index, column in enumerate(names):
         first.setdefault(column, index)
     repeated = [column for column, count in Counter(names).items() if count > 1 and column]
-    odd = [f"{name}: the column {column!r} is there twice; the first one is used" for column in repeated]
+    odd = [f"the column {column!r} is there twice; the first one is used" for column in repeated]
     return list(first.values()), odd
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

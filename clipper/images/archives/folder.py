@@ -22,7 +22,7 @@ from clipper.images.archives.location import kind_of, names_archives, root_of
 from clipper.images.archives.tables import ImageTable
 from clipper.images.decode import check_size
 from clipper.images.folder import ImageFolder, cannot_list, changed_ns, filesystem, is_image_name
-from clipper.images.listing import METADATA_NAMES, FoundImage, Listing
+from clipper.images.listing import FoundImage, Listing, is_metadata_name
 from clipper.images.places import (
     ARCHIVE_ENDINGS,
     ARROW,
@@ -79,7 +79,7 @@ class ArchiveFolder(ImageFolder):
             )
         found = [archive for archive in found if kind_of(archive.name)]
         if has_magic(self.location):  # which may name a `metadata.parquet`, too
-            found = [archive for archive in found if PurePosixPath(archive.name).name not in METADATA_NAMES]
+            found = [archive for archive in found if not is_metadata_name(archive.name)]
         if not found and not has_magic(self.location):
             raise self._none()
         return sorted(found, key=lambda archive: archive.name)
@@ -208,7 +208,7 @@ class ArchiveFolder(ImageFolder):
     def _tables_beside(self) -> list[FoundImage]:
         """Return the files with metadata that lie beside the archives."""
         if not self.remote:
-            paths = [Path(self.root) / name for name in METADATA_NAMES]
+            paths = [path for path in Path(self.root).iterdir() if is_metadata_name(path.name)]
             stats = [(path.name, path.stat()) for path in paths if path.is_file()]
             return [FoundImage(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
         files, root = filesystem(self.root)
@@ -220,7 +220,7 @@ class ArchiveFolder(ImageFolder):
         return [
             FoundImage(name, int(entry.get("size") or 0), changed_ns(entry))
             for name, entry in named
-            if name in METADATA_NAMES and entry.get("type") != "directory"
+            if is_metadata_name(name) and entry.get("type") != "directory"
         ]
 
     def _read_place(self, place: Place, limit: int) -> bytes:

@@ -9,7 +9,7 @@ from glob import has_magic
 from pathlib import Path, PurePosixPath
 
 from clipper.images.folder import is_image_name
-from clipper.images.listing import METADATA_NAMES
+from clipper.images.listing import is_metadata_name
 from clipper.images.places import ARCHIVE_ENDINGS, TIFFS, is_archive, is_packed_whole
 from clipper.settings import is_url
 
@@ -32,7 +32,7 @@ def archives_within(folder: Path) -> str | None:
         below[:] = [name for name in below if not name.startswith(".")]
         if any(map(is_image_name, names)):
             return None
-        found = [name for name in names if is_archive(name) and name not in METADATA_NAMES]
+        found = [name for name in names if is_archive(name) and not is_metadata_name(name)]
         kinds.update(PurePosixPath(name).suffix for name in found if not name.startswith("."))
         is_nested |= bool(found) and Path(above) != folder
     return f"{'**/' if is_nested else ''}*{kinds.most_common(1)[0][0]}" if kinds else None

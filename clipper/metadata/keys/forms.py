@@ -10,18 +10,24 @@ from os.path import commonprefix
 from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote
 
+from clipper.images.formats import READABLE_ENDINGS, UNREADABLE_ENDINGS
 from clipper.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy as np
     import pyarrow as pa
+
+    # Writes paths (n,) in another way.
+    Spelling = Callable[[pa.Array], pa.Array]
 
 # In the place of an image: no image, or several images.
 NONE, AMBIGUOUS = -1, -2
 # How sure a match is: the path itself, the end of a path, or a guess.
 SURE, BY_END, GUESSED = 1, 2, 3
+# In the place of a path that a spelling does not fit. No file is called so.
+NO_NAME = "\0"
 # Paths of more parts than this are not matched by their end.
 MAX_PARTS = 64
 
@@ -153,6 +159,57 @@ def _without_ending(paths: "pa.Array") -> "pa.Array":
     return pc.replace_substring_regex(paths, r"\.[^./]*$", "")
 
 
+def as_written(paths: "pa.Array") -> "pa.Array":
+    """Return paths as they are."""
+    return paths
+
+
+def composed(paths: "pa.Array") -> "pa.Array":
+    """Compose accents as people type them; file names of a Mac are decomposed."""
+    import pyarrow.compute as pc
+
+    return pc.utf8_normalize(paths, form="NFC")
+
+
+def lower_case(paths: "pa.Array") -> "pa.Array":
+    """Write paths in lower case."""
+    import pyarrow.compute as pc
+
+    return pc.utf8_lower(composed(paths))
+
+
+def same_letters(paths: "pa.Array") -> "pa.Array":
+    """Write letters and blanks that look alike in one way: a Mac's names of screenshots have narrow ones."""
+    import pyarrow.compute as pc
+
+    plain = pc.utf8_lower(pc.utf8_normalize(paths, form="NFKC"))
+    for pattern, same in ((r"[\x{200b}-\x{200f}\x{2060}\x{feff}\x{ad}]+", ""), (r"\s+", " "), ("ß", "ss")):
+        plain = pc.replace_substring_regex(plain, pattern, same)
+    return pc.utf8_trim_whitespace(plain)
+
+
+def other_endings(paths: "pa.Array") -> "pa.Array":
+    """Drop the endings of images, in lower case; `NO_NAME` for a path without one."""
+    import pyarrow.compute as pc
+
+    lower = lower_case(paths)
+    endings = "|".join(
+        sorted(ending.removeprefix(".") for ending in READABLE_ENDINGS.union(UNREADABLE_ENDINGS))
+    )
+    pattern = rf"(?s)[.]({endings})$"
+    there = pc.match_substring_regex(lower, pattern)
+    return pc.if_else(there, pc.replace_substring_regex(lower, pattern, ""), NO_NAME)
+
+
+def as_numbers(paths: "pa.Array") -> "pa.Array":
+    """Write names of digits, with or without an ending, as numbers; `NO_NAME` for others."""
+    import pyarrow.compute as pc
+
+    pattern = r"(?s)^(.*/)?0*([0-9]+)([.]0+|[.][a-zA-Z][^./]*)?$"
+    there = pc.match_substring_regex(paths, pattern)
+    return pc.if_else(there, pc.replace_substring_regex(paths, pattern, r"\1\2"), NO_NAME)
+
+
 def composed_accents(keys: "pa.Array") -> "pa.Array":
     """Drop blanks around the keys, and compose accents as people type them."""
     import pyarrow.compute as pc
@@ -166,7 +223,7 @@ def plain_paths(keys: "pa.Array") -> "pa.Array":
 
     paths = composed_accents(keys)
     for pattern, plain in (
-        (r"(?s)^\"(.*)\"$", r"\1"),
+        (r"(?s)^=?\"(.*)\"$", r"\1"),
         (r"(?s)^'(.*)'$", r"\1"),
         # How an export keeps a spreadsheet from reading a name as a formula.
         (r"(?s)^'([=+\-@\t\r\n\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}].*)$", r"\1"),

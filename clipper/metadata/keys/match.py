@@ -7,16 +7,20 @@ A key is looked for in steps, and the first step that knows it decides:
 3. as a path of another system: `\` for `/`, a leading `./`, quotes around it, `%20` for a blank;
 4. by its end: an absolute path or a URL whose last folders and name are an image's id;
 5. without the folders that all keys share, such as those of another computer;
-6. in another case.
+6. in another case;
+7. with other blanks, or other forms of the same letters, such as full-width ones;
+8. with the ending of another format: photos that were converted since;
+9. as a number: `7` or `7.0` for `007.jpg`, as spreadsheets and pandas write it.
 
-Steps 1 to 3 and 6 try a path, a path without its ending, the end of a path, and that end without its ending.
-Steps 4 to 6 guess, so they count only where one key means one image, and they never take a file of one part
-of a split for that of another. Whatever is not written as the image's
-own path or name is reported. What does not belong here: which column holds the keys (`key_column.py`).
+Steps 1 to 3 and 6 to 9 try a path, a path without its ending, the end of a path, and that end without its
+ending. Steps 6 to 9 then go on as steps 4 and 5 do. Steps 4 to 9 guess, so they count only where one key
+means one image, and they never take a file of one part of a split for that of another. Whatever is not
+written as the image's own path or name is reported. What does not belong here: which column holds the keys
+(`key_column.py`).
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -28,12 +32,19 @@ from clipper.metadata.keys.forms import (
     BY_END,
     GUESSED,
     MAX_PARTS,
+    NO_NAME,
     NONE,
     SURE,
     Forms,
+    as_numbers,
+    as_written,
+    composed,
     composed_accents,
     decoded_paths,
+    lower_case,
+    other_endings,
     plain_paths,
+    same_letters,
     shared_folder,
     taken,
     texts,
@@ -43,6 +54,8 @@ from clipper.metadata.values.types import EXAMPLES, first_few
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
+
+    from clipper.metadata.keys.forms import Spelling
 
 # In the place of an image's row, beside `NONE` and `AMBIGUOUS`: an image that a surer key names.
 CONTESTED = -3
@@ -108,6 +121,7 @@ class ImageKeys:
         self.other_splits = sorted(PART_NAMES.difference(self._folder.lower().split("/")))
         self._rows = range(len(self._ids)) if rows is None else rows
         self._below: dict[str, ImageKeys] = {}
+        self._views: dict[Spelling, Forms] = {}
 
     def __len__(self) -> int:
         """How many images there are."""
@@ -152,14 +166,11 @@ class ImageKeys:
         """Whether any of the keys names an image that cannot be used, such as a damaged file."""
         return bool(self._unusable) and bool(ImageKeys(self._unusable).match(keys).named)
 
-    @cached_property
-    def views(self) -> "dict[str, Forms]":
-        """The ids as they are, with composed accents, and in lower case."""
-        import pyarrow.compute as pc
-
-        ids = texts(self._ids)
-        composed = pc.utf8_normalize(ids, form="NFC")
-        return {"": Forms(ids), "composed": Forms(composed), "lower": Forms(pc.utf8_lower(composed))}
+    def view(self, spelling: "Spelling") -> Forms:
+        """The forms of the ids in a spelling."""
+        if spelling not in self._views:
+            self._views[spelling] = Forms(spelling(texts(self._ids)))
+        return self._views[spelling]
 
     @cached_property
     def _order(self) -> Sequence[int]:
@@ -184,28 +195,47 @@ class _Search:
 
     def run(self) -> None:
         """Try each step on the keys that name no image yet."""
+        import pyarrow.compute as pc
+
+        self._try(as_written, as_written)
+        self._try(pc.utf8_trim_whitespace, as_written)
+        self._try(composed_accents, composed)
+        self._try(plain_paths, composed, how="as a path of another system")
+        self._try(decoded_paths, composed, how="with % signs decoded")
+        shared = shared_folder(decoded_paths(self._of(self._open())))
+        if shared and shared.split("/")[-2].lower() in self.images.other_splits:
+            shared = ""
+        for spelling, write, how in (
+            (composed, composed, ""),
+            (lower_case, lower_case, "in another case"),
+            (same_letters, same_letters, "with other blanks or letters"),
+            (lower_case, other_endings, "with the ending of another format"),
+            (as_numbers, as_numbers, "as a number"),
+        ):
+            at = self._open()
+            if not len(at):
+                return
+            self._guess_all(at, spelling, write, how=how, shared=shared)
+
+    def _guess_all(
+        self, at: "np.ndarray", spelling: "Spelling", write: "Spelling", *, how: str, shared: str
+    ) -> None:
+        """Look for keys in a spelling: whole, by their ends, and without the folders that they share."""
         import numpy as np
         import pyarrow.compute as pc
 
-        self._try(lambda keys: keys, "")
-        self._try(pc.utf8_trim_whitespace, "")
-        self._try(composed_accents, "composed")
-        self._try(plain_paths, "composed", how="as a path of another system")
-        self._try(decoded_paths, "composed", how="with % signs decoded")
-        at = self._open()
-        if not len(at):
-            return
         paths = decoded_paths(self._of(at))
-        shared = shared_folder(paths)
-        for view, change, case in (("composed", None, ""), ("lower", pc.utf8_lower, " in another case")):
-            written = paths if change is None else change(paths)
-            if change is not None:
-                self._guess(at, written, view, how=case.strip())
-            self._by_end(at, written, view, how=f"by the end of a longer path{case and ','}{case}")
-            if shared and shared.split("/")[-2].lower() not in self.images.other_splits:
-                inside = np.flatnonzero(pc.starts_with(paths, shared).to_numpy(zero_copy_only=False))
-                rest = pc.utf8_slice_codeunits(taken(written, inside), len(shared))
-                self._guess(at[inside], rest, view, how=f"without the {shared!r} that they share{case}")
+        written = write(paths)
+        fit = np.flatnonzero(pc.not_equal(written, NO_NAME).to_numpy(zero_copy_only=False))
+        at, paths, written = at[fit], taken(paths, fit), taken(written, fit)
+        if how:
+            self._guess(at, written, spelling, how=how)
+        self._by_end(at, written, spelling, how=f"by the end of a longer path{how and ', '}{how}")
+        if shared:
+            inside = np.flatnonzero(pc.starts_with(paths, shared).to_numpy(zero_copy_only=False))
+            rest = write(pc.utf8_slice_codeunits(taken(paths, inside), len(shared)))
+            how = f"without the {shared!r} that they share{how and ' '}{how}"
+            self._guess(at[inside], rest, spelling, how=how)
 
     def refuse_contested(self) -> None:
         """Take back a match that is not sure if a surer key, or another guess, names the same image."""
@@ -234,7 +264,7 @@ class _Search:
     def _of(self, at: "np.ndarray") -> "pa.Array":
         return taken(self.keys, at)
 
-    def _try(self, write: "Callable[[pa.Array], pa.Array]", view: str, *, how: str = "") -> None:
+    def _try(self, write: "Spelling", spelling: "Spelling", *, how: str = "") -> None:
         """Look for the open keys, written in another way."""
         import numpy as np
         import pyarrow.compute as pc
@@ -242,7 +272,7 @@ class _Search:
         at = self._open()
         if not len(at):
             return
-        places, sure = self.images.views[view].find(write(self._of(at)))
+        places, sure = self.images.view(spelling).find(write(self._of(at)))
         self._take(at, places, sure)
         named = np.flatnonzero(places >= 0)
         if not how:
@@ -252,21 +282,21 @@ class _Search:
             how = "by the end of the image's path"
         self._note(how, at[named])
 
-    def _guess(self, at: "np.ndarray", keys: "pa.Array", view: str, *, how: str) -> None:
+    def _guess(self, at: "np.ndarray", keys: "pa.Array", spelling: "Spelling", *, how: str) -> None:
         """Look for some keys, written in another way, if they are open."""
         import numpy as np
 
         still = np.flatnonzero(self.rows[at] == NONE)
-        places, sure = self.images.views[view].find(taken(keys, still))
+        places, sure = self.images.view(spelling).find(taken(keys, still))
         self._take(at[still], places, np.full_like(sure, GUESSED))
         self._note(how, at[still][places >= 0])
 
-    def _by_end(self, at: "np.ndarray", keys: "pa.Array", view: str, *, how: str) -> None:
+    def _by_end(self, at: "np.ndarray", keys: "pa.Array", spelling: "Spelling", *, how: str) -> None:
         """Drop the first folders of some keys, one at a time, until the rest is the path of an image."""
         import numpy as np
         import pyarrow.compute as pc
 
-        forms = self.images.views[view]
+        forms = self.images.view(spelling)
         was_split = np.zeros(len(at), bool)
         for _ in range(MAX_PARTS):
             longer = pc.match_substring(keys, "/").to_numpy(zero_copy_only=False)

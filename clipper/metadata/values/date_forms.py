@@ -7,15 +7,18 @@ What does not belong here: which columns hold times (`dates.py`), and ISO 8601 i
 import re
 from typing import TYPE_CHECKING, Any
 
+from clipper.metadata.values.number_text import MISSING
 from clipper.metadata.values.times import ISO_TIME
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-_ZONE = r"(?P<zone>[Zz]|(?:UTC|GMT)?[+-]\d{2}(?::?\d{2})?|UTC|GMT)?(?:\s*\([A-Za-z ]+\))?"
+# The names of zones, such as CST, mean several offsets: the wall clock counts without one.
+_ZONE_NAME = r"(?:\([A-Za-z ]+\)|\[[\w/+-]+\]|[A-Z]{3,5})"
+_ZONE = rf"(?P<zone>[Zz]|(?:UTC|GMT)?[+-]\d{{2}}(?::?\d{{2}})?|UTC|GMT)?(?:\s*{_ZONE_NAME})?"
 _CLOCK = (
-    r"(?:(?:\s*[T,_]\s*|\s+)(?P<hour>\d{1,2})[:.h](?P<minute>\d{2})(?:[:.](?P<second>\d{2})(?P<fraction>[.,]\d{1,9})?)?"
+    r"(?:(?:\s*[Tt,_]\s*|\s+)(?P<hour>\d{1,2})[:.h](?P<minute>\d{2})(?:[:.](?P<second>\d{2})(?P<fraction>[.,]\d{1,9})?)?"
     rf"\s*(?P<half>[AaPp]\.?[Mm]\.?)?\s*{_ZONE})?$"
 )
 _WEEKDAY = r"(?:(?i:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)"
@@ -27,10 +30,10 @@ _FORMS = (
         r"^(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})[T_ -]"
         rf"(?P<hour>\d{{2}})(?P<minute>\d{{2}})(?P<second>\d{{2}}){_ZONE}$"
     ),
-    # 3 Mar 2024, 01-Mar-2024, 3rd of March 2024, and RFC 2822's Fri, 01 Mar 2024 08:00:00 +0900.
+    # 3 Mar 2024, Excel's 1-Mar-24, 3rd of March 2024, and RFC 2822's Fri, 01 Mar 2024 08:00:00 +0900.
     (
         rf"^{_WEEKDAY}?(?P<day>\d{{1,2}})(?:st|[nr]d|th|\.)?(?:\s+of)?[\s-]*(?P<name>[A-Za-z]{{3,9}})\.?,?[\s-]*"
-        rf"(?P<year>\d{{4}}){_CLOCK}"
+        rf"(?P<year>\d{{4}}|\d{{2}}){_CLOCK}"
     ),
     # March 3, 2024, and JavaScript's Fri Mar 01 2024 08:00:00 GMT+0900.
     rf"^{_WEEKDAY}?(?P<name>[A-Za-z]{{3,9}})\.?\s+(?P<day>\d{{1,2}})(?:st|[nr]d|th)?,?\s+(?P<year>\d{{4}}){_CLOCK}",
@@ -47,6 +50,8 @@ _DIGITS = r"^(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})$"
 _MONTH, _DAY = 12, 31  # the largest numbers of a month and of a day
 # What cameras and databases write for no date.
 _NO_DATE = r"^0000[-/.:]00[-/.:]00([T ]00:00:00)?$"
+# Blanks that break no line, as browsers write them before "PM".
+_BLANKS = r"[\x{a0}\x{2007}\x{2009}\x{202f}\x{3000}]"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _LONG_MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
@@ -59,8 +64,8 @@ def trim_dates(text: "pa.Array") -> "pa.Array":
     """Return texts without blanks around them; null where they say that there is no date."""
     import pyarrow.compute as pc
 
-    trimmed = pc.utf8_trim_whitespace(text)
-    return pc.if_else(pc.match_substring_regex(trimmed, _NO_DATE), None, trimmed)
+    trimmed = pc.utf8_trim_whitespace(pc.replace_substring_regex(text, _BLANKS, " "))
+    return pc.if_else(pc.match_substring_regex(trimmed, f"{_NO_DATE}|{MISSING}"), None, trimmed)
 
 
 def find_dates(name: str, text: "pa.Array", *, digits: bool) -> "tuple[pa.Array, list[str], list[str]]":
@@ -79,16 +84,21 @@ def find_dates(name: str, text: "pa.Array", *, digits: bool) -> "tuple[pa.Array,
     import pyarrow.compute as pc
 
     found = pa.nulls(len(text), pa.string())
+    said: list[str] = []
     for form in (*_FORMS, *([_DIGITS] if digits else [])):
-        found = pc.coalesce(found, _written(pc.extract_regex(text, form)))
+        parts = pc.extract_regex(text, form)
+        found = pc.coalesce(found, written := _written(parts))
+        short = text.filter(pc.and_(_is_short(parts), pc.is_valid(written)))
+        if len(short):
+            said.append(f"{name!r} has years of two digits, from 1969 to 2068, as in {short[0].as_py()!r}")
     found = pc.if_else(pc.match_substring_regex(text, f"^{ISO_TIME}$"), _if(found, text), found)
     numbers, notes, problem = _numbers(name, text)
-    return pc.coalesce(found, numbers), notes, problem
+    return pc.coalesce(found, numbers), [*said, *notes], problem
 
 
 def is_no_date(value: Any) -> bool:
-    """Whether a value is what cameras and databases write for no date."""
-    return isinstance(value, str) and re.match(_NO_DATE, value.strip()) is not None
+    """Whether a value is what cameras and programs write for no date."""
+    return isinstance(value, str) and re.match(f"{_NO_DATE}|{MISSING}", value.strip()) is not None
 
 
 def _if(found: "pa.Array", text: "pa.Array") -> "pa.Array":
@@ -112,7 +122,7 @@ def _numbers(name: str, text: "pa.Array") -> "tuple[pa.Array, list[str], list[st
     parts = pc.extract_regex(text, _NUMBERS)
     there = np.asarray(parts.is_valid())
     first, other, year = (_integers(parts, key) for key in ("first", "other", "year"))
-    short = np.asarray(pc.fill_null(pc.equal(pc.utf8_length(parts.field("year")), 2), False))
+    short = np.asarray(_is_short(parts))
     dotted = np.asarray(pc.fill_null(pc.equal(parts.field("mark"), "."), False))
     there &= (first <= _MONTH) | (other <= _MONTH)
     if not there.any():
@@ -130,12 +140,28 @@ def _numbers(name: str, text: "pa.Array") -> "tuple[pa.Array, list[str], list[st
     months_first = bool(by_month.any())
     if short.any() and not months_first and not (year > _DAY)[there & short].any():
         return nothing, [], [f"{name!r} has years of two digits, which may be days ({example}); {fix}"]
-    century = np.where(year >= _CENTURY, 1900, 2000)
+    if months_first and (short & dotted & there).any():  # as in 10.13.24, which is a version of a program
+        return nothing, [], []
     day, month = (other, first) if months_first else (first, other)
-    iso = _iso(parts, np.where(short, year + century, year), month, day)
+    iso = _iso(parts, _years(parts), month, day)
     told = f"{name!r} is read with {'months' if months_first else 'days'} first, as in {example}"
     told += ", and with years from 1969 to 2068" if short.any() else ""
     return iso, [told], []
+
+
+def _is_short(parts: "pa.StructArray") -> "pa.Array":
+    """Return which years have two digits."""
+    import pyarrow.compute as pc
+
+    return pc.fill_null(pc.equal(pc.utf8_length(parts.field("year")), 2), False)
+
+
+def _years(parts: "pa.StructArray") -> "np.ndarray":
+    """Return the years, (n,) int64; those of two digits are of 1969 to 2068."""
+    import numpy as np
+
+    years = _integers(parts, "year")
+    return np.where(np.asarray(_is_short(parts)), years + np.where(years >= _CENTURY, 1900, 2000), years)
 
 
 def _written(parts: "pa.StructArray") -> "pa.Array":
@@ -154,7 +180,7 @@ def _written(parts: "pa.StructArray") -> "pa.Array":
         month = np.asarray(pc.fill_null(pc.coalesce(short, long, sept), -1)).astype(np.int64) + 1
     else:
         month = _integers(parts, "month")
-    return _iso(parts, _integers(parts, "year"), month, _integers(parts, "day"))
+    return _iso(parts, _years(parts), month, _integers(parts, "day"))
 
 
 def _iso(parts: "pa.StructArray", year: "np.ndarray", month: "np.ndarray", day: "np.ndarray") -> "pa.Array":

@@ -9,16 +9,15 @@ of Arrow and numpy. What does not belong here: times in ISO 8601 (`times.py`), a
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from clipper.metadata.values.cells import MAX_MISFIT_SHARE, MAX_SPELLINGS
-from clipper.metadata.values.date_forms import find_dates, is_no_date, read_digits, trim_dates
+from clipper.metadata.values.date_forms import find_dates, is_no_date, trim_dates
+from clipper.metadata.values.date_numbers import Dates, read_numbers
+from clipper.metadata.values.number_text import MAX_MISFIT_SHARE, MAX_SPELLINGS
 from clipper.metadata.values.shared_columns import free_name
 from clipper.metadata.values.types import EXAMPLES, describe_misfits, first_few
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
 # So many of its first values show whether a column may be one of times.
@@ -29,22 +28,8 @@ _NAMED = re.compile(
     r"uploaded|published|captured)([^a-z]?(s|ms|us|ns|sec|utc|original|taken|created|time|timestamp))?$"
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-# ... whose values all lie between 1980 and 2100 in one of these units: seconds since 1970, and parts of them.
-_EPOCH = (315_532_800, 4_102_444_800)
-_UNITS = {"seconds": 1, "milliseconds": 1_000, "microseconds": 1_000_000, "nanoseconds": 1_000_000_000}
-_DATES_OF_DIGITS = (18_000_101, 21_001_231)
-
-
-@dataclass(frozen=True)
-class Dates:
-    """A column of times: `text` (n,) is ISO 8601, null where a value is no time.
-
-    `others` are the values that are no times, if these are more than a few. `notes` say what was decided.
-    """
-
-    text: "pa.Array"
-    notes: list[str] = field(default_factory=list)
-    others: list[Any] = field(default_factory=list)
+# Such a number may be a text.
+_DIGITS = re.compile(r"-?\d{9,19}", re.ASCII)
 
 
 def read_times(entries: "Sequence[dict[str, Any]]") -> tuple[set[str], list[str]]:
@@ -90,8 +75,8 @@ def read_dates(name: str, values: Sequence[Any]) -> tuple[Dates | None, list[str
     """
     import pyarrow as pa
 
-    if all(type(value) in (int, float) for value in values):
-        return (_epochs(name, values) if _speaks_of_times(name) else None), []
+    if (numbers := _numbers(values)) is not None:
+        return (read_numbers(name, numbers) if _speaks_of_times(name) else None), []
     texts = [value if isinstance(value, str) else None for value in values]
     if len(texts) - texts.count(None) <= len(values) // 2:
         return None, []
@@ -110,12 +95,24 @@ def _promising(entries: Iterable[dict[str, Any]]) -> list[str]:
                 some.append(value)
     found = []
     for name, values in first.items():
-        is_number = any(type(value) in (int, float) for value in values)
+        is_number = any(
+            type(value) in (int, float) or (isinstance(value, str) and _DIGITS.fullmatch(value.strip()))
+            for value in values
+        )
         text = trim_dates(pa.array([value for value in values if isinstance(value, str)], pa.string()))
         dates, *said = find_dates(name, text, digits=_speaks_of_times(name))
         if dates.null_count < len(dates) or any(said) or (is_number and _speaks_of_times(name)):
             found.append(name)
     return found
+
+
+def _numbers(values: Sequence[Any]) -> list[float] | None:
+    """Return a column of numbers, also of digits in text, as in JSON; None for any other column."""
+    if all(type(value) in (int, float) for value in values):
+        return list(values)
+    if all(isinstance(value, str) and _DIGITS.fullmatch(value.strip()) for value in values):
+        return [int(value) for value in values]
+    return None
 
 
 def _speaks_of_times(name: str) -> bool:
@@ -149,53 +146,3 @@ def _are_few(count: int, fitting: int, lost: "pa.Array", others: Sequence[Any]) 
     if count <= MAX_MISFIT_SHARE * (count + fitting):
         return True
     return len(lost.unique()) + len({str(other) for other in others}) <= MAX_SPELLINGS
-
-
-# -- numbers
-
-
-def _epochs(name: str, values: Sequence[float]) -> Dates | None:
-    """Read seconds since 1970, or parts of them, and dates of eight digits, such as 20240301."""
-    import numpy as np
-
-    numbers = np.array(values, np.float64)
-    if not len(numbers) or not np.isfinite(numbers).all():
-        return None
-    low, high = min(values), max(values)
-    if low >= _DATES_OF_DIGITS[0] and high <= _DATES_OF_DIGITS[1]:
-        return _of_digits(name, numbers)
-    fitting = [unit for unit, part in _UNITS.items() if _EPOCH[0] * part <= low and high < _EPOCH[1] * part]
-    if not fitting:
-        return None
-    unit = fitting[0]
-    part = _UNITS[unit]
-    return Dates(_of_nanoseconds(values, part), [f"{name!r} is read as {unit} since 1970, in UTC"])
-
-
-def _of_nanoseconds(values: Sequence[float], part: int) -> "pa.Array":
-    """Write numbers, `part` of them a second, as ISO 8601 in UTC."""
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if all(type(value) is int for value in values):
-        nanoseconds = np.array(values, np.int64) * (1_000_000_000 // part)
-    else:  # a float tells a microsecond at best
-        microseconds = np.round(np.array(values, np.float64) * (1_000_000 / part))
-        nanoseconds = microseconds.astype(np.int64) * 1_000
-    text = pa.array(np.datetime_as_string(nanoseconds.astype("datetime64[ns]")), pa.string())
-    bare = pc.replace_substring_regex(text, r"\.0+$", "")
-    bare = pc.replace_substring_regex(bare, r"(\.[0-9]*[1-9])0+$", r"\1")
-    return pc.binary_join_element_wise(bare, "Z", "")
-
-
-def _of_digits(name: str, numbers: "np.ndarray") -> Dates | None:
-    import numpy as np
-    import pyarrow as pa
-
-    if (numbers % 1).any():
-        return None
-    iso = read_digits(pa.array(numbers.astype(np.int64)).cast(pa.string()))
-    if iso.null_count:
-        return None
-    return Dates(iso, [f"{name!r} is read as dates of eight digits, such as {int(numbers[0])}"])

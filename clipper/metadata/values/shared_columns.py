@@ -6,24 +6,35 @@ here: which value of two an image has (`metadata/join.py`), and a column's type 
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from clipper.metadata.values.date_forms import find_dates, trim_dates
+from clipper.metadata.values.number_text import read_number
+from clipper.metadata.values.times import is_time
 from clipper.metadata.values.types import first_few, type_name
 
 # The prefix of names that Clipper gives: a second column's, and one's whose name is reserved.
 SECOND_PREFIX = "metadata_"
+# Numbers that image files say of themselves. What a table has in such a column, words too, is parted here.
+NUMBERS_OF_FILES = frozenset(
+    {"width", "height", "bytes", "iso", "focal_length", "orientation", "latitude", "longitude"}
+)
 _NUMBERS = {"int": "number", "float": "number", "mixed": "str"}
 _WORDS = {"number": "a number", "str": "text", "bool": "true or false", "time": "a time"}
 
 
 @dataclass(frozen=True)
 class Entries:
-    """The entries of one source: the values of each image by column, and which columns are times."""
+    """The entries of one source: the values of each image by column, and which columns are times.
+
+    `dated` are the columns of which only some values are times.
+    """
 
     source: str
     of_image: dict[int, dict[str, Any]]
     times: Collection[str] = ()
+    dated: set[str] = field(default_factory=set)
 
     def family(self, name: str, value: Any) -> str:
         """Return the family of types of a value: those of one family share a column."""
@@ -31,7 +42,9 @@ class Entries:
         if kind.startswith("list["):
             inner = kind[5:-1]
             return f"list[{_NUMBERS.get(inner, inner)}]"
-        return "time" if kind == "str" and name in self.times else _NUMBERS.get(kind, kind)
+        if kind == "str" and (name in self.times or (name in self.dated and is_time(value))):
+            return "time"
+        return _NUMBERS.get(kind, kind)
 
 
 def part_columns(sources: Sequence[Entries], own: Mapping[str, str], *, times: Collection[str]) -> list[str]:
@@ -56,6 +69,9 @@ def part_columns(sources: Sequence[Entries], own: Mapping[str, str], *, times: C
     for name, count in having.items():
         if name not in own and count == 1:
             continue
+        if name in own:
+            for one in sources:
+                _read_as_own(one, name, _family_of(own[name], is_time=name in times))
         counts = [_counts(one, name) for one in sources]
         total = sum(counts, Counter[str]())
         base = _family_of(own[name], is_time=name in times) if name in own else _usual(total)
@@ -81,6 +97,23 @@ def free_name(name: str, taken: Collection[str]) -> str:
     while second in taken:
         second = SECOND_PREFIX + second
     return second
+
+
+def _read_as_own(one: Entries, name: str, family: str) -> None:
+    """Read the texts of a source's column as what the files have in it, where they are that."""
+    import pyarrow as pa
+
+    if family == "number":
+        for entry in one.of_image.values():
+            if isinstance(text := entry.get(name), str) and (number := read_number(text.strip())) is not None:
+                entry[name] = number
+    elif family == "time" and name not in one.times:
+        having = [entry for entry in one.of_image.values() if isinstance(entry.get(name), str)]
+        written = trim_dates(pa.array([entry[name] for entry in having], pa.string()))
+        for entry, text in zip(having, find_dates(name, written, digits=True)[0].to_pylist(), strict=True):
+            if text is not None:
+                entry[name] = text
+                one.dated.add(name)
 
 
 def _counts(one: Entries, name: str) -> Counter[str]:

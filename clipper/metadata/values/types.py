@@ -8,11 +8,12 @@ text that only looks like a number (`cells.py`), and reading files.
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from clipper.metadata.values.number_text import is_code, is_missing, read_number
 from clipper.query_filter import INT_MAX, INT_MIN
 from clipper.text import clean
 
@@ -47,6 +48,9 @@ def infer_types(
             if (kind := type_name(value)) is not None:
                 plain[-1][key] = value
                 found[key].add(value, kind)
+    for key, values in found.items():
+        if values.is_mixed:
+            _make_alike(key, plain, values)
     types = {key: _usual(values.kinds) for key, values in found.items()}
     large = [key for key, values in found.items() if values.has_large_ints]
     messages = _hold_large_ints(plain, types, large)
@@ -69,6 +73,11 @@ class _Found:
     has_fractions: bool = False
     rounded: list[float] = field(default_factory=list)
 
+    @property
+    def is_mixed(self) -> bool:
+        """Whether there are texts and numbers, and no lists."""
+        return "str" in self.kinds and bool(self.kinds.keys() & {"int", "float"}) and len(self.kinds) <= 3  # noqa: PLR2004 - str, int, float
+
     def add(self, value: Any, kind: str) -> None:
         """Count one value, of the kind that `type_name` returns."""
         self.kinds[kind] += 1
@@ -78,6 +87,45 @@ class _Found:
             self.has_fractions = not _is_int64(value)
             if not self.has_fractions and abs(value) >= MAX_FLOAT_INT:
                 self.rounded.append(value)
+
+
+def _make_alike(key: str, plain: Sequence[dict[str, Any]], found: _Found) -> None:
+    """Change the texts and numbers of one column to one type, where nothing is lost; count them again.
+
+    What programs write for no value counts for no type.
+    """
+    having = [row for row in plain if key in row]
+    if change := _change_of_mixed([row[key] for row in having]):
+        found.kinds.clear()
+        found.rounded.clear()
+        for row in having:
+            row[key] = change(row[key])
+            found.add(row[key], type_name(row[key]) or "")
+    if found.is_mixed:
+        found.kinds["str"] -= sum(_is_missing(row[key]) for row in having)
+
+
+def _change_of_mixed(values: Sequence[Any]) -> Callable[[Any], Any] | None:
+    """Return what makes texts and numbers of one column alike; None if the values stay as they are.
+
+    Programs write `"5"` beside 6, and `"A1"` beside 17: the first are all numbers, the second all texts.
+    """
+    texts = [value for value in values if isinstance(value, str) and not is_missing(value)]
+    codes = [text for text in texts if read_number(text) is None]
+    if any(map(is_code, texts)) or 2 * len(codes) >= len(values) - sum(map(_is_missing, values)):
+        return lambda value: value if isinstance(value, str) else json.dumps(value)
+    if len(codes) < len(texts):
+        return _as_number
+    return None
+
+
+def _is_missing(value: Any) -> bool:
+    return isinstance(value, str) and is_missing(value)
+
+
+def _as_number(value: Any) -> Any:
+    number = read_number(value) if isinstance(value, str) else None
+    return value if number is None else number
 
 
 def _fit(

@@ -120,6 +120,16 @@ def test_a_table_most_of_whose_rows_miss_all_at_once_is_refused_too(home: Path, 
     put(home, **{"metadata.csv": "\n".join(lines)})
     with pytest.raises(ImagesError, match=r"describes 1 images, and 12 before: .*'wrong_0'.*--allow-shrink"):
         run_index(home)
+    put(home, **{"metadata.csv": "\n".join(lines).replace("wrong", "wrong,1")})
+    with pytest.raises(ImagesError, match=r"describes 1 images, and 12 before: .*lack or exceed the header"):
+        run_index(home)
+    put(home, **{"metadata.csv": "file_name,v\n"})
+    with pytest.raises(
+        ImagesError, match=r"has no rows, and described 12 images before\. Nothing was changed"
+    ):
+        run_index(home)
+    assert joined(home, allow_shrink=True)[0] == {}
+    put(home, **{"metadata.csv": "\n".join(lines)})
     assert joined(home, allow_shrink=True)[0] == {IDS[0]: {"v": 1}}
     put(
         home, **{"metadata.csv": f"file_name,v\n{IDS[0]},2\n"}
@@ -165,6 +175,25 @@ def test_files_beside_images_describe_them(home: Path):
     }
     assert "1 other file left alone: .txt 1" in notes
     assert "files beside the images: train/1.txt holds numbers, no caption; left out" in notes
+
+
+def test_files_are_found_in_upper_case_and_as_takeout_calls_them(home: Path):
+    taken = {"photoTakenTime": {"timestamp": "1709280000", "formatted": "Mar 1, 2024"}}
+    put(home, **{
+        "0.TXT": "a red square",
+        "1.jpg.supplemental-metadata.json": taken,
+        "2.jpg.suppl.json": {"title": "2.jpg"},
+        "train/Metadata.CSV": "file_name,v\n0.jpg,5\n",
+        "train/0.XMP": "<x:xmpmeta/>",
+    })  # fmt: skip
+    rows, notes = joined(home)
+    assert rows == {
+        "0.jpg": {"caption": "a red square"},
+        "1.jpg": {"photoTakenTime": "2024-03-01T08:00:00Z"},
+        "2.jpg": {"title": "2.jpg"},
+        "train/0.jpg": {"v": 5},
+    }
+    assert any(note.startswith("not read, although") and "train/0.XMP" in note for note in notes)
 
 
 def test_of_a_file_beside_an_image_and_tables_the_file_wins(home: Path):

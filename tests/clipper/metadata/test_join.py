@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from clipper.errors import ImagesError
 from clipper.metadata.join import Metadata, Source, join, without_missing
 from clipper.metadata.sources import parse
+from clipper.metadata.tables import read_csv
 
 IDS = ["cat.jpg", "sub/dog.jpg", "sub/owl.v2.png"]
 
@@ -34,10 +35,10 @@ def test_an_entry_is_matched_by_name_by_path_without_ending_and_by_path():
 
 
 def test_a_key_that_fits_nothing_is_reported():
-    made = joined({"horse": {"v": 1}, "cat.png": {"v": 1}})
+    made = joined({"horse": {"v": 1}, "cat.txt": {"v": 1}})
     assert [row.get("v") for row in made.rows] == [None] * 3
     assert "'horse'" in made.problems[0]
-    assert "'cat.png'" in made.problems[0]
+    assert "'cat.txt'" in made.problems[0]
 
 
 def test_a_key_that_fits_several_is_reported_and_not_guessed():
@@ -295,10 +296,10 @@ def test_names_that_are_clippers_own_or_chromas_get_a_prefix_and_a_note_says_so(
     assert len(made.problems) == 5
 
 
-def test_two_keys_that_become_one_are_reported():
+def test_two_keys_that_would_become_one_are_both_kept_and_reported():
     made = joined({"cat": {"id": 1, "metadata_id": 2}})
-    assert list(made.rows[0]) == ["metadata_id"]
-    assert any("both become" in problem for problem in made.problems)
+    assert made.rows[0] == {"metadata_id": 1, "metadata_metadata_id": 2}
+    assert len(made.problems) == 2
 
 
 def test_an_empty_key_is_reported_and_left_out():
@@ -476,3 +477,41 @@ def test_any_json_gives_a_table(entries: list[dict[str, Any]]):
     back = made.table(ids).to_pylist()
     for row, kept in zip(made.rows, back, strict=True):
         assert without_missing(row) == {k: v for k, v in without_missing(kept).items() if k != "id"}
+
+
+def test_texts_and_numbers_of_one_column_are_all_numbers_or_all_texts():
+    def values(*given: Any) -> list[Any]:
+        ids = [f"{i}.jpg" for i in range(len(given))]
+        made = join(
+            ids, [{}] * len(ids), [Source.of_entries("m", {str(i): {"v": v} for i, v in enumerate(given)})]
+        )
+        return [row.get("v") for row in made.rows]
+
+    assert values("5", 6, 7) == [5, 6, 7]
+    assert values("5.5", 6) == [5.5, 6.0]
+    assert values("A1", 17, "B2", 3) == ["A1", "17", "B2", "3"]
+    assert values("007", 8, 9) == ["007", "8", "9"]
+    assert values("N/A", "N/A", "N/A", 7) == [None, None, None, 7]
+    assert values("20240305123456789", 1) == [20240305123456789, 1]
+
+
+@pytest.mark.parametrize("data", [b"file_name,iso\na.jpg,200\nb.jpg,Portra 400\nc.jpg,800\n"])
+def test_what_a_table_says_of_a_column_of_the_files_is_parted_value_by_value(data: bytes):
+    ids = ["a.jpg", "b.jpg", "c.jpg"]
+    source = read_csv(data, name="metadata.csv", source="m")
+    made = join(ids, [{"iso": 100}, {"iso": 400}, {}], [source])
+    assert made.rows == [{"iso": 200}, {"iso": 400, "metadata_iso": "Portra 400"}, {"iso": 800}]
+    assert "'metadata_iso'" in made.problems[0]
+
+
+def test_a_time_among_words_is_that_time_where_the_files_have_times():
+    ids = ["a.jpg", "b.jpg", "c.jpg"]
+    entries = {
+        "a": {"taken_at": "1998:05:01 08:00:00"},
+        "b": {"taken_at": "spring"},
+        "c": {"taken_at": "unknown"},
+    }
+    facts = [{"taken_at": "2024-03-01T08:00:00"}] * 2 + [{}]
+    made = join(ids, facts, [Source.of_entries("m", entries)])
+    assert [row.get("taken_at") for row in made.rows] == ["1998-05-01T08:00:00", "2024-03-01T08:00:00", None]
+    assert [row.get("metadata_taken_at") for row in made.rows] == [None, "spring", "unknown"]

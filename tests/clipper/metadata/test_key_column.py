@@ -181,9 +181,9 @@ def test_what_of_a_json_file_is_not_read_is_said():
 
 @pytest.mark.parametrize("line", ["sep=;\n", "sep=;\r\n", '"sep=;"\r\n', "\ufeffsep=;\n", "SEP=;\n"])
 def test_excels_line_with_the_delimiter_is_no_header(line: str):
-    assert described("metadata.csv", f"{line}file_name;v\np0.jpg;1,5\n")[0] == {"p0.jpg": {"v": "1,5"}}
+    assert described("metadata.csv", f"{line}file_name;v\np0.jpg;1,5\n")[0] == {"p0.jpg": {"v": 1.5}}
     assert described("metadata.csv", f"{line}file_name;v\np0.jpg;1,5\n".replace(";", "|"))[0] == {
-        "p0.jpg": {"v": "1,5"}
+        "p0.jpg": {"v": 1.5}
     }
 
 
@@ -199,7 +199,7 @@ def test_an_unnamed_column_of_names_is_found_and_one_of_numbers_is_told():
     assert rows == {"p0.jpg": {"v": 5}, "p1.jpg": {"v": 6}}
     assert problems == ["metadata.csv: the column '' names the images"]
     assert described("metadata.csv", ",file_name\n7,p0.jpg\n3,p1.jpg\n")[1] == [
-        "metadata.csv: a key is empty; left out"
+        "metadata.csv: column 1 has no name, and numbers only; left out"
     ]
 
 

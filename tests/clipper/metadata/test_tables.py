@@ -145,11 +145,11 @@ def test_a_column_that_stands_twice_is_reported_and_the_first_one_counts():
 
 
 def test_a_header_that_is_one_of_clippers_names_is_treated_as_a_key_of_metadata_json():
-    source = from_csv("file_name,x, mood ,\na.jpg,1,glad,lost\n")
+    source = from_csv("file_name,x, mood ,\na.jpg,1,glad,kept\n")
     made = join(["a.jpg"], [{}], [source])
-    assert made.rows == [{"metadata_x": 1, "mood": "glad"}]
+    assert made.rows == [{"metadata_x": 1, "mood": "glad", "column_4": "kept"}]
     assert made.problems == [
-        "metadata.csv: a key is empty; left out",
+        "metadata.csv: column 4 has no name; it is called 'column_4'",
         "metadata.csv: 'x' is a name Clipper uses; it became 'metadata_x'",
     ]
 
@@ -173,7 +173,6 @@ def test_a_table_of_names_alone_is_a_table():
         (b"", "is empty"),
         (b"\xef\xbb\xbf \r\n", "is empty"),
         ("file_name,v\na.jpg,né\n".encode("latin-1"), r"not UTF-8 \(line 2, byte 0xe9\); save it as UTF-8"),
-        ("file_name,v\na.jpg,1\n".encode("utf-16"), "is UTF-16; save it as UTF-8"),
         ("file_name,v\na.jpg,1\n".encode("utf-16-le"), "has no column that names"),
         (b'file_name,v\na.jpg,1\nb.jpg,"open\nc.jpg,3\n', "a quote is opened and never closed, in row 3"),
         (b'file_name\n"a.jpg\nb.jpg\n', "a quote is opened and never closed, in row 2"),
@@ -239,6 +238,70 @@ def test_a_cell_that_is_no_number_among_numbers_is_reported_and_left_out():
     assert found == [1.5] * 9 + [None] * 7
     assert problems == ["metadata.csv: 'v' is float, 7 value(s) are not ('?', '?', '-' and 4 more); left out"]
     assert cells("true", "false", "maybe")[0] == [True, False, None]
+
+
+def test_words_for_no_value_are_no_other_type():
+    assert cells(*["NA"] * 9, "5")[0] == [None] * 9 + [5]
+    mixed = ["NA", "N/A", "nan", "NULL", "None", "#N/A", "\\N", "<NA>"]
+    assert cells("1.5", "2", *mixed)[0] == [1.5, 2.0, *[None] * 8]
+    assert cells("true", "NA", "NA")[0] == [True, None, None]
+    assert cells("cat", "None", "NA") == (["cat", "None", "NA"], [])
+
+
+def test_decimal_commas_are_read_where_no_comma_separates_cells():
+    def read(*values: str) -> tuple[list[Any], list[str]]:
+        lines = ["file_name;v", *(f"{i}.jpg;{value}" for i, value in enumerate(values))]
+        source = from_csv("\n".join(lines))
+        return [row.get("v") for row in rows(source).values()], source.problems
+
+    assert read("1,5", "2,25", "12", "-0,5")[0] == [1.5, 2.25, 12.0, -0.5]
+    assert read("1.234,5", "1.000", "n/a")[0] == [1234.5, 1000.0, None]
+    assert read("1 234,50", "1\u202f000", "99,9")[0] == [1234.5, 1000.0, 99.9]
+    assert read("0,123", "1,234") == (
+        [0.123, 1.234],
+        ["metadata.csv: 'v' is read with decimal commas, as in '0,123'"],
+    )
+    found, problems = read("1,234", "2,500")
+    assert found == ["1,234", "2,500"]
+    assert "for decimals or for thousands" in problems[0]
+    for other in (["1,5", "2.5"], ["1,5,7", "2,3"], ["1,5", "a", "b"], ["007,5", "1,5"]):
+        assert read(*other) == (other, [])
+
+
+def test_commas_between_thousands_are_read_where_they_are_nothing_else():
+    assert cells("1,234,567", "999", "12,345") == (
+        [1234567, 999, 12345],
+        ["metadata.csv: 'v' is read with commas between thousands, as in '1,234,567'"],
+    )
+    assert cells("1,234.50", "3.25")[0] == [1234.5, 3.25]
+    found, problems = cells("1,234", "2,500", "12")
+    assert found == ["1,234", "2,500", "12"]
+    assert "for decimals or for thousands" in problems[0]
+    for other in (["1,234,567", "1,5"], ["1,2,3", "4,5"], ["1,234,567", "a"]):
+        assert cells(*other) == (other, [])
+
+
+def test_zeros_that_a_spreadsheet_keeps_by_a_formula_are_kept():
+    assert cells('="00123"', '="00124"') == (["00123", "00124"], [])
+
+
+def test_lists_in_cells_are_lists_as_json_and_as_python_writes_them():
+    assert cells('["a", "b"]', '["c"]', "")[0] == [["a", "b"], ["c"], None]
+    assert cells("['a', 'b']", '["it\'s"]', "['say \"x\"', 'it\\'s']")[0] == [
+        ["a", "b"],
+        ["it's"],
+        ['say "x"', "it's"],
+    ]
+    assert cells("[1, 2]", "[3]")[0] == [[1, 2], [3]]
+    for other in (["[a, b]", "[c]"], ["[1]", "x"], ["[[1]]", "[2]"], ["[1]", '["a"]'], ["[" * 99_999 + "]"]):
+        assert cells(*other) == (other, [])
+
+
+def test_a_text_that_an_export_kept_from_spreadsheets_is_what_it_was():
+    assert cells("'=1+1", "'-x", "'quoted'", "'-ing' form") == (
+        ["=1+1", "-x", "'quoted'", "'-ing' form"],
+        [],
+    )
 
 
 def test_a_column_of_numbers_and_many_other_words_is_text_and_nothing_of_it_is_lost():

@@ -42,6 +42,11 @@ def problems(*keys: str, ids: list[str] = IDS) -> list[str]:
         (r"D:\Pictures\TRAIN\B.JPG", "train/b.jpg"),
         ('"a.jpg"', "a.jpg"),
         ("'-1.jpg", "-1.jpg"),
+        ("b.png", "train/b.jpg"),
+        ("/home/me/train/B.HEIC", "train/b.jpg"),
+        ("My\u202fPhoto.jpg", "My Photo.jpg"),
+        ("\ufeffa.jpg", "a.jpg"),
+        ("\uff21.jpg", "a.jpg"),
     ],
 )
 def test_a_key_names_an_image_as_every_system_writes_it(key: str, image: str):
@@ -49,11 +54,26 @@ def test_a_key_names_an_image_as_every_system_writes_it(key: str, image: str):
 
 
 @pytest.mark.parametrize(
-    "key", ["", " ", "nobody.jpg", "train", "train/", "b.png", "1.jpg", "test/b.jpg", "\ud800"]
+    "key", ["", " ", "nobody.jpg", "train", "train/", "b.gz", "1.jpg", "test/b.jpg", "\ud800"]
 )
 def test_what_names_no_image_is_not_guessed(key: str):
     assert rows(key) == [NONE]
     assert problems(key) == [f"m.csv: no image is called {key!r}"]
+
+
+@pytest.mark.parametrize("key", ["7", "007", "7.0", "0007.jpg", "/old/7", "x/7.png"])
+def test_a_number_names_the_image_whose_name_is_that_number(key: str):
+    ids = ["x/0007.jpg", "x/0070.jpg", "x/seven.jpg"]
+    assert rows(key, ids=ids) == [0]
+    assert rows(key, ids=[*ids, "x/07.jpg"]) in ([AMBIGUOUS], [0])
+    assert rows("7", ids=[*ids, "x/07.jpg"]) == [AMBIGUOUS]
+    assert rows("8", "-7", "7.5", "cat7", "7cat", ids=ids) == [NONE] * 5
+
+
+def test_a_name_that_is_only_alike_never_takes_an_image_from_its_own_name():
+    assert rows("b.png", "train/b.jpg") == [CONTESTED, IDS.index("train/b.jpg")]
+    assert rows("7", "07", "7.0", ids=["007.jpg"]) == [CONTESTED] * 3
+    assert rows("a.gif", ids=["a.jpg", "a.png"]) == [AMBIGUOUS]
 
 
 def test_keys_written_otherwise_are_told_once_for_each_way_with_an_example():

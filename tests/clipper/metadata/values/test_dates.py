@@ -1,6 +1,5 @@
 """Dates of a column, in the forms that people and programs write: times, or text where it cannot be known."""
 
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clipper.metadata.values.date_forms import is_no_date
 from clipper.metadata.values.dates import read_dates, read_times
 
 
@@ -46,6 +46,12 @@ def read(values: list[Any], *, name: str = "shot") -> tuple[list[str | None] | N
         ("Fri, 01 Mar 2024 08:00:00 +0900", "2024-03-01T08:00:00+09:00"),
         ("Fri, 01 Mar 2024 08:00:00 GMT", "2024-03-01T08:00:00Z"),
         ("Fri Mar  1 08:00:00 2024", "2024-03-01T08:00:00"),
+        ("1-Mar-24", "2024-03-01"),
+        ("2024-03-01t08:00:00z", "2024-03-01T08:00:00Z"),
+        ("Mar 1, 2024, 8:00:00\u202fPM UTC", "2024-03-01T20:00:00Z"),
+        ("2024-03-01 08:00:00 CET", "2024-03-01T08:00:00"),
+        ("2024-03-31T02:30:00+01:00[Europe/Paris]", "2024-03-31T02:30:00+01:00"),
+        ("Fri Mar  1 08:00:00 JST 2024", "2024-03-01T08:00:00"),
         ("Fri Mar 01 2024 08:00:00 GMT-0330 (Newfoundland Standard Time)", "2024-03-01T08:00:00-03:30"),
     ],
 )
@@ -61,7 +67,8 @@ def test_a_date_is_read_in_the_form_in_which_it_is_written(written: str, iso: st
         ["2024-02-30", "2023-02-29"], ["2024-03-01T25:00", "2024-03-01T08:61"], ["31 Feb 2024"],
         ["cat", "dog"], ["13/13/2024"], ["March 2024"], ["Canon 5000"], ["1.2.3.4"], ["v1.2.2024"], ["12:30"],
         ["2024"], ["Mai 3, 2024"], ["2024-03-01T08:00:00+25:00"], ["3/13/2024 13:00 PM"], [True, False],
-        [["2024-03-01"]], [20240301, 20240302],
+        [["2024-03-01"]], [20240301, 20240302], ["10.12.24", "10.13.24", "11.2.24"], ["1709280000"],
+        ["NA", "n/a"],
     ],
 )  # fmt: skip
 def test_what_is_no_date_of_the_calendar_stays_what_it_is(values: list[Any]):
@@ -139,6 +146,42 @@ def test_numbers_are_times_where_the_name_and_all_values_say_so(name: str, value
     assert read([value], name="id") == (None, [])
 
 
+def test_words_for_no_value_do_not_count_among_times_and_numbers():
+    assert read([*["NA"] * 9, "2024-03-01"]) == ([*[None] * 9, "2024-03-01"], [])
+    assert read_times([{"shot": "NULL"}, {"shot": "2024-03-01"}, {"shot": "2024-03-02"}])[0] == {"shot"}
+
+
+@pytest.mark.parametrize("odd", [0, -1, 5])
+def test_a_number_for_no_time_removes_nobodys_time(odd: int):
+    found, said = read([1709280000, odd, 1709280001, 1709280002, -86400 * 3650], name="created_at")
+    assert found == [
+        "2024-03-01T08:00:00Z",
+        None,
+        "2024-03-01T08:00:01Z",
+        "2024-03-01T08:00:02Z",
+        "1960-01-04T00:00:00Z",
+    ]
+    assert said[1] == f"'created_at' is a time, 1 value(s) are not ({odd}); left out"
+
+
+def test_digits_in_text_are_times_as_numbers_are():
+    assert read(["1709280000", "1709280001"], name="timestamp")[0] == [
+        "2024-03-01T08:00:00Z",
+        "2024-03-01T08:00:01Z",
+    ]
+    assert read(["1709280000", "1709280001"], name="code") == (None, [])
+
+
+@pytest.mark.parametrize("name", ["date", "Date taken", "created"])
+def test_a_date_that_a_spreadsheet_wrote_as_a_number_is_that_date(name: str):
+    assert read([45352, 45353], name=name)[0] == ["2024-03-01", "2024-03-02"]
+    found, said = read([45352.3333333333, 45353], name=name)
+    assert found == ["2024-03-01T08:00:00", "2024-03-02T00:00:00"]
+    assert "as spreadsheets count" in said[0]
+    assert read([45352], name="timestamp") == (None, [])
+    assert read([45352, 3], name=name) == (None, [])
+
+
 @pytest.mark.parametrize(
     "name", ["id", "photo_id", "batch", "format", "exposure_time", "runtime", "update", "lat"]
 )
@@ -182,5 +225,5 @@ def test_any_values_are_read_or_left_and_none_is_lost_unsaid(values: list[Any]):
     assert (
         kept == count
         or any("left out" in note for note in notes)
-        or any(isinstance(value, str) and re.match("0000", value.strip()) for value in values)
+        or any(is_no_date(value) for value in values)
     )
