@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from clipper.annotations.boxes import to_upright
-from clipper.annotations.labels import Labels
+from clipper.annotations.formats.labels import Labels
 from clipper.annotations.match import NONE, SEVERAL, Matcher
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from clipper.annotations import tables, yolo
+from clipper.annotations.formats import tables, yolo
 from clipper.errors import SettingsError
 from clipper.images.folder import ImageFolder
 from clipper.images.formats import ending_of

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from clipper.annotations.labels import below
+from clipper.annotations.formats.labels import below
 from clipper.images.folder_names import PART_NAMES
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ What does not belong here: finding them (`find.py`), and joining their labels (`
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from clipper.annotations import tables, yolo
-from clipper.annotations.coco import NoCocoError, read_coco
+from clipper.annotations.formats import tables, yolo
+from clipper.annotations.formats.coco import NoCocoError, read_coco
 from clipper.annotations.find import NAMES, LabelFiles
-from clipper.annotations.labels import Gathered, Labels, Problems
-from clipper.annotations.voc import read_voc
+from clipper.annotations.formats.labels import Gathered, Labels, Problems
+from clipper.annotations.formats.voc import read_voc
 from clipper.errors import ImagesError
 from clipper.hashing import content_hash, digest
 from clipper.images.listing import FoundImage

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from label_folders import boxes, entries, notes, objects_in, write
 
-from clipper.annotations.tables import read_boxes, shape_of
+from clipper.annotations.formats.tables import read_boxes, shape_of
 from clipper.errors import ImagesError
 
 OPEN_IMAGES = (

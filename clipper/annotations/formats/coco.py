@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from clipper.annotations.labels import Labels, Problems, below, category_name, plain_path
+from clipper.annotations.formats.labels import Labels, Problems, below, category_name, plain_path
 from clipper.errors import ImagesError
 from clipper.text import clean
 

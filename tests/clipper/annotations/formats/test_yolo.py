@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from label_folders import boxes, entries, notes, objects_in, write
 
-from clipper.annotations.yolo import read_yaml
+from clipper.annotations.formats.yolo import read_yaml
 from clipper.errors import ImagesError
 
 BOX = "0 0.5 0.5 0.2 0.4\n"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from label_folders import boxes, coco, entries, notes, objects_in, write
 
-from clipper.annotations.coco import read_coco
+from clipper.annotations.formats.coco import read_coco
 from clipper.errors import ImagesError
 
 IMAGES = {"a.jpg": None, "b.jpg": None}

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from clipper.annotations.labels import Gathered, Labels, below, category_name
+from clipper.annotations.formats.labels import Gathered, Labels, below, category_name
 from clipper.errors import ImagesError
 
 # Files that name the classes: YAML as Ultralytics and Roboflow write it, or a name a line (darknet).

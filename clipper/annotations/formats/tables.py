@@ -7,7 +7,7 @@ What does not belong here: tables with a row an image (`metadata/tables.py`), an
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from clipper.annotations.labels import Labels, Problems, Unit, below, category_name, plain_path
+from clipper.annotations.formats.labels import Labels, Problems, Unit, below, category_name, plain_path
 from clipper.errors import ImagesError
 
 if TYPE_CHECKING:

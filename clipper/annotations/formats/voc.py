@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import ParseError
 
-from clipper.annotations.labels import Gathered, Labels, below, category_name, plain_path
+from clipper.annotations.formats.labels import Gathered, Labels, below, category_name, plain_path
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
