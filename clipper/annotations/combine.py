@@ -67,7 +67,7 @@ def combine(
         assert matcher is not None
         rows = matcher.rows(labels.names, source=labels.source)
         _note_unmatched(labels, rows)
-        if labels.categories or len(labels.image):
+        if labels.lists_objects:
             labelled[rows[rows >= 0]] = True
         for number, texts in labels.captions.items():
             if (row := int(rows[number])) >= 0:

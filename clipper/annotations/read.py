@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from clipper.annotations.formats import tables, yolo
-from clipper.annotations.formats.coco import NoCocoError, read_coco
-from clipper.annotations.find import NAMES, LabelFiles
+from clipper.annotations.formats.coco import NoCocoError, read_coco, read_results
 from clipper.annotations.formats.labels import Gathered, Labels, Problems
 from clipper.annotations.formats.voc import read_voc
+from clipper.annotations.kinds import NAMES, LabelFiles
 from clipper.errors import ImagesError
 from clipper.hashing import content_hash, digest
 from clipper.images.listing import FoundImage
@@ -80,6 +80,9 @@ def _read_one(
                 raise
             lost.add("file(s) only begin like COCO", "left out", [f"{file.id}: {error}"])
             return Gathered(files.source, "pixels").labels()
+    if files.kind == "results":
+        references = (text for _, text in _contents(files, files.helpers, seen, lost))
+        return read_results(data, references, name=file.id, source=source)
     named: dict[str, str] = {}
     for _, text in _contents(files, files.helpers, seen, lost):
         named |= tables.read_class_descriptions(text)
@@ -110,13 +113,24 @@ def _classes(files: LabelFiles, seen: list[tuple[str, str]], lost: Problems) -> 
     """Return the names of classes by the folder in which they are written; YAML before lists."""
     found: dict[str, yolo.ClassNames] = {}
     lists: dict[str, yolo.ClassNames] = {}
-    for path, data in _contents(files, files.helpers, seen, lost):
+    # Of two in a folder, data.yaml counts, then the others by name.
+    helpers = sorted(files.helpers, key=lambda file: (not yolo.is_data_yaml(file.id), file.id))
+    for path, data in _contents(files, helpers, seen, lost):
         folder = path.rpartition("/")[0]
-        if path.endswith(yolo.YAML_ENDINGS):
-            if names := yolo.read_yaml(data, files.folder.path(path)):
-                found[folder] = names
-        else:
+        if not path.lower().endswith(yolo.YAML_ENDINGS):
             lists[folder] = yolo.read_class_list(data)
+            continue
+        try:
+            names = yolo.read_yaml(data, files.folder.path(path))
+        except ImagesError as error:
+            if yolo.is_data_yaml(path):
+                raise
+            lost.add("file(s) are not valid YAML", "they name no classes", [f"{path}: {error}"])
+            continue
+        if names and found.setdefault(folder, names).names != names.names:
+            lost.add(
+                "file(s) name other classes than one beside them", "left out", [f"{path} in {folder or '.'}"]
+            )
     return lists | found
 
 

@@ -43,9 +43,11 @@ def join_metadata(work: Workspace) -> Step:
         members = work.members()
         listing = work.listing()
         beside = {table.id: work.folder.read_beside(table.id, table.place) for table in listing.tables}
-        labels_found = label_files(
-            work.settings, listing, stems=lambda: stems_of(e.id for e in manifest.entries)
-        )
+        labels_found = work.labels_found
+        if labels_found is None:
+            labels_found = label_files(
+                work.settings, listing, stems=lambda: stems_of(e.id for e in manifest.entries)
+            )
         labels_read = paths_of(labels_found, work.folder)
         sidecars = read_sidecars(
             work.home,

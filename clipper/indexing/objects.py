@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from clipper.annotations.combine import categories_of, combine
-from clipper.annotations.find import LabelFiles, find_labels
+from clipper.annotations.find import find_labels
 from clipper.annotations.formats.labels import ANNOTATIONS_VERSION
+from clipper.annotations.kinds import LabelFiles
 from clipper.annotations.read import Read, describe, read_labels
 from clipper.annotations.source import source_of
 from clipper.hashing import digest

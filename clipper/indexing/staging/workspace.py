@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from clipper.annotations.kinds import LabelFiles
 from clipper.errors import ImagesError, StoreError
 from clipper.images.archives.folder import open_images
 from clipper.images.listing import Listing
@@ -70,6 +71,8 @@ class Workspace:
         self._read: tuple[str, Manifest] | None = None  # kept: a version never changes
         self._staged: Staged | None = None
         self._listing: Listing | None = None
+        # The label files in that listing, once a step looked for them: each costs a look at its first bytes.
+        self.labels_found: list[LabelFiles] | None = None
 
     @property
     def staged(self) -> Staged:
@@ -100,6 +103,7 @@ class Workspace:
             ids = {entry.id for entry in before.entries}
             listing = self.folder.list_files(archives=before.archives, images=ids)
         self._listing = replace(listing, images=[])
+        self.labels_found = None
         return listing
 
     def listing(self) -> Listing:

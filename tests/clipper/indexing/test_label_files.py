@@ -14,6 +14,8 @@ from PIL import Image
 from clipper.annotations import read as label_readers
 from clipper.doctor.repair import diagnose
 from clipper.errors import ImagesError, SettingsError
+from clipper.images.folder import ImageFolder
+from clipper.images.listing import FoundImage
 from clipper.indexing.objects import folder_fingerprint
 from clipper.indexing.run import Step
 from clipper.settings import Settings
@@ -177,3 +179,19 @@ def test_a_change_of_labels_is_seen_from_outside(indexed_home: Path):
     (indexed_home / "images" / "notes.txt").write_text("hello")
     assert len({without, one, other}) == 3
     assert folder_fingerprint(settings) == other
+
+
+def test_a_run_looks_at_the_head_of_a_label_file_once(
+    indexed_home: Path, run_index: Index, monkeypatch: pytest.MonkeyPatch
+):
+    label(indexed_home, [box()])
+    looked: list[str] = []
+    read_head = ImageFolder.read_head
+
+    def note(self: ImageFolder, file: FoundImage, count: int) -> bytes:
+        looked.append(file.id)
+        return read_head(self, file, count)
+
+    monkeypatch.setattr(ImageFolder, "read_head", note)
+    run_index(indexed_home)
+    assert looked == ["annotations/instances.json"]
