@@ -7,9 +7,8 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from clipper.annotations.kinds import LabelFiles
 from clipper.errors import ImagesError, StoreError
 from clipper.images.archives.folder import open_images
 from clipper.images.listing import Listing
@@ -25,6 +24,9 @@ from clipper.store.shards import ShardStore
 from clipper.store.snapshots import Snapshot
 from clipper.store.staged import ASSETS, INSIGHTS, Staged
 from clipper.store.tables import read_made_of
+
+if TYPE_CHECKING:
+    from clipper.annotations.kinds import LabelFiles
 
 Progress = Callable[[str, int, int], None]
 
