@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from clipper.annotations.formats import tables, yolo
+from clipper.annotations.formats import yolo
+from clipper.annotations.formats.table_shape import shape_of
 from clipper.images.folder import ImageFolder
 from clipper.images.formats import ending_of
-from clipper.images.listing import FoundImage
+from clipper.images.listing import METADATA_NAMES, FoundImage
 
 Kind = Literal["coco", "results", "yolo", "voc", "boxes"]
 NAMES: dict[Kind, str] = {
@@ -170,15 +171,21 @@ class Search:
                 yield LabelFiles(kind, folder or self._own_name(), self.folder, group, helpers)
 
     def _tables(self) -> Iterator[LabelFiles]:
-        files = self._by_ending[".csv"]
-        helpers = [file for file in files if _DESCRIPTIONS in _name(file.id).lower()]
+        files = [*self._by_ending[".csv"], *self._by_ending[".tsv"]]
+        helpers = [file for file in files if _is_class_list(_name(file.id).lower())]
         for file in files:
-            shape = None if file in helpers else tables.shape_of(self.folder.read_head(file, _HEAD))
-            if shape and (self.named or shape.category is not None):
+            shape = None if file in helpers else shape_of(self.folder.read_head(file, _HEAD))
+            # A table of metadata may have boxes, too; columns such as `width` say more there.
+            is_table = _name(file.id) in METADATA_NAMES
+            if shape and (self.named or shape.is_sure or (shape.category is not None and not is_table)):
                 yield LabelFiles("boxes", file.id, self.folder, [file], helpers)
 
     def _own_name(self) -> str:
         return _name(self.folder.location.rstrip("/")) or self.folder.location
+
+
+def _is_class_list(name: str) -> bool:
+    return _DESCRIPTIONS in name or name == "classes.csv"
 
 
 def _are_cocos_own(head: bytes) -> bool:

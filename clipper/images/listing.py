@@ -25,7 +25,7 @@ METADATA_NAMES = ("metadata.json", "metadata.parquet", "metadata.csv", "metadata
 # Endings of a file that describes the one image beside it, and has its name, with or without ending.
 SIDECAR_ENDINGS = (".json", ".txt", ".caption")
 # Endings of files that may hold labels of other tools, such as COCO's.
-LABEL_ENDINGS = frozenset({".json", ".xml", ".txt", ".csv", ".yaml", ".yml", ".names", ".labels"})
+LABEL_ENDINGS = frozenset({".json", ".xml", ".txt", ".csv", ".tsv", ".yaml", ".yml", ".names", ".labels"})
 # Endings of tables and lists that may describe images, whatever they are called ...
 _TABLE_ENDINGS = frozenset(
     {".csv", ".tsv", ".xlsx", ".xls", ".ods", ".parquet", ".jsonl", ".ndjson", ".json", ".feather", ".arrow"}

@@ -62,7 +62,7 @@ def scan_images(work: Workspace) -> Step:
         found = label_files(work.settings, listing, stems=lambda: stems_of(i.id for i in listing.images))
         work.labels_found = found
         labels = paths_of(found, work.folder)
-        counted = labels - {sidecar.id for sidecar in listing.sidecars}
+        counted = labels - {file.id for file in (*listing.sidecars, *listing.tables)}
         others = listing.others - Counter(map(ending_to_show, counted))
         step.counts["other_files"] = sum(others.values())
         step.failures = manifest.unreadable

@@ -195,3 +195,17 @@ def test_a_run_looks_at_the_head_of_a_label_file_once(
     monkeypatch.setattr(ImageFolder, "read_head", note)
     run_index(indexed_home)
     assert looked == ["annotations/instances.json"]
+
+
+def test_a_table_of_metadata_with_boxes_has_both(indexed_home: Path, run_index: Index):
+    first = images(indexed_home)[0]
+    width, height = Image.open(first).size
+    rows = f"{first.name},0,0,{width // 2},{height},cat,7\n"
+    (indexed_home / "images" / "metadata.csv").write_text(
+        f"file_name,xmin,ymin,xmax,ymax,class,grade\n{rows}"
+    )
+    steps = run_index(indexed_home)
+    atlas = engine_of(indexed_home)
+    known = atlas.metadata(atlas.row(first.name))
+    assert (known["grade"], known["objects"], known["object_count"]) == (7, ["cat"], 1)
+    assert steps["image_manifest"].counts["other_files"] == 0
