@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from clipper.hashing import ContentHash
 from clipper.images.formats import OTHER_ENDINGS, READABLE_ENDINGS, UNREADABLE_ENDINGS, ending_of
-from clipper.images.places import Contents, Place
+from clipper.images.places import Contents, Place, key_in_tar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ LINKED_FOLDERS = "links to folders"
 # Files that describe the images of their folder and below; of two in one folder, the first wins.
 METADATA_NAMES = ("metadata.json", "metadata.parquet", "metadata.csv", "metadata.tsv", "metadata.jsonl")
 # Endings of a file that describes the one image beside it, and has its name, with or without ending.
-SIDECAR_ENDINGS = (".json", ".txt", ".caption")
+SIDECAR_ENDINGS = (".json", ".txt", ".caption", ".cls")
 # Endings of files that may hold labels of other tools, such as COCO's.
 LABEL_ENDINGS = frozenset({".json", ".xml", ".txt", ".csv", ".tsv", ".yaml", ".yml", ".names", ".labels"})
 # Endings of tables and lists that may describe images, whatever they are called ...
@@ -117,8 +117,10 @@ class Listing:
         self.tables.sort(key=lambda table: _strength(table.id))
         if self._beside:
             wanted = {path.rpartition(".")[0] for path in self._beside}
-            ids = (image.id for image in self.images)
-            named = {name for path in ids for name in (path, path.rpartition(".")[0]) if name in wanted}
+            named: set[str] = set()
+            for image in self.images:
+                names = (image.id, image.id.rpartition(".")[0], key_in_tar(image.id, image.place))
+                named.update(name for name in names if name in wanted)
             for path, describe in self._beside.items():
                 if path.rpartition(".")[0] in named:
                     self.sidecars.append(describe())

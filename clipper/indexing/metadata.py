@@ -9,7 +9,7 @@ from typing import Any
 
 from clipper.errors import ImagesError
 from clipper.hashing import content_hash, digest
-from clipper.images.places import Packing
+from clipper.images.places import key_in_tar
 from clipper.indexing.objects import (
     columns_of_objects,
     label_files,
@@ -25,6 +25,7 @@ from clipper.metadata import sources as metadata_sources
 from clipper.metadata.columns import Column, with_roles
 from clipper.metadata.image_tables import source_of_rows
 from clipper.metadata.keys.match import ImageKeys
+from clipper.metadata.values.types import first_few
 from clipper.store import facts, gps, snapshots, tags
 from clipper.store.given import labels
 from clipper.store.home import Home
@@ -58,7 +59,7 @@ def join_metadata(work: Workspace) -> Step:
             progress=work.progress_for("metadata files"),
         )
         sources = {name: content_hash(data).hex() for name, data in beside.items() if data is not None}
-        held = {e.place.archive for e in members if e.place and e.place.packing == Packing.ROW}
+        held = {e.place.archive for e in members if e.place and e.place.row is not None}
         tables = {
             name: vars(manifest.archives[name].archive) for name in sorted(held & manifest.archives.keys())
         }
@@ -125,7 +126,7 @@ def _read_sources(
         unusable=[path for path in named if path not in known],
     )
     before = _described(work)
-    own = sidecars.source(ids)
+    own = sidecars.source(ids, [key_in_tar(entry.id, entry.place) for entry in members])
     sources = [own] if own else []
     sources += _of_image_tables(work, members)
     for name, data in beside.items():
@@ -139,17 +140,23 @@ def _of_image_tables(work: Workspace, members: Sequence[Entry]) -> Iterator[join
     """Yield what the other columns of tables of images say."""
     held: dict[str, list[tuple[int, int]]] = {}
     for row, entry in enumerate(members):
-        if entry.place and entry.place.packing == Packing.ROW:
-            held.setdefault(entry.place.archive, []).append((row, entry.place.offset))
+        if entry.place and entry.place.row is not None:
+            held.setdefault(entry.place.archive, []).append((row, entry.place.row))
     for name, places in held.items():
         try:
             table = work.folder.rows_of(name)
+            others = work.folder.images_left_out(name)
         except Exception as error:  # noqa: BLE001 - a damaged table: pyarrow raises errors of many kinds
             why = " ".join(str(error).split())
             yield join.Source.of_entries(
                 name, {}, [f"{name}: its other columns cannot be read ({why}); left out"]
             )
             continue
+        if others:
+            what = f"{name}: {first_few(others)} hold further images"
+            yield join.Source.of_entries(
+                name, {}, [f"{what}, which are not read; an atlas shows one of each row"]
+            )
         if table is not None:
             images, rows = zip(*places, strict=True)
             keys = [members[row].id for row in images]

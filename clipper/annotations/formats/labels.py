@@ -19,6 +19,8 @@ ANNOTATIONS_VERSION = "2"
 # Characters of a category's name that are kept.
 MAX_NAME = 200
 
+_MOST_SHARE = 1.5
+
 # What the numbers of a box count: pixels of the image, or shares of its width and height from 0 to 1.
 Unit = Literal["pixels", "shares"]
 
@@ -150,6 +152,17 @@ def category_name(value: object, otherwise: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return otherwise
     return one_line(str(value))[:MAX_NAME].strip() or otherwise
+
+
+def unit_of(boxes: "np.ndarray") -> Unit:
+    """Return what the numbers of boxes count, (n, 4) of any form: shares, if most have none above 1.
+
+    Of boxes in pixels few are as small as that; shares may go a little over the edge.
+    """
+    import numpy as np
+
+    good = boxes[np.isfinite(boxes).all(axis=1)]
+    return "shares" if len(good) and (good <= _MOST_SHARE).all(axis=1).mean() > 0.5 else "pixels"  # noqa: PLR2004 - most
 
 
 def decode_text(data: bytes) -> str:

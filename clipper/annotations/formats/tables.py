@@ -16,6 +16,7 @@ from clipper.annotations.formats.labels import (
     category_name,
     decode_text,
     plain_path,
+    unit_of,
 )
 from clipper.annotations.formats.table_shape import Shape, shape_of
 from clipper.annotations.formats.via import region_name, shape_box
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 # What a text of a box has: four numbers, in brackets or not, such as `[20.0, 10, 100, 50]`.
 _FOUR = r"^[^\d+.-]*" + r"[,;\s]+".join(rf"(?P<n{i}>[-+.\deE]+)" for i in range(4)) + r"[^\d]*$"
-_MOST_SHARE = 1.5
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -176,10 +176,7 @@ def _boxes(columns: "Sequence[pa.ChunkedArray]", shape: Shape) -> "tuple[np.ndar
     boxes = np.stack(
         [_numbers(numbers, index) for index in (shape.box if shape.form != "text" else range(4))], axis=1
     )
-    good = boxes[np.isfinite(boxes).all(axis=1)]
-    # Of boxes in pixels few are as small as this; shares may go a little over the edge.
-    is_small = (good <= _MOST_SHARE).all(axis=1)
-    unit: Unit = "shares" if len(good) and is_small.mean() > 0.5 else "pixels"  # noqa: PLR2004 - most
+    unit = unit_of(boxes)
     if shape.form == "corners":
         one, other = boxes[:, :2], boxes[:, 2:]  # in the order in which somebody drew them
         boxes = np.concatenate([np.minimum(one, other), abs(other - one)], axis=1)
