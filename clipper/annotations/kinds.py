@@ -15,13 +15,14 @@ from clipper.images.folder import ImageFolder
 from clipper.images.formats import ending_of
 from clipper.images.listing import METADATA_NAMES, FoundImage
 
-Kind = Literal["coco", "results", "yolo", "voc", "boxes"]
+Kind = Literal["coco", "results", "yolo", "voc", "boxes", "lines"]
 NAMES: dict[Kind, str] = {
     "coco": "COCO",
     "results": "COCO's results",
     "yolo": "YOLO",
     "voc": "Pascal VOC",
     "boxes": "a table of boxes",
+    "lines": "Hugging Face's ImageFolder",
 }
 _HEAD = 65_536  # bytes of a file that show what it is
 _LONG_HEAD = 1 << 20  # of a COCO file that begins with thousands of categories
@@ -31,6 +32,7 @@ _MAY_BE_COCO = re.compile(
 )
 _RESULTS = re.compile(rb"^(\xef\xbb\xbf)?\s*\[\s*\{")
 _RESULT_KEYS = re.compile(rb'"(bbox|segmentation|caption|keypoints)"\s*:')
+_LINES = re.compile(rb'"objects"\s*:\s*[\[{][^\n]*"bbox"\s*:')
 _VOC = re.compile(rb"<annotation[\s>]")
 # A line of YOLO's has a class and four numbers: a shorter text has none.
 _LEAST_BYTES = 9
@@ -92,6 +94,9 @@ class Search:
         yield from self._voc()
         yield from self._yolo()
         yield from self._tables()
+        for file in self._by_ending[".jsonl"]:
+            if _LINES.search(self.folder.read_head(file, _HEAD)):
+                yield LabelFiles("lines", file.id, self.folder, [file], named=self.named)
 
     def _coco(self) -> Iterator[LabelFiles]:
         files = self._by_ending[".json"]

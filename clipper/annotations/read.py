@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from clipper.annotations.formats import tables, yolo
 from clipper.annotations.formats.coco import NoCocoError, read_coco, read_results
 from clipper.annotations.formats.labels import Gathered, Labels, Problems
+from clipper.annotations.formats.rows import read_lines
 from clipper.annotations.formats.voc import read_voc
 from clipper.annotations.kinds import NAMES, LabelFiles
 from clipper.errors import ImagesError
@@ -80,6 +81,8 @@ def _read_one(
                 raise
             lost.add("file(s) only begin like COCO", "left out", [f"{file.id}: {error}"])
             return Gathered(files.source, "pixels").labels()
+    if files.kind == "lines":
+        return read_lines(data, name=file.id)
     if files.kind == "results":
         references = (text for _, text in _contents(files, files.helpers, seen, lost))
         return read_results(data, references, name=file.id, source=source)

@@ -3,10 +3,12 @@
 What does not belong here: how metadata is read and joined (`metadata/`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from clipper.annotations.combine import OBJECTS
 from clipper.errors import ImagesError
 from clipper.hashing import content_hash, digest
 from clipper.images.places import key_in_tar
@@ -77,7 +79,8 @@ def join_metadata(work: Workspace) -> Step:
         step.version = digest(join.METADATA_VERSION, facts.FACTS_VERSION, *made_from)
         path = work.home.part("metadata", step.version)
         if not is_written(path):
-            sources_read = _read_sources(work, members, beside, sidecars)
+            with_boxes = {file.id for files in labels_found if files.kind == "lines" for file in files.files}
+            sources_read = _read_sources(work, members, beside, sidecars, with_boxes=with_boxes)
             if objects:
                 sources_read.append(columns_of_objects(work, objects, [entry.id for entry in members]))
             _write_metadata(work, members, sources_read, coordinates, path, given=given, labelled=labelled)
@@ -109,9 +112,16 @@ def _tags(work: Workspace, members: Sequence[Entry]) -> list[list[str]] | None:
 
 
 def _read_sources(
-    work: Workspace, members: Sequence[Entry], beside: Mapping[str, bytes | None], sidecars: Sidecars
+    work: Workspace,
+    members: Sequence[Entry],
+    beside: Mapping[str, bytes | None],
+    sidecars: Sidecars,
+    *,
+    with_boxes: Collection[str],
 ) -> list[join.Source]:
     """Read all files with metadata: those about one image, then those of the deepest folders, then others.
+
+    In files `with_boxes`, the column `objects` holds the boxes of labels: it is no metadata.
 
     Raises:
         ImagesError: a file is damaged or describes no image, or far fewer than it did.
@@ -131,9 +141,18 @@ def _read_sources(
     sources += _of_image_tables(work, members)
     for name, data in beside.items():
         if data is not None:
-            sources.append(_read_source(work, name, data, images, was_read=name in before))
+            source = _read_source(work, name, data, images, was_read=name in before)
+            sources.append(_without_objects(source) if name in with_boxes else source)
     _refuse_fewer_rows(work, sources, before)
     return sources
+
+
+def _without_objects(source: join.Source) -> join.Source:
+    def pick(indices: Sequence[int]) -> Iterator[dict[str, Any]]:
+        for row in source.pick(indices):
+            yield {key: value for key, value in row.items() if key != OBJECTS}
+
+    return replace(source, pick=pick)
 
 
 def _of_image_tables(work: Workspace, members: Sequence[Entry]) -> Iterator[join.Source]:

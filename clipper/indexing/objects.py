@@ -94,7 +94,10 @@ def label_files(
     folder = open_images(settings.images_location, max_bytes=settings.max_bytes)
     return find_labels(
         folder,
-        [*listing.beside, *(table for table in listing.tables if table.id.endswith((".csv", ".tsv")))],
+        [
+            *listing.beside,
+            *(table for table in listing.tables if table.id.endswith((".csv", ".tsv", ".jsonl"))),
+        ],
         setting=settings.labels,
         home=lambda path: absolute_location(path, base=settings.home),
         stems=stems,

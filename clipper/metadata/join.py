@@ -29,7 +29,7 @@ from clipper.text import clean
 if TYPE_CHECKING:
     import pyarrow as pa
 
-METADATA_VERSION = "4"
+METADATA_VERSION = "5"
 # Columns of Clipper's own tables: a key with such a name gets this prefix, and a note says so.
 RESERVED = frozenset({"id", "path", "x", "y", "similarity"})
 # The prefix of the column of tags if a source has a column of that name, which stays as it is.

@@ -4,10 +4,22 @@ A box is left, top, width, height in pixels, as in COCO. What does not belong he
 (`images/archives/tables.py`).
 """
 
+import codecs
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from clipper.annotations.formats.labels import Labels, Problems, category_name, unit_of
+import msgspec
+
+from clipper.annotations.formats.labels import (
+    Gathered,
+    Labels,
+    Problems,
+    below,
+    category_name,
+    plain_path,
+    unit_of,
+)
+from clipper.text import clean
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,6 +29,11 @@ if TYPE_CHECKING:
 _CATEGORIES = ("category", "categories", "label", "labels", "class", "classes", "category_id", "name")
 _SCORES = ("score", "scores", "confidence")
 _CROWDS = ("iscrowd", "is_crowd")
+
+
+class _Line(msgspec.Struct, gc=False):
+    file_name: str | None = None
+    objects: Any = None
 
 
 def read_rows(
@@ -76,6 +93,37 @@ def read_rows(
         else _numbers(score).astype(np.float32),
         problems=problems,
     )
+
+
+def read_lines(data: bytes, *, name: str) -> Labels:
+    """Read the objects in a metadata.jsonl; lines that are damaged are left to those who read the metadata.
+
+    Args:
+        data: the file's bytes.
+        name: of the file below the images folder.
+    """
+    import pyarrow as pa
+
+    folder = name.rpartition("/")[0]
+    paths: list[str] = []
+    cells: list[Any] = []
+    for line in data.removeprefix(codecs.BOM_UTF8).splitlines():
+        try:
+            record = msgspec.json.decode(line, type=_Line)
+        except (msgspec.DecodeError, RecursionError):
+            continue
+        if record.file_name and isinstance(record.objects, dict | list):
+            paths.append(plain_path(clean(record.file_name)))
+            cells.append(record.objects)
+    try:
+        labels = read_rows(pa.array(cells), None, paths, source=name)
+    except (pa.ArrowException, KeyError, TypeError, ValueError, OverflowError) as error:
+        labels = Gathered(name, "pixels").labels()
+        said = " ".join(str(error).split())
+        labels.problems.add("column(s) `objects` have values of several kinds", "left out", [said])
+        return labels
+    labels.names = [(below(folder, path), path) if folder else (path,) for path in paths]
+    return labels
 
 
 def _fields(column: "pa.Array") -> "dict[str, pa.Array]":

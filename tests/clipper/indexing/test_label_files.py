@@ -209,3 +209,14 @@ def test_a_table_of_metadata_with_boxes_has_both(indexed_home: Path, run_index: 
     known = atlas.metadata(atlas.row(first.name))
     assert (known["grade"], known["objects"], known["object_count"]) == (7, ["cat"], 1)
     assert steps["image_manifest"].counts["other_files"] == 0
+
+
+def test_boxes_in_metadata_are_objects_and_no_text(indexed_home: Path, run_index: Index):
+    first = images(indexed_home)[0].name
+    said = {"file_name": first, "grade": 7, "objects": {"bbox": [[0, 0, 9, 9]], "category": ["cat"]}}
+    (indexed_home / "images" / "metadata.jsonl").write_text(json.dumps(said) + "\n")
+    run_index(indexed_home)
+    atlas = engine_of(indexed_home)
+    known = atlas.metadata(atlas.row(first))
+    assert (known["grade"], known["objects"], known["object_count"]) == (7, ["cat"], 1)
+    assert len(atlas.objects(atlas.row(first))) == 1

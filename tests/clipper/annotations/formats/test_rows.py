@@ -1,12 +1,16 @@
 """The column `objects` of Hugging Face's datasets, in the forms that datasets have it."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from label_folders import boxes, entries, notes, write
 
-from clipper.annotations.formats.rows import read_rows
+from clipper.annotations.combine import combine
+from clipper.annotations.formats.rows import read_lines, read_rows
 
 BOXES = [[[1, 2, 30, 40], [5, 5, 10, 10]], [], [[0, 0, 20, 20]]]
 NAMES = ["a.jpg", "b.jpg", "c.jpg"]
@@ -64,3 +68,25 @@ def test_what_is_odd_is_left_out_and_said():
     said = "\n".join(labels.problems.lines("t"))
     assert "1 image(s) have other numbers of boxes and of 'category'" in said
     assert "2 box(es) are no list of four numbers" in said
+
+
+def test_lines_of_an_image_folder_have_boxes(tmp_path: Path):
+    lines = [
+        {"file_name": "a.jpg", "objects": {"bbox": [[20, 10, 100, 50.0]], "categories": [0]}},
+        {"file_name": "sub/b.jpg", "objects": {"bbox": [], "categories": []}},
+        {"file_name": "gone.jpg", "objects": {"bbox": [[1, 2, 3, 4]], "categories": [1]}},
+    ]
+    text = "\n".join(map(json.dumps, lines))
+    write(tmp_path, {"train/a.jpg": None, "train/sub/b.jpg": None, "train/metadata.jsonl": text + "\n{"})
+    labels = read_lines((tmp_path / "train/metadata.jsonl").read_bytes(), name="train/metadata.jsonl")
+    sizes = np.tile([200.0, 100.0], (2, 1))
+    found = combine([labels], ["train/a.jpg", "train/sub/b.jpg"], sizes, np.zeros(2))
+    assert boxes(found) == [(0, "category 0", (0.1, 0.1, 0.5, 0.5))]
+    assert entries(found, tmp_path)["train/sub/b.jpg"]["object_count"] == 0
+    assert "'gone.jpg'" in notes(found)
+
+
+def test_objects_of_several_kinds_are_said():
+    lines = b'{"file_name": "a", "objects": [1]}\n{"file_name": "b", "objects": {"bbox": 1}}'
+    labels = read_lines(lines, name="metadata.jsonl")
+    assert "have values of several kinds" in labels.problems.lines("")[0]
