@@ -18,6 +18,7 @@ from clipper.images.archives.folder import open_images
 from clipper.images.folder import ImageFolder
 from clipper.images.listing import RACY_NS, Listing
 from clipper.images.places import Archive, Contents
+from clipper.indexing.label_texts import LabelTexts
 from clipper.indexing.staging.workspace import Workspace
 from clipper.metadata.join import Source
 from clipper.metadata.values.types import first_few
@@ -124,11 +125,13 @@ def make_objects(
     work.drop_condemned("objects")
     held = _tables_with_objects(work, members)
     if not found and not held:
+        LabelTexts(work.home, listed_ns=listed_ns).clear()
         work.stage(objects="", label_stamps="", label_contents="")
         return ""
+    texts = LabelTexts(work.home, listed_ns=listed_ns)
     seen, read = digest(_stamps(found)), None
     if work.staged.label_stamps != seen or not work.staged.label_contents:
-        read = read_labels(found)
+        read = read_labels(found, texts.read_each)
         newest = max((file.mtime_ns for files in found for file in (*files.files, *files.helpers)), default=1)
         settled = 0 < newest < listed_ns - RACY_NS
         work.stage(label_stamps=seen if settled else "", label_contents=read.digest)
@@ -137,7 +140,8 @@ def make_objects(
     made_from += [{"tables": {name: vars(archive) for name, archive in held.items()}}] if held else []
     version = digest(ANNOTATIONS_VERSION, facts.FACTS_VERSION, *made_from)
     if not is_written(work.home.part("objects", version)):
-        _write(work, members, read or read_labels(found), found, version, tables=list(held))
+        _write(work, members, read or read_labels(found, texts.read_each), found, version, tables=list(held))
+    texts.save()
     work.stage(objects=version)
     return version
 

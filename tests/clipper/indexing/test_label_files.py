@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -220,3 +220,32 @@ def test_boxes_in_metadata_are_objects_and_no_text(indexed_home: Path, run_index
     known = atlas.metadata(atlas.row(first))
     assert (known["grade"], known["objects"], known["object_count"]) == (7, ["cat"], 1)
     assert len(atlas.objects(atlas.row(first))) == 1
+
+
+def test_an_image_that_came_opens_no_label_file_of_others(
+    indexed_home: Path, run_index: Index, monkeypatch: pytest.MonkeyPatch
+):
+    folder = indexed_home / "images"
+    for path in images(indexed_home)[:3]:
+        text = path.with_suffix(".txt")
+        text.write_text("0 0.5 0.5 0.2 0.4")
+        os.utime(text, ns=(10**18, 10**18))
+    run_index(indexed_home)
+    opened_files: list[str] = []
+    read_each = ImageFolder.read_each
+
+    def note(self: ImageFolder, found: Sequence[FoundImage]) -> Iterator[tuple[str, bytes | str]]:
+        opened_files.extend(file.id for file in found)
+        return read_each(self, found)
+
+    monkeypatch.setattr(ImageFolder, "read_each", note)
+    (folder / "new.jpg").write_bytes(images(indexed_home)[0].read_bytes())
+    (folder / "new.txt").write_text("1 0.5 0.5 0.2 0.4")
+    run_index(indexed_home)
+    assert opened_files == ["new.txt"]
+    atlas = engine_of(indexed_home)
+    assert sum(len(atlas.objects(row)) for row in range(len(atlas.ids))) == 4
+    for text in folder.glob("*.txt"):
+        text.unlink()
+    run_index(indexed_home)
+    assert not (indexed_home / "store" / "label_texts.parquet").exists()
