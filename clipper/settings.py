@@ -73,7 +73,9 @@ class Settings(BaseSettings):
     )
     labels: str | list[str] = Field(
         "auto",
-        description="Label files of other tools: auto (found beside the images), off, or paths or URLs",
+        description=(
+            "Label files of other tools: auto (found beside the images), off, or paths, patterns or URLs"
+        ),
     )
     allow_shrink: bool = Field(
         default=False,

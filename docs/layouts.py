@@ -156,10 +156,19 @@ METADATA = (
         "any of these in any folder describes the images below it",
     ),
     Layout(
-        "`a.json`, `a.txt`, `a.caption`",
-        _TWO | {"a.json": b'{"year": 2010}', "a.txt": b"a blue square", "b.caption": b"another one"},
-        {"a.png": {"year": 2010, "caption": "a blue square"}, "b.png": {"caption": "another one"}},
-        "the values of one image, and its caption",
+        "`a.json`, `a.txt`, `a.caption`, `a.cls`",
+        _TWO
+        | {
+            "a.json": b'{"year": 2010}',
+            "a.txt": b"a blue square",
+            "b.caption": b"another one",
+            "b.cls": b"3",
+        },
+        {
+            "a.png": {"year": 2010, "caption": "a blue square"},
+            "b.png": {"caption": "another one", "label": 3},
+        },
+        "the values of one image, its caption, and its class",
     ),
     Layout(
         "folders",
@@ -176,6 +185,13 @@ _COCO = {
     "categories": [{"id": 3, "name": "cat"}],
 }
 _CAPTIONS = _COCO | {"annotations": [{"id": 1, "image_id": 7, "caption": "a cat"}], "categories": []}
+_SEGMENTS = [{"id": 1, "category_id": 3, "bbox": [10, 5, 20, 15]}]
+_PANOPTIC = _COCO | {"annotations": [{"image_id": 7, "file_name": "a.png", "segments_info": _SEGMENTS}]}
+_VIA = (
+    b"filename,region_shape_attributes,region_attributes\n"
+    b'a.png,"{""x"":10,""y"":5,""width"":20,""height"":15}","{""kind"":""cat""}"\n'
+)
+_HUGGING_FACE = {"bbox": [[10, 5, 20, 15]], "category": ["cat"]}
 _VOC = b"""<annotation><filename>a.png</filename>
 <size><width>40</width><height>30</height><depth>3</depth></size>
 <object><name>cat</name><bndbox><xmin>10</xmin><ymin>5</ymin><xmax>30</xmax><ymax>20</ymax></bndbox></object>
@@ -190,6 +206,12 @@ LABELS = (
         "a JSON file: the column `caption`",
     ),
     Layout(
+        "COCO panoptic",
+        _TWO | {"panoptic.json": _json(_PANOPTIC)},
+        _OBJECTS,
+        "a JSON file: the segments of each image",
+    ),
+    Layout(
         "YOLO",
         {"images/a.png": b"", "images/b.png": b"", "labels/a.txt": b"0 0.5 0.5 0.5 0.5\n"}
         | {"data.yaml": b"names: [cat]\n"},
@@ -202,6 +224,19 @@ LABELS = (
         _TWO | {"boxes.csv": _OPEN_IMAGES, "class-descriptions.csv": b"/m/01,cat\n"},
         _OBJECTS,
         "a CSV with a row for each box; tables of TensorFlow and others too",
+    ),
+    Layout(
+        "RetinaNet",
+        _TWO | {"annotations.csv": b"a.png,10,5,30,20,cat\nb.png,,,,,\n"},
+        _OBJECTS | {"b.png": {"object_count": 0}},
+        "a CSV without a header; those of AutoML and Make Sense too",
+    ),
+    Layout("VIA", _TWO | {"via.csv": _VIA}, _OBJECTS, "a CSV with shapes as JSON"),
+    Layout(
+        "`metadata.jsonl`, objects",
+        _TWO | {"metadata.jsonl": _json({"file_name": "a.png", "objects": _HUGGING_FACE})},
+        _OBJECTS,
+        "as in Hugging Face's ImageFolder; in tables of images, too",
     ),
     Layout(
         "ImageFolder",

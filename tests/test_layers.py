@@ -25,6 +25,7 @@ CORE = """
     insight insight/clustering insight/doubles insight/words
     store/parts store/given
     store annotations
+    annotations/formats
     metadata
     metadata/keys
     metadata/values

@@ -5,7 +5,7 @@ What does not belong here: reading label files, and matching images.
 
 from typing import TYPE_CHECKING
 
-from clipper.annotations.labels import Labels
+from clipper.annotations.formats.labels import Labels
 
 if TYPE_CHECKING:
     import numpy as np

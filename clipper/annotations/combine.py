@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from clipper.annotations.boxes import to_upright
-from clipper.annotations.labels import Labels
+from clipper.annotations.formats.labels import Labels
 from clipper.annotations.match import NONE, SEVERAL, Matcher
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def combine(
         assert matcher is not None
         rows = matcher.rows(labels.names, source=labels.source)
         _note_unmatched(labels, rows)
-        if labels.categories or len(labels.image):
+        if labels.lists_objects:
             labelled[rows[rows >= 0]] = True
         for number, texts in labels.captions.items():
             if (row := int(rows[number])) >= 0:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from clipper.annotations.labels import below
+from clipper.annotations.formats.labels import below
 from clipper.images.folder_names import PART_NAMES
 
 if TYPE_CHECKING:
@@ -111,10 +111,10 @@ class Matcher:
         """Take back what was found by name alone for a file of one part of a split in another part."""
         import numpy as np
 
-        if not (own := _parts_in(source)):
+        if not (own := parts_in(source)):
             return
         for i in np.flatnonzero(guessed).tolist():
-            there = _parts_in(_folder(self._ids[int(found[i])].as_py()))
+            there = parts_in(_folder(self._ids[int(found[i])].as_py()))
             if there and not there & own:
                 found[i] = NONE
 
@@ -149,7 +149,7 @@ class Matcher:
                     found[wanted] = _look_up([names[i][place] for i in wanted], form)
 
 
-def _parts_in(path: str) -> set[str]:
+def parts_in(path: str) -> set[str]:
     """Return the parts of a split that a path names: "instances_val2017.json" is of the part "va"."""
     words = set(re.split(r"[^a-z]+", path.lower())) & PART_NAMES
     return {_SAME_PART.get(word[:2], word[:2]) for word in words}

@@ -253,6 +253,14 @@ class ImageFolder:
         """Return the columns beside the images of a table of images; None if it has none."""
         return None
 
+    def images_left_out(self, archive: str) -> list[str]:  # noqa: ARG002 - a folder has none
+        """Return the columns of a table that hold further images, which are not read."""
+        return []
+
+    def objects_of(self, archive: str) -> "tuple[pa.ChunkedArray, dict[str, Any]] | None":  # noqa: ARG002 - a folder has none
+        """Return the column of boxes of a table of images, and what its classes are called; None without."""
+        return None
+
     def read_many(self, found: Sequence[FoundImage]) -> list[bytes | None]:
         """Read files, several at a time; None for one that cannot be read or is over the limit."""
         if self.remote:

@@ -3,6 +3,7 @@
 What does not belong here: listing files (`folder.py`), and joining metadata (`metadata/join.py`).
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
@@ -14,6 +15,7 @@ PART_NAMES = frozenset((
 ))  # fmt: skip
 # Folders between a part of a split and its images that are no class.
 _NO_CLASSES = frozenset(("images", "image", "imgs", "img", "jpegimages", "data"))
+_YEAR = re.compile(r"[_-]?(19|20)\d\d$")
 # A split's folder is looked for among so many folders of a path: deeper ones are the images' own business.
 _DEPTH = 4
 
@@ -45,7 +47,7 @@ def _depth(folders: Sequence[str]) -> int | None:
     parts: Counter[tuple[int, str]] = Counter()
     for folder in folders:
         for depth, name in enumerate(islice(folder.split("/"), _DEPTH)):
-            if name.casefold() in PART_NAMES:
+            if _is_part(name):
                 parts[depth, name] += 1
     depths = Counter(depth for depth, _ in parts)
     return min((depth for depth, count in depths.items() if count > 1), default=None)
@@ -54,7 +56,12 @@ def _depth(folders: Sequence[str]) -> int | None:
 def _part(folder: str, at: int | None) -> str:
     """Return the part of the split that a folder lies in; "" for none."""
     names = folder.split("/")
-    return names[at] if at is not None and at < len(names) and names[at].casefold() in PART_NAMES else ""
+    return names[at] if at is not None and at < len(names) and _is_part(names[at]) else ""
+
+
+def _is_part(name: str) -> bool:
+    """Whether a folder is called as a part of a split, or as one of a year, such as train2017."""
+    return _YEAR.sub("", name.casefold()) in PART_NAMES
 
 
 def _labels(folders: Sequence[str], at: int | None) -> dict[str, str] | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from clipper.hashing import ContentHash
 from clipper.images.formats import OTHER_ENDINGS, READABLE_ENDINGS, UNREADABLE_ENDINGS, ending_of
-from clipper.images.places import Contents, Place
+from clipper.images.places import Contents, Place, key_in_tar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,12 +24,12 @@ LINKED_FOLDERS = "links to folders"
 # Files that describe the images of their folder and below; of two in one folder, the first wins.
 METADATA_NAMES = ("metadata.json", "metadata.parquet", "metadata.csv", "metadata.tsv", "metadata.jsonl")
 # Endings of a file that describes the one image beside it, and has its name, with or without ending.
-SIDECAR_ENDINGS = (".json", ".txt", ".caption")
+SIDECAR_ENDINGS = (".json", ".txt", ".caption", ".cls")
 # What Google's Takeout puts between an image's name and `.json`.
 _TAKEOUT = "supplemental-metadata"
 _OF_TAKEOUT = re.compile(r"(?s)(.+?)\.(\w{2,5})(?:\.([a-z-]+))?(\(\d+\))?")
 # Endings of files that may hold labels of other tools, such as COCO's.
-LABEL_ENDINGS = frozenset({".json", ".xml", ".txt", ".csv", ".yaml", ".yml", ".names", ".labels"})
+LABEL_ENDINGS = frozenset({".json", ".xml", ".txt", ".csv", ".tsv", ".yaml", ".yml", ".names", ".labels"})
 # Endings of tables and lists that may describe images, whatever they are called ...
 _TABLE_ENDINGS = frozenset(
     {
@@ -135,8 +135,10 @@ class Listing:
         if self._beside:
             owners = {path: image_of_sidecar(path) for path in self._beside}
             wanted = set(owners.values())
-            ids = (image.id for image in self.images)
-            named = {name for path in ids for name in (path, path.rpartition(".")[0]) if name in wanted}
+            named: set[str] = set()
+            for image in self.images:
+                names = (image.id, image.id.rpartition(".")[0], key_in_tar(image.id, image.place))
+                named.update(name for name in names if name in wanted)
             for path, describe in self._beside.items():
                 if owners[path] in named:
                     self.sidecars.append(describe())

@@ -34,7 +34,17 @@ class Packing(IntEnum):
     PLAIN = 0  # from `offset` on, as they are
     DEFLATED = 8  # from `offset` on, packed by zip
     ROW = 20  # in the row `offset` of a table
+    LISTED = 21  # in a row of a table whose cells are lists; see `listed_at`
     PAGE = 30  # the TIFF page whose directory begins at `offset`
+
+
+# Images in one cell of a table.
+MAX_LISTED = 1 << 16
+
+
+def listed_at(row: int, position: int) -> int:
+    """Return the offset of an image in a list of images: its row and its position in one number."""
+    return row * MAX_LISTED + position
 
 
 class Place(NamedTuple):
@@ -45,6 +55,13 @@ class Place(NamedTuple):
     offset: int
     size: int
     packing: int = Packing.PLAIN
+
+    @property
+    def row(self) -> int | None:
+        """The row of a table; None for an image that lies in none."""
+        if self.packing == Packing.LISTED:
+            return self.offset // MAX_LISTED
+        return self.offset if self.packing == Packing.ROW else None
 
 
 @dataclass(frozen=True)
@@ -81,7 +98,7 @@ class Contents:
     """What an archive holds: images, and files that may describe them; files that cannot be read.
 
     `failed` is name -> reason. `others` counts all other files by their ending. `limits` are those under
-    which the archive was read.
+    which the archive was read. `objects` is the column of a table that holds boxes; "" for none.
     """
 
     archive: Archive
@@ -90,6 +107,7 @@ class Contents:
     failed: dict[str, str] = field(default_factory=dict)
     others: Counter[str] = field(default_factory=Counter)
     limits: str = ""
+    objects: str = ""
 
     def is_of(self, archive: Archive, limits: str) -> bool:
         """Whether this was read from an archive as it is now, under these limits."""
@@ -115,6 +133,17 @@ def member_id(name: str) -> str:
     return "/".join(part for part in parts if part not in ("", ".", ".."))
 
 
+def sample_key(name: str) -> str:
+    """Return what the files of one sample of WebDataset share: the path up to the name's first dot."""
+    folder, slash, own = name.rpartition("/")
+    return f"{folder}{slash}{own.partition('.')[0]}"
+
+
+def key_in_tar(image_id: str, place: Place | None) -> str | None:
+    """Return the key of an image's sample in a tar; None for an image that lies in no tar."""
+    return sample_key(image_id) if place and place.archive.lower().endswith(TAR) else None
+
+
 def place_fields() -> "list[tuple[str, pa.DataType]]":
     """Return the columns of a place: its fields by name."""
     import pyarrow as pa
@@ -136,6 +165,7 @@ def notes_on(archives: Iterable[Contents]) -> dict[str, Any]:
     notes = [
         vars(contents.archive)
         | {"failed": contents.failed, "others": dict(contents.others), "limits": contents.limits}
+        | ({"objects": contents.objects} if contents.objects else {})
         for contents in archives
     ]
     return {_ARCHIVES: notes} if notes else {}
@@ -149,6 +179,7 @@ def read_notes(made_of: Mapping[str, Any]) -> dict[str, Contents]:
             failed=dict(note["failed"]),
             others=Counter(note["others"]),
             limits=note["limits"],
+            objects=note.get("objects", ""),
         )
         for note in made_of.get(_ARCHIVES, [])
     }

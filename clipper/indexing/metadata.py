@@ -4,12 +4,14 @@ What does not belong here: how metadata is read and joined (`metadata/`).
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from clipper.annotations.combine import OBJECTS
 from clipper.errors import ImagesError
 from clipper.hashing import content_hash, digest
-from clipper.images.places import Packing
+from clipper.images.places import key_in_tar
 from clipper.indexing.objects import (
     columns_of_objects,
     label_files,
@@ -25,6 +27,7 @@ from clipper.metadata import sources as metadata_sources
 from clipper.metadata.columns import Column, with_roles
 from clipper.metadata.image_tables import source_of_rows
 from clipper.metadata.keys.match import ImageKeys
+from clipper.metadata.values.types import first_few
 from clipper.store import facts, gps, snapshots, tags
 from clipper.store.given import labels
 from clipper.store.home import Home
@@ -43,9 +46,11 @@ def join_metadata(work: Workspace) -> Step:
         members = work.members()
         listing = work.listing()
         beside = {table.id: work.folder.read_beside(table.id, table.place) for table in listing.tables}
-        labels_found = label_files(
-            work.settings, listing, stems=lambda: stems_of(e.id for e in manifest.entries)
-        )
+        labels_found = work.labels_found
+        if labels_found is None:
+            labels_found = label_files(
+                work.settings, listing, stems=lambda: stems_of(e.id for e in manifest.entries)
+            )
         labels_read = paths_of(labels_found, work.folder)
         sidecars = read_sidecars(
             work.home,
@@ -56,7 +61,7 @@ def join_metadata(work: Workspace) -> Step:
             progress=work.progress_for("metadata files"),
         )
         sources = {name: content_hash(data).hex() for name, data in beside.items() if data is not None}
-        held = {e.place.archive for e in members if e.place and e.place.packing == Packing.ROW}
+        held = {e.place.archive for e in members if e.place and e.place.row is not None}
         tables = {
             name: vars(manifest.archives[name].archive) for name in sorted(held & manifest.archives.keys())
         }
@@ -74,7 +79,8 @@ def join_metadata(work: Workspace) -> Step:
         step.version = digest(join.METADATA_VERSION, facts.FACTS_VERSION, *made_from)
         path = work.home.part("metadata", step.version)
         if not is_written(path):
-            sources_read = _read_sources(work, members, beside, sidecars)
+            with_boxes = {file.id for files in labels_found if files.kind == "lines" for file in files.files}
+            sources_read = _read_sources(work, members, beside, sidecars, with_boxes=with_boxes)
             if objects:
                 sources_read.append(columns_of_objects(work, objects, [entry.id for entry in members]))
             _write_metadata(work, members, sources_read, coordinates, path, given=given, labelled=labelled)
@@ -106,9 +112,16 @@ def _tags(work: Workspace, members: Sequence[Entry]) -> list[list[str]] | None:
 
 
 def _read_sources(
-    work: Workspace, members: Sequence[Entry], beside: Mapping[str, bytes | None], sidecars: Sidecars
+    work: Workspace,
+    members: Sequence[Entry],
+    beside: Mapping[str, bytes | None],
+    sidecars: Sidecars,
+    *,
+    with_boxes: Collection[str],
 ) -> list[join.Source]:
     """Read all files with metadata: those about one image, then those of the deepest folders, then others.
+
+    In files `with_boxes`, the column `objects` holds the boxes of labels: it is no metadata.
 
     Raises:
         ImagesError: a file is damaged or describes no image, or far fewer than it did.
@@ -123,31 +136,46 @@ def _read_sources(
         unusable=[path for path in named if path not in known],
     )
     before = _described(work)
-    own = sidecars.source(ids)
+    own = sidecars.source(ids, [key_in_tar(entry.id, entry.place) for entry in members])
     sources = [own] if own else []
     sources += _of_image_tables(work, members)
     for name, data in beside.items():
         if data is not None:
-            sources.append(_read_source(work, name, data, images, was_read=name in before))
+            source = _read_source(work, name, data, images, was_read=name in before)
+            sources.append(_without_objects(source) if name in with_boxes else source)
     _refuse_fewer_rows(work, sources, before, tables=beside)
     return sources
+
+
+def _without_objects(source: join.Source) -> join.Source:
+    def pick(indices: Sequence[int]) -> Iterator[dict[str, Any]]:
+        for row in source.pick(indices):
+            yield {key: value for key, value in row.items() if key != OBJECTS}
+
+    return replace(source, pick=pick)
 
 
 def _of_image_tables(work: Workspace, members: Sequence[Entry]) -> Iterator[join.Source]:
     """Yield what the other columns of tables of images say."""
     held: dict[str, list[tuple[int, int]]] = {}
     for row, entry in enumerate(members):
-        if entry.place and entry.place.packing == Packing.ROW:
-            held.setdefault(entry.place.archive, []).append((row, entry.place.offset))
+        if entry.place and entry.place.row is not None:
+            held.setdefault(entry.place.archive, []).append((row, entry.place.row))
     for name, places in held.items():
         try:
             table = work.folder.rows_of(name)
+            others = work.folder.images_left_out(name)
         except Exception as error:  # noqa: BLE001 - a damaged table: pyarrow raises errors of many kinds
             why = " ".join(str(error).split())
             yield join.Source.of_entries(
                 name, {}, [f"{name}: its other columns cannot be read ({why}); left out"]
             )
             continue
+        if others:
+            what = f"{name}: {first_few(others)} hold further images"
+            yield join.Source.of_entries(
+                name, {}, [f"{what}, which are not read; an atlas shows one of each row"]
+            )
         if table is not None:
             images, rows = zip(*places, strict=True)
             keys = [members[row].id for row in images]

@@ -7,17 +7,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from clipper.annotations.combine import categories_of, combine
-from clipper.annotations.find import LabelFiles, find_labels
-from clipper.annotations.labels import ANNOTATIONS_VERSION
+from clipper.annotations.find import find_labels
+from clipper.annotations.formats.labels import ANNOTATIONS_VERSION, Gathered, Labels
+from clipper.annotations.formats.rows import read_rows
+from clipper.annotations.kinds import LabelFiles
 from clipper.annotations.read import Read, describe, read_labels
 from clipper.annotations.source import source_of
 from clipper.hashing import digest
 from clipper.images.archives.folder import open_images
 from clipper.images.folder import ImageFolder
 from clipper.images.listing import RACY_NS, Listing
-from clipper.images.places import Contents
+from clipper.images.places import Archive, Contents
+from clipper.indexing.label_texts import LabelTexts
 from clipper.indexing.staging.workspace import Workspace
 from clipper.metadata.join import Source
+from clipper.metadata.values.types import first_few
 from clipper.settings import Settings, absolute_location
 from clipper.store import facts
 from clipper.store.home import Home
@@ -91,7 +95,10 @@ def label_files(
     folder = open_images(settings.images_location, max_bytes=settings.max_bytes)
     return find_labels(
         folder,
-        listing.beside,
+        [
+            *listing.beside,
+            *(table for table in listing.tables if table.id.endswith((".csv", ".tsv", ".jsonl"))),
+        ],
         setting=settings.labels,
         home=lambda path: absolute_location(path, base=settings.home),
         stems=stems,
@@ -116,19 +123,25 @@ def make_objects(
         ImagesError: a label file is damaged.
     """
     work.drop_condemned("objects")
-    if not found:
+    held = _tables_with_objects(work, members)
+    if not found and not held:
+        LabelTexts(work.home, listed_ns=listed_ns).clear()
         work.stage(objects="", label_stamps="", label_contents="")
         return ""
+    texts = LabelTexts(work.home, listed_ns=listed_ns)
     seen, read = digest(_stamps(found)), None
     if work.staged.label_stamps != seen or not work.staged.label_contents:
-        read = read_labels(found)
-        newest = max(file.mtime_ns for files in found for file in (*files.files, *files.helpers))
+        read = read_labels(found, texts.read_each)
+        newest = max((file.mtime_ns for files in found for file in (*files.files, *files.helpers)), default=1)
         settled = 0 < newest < listed_ns - RACY_NS
         work.stage(label_stamps=seen if settled else "", label_contents=read.digest)
     identity = [(entry.id, entry.content_hash.hex()) for entry in members]
-    version = digest(ANNOTATIONS_VERSION, facts.FACTS_VERSION, identity, work.staged.label_contents)
+    made_from: list[Any] = [identity, work.staged.label_contents]
+    made_from += [{"tables": {name: vars(archive) for name, archive in held.items()}}] if held else []
+    version = digest(ANNOTATIONS_VERSION, facts.FACTS_VERSION, *made_from)
     if not is_written(work.home.part("objects", version)):
-        _write(work, members, read or read_labels(found), found, version)
+        _write(work, members, read or read_labels(found, texts.read_each), found, version, tables=list(held))
+    texts.save()
     work.stage(objects=version)
     return version
 
@@ -150,8 +163,40 @@ def _stamps(found: Sequence[LabelFiles]) -> list[Any]:
     return [(files.kind, files.source, files.stamps()) for files in found]
 
 
+def _tables_with_objects(work: Workspace, members: Sequence[Entry]) -> dict[str, Archive]:
+    """Return the tables of images that hold boxes, too, by name; none if `labels` says other files."""
+    if work.settings.labels != "auto":
+        return {}
+    archives = work.manifest()[1].archives
+    used = {entry.place.archive for entry in members if entry.place}
+    return {name: archives[name].archive for name in sorted(used & archives.keys()) if archives[name].objects}
+
+
+def _labels_of_table(work: Workspace, name: str, own: Sequence[tuple[str, int]]) -> Labels:
+    """Read the boxes in a table of images, of which `own` are the ids and rows."""
+    import pyarrow as pa
+
+    try:
+        found = work.folder.objects_of(name)
+        if found is not None:
+            column, described = found
+            taken = column.take(pa.array([row for _, row in own], pa.int64()))
+            return read_rows(taken, described, [image_id for image_id, _ in own], source=name)
+    except Exception as error:  # noqa: BLE001 - a damaged table: pyarrow raises errors of many kinds
+        lost = Gathered(name, "pixels")
+        lost.problems.add("column(s) of boxes cannot be read", "left out", [" ".join(str(error).split())])
+        return lost.labels()
+    return Gathered(name, "pixels").labels()
+
+
 def _write(
-    work: Workspace, members: Sequence[Entry], read: Read, found: Sequence[LabelFiles], version: str
+    work: Workspace,
+    members: Sequence[Entry],
+    read: Read,
+    found: Sequence[LabelFiles],
+    version: str,
+    *,
+    tables: Sequence[str],
 ) -> None:
     import numpy as np
 
@@ -159,15 +204,22 @@ def _write(
     own = [known[entry.content_hash] for entry in members]
     sizes = np.array([(one["width"], one["height"]) for one in own], np.float64).reshape(-1, 2)
     turns = np.array([one.get("orientation", 0) for one in own], np.int64)
-    made = combine(read.labels, [entry.id for entry in members], sizes, turns)
-    sources = list(dict.fromkeys(files.source for files in found))
+    held: dict[str, list[tuple[str, int]]] = {name: [] for name in tables}
+    for entry in members if tables else ():
+        if entry.place and entry.place.archive in held and entry.place.row is not None:
+            held[entry.place.archive].append((entry.id, entry.place.row))
+    labels = [*read.labels, *(_labels_of_table(work, name, own) for name, own in held.items())]
+    made = combine(labels, [entry.id for entry in members], sizes, turns)
+    sources = list(dict.fromkeys([*(files.source for files in found), *tables]))
+    described = describe(found)
+    described += [f"boxes in the column `objects` of {first_few(list(tables))}"] if tables else []
     objects.write(
         work.home.part("objects", version),
         made.table,
         made.images,
         {
             "name": sources[0] if len(sources) == 1 else "label files",
-            "read": describe(found),
+            "read": described,
             "problems": made.problems,
             "categories": categories_of(made.table),
             "counts": {"objects": len(made.table), "labelled": len(made.images)},

@@ -60,8 +60,9 @@ def scan_images(work: Workspace) -> Step:
         work.stage(manifest=manifest.version, images=work.settings.images)
         step.counts = {"images": len(manifest.entries), **manifest.changes_since(before).counts()}
         found = label_files(work.settings, listing, stems=lambda: stems_of(i.id for i in listing.images))
+        work.labels_found = found
         labels = paths_of(found, work.folder)
-        counted = labels - {sidecar.id for sidecar in listing.sidecars}
+        counted = labels - {file.id for file in (*listing.sidecars, *listing.tables)}
         others = listing.others - Counter(map(ending_to_show, counted))
         step.counts["other_files"] = sum(others.values())
         step.failures = manifest.unreadable

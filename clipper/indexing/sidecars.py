@@ -45,8 +45,13 @@ class Sidecars:
         """A digest of all of it; "" if there is none."""
         return digest(self.values, self.lost) if self.values or self.lost else ""
 
-    def source(self, ids: Sequence[str]) -> Source | None:
-        """Return the values as a source of metadata for the images `ids`; None if there are none."""
+    def source(self, ids: Sequence[str], keys: Sequence[str | None] | None = None) -> Source | None:
+        """Return the values as a source of metadata; None if there are none.
+
+        Args:
+            ids: of the images.
+            keys: of each image the key of its sample in a tar, by which files describe it, too; or None.
+        """
         import numpy as np
 
         if not self.version:
@@ -59,7 +64,7 @@ class Sidecars:
         differing: list[str] = []
         for row, image_id in enumerate(ids):
             entry: dict[str, Any] = {}
-            for of_image in _names(image_id):
+            for of_image in _names(image_id, keys[row] if keys else None):
                 if path := paths.get(of_image, ""):
                     values = json.loads(self.values[path])
                     if any(entry[name] != value for name, value in values.items() if name in entry):
@@ -180,10 +185,10 @@ def _keep(
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
 
 
-def _names(image_id: str) -> Iterator[tuple[str, str]]:
+def _names(image_id: str, key: str | None) -> Iterator[tuple[str, str]]:
     """Yield the names and endings of the files that may describe an image, the strongest first."""
-    stem = image_id.rpartition(".")[0]
-    return ((name, ending) for ending in SIDECAR_ENDINGS for name in (image_id, stem))
+    names = dict.fromkeys((image_id, image_id.rpartition(".")[0], key or image_id))
+    return ((name, ending) for ending in SIDECAR_ENDINGS for name in names)
 
 
 def _few(paths: Sequence[str]) -> str:

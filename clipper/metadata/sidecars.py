@@ -1,4 +1,4 @@
-"""Read a file that describes the one image beside it: `x.json`, `x.txt` or `x.caption` for `x.jpg`.
+"""Read a file that describes the one image beside it: `x.json`, `x.txt`, `x.caption`, `x.cls` for `x.jpg`.
 
 img2dataset and gallery downloaders write such files, and trainers of image generators read them. What does
 not belong here: which files there are (`images/listing.py`), and joining them (`join.py`).
@@ -13,9 +13,10 @@ from clipper.metadata.sources import decode_json
 from clipper.text import clean, decode_text
 
 SIDECAR_VERSION = "2"
-CAPTION = "caption"
+CAPTION, LABEL = "caption", "label"
 # A larger file is none that describes an image: it may hold an image.
 MAX_BYTES = 1 << 20
+MAX_LABEL = 200  # characters of a class
 # A row of a label file: a class or a polygon in numbers, as YOLO writes boxes.
 _NUMBERS = re.compile(r"\s*[+-]?[0-9.eE+-]+(\s+[+-]?[0-9.eE+-]+){4,}\s*")
 # The keys of a file in which LabelMe keeps shapes, and of COCO's and other tools' labels.
@@ -43,7 +44,9 @@ def parse_sidecar(name: str, data: bytes, *, coordinates: bool) -> tuple[dict[st
         text = decode_text(data).strip()
     except UnicodeDecodeError:
         return {}, "is not UTF-8"
-    return _values(text, coordinates=coordinates) if name.lower().endswith(".json") else _caption(text)
+    if name.lower().endswith(".json"):
+        return _values(text, coordinates=coordinates)
+    return _label(text) if name.lower().endswith(".cls") else _caption(text)
 
 
 def _values(text: str, *, coordinates: bool) -> tuple[dict[str, Any], str]:
@@ -69,6 +72,14 @@ def _time_of(value: Any) -> Any:
     """Return the seconds since 1970 of a time as Google's Takeout writes it; any other value as it is."""
     is_time = isinstance(value, dict) and "timestamp" in value and value.keys() <= {"timestamp", "formatted"}
     return value["timestamp"] if is_time else value
+
+
+def _label(text: str) -> tuple[dict[str, Any], str]:
+    """Return the class of a sample of WebDataset: a number, or a word."""
+    if not text or len(text.splitlines()) > 1 or len(text) > MAX_LABEL:
+        return {}, "holds no class"
+    is_number = text.lstrip("-").isdecimal() and text.isascii() and len(text) < 19  # noqa: PLR2004 - digits of an int64
+    return {LABEL: int(text) if is_number else clean(text)}, ""
 
 
 def _caption(text: str) -> tuple[dict[str, Any], str]:

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from clipper.errors import BadImageError
 from clipper.images.folder import is_kept_name
 from clipper.images.listing import FoundImage, Listing, describes_images, ending_to_show
-from clipper.images.places import Contents, Member, member_id
+from clipper.images.places import Contents, Member, member_id, sample_key
 
 
 def list_contents(contents: Contents, taken: set[str], described: set[str], listing: Listing) -> None:
@@ -31,6 +31,7 @@ def list_contents(contents: Contents, taken: set[str], described: set[str], list
         if image_id != name:
             renamed[name] = image_id
             renamed[name.rpartition(".")[0]] = image_id.rpartition(".")[0]
+            renamed.setdefault(sample_key(name), sample_key(image_id))
         place = image.place_in(archive)
         listing.images.append(FoundImage(image_id, image.bytes, archive.mtime_ns, place, image.content_hash))
     for name, reason in contents.failed.items():

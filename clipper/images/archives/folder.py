@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from glob import has_magic
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from clipper.errors import BadImageError, ImagesError
 from clipper.hashing import digest
@@ -26,6 +26,7 @@ from clipper.images.listing import FoundImage, Listing, is_metadata_name
 from clipper.images.places import (
     ARCHIVE_ENDINGS,
     ARROW,
+    MAX_LISTED,
     PARQUET,
     TAR,
     TIFFS,
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 # Bytes that a remote archive is read ahead: it is read from start to end.
 READ_AHEAD = 1 << 23
 MAX_OPEN = 8  # tables
+# Bump it when the same archive would give other images: archives are then read again.
+CONTENTS_VERSION = "2"
 
 
 class ArchiveFolder(ImageFolder):
@@ -60,7 +63,7 @@ class ArchiveFolder(ImageFolder):
             limits: under which files are read: an archive that was listed under others is read again.
         """
         super().__init__(location, max_bytes=max_bytes)
-        self.limits = limits
+        self.limits = f"{limits}/{CONTENTS_VERSION}"
         self.root = root_of(location)
         self._tables: dict[str, ImageTable] = {}
         self._lock = threading.Lock()
@@ -201,6 +204,18 @@ class ArchiveFolder(ImageFolder):
         with self._lock:
             return self._table(archive).other_columns()
 
+    def images_left_out(self, archive: str) -> list[str]:
+        """Return the columns of a table that hold further images, which are not read."""
+        if kind_of(archive) not in (PARQUET, ARROW):
+            return []
+        with self._lock:
+            return self._table(archive).left_out
+
+    def objects_of(self, archive: str) -> "tuple[pa.ChunkedArray, dict[str, Any]] | None":
+        """Return the column of boxes of a table of images, and what its classes are called; None without."""
+        with self._lock:
+            return self._table(archive).objects_column()
+
     def _read(self, name: str, place: Place | None = None, *, most: int | None = None) -> bytes:
         limit = self.max_bytes if most is None else min(most, self.max_bytes)
         return self._read_place(place, limit) if place else super()._read(name)
@@ -225,9 +240,9 @@ class ArchiveFolder(ImageFolder):
 
     def _read_place(self, place: Place, limit: int) -> bytes:
         """Read a member; one that is packed must not unpack to more than `limit` bytes."""
-        if place.packing == Packing.ROW:
+        if (row := place.row) is not None:
             with self._lock:
-                return self._table(place.archive).read(place.offset)
+                return self._table(place.archive).read(row, place.offset % MAX_LISTED)
         if place.packing == Packing.PAGE:
             with self._file(place.archive) as file:
                 return tiff.Pages(file).page(place.offset, max_bytes=self.max_bytes)
@@ -267,16 +282,18 @@ class ArchiveFolder(ImageFolder):
         contents = Contents(archive, limits=self.limits)
         try:
             with self._file(archive.name) as file:
-                for member in self._members(archive.name, file):
+                for member in self._members(contents, file):
                     add_member(contents, member)
         except Exception as error:  # noqa: BLE001 - a damaged archive: the libraries raise errors of many kinds
             add_damage(contents, error)
         return contents
 
-    def _members(self, name: str, file: BinaryIO) -> Iterable[Member]:
+    def _members(self, contents: Contents, file: BinaryIO) -> Iterable[Member]:
+        name = contents.archive.name
         kind = kind_of(name)
         if kind in (PARQUET, ARROW):
             table = ImageTable(file, is_parquet=kind == PARQUET)
+            contents.objects = table.objects or ""
             return table.members(stem=PurePosixPath(name).stem, max_bytes=self.max_bytes)
         if kind == TAR:
             return tar.members(file, is_image=_is_image, max_bytes=self.max_bytes)

@@ -1,20 +1,23 @@
 """Images in the rows of a table: Parquet and Arrow files as Hugging Face's datasets write them.
 
-The image is a struct of `bytes` and `path`, or a column of bytes that begin as an image does. What does not
-belong here: the table's other columns, which are metadata.
+The image is a struct of `bytes` and `path`, or bytes that begin as an image does; or a list of these. What
+does not belong here: the table's other columns, which are metadata.
 """
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from clipper.errors import BadImageError
 from clipper.hashing import content_hash
 from clipper.images.formats import HEAD_BYTES, READABLE_ENDINGS, ending_of, readable_format
-from clipper.images.places import Member, Packing
+from clipper.images.places import MAX_LISTED, Member, Packing, listed_at
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
 # The ending of an image without a name, by the format that its first bytes tell; `.jpg` for others: what an
@@ -24,7 +27,12 @@ _ENDINGS = {
     "JPEG 2000": ".jp2", "HEIF": ".heic", "JPEG XL": ".jxl", "Photoshop": ".psd", "ICO": ".ico",
 }  # fmt: skip
 _BATCH = 64  # rows that are read at a time
-_SAMPLE = 16  # rows in which a column of bytes must begin as images do
+_SAMPLE = 16  # cells in which a column of bytes must begin as images do, and batches in which they are sought
+# How columns of images are called, and words in the names of columns with other pictures.
+_IMAGE_NAMES = frozenset(
+    {"image", "images", "img", "imgs", "jpg", "jpeg", "png", "webp", "picture", "photo", "pixel_values"}
+)
+_OTHER_NAMES = ("mask", "label", "seg", "depth", "annot", "target", "condition", "truth", "overlay")
 
 
 class ImageTable:
@@ -42,7 +50,7 @@ class ImageTable:
         self.column = self._find_column()
 
     def members(self, *, stem: str, max_bytes: int) -> Iterator[Member]:
-        """Yield each row's image.
+        """Yield each row's image, or images.
 
         Args:
             stem: of the table's name: an image without a path of its own is called `<stem>/<row>.<ending>`.
@@ -50,12 +58,20 @@ class ImageTable:
         """
         row = 0
         for batch in self._batches():
-            for data, path in _images(batch.column(0)):
-                yield _member(data, path, row, stem=stem, max_bytes=max_bytes)
+            for cell in batch.column(0):
+                yield from self._members_of(cell.as_py(), row, stem=stem, max_bytes=max_bytes)
                 row += 1
 
-    def read(self, row: int) -> bytes:
-        """Read the image of a row.
+    def _members_of(self, cell: Any, row: int, *, stem: str, max_bytes: int) -> Iterator[Member]:
+        if not self.is_list:
+            yield _member(*_image(cell), f"{stem}/{row:08d}", row, max_bytes=max_bytes)
+            return
+        for position, one in enumerate((cell or [None])[:MAX_LISTED]):
+            name, at = f"{stem}/{row:08d}-{position}", listed_at(row, position)
+            yield replace(_member(*_image(one), name, at, max_bytes=max_bytes), packing=Packing.LISTED)
+
+    def read(self, row: int, position: int = 0) -> bytes:
+        """Read the image of a row; of a list of images the one at `position`.
 
         Raises:
             BadImageError: the row is gone.
@@ -64,40 +80,92 @@ class ImageTable:
         if group is None:
             raise BadImageError("is gone from its table")
         start = self._ends[group - 1] if group else 0
-        data, _ = next(_images(self._group(group).slice(row - start, 1)))
-        return data or b""
+        cell = self._group(group)[row - start].as_py()
+        if self.is_list:
+            if not cell or position >= len(cell):
+                raise BadImageError("is gone from its table")
+            cell = cell[position]
+        return _image(cell)[0] or b""
 
     def other_columns(self) -> "pa.Table | None":
         """Return the columns that hold no image; None if there are none.
 
         The names of classes, which Hugging Face's datasets keep beside the numbers, take the numbers' place.
         """
-        schema = self._parquet.schema_arrow if self._is_parquet else self._table.schema
-        names = [name for name in schema.names if name != self.column]
-        if not names:
+        without = {self.column, self.objects, *self.left_out}
+        names = [name for name in self._schema.names if name not in without]
+        return _with_class_names(self._columns(names), self._features) if names else None
+
+    def objects_column(self) -> "tuple[pa.ChunkedArray, dict[str, Any]] | None":
+        """Return the column of boxes, and Hugging Face's description of it; None if there is none."""
+        if not self.objects:
             return None
-        table = self._parquet.read(columns=names) if self._is_parquet else self._table.select(names)
-        return _with_class_names(table, schema)
+        described = self._features.get(self.objects)
+        column = self._columns([self.objects]).column(0)
+        return column, described if isinstance(described, dict) else {"feature": described}
+
+    def _columns(self, names: list[str]) -> "pa.Table":
+        return self._parquet.read(columns=names) if self._is_parquet else self._table.select(names)
+
+    @cached_property
+    def _schema(self) -> "pa.Schema":
+        return self._parquet.schema_arrow if self._is_parquet else self._table.schema
+
+    @cached_property
+    def _features(self) -> dict[str, Any]:
+        """What Hugging Face's datasets say of the columns."""
+        try:
+            features = json.loads((self._schema.metadata or {})[b"huggingface"])["info"]["features"]
+        except (KeyError, TypeError, ValueError, RecursionError):
+            return {}
+        return features if isinstance(features, dict) else {}
+
+    @cached_property
+    def left_out(self) -> list[str]:
+        """The other columns that hold files, such as masks."""
+        fields = [field for field in self._schema if field.name != self.column]
+        return [str(field.name) for field in fields if _holds_files(field.type)]
+
+    @cached_property
+    def objects(self) -> str | None:
+        """The column that holds the boxes of objects; None if there is none."""
+        found = (field.name for field in self._schema if field.name == "objects" and _holds_boxes(field.type))
+        return next(found, None)
+
+    @cached_property
+    def is_list(self) -> bool:
+        """Whether a cell holds a list of images."""
+        return _is_list(self._schema.field(self.column).type)
 
     def _find_column(self) -> str:
-        import pyarrow as pa
-
-        schema = self._parquet.schema_arrow if self._is_parquet else self._table.schema
-        for field in schema:
-            kind = field.type
-            if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
+        """Return the column of images; of several the one that is called so, and none of masks."""
+        fields = sorted((field for field in self._schema if _holds_files(field.type)), key=_likeness)
+        without: list[str] = []
+        for field in fields:
+            kind = _type_of(self._features.get(field.name))
+            heads = [] if kind else self._heads(field.name)
+            are_images = 2 * sum(map(bool, map(readable_format, heads))) > len(heads)
+            if kind == "Image" or are_images:
                 return str(field.name)
-        for field in schema:
-            if _is_binary(field.type) and self._begins_as_images(field.name):
-                return str(field.name)
+            if not kind and not heads:
+                without.append(str(field.name))
+        if without:  # images that are elsewhere, of which each row is named; or a table without rows
+            return without[0]
         raise BadImageError(
             "has no column of images: a struct of `bytes` and `path`, or bytes that begin as an image does"
         )
 
-    def _begins_as_images(self, name: str) -> bool:
-        batch = next(self._batches_of(name), None)
-        values = [] if batch is None else batch.column(0).slice(0, _SAMPLE).drop_null().to_pylist()
-        return bool(values) and all(readable_format(value[:HEAD_BYTES]) for value in values)
+    def _heads(self, name: str) -> list[bytes]:
+        """Return the first bytes of some cells that have any."""
+        heads: list[bytes] = []
+        for batch in islice(self._batches_of(name), _SAMPLE):
+            for cell in batch.column(0).drop_null():
+                value = cell.as_py()
+                files = value if isinstance(value, list) else [value]
+                heads += [data[:HEAD_BYTES] for one in files if (data := _image(one)[0])]
+            if len(heads) >= _SAMPLE:
+                break
+        return heads
 
     @cached_property
     def _parquet(self) -> Any:
@@ -149,7 +217,7 @@ class ImageTable:
         return iter(self._table.select([name]).to_batches(max_chunksize=_BATCH))
 
 
-def _member(data: bytes | None, path: str | None, row: int, *, stem: str, max_bytes: int) -> Member:
+def _member(data: bytes | None, path: str | None, name: str, offset: int, *, max_bytes: int) -> Member:
     size = len(data or b"")
     if not data:
         reason: str | None = "holds only a path; its bytes are elsewhere" if path else "is empty (0 bytes)"
@@ -162,20 +230,59 @@ def _member(data: bytes | None, path: str | None, row: int, *, stem: str, max_by
         kind = readable_format((data or b"")[:HEAD_BYTES])
         ending = _ENDINGS.get(kind or "", ".jpg")
         path = f"{path}{ending}" if path else None
-    name = path or f"{stem}/{row:08d}{ending}"
     key = None if reason or data is None else content_hash(data)
-    return Member(name, row, size, size, Packing.ROW, key, reason)
+    return Member(path or f"{name}{ending}", offset, size, size, Packing.ROW, key, reason)
 
 
-def _images(cells: "pa.Array | pa.ChunkedArray") -> Iterator[tuple[bytes | None, str | None]]:
-    """Yield the bytes and the path of each cell."""
-    for cell in cells:
-        value = cell.as_py()
-        if isinstance(value, dict):
-            path = value.get("path")
-            yield value.get("bytes"), str(path) if path else None
+def _image(value: Any) -> tuple[bytes | None, str | None]:
+    """Return the bytes and the path of a cell."""
+    if isinstance(value, dict):
+        path = value.get("path")
+        return value.get("bytes"), str(path) if path else None
+    return value, None
+
+
+def _likeness(field: "pa.Field") -> int:
+    """Return how little a column's name is that of the images: 0 for one that is called so."""
+    name = str(field.name).lower()
+    if name in _IMAGE_NAMES:
+        return 0
+    return 2 if any(word in name for word in _OTHER_NAMES) else 1
+
+
+def _type_of(feature: Any) -> str:
+    """Return what Hugging Face says that a column holds, "Image" for example; "" if it says nothing."""
+    while isinstance(feature, list | dict):
+        if isinstance(feature, list):
+            feature = feature[0] if feature else None
+        elif isinstance(feature.get("feature"), list | dict):
+            feature = feature["feature"]
         else:
-            yield value, None
+            return str(feature.get("_type", ""))
+    return ""
+
+
+def _holds_files(kind: "pa.DataType") -> bool:
+    """Whether cells hold the bytes of a file, with or without its path, or lists of them."""
+    import pyarrow as pa
+
+    inner = kind.value_type if _is_list(kind) else kind
+    is_file = pa.types.is_struct(inner) and inner.get_field_index("bytes") >= 0
+    return bool(is_file or _is_binary(inner))
+
+
+def _holds_boxes(kind: "pa.DataType") -> bool:
+    """Whether cells hold boxes: a list for each field, or a list of objects with fields."""
+    import pyarrow as pa
+
+    inner = kind.value_type if _is_list(kind) else kind
+    return bool(pa.types.is_struct(inner) and inner.get_field_index("bbox") >= 0)
+
+
+def _is_list(kind: "pa.DataType") -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 
 def _is_binary(kind: "pa.DataType") -> bool:
@@ -184,18 +291,25 @@ def _is_binary(kind: "pa.DataType") -> bool:
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind))
 
 
-def _with_class_names(table: "pa.Table", schema: "pa.Schema") -> "pa.Table":
+def _with_class_names(table: "pa.Table", features: dict[str, Any]) -> "pa.Table":
+    import numpy as np
     import pyarrow as pa
 
-    try:
-        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-        classes = {name: feature["names"] for name, feature in features.items() if "names" in feature}
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return table
-    for name, words in classes.items():
+    for name, feature in features.items():
+        words = feature.get("names") if isinstance(feature, dict) else None
         at = table.column_names.index(name) if name in table.column_names else -1
-        if at >= 0 and pa.types.is_integer(table[name].type):
-            numbers = table[name].to_pylist()
-            named = [words[i] if i is not None and 0 <= i < len(words) else None for i in numbers]
-            table = table.set_column(at, name, pa.array(named, pa.string()))
+        if isinstance(words, list) and at >= 0 and pa.types.is_integer(table[name].type):
+            numbers = _whole(table[name])
+            known = np.where((numbers >= 0) & (numbers < len(words)), numbers, len(words))
+            named = pa.array([*map(str, words), None], pa.string()).take(pa.array(known))
+            table = table.set_column(at, name, named)
     return table
+
+
+def _whole(column: "pa.ChunkedArray") -> "np.ndarray":
+    """Return integers, (n,) int64; -1 for null."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return np.asarray(pc.fill_null(column.cast(pa.int64()), -1).to_numpy())

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clipper.errors import ImagesError, StoreError
 from clipper.images.archives.folder import open_images
@@ -24,6 +24,9 @@ from clipper.store.shards import ShardStore
 from clipper.store.snapshots import Snapshot
 from clipper.store.staged import ASSETS, INSIGHTS, Staged
 from clipper.store.tables import read_made_of
+
+if TYPE_CHECKING:
+    from clipper.annotations.kinds import LabelFiles
 
 Progress = Callable[[str, int, int], None]
 
@@ -70,6 +73,8 @@ class Workspace:
         self._read: tuple[str, Manifest] | None = None  # kept: a version never changes
         self._staged: Staged | None = None
         self._listing: Listing | None = None
+        # The label files in that listing, once a step looked for them: each costs a look at its first bytes.
+        self.labels_found: list[LabelFiles] | None = None
 
     @property
     def staged(self) -> Staged:
@@ -100,6 +105,7 @@ class Workspace:
             ids = {entry.id for entry in before.entries}
             listing = self.folder.list_files(archives=before.archives, images=ids)
         self._listing = replace(listing, images=[])
+        self.labels_found = None
         return listing
 
     def listing(self) -> Listing:

@@ -122,3 +122,22 @@ def test_one_caption_of_numbers_makes_no_labels_of_the_others(tmp_path: Path):
 def test_clippers_own_table_is_no_table_of_boxes(tmp_path: Path):
     table = "id,path,x,y,name,width,height\na.jpg,/p/a.jpg,3.25,-1.5,cat,800,600\n"
     assert boxes(objects_in(write(tmp_path, {"a.jpg": None, "table.csv": table}))) == []
+
+
+def test_the_setting_may_be_a_pattern(tmp_path: Path):
+    images = write(tmp_path / "photos", {"a.jpg": None, "given/one.json": ONE, "other.json": coco([])})
+    write(tmp_path, {"given/two.json": ONE, "given/b.xml": "<annotation/>", "given/deep/three.json": ONE})
+    for setting in ("given/*.json", f"{tmp_path}/**/*.json", "photos/g*"):
+        assert [name for _, name, _ in boxes(objects_in(images, setting, home=tmp_path))] == ["cat"]
+    with pytest.raises(SettingsError, match="neither in the home nor in the images folder"):
+        objects_in(images, "given/*.csv", home=tmp_path)
+
+
+def test_labels_of_another_part_beside_the_folder_are_not_its_own(tmp_path: Path):
+    other = coco([{"image_id": 1, "category_id": 2, "bbox": [0, 0, 10, 10]}])
+    files = {
+        "train2017/a.jpg": None, "val2017/a.jpg": None,
+        "annotations/instances_train2017.json": ONE, "annotations/instances_val2017.json": other,
+    }  # fmt: skip
+    write(tmp_path, files)
+    assert [name for _, name, _ in boxes(objects_in(tmp_path / "train2017"))] == ["cat"]

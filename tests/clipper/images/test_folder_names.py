@@ -50,3 +50,8 @@ def test_an_image_outside_of_all_parts_has_none():
     ids = ["train/cat/1.jpg", "test/dog/2.jpg", "train/3.jpg", "other/4.jpg", "5.jpg"]
     assert said(*ids)[2:] == [("train", None), (None, None), (None, None)]
     assert of_folders(ids)[4] == {}
+
+
+def test_parts_of_a_split_may_have_a_year():
+    said = of_folders(["train2017/a.jpg", "val2017/b.jpg", "trainer/c.jpg", "test12/d.jpg"])
+    assert [one.get("split") for one in said] == ["train2017", "val2017", None, None]

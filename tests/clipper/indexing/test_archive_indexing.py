@@ -192,3 +192,24 @@ def test_labels_in_an_archive_are_those_of_its_images(
     for i, name in enumerate(names):
         assert engine.metadata(engine.ids.index(f"train/{name}"))["objects"] == [("cat", "dog")[i % 2]]
     assert not run_index(home)["atlas"].counts["published"]
+
+
+def test_boxes_in_a_table_of_images_are_its_objects(
+    files: Files, archived: Callable[[str], Path], run_index: Index
+):
+    home, names = archived("*.parquet"), list(files)
+    table = rows_of(files)
+    cells = [{"bbox": [[0, 0, 2, 2]] * (row % 2), "category": [1] * (row % 2)} for row in range(len(names))]
+    described = {"feature": {"category": {"names": ["cat", "dog"]}}}
+    table = table.append_column("objects", pa.array(cells)).replace_schema_metadata(
+        {"huggingface": json.dumps({"info": {"features": {"objects": described}}})}
+    )
+    pq.write_table(table, home / "shards" / "a.parquet")
+    step = run_index(home)["image_metadata"]
+    assert "boxes in the column `objects` of 'a.parquet'" in step.notes
+    engine = engine_of(home)
+    for row, image_id in enumerate(engine.ids):
+        has_object = bool(names.index(image_id) % 2)
+        assert engine.metadata(row).get("objects", []) == (["dog"] if has_object else [])
+        assert engine.metadata(row)["object_count"] == len(engine.objects(row)) == has_object
+    assert not run_index(home)["atlas"].counts["published"]

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from PIL import Image
 from clipper.annotations import read as label_readers
 from clipper.doctor.repair import diagnose
 from clipper.errors import ImagesError, SettingsError
+from clipper.images.folder import ImageFolder
+from clipper.images.listing import FoundImage
 from clipper.indexing.objects import folder_fingerprint
 from clipper.indexing.run import Step
 from clipper.settings import Settings
@@ -177,3 +179,73 @@ def test_a_change_of_labels_is_seen_from_outside(indexed_home: Path):
     (indexed_home / "images" / "notes.txt").write_text("hello")
     assert len({without, one, other}) == 3
     assert folder_fingerprint(settings) == other
+
+
+def test_a_run_looks_at_the_head_of_a_label_file_once(
+    indexed_home: Path, run_index: Index, monkeypatch: pytest.MonkeyPatch
+):
+    label(indexed_home, [box()])
+    looked: list[str] = []
+    read_head = ImageFolder.read_head
+
+    def note(self: ImageFolder, file: FoundImage, count: int) -> bytes:
+        looked.append(file.id)
+        return read_head(self, file, count)
+
+    monkeypatch.setattr(ImageFolder, "read_head", note)
+    run_index(indexed_home)
+    assert looked == ["annotations/instances.json"]
+
+
+def test_a_table_of_metadata_with_boxes_has_both(indexed_home: Path, run_index: Index):
+    first = images(indexed_home)[0]
+    width, height = Image.open(first).size
+    rows = f"{first.name},0,0,{width // 2},{height},cat,7\n"
+    (indexed_home / "images" / "metadata.csv").write_text(
+        f"file_name,xmin,ymin,xmax,ymax,class,grade\n{rows}"
+    )
+    steps = run_index(indexed_home)
+    atlas = engine_of(indexed_home)
+    known = atlas.metadata(atlas.row(first.name))
+    assert (known["grade"], known["objects"], known["object_count"]) == (7, ["cat"], 1)
+    assert steps["image_manifest"].counts["other_files"] == 0
+
+
+def test_boxes_in_metadata_are_objects_and_no_text(indexed_home: Path, run_index: Index):
+    first = images(indexed_home)[0].name
+    said = {"file_name": first, "grade": 7, "objects": {"bbox": [[0, 0, 9, 9]], "category": ["cat"]}}
+    (indexed_home / "images" / "metadata.jsonl").write_text(json.dumps(said) + "\n")
+    run_index(indexed_home)
+    atlas = engine_of(indexed_home)
+    known = atlas.metadata(atlas.row(first))
+    assert (known["grade"], known["objects"], known["object_count"]) == (7, ["cat"], 1)
+    assert len(atlas.objects(atlas.row(first))) == 1
+
+
+def test_an_image_that_came_opens_no_label_file_of_others(
+    indexed_home: Path, run_index: Index, monkeypatch: pytest.MonkeyPatch
+):
+    folder = indexed_home / "images"
+    for path in images(indexed_home)[:3]:
+        text = path.with_suffix(".txt")
+        text.write_text("0 0.5 0.5 0.2 0.4")
+        os.utime(text, ns=(10**18, 10**18))
+    run_index(indexed_home)
+    opened_files: list[str] = []
+    read_each = ImageFolder.read_each
+
+    def note(self: ImageFolder, found: Sequence[FoundImage]) -> Iterator[tuple[str, bytes | str]]:
+        opened_files.extend(file.id for file in found)
+        return read_each(self, found)
+
+    monkeypatch.setattr(ImageFolder, "read_each", note)
+    (folder / "new.jpg").write_bytes(images(indexed_home)[0].read_bytes())
+    (folder / "new.txt").write_text("1 0.5 0.5 0.2 0.4")
+    run_index(indexed_home)
+    assert opened_files == ["new.txt"]
+    atlas = engine_of(indexed_home)
+    assert sum(len(atlas.objects(row)) for row in range(len(atlas.ids))) == 4
+    for text in folder.glob("*.txt"):
+        text.unlink()
+    run_index(indexed_home)
+    assert not (indexed_home / "store" / "label_texts.parquet").exists()

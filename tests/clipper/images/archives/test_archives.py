@@ -1,5 +1,7 @@
 """Images in archives: each is found under its name and read in place, whatever else lies in the archive."""
 
+import gzip
+import io
 import os
 import tarfile
 import zipfile
@@ -15,6 +17,8 @@ from clipper.errors import BadImageError, ImagesError
 from clipper.images.archives.folder import ArchiveFolder, open_images
 from clipper.images.archives.location import archives_within, names_archives, root_of
 from clipper.images.folder import FoundImage, ImageFolder
+from clipper.images.places import key_in_tar
+from clipper.indexing.sidecars import Sidecars
 
 
 def read_all(folder: ImageFolder) -> dict[str, bytes]:
@@ -296,3 +300,110 @@ def test_any_error_of_a_library_is_the_archives(tmp_path: Path):
     data[data.index(b"PK\x01\x02") + 6] = 99  # a version of zip that nobody reads
     (tmp_path / "a.zip").write_bytes(data)
     assert "is damaged" in reasons(open_images(str(tmp_path / "a.zip")))["a.zip"]
+
+
+def test_files_of_a_sample_in_a_tar_describe_its_images_up_to_the_first_dot(tmp_path: Path):
+    files = {
+        "a/k.img.png": picture(1), "a/k.cls": b"3", "a/k.json": b"{}", "z.png": picture(2),
+        "z.seg.png": picture(3), "z.txt": b"two pictures", "other.txt": b"none",
+    }  # fmt: skip
+    write_tar(tmp_path / "s.tar", files)
+    write_tar(tmp_path / "t.tar", {"a/k.img.png": picture(4), "a/k.cls": b"5"})
+    listing = open_images(f"{tmp_path}/*.tar").list_files()
+    described = [file.id for file in listing.sidecars]
+    assert described == ["a/k.cls", "a/k.json", "t/a/k.cls", "z.txt"]
+    sidecars = Sidecars({path: '{"said": "' + path + '"}' for path in described}, {})
+    images = listing.images
+    source = sidecars.source([i.id for i in images], [key_in_tar(i.id, i.place) for i in images])
+    assert source is not None
+    said = dict(zip(source.keys, (row["said"] for row in source.pick(range(len(source.keys)))), strict=True))
+    assert said == {
+        "a/k.img.png": "a/k.json", "t/a/k.img.png": "t/a/k.cls", "z.png": "z.txt", "z.seg.png": "z.txt",
+    }  # fmt: skip
+
+
+def test_links_in_a_tar_are_the_file_that_they_mean(tmp_path: Path):
+    with tarfile.open(tmp_path / "s.tar", "w") as tar:
+        for name, target, kind in (
+            ("a/x.png", "", tarfile.REGTYPE),
+            ("y.png", "a/x.png", tarfile.LNKTYPE),
+            ("a/z.png", "x.png", tarfile.SYMTYPE),
+            ("lost.png", "/etc/passwd", tarfile.SYMTYPE),
+            ("dev.png", "", tarfile.CHRTYPE),
+            ("notes.txt", "nowhere", tarfile.SYMTYPE),
+        ):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, target
+            data = picture(1) if kind == tarfile.REGTYPE else b""
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    folder = open_images(str(tmp_path / "s.tar"))
+    found = read_all(folder)
+    assert [found[name] for name in ("a/x.png", "a/z.png", "y.png")] == [picture(1)] * 3
+    assert reasons(folder) == {
+        "lost.png": "is a link to '/etc/passwd', which is not before it in its archive",
+        "dev.png": "is no regular file in its archive",
+    }
+
+
+def test_a_packed_shard_that_is_called_tar_is_named_with_the_way_out(tmp_path: Path):
+    write_tar(tmp_path / "s.tar", pictures(1))
+    (tmp_path / "s.tar").write_bytes(gzip.compress((tmp_path / "s.tar").read_bytes()))
+    assert "unpack it, or pack its files as .tar" in reasons(open_images(f"{tmp_path}/*.tar"))["s.tar"]
+
+
+FILE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+
+def file_of(number: int) -> dict[str, object]:
+    return {"bytes": picture(number), "path": f"{number}.png"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "left_out"),
+    [
+        ({"mask": pa.array([file_of(9)], FILE), "image": pa.array([file_of(1)], FILE)}, ["mask"]),
+        (
+            {
+                "audio": pa.array([{"bytes": b"RIFF", "path": "1.wav"}], FILE),
+                "x": pa.array([file_of(1)], FILE),
+            },
+            ["audio"],
+        ),
+        ({"seg": pa.array([picture(9)]), "jpg": pa.array([file_of(1)], FILE)}, ["seg"]),
+    ],
+)
+def test_of_several_columns_of_files_the_images_are_read_and_the_others_told(
+    columns: dict[str, pa.Array], left_out: list[str], tmp_path: Path
+):
+    pq.write_table(pa.table({**columns, "label": [3]}), tmp_path / "a.parquet")
+    folder = open_images(str(tmp_path / "a.parquet"))
+    assert read_all(folder) == {"1.png": picture(1)}
+    assert folder.images_left_out("a.parquet") == left_out
+    rows = folder.rows_of("a.parquet")
+    assert rows is not None
+    assert rows.column_names == ["label"]
+
+
+@pytest.mark.parametrize("ending", ["parquet", "arrow"])
+def test_each_image_of_a_list_is_one(ending: str, tmp_path: Path):
+    cells = [[file_of(1), file_of(2)], [], None, [{"bytes": picture(3), "path": None}]]
+    table = pa.table({"images": pa.array(cells, pa.list_(FILE)), "text": ["a", "b", "c", "d"]})
+    path = tmp_path / f"a.{ending}"
+    if ending == "parquet":
+        pq.write_table(table, path, row_group_size=2)
+    else:
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+    folder = open_images(str(path))
+    found = read_all(folder)
+    assert (found["1.png"], found["2.png"], found["a/00000003-0.png"]) == (picture(1), picture(2), picture(3))
+    assert set(reasons(folder)) == {"a/00000001-0.jpg", "a/00000002-0.jpg"}
+    assert [i.place.row for i in folder.list_files().images if i.place] == [0, 0, 3]
+
+
+def test_many_rows_without_an_image_hide_no_column(tmp_path: Path):
+    pq.write_table(
+        pa.table({"jpg": pa.array([None] * 99 + [picture(1)], pa.binary())}), tmp_path / "a.parquet"
+    )
+    assert read_all(open_images(str(tmp_path / "a.parquet")))["a/00000099.png"] == picture(1)

@@ -6,12 +6,13 @@ it). What does not belong here: which image of the folder is meant (`match.py`).
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from clipper.annotations.labels import Labels, Problems, below, category_name, plain_path
+from clipper.annotations.formats.labels import Labels, Problems, below, category_name, plain_path
+from clipper.annotations.formats.outlines import bounds_of
 from clipper.errors import ImagesError
 from clipper.text import clean
 
@@ -50,6 +51,7 @@ class _Object(msgspec.Struct, gc=False):
     iscrowd: Any = None
     score: Any = None
     caption: Any = None
+    segments_info: Any = None
     segmentation: msgspec.Raw = msgspec.Raw()
 
 
@@ -57,7 +59,7 @@ def read_coco(data: bytes, *, name: str, source: str) -> Labels:
     """Read a COCO file. A box is left, top, width, height in pixels.
 
     An object whose category is not in the file gets the name "category 7"; one without a box gets that of
-    its polygon.
+    its polygon or mask.
 
     Args:
         data: the file's bytes.
@@ -67,13 +69,74 @@ def read_coco(data: bytes, *, name: str, source: str) -> Labels:
     Raises:
         ImagesError: the file is no JSON object with images.
     """
-    import numpy as np
-
     document = _decode(data, source)
     problems = Problems()
     images = _records(document.get("images"), _Image, "image(s)", problems)
     listed = _records(document.get("categories"), _Category, "categories", problems)
-    objects = _records(document.get("annotations"), _Object, "annotation(s)", problems)
+    objects = _parts(_records(document.get("annotations"), _Object, "annotation(s)", problems))
+
+    is_labelled = document.get("annotations") is not None
+    labels = _labels(images, listed, objects, name, problems)
+    labels.lists_objects &= is_labelled
+    problems.add(
+        'image(s) are listed in a file that has no "annotations"',
+        "they count as not labelled",
+        (each[-1] for each in labels.names[:3]),
+        count=0 if is_labelled else len(labels.names),
+    )
+    return labels
+
+
+def read_results(data: bytes, references: Iterable[bytes], *, name: str, source: str) -> Labels:
+    """Read the results of a detector or captioner as COCO has them: a list of objects without images.
+
+    Its ids are those of the reference that has most of them. Without one, an id is the name of an image, as
+    139 is of 000000000139.jpg.
+
+    Args:
+        data: the file's bytes.
+        references: the bytes of COCO files.
+        name: of the file below the images folder, for notes.
+        source: the file's path or URL, for errors.
+
+    Raises:
+        ImagesError: the file is not valid JSON.
+    """
+    problems = Problems()
+    try:
+        raw: Any = msgspec.json.decode(data.removeprefix(_BOM), type=msgspec.Raw)
+    except msgspec.DecodeError:
+        raw = _loads(data.removeprefix(_BOM), source)
+    objects = _records(raw, _Object, "result(s)", problems)
+    ids = {key: one.image_id for one in objects if (key := _key(one.image_id)) is not None}
+    images, listed, most = [_Image(given, _numbered(given)) for given in ids.values()], [], 0
+    for reference in references:
+        try:
+            document = _decode(reference, source)
+        except ImagesError:
+            continue  # reading it for itself reports it
+        there = _records(document.get("images"), _Image, "image(s)", Problems())
+        known = sum(_key(one.id) in ids for one in there)
+        if known > most:
+            images, most = [one for one in there if _key(one.id) in ids], known
+            listed = _records(document.get("categories"), _Category, "categories", Problems())
+    return _labels(images, listed, objects, name, problems)
+
+
+def _numbered(image_id: Any) -> str:
+    """Return the name that COCO gives an image of a number."""
+    key = _key(image_id)
+    return f"{key:012d}" if isinstance(key, int) and key >= 0 else str(image_id)
+
+
+def _labels(
+    images: "Sequence[_Image]",
+    listed: "Sequence[_Category]",
+    objects: "Sequence[_Object]",
+    name: str,
+    problems: Problems,
+) -> Labels:
+    import numpy as np
 
     numbers, names, sizes = _images(images, name, problems)
     known, categories = _categories(listed)
@@ -102,6 +165,7 @@ def read_coco(data: bytes, *, name: str, source: str) -> Labels:
         crowd=np.array([one.iscrowd in (1, True) for one in objects], bool),
         score=_numbers([one.score for one in objects]).astype(np.float32),
         captions=captions,
+        lists_objects=bool(categories or len(image)),
         problems=problems,
     )
 
@@ -110,21 +174,24 @@ def _decode(data: bytes, source: str) -> dict[str, Any]:
     """Decode the document down to its three lists, which stay raw until they are read field by field."""
     text = data.removeprefix(_BOM)
     try:
-        try:
-            document = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
-        except msgspec.DecodeError:
-            whole = json.loads(
-                text
-            )  # it takes what others write and JSON does not have: NaN, half a surrogate
-            document = whole if isinstance(whole, dict) else {}
-    except (ValueError, RecursionError) as error:
-        raise ImagesError(
-            f'{source} is not valid JSON: {error}; fix it or move it away, or set labels = "off"'
-        ) from error
+        document: dict[str, Any] = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+    except msgspec.DecodeError:
+        whole = _loads(text, source)
+        document = whole if isinstance(whole, dict) else {}
     images = document.get("images")
     if not (isinstance(images, list) or (isinstance(images, msgspec.Raw) and bytes(images)[:1] == b"[")):
         raise NoCocoError(f'{source} has no "images": it is no COCO file')
     return document
+
+
+def _loads(text: bytes, source: str) -> Any:
+    """Decode JSON with what others write and JSON does not have: NaN, half a surrogate."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ImagesError(
+            f'{source} is not valid JSON: {error}; fix it or move it away, or set labels = "off"'
+        ) from error
 
 
 def _records(value: Any, record: type[_Record], what: str, problems: Problems) -> list[_Record]:
@@ -160,6 +227,20 @@ def _without_odd(value: Any) -> Any:
     if isinstance(value, dict):
         return {clean(key): _without_odd(item) for key, item in value.items()}
     return clean(value) if isinstance(value, str) else value
+
+
+def _parts(objects: Sequence[_Object]) -> list[_Object]:
+    """Return the objects; those of a panoptic file stand in one annotation an image, as its segments."""
+    found: list[_Object] = []
+    for one in objects:
+        if not isinstance(one.segments_info, list):
+            found.append(one)
+            continue
+        for part in one.segments_info:
+            if isinstance(part, dict):
+                category, box, crowd = (part.get(key) for key in ("category_id", "bbox", "iscrowd"))
+                found.append(_Object(image_id=one.image_id, category_id=category, bbox=box, iscrowd=crowd))
+    return found
 
 
 def _key(value: Any) -> Any:
@@ -282,10 +363,10 @@ def _boxes(objects: Sequence[Any], problems: Problems) -> "np.ndarray":
     odd: list[Any] = []
     for i, box in enumerate(given):
         if box is None or box == []:
-            found = _bounds(objects[i].segmentation)
-        else:
-            found = _four(box)
-            odd += [] if found else [box]
+            boxes[i] = bounds_of(objects[i].segmentation) or np.nan
+            continue
+        found = _four(box)
+        odd += [] if found else [box]
         boxes[i] = found or np.nan
     problems.add("box(es) are no list of four numbers", "the category is kept", odd, count=len(odd))
     return boxes
@@ -296,19 +377,6 @@ def _four(box: Any) -> list[float] | None:
         return None
     numbers = _numbers(box).tolist()
     return numbers if all(number - number == 0 for number in numbers) else None
-
-
-def _bounds(segmentation: Any) -> list[float] | None:
-    """Return the box around polygons; None for masks, which have none that is plain to see."""
-    try:
-        polygons = msgspec.json.decode(segmentation, type=list[list[float]]) if segmentation else []
-    except msgspec.DecodeError:
-        return None
-    x = [value for polygon in polygons for value in polygon[0::2]]
-    y = [value for polygon in polygons for value in polygon[1::2]]
-    if not x or not y:
-        return None
-    return [min(x), min(y), max(x) - min(x), max(y) - min(y)]
 
 
 def _numbers(values: Sequence[Any]) -> "np.ndarray":

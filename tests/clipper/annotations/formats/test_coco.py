@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from label_folders import boxes, coco, entries, notes, objects_in, write
 
-from clipper.annotations.coco import read_coco
+from clipper.annotations.formats.coco import read_coco
 from clipper.errors import ImagesError
 
 IMAGES = {"a.jpg": None, "b.jpg": None}
@@ -91,16 +91,79 @@ def test_one_id_may_be_written_in_several_ways(tmp_path: Path):
     assert notes(found) == ""
 
 
-def test_a_polygon_without_box_gets_the_box_around_it_and_a_mask_none(tmp_path: Path):
+def test_a_polygon_or_mask_without_box_gets_the_box_around_it(tmp_path: Path):
     polygon = {
         "image_id": 1,
         "category_id": 1,
         "segmentation": [[20, 10, 60, 10, 60, 30], [100, 50, 80, 20, 90, 20]],
     }
-    mask = {"image_id": 2, "category_id": 2, "segmentation": {"counts": [1, 2], "size": [100, 200]}}
-    found = read(tmp_path, coco([polygon, mask]))
-    assert boxes(found) == [(0, "cat", (0.1, 0.1, 0.4, 0.4)), (1, "dog", None)]
-    assert entries(found, tmp_path)["b.jpg"] == {"objects": ["dog"], "object_count": 0}
+    # Columns 20 and 21 of the image, rows 30 to 39; then the same as pycocotools packs it.
+    runs: list[Any] = [[2030, 10, 90, 10, 17860], "^o1:j20Z[a0"]
+    masks = [
+        {"image_id": 2, "category_id": i, "segmentation": {"counts": counts, "size": [100, 200]}}
+        for i, counts in enumerate(runs, 1)
+    ]
+    found = read(tmp_path, coco([polygon, *masks]))
+    assert boxes(found) == [
+        (0, "cat", (0.1, 0.1, 0.4, 0.4)),
+        (1, "cat", (0.1, 0.3, 0.01, 0.1)),
+        (1, "dog", (0.1, 0.3, 0.01, 0.1)),
+    ]
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        {},
+        {"counts": [1, 2]},
+        {"counts": "\x07", "size": [9, 9]},
+        {"counts": [99, 9], "size": [2, 2]},
+        7,
+        [[]],
+    ],
+)
+def test_an_outline_that_is_none_leaves_the_category(tmp_path: Path, mask: Any):
+    found = read(tmp_path, coco([{"image_id": 1, "category_id": 1, "segmentation": mask}]))
+    assert boxes(found) == [(0, "cat", None)]
+
+
+def test_the_segments_of_a_panoptic_file_are_objects(tmp_path: Path):
+    segments = [{"id": 9, "category_id": 2, "bbox": [20, 10, 100, 50], "iscrowd": 0}, "none"]
+    found = read(tmp_path, coco([{"image_id": 1, "file_name": "a.png", "segments_info": segments}]))
+    assert boxes(found) == [(0, "dog", (0.1, 0.1, 0.5, 0.5))]
+    assert entries(found, tmp_path)["b.jpg"]["object_count"] == 0
+
+
+def test_images_of_a_file_without_annotations_are_not_labelled(tmp_path: Path):
+    document = {key: value for key, value in coco([]).items() if key != "annotations"}
+    found = read(tmp_path, document, "annotations/image_info_test.json")
+    assert entries(found, tmp_path) == {}
+    assert "2 image(s) are listed in a file that has no" in notes(found)
+
+
+def test_thousands_of_categories_before_the_images_hide_no_coco_file(tmp_path: Path):
+    names = [{"id": i, "name": f"category of a long name {i:09}"} for i in range(1, 3000)]
+    document = {"info": {}, "categories": names, **coco([box()])} | {"categories": names}
+    assert len(boxes(read(tmp_path, document))) == 1
+
+
+def test_results_of_a_detector_are_read_if_they_are_named(tmp_path: Path):
+    images = [{"id": 7, "file_name": "a.jpg"}, {"id": 8, "file_name": "b.jpg"}]
+    result = [{"image_id": 8, "category_id": 2, "bbox": [20, 10, 100, 50], "score": 0.5}]
+    files = {
+        **IMAGES,
+        "instances.json": coco([], images),
+        "other.json": coco([], [{"id": 8, "file_name": "x.jpg"}, {"id": 9, "file_name": "a.jpg"}]),
+        "results.json": [*result, {"image_id": 7, "category_id": 1, "bbox": [0, 0, 200, 100], "score": 1}],
+    }
+    write(tmp_path, files)
+    assert boxes(objects_in(tmp_path)) == []
+    found = objects_in(tmp_path, "results.json")
+    assert boxes(found) == [(0, "cat", (0, 0, 1, 1)), (1, "dog", (0.1, 0.1, 0.5, 0.5))]
+    assert found.table["score"].to_pylist() == [1, 0.5]
+    write(tmp_path / "numbered", {"000000000008.jpg": None, "results.json": result})
+    alone = objects_in(tmp_path / "numbered", "results.json")
+    assert boxes(alone) == [(0, "category 2", (0.1, 0.1, 0.5, 0.5))]
 
 
 def test_an_image_that_is_missing_twice_or_unnamed_is_said(tmp_path: Path):

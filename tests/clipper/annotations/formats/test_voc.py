@@ -87,5 +87,25 @@ def test_without_a_size_the_image_has_its_own(tmp_path: Path):
 
 
 def test_other_xml_is_left_alone(tmp_path: Path):
-    found = objects_in(write(tmp_path, {"x.jpg": None, "x.xml": "<xmpmeta/>", "feed.xml": xml()}))
+    found = objects_in(write(tmp_path, {"x.jpg": None, "x.xml": "<xmpmeta/>", "feed.xml": "<annotations/>"}))
     assert entries(found, tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        "<robndbox><cx>70</cx><cy>35</cy><w>50</w><h>100</h><angle>1.5707963</angle></robndbox>",
+        "<polygon><x1>20</x1><y1>10</y1><x2>120</x2><y2>10</y2><x3>80</x3><y3>60</y3></polygon>",
+        "<bndbox><xmin>120</xmin><ymin>60</ymin><xmax>20</xmax><ymax>10</ymax></bndbox>",
+    ],
+)
+def test_polygons_turned_boxes_and_swapped_corners_have_a_box(tmp_path: Path, shape: str):
+    text = xml(objects=f"<object><name>cat</name>{shape}</object>")
+    found = objects_in(write(tmp_path, {"x.jpg": None, "x.xml": text}))
+    assert boxes(found) == [(0, "cat", (0.1, 0.1, 0.5, 0.5))]
+
+
+def test_xml_in_any_folder_is_found_by_what_it_says(tmp_path: Path):
+    text = xml("renamed.jpg").replace("<size>", r"<path>C:\photos\pics\x.jpg</path><size>")
+    found = objects_in(write(tmp_path, {"pics/x.jpg": None, "xml/1.xml": text}))
+    assert boxes(found) == [(0, "cat", (0.1, 0.1, 0.5, 0.5))]

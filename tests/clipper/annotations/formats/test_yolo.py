@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from label_folders import boxes, entries, notes, objects_in, write
 
-from clipper.annotations.yolo import read_yaml
+from clipper.annotations.formats.yolo import read_yaml
 from clipper.errors import ImagesError
 
 BOX = "0 0.5 0.5 0.2 0.4\n"
@@ -34,7 +34,7 @@ def test_labels_beside_the_images_folder_are_found(tmp_path: Path, images: str):
     folder = tmp_path / ("images" if images != "train/images" else "train/images")
     found = objects_in(folder)
     assert [box for _, _, box in boxes(found)] == [THERE]
-    assert boxes(found)[0][1] == ("class 1" if images == "train/images" else "dog")
+    assert boxes(found)[0][1] == "dog"
 
 
 def test_roboflows_splits(tmp_path: Path):
@@ -137,3 +137,57 @@ def test_other_yaml_names_no_classes():
     assert read_yaml(b"services: {a: 1}", "x.yaml") is None
     assert read_yaml(b"- names", "x.yaml") is None
     assert read_yaml(b"names: 7", "x.yaml") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "box", "score"),
+    [
+        ("0 0.1 0.1 0.3 0.1 0.3 0.4 0.5", (0.1, 0.1, 0.2, 0.3), 0.5),  # a polygon and its confidence
+        ("0 0.5 0.5 0.2 0.4 0.9 0.9 2 0.1 0.1 0 0.3 0.3 1", THERE, None),  # a pose without kpt_shape
+        ("0 0.5 0.5 0.2 0.4 0.5 17", THERE, 0.5),  # a tracker's confidence and track
+        ("0 0.5 0.5 0.2 0.4 17", THERE, None),  # a track alone
+        ("0.000e+00 5.0e-01 0.5 0.2 0.4", THERE, None),  # as numpy writes it
+    ],
+)
+def test_lines_of_trackers_segmenters_and_poses(
+    tmp_path: Path, line: str, box: tuple[float, ...], score: float | None
+):
+    found = objects_in(write(tmp_path, {"images/x.jpg": None, "labels/x.txt": line, "data.yaml": YAML}))
+    assert boxes(found) == [(0, "cat", box)]
+    assert found.table["score"].to_pylist() == [score]
+
+
+@pytest.mark.parametrize(
+    "data", [BOX.encode("utf-8-sig"), BOX.encode("utf-16"), b"0 nan 1 1 1\r\n" + BOX.encode()]
+)
+def test_texts_of_windows_and_a_bad_first_line_hide_no_labels(tmp_path: Path, data: bytes):
+    files = {"images/x.jpg": None, "labels/x.txt": data, "labels/classes.txt": "café".encode("cp1252")}
+    assert boxes(objects_in(write(tmp_path, files))) == [(0, "café", THERE)]
+
+
+def test_folders_in_capitals_are_found(tmp_path: Path):
+    files = {"Images/x.jpg": None, "x.jpg": None, "Labels/x.txt": BOX, "Data.YAML": YAML}
+    assert boxes(objects_in(write(tmp_path, files))) == [(0, "cat", THERE)]
+
+
+def test_of_two_yaml_files_data_yaml_counts_and_the_other_is_said(tmp_path: Path):
+    files = {
+        "images/x.jpg": None, "labels/x.txt": BOX, "data.yaml": YAML, "zoo.yaml": "names: [ape]",
+        "compose.yaml": "a: b: c",
+    }  # fmt: skip
+    found = objects_in(write(tmp_path, files))
+    assert boxes(found) == [(0, "cat", THERE)]
+    assert "name other classes than one beside them ('zoo.yaml in .')" in notes(found)
+    assert "1 file(s) are not valid YAML" in notes(found)
+
+
+@pytest.mark.parametrize("images", ["images/train", "train/images"])
+def test_a_part_of_a_split_as_images_folder_has_its_own_labels(tmp_path: Path, images: str):
+    files: dict[str, object] = {"data.yaml": YAML}
+    for part in ("train", "val"):
+        folder = images.replace("train", part)
+        files[f"{folder}/x.jpg"] = None
+        files[f"{folder.replace('images', 'labels')}/x.txt"] = BOX if part == "train" else ""
+    write(tmp_path, files)
+    assert boxes(objects_in(tmp_path / images)) == [(0, "cat", THERE)]
+    assert notes(objects_in(tmp_path / images)) == ""

@@ -9,17 +9,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from clipper.annotations.labels import Gathered, Labels, below, category_name
+from clipper.annotations.formats.labels import Gathered, Labels, below, category_name, decode_text
+from clipper.annotations.formats.outlines import around
 from clipper.errors import ImagesError
 
 # Files that name the classes: YAML as Ultralytics and Roboflow write it, or a name a line (darknet).
 YAML_ENDINGS = (".yaml", ".yml")
-CLASS_FILES = frozenset({"classes.txt", "_darknet.labels", "obj.names", "labels.txt"})
+DATA_NAMES = frozenset({"data.yaml", "data.yml", "dataset.yaml", "dataset.yml"})
+CLASS_FILES = frozenset(
+    {"classes.txt", "predefined_classes.txt", "_darknet.labels", "obj.names", "labels.txt"}
+)
 # The folder of labels, and what takes its place in the path of an image.
 LABELS_FOLDER, IMAGES_FOLDER = "labels", "images"
 _MAX_YAML = 1 << 20  # bytes: names of classes are short, and aliases in YAML can make a small file endless
-_BOX, _SCORED = 5, 6  # numbers of a line: class, box, and the confidence of a detector
+_BOX, _SCORED, _TRACKED = 5, 6, 7  # numbers of a line: class and box; confidence of a detector; track
 _MIN_POLYGON = 7
+_LINES = 10  # that show whether a text has labels
 # A coordinate may lie so far outside of 0 to 1, drawn over the edge; a larger one counts pixels.
 _MOST = 1.5
 
@@ -59,18 +64,30 @@ def read_yaml(data: bytes, source: str) -> ClassNames | None:
     return ClassNames(names, _keypoint_numbers(document.get("kpt_shape")))
 
 
+def is_data_yaml(path: str) -> bool:
+    """Whether a file is called as one that names the classes of a dataset."""
+    return path.rpartition("/")[2].lower() in DATA_NAMES
+
+
 def read_class_list(data: bytes) -> ClassNames:
     """Read a list of names, one a line."""
-    lines = data.decode("utf-8-sig", "replace").splitlines()
+    lines = decode_text(data).splitlines()
     while lines and not lines[-1].strip():
         lines.pop()
     return ClassNames({number: category_name(line, f"class {number}") for number, line in enumerate(lines)})
 
 
 def looks_like_labels(data: bytes) -> bool:
-    """Whether the first line of a text is a class and the numbers of a box."""
-    first = next((line for line in data[:4096].splitlines() if line.strip()), b"").split()
-    return len(first) >= _BOX and first[0].isdigit() and _floats(first[1:_BOX]) is not None
+    """Whether one of the first lines of a text is a class and the numbers of a box."""
+    lines = (line.split() for line in decode_text(data[:4096]).splitlines()[:_LINES])
+    filled = [line for line in lines if line]
+    return any(
+        len(line) >= _BOX
+        and (numbers := _floats(line[:_BOX])) is not None
+        and numbers[0].is_integer()
+        and numbers[0] >= 0
+        for line in filled
+    )
 
 
 def read_yolo(files: Iterable[tuple[str, bytes, ClassNames]], *, source: str) -> Labels:
@@ -85,7 +102,7 @@ def read_yolo(files: Iterable[tuple[str, bytes, ClassNames]], *, source: str) ->
     gathered = Gathered(source, "shares")
     for path, data, names in files:
         gathered.add_image(image_names(path))
-        for number, line in enumerate(data.splitlines(), 1):
+        for number, line in enumerate(decode_text(data).splitlines(), 1):
             parts = line.split()
             if parts:
                 _add_line(gathered, parts, names, f"{path} line {number}")
@@ -100,18 +117,25 @@ def image_names(path: str) -> tuple[str, ...]:
     """
     stem = path.rpartition(".")[0]
     parts = stem.split("/")
-    if LABELS_FOLDER not in parts[:-1]:
+    lower = [part.lower() for part in parts[:-1]]
+    if LABELS_FOLDER not in lower:
         return (stem,)
-    at = len(parts) - 2 - parts[-2::-1].index(LABELS_FOLDER)
+    at = len(lower) - 1 - lower[::-1].index(LABELS_FOLDER)
     above, under = "/".join(parts[:at]), "/".join(parts[at + 1 :])
-    return (below(above, f"{IMAGES_FOLDER}/{under}"), below(above, under), stem)
+    folders = dict.fromkeys((IMAGES_FOLDER, _like(parts[at], IMAGES_FOLDER)))
+    return (*(below(above, f"{folder}/{under}") for folder in folders), below(above, under), stem)
 
 
-def _add_line(gathered: Gathered, parts: list[bytes], names: ClassNames, where: str) -> None:
+def _like(written: str, word: str) -> str:
+    """Return a word in capitals as another is written: `Images` for `Labels`."""
+    return word.upper() if written.isupper() else word.capitalize() if written[:1].isupper() else word
+
+
+def _add_line(gathered: Gathered, parts: list[str], names: ClassNames, where: str) -> None:
     numbers = _floats(parts)
     box, score = _box(numbers, names.keypoints) if numbers else (None, math.nan)
     if numbers is None or box is None:
-        text = b" ".join(parts)[:40].decode("utf-8", "replace")
+        text = " ".join(parts)[:40]
         gathered.problems.add("line(s) are no class and box", "left out", [f"{where}: {text}"])
         return
     if max(map(abs, box)) > _MOST:
@@ -136,17 +160,33 @@ def _box(numbers: list[float], keypoints: int) -> tuple[tuple[float, float, floa
     count = len(numbers)
     if not numbers[0].is_integer() or numbers[0] < 0:
         return None, math.nan
-    if count in (_BOX, _SCORED) or (keypoints and count in (_BOX + keypoints, _SCORED + keypoints)):
-        x, y, width, height = numbers[1:_BOX]
+    if count in (_BOX, _SCORED) or count in _with_points(numbers, keypoints):
         score = numbers[-1] if count in (_SCORED, _SCORED + keypoints) else math.nan
-        return (x - width / 2, y - height / 2, width, height), score
-    if count < _MIN_POLYGON or count % 2 == 0:
+    elif count == _TRACKED and numbers[-1].is_integer():
+        score = numbers[_BOX]
+    elif count >= _MIN_POLYGON:
+        is_scored = count % 2 == 0
+        points = numbers[1 : count - is_scored]
+        return around(points[0::2], points[1::2]), numbers[-1] if is_scored and 0 <= numbers[
+            -1
+        ] <= 1 else math.nan
+    else:
         return None, math.nan
-    x, y = min(numbers[1::2]), min(numbers[2::2])
-    return (x, y, max(numbers[1::2]) - x, max(numbers[2::2]) - y), math.nan
+    x, y, width, height = numbers[1:_BOX]
+    # A tracker writes the number of the track, with or without a confidence before it.
+    return (x - width / 2, y - height / 2, width, height), score if 0 <= score <= 1 else math.nan
 
 
-def _floats(parts: list[bytes]) -> list[float] | None:
+def _with_points(numbers: list[float], keypoints: int) -> tuple[int, ...]:
+    """Return how many numbers a line has whose box is followed by keypoints: x, y, and whether it is seen."""
+    if keypoints:
+        return (_BOX + keypoints, _SCORED + keypoints)
+    count = len(numbers)
+    is_pose = count > _BOX and (count - _BOX) % 3 == 0 and count % 2 == 0 and set(numbers[7::3]) <= {0, 1, 2}
+    return (count,) if is_pose else ()
+
+
+def _floats(parts: list[str]) -> list[float] | None:
     try:
         numbers = [float(part) for part in parts]
     except ValueError:

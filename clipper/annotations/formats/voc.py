@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import ParseError
 
-from clipper.annotations.labels import Gathered, Labels, below, category_name, plain_path
+from clipper.annotations.formats.labels import Gathered, Labels, below, category_name, plain_path
+from clipper.annotations.formats.outlines import Bounds, around
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -36,7 +37,7 @@ def read_voc(files: Iterable[tuple[str, bytes]], *, source: str) -> Labels:
             continue
         gathered.add_image(_names(path, root), _size(root))
         for number, one in enumerate(root.iter("object"), 1):
-            box = _box(one.find("bndbox"))
+            box = _box(one)
             name = one.findtext("name")
             if box is None:
                 gathered.problems.add(
@@ -76,6 +77,8 @@ def _names(path: str, root: "Element") -> tuple[str, ...]:
     if written := plain_path((root.findtext("filename") or "").strip()):
         inner = plain_path((root.findtext("folder") or "").strip())
         names += [below(folder, written), below(inner, written), written]
+    if path_there := plain_path((root.findtext("path") or "").strip()):
+        names.append(path_there)
     return tuple(dict.fromkeys(names))
 
 
@@ -85,15 +88,38 @@ def _size(root: "Element") -> tuple[float, float] | None:
     return (width, height) if width > 0 and height > 0 else None
 
 
-def _box(box: "Element | None") -> tuple[float, float, float, float] | None:
-    left, top, right, bottom = (_number(box, side) for side in ("xmin", "ymin", "xmax", "ymax"))
-    found = (left, top, right - left, bottom - top)
-    return found if all(map(math.isfinite, found)) else None
+def _box(one: "Element") -> Bounds | None:
+    """Return the box of an object: its own, or that around its rotated box or its polygon."""
+    corners = [_number(one.find("bndbox"), side) for side in ("xmin", "ymin", "xmax", "ymax")]
+    if all(map(math.isfinite, corners)):
+        return around(corners[0::2], corners[1::2])  # some tools write the corners in the order of drawing
+    rotated = [_number(one.find("robndbox"), side) for side in ("cx", "cy", "w", "h", "angle")]
+    if all(map(math.isfinite, rotated)):
+        x, y, width, height, angle = rotated
+        cosine, sine = abs(math.cos(angle)), abs(math.sin(angle))
+        wide, high = width * cosine + height * sine, width * sine + height * cosine
+        return x - wide / 2, y - high / 2, wide, high
+    return _of_polygon(one.find("polygon"))
+
+
+def _of_polygon(polygon: "Element | None") -> Bounds | None:
+    """Return the box around a polygon: `x1`, `y1`, `x2`, ..., or points with `x` and `y`."""
+    points: dict[str, list[float]] = {"x": [], "y": []}
+    for element in polygon.iter() if polygon is not None else ():
+        axis = element.tag[:1]
+        if axis in points and (element.tag[1:] or "0").isdecimal():
+            points[axis].append(_float(element.text))
+    found = around(points["x"], points["y"])
+    return found if found and all(map(math.isfinite, found)) else None
 
 
 def _number(parent: "Element | None", name: str) -> float:
     """Return the number in an element; NaN if it is missing or none."""
+    return _float(parent.findtext(name) if parent is not None else None)
+
+
+def _float(text: str | None) -> float:
     try:
-        return float((parent.findtext(name) if parent is not None else None) or "nan")
+        return float(text or "nan")
     except ValueError:
         return math.nan

@@ -3,6 +3,7 @@
 What does not belong here: reading any format, and which images of the folder are meant (`match.py`).
 """
 
+import codecs
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -14,9 +15,11 @@ if TYPE_CHECKING:
     import numpy as np
 
 # Bump it when the same label files would give other objects or columns.
-ANNOTATIONS_VERSION = "1"
+ANNOTATIONS_VERSION = "2"
 # Characters of a category's name that are kept.
 MAX_NAME = 200
+
+_MOST_SHARE = 1.5
 
 # What the numbers of a box count: pixels of the image, or shares of its width and height from 0 to 1.
 Unit = Literal["pixels", "shares"]
@@ -79,6 +82,7 @@ class Labels:
         crowd: (m,) bool, whether a box holds a group of objects.
         score: (m,) float32, the confidence of a detector, 0 to 1; NaN if there is none.
         captions: image -> its captions.
+        lists_objects: whether an image without an object has none; else nobody looked for any.
         problems: what was left out, or changed.
     """
 
@@ -93,6 +97,7 @@ class Labels:
     crowd: "np.ndarray"
     score: "np.ndarray"
     captions: dict[int, list[str]] = field(default_factory=dict)
+    lists_objects: bool = True
     problems: Problems = field(default_factory=Problems)
 
 
@@ -147,6 +152,27 @@ def category_name(value: object, otherwise: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return otherwise
     return one_line(str(value))[:MAX_NAME].strip() or otherwise
+
+
+def unit_of(boxes: "np.ndarray") -> Unit:
+    """Return what the numbers of boxes count, (n, 4) of any form: shares, if most have none above 1.
+
+    Of boxes in pixels few are as small as that; shares may go a little over the edge.
+    """
+    import numpy as np
+
+    good = boxes[np.isfinite(boxes).all(axis=1)]
+    return "shares" if len(good) and (good <= _MOST_SHARE).all(axis=1).mean() > 0.5 else "pixels"  # noqa: PLR2004 - most
+
+
+def decode_text(data: bytes) -> str:
+    """Decode a text in UTF-8, or as Windows writes it: UTF-16 with a mark, or a byte a letter."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16", "replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace")
 
 
 def plain_path(name: str) -> str:

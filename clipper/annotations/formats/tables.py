@@ -4,73 +4,31 @@ What does not belong here: tables with a row an image (`metadata/tables.py`), an
 (`match.py`).
 """
 
+import codecs
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from clipper.annotations.labels import Labels, Problems, Unit, below, category_name, plain_path
+from clipper.annotations.formats.labels import (
+    Labels,
+    Problems,
+    Unit,
+    below,
+    category_name,
+    decode_text,
+    plain_path,
+    unit_of,
+)
+from clipper.annotations.formats.table_shape import Shape, shape_of
+from clipper.annotations.formats.via import region_name, shape_box
 from clipper.errors import ImagesError
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-# The names of columns, in lower case: the first one that a table has.
-_IMAGE = ("imageid", "image_id", "file_name", "filename", "image", "image_path", "img_path", "path", "file")
-_CATEGORY = ("labelname", "class", "class_name", "label", "category", "category_name", "name", "class_id")
-_SCORE = ("confidence", "score")
-_CROWD = ("isgroupof", "iscrowd")
-_CORNERS = (("xmin", "ymin", "xmax", "ymax"), ("x1", "y1", "x2", "y2"), ("x_min", "y_min", "x_max", "y_max"))
-_SIDES = (("x", "y", "width", "height"), ("x", "y", "w", "h"), ("left", "top", "width", "height"))
-_SIZE = (("width", "height"), ("image_width", "image_height"), ("img_width", "img_height"))
-# A row appended to each file: if it does not come back, a quote before it was never closed.
-_HEAD = 65_536
-
-
-class Shape(NamedTuple):
-    """Which columns of a table say what; `sides`: the last two are width and height, not a corner."""
-
-    image: int
-    category: int | None
-    box: tuple[int, int, int, int] | None
-    sides: bool
-    size: tuple[int, int] | None
-    score: int | None
-    crowd: int | None
-
-
-def shape_of(data: bytes) -> Shape | None:
-    """Return which columns a CSV table's header names; None if it is no table of boxes or of labels."""
-    line = data[:_HEAD].removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n").split(b"\n", 1)[0]
-    names = [cell.strip().strip('"').strip().lower() for cell in line.decode("utf-8", "replace").split(",")]
-
-    def first(wanted: Sequence[str]) -> int | None:
-        return next((names.index(name) for name in wanted if name in names), None)
-
-    def all_of(choices: Sequence[tuple[str, ...]]) -> tuple[int, ...] | None:
-        found = next((choice for choice in choices if set(choice) <= set(names)), None)
-        return tuple(names.index(name) for name in found) if found else None
-
-    if {"id", "path", "x", "y"} <= set(names):  # an export of Clipper: a place on the map is no box
-        return None
-    image, category = first(_IMAGE), first(_CATEGORY)
-    corners, sides = all_of(_CORNERS), all_of(_SIDES)
-    # Open Images' labels of whole images have no box; any other table without one is metadata.
-    whole = {"imageid", "labelname", "confidence"} <= set(names)
-    if image is None or not (corners or sides or whole):
-        return None
-    box = corners or sides
-    size = all_of(_SIZE)
-    if size and box and set(size) & set(box):
-        size = None
-    return Shape(
-        image,
-        category,
-        (box[0], box[1], box[2], box[3]) if box else None,
-        corners is None,
-        (size[0], size[1]) if size else None,
-        first(_SCORE),
-        first(_CROWD),
-    )
+# What a text of a box has: four numbers, in brackets or not, such as `[20.0, 10, 100, 50]`.
+_FOUR = r"^[^\d+.-]*" + r"[,;\s]+".join(rf"(?P<n{i}>[-+.\deE]+)" for i in range(4)) + r"[^\d]*$"
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def read_class_descriptions(data: bytes) -> dict[str, str]:
@@ -78,14 +36,16 @@ def read_class_descriptions(data: bytes) -> dict[str, str]:
     import csv
 
     rows = csv.reader(data.decode("utf-8-sig", "replace").splitlines())
-    return {row[0].strip(): category_name(row[1], row[0]) for row in rows if len(row) == 2}  # noqa: PLR2004 - id and name
+    # Other tables of two columns, such as RetinaNet's classes.csv, say something else.
+    named = (row for row in rows if len(row) == 2 and row[0].startswith("/"))  # noqa: PLR2004 - id and name
+    return {row[0].strip(): category_name(row[1], row[0]) for row in named}
 
 
 def read_boxes(data: bytes, *, name: str, source: str, classes: Mapping[str, str]) -> Labels:
     """Read a table of boxes: corners, or left, top, width, height; in pixels, or in shares of the image.
 
-    They are shares if none is above 1, or as Open Images has them. A row with confidence 0 there says that
-    the image has no such object: it is left out.
+    They are shares if in most rows none is far above 1, as Open Images has them. A row with confidence 0
+    there says that the image has no such object: it is left out.
 
     Args:
         data: the file's bytes.
@@ -102,7 +62,7 @@ def read_boxes(data: bytes, *, name: str, source: str, classes: Mapping[str, str
     if shape is None:
         raise ImagesError(f"{source} is no table of boxes: it needs columns for the image and the corners")
     problems = Problems()
-    columns = _columns(data, source, problems)
+    columns = _columns(data, source, shape, problems)
     boxes, unit = _boxes(columns, shape)
     score = _numbers(columns, shape.score)
     named = np.asarray(columns[shape.image].dictionary_encode().combine_chunks().indices)
@@ -111,9 +71,12 @@ def read_boxes(data: bytes, *, name: str, source: str, classes: Mapping[str, str
     problems.add("row(s) name no image", "left out", ["an empty cell"], count=int((~kept).sum()))
     absent = score == 0
     kept &= ~absent
-    if shape.box is not None:
+    if shape.form != "whole":
         broken = kept & ~np.isfinite(boxes).all(axis=1)
-        rows = [f"row {i + 2}" for i in np.flatnonzero(broken)[:3].tolist()]
+        # Rows without a box and a class say that an image has no object: RetinaNet and VIA write them so.
+        broken &= ~(empty := _are_empty(columns, shape))
+        kept &= ~empty
+        rows = [f"row {i + 1 + shape.skipped}" for i in np.flatnonzero(broken)[:3].tolist()]
         problems.add("row(s) have no box of four numbers", "left out", rows, count=int(broken.sum()))
         kept &= ~broken
     category, categories = _categories(columns, shape, classes)
@@ -135,7 +98,20 @@ def read_boxes(data: bytes, *, name: str, source: str, classes: Mapping[str, str
     )
 
 
-def _columns(data: bytes, source: str, problems: Problems) -> "list[pa.ChunkedArray]":
+def _are_empty(columns: "Sequence[pa.ChunkedArray]", shape: Shape) -> "np.ndarray":
+    """Return which rows have neither a box nor a class: (n,) bool."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    empty = np.ones(len(columns[0]), bool)
+    for index in [*shape.box, *([] if shape.category is None else [shape.category])]:
+        text = pc.utf8_trim_whitespace(columns[index])
+        empty &= np.asarray(pc.is_in(text, pa.array(["", "{}"])).to_numpy(zero_copy_only=False), bool)
+    return empty
+
+
+def _columns(data: bytes, source: str, shape: Shape, problems: Problems) -> "list[pa.ChunkedArray]":
     """Parse all cells as text; leave out rows with another number of cells than the header."""
     import pyarrow as pa
     from pyarrow import csv
@@ -150,14 +126,15 @@ def _columns(data: bytes, source: str, problems: Problems) -> "list[pa.ChunkedAr
             ragged.append(str(row.text)[:60])
         return "skip"
 
-    text = data.removeprefix(b"\xef\xbb\xbf")
-    columns = text.split(b"\n", 1)[0].count(b",") + 1
-    names = [f"f{i}" for i in range(columns)]
+    text = decode_text(data).encode() if data.startswith(_WIDE) else data.removeprefix(codecs.BOM_UTF8)
+    names = [f"f{i}" for i in range(shape.columns)]
     try:
         table = csv.read_csv(
             pa.BufferReader(text),
-            read_options=csv.ReadOptions(column_names=names, skip_rows=1, use_threads=False),
-            parse_options=csv.ParseOptions(invalid_row_handler=skip),
+            read_options=csv.ReadOptions(column_names=names, skip_rows=shape.skipped, use_threads=False),
+            parse_options=csv.ParseOptions(
+                delimiter=shape.delimiter, invalid_row_handler=skip, newlines_in_values=True
+            ),
             convert_options=csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
             ),
@@ -187,16 +164,34 @@ def _numbers(columns: "Sequence[pa.ChunkedArray]", index: int | None) -> "np.nda
 
 
 def _boxes(columns: "Sequence[pa.ChunkedArray]", shape: Shape) -> "tuple[np.ndarray, Unit]":
+    """Return left, top, width and height, (n, 4) float64, NaN where a row has none; and what they count."""
     import numpy as np
 
-    if shape.box is None:
+    if shape.form == "whole":
         return np.full((len(columns[0]), 4), np.nan), "shares"
-    boxes = np.stack([_numbers(columns, index) for index in shape.box], axis=1)
-    good = boxes[np.isfinite(boxes).all(axis=1)]
-    unit: Unit = "shares" if len(good) and float(good.max()) <= 1 else "pixels"
-    if not shape.sides:
-        boxes[:, 2:] -= boxes[:, :2]
+    if shape.form == "via":
+        found = [shape_box(text) or (np.nan,) * 4 for text in columns[shape.box[0]].to_pylist()]
+        return np.array(found, np.float64).reshape(-1, 4), "pixels"
+    numbers = columns if shape.form != "text" else _four(columns[shape.box[0]])
+    boxes = np.stack(
+        [_numbers(numbers, index) for index in (shape.box if shape.form != "text" else range(4))], axis=1
+    )
+    unit = unit_of(boxes)
+    if shape.form == "corners":
+        one, other = boxes[:, :2], boxes[:, 2:]  # in the order in which somebody drew them
+        boxes = np.concatenate([np.minimum(one, other), abs(other - one)], axis=1)
+    elif shape.form == "center":
+        boxes[:, :2] -= boxes[:, 2:] / 2
     return boxes, unit
+
+
+def _four(texts: "pa.ChunkedArray") -> "list[pa.ChunkedArray]":
+    """Return the four numbers of texts as columns of text."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = pc.extract_regex(texts, _FOUR)
+    return [pc.fill_null(pc.struct_field(found, f"n{i}"), "").cast(pa.string()) for i in range(4)]
 
 
 def _sizes(
@@ -221,8 +216,9 @@ def _categories(
         return np.zeros(len(columns[0]), np.int32), ["object"]
     cells = columns[shape.category].dictionary_encode().combine_chunks()
     codes: dict[str, int] = {}
+    naming = region_name if shape.form == "via" else str
     each = [
-        codes.setdefault(classes.get(text.strip()) or category_name(text, "unknown"), len(codes))
+        codes.setdefault(classes.get(text.strip()) or category_name(naming(text), "unknown"), len(codes))
         for text in cells.dictionary.to_pylist()
     ]
     return np.array(each, np.int32)[np.asarray(cells.indices)], list(codes)
