@@ -98,7 +98,7 @@ def _open_better(data: bytes) -> Any:
 
 def _is_dark_tiff(image: Any) -> bool:
     """Whether a TIFF has 12 bits a pixel, whose white Pillow takes for a sixteenth of it."""
-    return image.format == "TIFF" and image.mode == "I;16" and image.tag_v2.get(258) == (12,)
+    return image.format == "TIFF" and image.mode == "I;16" and bool(image.tag_v2.get(258) == (12,))
 
 
 def _has_short_alpha(data: bytes) -> bool:
