@@ -154,6 +154,15 @@ def detail(page: Any) -> None:
     page.wait_for_timeout(900)
 
 
+def boxes(page: Any) -> None:
+    """An image with labels, and the boxes of its objects."""
+    page.locator(".results .card[data-id='shelf-07.jpg']").click()
+    page.wait_for_selector(".sheet .boxes rect")
+    settled(page)
+    page.mouse.move(*ASIDE)
+    page.wait_for_timeout(900)
+
+
 def filtered(page: Any) -> None:
     """Two groups, and what is left of the other columns."""
     page.get_by_role("tab", name="Filter").click()
@@ -299,6 +308,7 @@ STATES: dict[str, Callable[[Any], None]] = {
     "overview": overview,
     "keys": keys,
 }
+OF_LABELS: dict[str, Callable[[Any], None]] = {"boxes": boxes}
 OF_THE_COPY: dict[str, Callable[[Any], None]] = {
     "insights": insights,
     "duplicates": duplicates,

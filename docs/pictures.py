@@ -4,7 +4,9 @@ What does not belong here: the steps on the page before a picture is taken (`pag
 """
 
 import io
+import json
 import os
+import random
 import shutil
 import sys
 from pathlib import Path
@@ -45,6 +47,40 @@ def altered_copy(folder: Path) -> Path:
     for number, original in enumerate(sorted(images.glob("*.jpg"))[7::150]):
         for name, copy in altered(Image.open(original).convert("RGB"))[number % 2 :: 2]:
             copy.save(images / f"{original.stem}-{name}.jpg", quality=60)
+    index(Settings.load(home))
+    return home
+
+
+def labelled_shelves(folder: Path) -> Path:
+    """A home of 60 pictures of several drawings each, with the groups of these as labels of COCO."""
+    draw, images = random.Random(4), folder / "shelves"  # noqa: S311 - a picture, the same each time
+    images.mkdir()
+    known = json.loads((ROOT / "data" / "images" / "metadata.json").read_text())
+    groups = ["Animals & Nature", "Food & Drink", "Objects", "Travel & Places"]
+    drawings = [name for name in sorted(known) if known[name]["group"] in groups]
+    pictures, annotations = [], []
+    for shelf in range(60):
+        size, name = (900, 600), f"shelf-{shelf:02d}.jpg"
+        picture = Image.linear_gradient("L").resize(size)
+        colours = [f"hsl({draw.randrange(360)}, 45%, {light}%)" for light in (86, 60)]
+        picture = ImageOps.colorize(picture, *colours)
+        for place in range(6):
+            drawing, side = draw.choice(drawings), draw.randrange(150, 240)
+            x = place % 3 * 290 + draw.randrange(20, 280 - side + 30)
+            y = place // 3 * 290 + draw.randrange(30, 290 - side + 15)
+            with Image.open(ROOT / "data" / "images" / f"{drawing}.jpg") as tile:
+                picture.paste(tile.resize((side, side)), (x, y))
+            category = groups.index(known[drawing]["group"])
+            annotations.append({"image_id": shelf, "category_id": category, "bbox": [x, y, side, side]})
+        picture.save(images / name, quality=90)
+        pictures.append({"id": shelf, "file_name": name, "width": size[0], "height": size[1]})
+    categories = [{"id": at, "name": name} for at, name in enumerate(groups)]
+    labels = {"images": pictures, "annotations": annotations, "categories": categories}
+    (images / "instances.json").write_text(json.dumps(labels))
+    home = folder / "shelves-home"
+    home.mkdir()
+    model = ROOT / "data" / "models" / "clip-emoji"
+    (home / "clipper.toml").write_text(f"title = 'Shelves'\nimages = '{images}'\nmodel = '{model}'\n")
     index(Settings.load(home))
     return home
 

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from page_states import OF_THE_COPY, STATES
-from pictures import ARGUMENTS, HOME, LOOKS, ROOT, SHARPNESS, SIZE, altered_copy, save
+from page_states import OF_LABELS, OF_THE_COPY, STATES
+from pictures import ARGUMENTS, HOME, LOOKS, ROOT, SHARPNESS, SIZE, altered_copy, labelled_shelves, save
 from playwright.sync_api import sync_playwright
 
 from viewer.components.page.theme_cookie import COOKIE
@@ -36,9 +36,9 @@ ELSEWHERE = """(root) => {
 }"""
 
 
-def take(browser: Any, address: str, state: str, theme: str, size: dict[str, int]) -> bytes:
-    """A picture of one state of the page, PNG."""
-    context = browser.new_context(viewport=size, device_scale_factor=SHARPNESS)
+def take(browser: Any, address: str, state: str, theme: str, root: Path) -> bytes:
+    """A picture of one state of the page, PNG; `root` is the folder that it does not tell."""
+    context = browser.new_context(viewport=SIZE, device_scale_factor=SHARPNESS)
     context.add_cookies([{"name": COOKIE, "value": theme, "url": address}])
     page = context.new_page()
     if state != "first":  # only a first visit has the first words
@@ -47,8 +47,8 @@ def take(browser: Any, address: str, state: str, theme: str, size: dict[str, int
     page.wait_for_selector(".results .card", timeout=60_000)
     page.wait_for_timeout(1500)
     settled(page)
-    ({**STATES, **OF_THE_COPY})[state](page)
-    page.evaluate(ELSEWHERE, str(ROOT))
+    ({**STATES, **OF_THE_COPY, **OF_LABELS})[state](page)
+    page.evaluate(ELSEWHERE, str(root))
     png: bytes = page.screenshot()
     context.close()
     return png
@@ -67,19 +67,27 @@ def copied() -> Iterator[Path]:
         yield altered_copy(Path(folder))
 
 
+@contextmanager
+def labelled() -> Iterator[Path]:
+    """A home of pictures with labels, for a while."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield labelled_shelves(Path(folder))
+
+
 def main() -> None:
     """Take them all, or those of the states named as arguments."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     LOOKS.mkdir(exist_ok=True)
-    wanted = sys.argv[1:] or [*STATES, *OF_THE_COPY]
+    wanted = sys.argv[1:] or [*STATES, *OF_THE_COPY, *OF_LABELS]
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        for home, states in ((sample, STATES), (copied, OF_THE_COPY)):
+        for home, states in ((sample, STATES), (copied, OF_THE_COPY), (labelled, OF_LABELS)):
             if taken := [state for state in wanted if state in states]:
                 with home() as folder, serving(folder) as address:
+                    root = ROOT if folder == HOME else folder.parent
                     for state in taken:
                         for theme in ("dark", "light"):
-                            save(take(browser, address, state, theme, SIZE), LOOKS / f"{state}-{theme}.webp")
+                            save(take(browser, address, state, theme, root), LOOKS / f"{state}-{theme}.webp")
         browser.close()
 
 
