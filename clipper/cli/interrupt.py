@@ -179,4 +179,7 @@ def _imports(frame: FrameType | None) -> bool:
 
 
 def _end() -> NoReturn:
-    os._exit(exit_code())
+    code = exit_code()
+    if os.isatty(2) and os.environ.get("TERM") != "dumb":
+        os.write(2, b"\x1b[?25h")  # the cursor, which a progress bar hides
+    os._exit(code)
