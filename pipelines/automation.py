@@ -18,7 +18,6 @@ from typing import Any
 import dagster as dg
 
 from clipper.errors import ClipperError
-from clipper.images.archives.folder import open_images
 from clipper.indexing.objects import folder_fingerprint
 from pipelines.config import LAUNCHPAD
 from pipelines.failures import RETRIES, reason_of_failure
@@ -53,21 +52,21 @@ class FolderWatch:
     def fingerprint(
         self,
         location: str,
+        look: Callable[[], str],
         *,
-        look: Callable[[], str] | None = None,
         patience: float = PATIENCE_SECONDS,
     ) -> str | None:
         """The fingerprint of a folder, or None while it is still being listed.
 
         Args:
             location: path or URL of the folder.
-            look: lists the folder; None: by itself, without labels that lie elsewhere.
+            look: lists it, and returns its fingerprint.
             patience: seconds to wait for the listing.
 
         Raises:
             ImagesError: the folder is missing or cannot be read.
         """
-        listing = self._listing_of(location, look or open_images(location).fingerprint)
+        listing = self._listing_of(location, look)
         done, _ = wait([listing], timeout=patience)
         if not done:
             return None
@@ -141,7 +140,7 @@ def folder_changes(
     try:
         settings = home.settings()
         location = settings.images_location
-        seen = _watch.fingerprint(location, look=partial(folder_fingerprint, settings))
+        seen = _watch.fingerprint(location, partial(folder_fingerprint, settings))
     except ClipperError as error:
         return dg.SkipReason(str(error))
     if seen is None:

@@ -40,7 +40,7 @@ CORE = """
     errors
 """
 VIEWER = """
-    main app_hooks
+    __main__ main app_hooks
     server app
     server/processes
     components/side

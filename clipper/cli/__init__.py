@@ -10,6 +10,6 @@ try:
 except KeyboardInterrupt:
     if not interrupt.was_stopped():
         raise
-    raise SystemExit(interrupt.exit_code()) from None
+    interrupt.leave()
 
 __all__ = ["main"]

@@ -95,6 +95,19 @@ def exit_code() -> int:
     return 128 + (_stop.number or signal.SIGINT)
 
 
+def leave() -> NoReturn:
+    """End an interrupted command: with its exit code, or by the signal where a terminal sent that.
+
+    bash goes on with the next line of a script if a command ends by itself after Ctrl-C. Its exit code is
+    130 in a shell either way.
+    """
+    code = exit_code()
+    if code == INTERRUPTED and _is_in_terminal():
+        sys.excepthook = lambda *_: None
+        raise KeyboardInterrupt  # Python tidies up, and then kills itself by the signal
+    sys.exit(code)
+
+
 def was_stopped() -> bool:
     """Whether a signal came."""
     return _stop.number != 0
@@ -142,6 +155,20 @@ def _watch(heard: int, numbers: list[signal.Signals]) -> None:
         _end()
 
 
+def _is_in_terminal() -> bool:
+    """Whether a terminal sends its signals to this process."""
+    try:
+        terminal = os.open(os.ctermid(), os.O_RDONLY)
+    except (OSError, AttributeError):  # none, or Windows
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)
+
+
 def _imports(frame: FrameType | None) -> bool:
     """Whether a module is being imported in a stack."""
     while frame is not None:
@@ -152,4 +179,7 @@ def _imports(frame: FrameType | None) -> bool:
 
 
 def _end() -> NoReturn:
-    os._exit(exit_code())
+    code = exit_code()
+    if os.isatty(2) and os.environ.get("TERM") != "dumb":
+        os.write(2, b"\x1b[?25h")  # the cursor, which a progress bar hides
+    os._exit(code)

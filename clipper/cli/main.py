@@ -243,7 +243,7 @@ def main() -> None:
     try:
         _run(sys.argv[1:] or ["--help"])
     except KeyboardInterrupt:  # also while an error is being told
-        sys.exit(interrupt.exit_code())
+        interrupt.leave()
 
 
 def _run(arguments: Sequence[str]) -> NoReturn:
@@ -259,15 +259,15 @@ def _run(arguments: Sequence[str]) -> NoReturn:
         commands = getattr(typer.main.get_command(app), "commands", {})
         code = app(args=part_text(words, commands), standalone_mode=False)
     except typer.Abort:
-        sys.exit(interrupt.exit_code())
+        interrupt.leave()
     except Exception as error:
         if interrupt.was_stopped():  # a library made another error of it
-            sys.exit(interrupt.exit_code())
+            interrupt.leave()
         if debug:
             raise
         _fail(error, words, commands)
     if code == interrupt.INTERRUPTED or interrupt.was_stopped():  # typer makes an exit code of Ctrl-C
-        sys.exit(interrupt.exit_code())
+        interrupt.leave()
     interrupt.finish(code if isinstance(code, int) else 0)
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -46,7 +46,7 @@ def view(
             raise SettingsError("several workers need Linux or macOS; leave `--workers` out")
         command = ["-m", "viewer.server.processes.supervisor", "--workers", str(workers)]
     else:
-        command = ["-m", "viewer.server", "--address", "127.0.0.1"]
+        command = ["-m", "viewer", "--address", "127.0.0.1"]
     command += ["--port", str(port), "--log-level", "warning"]
     command += ["--show"] if open_browser else []
     typer.echo(f"Clipper shows {shown} at http://127.0.0.1:{port}/{path} (Ctrl-C ends it)")

@@ -409,8 +409,8 @@ def filesystem(location: str) -> tuple[Any, str]:
 
     try:
         files, root = fsspec.core.url_to_fs(location)
-    except (ImportError, ValueError) as error:
-        raise ImagesError(f"{location} cannot be opened: {error}") from error
+    except Exception as error:  # each file system has errors of its own
+        raise ImagesError(f"{location} cannot be opened: {error or type(error).__name__}") from error
     return files, str(root).rstrip("/")
 
 

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from glob import has_magic
 from typing import TYPE_CHECKING
 
 from clipper.errors import BadImageError, ImagesError
@@ -142,11 +143,7 @@ def scan(
     )
     found = listing.images
     if not found and not may_be_empty:
-        raise ImagesError(
-            f"no image files in {folder.location}{_archives_left_alone(listing)}; check `images` in "
-            "clipper.toml (nothing was changed). If all images of an atlas are meant to be gone: "
-            "`clipper index --allow-shrink`"
-        )
+        raise ImagesError(_none_found(folder, listing, is_first=before is None))
     entries: list[Entry] = []
     unreadable: dict[str, str] = {}
     for position, image in enumerate(found):
@@ -158,6 +155,19 @@ def scan(
             progress(position + 1, len(found))
     dated = _dated(entries, before, now_ns=started)
     return Manifest(dated, unreadable, dict(listing.others), listing.archives)
+
+
+def _none_found(folder: ImageFolder, listing: Listing, *, is_first: bool) -> str:
+    """Say that there is no image, and what may be wrong."""
+    none = f"no image files in {folder.location}{_archives_left_alone(listing)}"
+    if has_magic(folder.location) and not listing.archives:
+        none += f", a pattern of archives ({', '.join(ARCHIVE_ENDINGS)}); of loose images name the folder"
+    if is_first:
+        return f"{none}; is it the folder that is meant?"
+    return (
+        f"{none}; check `images` in clipper.toml (nothing was changed). If all images of an atlas are meant "
+        "to be gone: `clipper index --allow-shrink`"
+    )
 
 
 def _archives_left_alone(listing: Listing) -> str:

@@ -15,10 +15,9 @@ from pathlib import Path
 
 from clipper.caches import cache_folder
 from clipper.hashing import checksum_holds, digest
+from clipper.images.listing import RACY_NS
 from clipper.store.home import write_json
 
-# A file that changed so shortly before it was read may change again without another time: it is not kept.
-RACY_NS = 2_000_000_000
 # Fingerprints that are kept; the one that was written first goes first.
 _KEPT = 64
 _BLOCK = 1 << 22
@@ -45,6 +44,7 @@ def fingerprint(files: Sequence[Path], *, version: str) -> str:
             while block := file.read(_BLOCK):
                 state.update(block)
     found = state.hexdigest()
+    # A file that changed so shortly before it was read may change again without another time: it is not kept.
     if path is not None and all(max(times) < now - RACY_NS for _, _, *times in stamps):
         with suppress(OSError):
             write_json(path, {"files": stamps, "fingerprint": found})

@@ -37,8 +37,8 @@ def find_made_by(model: Mapping[str, Any], settings: Settings) -> ModelSource:
                 continue
             try:
                 source.local_folder(place)
-            except ModelError:
-                why[place.model] = "is not there"
+            except ModelError as error:
+                why[place.model] = f"cannot be used ({error})" if error.__cause__ else "is not there"
                 continue
             try:
                 found = find(place)

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from clipper.access import owner_of
 from clipper.errors import HubError, ModelError
 from clipper.models.fingerprint import fingerprint
 from clipper.settings import Settings
@@ -104,9 +105,15 @@ def _lasting_name(settings: Settings, folder: Path) -> str:
 def local_folder(settings: Settings) -> Path | None:
     """Return the folder that `model` names, below the home or the working folder; None for a hub name."""
     named = Path(settings.model).expanduser()
+    closed: dict[Path, OSError] = {}
     for folder in (settings.home / named, Path.cwd() / named):
-        if folder.is_dir():
-            return folder.resolve()
+        try:
+            if folder.is_dir():
+                return folder.resolve()
+        except OSError as error:  # a folder above it is closed to this user
+            closed[folder] = error
+    for folder, why in closed.items():
+        raise ModelError(f"the model folder {folder} cannot be read: {why.strerror or why}") from why
     if (
         named.is_absolute()
         or settings.model.startswith((".", "~"))
@@ -204,7 +211,11 @@ def _read_config(folder: Path) -> dict[str, Any]:
         raise ModelError(f"{folder} has no config.json: it is not a model folder") from None
     except ValueError as error:
         raise ModelError(f"{path} is not valid JSON: {error}") from error
-    return dict(config)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}{owner_of(path)}") from error
+    if not isinstance(config, dict):
+        raise ModelError(f"{path} is no JSON object: it is not the configuration of a model")
+    return config
 
 
 def _fingerprint(folder: Path, weights: list[Path]) -> str:
@@ -213,4 +224,5 @@ def _fingerprint(folder: Path, weights: list[Path]) -> str:
     try:
         return fingerprint([*files, *weights], version=PREPROCESS_VERSION)
     except OSError as error:
-        raise ModelError(f"{error.filename or folder} cannot be read: {error.strerror or error}") from error
+        path = Path(error.filename or folder)
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}{owner_of(path)}") from error

@@ -147,14 +147,14 @@ def test_a_folder_that_takes_long_is_listed_once_over_several_ticks(
         return f"state of {folder.location}"
 
     monkeypatch.setattr(ImageFolder, "fingerprint", slow)
-    watch = FolderWatch()
-    assert watch.fingerprint(str(tmp_path), patience=0.05) is None
-    assert watch.fingerprint(str(tmp_path), patience=0.05) is None
+    watch, here = FolderWatch(), ImageFolder(str(tmp_path))
+    assert watch.fingerprint(here.location, here.fingerprint, patience=0.05) is None
+    assert watch.fingerprint(here.location, here.fingerprint, patience=0.05) is None
     assert begun.wait(60)
     assert looks == [str(tmp_path)]
     go_on.set()
-    assert watch.fingerprint(str(tmp_path)) == f"state of {tmp_path}"
-    assert watch.fingerprint(str(tmp_path)) == f"state of {tmp_path}"
+    assert watch.fingerprint(here.location, here.fingerprint) == f"state of {tmp_path}"
+    assert watch.fingerprint(here.location, here.fingerprint) == f"state of {tmp_path}"
     assert looks == [str(tmp_path)] * 2
 
 
@@ -168,18 +168,18 @@ def test_another_folder_is_listed_though_the_first_hangs(tmp_path: Path, monkeyp
         return look(folder)
 
     monkeypatch.setattr(ImageFolder, "fingerprint", hanging)
-    watch = FolderWatch()
-    assert watch.fingerprint("hangs", patience=0.05) is None
-    assert watch.fingerprint(str(tmp_path)) == look(ImageFolder(str(tmp_path)))
+    watch, here = FolderWatch(), ImageFolder(str(tmp_path))
+    assert watch.fingerprint("hangs", ImageFolder("hangs").fingerprint, patience=0.05) is None
+    assert watch.fingerprint(here.location, here.fingerprint) == look(here)
     go_on.set()
 
 
 def test_a_look_that_fails_is_reported_and_the_next_one_looks_again(tmp_path: Path):
-    watch = FolderWatch()
+    watch, images = FolderWatch(), ImageFolder(str(tmp_path / "images"))
     with pytest.raises(ImagesError, match="does not exist"):
-        watch.fingerprint(str(tmp_path / "images"))
+        watch.fingerprint(images.location, images.fingerprint)
     (tmp_path / "images").mkdir()
-    assert watch.fingerprint(str(tmp_path / "images"))
+    assert watch.fingerprint(images.location, images.fingerprint)
 
 
 @pytest.mark.parametrize(

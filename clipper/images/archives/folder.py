@@ -88,6 +88,8 @@ class ArchiveFolder(ImageFolder):
         return sorted(found, key=lambda archive: archive.name)
 
     def _none(self) -> ImagesError:
+        if not self.remote and not has_magic(self.location) and not Path(self.location).exists():
+            return ImagesError(f"{self.location} does not exist; check `images` in clipper.toml, or mount it")
         return ImagesError(
             f"{self.location} names no archive ({', '.join(ARCHIVE_ENDINGS)}, or a TIFF of many pages); "
             "check `images` in clipper.toml"

@@ -358,7 +358,7 @@ def test_several_workers_are_started_by_a_supervisor(
     several, one = (" ".join(words) for words in started)
     assert "-m viewer.server.processes.supervisor --workers 4 --port" in several
     assert several.endswith("--show")
-    assert "-m viewer.server --address 127.0.0.1 --port" in one
+    assert "-m viewer --address 127.0.0.1 --port" in one
     assert "supervisor" not in one
 
 

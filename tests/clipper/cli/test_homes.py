@@ -78,10 +78,10 @@ def test_several_homes_are_served_together_and_one_alone_as_ever(
     assert "/viewer (Ctrl-C" in command("view", "--home", one, "--port", "0")[1]
     command("view", tmp_path, "--workers", "3", "--port", "0")
     several, positional, option, workers = started
-    assert several[0][1:3] == ["-m", "viewer.server"]
+    assert several[0][1:3] == ["-m", "viewer"]
     assert json.loads(several[1]["CLIPPER_HOMES"]) == {name: str(tmp_path / name) for name in ("one", "two")}
     for words, environment in (positional, option):
-        assert "panel" in words
+        assert words[1:3] == ["-m", "viewer"]
         assert environment["CLIPPER_HOME"] == str(one)
         assert "CLIPPER_HOMES" not in environment
     assert "viewer.server.processes.supervisor" in workers[0]

@@ -69,5 +69,11 @@ def test_a_folder_whose_files_are_all_unusable_may_shrink_to_nothing_too(small_h
 def test_a_first_run_over_no_images_is_refused_whatever_is_allowed(tmp_path: Path, model_folder: Path):
     (tmp_path / "home" / "images").mkdir(parents=True)
     (tmp_path / "home" / "clipper.toml").write_text(f'model = "{model_folder}"\n')
-    with pytest.raises(ImagesError, match="no image files"):
-        run.index(Settings.load(tmp_path / "home", allow_shrink=True))
+    for named, why in (
+        ("images", r"no image files in .*images; is it the folder that is meant\?"),
+        ("images/*.jpg", r"a pattern of archives \(.*\); of loose images name the folder"),
+        ("set.zip", r"set\.zip does not exist"),
+        ("zip://a::b.zip", "cannot be opened"),
+    ):
+        with pytest.raises(ImagesError, match=why):
+            run.index(Settings.load(tmp_path / "home", images=named, allow_shrink=True))

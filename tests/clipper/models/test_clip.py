@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from plain_user import run_as_plain_user
 
 from clipper.errors import ModelError
 from clipper.images.decode import decode
@@ -104,9 +105,34 @@ def test_a_folder_that_is_no_model_is_reported(tmp_path: Path, copied: Path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ModelError, match=r"no config\.json"):
         source(tmp_path / "empty")
-    (copied / "config.json").write_text("{")
-    with pytest.raises(ModelError, match="not valid JSON"):
-        source(copied)
+    for text, why in (("{", "not valid JSON"), ("[]", "no JSON object")):
+        (copied / "config.json").write_text(text)
+        with pytest.raises(ModelError, match=why):
+            source(copied)
+
+
+def test_a_model_that_may_not_be_read_is_named_as_such(copied: Path, tmp_path: Path):
+    code = """
+import sys
+from pathlib import Path
+from clipper.models import source
+from clipper.settings import Settings
+for model in sys.argv[1:]:
+    try:
+        source.find(Settings(home=Path("/nonexistent"), model=model))
+    except source.ModelError as error:
+        print(error)
+"""
+    (tmp_path / "closed").mkdir()
+    model_of_another = shutil.copytree(copied, tmp_path / "closed" / "model")
+    (tmp_path / "closed").chmod(0)
+    (copied / "config.json").chmod(0)
+    said = run_as_plain_user(code, copied, model_of_another)
+    (tmp_path / "closed").chmod(0o700)
+    assert said.stdout.splitlines() == [
+        f"{copied}/config.json cannot be read: Permission denied",
+        f"the model folder {model_of_another} cannot be read: Permission denied",
+    ], said.stderr
 
 
 @pytest.mark.parametrize("name", ["/no/such/folder", "./none", "~/none", "models/of/mine", "one-word"])

@@ -21,7 +21,7 @@ from types import FrameType
 from typing import NoReturn
 
 from viewer.pools import MOST_RENDER_THREADS, RENDER_THREADS
-from viewer.server.processes.start import hear_interrupts
+from viewer.server.processes.interrupts import hear_interrupts
 
 VARIABLE = "CLIPPER_WORKER"  # what a worker is told: see `Worker` in `workers.py`
 UNREADY = -1  # the number of sessions of a worker that does not answer yet
