@@ -17,6 +17,7 @@ from clipper.images.decoders.deferred import DeferredImage
 
 _HEADER = struct.Struct(">4sH6xHIIHH")
 _PLAIN, _PACKED = 0, 1
+_MOST_PACKED = 64  # two bytes stand for at most 128
 _BITMAP, _GREYS, _RGB, _CMYK, _LAB = 0, (1, 8), 3, 4, 9
 _CHANNELS = {_RGB: 3, _CMYK: 4, _LAB: 3} | dict.fromkeys((_BITMAP, *_GREYS), 1)
 _DEPTHS: dict[int, np.dtype[Any]] = {
@@ -120,6 +121,8 @@ def _channels(data: bytes, header: _Header, count: int) -> Iterator[np.ndarray]:
         part = data[start:end]
         start = int(end)
         if packing == _PACKED:
+            if len(part) * _MOST_PACKED < size[0] * size[1]:
+                raise ValueError("not enough image data")
             part = Image.frombytes("L", size, part, "packbits", "L").tobytes()
         if len(part) < size[0] * size[1]:
             raise ValueError("not enough image data")
