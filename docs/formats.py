@@ -35,7 +35,7 @@ NOTES = {
     "JPEG": "progressive and CMYK too",
     "MPO": "the first of its pictures",
     "GIF": "of an animation the first frame",
-    "TIFF": "of several pages the first; also floats, wide integers and many bands, of which the first three",
+    "TIFF": "of several pages the first; also floats, any integers and many bands, of which the first three",
     "HEIF": "the photos of phones, upright as they are stored",
     "JXL": "by pylibjxl, which has no wheel for Linux on ARM",
     "PSD": "the picture that Photoshop stores of all layers",

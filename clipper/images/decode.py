@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from clipper.errors import BadImageError
 from clipper.images import damage
+from clipper.images.decoders.deferred import DeferredImage
 from clipper.images.decoders.loading import load
 from clipper.images.decoders.opening import open_image
 from clipper.images.decoders.segments import is_rare_jpeg
@@ -31,8 +32,8 @@ DECODER_VERSION = "3"
 # are made again, and no others.
 PIXELS_VERSION = "3"
 THUMBNAIL_PIXELS = 128
-# Formats of which decoders before `PIXELS_VERSION` gave other pixels, or may have.
-_OTHERWISE_BEFORE = ("PSD", "ICO", "CUR")
+# Formats of which Pillow, by which they were read before `PIXELS_VERSION`, gives other pixels than now.
+_OTHERWISE_BEFORE = ("PSD", "ICO", "CUR", "TIFF")
 
 _ORIENTATION, _SHORT = 0x0112, 3
 
@@ -145,7 +146,7 @@ def _shown(
         or conversion is not None
         or ground not in (None, WHITE)
         or grey_key
-        or image.format in _OTHERWISE_BEFORE,
+        or (isinstance(image, DeferredImage) and image.format in _OTHERWISE_BEFORE),
     }
     return pixels, {name: True for name, holds in notes.items() if holds}
 

@@ -12,6 +12,7 @@ from clipper.chroma.build import COLLECTION_VERSION, WANTED_RECALL, Difference, 
 from clipper.chroma.collection import Address, address_of, remove_from_server, server_names
 from clipper.errors import StoreError
 from clipper.hashing import digest
+from clipper.images.decode import PIXELS_VERSION
 from clipper.indexing.project import DEPARTED
 from clipper.indexing.staging.workspace import Step, Workspace, timed
 from clipper.metadata import join
@@ -26,7 +27,7 @@ from clipper.store.tables import is_written, read_made_of, read_parquet, verify,
 # row. A damaged projection can be restored from it; nothing else could give the same map again.
 DIGEST, PROJECTION = "digest", "projection"
 # In the digest of a row whose vector an earlier Clipper made of other pixels.
-REMADE = "pixels of version 2"
+REMADE = f"pixels of version {PIXELS_VERSION}"
 
 
 def collect(work: Workspace) -> Step:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from clipper.hashing import digest
 from clipper.images.child_tasks import DecodeResult
-from clipper.images.decode import DECODER_VERSION
+from clipper.images.decode import DECODER_VERSION, PIXELS_VERSION
 from clipper.indexing.contents.cluster import decode_on_cluster
 from clipper.indexing.contents.decode import decode_and_embed
 from clipper.indexing.staging.workspace import Step, Workspace
@@ -183,7 +183,7 @@ class ShardWriter:
         }
         vectors_by = self.source.fingerprint if self.source else ""
         if remade := self.work.remade(self.members):
-            vectors_by = digest(vectors_by, remade)
+            vectors_by = digest(vectors_by, PIXELS_VERSION, remade)
         made_by = {
             "clip_embeddings": vectors_by,
             "image_facts": f"{facts.FACTS_VERSION}{' with places' * self.work.settings.gps}",

@@ -32,7 +32,9 @@ def find_neighbours(work: Workspace) -> Step:
         keys = work.contents()
         frame = digest(NEIGHBOURS_VERSION, WIDTH, model["fingerprint"])
         remade = work.remade(keys)
-        step.version = digest(frame, [key.hex() for key in keys], *([remade] if remade else []))
+        step.version = digest(
+            frame, [key.hex() for key in keys], *([PIXELS_VERSION, remade] if remade else [])
+        )
         path = work.home.part("neighbours", step.version)
         new = 0 if is_written(path) else _find(work, keys, remade, frame=frame, path=path)
         work.stage(neighbours=step.version, neighbours_manifest=manifest_version)
@@ -54,7 +56,7 @@ def _find(work: Workspace, keys: list[bytes], remade: list[str], *, frame: str, 
     earlier = work.home.part("neighbours", work.staged.neighbours)
     if work.staged.neighbours and is_written(earlier) and read_made_of(earlier)["frame"] == frame:
         known, rows, distances = neighbors.read(earlier)
-        stale = set(remade) if REVISION not in read_made_of(earlier) else set()
+        stale = set(remade) if read_made_of(earlier).get(REVISION) != PIXELS_VERSION else set()
         place = {key: row for row, key in enumerate(known) if not stale or key.hex() not in stale}
         was = np.array([place.get(key, -1) for key in keys])
         graph = update_graph(NeighborGraph(rows, distances), vectors, was)

@@ -70,7 +70,7 @@ def project_images(work: Workspace) -> Step:
         frame = digest(Parameters.from_settings(work.settings).to_json(), model["fingerprint"])
         remade = work.remade({entry.content_hash for entry in members})
         identity = [(e.id, e.content_hash.hex()) for e in members]
-        inputs = digest(frame, identity, *([remade] if remade else []))
+        inputs = digest(frame, identity, *([PIXELS_VERSION, remade] if remade else []))
         before = _staged(work)
         if before and before.made_of["inputs"] == inputs and not _put_off(before, work):
             step.version, made_of = before.version, before.made_of
@@ -113,7 +113,7 @@ def _project(
     parameters = Parameters.from_settings(work.settings)
     known = before.places() if before else {}
     same_frame = before is not None and before.made_of["frame"] == frame
-    if before is not None and REVISION not in before.made_of:
+    if before is not None and before.made_of.get(REVISION) != PIXELS_VERSION:
         stale = known.keys() & {bytes.fromhex(key) for key in remade}
         if 2 * len(stale) > len(known):  # most of the map is of vectors that are no more
             same_frame = same_frame and work.settings.refit == "never"

@@ -1,4 +1,4 @@
-"""Open TIFFs that Pillow does not read: floats of several channels, wide integers, many bands.
+"""Open TIFFs that Pillow does not read, or wrong: floats of several channels, wide integers, many bands.
 
 They come from microscopes, satellites and simulations. `tifffile` reads them; with `imagecodecs` beside it,
 it reads more compressions. What does not belong here: TIFFs that Pillow reads.
@@ -17,6 +17,7 @@ from clipper.images.decoders.tiff import codecs
 _COLOURS, _INKS = 3, 4
 _AXES = {2, 3}
 _UNCOMPRESSED, _FLOATS = 1, 3
+_PROFILE = 34675  # the tag of an ICC profile
 _MAX_RATIO = 1_032  # of deflate; what claims to unpack to more would only take memory
 _WHOLE = {np.dtype(np.uint8): 0, np.dtype(np.uint16): 8, np.dtype(np.uint32): 24, np.dtype(np.uint64): 56}
 
@@ -38,7 +39,20 @@ def open_tiff(data: bytes) -> Image.Image:
     bits = page.bitspersample if isinstance(page.bitspersample, int) else 8 * page.dtype.itemsize
     if page.size * bits > 8 * len(data) * (1 if page.compression == _UNCOMPRESSED else _MAX_RATIO):
         raise ValueError("not enough image data")
-    return DeferredImage("TIFF", size, partial(_decoded, page))
+    image = DeferredImage("TIFF", size, partial(_decoded, page))
+    image.info["exif"] = _camera(page)
+    if isinstance(profile := page.tags.valueof(_PROFILE), bytes):
+        image.info["icc_profile"] = profile
+    return image
+
+
+def _camera(page: "tifffile.TiffPage") -> bytes:
+    """Return as EXIF which way up the page is, and which camera it is of."""
+    exif = Image.Exif()
+    for tag, kind in ((0x010F, str), (0x0110, str), (0x0112, int)):
+        if isinstance(value := page.tags.valueof(tag), kind):
+            exif[tag] = int(value) if kind is int else value
+    return exif.tobytes()
 
 
 def _decoded(page: "tifffile.TiffPage") -> Image.Image:

@@ -55,7 +55,7 @@ def open_image(data: bytes) -> Any:
         return opened
     try:
         image = _pillow().open(io.BytesIO(data), formats=PILLOW_FORMATS)
-        return (_open_otherwise(data) if _is_dark_tiff(image) else None) or image
+        return (_open_otherwise(data) if _is_misread_tiff(image) else None) or image
     except Exception as error:
         if other := _open_otherwise(data):
             return other
@@ -96,9 +96,19 @@ def _open_better(data: bytes) -> Any:
     return None
 
 
-def _is_dark_tiff(image: Any) -> bool:
-    """Whether a TIFF has 12 bits a pixel, whose white Pillow takes for a sixteenth of it."""
-    return image.format == "TIFF" and image.mode == "I;16" and bool(image.tag_v2.get(258) == (12,))
+def _is_misread_tiff(image: Any) -> bool:
+    """Whether Pillow opens a TIFF and takes its numbers for others.
+
+    It takes the white of 12 bits for a sixteenth of it, large numbers of 32 bits without a sign for negative
+    ones, and reads neither planes of 16 bits nor greys of 16 bits whose zero is white.
+    """
+    if image.format != "TIFF":
+        return False
+    tags = image.tag_v2
+    bits, signs = tags.get(258, (1,)), tags.get(339, (1,))
+    if bits[0] == 16:  # noqa: PLR2004
+        return bool(tags.get(262) == 0 or (len(bits) > 1 and tags.get(284) == 2))  # noqa: PLR2004 - as specified
+    return bool(bits == (12,) or (bits == (32,) and signs[0] == 1))
 
 
 def _has_short_alpha(data: bytes) -> bool:

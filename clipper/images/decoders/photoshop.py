@@ -5,6 +5,7 @@ that somebody saved for transparency. What does not belong here: layers, and pal
 """
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,6 +17,7 @@ from clipper.images.decoders.deferred import DeferredImage
 
 _HEADER = struct.Struct(">4sH6xHIIHH")
 _PLAIN, _PACKED = 0, 1
+_MOST_PACKED = 64  # two bytes stand for at most 128
 _BITMAP, _GREYS, _RGB, _CMYK, _LAB = 0, (1, 8), 3, 4, 9
 _CHANNELS = {_RGB: 3, _CMYK: 4, _LAB: 3} | dict.fromkeys((_BITMAP, *_GREYS), 1)
 _DEPTHS: dict[int, np.dtype[Any]] = {
@@ -90,26 +92,41 @@ def _profile(data: bytes, at: int, end: int) -> bytes | None:
 
 
 def _decoded(data: bytes, header: _Header) -> Image.Image:
-    kind = _DEPTHS[header.depth]
     count = _CHANNELS[header.mode]
     used = count + 1 if header.has_alpha and header.channels > count else count
-    row, rows = (header.width * header.depth + 7) // 8, header.height * used
+    if header.mode == _BITMAP:
+        (rows,) = _channels(data, header, 1)
+        return Image.fromarray(255 - 255 * np.unpackbits(rows, axis=1, count=header.width))
+    levels = np.empty((header.height, header.width, used), np.uint8)
+    for at, rows in enumerate(_channels(data, header, used)):
+        levels[..., at] = _to_8_bit(rows.view(_DEPTHS[header.depth]))
+    return _image(levels, header.mode)
+
+
+def _channels(data: bytes, header: _Header, count: int) -> Iterator[np.ndarray]:
+    """Unpack channels one by one, as a large picture has little room: each (height, bytes a row) uint8."""
+    size = ((header.width * header.depth + 7) // 8, header.height)
     (packing,) = struct.unpack_from(">H", data, header.start)
     start = header.start + 2
-    if packing == _PLAIN:
-        raw = data[start : start + row * rows]
-    elif packing == _PACKED:
-        start += header.height * header.channels * (4 if header.is_large else 2)  # the lengths of the rows
-        raw = Image.frombytes("L", (row, rows), data[start:], "packbits", "L").tobytes()
-    else:
+    if packing not in (_PLAIN, _PACKED):
         raise ValueError("the compression of this Photoshop file is not supported")
-    if len(raw) < row * rows:
-        raise ValueError("not enough image data")
-    if header.mode == _BITMAP:
-        bits = np.unpackbits(np.frombuffer(raw, kind).reshape(rows, row), axis=1, count=header.width)
-        return Image.fromarray(255 - 255 * bits)
-    channels = np.frombuffer(raw, kind).reshape(used, header.height, header.width)
-    return _image(np.stack([_to_8_bit(channel) for channel in channels], axis=2), header.mode)
+    lengths = np.full((header.channels, header.height), size[0], np.int64)
+    if packing == _PACKED:
+        kind = np.dtype(">u4" if header.is_large else ">u2")
+        if start + lengths.size * kind.itemsize > len(data):
+            raise ValueError("not enough image data")
+        lengths = np.frombuffer(data, kind, lengths.size, start).astype(np.int64).reshape(lengths.shape)
+        start += lengths.size * kind.itemsize
+    for end in start + np.cumsum(lengths.sum(axis=1))[:count]:
+        part = data[start:end]
+        start = int(end)
+        if packing == _PACKED:
+            if len(part) * _MOST_PACKED < size[0] * size[1]:
+                raise ValueError("not enough image data")
+            part = Image.frombytes("L", size, part, "packbits", "L").tobytes()
+        if len(part) < size[0] * size[1]:
+            raise ValueError("not enough image data")
+        yield np.frombuffer(part, np.uint8).reshape(size[1], size[0])
 
 
 def _to_8_bit(channel: np.ndarray) -> np.ndarray:

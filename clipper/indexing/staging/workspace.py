@@ -207,8 +207,8 @@ class Workspace:
     def remade(self, keys: Collection[bytes]) -> list[str]:
         """Return those of `keys`, in hexadecimal and sorted, that earlier decoders gave other pixels of.
 
-        The contents are the same, but not their vectors: a part that an earlier Clipper made of them has no
-        `REVISION`, and is stale there.
+        The contents are the same, but not their vectors: a part that an earlier Clipper made of them has
+        another `REVISION`, or none, and is stale there.
         """
         return sorted(key.hex() for key in facts.remade(self.facts).intersection(keys))
 

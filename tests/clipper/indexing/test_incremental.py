@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import colour_profiles as profiles
 import pytest
 from PIL import Image
 
 from clipper.images import decode
-from clipper.indexing import collect, embed, metadata, publish, scan
+from clipper.indexing import collect, embed, metadata, neighbours, project, publish, scan
 from clipper.indexing import run as indexing
 from clipper.indexing.insights import clusters, drift, duplicates, labels, names, scores, words
 from clipper.indexing.staging.workspace import Step, Workspace
@@ -19,7 +20,7 @@ from clipper.metadata import join
 from clipper.models import source
 from clipper.projection import layout
 from clipper.settings import Settings
-from clipper.store import facts
+from clipper.store import embeddings, facts
 
 IMAGES = 24
 PARTS = ("manifest", "metadata", "projection", "collection")
@@ -234,6 +235,20 @@ def test_a_later_decoder_makes_thumbnails_again_and_embeds_nothing(home: Path, r
     for module in (decode, facts, embed):
         revised(module, DECODER_VERSION="later")
     assert run(home) == Cost(decoded=IMAGES)
+    assert run(home) == NOTHING
+
+
+def test_what_a_later_decoder_gives_other_pixels_of_is_embedded_placed_and_searched_again(
+    home: Path, revised: Callable[..., None]
+):
+    with Image.open(files(home)[0]) as image:
+        image.save(home / "images" / "wide.png", icc_profile=profiles.rgb("wide"))
+    assert run(home).embedded == 1
+    assert run(home) == NOTHING
+    for module in (embed, embeddings, neighbours, project):
+        revised(module, PIXELS_VERSION="later")
+    revised(collect, REMADE="pixels of a later version")
+    assert run(home) == Cost(embedded=1, written=1, new="projection collection")
     assert run(home) == NOTHING
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 _LZW, _WIDEST = 5, 16
 _SHORT, _LONG = 3, 4
+_BLOCK = 1 << 24  # bits that are unpacked at once
 
 
 def install() -> None:
@@ -59,11 +60,15 @@ def packints_decode(data: bytes, dtype: Any, bitspersample: int, runlen: int = 0
     used = runlen * bitspersample
     row = (used + 7) // 8
     rows = np.frombuffer(data, np.uint8, len(data) // row * row).reshape(-1, row)
-    bits = np.unpackbits(rows, axis=1, count=used).reshape(len(rows), runlen, bitspersample)
-    numbers = np.zeros(bits.shape[:2], np.uint16)
-    for bit in range(bitspersample):
-        numbers = (numbers << 1) | bits[:, :, bit]
-    return numbers.astype(dtype).reshape(-1)
+    numbers = np.empty((len(rows), runlen), dtype)
+    step = max(_BLOCK // max(used, 1), 1)
+    for top in range(0, len(rows), step):  # a bit takes a byte while it is unpacked
+        bits = np.unpackbits(rows[top : top + step], axis=1, count=used).reshape(-1, runlen, bitspersample)
+        block = np.zeros(bits.shape[:2], np.uint16)
+        for bit in range(bitspersample):
+            block = (block << 1) | bits[:, :, bit]
+        numbers[top : top + step] = block
+    return numbers.reshape(-1)
 
 
 def floatpred_decode(data: np.ndarray, axis: int = -2, **_: Any) -> np.ndarray:

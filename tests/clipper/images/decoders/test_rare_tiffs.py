@@ -3,6 +3,7 @@
 import io
 import struct
 
+import colour_profiles as profiles
 import numpy as np
 import pytest
 from made_images import read
@@ -86,6 +87,46 @@ def test_inks_of_16_bits_and_a_further_band_are_inks():
     values = np.dstack([inks, np.zeros((64, 96), np.uint16)]).astype("<u2")
     data = tiff(lzw(values.tobytes(), 96 * 10), bits=16, samples=5, photometric=5, t259=5)
     assert np.abs(np.asarray(read(data).pixels, int) - np.asarray(picture(), int)).max() <= 2
+
+
+def grey() -> np.ndarray:
+    return np.asarray(picture().convert("L"), np.uint32)
+
+
+@pytest.mark.parametrize(
+    ("data", "photometric", "bits"),
+    [(255 - grey(), 0, 16), (grey(), 1, 32), (grey(), 1, 16)],
+    ids=["zero is white", "32 bits without a sign", "16 bits"],
+)
+def test_wide_numbers_keep_their_brightness(data: np.ndarray, photometric: int, bits: int):
+    values = (data * ((1 << bits) // 255)).astype(f"<u{bits // 8}")
+    found = read(tiff(values.tobytes(), bits=bits, samples=1, photometric=photometric)).pixels
+    assert np.abs(np.asarray(found, int)[..., 0] - grey().astype(int)).max() <= 2
+
+
+def test_planes_of_16_bits_are_colours():
+    planes = np.moveaxis(np.asarray(picture()), 2, 0).astype("<u2") * 257
+    found = read(tifffile_written(planes, planarconfig="separate", photometric="rgb")).pixels
+    assert np.array_equal(np.asarray(found), np.asarray(picture()))
+
+
+def tifffile_written(values: np.ndarray, **options: object) -> bytes:
+    import tifffile
+
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, values, **options)
+    return buffer.getvalue()
+
+
+def test_a_tiff_of_floats_is_turned_and_has_its_camera_and_its_colours():
+    light = np.asarray(picture(), np.float32) / 255
+    profile = profiles.rgb("wide")
+    tags = [(271, "s", 0, "Maker", True), (272, "s", 0, "Model", True), (274, "H", 1, 6, True)]
+    found = read(tifffile_written(light, photometric="rgb", extratags=tags, iccprofile=profile))
+    like = read(saved("PNG", picture().transpose(Image.Transpose.ROTATE_270), icc_profile=profile))
+    assert found.facts["camera"] == "Maker Model"
+    assert (found.facts["width"], found.facts["height"]) == (64, 96)
+    assert np.abs(np.asarray(found.pixels, int) - np.asarray(like.pixels, int)).mean() < 1
 
 
 def test_a_broken_strip_has_a_reason():
