@@ -158,12 +158,13 @@ def _from_header(text: str, delimiter: str | None, name: str) -> tuple[str, list
         line, end = _line(text, start)
         found, _ = _delimiter_of(line, delimiter)
         cells = [cell.strip() for cell in next(csv.reader([line.replace("\n", " ")], delimiter=found), [])]
-        if any(map(is_key_column, cells)):
+        filled = sum(map(bool, cells))
+        if any(map(is_key_column, cells)) and (filled > 1 or not before):
             if not before:
                 break
             said = f"{name}: {len(before)} line(s) before the header are left out, such as {before[0]!r}"
             return text[start:], [said]
-        if not line or (sum(map(bool, cells)) > 1 and not line.lstrip().startswith("#")):
+        if not line or (filled > 1 and not line.lstrip().startswith("#")):
             break
         before.append(line.strip()[:_SHOWN])
     return text, []

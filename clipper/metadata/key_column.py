@@ -140,6 +140,8 @@ def choose(candidates: Sequence[Candidate], images: "ImageKeys | None", *, name:
     wanted = [place for place in ranked if candidates[place].is_known or candidates[place].is_text]
     scores = files + scores_of([place for place in wanted if not candidates[place].is_file])
     fit = [score for score in scores if score.named and _is_fit(score, known[:1], len(images))]
+    if best_file and not best_file.named:  # numbers that are only like an image's may be those of a database
+        fit = [score for score in fit if score.candidate.is_text or score.odd < score.named]
     if not fit:
         rest = [score for score in scores if score.place not in known[:1]]
         other = max(rest, key=lambda score: score.named).described() if rest else ""

@@ -129,6 +129,22 @@ def test_the_parts_of_a_split_in_one_json_file_are_all_read():
     assert problems == ["metadata.json: 'by' is not read"]
 
 
+def test_objects_of_objects_by_part_or_under_a_key_are_read():
+    document = {"train": {"p0.jpg": {"v": 1}}, "val": {"p1": {"v": 2}}}
+    assert described(json.dumps(document), "metadata.json")[0] == {
+        "p0.jpg": {"split": "train", "v": 1},
+        "p1.jpg": {"split": "val", "v": 2},
+    }
+    assert described(json.dumps({"data": {"p0.jpg": {"v": 1}}, "by": 1}), "metadata.json") == (
+        {"p0.jpg": {"v": 1}},
+        ["metadata.json: 'by' is not read"],
+    )
+
+
+def test_names_of_columns_are_trimmed():
+    assert described(json.dumps({"p0": {" v ": 1}}), "metadata.json")[0] == {"p0.jpg": {"v": 1}}
+
+
 def test_whole_numbers_that_pandas_made_floats_name_images():
     rows, _ = described('[{"id": 7.0, "v": 1}, {"id": null, "v": 2}]', "metadata.json")
     assert rows == {"7.jpg": {"v": 1}}
