@@ -1,8 +1,11 @@
 """CSV tables as spreadsheets, R, databases and people write them; and no table is emptied unsaid."""
 
+import io
 import json
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from clipper.errors import ImagesError
@@ -148,3 +151,6 @@ def test_names_of_columns_are_trimmed():
 def test_whole_numbers_that_pandas_made_floats_name_images():
     rows, _ = described('[{"id": 7.0, "v": 1}, {"id": null, "v": 2}]', "metadata.json")
     assert rows == {"7.jpg": {"v": 1}}
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"id": [7.0, None, 8.0], "v": [1, 2, 3]}), buffer)
+    assert described(buffer.getvalue(), "metadata.parquet")[0] == {"7.jpg": {"v": 1}}
