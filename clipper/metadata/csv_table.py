@@ -23,6 +23,9 @@ _UNNAMED = re.compile(r"(Unnamed: \d+(\.\d+)*)?")
 # The first line with which Excel is told the delimiter.
 _SEPARATOR_LINE = re.compile(r'\s*"?sep=(.)"?[ \t,;]*(?:\r\n|\r|\n|$)', re.IGNORECASE)
 _FILLED, _MARKS = re.compile(r"[^\r\n]"), re.compile(r'["\r\n]')
+# A quote within a cell as MySQL and Spark write it.
+# The quote that ends a cell stands before a delimiter or the end of a line.
+_ESCAPED_QUOTE, _ESCAPE = re.compile(r'\\"[^,;\t|\r\n"]'), re.compile(r'\\(["\\])')
 # A row appended to each file: if the parser does not return it as a row, a quote before it was never closed.
 _END = "clipper-end-of-table"
 # The header is among so many lines: titles and remarks may come before it.
@@ -77,6 +80,8 @@ def read_cells(data: bytes, *, name: str, source: str) -> CsvCells:
         delimiter, text = found[1], text[found.end() :]
         if not text.strip():
             raise _empty(source)
+    if '\\"' in text and _ESCAPED_QUOTE.search(text):
+        text = _ESCAPE.sub(lambda found: '""' if found[1] == '"' else "\\", text)
     text, problems = _from_header(text, delimiter, name)
     delimiter, most = _delimiter_of(_line(text)[0], delimiter)
     return _cells(text, delimiter, most, problems, name=name, source=source)

@@ -77,6 +77,14 @@ def test_a_delimiter_at_the_end_of_each_row_makes_no_cell():
     assert described("file_name,v\np0.jpg,cät,\np1.jpg,dog,\n") == (BOTH, [])
 
 
+def test_quotes_within_cells_are_read_as_mysql_and_spark_write_them():
+    rows, problems = described('file_name,v\n"p0.jpg","say \\"hi, you\\""\n"p1.jpg","C:\\\\x"\n')
+    assert rows == {"p0.jpg": {"v": 'say "hi, you"'}, "p1.jpg": {"v": "C:\\x"}}
+    assert problems == []
+    plain = 'file_name,v,w\np0.jpg,"C:\\dir\\","{""a"": ""\\""b\\""""}"\n'
+    assert described(plain)[0] == {"p0.jpg": {"v": "C:\\dir\\", "w": '{"a": "\\"b\\""}'}}
+
+
 def test_the_header_that_r_writes_has_no_cell_above_the_names_of_rows():
     assert described('"file_name","v"\n"1","p0.jpg","cät"\n"2","p1.jpg","dog"\n') == (BOTH, [])
     assert described('"v"\n"p0.jpg","cät"\n"p1.jpg","dog"\n')[0] == BOTH
