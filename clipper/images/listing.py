@@ -36,6 +36,7 @@ _TABLE_ENDINGS = frozenset(
         ".csv",
         ".tsv",
         ".xlsx",
+        ".xlsm",
         ".xls",
         ".ods",
         ".parquet",

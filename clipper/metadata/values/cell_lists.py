@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _CELL = r"(?s)^\[.*\]$"
 _TEXT = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 _ITEM = rf"(?:{_TEXT}|[-+.\w]+)"
-_PYTHON_LIST = re.compile(rf"\[\s*(?:{_ITEM}\s*(?:,\s*{_ITEM}\s*)*,?\s*)?\]", re.DOTALL)
+_PYTHON_LIST = re.compile(rf"\[\s*(?:{_ITEM}\s*(?:,\s*{_ITEM}\s*)*(?:,\s*)?)?\]", re.DOTALL)
 _ITEMS = re.compile(_ITEM, re.DOTALL)
 _SAMPLE = 1_000  # the first cells show whether a column may be one of lists
 _WORDS = {"True": True, "False": False, "None": None, "nan": None}
