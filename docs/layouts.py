@@ -120,9 +120,9 @@ METADATA = (
     ),
     Layout(
         "`metadata.csv`",
-        _TWO | {"metadata.csv": b"sep=;\nfile_name;year\na.png;2010\nb.png;2011\n"},
+        _TWO | {"metadata.csv": "My photos\nfile_name;year\na.png;2010\nb.png;2011\n".encode("utf-16")},
         _YEARS,
-        "a row for each image; comma, semicolon or tab",
+        "a row for each image; comma, semicolon, tab or `|`; also of Excel and R",
     ),
     Layout(
         "`metadata.tsv`",

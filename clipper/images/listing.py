@@ -36,6 +36,7 @@ _TABLE_ENDINGS = frozenset(
         ".csv",
         ".tsv",
         ".xlsx",
+        ".xlsm",
         ".xls",
         ".ods",
         ".parquet",
@@ -49,7 +50,7 @@ _TABLE_ENDINGS = frozenset(
 )
 # ... and of files that do if they are called so.
 _TEXT_ENDINGS = frozenset(
-    {".txt", ".xml", ".yaml", ".yml", ".dat", ".npy", ".npz", ".pkl", ".mat", ".db", ".gz", ".zip"}
+    {".txt", ".xml", ".yaml", ".yml", ".dat", ".npy", ".npz", ".pkl", ".mat", ".db", ".sqlite", ".gz", ".zip"}
 )
 _TELLING_WORDS = ("metadata", "label", "caption", "annotation", "class", "attr", "prompt", "tags")
 # Files of a home, which lie beside its images where the home is the images folder.

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from glob import has_magic
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clipper.errors import BadImageError, ImagesError
@@ -68,7 +69,7 @@ def scan_images(work: Workspace) -> Step:
         step.counts["other_files"] = sum(others.values())
         step.failures = manifest.unreadable
         unread = [path for path in listing.unread if path not in labels]
-        step.notes = [*_left_alone(others), *_not_read(unread)]
+        step.notes = [*_left_alone(others), *_not_read(unread), *_above(work.folder)]
     return step
 
 
@@ -95,6 +96,15 @@ def _not_read(unread: Sequence[str]) -> list[str]:
         "x.json or x.txt beside x.jpg. Save a table as metadata.csv, with a column file_name"
     )
     return [note]
+
+
+def _above(folder: ImageFolder) -> list[str]:
+    """Name the metadata files that lie beside the images folder, where they are not read."""
+    root = Path(folder.location)
+    if folder.remote or not root.is_dir():
+        return []
+    found = [path for name in METADATA_NAMES if (path := root.absolute().parent / name).is_file()]
+    return [f"{printable(str(path))} is not read: move it into the images folder" for path in found]
 
 
 def _refuse_to_shrink(work: Workspace, manifest: Manifest) -> None:

@@ -23,6 +23,9 @@ _UNNAMED = re.compile(r"(Unnamed: \d+(\.\d+)*)?")
 # The first line with which Excel is told the delimiter.
 _SEPARATOR_LINE = re.compile(r'\s*"?sep=(.)"?[ \t,;]*(?:\r\n|\r|\n|$)', re.IGNORECASE)
 _FILLED, _MARKS = re.compile(r"[^\r\n]"), re.compile(r'["\r\n]')
+# A quote within a cell as MySQL and Spark write it.
+# The quote that ends a cell stands before a delimiter or the end of a line.
+_ESCAPED_QUOTE, _ESCAPE = re.compile(r'\\"[^,;\t|\r\n"]'), re.compile(r'\\(["\\])')
 # A row appended to each file: if the parser does not return it as a row, a quote before it was never closed.
 _END = "clipper-end-of-table"
 # The header is among so many lines: titles and remarks may come before it.
@@ -77,6 +80,8 @@ def read_cells(data: bytes, *, name: str, source: str) -> CsvCells:
         delimiter, text = found[1], text[found.end() :]
         if not text.strip():
             raise _empty(source)
+    if '\\"' in text and _ESCAPED_QUOTE.search(text):
+        text = _ESCAPE.sub(lambda found: '""' if found[1] == '"' else "\\", text)
     text, problems = _from_header(text, delimiter, name)
     delimiter, most = _delimiter_of(_line(text)[0], delimiter)
     return _cells(text, delimiter, most, problems, name=name, source=source)
@@ -158,12 +163,13 @@ def _from_header(text: str, delimiter: str | None, name: str) -> tuple[str, list
         line, end = _line(text, start)
         found, _ = _delimiter_of(line, delimiter)
         cells = [cell.strip() for cell in next(csv.reader([line.replace("\n", " ")], delimiter=found), [])]
-        if any(map(is_key_column, cells)):
+        filled = sum(map(bool, cells))
+        if any(map(is_key_column, cells)) and (filled > 1 or not before):
             if not before:
                 break
             said = f"{name}: {len(before)} line(s) before the header are left out, such as {before[0]!r}"
             return text[start:], [said]
-        if not line or (sum(map(bool, cells)) > 1 and not line.lstrip().startswith("#")):
+        if not line or (filled > 1 and not line.lstrip().startswith("#")):
             break
         before.append(line.strip()[:_SHOWN])
     return text, []

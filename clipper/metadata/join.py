@@ -242,7 +242,7 @@ def _of_images(
     problems += [
         f"{source.name}: {key!r} is a name Clipper uses; it became {name!r}"
         for key, name in sorted(names.items())
-        if name != clean(key)
+        if name != clean(key).strip()
     ]
     if twice:
         problems.append(
@@ -257,7 +257,8 @@ def _name(key: str, names: dict[str, str], refused: dict[str, str]) -> bool:
     if not key.strip():
         refused[key] = "a key is empty; left out"
         return False
-    name = clean(SECOND_PREFIX + key if _taken(key) else key)
+    name = clean(key).strip()
+    name = SECOND_PREFIX + name if _taken(name) else name
     if name in names.values():
         name = free_name(name, names.values())
     names[key] = name

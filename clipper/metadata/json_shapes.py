@@ -37,6 +37,15 @@ def other_shapes(
         others = [other for other in document if other not in lists]
         rows_of_parts = [{"split": key, **row} for key, values in lists.items() for row in values]
         yield rows_of_parts, f"{name}: {first_few(others)} is not read" if others else ""
+    nested = {key: inner for key, inner in document.items() if _are_named_objects(inner)}
+    if nested:  # such as {"train": {"a.jpg": {...}}}
+        others = [other for other in document if other not in nested]
+        rows_of_names = [
+            {"file_name": image, **({"split": key} if key.lower() in PART_NAMES else {}), **row}
+            for key, inner in nested.items()
+            for image, row in inner.items()
+        ]
+        yield rows_of_names, f"{name}: {first_few(others)} is not read" if others else ""
     for key, values in document.items():
         if _are_objects(values):
             others = [other for other in document if other != key]
@@ -45,6 +54,11 @@ def other_shapes(
 
 def _are_objects(values: Any) -> bool:
     return isinstance(values, list) and bool(values) and all(isinstance(row, dict) for row in values)
+
+
+def _are_named_objects(values: Any) -> bool:
+    """Whether a value is an object of objects."""
+    return isinstance(values, dict) and bool(values) and all(isinstance(row, dict) for row in values.values())
 
 
 def _of_split(document: Record) -> list[Record] | None:

@@ -5,6 +5,7 @@ that names the next image of a series may match as well. What does not belong he
 (`keys/match.py`).
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -27,6 +28,9 @@ FILE_COLUMNS = (
 # Names that other things have as often.
 OTHER_COLUMNS = ("id", "name", "image_id", "img_id", "key", "index", "url", "image_url", "uri")
 KEY_COLUMNS = FILE_COLUMNS + OTHER_COLUMNS
+# Whole numbers may name images in columns of these names, too.
+_NUMBERED = ("id", "idx", "number", "key", "code")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 # A column to which no name points must name at least this share of the images, or one in so many of its rows:
 # a column of labels may hold the name of an image by chance.
 MIN_SHARE = 0.5
@@ -64,6 +68,11 @@ class Candidate:
     def is_file(self) -> bool:
         """Whether it is called like a column of file names."""
         return self.rank < len(FILE_COLUMNS)
+
+    @property
+    def may_name(self) -> bool:
+        """Whether its values are worth a look: a column of plain numbers is, if its name speaks of ids."""
+        return self.is_known or self.is_text or _plain(self.name).endswith(_NUMBERED)
 
     def described(self) -> str:
         """Its name, for a message."""
@@ -137,9 +146,11 @@ def choose(candidates: Sequence[Candidate], images: "ImageKeys | None", *, name:
         others = [place for place in known if not candidates[place].is_file] if best_file.odd else []
         chosen = max([best_file, *scores_of(others)], key=lambda score: score.order)
         return Choice(chosen.place, _note(chosen.candidate, known[0], candidates, name))
-    wanted = [place for place in ranked if candidates[place].is_known or candidates[place].is_text]
+    wanted = [place for place in ranked if candidates[place].may_name]
     scores = files + scores_of([place for place in wanted if not candidates[place].is_file])
     fit = [score for score in scores if score.named and _is_fit(score, known[:1], len(images))]
+    if best_file and not best_file.named:  # numbers that are only like an image's may be those of a database
+        fit = [score for score in fit if score.candidate.is_text or score.odd < score.named]
     if not fit:
         rest = [score for score in scores if score.place not in known[:1]]
         other = max(rest, key=lambda score: score.named).described() if rest else ""
@@ -163,7 +174,8 @@ def is_key_column(name: str) -> bool:
 
 
 def _plain(name: str) -> str:
-    return name.strip().lower().replace("-", "_").replace(" ", "_")
+    """Write a name as those of the list: `imagePath`, `Image Path` and `image-path` as `image_path`."""
+    return _CAMEL.sub("_", name.strip()).lower().replace("-", "_").replace(" ", "_")
 
 
 def _note(chosen: Candidate, pointed: int | None, candidates: Sequence[Candidate], name: str) -> str:

@@ -19,7 +19,7 @@ from clipper.metadata.keys.match import ImageKeys
 from clipper.metadata.values.arrow_columns import is_text_of_numbers, plain_column
 from clipper.metadata.values.cells import infer_cell_type
 from clipper.metadata.values.shared_columns import NUMBERS_OF_FILES
-from clipper.metadata.values.types import first_few
+from clipper.metadata.values.types import MAX_FLOAT_INT, first_few
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -195,13 +195,19 @@ def _of_arrow(name: str, column: "pa.ChunkedArray") -> Candidate:
 
 
 def _whole(numbers: "pa.ChunkedArray") -> "pa.ChunkedArray | None":
-    """Return floats as integers, if pandas made floats of them as others are missing; None for fractions."""
+    """Return floats as integers, if pandas made floats of them as others are missing.
+
+    None if there are fractions, or numbers so large that digits may be lost.
+    """
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     try:
-        return numbers.cast(pa.int64())
+        whole = numbers.cast(pa.int64())
     except pa.ArrowInvalid:
         return None
+    is_large = pc.any(pc.greater_equal(pc.abs(whole), MAX_FLOAT_INT)).as_py()
+    return None if is_large else whole
 
 
 def _source(

@@ -17,6 +17,7 @@ _DATE = re.compile(
     re.ASCII,
 )
 _SECOND = timedelta(seconds=1)
+_LAST = datetime.max.replace(microsecond=0, tzinfo=UTC)
 _FORMS = ("", "-%m", "-%m-%d", "-%m-%dT%H:%M", "-%m-%dT%H:%M:%S")  # after the year
 _FLOATS_HOLD, _LARGEST_READ = 2.0**53, 2.0**70  # all integers; integers that a column may have
 _MOST_DIGITS = 300  # that Python reads, and more than any column has
@@ -137,9 +138,12 @@ def _period(text: str) -> tuple[datetime, datetime] | None:
     try:
         year, month, day, hour, minute, second = [*given, *(1, 1, 1, 0, 0, 0)[len(given) :]]
         first = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-        return first, _next(first, len(given)) - _SECOND
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
+    try:
+        return first, _next(first, len(given)) - _SECOND
+    except (ValueError, OverflowError):  # the last period of the calendar
+        return first, _LAST
 
 
 def _next(first: datetime, given: int) -> datetime:
@@ -153,7 +157,10 @@ def _next(first: datetime, given: int) -> datetime:
 
 def _moved(end: str, by: timedelta) -> str:
     second = _second(end)
-    return end if second is None else _iso(second + by)
+    try:
+        return end if second is None else _iso(second + by)
+    except OverflowError:  # the first or the last second of the calendar
+        return end
 
 
 def _iso(moment: datetime) -> str:

@@ -205,7 +205,7 @@ def as_numbers(paths: "pa.Array") -> "pa.Array":
     """Write names of digits, with or without an ending, as numbers; `NO_NAME` for others."""
     import pyarrow.compute as pc
 
-    pattern = r"(?s)^(.*/)?0*([0-9]+)([.]0+|[.][a-zA-Z][^./]*)?$"
+    pattern = r"(?s)^(.*/)?0*([0-9]+)([.]0+|[.][a-zA-Z][a-zA-Z0-9]*)?$"
     there = pc.match_substring_regex(paths, pattern)
     return pc.if_else(there, pc.replace_substring_regex(paths, pattern, r"\1\2"), NO_NAME)
 

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 _CELL = r"(?s)^\[.*\]$"
 _TEXT = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 _ITEM = rf"(?:{_TEXT}|[-+.\w]+)"
-_PYTHON_LIST = re.compile(rf"\[\s*(?:{_ITEM}\s*(?:,\s*{_ITEM}\s*)*,?\s*)?\]", re.DOTALL)
+_PYTHON_LIST = re.compile(rf"\[\s*(?:{_ITEM}\s*(?:,\s*{_ITEM}\s*)*(?:,\s*)?)?\]", re.DOTALL)
 _ITEMS = re.compile(_ITEM, re.DOTALL)
+_SAMPLE = 1_000  # the first cells show whether a column may be one of lists
 _WORDS = {"True": True, "False": False, "None": None, "nan": None}
 
 
@@ -25,6 +26,8 @@ def read_lists(text: "pa.ChunkedArray") -> "pa.ChunkedArray | None":
     import pyarrow.compute as pc
 
     filled = text.drop_null()
+    if not pc.all(pc.match_substring_regex(filled[:_SAMPLE], _CELL)).as_py():
+        return None
     if not len(filled) or not pc.all(pc.match_substring_regex(filled, _CELL)).as_py():
         return None
     lists: list[list[Any] | None] = []

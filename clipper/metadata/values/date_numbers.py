@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from clipper.metadata.values.date_forms import read_digits
+from clipper.metadata.values.date_forms import find_dates, read_digits
 from clipper.metadata.values.number_text import MAX_MISFIT_SHARE, MAX_SPELLINGS
 from clipper.metadata.values.types import describe_misfits
 
@@ -23,6 +23,7 @@ _UNITS = {"seconds": 1, "milliseconds": 1_000, "microseconds": 1_000_000, "nanos
 # ... and the others after 1902; but not within so many seconds of 1970: 0 and -1 stand for no time.
 _EARLIEST, _NEAR_ZERO = -2_145_916_800, 10_000_000
 _DATES_OF_DIGITS = (18_000_101, 21_001_231)
+_CLOCK_DIGITS = 1_000_000  # six more digits are hours, minutes and seconds
 # Days since 1899-12-30, which spreadsheets write where a cell is no date any more; in columns of such names.
 _SERIALS, _FIRST_SERIAL = (29_221, 73_050), "1899-12-30"
 _DATED = re.compile(r"date|taken|created|modified|updated|uploaded|published|captured", re.IGNORECASE)
@@ -49,7 +50,9 @@ def read_numbers(name: str, values: Sequence[float]) -> Dates | None:
         return None
     low, high = min(values), max(values)
     if low >= _DATES_OF_DIGITS[0] and high <= _DATES_OF_DIGITS[1]:
-        return _of_digits(name, numbers)
+        return _of_digits(name, numbers, count="eight")
+    if low >= _DATES_OF_DIGITS[0] * _CLOCK_DIGITS and high < (_DATES_OF_DIGITS[1] + 1) * _CLOCK_DIGITS:
+        return _of_digits(name, numbers, count="fourteen")
     if low >= _SERIALS[0] and high <= _SERIALS[1] and _DATED.search(name):
         return _of_serials(name, numbers)
     return _epochs(name, values, numbers)
@@ -123,13 +126,19 @@ def _of_nanoseconds(values: Sequence[float], part: int) -> "pa.Array":
     return pc.binary_join_element_wise(bare, "Z", "")
 
 
-def _of_digits(name: str, numbers: "np.ndarray") -> Dates | None:
+def _of_digits(name: str, numbers: "np.ndarray", *, count: str) -> Dates | None:
     import numpy as np
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     if (numbers % 1).any():
         return None
-    iso = read_digits(pa.array(numbers.astype(np.int64)).cast(pa.string()))
+    text = pa.array(numbers.astype(np.int64)).cast(pa.string())
+    if count == "eight":
+        iso = read_digits(text)
+    else:
+        text = pc.replace_substring_regex(text, r"^([0-9]{8})([0-9]{6})$", r"\1T\2")
+        iso = find_dates(name, text, digits=False)[0]
     if iso.null_count:
         return None
-    return Dates(iso, [f"{name!r} is read as dates of eight digits, such as {int(numbers[0])}"])
+    return Dates(iso, [f"{name!r} is read as dates of {count} digits, such as {int(numbers[0])}"])

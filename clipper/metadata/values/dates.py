@@ -28,6 +28,7 @@ _NAMED = re.compile(
     r"uploaded|published|captured)([^a-z]?(s|ms|us|ns|sec|utc|original|taken|created|time|timestamp))?$"
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_HAS_DIGIT = re.compile(r"[0-9]")
 # Such a number may be a text.
 _DIGITS = re.compile(r"-?\d{9,19}", re.ASCII)
 
@@ -99,10 +100,13 @@ def _promising(entries: Iterable[dict[str, Any]]) -> list[str]:
             type(value) in (int, float) or (isinstance(value, str) and _DIGITS.fullmatch(value.strip()))
             for value in values
         )
-        text = trim_dates(pa.array([value for value in values if isinstance(value, str)], pa.string()))
-        dates, *said = find_dates(name, text, digits=_speaks_of_times(name))
-        if dates.null_count < len(dates) or any(said) or (is_number and _speaks_of_times(name)):
+        texts = [value for value in values if isinstance(value, str) and _HAS_DIGIT.search(value)]
+        if is_number and _speaks_of_times(name):
             found.append(name)
+        elif texts:  # a look at each of thousands of columns takes time
+            dates, *said = find_dates(name, trim_dates(pa.array(texts)), digits=_speaks_of_times(name))
+            if dates.null_count < len(dates) or any(said):
+                found.append(name)
     return found
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 EXAMPLES = 3
 # A float holds all integers up to this one.
 MAX_FLOAT_INT = 2**53
+_NUMBERS = frozenset({"int", "float", "list[int]", "list[float]"})
 # No float is as large as these.
 _MAX_NUMBER = 2**1023
 
@@ -285,7 +286,8 @@ def convert(value: Any, kind: str) -> Any:
         inner = kind[5:-1]
         items = value if isinstance(value, list) else [value]
         mixed = isinstance(value, list) and type_name(value) == "list[mixed]"
-        fitted = [convert(str(item) if mixed else item, inner) for item in items]
+        as_text = mixed or (inner == "str" and type_name(value) in _NUMBERS)
+        fitted = [convert(str(item) if as_text else item, inner) for item in items]
         kept = [item for item in fitted if item is not None]
         return kept or None
     if kind == "float" and type(value) in (int, float):

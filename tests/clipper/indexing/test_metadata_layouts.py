@@ -196,6 +196,13 @@ def test_files_are_found_in_upper_case_and_as_takeout_calls_them(home: Path):
     assert any(note.startswith("not read, although") and "train/0.XMP" in note for note in notes)
 
 
+def test_a_table_beside_the_images_folder_is_named_as_not_read(home: Path):
+    (home / "metadata.csv").write_text("file_name,v\n0.jpg,1\n")
+    rows, notes = joined(home)
+    assert rows == {}
+    assert notes == [f"{home / 'metadata.csv'} is not read: move it into the images folder"]
+
+
 def test_of_a_file_beside_an_image_and_tables_the_file_wins(home: Path):
     put(home, **{"0.txt": "mine", "metadata.csv": "file_name,caption\n0.jpg,table\n1.jpg,table\n"})
     assert joined(home)[0] == {"0.jpg": {"caption": "mine"}, "1.jpg": {"caption": "table"}}

@@ -1,8 +1,11 @@
 """CSV tables as spreadsheets, R, databases and people write them; and no table is emptied unsaid."""
 
+import io
 import json
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from clipper.errors import ImagesError
@@ -74,6 +77,14 @@ def test_a_delimiter_at_the_end_of_each_row_makes_no_cell():
     assert described("file_name,v\np0.jpg,cät,\np1.jpg,dog,\n") == (BOTH, [])
 
 
+def test_quotes_within_cells_are_read_as_mysql_and_spark_write_them():
+    rows, problems = described('file_name,v\n"p0.jpg","say \\"hi, you\\""\n"p1.jpg","C:\\\\x"\n')
+    assert rows == {"p0.jpg": {"v": 'say "hi, you"'}, "p1.jpg": {"v": "C:\\x"}}
+    assert problems == []
+    plain = 'file_name,v,w\np0.jpg,"C:\\dir\\","{""a"": ""\\""b\\""""}"\n'
+    assert described(plain)[0] == {"p0.jpg": {"v": "C:\\dir\\", "w": '{"a": "\\"b\\""}'}}
+
+
 def test_the_header_that_r_writes_has_no_cell_above_the_names_of_rows():
     assert described('"file_name","v"\n"1","p0.jpg","cät"\n"2","p1.jpg","dog"\n') == (BOTH, [])
     assert described('"v"\n"p0.jpg","cät"\n"p1.jpg","dog"\n')[0] == BOTH
@@ -129,6 +140,25 @@ def test_the_parts_of_a_split_in_one_json_file_are_all_read():
     assert problems == ["metadata.json: 'by' is not read"]
 
 
+def test_objects_of_objects_by_part_or_under_a_key_are_read():
+    document = {"train": {"p0.jpg": {"v": 1}}, "val": {"p1": {"v": 2}}}
+    assert described(json.dumps(document), "metadata.json")[0] == {
+        "p0.jpg": {"split": "train", "v": 1},
+        "p1.jpg": {"split": "val", "v": 2},
+    }
+    assert described(json.dumps({"data": {"p0.jpg": {"v": 1}}, "by": 1}), "metadata.json") == (
+        {"p0.jpg": {"v": 1}},
+        ["metadata.json: 'by' is not read"],
+    )
+
+
+def test_names_of_columns_are_trimmed():
+    assert described(json.dumps({"p0": {" v ": 1}}), "metadata.json")[0] == {"p0.jpg": {"v": 1}}
+
+
 def test_whole_numbers_that_pandas_made_floats_name_images():
     rows, _ = described('[{"id": 7.0, "v": 1}, {"id": null, "v": 2}]', "metadata.json")
     assert rows == {"7.jpg": {"v": 1}}
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"id": [7.0, None, 8.0], "v": [1, 2, 3]}), buffer)
+    assert described(buffer.getvalue(), "metadata.parquet")[0] == {"7.jpg": {"v": 1}}

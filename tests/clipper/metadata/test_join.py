@@ -491,6 +491,7 @@ def test_texts_and_numbers_of_one_column_are_all_numbers_or_all_texts():
     assert values("5.5", 6) == [5.5, 6.0]
     assert values("A1", 17, "B2", 3) == ["A1", "17", "B2", "3"]
     assert values("007", 8, 9) == ["007", "8", "9"]
+    assert values(["a"], ["b", "c"], [2], 3) == [["a"], ["b", "c"], ["2"], ["3"]]
     assert values("N/A", "N/A", "N/A", 7) == [None, None, None, 7]
     assert values("20240305123456789", 1) == [20240305123456789, 1]
 

@@ -75,6 +75,25 @@ def test_labels_that_are_called_like_an_image_do_not_make_a_column_of_names():
     assert "The best other column is the column 'label' (such as 'p0'), which names 1 of 3" in message
 
 
+@pytest.mark.parametrize("name", ["imageId", "photo_id", "Picture Number", "ImageID"])
+def test_a_column_of_ids_names_the_images_that_are_called_by_them(name: str):
+    ids = ["17.jpg", "18.jpg"]
+    expected = {"17.jpg": {"v": 5}, "18.jpg": {"v": 6}}
+    assert described("metadata.csv", f"v,{name}\n5,17\n6,18\n", ids)[0] == expected
+    document = [{"v": 5, name: 17}, {"v": 6, name: 18}]
+    assert described("metadata.json", json.dumps(document), ids)[0] == expected
+    with pytest.raises(ImagesError, match="names the images"):
+        described("metadata.csv", "v,likes\n5,17\n6,18\n", ids)
+
+
+def test_numbers_of_a_database_do_not_stand_for_images_whose_names_are_wrong():
+    ids = ["001.jpg", "002.jpg"]
+    lines = "id,v\n1,a\n2,b\n"
+    assert described("metadata.csv", lines, ids)[0] == {"001.jpg": {"v": "a"}, "002.jpg": {"v": "b"}}
+    with pytest.raises(ImagesError, match=r"no image is called 'x\.jpg', 'y\.jpg'.* the column 'id'"):
+        described("metadata.csv", "file_name,id,v\nx.jpg,1,a\ny.jpg,2,b\n", ids)
+
+
 def parquet(**columns: Any) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(pa.table(columns), buffer)

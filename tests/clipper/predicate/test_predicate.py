@@ -59,6 +59,9 @@ READ: list[tuple[str, dict[str, Condition]]] = [
     ('caption ~ "red car"', {"caption": HasText("red car")}),
     ('"taken at" > 2019', {"taken at": InRange("2020-01-01T00:00:00", None)}),
     ('"taken at" = 2020-02', {"taken at": InRange("2020-02-01T00:00:00", "2020-02-29T23:59:59")}),
+    ('"taken at" = 0001-01-01', {"taken at": InRange("0001-01-01T00:00:00", "0001-01-01T23:59:59")}),
+    ('"taken at" = 9999-12-31', {"taken at": InRange("9999-12-31T00:00:00", "9999-12-31T23:59:59")}),
+    ('"taken at" > 9999', {"taken at": InRange("9999-12-31T23:59:59", None)}),
     ('"taken at" <= 2019-05-01', {"taken at": InRange(None, "2019-05-01T23:59:59")}),
     ('"taken at" < 2019-05-01T12:30+02:00', {"taken at": InRange(None, "2019-05-01T12:29:59")}),
     ('"file modified" >= 2019-05-01', {":modified": InRange("2019-05-01T00:00:00", None)}),
@@ -214,7 +217,8 @@ def test_values_just_beside_a_bound_are_exact():
     assert below("2020-03-01T00:00:00", whole=False) == "2020-02-29T23:59:59"
     assert 5 < above(5.0, whole=False) < 5.000001
     assert interval("0001", time=True) == ("0001-01-01T00:00:00", "0001-12-31T23:59:59")
-    assert interval("9999", time=True) is None  # no later second can be written
+    assert interval("9999", time=True) == ("9999-01-01T00:00:00", "9999-12-31T23:59:59")
+    assert above("9999-12-31T23:59:59", whole=False) == "9999-12-31T23:59:59"
     assert interval("nan", time=False) is interval("inf", time=False) is None
 
 

@@ -172,6 +172,7 @@ def test_numbers_are_as_short_as_they_can_be_read(value: float, text: str):
         (MAY + DAY, 30 * DAY, "2024-05-02"), (MAY, YEAR, "2024-05"), (NEW_YEAR, 300 * DAY, "2024-01"),
         (NEW_YEAR, YEAR, "2024"), (NEW_YEAR, 12 * 28 * DAY, "2024"),
         (MAY, 28 * DAY, "2024-05"), (-62_135_596_800, YEAR, "0001"), (1e18, DAY, "1e+18"),
+        (300_000_000_000, YEAR, "11476"),
     ],
 )  # fmt: skip
 def test_moments_are_as_exact_as_the_steps_between_them(seconds: float, step: float, text: str):

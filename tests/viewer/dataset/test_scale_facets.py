@@ -194,6 +194,14 @@ def test_times_fall_on_full_units_whatever_their_span(days: float) -> None:
     assert len(set(found.bins.labels)) == len(found.bins.labels)
 
 
+def test_the_first_and_the_last_year_of_the_calendar_have_a_scale() -> None:
+    ends = np.array(["0001-01-01", "9999-12-31"], "datetime64[s]").astype(np.int64).astype(float)
+    found = scale_facet("t", ends, time=True)
+    assert found.count().sum() == 2
+    assert all(label.isdigit() for label in found.bins.labels)
+    assert found.bins.labels[0] == "0001"
+
+
 def test_a_brush_from_a_browser_is_checked() -> None:
     facet = scale_facet("n", np.arange(5.0))
     assert brush_change(facet, {"from": 1, "to": 3})(None) == InRange(1, 2)

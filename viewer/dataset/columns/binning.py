@@ -42,6 +42,7 @@ SECOND_STEPS = (
 MONTH_STEPS = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200, 2400, 12_000, 120_000)
 DAY = 86_400
 MONTH = 28 * DAY
+_FIRST_MONTH = (1 - 1970) * 12  # January of the year 1, in months since 1970
 ROOMY = 1.6  # if all values span less than this times the percentiles below, the bins hold all of them
 OUTER_PERCENTILES = (1.0, 99.0)  # the bins lie between these; the outermost also hold what is beyond
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
@@ -194,7 +195,11 @@ def _time_edges(low: float, high: float) -> np.ndarray:
     ends = np.array([low, high]).astype("datetime64[s]").astype("datetime64[M]").astype(np.int64)
     month = next((m for m in MONTH_STEPS if (ends[1] - ends[0]) / m <= MAX_BINS - 2), MONTH_STEPS[-1])
     first, last = ends // month
-    edges = (np.arange(first, last + 2) * month).astype("datetime64[M]").astype("datetime64[s]")
+    edges = (
+        np.maximum(np.arange(first, last + 2) * month, _FIRST_MONTH)
+        .astype("datetime64[M]")
+        .astype("datetime64[s]")
+    )
     return edges.astype(np.int64).astype(np.float64)
 
 
@@ -222,7 +227,9 @@ def format_time(seconds: float, *, step: float = DAY) -> str:
     try:
         when = datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):
-        return format_number(seconds)
+        is_year = abs(seconds) < 1e13  # noqa: PLR2004 - the edge after 9999 is some year
+        year = np.datetime64(int(seconds), "s").astype("datetime64[Y]") if is_year else None
+        return str(year) if is_year else format_number(seconds)
     if step >= 12 * MONTH and (when.month, when.day) == (1, 1):
         return f"{when.year:04d}"
     shape = "%m" if step >= MONTH and when.day == 1 else "%m-%d" if step >= DAY else "%m-%d %H:%M"

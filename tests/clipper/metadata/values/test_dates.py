@@ -136,6 +136,7 @@ def test_a_column_of_mostly_words_stays_as_it_is():
         ("upload time", 1709280000.5, "2024-03-01T08:00:00.5Z"),
         ("epoch", 1709280000123456789, "2024-03-01T08:00:00.123456789Z"),
         ("shot_date", 20240301, "2024-03-01"),
+        ("taken", 20240301080000, "2024-03-01T08:00:00"),
     ],
 )
 def test_numbers_are_times_where_the_name_and_all_values_say_so(name: str, value: float, iso: str):
@@ -162,6 +163,11 @@ def test_a_number_for_no_time_removes_nobodys_time(odd: int):
         "1960-01-04T00:00:00Z",
     ]
     assert said[1] == f"'created_at' is a time, 1 value(s) are not ({odd}); left out"
+
+
+def test_fourteen_digits_that_are_no_time_stay_what_they_are():
+    assert read([20240301080000, 20241301080000], name="taken") == (None, [])
+    assert read([20240301080000], name="batch") == (None, [])
 
 
 def test_digits_in_text_are_times_as_numbers_are():
