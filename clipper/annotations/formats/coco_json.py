@@ -64,6 +64,7 @@ def decode_document(data: bytes, source: str) -> dict[str, Any]:
     except msgspec.DecodeError:
         whole = decode_json(text, source)
         document = whole if isinstance(whole, dict) else {}
+    document = {key: value for key, value in document.items() if value not in (None, msgspec.Raw(b"null"))}
     images = document.get("images")
     if not (isinstance(images, list) or (isinstance(images, msgspec.Raw) and bytes(images)[:1] == b"[")):
         raise NoCocoError(f'{source} has no "images": it is no COCO file')

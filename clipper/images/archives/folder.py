@@ -78,13 +78,14 @@ class ArchiveFolder(ImageFolder):
         Raises:
             ImagesError: they cannot be listed or read in place, or a file is no archive.
         """
+        names = expanded(self._below_root())
         found = self._remote_archives() if self.remote else self._local_archives()
         if packed := [archive.name for archive in found if is_packed_whole(archive.name)]:
             raise ImagesError(
                 f"{self.root}/{packed[0]} is packed as a whole, so that no image in it can be read alone; "
                 "unpack it, or pack its files as .tar or .zip"
             )
-        if (names := expanded(self._below_root())) is not None:
+        if names is not None:
             found = [archive for archive in found if archive.name in names]
             if missing := sorted(names - {archive.name for archive in found}):
                 more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""

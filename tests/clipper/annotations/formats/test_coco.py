@@ -135,10 +135,11 @@ def test_the_segments_of_a_panoptic_file_are_objects(tmp_path: Path):
 
 
 def test_images_of_a_file_without_annotations_are_not_labelled(tmp_path: Path):
-    document = {key: value for key, value in coco([]).items() if key != "annotations"}
-    found = read(tmp_path, document, "annotations/image_info_test.json")
-    assert entries(found, tmp_path) == {}
-    assert "2 image(s) are listed in a file that has no" in notes(found)
+    without = {key: value for key, value in coco([]).items() if key != "annotations"}
+    for document in (without, without | {"annotations": None}):
+        found = read(tmp_path, document, "annotations/image_info_test.json")
+        assert entries(found, tmp_path) == {}
+        assert "2 image(s) are listed in a file that has no" in notes(found)
 
 
 def test_thousands_of_categories_before_the_images_hide_no_coco_file(tmp_path: Path):
