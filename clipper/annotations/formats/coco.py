@@ -21,8 +21,8 @@ from clipper.annotations.formats.coco_json import (
     id_key,
     to_numbers,
 )
-from clipper.annotations.formats.labels import Labels, Problems, below, category_name, plain_path
-from clipper.annotations.formats.outlines import bounds_of
+from clipper.annotations.formats.labels import Labels, Problems, below, category_name, plain_path, unit_of
+from clipper.annotations.formats.outlines import Bounds, around, bounds_of
 from clipper.errors import ImagesError
 from clipper.text import clean
 
@@ -130,6 +130,7 @@ def _labels(
     kept = np.flatnonzero((image >= 0) & given).tolist()
     objects, image = [objects[i] for i in kept], image[kept]
     category = _category_codes([one.category_id for one in objects], known, categories, problems)
+    boxes = _boxes(objects, problems)
     return Labels(
         source=name,
         names=names,
@@ -137,8 +138,8 @@ def _labels(
         image=image,
         category=category,
         categories=categories,
-        boxes=_boxes(objects, problems),
-        unit="pixels",
+        boxes=boxes,
+        unit=unit_of(boxes),
         crowd=np.array([one.iscrowd in (1, True) for one in objects], bool),
         score=to_numbers([one.score for one in objects]).astype(np.float32),
         captions=captions,
@@ -193,6 +194,8 @@ def _images(
 def _name_of(image: Any) -> str:
     """Return the path of an image's file; LVIS has none, but a URL that ends with it."""
     for value in (image.file_name, image.path):
+        if type(value) is int:
+            return str(value)
         if isinstance(value, str) and value.strip():
             return plain_path(clean(value))
     url = image.coco_url
@@ -270,13 +273,23 @@ def _boxes(objects: Sequence[Any], problems: Problems) -> "np.ndarray":
     odd: list[Any] = []
     for i, box in enumerate(given):
         if box is None or box == []:
-            boxes[i] = bounds_of(objects[i].segmentation) or np.nan
+            boxes[i] = bounds_of(objects[i].segmentation) or _around_points(objects[i].keypoints) or np.nan
             continue
         found = _four(box)
         odd += [] if found else [box]
         boxes[i] = found or np.nan
     problems.add("box(es) are no list of four numbers", "the category is kept", odd, count=len(odd))
     return boxes
+
+
+def _around_points(keypoints: msgspec.Raw) -> Bounds | None:
+    """Return the box around the keypoints that are labelled: x, y, and 0 for one that is not."""
+    try:
+        numbers = msgspec.json.decode(keypoints, type=list[float]) if keypoints else []
+    except msgspec.DecodeError:
+        return None
+    points = [(x, y) for x, y, seen in zip(numbers[::3], numbers[1::3], numbers[2::3], strict=False) if seen]
+    return around([x for x, _ in points], [y for _, y in points])
 
 
 def _four(box: Any) -> list[float] | None:

@@ -54,6 +54,7 @@ class CocoObject(msgspec.Struct, gc=False):
     caption: Any = None
     segments_info: Any = None
     segmentation: msgspec.Raw = msgspec.Raw()
+    keypoints: msgspec.Raw = msgspec.Raw()
 
 
 def decode_document(data: bytes, source: str) -> dict[str, Any]:

@@ -331,7 +331,10 @@ class ArchiveFolder(ImageFolder):
             )
         whole = Path(self._pattern)
         pattern = str(whole.relative_to(root))
-        found = [whole] if whole.is_file() else [path for path in root.glob(pattern) if path.is_file()]
+        try:
+            found = [whole] if whole.is_file() else [path for path in root.glob(pattern) if path.is_file()]
+        except ValueError as error:  # such as `**.tar`
+            raise ImagesError(f"{self.location} is no pattern: {error}") from error
         described = [(path.relative_to(root).as_posix(), path.stat()) for path in found]
         return [Archive(name, status.st_size, status.st_mtime_ns) for name, status in described]
 
