@@ -121,10 +121,13 @@ class Matcher:
             where=free,
         )
         self._narrow(found, names, source)
-        unknown = found == NONE
-        self._try(found, [_loosely(each[-1]) for each in names], self._loose, where=free)
+        unknown = np.flatnonzero((found == NONE) & free)
+        if len(unknown):
+            there = found[unknown]
+            self._try(there, [_loosely(names[i][-1]) for i in unknown.tolist()], self._loose)
+            found[unknown] = there
         self._drop_other_parts(found, ~sure & (found >= 0), source)
-        loose = np.flatnonzero(unknown & (found >= 0))
+        loose = unknown[found[unknown] >= 0]
         if problems is not None:
             problems.add(
                 "image(s) are written otherwise, in another case or with another ending",
