@@ -65,7 +65,7 @@ def combine(
     notes: list[str] = []
     for labels in files:
         assert matcher is not None
-        rows = matcher.rows(labels.names, source=labels.source)
+        rows = matcher.rows(labels.names, source=labels.source, problems=labels.problems)
         _note_unmatched(labels, rows)
         if labels.lists_objects:
             labelled[rows[rows >= 0]] = True
@@ -123,8 +123,23 @@ def _of_images(
     labels.image, labels.boxes = labels.image[kept], labels.boxes[kept]
     owners = rows[labels.image]
     boxes = to_upright(labels, owners, sizes, orientation)
+    score = _as_shares(labels, kept)
     category = own[labels.category[kept]] if len(own) else np.zeros(0, np.int32)
-    return owners, category, boxes, labels.crowd[kept], labels.score[kept]
+    return owners, category, boxes, labels.crowd[kept], score
+
+
+def _as_shares(labels: Labels, kept: "np.ndarray") -> "np.ndarray":
+    """Return the confidences of kept objects from 0 to 1; those of a file that counts percent are shares."""
+    import numpy as np
+
+    score = labels.score[kept]
+    above = score > 1
+    if above.any():
+        percent = bool(np.nanmax(score) <= 100)  # noqa: PLR2004
+        score = score / 100 if percent else np.where(above, np.nan, score)
+        result = "all are taken as percent" if percent else "left out"
+        labels.problems.add("confidence(s) are above 1", result, [], count=int(above.sum()))
+    return np.asarray(score, np.float32)
 
 
 def _once(parts: "Sequence[tuple[np.ndarray, ...]]", notes: list[str]) -> "list[np.ndarray]":

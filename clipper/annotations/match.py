@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote
 
 from clipper.annotations.formats.labels import below
 from clipper.images.folder_names import PART_NAMES
@@ -15,6 +16,8 @@ from clipper.images.folder_names import PART_NAMES
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
+
+    from clipper.annotations.formats.labels import Problems
 
 NONE, SEVERAL = -1, -2
 # A folder's name has at least so many letters if a label file such as instances_val.json is to mean it.
@@ -66,17 +69,30 @@ class Matcher:
         names = _without(self._ids, _FOLDERS)
         return [_form(names), _form(_without(names, _ENDING))]
 
-    def rows(self, names: Sequence[tuple[str, ...]], *, source: str) -> "np.ndarray":
+    @cached_property
+    def _loose(self) -> list[_Form]:
+        import pyarrow.compute as pc
+
+        whole = pc.utf8_lower(self._ids)
+        named = _without(whole, _FOLDERS)
+        return [_form(each) for one in (whole, named) for each in (one, _without(one, _ENDING))]
+
+    def rows(
+        self, names: Sequence[tuple[str, ...]], *, source: str, problems: "Problems | None" = None
+    ) -> "np.ndarray":
         """Return the row of each image, (n,) int64; `NONE` for none, `SEVERAL` where it is not clear.
 
         An image is looked up under all its names as paths. If the folder that the first one names has
         images, it must be there: an image of the same name in another split is another one. Otherwise the
-        end of a path decides, or a name that only one image has.
+        end of a path decides, or a name that only one image has. If several have it, those count that lie
+        with the label file, or in the part of a split that it is of. At last names match in any case, with
+        any ending, and as URLs write them.
 
         Args:
             names: of each image, the likeliest first.
             source: the label file. If it is called `instances_val2017.json`, its images are looked for in a
                 folder `val2017`.
+            problems: gets a note on names that match only at last.
         """
         import numpy as np
 
@@ -104,8 +120,43 @@ class Matcher:
             self._names,
             where=free,
         )
+        self._narrow(found, names, source)
+        unknown = np.flatnonzero((found == NONE) & free)
+        if len(unknown):
+            there = found[unknown]
+            self._try(there, [_loosely(names[i][-1]) for i in unknown.tolist()], self._loose)
+            found[unknown] = there
         self._drop_other_parts(found, ~sure & (found >= 0), source)
+        loose = unknown[found[unknown] >= 0]
+        if problems is not None:
+            problems.add(
+                "image(s) are written otherwise, in another case or with another ending",
+                "they are matched",
+                (names[i][-1] for i in loose[:3].tolist()),
+                count=len(loose),
+            )
         return found
+
+    def _narrow(self, found: "np.ndarray", names: Sequence[tuple[str, ...]], source: str) -> None:
+        """Find images of which several have the name among those near the label file, and of its part."""
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if not (found == SEVERAL).any():
+            return
+        folder, own = _folder(source), parts_in(source)
+        near = pc.starts_with(self._ids, f"{folder}/") if folder else None
+        parts = [one for one in self._folders if parts_in(one) & own]
+        of_part = pc.is_in(_without(self._ids, r"/?[^/]*$"), pa.array(parts, pa.large_string()))
+        for mask in (near, of_part if own else None):
+            rows = np.flatnonzero(mask) if mask is not None else np.zeros(0, np.int64)
+            several = np.flatnonzero(found == SEVERAL)
+            if not len(rows) or len(rows) == len(self._ids) or not len(several):
+                continue
+            inner = Matcher(self._ids.take(pa.array(rows)).to_pylist())
+            there = inner.rows([names[i] for i in several.tolist()], source="")
+            found[several[there >= 0]] = rows[there[there >= 0]]
 
     def _drop_other_parts(self, found: "np.ndarray", guessed: "np.ndarray", source: str) -> None:
         """Take back what was found by name alone for a file of one part of a split in another part."""
@@ -199,6 +250,13 @@ def _folder(name: str) -> str:
 def _end(name: str) -> str:
     """Return the last folder and the name."""
     return "/".join(name.rsplit("/", 2)[-2:])
+
+
+def _loosely(name: str) -> tuple[str, ...]:
+    """Return a path, its ends, and its name without ending: in lower case, as no URL writes it."""
+    plain = unquote(name.partition("?")[0]).lower()
+    own = plain.rpartition("/")[2]
+    return (plain, *_tails(plain), own, re.sub(_ENDING, "", own))
 
 
 def _tails(name: str) -> tuple[str, ...]:

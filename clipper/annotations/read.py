@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from clipper.annotations.formats import tables, yolo
-from clipper.annotations.formats.coco import NoCocoError, read_coco, read_results
+from clipper.annotations.formats.coco import read_coco, read_results
+from clipper.annotations.formats.coco_json import NoCocoError
 from clipper.annotations.formats.labels import Gathered, Labels, Problems
 from clipper.annotations.formats.rows import read_lines
 from clipper.annotations.formats.voc import read_voc

@@ -53,6 +53,9 @@ _TEXT_ENDINGS = frozenset(
     {".txt", ".xml", ".yaml", ".yml", ".dat", ".npy", ".npz", ".pkl", ".mat", ".db", ".sqlite", ".gz", ".zip"}
 )
 _TELLING_WORDS = ("metadata", "label", "caption", "annotation", "class", "attr", "prompt", "tags")
+# Folders with labels of one image each are called so.
+_TELLING_FOLDERS = ("label", "annot")
+_OF_ONE_IMAGE = frozenset({".txt", ".xml"})
 # Files of a home, which lie beside its images where the home is the images folder.
 _OF_A_HOME = frozenset(
     {
@@ -88,7 +91,8 @@ class Listing:
     """The files of a folder.
 
     `tables` are the files that describe the images of their folder and below, the strongest first. `sidecars`
-    describe one image each. `unread` are the paths of files that look like metadata and are not read.
+    describe one image each. `unread` are the paths of files that look like metadata and are not read, and of
+    folders of them, which end with `/`.
     `others` counts all other files by their ending, the unread ones too. `homes` are folders that are homes.
     `archives` is what lies in each archive, by its name. `unlisted` are those of the other files whose ending
     says nothing, by how it is counted: they may be images too, and `ImageFolder.list_files` opens them.
@@ -106,6 +110,7 @@ class Listing:
     unlisted: dict[str, list[FoundImage]] = field(default_factory=dict)
     beside: list[FoundImage] = field(default_factory=list)
     began_ns: int = 0
+    _unread_folders: set[str] = field(default_factory=set, repr=False)
     _beside: "dict[str, Callable[[], FoundImage]]" = field(default_factory=dict, repr=False)
 
     def add(self, path: str, describe: "Callable[[], FoundImage]") -> None:
@@ -149,6 +154,8 @@ class Listing:
             self._beside = {}
         self.sidecars.sort(key=lambda sidecar: sidecar.id)
         self.beside.sort(key=lambda file: file.id)
+        self.unread += sorted(self._unread_folders)
+        self._unread_folders = set()
         self.unread.sort(key=lambda path: (path.count("/"), path))
 
     def _count(self, path: str, describe: "Callable[[], FoundImage]") -> None:
@@ -162,6 +169,8 @@ class Listing:
         is_telling = any(word in name.lower() for word in _TELLING_WORDS)
         if ending in _TABLE_ENDINGS or (ending in _TEXT_ENDINGS and is_telling):
             self.unread.append(path)
+        elif ending in _OF_ONE_IMAGE and any(word in folder.lower() for word in _TELLING_FOLDERS):
+            self._unread_folders.add(f"{folder}/")  # of thousands of files, one name
 
 
 def is_hidden(path: str) -> bool:

@@ -18,7 +18,7 @@ from clipper.images.archives.folder import open_images
 from clipper.images.folder import ImageFolder
 from clipper.images.listing import RACY_NS, Listing
 from clipper.images.places import Archive, Contents
-from clipper.indexing.label_texts import LabelTexts
+from clipper.indexing.staging.label_texts import LabelTexts
 from clipper.indexing.staging.workspace import Workspace
 from clipper.metadata.join import Source
 from clipper.metadata.values.types import first_few

@@ -5,54 +5,31 @@ memory, where `json` took 11 seconds and 3.8 GB, and labelformat's reader 14 sec
 it). What does not belong here: which image of the folder is meant (`match.py`).
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from clipper.annotations.formats.labels import Labels, Problems, below, category_name, plain_path
-from clipper.annotations.formats.outlines import bounds_of
+from clipper.annotations.formats.coco_json import (
+    BOM,
+    CocoCategory,
+    CocoImage,
+    CocoObject,
+    decode_document,
+    decode_json,
+    decode_records,
+    id_key,
+    to_numbers,
+)
+from clipper.annotations.formats.labels import Labels, Problems, below, category_name, plain_path, unit_of
+from clipper.annotations.formats.outlines import Bounds, around, bounds_of
 from clipper.errors import ImagesError
 from clipper.text import clean
-
-
-class NoCocoError(ImagesError):
-    """A JSON file is none of COCO's."""
-
 
 if TYPE_CHECKING:
     import numpy as np
 
-_BOM = b"\xef\xbb\xbf"
 _SIDES = 4
-_Record = TypeVar("_Record")
-
-
-# Any value is taken, and None where a field is missing: each is looked at on its own.
-class _Image(msgspec.Struct, gc=False):
-    id: Any = None
-    file_name: Any = None
-    path: Any = None
-    coco_url: Any = None
-    width: Any = None
-    height: Any = None
-
-
-class _Category(msgspec.Struct, gc=False):
-    id: Any = None
-    name: Any = None
-
-
-class _Object(msgspec.Struct, gc=False):
-    image_id: Any = None
-    category_id: Any = None
-    bbox: Any = None
-    iscrowd: Any = None
-    score: Any = None
-    caption: Any = None
-    segments_info: Any = None
-    segmentation: msgspec.Raw = msgspec.Raw()
 
 
 def read_coco(data: bytes, *, name: str, source: str) -> Labels:
@@ -69,11 +46,11 @@ def read_coco(data: bytes, *, name: str, source: str) -> Labels:
     Raises:
         ImagesError: the file is no JSON object with images.
     """
-    document = _decode(data, source)
+    document = decode_document(data, source)
     problems = Problems()
-    images = _records(document.get("images"), _Image, "image(s)", problems)
-    listed = _records(document.get("categories"), _Category, "categories", problems)
-    objects = _parts(_records(document.get("annotations"), _Object, "annotation(s)", problems))
+    images = decode_records(document.get("images"), CocoImage, "image(s)", problems)
+    listed = decode_records(document.get("categories"), CocoCategory, "categories", problems)
+    objects = _parts(decode_records(document.get("annotations"), CocoObject, "annotation(s)", problems))
 
     is_labelled = document.get("annotations") is not None
     labels = _labels(images, listed, objects, name, problems)
@@ -104,35 +81,35 @@ def read_results(data: bytes, references: Iterable[bytes], *, name: str, source:
     """
     problems = Problems()
     try:
-        raw: Any = msgspec.json.decode(data.removeprefix(_BOM), type=msgspec.Raw)
+        raw: Any = msgspec.json.decode(data.removeprefix(BOM), type=msgspec.Raw)
     except msgspec.DecodeError:
-        raw = _loads(data.removeprefix(_BOM), source)
-    objects = _records(raw, _Object, "result(s)", problems)
-    ids = {key: one.image_id for one in objects if (key := _key(one.image_id)) is not None}
-    images, listed, most = [_Image(given, _numbered(given)) for given in ids.values()], [], 0
+        raw = decode_json(data.removeprefix(BOM), source)
+    objects = decode_records(raw, CocoObject, "result(s)", problems)
+    ids = {key: one.image_id for one in objects if (key := id_key(one.image_id)) is not None}
+    images, listed, most = [CocoImage(given, _numbered(given)) for given in ids.values()], [], 0
     for reference in references:
         try:
-            document = _decode(reference, source)
+            document = decode_document(reference, source)
         except ImagesError:
             continue  # reading it for itself reports it
-        there = _records(document.get("images"), _Image, "image(s)", Problems())
-        known = sum(_key(one.id) in ids for one in there)
+        there = decode_records(document.get("images"), CocoImage, "image(s)", Problems())
+        known = sum(id_key(one.id) in ids for one in there)
         if known > most:
-            images, most = [one for one in there if _key(one.id) in ids], known
-            listed = _records(document.get("categories"), _Category, "categories", Problems())
+            images, most = [one for one in there if id_key(one.id) in ids], known
+            listed = decode_records(document.get("categories"), CocoCategory, "categories", Problems())
     return _labels(images, listed, objects, name, problems)
 
 
 def _numbered(image_id: Any) -> str:
     """Return the name that COCO gives an image of a number."""
-    key = _key(image_id)
+    key = id_key(image_id)
     return f"{key:012d}" if isinstance(key, int) and key >= 0 else str(image_id)
 
 
 def _labels(
-    images: "Sequence[_Image]",
-    listed: "Sequence[_Category]",
-    objects: "Sequence[_Object]",
+    images: "Sequence[CocoImage]",
+    listed: "Sequence[CocoCategory]",
+    objects: "Sequence[CocoObject]",
     name: str,
     problems: Problems,
 ) -> Labels:
@@ -153,6 +130,7 @@ def _labels(
     kept = np.flatnonzero((image >= 0) & given).tolist()
     objects, image = [objects[i] for i in kept], image[kept]
     category = _category_codes([one.category_id for one in objects], known, categories, problems)
+    boxes = _boxes(objects, problems)
     return Labels(
         source=name,
         names=names,
@@ -160,78 +138,19 @@ def _labels(
         image=image,
         category=category,
         categories=categories,
-        boxes=_boxes(objects, problems),
-        unit="pixels",
+        boxes=boxes,
+        unit=unit_of(boxes),
         crowd=np.array([one.iscrowd in (1, True) for one in objects], bool),
-        score=_numbers([one.score for one in objects]).astype(np.float32),
+        score=to_numbers([one.score for one in objects]).astype(np.float32),
         captions=captions,
         lists_objects=bool(categories or len(image)),
         problems=problems,
     )
 
 
-def _decode(data: bytes, source: str) -> dict[str, Any]:
-    """Decode the document down to its three lists, which stay raw until they are read field by field."""
-    text = data.removeprefix(_BOM)
-    try:
-        document: dict[str, Any] = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
-    except msgspec.DecodeError:
-        whole = _loads(text, source)
-        document = whole if isinstance(whole, dict) else {}
-    images = document.get("images")
-    if not (isinstance(images, list) or (isinstance(images, msgspec.Raw) and bytes(images)[:1] == b"[")):
-        raise NoCocoError(f'{source} has no "images": it is no COCO file')
-    return document
-
-
-def _loads(text: bytes, source: str) -> Any:
-    """Decode JSON with what others write and JSON does not have: NaN, half a surrogate."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ImagesError(
-            f'{source} is not valid JSON: {error}; fix it or move it away, or set labels = "off"'
-        ) from error
-
-
-def _records(value: Any, record: type[_Record], what: str, problems: Problems) -> list[_Record]:
-    """Read a list of records; leave out what is none."""
-    if value is None:
-        return []
-    raw = value if isinstance(value, msgspec.Raw) else msgspec.json.encode(_without_odd(value))
-    try:
-        return msgspec.json.decode(raw, type=list[record])  # type: ignore[valid-type]
-    except msgspec.DecodeError:
-        pass
-    found: list[_Record] = []
-    odd: list[str] = []
-    try:
-        each = msgspec.json.decode(raw, type=list[msgspec.Raw])
-    except msgspec.DecodeError:
-        each = [raw if isinstance(raw, msgspec.Raw) else msgspec.Raw(raw)]
-    for one in each:
-        try:
-            found.append(msgspec.json.decode(one, type=record))
-        except msgspec.DecodeError:
-            odd.append(bytes(one)[:60].decode("utf-8", "replace"))
-    problems.add(f"{what} are no JSON objects", "left out", odd, count=len(odd))
-    return found
-
-
-def _without_odd(value: Any) -> Any:
-    """Return a JSON value with None for numbers that JSON does not have."""
-    if isinstance(value, float):
-        return value if value - value == 0 else None
-    if isinstance(value, list):
-        return [_without_odd(item) for item in value]
-    if isinstance(value, dict):
-        return {clean(key): _without_odd(item) for key, item in value.items()}
-    return clean(value) if isinstance(value, str) else value
-
-
-def _parts(objects: Sequence[_Object]) -> list[_Object]:
+def _parts(objects: Sequence[CocoObject]) -> list[CocoObject]:
     """Return the objects; those of a panoptic file stand in one annotation an image, as its segments."""
-    found: list[_Object] = []
+    found: list[CocoObject] = []
     for one in objects:
         if not isinstance(one.segments_info, list):
             found.append(one)
@@ -239,19 +158,8 @@ def _parts(objects: Sequence[_Object]) -> list[_Object]:
         for part in one.segments_info:
             if isinstance(part, dict):
                 category, box, crowd = (part.get(key) for key in ("category_id", "bbox", "iscrowd"))
-                found.append(_Object(image_id=one.image_id, category_id=category, bbox=box, iscrowd=crowd))
+                found.append(CocoObject(image_id=one.image_id, category_id=category, bbox=box, iscrowd=crowd))
     return found
-
-
-def _key(value: Any) -> Any:
-    """Return an id as a key: 7, 7.0 and "7" are the same, as tools write one id in several ways."""
-    if type(value) is int:
-        return value
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, str):
-        return int(value) if value.isdecimal() and value.isascii() and len(value) < 19 else value  # noqa: PLR2004 - digits of an int64
-    return None if value is None else repr(value)
 
 
 def _images(
@@ -267,7 +175,7 @@ def _images(
     unnamed: list[Any] = []
     twice: list[Any] = []
     for one in images:
-        key, path = _key(one.id), _name_of(one)
+        key, path = id_key(one.id), _name_of(one)
         if key is None or not path:
             unnamed.append(one.id)
         elif key in numbers:
@@ -278,7 +186,7 @@ def _images(
             chosen.append(one)
     problems.add("image(s) have no id or no file_name", "left out", unnamed, count=len(unnamed))
     problems.add("image id(s) are there twice", "the first one is used", twice, count=len(twice))
-    sizes = np.stack([_numbers([getattr(one, side) for one in chosen]) for side in ("width", "height")], 1)
+    sizes = np.stack([to_numbers([getattr(one, side) for one in chosen]) for side in ("width", "height")], 1)
     sizes[~(sizes > 0).all(axis=1)] = np.nan
     return numbers, names, sizes
 
@@ -286,6 +194,8 @@ def _images(
 def _name_of(image: Any) -> str:
     """Return the path of an image's file; LVIS has none, but a URL that ends with it."""
     for value in (image.file_name, image.path):
+        if type(value) is int:
+            return str(value)
         if isinstance(value, str) and value.strip():
             return plain_path(clean(value))
     url = image.coco_url
@@ -297,7 +207,7 @@ def _categories(listed: Sequence[Any]) -> tuple[dict[Any, int], list[str]]:
     codes: dict[str, int] = {}
     known: dict[Any, int] = {}
     for one in listed:
-        if (key := _key(one.id)) is not None:
+        if (key := id_key(one.id)) is not None:
             known[key] = codes.setdefault(category_name(one.name, f"category {key}"), len(codes))
     return known, list(codes)
 
@@ -306,7 +216,7 @@ def _found(keys: Sequence[Any], known: Mapping[Any, int]) -> "np.ndarray":
     """Return the number of each key, (n,) int64; -1 for one that is not known."""
     import numpy as np
 
-    return np.array([known.get(key if type(key) is int else _key(key), -1) for key in keys], np.int64)
+    return np.array([known.get(key if type(key) is int else id_key(key), -1) for key in keys], np.int64)
 
 
 def _category_codes(
@@ -319,7 +229,7 @@ def _category_codes(
     added: dict[str, int] = {name: code for code, name in enumerate(categories)}
     unknown = np.flatnonzero(codes < 0).tolist()
     for i in unknown:
-        key = _key(given[i])
+        key = id_key(given[i])
         name = "unknown" if key is None else category_name(f"category {key}", "unknown")
         codes[i] = added.setdefault(name, len(added))
     categories[:] = list(added)
@@ -363,7 +273,7 @@ def _boxes(objects: Sequence[Any], problems: Problems) -> "np.ndarray":
     odd: list[Any] = []
     for i, box in enumerate(given):
         if box is None or box == []:
-            boxes[i] = bounds_of(objects[i].segmentation) or np.nan
+            boxes[i] = bounds_of(objects[i].segmentation) or _around_points(objects[i].keypoints) or np.nan
             continue
         found = _four(box)
         odd += [] if found else [box]
@@ -372,23 +282,18 @@ def _boxes(objects: Sequence[Any], problems: Problems) -> "np.ndarray":
     return boxes
 
 
+def _around_points(keypoints: msgspec.Raw) -> Bounds | None:
+    """Return the box around the keypoints that are labelled: x, y, and 0 for one that is not."""
+    try:
+        numbers = msgspec.json.decode(keypoints, type=list[float]) if keypoints else []
+    except msgspec.DecodeError:
+        return None
+    points = [(x, y) for x, y, seen in zip(numbers[::3], numbers[1::3], numbers[2::3], strict=False) if seen]
+    return around([x for x, _ in points], [y for _, y in points])
+
+
 def _four(box: Any) -> list[float] | None:
     if not isinstance(box, list) or len(box) != _SIDES:
         return None
-    numbers = _numbers(box).tolist()
+    numbers = to_numbers(box).tolist()
     return numbers if all(number - number == 0 for number in numbers) else None
-
-
-def _numbers(values: Sequence[Any]) -> "np.ndarray":
-    """Return numbers, or texts of numbers, as (n,) float64; NaN for anything else."""
-    import numpy as np
-
-    found = np.full(len(values), np.nan)
-    for i, value in enumerate(values):
-        if value is None or isinstance(value, bool):
-            continue
-        try:
-            found[i] = value if type(value) in (int, float) else float(value)
-        except (ValueError, TypeError, OverflowError):
-            continue
-    return found

@@ -132,6 +132,7 @@ class Gathered:
         """Return all of it as arrays."""
         import numpy as np
 
+        boxes = np.array(self._boxes, np.float64).reshape(-1, 4)
         return Labels(
             source=self.source,
             names=self._names,
@@ -139,8 +140,8 @@ class Gathered:
             image=np.array(self._image, np.int64),
             category=np.array(self._category, np.int32),
             categories=list(self._categories),
-            boxes=np.array(self._boxes, np.float64).reshape(-1, 4),
-            unit=self.unit,
+            boxes=boxes,
+            unit=self.unit if self.unit == "shares" else unit_of(boxes),
             crowd=np.zeros(len(self._image), bool),
             score=np.array(self._score, np.float32),
             problems=self.problems,

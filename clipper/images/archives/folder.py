@@ -18,7 +18,7 @@ from clipper.errors import BadImageError, ImagesError
 from clipper.hashing import digest
 from clipper.images.archives import tar, tiff, zip  # noqa: A004 - the format's name
 from clipper.images.archives.contents import add_damage, add_member, itself, list_contents
-from clipper.images.archives.location import kind_of, names_archives, root_of
+from clipper.images.archives.location import as_glob, expanded, kind_of, names_archives, root_of
 from clipper.images.archives.tables import ImageTable
 from clipper.images.decode import check_size
 from clipper.images.folder import ImageFolder, cannot_list, changed_ns, filesystem, is_image_name
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 # Bytes that a remote archive is read ahead: it is read from start to end.
 READ_AHEAD = 1 << 23
 MAX_OPEN = 8  # tables
+# How long an archive is kept whose server sends only whole files: it may change.
+WHOLE_SECONDS = 60.0
 # Bump it when the same archive would give other images: archives are then read again.
 CONTENTS_VERSION = "2"
 
@@ -58,13 +60,16 @@ class ArchiveFolder(ImageFolder):
         """Open archives; none is read yet.
 
         Args:
-            location: an archive, or a pattern of archives such as `/data/shards/*.tar`.
+            location: an archive, or a pattern of archives such as `/data/shards/*.tar`, or
+                `shards/{000..099}.tar`, in which all must be there.
             max_bytes: of an image.
             limits: under which files are read: an archive that was listed under others is read again.
         """
         super().__init__(location, max_bytes=max_bytes)
         self.limits = f"{limits}/{CONTENTS_VERSION}"
         self.root = root_of(location)
+        self._pattern = as_glob(location)
+        self._whole: tuple[str, float, bytes] | None = None
         self._tables: dict[str, ImageTable] = {}
         self._lock = threading.Lock()
 
@@ -74,21 +79,30 @@ class ArchiveFolder(ImageFolder):
         Raises:
             ImagesError: they cannot be listed or read in place, or a file is no archive.
         """
+        names = expanded(self._below_root())
         found = self._remote_archives() if self.remote else self._local_archives()
         if packed := [archive.name for archive in found if is_packed_whole(archive.name)]:
             raise ImagesError(
                 f"{self.root}/{packed[0]} is packed as a whole, so that no image in it can be read alone; "
                 "unpack it, or pack its files as .tar or .zip"
             )
+        if names is not None:
+            found = [archive for archive in found if archive.name in names]
+            if missing := sorted(names - {archive.name for archive in found}):
+                more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
+                raise ImagesError(f"{self.root}/{missing[0]}{more} of {self.location} are not there")
         found = [archive for archive in found if kind_of(archive.name)]
-        if has_magic(self.location):  # which may name a `metadata.parquet`, too
+        if has_magic(self._pattern):  # which may name a `metadata.parquet`, too
             found = [archive for archive in found if not is_metadata_name(archive.name)]
-        if not found and not has_magic(self.location):
+        if not found and not has_magic(self._pattern):
             raise self._none()
         return sorted(found, key=lambda archive: archive.name)
 
+    def _below_root(self) -> str:
+        return self.location.rstrip("/")[len(self.root.rstrip("/")) :].lstrip("/")
+
     def _none(self) -> ImagesError:
-        if not self.remote and not has_magic(self.location) and not Path(self.location).exists():
+        if not self.remote and not has_magic(self._pattern) and not Path(self.location).exists():
             return ImagesError(f"{self.location} does not exist; check `images` in clipper.toml, or mount it")
         return ImagesError(
             f"{self.location} names no archive ({', '.join(ARCHIVE_ENDINGS)}, or a TIFF of many pages); "
@@ -262,8 +276,16 @@ class ArchiveFolder(ImageFolder):
             with Path(path).open("rb") as file:
                 file.seek(place.offset)
                 return file.read(place.size)
+        now = time.monotonic()
+        if self._whole and self._whole[0] == path and now < self._whole[1]:
+            return self._whole[2][place.offset : end]
         files, _ = filesystem(self.root)
-        return bytes(files.cat_file(path, start=place.offset, end=end))
+        data = bytes(files.cat_file(path, start=place.offset, end=end))
+        if len(data) <= place.size:
+            return data
+        # A simple web server sends the whole file, whatever part it is asked for.
+        self._whole = (path, now + WHOLE_SECONDS, data)
+        return data[place.offset : end]
 
     def _table(self, name: str) -> ImageTable:
         if name not in self._tables:
@@ -310,14 +332,17 @@ class ArchiveFolder(ImageFolder):
             raise ImagesError(
                 f"the folder {root} does not exist; check `images` in clipper.toml, or mount it"
             )
-        whole = Path(self.location)
+        whole = Path(self._pattern)
         pattern = str(whole.relative_to(root))
-        found = [whole] if whole.is_file() else [path for path in root.glob(pattern) if path.is_file()]
+        try:
+            found = [whole] if whole.is_file() else [path for path in root.glob(pattern) if path.is_file()]
+        except ValueError as error:  # such as `**.tar`
+            raise ImagesError(f"{self.location} is no pattern: {error}") from error
         described = [(path.relative_to(root).as_posix(), path.stat()) for path in found]
         return [Archive(name, status.st_size, status.st_mtime_ns) for name, status in described]
 
     def _remote_archives(self) -> list[Archive]:
-        files, pattern = filesystem(self.location)
+        files, pattern = filesystem(self._pattern)
         _, root = filesystem(self.root)
         files.invalidate_cache()
         try:

@@ -141,3 +141,35 @@ def test_labels_of_another_part_beside_the_folder_are_not_its_own(tmp_path: Path
     }  # fmt: skip
     write(tmp_path, files)
     assert [name for _, name, _ in boxes(objects_in(tmp_path / "train2017"))] == ["cat"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train/images/a.jpg", "val/images/a.jpg", "annotations/{}.json"),
+        ("train/img/a.jpg", "val/img/a.jpg", "{}/ann.json"),
+    ],
+)
+def test_of_images_of_one_name_those_of_the_label_files_part_are_meant(
+    tmp_path: Path, names: tuple[str, ...]
+):
+    other = coco([{"image_id": 1, "category_id": 2, "bbox": [0, 0, 10, 10]}])
+    *photos, labels = names
+    files = {**dict.fromkeys(photos), labels.format("train"): ONE, labels.format("val"): other}
+    found = objects_in(write(tmp_path, files))
+    assert [(row, name) for row, name, _ in boxes(found)] == [(0, "cat"), (1, "dog")]
+
+
+@pytest.mark.parametrize(
+    "written", ["https://x.org/up/my%20A.jpg?sig=1", "up/MY a.JPG", "my A.png", "C:\\up\\My A.jpg"]
+)
+def test_names_in_another_case_of_urls_or_with_another_ending_are_matched_and_said(
+    tmp_path: Path, written: str
+):
+    images = [{"id": 1, "file_name": written}, {"id": 2, "file_name": "your a.jpg"}]
+    document = coco([{"image_id": i, "category_id": i, "bbox": [20, 10, 100, 50]} for i in (1, 2)], images)
+    found = objects_in(write(tmp_path, {"my A.jpg": None, "b.jpg": None, "c.json": document}))
+    assert [(row, name) for row, name, _ in boxes(found)] == [(1, "cat")]
+    said = "\n".join(found.problems)
+    assert "1 image(s) are written otherwise" in said
+    assert "1 image(s) are not in the images folder ('your a.jpg')" in said

@@ -16,8 +16,10 @@ from clipper.doctor.repair import diagnose
 from clipper.errors import ImagesError, SettingsError
 from clipper.images.folder import ImageFolder
 from clipper.images.listing import FoundImage
+from clipper.indexing import scan
 from clipper.indexing.objects import folder_fingerprint
 from clipper.indexing.run import Step
+from clipper.indexing.staging.workspace import Workspace
 from clipper.settings import Settings
 from clipper.store.home import Home, read_json
 
@@ -249,3 +251,13 @@ def test_an_image_that_came_opens_no_label_file_of_others(
         text.unlink()
     run_index(indexed_home)
     assert not (indexed_home / "store" / "label_texts.parquet").exists()
+
+
+def test_a_folder_of_labels_that_nobody_reads_is_named_once(indexed_home: Path):
+    folder = indexed_home / "images"
+    for name in ("label_2/a.txt", "label_2/b.txt", "labels/c.txt"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("0 0.5 0.5 0.2 0.4" if name == "labels/c.txt" else "Car 0.0 0 1.5 587 173")
+    notes = scan.scan_images(Workspace(Settings.load(indexed_home))).notes
+    (note,) = [note for note in notes if note.startswith("not read")]
+    assert "describe images: label_2/;" in note

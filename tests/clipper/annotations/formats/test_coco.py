@@ -135,10 +135,11 @@ def test_the_segments_of_a_panoptic_file_are_objects(tmp_path: Path):
 
 
 def test_images_of_a_file_without_annotations_are_not_labelled(tmp_path: Path):
-    document = {key: value for key, value in coco([]).items() if key != "annotations"}
-    found = read(tmp_path, document, "annotations/image_info_test.json")
-    assert entries(found, tmp_path) == {}
-    assert "2 image(s) are listed in a file that has no" in notes(found)
+    without = {key: value for key, value in coco([]).items() if key != "annotations"}
+    for document in (without, without | {"annotations": None}):
+        found = read(tmp_path, document, "annotations/image_info_test.json")
+        assert entries(found, tmp_path) == {}
+        assert "2 image(s) are listed in a file that has no" in notes(found)
 
 
 def test_thousands_of_categories_before_the_images_hide_no_coco_file(tmp_path: Path):
@@ -304,3 +305,18 @@ def test_categories_of_odd_names_are_kept(tmp_path: Path):
     assert names[1].startswith("a b x")
     assert len(names[1]) <= 200
     assert names[2] == "3"
+
+
+def test_boxes_in_shares_and_confidences_in_percent_are_seen(tmp_path: Path):
+    found = read(
+        tmp_path, coco([box(bbox=[0.1, 0.1, 0.5, 0.5], score=95), box(2, bbox=[0, 0, 1, 1], score=50)])
+    )
+    assert boxes(found) == [(0, "cat", (0.1, 0.1, 0.5, 0.5)), (1, "cat", (0, 0, 1, 1))]
+    assert [round(score, 2) for score in found.table["score"].to_pylist()] == [0.95, 0.5]
+    assert "1 confidence(s) are above 1" not in notes(found)
+    assert "2 confidence(s) are above 1" in notes(found)
+
+
+def test_keypoints_without_a_box_get_the_box_around_those_that_are_labelled(tmp_path: Path):
+    points = {"image_id": 1, "category_id": 1, "keypoints": [20, 10, 2, 0, 0, 0, 120, 60, 1]}
+    assert boxes(read(tmp_path, coco([points]))) == [(0, "cat", (0.1, 0.1, 0.5, 0.5))]

@@ -4,7 +4,10 @@ import gzip
 import io
 import os
 import tarfile
+import threading
 import zipfile
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import fsspec
@@ -407,3 +410,40 @@ def test_many_rows_without_an_image_hide_no_column(tmp_path: Path):
         pa.table({"jpg": pa.array([None] * 99 + [picture(1)], pa.binary())}), tmp_path / "a.parquet"
     )
     assert read_all(open_images(str(tmp_path / "a.parquet")))["a/00000099.png"] == picture(1)
+
+
+def test_ranges_as_webdataset_writes_them_name_their_archives(tmp_path: Path, memory_folder: str):
+    for number in range(9, 13):
+        write_tar(tmp_path / f"s{number:03}.tar", {f"{number}.png": picture(number)})
+        data = (tmp_path / f"s{number:03}.tar").read_bytes()
+        fsspec.filesystem("memory").pipe(f"{memory_folder}/s{number:03}.tar", data)
+    for folder in (str(tmp_path), memory_folder):
+        assert names_archives(f"{folder}/s{{009..011}}.tar")
+        found = open_images(f"{folder}/s{{009..011}}.tar")
+        assert list(read_all(found)) == ["10.png", "11.png", "9.png"]
+        with pytest.raises(ImagesError, match=r"s007\.tar and 1 more of .* are not there"):
+            open_images(f"{folder}/s{{007..011}}.tar").list_files()
+        with pytest.raises(ImagesError, match="a range and another pattern"):
+            open_images(f"{folder}/s{{009..011}}*.tar").list_files()
+
+
+def test_a_server_that_sends_only_whole_files_serves_images(tmp_path: Path):
+    files = pictures(4)
+    write_tar(tmp_path / "s.tar", files)
+    asked: list[str] = []
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            asked.append(self.path)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        folder = open_images(f"http://127.0.0.1:{server.server_port}/s.tar")
+        listing = folder.list_files()
+        asked.clear()
+        assert {i.id: folder.read(i.id, i.place) for i in listing.images} == files
+        assert len(asked) == 1
+    finally:
+        server.shutdown()
+        server.server_close()
