@@ -76,7 +76,11 @@ def watch_signals() -> None:
         heard, told = os.pipe()
         os.set_blocking(told, False)
         signal.set_wakeup_fd(told, warn_on_full_buffer=False)
-        threading.Thread(target=_watch, args=(heard, numbers), name="interrupt", daemon=True).start()
+        watcher = threading.Thread(target=_watch, args=(heard, numbers), name="interrupt", daemon=True)
+        # The main thread gets all signals: one that the watcher got just before an `exec` would be lost.
+        unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+        watcher.start()
+        signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
 
 
 def exit_code() -> int:

@@ -99,6 +99,24 @@ def test_ctrl_c_ends_a_server_that_starts_without_a_traceback(tmp_path: Path, wo
     assert (started.returncode, errors) in [(0, ""), (130, "clipper: stopped\n")]
 
 
+SHOW_MASK = """
+import threading
+from pathlib import Path
+from clipper.cli import interrupt
+interrupt.watch_signals()
+watcher = next(each for each in threading.enumerate() if each.name == "interrupt")
+status = Path(f"/proc/self/task/{watcher.native_id}/status").read_text()
+print(status.partition("SigBlk:")[2].split()[0])
+"""
+
+
+@pytest.mark.linux
+def test_only_the_main_thread_gets_signals_so_that_none_is_lost_when_a_server_replaces_the_command():
+    done = subprocess.run([sys.executable, "-c", SHOW_MASK], capture_output=True, text=True, check=True)
+    blocked = int(done.stdout, 16)
+    assert all(blocked >> (number - 1) & 1 for number in (signal.SIGINT, signal.SIGTERM))
+
+
 def test_ctrl_c_before_the_command_line_is_parsed_is_told_as_later(
     command: InProcess, monkeypatch: pytest.MonkeyPatch
 ):
