@@ -244,7 +244,7 @@ def test_columns_are_listed_with_types_and_sources_once_and_by_info(
     _, out, _ = command("info", "--home", photos / ".clipper")
     assert "group (text, metadata.json)" in out
     assert "year (integer, metadata.csv)" in out
-    assert "width (int, the files)" in out
+    assert "width (integer, the files)" in out
     _, out, _ = command("info", "--json", "--home", photos / ".clipper")
     assert json.loads(out)["origins"]["year"] == "metadata.csv"
 
