@@ -52,6 +52,6 @@ def _listed_bits(data: bytes, at: int) -> int:
 def _largest(entries: IcoImagePlugin.IcoFile) -> Image.Image:
     picture = entries.frame(0)
     if picture.width * picture.height > _MOST_PIXELS:  # the list says at most 256 for a side
-        raise ValueError(f"it holds a picture of {picture.width:,} x {picture.height:,} pixels")
+        raise ValueError("the picture is larger than its icon")
     picture.load()
     return picture
