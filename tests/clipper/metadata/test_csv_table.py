@@ -174,7 +174,9 @@ def test_whole_numbers_that_pandas_made_floats_name_images():
 @settings(max_examples=150, deadline=None)
 @given(st.text('",;\t|\n\r\\a01.-[]#= \u202f', max_size=30), st.sampled_from(["csv", "tsv", "json", "jsonl"]))
 def test_any_text_is_metadata_or_an_error_that_names_the_file(data: str, ending: str):
+    refused = f"the/metadata.{ending}"
     try:
         described(data, f"metadata.{ending}")
     except ImagesError as error:
-        assert str(error).startswith(f"the/metadata.{ending}")
+        refused = str(error)
+    assert refused.startswith(f"the/metadata.{ending}")
