@@ -162,7 +162,7 @@ def _from_header(text: str, delimiter: str | None, name: str) -> tuple[str, list
         start = end
         line, end = _line(text, start)
         found, _ = _delimiter_of(line, delimiter)
-        cells = [cell.strip() for cell in next(csv.reader([line.replace("\n", " ")], delimiter=found), [])]
+        cells = _split(line, found)
         filled = sum(map(bool, cells))
         if any(map(is_key_column, cells)) and (filled > 1 or not before):
             if not before:
@@ -173,6 +173,15 @@ def _from_header(text: str, delimiter: str | None, name: str) -> tuple[str, list
             break
         before.append(line.strip()[:_SHOWN])
     return text, []
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    """Return the cells of a line; a line that cannot be split is one of a table, of unknown cells."""
+    try:
+        found = next(csv.reader([re.sub(r"[\r\n]", " ", line)], delimiter=delimiter), [])
+    except csv.Error:  # such as a cell of more than 131,072 characters
+        return ["?", "?"]
+    return [cell.strip() for cell in found]
 
 
 class _Ragged:

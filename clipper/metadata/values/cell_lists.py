@@ -38,7 +38,7 @@ def read_lists(text: "pa.ChunkedArray") -> "pa.ChunkedArray | None":
         lists.append(found)
     try:
         found = pa.array(lists)
-    except (pa.ArrowException, OverflowError):  # of several types, or with a number beyond 64 bits
+    except (pa.ArrowException, OverflowError, UnicodeError):  # several types, beyond 64 bits, half a letter
         return None
     return pa.chunked_array([found]) if pa.types.is_list(found.type) else None
 

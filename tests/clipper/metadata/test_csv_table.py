@@ -7,6 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from clipper.errors import ImagesError
 from clipper.metadata import sources
@@ -71,6 +73,11 @@ def test_the_first_image_of_a_table_without_a_header_is_no_name_of_a_column(firs
         {"column_2": "dog", "column_3": 2},
     ]
     assert problems[0] == "metadata.csv has no header; its columns are called column_1, column_2, ..."
+
+
+@pytest.mark.parametrize("header", ['file_name,"a\r\nb"', "file_name," + "x" * 200_000, 'file_name,"a\rb\n"'])
+def test_a_header_may_hold_line_breaks_and_long_names(header: str):
+    assert list(described(f"{header}\np0.jpg,1\n")[0]["p0.jpg"].values()) == [1]
 
 
 def test_a_delimiter_at_the_end_of_each_row_makes_no_cell():
@@ -162,3 +169,14 @@ def test_whole_numbers_that_pandas_made_floats_name_images():
     buffer = io.BytesIO()
     pq.write_table(pa.table({"id": [7.0, None, 8.0], "v": [1, 2, 3]}), buffer)
     assert described(buffer.getvalue(), "metadata.parquet")[0] == {"7.jpg": {"v": 1}}
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text('",;\t|\n\r\\a01.-[]#= \u202f', max_size=30), st.sampled_from(["csv", "tsv", "json", "jsonl"]))
+def test_any_text_is_metadata_or_an_error_that_names_the_file(data: str, ending: str):
+    refused = f"the/metadata.{ending}"
+    try:
+        described(data, f"metadata.{ending}")
+    except ImagesError as error:
+        refused = str(error)
+    assert refused.startswith(f"the/metadata.{ending}")

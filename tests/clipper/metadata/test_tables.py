@@ -295,7 +295,12 @@ def test_lists_in_cells_are_lists_as_json_and_as_python_writes_them():
     assert cells("[1, 2]", "[3]")[0] == [[1, 2], [3]]
     for other in (["[a, b]", "[c]"], ["[1]", "x"], ["[[1]]", "[2]"], ["[1]", '["a"]'], ["[" * 99_999 + "]"]):
         assert cells(*other) == (other, [])
-    for hostile in ("[a" + " " * 99_999 + "b]", "['" + "\\" * 99_999 + "]", "[" + "a," * 99_999 + "']"):
+    for hostile in (
+        "[a" + " " * 99_999 + "b]",
+        "['" + "\\" * 99_999 + "]",
+        "[" + "a," * 99_999 + "']",
+        '["\\ud800"]',
+    ):
         assert cells(hostile) == ([hostile], [])
 
 
