@@ -16,6 +16,7 @@ from clipper.annotations.match import parts_in
 from clipper.errors import SettingsError
 from clipper.images.folder import ImageFolder, changed_ns, filesystem
 from clipper.images.listing import FoundImage
+from clipper.settings import is_url
 
 # If the images folder has such a name, labels may lie in a folder beside it.
 _IMAGES_NAME = re.compile(r"(images?|imgs?|jpegimages|(train|val|valid|validation|test)\d*)", re.IGNORECASE)
@@ -57,7 +58,8 @@ def _named(
     location: str, folder: ImageFolder, beside: Sequence[FoundImage], home: "Callable[[str], str]"
 ) -> list[LabelFiles]:
     """Return the label files that a path or a pattern of the setting names."""
-    for base in (home(location).rstrip("/"), folder.path(location).rstrip("/")):
+    bases = [location] if is_url(location) else [home(location), folder.path(location)]
+    for base in (base.rstrip("/") for base in bases):
         search = _within(base, folder, beside) or _elsewhere(base, folder.max_bytes)
         searches = [search] if search else _matching(base, folder, beside) if has_magic(base) else []
         if not searches:
@@ -65,9 +67,8 @@ def _named(
         if found := [files for each in searches for files in each.found()]:
             return found
         raise SettingsError(f"labels: {base} holds no labels of COCO, YOLO or VOC, and no table of boxes")
-    raise SettingsError(
-        f"labels: {location!r} is neither in the home nor in the images folder; check the path"
-    )
+    where = "not there" if is_url(location) else "neither in the home nor in the images folder"
+    raise SettingsError(f"labels: {location!r} is {where}; check the path")
 
 
 def _matching(base: str, folder: ImageFolder, beside: Sequence[FoundImage]) -> "list[Search]":
@@ -88,7 +89,7 @@ def _matching(base: str, folder: ImageFolder, beside: Sequence[FoundImage]) -> "
     scheme, mark, _ = base.rpartition("://")
     searches, by_folder = [], defaultdict(set)
     for name, entry in found.items():
-        location = f"{scheme}{mark}{name}" if mark else name
+        location = name if "://" in name else f"{scheme}{mark}{name}"
         if entry.get("type") == "directory":
             searches.append(_elsewhere(location, folder.max_bytes))
         else:

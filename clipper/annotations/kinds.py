@@ -33,7 +33,10 @@ _MAY_BE_COCO = re.compile(
 _RESULTS = re.compile(rb"^(\xef\xbb\xbf)?\s*\[\s*\{")
 _RESULT_KEYS = re.compile(rb'"(bbox|segmentation|caption|keypoints)"\s*:')
 _LINES = re.compile(rb'"objects"\s*:\s*[\[{][^\n]*"bbox"\s*:')
-_VOC = re.compile(rb"<annotation[\s>]")
+_VOC = re.compile(
+    rb"^(\xef\xbb\xbf)?(\s|<\?xml[^>]*>|<!DOCTYPE[^>]*>|<!--.*?-->)*<annotation[\s>].*?<(filename|folder|size|object)[\s/>]",
+    re.DOTALL,
+)
 # A line of YOLO's has a class and four numbers: a shorter text has none.
 _LEAST_BYTES = 9
 # More JSON files than this in one folder describe an image each, and are no COCO files.
@@ -135,7 +138,7 @@ class Search:
         yield from self._groups("voc", self._by_ending[".xml"], "annotations", self._is_voc, ())
 
     def _is_voc(self, file: FoundImage) -> bool:
-        return bool(_VOC.search(self.folder.read_head(file, 1024)))
+        return bool(_VOC.search(self.folder.read_head(file, 4096)))
 
     def _yolo(self) -> Iterator[LabelFiles]:
         helpers = helpers_of(self.files)

@@ -3,6 +3,7 @@
 What does not belong here: reading the rows (`tables.py`).
 """
 
+import csv
 import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -26,26 +27,34 @@ _CORNERS = (
     ("bboxxmin", "bboxymin", "bboxxmax", "bboxymax"), ("roix1", "roiy1", "roix2", "roiy2"),
     ("xtl", "ytl", "xbr", "ybr"), ("left", "top", "right", "bottom"), ("x0", "y0", "x1", "y1"),
 )  # fmt: skip
+# Where a table has both `w` and `width`, the latter is the image's.
 _SIDES = (
-    ("x", "y", "width", "height"), ("x", "y", "w", "h"), ("left", "top", "width", "height"),
-    ("bboxx", "bboxy", "bboxwidth", "bboxheight"), ("bboxx", "bboxy", "bboxw", "bboxh"),
-    ("x1", "y1", "width", "height"), ("xmin", "ymin", "width", "height"), ("xmin", "ymin", "w", "h"),
+    ("x", "y", "w", "h"), ("xmin", "ymin", "w", "h"), ("bboxx", "bboxy", "bboxw", "bboxh"),
+    ("bboxx", "bboxy", "bboxwidth", "bboxheight"), ("x", "y", "width", "height"),
+    ("left", "top", "width", "height"), ("x1", "y1", "width", "height"), ("xmin", "ymin", "width", "height"),
 )  # fmt: skip
 _CENTERS = (
-    ("xcenter", "ycenter", "width", "height"), ("centerx", "centery", "width", "height"),
-    ("xcenter", "ycenter", "w", "h"), ("cx", "cy", "w", "h"),
+    ("xcenter", "ycenter", "w", "h"), ("cx", "cy", "w", "h"), ("xcenter", "ycenter", "width", "height"),
+    ("centerx", "centery", "width", "height"),
 )  # fmt: skip
 _TEXT = ("bbox", "boundingbox", "box")
 _SIZE = (("width", "height"), ("imagewidth", "imageheight"), ("imgwidth", "imgheight"), ("imgw", "imgh"))
 _VIA = ("regionshapeattributes", "regionattributes")
 # Such a column is an image's property as often as a box's.
-_PLAIN_SIDES = frozenset(_SIDES[:3])
+_PLAIN_SIDES = frozenset(
+    {("x", "y", "width", "height"), ("x", "y", "w", "h"), ("left", "top", "width", "height")}
+)
 
 DELIMITERS = ",;\t"
 # The first line with which Excel is told the delimiter.
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[ \t,;]*\r?\n', re.IGNORECASE)
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 _HEAD = 65_536
+_ROWS = 100  # of a table that show whether texts are boxes
+# What a text of a box has: four numbers, in brackets or not, such as `[20.0, 10, 100, 50]`.
+FOUR_NUMBERS = re.compile(
+    r"^[^\d+.-]*" + r"[,;\s]+".join(rf"(?P<n{i}>[-+.\deE]+)" for i in range(4)) + r"[^\d]*$"
+)
 
 Form = Literal["corners", "sides", "center", "text", "via", "whole"]
 
@@ -96,9 +105,18 @@ def shape_of(data: bytes) -> Shape | None:
     delimiter = delimiter or max(DELIMITERS, key=line.count)
     cells = [cell.strip().strip('"').strip() for cell in line.split(delimiter)]
     shape = _of_header(cells) or _of_row(cells)
-    if shape is None:
+    if shape is None or (shape.form == "text" and not _has_texts(text, delimiter, shape.box[0])):
         return None
     return shape._replace(columns=len(cells), delimiter=delimiter, skipped=skipped + shape.skipped)
+
+
+def _has_texts(text: str, delimiter: str, column: int) -> bool:
+    """Whether a column has a box in one of the first rows: a column `box` may hold anything."""
+    rows = csv.reader(text.splitlines()[1:_ROWS], delimiter=delimiter)
+    try:
+        return any(len(row) > column and FOUR_NUMBERS.match(row[column]) for row in rows)
+    except csv.Error:
+        return False
 
 
 def _of_header(cells: Sequence[str]) -> Shape | None:

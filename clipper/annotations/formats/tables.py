@@ -18,7 +18,7 @@ from clipper.annotations.formats.labels import (
     plain_path,
     unit_of,
 )
-from clipper.annotations.formats.table_shape import Shape, shape_of
+from clipper.annotations.formats.table_shape import FOUR_NUMBERS, Shape, shape_of
 from clipper.annotations.formats.via import region_name, shape_box
 from clipper.errors import ImagesError
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-# What a text of a box has: four numbers, in brackets or not, such as `[20.0, 10, 100, 50]`.
-_FOUR = r"^[^\d+.-]*" + r"[,;\s]+".join(rf"(?P<n{i}>[-+.\deE]+)" for i in range(4)) + r"[^\d]*$"
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -190,7 +188,7 @@ def _four(texts: "pa.ChunkedArray") -> "list[pa.ChunkedArray]":
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    found = pc.extract_regex(texts, _FOUR)
+    found = pc.extract_regex(texts, FOUR_NUMBERS.pattern)
     return [pc.fill_null(pc.struct_field(found, f"n{i}"), "").cast(pa.string()) for i in range(4)]
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 ROOT = b"annotation"
+_OWN = frozenset({"filename", "folder", "size", "object"})  # elements of which each file has one
 # The folder of labels, and those that may take its place in the path of an image.
 _LABELS_FOLDER = "annotations"
 _IMAGES_FOLDERS = ("JPEGImages", "images", "")
@@ -32,7 +33,7 @@ def read_voc(files: Iterable[tuple[str, bytes]], *, source: str) -> Labels:
     gathered = Gathered(source, "pixels")
     for path, data in files:
         root = _parse(data)
-        if root is None or root.tag != ROOT.decode():
+        if root is None or root.tag != ROOT.decode() or not _OWN & {child.tag for child in root}:
             gathered.problems.add("file(s) are no XML of Pascal VOC", "left out", [path])
             continue
         gathered.add_image(_names(path, root), _size(root))

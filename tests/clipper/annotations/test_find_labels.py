@@ -1,6 +1,9 @@
 """Label files where the setting `labels` says, remote ones, and folders of many kinds at once."""
 
 import json
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import fsspec
@@ -173,3 +176,24 @@ def test_names_in_another_case_of_urls_or_with_another_ending_are_matched_and_sa
     said = "\n".join(found.problems)
     assert "1 image(s) are written otherwise" in said
     assert "1 image(s) are not in the images folder ('your a.jpg')" in said
+
+
+def test_label_files_of_a_web_server_are_read_and_a_wrong_address_is_said(tmp_path: Path):
+    images = write(tmp_path / "photos", {"a.jpg": None})
+    write(tmp_path / "web", {"one.json": ONE})
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path / "web")))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    try:
+        for setting in (f"{address}/one.json", f"{address}/*.json"):
+            assert [name for _, name, _ in boxes(objects_in(images, setting))] == ["cat"]
+        with pytest.raises(SettingsError, match="check the path"):
+            objects_in(images, f"{address}/none.json")
+    finally:
+        server.shutdown()
+        server.server_close()

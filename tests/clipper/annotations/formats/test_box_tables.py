@@ -59,6 +59,7 @@ def test_open_images(tmp_path: Path):
         "filename\tclass\txmin\tymin\txmax\tymax\nx.jpg\tcat\t120\t60\t20\t10\n",
         "image_name,bbox_x,bbox_y,bbox_width,bbox_height,label_name\nx.jpg,20,10,100,50,cat\n",
         "Filename;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2;ClassId\nx.jpg;20;10;120;60;cat\n",
+        "image,width,height,x,y,w,h,label\nx.jpg,200,100,20,10,100,50,cat\n",
         "filename,x_center,y_center,width,height,class\nx.jpg,0.35,0.35,0.5,0.5,cat\n",
         'image_id,width,height,bbox,label\nx,200,100,"[20.0, 1e1, 100, 50]",cat\n',
         "x.jpg,20,10,120,60,cat\n",  # RetinaNet's, without a header
@@ -94,7 +95,13 @@ def test_a_row_that_cannot_be_kept_is_said(tmp_path: Path, row: str, said: str):
 
 
 def test_tables_of_metadata_are_not_taken_for_boxes():
-    for header in (b"file_name,label,year\n", b"image,width,height\n", b"x,y,width,height\n", b""):
+    for header in (
+        b"file_name,label,year\n",
+        b"image,width,height\n",
+        b"x,y,width,height\n",
+        b"",
+        b"image,box,label\na.jpg,Box 3,cat\n",
+    ):
         assert shape_of(header) is None
     with pytest.raises(ImagesError, match="no table of boxes"):
         read_boxes(b"a,b\n1,2\n", name="t.csv", source="t.csv", classes={})

@@ -109,3 +109,11 @@ def test_xml_in_any_folder_is_found_by_what_it_says(tmp_path: Path):
     text = xml("renamed.jpg").replace("<size>", r"<path>C:\photos\pics\x.jpg</path><size>")
     found = objects_in(write(tmp_path, {"pics/x.jpg": None, "xml/1.xml": text}))
     assert boxes(found) == [(0, "cat", (0.1, 0.1, 0.5, 0.5))]
+
+
+@pytest.mark.parametrize(
+    "text", ["<annotation><body>hello</body></annotation>", "<doc><annotation/><size/></doc>"]
+)
+def test_xml_with_annotations_of_another_kind_labels_nothing(tmp_path: Path, text: str):
+    found = objects_in(write(tmp_path, {"x.jpg": None, "x.xml": text}))
+    assert (len(found.images), found.problems) == (0, [])
