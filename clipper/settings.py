@@ -8,6 +8,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from functools import cache
 from glob import has_magic
 from importlib.util import find_spec
@@ -286,8 +287,11 @@ def _describe(error: ValidationError, config: Path, given: Mapping[str, Any]) ->
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
+        where = "given for this run" if name in given else str(config)
+        near = get_close_matches(name, Settings.model_fields, n=1)
+        meant = f"is '{near[0]}' meant? " if near else ""
         known = ", ".join(sorted(Settings.model_fields))
-        return f"{config}: unknown setting '{name}'; known are {known}"
+        return f"{where}: unknown setting '{name}'; {meant}known are {known}"
     variable = f"CLIPPER_{name.upper()}"
     if name in given and not (name == "images" and variable in os.environ):
         where = "given for this run"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from clipper.export.run import Exported
 
 _SHOWN = 10  # images that could not be exported
+_FILES = {".csv": "csv", ".parquet": "parquet"}  # the formats of files that are called so
 
 
 def export(
@@ -81,6 +82,12 @@ def export(
     drawings = [(path, ending) for path, ending in ((png, ".png"), (svg, ".svg")) if path is not None]
     if wrong := next((path for path, ending in drawings if path.suffix.lower() != ending), None):
         raise ClipperError(f"{wrong} must end with {'.svg' if wrong == svg else '.png'}")
+    called = target.suffix.lower() if target is not None else ""
+    if called in _FILES and format_name not in {_FILES[called], "paths"}:
+        raise ClipperError(
+            f"{target} is called as a {called} file, and --format is {format_name}; write --format "
+            f"{_FILES[called]}, or choose another name"
+        )
     with Atlas(Settings.load(home)) as atlas:
         for path, _ in drawings:
             drawn = run.draw_map(

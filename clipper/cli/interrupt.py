@@ -186,4 +186,10 @@ def _end() -> NoReturn:
     code = exit_code()
     if os.isatty(2) and os.environ.get("TERM") != "dumb":
         os.write(2, b"\x1b[?25h")  # the cursor, which a progress bar hides
+    library = sys.modules.get("ctypes")  # numpy has imported it where a computation takes long
+    if code == INTERRUPTED and library is not None and _is_in_terminal():  # see `leave`
+        with suppress(AttributeError, OSError):
+            library.CDLL(None).signal(signal.SIGINT, None)  # Python lets only the main thread do it
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1.0)
     os._exit(code)

@@ -289,6 +289,8 @@ def _fail(error: Exception, words: Sequence[str], commands: Mapping[str, object]
         text = str(error)
     elif isinstance(error, PermissionError) and error.filename:
         text = f"{error.filename} cannot be used: {error.strerror}"
+    elif isinstance(error, ModuleNotFoundError):
+        text = f"the package {error.name} is not installed, and Clipper needs it; install Clipper anew"
     elif isinstance(error, UnicodeEncodeError):
         text = _no_letters(error)
     else:

@@ -113,9 +113,10 @@ class Home:
 
     def missing_message(self) -> str:
         """Say that the folder is missing, and how to make it."""
-        wrong = "is not a folder" if self.folder.exists() else "does not exist"
+        if self.folder.exists():
+            return f"the home {self.folder} is not a folder; name the folder of an atlas with --home HOME"
         command = f"clipper index FOLDER-OF-IMAGES --home {quote(str(self.folder))}"
-        return f"the home {self.folder} {wrong}; make it with `{command}`"
+        return f"the home {self.folder} does not exist; make it with `{command}`"
 
     @contextmanager
     def writing(self, *, timeout: float = 0.0) -> Iterator[None]:

@@ -58,8 +58,8 @@ def test_a_search_among_a_part_of_the_map(sample_atlas: clipper.Atlas):
         ({"stands_apart": {"range": [0, 1]}}, "has no range"),
         ({"cluster": {"range": [0, 1]}}, "by the numbers of clusters"),
         ({"outlier": {"$gte": 1}, "group": {"$like": "F"}}, "is not understood"),
-        ({"grouq": "Flags"}, "there is no column 'grouq'; `clipper info` lists"),
-        ({"$or": [{"group": "Flags"}, {"grouq": "Flags"}]}, "there is no column 'grouq'"),
+        ({"no_such": "Flags"}, "there is no column 'no_such'; `clipper info` lists"),
+        ({"$or": [{"group": "Flags"}, {"no_such": "Flags"}]}, "there is no column 'no_such'"),
     ],
 )
 def test_a_filter_that_cannot_be_used_says_why(

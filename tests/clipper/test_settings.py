@@ -72,11 +72,14 @@ def test_a_bad_value_is_blamed_on_where_it_came_from(tmp_path: Path, monkeypatch
 
 def test_an_unknown_key_is_reported_with_file_and_key_and_what_is_known(tmp_path: Path):
     home = write(tmp_path, 'imagse = "pictures"')
-    with pytest.raises(SettingsError, match="unknown setting 'imagse'") as raised:
+    with pytest.raises(SettingsError, match="unknown setting 'imagse'; is 'images' meant") as raised:
         Settings.load(home)
     assert str(home / "clipper.toml") in str(raised.value)
     assert "images" in str(raised.value)
     assert "\n" not in str(raised.value)
+    write(tmp_path, "")
+    with pytest.raises(SettingsError, match=r"^given for this run: unknown setting 'nosuch'; known are"):
+        Settings.load(home, nosuch=1)
 
 
 @pytest.mark.parametrize(

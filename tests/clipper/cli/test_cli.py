@@ -394,3 +394,18 @@ def test_a_folder_whose_name_is_no_text_is_named_with_the_way_out(
     shutil.copy(next(photos.glob("*.jpg")), folder)
     code, _, err = command("index", folder, "--model", model_folder)
     assert (code, err) == (1, f"clipper: {photos}/caf\\xe9 is not valid UTF-8; rename it\n")
+
+
+def test_a_file_is_not_called_as_one_kind_and_written_as_another(command: InProcess, tmp_path: Path):
+    (tmp_path / "home").mkdir()
+    for name, more in (("x.csv", ()), ("x.parquet", ("--format", "csv")), ("x.CSV", ("--format", "coco"))):
+        code, _, err = command("export", tmp_path / name, *more, "--home", tmp_path / "home")
+        assert (code, "choose another name" in err) == (1, True), err
+        assert not (tmp_path / name).exists()
+
+
+def test_a_file_named_as_a_home_is_told_without_a_way_that_leads_nowhere(command: InProcess, tmp_path: Path):
+    (tmp_path / "home").write_text("")
+    code, _, err = command("info", "--home", tmp_path / "home")
+    assert code == 1
+    assert err.endswith("home is not a folder; name the folder of an atlas with --home HOME\n")

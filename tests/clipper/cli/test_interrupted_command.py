@@ -1,6 +1,7 @@
 """Ctrl-C and SIGTERM end a command within seconds, with one line and their exit code, whenever they come."""
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -9,7 +10,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from shlex import quote
 
 import pytest
 
@@ -127,35 +127,6 @@ def test_ctrl_c_before_the_command_line_is_parsed_is_told_as_later(
     assert command("search", "cat")[0] == 130
 
 
-LOOP = "for each in one two; do {command} $each; echo after $each $?; done"
-
-
-@pytest.mark.linux
-@pytest.mark.skipif(shutil.which("bash") is None, reason="only bash goes on after Ctrl-C")
-@pytest.mark.parametrize("after", [0.5, 2.5])
-def test_ctrl_c_in_a_terminal_ends_a_script_too(
-    photos: Path, model_folder: Path, tmp_path: Path, after: float
-):
-    import pty
-
-    many_photos(photos, model_folder)
-    index = [*COMMAND, "index", str(photos), "--model", str(model_folder), "--home"]
-    words = ["bash", "-c", LOOP.format(command=" ".join(map(quote, index)))]
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.chdir(tmp_path)
-        os.execvp(words[0], words)  # noqa: S606
-    time.sleep(after)
-    os.write(terminal, b"\x03")
-    said = b""
-    with suppress(OSError):  # the end of a terminal
-        while read := os.read(terminal, 1000):
-            said += read
-    _, status = os.waitpid(pid, 0)
-    assert (os.waitstatus_to_exitcode(status), b"after" in said) == (-signal.SIGINT, False), said
-    assert b"Traceback" not in said or after < 1  # which may be in Python's own start
-
-
 SWALLOWS = """
 import time
 while True:
@@ -185,8 +156,37 @@ interrupt.GRACE = 1.0
 try:
     import during
 except KeyboardInterrupt:
-    sys.exit(interrupt.exit_code())
+    interrupt.leave()
 """
+
+
+LOOP = "for each in one two; do {command}; echo after $each $?; done"
+
+
+@pytest.mark.linux
+@pytest.mark.skipif(shutil.which("bash") is None, reason="only bash goes on after Ctrl-C")
+@pytest.mark.parametrize("during", ["LISTENING", "BUSY"])
+def test_ctrl_c_in_a_terminal_ends_a_script_too(tmp_path: Path, during: str):
+    import pty
+
+    (tmp_path / "during.py").write_text({"LISTENING": IN_EXEC, "BUSY": BUSY}[during])
+    program = PROGRAM.replace("try:", "import ctypes; print('ready', flush=True)\ntry:", 1)
+    command = shlex.join([sys.executable, "-c", program])
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(tmp_path)
+        os.execvp("bash", ["bash", "-c", LOOP.format(command=command)])  # noqa: S606
+    said = b""
+    with suppress(OSError):  # the end of a terminal
+        while read := os.read(terminal, 1000):
+            said += read
+            if b"ready" in read:
+                time.sleep(0.5)
+                os.write(terminal, b"\x03")
+    _, status = os.waitpid(pid, 0)
+    assert (os.waitstatus_to_exitcode(status), b"after" in said) == (-signal.SIGINT, False), said
+    assert said.count(b"clipper: stopped") == 1
+    assert b"Traceback" not in said
 
 
 @pytest.mark.parametrize("during", [SWALLOWS, BUSY, ONCE, IN_EXEC])
