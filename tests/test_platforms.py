@@ -72,6 +72,7 @@ def elsewhere(tmp_path: Path) -> Callable[..., list[str]]:
     return run
 
 
+@pytest.mark.slow
 def test_no_module_needs_what_windows_has_not_when_it_is_imported(elsewhere: Callable[..., list[str]]):
     code = f"""
 import importlib

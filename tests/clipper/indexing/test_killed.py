@@ -45,6 +45,7 @@ def test_a_run_killed_at_a_named_moment_loses_nothing(world: dict, tmp_path: Pat
     assert faults.losses(home, before=world["first"], after=world["second"]) == []
 
 
+@pytest.mark.slow
 def test_a_killed_first_run_publishes_nothing_or_all(world: dict, tmp_path: Path):
     home = copy(world, "new", tmp_path)
     assert faults.kill_at(home, "after collection folder 1")
