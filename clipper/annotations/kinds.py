@@ -7,13 +7,14 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from clipper.annotations.formats import yolo
 from clipper.annotations.formats.table_shape import shape_of
 from clipper.images.folder import ImageFolder
 from clipper.images.formats import ending_of
-from clipper.images.listing import METADATA_NAMES, FoundImage
+from clipper.images.listing import FoundImage, is_metadata_name
 
 Kind = Literal["coco", "results", "yolo", "voc", "boxes", "lines"]
 NAMES: dict[Kind, str] = {
@@ -32,11 +33,15 @@ _MAY_BE_COCO = re.compile(
 )
 _RESULTS = re.compile(rb"^(\xef\xbb\xbf)?\s*\[\s*\{")
 _RESULT_KEYS = re.compile(rb'"(bbox|segmentation|caption|keypoints)"\s*:')
-_LINES = re.compile(rb'"objects"\s*:\s*[\[{][^\n]*"bbox"\s*:')
+# `(?>...)` and `*+` give nothing back: without them, a hostile file would take hours.
+_LINES = re.compile(rb'^(?>[^\n]*?"objects"\s*:\s*[\[{])[^\n]*"bbox"\s*:', re.MULTILINE)
 _VOC = re.compile(
-    rb"^(\xef\xbb\xbf)?(\s|<\?xml[^>]*>|<!DOCTYPE[^>]*>|<!--.*?-->)*<annotation[\s>].*?<(filename|folder|size|object)[\s/>]",
+    rb"^(\xef\xbb\xbf)?(\s|<\?xml[^>]*>|<!DOCTYPE[^>]*>|<!--(?:(?!-->).)*+-->)*+<annotation[\s>]"
+    rb".*?<(filename|folder|size|object)[\s/>]",
     re.DOTALL,
 )
+# A string, also one that is cut, or a bracket.
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[{}\[\]]')
 # A line of YOLO's has a class and four numbers: a shorter text has none.
 _LEAST_BYTES = 9
 # More JSON files than this in one folder describe an image each, and are no COCO files.
@@ -98,15 +103,20 @@ class Search:
         yield from self._yolo()
         yield from self._tables()
         for file in self._by_ending[".jsonl"]:
-            if _LINES.search(self.folder.read_head(file, _HEAD)):
+            head = self.folder.read_head(file, _HEAD)
+            if _LINES.search(head) and b'"file_name"' in head:
                 yield LabelFiles("lines", file.id, self.folder, [file], named=self.named)
+
+    @cached_property
+    def _stems(self) -> frozenset[str]:
+        return self.stems()
 
     def _coco(self) -> Iterator[LabelFiles]:
         files = self._by_ending[".json"]
         many = Counter(_folder(file.id) for file in files)
         for file in files:
             # `a.json` and `a.jpg.json` describe the image `a.jpg`.
-            beside = not self.named and {_stem(file.id), _stem(_stem(file.id))} & self.stems()
+            beside = not self.named and {_stem(file.id), _stem(_stem(file.id))} & self._stems
             if many[_folder(file.id)] > _MOST_JSON or beside:
                 continue
             if kind := self._coco_kind(file):
@@ -168,7 +178,7 @@ class Search:
             lower = [part.lower() for part in parts]
             if folder_name in lower:
                 groups["/".join(parts[: lower.index(folder_name) + 1])].append(file)
-            elif self.named or kind == "voc" or _stem(file.id) in self.stems():
+            elif self.named or kind == "voc" or _stem(file.id) in self._stems:
                 groups[_folder(file.id)].append(file)
         for folder, group in groups.items():
             filled = [file for file in group if file.bytes >= _LEAST_BYTES][:_TRIED]
@@ -184,7 +194,7 @@ class Search:
         for file in files:
             shape = None if file in helpers else shape_of(self.folder.read_head(file, _HEAD))
             # A table of metadata may have boxes, too; columns such as `width` say more there.
-            is_table = _name(file.id) in METADATA_NAMES
+            is_table = is_metadata_name(file.id)
             if shape and (self.named or shape.is_sure or (shape.category is not None and not is_table)):
                 yield LabelFiles("boxes", file.id, self.folder, [file], helpers)
 
@@ -219,7 +229,6 @@ def _top_keys(text: str) -> set[str]:
     return keys
 
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]')
 _TRIED = 20  # files of a group that are looked at to know its format
 
 

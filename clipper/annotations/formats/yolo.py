@@ -22,6 +22,8 @@ CLASS_FILES = frozenset(
 # The folder of labels, and what takes its place in the path of an image.
 LABELS_FOLDER, IMAGES_FOLDER = "labels", "images"
 _MAX_YAML = 1 << 20  # bytes: names of classes are short, and aliases in YAML can make a small file endless
+# What PyYAML raises for a value that its tag does not fit, such as `!!bool x`.
+_OF_TAGS = (LookupError, AttributeError, TypeError)
 _BOX, _SCORED, _TRACKED = 5, 6, 7  # numbers of a line: class and box; confidence of a detector; track
 _MIN_POLYGON = 7
 _LINES = 10  # that show whether a text has labels
@@ -49,7 +51,7 @@ def read_yaml(data: bytes, source: str) -> ClassNames | None:
         return None
     try:
         document = yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - it is the safe one, in C
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError, *_OF_TAGS) as error:
         raise ImagesError(f"{source} is not valid YAML: {' '.join(str(error).split())[:200]}") from error
     given = document.get("names") if isinstance(document, dict) else None
     if isinstance(given, list):
@@ -59,9 +61,14 @@ def read_yaml(data: bytes, source: str) -> ClassNames | None:
     names = {
         int(number): category_name(name, f"class {number}")
         for number, name in given.items()
-        if (isinstance(number, int) and not isinstance(number, bool)) or str(number).isdecimal()
+        if (isinstance(number, int) and not isinstance(number, bool)) or _is_number(number)
     }
     return ClassNames(names, _keypoint_numbers(document.get("kpt_shape")))
+
+
+def _is_number(key: Any) -> bool:
+    """Whether a key is written as the number of a class."""
+    return isinstance(key, str) and key.isdecimal() and len(key) < 10  # noqa: PLR2004 - digits
 
 
 def is_data_yaml(path: str) -> bool:

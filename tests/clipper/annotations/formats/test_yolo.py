@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from label_folders import boxes, entries, notes, objects_in, write
 
-from clipper.annotations.formats.yolo import read_yaml
+from clipper.annotations.formats.yolo import ClassNames, read_yaml
 from clipper.errors import ImagesError
 
 BOX = "0 0.5 0.5 0.2 0.4\n"
@@ -127,7 +127,16 @@ def test_the_nearest_names_hold(tmp_path: Path):
     assert [name for _, name, _ in boxes(objects_in(write(tmp_path, files)))] == ["apple", "pear"]
 
 
-@pytest.mark.parametrize("text", ["names: [", "\t- x: :", "!!python/object/apply:os.system ['true']"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "names: [",
+        "\t- x: :",
+        "names: !!bool x",
+        'names: !!int ""',
+        "!!python/object/apply:os.system ['true']",
+    ],
+)
 def test_yaml_that_is_damaged_or_hostile_ends_with_its_name(text: str):
     with pytest.raises(ImagesError, match=r"data\.yaml is not valid YAML"):
         read_yaml(text.encode(), "data.yaml")
@@ -137,6 +146,7 @@ def test_other_yaml_names_no_classes():
     assert read_yaml(b"services: {a: 1}", "x.yaml") is None
     assert read_yaml(b"- names", "x.yaml") is None
     assert read_yaml(b"names: 7", "x.yaml") is None
+    assert read_yaml(b"names: {? '" + b"9" * 5000 + b"' : a, 1: b}", "x.yaml") == ClassNames({1: "b"})
 
 
 @pytest.mark.parametrize(
