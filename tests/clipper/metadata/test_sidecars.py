@@ -37,6 +37,11 @@ def test_a_few_numbers_and_words_are_a_caption(data: str):
     assert said("x.txt", data) == ({"caption": data}, "")
 
 
+def test_many_numbers_and_a_word_are_read_at_once():
+    text = "-1 " * 200 + "x"
+    assert parse_sidecar("a.txt", text.encode(), coordinates=False) == ({"caption": text}, "")
+
+
 def test_an_object_has_the_values_of_its_image():
     values = {"caption": "a cat", "url": "https://h.org/x", "width": 640, "status": "success", "tags": ["a"]}
     assert said("x.json", json.dumps(values)) == (values, "")
