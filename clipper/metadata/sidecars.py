@@ -78,7 +78,7 @@ def _label(text: str) -> tuple[dict[str, Any], str]:
     """Return the class of a sample of WebDataset: a number, or a word."""
     if not text or len(text.splitlines()) > 1 or len(text) > MAX_LABEL:
         return {}, "holds no class"
-    is_number = text.lstrip("-").isdecimal() and text.isascii() and len(text) < 19  # noqa: PLR2004 - digits of an int64
+    is_number = text.removeprefix("-").isdecimal() and text.isascii() and len(text) < 19  # noqa: PLR2004 - digits of an int64
     return {LABEL: int(text) if is_number else clean(text)}, ""
 
 

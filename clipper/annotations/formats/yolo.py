@@ -26,6 +26,7 @@ _MAX_YAML = 1 << 20  # bytes: names of classes are short, and aliases in YAML ca
 _OF_TAGS = (LookupError, AttributeError, TypeError)
 _BOX, _SCORED, _TRACKED = 5, 6, 7  # numbers of a line: class and box; confidence of a detector; track
 _MIN_POLYGON = 7
+_MOST_CLASSES = 10**9
 _LINES = 10  # that show whether a text has labels
 # A coordinate may lie so far outside of 0 to 1, drawn over the edge; a larger one counts pixels.
 _MOST = 1.5
@@ -165,7 +166,7 @@ def _add_line(gathered: Gathered, parts: list[str], names: ClassNames, where: st
 def _box(numbers: list[float], keypoints: int) -> tuple[tuple[float, float, float, float] | None, float]:
     """Return left, top, width and height of a line's object, and its confidence; None if it is no object."""
     count = len(numbers)
-    if not numbers[0].is_integer() or numbers[0] < 0:
+    if not numbers[0].is_integer() or not 0 <= numbers[0] < _MOST_CLASSES:
         return None, math.nan
     if count in (_BOX, _SCORED) or count in _with_points(numbers, keypoints):
         score = numbers[-1] if count in (_SCORED, _SCORED + keypoints) else math.nan

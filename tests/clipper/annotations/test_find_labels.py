@@ -202,6 +202,11 @@ def test_label_files_of_a_web_server_are_read_and_a_wrong_address_is_said(tmp_pa
         server.server_close()
 
 
+def test_a_path_of_a_million_parts_takes_little_memory():
+    name = "a/" * 1_000_000 + "x.jpg"
+    assert Matcher(["b/x.jpg", "x.png"]).rows([(name,)], source="").tolist() == [0]
+
+
 @pytest.mark.parametrize("setting", ["**.json", "a**/x.json"])
 def test_what_is_no_pattern_is_said(tmp_path: Path, setting: str):
     write(tmp_path, {"a.jpg": None, "labels.json": ONE})

@@ -84,7 +84,8 @@ def test_coordinates_are_kept_only_where_they_are_wanted():
 
 
 @pytest.mark.parametrize(
-    ("data", "label"), [(b"3\n", 3), (b"-1", -1), (b"tabby cat", "tabby cat"), (b"1e3", "1e3")]
+    ("data", "label"),
+    [(b"3\n", 3), (b"-1", -1), (b"tabby cat", "tabby cat"), (b"1e3", "1e3"), (b"--5", "--5")],
 )
 def test_a_cls_file_is_the_class_of_its_image(data: bytes, label: object):
     assert parse_sidecar("x.cls", data, coordinates=False) == ({"label": label}, "")

@@ -92,6 +92,12 @@ def test_lines_that_name_no_file_are_left_to_the_metadata(tmp_path: Path):
     assert (boxes(found), notes(found)) == ([], "")
 
 
+def test_lines_with_what_only_python_writes_have_boxes():
+    line = '{"file_name": "a.jpg", "v": NaN, "objects": {"bbox": [[1, 2, 3, 4]], "category": ["\\ud800x"]}}'
+    labels = read_lines(line.encode(), name="metadata.jsonl")
+    assert (labels.names, labels.categories) == ([("a.jpg",)], ["?x"])
+
+
 def test_objects_of_several_kinds_are_said():
     lines = b'{"file_name": "a", "objects": [1]}\n{"file_name": "b", "objects": {"bbox": 1}}'
     labels = read_lines(lines, name="metadata.jsonl")

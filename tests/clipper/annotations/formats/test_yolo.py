@@ -91,6 +91,7 @@ def test_texts_that_are_no_labels_are_left_alone(tmp_path: Path):
         ("0 0.5 0.5 0 0.4", "no area inside their image"),
         ("7 0.1 0.1 0.1 0.1", "that data.yaml or classes.txt do not name ('labels/x.txt line 2: 7')"),
         ("\x00\xff garbage", "no class and box"),
+        ("1e300 0.1 0.1 0.1 0.1", "no class and box"),
     ],
 )
 def test_a_line_that_cannot_be_kept_is_said(tmp_path: Path, line: str, said: str):
