@@ -173,6 +173,7 @@ class Search:
         first files that are not empty is of the format: an empty one may be the image without objects.
         """
         groups: defaultdict[str, list[FoundImage]] = defaultdict(list)
+        near = _Near(helpers)
         for file in files:
             parts = file.id.split("/")[:-1]
             lower = [part.lower() for part in parts]
@@ -186,7 +187,7 @@ class Search:
             # Beside images there may be captions, one of which begins with numbers.
             is_sure = self.named or folder_name in folder.lower().split("/")
             if found and (is_sure or 2 * found > len(filled)):
-                yield LabelFiles(kind, folder or self._own_name(), self.folder, group, helpers)
+                yield LabelFiles(kind, folder or self._own_name(), self.folder, group, near.of(folder))
 
     def _tables(self) -> Iterator[LabelFiles]:
         files = [*self._by_ending[".csv"], *self._by_ending[".tsv"]]
@@ -200,6 +201,32 @@ class Search:
 
     def _own_name(self) -> str:
         return _name(self.folder.location.rstrip("/")) or self.folder.location
+
+
+class _Near:
+    """Files that name classes, by the folders that they are for: each of thousands may have its own."""
+
+    def __init__(self, helpers: Sequence[FoundImage]) -> None:
+        self._all = helpers
+        self._here: defaultdict[str, list[FoundImage]] = defaultdict(list)
+        self._below: defaultdict[str, list[FoundImage]] = defaultdict(list)
+        for file in helpers:
+            self._here[_folder(file.id)].append(file)
+            for above in _above(_folder(file.id)):
+                self._below[above].append(file)
+
+    def of(self, folder: str) -> Sequence[FoundImage]:
+        """Return those in a folder, above and below it; if there are none, those of the only folder."""
+        above = (file for each in (folder, *_above(folder)) for file in self._here.get(each, ()))
+        found = [*above, *self._below.get(folder, ())]
+        return found if found or len(self._here) > 1 else self._all
+
+
+def _above(folder: str) -> Iterator[str]:
+    """Yield the folders above a folder; "" is the images folder."""
+    while folder:
+        folder = _folder(folder)
+        yield folder
 
 
 def _is_class_list(name: str) -> bool:

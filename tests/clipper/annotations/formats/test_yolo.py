@@ -6,7 +6,9 @@ import pytest
 from label_folders import boxes, entries, notes, objects_in, write
 
 from clipper.annotations.formats.yolo import ClassNames, read_yaml
+from clipper.annotations.kinds import Search
 from clipper.errors import ImagesError
+from clipper.images.folder import ImageFolder
 
 BOX = "0 0.5 0.5 0.2 0.4\n"
 THERE = (0.4, 0.3, 0.2, 0.4)
@@ -126,6 +128,18 @@ def test_the_nearest_names_hold(tmp_path: Path):
         "two/images/y.jpg": None, "two/labels/y.txt": BOX, "two/labels/classes.txt": "pear",
     }  # fmt: skip
     assert [name for _, name, _ in boxes(objects_in(write(tmp_path, files)))] == ["apple", "pear"]
+
+
+def test_each_of_many_folders_with_names_of_its_own_reads_only_these(tmp_path: Path):
+    for i in range(4):
+        write(tmp_path, {f"{i}/a.jpg": None, f"{i}/a.txt": "0 .5 .5 .2 .4", f"{i}/classes.txt": f"thing {i}"})
+    folder = ImageFolder(str(tmp_path))
+    stems = frozenset(f"{i}/a" for i in range(4))
+    found = list(Search(folder, folder.list_files().beside, stems=lambda: stems).found())
+    assert [[file.id for file in files.helpers] for files in found] == [
+        [f"{i}/classes.txt"] for i in range(4)
+    ]
+    assert [name for _, name, _ in boxes(objects_in(tmp_path))] == [f"thing {i}" for i in range(4)]
 
 
 @pytest.mark.parametrize(
