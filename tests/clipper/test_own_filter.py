@@ -58,8 +58,8 @@ def test_a_search_among_a_part_of_the_map(sample_atlas: clipper.Atlas):
         ({"stands_apart": {"range": [0, 1]}}, "has no range"),
         ({"cluster": {"range": [0, 1]}}, "by the numbers of clusters"),
         ({"outlier": {"$gte": 1}, "group": {"$like": "F"}}, "is not understood"),
-        ({"gruop": "Flags"}, "there is no column 'gruop'; `clipper info` lists"),
-        ({"$or": [{"group": "Flags"}, {"gruop": "Flags"}]}, "there is no column 'gruop'"),
+        ({"grouq": "Flags"}, "there is no column 'grouq'; `clipper info` lists"),
+        ({"$or": [{"group": "Flags"}, {"grouq": "Flags"}]}, "there is no column 'grouq'"),
     ],
 )
 def test_a_filter_that_cannot_be_used_says_why(
