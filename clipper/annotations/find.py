@@ -73,11 +73,9 @@ def _named(
 
 def _matching(base: str, folder: ImageFolder, beside: Sequence[FoundImage]) -> "list[Search]":
     """Search the files and folders that match a pattern such as `annotations/*.json`."""
-    from fsspec.utils import glob_translate
-
     root = folder.location.rstrip("/")
     if base.startswith(f"{root}/"):
-        pattern = re.compile(glob_translate(base[len(root) + 1 :]))
+        pattern = _pattern(base[len(root) + 1 :])
         paths = ((file, accumulate(file.id.split("/"), "{}/{}".format)) for file in beside)
         inside = [file for file, folders in paths if any(map(pattern.match, folders))]
         return [_inside(folder, beside, inside)] if inside else []
@@ -101,6 +99,15 @@ def _matching(base: str, folder: ImageFolder, beside: Sequence[FoundImage]) -> "
         chosen = [file for file in here if file.id in names]
         searches.append(Search(parent, _with_helpers(chosen, here), stems=frozenset, named=True, around=here))
     return [search for search in searches if search]
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    from fsspec.utils import glob_translate
+
+    try:
+        return re.compile(glob_translate(text))
+    except (ValueError, re.error) as error:  # such as `**.json`
+        raise SettingsError(f"labels: {text!r} is no pattern: {error}") from error
 
 
 def _inside(folder: ImageFolder, beside: Sequence[FoundImage], chosen: Sequence[FoundImage]) -> "Search":

@@ -7,13 +7,14 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from clipper.annotations.formats import yolo
 from clipper.annotations.formats.table_shape import shape_of
 from clipper.images.folder import ImageFolder
 from clipper.images.formats import ending_of
-from clipper.images.listing import METADATA_NAMES, FoundImage
+from clipper.images.listing import FoundImage, is_metadata_name
 
 Kind = Literal["coco", "results", "yolo", "voc", "boxes", "lines"]
 NAMES: dict[Kind, str] = {
@@ -32,11 +33,15 @@ _MAY_BE_COCO = re.compile(
 )
 _RESULTS = re.compile(rb"^(\xef\xbb\xbf)?\s*\[\s*\{")
 _RESULT_KEYS = re.compile(rb'"(bbox|segmentation|caption|keypoints)"\s*:')
-_LINES = re.compile(rb'"objects"\s*:\s*[\[{][^\n]*"bbox"\s*:')
+# `(?>...)` and `*+` give nothing back: without them, a hostile file would take hours.
+_LINES = re.compile(rb'^(?>[^\n]*?"objects"\s*:\s*[\[{])[^\n]*"bbox"\s*:', re.MULTILINE)
 _VOC = re.compile(
-    rb"^(\xef\xbb\xbf)?(\s|<\?xml[^>]*>|<!DOCTYPE[^>]*>|<!--.*?-->)*<annotation[\s>].*?<(filename|folder|size|object)[\s/>]",
+    rb"^(\xef\xbb\xbf)?(\s|<\?xml[^>]*>|<!DOCTYPE[^>]*>|<!--(?:(?!-->).)*+-->)*+<annotation[\s>]"
+    rb".*?<(filename|folder|size|object)[\s/>]",
     re.DOTALL,
 )
+# A string, also one that is cut, or a bracket.
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[{}\[\]]')
 # A line of YOLO's has a class and four numbers: a shorter text has none.
 _LEAST_BYTES = 9
 # More JSON files than this in one folder describe an image each, and are no COCO files.
@@ -98,15 +103,20 @@ class Search:
         yield from self._yolo()
         yield from self._tables()
         for file in self._by_ending[".jsonl"]:
-            if _LINES.search(self.folder.read_head(file, _HEAD)):
+            head = self.folder.read_head(file, _HEAD)
+            if _LINES.search(head) and b'"file_name"' in head:
                 yield LabelFiles("lines", file.id, self.folder, [file], named=self.named)
+
+    @cached_property
+    def _stems(self) -> frozenset[str]:
+        return self.stems()
 
     def _coco(self) -> Iterator[LabelFiles]:
         files = self._by_ending[".json"]
         many = Counter(_folder(file.id) for file in files)
         for file in files:
             # `a.json` and `a.jpg.json` describe the image `a.jpg`.
-            beside = not self.named and {_stem(file.id), _stem(_stem(file.id))} & self.stems()
+            beside = not self.named and {_stem(file.id), _stem(_stem(file.id))} & self._stems
             if many[_folder(file.id)] > _MOST_JSON or beside:
                 continue
             if kind := self._coco_kind(file):
@@ -163,12 +173,13 @@ class Search:
         first files that are not empty is of the format: an empty one may be the image without objects.
         """
         groups: defaultdict[str, list[FoundImage]] = defaultdict(list)
+        near = _Near(helpers)
         for file in files:
             parts = file.id.split("/")[:-1]
             lower = [part.lower() for part in parts]
             if folder_name in lower:
                 groups["/".join(parts[: lower.index(folder_name) + 1])].append(file)
-            elif self.named or kind == "voc" or _stem(file.id) in self.stems():
+            elif self.named or kind == "voc" or _stem(file.id) in self._stems:
                 groups[_folder(file.id)].append(file)
         for folder, group in groups.items():
             filled = [file for file in group if file.bytes >= _LEAST_BYTES][:_TRIED]
@@ -176,7 +187,7 @@ class Search:
             # Beside images there may be captions, one of which begins with numbers.
             is_sure = self.named or folder_name in folder.lower().split("/")
             if found and (is_sure or 2 * found > len(filled)):
-                yield LabelFiles(kind, folder or self._own_name(), self.folder, group, helpers)
+                yield LabelFiles(kind, folder or self._own_name(), self.folder, group, near.of(folder))
 
     def _tables(self) -> Iterator[LabelFiles]:
         files = [*self._by_ending[".csv"], *self._by_ending[".tsv"]]
@@ -184,12 +195,38 @@ class Search:
         for file in files:
             shape = None if file in helpers else shape_of(self.folder.read_head(file, _HEAD))
             # A table of metadata may have boxes, too; columns such as `width` say more there.
-            is_table = _name(file.id) in METADATA_NAMES
+            is_table = is_metadata_name(file.id)
             if shape and (self.named or shape.is_sure or (shape.category is not None and not is_table)):
                 yield LabelFiles("boxes", file.id, self.folder, [file], helpers)
 
     def _own_name(self) -> str:
         return _name(self.folder.location.rstrip("/")) or self.folder.location
+
+
+class _Near:
+    """Files that name classes, by the folders that they are for: each of thousands may have its own."""
+
+    def __init__(self, helpers: Sequence[FoundImage]) -> None:
+        self._all = helpers
+        self._here: defaultdict[str, list[FoundImage]] = defaultdict(list)
+        self._below: defaultdict[str, list[FoundImage]] = defaultdict(list)
+        for file in helpers:
+            self._here[_folder(file.id)].append(file)
+            for above in _above(_folder(file.id)):
+                self._below[above].append(file)
+
+    def of(self, folder: str) -> Sequence[FoundImage]:
+        """Return those in a folder, above and below it; if there are none, those of the only folder."""
+        above = (file for each in (folder, *_above(folder)) for file in self._here.get(each, ()))
+        found = [*above, *self._below.get(folder, ())]
+        return found if found or len(self._here) > 1 else self._all
+
+
+def _above(folder: str) -> Iterator[str]:
+    """Yield the folders above a folder; "" is the images folder."""
+    while folder:
+        folder = _folder(folder)
+        yield folder
 
 
 def _is_class_list(name: str) -> bool:
@@ -219,7 +256,6 @@ def _top_keys(text: str) -> set[str]:
     return keys
 
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]')
 _TRIED = 20  # files of a group that are looked at to know its format
 
 

@@ -24,6 +24,8 @@ NONE, SEVERAL = -1, -2
 _LEAST_LETTERS = 3
 # Parts of a split by their first letters: dev is another word for val, and so on.
 _SAME_PART = {"de": "va", "ts": "te", "ev": "te", "ho": "te"}
+# Of a longer path only the last parts are tried.
+_MAX_PARTS = 64
 _ENDING, _FOLDERS, _ABOVE = r"\.[^./]*$", r"^.*/", r"^.*/([^/]*/[^/]*)$"
 
 
@@ -164,9 +166,12 @@ class Matcher:
 
         if not (own := parts_in(source)):
             return
+        parts: dict[str, set[str]] = {}
         for i in np.flatnonzero(guessed).tolist():
-            there = parts_in(_folder(self._ids[int(found[i])].as_py()))
-            if there and not there & own:
+            folder = _folder(self._ids[int(found[i])].as_py())
+            if folder not in parts:
+                parts[folder] = parts_in(folder)
+            if parts[folder] and not parts[folder] & own:
                 found[i] = NONE
 
     def _folder_meant(self, source: str) -> str | None:
@@ -261,5 +266,5 @@ def _loosely(name: str) -> tuple[str, ...]:
 
 def _tails(name: str) -> tuple[str, ...]:
     """Return a path without its first folder, without its first two, ...: where others have the dataset."""
-    parts = name.split("/")
+    parts = name.split("/")[-_MAX_PARTS:]
     return tuple("/".join(parts[i:]) for i in range(1, len(parts)))

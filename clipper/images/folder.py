@@ -26,7 +26,7 @@ from clipper.images.formats import (
 )
 from clipper.images.listing import LINKED_FOLDERS, FoundImage, Listing, has_image_ending, is_hidden
 from clipper.images.places import Contents, Place
-from clipper.images.remote import find_files
+from clipper.images.remote import find_files, read_files
 from clipper.settings import CONFIG_NAME, is_url
 
 if TYPE_CHECKING:
@@ -152,9 +152,9 @@ class ImageFolder:
         files, root = filesystem(self.location)
         for start in range(0, len(found), _AT_ONCE):
             paths = {f"{root}/{file.id}": file.id for file in found[start : start + _AT_ONCE]}
-            read = files.cat(list(paths), on_error="return")
+            read = read_files(files, list(paths))
             for path, name in paths.items():
-                data = read[path] if isinstance(read, dict) else read
+                data = read[path]
                 yield name, data if isinstance(data, bytes) else f"cannot be read: {data}"
 
     def _read_or_reason(self, file: FoundImage) -> bytes | str:
@@ -266,8 +266,8 @@ class ImageFolder:
         if self.remote:
             files, root = filesystem(self.location)
             paths = [f"{root}/{file.id}" for file in found]
-            read = files.cat(paths, on_error="return") if paths else {}
-            data = (read.get(path) for path in paths)
+            read = read_files(files, paths)
+            data = (read[path] for path in paths)
             return [one if isinstance(one, bytes) and len(one) <= self.max_bytes else None for one in data]
         return [self._read_or_none(file) for file in found]
 

@@ -217,6 +217,6 @@ def ending_to_show(path: str) -> str:
 
 
 def _strength(path: str) -> tuple[int, int, str]:
-    """Return the order of the tables: the deepest, then by name, then by folder."""
-    folder, _, name = path.rpartition("/")
-    return -path.count("/"), METADATA_NAMES.index(name.lower()), folder
+    """Return the order of the tables: the deepest, then by name, then by path."""
+    name = path.rpartition("/")[2]
+    return -path.count("/"), METADATA_NAMES.index(name.lower()), path

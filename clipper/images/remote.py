@@ -1,11 +1,13 @@
-"""List files behind a URL; a folder that cannot be listed is told, and is not an empty one.
+"""List and read files behind a URL; a folder that cannot be listed is told, and is not an empty one.
 
 The `find` and `glob` of most file systems of fsspec take a folder that they cannot list for an empty one: a
-server that does not answer would look as if all images were deleted. What does not belong here: reading
-files, and choosing images (`images/folder.py`).
+server that does not answer would look as if all images were deleted. What does not belong here:
+choosing images (`images/folder.py`).
 """
 
 import re
+from collections.abc import Sequence
+from glob import has_magic
 from typing import Any
 
 Entries = dict[str, dict[str, Any]]
@@ -47,6 +49,22 @@ def find_files(files: Any, root: str, depth: int | None = None) -> tuple[Entries
             elif depth is None or level < depth:
                 folders.append((path, level + 1))
     return found, closed
+
+
+def read_files(files: Any, paths: Sequence[str]) -> dict[str, bytes | Exception]:
+    """Return the bytes of files, read many at once, or why one cannot be read.
+
+    `cat` would take a name such as `a[1].txt` for a pattern: such files are read one by one.
+    """
+    plain = [path for path in paths if not has_magic(path)]
+    found: dict[str, bytes | Exception] = files.cat(plain, on_error="return") if plain else {}
+    for path in paths:
+        if path not in found:
+            try:
+                found[path] = files.cat_file(path)
+            except Exception as error:  # noqa: BLE001 - each file system has errors of its own
+                found[path] = error
+    return found
 
 
 def glob_files(files: Any, root: str, pattern: str) -> Entries:

@@ -97,7 +97,7 @@ def label_files(
         folder,
         [
             *listing.beside,
-            *(table for table in listing.tables if table.id.endswith((".csv", ".tsv", ".jsonl"))),
+            *(table for table in listing.tables if table.id.lower().endswith((".csv", ".tsv", ".jsonl"))),
         ],
         setting=settings.labels,
         home=lambda path: absolute_location(path, base=settings.home),

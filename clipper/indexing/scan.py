@@ -68,8 +68,8 @@ def scan_images(work: Workspace) -> Step:
         others = listing.others - Counter(map(ending_to_show, counted))
         step.counts["other_files"] = sum(others.values())
         step.failures = manifest.unreadable
-        folders = {f"{path.rpartition('/')[0]}/" for path in labels}
-        unread = [path for path in listing.unread if path not in labels | folders]
+        read = labels | {f"{path.rpartition('/')[0]}/" for path in labels}
+        unread = [path for path in listing.unread if path not in read]
         step.notes = [*_left_alone(others), *_not_read(unread), *_above(work.folder)]
     return step
 

@@ -27,7 +27,7 @@ _FILLED, _MARKS = re.compile(r"[^\r\n]"), re.compile(r'["\r\n]')
 # The quote that ends a cell stands before a delimiter or the end of a line.
 _ESCAPED_QUOTE, _ESCAPE = re.compile(r'\\"[^,;\t|\r\n"]'), re.compile(r'\\(["\\])')
 # A row appended to each file: if the parser does not return it as a row, a quote before it was never closed.
-_END = "clipper-end-of-table"
+END = "clipper-end-of-table"
 # The header is among so many lines: titles and remarks may come before it.
 _MAX_LINES_BEFORE = 20
 _SHOWN = 60  # characters of such a line in a note
@@ -198,7 +198,7 @@ class _Ragged:
 
     def __call__(self, row: Any) -> str:
         """Handle a row as Arrow's `invalid_row_handler`."""
-        if row.text.strip("\r\n") == _END:
+        if row.text.strip("\r\n") == END:
             self.ended = True
         else:
             self.cells = row.actual_columns if self.count == 0 or self.cells == row.actual_columns else None
@@ -255,11 +255,11 @@ def _parsed(
 
     ragged = _Ragged()
     try:
-        table = _rows(f"{text}\n{_END}\n".encode(), delimiter, most, ragged)
+        table = _rows(f"{text}\n{END}\n".encode(), delimiter, most, ragged)
     except (pa.ArrowException, ValueError) as error:
         raise ImagesError(f"{source} is not a CSV table ({one_line(error)}); fix it or delete it") from error
     rows = table.num_rows
-    if table.num_columns == 1 and table.column(0)[-1].as_py() == _END:
+    if table.num_columns == 1 and table.column(0)[-1].as_py() == END:
         ragged.ended, rows = True, rows - 1
     if not ragged.ended:
         raise ImagesError(f"{source}: a quote is opened and never closed, in row {rows + ragged.count}")

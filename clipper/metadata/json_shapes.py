@@ -13,6 +13,8 @@ Record = Mapping[str, Any]
 
 # How pandas calls the parts of a table with `orient="split"`.
 _OF_SPLIT = frozenset({"columns", "data"})
+# A table has at most so many times the rows of its longest column, if each leaves out rows without a value.
+_MOST_ROWS = 2
 
 
 def other_shapes(
@@ -23,7 +25,7 @@ def other_shapes(
     It may be objects by number; the columns of a table, as pandas writes them; or it holds a list of objects
     under some key.
     """
-    columns = {key: _column(values) for key, values in document.items()}
+    columns = _columns(document)
     cells = [column for column in columns.values() if column]
     if entries and are_numbers(entries):
         yield list(entries.values()), ""
@@ -80,8 +82,16 @@ def are_numbers(keys: Collection[str]) -> bool:
     return all(key == str(number) for number, key in enumerate(keys))
 
 
-def _column(values: Any) -> list[Any] | None:
-    """Return the cells of a column as pandas writes it, a list or an object of row -> cell; else None."""
-    if isinstance(values, dict):
-        return list(values.values())
+def _columns(document: Record) -> dict[str, list[Any] | None]:
+    """Return the cells of columns as pandas writes them: lists, or objects of row -> cell; else None."""
+    of_rows = [values for values in document.values() if isinstance(values, dict)]
+    rows = dict.fromkeys(row for values in of_rows for row in values)
+    if len(rows) > _MOST_ROWS * max(map(len, of_rows), default=0):
+        return {}
+    return {name: _column(values, rows) for name, values in document.items()}
+
+
+def _column(values: Any, rows: Collection[str]) -> list[Any] | None:
+    if isinstance(values, dict):  # which may leave out the rows without a value
+        return [values.get(row) for row in rows] if values.keys() & rows else []
     return values if isinstance(values, list) else None

@@ -18,7 +18,7 @@ CAPTION, LABEL = "caption", "label"
 MAX_BYTES = 1 << 20
 MAX_LABEL = 200  # characters of a class
 # A row of a label file: a class or a polygon in numbers, as YOLO writes boxes.
-_NUMBERS = re.compile(r"\s*[+-]?[0-9.eE+-]+(\s+[+-]?[0-9.eE+-]+){4,}\s*")
+_NUMBERS = re.compile(r"\s*[0-9.eE+-]++(\s++[0-9.eE+-]++){4,}+\s*")
 # The keys of a file in which LabelMe keeps shapes, and of COCO's and other tools' labels.
 _OF_LABELS = ({"shapes", "imagePath"}, {"annotations", "images"}, {"objects", "size"})
 # Names of values that say where an image was taken.
@@ -78,7 +78,7 @@ def _label(text: str) -> tuple[dict[str, Any], str]:
     """Return the class of a sample of WebDataset: a number, or a word."""
     if not text or len(text.splitlines()) > 1 or len(text) > MAX_LABEL:
         return {}, "holds no class"
-    is_number = text.lstrip("-").isdecimal() and text.isascii() and len(text) < 19  # noqa: PLR2004 - digits of an int64
+    is_number = text.removeprefix("-").isdecimal() and text.isascii() and len(text) < 19  # noqa: PLR2004 - digits of an int64
     return {LABEL: int(text) if is_number else clean(text)}, ""
 
 

@@ -306,7 +306,7 @@ def decode_json(text: str, repeated: list[str], odd_numbers: list[str]) -> Any:
             value = float(text)
             if math.isfinite(value):
                 return _float_or_int(text, value) if set(text) & {*".eE"} else int(text)
-        except (ValueError, OverflowError):
+        except (ValueError, ArithmeticError):  # an exponent may be too large for Decimal, too
             pass
         odd_numbers.append(text)
         return None

@@ -78,9 +78,9 @@ def _named_columns(cells: CsvCells, key: int) -> tuple[list[str], list[str]]:
     """
     import pyarrow.compute as pc
 
-    names, notes = list(cells.names), []
+    names, notes, row_numbers = list(cells.names), list[str](), cells.row_numbers()
     for index, column in enumerate(cells.columns):
-        if cells.names[index] or index == key or index in cells.row_numbers():
+        if cells.names[index] or index == key or index in row_numbers:
             continue
         if pc.any(pc.match_substring_regex(column, r"[^0-9\s-]")).as_py():
             names[index] = f"column_{index + 1}"

@@ -82,7 +82,7 @@ def read_results(data: bytes, references: Iterable[bytes], *, name: str, source:
     problems = Problems()
     try:
         raw: Any = msgspec.json.decode(data.removeprefix(BOM), type=msgspec.Raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         raw = decode_json(data.removeprefix(BOM), source)
     objects = decode_records(raw, CocoObject, "result(s)", problems)
     ids = {key: one.image_id for one in objects if (key := id_key(one.image_id)) is not None}
@@ -286,7 +286,7 @@ def _around_points(keypoints: msgspec.Raw) -> Bounds | None:
     """Return the box around the keypoints that are labelled: x, y, and 0 for one that is not."""
     try:
         numbers = msgspec.json.decode(keypoints, type=list[float]) if keypoints else []
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     points = [(x, y) for x, y, seen in zip(numbers[::3], numbers[1::3], numbers[2::3], strict=False) if seen]
     return around([x for x, _ in points], [y for _, y in points])

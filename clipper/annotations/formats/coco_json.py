@@ -62,7 +62,7 @@ def decode_document(data: bytes, source: str) -> dict[str, Any]:
     text = data.removeprefix(BOM)
     try:
         document: dict[str, Any] = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         whole = decode_json(text, source)
         document = whole if isinstance(whole, dict) else {}
     document = {key: value for key, value in document.items() if value not in (None, msgspec.Raw(b"null"))}
@@ -73,9 +73,13 @@ def decode_document(data: bytes, source: str) -> dict[str, Any]:
 
 
 def decode_json(text: bytes, source: str) -> Any:
-    """Decode JSON with what others write and JSON does not have: NaN, half a surrogate."""
+    """Decode JSON in which others write what JSON does not have: NaN, which becomes None; half a surrogate.
+
+    Raises:
+        ImagesError: it is no JSON, or nested too deeply.
+    """
     try:
-        return json.loads(text)
+        return _without_odd(json.loads(text))
     except (ValueError, RecursionError) as error:
         raise ImagesError(
             f'{source} is not valid JSON: {error}; fix it or move it away, or set labels = "off"'
@@ -86,21 +90,21 @@ def decode_records(value: Any, record: type[_Record], what: str, problems: Probl
     """Read a list of records; leave out what is none."""
     if value is None:
         return []
-    raw = value if isinstance(value, msgspec.Raw) else msgspec.json.encode(_without_odd(value))
+    raw = value if isinstance(value, msgspec.Raw) else msgspec.json.encode(value)
     try:
         return msgspec.json.decode(raw, type=list[record])  # type: ignore[valid-type]
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         pass
     found: list[_Record] = []
     odd: list[str] = []
     try:
         each = msgspec.json.decode(raw, type=list[msgspec.Raw])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         each = [raw if isinstance(raw, msgspec.Raw) else msgspec.Raw(raw)]
     for one in each:
         try:
             found.append(msgspec.json.decode(one, type=record))
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             odd.append(bytes(one)[:60].decode("utf-8", "replace"))
     problems.add(f"{what} are no JSON objects", "left out", odd, count=len(odd))
     return found

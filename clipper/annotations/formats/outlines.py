@@ -12,6 +12,8 @@ import msgspec
 Bounds = tuple[float, float, float, float]
 
 _MAX_CODE = 1 << 22  # characters of a packed mask
+_MAX_SIDE = 1 << 20  # pixels of a mask's side
+_MAX_BITS = 60  # of a length in a packed mask
 
 
 def bounds_of(segmentation: "msgspec.Raw | bytes") -> Bounds | None:
@@ -59,7 +61,9 @@ def _of_mask(mask: dict[str, Any]) -> Bounds | None:
         runs = np.array(counts, np.int64)
     except (TypeError, ValueError, OverflowError):
         return None
-    if runs.ndim != 1 or height < 1 or (runs < 0).any() or runs.sum() > height * width:
+    if runs.ndim != 1 or not (0 < height <= _MAX_SIDE and 0 < width <= _MAX_SIDE):
+        return None
+    if ((runs < 0) | (runs > height * width)).any() or runs.sum() > height * width:
         return None
     ends = np.cumsum(runs)
     first, last = (ends - runs)[1::2], ends[1::2] - 1
@@ -81,7 +85,7 @@ def _unpacked(code: str) -> list[int] | None:
         return None
     for character in code:
         bits = ord(character) - 48
-        if not 0 <= bits < 64:  # noqa: PLR2004 - six bits
+        if not 0 <= bits < 64 or shift > _MAX_BITS:  # noqa: PLR2004 - six bits
             return None
         value |= (bits & 0x1F) << shift
         shift += 5

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from clipper.annotations.formats.coco_json import decode_json
 from clipper.annotations.formats.labels import (
     Gathered,
     Labels,
@@ -19,6 +20,7 @@ from clipper.annotations.formats.labels import (
     plain_path,
     unit_of,
 )
+from clipper.errors import ImagesError
 from clipper.text import clean
 
 if TYPE_CHECKING:
@@ -109,10 +111,10 @@ def read_lines(data: bytes, *, name: str) -> Labels:
     cells: list[Any] = []
     for line in data.removeprefix(codecs.BOM_UTF8).splitlines():
         try:
-            record = msgspec.json.decode(line, type=_Line)
+            record: _Line | None = msgspec.json.decode(line, type=_Line)
         except (msgspec.DecodeError, RecursionError):
-            continue
-        if record.file_name and isinstance(record.objects, dict | list):
+            record = _odd_line(line, name)
+        if record and record.file_name and isinstance(record.objects, dict | list):
             paths.append(plain_path(clean(record.file_name)))
             cells.append(record.objects)
     try:
@@ -126,11 +128,21 @@ def read_lines(data: bytes, *, name: str) -> Labels:
     return labels
 
 
+def _odd_line(line: bytes, source: str) -> _Line | None:
+    """Read a line with what others write and JSON does not have, such as NaN; None for any other line."""
+    try:
+        return msgspec.convert(decode_json(line, source), type=_Line)
+    except (ImagesError, msgspec.ValidationError):
+        return None
+
+
 def _fields(column: "pa.Array") -> "dict[str, pa.Array]":
     """Return the fields of objects by name: of each image a list."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if not pa.types.is_struct(column.type.value_type if _is_list(column.type) else column.type):
+        raise TypeError(f"{column.type} is no list of objects")
     if not _is_list(column.type):
         return {field.name: pc.struct_field(column, field.name) for field in column.type}
     lengths = pc.fill_null(pc.list_value_length(column), 0)

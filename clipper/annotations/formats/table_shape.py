@@ -51,6 +51,7 @@ _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[ \t,;]*\r?\n', re.IGNORECASE)
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 _HEAD = 65_536
 _ROWS = 100  # of a table that show whether texts are boxes
+_MAX_BOX = 200  # characters of such a text
 # What a text of a box has: four numbers, in brackets or not, such as `[20.0, 10, 100, 50]`.
 FOUR_NUMBERS = re.compile(
     r"^[^\d+.-]*" + r"[,;\s]+".join(rf"(?P<n{i}>[-+.\deE]+)" for i in range(4)) + r"[^\d]*$"
@@ -114,7 +115,8 @@ def _has_texts(text: str, delimiter: str, column: int) -> bool:
     """Whether a column has a box in one of the first rows: a column `box` may hold anything."""
     rows = csv.reader(text.splitlines()[1:_ROWS], delimiter=delimiter)
     try:
-        return any(len(row) > column and FOUR_NUMBERS.match(row[column]) for row in rows)
+        cells = (row[column] for row in rows if len(row) > column)
+        return any(len(cell) <= _MAX_BOX and FOUR_NUMBERS.match(cell) for cell in cells)
     except csv.Error:
         return False
 

@@ -21,6 +21,7 @@ from clipper.annotations.formats.labels import (
 from clipper.annotations.formats.table_shape import FOUR_NUMBERS, Shape, shape_of
 from clipper.annotations.formats.via import region_name, shape_box
 from clipper.errors import ImagesError
+from clipper.metadata.csv_table import END
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,8 +64,8 @@ def read_boxes(data: bytes, *, name: str, source: str, classes: Mapping[str, str
     columns = _columns(data, source, shape, problems)
     boxes, unit = _boxes(columns, shape)
     score = _numbers(columns, shape.score)
-    named = np.asarray(columns[shape.image].dictionary_encode().combine_chunks().indices)
-    images = columns[shape.image].dictionary_encode().combine_chunks().dictionary.to_pylist()
+    encoded = columns[shape.image].dictionary_encode().combine_chunks()
+    named, images = np.asarray(encoded.indices), encoded.dictionary.to_pylist()
     kept = np.array([bool(text.strip()) for text in images], bool)[named]
     problems.add("row(s) name no image", "left out", ["an empty cell"], count=int((~kept).sum()))
     absent = score == 0
@@ -116,9 +117,13 @@ def _columns(data: bytes, source: str, shape: Shape, problems: Problems) -> "lis
 
     ragged: list[str] = []
     count = 0
+    ended = False
 
     def skip(row: "csv.InvalidRow") -> str:
-        nonlocal count
+        nonlocal count, ended
+        if row.text.strip("\r\n") == END:
+            ended = True
+            return "skip"
         count += 1
         if len(ragged) < 3:  # noqa: PLR2004 - as many as a note shows
             ragged.append(str(row.text)[:60])
@@ -128,7 +133,7 @@ def _columns(data: bytes, source: str, shape: Shape, problems: Problems) -> "lis
     names = [f"f{i}" for i in range(shape.columns)]
     try:
         table = csv.read_csv(
-            pa.BufferReader(text),
+            pa.BufferReader(b"%b\n%b\n" % (text, END.encode())),
             read_options=csv.ReadOptions(column_names=names, skip_rows=shape.skipped, use_threads=False),
             parse_options=csv.ParseOptions(
                 delimiter=shape.delimiter, invalid_row_handler=skip, newlines_in_values=True
@@ -140,6 +145,8 @@ def _columns(data: bytes, source: str, shape: Shape, problems: Problems) -> "lis
     except (pa.ArrowException, ValueError) as error:
         words = " ".join(str(error).split())[:200]
         raise ImagesError(f"{source} is not a CSV table ({words}); fix it or move it away") from error
+    if not ended:
+        raise ImagesError(f"{source}: a quote is opened and never closed, in row {len(table) + count}")
     problems.add("row(s) lack or exceed the header's cells", "left out", ragged, count=count)
     return list(table.columns)
 

@@ -22,8 +22,11 @@ CLASS_FILES = frozenset(
 # The folder of labels, and what takes its place in the path of an image.
 LABELS_FOLDER, IMAGES_FOLDER = "labels", "images"
 _MAX_YAML = 1 << 20  # bytes: names of classes are short, and aliases in YAML can make a small file endless
+# What PyYAML raises for a value that its tag does not fit, such as `!!bool x`.
+_OF_TAGS = (LookupError, AttributeError, TypeError)
 _BOX, _SCORED, _TRACKED = 5, 6, 7  # numbers of a line: class and box; confidence of a detector; track
 _MIN_POLYGON = 7
+_MOST_CLASSES = 10**9
 _LINES = 10  # that show whether a text has labels
 # A coordinate may lie so far outside of 0 to 1, drawn over the edge; a larger one counts pixels.
 _MOST = 1.5
@@ -49,7 +52,7 @@ def read_yaml(data: bytes, source: str) -> ClassNames | None:
         return None
     try:
         document = yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - it is the safe one, in C
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError, *_OF_TAGS) as error:
         raise ImagesError(f"{source} is not valid YAML: {' '.join(str(error).split())[:200]}") from error
     given = document.get("names") if isinstance(document, dict) else None
     if isinstance(given, list):
@@ -59,9 +62,14 @@ def read_yaml(data: bytes, source: str) -> ClassNames | None:
     names = {
         int(number): category_name(name, f"class {number}")
         for number, name in given.items()
-        if (isinstance(number, int) and not isinstance(number, bool)) or str(number).isdecimal()
+        if (isinstance(number, int) and not isinstance(number, bool)) or _is_number(number)
     }
     return ClassNames(names, _keypoint_numbers(document.get("kpt_shape")))
+
+
+def _is_number(key: Any) -> bool:
+    """Whether a key is written as the number of a class."""
+    return isinstance(key, str) and key.isdecimal() and len(key) < 10  # noqa: PLR2004 - digits
 
 
 def is_data_yaml(path: str) -> bool:
@@ -158,7 +166,7 @@ def _add_line(gathered: Gathered, parts: list[str], names: ClassNames, where: st
 def _box(numbers: list[float], keypoints: int) -> tuple[tuple[float, float, float, float] | None, float]:
     """Return left, top, width and height of a line's object, and its confidence; None if it is no object."""
     count = len(numbers)
-    if not numbers[0].is_integer() or numbers[0] < 0:
+    if not numbers[0].is_integer() or not 0 <= numbers[0] < _MOST_CLASSES:
         return None, math.nan
     if count in (_BOX, _SCORED) or count in _with_points(numbers, keypoints):
         score = numbers[-1] if count in (_SCORED, _SCORED + keypoints) else math.nan

@@ -25,9 +25,10 @@ def list_contents(contents: Contents, taken: set[str], described: set[str], list
     archive = contents.archive
     stem = PurePosixPath(archive.name).with_suffix("").as_posix()
     renamed: dict[str, str] = {}
+    numbers: dict[str, int] = {}
     for image in contents.images:
         name = member_id(image.name)
-        taken.add(image_id := _free(name, stem, taken))
+        taken.add(image_id := _free(name, stem, taken, numbers))
         if image_id != name:
             renamed[name] = image_id
             renamed[name.rpartition(".")[0]] = image_id.rpartition(".")[0]
@@ -35,7 +36,7 @@ def list_contents(contents: Contents, taken: set[str], described: set[str], list
         place = image.place_in(archive)
         listing.images.append(FoundImage(image_id, image.bytes, archive.mtime_ns, place, image.content_hash))
     for name, reason in contents.failed.items():
-        taken.add(image_id := _free(member_id(name), stem, taken))
+        taken.add(image_id := _free(member_id(name), stem, taken, numbers))
         listing.images.append(FoundImage(image_id, 0, archive.mtime_ns, reason=reason))
     tables = {table.id for table in listing.tables}
     for member in contents.beside:
@@ -79,12 +80,17 @@ def add_damage(contents: Contents, error: Exception) -> None:
     contents.failed[contents.archive.name] = reason
 
 
-def _free(name: str, stem: str, taken: set[str]) -> str:
-    """Return an id that no other image has: the name, or one with the archive's name before it."""
+def _free(name: str, stem: str, taken: set[str], numbers: dict[str, int]) -> str:
+    """Return an id that no other image has: the name, or one with the archive's name before it.
+
+    An archive may hold many files of one name; `numbers` has the last number that each name got.
+    """
     if name not in taken:
         return name
-    longer, number = f"{stem}/{name}", 1
-    while longer in taken:  # an archive may hold two files of one name
+    number = numbers.get(name, 1)
+    longer = f"{stem}/{name}" if number == 1 else f"{stem}/{number}/{name}"
+    while longer in taken:
         number += 1
         longer = f"{stem}/{number}/{name}"
+    numbers[name] = number
     return longer

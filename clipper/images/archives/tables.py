@@ -47,6 +47,7 @@ class ImageTable:
         """
         self._file = file
         self._is_parquet = is_parquet
+        self._checked: set[str] = set()
         self.column = self._find_column()
 
     def members(self, *, stem: str, max_bytes: int) -> Iterator[Member]:
@@ -105,7 +106,15 @@ class ImageTable:
         return column, described if isinstance(described, dict) else {"feature": described}
 
     def _columns(self, names: list[str]) -> "pa.Table":
-        return self._parquet.read(columns=names) if self._is_parquet else self._table.select(names)
+        return self._parquet.read(columns=names) if self._is_parquet else self._arrow_columns(names)
+
+    def _arrow_columns(self, names: list[str]) -> "pa.Table":
+        """Return columns of an Arrow file, once checked: a wrong place in them would end the process."""
+        for name in names:
+            if name not in self._checked:
+                self._table[name].validate(full=True)
+                self._checked.add(name)
+        return self._table.select(names)
 
     @cached_property
     def _schema(self) -> "pa.Schema":
@@ -201,7 +210,7 @@ class ImageTable:
 
     def _group(self, group: int) -> "pa.ChunkedArray":
         if not self._is_parquet:
-            return self._table[self.column]
+            return self._arrow_columns([self.column])[self.column]
         kept, column = getattr(self, "_kept", (-1, None))
         if kept != group:  # rows are mostly asked for in their order
             column = self._parquet.read_row_group(group, columns=[self.column])[self.column]
@@ -214,7 +223,7 @@ class ImageTable:
     def _batches_of(self, name: str) -> "Iterator[pa.RecordBatch]":
         if self._is_parquet:
             return iter(self._parquet.iter_batches(batch_size=_BATCH, columns=[name]))
-        return iter(self._table.select([name]).to_batches(max_chunksize=_BATCH))
+        return iter(self._arrow_columns([name]).to_batches(max_chunksize=_BATCH))
 
 
 def _member(data: bytes | None, path: str | None, name: str, offset: int, *, max_bytes: int) -> Member:

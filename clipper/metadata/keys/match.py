@@ -84,7 +84,7 @@ class Matches:
         import numpy as np
 
         problems = [
-            f"{name}: {count:,} key(s) are matched {how}, such as {key!r} with {image_id}"
+            f"{name}: {count:,} key(s) are matched {how}, such as {first_few([key])} with {image_id}"
             for how, (count, key, image_id) in self.readings.items()
         ]
         for code, start, end in (

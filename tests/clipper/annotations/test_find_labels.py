@@ -11,8 +11,11 @@ import pytest
 from label_folders import boxes, coco, objects_in, write
 from PIL import Image
 
+from clipper.annotations.kinds import Search
 from clipper.annotations.match import NONE, SEVERAL, Matcher
 from clipper.errors import SettingsError
+from clipper.images.folder import ImageFolder
+from clipper.images.listing import FoundImage
 
 ONE = coco([{"image_id": 1, "category_id": 1, "bbox": [20, 10, 100, 50]}])
 
@@ -197,3 +200,46 @@ def test_label_files_of_a_web_server_are_read_and_a_wrong_address_is_said(tmp_pa
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_a_path_of_a_million_parts_takes_little_memory():
+    name = "a/" * 1_000_000 + "x.jpg"
+    assert Matcher(["b/x.jpg", "x.png"]).rows([(name,)], source="").tolist() == [0]
+
+
+@pytest.mark.parametrize("setting", ["**.json", "a**/x.json"])
+def test_what_is_no_pattern_is_said(tmp_path: Path, setting: str):
+    write(tmp_path, {"a.jpg": None, "labels.json": ONE})
+    with pytest.raises(SettingsError, match="is no pattern"):
+        objects_in(tmp_path, setting)
+
+
+def test_the_images_are_asked_for_once_however_many_texts_there_are(tmp_path: Path):
+    write(tmp_path, {f"{i}.txt": "hello" for i in range(5)} | {f"{i}.json": "{}" for i in range(5)})
+    asked: list[int] = []
+    folder = ImageFolder(str(tmp_path))
+    files = folder.list_files().beside
+    search = Search(folder, files, stems=lambda: asked.append(1) or frozenset())
+    assert list(search.found()) == []
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.xml", b"<!---->" * 500 + b"x"),
+        ("a.jsonl", b'"objects":["file_name"' * 2500),
+        ("a.json", b'{"images": ["' + rb"\"" * 30_000),
+        ("a.csv", b"image,bbox\na.jpg," + b"e" * 60_000),
+    ],
+)
+def test_a_file_made_to_take_hours_is_looked_at_quickly(tmp_path: Path, name: str, data: bytes):
+    (tmp_path / name).write_bytes(data)
+    folder = ImageFolder(str(tmp_path))
+    search = Search(folder, [FoundImage(name, len(data), 1)], stems=frozenset, named=True)
+    assert all(found.kind == "coco" for found in search.found())
+
+
+def test_tables_of_metadata_are_known_in_capitals(tmp_path: Path):
+    table = "file_name,label,x,y,width,height\na.jpg,cat,1,2,200,100\n"
+    assert boxes(objects_in(write(tmp_path, {"a.jpg": None, "Metadata.csv": table}))) == []

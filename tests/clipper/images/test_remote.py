@@ -102,3 +102,13 @@ def test_an_error_of_a_server_for_one_file_costs_that_file_alone(monkeypatch: py
     assert FoundImage("a.jpg", 3, folder.list_images()[0].mtime_ns) in folder.list_images()
     with pytest.raises(BadImageError, match="cannot be read: 403"):
         folder.read("a.jpg")
+
+
+def test_files_with_brackets_in_their_names_are_read(memory_folder: str):
+    files, root = fsspec.core.url_to_fs(memory_folder)
+    files.pipe({f"{root}/a[1].txt": b"one", f"{root}/b.txt": b"two"})
+    found = [FoundImage(name, 3, 1) for name in ("a[1].txt", "b.txt", "gone.txt")]
+    folder = ImageFolder(memory_folder)
+    assert folder.read_many(found) == [b"one", b"two", None]
+    assert folder.read_many(found[:1]) == [b"one"]
+    assert [data for _, data in folder.read_each(found)][:2] == [b"one", b"two"]

@@ -136,6 +136,17 @@ def test_json_and_json_lines_are_told_apart_by_what_they_hold(name: str, data: s
     assert described(data, name)[0] == {"p0.jpg": {"v": 1}, "p1.jpg": {"v": 2}}
 
 
+def test_columns_of_json_that_leave_out_cells_keep_each_cell_in_its_row():
+    document = {
+        "file_name": {"0": "p0.jpg", "1": "p1.jpg", "2": "7.jpg"},
+        "v": {"1": 5},
+        "w": {"2": 6, "0": 7},
+    }
+    rows, problems = described(json.dumps(document), "metadata.json")
+    assert rows == {"p0.jpg": {"w": 7}, "p1.jpg": {"v": 5}, "7.jpg": {"w": 6}}
+    assert problems == []
+
+
 def test_the_parts_of_a_split_in_one_json_file_are_all_read():
     document = {
         "train": [{"file_name": "p0.jpg", "v": 1}],

@@ -433,6 +433,11 @@ def test_numbers_that_no_column_can_hold_are_reported():
     assert "no column can hold the number(s) 'NaN', '1e400'" in problems[0]
 
 
+def test_a_zero_with_an_endless_exponent_is_no_crash():
+    text = b'{"a.jpg": {"v": 0.00000000000000000000e99999999999999999999, "w": 1}}'
+    assert parse(text, source="m.json")[0] == {"a.jpg": {"v": None, "w": 1}}
+
+
 def test_a_byte_order_mark_is_no_error():
     assert parse(b'\xef\xbb\xbf{"a": {}}', source="m")[0] == {"a": {}}
 

@@ -37,6 +37,11 @@ def test_a_few_numbers_and_words_are_a_caption(data: str):
     assert said("x.txt", data) == ({"caption": data}, "")
 
 
+def test_many_numbers_and_a_word_are_read_at_once():
+    text = "-1 " * 200 + "x"
+    assert parse_sidecar("a.txt", text.encode(), coordinates=False) == ({"caption": text}, "")
+
+
 def test_an_object_has_the_values_of_its_image():
     values = {"caption": "a cat", "url": "https://h.org/x", "width": 640, "status": "success", "tags": ["a"]}
     assert said("x.json", json.dumps(values)) == (values, "")
@@ -79,7 +84,8 @@ def test_coordinates_are_kept_only_where_they_are_wanted():
 
 
 @pytest.mark.parametrize(
-    ("data", "label"), [(b"3\n", 3), (b"-1", -1), (b"tabby cat", "tabby cat"), (b"1e3", "1e3")]
+    ("data", "label"),
+    [(b"3\n", 3), (b"-1", -1), (b"tabby cat", "tabby cat"), (b"1e3", "1e3"), (b"--5", "--5")],
 )
 def test_a_cls_file_is_the_class_of_its_image(data: bytes, label: object):
     assert parse_sidecar("x.cls", data, coordinates=False) == ({"label": label}, "")

@@ -107,6 +107,12 @@ def test_tables_of_metadata_are_not_taken_for_boxes():
         read_boxes(b"a,b\n1,2\n", name="t.csv", source="t.csv", classes={})
 
 
+def test_a_quote_that_is_never_closed_swallows_no_rows():
+    data = b'filename,xmin,ymin,xmax,ymax,class\na.jpg,1,2,3,4,"x\nb.jpg,1,2,3,4,y\n'
+    with pytest.raises(ImagesError, match="a quote is opened and never closed"):
+        read_boxes(data, name="t.csv", source="t.csv", classes={})
+
+
 def test_an_empty_table_has_no_objects(tmp_path: Path):
     assert boxes(objects_in(write(tmp_path, {"x.jpg": None, "b.csv": OPEN_IMAGES}))) == []
 

@@ -118,6 +118,9 @@ def test_a_polygon_or_mask_without_box_gets_the_box_around_it(tmp_path: Path):
         {"counts": [1, 2]},
         {"counts": "\x07", "size": [9, 9]},
         {"counts": [99, 9], "size": [2, 2]},
+        {"counts": [0, 5], "size": [10**30, 1]},
+        {"counts": [2**62] * 4 + [5], "size": [9, 9]},
+        {"counts": "p" * 400_000, "size": [9, 9]},
         7,
         [[]],
     ],
@@ -320,3 +323,13 @@ def test_boxes_in_shares_and_confidences_in_percent_are_seen(tmp_path: Path):
 def test_keypoints_without_a_box_get_the_box_around_those_that_are_labelled(tmp_path: Path):
     points = {"image_id": 1, "category_id": 1, "keypoints": [20, 10, 2, 0, 0, 0, 120, 60, 1]}
     assert boxes(read(tmp_path, coco([points]))) == [(0, "cat", (0.1, 0.1, 0.5, 0.5))]
+
+
+@pytest.mark.parametrize(
+    "annotations",
+    ["[" * 5000 + "]" * 5000, '[{"image_id": 1, "segmentation": ' + "[" * 5000 + "]" * 5000 + "}]"],
+)
+def test_deep_nesting_is_an_error_that_names_the_file(annotations: str):
+    text = f'{{"images": [{{"id": 1, "file_name": "a.jpg"}}], "annotations": {annotations}}}'
+    with pytest.raises(ImagesError, match=r"c\.json is not valid JSON"):
+        read_coco(text.encode(), name="c.json", source="/data/c.json")

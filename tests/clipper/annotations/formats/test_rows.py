@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from label_folders import boxes, entries, notes, write
+from label_folders import boxes, entries, notes, objects_in, write
 
 from clipper.annotations.combine import combine
 from clipper.annotations.formats.rows import read_lines, read_rows
@@ -84,6 +84,18 @@ def test_lines_of_an_image_folder_have_boxes(tmp_path: Path):
     assert boxes(found) == [(0, "category 0", (0.1, 0.1, 0.5, 0.5))]
     assert entries(found, tmp_path)["train/sub/b.jpg"]["object_count"] == 0
     assert "'gone.jpg'" in notes(found)
+
+
+def test_lines_that_name_no_file_are_left_to_the_metadata(tmp_path: Path):
+    line = {"image": "a.jpg", "objects": {"bbox": [[1, 2, 3, 4]], "category": ["cat"]}}
+    found = objects_in(write(tmp_path, {"a.jpg": None, "metadata.jsonl": json.dumps(line)}))
+    assert (boxes(found), notes(found)) == ([], "")
+
+
+def test_lines_with_what_only_python_writes_have_boxes():
+    line = '{"file_name": "a.jpg", "v": NaN, "objects": {"bbox": [[1, 2, 3, 4]], "category": ["\\ud800x"]}}'
+    labels = read_lines(line.encode(), name="metadata.jsonl")
+    assert (labels.names, labels.categories) == ([("a.jpg",)], ["?x"])
 
 
 def test_objects_of_several_kinds_are_said():

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 from label_folders import boxes, entries, notes, objects_in, write
 
-from clipper.annotations.formats.yolo import read_yaml
+from clipper.annotations.formats.yolo import ClassNames, read_yaml
+from clipper.annotations.kinds import Search
 from clipper.errors import ImagesError
+from clipper.images.folder import ImageFolder
 
 BOX = "0 0.5 0.5 0.2 0.4\n"
 THERE = (0.4, 0.3, 0.2, 0.4)
@@ -91,6 +93,7 @@ def test_texts_that_are_no_labels_are_left_alone(tmp_path: Path):
         ("0 0.5 0.5 0 0.4", "no area inside their image"),
         ("7 0.1 0.1 0.1 0.1", "that data.yaml or classes.txt do not name ('labels/x.txt line 2: 7')"),
         ("\x00\xff garbage", "no class and box"),
+        ("1e300 0.1 0.1 0.1 0.1", "no class and box"),
     ],
 )
 def test_a_line_that_cannot_be_kept_is_said(tmp_path: Path, line: str, said: str):
@@ -127,7 +130,28 @@ def test_the_nearest_names_hold(tmp_path: Path):
     assert [name for _, name, _ in boxes(objects_in(write(tmp_path, files)))] == ["apple", "pear"]
 
 
-@pytest.mark.parametrize("text", ["names: [", "\t- x: :", "!!python/object/apply:os.system ['true']"])
+def test_each_of_many_folders_with_names_of_its_own_reads_only_these(tmp_path: Path):
+    for i in range(4):
+        write(tmp_path, {f"{i}/a.jpg": None, f"{i}/a.txt": "0 .5 .5 .2 .4", f"{i}/classes.txt": f"thing {i}"})
+    folder = ImageFolder(str(tmp_path))
+    stems = frozenset(f"{i}/a" for i in range(4))
+    found = list(Search(folder, folder.list_files().beside, stems=lambda: stems).found())
+    assert [[file.id for file in files.helpers] for files in found] == [
+        [f"{i}/classes.txt"] for i in range(4)
+    ]
+    assert [name for _, name, _ in boxes(objects_in(tmp_path))] == [f"thing {i}" for i in range(4)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "names: [",
+        "\t- x: :",
+        "names: !!bool x",
+        'names: !!int ""',
+        "!!python/object/apply:os.system ['true']",
+    ],
+)
 def test_yaml_that_is_damaged_or_hostile_ends_with_its_name(text: str):
     with pytest.raises(ImagesError, match=r"data\.yaml is not valid YAML"):
         read_yaml(text.encode(), "data.yaml")
@@ -137,6 +161,7 @@ def test_other_yaml_names_no_classes():
     assert read_yaml(b"services: {a: 1}", "x.yaml") is None
     assert read_yaml(b"- names", "x.yaml") is None
     assert read_yaml(b"names: 7", "x.yaml") is None
+    assert read_yaml(b"names: {? '" + b"9" * 5000 + b"' : a, 1: b}", "x.yaml") == ClassNames({1: "b"})
 
 
 @pytest.mark.parametrize(

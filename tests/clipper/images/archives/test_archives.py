@@ -17,10 +17,12 @@ import pytest
 from archive_files import WRITERS, picture, pictures, write_parquet, write_tar, write_zip
 
 from clipper.errors import BadImageError, ImagesError
+from clipper.images.archives.contents import list_contents
 from clipper.images.archives.folder import ArchiveFolder, open_images
 from clipper.images.archives.location import archives_within, names_archives, root_of
 from clipper.images.folder import FoundImage, ImageFolder
-from clipper.images.places import key_in_tar
+from clipper.images.listing import Listing
+from clipper.images.places import Archive, Contents, Member, key_in_tar
 from clipper.indexing.sidecars import Sidecars
 
 
@@ -410,6 +412,39 @@ def test_many_rows_without_an_image_hide_no_column(tmp_path: Path):
         pa.table({"jpg": pa.array([None] * 99 + [picture(1)], pa.binary())}), tmp_path / "a.parquet"
     )
     assert read_all(open_images(str(tmp_path / "a.parquet")))["a/00000099.png"] == picture(1)
+
+
+@pytest.mark.parametrize("place", [0, 3])
+def test_an_arrow_file_with_wrong_places_in_it_is_named_and_ends_nothing(tmp_path: Path, place: int):
+    table = pa.table({"image": [picture(1)] * 4})
+    with pa.ipc.new_file(tmp_path / "a.arrow", table.schema) as writer:
+        writer.write_table(table)
+    whole, size = (tmp_path / "a.arrow").read_bytes(), len(picture(1))
+    right = b"".join((size * i).to_bytes(4, "little") for i in range(5))
+    wrong = right[: 4 * place] + (1 << 30).to_bytes(4, "little") + right[4 * place + 4 :]
+    assert whole.count(right) == 1
+    (tmp_path / "a.arrow").write_bytes(whole.replace(right, wrong))
+    images = ArchiveFolder(str(tmp_path / "a.arrow")).list_files().images
+    assert [(image.id, "is damaged" in (image.reason or "")) for image in images] == [("a.arrow", True)]
+
+
+def test_thousands_of_files_of_one_name_have_ids_in_little_time():
+    asked = _Asked()
+    contents = Contents(Archive("a.tar", 1, 1), [Member("x.jpg", i, 1, 1) for i in range(1000)])
+    list_contents(contents, asked, set(), listing := Listing())
+    assert [image.id for image in listing.images[:3]] == ["x.jpg", "a/x.jpg", "a/2/x.jpg"]
+    assert len({image.id for image in listing.images}) == 1000
+    assert asked.count < 5000
+
+
+class _Asked(set[str]):
+    """A set that counts how often it is asked."""
+
+    count = 0
+
+    def __contains__(self, item: object) -> bool:
+        self.count += 1
+        return super().__contains__(item)
 
 
 def test_ranges_as_webdataset_writes_them_name_their_archives(tmp_path: Path, memory_folder: str):
