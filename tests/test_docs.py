@@ -19,7 +19,7 @@ README = ROOT / "README.md"
 # Not the changelog: it names what there was.
 WRITTEN = (README, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *ROOT.glob("docs/*.md"))
 PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in WRITTEN}
-UNDRAWN = {"imports", "__main__"}  # of one user, and of none
+UNDRAWN = {"imports"}  # of one user
 OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
 
 
