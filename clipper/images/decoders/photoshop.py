@@ -146,8 +146,9 @@ def _image(levels: np.ndarray, mode: int) -> Image.Image:
     colours, alpha = levels[..., :count], levels[..., count:]
     if mode == _CMYK:  # stored as what is left white, and no format of Pillow has alpha with inks
         return Image.frombytes("CMYK", levels.shape[1::-1], (255 - colours).tobytes())
-    if mode == _LAB:
-        return Image.frombytes("LAB", levels.shape[1::-1], np.ascontiguousarray(colours).tobytes())
+    if mode == _LAB:  # a and b stand 128 above their value; Pillow reads them with a sign, as a TIFF has them
+        signed = colours ^ np.array((0, 128, 128), np.uint8)
+        return Image.frombytes("LAB", levels.shape[1::-1], signed.tobytes())
     image = Image.fromarray(np.ascontiguousarray(colours[..., 0] if count == 1 else colours))
     if alpha.size:
         image.putalpha(Image.fromarray(np.ascontiguousarray(alpha[..., 0])))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 PNG_BEGINNING = b"\x89PNG\r\n\x1a\n"
 JPEG_BEGINNING = b"\xff\xd8"
 # JPEG markers (ITU-T T.81, table B.1).
-_SCAN, _COMMENT, _ADOBE, _PROFILE = 0xDA, 0xFE, 0xEE, 0xE2
+_SCAN, _COMMENT, _ADOBE, _PROFILE, _EXIF = 0xDA, 0xFE, 0xEE, 0xE2, 0xE1
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _APPLICATIONS = range(0xE0, 0xF0)
 _ALONE = (0x01, *range(0xD0, 0xD9))
@@ -43,15 +43,18 @@ def bare(data: bytes) -> bytes | None:
             data[start:end]
             for marker, start, end in _segments(data)
             if not (marker in _APPLICATIONS or marker == _COMMENT)
-            or _says_colours(marker, data[start + 4 : end])
+            or _says_how(marker, data[start + 4 : end])
         ]
         return JPEG_BEGINNING + b"".join(kept)
     return None
 
 
-def _says_colours(marker: int, content: bytes) -> bool:
-    return (marker == _ADOBE and content.startswith(b"Adobe") and len(content) >= 12) or (  # noqa: PLR2004
-        marker == _PROFILE and content.startswith(b"ICC_PROFILE\0")
+def _says_how(marker: int, content: bytes) -> bool:
+    """Whether a segment says which colours the pixels have, or (EXIF) which way up they are."""
+    return (
+        (marker == _ADOBE and content.startswith(b"Adobe") and len(content) >= 12)  # noqa: PLR2004
+        or (marker == _PROFILE and content.startswith(b"ICC_PROFILE\0"))
+        or (marker == _EXIF and content.startswith(b"Exif\0\0"))
     )
 
 

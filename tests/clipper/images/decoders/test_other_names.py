@@ -75,6 +75,15 @@ def test_a_jpeg_whose_notes_are_broken_is_read_without_them():
     assert "damage" not in found.facts
 
 
+def test_a_jpeg_whose_notes_are_broken_is_turned_as_its_exif_says():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = saved("JPEG", exif=exif)
+    broken = b"\xff\xd8\xff\xe0\x00\x07JFIF\0" + data[2:]
+    assert difference(read(broken).pixels, read(data).pixels) == 0
+    assert read(broken).pixels.size == picture().size[::-1]
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"\xff\xd8", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"\x89PNG\r\n\x1a\n\xff\xff"]
 )

@@ -95,6 +95,14 @@ def test_inks_are_stored_as_what_they_leave_white(depth: int):
     assert difference(read(data).pixels, inks) < 1
 
 
+@pytest.mark.parametrize("depth", [8, 16])
+def test_the_colours_of_lab_have_a_sign(depth: int):
+    lab = np.empty((3, 64, 96), np.uint16)
+    lab[:] = np.array((160, 190, 90))[:, None, None]
+    data = photoshop(bytes_of(lab * (257 if depth == 16 else 1), f">u{depth // 8}"), 9, depth=depth)
+    assert read(data).pixels.getpixel((0, 0)) == pytest.approx((230, 101, 221), abs=3)
+
+
 def test_in_a_bitmap_ones_are_black():
     is_black = np.asarray(picture().convert("L")) < 100
     found = np.asarray(read(photoshop(np.packbits(is_black, axis=1)[None], 0, depth=1)).pixels)
