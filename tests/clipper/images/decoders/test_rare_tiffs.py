@@ -104,6 +104,14 @@ def test_wide_numbers_keep_their_brightness(data: np.ndarray, photometric: int, 
     assert np.abs(np.asarray(found, int)[..., 0] - grey().astype(int)).max() <= 2
 
 
+@pytest.mark.parametrize("largest", [40_000, 3_000_000])
+def test_counts_of_32_bits_are_not_black(largest: int):
+    counts = np.linspace(0, largest, 64 * 96).astype("<u4")
+    found = np.asarray(read(tiff(counts.tobytes(), bits=32, samples=1, photometric=1)).pixels)
+    assert found.min() == 0
+    assert found.max() == (255 if largest > 65_535 else largest >> 8)
+
+
 def test_planes_of_16_bits_are_colours():
     planes = np.moveaxis(np.asarray(picture()), 2, 0).astype("<u2") * 257
     found = read(tifffile_written(planes, planarconfig="separate", photometric="rgb")).pixels
