@@ -16,7 +16,7 @@ from clipper.images import damage
 from clipper.images.decoders.deferred import DeferredImage
 from clipper.images.decoders.loading import load
 from clipper.images.decoders.opening import open_image
-from clipper.images.decoders.segments import is_rare_jpeg
+from clipper.images.decoders.segments import PNG_BEGINNING, bare, is_rare_jpeg
 from clipper.images.exif import camera_facts, gps_facts
 from clipper.images.formats import ENDS_EARLY, describe_failure
 from clipper.images.picture.colours import conversion_of
@@ -79,8 +79,22 @@ def decode(data: bytes, *, max_pixels: int, min_side: int) -> DecodedImage:
         return _decode_part(data, f"{ENDS_EARLY} (in zeros)", max_pixels=max_pixels, min_side=min_side)
     try:
         return _decode(data, max_pixels=max_pixels, min_side=min_side)
-    except _DamagedError as error:
+    except BadImageError as error:
+        if whole := _decode_bare_png(data, max_pixels=max_pixels, min_side=min_side):
+            return whole
+        if not isinstance(error, _DamagedError):
+            raise
         return _decode_part(data, str(error), max_pixels=max_pixels, min_side=min_side)
+
+
+def _decode_bare_png(data: bytes, *, max_pixels: int, min_side: int) -> DecodedImage | None:
+    """Decode a PNG whose texts behind the pixels are broken, or bombs: browsers show it. None if that fails."""
+    if not data.startswith(PNG_BEGINNING) or (rest := bare(data)) is None or len(rest) == len(data):
+        return None
+    try:
+        return _decode(rest, max_pixels=max_pixels, min_side=min_side)
+    except BadImageError:
+        return None
 
 
 def _decode_part(data: bytes, reason: str, *, max_pixels: int, min_side: int) -> DecodedImage:

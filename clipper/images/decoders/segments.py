@@ -21,6 +21,8 @@ _PICTURE_CHUNKS = frozenset(
     (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"eXIf")
 )
 _PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
+# Bytes of a colour profile; what unpacks to more is a bomb.
+_MOST_PROFILE = 1 << 24
 # Segments and chunks before a file is taken for hostile.
 _MOST = 100_000
 
@@ -42,8 +44,7 @@ def bare(data: bytes) -> bytes | None:
         kept = [
             data[start:end]
             for marker, start, end in _segments(data)
-            if not (marker in _APPLICATIONS or marker == _COMMENT)
-            or _says_how(marker, data[start + 4 : end])
+            if not (marker in _APPLICATIONS or marker == _COMMENT) or _says_how(marker, data[start + 4 : end])
         ]
         return JPEG_BEGINNING + b"".join(kept)
     return None
@@ -93,5 +94,16 @@ def _is_sound(chunk: bytes, kind: bytes) -> bool:
     """Whether a chunk that says how pixels are meant is as it was written; browsers leave it out if not."""
     if zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:], "big"):
         return False
+    if kind != b"iCCP":
+        return True
     end = chunk.find(b"\0", 8)
-    return kind != b"iCCP" or chunk[end + 1 : end + 2] == b"\0"  # packed in the one way there is
+    return chunk[end + 1 : end + 2] == b"\0" and _unpacks(chunk[end + 2 : -4])  # in the one way there is
+
+
+def _unpacks(profile: bytes) -> bool:
+    packed = zlib.decompressobj()
+    try:
+        packed.decompress(profile, _MOST_PROFILE)
+    except zlib.error:
+        return False
+    return not packed.unconsumed_tail
