@@ -88,7 +88,7 @@ def decode(data: bytes, *, max_pixels: int, min_side: int) -> DecodedImage:
 
 
 def _decode_bare_png(data: bytes, *, max_pixels: int, min_side: int) -> DecodedImage | None:
-    """Decode a PNG whose texts behind the pixels are broken, or bombs: browsers show it. None if that fails."""
+    """Decode a PNG without its texts, which may be broken or bombs; return None if that fails too."""
     if not data.startswith(PNG_BEGINNING) or (rest := bare(data)) is None or len(rest) == len(data):
         return None
     try:

@@ -105,7 +105,7 @@ def to_image(pixels: np.ndarray, *, as_lab: bool = False, as_inks: bool = False)
 
 
 def _shift_of(pixels: np.ndarray) -> int | None:
-    """Return how many low bits of each value are below one of 256 levels; None if the values are stretched."""
+    """Return how many low bits of each value do not count; None if the values are stretched."""
     shift = _WHOLE.get(pixels.dtype.newbyteorder("="))
     if shift is None or shift <= _SIXTEEN or not pixels.size:
         return shift
