@@ -110,14 +110,16 @@ def _channels(data: bytes, header: _Header, count: int) -> Iterator[np.ndarray]:
     start = header.start + 2
     if packing not in (_PLAIN, _PACKED):
         raise ValueError("the compression of this Photoshop file is not supported")
-    lengths = np.full((header.channels, header.height), size[0], np.int64)
-    if packing == _PACKED:
+    lengths = np.full(header.channels, size[0] * size[1], np.int64)
+    if packing == _PACKED:  # a table of all rows comes first
         kind = np.dtype(">u4" if header.is_large else ">u2")
-        if start + lengths.size * kind.itemsize > len(data):
+        rows = header.channels * header.height
+        if start + rows * kind.itemsize > len(data):
             raise ValueError("not enough image data")
-        lengths = np.frombuffer(data, kind, lengths.size, start).astype(np.int64).reshape(lengths.shape)
-        start += lengths.size * kind.itemsize
-    for end in start + np.cumsum(lengths.sum(axis=1))[:count]:
+        table = np.frombuffer(data, kind, rows, start).reshape(header.channels, header.height)
+        lengths = table.sum(axis=1, dtype=np.int64)
+        start += table.nbytes
+    for end in start + np.cumsum(lengths)[:count]:
         part = data[start:end]
         start = int(end)
         if packing == _PACKED:

@@ -125,3 +125,12 @@ def test_a_cut_file_has_a_reason(size: int):
 
     with pytest.raises(BadImageError, match="damaged"):
         read(photoshop(planes(picture()), 3, large=True)[:size])
+
+
+def test_a_count_of_channels_that_makes_no_sense_takes_no_memory():
+    from clipper.errors import BadImageError
+
+    data = photoshop(planes(picture()), 3, large=True)
+    many = data[:12] + struct.pack(">HII", 65_535, 900_000, 1) + data[22:]
+    with pytest.raises(BadImageError, match="damaged"):
+        read(many)
