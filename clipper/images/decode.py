@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from clipper.errors import BadImageError
 from clipper.images import damage
 from clipper.images.decoders.deferred import DeferredImage
-from clipper.images.decoders.loading import load
+from clipper.images.decoders.loading import load, without_empty_alpha
 from clipper.images.decoders.opening import open_image
 from clipper.images.decoders.segments import PNG_BEGINNING, bare, is_rare_jpeg
 from clipper.images.exif import camera_facts, gps_facts
@@ -121,7 +121,7 @@ def _decode(data: bytes, *, max_pixels: int, min_side: int, damaged: str = "") -
             exif = image.getexif()
             shot = camera_facts(exif)  # before `load`: TIFF then turns the pixels and drops the orientation
             part = damage.load_part(image, partial(open_image, data), reason=damaged) if damaged else None
-            loaded, is_other = (image, False) if damaged else load(image, data)
+            loaded, is_other = without_empty_alpha(image) if damaged else load(image, data)
             _check_pixels(loaded.width, loaded.height, max_pixels)  # an icon may hold a larger image
             turn = shot.get("orientation", 1) if _ORIENTATION in exif else 1  # as a loaded TIFF has none
             pixels, notes = _shown(loaded, data, min_side=min_side, part=part)
