@@ -26,6 +26,7 @@ _DEPTHS: dict[int, np.dtype[Any]] = {
     16: np.dtype(">u2"),
     32: np.dtype(">f4"),
 }
+_LIGHT = 32  # bits of a number that is no code, but light
 _PROFILE = 1039  # the number of the resource (Adobe Photoshop File Formats Specification)
 _MOST_RESOURCES = 10_000
 
@@ -64,7 +65,8 @@ def open_photoshop(data: bytes) -> Image.Image:
         width, height, channels, depth, mode, is_large, _says_alpha(data, start, size, is_large), start + size
     )
     image = DeferredImage("PSD", (width, height), partial(_decoded, data, header))
-    if profile := _profile(data, resources + 4, layers):
+    # The profile of 32 bits says that the numbers are light; they are encoded as sRGB when they are decoded.
+    if depth != _LIGHT and (profile := _profile(data, resources + 4, layers)):
         image.info["icc_profile"] = profile
     return image
 

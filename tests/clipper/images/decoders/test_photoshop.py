@@ -119,6 +119,12 @@ def test_the_profile_of_a_file_of_16_bits_counts():
     assert difference(wide, picture()) > 5
 
 
+def test_light_of_32_bits_is_encoded_once_though_a_profile_says_that_it_is_light():
+    light = np.full((1, 64, 96), 0.2)
+    data = photoshop(bytes_of(light, ">f4"), 1, depth=32, profile=profiles.grey(1.0))
+    assert read(data).pixels.getpixel((0, 0)) == (124, 124, 124)
+
+
 @pytest.mark.parametrize("size", [26, 30, 40, 400])
 def test_a_cut_file_has_a_reason(size: int):
     from clipper.errors import BadImageError
