@@ -116,7 +116,8 @@ def _shift_of(pixels: np.ndarray) -> int | None:
 
 
 def _stretched(pixels: np.ndarray) -> np.ndarray:
-    values = pixels.astype(np.float32)
+    # Of complex numbers, as radar has them, the length is the brightness.
+    values = (np.abs(pixels) if pixels.dtype.kind == "c" else pixels).astype(np.float32)
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     scaled = (np.nan_to_num(values, nan=low, posinf=high, neginf=low) - low) / max(high - low, 1e-12)

@@ -132,7 +132,7 @@ LOOP = "for each in one two; do {command} $each; echo after $each $?; done"
 
 @pytest.mark.linux
 @pytest.mark.skipif(shutil.which("bash") is None, reason="only bash goes on after Ctrl-C")
-@pytest.mark.parametrize("after", [0.5, 2.5])
+@pytest.mark.parametrize("after", [0.5, pytest.param(2.5, marks=pytest.mark.slow)])
 def test_ctrl_c_in_a_terminal_ends_a_script_too(
     photos: Path, model_folder: Path, tmp_path: Path, after: float
 ):

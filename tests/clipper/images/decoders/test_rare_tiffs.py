@@ -126,6 +126,13 @@ def tifffile_written(values: np.ndarray, **options: object) -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.filterwarnings("error")
+def test_the_brightness_of_complex_numbers_is_their_length():
+    light = grey().astype(np.float32)
+    found = read(tifffile_written(light * np.exp(1j * light).astype(np.complex64))).pixels
+    assert np.abs(np.asarray(found) - np.asarray(read(tifffile_written(light)).pixels, int)).max() <= 1
+
+
 def test_a_tiff_of_floats_is_turned_and_has_its_camera_and_its_colours():
     light = np.asarray(picture(), np.float32) / 255
     profile = profiles.rgb("wide")
