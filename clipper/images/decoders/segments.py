@@ -17,10 +17,9 @@ _ALONE = (0x01, *range(0xD0, 0xD9))
 # Frames that browsers decode: baseline, extended and progressive, with Huffman codes.
 _COMMON_FRAMES = (0xC0, 0xC1, 0xC2)
 # Chunks of a PNG that make its picture.
-_PICTURE_CHUNKS = frozenset(
-    (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"eXIf")
-)
-_PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
+_PIXEL_CHUNKS = frozenset((b"IHDR", b"PLTE", b"IDAT", b"IEND"))
+# And those that say how its numbers are meant.
+_MEANING_CHUNKS = frozenset((b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"eXIf"))
 # Bytes of a colour profile; what unpacks to more is a bomb.
 _MOST_PROFILE = 1 << 24
 # Segments and chunks before a file is taken for hostile.
@@ -80,13 +79,18 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 def _picture_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     at = len(PNG_BEGINNING)
+    seen: set[bytes] = set()  # of what says how pixels are meant, the first counts, sound or not
     for _ in range(_MOST):
         if at + 8 > len(data):
             return
         size, kind = struct.unpack_from(">I4s", data, at)
         end = min(at + 12 + size, len(data))
-        if kind in _PICTURE_CHUNKS and (kind in _PIXEL_CHUNKS or _is_sound(data[at:end], kind)):
+        if kind in _PIXEL_CHUNKS:
             yield kind, at, end
+        elif kind in _MEANING_CHUNKS and kind not in seen:
+            seen.add(kind)
+            if _is_sound(data[at:end], kind):
+                yield kind, at, end
         at = end
 
 
