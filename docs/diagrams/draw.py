@@ -25,7 +25,7 @@ PIPELINES: list[Row] = [
     [("compat", "")],
 ]
 VIEWER: list[Row] = [
-    [("main, app_hooks", "what Panel starts")],
+    [("__main__, main, app_hooks", "what Python and Panel start")],
     [("app", "the page, put together"), ("server/", "routes, access")],
     [("server/processes/", "several at one address")],
     [("components/side/", "results, filters, selection, tags")],
