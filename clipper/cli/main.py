@@ -300,12 +300,15 @@ def _fail(error: Exception, words: Sequence[str], commands: Mapping[str, object]
 
 
 def _no_letters(error: UnicodeEncodeError) -> str:
-    """Say what to do about a name that is no text, or that the locale has no letters for."""
+    """Say what to do about a text that is none, or that the locale has no letters for: mostly a path."""
     end = error.object.find(os.sep, error.end)  # of the folder that is meant
-    name = error.object[: end if end > 0 else None].encode("utf-8", "surrogateescape")
-    shown = name.decode("utf-8", "backslashreplace")
+    text = error.object[: end if end > 0 else None]
+    try:
+        shown = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half a letter, as JSON may hold
+        shown = text.encode("utf-8", "backslashreplace").decode()
     if sys.getfilesystemencoding() == "utf-8":
-        return f"{shown} is not valid UTF-8; rename it"
+        return f"{shown} is not valid UTF-8; {'rename it' if os.sep in text else 'type it anew'}"
     return f"{shown} has letters that the locale of this session has not; set LC_ALL=C.UTF-8, or PYTHONUTF8=1"
 
 

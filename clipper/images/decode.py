@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from clipper.errors import BadImageError
 from clipper.images import damage
 from clipper.images.decoders.deferred import DeferredImage
-from clipper.images.decoders.loading import load
+from clipper.images.decoders.loading import load, without_empty_alpha
 from clipper.images.decoders.opening import open_image
-from clipper.images.decoders.segments import is_rare_jpeg
+from clipper.images.decoders.segments import PNG_BEGINNING, bare, is_rare_jpeg
 from clipper.images.exif import camera_facts, gps_facts
 from clipper.images.formats import ENDS_EARLY, describe_failure
 from clipper.images.picture.colours import conversion_of
@@ -79,8 +79,22 @@ def decode(data: bytes, *, max_pixels: int, min_side: int) -> DecodedImage:
         return _decode_part(data, f"{ENDS_EARLY} (in zeros)", max_pixels=max_pixels, min_side=min_side)
     try:
         return _decode(data, max_pixels=max_pixels, min_side=min_side)
-    except _DamagedError as error:
+    except BadImageError as error:
+        if whole := _decode_bare_png(data, max_pixels=max_pixels, min_side=min_side):
+            return whole
+        if not isinstance(error, _DamagedError):
+            raise
         return _decode_part(data, str(error), max_pixels=max_pixels, min_side=min_side)
+
+
+def _decode_bare_png(data: bytes, *, max_pixels: int, min_side: int) -> DecodedImage | None:
+    """Decode a PNG without its texts, which may be broken or bombs; return None if that fails too."""
+    if not data.startswith(PNG_BEGINNING) or (rest := bare(data)) is None or len(rest) == len(data):
+        return None
+    try:
+        return _decode(rest, max_pixels=max_pixels, min_side=min_side)
+    except BadImageError:
+        return None
 
 
 def _decode_part(data: bytes, reason: str, *, max_pixels: int, min_side: int) -> DecodedImage:
@@ -107,7 +121,7 @@ def _decode(data: bytes, *, max_pixels: int, min_side: int, damaged: str = "") -
             exif = image.getexif()
             shot = camera_facts(exif)  # before `load`: TIFF then turns the pixels and drops the orientation
             part = damage.load_part(image, partial(open_image, data), reason=damaged) if damaged else None
-            loaded, is_other = (image, False) if damaged else load(image, data)
+            loaded, is_other = without_empty_alpha(image) if damaged else load(image, data)
             _check_pixels(loaded.width, loaded.height, max_pixels)  # an icon may hold a larger image
             turn = shot.get("orientation", 1) if _ORIENTATION in exif else 1  # as a loaded TIFF has none
             pixels, notes = _shown(loaded, data, min_side=min_side, part=part)

@@ -98,13 +98,19 @@ def _read_source(settings: Settings, folder: Path) -> ModelSource:
 def _lasting_name(settings: Settings, folder: Path) -> str:
     """Return the name under which a reader in any working folder finds the model."""
     named = Path(settings.model).expanduser()
-    from_here = not named.is_absolute() and not (settings.home / named).is_dir() and named.is_dir()
+    in_home, in_working_folder = (settings.home / named).resolve(), named.resolve()
+    from_here = not named.is_absolute() and folder == in_working_folder != in_home
     return str(folder) if from_here else settings.model
 
 
 def local_folder(settings: Settings) -> Path | None:
     """Return the folder that `model` names, below the home or the working folder; None for a hub name."""
     named = Path(settings.model).expanduser()
+    is_folder = (
+        named.is_absolute()
+        or settings.model.startswith((".", "~"))
+        or not _HUB_NAME.fullmatch(settings.model)
+    )
     closed: dict[Path, OSError] = {}
     for folder in (settings.home / named, Path.cwd() / named):
         try:
@@ -112,19 +118,15 @@ def local_folder(settings: Settings) -> Path | None:
                 return folder.resolve()
         except OSError as error:  # a folder above it is closed to this user
             closed[folder] = error
+    if not is_folder:  # a working folder that is closed to this user keeps nobody from the hub
+        return None
     for folder, why in closed.items():
         raise ModelError(f"the model folder {folder} cannot be read: {why.strerror or why}") from why
-    if (
-        named.is_absolute()
-        or settings.model.startswith((".", "~"))
-        or not _HUB_NAME.fullmatch(settings.model)
-    ):
-        raise ModelError(
-            f"the model folder {named} does not exist; set `model` in {settings.home / 'clipper.toml'} (or "
-            "--model, or CLIPPER_MODEL) to where it lies now: the same files are the same model, and nothing "
-            "is embedded again; or to another CLIP, a folder or one of the hub"
-        )
-    return None
+    raise ModelError(
+        f"the model folder {named} does not exist; set `model` in {settings.home / 'clipper.toml'} (or "
+        "--model, or CLIPPER_MODEL) to where it lies now: the same files are the same model, and nothing "
+        "is embedded again; or to another CLIP, a folder or one of the hub"
+    )
 
 
 def _hub_folder(settings: Settings) -> Path:

@@ -27,6 +27,8 @@ const CHANGED = "clipper-boxes"
 const LETTERS = 12
 const LINE = 15
 const GAP = 3
+/** Of a longer name the rest is never measured: a label file may hold any text. */
+const MOST_LETTERS = 500
 /** Names are written while an image has at most so many boxes. */
 const MOST_NAMES = 100
 
@@ -227,11 +229,15 @@ function nameOf({ name, score }) {
  * @param {(text: string) => number} widthOf
  */
 function shorten(text, room, widthOf) {
-  let letters = [...text]
+  const isShort = text.length <= MOST_LETTERS
+  if (isShort && widthOf(text) <= room) {
+    return text
+  }
+  let letters = [...text.slice(0, MOST_LETTERS)]
   while (letters.length > 1 && widthOf(`${letters.join("")}…`) > room) {
     letters = letters.slice(0, -Math.ceil(letters.length / 16))
   }
-  return letters.length === [...text].length || widthOf(text) <= room ? text : `${letters.join("")}…`
+  return `${letters.join("")}…`
 }
 
 /**

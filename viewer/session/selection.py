@@ -13,6 +13,7 @@ import numpy as np
 
 from clipper.errors import ClipperError
 from viewer.dataset.axes.lay_out import Around, lay_out
+from viewer.dataset.columns.local_times import UTC_ZONE
 from viewer.dataset.columns.ordering import order_listed
 from viewer.dataset.columns.word_column import WordColumn
 from viewer.dataset.dataset import Dataset
@@ -46,11 +47,12 @@ class SelectionSource(NamedTuple):
     dataset: Dataset
     answer: Answer | None
     words: WordColumn | None = None
+    zone: str = UTC_ZONE  # on whose clock the times of files are shown
 
     @classmethod
     def of(cls, state: ViewState) -> Self:
         """Return the dataset and answer that a session shows now."""
-        return cls(state.dataset, state.answer, state.word_column)
+        return cls(state.dataset, state.answer, state.word_column, state.zone)
 
 
 def rows_of_target(
@@ -83,7 +85,8 @@ def _all_rows_of_target(  # noqa: PLR0911 - one for each kind of target
     match target:
         case Outline(corners, axes):
             known = answer.similarities if answer is not None else None
-            around = Around(tags, source.words, known, answer.title if answer is not None else "")
+            title = answer.title if answer is not None else ""
+            around = Around(tags, source.words, known, title, source.zone)
             try:
                 places = lay_out(dataset, axes, around)
             except ClipperError:  # this version cannot show what the outline was drawn on
@@ -92,7 +95,7 @@ def _all_rows_of_target(  # noqa: PLR0911 - one for each kind of target
         case Results(listing):
             return none if answer is None else _results(listing, dataset, answer, kept)
         case Listed():
-            return _listed(target, dataset, answer.similarities if answer else None, kept)
+            return _listed(target, source, kept)
         case AllImages():
             return np.arange(dataset.n)
         case OneImage(image_id):
@@ -116,14 +119,14 @@ def _results(
     return rank_dataset(dataset, known, replace(listing, passes=kept)).rows
 
 
-def _listed(
-    target: Listed, dataset: Dataset, similarities: np.ndarray | None, kept: np.ndarray | None
-) -> np.ndarray:
+def _listed(target: Listed, source: SelectionSource, kept: np.ndarray | None) -> np.ndarray:
     """Return the rows at some positions of a sorted list."""
+    dataset = source.dataset
+    similarities = source.answer.similarities if source.answer else None
     listing = Listing(kept, target.min_similarity, target.max_similarity)
+    sort = dataset.sort_key(target.sort, zone=source.zone) if target.sort else None
     rows = order_listed(
-        listed_rows(dataset.n, listing, similarities),
-        sort=dataset.sort_key(target.sort) if target.sort else None, ascending=target.ascending,
+        listed_rows(dataset.n, listing, similarities), sort=sort, ascending=target.ascending,
         similarities=similarities, mixture=mixture(dataset),
     )  # fmt: skip
     return rows[target.start : target.stop]

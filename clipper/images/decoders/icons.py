@@ -39,8 +39,18 @@ def open_icon(data: bytes) -> DeferredImage | None:
         struct.pack_into("<HH", icon, at + 4, 1, bits)  # in a cursor, the place of its hot spot
     entries = IcoImagePlugin.IcoFile(io.BytesIO(bytes(icon)))
     entries.entry.sort(key=lambda entry: (entry.square, entry.bpp), reverse=True)
-    size = entries.entry[0].dim
+    size = _size(data, entries.entry[0].offset)
     return DeferredImage("ICO" if kind == 1 else "CUR", size, partial(_largest, entries))
+
+
+def _size(data: bytes, start: int) -> tuple[int, int]:
+    """Return the size by the picture itself: the list has one byte for a side."""
+    if data[start : start + 4] == b"\x89PNG":
+        width, height = struct.unpack_from(">II", data, start + 16)
+    else:
+        width, height = struct.unpack_from("<Ii", data, start + 4)
+        height = abs(height) // 2  # the mask lies above the colours
+    return width, height
 
 
 def _listed_bits(data: bytes, at: int) -> int:

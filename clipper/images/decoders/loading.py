@@ -32,6 +32,11 @@ def load(image: Any, data: bytes) -> tuple[Any, bool]:
     image.load()
     if box is not None and tuple(box) != (0, 0, *image.size):
         return _on_free_canvas(image, box), True
+    return without_empty_alpha(image)
+
+
+def without_empty_alpha(image: Any) -> tuple[Any, bool]:
+    """Return a loaded image opaque if its fourth channel is empty; and whether it was."""
     if image.format in _EMPTY_ALPHA and image.mode == "RGBA" and not image.getchannel("A").getbbox():
         return _as(image, image.convert("RGB")), True
     return image, False

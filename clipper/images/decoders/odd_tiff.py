@@ -20,6 +20,7 @@ _UNCOMPRESSED, _FLOATS = 1, 3
 _PROFILE = 34675  # the tag of an ICC profile
 _MAX_RATIO = 1_032  # of deflate; what claims to unpack to more would only take memory
 _WHOLE = {np.dtype(np.uint8): 0, np.dtype(np.uint16): 8, np.dtype(np.uint32): 24, np.dtype(np.uint64): 56}
+_SIXTEEN = _WHOLE[np.dtype(np.uint16)]
 
 
 def open_tiff(data: bytes) -> Image.Image:
@@ -85,13 +86,14 @@ def _decoded(page: "tifffile.TiffPage") -> Image.Image:
 def to_image(pixels: np.ndarray, *, as_lab: bool = False, as_inks: bool = False) -> Image.Image:
     """Convert numbers of any type, (h, w) or (h, w, c), to an 8-bit image: of many bands the first three.
 
-    Whole numbers without a sign keep their brightness. Others are stretched over the range they have.
+    Whole numbers without a sign keep their brightness. Others are stretched over the range they have, and so
+    are those of 32 and 64 bits that use a small part of them: counts, whose picture would be black.
     """
     if pixels.ndim == 3 and pixels.shape[2] < _COLOURS:  # noqa: PLR2004 - rows, columns, channels
         pixels = pixels[:, :, 0]
     elif pixels.ndim == 3:  # noqa: PLR2004
         pixels = pixels[:, :, : _INKS if as_inks else _COLOURS]
-    if (shift := _WHOLE.get(pixels.dtype.newbyteorder("="))) is not None:
+    if (shift := _shift_of(pixels)) is not None:
         levels = (pixels >> shift).astype(np.uint8)
     else:
         levels = _stretched(pixels)
@@ -102,8 +104,20 @@ def to_image(pixels: np.ndarray, *, as_lab: bool = False, as_inks: bool = False)
     return Image.fromarray(np.ascontiguousarray(levels))
 
 
+def _shift_of(pixels: np.ndarray) -> int | None:
+    """Return how many low bits of each value do not count; None if the values are stretched."""
+    shift = _WHOLE.get(pixels.dtype.newbyteorder("="))
+    if shift is None or shift <= _SIXTEEN or not pixels.size:
+        return shift
+    highest = int(pixels.max())
+    if highest >> (shift + 4):  # a sixteenth of the range
+        return shift
+    return _SIXTEEN if highest >> 16 == 0 else None
+
+
 def _stretched(pixels: np.ndarray) -> np.ndarray:
-    values = pixels.astype(np.float32)
+    # Of complex numbers, as radar has them, the length is the brightness.
+    values = (np.abs(pixels) if pixels.dtype.kind == "c" else pixels).astype(np.float32)
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     scaled = (np.nan_to_num(values, nan=low, posinf=high, neginf=low) - low) / max(high - low, 1e-12)

@@ -26,6 +26,7 @@ _DEPTHS: dict[int, np.dtype[Any]] = {
     16: np.dtype(">u2"),
     32: np.dtype(">f4"),
 }
+_LIGHT = 32  # bits of a number that is no code, but light
 _PROFILE = 1039  # the number of the resource (Adobe Photoshop File Formats Specification)
 _MOST_RESOURCES = 10_000
 
@@ -64,7 +65,8 @@ def open_photoshop(data: bytes) -> Image.Image:
         width, height, channels, depth, mode, is_large, _says_alpha(data, start, size, is_large), start + size
     )
     image = DeferredImage("PSD", (width, height), partial(_decoded, data, header))
-    if profile := _profile(data, resources + 4, layers):
+    # The profile of 32 bits says that the numbers are light; they are encoded as sRGB when they are decoded.
+    if depth != _LIGHT and (profile := _profile(data, resources + 4, layers)):
         image.info["icc_profile"] = profile
     return image
 
@@ -110,14 +112,16 @@ def _channels(data: bytes, header: _Header, count: int) -> Iterator[np.ndarray]:
     start = header.start + 2
     if packing not in (_PLAIN, _PACKED):
         raise ValueError("the compression of this Photoshop file is not supported")
-    lengths = np.full((header.channels, header.height), size[0], np.int64)
-    if packing == _PACKED:
+    lengths = np.full(header.channels, size[0] * size[1], np.int64)
+    if packing == _PACKED:  # a table of all rows comes first
         kind = np.dtype(">u4" if header.is_large else ">u2")
-        if start + lengths.size * kind.itemsize > len(data):
+        rows = header.channels * header.height
+        if start + rows * kind.itemsize > len(data):
             raise ValueError("not enough image data")
-        lengths = np.frombuffer(data, kind, lengths.size, start).astype(np.int64).reshape(lengths.shape)
-        start += lengths.size * kind.itemsize
-    for end in start + np.cumsum(lengths.sum(axis=1))[:count]:
+        table = np.frombuffer(data, kind, rows, start).reshape(header.channels, header.height)
+        lengths = table.sum(axis=1, dtype=np.int64)
+        start += table.nbytes
+    for end in start + np.cumsum(lengths)[:count]:
         part = data[start:end]
         start = int(end)
         if packing == _PACKED:
@@ -146,8 +150,9 @@ def _image(levels: np.ndarray, mode: int) -> Image.Image:
     colours, alpha = levels[..., :count], levels[..., count:]
     if mode == _CMYK:  # stored as what is left white, and no format of Pillow has alpha with inks
         return Image.frombytes("CMYK", levels.shape[1::-1], (255 - colours).tobytes())
-    if mode == _LAB:
-        return Image.frombytes("LAB", levels.shape[1::-1], np.ascontiguousarray(colours).tobytes())
+    if mode == _LAB:  # a and b stand 128 above their value; Pillow reads them with a sign, as a TIFF has them
+        signed = colours ^ np.array((0, 128, 128), np.uint8)
+        return Image.frombytes("LAB", levels.shape[1::-1], signed.tobytes())
     image = Image.fromarray(np.ascontiguousarray(colours[..., 0] if count == 1 else colours))
     if alpha.size:
         image.putalpha(Image.fromarray(np.ascontiguousarray(alpha[..., 0])))

@@ -117,3 +117,10 @@ def test_a_large_cut_image_is_decoded_in_one_go():
     decoded = read(cut(data, 0.7), max_pixels=40_000_000, min_side=64)
     assert decoded.facts["damage"] == "ends early"
     assert (np.asarray(decoded.pixels)[-5:] == 255).all()
+
+
+def test_an_empty_fourth_channel_of_a_cut_file_is_no_transparency():
+    data = saved(Image.new("RGBA", (40, 40), (10, 200, 30, 0)), "TGA")
+    decoded = read(data[:-2000])
+    assert decoded.facts["damage"] == "ends early"
+    assert decoded.pixels.getpixel((0, 39)) == (10, 200, 30)  # it begins at the bottom

@@ -111,6 +111,27 @@ def test_a_folder_that_is_no_model_is_reported(tmp_path: Path, copied: Path):
             source(copied)
 
 
+def test_a_closed_working_folder_keeps_no_model_of_the_hub_away(copied: Path, tmp_path: Path):
+    cache = tmp_path / "cache" / "models--some--clip"
+    shutil.copytree(copied, cache / "snapshots" / "0123")
+    (cache / "refs").mkdir()
+    (cache / "refs" / "main").write_text("0123")
+    (tmp_path / "closed").mkdir()
+    code = """
+import os, sys
+from pathlib import Path
+os.environ |= {"HF_HUB_CACHE": sys.argv[1], "HF_HUB_OFFLINE": "1"}
+from clipper.models import source
+from clipper.settings import Settings
+os.chdir(sys.argv[2])
+os.chmod(sys.argv[2], 0)
+print(source.find(Settings(home=Path("/nonexistent"), model="some/clip", model_revision="")).name)
+"""
+    said = run_as_plain_user(code, cache.parent, tmp_path / "closed")
+    (tmp_path / "closed").chmod(0o700)
+    assert said.stdout == "some/clip\n", said.stderr
+
+
 def test_a_model_that_may_not_be_read_is_named_as_such(copied: Path, tmp_path: Path):
     code = """
 import sys

@@ -1,5 +1,8 @@
 """Wherever times of files are shown, the page says on whose clock."""
 
+from collections.abc import Callable
+from concurrent.futures import Executor
+
 import pytest
 from fakes import FakeAtlas, shown
 
@@ -10,7 +13,9 @@ from viewer.components.side.filter_panel import FilterChips
 from viewer.components.side.result_cards import order_view
 from viewer.dataset.axes.lay_out import Around, lay_out
 from viewer.dataset.dataset import MODIFIED, Dataset
+from viewer.session.selection import SelectionSource, rows_of_target
 from viewer.session.state import ViewState
+from viewer.session.steps import Outline
 from viewer.session.workers.axes import AxesWorker
 
 TOKYO = "Asia/Tokyo"
@@ -62,6 +67,34 @@ def test_an_axis_of_file_times_is_on_the_visitors_clock_and_says_so(state: ViewS
     near = state.places.axes[0]
     assert near.title == "File modified (in UTC)"
     assert [far.span[end] - near.span[end] for end in (0, 1)] == [9 * 3600] * 2
+
+
+def test_an_outline_lies_on_the_axis_of_the_zone_in_which_it_is_drawn(state: ViewState) -> None:
+    AxesWorker(state).ask(ASKED)
+    made = state.dataset.cache["places"]
+    everywhere = Outline(((-1e9, -1e9), (1e9, -1e9), (1e9, 1e9), (-1e9, 1e9)), ASKED)
+    rows = rows_of_target(everywhere, SelectionSource.of(state), {}, kept=None)
+    assert len(rows) == state.dataset.n
+    assert state.dataset.cache["places"] is made  # none of another zone beside them
+
+
+def test_axes_of_an_address_are_of_the_zone_that_the_browser_tells_while_they_are_made(
+    state: ViewState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting: list[Callable[[], None]] = []
+
+    def later(work: Callable[[], object], then: Callable[[object], None], *, pool: Executor) -> None:
+        done = pool.submit(work)
+        waiting.append(lambda: then(done))
+
+    monkeypatch.setattr("viewer.session.workers.axes.in_background", later)
+    worker = AxesWorker(state)
+    state.zone = "UTC"
+    worker.ask(ASKED)
+    state.zone = TOKYO
+    for hand_back in waiting:
+        hand_back()
+    assert state.places.axes[0].title == "File modified (in Asia/Tokyo time)"
 
 
 def test_visitors_of_one_zone_share_an_axis_and_those_of_another_do_not(state: ViewState) -> None:

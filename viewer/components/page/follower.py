@@ -21,6 +21,7 @@ from clipper.errors import ClipperError
 from viewer.components.base import Component
 from viewer.dataset.axes.lay_out import MAP, Around, Asked, lay_out
 from viewer.dataset.changes import DatasetChanges, compare_atlases
+from viewer.dataset.columns.local_times import UTC_ZONE
 from viewer.dataset.columns.tag_column import TagRows
 from viewer.dataset.columns.word_column import WordColumn
 from viewer.dataset.dataset import Dataset
@@ -79,6 +80,7 @@ def prepare_update(
     uploads: Mapping[str, Upload] | None = None,
     words: tuple[str, ...] = (),
     axes: Asked = MAP,
+    zone: str = UTC_ZONE,
 ) -> VersionUpdate | None:
     """Prepare the update from the version shown to the published one; return None if they are the same.
 
@@ -90,6 +92,7 @@ def prepare_update(
         uploads: the images of queries that are not in the dataset, by name.
         words: what the visitor's images are classified by.
         axes: what they are laid out by.
+        zone: on whose clock the times of files are shown.
 
     Raises:
         ClipperError: the published version cannot be opened.
@@ -120,7 +123,7 @@ def prepare_update(
         column = WORD_POOL.submit(make_column, dataset, words).result() if words else None
     laid = None
     with suppress(ClipperError):  # the axes' worker tries again, and says so
-        around = Around(tags, column)
+        around = Around(tags, column, zone=zone)
         laid = AXES_POOL.submit(lay_out, dataset, axes, around).result() if axes != MAP else None
     return VersionUpdate(shown.version, dataset, changes, answers, message, tags, column, axes, laid)
 
@@ -163,6 +166,7 @@ class Follower(Component):
         work = partial(
             prepare_update, state.dataset, colour=state.colour, queries=queries,
             waiting=self._waiting, uploads=state.uploads, words=state.words, axes=state.axes,
+            zone=state.zone,
         )  # fmt: skip
         in_background(work, self._checked, pool=VERSION_POOL)
 

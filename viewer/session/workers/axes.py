@@ -49,23 +49,26 @@ class AxesWorker:
 
     def __init__(self, state: ViewState) -> None:
         self._state = state
+        self._last = 0  # the same axes may be asked for again, as with another time zone, while they are made
         state.param.watch(self._follow, ["dataset", "answer", "tags", "word_column", "zone"])
         state.param.watch(self._place_queries, ["laid", "history"])
 
     def ask(self, asked: Asked) -> None:
         """Lay images out on two axes; with two empty ones, show the map again."""
         state = self._state
+        self._last += 1
         if asked == MAP:
             state.param.update(axes=MAP, laid=None, asked_axes=None, axes_problems=("", ""), failed_axes=MAP)
             return
         state.param.update(asked_axes=asked, axes_problems=("", ""), failed_axes=MAP)
         dataset = state.dataset
         work = partial(lay_out, dataset, asked, around_of(state))
-        in_background(work, partial(self._made, dataset, asked), pool=AXES_POOL)
+        in_background(work, partial(self._made, dataset, asked, self._last), pool=AXES_POOL)
 
-    def _made(self, dataset: Dataset, asked: Asked, done: "Future[Places]") -> None:
+    def _made(self, dataset: Dataset, asked: Asked, number: int, done: "Future[Places]") -> None:
         state = self._state
-        if state.dataset is None or state.asked_axes != asked or state.dataset is not dataset:
+        is_last = number == self._last and state.asked_axes == asked
+        if not is_last or state.dataset is None or state.dataset is not dataset:
             return
         error = done.exception()
         if error is None:

@@ -75,3 +75,8 @@ def test_an_icon_that_holds_a_larger_picture_than_icons_do_is_refused():
 
     with pytest.raises(BadImageError):
         read(icon((48, 32, as_png(Image.new("RGBA", (5_000, 5_000))))), max_pixels=10_000)
+
+
+def test_the_size_is_that_of_the_picture_where_the_list_has_no_room_for_it():
+    found = read(icon((0, 32, as_png(square(512)))))
+    assert (found.facts["width"], found.facts["height"]) == (512, 512)

@@ -2,6 +2,7 @@
 
 import base64
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -73,6 +74,30 @@ def test_a_jpeg_whose_notes_are_broken_is_read_without_them():
     found = read(broken)
     assert difference(found.pixels, read(data).pixels) == 0
     assert "damage" not in found.facts
+
+
+def png_chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+@pytest.mark.parametrize("where", [b"IDAT", b"IEND"])
+@pytest.mark.parametrize("name", [b"zTXt", b"iCCP"])
+def test_a_png_with_a_bomb_before_or_behind_its_pixels_is_read_without_it(where: bytes, name: bytes):
+    data = saved("PNG")
+    at = data.index(where) - 4
+    bomb = png_chunk(name, b"a\0\0" + zlib.compress(bytes(80_000_000), 9))
+    found = read(data[:at] + bomb + data[at:])
+    assert difference(found.pixels, picture()) == 0
+    assert "damage" not in found.facts
+
+
+def test_a_jpeg_whose_notes_are_broken_is_turned_as_its_exif_says():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = saved("JPEG", exif=exif)
+    broken = b"\xff\xd8\xff\xe0\x00\x07JFIF\0" + data[2:]
+    assert difference(read(broken).pixels, read(data).pixels) == 0
+    assert read(broken).pixels.size == picture().size[::-1]
 
 
 @pytest.mark.parametrize(

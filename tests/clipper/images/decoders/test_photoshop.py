@@ -95,6 +95,14 @@ def test_inks_are_stored_as_what_they_leave_white(depth: int):
     assert difference(read(data).pixels, inks) < 1
 
 
+@pytest.mark.parametrize("depth", [8, 16])
+def test_the_colours_of_lab_have_a_sign(depth: int):
+    lab = np.empty((3, 64, 96), np.uint16)
+    lab[:] = np.array((160, 190, 90))[:, None, None]
+    data = photoshop(bytes_of(lab * (257 if depth == 16 else 1), f">u{depth // 8}"), 9, depth=depth)
+    assert read(data).pixels.getpixel((0, 0)) == pytest.approx((230, 101, 221), abs=3)
+
+
 def test_in_a_bitmap_ones_are_black():
     is_black = np.asarray(picture().convert("L")) < 100
     found = np.asarray(read(photoshop(np.packbits(is_black, axis=1)[None], 0, depth=1)).pixels)
@@ -111,9 +119,24 @@ def test_the_profile_of_a_file_of_16_bits_counts():
     assert difference(wide, picture()) > 5
 
 
+def test_light_of_32_bits_is_encoded_once_though_a_profile_says_that_it_is_light():
+    light = np.full((1, 64, 96), 0.2)
+    data = photoshop(bytes_of(light, ">f4"), 1, depth=32, profile=profiles.grey(1.0))
+    assert read(data).pixels.getpixel((0, 0)) == (124, 124, 124)
+
+
 @pytest.mark.parametrize("size", [26, 30, 40, 400])
 def test_a_cut_file_has_a_reason(size: int):
     from clipper.errors import BadImageError
 
     with pytest.raises(BadImageError, match="damaged"):
         read(photoshop(planes(picture()), 3, large=True)[:size])
+
+
+def test_a_count_of_channels_that_makes_no_sense_takes_no_memory():
+    from clipper.errors import BadImageError
+
+    data = photoshop(planes(picture()), 3, large=True)
+    many = data[:12] + struct.pack(">HII", 65_535, 900_000, 1) + data[22:]
+    with pytest.raises(BadImageError, match="damaged"):
+        read(many)

@@ -104,6 +104,14 @@ def test_wide_numbers_keep_their_brightness(data: np.ndarray, photometric: int, 
     assert np.abs(np.asarray(found, int)[..., 0] - grey().astype(int)).max() <= 2
 
 
+@pytest.mark.parametrize("largest", [40_000, 3_000_000])
+def test_counts_of_32_bits_are_not_black(largest: int):
+    counts = np.linspace(0, largest, 64 * 96).astype("<u4")
+    found = np.asarray(read(tiff(counts.tobytes(), bits=32, samples=1, photometric=1)).pixels)
+    assert found.min() == 0
+    assert found.max() == (255 if largest > 65_535 else largest >> 8)
+
+
 def test_planes_of_16_bits_are_colours():
     planes = np.moveaxis(np.asarray(picture()), 2, 0).astype("<u2") * 257
     found = read(tifffile_written(planes, planarconfig="separate", photometric="rgb")).pixels
@@ -116,6 +124,13 @@ def tifffile_written(values: np.ndarray, **options: object) -> bytes:
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, values, **options)
     return buffer.getvalue()
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_brightness_of_complex_numbers_is_their_length():
+    light = grey().astype(np.float32)
+    found = read(tifffile_written(light * np.exp(1j * light).astype(np.complex64))).pixels
+    assert np.abs(np.asarray(found) - np.asarray(read(tifffile_written(light)).pixels, int)).max() <= 1
 
 
 def test_a_tiff_of_floats_is_turned_and_has_its_camera_and_its_colours():
