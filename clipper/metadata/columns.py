@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from clipper.metadata.values.times import is_time
+from clipper.metadata.values.types import in_words
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,8 +20,6 @@ LABELS = "labels"
 
 # A category has values that several images share, a text differs from image to image.
 Role = Literal["category", "number", "time", "list", "text"]
-TYPE_WORDS = {"str": "text", "int": "integer", "float": "number", "bool": "yes or no"}
-PLURALS = {"text": "texts", "integer": "integers", "number": "numbers"}
 # A column of text with more different values than this, and than half of its rows, is a text.
 MANY_VALUES = 40
 # So many values, spread over the column, must all look like times; and this share of all must be times.
@@ -73,9 +72,8 @@ class Column:
     @property
     def kind(self) -> str:
         """The type, in words: "text", "integer", "number", "yes or no", "time", or a list of one of them."""
-        item = self.type.removeprefix("list[").removesuffix("]")
-        word = "time" if self.role == "time" else TYPE_WORDS.get(item, item)
-        return f"list of {PLURALS.get(word, word)}" if self.type.startswith("list[") else word
+        is_list = self.type.startswith("list[")
+        return "time" if self.role == "time" and not is_list else in_words(self.type)
 
     def has(self, origin: str) -> bool:
         """Whether some values are of this origin, `file` or `folder`; others may be of a source."""

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 EXAMPLES = 3
+# What people read for a type.
+_WORDS = {"str": "text", "int": "integer", "float": "number", "bool": "yes or no"}
+_PLURALS = {"text": "texts", "integer": "integers", "number": "numbers"}
 # A float holds all integers up to this one.
 MAX_FLOAT_INT = 2**53
 _NUMBERS = frozenset({"int", "float", "list[int]", "list[float]"})
@@ -241,9 +244,16 @@ def _as_kind(value: Any, kind: str) -> Any:
     return value
 
 
+def in_words(kind: str) -> str:
+    """Return a type as people read it: "text", "integer", "list of texts"; any other word as it is."""
+    item = kind.removeprefix("list[").removesuffix("]")
+    word = _WORDS.get(item, item)
+    return f"list of {_PLURALS.get(word, word)}" if kind.startswith("list[") else word
+
+
 def describe_misfits(name: str, kind: str, count: int, examples: Sequence[Any]) -> str:
     """Describe the values that are not of their column's type; `examples` may be all of them."""
-    return f"{name!r} is {kind}, {count} value(s) are not ({first_few(examples, count=count)}); left out"
+    return f"{name!r} is {in_words(kind)}, {count} value(s) are not ({first_few(examples, count=count)}); left out"
 
 
 def first_few(values: Sequence[Any], *, count: int | None = None) -> str:

@@ -118,7 +118,7 @@ def test_a_csv_alone_becomes_columns_of_the_atlas_and_of_chroma(home: Path, run_
         assert rows["1.jpg"]["year"] == 2011
         assert not {"mood", "year"} & set(rows["2.jpg"])
     assert steps["image_metadata"].notes == [
-        "metadata.csv: 'year' is int, 1 value(s) are not ('n/a'); left out",
+        "metadata.csv: 'year' is integer, 1 value(s) are not ('n/a'); left out",
         "metadata.csv: no image is called 'nobody.jpg'",
     ]
 

@@ -179,7 +179,7 @@ def test_what_does_not_fit_its_column_is_reported_and_left_out():
     kind, kept, problems = column([1, 2, "three", 4])
     assert (kind, kept) == ("int", [1, 2, None, 4])
     assert len(problems) == 1
-    assert "'v' is int, 1 value(s) are not ('three'); left out" in problems[0]
+    assert "'v' is integer, 1 value(s) are not ('three'); left out" in problems[0]
 
 
 def test_true_is_not_one():

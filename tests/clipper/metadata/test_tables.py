@@ -232,11 +232,11 @@ def test_large_whole_numbers_beside_fractions_are_kept_as_text_and_a_note_says_s
 def test_a_cell_that_is_no_number_among_numbers_is_reported_and_left_out():
     assert cells("2001", "2002", "n/a", "2004") == (
         [2001, 2002, None, 2004],
-        ["metadata.csv: 'v' is int, 1 value(s) are not ('n/a'); left out"],
+        ["metadata.csv: 'v' is integer, 1 value(s) are not ('n/a'); left out"],
     )
     found, problems = cells(*["1.5"] * 9, "?", "?", "-", "unknown", *["?"] * 3)
     assert found == [1.5] * 9 + [None] * 7
-    assert problems == ["metadata.csv: 'v' is float, 7 value(s) are not ('?', '?', '-' and 4 more); left out"]
+    assert problems == ["metadata.csv: 'v' is number, 7 value(s) are not ('?', '?', '-' and 4 more); left out"]
     assert cells("true", "false", "maybe")[0] == [True, False, None]
 
 
