@@ -157,6 +157,7 @@ def _without_objects(source: join.Source) -> join.Source:
 
 def _of_image_tables(work: Workspace, members: Sequence[Entry]) -> Iterator[join.Source]:
     """Yield what the other columns of tables of images say."""
+    archives = work.manifest()[1].archives
     held: dict[str, list[tuple[int, int]]] = {}
     for row, entry in enumerate(members):
         if entry.place and entry.place.row is not None:
@@ -176,6 +177,9 @@ def _of_image_tables(work: Workspace, members: Sequence[Entry]) -> Iterator[join
             yield join.Source.of_entries(
                 name, {}, [f"{what}, which are not read; an atlas shows one of each row"]
             )
+        if archives[name].objects and work.settings.labels not in {"auto", "off"}:
+            unread = "its column `objects` is not read, because `labels` names other files"
+            yield join.Source.of_entries(name, {}, [f"{name}: {unread}"])
         if table is not None:
             images, rows = zip(*places, strict=True)
             keys = [members[row].id for row in images]

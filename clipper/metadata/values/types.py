@@ -253,7 +253,8 @@ def in_words(kind: str) -> str:
 
 def describe_misfits(name: str, kind: str, count: int, examples: Sequence[Any]) -> str:
     """Describe the values that are not of their column's type; `examples` may be all of them."""
-    return f"{name!r} is {in_words(kind)}, {count} value(s) are not ({first_few(examples, count=count)}); left out"
+    shown = first_few(examples, count=count)
+    return f"{name!r} is {in_words(kind)}, {count} value(s) are not ({shown}); left out"
 
 
 def first_few(values: Sequence[Any], *, count: int | None = None) -> str:

@@ -213,3 +213,8 @@ def test_boxes_in_a_table_of_images_are_its_objects(
         assert engine.metadata(row).get("objects", []) == (["dog"] if has_object else [])
         assert engine.metadata(row)["object_count"] == len(engine.objects(row)) == has_object
     assert not run_index(home)["atlas"].counts["published"]
+    (home / "others.csv").write_text("file_name,xmin,ymin,xmax,ymax,label\n" + f"{names[0]},0,0,1,1,fox\n")
+    with (home / "clipper.toml").open("a") as config:
+        config.write('labels = "others.csv"\n')
+    step = run_index(home)["image_metadata"]
+    assert "a.parquet: its column `objects` is not read, because `labels` names other files" in step.notes

@@ -236,7 +236,9 @@ def test_a_cell_that_is_no_number_among_numbers_is_reported_and_left_out():
     )
     found, problems = cells(*["1.5"] * 9, "?", "?", "-", "unknown", *["?"] * 3)
     assert found == [1.5] * 9 + [None] * 7
-    assert problems == ["metadata.csv: 'v' is number, 7 value(s) are not ('?', '?', '-' and 4 more); left out"]
+    assert problems == [
+        "metadata.csv: 'v' is number, 7 value(s) are not ('?', '?', '-' and 4 more); left out"
+    ]
     assert cells("true", "false", "maybe")[0] == [True, False, None]
 
 
