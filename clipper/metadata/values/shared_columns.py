@@ -21,7 +21,7 @@ NUMBERS_OF_FILES = frozenset(
     {"width", "height", "bytes", "iso", "focal_length", "orientation", "latitude", "longitude"}
 )
 _NUMBERS = {"int": "number", "float": "number", "mixed": "str"}
-_WORDS = {"number": "a number", "str": "text", "bool": "true or false", "time": "a time"}
+_WORDS = {"number": "a number", "str": "text", "bool": "yes or no", "time": "a time"}
 
 
 @dataclass(frozen=True)
