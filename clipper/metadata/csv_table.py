@@ -23,8 +23,8 @@ _UNNAMED = re.compile(r"(Unnamed: \d+(\.\d+)*)?")
 # The first line with which Excel is told the delimiter.
 _SEPARATOR_LINE = re.compile(r'\s*"?sep=(.)"?[ \t,;]*(?:\r\n|\r|\n|$)', re.IGNORECASE)
 _FILLED, _MARKS = re.compile(r"[^\r\n]"), re.compile(r'["\r\n]')
-# A quote within a cell as MySQL and Spark write it.
-# The quote that ends a cell stands before a delimiter or the end of a line.
+# A quote within a cell as MySQL and Spark write it. One that ends a cell stands before a delimiter or at the
+# end of a line.
 _ESCAPED_QUOTE, _ESCAPE = re.compile(r'\\"[^,;\t|\r\n"]'), re.compile(r'\\(["\\])')
 # A row appended to each file: if the parser does not return it as a row, a quote before it was never closed.
 END = "clipper-end-of-table"
