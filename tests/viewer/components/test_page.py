@@ -17,7 +17,7 @@ from visitor import Visitor, page
 from viewer.compat import release_page
 
 # What a page leaves behind would be there after each round. An allocator's pools grow once, in any of them.
-ROUNDS, PAGES, GROWTH = 3, 100, 15  # loads of the page in a round; MiB
+ROUNDS, PAGES, GROWTH = 3, 50, 15  # loads of the page in a round; MiB
 QUICKLY = ("--check-unused-sessions", "1000", "--unused-session-lifetime", "2000", "--log-level", "warning")
 FORGOTTEN = 30  # seconds after which every session that is not open is over
 
