@@ -332,6 +332,21 @@ def test_what_cannot_be_read_is_reported_and_the_page_stays(visit: Visit, url: s
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("after", [0, 0.3, 0.6])
+def test_a_page_that_still_loads_is_told_what_cannot_be_read(
+    visit: Visit, url: str, home: Path, after: float
+) -> None:
+    page = visit(url, ready=False).page
+    published = home / "store" / "current.json"
+    whole = published.read_bytes()
+    time.sleep(after)
+    published.write_text("{")
+    page.wait_for_selector(".status .trouble")
+    published.write_bytes(whole)
+    page.wait_for_selector(".status .trouble", state="detached")
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_dropped_jpeg_is_on_the_open_map_within_two_minutes_with_nobody_touching_anything(
     visit: Visit, small_home: Path, tmp_path: Path

@@ -157,9 +157,13 @@ class Follower(Component):
             self._document.add_periodic_callback(self.check, CHECK_INTERVAL)
 
     def check(self) -> None:
-        """Prepare an update if another version is published; do nothing while a check is under way."""
+        """Prepare an update if another version is published; do nothing while a check is under way.
+
+        It waits for the page: Panel drops a change that comes after the browser asked for the page's state
+        and before the page says that it has loaded. We know of no upstream issue.
+        """
         state = self._state
-        if self._checking or state.dataset is None:
+        if self._checking or state.dataset is None or not pn.state.loaded:
             return
         self._checking = True
         queries = [answer.terms for answer in state.history]
