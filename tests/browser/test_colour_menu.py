@@ -9,6 +9,7 @@ from helpers import clean, settled, still
 Visit = Callable[..., SimpleNamespace]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (420, 860)])
 def test_the_menu_has_headings_and_leaves_the_legends_counts_in_view(
     visit: Visit, viewer_url: str, width: int, height: int

@@ -87,6 +87,7 @@ def select(shown: FrameLocator, *names: str, at: int = 1) -> None:
         expect(shown.locator(".badge.selection")).to_have_text(str(number + at))
 
 
+@pytest.mark.slow
 def test_selection_and_results_follow_the_page_and_python_searches_in_it(
     explored: Callable[[Path], Explorer], notebook: Callable[..., SimpleNamespace], sample_home: Path
 ):

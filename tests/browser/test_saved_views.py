@@ -47,6 +47,7 @@ def view(page: Any, name: str) -> Any:
     return page.get_by_role("dialog", name="Views").get_by_role("link", name=name)
 
 
+@pytest.mark.slow
 def test_a_view_is_saved_and_a_colleague_opens_it_by_its_link(
     visit: Visit, own_url: str, own_home: Path
 ) -> None:

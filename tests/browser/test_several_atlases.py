@@ -32,6 +32,7 @@ def cards(page: Any) -> Any:
     return page.locator(".card")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scheme", "width"), [("dark", 1280), ("light", 420)])
 def test_cards_are_chosen_by_keys_and_lead_to_their_atlas_and_back(
     visit: Visit, address: str, scheme: str, width: int

@@ -150,6 +150,7 @@ def test_the_columns_are_a_table_of_the_metadata_asset(small_home: Path):
     assert "no image is called 'nobody.jpg'" in figure(made, "image_metadata", "notes")
 
 
+@pytest.mark.slow
 def test_a_map_that_no_longer_serves_warns_and_the_run_goes_on(small_home: Path):
     run(small_home)
     for i in range(12):

@@ -135,6 +135,7 @@ def test_the_list_of_files_below_is_whole(sound: Path):
     assert all(list(store.glob(pattern)) for pattern in FILES.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", DAMAGES)
 def test_damage_to_any_file_is_noticed(home: Path, kind: str, record_property: Record):
     damaged = 0

@@ -105,6 +105,7 @@ def test_refits_one_after_another_neither_blow_the_map_up_nor_shrink_it(unit_vec
     assert sum(steps[4:]) < sum(steps[:4])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("small", [2, 5, 30, 100])
 def test_a_map_that_outgrew_its_fit_is_fitted_again_at_its_own_size(unit_vectors: Vectors, small: int):
     vectors = unit_vectors(600)

@@ -55,6 +55,7 @@ def test_a_search_says_which_file_it_may_not_read(openable: Path, closed: str):
     assert "damaged" not in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "closed",
     [

@@ -36,6 +36,7 @@ def test_half_a_sign_in_is_none(settings: dict[str, str], monkeypatch: pytest.Mo
         guard_bind(lambda *_: None)("0.0.0.0", 5006)  # noqa: S104
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [(), ("--basic-auth", ""), ("--oauth-provider", "github", "--cookie-secret", "for-this-test-only")],

@@ -226,6 +226,7 @@ def test_photos_of_phones_and_cameras_are_shown_converted(
                 assert shown.width > shown.height
 
 
+@pytest.mark.slow
 def test_of_a_very_large_original_a_copy_is_shown_first(
     small_home: Path, run_index: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
