@@ -129,7 +129,7 @@ def _of_images(
 
 
 def _as_shares(labels: Labels, kept: "np.ndarray") -> "np.ndarray":
-    """Return the confidences of kept objects from 0 to 1; those of a file that counts percent are shares."""
+    """Return the confidences of kept objects, 0 to 1. A file that counts in percent is converted."""
     import numpy as np
 
     score = labels.score[kept]

@@ -95,7 +95,7 @@ class Search:
     _by_ending: dict[str, list[FoundImage]] = field(default_factory=lambda: defaultdict(list))
 
     def found(self) -> Iterator[LabelFiles]:
-        """Yield the label files, those of one format and place together."""
+        """Yield the label files. Files of one format and place come together."""
         for file in self.files:
             self._by_ending[ending_of(file.id)].append(file)
         yield from self._coco()
@@ -216,7 +216,7 @@ class _Near:
                 self._below[above].append(file)
 
     def of(self, folder: str) -> Sequence[FoundImage]:
-        """Return those in a folder, above and below it; if there are none, those of the only folder."""
+        """Return the files in a folder, above and below it; if it has none, the files of the only folder."""
         above = (file for each in (folder, *_above(folder)) for file in self._here.get(each, ()))
         found = [*above, *self._below.get(folder, ())]
         return found if found or len(self._here) > 1 else self._all

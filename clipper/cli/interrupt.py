@@ -51,7 +51,7 @@ def is_program() -> bool:
 
 
 def open_streams() -> None:
-    """Open what a service or `>&-` has closed of standard input, output and errors; what goes there is lost.
+    """Open standard input, output and errors if a service or `>&-` closed them; what goes there is lost.
 
     The system gives the lowest free number to the next file. Without this, what a library prints would be
     written into a file of the home.

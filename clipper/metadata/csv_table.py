@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 DELIMITERS = ",;\t|"
 # How pandas calls a column without a name that it read; R and pandas write row numbers in such a column.
 _UNNAMED = re.compile(r"(Unnamed: \d+(\.\d+)*)?")
-# The first line with which Excel is told the delimiter.
-_SEPARATOR_LINE = re.compile(r'\s*"?sep=(.)"?[ \t,;]*(?:\r\n|\r|\n|$)', re.IGNORECASE)
+# Such a first line tells Excel the delimiter; what ends the line is not part of it.
+SEPARATOR = r'"?sep=(.)"?[ \t,;]*'
+_SEPARATOR_LINE = re.compile(rf"\s*{SEPARATOR}(?:\r\n|\r|\n|$)", re.IGNORECASE)
 _FILLED, _MARKS = re.compile(r"[^\r\n]"), re.compile(r'["\r\n]')
 # A quote within a cell as MySQL and Spark write it. One that ends a cell stands before a delimiter or at the
 # end of a line.

@@ -149,7 +149,7 @@ def _labels(
 
 
 def _parts(objects: Sequence[CocoObject]) -> list[CocoObject]:
-    """Return the objects; those of a panoptic file stand in one annotation an image, as its segments."""
+    """Return the objects. A panoptic file has one annotation for each image, whose segments are objects."""
     found: list[CocoObject] = []
     for one in objects:
         if not isinstance(one.segments_info, list):

@@ -1,6 +1,6 @@
 """COCO's JSON, field by field: only those that are read, and what other tools write in other ways.
 
-What does not belong here: what the fields mean (`coco.py`).
+What does not belong here: the meaning of the fields (`coco.py`).
 """
 
 import json

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 from clipper.annotations.formats.labels import decode_text
 from clipper.images.listing import has_image_ending
+from clipper.metadata.csv_table import SEPARATOR
 
 # Names of columns in lower case, without anything but letters and digits: the first one that a table has.
 _IMAGE = (
@@ -46,8 +47,7 @@ _PLAIN_SIDES = frozenset(
 )
 
 DELIMITERS = ",;\t"
-# The first line with which Excel is told the delimiter.
-_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[ \t,;]*\r?\n', re.IGNORECASE)
+_SEPARATOR_LINE = re.compile(rf"{SEPARATOR}\r?\n", re.IGNORECASE)
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 _HEAD = 65_536
 _ROWS = 100  # of a table that show whether texts are boxes
